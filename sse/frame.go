@@ -1,0 +1,70 @@
+package sse
+
+import (
+	"bytes"
+	"strconv"
+)
+
+// Keepalive is the heartbeat: a comment line, which clients skip (HTML section
+// 9.2.6). It is the ancestor's, byte for byte, and never carries an id.
+const Keepalive = ":keepalive\n"
+
+// AppendFrame appends the frame of one message to dst: an "event:" line unless
+// the name is empty, one "data:" line per line of data, and the empty line that
+// dispatches it. There is no space after the colon.
+//
+// Data is split at LF, CR and CRLF, which is where a client would end the line,
+// so data can never start a field of its own. A value that begins with a space
+// gets one more, because a client strips one (HTML section 9.2.6, "if value
+// starts with a U+0020 SPACE character, remove it").
+//
+// The event must have passed CheckEvent.
+func AppendFrame(dst, event, data []byte) []byte {
+	if len(event) > 0 {
+		dst = appendField(dst, "event:", event)
+	}
+	for {
+		end := lineEnd(data)
+		if end < 0 {
+			break
+		}
+		dst = appendField(dst, "data:", data[:end])
+		if data[end] == '\r' && end+1 < len(data) && data[end+1] == '\n' {
+			end++
+		}
+		data = data[end+1:]
+	}
+	dst = appendField(dst, "data:", data)
+	return append(dst, '\n')
+}
+
+// AppendRetry appends a "retry:" field, which sets the client's reconnection
+// time, as a block of its own: it dispatches no event.
+func AppendRetry(dst []byte, milliseconds int64) []byte {
+	dst = append(dst, "retry:"...)
+	dst = strconv.AppendInt(dst, milliseconds, 10)
+	return append(dst, "\n\n"...)
+}
+
+func appendField(dst []byte, name string, value []byte) []byte {
+	dst = append(dst, name...)
+	if len(value) > 0 && value[0] == ' ' {
+		dst = append(dst, ' ')
+	}
+	dst = append(dst, value...)
+	return append(dst, '\n')
+}
+
+// lineEnd returns the offset of the first CR or LF, or -1. Two searches with
+// the library's vector code beat one loop over bytes, and data without any
+// line break, the common case, costs just those two.
+func lineEnd(data []byte) int {
+	lf := bytes.IndexByte(data, '\n')
+	if lf >= 0 {
+		data = data[:lf]
+	}
+	if cr := bytes.IndexByte(data, '\r'); cr >= 0 {
+		return cr
+	}
+	return lf
+}

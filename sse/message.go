@@ -1,0 +1,94 @@
+package sse
+
+import (
+	"errors"
+	"fmt"
+	"unicode/utf8"
+)
+
+// EventBytesMax is the longest event name that is accepted, in bytes. Names are
+// identifiers in the page's code; a longer one is a payload in the wrong field.
+const EventBytesMax = 256
+
+// DataBytesMax is the default for the longest data of one message, in bytes.
+// Common Go clients read lines of at most 64 KiB unless told otherwise; browsers
+// have no limit. One MiB bounds what a publisher can make the server hold.
+const DataBytesMax = 1 << 20
+
+// The reasons why a message is refused. Errors returned by this package wrap
+// one of these and say in words what was found.
+var (
+	// ErrEvent marks an event name that cannot be put on the wire.
+	ErrEvent = errors.New("bad event name")
+	// ErrUTF8 marks text that is not valid UTF-8. Browsers would replace the
+	// bad bytes, so subscribers would see something else than was sent.
+	ErrUTF8 = errors.New("invalid UTF-8")
+	// ErrTooLong marks a message that passes a size limit.
+	ErrTooLong = errors.New("too long")
+)
+
+// A Message is one thing to tell the subscribers of a namespace.
+type Message struct {
+	// Namespace is where it is published, such as "/pets/dogs".
+	Namespace string
+	// Event is the event's name; empty means none, and browsers then fire
+	// "message".
+	Event string
+	// Data is the payload: any UTF-8, line breaks included. Subscribers see
+	// CR and CRLF as LF, since the format has only line breaks.
+	Data []byte
+}
+
+// CheckEvent tells whether an event name can be put on the wire as it is: valid
+// UTF-8, at most EventBytesMax bytes, and no CR, LF or NUL (HTML section 9.2.6:
+// a line break would end the field, and clients differ over NUL). The empty
+// name is good and means none. Errors wrap ErrEvent.
+func CheckEvent[T ~string | ~[]byte](event T) error {
+	if len(event) > EventBytesMax {
+		return fmt.Errorf("%w: it has %d bytes, at most %d are allowed", ErrEvent, len(event), EventBytesMax)
+	}
+	for i := range len(event) {
+		if c := event[i]; c == '\n' || c == '\r' || c == 0 {
+			return fmt.Errorf("%w: it holds a line break or NUL at byte %d", ErrEvent, i)
+		}
+	}
+	if !validUTF8(event) {
+		return fmt.Errorf("%w: it is not valid UTF-8", ErrEvent)
+	}
+	return nil
+}
+
+// CheckData tells whether data can be published: valid UTF-8 and at most
+// bytesMax bytes. Errors wrap ErrUTF8 or ErrTooLong.
+func CheckData(data []byte, bytesMax int) error {
+	if len(data) > bytesMax {
+		return fmt.Errorf("%w: the data has %d bytes, at most %d are allowed", ErrTooLong, len(data), bytesMax)
+	}
+	if !utf8.Valid(data) {
+		return fmt.Errorf("%w in the data at byte %d", ErrUTF8, firstInvalid(data))
+	}
+	return nil
+}
+
+func validUTF8[T ~string | ~[]byte](s T) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return utf8.ValidString(string(s))
+		}
+	}
+	return true
+}
+
+// firstInvalid returns the offset of the first byte that is not part of a valid
+// encoding. It is only asked once Valid has said no.
+func firstInvalid(data []byte) int {
+	i := 0
+	for i < len(data) {
+		r, size := utf8.DecodeRune(data[i:])
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		i += size
+	}
+	return i
+}

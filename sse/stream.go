@@ -1,0 +1,158 @@
+package sse
+
+import "fmt"
+
+// SegmentBytesMax is the size at which a segment is full, in bytes. A frame that
+// is larger gets a segment of its own. Larger segments mean fewer and longer
+// writes to a subscriber that catches up; smaller ones are freed sooner behind
+// a slow subscriber.
+const SegmentBytesMax = 256 << 10
+
+// A segment is a run of whole frames. Its buffer starts small and doubles, so a
+// stream that carries little stays little.
+type segment struct {
+	base    uint64 // position in the stream of buf[0]
+	buf     []byte
+	next    *segment
+	cursors int // how many cursors stand in it
+}
+
+func (g *segment) end() uint64 { return g.base + uint64(len(g.buf)) }
+
+// A Stream is an append-only run of frames, held once however many read it. A
+// reader is a Cursor; what no cursor needs any more is given back.
+//
+// Positions are counted in bytes from the stream's beginning and only grow.
+type Stream struct {
+	head, tail *segment // oldest that a cursor may need, and the one appended to
+	pool       *Pool
+	messages   uint64
+}
+
+// A Cursor is one reader's place in a Stream. It may rest in the middle of a
+// frame. The zero Cursor stands nowhere; Join places it.
+type Cursor struct {
+	seg *segment
+	pos uint64
+}
+
+// NewStream returns an empty stream, which takes full segments from pool and
+// gives them back to it. Streams of one owner share a pool.
+func NewStream(pool *Pool) *Stream {
+	g := &segment{}
+	return &Stream{head: g, tail: g, pool: pool}
+}
+
+// Messages returns how many messages were appended so far.
+func (s *Stream) Messages() uint64 { return s.messages }
+
+// End returns the position after the last frame.
+func (s *Stream) End() uint64 { return s.tail.end() }
+
+// Retained returns how many bytes of frames the stream still holds.
+func (s *Stream) Retained() uint64 { return s.End() - s.head.base }
+
+// Append adds one message's frame, which it copies.
+func (s *Stream) Append(frame []byte) {
+	g := s.tail
+	if len(g.buf) > 0 && len(g.buf)+len(frame) > SegmentBytesMax {
+		g = &segment{base: g.end(), buf: s.pool.get(len(frame))}
+		s.tail.next = g
+		s.tail = g
+		s.trim()
+	}
+	g.buf = append(g.buf, frame...)
+	s.messages++
+}
+
+// Join places c at the stream's end: it will read what is appended from now on.
+func (s *Stream) Join(c *Cursor) {
+	c.seg, c.pos = s.tail, s.End()
+	s.tail.cursors++
+}
+
+// Leave takes c out of the stream. What only c needed is given back.
+func (s *Stream) Leave(c *Cursor) {
+	c.seg.cursors--
+	*c = Cursor{}
+	s.trim()
+}
+
+// Pending returns the bytes that c has yet to read, up to the end of a segment;
+// none means that c stands at the stream's end. They are valid until the next
+// call of Append, Rewind or Release.
+func (s *Stream) Pending(c *Cursor) []byte {
+	if c.pos == c.seg.end() && c.seg.next != nil {
+		c.seg.cursors--
+		c.seg = c.seg.next
+		c.seg.cursors++
+		s.trim()
+	}
+	return c.seg.buf[c.pos-c.seg.base:]
+}
+
+// Advance moves c forward by n bytes that Pending has returned.
+func (s *Stream) Advance(c *Cursor, n int) {
+	c.pos += uint64(n)
+	if c.pos > c.seg.end() {
+		panic("sse: a cursor passed the end of its segment")
+	}
+}
+
+// Lag returns how many bytes c is behind the stream's end.
+func (s *Stream) Lag(c *Cursor) uint64 { return s.End() - c.pos }
+
+// Rewind lets the stream use its last segment's memory again. It may only be
+// called when every cursor stands at the end.
+func (s *Stream) Rewind() {
+	if s.head != s.tail {
+		panic("sse: a stream was rewound under a cursor that lags")
+	}
+	g := s.tail
+	g.base = g.end()
+	g.buf = g.buf[:0]
+}
+
+// Release drops the memory of a rewound stream, so that a quiet stream holds
+// none. A stream that is not empty is left as it is.
+func (s *Stream) Release() {
+	if g := s.tail; len(g.buf) == 0 && s.head == g {
+		s.pool.put(g.buf)
+		g.buf = nil
+	}
+}
+
+// trim gives back the oldest segments that no cursor stands in. Cursors only
+// move forward, so nobody can come back for them.
+func (s *Stream) trim() {
+	for s.head != s.tail && s.head.cursors == 0 {
+		s.pool.put(s.head.buf)
+		s.head = s.head.next
+	}
+}
+
+// invariants panics when the stream contradicts itself. Tests call it.
+func (s *Stream) invariants(cursors []*Cursor) {
+	count := map[*segment]int{}
+	for _, c := range cursors {
+		if c.pos < c.seg.base || c.pos > c.seg.end() {
+			panic(fmt.Sprintf("a cursor at %d stands outside its segment %d..%d", c.pos, c.seg.base, c.seg.end()))
+		}
+		count[c.seg]++
+	}
+	for g := s.head; g != nil; g = g.next {
+		if g.cursors != count[g] {
+			panic(fmt.Sprintf("a segment counts %d cursors, %d stand in it", g.cursors, count[g]))
+		}
+		delete(count, g)
+		if g.next != nil && g.next.base != g.end() {
+			panic("a gap between two segments")
+		}
+		if g.next == nil && g != s.tail {
+			panic("the chain does not end at the tail")
+		}
+	}
+	if len(count) > 0 {
+		panic("a cursor stands in a segment that was given back")
+	}
+}
