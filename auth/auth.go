@@ -1,0 +1,148 @@
+package auth
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ssed/ssed/nsindex"
+)
+
+// A Right is one thing that a token may allow.
+type Right uint8
+
+// The rights, by their words in a token line.
+const (
+	Subscribe Right = 1 << iota // "subscribe": read namespaces over HTTP
+	Publish                     // "publish": send messages, after AUTH
+	Admin                       // "admin": see the status pages
+	all       = Subscribe | Publish | Admin
+)
+
+// TokenBytesMin is the shortest token that is accepted. It keeps out slips such
+// as a lone "-", and is no measure of a good token: take 128 random bits.
+const TokenBytesMin = 8
+
+// ErrToken marks a token line that cannot be understood.
+var ErrToken = errors.New("bad token line")
+
+// A Table holds the tokens in force. A nil Table holds none. It does not change
+// once made, so any goroutine may read it.
+type Table struct {
+	entries []entry
+}
+
+type entry struct {
+	digest [sha256.Size]byte
+	rights Right
+	prefix string
+}
+
+// A Grant is what a token that was presented may do.
+type Grant struct {
+	prefixes []string
+}
+
+// ParseTable makes a Table of lines of the form "TOKEN [RIGHTS] [PREFIX]".
+// RIGHTS is a comma-separated list of subscribe, publish and admin (default:
+// all three); PREFIX is a namespace (default "/"): the token is good there and
+// below. Empty lines and lines that begin with "#" are passed over. Errors wrap
+// ErrToken, count lines from 1, and never show a token.
+func ParseTable(lines []string) (*Table, error) {
+	t := &Table{}
+	for i, line := range lines {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		e, err := parseEntry(strings.Fields(line))
+		if err != nil {
+			return nil, fmt.Errorf("%w %d: %w", ErrToken, i+1, err)
+		}
+		t.entries = append(t.entries, e)
+	}
+	return t, nil
+}
+
+func parseEntry(fields []string) (entry, error) {
+	if len(fields) > 3 {
+		return entry{}, errors.New(`it has more than three fields; write "TOKEN RIGHTS PREFIX"`)
+	}
+	if len(fields[0]) < TokenBytesMin {
+		return entry{}, fmt.Errorf("the token has %d bytes, it must have %d or more", len(fields[0]), TokenBytesMin)
+	}
+	e := entry{digest: sha256.Sum256([]byte(fields[0])), rights: all, prefix: "/"}
+	if len(fields) > 1 {
+		e.rights = 0
+		for word := range strings.SplitSeq(fields[1], ",") {
+			right, ok := rightOf(word)
+			if !ok {
+				return entry{}, fmt.Errorf("unknown right %q; the rights are subscribe, publish and admin", word)
+			}
+			e.rights |= right
+		}
+	}
+	if len(fields) > 2 {
+		prefix, err := nsindex.Canonical(fields[2])
+		if err != nil {
+			return entry{}, err
+		}
+		e.prefix = prefix
+	}
+	return e, nil
+}
+
+func rightOf(word string) (Right, bool) {
+	switch word {
+	case "subscribe":
+		return Subscribe, true
+	case "publish":
+		return Publish, true
+	case "admin":
+		return Admin, true
+	}
+	return 0, false
+}
+
+// Required tells whether right needs a token at all: it does as soon as one
+// token is there that allows it.
+func (t *Table) Required(right Right) bool {
+	if t == nil {
+		return false
+	}
+	for _, e := range t.entries {
+		if e.rights&right != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Grant looks a token up. ok is false if no token of the table equals it and
+// has the right. Every entry is compared, in constant time, whatever the first
+// ones say.
+func (t *Table) Grant(token []byte, right Right) (grant Grant, ok bool) {
+	if t == nil {
+		return Grant{}, false
+	}
+	digest := sha256.Sum256(token)
+	for i := range t.entries {
+		e := &t.entries[i]
+		if subtle.ConstantTimeCompare(digest[:], e.digest[:]) == 1 && e.rights&right != 0 {
+			grant.prefixes = append(grant.prefixes, e.prefix)
+		}
+	}
+	return grant, len(grant.prefixes) > 0
+}
+
+// Allows tells whether the grant covers a canonical namespace.
+func (g Grant) Allows(namespace []byte) bool {
+	for _, prefix := range g.prefixes {
+		if nsindex.Within(namespace, prefix) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,95 @@
+package auth
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestParseTable(t *testing.T) {
+	for _, tt := range []struct {
+		name, lines string
+		words       string // what the error must say; "" means accepted
+	}{
+		{"nothing", "", ""},
+		{"a token alone may do all", "s3cret-s3cret", ""},
+		{"rights", "s3cret-s3cret subscribe,publish", ""},
+		{"rights and a prefix", "s3cret-s3cret publish /pets", ""},
+		{"comments and empty lines", "# who\n\n  s3cret-s3cret  \n", ""},
+		{"too short", "abc", "line 1: the token has 3 bytes"},
+		{"an unknown right", "\ns3cret-s3cret fly", `line 2: unknown right "fly"`},
+		{"an empty right", "s3cret-s3cret publish,", `unknown right ""`},
+		{"a bad prefix", "s3cret-s3cret publish pets", "bad namespace"},
+		{"too many fields", "s3cret-s3cret publish /pets now", "more than three"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := ParseTable(strings.Split(tt.lines, "\n"))
+			if (err == nil) != (tt.words == "") {
+				t.Fatalf("got %v", err)
+			}
+			if err == nil {
+				return
+			}
+			if !errors.Is(err, ErrToken) || !strings.Contains(err.Error(), tt.words) {
+				t.Errorf("the error is %q, it should say %q", err, tt.words)
+			}
+			if strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("the error shows a token: %q", err)
+			}
+		})
+	}
+}
+
+func TestGrant(t *testing.T) {
+	table, err := ParseTable([]string{
+		"everything-goes",
+		"only-reads-pets subscribe /pets",
+		"writes-in-two-places publish /pets",
+		"writes-in-two-places publish /time",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		token string
+		right Right
+		ns    string
+		known bool
+		may   bool
+	}{
+		{"everything-goes", Subscribe, "/", true, true},
+		{"everything-goes", Publish, "/a/b", true, true},
+		{"everything-goes", Admin, "/", true, true},
+		{"only-reads-pets", Subscribe, "/pets/dogs", true, true},
+		{"only-reads-pets", Subscribe, "/petsmart", true, false},
+		{"only-reads-pets", Subscribe, "/", true, false},
+		{"only-reads-pets", Publish, "/pets", false, false},
+		{"writes-in-two-places", Publish, "/time", true, true},
+		{"writes-in-two-places", Publish, "/pets/x", true, true},
+		{"writes-in-two-places", Publish, "/", true, false},
+		{"writes-in-two-place", Publish, "/time", false, false},
+		{"", Publish, "/", false, false},
+	} {
+		grant, known := table.Grant([]byte(tt.token), tt.right)
+		if known != tt.known || grant.Allows([]byte(tt.ns)) != tt.may {
+			t.Errorf("%q for %d at %s: known %t, allowed %t", tt.token, tt.right, tt.ns, known, grant.Allows([]byte(tt.ns)))
+		}
+	}
+}
+
+func TestRequired(t *testing.T) {
+	var none *Table
+	if none.Required(Publish) {
+		t.Error("no table requires a token")
+	}
+	if _, ok := none.Grant([]byte("s3cret-s3cret"), Publish); ok {
+		t.Error("no table knows a token")
+	}
+	table, err := ParseTable([]string{"s3cret-s3cret publish"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !table.Required(Publish) || table.Required(Subscribe) || table.Required(Admin) {
+		t.Error("a token to publish with must not close the door to subscribers")
+	}
+}
