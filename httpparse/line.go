@@ -1,0 +1,97 @@
+package httpparse
+
+const (
+	// methodBytesMax is above every registered method; the longest,
+	// UPDATEREDIRECTREF, has 17 bytes.
+	methodBytesMax = 32
+
+	// targetBytesMax is above the 8000 bytes that RFC 9112 section 3 recommends.
+	targetBytesMax = 8 << 10
+)
+
+// parseLine reads method SP request-target SP HTTP-version CRLF (RFC 9112 section 3).
+// The spaces are single: the RFC lets a recipient split at any whitespace, and
+// warns of what that opens.
+func (req *Request) parseLine(b []byte, i int) (int, *Refusal) {
+	i, r := req.parseMethod(b, i)
+	if r != nil {
+		return 0, r
+	}
+	if i, r = req.parseTarget(b, i); r != nil {
+		return 0, r
+	}
+	return req.parseVersion(b, i)
+}
+
+// parseMethod accepts any token; which methods exist is the caller's to say.
+// Only CONNECT is refused: its target has a form of its own (authority-form,
+// RFC 9112 section 3.2.3) that nothing else here could use.
+func (req *Request) parseMethod(b []byte, i int) (int, *Refusal) {
+	end := span(b[:min(len(b), i+methodBytesMax+1)], i, tokenChar)
+	switch {
+	case end-i > methodBytesMax:
+		return 0, errMethodTooLong
+	case end == len(b):
+		return 0, more
+	case b[end] == '\n':
+		return 0, errBareLF
+	case b[end] != ' ' || end == i:
+		return 0, errMethod
+	}
+	req.Method = b[i:end]
+	if string(req.Method) == "CONNECT" {
+		return 0, errConnect
+	}
+	return end + 1, nil
+}
+
+func (req *Request) parseTarget(b []byte, i int) (int, *Refusal) {
+	end := span(b[:min(len(b), i+targetBytesMax+1)], i, targetChar)
+	switch {
+	case end-i > targetBytesMax:
+		return 0, errTargetTooLong
+	case end == len(b):
+		return 0, more
+	case end == i:
+		return 0, errTarget
+	case b[end] != ' ':
+		return 0, targetStop(b, end)
+	}
+	req.Target = b[i:end]
+	return end + 1, req.splitTarget()
+}
+
+// targetStop says what is wrong with the byte at i, which can neither be part
+// of a target nor end one.
+func targetStop(b []byte, i int) *Refusal {
+	if b[i] == '#' {
+		return errFragment
+	}
+	_, r := lineEnd(b, i, errTarget)
+	if r == nil {
+		return errVersionNone
+	}
+	return r
+}
+
+// parseVersion accepts every HTTP/1.x: a minor version later than ours is to
+// be served as ours (RFC 9110 section 2.5), another major version is not.
+func (req *Request) parseVersion(b []byte, i int) (int, *Refusal) {
+	const name, size = "HTTP/", len("HTTP/1.1")
+	v := b[i:]
+	n := min(len(v), len(name))
+	switch {
+	case string(v[:n]) != name[:n]:
+		return 0, errVersion
+	case len(v) < size:
+		return 0, more
+	case !isDigit(v[5]) || v[6] != '.' || !isDigit(v[7]):
+		return 0, errVersion
+	case v[5] != '1':
+		return 0, errVersionOther
+	}
+	req.Minor = min(int(v[7]-'0'), 1)
+	return lineEnd(b, i+size, errVersion)
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }

@@ -1,0 +1,181 @@
+package httpparse
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// everyInput is the input of every row of both tables.
+func everyInput() (inputs []string) {
+	for _, row := range acceptTable {
+		inputs = append(inputs, row.input)
+	}
+	for _, row := range refuseTable {
+		inputs = append(inputs, row.input)
+	}
+	return append(inputs, chromiumHead)
+}
+
+// outcome is what a parse came to, in a form that compares.
+type outcome struct {
+	n   int
+	err error
+	req string
+}
+
+func (o outcome) isMore() bool { return o.n == 0 && o.err == nil }
+
+// parse parses whatever is in b, from a copy with nothing behind its end: a
+// read beyond it would panic.
+func parse(b []byte, seen int) outcome {
+	var p Parser
+	var req Request
+	n, err := p.Reparse(bytes.Clone(b)[:len(b):len(b)], seen, &req)
+	o := outcome{n: n, err: err}
+	if n > 0 {
+		o.req = show(&req)
+	}
+	return o
+}
+
+// cuts returns where to cut b in two: everywhere, but for the giants of the
+// limits' rows, whose thousands of equal bytes are cut here and there.
+func cuts(b []byte) (at []int) {
+	for i := range b {
+		if len(b) <= 1<<10 || i < 100 || i%61 == 0 || i > len(b)-100 {
+			at = append(at, i)
+		}
+	}
+	return at
+}
+
+// TestSplits feeds every request in two pieces, cut at every byte.
+func TestSplits(t *testing.T) {
+	for _, input := range everyInput() {
+		b := []byte(input)
+		whole := parse(b, 0)
+		for _, cut := range cuts(b) {
+			switch first := parse(b[:cut], 0); {
+			case !first.isMore() && first != whole:
+				t.Fatalf("%.60q cut at %d: first %+v, whole %+v", input, cut, first, whole)
+			case first.isMore():
+				if again := parse(b, cut); !again.isMore() && again != whole {
+					t.Fatalf("%.60q cut at %d: again %+v, whole %+v", input, cut, again, whole)
+				} else if again.isMore() && whole.err == nil {
+					t.Fatalf("%.60q cut at %d: still more, whole %+v", input, cut, whole)
+				}
+			case cut < whole.n:
+				t.Fatalf("%.60q cut at %d: accepted too early", input, cut)
+			}
+		}
+	}
+}
+
+// TestDribble feeds every request in steps, as a slow client sends it. An
+// accepted one must be accepted at its last byte, and a refused one be refused
+// for the same reason: at the latest when the line with the offence ends, the
+// next KiB is full, or the input is over.
+func TestDribble(t *testing.T) {
+	for _, input := range everyInput() {
+		for _, step := range []int{1, 2, 3, 7, 100, 1000} {
+			b := []byte(input)
+			whole := parse(b, 0)
+			got, at := outcome{}, 0
+			for seen := 0; at < len(b) && got.isMore(); seen = at {
+				at = min(at+step, len(b))
+				got = parse(b[:at], seen)
+			}
+			if got != whole && !(whole.err != nil && got.isMore()) {
+				t.Fatalf("%.60q in steps of %d: %+v, whole %+v", input, step, got, whole)
+			}
+			if late := at - whole.n; whole.n > 0 && late >= step {
+				t.Fatalf("%.60q in steps of %d: accepted %d bytes late", input, step, late)
+			}
+			if got.isMore() && !whole.isMore() && (bytes.HasSuffix(b, []byte("\n")) || len(b) <= eagerBytes) {
+				t.Fatalf("%.60q in steps of %d: never refused", input, step)
+			}
+		}
+	}
+}
+
+// TestReparseRefusesInTime dribbles hopeless heads byte by byte.
+func TestReparseRefusesInTime(t *testing.T) {
+	const endless = 1 << 20
+	for _, row := range []struct {
+		what, start string
+		limit       int // HeadBytesMax
+		want        *Refusal
+		atMost      int // bytes until the refusal
+	}{
+		{"a bad start, at once", "\xff", 0, errMethod, 1},
+		{"an endless method, at once", "", 0, errMethodTooLong, methodBytesMax + 1},
+		{"an endless target, in the same KiB", "GET /", 0, errTargetTooLong, targetBytesMax + stepBytes},
+		{"a bad line, at its end", "GET /" + strings.Repeat("a", 80) + "# HTTP/1.1\r\n", 0, errFragment, 97},
+		{"an endless head, at the limit", "GET / HTTP/1.1\r\nA:", 1500, errHeadTooLarge, 1500},
+	} {
+		p := Parser{HeadBytesMax: row.limit}
+		var req Request
+		buf := []byte(row.start + strings.Repeat("A", endless))
+		at, err := 0, error(nil)
+		for at < endless && err == nil {
+			at++
+			_, err = p.Reparse(buf[:at], at-1, &req)
+		}
+		if err != row.want || at > row.atMost {
+			t.Errorf("%s: %v after %d bytes", row.what, err, at)
+		}
+	}
+}
+
+// TestReparseLooksRarely counts how often the worst head is gone through.
+func TestReparseLooksRarely(t *testing.T) {
+	head := []byte(strings.TrimSuffix(many(FieldsMax-2), "\r\n") + "A:")
+	head = append(head, bytes.Repeat([]byte("b"), DefaultHeadBytesMax-len(head)-1)...)
+	looks := 0
+	for n := 1; n <= len(head); n++ {
+		if promising(head[:n], n-1) {
+			looks++
+		}
+		if o := parse(head[:n], n-1); !o.isMore() {
+			t.Fatalf("after %d bytes: %+v", n, o)
+		}
+	}
+	if bound := eagerBytes + FieldsMax + 1 + len(head)/stepBytes; looks > bound {
+		t.Errorf("the head was gone through %d times, more than %d", looks, bound)
+	}
+}
+
+// TestLooksAtItsInputAlone puts bytes behind the end that would change the
+// answer, and checks that the input is only read.
+func TestLooksAtItsInputAlone(t *testing.T) {
+	for _, input := range everyInput() {
+		for _, behind := range []string{"\r\n\r\n", "\n", "A", "\x00"} {
+			buf := []byte(input + behind)
+			var p Parser
+			var req Request
+			n, err := p.Parse(buf[:len(input)], &req)
+			if want := parse([]byte(input), 0); n != want.n || err != want.err {
+				t.Fatalf("%.60q: %d, %v; want %+v", input, n, err, want)
+			}
+			if string(buf) != input+behind {
+				t.Fatalf("%.60q was written to", input)
+			}
+		}
+	}
+}
+
+func TestAllocatesNothing(t *testing.T) {
+	var p Parser
+	var req Request
+	for _, input := range everyInput() {
+		b := []byte(input)
+		if got := testing.AllocsPerRun(10, func() {
+			_, _ = p.Parse(b, &req)
+			_, _ = p.Reparse(b[:len(b)-1], len(b)/2, &req)
+			_ = req.Get("X-Authorization")
+		}); got != 0 {
+			t.Errorf("%.60q: %v allocations", input, got)
+		}
+	}
+}
