@@ -3,17 +3,20 @@ module github.com/ssed/ssed
 go 1.26.0
 
 require (
-	github.com/HdrHistogram/hdrhistogram-go v1.1.2 // indirect
-	github.com/alecthomas/kong v1.17.0 // indirect
+	github.com/HdrHistogram/hdrhistogram-go v1.1.2
+	github.com/alecthomas/kong v1.17.0
+	github.com/panjf2000/gnet/v2 v2.9.8
+	github.com/prometheus/procfs v0.23.0
+	github.com/tidwall/evio v1.0.8
+	golang.org/x/sys v0.49.0
+)
+
+require (
 	github.com/kavu/go_reuseport v1.5.0 // indirect
 	github.com/panjf2000/ants/v2 v2.12.1 // indirect
-	github.com/panjf2000/gnet/v2 v2.9.8 // indirect
-	github.com/prometheus/procfs v0.23.0 // indirect
-	github.com/tidwall/evio v1.0.8 // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
 	go.uber.org/zap v1.28.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
-	golang.org/x/sys v0.49.0 // indirect
 	gopkg.in/natefinch/lumberjack.v2 v2.2.1 // indirect
 )

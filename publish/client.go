@@ -1,0 +1,328 @@
+package publish
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ssed/ssed/nsindex"
+	"github.com/ssed/ssed/sse"
+)
+
+// The bounds of what a client keeps for commands on their way. A thousand is far
+// more than one round trip needs; a caller who is faster than the server waits.
+const (
+	awaitedMax        = 1024
+	unwrittenBytesMax = 1 << 20
+)
+
+// lastWords is how long a client still reads when it cannot write any more: a
+// server that closes may have said why.
+const lastWords = time.Second
+
+// ErrClosed is what every call returns after Close.
+var ErrClosed = errors.New("the client is closed")
+
+// A Client is one connection to a server's publish address. It is safe for use
+// by many goroutines at once, and all their commands travel pipelined.
+//
+// It does not reconnect: once the connection has failed, every call returns what
+// it failed of, and the caller dials again. A message whose reply was not seen
+// may or may not have been published.
+type Client struct {
+	conn net.Conn
+
+	mu        sync.Mutex
+	work      sync.Cond // unwritten is not empty, or err is set: for the writer
+	room      sync.Cond // there may be room for one more command: for callers
+	unwritten []byte    // whole commands
+	awaited   []answer  // of the commands without a reply yet, in order
+	err       error     // why the connection ended
+}
+
+// An answer is called with a command's reply.
+type answer func(sequence uint64, err error)
+
+// An Option changes how Dial connects.
+type Option func(*options)
+
+type options struct{ token string }
+
+// WithToken sends AUTH with this token before anything else. Without one, or
+// with the empty token, there is no AUTH.
+func WithToken(token string) Option { return func(o *options) { o.token = token } }
+
+// Dial connects to a publish URL ("tcp://host:port" or "unix:///path"), sends the
+// token if there is one, and waits for the first reply: that the server is full,
+// does not know the token, or is no ssed, is Dial's error. ctx bounds Dial only.
+func Dial(ctx context.Context, url string, opts ...Option) (*Client, error) {
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if strings.ContainsAny(o.token, "\r\n") {
+		return nil, errors.New("the token holds a line break")
+	}
+	endpoint, err := ParseEndpoint(url)
+	if err != nil {
+		return nil, err
+	}
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, endpoint.Network, endpoint.Address)
+	if err != nil {
+		return nil, fmt.Errorf("cannot connect to %s: %w", endpoint, plain(err))
+	}
+	c := newClient(conn)
+	hello := "PING\n"
+	if o.token != "" {
+		hello = "AUTH " + o.token + "\n"
+	}
+	if _, err := c.do(ctx, []byte(hello)); err != nil {
+		c.Close()
+		return nil, fmt.Errorf("cannot publish to %s: %w", endpoint, err)
+	}
+	return c, nil
+}
+
+func newClient(conn net.Conn) *Client {
+	c := &Client{conn: conn}
+	c.work.L, c.room.L = &c.mu, &c.mu
+	go c.write()
+	go c.read()
+	return c
+}
+
+// Publish sends one message, waits for its reply and returns its place in the
+// order of publishing. A refusal is a *ReplyError. If ctx ends first, the message
+// may still be published, and the connection stays good.
+func (c *Client) Publish(ctx context.Context, m sse.Message) (sequence uint64, err error) {
+	command, err := encode(m)
+	if err != nil {
+		return 0, err
+	}
+	return c.do(ctx, command)
+}
+
+// PublishAsync sends one message and does not wait for its reply: then is called
+// with it, so one goroutine can keep many messages in flight. It waits for room
+// while too many are, at most until ctx ends. If it returns an error, then is
+// not called; otherwise it is called once. The calls come one after the other, in
+// the order of sending, and hold up all replies of the client while they run.
+//
+// m.Data is the caller's again at once. Ping waits for everything sent before.
+func (c *Client) PublishAsync(ctx context.Context, m sse.Message, then func(sequence uint64, err error)) error {
+	command, err := encode(m)
+	if err != nil {
+		return err
+	}
+	return c.send(ctx, command, then)
+}
+
+// Ping asks for a sign of life. Replies come in order: when it returns, everything
+// that was sent before has its reply, and every then has returned.
+func (c *Client) Ping(ctx context.Context) error {
+	_, err := c.do(ctx, []byte("PING\n"))
+	return err
+}
+
+// Close ends the connection. Commands that have no reply yet get ErrClosed; to
+// wait for them, Ping first.
+func (c *Client) Close() error {
+	c.end(ErrClosed)
+	return nil
+}
+
+// do sends a command and waits for its reply.
+func (c *Client) do(ctx context.Context, command []byte) (sequence uint64, err error) {
+	type reply struct {
+		sequence uint64
+		err      error
+	}
+	answered := make(chan reply, 1) // the reader never waits for a caller who left
+	err = c.send(ctx, command, func(sequence uint64, err error) { answered <- reply{sequence, err} })
+	if err != nil {
+		return 0, err
+	}
+	select {
+	case r := <-answered:
+		return r.sequence, r.err
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// send puts a command behind the others, as soon as there is room.
+func (c *Client) send(ctx context.Context, command []byte, then answer) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.waitForRoom(ctx); err != nil {
+		return err
+	}
+	if len(c.unwritten) == 0 {
+		c.work.Signal()
+	}
+	c.unwritten = append(c.unwritten, command...)
+	c.awaited = append(c.awaited, then)
+	return nil
+}
+
+func (c *Client) waitForRoom(ctx context.Context) error {
+	if ctx.Err() == nil && c.err == nil && !c.hasRoom() {
+		// A Cond knows nothing of contexts: the end of this one wakes all, and
+		// those whose context goes on wait again.
+		stop := context.AfterFunc(ctx, func() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.room.Broadcast()
+		})
+		defer stop()
+	}
+	for ctx.Err() == nil && c.err == nil && !c.hasRoom() {
+		c.room.Wait()
+	}
+	if c.err != nil {
+		return c.err
+	}
+	return ctx.Err()
+}
+
+func (c *Client) hasRoom() bool {
+	return len(c.awaited) < awaitedMax && len(c.unwritten) < unwrittenBytesMax
+}
+
+// write sends what has gathered since the last write, all in one.
+func (c *Client) write() {
+	var spare []byte
+	for {
+		writing, ok := c.takeUnwritten(spare)
+		if !ok {
+			return
+		}
+		if _, err := c.conn.Write(writing); err != nil {
+			// The server's last words may be on their way: the reader knows best
+			// why it ends, and ends everything.
+			c.conn.SetReadDeadline(time.Now().Add(lastWords))
+			return
+		}
+		if spare = writing[:0]; cap(spare) > 2*unwrittenBytesMax {
+			spare = nil // one huge message must not be paid for ever after
+		}
+	}
+}
+
+// takeUnwritten waits for commands and leaves spare in their place.
+func (c *Client) takeUnwritten(spare []byte) (commands []byte, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.unwritten) == 0 && c.err == nil {
+		c.work.Wait()
+	}
+	commands, c.unwritten = c.unwritten, spare
+	c.room.Broadcast()
+	return commands, c.err == nil
+}
+
+// read gives every reply to the command that it belongs to, until the connection
+// ends; what is unanswered then gets the reason.
+func (c *Client) read() {
+	reader := bufio.NewReaderSize(c.conn, 16<<10)
+	for {
+		if err := c.readReply(reader); err != nil {
+			c.end(err)
+			break
+		}
+	}
+	for then := c.next(); then != nil; then = c.next() {
+		then(0, c.err)
+	}
+}
+
+// readReply fails when the connection does, not when a command was refused.
+func (c *Client) readReply(reader *bufio.Reader) error {
+	line, err := reader.ReadSlice('\n')
+	if err != nil {
+		return fmt.Errorf("the connection to the server ended: %w", plain(err))
+	}
+	sequence, err := parseReply(trimCR(line[:len(line)-1]))
+	var refused *ReplyError
+	if err != nil && !errors.As(err, &refused) {
+		return err
+	}
+	then := c.next()
+	if then == nil {
+		return fmt.Errorf("the server said, unasked: %s", bytes.TrimSpace(line))
+	}
+	then(sequence, err)
+	return nil
+}
+
+// next takes the oldest command that awaits its reply; nil if there is none.
+func (c *Client) next() answer {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.awaited) == 0 {
+		return nil
+	}
+	then := c.awaited[0]
+	c.awaited[0] = nil
+	c.awaited = c.awaited[1:]
+	c.room.Signal()
+	return then
+}
+
+// end closes the connection; the first reason stays. The reader then wakes up and
+// abandons what is unanswered, so that no two answers are called at once.
+func (c *Client) end(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return
+	}
+	c.err = err
+	c.conn.Close()
+	c.work.Broadcast()
+	c.room.Broadcast()
+}
+
+// encode checks a message and writes it as a command.
+func encode(m sse.Message) ([]byte, error) {
+	namespace, err := nsindex.Canonical(m.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	event, err := encodeEvent(m.Event)
+	if err != nil {
+		return nil, err
+	}
+	// How long data may be is for the server to say.
+	if err := sse.CheckData(m.Data, math.MaxInt); err != nil {
+		return nil, err
+	}
+	command := make([]byte, 0, len(namespace)+len(event)+len(m.Data)+32)
+	if bytes.ContainsAny(m.Data, "\r\n") {
+		command = fmt.Appendf(command, "PUBN %s %s %d\n", namespace, event, len(m.Data))
+	} else {
+		command = fmt.Appendf(command, "PUB %s %s ", namespace, event)
+	}
+	return append(append(command, m.Data...), '\n'), nil
+}
+
+// encodeEvent refuses the names that the protocol has no way to write.
+func encodeEvent(event string) (string, error) {
+	switch {
+	case event == "":
+		return "-", nil
+	case event == "-":
+		return "", fmt.Errorf(`%w: "-" means no event in the line protocol, and cannot be a name`, sse.ErrEvent)
+	case strings.Contains(event, " "):
+		return "", fmt.Errorf("%w: it holds a space, which ends the name in the line protocol", sse.ErrEvent)
+	}
+	return event, sse.CheckEvent(event)
+}

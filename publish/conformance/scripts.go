@@ -1,0 +1,140 @@
+package conformance
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/ssed/ssed/nsindex"
+	"github.com/ssed/ssed/publish"
+)
+
+// A script is what a publisher sends on one connection and what it gets. Unless
+// it ends in QUIT, the publisher half closes, and the server closes after its
+// replies.
+//
+// "OK +1" stands for the sequence after those of all earlier scripts. Where words
+// are not ours to fix here, they end in "...": the Session's count.
+type script struct {
+	name  string
+	send  string
+	want  string
+	token string // one that may publish to /conformance, where that needs one
+}
+
+func (s script) replies(base uint64) string {
+	lines := strings.Split(s.want, "\n")
+	for i, line := range lines {
+		if offset, ok := strings.CutPrefix(line, "OK +"); ok {
+			n, _ := strconv.ParseUint(offset, 10, 64)
+			lines[i] = fmt.Sprintf("OK %d", base+n)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// groups are scripts that share a server's configuration.
+var groups = []struct {
+	name    string
+	cfg     publish.Config
+	scripts []script
+}{
+	{"commands", publish.Config{}, commandScripts},
+	{"limits", publish.Config{DataBytesMax: limit}, limitScripts},
+	{"tokens", publish.Config{Auth: wardrobe{}}, tokenScripts},
+}
+
+var commandScripts = []script{
+	{name: "PUB", send: "PUB /pets/dogs new-dog Corgi\n", want: "OK +1\n"},
+	{name: "PUB in CRLF", send: "PUB /pets new-dog Corgi\r\n", want: "OK +1\n"},
+	{name: "PUB keeps spaces", send: "PUB /pets e  a  b \n", want: "OK +1\n"},
+	{name: "PUB of nothing", send: "PUB /pets - \n", want: "OK +1\n"},
+	{name: "PUB without data", send: "PUB /pets e\nPING\n", want: "ERR syntax PUB has no data: to send empty data, end the line with a space after the event\nPONG\n"},
+	{name: "pipelined", send: "PUB / - 1\nPUB / - 2\nPING\nPUB / - 3\n", want: "OK +1\nOK +2\nPONG\nOK +3\n"},
+	{name: "PUBN", send: "PUBN /pets e 9\na\nb\r\nc\rd\n\nPING\n", want: "OK +1\nPONG\n"},
+	{name: "PUBN in CRLF", send: "PUBN /pets e 5\r\nCorgi\r\nPING\r\n", want: "OK +1\nPONG\n"},
+	{name: "PUBN of nothing", send: "PUBN /pets - 0\n\nPING\n", want: "OK +1\nPONG\n"},
+	{name: "PUBN of every character", send: payload(everyCharacter()) + "PING\n", want: "OK +1\nPONG\n"},
+	{name: "PUBN of bytes that are no text", send: payload("\xc3\x28\xfe\xff\x00") + "PING\n", want: "ERR utf8 ...\nPONG\n"},
+	{name: "PUBN with a wrong number", send: "PUBN / - 3\nCorgi\nPING\n", want: "ERR syntax no line end behind the payload: ...\nPONG\n"},
+	{name: "PUBN without a number", send: "PUBN / - x\nPING\n", want: "ERR syntax \"x\" is not a number of bytes: ...\nPONG\n"},
+	{name: "PUBN with a bad namespace", send: "PUBN x - 5\nPING\n\nPING\n", want: "ERR namespace ...\nPONG\n"},
+	{name: "a megabyte in a line", send: "PUB /big - " + strings.Repeat("x", 1<<20) + "\nPING\n", want: "OK +1\nPONG\n"},
+	{name: "a megabyte in a payload", send: payload(strings.Repeat("\n", 1<<20)) + "PING\n", want: "OK +1\nPONG\n"},
+	{name: "bad namespace", send: "PUB pets e x\nPING\n", want: "ERR namespace ...\nPONG\n"},
+	{name: "bad event", send: "PUB / " + strings.Repeat("e", 257) + " x\nPING\n", want: "ERR event ...\nPONG\n"},
+	{name: "bad UTF-8", send: "PUB / - \xff\nPING\n", want: "ERR utf8 ...\nPONG\n"},
+	{name: "empty lines", send: "\n\r\nPING\n", want: "ERR syntax the line is empty\nERR syntax the line is empty\nPONG\n"},
+	{name: "no command", send: "pub / - x\nPING\n", want: "ERR syntax \"pub\" is not a command: PUB, PUBN, AUTH, PING, QUIET and QUIT are, in upper case\nPONG\n"},
+	{name: "QUIET", send: "QUIET on\nPUB / - 1\nPUB x - 2\nPING\nQUIET off\nPUB / - 3\n", want: "OK\nERR namespace ...\nPONG\nOK\nOK +2\n"},
+	{name: "AUTH with nothing to prove", send: "AUTH anything\nPUB / - 1\n", want: "OK\nOK +1\n"},
+	{name: "QUIT", send: "PUB / - 1\nQUIT\n", want: "OK +1\nOK\n"},
+	{name: "QUIT and then some", send: "QUIT\nPUB / - 1\n", want: "OK\n"},
+	{name: "nothing at all", send: "", want: ""},
+	{name: "half a line at the end", send: "PUB / - 1\nPUB / - 2", want: "OK +1\n"},
+	{name: "half a payload at the end", send: "PUBN / - 9\nCorgi", want: ""},
+	{name: "a payload without line end at the end", send: "PUBN / - 5\nCorgi", want: ""},
+}
+
+// limit is small enough for scripts to pass it.
+const limit = 1000
+
+var limitScripts = []script{
+	{name: "data at the limit", send: "PUB / - " + strings.Repeat("x", limit) + "\n" + payload(strings.Repeat("x", limit)), want: "OK +1\nOK +2\n"},
+	{name: "data past the limit", send: "PUB / - " + strings.Repeat("x", limit+1) + "\nPING\n", want: "ERR too-long ...\nPONG\n"},
+	{name: "line past the limit", send: strings.Repeat("x", 100*limit) + "\nPING\n", want: "ERR too-long ...\nPONG\n"},
+	{name: "line past the limit that never ends", send: "PING\n" + strings.Repeat("x", 100*limit), want: "PONG\nERR too-long ...\n"},
+	{name: "payload past the limit", send: payload(strings.Repeat("PING\n", 20*limit)) + "PING\n", want: "ERR too-long the data has 100000 bytes, at most 1000 are allowed\nPONG\n"},
+}
+
+const needsToken = "ERR auth publishing needs a token here: send AUTH <token> first\n"
+
+// The two tokens of the suite: one for everything, one for /pets and below.
+const (
+	tokenForAll  = "token-for-all"
+	tokenForPets = "token-for-pets"
+)
+
+// Tokens are the same two as lines of a token table, for a server that is not
+// configured with an Authenticator.
+var Tokens = []string{tokenForAll + " publish", tokenForPets + " publish /pets"}
+
+var tokenScripts = []script{
+	{name: "no token", token: tokenForAll, send: "PUB / - x\nPUBN / - 5\nPING\n\nPING\n", want: needsToken + needsToken + "PONG\n"},
+	{name: "bad token", token: tokenForAll, send: "AUTH token-for\nPUB / - x\n", want: "ERR auth the token is not known here\n" + needsToken},
+	{name: "good token", token: tokenForAll, send: "AUTH " + tokenForAll + "\nPUB /x - 1\n", want: "OK\nOK +1\n"},
+	{name: "token for pets", token: tokenForAll, send: "AUTH " + tokenForPets + "\nPUB /x - 1\nPUB /pets/dogs - 2\n",
+		want: "OK\nERR auth the token does not cover namespace \"/x\"\nOK +1\n"},
+}
+
+// wardrobe knows the two tokens.
+type wardrobe struct{}
+
+type key string
+
+func (wardrobe) Authenticate(token []byte) (publish.Grant, bool) {
+	k := key(token)
+	return k, k == tokenForAll || k == tokenForPets
+}
+
+func (k key) Allows(namespace []byte) bool {
+	return k == tokenForAll || nsindex.Within(namespace, "/pets")
+}
+
+func payload(data string) string {
+	return fmt.Sprintf("PUBN /pets/dogs new-dog %d\n%s\n", len(data), data)
+}
+
+// everyCharacter has every ASCII character, and every byte that UTF-8 can have.
+func everyCharacter() string {
+	var b strings.Builder
+	for r := rune(0); r < 0x800; r++ {
+		b.WriteRune(r)
+	}
+	for r := rune(0x800); r <= 0x10ffff; r += 0x3f1 {
+		if r < 0xd800 || r > 0xdfff {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,22 @@
+// Package publish is the publishers' side of ssed: the line protocol, as a
+// parser and a Session that any event loop can feed, and a Client that speaks
+// it. docs/line-protocol.txt is the protocol's specification.
+//
+// Basics. A loop makes one Session per connection, hands it what it read, and
+// sends what it gets back:
+//
+//	session := publish.NewSession(&config)
+//	replies, done := session.Feed(in, sink, buffer[:0])
+//
+// Caveats. The slices that a Sink is given are parts of in, or of the session's
+// own buffer: they are good until Publish returns. A Session has no lock: it
+// belongs to the loop that reads its connection.
+//
+// The parser (parse.go) and the session (session.go) do no I/O: bytes in,
+// messages and reply bytes out. Only client.go and endpoint.go know the network.
+// What a namespace is, is not known here: package nsindex knows.
+//
+// The one invariant: a session's replies and messages depend on the bytes it was
+// fed and on nothing else, least of all on how they were split. So two event
+// libraries under it give the same bytes.
+package publish

@@ -1,0 +1,256 @@
+package evioserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/tidwall/evio"
+
+	"github.com/ssed/ssed/publish"
+)
+
+const (
+	// publishersMaxDefault is plenty for programs on one machine, and far below
+	// the usual 65,536 descriptors that a daemon shares with its subscribers.
+	publishersMaxDefault = 1000
+	// replyTimeoutDefault is longer than any pause of a program that is alive.
+	replyTimeoutDefault = 30 * time.Second
+	// reopenPause lies between the attempts to listen again: long enough for
+	// descriptors to come free, short enough for a publisher to try again.
+	reopenPause = time.Second
+	// pokeInterval lies between the attempts to stop evio.
+	pokeInterval = 20 * time.Millisecond
+)
+
+var (
+	// errEnded is an end that nobody asked for: evio keeps the reason to itself.
+	errEnded = errors.New("evio gave up, most likely because it could not accept a connection")
+	// errAbandoned is an end that Shutdown did not wait for.
+	errAbandoned = errors.New("evio was left behind")
+)
+
+// Options say where and for whom a Server listens.
+type Options struct {
+	Endpoints []publish.Endpoint // at least one
+	Sink      publish.Sink       // takes the messages; called on evio's goroutine
+	Session   publish.Config     // of every connection
+	// PublishersMax is how many may be connected; the next is told "ERR busy"
+	// and closed. Zero means 1000. It must leave descriptors for everybody else:
+	// evio ends when it cannot accept.
+	PublishersMax int
+	// ReplyTimeout closes a publisher who lets its replies lie unread, and so is
+	// not read from, this long without taking a byte. Zero means 30 seconds.
+	ReplyTimeout time.Duration
+	// Logger is told what an operator wants to know; nil is told nothing.
+	Logger *slog.Logger
+}
+
+// A Server listens on its endpoints from Serve until Shutdown.
+type Server struct {
+	opts  Options
+	ready chan struct{} // closed once all endpoints listen for the first time
+
+	stop      chan struct{} // closed by Shutdown: no more listening
+	stopOnce  sync.Once
+	abandon   chan struct{} // closed when Shutdown waits no longer
+	abandoned sync.Once
+	done      chan struct{} // closed when Serve has returned
+
+	mu         sync.Mutex
+	started    bool
+	addrs      []net.Addr
+	publishers map[evio.Conn]*publisher // those that may be woken: see wakeAll
+
+	// The rest belongs to evio's goroutine.
+	listening time.Time // since when
+	replies   []byte    // one buffer for all: evio copies what Data returns
+}
+
+// New makes a Server that does not listen yet.
+func New(opts Options) *Server {
+	if opts.PublishersMax == 0 {
+		opts.PublishersMax = publishersMaxDefault
+	}
+	if opts.ReplyTimeout == 0 {
+		opts.ReplyTimeout = replyTimeoutDefault
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Server{
+		opts:       opts,
+		ready:      make(chan struct{}),
+		stop:       make(chan struct{}),
+		abandon:    make(chan struct{}),
+		done:       make(chan struct{}),
+		publishers: map[evio.Conn]*publisher{},
+	}
+}
+
+// Ready is closed once the server listens on all endpoints.
+func (s *Server) Ready() <-chan struct{} { return s.ready }
+
+// Addrs returns where the server listens, in the order of Options.Endpoints; nil
+// before Ready.
+func (s *Server) Addrs() []net.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.addrs
+}
+
+// Serve listens and serves until Shutdown; then it returns nil. It may be called
+// once. An endpoint that cannot be listened on is an error at once.
+//
+// Any error of accept, such as a lack of descriptors, ends evio, and with it all
+// publishers' connections. Serve then listens again on the same addresses: the
+// subscribers live elsewhere and notice nothing.
+func (s *Server) Serve() error {
+	defer close(s.done)
+	if !s.start() {
+		return nil
+	}
+	err := s.listen(s.opts.Endpoints)
+	for s.isReady() && !s.stopped() {
+		s.opts.Logger.Error("the publishers' loop ended and will be opened again", "error", err, "pause", reopenPause)
+		select {
+		case <-time.After(reopenPause):
+			err = s.listen(s.bound())
+		case <-s.stop:
+		}
+	}
+	if s.stopped() {
+		return nil
+	}
+	return err
+}
+
+// start tells whether Serve has anything to do.
+func (s *Server) start() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.started = true
+	return !s.stopped()
+}
+
+// listen runs evio once, until it ends.
+func (s *Server) listen(endpoints []publish.Endpoint) error {
+	if err := precautions(endpoints); err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.runEvio(endpoints) }()
+	look := time.NewTicker(s.opts.ReplyTimeout / 4)
+	defer look.Stop()
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-s.abandon:
+			return errAbandoned
+		case <-look.C:
+			s.wakeAll()
+		}
+	}
+}
+
+func (s *Server) runEvio(endpoints []publish.Endpoint) error {
+	restoreUmask := restrictUmask()
+	defer restoreUmask()
+	addresses := make([]string, len(endpoints))
+	for i, e := range endpoints {
+		addresses[i] = e.String()
+	}
+	err := evio.Serve(evio.Events{
+		NumLoops: 1,
+		Serving: func(server evio.Server) evio.Action {
+			restoreUmask()
+			return s.serving(endpoints, server.Addrs)
+		},
+		Opened: s.opened,
+		Data:   s.data,
+		Closed: s.closed,
+		// No Tick: evio's ticker sleeps on when the loop has ended, and then
+		// writes 8 bytes to the loop's closed descriptor - by then a subscriber,
+		// perhaps. Wake, under our lock, does without it.
+	}, addresses...)
+	if err != nil {
+		return fmt.Errorf("cannot listen for publishers: %w", err)
+	}
+	return errEnded
+}
+
+// bound returns the endpoints with the ports that were chosen for port 0.
+func (s *Server) bound() (endpoints []publish.Endpoint) {
+	for _, addr := range s.Addrs() {
+		endpoints = append(endpoints, publish.Endpoint{Network: addr.Network(), Address: addr.String()})
+	}
+	return endpoints
+}
+
+// Shutdown stops listening, closes all publishers and waits until Serve has
+// returned. Whatever was answered OK is in the Sink. If ctx ends first, evio is
+// left behind, Serve returns all the same, and ctx's error comes back.
+//
+// A process that goes on should not accept connections meanwhile: evio closes the
+// descriptor number of a listener twice in a row, and between the two the number
+// may have become somebody else's.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.stopOnce.Do(func() { close(s.stop) })
+	s.mu.Lock()
+	started := s.started
+	s.mu.Unlock()
+	if !started {
+		return nil // and Serve, if it is called yet, returns at once
+	}
+	for s.poke() {
+		select {
+		case <-s.done:
+			return nil
+		case <-time.After(pokeInterval):
+		case <-ctx.Done():
+			s.leave()
+			<-s.done
+			return ctx.Err()
+		}
+	}
+	s.leave()
+	<-s.done
+	return nil
+}
+
+// leave has Serve return without evio.
+func (s *Server) leave() { s.abandoned.Do(func() { close(s.abandon) }) }
+
+// poke makes evio call us, for it stops only when a callback says so: a new
+// connection does that, or one that is there. It returns false if there is
+// neither, since somebody removed the socket: then evio serves nobody any more.
+func (s *Server) poke() (reached bool) {
+	if !s.isReady() {
+		return true // serving will see it
+	}
+	for _, addr := range s.Addrs() {
+		conn, err := net.DialTimeout(addr.Network(), addr.String(), pokeInterval)
+		if err == nil {
+			conn.Close()
+			return true
+		}
+	}
+	return s.wakeAll() > 0
+}
+
+func (s *Server) stopped() bool { return isClosed(s.stop) }
+func (s *Server) isReady() bool { return isClosed(s.ready) }
+
+func isClosed(ch <-chan struct{}) bool {
+	select {
+	case <-ch:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,399 @@
+package evioserver
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/publish/conformance"
+)
+
+const patience = 30 * time.Second
+
+// recorder is a Sink that remembers.
+type recorder struct {
+	mu       sync.Mutex
+	messages []conformance.Message
+}
+
+func (r *recorder) Publish(namespace, event, data []byte) (uint64, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.messages = append(r.messages, conformance.Message{Namespace: string(namespace), Event: string(event), Data: string(data)})
+	return uint64(len(r.messages)), nil
+}
+
+func (r *recorder) Messages() []conformance.Message {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.messages[:len(r.messages):len(r.messages)]
+}
+
+// start serves until the test ends.
+func start(t *testing.T, opts Options) *Server {
+	t.Helper()
+	s := New(opts)
+	served := make(chan error, 1)
+	go func() { served <- s.Serve() }()
+	select {
+	case <-s.Ready():
+	case err := <-served:
+		t.Fatalf("Serve: %v", err)
+	case <-time.After(patience):
+		t.Fatal("the server is not ready")
+	}
+	t.Cleanup(func() {
+		shutdown(t, s)
+		if err := <-served; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+	return s
+}
+
+func shutdown(t *testing.T, s *Server) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := s.Shutdown(ctx); err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
+}
+
+func tcp() publish.Endpoint { return publish.Endpoint{Network: "tcp", Address: "127.0.0.1:0"} }
+
+func unix(t *testing.T) publish.Endpoint {
+	return publish.Endpoint{Network: "unix", Address: filepath.Join(t.TempDir(), "s")}
+}
+
+func dial(t testing.TB, addr net.Addr) net.Conn {
+	t.Helper()
+	conn, err := net.DialTimeout(addr.Network(), addr.String(), patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(patience))
+	return conn
+}
+
+// ask sends a line and reads one.
+func ask(t testing.TB, conn net.Conn, line string) string {
+	t.Helper()
+	if _, err := io.WriteString(conn, line+"\n"); err != nil {
+		t.Fatal(err)
+	}
+	reply, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSuffix(reply, "\n")
+}
+
+// eventually waits for a condition.
+func eventually(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !condition(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
+func TestConformance(t *testing.T) {
+	endpoints := map[string]func(*testing.T) publish.Endpoint{
+		"tcp":  func(*testing.T) publish.Endpoint { return tcp() },
+		"unix": unix,
+	}
+	for network, endpoint := range endpoints {
+		t.Run(network, func(t *testing.T) {
+			conformance.Run(t, func(t *testing.T, cfg publish.Config) conformance.Server {
+				sink := &recorder{}
+				s := start(t, Options{Endpoints: []publish.Endpoint{endpoint(t)}, Sink: sink, Session: cfg})
+				return conformance.Server{
+					Dial:     func(t testing.TB) net.Conn { return dial(t, s.Addrs()[0]) },
+					Messages: sink.Messages,
+				}
+			})
+		})
+	}
+}
+
+func TestTwoEndpoints(t *testing.T) {
+	s := start(t, Options{Endpoints: []publish.Endpoint{tcp(), unix(t)}, Sink: &recorder{}})
+	for i, want := range []string{"OK 1", "OK 2"} {
+		if got := ask(t, dial(t, s.Addrs()[i]), "PUB / - x"); got != want {
+			t.Errorf("%s answers %q, want %q", s.Addrs()[i], got, want)
+		}
+	}
+}
+
+func TestClient(t *testing.T) {
+	s := start(t, Options{Endpoints: []publish.Endpoint{unix(t)}, Sink: &recorder{}})
+	client, err := publish.Dial(t.Context(), "unix://"+s.Addrs()[0].String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if err := client.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSocketMode(t *testing.T) {
+	old := syscall.Umask(0)
+	defer syscall.Umask(old)
+	e := unix(t)
+	start(t, Options{Endpoints: []publish.Endpoint{e}, Sink: &recorder{}})
+	info, err := os.Stat(e.Address)
+	if err != nil || info.Mode().Perm() != 0o660 {
+		t.Errorf("the socket's mode is %v, %v", info.Mode(), err)
+	}
+	if now := syscall.Umask(0); now != 0 {
+		t.Errorf("the umask is left at %#o", now)
+	}
+}
+
+func TestPublishersMax(t *testing.T) {
+	s := start(t, Options{Endpoints: []publish.Endpoint{tcp()}, Sink: &recorder{}, PublishersMax: 1})
+	first := dial(t, s.Addrs()[0])
+	ask(t, first, "PING")
+	for range 3 {
+		said, err := io.ReadAll(dial(t, s.Addrs()[0]))
+		if want := "ERR busy 1 publishers are connected already, try again later\n"; err != nil || string(said) != want {
+			t.Errorf("one too many is told %q, %v", said, err)
+		}
+	}
+	first.Close()
+	eventually(t, "a place comes free", func() bool {
+		conn := dial(t, s.Addrs()[0])
+		defer conn.Close()
+		return ask(t, conn, "PING") == "PONG"
+	})
+}
+
+// TestRefusals puts things where the socket should be. evio would remove them.
+func TestRefusals(t *testing.T) {
+	tests := []struct {
+		name string
+		put  func(t *testing.T, path string)
+		want string
+	}{
+		{"folder", func(t *testing.T, path string) { must(t, os.MkdirAll(filepath.Join(path, "inside"), 0o700)) }, "folder"},
+		{"file", func(t *testing.T, path string) { must(t, os.WriteFile(path, []byte("precious"), 0o600)) }, "not a socket"},
+		{"link", func(t *testing.T, path string) { must(t, os.Symlink(t.TempDir(), path)) }, "symbolic link"},
+		{"live socket", func(t *testing.T, path string) {
+			ln, err := net.Listen("unix", path)
+			must(t, err)
+			t.Cleanup(func() { ln.Close() })
+		}, "another program is listening"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			e := unix(t)
+			tt.put(t, e.Address)
+			before, err := os.Lstat(e.Address)
+			must(t, err)
+			err = New(Options{Endpoints: []publish.Endpoint{e}, Sink: &recorder{}}).Serve()
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), e.String()) {
+				t.Errorf("Serve: %v", err)
+			}
+			after, err := os.Lstat(e.Address)
+			if err != nil || !os.SameFile(before, after) || before.ModTime() != after.ModTime() {
+				t.Errorf("it is not what it was: %v, %v", after, err)
+			}
+		})
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPortInUse(t *testing.T) {
+	s := start(t, Options{Endpoints: []publish.Endpoint{tcp()}, Sink: &recorder{}})
+	taken := publish.Endpoint{Network: "tcp", Address: s.Addrs()[0].String()}
+	err := New(Options{Endpoints: []publish.Endpoint{taken}, Sink: &recorder{}}).Serve()
+	if want := "cannot listen on " + taken.String() + ": address already in use"; fmt.Sprint(err) != want {
+		t.Errorf("Serve: %v, want %s", err, want)
+	}
+}
+
+func TestStaleSocketIsReplaced(t *testing.T) {
+	e := unix(t)
+	ln, err := net.Listen("unix", e.Address)
+	must(t, err)
+	ln.(*net.UnixListener).SetUnlinkOnClose(false)
+	ln.Close()
+	s := start(t, Options{Endpoints: []publish.Endpoint{e}, Sink: &recorder{}})
+	ask(t, dial(t, s.Addrs()[0]), "PING")
+}
+
+func TestShutdown(t *testing.T) {
+	t.Run("before Serve", func(t *testing.T) {
+		s := New(Options{Endpoints: []publish.Endpoint{tcp()}, Sink: &recorder{}})
+		shutdown(t, s)
+		if err := s.Serve(); err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+	t.Run("at once, many times", func(t *testing.T) {
+		for range 10 {
+			s := New(Options{Endpoints: []publish.Endpoint{tcp(), unix(t)}, Sink: &recorder{}})
+			served := make(chan error, 1)
+			go func() { served <- s.Serve() }()
+			select {
+			case <-s.Ready():
+			case <-time.After(patience):
+				t.Fatal("the server is not ready")
+			}
+			shutdown(t, s)
+			if err := <-served; err != nil {
+				t.Errorf("Serve: %v", err)
+			}
+		}
+	})
+	t.Run("closes publishers and removes the socket", func(t *testing.T) {
+		e := unix(t)
+		s := start(t, Options{Endpoints: []publish.Endpoint{e}, Sink: &recorder{}})
+		conn := dial(t, s.Addrs()[0])
+		ask(t, conn, "PUB / - x")
+		shutdown(t, s)
+		if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("the connection ended with %v", err)
+		}
+		if _, err := os.Lstat(e.Address); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the socket is still there: %v", err)
+		}
+	})
+	t.Run("when the socket's path is gone", func(t *testing.T) {
+		for publishers := range 2 {
+			e := unix(t)
+			s := start(t, Options{Endpoints: []publish.Endpoint{e}, Sink: &recorder{}})
+			for range publishers {
+				ask(t, dial(t, s.Addrs()[0]), "PING")
+			}
+			must(t, os.Remove(e.Address))
+			shutdown(t, s)
+		}
+	})
+}
+
+// TestReopen breaks the listener under evio: accept then fails, and evio ends.
+func TestReopen(t *testing.T) {
+	sink := &recorder{}
+	s := start(t, Options{Endpoints: []publish.Endpoint{tcp(), unix(t)}, Sink: sink})
+	addrs := s.Addrs()
+	conn := dial(t, addrs[0])
+	ask(t, conn, "PUB / - before")
+	breakListener(t, addrs[0])
+	if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the old connection ended with %v", err)
+	}
+	for _, addr := range addrs {
+		eventually(t, "it listens again on "+addr.String(), func() bool {
+			conn, err := net.Dial(addr.Network(), addr.String())
+			if err != nil {
+				return false
+			}
+			defer conn.Close()
+			fmt.Fprint(conn, "PUB / - after\n")
+			reply, _ := bufio.NewReader(conn).ReadString('\n')
+			return strings.HasPrefix(reply, "OK ")
+		})
+	}
+}
+
+// breakListener finds this process's listening socket for addr.
+func breakListener(t *testing.T, addr net.Addr) {
+	t.Helper()
+	for fd := range 1024 {
+		listening, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_ACCEPTCONN)
+		if err != nil || listening == 0 {
+			continue
+		}
+		name, err := syscall.Getsockname(fd)
+		if in4, ok := name.(*syscall.SockaddrInet4); err == nil && ok && in4.Port == addr.(*net.TCPAddr).Port {
+			must(t, syscall.Shutdown(fd, syscall.SHUT_RD))
+			return
+		}
+	}
+	t.Fatalf("no listener at %s", addr)
+}
+
+// TestUnreadReplies sends commands and never reads: the publisher is closed, and
+// nobody else notices.
+func TestUnreadReplies(t *testing.T) {
+	s := start(t, Options{Endpoints: []publish.Endpoint{tcp(), unix(t)}, Sink: &recorder{}, ReplyTimeout: 100 * time.Millisecond})
+	patient := dial(t, s.Addrs()[0])
+	for _, addr := range s.Addrs() {
+		t.Run(addr.Network(), func(t *testing.T) {
+			conn := dial(t, addr)
+			pings := []byte(strings.Repeat("PING\n", 10_000))
+			var err error
+			for err == nil {
+				_, err = conn.Write(pings)
+			}
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Error("a publisher who never reads stays connected")
+			}
+			if got := ask(t, patient, "PING"); got != "PONG" {
+				t.Errorf("the other is answered %q", got)
+			}
+		})
+	}
+}
+
+// slow is a Sink that says when it is called, and waits for leave.
+type slow struct{ called, leave chan struct{} }
+
+func newSlow() slow { return slow{make(chan struct{}, 1), make(chan struct{})} }
+
+func (s slow) Publish(_, _, _ []byte) (uint64, error) {
+	s.called <- struct{}{}
+	<-s.leave
+	return 1, nil
+}
+
+func TestSinkHoldsUpPublishers(t *testing.T) {
+	sink := newSlow()
+	s := start(t, Options{Endpoints: []publish.Endpoint{tcp()}, Sink: sink})
+	conn := dial(t, s.Addrs()[0])
+	go func() { <-sink.called; close(sink.leave) }()
+	if got := ask(t, conn, "PUB / - x"); got != "OK 1" {
+		t.Errorf("the reply is %q", got)
+	}
+}
+
+func TestShutdownGivesUp(t *testing.T) {
+	sink := newSlow()
+	s := New(Options{Endpoints: []publish.Endpoint{tcp()}, Sink: sink})
+	served := make(chan error, 1)
+	go func() { served <- s.Serve() }()
+	<-s.Ready()
+	fmt.Fprint(dial(t, s.Addrs()[0]), "PUB / - x\n")
+	<-sink.called
+	defer close(sink.leave)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Shutdown(ctx); err != context.Canceled {
+		t.Errorf("Shutdown: %v", err)
+	}
+	if err := <-served; err != nil {
+		t.Errorf("Serve: %v", err)
+	}
+}

@@ -1,0 +1,55 @@
+package publish_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
+)
+
+// printer is a Sink.
+type printer struct{ sequence uint64 }
+
+func (p *printer) Publish(namespace, event, data []byte) (uint64, error) {
+	fmt.Printf("%s %s: %s\n", namespace, event, data)
+	p.sequence++
+	return p.sequence, nil
+}
+
+// A session needs no connection: bytes go in and replies come out.
+func ExampleSession() {
+	session := publish.NewSession(&publish.Config{})
+	in := []byte("PUB /pets/dogs new-dog Corgi\nPING\nPUB /pets half a li")
+	replies, _ := session.Feed(in, &printer{}, nil)
+	fmt.Printf("%s", replies)
+	// Output:
+	// /pets/dogs new-dog: Corgi
+	// OK 1
+	// PONG
+}
+
+// One goroutine keeps many messages in flight, and waits for all with Ping.
+func ExampleClient_PublishAsync() {
+	ctx := context.Background()
+	client, err := publish.Dial(ctx, "tcp://127.0.0.1:8002")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	for _, dog := range []string{"Corgi", "Beagle", "Dachshund"} {
+		m := sse.Message{Namespace: "/pets/dogs", Event: "new-dog", Data: []byte(dog)}
+		err := client.PublishAsync(ctx, m, func(sequence uint64, err error) {
+			if err != nil {
+				log.Printf("%s: %v", dog, err)
+			}
+		})
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+	if err := client.Ping(ctx); err != nil {
+		log.Fatal(err)
+	}
+}

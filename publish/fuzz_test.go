@@ -1,0 +1,44 @@
+package publish
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+)
+
+// FuzzFeed splits any input anywhere: replies and messages must be those of the
+// whole, every reply must be a reply, and memory must stay bounded.
+func FuzzFeed(f *testing.F) {
+	for _, c := range conversations {
+		if len(c.in) < 5000 {
+			f.Add([]byte(c.in), uint16(3), uint16(7), c.cfg == &guarded)
+		}
+	}
+	f.Fuzz(func(t *testing.T, in []byte, first, then uint16, locked bool) {
+		cfg := Config{DataBytesMax: 64}
+		if locked {
+			cfg.Auth = tokens{}
+		}
+		_, whole, published, done := feed(&cfg, in, max(1, len(in)))
+		checkReplies(t, whole)
+		for _, sizes := range [][]int{{1}, {int(first) + 1, int(then) + 1}, {int(first) + 1, len(in) + 1}} {
+			s, out, got, ended := feed(&cfg, in, sizes...)
+			if out != whole || ended != done || fmt.Sprint(got) != fmt.Sprint(published) {
+				t.Fatalf("split %v of %q:\nreplies %q, whole %q\npublished %q, whole %q", sizes, in, out, whole, got, published)
+			}
+			if limit := lineBytesMax(cfg.DataBytesMax); s.Buffered() > limit || cap(s.held) > max(heldBytesKept, 2*limit) {
+				t.Fatalf("it holds %d bytes of %d", s.Buffered(), cap(s.held))
+			}
+		}
+	})
+}
+
+// checkReplies reads the replies as a client would.
+func checkReplies(t *testing.T, replies string) {
+	for line := range bytes.Lines([]byte(replies)) {
+		_, err := parseReply(bytes.TrimSuffix(line, []byte("\n")))
+		if _, refused := err.(*ReplyError); err != nil && !refused || line[len(line)-1] != '\n' {
+			t.Fatalf("%q is no reply", line)
+		}
+	}
+}

@@ -1,0 +1,77 @@
+package publish
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestParse(t *testing.T) {
+	tests := []struct {
+		line string
+		want string // verb, namespace, event, data, size, token, quiet; or the code
+	}{
+		{"PUB /a e d d", `1 "/a" "e" "d d" 0 "" false`},
+		{"PUB a e ", `1 "a" "e" "" 0 "" false`}, // what the fields hold is not looked at
+		{"PUB /a - d", `1 "/a" "" "d" 0 "" false`},
+		{"PUB /a -- d", `1 "/a" "--" "d" 0 "" false`},
+		{"PUBN /a e 12", `2 "/a" "e" "" 12 "" false`},
+		{"PUBN /a - 999999999999999999", `2 "/a" "" "" 999999999999999999 "" false`},
+		{"AUTH a b ", `3 "" "" "" 0 "a b " false`},
+		{"PING", `4 "" "" "" 0 "" false`},
+		{"QUIET on", `5 "" "" "" 0 "" true`},
+		{"QUIET off", `5 "" "" "" 0 "" false`},
+		{"QUIT", `6 "" "" "" 0 "" false`},
+		{"GET / HTTP/1.1", `7 "" "" "" 0 "" false`},
+		{"HOST: example.org", `7 "" "" "" 0 "" false`},
+		{"PUBN /a e ", "syntax"},
+		{"PUBN /a e +1", "syntax"},
+		{"PUBN /a e 1 ", "syntax"},
+		{"PUBN /a e 0x1", "syntax"},
+		{"QUIET ON", "syntax"},
+		{"QUIET on ", "syntax"},
+		{"PUBB /a e d", "syntax"},
+		{"\tPING", "syntax"},
+		{"HTTP", "syntax"},
+	}
+	for _, tt := range tests {
+		var c command
+		err := parse([]byte(tt.line), &c)
+		got := fmt.Sprintf("%d %q %q %q %d %q %v", c.verb, c.namespace, c.event, c.data, c.size, c.token, c.quiet)
+		if err != nil {
+			got = err.Code
+		}
+		if got != tt.want {
+			t.Errorf("%q is %s, want %s", tt.line, got, tt.want)
+		}
+	}
+}
+
+func TestTokensAreNotEchoed(t *testing.T) {
+	const token = "s3cret"
+	_, out, _, _ := feed(&guarded, []byte("AUTH "+token+"\nAUTH  "+token+"\nAUTH "+token+" x\n"), 99)
+	if strings.Contains(out, token) || strings.Count(out, "ERR auth") != 3 {
+		t.Errorf("replies are %q", out)
+	}
+}
+
+func TestParseReply(t *testing.T) {
+	tests := []struct {
+		line     string
+		sequence uint64
+		err      string
+	}{
+		{"OK", 0, "<nil>"},
+		{"OK 18446744073709551615", 18446744073709551615, "<nil>"},
+		{"PONG", 0, "<nil>"},
+		{"ERR busy try again", 0, "busy: try again"},
+		{"OK x", 0, `"OK x" is not a reply of ssed's line protocol: is the address right?`},
+		{"HTTP/1.1 400 Bad Request", 0, `"HTTP/1.1 400 Bad Request" is not a reply of ssed's line protocol: is the address right?`},
+	}
+	for _, tt := range tests {
+		sequence, err := parseReply([]byte(tt.line))
+		if sequence != tt.sequence || fmt.Sprint(err) != tt.err {
+			t.Errorf("%q is %d, %v", tt.line, sequence, err)
+		}
+	}
+}
