@@ -1,0 +1,82 @@
+package loop_test
+
+import (
+	"context"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/auth"
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/publish/conformance"
+	"github.com/ssed/ssed/publish/evioserver"
+)
+
+// TestLineProtocol runs the suite that defines the line protocol on this loop,
+// over TCP and unix sockets.
+func TestLineProtocol(t *testing.T) {
+	for i, network := range []string{"tcp", "unix"} {
+		t.Run("shared loop, "+network, func(t *testing.T) {
+			conformance.Run(t, func(t *testing.T, cfg publish.Config) conformance.Server {
+				s := serve(t, loop.Options{
+					DataBytesMax: cfg.DataBytesMax,
+					Tokens:       tokensOf(t, cfg),
+					Publish:      []publish.Endpoint{anyPort, {Network: "unix", Address: t.TempDir() + "/s"}},
+				})
+				return conformance.Server{Dial: func(t testing.TB) net.Conn { return dial(t, s.PublishAddrs()[i]) }}
+			})
+		})
+		t.Run("own loop, "+network, func(t *testing.T) {
+			conformance.Run(t, func(t *testing.T, cfg publish.Config) conformance.Server {
+				s := serve(t, loop.Options{DataBytesMax: cfg.DataBytesMax, Tokens: tokensOf(t, cfg)})
+				own := serveOwn(t, s)
+				return conformance.Server{Dial: func(t testing.TB) net.Conn { return dial(t, own.Addrs()[i]) }}
+			})
+		})
+	}
+}
+
+// tokensOf turns the suite's tokens into a table, where it wants any.
+func tokensOf(t *testing.T, cfg publish.Config) *auth.Table {
+	t.Helper()
+	if cfg.Auth == nil {
+		return nil
+	}
+	table, err := auth.ParseTable(conformance.Tokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+// serveOwn runs a loop for publishers of their own before the server, on TCP and
+// unix.
+func serveOwn(t *testing.T, s *loop.Server) *evioserver.Server {
+	t.Helper()
+	own := evioserver.New(evioserver.Options{
+		Endpoints: []publish.Endpoint{anyPort, {Network: "unix", Address: t.TempDir() + "/s"}},
+		Sink:      s.Mailbox(),
+		Session:   s.Session(),
+	})
+	served := make(chan error, 1)
+	go func() { served <- own.Serve() }()
+	select {
+	case <-own.Ready():
+	case err := <-served:
+		t.Fatal(err)
+	case <-time.After(patience):
+		t.Fatal("the publishers' loop did not get ready")
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := own.Shutdown(ctx); err != nil {
+			t.Error("Shutdown:", err)
+		}
+		if err := <-served; err != nil {
+			t.Error("Serve:", err)
+		}
+	})
+	return own
+}

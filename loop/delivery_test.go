@@ -1,0 +1,202 @@
+package loop_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/sse"
+)
+
+// TestSlowSubscriberIsClosedAndCounted: it may lag, but not for ever, and the
+// others get everything.
+func TestSlowSubscriberIsClosedAndCounted(t *testing.T) {
+	s := serve(t, loop.Options{BacklogBytesMax: 2 << 20})
+	slow, _ := subscribe(t, s, "/subscribe/n")
+	_, r := subscribe(t, s, "/subscribe/n")
+	frame := "data:" + strings.Repeat("x", 100_000) + "\n\n"
+	for range 200 {
+		publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte(frame[5 : len(frame)-2])})
+		expect(t, r, frame)
+	}
+	stats := until(t, s, "the slow one is closed", func(s loop.Stats) bool { return s.Subscribers == 1 })
+	if stats.Ended["slow"] != 1 || stats.Blocked != 0 {
+		t.Errorf("it is not counted as slow: %+v", stats)
+	}
+	// What it did get is the stream from its beginning, cut off somewhere.
+	got, _ := io.ReadAll(slow)
+	if want := strings.Repeat(frame, 200); !strings.HasPrefix(want, string(got)) || len(got) == 0 {
+		t.Errorf("the slow one got %d bytes that are not the stream's beginning", len(got))
+	}
+}
+
+// TestLaggardCatchesUp: whoever stops reading for a while, but within the
+// backlog, misses nothing.
+func TestLaggardCatchesUp(t *testing.T) {
+	s := serve(t, loop.Options{BacklogBytesMax: 64 << 20})
+	_, laggard := subscribe(t, s, "/subscribe/n")
+	_, r := subscribe(t, s, "/subscribe/n")
+	var want strings.Builder
+	random := rand.New(rand.NewPCG(1, 1))
+	for i := range 300 {
+		data := fmt.Sprint(i, strings.Repeat("x", random.IntN(100_000)))
+		publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte(data)})
+		want.WriteString("data:" + data + "\n\n")
+		expect(t, r, "data:"+data+"\n\n")
+	}
+	until(t, s, "it lags", func(s loop.Stats) bool { return s.Blocked == 1 })
+	expect(t, laggard, want.String())
+	publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte("live again")})
+	expect(t, laggard, "data:live again\n\n")
+	expect(t, r, "data:live again\n\n")
+	until(t, s, "nobody lags", func(s loop.Stats) bool { return s.Blocked == 0 })
+}
+
+// TestClosingInsideTheWalk: while messages flow, subscribers of the same stream
+// come and go, some with a reset in the middle of a write. Those that stay get
+// every message exactly once.
+func TestClosingInsideTheWalk(t *testing.T) {
+	s := serve(t, loop.Options{})
+	const stayers, messages = 50, 2000
+	var readers []*bufio.Reader
+	for range stayers {
+		_, r := subscribe(t, s, "/subscribe/n")
+		readers = append(readers, r)
+	}
+	stop := make(chan struct{})
+	var churn sync.WaitGroup
+	for range 4 {
+		churn.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				c, err := net.Dial("tcp", s.ListenAddrs()[0].String())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				fmt.Fprint(c, "GET /subscribe/n HTTP/1.1\r\nHost: x\r\n\r\n")
+				if rand.IntN(2) == 0 {
+					c.(*net.TCPConn).SetLinger(0) // a reset
+				}
+				c.Close()
+			}
+		})
+	}
+	var want bytes.Buffer
+	for i := range messages {
+		publishAll(t, s, sse.Message{Namespace: "/n", Data: fmt.Append(nil, i)})
+		fmt.Fprintf(&want, "data:%d\n\n", i)
+	}
+	for i, r := range readers {
+		got := make([]byte, want.Len())
+		if _, err := io.ReadFull(r, got); err != nil || !bytes.Equal(got, want.Bytes()) {
+			t.Fatalf("subscriber %d got something else: %v", i, err)
+		}
+	}
+	close(stop)
+	churn.Wait()
+	until(t, s, "the visitors are gone", func(s loop.Stats) bool { return s.Subscribers == stayers && s.Visitors == 0 })
+}
+
+// TestPassYields: with more subscribers than one pass writes to, all get
+// everything, and the loop goes on looking at its other sockets.
+func TestPassYields(t *testing.T) {
+	if testing.Short() {
+		t.Skip("3,000 connections")
+	}
+	s := serve(t, loop.Options{})
+	const subscribers = 3000 // a pass yields after 1,024 writes
+	readers := make([]*bufio.Reader, subscribers)
+	for i := range readers {
+		_, readers[i] = subscribe(t, s, fmt.Sprintf("/subscribe/n/%d", i%3))
+	}
+	p := dial(t, s.PublishAddrs()[0])
+	replies := bufio.NewReader(p)
+	for i := range 20 {
+		fmt.Fprintf(p, "PUB /n/0 - %d\nPUB /n/1 - %d\nPUB /n/2 - %d\nPING\n", i, i, i)
+		for range 3 {
+			line(t, replies)
+		}
+		if got := line(t, replies); got != "PONG" {
+			t.Fatal(got)
+		}
+	}
+	for _, r := range readers {
+		for i := range 20 {
+			expect(t, r, fmt.Sprintf("data:%d\n\n", i))
+		}
+	}
+}
+
+func TestHeartbeat(t *testing.T) {
+	s := serve(t, loop.Options{Heartbeat: time.Second})
+	_, idle := subscribe(t, s, "/subscribe/idle")
+	_, busy := subscribe(t, s, "/subscribe/busy")
+	begin := time.Now()
+	for i := 0; time.Since(begin) < 2500*time.Millisecond; i++ {
+		publishAll(t, s, sse.Message{Namespace: "/busy", Data: fmt.Append(nil, i)})
+		expect(t, busy, fmt.Sprintf("data:%d\n\n", i)) // and no heartbeat between
+		time.Sleep(20 * time.Millisecond)
+	}
+	expect(t, idle, sse.Keepalive+sse.Keepalive)
+}
+
+func TestPublisherThatNeverReads(t *testing.T) {
+	s := serve(t, loop.Options{ReplyBytesMax: 10_000})
+	p := dial(t, s.PublishAddrs()[0])
+	p.(*net.TCPConn).SetReadBuffer(4096)
+	pings := []byte(strings.Repeat("PING\n", 10_000))
+	for {
+		if _, err := p.Write(pings); err != nil {
+			break // it was closed
+		}
+	}
+	until(t, s, "it is closed and counted", func(s loop.Stats) bool { return s.PublishersClosed == 1 && s.Publishers == 0 })
+}
+
+// TestSequence: OK tells the place in the order of publishing, whoever asks.
+func TestSequence(t *testing.T) {
+	s := serve(t, loop.Options{})
+	a, b := dial(t, s.PublishAddrs()[0]), dial(t, s.PublishAddrs()[0])
+	ra, rb := bufio.NewReader(a), bufio.NewReader(b)
+	for i := range 10 {
+		fmt.Fprint(a, "PUB /n - x\n")
+		if got := line(t, ra); got != fmt.Sprint("OK ", 2*i+1) {
+			t.Fatal(got)
+		}
+		fmt.Fprint(b, "PUB /nobody/hears - x\n")
+		if got := line(t, rb); got != fmt.Sprint("OK ", 2*i+2) {
+			t.Fatal(got)
+		}
+	}
+}
+
+// TestConnsMax: past the limit a client is asked to come back, with a 200, for
+// an EventSource gives up for good on anything else.
+func TestConnsMax(t *testing.T) {
+	s := serve(t, loop.Options{ConnsMax: 2})
+	subscribe(t, s, "/subscribe/n")
+	second, _ := subscribe(t, s, "/subscribe/n")
+	_, r := subscribe(t, s, "/subscribe/n")
+	got, err := io.ReadAll(r)
+	if err != nil || !strings.HasPrefix(string(got), "retry:") || !strings.HasSuffix(string(got), "\n\n") {
+		t.Errorf("the third got %q, %v", got, err)
+	}
+	second.Close()
+	until(t, s, "there is room", func(s loop.Stats) bool { return s.Subscribers == 1 })
+	_, r = subscribe(t, s, "/subscribe/n")
+	publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte("x")})
+	expect(t, r, "data:x\n\n")
+}

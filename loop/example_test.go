@@ -1,0 +1,82 @@
+package loop_test
+
+import (
+	"context"
+	"log"
+	"time"
+
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
+)
+
+// A clock: the time, each second, on the namespace /time. Watch it with
+//
+//	curl -N http://localhost:8001/subscribe/time
+func Example_clock() {
+	server, err := loop.New(loop.Options{Listen: []string{":8001"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	go func() {
+		for now := range time.Tick(time.Second) {
+			err := server.Publish(context.Background(), sse.Message{
+				Namespace: "/time",
+				Data:      []byte(now.Format("3:04:05 pm (MST)")),
+			})
+			if err != nil {
+				return // the server is stopping
+			}
+		}
+	}()
+	log.Fatal(server.Serve())
+}
+
+// A pet store: named events on namespaces below /pets, and a door for other
+// programs. A subscription to /pets hears of dogs and of cats:
+//
+//	curl -N http://localhost:8001/subscribe/pets
+//	printf 'PUB /pets/dogs new-dog Corgi\n' | nc -q1 127.0.0.1 8002
+func Example_petStore() {
+	server, err := loop.New(loop.Options{
+		Listen:  []string{":8001"},
+		Publish: []publish.Endpoint{{Network: "tcp", Address: "127.0.0.1:8002"}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	go func() {
+		<-server.Ready()
+		for _, pet := range []sse.Message{
+			{Namespace: "/pets/dogs", Event: "new-dog", Data: []byte("Corgi")},
+			{Namespace: "/pets/cats", Event: "new-cat", Data: []byte("Persian")},
+			{Namespace: "/pets/dogs", Event: "new-dog", Data: []byte("Terrier")},
+		} {
+			if err := server.Publish(context.Background(), pet); err != nil {
+				log.Print(err)
+			}
+		}
+	}()
+	log.Fatal(server.Serve())
+}
+
+// Shutdown delivers what was accepted before it closes the connections.
+func ExampleServer_Shutdown() {
+	server, err := loop.New(loop.Options{Listen: []string{"127.0.0.1:0"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	served := make(chan error)
+	go func() { served <- server.Serve() }()
+	<-server.Ready()
+
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		log.Print("closed before everything was delivered: ", err)
+	}
+	if err := <-served; err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+}

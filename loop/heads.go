@@ -1,0 +1,124 @@
+package loop
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/ssed/ssed/sse"
+)
+
+// The heads of all answers (DESIGN section 5). Each goes out at once, so that a
+// client knows that it is connected before the first event. "Connection: close"
+// ends the stream with the connection: there are no chunks to frame.
+const (
+	streamFields = "Content-Type: text/event-stream; charset=utf-8\r\n" +
+		"Cache-Control: no-cache\r\n" +
+		"X-Accel-Buffering: no\r\n" // nginx would hold events back to fill its buffers
+	corsFields      = "Access-Control-Allow-Origin: *\r\n"
+	preflightFields = "Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n" +
+		"Access-Control-Allow-Headers: X-Authorization, Authorization, Last-Event-ID, Cache-Control\r\n" +
+		"Access-Control-Max-Age: 86400\r\n"
+	allowField = "Allow: GET, HEAD, OPTIONS\r\n"
+)
+
+// What should come back later gets a 200 stream that tells it when, since an
+// EventSource gives up for good on any other status. The time is spread, so
+// that those who were sent away together do not return together.
+const (
+	retryMin    = 2 * time.Second
+	retrySpread = 6 * time.Second
+)
+
+// heads builds answers. The Date field changes once a second, so its line is
+// kept ready.
+type heads struct {
+	date    []byte // "Date: ...\r\n"
+	scratch []byte
+}
+
+// setDate sets the Date of the answers from here on (RFC 9110 section 6.6.1).
+func (h *heads) setDate(now time.Time) {
+	h.date = append(h.date[:0], "Date: "...)
+	h.date = now.UTC().AppendFormat(h.date, "Mon, 02 Jan 2006 15:04:05 GMT")
+	h.date = append(h.date, "\r\n"...)
+}
+
+// begin starts an answer. Like the other methods it returns memory that dies
+// with the next call.
+func (h *heads) begin(status int) {
+	h.scratch = append(h.scratch[:0], "HTTP/1.1 "...)
+	h.scratch = strconv.AppendInt(h.scratch, int64(status), 10)
+	h.scratch = append(h.scratch, ' ')
+	h.add(reasonPhrases[status], "\r\nConnection: close\r\n")
+	h.scratch = append(h.scratch, h.date...)
+	h.add(corsFields)
+}
+
+func (h *heads) add(fields ...string) {
+	for _, f := range fields {
+		h.scratch = append(h.scratch, f...)
+	}
+}
+
+func (h *heads) end() []byte {
+	h.scratch = append(h.scratch, "\r\n"...)
+	return h.scratch
+}
+
+// stream is the head before a stream of events.
+func (h *heads) stream() []byte {
+	h.begin(200)
+	h.add(streamFields)
+	return h.end()
+}
+
+// preflight answers OPTIONS: what a page of another origin may ask for.
+func (h *heads) preflight() []byte {
+	h.begin(204)
+	h.add(allowField, preflightFields)
+	return h.end()
+}
+
+// comeBack is the polite refusal: a stream that holds only a retry time.
+func (h *heads) comeBack() []byte {
+	h.stream()
+	retry := retryMin + rand.N(retrySpread)
+	h.scratch = sse.AppendRetry(h.scratch, retry.Milliseconds())
+	return h.scratch
+}
+
+// refusal is a final answer with one line of text that says why. For HEAD the
+// text is left out (RFC 9110 section 9.3.2), its length is not.
+func (h *heads) refusal(status int, why string, withBody bool) []byte {
+	h.begin(status)
+	switch status {
+	case 405:
+		h.add(allowField)
+	case 401:
+		h.add("WWW-Authenticate: Bearer\r\n")
+	}
+	h.add("Content-Type: text/plain; charset=utf-8\r\nContent-Length: ")
+	h.scratch = strconv.AppendInt(h.scratch, int64(len(why)+1), 10)
+	h.add("\r\n\r\n")
+	if withBody {
+		h.add(why, "\n")
+	}
+	return h.scratch
+}
+
+var reasonPhrases = map[int]string{
+	200: "OK",
+	204: "No Content",
+	400: "Bad Request",
+	401: "Unauthorized",
+	403: "Forbidden",
+	404: "Not Found",
+	405: "Method Not Allowed",
+	408: "Request Timeout",
+	414: "URI Too Long",
+	417: "Expectation Failed",
+	431: "Request Header Fields Too Large",
+	501: "Not Implemented",
+	505: "HTTP Version Not Supported",
+}

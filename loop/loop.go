@@ -1,0 +1,199 @@
+package loop
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+
+	"github.com/ssed/ssed/httpparse"
+	"github.com/ssed/ssed/nsindex"
+	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
+)
+
+// A loop is the state of the event loop. Everything in it belongs to one
+// goroutine, gnet's, except where the first block says otherwise.
+type loop struct {
+	// Shared with other goroutines, and made for it.
+	opts    Options
+	log     *slog.Logger
+	bell    *doorbell
+	box     *mailbox
+	watch   *watch
+	elapsed atomic.Uint32 // ticks that the wheel has yet to turn
+	calls   requests
+	stop    atomic.Int32 // stopNot, stopDrain, stopNow
+
+	engine    gnet.EventLoop // known from the first connection on
+	listeners roles
+	started   time.Time
+	wheel     wheel
+	parser    httpparse.Parser
+	request   httpparse.Request // scratch: it is large, and alive only within one call
+	session   *publish.Config
+	replies   []byte // scratch for one publisher's replies
+	records   []byte // the mailbox's other buffer
+	woken     []uint32
+	heads     heads
+	agents    agents
+
+	visitors []*visitor // used ones, for the next connections
+	settling settling
+
+	index   nsindex.Index[*audience]
+	hearers []*audience // scratch
+	frame   []byte      // scratch
+	pool    sse.Pool
+	blocked map[uint32]waiter
+	number  uint32 // the last number given to a waiter
+	round   round
+	warm    []*audience // audiences that hold memory which they may not need
+
+	stats   tally
+	orphans []*orphan
+}
+
+// How far the end has come.
+const (
+	stopNot   int32 = iota
+	stopDrain       // nothing new is taken; what was accepted is delivered
+	stopNow         // no more waiting
+)
+
+// Publish makes the loop a publish.Sink for the publishers that it reads
+// itself: a line is framed and appended where it was read.
+func (l *loop) Publish(namespace, event, data []byte) (uint64, error) {
+	if l.stop.Load() != stopNot {
+		return 0, errStopping
+	}
+	l.hearers = l.index.AppendHearers(l.hearers[:0], namespace)
+	if len(l.hearers) > 0 {
+		l.frame = sse.AppendFrame(l.frame[:0], event, data)
+		l.deliver(l.frame)
+	}
+	l.stats.Published++
+	return l.stats.Published, nil
+}
+
+// publishFramed does the same for a message from the mailbox, which was framed
+// by whoever put it there.
+func (l *loop) publishFramed(namespace, frame []byte) {
+	l.hearers = l.index.AppendHearers(l.hearers[:0], namespace)
+	if len(l.hearers) > 0 {
+		l.deliver(frame)
+	}
+	l.stats.Published++
+}
+
+// deliver appends one frame to the stream of each of l.hearers. When a pass'
+// worth of bytes has gathered, the pass comes first: that bounds what a turn
+// can add, however many publishers have something to say, and while it runs the
+// publishers' sockets fill, which is the back-pressure.
+func (l *loop) deliver(frame []byte) {
+	for _, a := range l.hearers {
+		a.stream.Append(frame)
+		l.stats.Deliveries += uint64(len(a.subscribers))
+		l.round.add(a)
+		l.keepWarm(a)
+	}
+	l.round.bytes += len(frame) * len(l.hearers)
+	if l.round.bytes >= roundBytesMax {
+		l.pass(unlimited)
+	}
+}
+
+// answer does what the doorbell was rung for.
+func (l *loop) answer() gnet.Action {
+	for records := l.box.take(l.records); len(records) > 0; {
+		l.records = records
+		var namespace, frame []byte
+		namespace, frame, records = nextRecord(records)
+		l.publishFramed(namespace, frame)
+	}
+	l.woken = l.watch.take(l.woken)
+	for _, number := range l.woken {
+		if w, ok := l.blocked[number]; ok {
+			w.writable(l)
+		}
+	}
+	for range l.elapsed.Swap(0) {
+		l.turnWheel()
+	}
+	l.calls.run(l)
+	if l.stop.Load() != stopNot && l.finished() {
+		return gnet.Shutdown
+	}
+	l.schedulePass()
+	return gnet.None
+}
+
+// turnWheel is the loop's clock: it comes once a tick.
+func (l *loop) turnWheel() {
+	l.wheel.advance(func(c *client) {
+		c.conn.Context().(peer).expire(l)
+	})
+	if l.wheel.now%(uint32(time.Second/tick)) == 0 {
+		l.heads.setDate(time.Now())
+		l.settle()
+	}
+	l.coolDown()
+	l.buryOrphans(false)
+}
+
+// seconds is the time since the server's start.
+func (l *loop) seconds() uint32 { return l.wheel.now / uint32(time.Second/tick) }
+
+// schedulePass asks gnet to run a pass when it has handled every socket that is
+// ready: by then all publishers that have something were read.
+func (l *loop) schedulePass() {
+	if l.round.empty() || l.round.scheduled || l.engine == nil {
+		return
+	}
+	// It fails only when the engine is shutting down, which delivers nothing.
+	l.round.scheduled = l.engine.Execute(context.Background(), gnet.RunnableFunc(l.runPass)) == nil
+}
+
+// finished tells whether everything that was accepted is in the kernel's hands,
+// or there is no more waiting for it.
+func (l *loop) finished() bool {
+	return l.stop.Load() == stopNow || l.round.empty() && len(l.blocked) == 0 && l.box.empty()
+}
+
+// A waiter is a connection whose socket is full.
+type waiter interface {
+	// writable is called when its socket can take more.
+	writable(l *loop)
+}
+
+// await has w called when fd can take more. watched tells whether fd was
+// registered before. It returns the number to forget w by.
+func (l *loop) await(w waiter, fd int, number uint32, watched bool) (uint32, error) {
+	var err error
+	if watched {
+		if _, taken := l.blocked[number]; taken {
+			number = l.nextNumber()
+		}
+		err = l.watch.again(fd, number)
+	} else {
+		number = l.nextNumber()
+		err = l.watch.add(fd, number)
+	}
+	if err == nil {
+		l.blocked[number] = w
+	}
+	return number, err
+}
+
+// nextNumber finds a number that no waiter has. They begin anew after four
+// billion; 0 is the watch's own.
+func (l *loop) nextNumber() uint32 {
+	for {
+		l.number++
+		if _, taken := l.blocked[l.number]; l.number != 0 && !taken {
+			return l.number
+		}
+	}
+}

@@ -1,0 +1,122 @@
+package loop
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"sync"
+
+	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
+)
+
+// A mailbox is the way in for messages that were not read by the loop itself.
+// They are checked and framed by whoever puts them in, so that the loop only
+// has to append. It is bounded in bytes; who finds it full waits.
+//
+// It is one of the two places with a lock (the watch has the other), held for
+// as long as it takes to copy one message.
+type mailbox struct {
+	bytesMax int
+	bell     *doorbell
+
+	mu      sync.Mutex
+	records []byte        // what waits: see appendRecord
+	count   uint64        // how many messages were ever put in
+	room    chan struct{} // closed when the loop has emptied the box
+	closed  bool
+}
+
+func newMailbox(bytesMax int, bell *doorbell) *mailbox {
+	return &mailbox{bytesMax: bytesMax, bell: bell, room: make(chan struct{})}
+}
+
+// put adds one message and returns its place in the order of the mailbox,
+// counted from 1. It waits while the box is full. The error wraps
+// publish.ErrBusy when the server is stopping, or is the context's.
+func (m *mailbox) put(ctx context.Context, namespace, event, data []byte) (uint64, error) {
+	m.mu.Lock()
+	for !m.closed && len(m.records) > 0 && len(m.records)+len(namespace)+len(data) > m.bytesMax {
+		room := m.room
+		m.mu.Unlock()
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+		m.mu.Lock()
+	}
+	defer m.mu.Unlock()
+	if m.closed {
+		return 0, errStopping
+	}
+	wasEmpty := len(m.records) == 0
+	m.records = appendRecord(m.records, namespace, event, data)
+	m.count++
+	if wasEmpty {
+		m.bell.ring()
+	}
+	return m.count, nil
+}
+
+// take empties the box. The caller passes the buffer that it got last time,
+// which it no longer needs.
+func (m *mailbox) take(spare []byte) (records []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.records) == 0 {
+		return nil
+	}
+	records, m.records = m.records, spare[:0]
+	close(m.room)
+	m.room = make(chan struct{})
+	return records
+}
+
+// close refuses everything from here on. What was put in stays.
+func (m *mailbox) close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.closed {
+		m.closed = true
+		close(m.room)
+		m.room = make(chan struct{})
+	}
+}
+
+// recordHead is two lengths: of the namespace and of the frame.
+const recordHead = 2 + 4
+
+func appendRecord(dst, namespace, event, data []byte) []byte {
+	head := len(dst)
+	dst = append(dst, make([]byte, recordHead)...)
+	dst = append(dst, namespace...)
+	frame := len(dst)
+	dst = sse.AppendFrame(dst, event, data)
+	binary.LittleEndian.PutUint16(dst[head:], uint16(len(namespace)))
+	binary.LittleEndian.PutUint32(dst[head+2:], uint32(len(dst)-frame))
+	return dst
+}
+
+// nextRecord splits the first record off.
+func nextRecord(records []byte) (namespace, frame, rest []byte) {
+	n := int(binary.LittleEndian.Uint16(records))
+	f := int(binary.LittleEndian.Uint32(records[2:]))
+	namespace = records[recordHead : recordHead+n]
+	frame = records[recordHead+n : recordHead+n+f]
+	return namespace, frame, records[recordHead+n+f:]
+}
+
+var errStopping = fmt.Errorf("%w: the server is stopping; publish again once it is back", publish.ErrBusy)
+
+// Publish makes the mailbox a publish.Sink, for the publishers' own loop. It
+// waits when the box is full, which holds up that loop and nobody else.
+func (m *mailbox) Publish(namespace, event, data []byte) (uint64, error) {
+	return m.put(context.Background(), namespace, event, data)
+}
+
+func (m *mailbox) empty() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.records) == 0
+}

@@ -1,0 +1,106 @@
+package loop
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/publish"
+)
+
+func testMailbox(t *testing.T, bytesMax int) *mailbox {
+	bell, err := newDoorbell()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(bell.close)
+	return newMailbox(bytesMax, bell)
+}
+
+func TestRecords(t *testing.T) {
+	records := appendRecord(nil, []byte("/pets"), []byte("new-dog"), []byte("Corgi"))
+	records = appendRecord(records, []byte("/"), nil, []byte("a\nb"))
+	for _, want := range [][2]string{{"/pets", "event:new-dog\ndata:Corgi\n\n"}, {"/", "data:a\ndata:b\n\n"}} {
+		var ns, frame []byte
+		ns, frame, records = nextRecord(records)
+		if string(ns) != want[0] || string(frame) != want[1] {
+			t.Errorf("got %q, %q, want %q", ns, frame, want)
+		}
+	}
+	if len(records) > 0 {
+		t.Errorf("%d bytes are left", len(records))
+	}
+}
+
+// TestMailboxLosesNothing has many goroutines put messages into a small box
+// while another empties it: all come out, each sender's in its order, and the
+// box never holds much more than it may.
+func TestMailboxLosesNothing(t *testing.T) {
+	const senders, each, limit = 8, 2000, 1000
+	m := testMailbox(t, limit)
+	var wait sync.WaitGroup
+	for s := range senders {
+		wait.Go(func() {
+			for i := range each {
+				if _, err := m.put(context.Background(), fmt.Appendf(nil, "/%d", s), nil, fmt.Append(nil, i)); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	next := make([]int, senders)
+	var spare []byte
+	for got := 0; got < senders*each; {
+		records := m.take(spare)
+		spare = records
+		if len(records) > limit+100 {
+			t.Fatalf("the box held %d bytes, %d are allowed", len(records), limit)
+		}
+		for len(records) > 0 {
+			var ns, frame []byte
+			ns, frame, records = nextRecord(records)
+			var s, i int
+			fmt.Sscanf(string(ns), "/%d", &s)
+			fmt.Sscanf(string(frame), "data:%d", &i)
+			if i != next[s] {
+				t.Fatalf("sender %d: message %d came, want %d", s, i, next[s])
+			}
+			next[s]++
+			got++
+		}
+	}
+	wait.Wait()
+	if m.count != senders*each {
+		t.Errorf("it counted %d messages", m.count)
+	}
+}
+
+func TestFullMailboxMakesWait(t *testing.T) {
+	m := testMailbox(t, 100)
+	big := bytes.Repeat([]byte("x"), 500)
+	if _, err := m.put(context.Background(), []byte("/"), nil, big); err != nil {
+		t.Fatal("a message larger than the box must pass alone:", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := m.put(ctx, []byte("/"), nil, big); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a full box answered %v", err)
+	}
+	waiting := make(chan error)
+	go func() {
+		_, err := m.put(context.Background(), []byte("/"), nil, big)
+		waiting <- err
+	}()
+	m.close()
+	if err := <-waiting; !errors.Is(err, publish.ErrBusy) {
+		t.Errorf("who waited when the box closed was told %v", err)
+	}
+	if records := m.take(nil); len(records) < 500 {
+		t.Error("what was accepted before the end is gone")
+	}
+}

@@ -1,0 +1,142 @@
+package loop_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
+)
+
+// patience is how long a test waits for something that must happen.
+const patience = 20 * time.Second
+
+var anyPort = publish.Endpoint{Network: "tcp", Address: "127.0.0.1:0"}
+
+// serve runs a server on free loopback ports for as long as the test lasts.
+func serve(t testing.TB, opts loop.Options) *loop.Server {
+	t.Helper()
+	if opts.Listen == nil {
+		opts.Listen = []string{"127.0.0.1:0"}
+	}
+	if opts.Publish == nil {
+		opts.Publish = []publish.Endpoint{anyPort}
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	s, err := loop.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve() }()
+	select {
+	case <-s.Ready():
+	case err := <-served:
+		t.Fatal(err)
+	case <-time.After(patience):
+		t.Fatal("the server did not get ready")
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := s.Shutdown(ctx); err != nil {
+			t.Error("Shutdown:", err)
+		}
+		if err := <-served; err != nil {
+			t.Error("Serve:", err)
+		}
+	})
+	return s
+}
+
+// dial connects to one of the server's addresses; all reads have a deadline.
+func dial(t testing.TB, addr net.Addr) net.Conn {
+	t.Helper()
+	c, err := net.Dial(addr.Network(), addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(patience))
+	return c
+}
+
+// subscribe opens a stream and has read its head.
+func subscribe(t testing.TB, s *loop.Server, target string) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	c := dial(t, s.ListenAddrs()[0])
+	fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: test\r\n\r\n", target)
+	r := bufio.NewReader(c)
+	if status, head := readHead(t, r); status != 200 {
+		t.Fatalf("subscribing to %s: %d %v", target, status, head)
+	}
+	return c, r
+}
+
+func readHead(t testing.TB, r *bufio.Reader) (status int, head http.Header) {
+	t.Helper()
+	res, err := http.ReadResponse(r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, res.Header
+}
+
+// expect reads exactly want.
+func expect(t testing.TB, r io.Reader, want string) {
+	t.Helper()
+	got := make([]byte, len(want))
+	n, err := io.ReadFull(r, got)
+	if err != nil || string(got) != want {
+		t.Fatalf("got %q, %v; want %q", got[:n], err, want)
+	}
+}
+
+// line reads one line of a publisher's replies.
+func line(t testing.TB, r *bufio.Reader) string {
+	t.Helper()
+	text, err := r.ReadString('\n')
+	if err != nil {
+		t.Fatalf("got %q, %v", text, err)
+	}
+	return strings.TrimSuffix(text, "\n")
+}
+
+// until waits for a condition on the server's figures.
+func until(t testing.TB, s *loop.Server, what string, ok func(loop.Stats) bool) loop.Stats {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		stats, err := s.Stats(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok(stats) {
+			return stats
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain until %s; the figures are %+v", what, stats)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func publishAll(t testing.TB, s *loop.Server, messages ...sse.Message) {
+	t.Helper()
+	for _, m := range messages {
+		if err := s.Publish(context.Background(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

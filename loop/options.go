@@ -1,0 +1,132 @@
+package loop
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ssed/ssed/auth"
+	"github.com/ssed/ssed/httpparse"
+	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
+)
+
+// Defaults of Options.
+const (
+	// DefaultBacklogBytes can be generous, since all who lag in one stream
+	// share its bytes.
+	DefaultBacklogBytes = 16 << 20
+	// DefaultMailboxBytes holds a few passes' worth of messages; more would
+	// only be latency.
+	DefaultMailboxBytes = 8 << 20
+	// DefaultSendBufferBytes bounds what the kernel holds for one subscriber.
+	// Left to itself it would grow to megabytes for each that never reads.
+	DefaultSendBufferBytes = 128 << 10
+	// DefaultReplyBytes bounds the replies that one publisher leaves unread.
+	DefaultReplyBytes = 1 << 20
+	// DefaultHeartbeat is below the idle time-outs of common proxies.
+	DefaultHeartbeat = 15 * time.Second
+	// DefaultHeaderTimeout is how long a request head may take to arrive.
+	DefaultHeaderTimeout = 10 * time.Second
+)
+
+// descriptorReserve is how many descriptors are kept for publishers, listeners,
+// logs and the runtime when the connection limit is derived from RLIMIT_NOFILE.
+// gnet's acceptor ends the whole engine when accept fails with EMFILE, so the
+// limit must never be reached.
+const descriptorReserve = 256
+
+// Options configure a Server. The zero value of each field means its default.
+type Options struct {
+	// Listen is where subscribers connect: "host:port", ":8001" or
+	// "unix:///path". Default ":8001".
+	Listen []string
+	// Publish is where publishers connect, served on this loop. Default: none;
+	// messages then come by Server.Publish and Server.Mailbox.
+	Publish []publish.Endpoint
+	// Tokens says who may subscribe and publish. Nil: everybody.
+	Tokens *auth.Table
+
+	// BacklogBytesMax is how many bytes a subscriber may lag behind before it
+	// is closed.
+	BacklogBytesMax int
+	// MailboxBytesMax bounds what waits between Publish and the loop, in bytes.
+	// Callers wait when it is full.
+	MailboxBytesMax int
+	// DataBytesMax is the longest data of one message.
+	DataBytesMax int
+	// HeadBytesMax is the longest request head of a subscriber.
+	HeadBytesMax int
+	// SendBufferBytes is SO_SNDBUF of each connection (the kernel doubles it).
+	SendBufferBytes int
+	// ReplyBytesMax is how many bytes of replies a publisher may leave unread
+	// before it is closed.
+	ReplyBytesMax int
+	// ConnsMax is how many connections may be open at once, subscribers and
+	// publishers together. Default: RLIMIT_NOFILE less a reserve.
+	ConnsMax int
+
+	// Heartbeat is the longest silence on a stream.
+	Heartbeat time.Duration
+	// HeaderTimeout is how long a request head may take to arrive.
+	HeaderTimeout time.Duration
+
+	// Logger gets what an operator should know. Default: slog.Default().
+	Logger *slog.Logger
+}
+
+// withDefaults fills what is zero and refuses what cannot be meant.
+func (o Options) withDefaults() (Options, error) {
+	if len(o.Listen) == 0 {
+		o.Listen = []string{":8001"}
+	}
+	for _, size := range []struct {
+		value    *int
+		fallback int
+		name     string
+	}{
+		{&o.BacklogBytesMax, DefaultBacklogBytes, "BacklogBytesMax"},
+		{&o.MailboxBytesMax, DefaultMailboxBytes, "MailboxBytesMax"},
+		{&o.DataBytesMax, sse.DataBytesMax, "DataBytesMax"},
+		{&o.HeadBytesMax, httpparse.DefaultHeadBytesMax, "HeadBytesMax"},
+		{&o.SendBufferBytes, DefaultSendBufferBytes, "SendBufferBytes"},
+		{&o.ReplyBytesMax, DefaultReplyBytes, "ReplyBytesMax"},
+		{&o.ConnsMax, descriptorLimit() - descriptorReserve, "ConnsMax"},
+	} {
+		if *size.value == 0 {
+			*size.value = size.fallback
+		}
+		if *size.value < 1 {
+			return o, fmt.Errorf("loop: %s is %d, it must be 1 or more", size.name, *size.value)
+		}
+	}
+	if o.BacklogBytesMax < o.DataBytesMax {
+		return o, fmt.Errorf("loop: a backlog of %d bytes cannot hold one message of %d bytes; raise BacklogBytesMax or lower DataBytesMax", o.BacklogBytesMax, o.DataBytesMax)
+	}
+	if o.Heartbeat == 0 {
+		o.Heartbeat = DefaultHeartbeat
+	}
+	if o.HeaderTimeout == 0 {
+		o.HeaderTimeout = DefaultHeaderTimeout
+	}
+	if o.Heartbeat < time.Second || o.HeaderTimeout < tick {
+		return o, errors.New("loop: Heartbeat must be 1s or more, and HeaderTimeout 100ms or more")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o, nil
+}
+
+// descriptorLimit returns RLIMIT_NOFILE, or a cautious guess if the kernel does
+// not say.
+func descriptorLimit() int {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 1024
+	}
+	return int(min(limit.Cur, 1<<20))
+}

@@ -1,0 +1,175 @@
+package loop
+
+import (
+	"context"
+	"math"
+
+	"github.com/ssed/ssed/nsindex"
+	"github.com/ssed/ssed/sse"
+)
+
+// An audience is all connections with one subscription set: the stream that
+// they share, and the dense slice that a pass walks. Each subscriber knows its
+// own place in the slice, so leaving needs no search.
+type audience struct {
+	set         nsindex.Set
+	stream      *sse.Stream
+	subscribers []*subscriber
+	behind      int // how many of them wait for their socket
+	// The walk of the round comes from the slice's end; those at unvisited and
+	// above have been pumped.
+	unvisited int
+	inRound   bool // it stands in the round's queue
+	again     bool // something was appended after its walk had begun
+	used      bool // something was appended since the last coolDown
+	isWarm    bool // it stands in loop.warm
+}
+
+const (
+	// roundBytesMax is how much is appended before a pass must run. It is about
+	// what a socket takes at once, so that a pass seldom leaves one full.
+	roundBytesMax = 64 << 10
+	// passWritesMax is how many writes a pass makes before it lets the loop
+	// look at its sockets again: some 5 ms' worth.
+	passWritesMax = 1024
+	unlimited     = math.MaxInt
+)
+
+// A round is the work that a pass has to do: a queue of audiences whose streams
+// have grown. A pass may stop anywhere in it, since the cursors are the state.
+type round struct {
+	queue     []*audience
+	first     int // the queue's front, to pop without moving the rest
+	bytes     int // appended since the last pass ended
+	scheduled bool
+}
+
+func (r *round) empty() bool { return r.first == len(r.queue) }
+
+// add notes that a's stream has grown.
+func (r *round) add(a *audience) {
+	if !a.inRound {
+		a.inRound, a.unvisited = true, len(a.subscribers)
+		r.queue = append(r.queue, a)
+	} else if a.unvisited < len(a.subscribers) {
+		a.again = true
+	}
+}
+
+// runPass is the pass that schedulePass has asked for.
+func (l *loop) runPass(context.Context) error {
+	l.round.scheduled = false
+	if !l.pass(passWritesMax) {
+		// Not by schedulePass: gnet would run it before it looks at any socket.
+		l.bell.ring()
+	} else if l.stop.Load() != stopNot {
+		l.bell.ring()
+	}
+	return nil
+}
+
+// pass pumps every subscriber that has something new, writesMax at most, and
+// tells whether it came to the round's end.
+func (l *loop) pass(writesMax int) (done bool) {
+	r := &l.round
+	for !r.empty() {
+		a := r.queue[r.first]
+		if writesMax = l.walk(a, writesMax); writesMax <= 0 && a.unvisited > 0 {
+			return false
+		}
+		if !a.again {
+			a.rewind()
+		}
+		r.queue[r.first] = nil
+		r.first++
+		a.inRound = false
+		if a.again {
+			a.again = false
+			r.add(a)
+		}
+	}
+	r.queue, r.first, r.bytes = r.queue[:0], 0, 0
+	return true
+}
+
+// walk pumps a's subscribers from the slice's end to its start. A write that
+// fails closes its connection inside the walk, and a swap-delete then moves one
+// that was already visited into the hole: nobody is skipped.
+func (l *loop) walk(a *audience, writesMax int) (left int) {
+	for a.unvisited > 0 && writesMax > 0 {
+		a.unvisited--
+		l.pump(a.subscribers[a.unvisited])
+		writesMax--
+	}
+	return writesMax
+}
+
+// join adds s at the end of a's slice with its cursor at the stream's tail, so
+// a walk that is under way need not visit it.
+func (a *audience) join(s *subscriber) {
+	s.audience = a
+	s.place = int32(len(a.subscribers))
+	s.joined = a.stream.Messages()
+	a.subscribers = append(a.subscribers, s)
+	a.stream.Join(&s.cursor)
+}
+
+// leave takes s out: the last one moves into its place.
+func (a *audience) leave(s *subscriber) {
+	last := len(a.subscribers) - 1
+	moved := a.subscribers[last]
+	moved.place = s.place
+	a.subscribers[s.place] = moved
+	a.subscribers[last] = nil
+	a.subscribers = a.subscribers[:last]
+	a.unvisited = min(a.unvisited, last)
+	if s.blocked {
+		a.behind--
+	}
+	a.stream.Leave(&s.cursor)
+}
+
+// rewind lets the stream begin anew if nobody lags in it. It is not asked while
+// some have yet to be pumped.
+func (a *audience) rewind() {
+	if a.behind == 0 && len(a.subscribers) > 0 {
+		a.stream.Rewind()
+	}
+}
+
+// audienceOf finds the audience of a set, or begins one.
+func (l *loop) audienceOf(set nsindex.Set) *audience {
+	a, ok := l.index.Find(set)
+	if !ok {
+		a = &audience{set: set, stream: sse.NewStream(&l.pool)}
+		l.index.Attach(set, a)
+	}
+	return a
+}
+
+// keepWarm notes that a's stream holds memory. A busy stream keeps it from pass
+// to pass; coolDown takes it from those that have gone quiet.
+func (l *loop) keepWarm(a *audience) {
+	a.used = true
+	if !a.isWarm {
+		a.isWarm = true
+		l.warm = append(l.warm, a)
+	}
+}
+
+// coolDown comes once a tick and releases the memory of every stream to which
+// nothing was appended since it came last.
+func (l *loop) coolDown() {
+	kept := l.warm[:0]
+	for _, a := range l.warm {
+		if a.used || a.behind > 0 || a.inRound {
+			a.used = false
+			kept = append(kept, a)
+			continue
+		}
+		a.stream.Release()
+		a.isWarm = false
+	}
+	clear(l.warm[len(kept):])
+	l.warm = kept
+}

@@ -1,0 +1,125 @@
+package loop
+
+import (
+	"bytes"
+
+	"github.com/ssed/ssed/auth"
+	"github.com/ssed/ssed/httpparse"
+	"github.com/ssed/ssed/nsindex"
+)
+
+// serve answers a visitor's request. The loop knows one resource, /subscribe.
+func (l *loop) serve(v *visitor, req *httpparse.Request) {
+	withBody := string(req.Method) != "HEAD"
+	if string(req.Path) == "*" { // only OPTIONS may ask that (RFC 9112 section 3.2.4)
+		l.leave(v, l.heads.preflight())
+		return
+	}
+	rest, ok := bytes.CutPrefix(req.Path, []byte("/subscribe"))
+	if !ok || len(rest) > 0 && rest[0] != '/' {
+		l.refuse(v, 404, "there is nothing here; subscribe at /subscribe/<namespace>", withBody)
+		return
+	}
+	switch string(req.Method) {
+	case "GET", "HEAD":
+	case "OPTIONS":
+		l.leave(v, l.heads.preflight())
+		return
+	case "POST", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT":
+		l.refuse(v, 405, "subscribe with GET; messages are published over the line protocol", withBody)
+		return
+	default:
+		l.refuse(v, 501, "this method is not known here; subscribe with GET", withBody)
+		return
+	}
+	set, err := subscription(rest, req.Query)
+	if err != nil {
+		l.refuse(v, 400, err.Error(), withBody)
+		return
+	}
+	if status, why := l.authorise(req, set); status != 0 {
+		l.refuse(v, status, why, withBody)
+		return
+	}
+	switch {
+	case l.stop.Load() != stopNot || l.stats.Subscribers >= l.opts.ConnsMax:
+		l.stats.TurnedAway++
+		l.leave(v, l.heads.comeBack())
+	case !withBody:
+		l.leave(v, l.heads.stream())
+	default:
+		l.subscribe(v, l.audienceOf(set), req.Get("User-Agent"), l.heads.stream())
+	}
+}
+
+// subscription reads the set that a request asks for: the rest of its path, and
+// every "ns" of its query. Both are percent-decoded, once.
+func subscription(rest, query []byte) (nsindex.Set, error) {
+	var namespaces []string
+	if len(rest) > 0 {
+		ns, err := httpparse.AppendUnescaped(nil, rest)
+		if err != nil {
+			return nsindex.Set{}, err
+		}
+		namespaces = append(namespaces, string(ns))
+	}
+	for len(query) > 0 {
+		var key, value []byte
+		key, value, query = httpparse.NextPair(query)
+		if string(key) != "ns" {
+			continue
+		}
+		ns, err := httpparse.AppendUnescapedQuery(nil, value)
+		if err != nil {
+			return nsindex.Set{}, err
+		}
+		namespaces = append(namespaces, string(ns))
+	}
+	return nsindex.NewSet(namespaces...)
+}
+
+// authorise tells whether a request may subscribe to a set; status 0 means that
+// it may. 401 says that a token is missing or unknown, 403 that it is good
+// elsewhere.
+func (l *loop) authorise(req *httpparse.Request, set nsindex.Set) (status int, why string) {
+	if !l.opts.Tokens.Required(auth.Subscribe) {
+		return 0, ""
+	}
+	token := tokenOf(req)
+	if token == nil {
+		return 401, "a token is needed: send X-Authorization, Authorization: Bearer, or ?token="
+	}
+	grant, ok := l.opts.Tokens.Grant(token, auth.Subscribe)
+	if !ok {
+		return 401, "this token is not known, or may not subscribe"
+	}
+	for _, ns := range set.Members() {
+		if !grant.Allows([]byte(ns)) {
+			return 403, "this token may not subscribe to " + ns
+		}
+	}
+	return 0, ""
+}
+
+// tokenOf finds a request's token, or nil. An EventSource cannot set a field,
+// so the query will do, too.
+func tokenOf(req *httpparse.Request) []byte {
+	if token := req.Get("X-Authorization"); token != nil {
+		return token
+	}
+	if field := req.Get("Authorization"); len(field) > 7 && bytes.EqualFold(field[:7], []byte("Bearer ")) {
+		return bytes.TrimLeft(field[7:], " ")
+	}
+	for query := req.Query; len(query) > 0; {
+		var key, value []byte
+		key, value, query = httpparse.NextPair(query)
+		if string(key) == "token" {
+			token, err := httpparse.AppendUnescapedQuery(nil, value)
+			if err != nil {
+				return nil
+			}
+			return token
+		}
+	}
+	return nil
+}

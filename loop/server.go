@@ -1,0 +1,236 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+
+	"github.com/ssed/ssed/auth"
+	"github.com/ssed/ssed/httpparse"
+	"github.com/ssed/ssed/nsindex"
+	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
+)
+
+// A Server is one daemon. Several may run in a process, each on addresses of
+// its own. All methods may be called from any goroutine.
+type Server struct {
+	loop  *loop
+	ready chan struct{}
+	done  chan struct{}
+	began atomic.Bool // Serve or, before it, Shutdown was called
+
+	listen, publish           []publish.Endpoint
+	listenAddrs, publishAddrs []net.Addr
+}
+
+// New makes a Server. It does not listen yet, but Publish may be called: what
+// comes before Serve waits in the mailbox.
+func New(opts Options) (*Server, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{ready: make(chan struct{}), done: make(chan struct{}), publish: opts.Publish}
+	for _, address := range opts.Listen {
+		e, err := listenEndpoint(address)
+		if err != nil {
+			return nil, fmt.Errorf("loop: listen address %q: %w", address, err)
+		}
+		s.listen = append(s.listen, e)
+	}
+	bell, err := newDoorbell()
+	if err != nil {
+		return nil, fmt.Errorf("loop: cannot make the doorbell: %w", err)
+	}
+	watch, err := newWatch(bell)
+	if err != nil {
+		bell.close()
+		return nil, fmt.Errorf("loop: cannot make the writability watch: %w", err)
+	}
+	session := publish.Config{DataBytesMax: opts.DataBytesMax}
+	if opts.Tokens.Required(auth.Publish) {
+		session.Auth = publishAuth{opts.Tokens}
+	}
+	s.loop = &loop{
+		opts:    opts,
+		log:     opts.Logger,
+		bell:    bell,
+		box:     newMailbox(opts.MailboxBytesMax, bell),
+		watch:   watch,
+		parser:  httpparse.Parser{HeadBytesMax: opts.HeadBytesMax},
+		session: &session,
+		agents:  agents{},
+		blocked: map[uint32]waiter{},
+	}
+	s.loop.heads.setDate(time.Now())
+	return s, nil
+}
+
+// Serve listens and serves until Shutdown, and then returns nil. The error says
+// which address could not be used, or why the engine ended unasked. A Server
+// serves once.
+func (s *Server) Serve() error {
+	if !s.began.CompareAndSwap(false, true) {
+		return errors.New("loop: Serve was called twice, or after Shutdown")
+	}
+	defer s.release()
+	l := s.loop
+	l.listeners = roles{byURL: map[string]role{}, byAddr: map[net.Addr]role{}}
+	listenAddrs, err := s.settle(s.listen, roleSubscriber)
+	if err != nil {
+		return err
+	}
+	publishAddrs, err := s.settle(s.publish, rolePublisher)
+	if err != nil {
+		return err
+	}
+	s.listenAddrs, s.publishAddrs = listenAddrs, publishAddrs
+
+	var urls []string
+	all := append(append([]publish.Endpoint{}, s.listen...), s.publish...)
+	for _, e := range all {
+		urls = append(urls, e.String())
+	}
+	log := &gnetLog{log: l.log}
+	restore := umaskFor(all)
+	events := &events{loop: l, booted: func(gnet.Engine) { restore() }}
+	events.ticked = func() { s.hangDoorbell(events.engine) }
+	err = gnet.Rotate(events, urls,
+		gnet.WithNumEventLoop(1),
+		gnet.WithReuseAddr(true), // a restart must not wait for TIME_WAIT
+		gnet.WithTicker(true),
+		gnet.WithSocketSendBuffer(l.opts.SendBufferBytes), // on the listener; connections inherit it
+		gnet.WithLoadBalancing(gnet.LeastConnections),     // round robin races with Register
+		gnet.WithLogger(log),
+	)
+	restore()
+	switch {
+	case err != nil:
+		return fmt.Errorf("loop: cannot listen: %w", err)
+	case l.stop.Load() != stopNot:
+		return nil
+	case log.last.Load() != nil:
+		return fmt.Errorf("loop: the event loop ended unasked: %s", *log.last.Load())
+	}
+	return errors.New("loop: the event loop ended unasked")
+}
+
+// settle makes the endpoints ready for gnet and notes what their connections
+// will be.
+func (s *Server) settle(endpoints []publish.Endpoint, as role) ([]net.Addr, error) {
+	var addrs []net.Addr
+	for i, e := range endpoints {
+		e, addr, err := settle(e)
+		if err != nil {
+			return nil, err
+		}
+		if _, taken := s.loop.listeners.byURL[e.Network+" "+e.Address]; taken {
+			return nil, fmt.Errorf("loop: the address %s is given twice", e)
+		}
+		s.loop.listeners.byURL[e.Network+" "+e.Address] = as
+		endpoints[i], addrs = e, append(addrs, addr)
+	}
+	return addrs, nil
+}
+
+// hangDoorbell registers gnet's end of the doorbell, and with that the server
+// is ready.
+func (s *Server) hangDoorbell(engine gnet.Engine) {
+	ctx := gnet.NewContext(context.Background(), s.loop.bell)
+	registered, err := engine.Register(gnet.NewNetConnContext(ctx, s.loop.bell.chime))
+	if err == nil {
+		err = (<-registered).Err
+	}
+	if err != nil {
+		s.loop.log.Error("cannot hang the doorbell; the server ends", "err", err)
+		go engine.Stop(context.Background()) // it waits for the goroutine that we are on
+		return
+	}
+	close(s.ready)
+}
+
+// release gives back what a Server holds besides gnet's part.
+func (s *Server) release() {
+	l := s.loop
+	l.stop.Store(stopNow)
+	l.box.close()
+	l.buryOrphans(true)
+	close(s.done)
+	l.watch.close()
+	l.bell.close()
+}
+
+// Ready is closed once the server accepts connections.
+func (s *Server) Ready() <-chan struct{} { return s.ready }
+
+// ListenAddrs returns where subscribers connect, with the real port where 0 was
+// asked for. It is known once the server is Ready.
+func (s *Server) ListenAddrs() []net.Addr { return s.listenAddrs }
+
+// PublishAddrs returns where publishers connect to this loop, likewise.
+func (s *Server) PublishAddrs() []net.Addr { return s.publishAddrs }
+
+// Publish sends a message to all who hear its namespace. It returns once the
+// message is accepted: it is then delivered, after every message that the
+// caller has published before. It waits while the mailbox is full. Errors wrap
+// nsindex.ErrNamespace, sse.ErrEvent, sse.ErrUTF8 or sse.ErrTooLong for a bad
+// message, publish.ErrBusy when the server is stopping, or are the context's.
+func (s *Server) Publish(ctx context.Context, m sse.Message) error {
+	namespace, err := nsindex.Canonical(m.Namespace)
+	if err != nil {
+		return err
+	}
+	if err := sse.CheckEvent(m.Event); err != nil {
+		return err
+	}
+	if err := sse.CheckData(m.Data, s.loop.opts.DataBytesMax); err != nil {
+		return err
+	}
+	_, err = s.loop.box.put(ctx, []byte(namespace), []byte(m.Event), m.Data)
+	return err
+}
+
+// Mailbox is the way in for publishers that run on a loop of their own. Its
+// sequence numbers count what went through it, which is the order of publishing
+// as long as all publishers use it.
+func (s *Server) Mailbox() publish.Sink { return s.loop.box }
+
+// Session is the configuration of the publishers' sessions.
+func (s *Server) Session() publish.Config { return *s.loop.session }
+
+// Shutdown ends the server: it takes no new subscribers and messages, delivers
+// what was accepted, and closes all connections. When ctx ends first, it closes
+// them as they are and returns the context's error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	l := s.loop
+	l.stop.CompareAndSwap(stopNot, stopDrain)
+	l.box.close()
+	if s.began.CompareAndSwap(false, true) {
+		s.release() // it never served
+		return nil
+	}
+	l.bell.ring()
+	select {
+	case <-s.done:
+		return nil
+	case <-ctx.Done():
+		l.stop.Store(stopNow)
+		l.bell.ring()
+		<-s.done
+		return ctx.Err()
+	}
+}
+
+// publishAuth lets the tokens speak for the line protocol.
+type publishAuth struct{ tokens *auth.Table }
+
+func (a publishAuth) Authenticate(token []byte) (publish.Grant, bool) {
+	grant, ok := a.tokens.Grant(token, auth.Publish)
+	return grant, ok
+}

@@ -1,0 +1,110 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// A reason says why a subscriber's stream ended. Each end has exactly one.
+type reason uint8
+
+const (
+	reasonLeft     reason = iota // it closed the connection
+	reasonReset                  // the connection broke
+	reasonSlow                   // it lagged too far behind
+	reasonStalled                // it takes nothing any more
+	reasonShutdown               // the server ended
+	reasonError                  // a fault of ours
+	reasons
+)
+
+// String is the reason's word in logs and statistics.
+func (r reason) String() string {
+	return [reasons]string{"left", "reset", "slow", "stalled", "shutdown", "error"}[r]
+}
+
+// Stats is what a Server has counted since it began, and what it holds now.
+type Stats struct {
+	Subscribers int // connections that receive a stream
+	Visitors    int // connections that have not subscribed
+	Publishers  int // publishers' connections on the loop
+	Streams     int // different subscription sets
+	Blocked     int // connections whose socket is full
+
+	Published        uint64 // messages accepted
+	Deliveries       uint64 // messages put into streams, times those who read them
+	BytesOut         uint64 // bytes of frames and heartbeats that sockets took
+	Refused          uint64 // requests answered with a final status
+	TurnedAway       uint64 // requests asked to come back later
+	PublishersClosed uint64 // publishers closed for not reading replies
+
+	Ended map[string]uint64 // subscribers that ended, by reason
+}
+
+// tally is Stats as the loop keeps it.
+type tally struct {
+	Stats
+	ended [reasons]uint64
+}
+
+func (l *loop) snapshot() Stats {
+	s := l.stats.Stats
+	s.Streams, s.Blocked = l.index.Len(), len(l.blocked)
+	s.Ended = make(map[string]uint64, reasons)
+	for why, n := range l.stats.ended {
+		s.Ended[reason(why).String()] = n
+	}
+	return s
+}
+
+// Stats returns the server's figures as they are on the loop at one moment. The
+// error is the context's, or ErrStopped.
+func (s *Server) Stats(ctx context.Context) (Stats, error) {
+	answer := make(chan Stats, 1)
+	if !s.loop.calls.add(func(l *loop) { answer <- l.snapshot() }) {
+		return Stats{}, ErrStopped
+	}
+	s.loop.bell.ring()
+	select {
+	case stats := <-answer:
+		return stats, nil
+	case <-ctx.Done():
+		return Stats{}, ctx.Err()
+	case <-s.done:
+		return Stats{}, ErrStopped
+	}
+}
+
+// ErrStopped is returned once a Server has ended.
+var ErrStopped = errors.New("loop: the server has stopped")
+
+// requests are functions that other goroutines want run on the loop. They are
+// for questions; messages go through the mailbox.
+type requests struct {
+	mu      sync.Mutex
+	waiting []func(*loop)
+}
+
+// requestsMax bounds how many questions wait for an answer.
+const requestsMax = 1024
+
+func (r *requests) add(f func(*loop)) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.waiting) >= requestsMax {
+		return false
+	}
+	r.waiting = append(r.waiting, f)
+	return true
+}
+
+func (r *requests) run(l *loop) {
+	r.mu.Lock()
+	waiting := r.waiting
+	r.waiting = nil
+	r.mu.Unlock()
+	for _, f := range waiting {
+		f(l)
+	}
+}

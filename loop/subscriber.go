@@ -1,0 +1,210 @@
+package loop
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
+
+	"github.com/ssed/ssed/sse"
+)
+
+// A subscriber is a connection that receives a stream. Many thousands of them
+// idle, so every field is weighed; what an operator wants to know of one is
+// derived from these when asked.
+type subscriber struct {
+	client
+	audience *audience
+	cursor   sse.Cursor
+	joined   uint64 // messages of the stream before it joined
+	agent    *agent
+	number   uint32 // its registration with the watch; 0: none yet
+	place    int32  // its place in audience.subscribers
+	wrote    uint32 // tick of the last write
+	reason   reason // why it ends, if we end it
+	blocked  bool   // its socket is full; it stands in loop.blocked
+	headHeld bool   // part of its head is still in gnet's buffer
+}
+
+// subscribe turns a visitor into a subscriber of a set and answers its request.
+func (l *loop) subscribe(v *visitor, a *audience, userAgent []byte, head []byte) {
+	conn := v.conn
+	s := &subscriber{
+		client: client{conn: conn, openedSec: v.openedSec},
+		agent:  l.agents.intern(userAgent),
+		wrote:  l.wheel.now,
+	}
+	conn.SetContext(s)
+	l.retire(v)
+	a.join(s)
+	l.stats.Subscribers++
+	l.setHeartbeat(s)
+	if _, err := conn.Write(head); err != nil {
+		return // gnet has closed it
+	}
+	if conn.OutboundBuffered() > 0 {
+		// gnet holds the head's end. A raw write would overtake it.
+		s.headHeld = true
+		l.block(s)
+	}
+}
+
+// pump writes to s what it has yet to read, until that is all or its socket is
+// full.
+func (l *loop) pump(s *subscriber) {
+	if s.blocked {
+		l.checkBacklog(s)
+		return
+	}
+	stream, fd := s.audience.stream, s.fd()
+	for {
+		pending := stream.Pending(&s.cursor)
+		if len(pending) == 0 {
+			return
+		}
+		n, errno := send(fd, pending)
+		switch errno {
+		case 0, unix.EAGAIN:
+		case unix.EINTR:
+			continue
+		default:
+			s.end(reasonReset)
+			return
+		}
+		if n > 0 {
+			stream.Advance(&s.cursor, n)
+			s.wrote = l.wheel.now
+			l.stats.BytesOut += uint64(n)
+		}
+		if n < len(pending) {
+			l.block(s)
+			return
+		}
+	}
+}
+
+// block marks s as waiting for its socket.
+func (l *loop) block(s *subscriber) {
+	s.blocked = true
+	s.audience.behind++
+	number, err := l.await(s, s.fd(), s.number, s.number != 0)
+	if err != nil {
+		l.log.Error("cannot watch a socket; its subscriber is closed", "err", err)
+		s.end(reasonError)
+		return
+	}
+	s.number = number
+	l.checkBacklog(s)
+}
+
+// writable goes on where the socket was full.
+func (s *subscriber) writable(l *loop) {
+	delete(l.blocked, s.number)
+	s.blocked = false
+	s.audience.behind--
+	if s.headHeld {
+		if s.conn.OutboundBuffered() > 0 {
+			l.block(s)
+			return
+		}
+		s.headHeld = false
+	}
+	a := s.audience
+	l.pump(s)
+	if !a.inRound {
+		a.rewind()
+	}
+}
+
+// checkBacklog closes a subscriber that lags too far. It is asked only of those
+// that wait for their socket.
+func (l *loop) checkBacklog(s *subscriber) {
+	lag := s.audience.stream.Lag(&s.cursor)
+	if lag <= uint64(l.opts.BacklogBytesMax) {
+		return
+	}
+	l.log.Warn("a subscriber reads too slowly and is closed",
+		"client", addrOf(s.conn), "subscription", s.audience.set.Key(),
+		"behind_bytes", lag, "limit_bytes", l.opts.BacklogBytesMax)
+	s.end(reasonSlow)
+}
+
+// end closes s for a reason of ours.
+func (s *subscriber) end(why reason) {
+	s.reason = why
+	s.close()
+}
+
+// traffic ignores what a subscriber sends after its request.
+func (s *subscriber) traffic(*loop, []byte) gnet.Action { return gnet.None }
+
+// expire sends a heartbeat, unless something else was written in time. One that
+// waits for its socket, or for the pass, has bytes under way already.
+func (s *subscriber) expire(l *loop) {
+	silence := l.wheel.now - s.wrote
+	if s.blocked || s.audience.stream.Lag(&s.cursor) > 0 || silence < l.heartbeatAfter(s) {
+		l.setHeartbeat(s)
+		return
+	}
+	n, errno := send(s.fd(), []byte(sse.Keepalive))
+	switch {
+	case errno != 0 && errno != unix.EAGAIN && errno != unix.EINTR:
+		s.end(reasonReset)
+		return
+	case n > 0 && n < len(sse.Keepalive):
+		s.end(reasonStalled) // the socket is full, and half a comment cannot be taken back
+		return
+	case n > 0:
+		s.wrote = l.wheel.now
+		l.stats.BytesOut += uint64(n)
+	}
+	l.setHeartbeat(s)
+}
+
+// setHeartbeat sets the deadline by which something must have been written.
+func (l *loop) setHeartbeat(s *subscriber) {
+	silence := l.wheel.now - s.wrote
+	after := l.heartbeatAfter(s)
+	l.wheel.set(&s.client, after-min(silence, after))
+}
+
+// heartbeatAfter is how much silence s gets, in ticks: between half an interval
+// and a whole one. A message to all makes all fall silent at once; without the
+// spread their heartbeats would come at once, too.
+func (l *loop) heartbeatAfter(s *subscriber) uint32 {
+	interval := ticks(l.opts.Heartbeat)
+	return interval - uint32(s.fd())%(interval/2)
+}
+
+// closed takes s out of everything that knows it.
+func (s *subscriber) closed(l *loop, err error) {
+	a := s.audience
+	switch {
+	case s.reason != reasonLeft:
+	case l.stop.Load() != stopNot:
+		s.reason = reasonShutdown
+	case errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE):
+		s.reason = reasonReset
+	case errors.Is(err, unix.ETIMEDOUT):
+		s.reason = reasonStalled
+	}
+	if s.blocked {
+		delete(l.blocked, s.number)
+	}
+	if l.log.Enabled(nil, slog.LevelDebug) {
+		l.log.Debug("DISCONNECT", "client", addrOf(s.conn), "subscription", a.set.Key(), "reason", s.reason.String(),
+			"age", time.Duration(l.seconds()-s.openedSec)*time.Second, "behind_bytes", a.stream.Lag(&s.cursor))
+	}
+	a.leave(s)
+	if len(a.subscribers) == 0 {
+		l.index.Detach(a.set)
+	} else if !a.inRound {
+		a.rewind()
+	}
+	l.agents.release(s.agent)
+	l.stats.Subscribers--
+	l.stats.ended[s.reason]++
+	l.forget(&s.client)
+}

@@ -1,0 +1,69 @@
+package loop
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// TestWheelAgainstModel sets and clears random deadlines, also beyond a whole
+// turn and from inside expire, and compares with a map from client to tick.
+func TestWheelAgainstModel(t *testing.T) {
+	for seed := range uint64(20) {
+		random := rand.New(rand.NewPCG(seed, 3))
+		var w wheel
+		clients := make([]client, 200)
+		model := map[*client]uint32{}
+		set := func(c *client) {
+			after := uint32(random.IntN(3 * wheelSlots))
+			w.set(c, after)
+			model[c] = w.now + max(after, 1)
+		}
+		for range 10_000 {
+			c := &clients[random.IntN(len(clients))]
+			switch random.IntN(4) {
+			case 0:
+				set(c)
+			case 1:
+				w.clear(c)
+				delete(model, c)
+			default:
+				var expired []*client
+				w.advance(func(c *client) {
+					expired = append(expired, c)
+					if due, ok := model[c]; !ok || due != w.now {
+						t.Fatalf("expired at tick %d, the model says %d, %t", w.now, due, ok)
+					}
+					delete(model, c)
+					if random.IntN(2) == 0 {
+						set(c)
+					}
+					other := &clients[random.IntN(len(clients))]
+					w.clear(other) // as when a close inside expire takes others along
+					delete(model, other)
+				})
+				for c, due := range model {
+					if due == w.now && len(expired) >= 0 {
+						t.Fatalf("a client due at %d did not expire (%p)", due, c)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestTicksRoundUp(t *testing.T) {
+	for d, want := range map[time.Duration]uint32{0: 0, 1: 1, tick: 1, tick + 1: 2, time.Second: uint32(time.Second / tick)} {
+		if got := ticks(d); got != want {
+			t.Errorf("ticks(%v) = %d, want %d", d, got, want)
+		}
+	}
+}
+
+func TestWheelDoesNotAllocate(t *testing.T) {
+	var w wheel
+	var c client
+	if n := testing.AllocsPerRun(1000, func() { w.set(&c, 5); w.advance(func(*client) {}) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
