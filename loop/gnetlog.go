@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -32,7 +33,7 @@ func (g *gnetLog) Errorf(format string, args ...any) {
 }
 
 func (g *gnetLog) write(level slog.Level, format string, args []any) {
-	if g.log.Enabled(nil, level) {
-		g.log.Log(nil, level, "gnet: "+fmt.Sprintf(format, args...))
+	if g.log.Enabled(context.Background(), level) {
+		g.log.Log(context.Background(), level, "gnet: "+fmt.Sprintf(format, args...))
 	}
 }

@@ -15,7 +15,6 @@ const (
 	streamFields = "Content-Type: text/event-stream; charset=utf-8\r\n" +
 		"Cache-Control: no-cache\r\n" +
 		"X-Accel-Buffering: no\r\n" // nginx would hold events back to fill its buffers
-	corsFields      = "Access-Control-Allow-Origin: *\r\n"
 	preflightFields = "Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n" +
 		"Access-Control-Allow-Headers: X-Authorization, Authorization, Last-Event-ID, Cache-Control\r\n" +
 		"Access-Control-Max-Age: 86400\r\n"
@@ -34,6 +33,7 @@ const (
 // kept ready.
 type heads struct {
 	date    []byte // "Date: ...\r\n"
+	cors    string // the fields of the request that is being answered
 	scratch []byte
 }
 
@@ -44,15 +44,14 @@ func (h *heads) setDate(now time.Time) {
 	h.date = append(h.date, "\r\n"...)
 }
 
-// begin starts an answer. Like the other methods it returns memory that dies
-// with the next call.
+// begin starts an answer. What the other methods return dies with the next call.
 func (h *heads) begin(status int) {
 	h.scratch = append(h.scratch[:0], "HTTP/1.1 "...)
 	h.scratch = strconv.AppendInt(h.scratch, int64(status), 10)
 	h.scratch = append(h.scratch, ' ')
 	h.add(reasonPhrases[status], "\r\nConnection: close\r\n")
 	h.scratch = append(h.scratch, h.date...)
-	h.add(corsFields)
+	h.add(h.cors)
 }
 
 func (h *heads) add(fields ...string) {

@@ -3,7 +3,6 @@ package loop
 import (
 	"fmt"
 	"net"
-	"os"
 	"strings"
 
 	"github.com/panjf2000/gnet/v2"
@@ -88,12 +87,4 @@ func umaskFor(endpoints []publish.Endpoint) (restore func()) {
 		}
 	}
 	return func() {}
-}
-
-// addrOf names a connection's peer for the log.
-func addrOf(conn gnet.Conn) string {
-	if addr := conn.RemoteAddr(); addr != nil && addr.String() != "" {
-		return addr.String()
-	}
-	return "unix:" + fmt.Sprint(os.Getpid())
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/panjf2000/gnet/v2"
 
+	"github.com/ssed/ssed/auth"
 	"github.com/ssed/ssed/httpparse"
 	"github.com/ssed/ssed/nsindex"
 	"github.com/ssed/ssed/publish"
@@ -25,20 +26,23 @@ type loop struct {
 	watch   *watch
 	elapsed atomic.Uint32 // ticks that the wheel has yet to turn
 	calls   requests
+	tokens  atomic.Pointer[auth.Table]
 	stop    atomic.Int32 // stopNot, stopDrain, stopNow
 
-	engine    gnet.EventLoop // known from the first connection on
-	listeners roles
-	started   time.Time
-	wheel     wheel
-	parser    httpparse.Parser
-	request   httpparse.Request // scratch: it is large, and alive only within one call
-	session   *publish.Config
-	replies   []byte // scratch for one publisher's replies
-	records   []byte // the mailbox's other buffer
-	woken     []uint32
-	heads     heads
-	agents    agents
+	engine     gnet.EventLoop // known from the first connection on
+	listeners  roles
+	started    time.Time
+	wheel      wheel
+	parser     httpparse.Parser
+	request    httpparse.Request // scratch: it is large, and alive only within one call
+	session    *publish.Config
+	replies    []byte // scratch for one publisher's replies
+	records    []byte // the mailbox's other buffer
+	woken      []uint32
+	heads      heads
+	cors       cors
+	trust      trust
+	identities identities
 
 	visitors []*visitor // used ones, for the next connections
 	settling settling

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -47,8 +48,20 @@ type Options struct {
 	// Publish is where publishers connect, served on this loop. Default: none;
 	// messages then come by Server.Publish and Server.Mailbox.
 	Publish []publish.Endpoint
-	// Tokens says who may subscribe and publish. Nil: everybody.
+	// Tokens says who may subscribe and publish. Nil: everybody. Server.SetTokens
+	// changes it later.
 	Tokens *auth.Table
+	// CORSOrigins are the origins whose pages may subscribe, such as
+	// "https://example.org"; their credentials are let through. Default: "*",
+	// any page, without credentials.
+	CORSOrigins []string
+	// TrustedProxies are the networks (CIDR, or single addresses) of proxies
+	// whose word on a client's address is believed, and "unix" for whoever
+	// connects to a unix socket. Default: nobody's.
+	TrustedProxies []string
+	// ProxyProtocol wants every subscriber's connection to begin with a PROXY
+	// line, of version 1 or 2. With TrustedProxies, only from those.
+	ProxyProtocol bool
 
 	// BacklogBytesMax is how many bytes a subscriber may lag behind before it
 	// is closed.
@@ -129,4 +142,25 @@ func descriptorLimit() int {
 		return 1024
 	}
 	return int(min(limit.Cur, 1<<20))
+}
+
+// newTrust reads the networks of trusted proxies.
+func newTrust(proxies []string) (trust, error) {
+	var t trust
+	for _, p := range proxies {
+		if p == "unix" {
+			t.unix = true
+			continue
+		}
+		prefix, err := netip.ParsePrefix(p)
+		if err != nil {
+			addr, errAddr := netip.ParseAddr(p)
+			if errAddr != nil {
+				return t, fmt.Errorf(`the trusted proxy %q is no network such as "10.0.0.0/8", no address, and not "unix"`, p)
+			}
+			prefix = netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen())
+		}
+		t.prefixes = append(t.prefixes, prefix.Masked())
+	}
+	return t, nil
 }

@@ -61,7 +61,7 @@ func (p *publisher) reply(l *loop, replies []byte) bool {
 	}
 	if len(p.unsent) > l.opts.ReplyBytesMax {
 		l.log.Warn("a publisher does not read its replies and is closed; what it was told OK for is published",
-			"client", addrOf(p.conn), "unread_bytes", len(p.unsent), "limit_bytes", l.opts.ReplyBytesMax)
+			"client", nameOf(p.conn, nil), "unread_bytes", len(p.unsent), "limit_bytes", l.opts.ReplyBytesMax)
 		l.stats.PublishersClosed++
 		p.unsent = nil
 		return false

@@ -11,6 +11,8 @@ import (
 // serve answers a visitor's request. The loop knows one resource, /subscribe.
 func (l *loop) serve(v *visitor, req *httpparse.Request) {
 	withBody := string(req.Method) != "HEAD"
+	var mayRead bool
+	l.heads.cors, mayRead = l.cors.allow(req.Get("Origin"))
 	if string(req.Path) == "*" { // only OPTIONS may ask that (RFC 9112 section 3.2.4)
 		l.leave(v, l.heads.preflight())
 		return
@@ -18,6 +20,10 @@ func (l *loop) serve(v *visitor, req *httpparse.Request) {
 	rest, ok := bytes.CutPrefix(req.Path, []byte("/subscribe"))
 	if !ok || len(rest) > 0 && rest[0] != '/' {
 		l.refuse(v, 404, "there is nothing here; subscribe at /subscribe/<namespace>", withBody)
+		return
+	}
+	if !mayRead {
+		l.refuse(v, 403, "pages of this origin may not subscribe here; allow it with --cors-origin", withBody)
 		return
 	}
 	switch string(req.Method) {
@@ -48,8 +54,23 @@ func (l *loop) serve(v *visitor, req *httpparse.Request) {
 	case !withBody:
 		l.leave(v, l.heads.stream())
 	default:
-		l.subscribe(v, l.audienceOf(set), req.Get("User-Agent"), l.heads.stream())
+		l.subscribe(v, l.audienceOf(set), l.identify(v, req))
 	}
+}
+
+// identify tells who subscribes, as far as it is not the connection's own peer.
+func (l *loop) identify(v *visitor, req *httpparse.Request) *identity {
+	addr := v.from
+	if !l.trust.nobody() {
+		peer := peerAddr(v.conn)
+		if addr.IsValid() {
+			peer = addr
+		}
+		if client := httpparse.ClientAddr(req, peer, l.trust.covers); client != peer || addr.IsValid() {
+			addr = client
+		}
+	}
+	return l.identities.intern(req.Get("User-Agent"), addr)
 }
 
 // subscription reads the set that a request asks for: the rest of its path, and
@@ -82,14 +103,15 @@ func subscription(rest, query []byte) (nsindex.Set, error) {
 // it may. 401 says that a token is missing or unknown, 403 that it is good
 // elsewhere.
 func (l *loop) authorise(req *httpparse.Request, set nsindex.Set) (status int, why string) {
-	if !l.opts.Tokens.Required(auth.Subscribe) {
+	tokens := l.tokens.Load()
+	if !tokens.Required(auth.Subscribe) {
 		return 0, ""
 	}
 	token := tokenOf(req)
 	if token == nil {
 		return 401, "a token is needed: send X-Authorization, Authorization: Bearer, or ?token="
 	}
-	grant, ok := l.opts.Tokens.Grant(token, auth.Subscribe)
+	grant, ok := tokens.Grant(token, auth.Subscribe)
 	if !ok {
 		return 401, "this token is not known, or may not subscribe"
 	}

@@ -44,6 +44,14 @@ func New(opts Options) (*Server, error) {
 		}
 		s.listen = append(s.listen, e)
 	}
+	cors, err := newCORS(opts.CORSOrigins)
+	if err != nil {
+		return nil, fmt.Errorf("loop: %w", err)
+	}
+	trust, err := newTrust(opts.TrustedProxies)
+	if err != nil {
+		return nil, fmt.Errorf("loop: %w", err)
+	}
 	bell, err := newDoorbell()
 	if err != nil {
 		return nil, fmt.Errorf("loop: cannot make the doorbell: %w", err)
@@ -53,21 +61,20 @@ func New(opts Options) (*Server, error) {
 		bell.close()
 		return nil, fmt.Errorf("loop: cannot make the writability watch: %w", err)
 	}
-	session := publish.Config{DataBytesMax: opts.DataBytesMax}
-	if opts.Tokens.Required(auth.Publish) {
-		session.Auth = publishAuth{opts.Tokens}
-	}
 	s.loop = &loop{
-		opts:    opts,
-		log:     opts.Logger,
-		bell:    bell,
-		box:     newMailbox(opts.MailboxBytesMax, bell),
-		watch:   watch,
-		parser:  httpparse.Parser{HeadBytesMax: opts.HeadBytesMax},
-		session: &session,
-		agents:  agents{},
-		blocked: map[uint32]waiter{},
+		opts:       opts,
+		log:        opts.Logger,
+		bell:       bell,
+		box:        newMailbox(opts.MailboxBytesMax, bell),
+		watch:      watch,
+		parser:     httpparse.Parser{HeadBytesMax: opts.HeadBytesMax},
+		cors:       cors,
+		trust:      trust,
+		identities: identities{},
+		blocked:    map[uint32]waiter{},
 	}
+	s.loop.session = &publish.Config{Auth: publishAuth{&s.loop.tokens}, DataBytesMax: opts.DataBytesMax}
+	s.loop.tokens.Store(opts.Tokens)
 	s.loop.heads.setDate(time.Now())
 	return s, nil
 }
@@ -227,10 +234,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 }
 
-// publishAuth lets the tokens speak for the line protocol.
-type publishAuth struct{ tokens *auth.Table }
-
-func (a publishAuth) Authenticate(token []byte) (publish.Grant, bool) {
-	grant, ok := a.tokens.Grant(token, auth.Publish)
-	return grant, ok
-}
+// SetTokens changes who may subscribe and publish from here on. Publishers that
+// are connected are judged by the new tokens with their next message; streams
+// that are open stay open.
+func (s *Server) SetTokens(tokens *auth.Table) { s.loop.tokens.Store(tokens) }

@@ -14,6 +14,7 @@ const (
 	reasonReset                  // the connection broke
 	reasonSlow                   // it lagged too far behind
 	reasonStalled                // it takes nothing any more
+	reasonNoise                  // it went on sending after its request
 	reasonShutdown               // the server ended
 	reasonError                  // a fault of ours
 	reasons
@@ -21,7 +22,7 @@ const (
 
 // String is the reason's word in logs and statistics.
 func (r reason) String() string {
-	return [reasons]string{"left", "reset", "slow", "stalled", "shutdown", "error"}[r]
+	return [reasons]string{"left", "reset", "slow", "stalled", "noise", "shutdown", "error"}[r]
 }
 
 // Stats is what a Server has counted since it began, and what it holds now.

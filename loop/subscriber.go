@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"time"
@@ -19,21 +20,22 @@ type subscriber struct {
 	audience *audience
 	cursor   sse.Cursor
 	joined   uint64 // messages of the stream before it joined
-	agent    *agent
+	who      *identity
 	number   uint32 // its registration with the watch; 0: none yet
 	place    int32  // its place in audience.subscribers
 	wrote    uint32 // tick of the last write
 	reason   reason // why it ends, if we end it
+	noise    uint8  // how often it sent something after its request
 	blocked  bool   // its socket is full; it stands in loop.blocked
 	headHeld bool   // part of its head is still in gnet's buffer
 }
 
 // subscribe turns a visitor into a subscriber of a set and answers its request.
-func (l *loop) subscribe(v *visitor, a *audience, userAgent []byte, head []byte) {
+func (l *loop) subscribe(v *visitor, a *audience, who *identity) {
 	conn := v.conn
 	s := &subscriber{
 		client: client{conn: conn, openedSec: v.openedSec},
-		agent:  l.agents.intern(userAgent),
+		who:    who,
 		wrote:  l.wheel.now,
 	}
 	conn.SetContext(s)
@@ -41,7 +43,10 @@ func (l *loop) subscribe(v *visitor, a *audience, userAgent []byte, head []byte)
 	a.join(s)
 	l.stats.Subscribers++
 	l.setHeartbeat(s)
-	if _, err := conn.Write(head); err != nil {
+	if l.log.Enabled(context.Background(), slog.LevelDebug) {
+		l.log.Debug("CONNECT", "client", nameOf(conn, who), "subscription", a.set.Key(), "agent", who.agentName())
+	}
+	if _, err := conn.Write(l.heads.stream()); err != nil {
 		return // gnet has closed it
 	}
 	if conn.OutboundBuffered() > 0 {
@@ -126,7 +131,7 @@ func (l *loop) checkBacklog(s *subscriber) {
 		return
 	}
 	l.log.Warn("a subscriber reads too slowly and is closed",
-		"client", addrOf(s.conn), "subscription", s.audience.set.Key(),
+		"client", nameOf(s.conn, s.who), "subscription", s.audience.set.Key(),
 		"behind_bytes", lag, "limit_bytes", l.opts.BacklogBytesMax)
 	s.end(reasonSlow)
 }
@@ -137,8 +142,20 @@ func (s *subscriber) end(why reason) {
 	s.close()
 }
 
-// traffic ignores what a subscriber sends after its request.
-func (s *subscriber) traffic(*loop, []byte) gnet.Action { return gnet.None }
+// noiseMax is how often a subscriber may send something after its request. What
+// it sends is thrown away unread, but throwing away costs time, too: one that
+// keeps sending is no subscriber.
+const noiseMax = 32
+
+// traffic throws away what a subscriber sends after its request: a second
+// request is never served.
+func (s *subscriber) traffic(*loop, []byte) gnet.Action {
+	if s.noise++; s.noise > noiseMax {
+		s.reason = reasonNoise
+		return gnet.Close
+	}
+	return gnet.None
+}
 
 // expire sends a heartbeat, unless something else was written in time. One that
 // waits for its socket, or for the pass, has bytes under way already.
@@ -193,8 +210,8 @@ func (s *subscriber) closed(l *loop, err error) {
 	if s.blocked {
 		delete(l.blocked, s.number)
 	}
-	if l.log.Enabled(nil, slog.LevelDebug) {
-		l.log.Debug("DISCONNECT", "client", addrOf(s.conn), "subscription", a.set.Key(), "reason", s.reason.String(),
+	if l.log.Enabled(context.Background(), slog.LevelDebug) {
+		l.log.Debug("DISCONNECT", "client", nameOf(s.conn, s.who), "subscription", a.set.Key(), "reason", s.reason.String(),
 			"age", time.Duration(l.seconds()-s.openedSec)*time.Second, "behind_bytes", a.stream.Lag(&s.cursor))
 	}
 	a.leave(s)
@@ -203,7 +220,7 @@ func (s *subscriber) closed(l *loop, err error) {
 	} else if !a.inRound {
 		a.rewind()
 	}
-	l.agents.release(s.agent)
+	l.identities.release(s.who)
 	l.stats.Subscribers--
 	l.stats.ended[s.reason]++
 	l.forget(&s.client)

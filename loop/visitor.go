@@ -2,6 +2,7 @@ package loop
 
 import (
 	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
@@ -19,8 +20,10 @@ const lingerTime = 2 * time.Second
 // on its way, or it was refused and is leaving.
 type visitor struct {
 	client
-	head    []byte // what came of its head so far, if it did not come at once
-	seen    int    // how much of head was parsed in vain
+	head    []byte     // what came of its head so far, if it did not come at once
+	seen    int        // how much of head was parsed in vain
+	from    netip.Addr // its address, as a PROXY line has it; zero: the peer's
+	proxied bool       // its PROXY line has been read
 	leaving bool
 }
 
@@ -51,6 +54,12 @@ func (v *visitor) traffic(l *loop, in []byte) gnet.Action {
 		v.head = append(v.head, in...)
 		in = v.head
 	}
+	if l.opts.ProxyProtocol && !v.proxied {
+		var ok bool
+		if in, ok = v.readProxyLine(l, in); !ok {
+			return gnet.None
+		}
+	}
 	n, err := l.parser.Reparse(in, v.seen, &l.request)
 	switch {
 	case err != nil:
@@ -58,24 +67,57 @@ func (v *visitor) traffic(l *loop, in []byte) gnet.Action {
 		if !errors.As(err, &refusal) {
 			panic(err)
 		}
+		l.heads.cors, _ = l.cors.allow(nil) // nobody knows its origin
 		l.refuse(v, refusal.Status, refusal.Reason, true)
 	case n > 0:
 		v.head = nil
 		l.serve(v, &l.request) // v is retired if it subscribes
 	default:
 		v.seen = len(in)
-		if v.head == nil {
-			v.head = append(make([]byte, 0, len(in)+512), in...)
-		}
+		v.keep(in)
 	}
 	return gnet.None
+}
+
+// keep holds an unfinished head until more of it comes.
+func (v *visitor) keep(in []byte) {
+	if v.head == nil {
+		v.head = make([]byte, 0, len(in)+512)
+	}
+	v.head = append(v.head[:0], in...)
+}
+
+// readProxyLine takes the PROXY line off in, which must be there before anything
+// else. It tells whether the request may be read now.
+func (v *visitor) readProxyLine(l *loop, in []byte) (rest []byte, ok bool) {
+	n, ok := proxyLineEnd(in)
+	if ok && n == 0 {
+		v.keep(in)
+		return nil, false
+	}
+	if ok {
+		var err error
+		v.from, err = parseProxyLine(in[:n])
+		ok = err == nil
+	}
+	if peer := peerAddr(v.conn); !ok || !l.trust.nobody() && !l.trust.covers(peer) {
+		l.heads.cors, _ = l.cors.allow(nil)
+		l.refuse(v, 400, "this port expects a PROXY line of a trusted proxy before the request", true)
+		return nil, false
+	}
+	v.proxied = true
+	if v.head != nil {
+		v.head = append(v.head[:0], in[n:]...) // they overlap; append moves
+		return v.head, len(v.head) > 0
+	}
+	return in[n:], len(in) > n
 }
 
 // refuse answers with a status that means "do not come back like this", and
 // lets the client read it.
 func (l *loop) refuse(v *visitor, status int, why string, withBody bool) {
 	l.stats.Refused++
-	l.log.Debug("a request is refused", "client", addrOf(v.conn), "status", status, "why", why)
+	l.log.Debug("a request is refused", "client", nameOf(v.conn, nil), "status", status, "why", why)
 	l.leave(v, l.heads.refusal(status, why, withBody))
 }
 
@@ -98,6 +140,7 @@ func (v *visitor) expire(l *loop) {
 		v.close()
 		return
 	}
+	l.heads.cors, _ = l.cors.allow(nil)
 	l.refuse(v, 408, "the request head did not arrive within "+l.opts.HeaderTimeout.String(), true)
 }
 

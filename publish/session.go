@@ -29,6 +29,8 @@ type Grant interface {
 
 // An Authenticator knows tokens. It compares them in constant time.
 type Authenticator interface {
+	// Required tells whether publishing needs a token at the moment.
+	Required() bool
 	// Authenticate returns the grant of a token, or false for a bad one. The
 	// token is the caller's again when it returns.
 	Authenticate(token []byte) (Grant, bool)
@@ -257,14 +259,15 @@ func (s *Session) skipLine(in []byte) (rest []byte) {
 // admit checks everything about a PUB or PUBN but its data, in the order in which
 // a publisher can mend it, and returns the canonical namespace.
 func (s *Session) admit(c *command) (namespace []byte, err error) {
-	if s.cfg.Auth != nil && s.grant == nil {
+	needsToken := s.needsToken()
+	if needsToken && s.grant == nil {
 		return nil, refuse(CodeAuth, "publishing needs a token here: send AUTH <token> first")
 	}
 	namespace, err = nsindex.Canonical(c.namespace)
 	if err != nil {
 		return nil, err
 	}
-	if s.grant != nil && !s.grant.Allows(namespace) {
+	if needsToken && !s.grant.Allows(namespace) {
 		return nil, refuse(CodeAuth, "the token does not cover namespace %s", quote(namespace))
 	}
 	return namespace, sse.CheckEvent(c.event)
@@ -292,12 +295,16 @@ func (s *Session) auth(token, out []byte) []byte {
 		return appendOK(out) // there is nothing to prove
 	}
 	grant, ok := s.cfg.Auth.Authenticate(token)
-	if !ok {
+	if !ok && s.cfg.Auth.Required() {
 		return AppendError(out, refuse(CodeAuth, "the token is not known here"))
 	}
-	s.grant = grant
+	if ok {
+		s.grant = grant
+	}
 	return appendOK(out)
 }
+
+func (s *Session) needsToken() bool { return s.cfg.Auth != nil && s.cfg.Auth.Required() }
 
 func (s *Session) dataBytesMax() int {
 	if s.cfg.DataBytesMax == 0 {

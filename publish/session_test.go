@@ -25,6 +25,8 @@ func (r *recorder) Publish(namespace, event, data []byte) (uint64, error) {
 // tokens lets "pets" publish below /pets only, and "all" everywhere.
 type tokens struct{}
 
+func (tokens) Required() bool { return true }
+
 func (tokens) Authenticate(token []byte) (Grant, bool) {
 	switch string(token) {
 	case "all":

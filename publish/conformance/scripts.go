@@ -112,6 +112,8 @@ type wardrobe struct{}
 
 type key string
 
+func (wardrobe) Required() bool { return true }
+
 func (wardrobe) Authenticate(token []byte) (publish.Grant, bool) {
 	k := key(token)
 	return k, k == tokenForAll || k == tokenForPets

@@ -1,0 +1,308 @@
+package loop_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/auth"
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/sse"
+)
+
+// ask sends a request and returns the whole answer's head.
+func ask(t *testing.T, s *loop.Server, request string) string {
+	t.Helper()
+	c := dial(t, s.ListenAddrs()[0])
+	io.WriteString(c, request)
+	head, err := readRawHead(c)
+	if err != nil {
+		t.Fatalf("got %q, %v", head, err)
+	}
+	return head
+}
+
+func readRawHead(r io.Reader) (string, error) {
+	var head strings.Builder
+	b := bufio.NewReader(r)
+	for {
+		line, err := b.ReadString('\n')
+		head.WriteString(line)
+		if err != nil || line == "\r\n" {
+			return head.String(), err
+		}
+	}
+}
+
+func TestCORS(t *testing.T) {
+	open := serve(t, loop.Options{})
+	listed := serve(t, loop.Options{CORSOrigins: []string{"https://example.org", "http://localhost:3000"}})
+	for _, tt := range []struct {
+		name   string
+		server *loop.Server
+		method string
+		origin string
+		status string
+		fields []string
+		never  string
+	}{
+		{"any page", open, "GET", "https://evil.example", "200", []string{"Access-Control-Allow-Origin: *"}, "Credentials"},
+		{"no page at all", open, "GET", "", "200", []string{"Access-Control-Allow-Origin: *"}, "Vary"},
+		{"a page of the list", listed, "GET", "https://example.org", "200",
+			[]string{"Access-Control-Allow-Origin: https://example.org", "Access-Control-Allow-Credentials: true", "Vary: Origin"}, "Origin: *"},
+		{"another one of it", listed, "HEAD", "http://localhost:3000", "200", []string{"Access-Control-Allow-Origin: http://localhost:3000"}, "Origin: *"},
+		{"a page that is not", listed, "GET", "https://evil.example", "403", []string{"Vary: Origin"}, "Access-Control"},
+		{"one that begins like one", listed, "GET", "https://example.org.evil.example", "403", []string{"Vary: Origin"}, "Access-Control"},
+		{"a sandbox", listed, "GET", "null", "403", nil, "Access-Control"},
+		{"curl", listed, "GET", "", "200", []string{"Vary: Origin"}, "Access-Control"},
+		{"a preflight", listed, "OPTIONS", "https://example.org", "204",
+			[]string{"Access-Control-Allow-Origin: https://example.org", "Access-Control-Allow-Methods: GET, HEAD, OPTIONS",
+				"Access-Control-Allow-Headers: X-Authorization, Authorization, Last-Event-ID, Cache-Control", "Access-Control-Max-Age: 86400"}, "Content-Length"},
+		{"a preflight of another", listed, "OPTIONS", "https://evil.example", "403", nil, "Access-Control"},
+		{"a mistake can be read by the page", listed, "POST", "https://example.org", "405", []string{"Access-Control-Allow-Origin: https://example.org"}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			request := tt.method + " /subscribe/a HTTP/1.1\r\nHost: x\r\n"
+			if tt.origin != "" {
+				request += "Origin: " + tt.origin + "\r\n"
+			}
+			head := ask(t, tt.server, request+"\r\n")
+			if !strings.HasPrefix(head, "HTTP/1.1 "+tt.status+" ") {
+				t.Errorf("got %q", head)
+			}
+			for _, field := range tt.fields {
+				if !strings.Contains(head, "\r\n"+field+"\r\n") {
+					t.Errorf("the head lacks %q:\n%s", field, head)
+				}
+			}
+			if tt.never != "" && strings.Contains(head, tt.never) {
+				t.Errorf("the head holds %q:\n%s", tt.never, head)
+			}
+		})
+	}
+	for _, bad := range [][]string{{"*", "https://a.example"}, {"example.org"}, {"https://example.org/"}, {"https://"}, {""}} {
+		if _, err := loop.New(loop.Options{CORSOrigins: bad}); err == nil {
+			t.Errorf("the origins %q were accepted", bad)
+		}
+	}
+}
+
+// A logbook is a debug log that a test reads.
+type logbook struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *logbook) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logbook) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+func (b *logbook) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// waitFor waits until the log holds a text.
+func (b *logbook) waitFor(t *testing.T, text string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !strings.Contains(b.String(), text); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the log does not say %q:\n%s", text, b.String())
+		}
+	}
+}
+
+func TestClientAddress(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		opts    loop.Options
+		before  string // the request
+		fields  string
+		address string
+	}{
+		{"of the peer", loop.Options{}, "", "X-Forwarded-For: 203.0.113.9", "127.0.0.1:"},
+		{"of a trusted proxy's client", loop.Options{TrustedProxies: []string{"127.0.0.0/8"}}, "", "X-Forwarded-For: 203.0.113.9", "203.0.113.9"},
+		{"of a trusted proxy itself", loop.Options{TrustedProxies: []string{"127.0.0.1"}}, "", "X-A: b", "127.0.0.1:"},
+		{"the proxy is another", loop.Options{TrustedProxies: []string{"10.0.0.0/8", "unix"}}, "", "X-Forwarded-For: 203.0.113.9", "127.0.0.1:"},
+		{"in a PROXY line", loop.Options{ProxyProtocol: true}, "PROXY TCP4 203.0.113.9 127.0.0.1 4711 80\r\n", "X-Forwarded-For: 8.8.8.8", "203.0.113.9"},
+		{"in a PROXY line, IPv6", loop.Options{ProxyProtocol: true}, "PROXY TCP6 2001:db8::1 ::1 4711 80\r\n", "X-A: b", "2001:db8::1"},
+		{"in a PROXY line of version 2", loop.Options{ProxyProtocol: true},
+			"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\xcb\x00\x71\x09\x7f\x00\x00\x01\x12\x67\x00\x50", "X-A: b", "203.0.113.9"},
+		{"a PROXY line that knows none", loop.Options{ProxyProtocol: true}, "PROXY UNKNOWN\r\n", "X-A: b", "127.0.0.1:"},
+		{"a PROXY line, then a proxy of ours", loop.Options{ProxyProtocol: true, TrustedProxies: []string{"127.0.0.1", "10.0.0.0/8"}},
+			"PROXY TCP4 10.1.2.3 127.0.0.1 4711 80\r\n", "X-Forwarded-For: 203.0.113.9", "203.0.113.9"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var log logbook
+			tt.opts.Logger = log.logger()
+			s := serve(t, tt.opts)
+			request := tt.before + "GET /subscribe/a HTTP/1.1\r\nHost: x\r\n" + tt.fields + "\r\n\r\n"
+			for _, piece := range []int{len(request), 1} {
+				c := dial(t, s.ListenAddrs()[0])
+				for rest := request; rest != ""; {
+					n := min(piece, len(rest))
+					io.WriteString(c, rest[:n])
+					rest = rest[n:]
+				}
+				if head, err := readRawHead(c); !strings.HasPrefix(head, "HTTP/1.1 200 ") {
+					t.Fatalf("got %q, %v", head, err)
+				}
+				c.Close()
+			}
+			log.waitFor(t, "msg=CONNECT client="+tt.address)
+			log.waitFor(t, "msg=DISCONNECT client="+tt.address)
+			if n := strings.Count(log.String(), "msg=CONNECT client="+tt.address); n != 2 {
+				t.Errorf("%d of 2 connections came from there:\n%s", n, log.String())
+			}
+		})
+	}
+}
+
+func TestProxyLineIsWanted(t *testing.T) {
+	s := serve(t, loop.Options{ProxyProtocol: true, HeaderTimeout: time.Second})
+	for _, tt := range []struct{ name, request string }{
+		{"none", "GET /subscribe/a HTTP/1.1\r\nHost: x\r\n\r\n"},
+		{"nonsense", "PROXY TCP4 a b c d\r\nGET /subscribe/a HTTP/1.1\r\nHost: x\r\n\r\n"},
+		{"one that never ends", "PROXY " + strings.Repeat("x", 200)},
+		{"version 2, far too long", "\r\n\r\n\x00\r\nQUIT\n\x21\x11\xff\xff"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if head := ask(t, s, tt.request); !strings.HasPrefix(head, "HTTP/1.1 400 ") {
+				t.Errorf("got %q", head)
+			}
+		})
+	}
+	if head := ask(t, s, "PROXY TCP4 1.2.3.4"); !strings.HasPrefix(head, "HTTP/1.1 408 ") {
+		t.Errorf("half a PROXY line: %q", head)
+	}
+	strangers := serve(t, loop.Options{ProxyProtocol: true, TrustedProxies: []string{"10.0.0.0/8"}})
+	if head := ask(t, strangers, "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\nGET /subscribe/a HTTP/1.1\r\nHost: x\r\n\r\n"); !strings.HasPrefix(head, "HTTP/1.1 400 ") {
+		t.Errorf("a PROXY line of a stranger: %q", head)
+	}
+	if head := ask(t, serve(t, loop.Options{}), "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\nGET /subscribe/a HTTP/1.1\r\nHost: x\r\n\r\n"); !strings.HasPrefix(head, "HTTP/1.1 400 ") {
+		t.Errorf("a PROXY line where none is expected: %q", head)
+	}
+	for _, bad := range []string{"10.0.0.0/99", "proxy.example", ""} {
+		if _, err := loop.New(loop.Options{TrustedProxies: []string{bad}}); err == nil {
+			t.Errorf("the trusted proxy %q was accepted", bad)
+		}
+	}
+}
+
+// TestRefusalCanBeRead: a client that has sent much more than it should still
+// reads the whole answer, and the end of the stream, not a reset.
+func TestRefusalCanBeRead(t *testing.T) {
+	s := serve(t, loop.Options{})
+	for _, request := range []string{
+		"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n",
+		"POST /subscribe/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n",
+		"nonsense\r\n\r\n",
+	} {
+		c := dial(t, s.ListenAddrs()[0])
+		if _, err := c.Write(append([]byte(request), make([]byte, 1<<20)...)); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(c)
+		if err != nil || !bytes.HasPrefix(answer, []byte("HTTP/1.1 4")) || !bytes.HasSuffix(answer, []byte("\n")) {
+			t.Errorf("%.20q: got %q, %v", request, answer, err)
+		}
+	}
+	until(t, s, "they are gone", func(s loop.Stats) bool { return s.Visitors == 0 })
+}
+
+// TestSecondRequestIsNeverServed, whether it comes with the first or later.
+func TestSecondRequestIsNeverServed(t *testing.T) {
+	s := serve(t, loop.Options{})
+	second := "GET /subscribe/b HTTP/1.1\r\nHost: x\r\n\r\n"
+	c, r := func() (net.Conn, *bufio.Reader) {
+		c := dial(t, s.ListenAddrs()[0])
+		io.WriteString(c, "GET /subscribe/a HTTP/1.1\r\nHost: x\r\nContent-Length: 60\r\n\r\n"+second)
+		r := bufio.NewReader(c)
+		if status, _ := readHead(t, r); status != 200 {
+			t.Fatal(status)
+		}
+		return c, r
+	}()
+	io.WriteString(c, second)
+	publishAll(t, s, sse.Message{Namespace: "/b", Data: []byte("no")}, sse.Message{Namespace: "/a", Data: []byte("yes")})
+	expect(t, r, "data:yes\n\n")
+	if stats := until(t, s, "all is quiet", func(s loop.Stats) bool { return s.Visitors == 0 }); stats.Subscribers != 1 {
+		t.Errorf("%d subscribers", stats.Subscribers)
+	}
+}
+
+func TestNoiseIsClosed(t *testing.T) {
+	s := serve(t, loop.Options{})
+	c, _ := subscribe(t, s, "/subscribe/n")
+	_, bystander := subscribe(t, s, "/subscribe/n")
+	chunk := make([]byte, 64<<10)
+	for range 1000 {
+		if _, err := c.Write(chunk); err != nil {
+			break
+		}
+	}
+	stats := until(t, s, "it is closed", func(s loop.Stats) bool { return s.Subscribers == 1 })
+	if stats.Ended["noise"] != 1 {
+		t.Errorf("%+v", stats.Ended)
+	}
+	publishAll(t, s, sse.Message{Namespace: "/n"})
+	expect(t, bystander, "data:\n\n")
+}
+
+// TestSetTokens: new tokens hold for who comes next, and for the next message of
+// publishers that are there already.
+func TestSetTokens(t *testing.T) {
+	table := func(lines ...string) *auth.Table {
+		table, err := auth.ParseTable(lines)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return table
+	}
+	var log logbook
+	s := serve(t, loop.Options{Logger: log.logger()})
+	p := dial(t, s.PublishAddrs()[0])
+	r := bufio.NewReader(p)
+	say := func(command, want string) {
+		t.Helper()
+		fmt.Fprintln(p, command)
+		if got := line(t, r); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s, want %s", command, got, want)
+		}
+	}
+	say("PUB /n - x", "OK 1")
+	s.SetTokens(table("first-token", "reads-only subscribe"))
+	say("PUB /n - x", "ERR auth")
+	say("AUTH nonsense", "ERR auth")
+	say("AUTH reads-only", "ERR auth")
+	say("AUTH first-token", "OK")
+	say("PUB /n - x", "OK 2")
+	s.SetTokens(table("first-token publish /m"))
+	say("PUB /n - x", "ERR auth")
+	say("PUB /m - x", "OK 3")
+	s.SetTokens(table("other-token"))
+	say("PUB /m - x", "ERR auth")
+	if head := ask(t, s, "GET /subscribe/n?token=first-token HTTP/1.1\r\nHost: x\r\n\r\n"); !strings.HasPrefix(head, "HTTP/1.1 401 ") {
+		t.Errorf("a token that was taken away: %q", head)
+	}
+	s.SetTokens(nil)
+	say("PUB /n - x", "OK 4")
+	ask(t, s, "GET /subscribe/n?token=first-token HTTP/1.1\r\nHost: x\r\nX-Authorization: first-token\r\n\r\n")
+	if strings.Contains(log.String(), "first-token") {
+		t.Errorf("the log shows a token:\n%s", log.String())
+	}
+}

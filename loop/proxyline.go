@@ -1,0 +1,62 @@
+package loop
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"net"
+	"net/netip"
+
+	"github.com/pires/go-proxyproto"
+)
+
+// The PROXY protocol (haproxy.org, proxy-protocol.txt): a proxy that speaks it
+// sends one line of text (version 1) or one binary head (version 2) before
+// anything else. A library reads it; here it is only found where it ends, since
+// the library wants all of it.
+const (
+	proxyV1BytesMax = 107 // section 2.1
+	proxyV2Prefix   = 16
+	proxyV2BytesMax = 2048 // addresses take 216 bytes at most; the rest is for extensions
+)
+
+var proxyV2Signature = []byte("\r\n\r\n\x00\r\nQUIT\n")
+
+// proxyLineEnd returns the length of the PROXY line at the start of in; 0 means
+// that more bytes are needed, and ok is false if there is none.
+func proxyLineEnd(in []byte) (n int, ok bool) {
+	begin := func(what []byte) bool { return bytes.HasPrefix(in, what) || bytes.HasPrefix(what, in) }
+	switch {
+	case begin([]byte("PROXY ")):
+		if lf := bytes.IndexByte(in, '\n'); lf >= 0 && lf < proxyV1BytesMax {
+			return lf + 1, true
+		}
+		return 0, len(in) < proxyV1BytesMax
+	case begin(proxyV2Signature):
+		if len(in) < proxyV2Prefix {
+			return 0, true
+		}
+		n = proxyV2Prefix + int(binary.BigEndian.Uint16(in[14:]))
+		if n > proxyV2BytesMax {
+			return 0, false
+		}
+		if len(in) < n {
+			return 0, true
+		}
+		return n, true
+	}
+	return 0, false
+}
+
+// parseProxyLine reads a whole PROXY line. The address is not valid if the line
+// carries none (LOCAL and UNKNOWN: a health check of the proxy's own).
+func parseProxyLine(line []byte) (netip.Addr, error) {
+	header, err := proxyproto.Read(bufio.NewReaderSize(bytes.NewReader(line), len(line)))
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	if tcp, ok := header.SourceAddr.(*net.TCPAddr); ok && header.Command == proxyproto.PROXY {
+		return tcp.AddrPort().Addr().Unmap(), nil
+	}
+	return netip.Addr{}, nil
+}
