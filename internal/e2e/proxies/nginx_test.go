@@ -1,0 +1,33 @@
+package proxies
+
+import "time"
+
+var nginx = proxy{
+	name:   "nginx",
+	config: "nginx.conf",
+	args: func(config, folder string) []string {
+		// -e: where it complains about what it finds in the configuration.
+		return []string{"-p", folder, "-e", "stderr", "-c", config, "-g", "daemon off;"}
+	},
+	edits: func(at site, idle time.Duration) []edit {
+		return []edit{
+			// Addresses.
+			{"listen 80;", "listen " + at.listen + ";"},
+			{"listen [::]:80;", ""},
+			{"server 127.0.0.1:8001;", "server " + at.daemon + ";"},
+			// Paths, and who may write there: whoever runs the test.
+			{"user www-data;", ""},
+			{"pid /run/nginx.pid;", "pid " + at.folder + "/pid;"},
+			{"error_log /var/log/nginx/error.log;", "error_log stderr info;"},
+			{"access_log /var/log/nginx/access.log;", "access_log " + at.folder + "/access.log;" +
+				" client_body_temp_path " + at.folder + "/body; proxy_temp_path " + at.folder + "/proxy;" +
+				" fastcgi_temp_path " + at.folder + "/fastcgi; uwsgi_temp_path " + at.folder + "/uwsgi;" +
+				" scgi_temp_path " + at.folder + "/scgi;"},
+			// Limits of this machine.
+			{"worker_rlimit_nofile 65536;", ""},
+			{"worker_connections 32768;", "worker_connections 1000;"},
+			// The time that tests wait for.
+			{"proxy_read_timeout " + seconds(idleShipped) + ";", "proxy_read_timeout " + seconds(idle) + ";"},
+		}
+	},
+}

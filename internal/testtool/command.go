@@ -1,0 +1,33 @@
+package testtool
+
+import (
+	"os/exec"
+	"testing"
+)
+
+// A Command is another program that runs beside a test, such as curl.
+type Command struct {
+	stdout, stderr lockedBuffer
+}
+
+// StartCommand starts a program. It is killed when the test ends.
+func StartCommand(t testing.TB, program string, args ...string) *Command {
+	t.Helper()
+	c := &Command{}
+	cmd := exec.Command(program, args...)
+	cmd.Stdout, cmd.Stderr = &c.stdout, &c.stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	return c
+}
+
+// Output is what the program wrote to standard output so far.
+func (c *Command) Output() string { return c.stdout.String() }
+
+// Errors is what the program wrote to standard error so far.
+func (c *Command) Errors() string { return c.stderr.String() }

@@ -1,0 +1,156 @@
+package testtool
+
+import (
+	"bufio"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Patience is how long a test waits for a condition before it gives up. It is
+// generous, for slow machines under the race detector; a test that passes does
+// not wait for it.
+const Patience = 30 * time.Second
+
+// A Daemon is a real ssed that runs as a process of its own.
+type Daemon struct {
+	Subscribe []string // where subscribers connect, such as "http://127.0.0.1:40123"
+	Publish   []string // where publishers connect, such as "tcp://127.0.0.1:40124"
+	Process   *os.Process
+
+	cmd    *exec.Cmd
+	stdout lockedBuffer
+	stderr lockedBuffer
+	ended  chan struct{} // closed once the process is gone
+}
+
+// Start starts "ssed args..." and returns once it serves. Unless args say
+// otherwise it listens on free ports of 127.0.0.1. The environment's SSED_
+// variables are kept from it. It is killed when the test ends, if it still runs
+// then, and what it logged is shown if the test failed.
+func Start(t testing.TB, args ...string) *Daemon {
+	t.Helper()
+	return StartEnv(t, nil, args...)
+}
+
+// StartEnv is Start with environment variables ("NAME=value") on top.
+func StartEnv(t testing.TB, env []string, args ...string) *Daemon {
+	t.Helper()
+	d := &Daemon{ended: make(chan struct{})}
+	d.cmd = exec.Command(Build(t), args...)
+	d.cmd.Env = append(append(Environ(), "SSED_LISTEN=127.0.0.1:0", "SSED_PUBLISH=tcp://127.0.0.1:0"), env...)
+	d.cmd.Stdout = &d.stdout
+	stderr, err := d.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	d.Process = d.cmd.Process
+	up := make(chan struct{})
+	go d.watch(stderr, up)
+	t.Cleanup(func() {
+		d.Process.Kill()
+		<-d.ended
+		if strings.Contains(d.Log(), "DATA RACE") {
+			t.Error("the race detector found something")
+		}
+		if t.Failed() {
+			t.Logf("ssed %s logged:\n%s", strings.Join(args, " "), d.Log())
+		}
+	})
+	select {
+	case <-up:
+	case <-d.ended:
+		t.Fatalf("ssed ended at once: %s", d.Log())
+	case <-time.After(Patience):
+		t.Fatalf("ssed is not up after %v", Patience)
+	}
+	return d
+}
+
+// Environ is the environment without what would configure ssed.
+func Environ() []string {
+	// A program with the race detector sleeps a second before it ends.
+	kept := []string{"GORACE=atexit_sleep_ms=50"}
+	for _, variable := range os.Environ() {
+		if !strings.HasPrefix(variable, "SSED_") {
+			kept = append(kept, variable)
+		}
+	}
+	return kept
+}
+
+// upLine is what the daemon logs once it accepts connections.
+var upLine = regexp.MustCompile(`msg="ssed is up" subscribers=("[^"]*"|\S+) publishers=("[^"]*"|\S+)`)
+
+// watch keeps what the daemon logs, and finds its addresses in there.
+func (d *Daemon) watch(stderr io.Reader, up chan<- struct{}) {
+	lines := bufio.NewReader(stderr)
+	for {
+		line, err := lines.ReadString('\n')
+		d.stderr.Write([]byte(line))
+		if found := upLine.FindStringSubmatch(line); found != nil {
+			d.Subscribe = strings.Fields(strings.Trim(found[1], `"`))
+			d.Publish = strings.Fields(strings.Trim(found[2], `"`))
+			close(up)
+		}
+		if err != nil {
+			break
+		}
+	}
+	d.cmd.Wait()
+	close(d.ended)
+}
+
+// Log is what the daemon wrote to standard error so far.
+func (d *Daemon) Log() string { return d.stderr.String() }
+
+// Output is what the daemon wrote to standard output so far.
+func (d *Daemon) Output() string { return d.stdout.String() }
+
+// Wait waits until the daemon has ended, and returns its exit code.
+func (d *Daemon) Wait(t testing.TB) (code int) {
+	t.Helper()
+	select {
+	case <-d.ended:
+	case <-time.After(Patience):
+		t.Fatalf("ssed still runs after %v", Patience)
+	}
+	return d.cmd.ProcessState.ExitCode()
+}
+
+// Stop asks the daemon to end, as a service manager does, and returns its exit
+// code.
+func (d *Daemon) Stop(t testing.TB) (code int) {
+	t.Helper()
+	if err := d.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	return d.Wait(t)
+}
+
+// A lockedBuffer can be read while a process writes to it.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}

@@ -1,0 +1,276 @@
+package tidy
+
+import (
+	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/ssed/ssed"
+
+// rooms says what each room may import of this module and of the outside world.
+// Imports run one way: a room that is not listed here has no place in the house
+// yet, and the test says so.
+var rooms = map[string]struct {
+	imports []string // rooms of ours
+	outside []string // modules of others
+	pure    bool     // bytes and values in, bytes and values out
+}{
+	"httpparse":           {pure: true},
+	"sse":                 {pure: true},
+	"nsindex":             {imports: []string{"sse"}, pure: true},
+	"auth":                {imports: []string{"nsindex"}, pure: true},
+	"publish":             {imports: []string{"sse", "nsindex"}},
+	"publish/conformance": {imports: []string{"publish", "nsindex"}},
+	"publish/evioserver":  {imports: []string{"publish", "sse", "nsindex"}, outside: []string{"github.com/tidwall/evio", "golang.org/x/sys"}},
+	"loop":                {imports: []string{"httpparse", "sse", "nsindex", "publish", "auth"}, outside: []string{"github.com/panjf2000/gnet/v2", "github.com/pires/go-proxyproto", "golang.org/x/sys"}},
+	"cmd/ssed":            {imports: []string{"loop", "httpparse", "publish", "publish/evioserver", "sse", "nsindex", "auth"}, outside: []string{"github.com/alecthomas/kong", "github.com/prometheus/procfs", "golang.org/x/sys"}},
+	"internal/testtool":   {},
+	"internal/tidy":       {},
+	"bench":               {imports: []string{"bench/load", "bench/server", "bench/rawio"}, outside: []string{"golang.org/x/sys", "github.com/alecthomas/kong", "github.com/HdrHistogram/hdrhistogram-go"}},
+	"bench/floor":         {imports: []string{"bench/rawio"}, outside: []string{"golang.org/x/sys"}},
+	"bench/load":          {imports: []string{"bench/rawio"}, outside: []string{"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/sys"}},
+	"bench/server":        {imports: []string{"bench/rawio"}, outside: []string{"github.com/prometheus/procfs", "golang.org/x/sys"}},
+	"bench/rawio":         {outside: []string{"golang.org/x/sys"}},
+}
+
+// pureFiles are the files without I/O in a room that is not pure as a whole.
+var pureFiles = []string{"publish/parse.go", "publish/session.go", "publish/reply.go"}
+
+// impure is what a pure room may not import: I/O, clocks, logs and locks.
+var impure = []string{"net", "net/http", "os", "io/ioutil", "log", "log/slog", "sync", "sync/atomic", "time", "syscall", "golang.org/x/sys/unix"}
+
+// A source is one Go file of the tree.
+type source struct {
+	path   string // from the root, with slashes
+	text   []byte
+	file   *ast.File
+	isTest bool
+}
+
+func (s source) room() string { return path.Dir(s.path) }
+
+var fset = token.NewFileSet()
+
+// sources parses every Go file of this module.
+func sources(t *testing.T) (all []source) {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && name != root {
+			if _, err := os.Stat(filepath.Join(name, "go.mod")); err == nil || strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" {
+				return filepath.SkipDir // another module, or not for Go
+			}
+		}
+		if d.IsDir() || !strings.HasSuffix(name, ".go") {
+			return nil
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		file, err := parser.ParseFile(fset, name, text, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, name)
+		all = append(all, source{filepath.ToSlash(rel), text, file, strings.HasSuffix(name, "_test.go")})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 20 {
+		t.Fatalf("found only %d files: this test looks in the wrong place", len(all))
+	}
+	return all
+}
+
+func imports(s source) (paths []string) {
+	for _, spec := range s.file.Imports {
+		p, _ := strconv.Unquote(spec.Path.Value)
+		paths = append(paths, p)
+	}
+	return paths
+}
+
+func TestImportsRunOneWay(t *testing.T) {
+	for _, s := range sources(t) {
+		room, known := rooms[s.room()]
+		if !known {
+			t.Errorf("%s: %s is not a room of this house; give it a place in rooms, with what it may import", s.path, s.room())
+			continue
+		}
+		if s.isTest {
+			continue
+		}
+		for _, p := range imports(s) {
+			first, _, _ := strings.Cut(p, "/")
+			switch inside, ours := strings.CutPrefix(p, module+"/"); {
+			case ours:
+				if !slices.Contains(room.imports, inside) {
+					t.Errorf("%s: %s may not import %s", s.path, s.room(), inside)
+				}
+			case strings.Contains(first, "."):
+				if !slices.ContainsFunc(room.outside, func(m string) bool { return p == m || strings.HasPrefix(p, m+"/") }) {
+					t.Errorf("%s: %s may not import %s", s.path, s.room(), p)
+				}
+			}
+		}
+	}
+}
+
+// TestEventLibrariesHaveOneImporterEach also covers tests.
+func TestEventLibrariesHaveOneImporterEach(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, p := range imports(s) {
+			if strings.HasPrefix(p, "github.com/panjf2000/gnet") && s.room() != "loop" {
+				t.Errorf("%s imports gnet; only loop may", s.path)
+			}
+			if strings.HasPrefix(p, "github.com/tidwall/evio") && s.room() != "publish/evioserver" {
+				t.Errorf("%s imports evio; only publish/evioserver may", s.path)
+			}
+		}
+	}
+}
+
+func TestPureRoomsDoNoIO(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.isTest || !rooms[s.room()].pure && !slices.Contains(pureFiles, s.path) {
+			continue
+		}
+		for _, p := range imports(s) {
+			if slices.Contains(impure, p) {
+				t.Errorf("%s imports %s, but it is bytes in, bytes out", s.path, p)
+			}
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			switch n.(type) {
+			case *ast.GoStmt:
+				t.Errorf("%s starts a goroutine at %s", s.path, fset.Position(n.Pos()))
+			case *ast.ChanType:
+				t.Errorf("%s has a channel at %s", s.path, fset.Position(n.Pos()))
+			}
+			return true
+		})
+	}
+}
+
+// TestOnlyTheCommandReadsTheWorld: flags, environment and signals.
+func TestOnlyTheCommandReadsTheWorld(t *testing.T) {
+	reads := regexp.MustCompile(`\bos\.(Getenv|LookupEnv|Environ|Args)\b|\bsignal\.Notify|\bflag\.(Parse|String|Int|Bool|Duration)\b`)
+	for _, s := range sources(t) {
+		room := s.room()
+		if s.isTest || room == "cmd/ssed" || room == "internal/testtool" || strings.HasPrefix(room, "bench") {
+			continue
+		}
+		if found := reads.Find(s.text); found != nil {
+			t.Errorf("%s uses %s; only cmd/ssed may", s.path, found)
+		}
+	}
+}
+
+func TestEveryExportIsDocumented(t *testing.T) {
+	packages := map[string]bool{}
+	for _, s := range sources(t) {
+		if s.isTest {
+			continue
+		}
+		packages[s.room()] = packages[s.room()] || s.file.Doc != nil
+		for _, decl := range s.file.Decls {
+			switch d := decl.(type) {
+			case *ast.FuncDecl:
+				if d.Name.IsExported() && d.Doc == nil && exportedReceiver(d) && !wellKnown(d) {
+					t.Errorf("%s: %s has no comment", s.path, d.Name.Name)
+				}
+			case *ast.GenDecl:
+				checkSpecs(t, s, d)
+			}
+		}
+	}
+	for room, documented := range packages {
+		if !documented {
+			t.Errorf("package %s has no comment", room)
+		}
+	}
+}
+
+// wellKnown methods are documented by the interface that asks for them.
+func wellKnown(d *ast.FuncDecl) bool {
+	return d.Recv != nil && slices.Contains([]string{"Error", "String", "Unwrap"}, d.Name.Name)
+}
+
+func exportedReceiver(d *ast.FuncDecl) bool {
+	if d.Recv == nil {
+		return true
+	}
+	kind := d.Recv.List[0].Type
+	for {
+		switch k := kind.(type) {
+		case *ast.StarExpr:
+			kind = k.X
+		case *ast.IndexExpr:
+			kind = k.X
+		case *ast.Ident:
+			return k.IsExported()
+		default:
+			return true
+		}
+	}
+}
+
+func checkSpecs(t *testing.T, s source, d *ast.GenDecl) {
+	for _, spec := range d.Specs {
+		switch v := spec.(type) {
+		case *ast.TypeSpec:
+			if v.Name.IsExported() && d.Doc == nil && v.Doc == nil {
+				t.Errorf("%s: type %s has no comment", s.path, v.Name.Name)
+			}
+		case *ast.ValueSpec:
+			if v.Names[0].IsExported() && d.Doc == nil && v.Doc == nil && v.Comment == nil {
+				t.Errorf("%s: %s has no comment", s.path, v.Names[0].Name)
+			}
+		}
+	}
+}
+
+// TestSizes keeps files and functions readable. A longer one needs a reason, and
+// its name here.
+func TestSizes(t *testing.T) {
+	const fileLinesMax, funcLinesMax = 400, 70
+	for _, s := range sources(t) {
+		if n := bytes.Count(s.text, []byte("\n")); n > fileLinesMax && !s.isTest {
+			t.Errorf("%s has %d lines, %d are allowed", s.path, n, fileLinesMax)
+		}
+		for _, decl := range s.file.Decls {
+			if d, ok := decl.(*ast.FuncDecl); ok && d.Body != nil && !s.isTest {
+				if n := fset.Position(d.End()).Line - fset.Position(d.Pos()).Line + 1; n > funcLinesMax {
+					t.Errorf("%s: %s has %d lines, %d are allowed", s.path, d.Name.Name, n, funcLinesMax)
+				}
+			}
+		}
+	}
+}
+
+// TestNothingIsLeftUndone looks for the words with which one puts work off.
+func TestNothingIsLeftUndone(t *testing.T) {
+	words := regexp.MustCompile(`(?i)\b(` + "TO" + `DO|FIX` + `ME|X` + `XX)\b`)
+	for _, s := range sources(t) {
+		if found := words.Find(s.text); found != nil && s.room() != "internal/tidy" {
+			t.Errorf("%s holds %q", s.path, found)
+		}
+	}
+}
