@@ -1,0 +1,132 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/ssed/ssed/bench/load"
+	"github.com/ssed/ssed/bench/server"
+)
+
+const (
+	acceptRound = 10_000
+	// acceptBurst fits the accept queue of every server: Node and nginx ask for 511, and what overflows waits a second.
+	acceptBurst = 500
+)
+
+// opener connects the generator's n subscribers and returns how long server and load worked at it.
+type opener func(g *load.Generator, p *server.Process, n int) (time.Duration, error)
+
+// openSteadily opens connections as fast as they are answered. A client's side of a connection costs more than the server's, so
+// with one processor each, this mostly shows that the server keeps up.
+func openSteadily(g *load.Generator, _ *server.Process, _ int) (time.Duration, error) {
+	start := time.Now()
+	err := g.Connect(connectTimeout)
+	return time.Since(start), err
+}
+
+// openBursts lets connections and requests pile up before a server that is held still, and counts the time from letting
+// it go to the last answer: the server's own speed, as when everybody comes back at once.
+func openBursts(g *load.Generator, p *server.Process, n int) (time.Duration, error) {
+	var took time.Duration
+	for opened := 0; opened < n; opened += acceptBurst {
+		if err := p.Pause(); err != nil {
+			return 0, err
+		}
+		err := g.Open(acceptBurst)
+		start := time.Now()
+		if err := p.Continue(); err != nil {
+			return 0, err
+		}
+		if err != nil {
+			return 0, err
+		}
+		if err := g.Answered(connectTimeout); err != nil {
+			return 0, err
+		}
+		took += time.Since(start)
+	}
+	return took, nil
+}
+
+// accept opens connections in rounds, and closes them in between, off the clock.
+func (b *bench) accept(spec server.Spec, open opener) (values, error) {
+	n := acceptRound
+	if b.options.Subscribers > 0 {
+		n = b.options.Subscribers
+	}
+	p, err := server.Start(spec, b.options.ServerCPU)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Stop()
+	files, err := p.Files()
+	if err != nil {
+		return nil, err
+	}
+	var (
+		rounds int
+		busy   time.Duration
+		spent  effort
+		limit  = time.Now().Add(3*b.options.measure() + connectTimeout)
+	)
+	for busy < b.options.measure() && time.Now().Before(limit) {
+		took, err := b.round(p, n, open, &spent)
+		if err != nil {
+			return nil, explain(err, p)
+		}
+		rounds, busy = rounds+1, busy+took
+		if err := forgotten(p, files); err != nil {
+			return nil, err
+		}
+	}
+	opened := float64(rounds * n)
+	got := values{
+		{connectionsPerSec, opened / busy.Seconds()},
+		{cpuPerConnection, spent.server.CPU.Seconds() * 1e6 / opened},
+	}
+	return append(got, spent.shares()...), nil
+}
+
+// round opens n connections once and adds what that cost.
+func (b *bench) round(p *server.Process, n int, open opener, spent *effort) (time.Duration, error) {
+	g, err := b.subscribers(p, n)
+	if err != nil {
+		return 0, err
+	}
+	defer g.Close()
+	before, err := look(p)
+	if err != nil {
+		return 0, err
+	}
+	took, err := open(g, p, n)
+	if err != nil {
+		return 0, err
+	}
+	after, err := look(p)
+	if err != nil {
+		return 0, err
+	}
+	spent.add(before, after)
+	return took, nil
+}
+
+// forgotten waits until the server has closed what the generator has left, so that the next round starts clean.
+func forgotten(p *server.Process, files int) error {
+	const (
+		slack = 16 // descriptors a server may have come to need meanwhile
+		limit = 10 * time.Second
+	)
+	for deadline := time.Now().Add(limit); ; time.Sleep(5 * time.Millisecond) {
+		open, err := p.Files()
+		if err != nil {
+			return err
+		}
+		if open <= files+slack {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("the server still has %d descriptors open, %v after all clients left", open, limit)
+		}
+	}
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestMedian(t *testing.T) {
+	for _, test := range []struct {
+		xs   []float64
+		want float64
+	}{
+		{[]float64{3}, 3},
+		{[]float64{9, 1, 5}, 5},
+		{[]float64{4, 1, 3, 2}, 2.5},
+		{[]float64{1, 1, 1000}, 1},
+		{[]float64{-5, 5}, 0},
+	} {
+		before := append([]float64(nil), test.xs...)
+		if got := median(test.xs); got != test.want {
+			t.Errorf("median(%v) = %v, want %v", test.xs, got, test.want)
+		}
+		for i := range before {
+			if before[i] != test.xs[i] {
+				t.Errorf("median changed its argument: %v", test.xs)
+			}
+		}
+	}
+	if got := median(nil); !math.IsNaN(got) {
+		t.Errorf("median of nothing is %v", got)
+	}
+}
+
+func TestRatiosPairRuns(t *testing.T) {
+	// The machine slowed to a third in the course of it. Every pair says 0.5; the medians alone would say 0.67 or 0.33
+	// had the servers not been measured in turn.
+	if got := ratios([]float64{30, 20, 10}, []float64{60, 40, 20}); got != 0.5 {
+		t.Errorf("got %v, want 0.5", got)
+	}
+	if got := ratios([]float64{10, 10, 90}, []float64{10, 20, 30}); got != 1 {
+		t.Errorf("got %v, want the median of 1, 0.5 and 3", got)
+	}
+	for _, none := range [][2][]float64{{nil, nil}, {{1}, nil}, {{1}, {0}}, {{0}, {0}}} {
+		if got := ratios(none[0], none[1]); !math.IsNaN(got) {
+			t.Errorf("ratios(%v) = %v, want NaN", none, got)
+		}
+	}
+}
+
+func TestSpread(t *testing.T) {
+	if got := spread([]float64{90, 100, 120}); got != 0.3 {
+		t.Errorf("got %v, want 0.3", got)
+	}
+	if got := spread(nil); got != 0 {
+		t.Errorf("got %v, want 0", got)
+	}
+}
+
+func TestShort(t *testing.T) {
+	for x, want := range map[float64]string{0: "0.00", 0.951: "0.95", 12.34: "12.3", 663: "663", 9999: "9999", 10_000: "10.0 k",
+		323_000: "323 k", 13.1e6: "13.1 M", 2.5e9: "2.50 G", -1536: "-1536", math.NaN(): "-"} {
+		if got := short(x); got != want {
+			t.Errorf("short(%v) = %q, want %q", x, got, want)
+		}
+	}
+}
+
+func good() options {
+	return options{Scenario: []string{"fanout"}, Server: []string{"floor", "floor"}, Seconds: 0.1, Repeat: 1, ServerCPU: -1, LoadCPU: -1,
+		PayloadBytes: 64, Rate: 100, WindowBytes: 1 << 20}
+}
+
+func TestOptionsAreBounded(t *testing.T) {
+	o := good()
+	if err := o.check(); err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func(*options){
+		"no time":          func(o *options) { o.Seconds = 0 },
+		"a day":            func(o *options) { o.Seconds = 86400 },
+		"no run":           func(o *options) { o.Repeat = 0 },
+		"a tiny payload":   func(o *options) { o.PayloadBytes = 3 },
+		"a huge payload":   func(o *options) { o.PayloadBytes = 1 << 20 },
+		"too many sockets": func(o *options) { o.Subscribers = 20_000 },
+		"no rate":          func(o *options) { o.Rate = 0 },
+		"negative flight":  func(o *options) { o.InFlight = -1 },
+		"no window":        func(o *options) { o.WindowBytes = 0 },
+	} {
+		o := good()
+		if spoil(&o); o.check() == nil {
+			t.Errorf("%s was taken", name)
+		}
+	}
+}
+
+func TestChoose(t *testing.T) {
+	if all, err := choose([]string{"all"}); err != nil || len(all) != len(scenarios) {
+		t.Errorf("all: %d of %d, %v", len(all), len(scenarios), err)
+	}
+	if two, err := choose([]string{"drain", "idle"}); err != nil || two[0].name != "drain" || two[1].name != "idle" {
+		t.Errorf("got %v, %v", two, err)
+	}
+	if _, err := choose([]string{"fan-out"}); err == nil || !strings.Contains(err.Error(), "fanout") {
+		t.Errorf("got %v, want an error that lists the scenarios", err)
+	}
+}
+
+func TestGoalsNameMetricsAndCases(t *testing.T) {
+	for _, s := range scenarios {
+		cases := map[string]bool{"": true}
+		for _, c := range s.cases {
+			if cases[c.name] {
+				t.Errorf("%s has two cases %q", s.name, c.name)
+			}
+			cases[c.name] = true
+		}
+		for _, g := range s.goals {
+			if !cases[g.in] || (g.least == 0) == (g.most == 0) {
+				t.Errorf("%s: goal %+v", s.name, g)
+			}
+		}
+		for _, c := range s.compare {
+			if !cases[c.of] || !cases[c.to] {
+				t.Errorf("%s compares %q with %q", s.name, c.of, c.to)
+			}
+		}
+	}
+}
+
+// TestScenariosRun plays every scenario, small and short, floor against floor, and looks at table and file, not at speed.
+func TestScenariosRun(t *testing.T) {
+	o := good()
+	o.Scenario, o.Subscribers, o.JSON = []string{"all"}, 20, filepath.Join(t.TempDir(), "runs.json")
+	stdout := os.Stdout
+	table, err := os.CreateTemp(t.TempDir(), "table")
+	if err != nil {
+		t.Fatal(err)
+	}
+	os.Stdout = table
+	err = run(o)
+	os.Stdout = stdout
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _ := os.ReadFile(table.Name())
+	for _, s := range scenarios {
+		if !strings.Contains(string(text), s.name+": "+s.what) {
+			t.Errorf("no table of %s in:\n%s", s.name, text)
+		}
+	}
+	var doc document
+	raw, err := os.ReadFile(o.JSON)
+	if err == nil {
+		err = json.Unmarshal(raw, &doc)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range doc.Runs {
+		if r.Server != "floor" && r.Server != "floor#2" {
+			t.Errorf("a run of %q", r.Server)
+		}
+		for _, metric := range []string{deliveriesPerSec, connectionsPerSec, linesPerSec} {
+			if rate, ok := r.Values[metric]; ok && !(rate > 0) {
+				t.Errorf("%s, %s on %s: %s is %v", r.Scenario, r.Case, r.Server, metric, rate)
+			}
+		}
+	}
+}

@@ -1,0 +1,11 @@
+// Command bench measures ssed beside the floor: the least that one thread can do for the same work. Each scenario starts each
+// server anew on one processor, runs the load on another, repeats that in turn (A B A B), and prints medians and ratios.
+//
+//	go run ./bench fanout
+//	go run ./bench all --seconds 3 --json results.json
+//
+// main.go reads the flags, scenarios.go says what is measured, measure.go and rounds.go do it, stats.go and report.go make
+// the tables. The generator is in load, the servers' processes in server, the floor in floor.
+//
+// The invariant: nothing here knows a server from the inside. Servers are reached by socket and seen through /proc.
+package main

@@ -1,0 +1,256 @@
+package load
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+func millis(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+
+// play connects, runs and returns what came of it.
+func play(t *testing.T, config Config) (*Result, *Generator, error) {
+	t.Helper()
+	g, err := New(config)
+	if err != nil {
+		return nil, nil, err
+	}
+	t.Cleanup(g.Close)
+	if err := g.Connect(5 * time.Second); err != nil {
+		return nil, g, err
+	}
+	result, err := g.Run(Hooks{})
+	return result, g, err
+}
+
+func TestFaithfulServers(t *testing.T) {
+	with := func(f func(n int, event, data string) string) func(int, int, string, string) string {
+		return func(_, n int, event, data string) string { return f(n, event, data) }
+	}
+	half := func(s string) string { return chunk(s[:len(s)/2]) + chunk(s[len(s)/2:]) }
+	tests := []struct {
+		name    string
+		head    string
+		frame   func(subscriber, n int, event, data string) string
+		scanned int
+	}{
+		{name: "as ssed sends it"},
+		{name: "other spacing", scanned: 5, frame: with(func(_ int, e, d string) string { return "event: " + e + "\ndata: " + d + "\n\n" })},
+		{name: "ids", scanned: 5, frame: with(func(n int, e, d string) string { return fmt.Sprintf("id:%d\n", n) + ssedFrame(e, d) })},
+		{name: "a comment now and then, for one", scanned: 1, frame: func(who, n int, e, d string) string {
+			if who == 2 && n%10 == 9 {
+				return ":keepalive\n\n" + ssedFrame(e, d)
+			}
+			return ssedFrame(e, d)
+		}},
+		{name: "chunks that end inside payloads", head: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+			frame: with(func(_ int, e, d string) string { return half(ssedFrame(e, d)) })},
+		{name: "HTTP/1.0", head: "HTTP/1.0 200 OK\r\n\r\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := (&hub{head: test.head, frame: test.frame}).start(t)
+			for _, replies := range []bool{false, true} {
+				config := h.config()
+				config.Replies = replies
+				result, g, err := play(t, config)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if g.published == 0 || result.Messages == 0 || g.deliveries != 5*g.published {
+					t.Fatalf("%d published, %d delivered to 5: %+v", g.published, g.deliveries, result)
+				}
+				if got := uint64(result.Latency.TotalCount()); got == 0 || got%5 != 0 || got > g.deliveries {
+					t.Fatalf("%d latencies of %d deliveries to 5", got, g.deliveries)
+				}
+				if result.Scanned != test.scanned && result.Scanned != 0 || !replies && result.Scanned != test.scanned {
+					t.Fatalf("%d streams were not as expected, want %d", result.Scanned, test.scanned)
+				}
+				g.Close()
+				h.forget()
+			}
+		})
+	}
+}
+
+func TestEveryFaultFailsTheRun(t *testing.T) {
+	var held string
+	tests := []struct {
+		name  string
+		head  string
+		frame func(who, n int, event, data string) string
+		want  string // in the error
+	}{
+		{name: "one message lost", want: "came where", frame: func(who, n int, e, d string) string {
+			if who == 3 && n == 20 {
+				return ""
+			}
+			return ssedFrame(e, d)
+		}},
+		{name: "all lost from some point on", want: "messages", frame: func(who, n int, e, d string) string {
+			if who == 3 && n >= 20 {
+				return ""
+			}
+			return ssedFrame(e, d)
+		}},
+		{name: "one twice", want: "came where", frame: func(who, n int, e, d string) string {
+			if who == 3 && n == 20 {
+				return ssedFrame(e, d) + ssedFrame(e, d)
+			}
+			return ssedFrame(e, d)
+		}},
+		{name: "two swapped", want: "came where", frame: func(who, n int, e, d string) string {
+			switch {
+			case who == 3 && n == 20:
+				held = ssedFrame(e, d)
+				return ""
+			case who == 3 && n == 21:
+				return ssedFrame(e, d) + held
+			}
+			return ssedFrame(e, d)
+		}},
+		{name: "a damaged byte", want: "damaged", frame: func(who, n int, e, d string) string {
+			if who == 3 && n == 20 {
+				d = d[:len(d)-1] + "*"
+			}
+			return ssedFrame(e, d)
+		}},
+		{name: "a namespace that hears its neighbours", want: "came where", frame: func(_, _ int, e, d string) string {
+			return ssedFrame(e, d) // to all, whatever they asked for
+		}},
+		{name: "not found", head: "HTTP/1.1 404 Not Found\r\n\r\n", want: "404"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := (&hub{head: test.head, frame: test.frame}).start(t)
+			config := h.config()
+			if strings.Contains(test.name, "namespace") {
+				config.Topics = 5
+			}
+			if _, _, err := play(t, config); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Fatalf("got error %v, want one with %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestBadRepliesFailTheRun(t *testing.T) {
+	for name, reply := range map[string]func(int) string{
+		"a number left out": func(n int) string { return fmt.Sprintf("OK %d\n", n+n/20) },
+		"an error":          func(int) string { return "ERR busy come again\n" },
+		"one too many":      func(n int) string { return fmt.Sprintf("OK %d\nOK %d\n", 2*n-1, 2*n) },
+		"none":              func(int) string { return "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := (&hub{reply: reply}).start(t)
+			config := h.config()
+			config.Replies = true
+			if _, _, err := play(t, config); err == nil || !strings.Contains(err.Error(), "publisher") {
+				t.Fatalf("got error %v, want one of the publisher", err)
+			}
+			if _, err := Flood(FloodConfig{Publish: config.Publish, PayloadBytes: 64, Replies: true, Measure: millis(20), Drain: millis(200)}); err == nil {
+				t.Fatal("Flood saw nothing wrong")
+			}
+		})
+	}
+}
+
+func TestTopicsInTurn(t *testing.T) {
+	h := (&hub{}).start(t)
+	config := h.config()
+	config.Subscribers, config.Topics, config.InFlight = 20, 10, 1
+	_, g, err := play(t, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range g.topics {
+		if topic := &g.topics[i]; topic.sent == 0 || topic.oldest != topic.sent || topic.readers != 2 {
+			t.Fatalf("topic %d: %d sent, %d received by the slowest of %d", i, topic.sent, topic.oldest, topic.readers)
+		}
+	}
+}
+
+func TestStalledSubscribersDoNotHoldUpTheRest(t *testing.T) {
+	h := (&hub{}).start(t)
+	config := h.config()
+	config.Stalled = 2
+	result, g, err := play(t, config)
+	if err != nil || result.Deliveries == 0 || g.deliveries != 3*g.published {
+		t.Fatalf("%d published, %d delivered to 3, %v", g.published, g.deliveries, err)
+	}
+}
+
+// TestOpenLoopCountsFromWhenAMessageWasDue stops the server for a while. A generator that waits for it too would note one
+// late message; every message that was due meanwhile was late.
+func TestOpenLoopCountsFromWhenAMessageWasDue(t *testing.T) {
+	const stop, every = 300, 5 // milliseconds
+	h := &hub{}
+	h.frame = func(who, n int, event, data string) string {
+		if who == 0 && n == 40 {
+			time.Sleep(millis(stop))
+		}
+		return ssedFrame(event, data)
+	}
+	config := h.start(t).config()
+	config.RatePerSec, config.Measure, config.Drain = 1000/every, millis(800), 5*time.Second
+	result, _, err := play(t, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := int64(0)
+	for _, bar := range result.Latency.Distribution() {
+		if bar.From >= int64(millis(stop/3)) {
+			late += bar.Count
+		}
+	}
+	// Of the 60 messages due in the stop, two thirds waited for a third of it or more, at each of 5 subscribers.
+	if want := int64(5 * stop / every * 2 / 3 * 9 / 10); late < want {
+		t.Fatalf("%d late deliveries, want at least %d", late, want)
+	}
+}
+
+func TestFloodCountsWhatTheServerTook(t *testing.T) {
+	h := (&hub{}).start(t)
+	for _, replies := range []bool{false, true} {
+		config := FloodConfig{Publish: h.publish.Addr().String(), PayloadBytes: 64, Replies: replies, Measure: millis(50), Drain: 5 * time.Second}
+		before := h.taken()
+		result, err := Flood(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		took := h.taken() - before
+		if result.Lines == 0 || took != int(result.Lines)+2 { // one before, one after
+			t.Fatalf("%d lines, and the hub took %d", result.Lines, took)
+		}
+	}
+}
+
+func TestRunNeedsSomebody(t *testing.T) {
+	h := (&hub{}).start(t)
+	config := h.config()
+	config.Stalled = config.Subscribers
+	if _, _, err := play(t, config); err != errNoReader {
+		t.Fatalf("got %v", err)
+	}
+	config.Publish = ""
+	if _, _, err := play(t, config); err != errNoPublisher {
+		t.Fatalf("got %v", err)
+	}
+	config.PayloadBytes = PayloadMin - 1
+	if _, err := New(config); err == nil {
+		t.Fatal("a payload without room for its number was taken")
+	}
+}
+
+func TestConnectIsBounded(t *testing.T) {
+	h := (&hub{head: "HTTP/1.1 200"}).start(t)
+	if _, err := New(h.config()); err != nil {
+		t.Fatal(err)
+	}
+	g, _ := New(h.config())
+	defer g.Close()
+	if err := g.Connect(millis(100)); err == nil || !strings.Contains(err.Error(), "0 of") {
+		t.Fatalf("got %v", err)
+	}
+}

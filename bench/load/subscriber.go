@@ -1,0 +1,215 @@
+package load
+
+import (
+	"bytes"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ssed/ssed/bench/rawio"
+)
+
+type state uint8
+
+const (
+	connecting state = iota // the request is not sent yet
+	waiting                 // for the response head
+	reading                 // gets the stream
+	stalled                 // has its head, and never reads again
+)
+
+// subscriber is one connection to the server's subscribers' side.
+type subscriber struct {
+	fd    int32
+	topic int32
+	state state
+	// stalls says that it is to read its head and nothing after it.
+	stalls bool
+	// position is how many messages of its topic it has, offset how many bytes of the next frame. offset counts only while
+	// scan is nil, that is, while everything came exactly as expected.
+	position uint64
+	offset   int
+	scan     *scanner
+	head     []byte // a response head that came in pieces
+}
+
+// start opens subscriber n's connection and sends the request if the kernel is that quick, which over loopback it is.
+func (g *Generator) start(n int) error {
+	fd, err := dial(g.subscribe, source(n))
+	if err != nil {
+		return fmt.Errorf("subscriber %d: connect: %w", n, err)
+	}
+	s := &g.subs[n]
+	s.fd, s.state = int32(fd), connecting
+	g.open++
+	if err := g.request(s); err != nil {
+		return fmt.Errorf("subscriber %d: %w", n, err)
+	}
+	events := uint32(unix.EPOLLIN)
+	if s.state == connecting {
+		events |= unix.EPOLLOUT
+	}
+	return g.poller.Add(fd, events, int32(n))
+}
+
+// request sends the request if the connection is up.
+func (g *Generator) request(s *subscriber) error {
+	g.out = append(g.out[:0], "GET /subscribe"...)
+	g.out = append(g.out, g.topics[s.topic].namespace...)
+	g.out = append(g.out, " HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n\r\n"...)
+	n, errno := rawio.Write(int(s.fd), g.out)
+	switch {
+	case errno == unix.EAGAIN || errno == unix.ENOTCONN:
+		return nil
+	case errno != 0:
+		return fmt.Errorf("request: %w", errno)
+	case n < len(g.out):
+		return fmt.Errorf("a new connection took only %d bytes of a request of %d", n, len(g.out))
+	}
+	s.state = waiting
+	return nil
+}
+
+// serve handles what epoll says of subscriber n. It reads once: with events still due, epoll says so again.
+func (g *Generator) serve(n int, ready uint32) error {
+	s := &g.subs[n]
+	if s.state == connecting {
+		if err := g.request(s); err != nil {
+			return fmt.Errorf("subscriber %d: %w", n, err)
+		}
+		if s.state == connecting {
+			return nil
+		}
+		return g.poller.Change(int(s.fd), unix.EPOLLIN, int32(n))
+	}
+	got, errno := rawio.Read(int(s.fd), g.in)
+	if errno == unix.EAGAIN {
+		return nil
+	}
+	if got == 0 {
+		return fmt.Errorf("subscriber %d: the server ended the connection (%v) after %d of %d messages",
+			n, errno, s.position, g.topics[s.topic].sent)
+	}
+	g.bytes += uint64(got)
+	b := g.in[:got]
+	if s.state == waiting {
+		rest, err := g.answer(s, b)
+		if err != nil {
+			return fmt.Errorf("subscriber %d: %w", n, err)
+		}
+		if b = rest; len(b) == 0 {
+			return nil
+		}
+	}
+	if err := g.receive(s, b); err != nil {
+		return fmt.Errorf("subscriber %d: %w", n, err)
+	}
+	return nil
+}
+
+// answer takes the response head and returns what follows it.
+func (g *Generator) answer(s *subscriber, b []byte) ([]byte, error) {
+	const headMax = 8 << 10
+	head := b
+	if len(s.head) > 0 {
+		s.head = append(s.head, b...)
+		head = s.head
+	}
+	end := bytes.Index(head, []byte("\r\n\r\n"))
+	if end < 0 {
+		if len(head) > headMax {
+			return nil, fmt.Errorf("no end of the response head in %d bytes", headMax)
+		}
+		s.head = append([]byte(nil), head...)
+		return nil, nil
+	}
+	head, rest := head[:end], head[end+4:]
+	s.head = nil
+	if !bytes.HasPrefix(head, []byte("HTTP/1.1 200")) && !bytes.HasPrefix(head, []byte("HTTP/1.0 200")) {
+		return nil, fmt.Errorf("answered %.200q", head)
+	}
+	g.answered++
+	if s.stalls {
+		s.state = stalled
+		return nil, g.poller.Remove(int(s.fd))
+	}
+	s.state = reading
+	g.topics[s.topic].join()
+	if bytes.Contains(bytes.ToLower(head), []byte("transfer-encoding: chunked")) {
+		s.scan = newScanner(g.topics[s.topic].payload, true)
+	}
+	return rest, nil
+}
+
+// receive takes the next bytes of a subscriber's stream, checks them and counts the messages that they complete.
+func (g *Generator) receive(s *subscriber, b []byte) error {
+	t := &g.topics[s.topic]
+	from := s.position
+	if s.scan == nil {
+		if t.matches(s.position, s.offset, b) {
+			bytesIn := s.offset + len(b)
+			s.position += uint64(bytesIn / len(t.frame))
+			s.offset = bytesIn % len(t.frame)
+			g.arrived(t, from, s.position)
+			return nil
+		}
+	}
+	g.scanning = s
+	if s.scan == nil {
+		// Something else is between the payloads, or damage. The scanner tells which; it needs the frame from its start.
+		s.scan = newScanner(t.payload, false)
+		g.scanned++
+		if err := s.scan.feed(t.begun(s.position, s.offset), g.payloadSeen); err != nil {
+			return err
+		}
+	}
+	err := s.scan.feed(b, g.payloadSeen)
+	g.arrived(t, from, s.position)
+	return err
+}
+
+// payload checks one payload that the scanner found in the stream of the subscriber that is being scanned.
+func (g *Generator) payload(seq uint64, at int64) error {
+	s := g.scanning
+	t := &g.topics[s.topic]
+	switch {
+	case seq != t.first+s.position:
+		return fmt.Errorf("message %d of %s came where %d was due", int64(seq-t.first), t.namespace, s.position)
+	case s.position == t.sent:
+		return fmt.Errorf("message %d of %s came before it was sent", s.position, t.namespace)
+	case at != t.times[s.position%t.window]:
+		return fmt.Errorf("message %d of %s has the time %d, not %d", s.position, t.namespace, at, t.times[s.position%t.window])
+	}
+	s.position++
+	return nil
+}
+
+// arrived counts messages [from, to) of one topic as delivered to one subscriber, now.
+func (g *Generator) arrived(t *topic, from, to uint64) {
+	if from == to {
+		return
+	}
+	g.deliveries += to - from
+	g.latencies(t, from, to)
+	if t.advance(from, to) {
+		g.queue(t)
+	}
+}
+
+// latencies records how long each of these messages took. Messages of one burst share their time, so that a read of a
+// thousand of them is one entry in the histogram.
+func (g *Generator) latencies(t *topic, from, to uint64) {
+	now := g.now()
+	for from < to {
+		at := t.times[from%t.window]
+		run := from + 1
+		for run < to && t.times[run%t.window] == at {
+			run++
+		}
+		if at >= g.measureFrom && at < g.measureTo {
+			// The histogram's range is far longer than any run, so this cannot fail.
+			_ = g.histogram.RecordValues(max(now-at, 1), int64(run-from))
+		}
+		from = run
+	}
+}

@@ -1,0 +1,116 @@
+package load
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// topic is one namespace as the generator sees it: what was published there, and how far its subscribers are.
+//
+// A position is a number of messages. Every reading subscriber is at one between oldest and sent, and no more than window
+// messages lie between those two, which is what makes rings of window messages enough for everything.
+type topic struct {
+	namespace string
+	first     uint64 // the sequence number in the payload of message 0
+	window    uint64 // most messages in flight
+	sent      uint64 // messages published
+	oldest    uint64 // the position of the slowest subscriber
+	readers   int    // reading subscribers
+	queued    bool   // waiting in the generator's list of topics to be published to
+
+	count []int32 // how many subscribers are at a position, by position % (window+1)
+	times []int64 // when a message was published (open loop: due), by message % window
+
+	frame    []byte // one frame as a server of known framing sends it
+	line     []byte // one PUB line
+	payload  []byte // a payload; also the size of all
+	expected []byte // window frames, as they must arrive
+}
+
+// newTopic returns topic number n of total, for payloads of size bytes and at most window messages in flight.
+func newTopic(n, total, size int, window uint64) topic {
+	bits := 0
+	for 1<<bits < total {
+		bits++
+	}
+	t := topic{namespace: "/bench", first: uint64(n) << (seqBits - bits), window: window}
+	if total == 1 {
+		t.first = 0
+	} else {
+		t.namespace = fmt.Sprintf("/bench/%d", n)
+	}
+	const event = "tick"
+	t.payload = newPayload(size)
+	t.frame = append([]byte("event:"+event+"\ndata:"), t.payload...)
+	t.frame = append(t.frame, "\n\n"...)
+	t.line = append([]byte("PUB "+t.namespace+" "+event+" "), t.payload...)
+	t.line = append(t.line, '\n')
+	t.count = make([]int32, window+1)
+	t.times = make([]int64, window)
+	t.expected = bytes.Repeat(t.frame, int(window))
+	return t
+}
+
+// join adds a subscriber. Subscribers join before anything is published.
+func (t *topic) join() {
+	t.count[t.sent%(t.window+1)]++
+	t.readers++
+}
+
+// room says how many messages may be published now. A topic that nobody reads has none: nothing would ever make room.
+func (t *topic) room() uint64 {
+	if t.readers == 0 {
+		return 0
+	}
+	return t.window - (t.sent - t.oldest)
+}
+
+// publish notes one more message, published at time at, and appends its line to out.
+func (t *topic) publish(out []byte, at int64) []byte {
+	slot := t.sent % t.window
+	t.times[slot] = at
+	seq := t.first + t.sent
+	t.sent++
+
+	start := len(out)
+	out = append(out, t.line...)
+	inLine := out[start+len(t.line)-len(t.payload)-1:]
+	putDigits(inLine[seqAt:timeAt], seq)
+	putDigits(inLine[timeAt:fillerAt], uint64(at))
+
+	frame := t.expected[slot*uint64(len(t.frame)):]
+	copy(frame[len(t.frame)-len(t.payload)-2:][seqAt:fillerAt], inLine[seqAt:fillerAt])
+	return out
+}
+
+// advance moves one subscriber from one position to another and says whether that made the slowest one faster.
+func (t *topic) advance(from, to uint64) bool {
+	t.count[from%(t.window+1)]--
+	t.count[to%(t.window+1)]++
+	before := t.oldest
+	for t.oldest < t.sent && t.count[t.oldest%(t.window+1)] == 0 {
+		t.oldest++
+	}
+	return t.oldest != before
+}
+
+// matches says whether b is what a subscriber at this position, with offset bytes of the next frame already there, must
+// receive next. It never is when b holds more than was published.
+func (t *topic) matches(position uint64, offset int, b []byte) bool {
+	frame := uint64(len(t.frame))
+	if uint64(offset)+uint64(len(b)) > (t.sent-position)*frame {
+		return false
+	}
+	start := (position%t.window)*frame + uint64(offset)
+	piece := t.expected[start:]
+	if len(b) <= len(piece) {
+		return bytes.Equal(b, piece[:len(b)])
+	}
+	return bytes.Equal(b[:len(piece)], piece) && bytes.Equal(b[len(piece):], t.expected[:len(b)-len(piece)])
+}
+
+// begun returns the first offset bytes of the frame that comes at this position.
+func (t *topic) begun(position uint64, offset int) []byte {
+	start := (position % t.window) * uint64(len(t.frame))
+	return t.expected[start : start+uint64(offset)]
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/ssed/ssed/bench/load"
+	"github.com/ssed/ssed/bench/server"
+)
+
+// options are the flags. Zero in the lower group means: what the scenario has by itself.
+type options struct {
+	Scenario []string `arg:"" help:"${scenarios}, or all."`
+
+	Server    []string `default:"ssed,floor" help:"Servers to measure in turn: ${servers}. Ratios are to the last."`
+	Seconds   float64  `default:"5" help:"Measured time of each run, at most 30."`
+	Repeat    int      `default:"3" help:"Runs of each server and case."`
+	JSON      string   `name:"json" placeholder:"FILE" help:"Write every run's values there too."`
+	ServerCPU int      `name:"server-cpu" default:"0" help:"Processor for the server, -1 for any."`
+	LoadCPU   int      `name:"load-cpu" default:"1" help:"Processor for the load, -1 for any."`
+
+	Subscribers  int     `help:"Subscribers, instead of the scenario's own number."`
+	PayloadBytes int     `name:"payload" default:"64" placeholder:"BYTES" help:"Size of each message's data (default ${default})."`
+	InFlight     int     `help:"Messages in flight in closed-loop scenarios, instead of their own."`
+	Rate         float64 `default:"100" help:"Messages per second in steady."`
+	WindowBytes  int     `name:"window" default:"4194304" help:"Bytes of frames in flight in drain."`
+}
+
+// secondsMax keeps a typing error from occupying the machine for a day.
+const secondsMax = 30
+
+func (o *options) check() error {
+	switch {
+	case o.Seconds <= 0 || o.Seconds > secondsMax:
+		return fmt.Errorf("--seconds %v: want more than 0 and at most %d", o.Seconds, secondsMax)
+	case o.Repeat < 1 || o.Repeat > 100:
+		return fmt.Errorf("--repeat %d: want 1 to 100", o.Repeat)
+	case o.PayloadBytes < load.PayloadMin || o.PayloadBytes > 64<<10:
+		return fmt.Errorf("--payload %d: want %d to %d bytes", o.PayloadBytes, load.PayloadMin, 64<<10)
+	case o.Subscribers < 0 || o.Subscribers > 19_000:
+		return fmt.Errorf("--subscribers %d: want at most 19000, for a process has 20000 descriptors", o.Subscribers)
+	case o.Rate <= 0 || o.InFlight < 0 || o.WindowBytes < 1:
+		return fmt.Errorf("--rate, --in-flight and --window must be positive")
+	}
+	return nil
+}
+
+func (o *options) measure() time.Duration { return time.Duration(o.Seconds * float64(time.Second)) }
+
+func main() {
+	// Servers die with the thread that started them, so this thread must last as long as the program.
+	runtime.LockOSThread()
+	var o options
+	kong.Parse(&o,
+		kong.Name("bench"),
+		kong.Description("Measures Server-Sent Events daemons side by side, over loopback."),
+		kong.Vars{"scenarios": strings.Join(names(), ", "), "servers": server.Known})
+	if err := run(o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run builds, pins, measures and reports.
+func run(o options) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	chosen, err := choose(o.Scenario)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "ssed-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	specs, err := server.Build(dir, o.Server)
+	if err != nil {
+		return err
+	}
+	if runtime.NumCPU() < 2 && o.LoadCPU > 0 {
+		fmt.Fprintln(os.Stderr, "bench: one processor only: server and load share it, and the numbers mean little")
+		o.ServerCPU, o.LoadCPU = -1, -1
+	}
+	// One thread for the loop and one for the runtime's own errands.
+	runtime.GOMAXPROCS(2)
+	if o.LoadCPU >= 0 {
+		if err := server.PinSelf(o.LoadCPU); err != nil {
+			return err
+		}
+	}
+	b := &bench{options: o, specs: specs, started: time.Now()}
+	for _, s := range chosen {
+		if err := b.scenario(s); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		b.table(os.Stdout, s)
+	}
+	if o.JSON == "" {
+		return nil
+	}
+	return b.writeJSON(o.JSON)
+}
+
+// choose turns the names on the command line into scenarios, in the order of the list.
+func choose(wanted []string) ([]scenario, error) {
+	if slices.Contains(wanted, "all") {
+		return scenarios, nil
+	}
+	var chosen []scenario
+	for _, name := range wanted {
+		i := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("no scenario %q: want %s, or all", name, strings.Join(names(), ", "))
+		}
+		chosen = append(chosen, scenarios[i])
+	}
+	return chosen, nil
+}
+
+func names() []string {
+	var all []string
+	for _, s := range scenarios {
+		all = append(all, s.name)
+	}
+	return all
+}

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/ssed/ssed/bench/load"
+	"github.com/ssed/ssed/bench/server"
+)
+
+// The metrics. A name carries its unit.
+const (
+	deliveriesPerSec  = "deliveries/s"
+	messagesPerSec    = "messages/s"
+	linesPerSec       = "lines/s"
+	megabytesPerSec   = "MB/s"
+	connectionsPerSec = "connections/s"
+	cpuPerDelivery    = "server CPU ns/delivery"
+	cpuPerLine        = "server CPU ns/line"
+	cpuPerConnection  = "server CPU us/connection"
+	latencyP50        = "p50 latency us"
+	latencyP99        = "p99 latency us"
+	latencyP999       = "p99.9 latency us"
+	latencyMax        = "max latency us"
+	serverBusy        = "server busy"
+	loadBusy          = "load busy"
+	serverWaited      = "server kept waiting"
+	loadWaited        = "load kept waiting"
+	rssMiB            = "RSS MiB"
+	rssGrowthMiB      = "RSS growth MiB"
+	socketMiB         = "kernel socket MiB"
+	stalledClosed     = "stalled ones closed"
+	unexpectedStreams = "streams scanned"
+	rssPerSubscriber  = "RSS bytes/subscriber"
+	rssAtOnce         = "RSS bytes/subscriber at once"
+	openSeconds       = "seconds to open all"
+	settleSeconds     = "seconds to settle"
+)
+
+// Time limits around the measured time.
+const (
+	connectTimeout = 30 * time.Second
+	drainTimeout   = 10 * time.Second
+	warmMax        = time.Second
+)
+
+const mebi = 1 << 20
+
+// value is one metric of one run, values all of them in the order in which the table shows them.
+type value struct {
+	metric string
+	number float64
+}
+
+type values []value
+
+func (v values) get(metric string) (float64, bool) {
+	for _, x := range v {
+		if x.metric == metric {
+			return x.number, true
+		}
+	}
+	return 0, false
+}
+
+// bench is one invocation: what to measure, and all that was measured.
+type bench struct {
+	options options
+	specs   []server.Spec
+	started time.Time
+	runs    []result
+}
+
+// result is one run of one case on one server.
+type result struct {
+	scenario, testCase, server string
+	repetition                 int
+	values                     values
+}
+
+// scenario runs every case on every server, in turn, as often as asked: what the machine does meanwhile hits all alike.
+func (b *bench) scenario(s scenario) error {
+	for repetition := range b.options.Repeat {
+		for _, c := range s.cases {
+			for _, spec := range b.specs {
+				label := fmt.Sprintf("%s, %s, %s, %d of %d", s.name, c.name, spec.Name, repetition+1, b.options.Repeat)
+				b.say(label)
+				got, err := c.run(b, spec)
+				if err != nil {
+					return fmt.Errorf("%s, %s: %w", c.name, spec.Name, err)
+				}
+				if got != nil {
+					b.runs = append(b.runs, result{s.name, c.name, spec.Name, repetition, got})
+				}
+			}
+		}
+	}
+	b.say("")
+	return nil
+}
+
+// say keeps one line of progress on a terminal, and leaves logs alone.
+func (b *bench) say(text string) {
+	if info, err := os.Stderr.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+		fmt.Fprintf(os.Stderr, "\r\033[K%s", text)
+	}
+}
+
+// snapshot is what /proc says at one moment.
+type snapshot struct {
+	at           time.Time
+	server, load server.Usage
+	rss          int64 // of the server, in bytes
+	socket       int64 // of the machine, in bytes
+	files        int   // descriptors that the server has open
+}
+
+func look(p *server.Process) (s snapshot, err error) {
+	if s.server, err = server.UsageOf(p.PID); err != nil {
+		return s, err
+	}
+	if s.load, err = server.UsageOf(os.Getpid()); err != nil {
+		return s, err
+	}
+	if s.rss, err = p.RSS(); err != nil {
+		return s, err
+	}
+	if s.files, err = p.Files(); err != nil {
+		return s, err
+	}
+	s.socket, err = server.SocketMemory()
+	s.at = time.Now()
+	return s, err
+}
+
+// effort is what server and load did between two snapshots.
+type effort struct {
+	server, load server.Usage
+	elapsed      time.Duration
+}
+
+func (e *effort) add(before, after snapshot) {
+	e.elapsed += after.at.Sub(before.at)
+	e.server.CPU += after.server.CPU - before.server.CPU
+	e.server.Waited += after.server.Waited - before.server.Waited
+	e.load.CPU += after.load.CPU - before.load.CPU
+	e.load.Waited += after.load.Waited - before.load.Waited
+}
+
+// shares are the parts of the elapsed time in which server and load ran, and in which they could not because something
+// else had their processor.
+func (e *effort) shares() values {
+	of := func(d time.Duration) float64 { return d.Seconds() / e.elapsed.Seconds() }
+	return values{
+		{serverBusy, of(e.server.CPU)},
+		{loadBusy, of(e.load.CPU)},
+		{serverWaited, of(e.server.Waited)},
+		{loadWaited, of(e.load.Waited)},
+	}
+}
+
+// messages measures one run in which messages flow to subscribers.
+func (b *bench) messages(spec server.Spec, config load.Config) (values, error) {
+	p, err := server.Start(spec, b.options.ServerCPU)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Stop()
+	config.Subscribe, config.Publish = p.Subscribe, p.Publish
+	config.PayloadBytes = b.options.PayloadBytes
+	config.Measure, config.Drain = b.options.measure(), drainTimeout
+	config.Warm = min(config.Measure/4, warmMax)
+	g, err := load.New(config)
+	if err != nil {
+		return nil, err
+	}
+	defer g.Close()
+	if err := g.Connect(connectTimeout); err != nil {
+		return nil, explain(err, p)
+	}
+	var before, after snapshot
+	run, err := g.Run(load.Hooks{
+		Start: func() (err error) { before, err = look(p); return err },
+		End:   func() (err error) { after, err = look(p); return err },
+		Progress: func(phase string, deliveries uint64) {
+			b.say(fmt.Sprintf("%s: %s, %s deliveries", spec.Name, phase, short(float64(deliveries))))
+		},
+	})
+	if err != nil {
+		return nil, explain(err, p)
+	}
+	got := flow(run, before, after)
+	if config.Stalled > 0 {
+		// Their own sockets do not tell: the end of a stream that nobody reads never arrives.
+		got = append(got, value{stalledClosed, float64(before.files - after.files)})
+	}
+	return got, nil
+}
+
+// flow turns what a run of messages measured into metrics.
+func flow(run *load.Result, before, after snapshot) values {
+	seconds := run.Elapsed.Seconds()
+	var spent effort
+	spent.add(before, after)
+	latency := func(percentile float64) float64 { return float64(run.Latency.ValueAtPercentile(percentile)) / 1e3 }
+	got := values{
+		{deliveriesPerSec, float64(run.Deliveries) / seconds},
+		{messagesPerSec, float64(run.Messages) / seconds},
+		{megabytesPerSec, float64(run.Bytes) / seconds / 1e6},
+		{cpuPerDelivery, float64(spent.server.CPU.Nanoseconds()) / float64(max(run.Deliveries, 1))},
+		{latencyP50, latency(50)},
+		{latencyP99, latency(99)},
+		{latencyP999, latency(99.9)},
+		{latencyMax, float64(run.Latency.Max()) / 1e3},
+	}
+	got = append(got, spent.shares()...)
+	got = append(got,
+		value{rssMiB, float64(after.rss) / mebi},
+		value{rssGrowthMiB, float64(after.rss-before.rss) / mebi},
+		value{socketMiB, float64(after.socket) / mebi})
+	if run.Scanned > 0 {
+		got = append(got, value{unexpectedStreams, float64(run.Scanned)})
+	}
+	return got
+}
+
+// explain adds what the server had to say to an error of a run.
+func explain(err error, p *server.Process) error {
+	if said := p.Stderr(); said != "" {
+		return fmt.Errorf("%w\nthe server said: %s", err, said)
+	}
+	if !p.Alive() {
+		return fmt.Errorf("%w (the server is gone)", err)
+	}
+	return err
+}

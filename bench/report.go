@@ -1,0 +1,236 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// table prints one scenario: a block for each case, a line for each metric, a column for each server, ratios to the last one.
+func (b *bench) table(out io.Writer, s scenario) {
+	fmt.Fprintf(out, "%s: %s\n%d bytes of data, %v s a run, medians of %d\n", s.name, s.what,
+		b.options.PayloadBytes, b.options.Seconds, b.options.Repeat)
+	var rows [][]string
+	for _, c := range s.cases {
+		metrics := b.metrics(s.name, c.name)
+		if len(metrics) == 0 {
+			continue // nobody was asked
+		}
+		rows = append(rows, b.header(c.name))
+		for _, metric := range metrics {
+			rows = append(rows, b.line(s, c.name, metric))
+		}
+	}
+	for _, c := range s.compare {
+		cells := []string{fmt.Sprintf("%s, %s / %s", c.metric, c.of, c.to)}
+		for _, spec := range b.specs {
+			ratio := ratios(b.collect(s.name, c.of, spec.Name, c.metric), b.collect(s.name, c.to, spec.Name, c.metric))
+			cells = append(cells, short(ratio))
+		}
+		rows = append(rows, append(cells, slices.Repeat([]string{""}, len(b.specs))...))
+		rows[len(rows)-1] = append(rows[len(rows)-1], c.goal.String())
+	}
+	write(out, rows)
+	if n, of := b.disturbed(s.name); n > 0 {
+		fmt.Fprintf(out, "disturbed: in %d of %d runs something else had the processor of server or load for more than %.0f%% of the time\n",
+			n, of, 100*disturbedAbove)
+	}
+	fmt.Fprintln(out)
+}
+
+// disturbedAbove is the part of the time that server or load may wait for their processors in a run that is worth believing.
+const disturbedAbove = 0.05
+
+func (b *bench) disturbed(scenario string) (n, of int) {
+	for _, r := range b.runs {
+		if r.scenario != scenario {
+			continue
+		}
+		of++
+		server, _ := r.values.get(serverWaited)
+		load, _ := r.values.get(loadWaited)
+		if max(server, load) > disturbedAbove {
+			n++
+		}
+	}
+	return n, of
+}
+
+// header names a case's columns.
+func (b *bench) header(testCase string) []string {
+	cells := []string{testCase}
+	for _, spec := range b.specs {
+		cells = append(cells, spec.Name)
+	}
+	last := len(b.specs) - 1
+	for _, spec := range b.specs[:last] {
+		cells = append(cells, spec.Name+"/"+b.specs[last].Name)
+	}
+	return append(cells, "spread", "goal")
+}
+
+// line is one metric's row: medians, ratios, how far the runs of the first server differ, the goal.
+func (b *bench) line(s scenario, testCase, metric string) []string {
+	last := b.collect(s.name, testCase, b.specs[len(b.specs)-1].Name, metric)
+	first := b.collect(s.name, testCase, b.specs[0].Name, metric)
+	cells := []string{metric}
+	for _, spec := range b.specs {
+		cells = append(cells, short(median(b.collect(s.name, testCase, spec.Name, metric))))
+	}
+	for _, spec := range b.specs[:len(b.specs)-1] {
+		cells = append(cells, short(ratios(b.collect(s.name, testCase, spec.Name, metric), last)))
+	}
+	cells = append(cells, fmt.Sprintf("%.0f%%", 100*spread(first)))
+	for _, g := range s.goals {
+		if g.metric == metric && (g.in == "" || g.in == testCase) {
+			return append(cells, g.String())
+		}
+	}
+	return append(cells, "")
+}
+
+// write aligns the first column to the left and the others to the right.
+func write(out io.Writer, rows [][]string) {
+	var widths []int
+	for _, cells := range rows {
+		for i, cell := range cells {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], len(cell))
+		}
+	}
+	for _, cells := range rows {
+		var line strings.Builder
+		for i, cell := range cells {
+			if i == 0 {
+				fmt.Fprintf(&line, "  %-*s", widths[i], cell)
+			} else {
+				fmt.Fprintf(&line, "  %*s", widths[i], cell)
+			}
+		}
+		fmt.Fprintln(out, strings.TrimRight(line.String(), " "))
+	}
+}
+
+func (g goal) String() string {
+	of := "ratio "
+	if g.absolute {
+		of = ""
+	}
+	if g.least != 0 {
+		return of + ">= " + short(g.least)
+	}
+	return of + "<= " + short(g.most)
+}
+
+// metrics lists what any run of a case reported, in the order in which it first came up.
+func (b *bench) metrics(scenario, testCase string) []string {
+	var all []string
+	for _, r := range b.runs {
+		if r.scenario != scenario || r.testCase != testCase {
+			continue
+		}
+		for _, v := range r.values {
+			if !slices.Contains(all, v.metric) {
+				all = append(all, v.metric)
+			}
+		}
+	}
+	return all
+}
+
+// short writes a number with three digits that count, and k, M or G.
+func short(x float64) string {
+	unit := ""
+	switch a := math.Abs(x); {
+	case math.IsNaN(x):
+		return "-"
+	case a >= 1e9:
+		x, unit = x/1e9, " G"
+	case a >= 1e6:
+		x, unit = x/1e6, " M"
+	case a >= 1e4:
+		x, unit = x/1e3, " k"
+	}
+	switch a := math.Abs(x); {
+	case a >= 100:
+		return fmt.Sprintf("%.0f%s", x, unit)
+	case a >= 10:
+		return fmt.Sprintf("%.1f%s", x, unit)
+	default:
+		return fmt.Sprintf("%.2f%s", x, unit)
+	}
+}
+
+// The JSON file: every value of every run, and what it was measured on.
+type document struct {
+	Started string   `json:"started"` // RFC 3339
+	Command []string `json:"command"`
+	Machine machine  `json:"machine"`
+	Runs    []record `json:"runs"`
+}
+
+type machine struct {
+	Kernel   string `json:"kernel"`
+	CPU      string `json:"cpu"`
+	CPUs     int    `json:"cpus"`
+	Go       string `json:"go"`
+	Revision string `json:"revision,omitempty"`
+}
+
+type record struct {
+	Scenario   string             `json:"scenario"`
+	Case       string             `json:"case"`
+	Server     string             `json:"server"`
+	Repetition int                `json:"repetition"`
+	Values     map[string]float64 `json:"values"`
+}
+
+func (b *bench) writeJSON(path string) error {
+	doc := document{Started: b.started.Format("2006-01-02T15:04:05Z07:00"), Command: os.Args[1:], Machine: thisMachine()}
+	for _, r := range b.runs {
+		all := map[string]float64{}
+		for _, v := range r.values {
+			all[v.metric] = v.number
+		}
+		doc.Runs = append(doc.Runs, record{r.scenario, r.testCase, r.server, r.repetition, all})
+	}
+	text, err := json.MarshalIndent(doc, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(text, '\n'), 0o644)
+}
+
+func thisMachine() machine {
+	m := machine{CPUs: runtime.NumCPU(), Go: runtime.Version()}
+	var name unix.Utsname
+	if unix.Uname(&name) == nil {
+		m.Kernel = unix.ByteSliceToString(name.Release[:])
+	}
+	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.Lines(string(text)) {
+			if key, what, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
+				m.CPU = strings.TrimSpace(what)
+				break
+			}
+		}
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				m.Revision = s.Value
+			}
+		}
+	}
+	return m
+}

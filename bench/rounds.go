@@ -1,0 +1,126 @@
+package main
+
+import (
+	"time"
+
+	"github.com/ssed/ssed/bench/load"
+	"github.com/ssed/ssed/bench/server"
+)
+
+// publish measures the way in alone.
+func (b *bench) publish(spec server.Spec, replies bool) (values, error) {
+	p, err := server.Start(spec, b.options.ServerCPU)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Stop()
+	config := load.FloodConfig{Publish: p.Publish, PayloadBytes: b.options.PayloadBytes, Replies: replies,
+		Measure: b.options.measure(), Drain: drainTimeout}
+	warm := config
+	warm.Measure = min(config.Measure/4, warmMax)
+	if _, err := load.Flood(warm); err != nil {
+		return nil, explain(err, p)
+	}
+	before, err := look(p)
+	if err != nil {
+		return nil, err
+	}
+	run, err := load.Flood(config)
+	if err != nil {
+		return nil, explain(err, p)
+	}
+	after, err := look(p)
+	if err != nil {
+		return nil, err
+	}
+	var spent effort
+	spent.add(before, after)
+	got := values{
+		{linesPerSec, float64(run.Lines) / run.Elapsed.Seconds()},
+		{cpuPerLine, float64(spent.server.CPU.Nanoseconds()) / float64(max(run.Lines, 1))},
+	}
+	got = append(got, spent.shares()...)
+	return append(got, value{rssMiB, float64(after.rss) / mebi}), nil
+}
+
+// subscribers returns a generator that only connects.
+func (b *bench) subscribers(p *server.Process, n int) (*load.Generator, error) {
+	return load.New(load.Config{Subscribe: p.Subscribe, Subscribers: n, PayloadBytes: b.options.PayloadBytes})
+}
+
+// idle measures memory before any subscriber came and when it has settled with all of them there.
+func (b *bench) idle(spec server.Spec) (values, error) {
+	n := 18_500
+	if b.options.Subscribers > 0 {
+		n = b.options.Subscribers
+	}
+	p, err := server.Start(spec, b.options.ServerCPU)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Stop()
+	still := min(b.options.measure(), stillMax)
+	empty, _, err := settle(p, still)
+	if err != nil {
+		return nil, err
+	}
+	before, err := look(p)
+	if err != nil {
+		return nil, err
+	}
+	g, err := b.subscribers(p, n)
+	if err != nil {
+		return nil, err
+	}
+	defer g.Close()
+	start := time.Now()
+	if err := g.Connect(connectTimeout); err != nil {
+		return nil, explain(err, p)
+	}
+	took := time.Since(start)
+	atOnce, err := look(p)
+	if err != nil {
+		return nil, err
+	}
+	full, settled, err := settle(p, still)
+	if err != nil {
+		return nil, err
+	}
+	return values{
+		{rssPerSubscriber, float64(full-empty) / float64(n)},
+		{rssAtOnce, float64(atOnce.rss-empty) / float64(n)},
+		{rssMiB, float64(full) / mebi},
+		{openSeconds, took.Seconds()},
+		{settleSeconds, settled.Seconds()},
+		{socketMiB, float64(atOnce.socket-before.socket) / mebi},
+	}, nil
+}
+
+// stillMax is how long memory must not have changed to count as settled, if a run may last that long.
+const stillMax = 2 * time.Second
+
+// settle waits until the server's memory has kept still for so long, and returns it and how long that took. Garbage that a runtime
+// collects and gives back within the limit is not what a subscriber costs; what it keeps, is.
+func settle(p *server.Process, still time.Duration) (rss int64, took time.Duration, err error) {
+	const (
+		every = 100 * time.Millisecond
+		noise = 64 << 10 // bytes
+		limit = 15 * time.Second
+	)
+	start := time.Now()
+	since := start
+	if rss, err = p.RSS(); err != nil {
+		return 0, 0, err
+	}
+	for time.Since(since) < still && time.Since(start) < limit {
+		time.Sleep(every)
+		now, err := p.RSS()
+		if err != nil {
+			return 0, 0, err
+		}
+		if now > rss+noise || now < rss-noise {
+			rss, since = now, time.Now()
+		}
+	}
+	return rss, since.Sub(start), nil
+}

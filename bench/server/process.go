@@ -1,0 +1,188 @@
+package server
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Time limits: a server that needs longer to come up or to go away is broken, not slow.
+const (
+	startTimeout = 10 * time.Second
+	stopTimeout  = 3 * time.Second
+)
+
+// Process is one running server.
+type Process struct {
+	Subscribe string // address for subscribers
+	Publish   string // address for publishers
+	PID       int
+
+	name   string
+	cmd    *exec.Cmd
+	stderr *os.File
+	gone   chan struct{} // closed when it has ended
+	why    error         // how, from then on
+}
+
+// Start runs the server on two free loopback ports, on the given processor (any, if negative), and waits until it takes
+// connections. The caller's thread must be locked, for the child dies with the thread that started it.
+func Start(spec Spec, cpu int) (*Process, error) {
+	listen, publish, err := freePorts()
+	if err != nil {
+		return nil, err
+	}
+	stderr, err := os.CreateTemp("", "ssed-bench-*.log")
+	if err != nil {
+		return nil, err
+	}
+	args := append([]string{}, spec.Args...)
+	args = append(args, spec.listenFlag, listen, spec.publishFlag, spec.publishPrefix+publish)
+	cmd := exec.Command(spec.Path, args...)
+	cmd.Stdout, cmd.Stderr = stderr, stderr
+	cmd.Env = append(os.Environ(), spec.env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := startOn(cmd, cpu); err != nil {
+		os.Remove(stderr.Name())
+		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
+	}
+	p := &Process{Subscribe: listen, Publish: publish, PID: cmd.Process.Pid, name: spec.Name, cmd: cmd, stderr: stderr,
+		gone: make(chan struct{})}
+	go func() {
+		p.why = cmd.Wait()
+		close(p.gone)
+	}()
+	for _, address := range []string{listen, publish} {
+		if err := p.waitFor(address); err != nil {
+			p.Stop()
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// freePorts returns two loopback addresses that were free a moment ago.
+func freePorts() (string, string, error) {
+	a, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", "", err
+	}
+	defer a.Close()
+	b, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", "", err
+	}
+	defer b.Close()
+	return a.Addr().String(), b.Addr().String(), nil
+}
+
+// startOn starts cmd with its affinity already set: a child inherits that of the thread that forks it. Setting it later
+// would miss the threads that the child's runtime makes at once, and its idea of how many processors there are.
+func startOn(cmd *exec.Cmd, cpu int) error {
+	if cpu < 0 {
+		return cmd.Start()
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var own, child unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &own); err != nil {
+		return err
+	}
+	child.Set(cpu)
+	if err := unix.SchedSetaffinity(0, &child); err != nil {
+		return fmt.Errorf("processor %d: %w", cpu, err)
+	}
+	err := cmd.Start()
+	if back := unix.SchedSetaffinity(0, &own); err == nil {
+		err = back
+	}
+	return err
+}
+
+// PinSelf keeps every thread of this process on one processor; threads made later inherit it.
+func PinSelf(cpu int) error {
+	var set unix.CPUSet
+	set.Set(cpu)
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return err
+	}
+	for _, task := range tasks {
+		var tid int
+		if _, err := fmt.Sscan(task.Name(), &tid); err != nil {
+			return err
+		}
+		if err := unix.SchedSetaffinity(tid, &set); err != nil && err != unix.ESRCH {
+			return fmt.Errorf("processor %d: %w", cpu, err)
+		}
+	}
+	return nil
+}
+
+func (p *Process) waitFor(address string) error {
+	deadline := time.Now().Add(startTimeout)
+	for {
+		conn, err := net.DialTimeout("tcp", address, time.Second)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-p.gone:
+			return fmt.Errorf("%s ended at once (%v): %s", p.name, p.why, p.Stderr())
+		case <-time.After(10 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%s takes no connection on %s: %w: %s", p.name, address, err, p.Stderr())
+		}
+	}
+}
+
+// Pause holds the server still, so that connections and requests pile up in the kernel, and Continue lets it go on.
+func (p *Process) Pause() error { return p.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Continue ends a Pause.
+func (p *Process) Continue() error { return p.cmd.Process.Signal(syscall.SIGCONT) }
+
+// Alive says whether the server still runs.
+func (p *Process) Alive() bool {
+	select {
+	case <-p.gone:
+		return false
+	default:
+		return true
+	}
+}
+
+// Stderr returns the end of what the server printed, for error messages.
+func (p *Process) Stderr() string {
+	const tail = 2000
+	text, err := os.ReadFile(p.stderr.Name())
+	if err != nil {
+		return err.Error()
+	}
+	if len(text) > tail {
+		text = text[len(text)-tail:]
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// Stop ends the server, politely first, and returns when it is gone. A second Stop does nothing.
+func (p *Process) Stop() {
+	p.cmd.Process.Signal(syscall.SIGCONT) // it may have been paused
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.gone:
+	case <-time.After(stopTimeout):
+		p.cmd.Process.Kill()
+		<-p.gone
+	}
+	p.stderr.Close()
+	os.Remove(p.stderr.Name())
+}
