@@ -200,3 +200,28 @@ func TestConnsMax(t *testing.T) {
 	publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte("x")})
 	expect(t, r, "data:x\n\n")
 }
+
+// TestComingAndGoingBetweenMessages of one namespace, on every level above it.
+func TestComingAndGoingBetweenMessages(t *testing.T) {
+	s := serve(t, loop.Options{})
+	p := dial(t, s.PublishAddrs()[0])
+	replies := bufio.NewReader(p)
+	say := func(n int) {
+		t.Helper()
+		fmt.Fprintf(p, "PUB /a/b - %d\n", n)
+		line(t, replies)
+	}
+	n := 0
+	for _, target := range []string{"/subscribe/a/b", "/subscribe/a", "/subscribe/", "/subscribe?ns=/x&ns=/a/b"} {
+		for range 3 {
+			n++
+			say(n)
+			c, r := subscribe(t, s, target)
+			n++
+			say(n)
+			expect(t, r, fmt.Sprintf("data:%d\n\n", n))
+			c.Close()
+			until(t, s, "it is gone", func(s loop.Stats) bool { return s.Subscribers == 0 })
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"sync/atomic"
@@ -47,14 +48,15 @@ type loop struct {
 	visitors []*visitor // used ones, for the next connections
 	settling settling
 
-	index   nsindex.Index[*audience]
-	hearers []*audience // scratch
-	frame   []byte      // scratch
-	pool    sse.Pool
-	blocked map[uint32]waiter
-	number  uint32 // the last number given to a waiter
-	round   round
-	warm    []*audience // audiences that hold memory which they may not need
+	index     nsindex.Index[*audience]
+	hearers   []*audience // of the last message
+	heardLast []byte      // its namespace; empty: the index has changed since
+	frame     []byte      // scratch
+	pool      sse.Pool
+	blocked   map[uint32]waiter
+	number    uint32 // the last number given to a waiter
+	round     round
+	warm      []*audience // audiences that hold memory which they may not need
 
 	stats   tally
 	orphans []*orphan
@@ -73,7 +75,7 @@ func (l *loop) Publish(namespace, event, data []byte) (uint64, error) {
 	if l.stop.Load() != stopNot {
 		return 0, errStopping
 	}
-	l.hearers = l.index.AppendHearers(l.hearers[:0], namespace)
+	l.findHearers(namespace)
 	if len(l.hearers) > 0 {
 		l.frame = sse.AppendFrame(l.frame[:0], event, data)
 		l.deliver(l.frame)
@@ -85,11 +87,26 @@ func (l *loop) Publish(namespace, event, data []byte) (uint64, error) {
 // publishFramed does the same for a message from the mailbox, which was framed
 // by whoever put it there.
 func (l *loop) publishFramed(namespace, frame []byte) {
-	l.hearers = l.index.AppendHearers(l.hearers[:0], namespace)
+	l.findHearers(namespace)
 	if len(l.hearers) > 0 {
 		l.deliver(frame)
 	}
 	l.stats.Published++
+}
+
+// findHearers sets l.hearers. Messages come in runs of one namespace, so the last
+// answer is kept for as long as the index does not change.
+func (l *loop) findHearers(namespace []byte) {
+	if len(l.heardLast) == 0 || !bytes.Equal(namespace, l.heardLast) {
+		l.hearers = l.index.AppendHearers(l.hearers[:0], namespace)
+		l.heardLast = append(l.heardLast[:0], namespace...)
+	}
+}
+
+// indexChanged makes findHearers look again.
+func (l *loop) indexChanged() {
+	clear(l.hearers) // an audience that is gone must not be kept alive
+	l.hearers, l.heardLast = l.hearers[:0], l.heardLast[:0]
 }
 
 // deliver appends one frame to the stream of each of l.hearers. When a pass'

@@ -143,6 +143,7 @@ func (l *loop) audienceOf(set nsindex.Set) *audience {
 	if !ok {
 		a = &audience{set: set, stream: sse.NewStream(&l.pool)}
 		l.index.Attach(set, a)
+		l.indexChanged()
 	}
 	return a
 }

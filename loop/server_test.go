@@ -1,6 +1,7 @@
 package loop_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -368,5 +369,36 @@ func TestUnixSockets(t *testing.T) {
 		io.WriteString(p, "PUB /pets - "+addr.Network()+"\n")
 		expect(t, p, "OK ")
 		expect(t, r, "data:"+addr.Network()+"\n\n")
+	}
+}
+
+// TestPublishersAreToldToWait: while the server drains, they get ERR busy and
+// know that it was not published.
+func TestPublishersAreToldToWait(t *testing.T) {
+	s := serve(t, loop.Options{})
+	stuck, _ := subscribe(t, s, "/subscribe/n")
+	p := dial(t, s.PublishAddrs()[0])
+	r := bufio.NewReader(p)
+	for range 100 {
+		publishAll(t, s, sse.Message{Namespace: "/n", Data: bytes.Repeat([]byte("x"), 100_000)})
+	}
+	until(t, s, "the subscriber is stuck", func(s loop.Stats) bool { return s.Blocked == 1 })
+	ended := make(chan error)
+	go func() { ended <- s.Shutdown(context.Background()) }()
+	for deadline := time.Now().Add(patience); ; {
+		fmt.Fprintln(p, "PUB /n - late")
+		if got := line(t, r); strings.HasPrefix(got, "ERR busy ") {
+			break
+		} else if !strings.HasPrefix(got, "OK ") || time.Now().After(deadline) {
+			t.Fatal(got)
+		}
+	}
+	_, newcomer := subscribe(t, s, "/subscribe/n")
+	if got, err := io.ReadAll(newcomer); err != nil || !strings.HasPrefix(string(got), "retry:") {
+		t.Errorf("who comes now gets %q, %v", got, err)
+	}
+	stuck.Close()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }

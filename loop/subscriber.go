@@ -217,6 +217,7 @@ func (s *subscriber) closed(l *loop, err error) {
 	a.leave(s)
 	if len(a.subscribers) == 0 {
 		l.index.Detach(a.set)
+		l.indexChanged()
 	} else if !a.inRound {
 		a.rewind()
 	}

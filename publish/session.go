@@ -76,6 +76,8 @@ type Session struct {
 	held []byte
 
 	payload payload
+
+	familiar familiar
 }
 
 // payload is the PUBN whose bytes are not all there yet.
@@ -140,6 +142,11 @@ func (s *Session) line(in []byte, sink Sink, out []byte) (rest, replies []byte) 
 
 // run obeys one line. rest is what follows it: a payload, if the line is a PUBN.
 func (s *Session) run(line, rest []byte, sink Sink, out []byte) (after, replies []byte) {
+	if data, ok := s.familiar.data(line); ok && !s.needsToken() {
+		out = s.publish(s.familiar.namespace, s.familiar.event, data, sink, out)
+		s.release()
+		return rest, out
+	}
 	var c command
 	if refused := parse(line, &c); refused != nil {
 		s.release()
@@ -147,7 +154,7 @@ func (s *Session) run(line, rest []byte, sink Sink, out []byte) (after, replies 
 	}
 	switch c.verb {
 	case verbPub:
-		out = s.pub(&c, sink, out)
+		out = s.pub(line, &c, sink, out)
 	case verbPubN:
 		return s.pubN(&c, rest, sink, out)
 	case verbAuth:
@@ -168,11 +175,12 @@ func (s *Session) run(line, rest []byte, sink Sink, out []byte) (after, replies 
 	return rest, out
 }
 
-func (s *Session) pub(c *command, sink Sink, out []byte) []byte {
+func (s *Session) pub(line []byte, c *command, sink Sink, out []byte) []byte {
 	namespace, err := s.admit(c)
 	if err != nil {
 		return AppendError(out, err)
 	}
+	s.familiar.remember(line, c, namespace)
 	return s.publish(namespace, c.event, c.data, sink, out)
 }
 
