@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+
+	"github.com/ssed/ssed/auth"
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/publish/evioserver"
+)
+
+// A daemon is what the flags asked for, wired together.
+type daemon struct {
+	loop       *loop.Server
+	publishers *evioserver.Server // the publishers' own loop; nil where the loop reads them itself
+	tokens     *auth.Table
+	log        *slog.Logger
+
+	engines []engine   // all of the above that run, in the order of their start
+	died    chan error // gets an error for each engine that ends unasked
+}
+
+// An engine is an event loop. Serve runs it until Shutdown, and returns nil then.
+type engine interface {
+	Serve() error
+	Ready() <-chan struct{}
+	Shutdown(context.Context) error
+}
+
+// newDaemon wires a daemon that may have so many files open. Nothing listens yet.
+func (f *daemonFlags) newDaemon(openFiles int, log *slog.Logger) (*daemon, error) {
+	endpoints, err := f.endpoints()
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := f.tokens()
+	if err != nil {
+		return nil, err
+	}
+	connsMax, publishersMax, err := f.connections(openFiles)
+	if err != nil {
+		return nil, err
+	}
+	d := &daemon{tokens: tokens, log: log, died: make(chan error, 2)}
+
+	options := loop.Options{
+		Listen:          f.Listen,
+		Tokens:          tokens,
+		BacklogBytesMax: int(f.Backlog),
+		MailboxBytesMax: int(f.Mailbox),
+		DataBytesMax:    int(f.DataMax),
+		HeadBytesMax:    int(f.HeadMax),
+		SendBufferBytes: int(f.Sndbuf),
+		ConnsMax:        connsMax,
+		Heartbeat:       f.Heartbeat,
+		HeaderTimeout:   f.HeaderTimeout,
+		Logger:          log,
+	}
+	if f.PublishLoop == sharedLoop {
+		options.Publish = endpoints
+	}
+	if d.loop, err = loop.New(options); err != nil {
+		return nil, err
+	}
+	d.engines = append(d.engines, d.loop)
+
+	if f.PublishLoop == ownLoop {
+		d.publishers = evioserver.New(evioserver.Options{
+			Endpoints:     endpoints,
+			Sink:          d.loop.Mailbox(),
+			Session:       d.loop.Session(),
+			PublishersMax: publishersMax,
+			Logger:        log,
+		})
+		d.engines = append(d.engines, d.publishers)
+	}
+	return d, nil
+}
+
+// start starts the engines one after the other: publishers must find the loop
+// ready.
+func (d *daemon) start() error {
+	for _, e := range d.engines {
+		go func() { d.died <- unasked(e.Serve()) }()
+		select {
+		case <-e.Ready():
+		case err := <-d.died:
+			return err
+		}
+	}
+	return nil
+}
+
+// unasked turns the end of an engine into an error. Serve returns nil after a
+// Shutdown only, and then nobody listens to d.died any more.
+func unasked(err error) error {
+	if err == nil {
+		err = errors.New("an event loop ended unasked")
+	}
+	return err
+}
+
+// shutdown ends the engines, the last one first: what the publishers were told
+// OK for is then in the loop, which delivers it.
+func (d *daemon) shutdown() {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	for i := len(d.engines) - 1; i >= 0; i-- {
+		if err := d.engines[i].Shutdown(ctx); err != nil {
+			d.log.Warn("closed before everything was delivered", "err", err)
+		}
+	}
+}
+
+// subscribeURLs returns where subscribers connect.
+func (d *daemon) subscribeURLs() []string {
+	return urls("http", d.loop.ListenAddrs())
+}
+
+// publishURLs returns where publishers connect.
+func (d *daemon) publishURLs() []string {
+	if d.publishers != nil {
+		return urls("tcp", d.publishers.Addrs())
+	}
+	return urls("tcp", d.loop.PublishAddrs())
+}
+
+// urls writes addresses as URLs; the scheme is that of TCP ones.
+func urls(tcpScheme string, addrs []net.Addr) []string {
+	urls := make([]string, len(addrs))
+	for i, addr := range addrs {
+		scheme := tcpScheme
+		if addr.Network() == "unix" {
+			scheme = "unix"
+		}
+		urls[i] = scheme + "://" + addr.String()
+	}
+	return urls
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/ssed/ssed/auth"
+	"github.com/ssed/ssed/publish"
+)
+
+// defaultPublishURL is where publishers connect, unless told otherwise: this
+// machine only.
+const defaultPublishURL = "tcp://127.0.0.1:8002"
+
+// Where publishers are read: see --publish-loop.
+const (
+	sharedLoop = "shared"
+	ownLoop    = "own"
+)
+
+// commands is the command line: its sub-commands, and the flags of each.
+type commands struct {
+	Serve   serveCommand   `cmd:"" default:"withargs" help:"Run the daemon. This is the default command: its flags work without its name."`
+	Pub     pubCommand     `cmd:"" help:"Publish one message, or each line of standard input."`
+	Demo    demoCommand    `cmd:"" help:"Run the daemon, and publish the time and the state of this host to it each second."`
+	Version versionCommand `cmd:"" help:"Print version, commit and Go version."`
+}
+
+// daemonFlags are the flags of every command that runs the daemon. What they
+// mean is told in daemonHelp.
+type daemonFlags struct {
+	Listen      []string `group:"where" placeholder:"ADDR" default:":8001"`
+	Publish     []string `group:"where" placeholder:"URL" default:"${publish_url}"`
+	PublishLoop string   `group:"where" placeholder:"shared|own" enum:"shared,own" default:"shared"`
+
+	Token []string `group:"who" placeholder:"LINE" sep:";"` // rights have commas
+
+	Backlog  byteSize `group:"much" placeholder:"SIZE" default:"${backlog}"`
+	Mailbox  byteSize `group:"much" placeholder:"SIZE" default:"${mailbox}"`
+	DataMax  byteSize `group:"much" placeholder:"SIZE" default:"${data_max}"`
+	HeadMax  byteSize `group:"much" placeholder:"SIZE" default:"${head_max}"`
+	Sndbuf   byteSize `group:"much" placeholder:"SIZE" default:"${sndbuf}"`
+	MaxConns int      `group:"much" placeholder:"N" default:"0"`
+
+	Heartbeat     time.Duration `group:"when" placeholder:"DURATION" default:"${heartbeat}"`
+	HeaderTimeout time.Duration `group:"when" placeholder:"DURATION" default:"${header_timeout}"`
+
+	LogLevel slog.Level `group:"log" placeholder:"LEVEL" default:"info"`
+}
+
+// Validate refuses what kong cannot know to be wrong. Kong calls it once flags,
+// environment and defaults are in place.
+func (f *daemonFlags) Validate(ctx *kong.Context) error {
+	// An empty list is a variable that somebody forgot to fill. For tokens it
+	// must not mean that everybody may do everything.
+	for _, flag := range ctx.Flags() {
+		if flag.Set && flag.IsSlice() && flag.Target.Len() == 0 {
+			return fmt.Errorf("--%s: it is empty (as a flag, or in %s): leave it out or fill it", flag.Name, flag.Envs[0])
+		}
+	}
+	switch {
+	case f.Backlog < f.DataMax:
+		return fmt.Errorf("--backlog: %v cannot hold one message of %v (--data-max)", f.Backlog, f.DataMax)
+	case f.MaxConns < 0:
+		return errors.New("--max-conns: must be 1 or more, or 0 for the default")
+	case f.Heartbeat < time.Second:
+		return errors.New("--heartbeat: must be 1s or more")
+	case f.HeaderTimeout < 100*time.Millisecond:
+		return errors.New("--header-timeout: must be 100ms or more")
+	}
+	tokens, err := f.tokens()
+	if err != nil {
+		return err
+	}
+	endpoints, err := f.endpoints()
+	if err != nil {
+		return err
+	}
+	for _, endpoint := range endpoints {
+		if !endpoint.Loopback() && !tokens.Required(auth.Publish) {
+			return fmt.Errorf("--publish: %v can be reached from other machines, so publishing needs a token (--token or SSED_TOKEN)", endpoint)
+		}
+	}
+	return nil
+}
+
+// endpoints returns where publishers connect.
+func (f *daemonFlags) endpoints() ([]publish.Endpoint, error) {
+	endpoints := make([]publish.Endpoint, len(f.Publish))
+	for i, url := range f.Publish {
+		endpoint, err := publish.ParseEndpoint(url)
+		if err != nil {
+			return nil, fmt.Errorf("--publish: %w", err)
+		}
+		endpoints[i] = endpoint
+	}
+	return endpoints, nil
+}
+
+// tokens returns who may do what. Package auth passes over empty lines and
+// comments, as there are in files; a flag that is one of them is a slip.
+func (f *daemonFlags) tokens() (*auth.Table, error) {
+	for _, line := range f.Token {
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+			return nil, errors.New("--token: a token must not be empty or begin with #")
+		}
+	}
+	table, err := auth.ParseTable(f.Token)
+	if err != nil {
+		return nil, fmt.Errorf("--token: %w", err)
+	}
+	return table, nil
+}

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/loop"
+)
+
+// parse reads a command line, with env and no other SSED_ variables.
+func parse(t *testing.T, env map[string]string, args ...string) (*commands, error) {
+	t.Helper()
+	for _, variable := range os.Environ() {
+		if name, value, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "SSED_") {
+			t.Setenv(name, value) // puts it back when the test ends
+			os.Unsetenv(name)
+		}
+	}
+	for name, value := range env {
+		t.Setenv(name, value)
+	}
+	cli := &commands{}
+	_, err := newParser(cli).Parse(args)
+	return cli, err
+}
+
+func TestDefaultsAreTheLoops(t *testing.T) {
+	cli, err := parse(t, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := cli.Serve.daemonFlags
+	want := daemonFlags{
+		Listen:        []string{":8001"},
+		Publish:       []string{"tcp://127.0.0.1:8002"},
+		PublishLoop:   sharedLoop,
+		Backlog:       16 << 20,
+		Mailbox:       loop.DefaultMailboxBytes,
+		DataMax:       1 << 20,
+		HeadMax:       16 << 10,
+		Sndbuf:        loop.DefaultSendBufferBytes,
+		Heartbeat:     15 * time.Second,
+		HeaderTimeout: 10 * time.Second,
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestRepeatedFlags(t *testing.T) {
+	token := []string{"first-token publish,subscribe /pets", "second-token admin"}
+	tests := []struct {
+		name string
+		env  map[string]string
+		args []string
+		want daemonFlags // its Listen, Publish and Token
+	}{
+		{
+			name: "given values replace the default",
+			args: []string{"--listen", ":9000"},
+			want: daemonFlags{Listen: []string{":9000"}, Publish: []string{defaultPublishURL}},
+		},
+		{
+			name: "repeated",
+			args: []string{"--listen", ":9000", "--listen=unix:///run/s", "--publish", "tcp://[::1]:1", "--publish", "unix:///run/p"},
+			want: daemonFlags{Listen: []string{":9000", "unix:///run/s"}, Publish: []string{"tcp://[::1]:1", "unix:///run/p"}},
+		},
+		{
+			name: "after the command's name",
+			args: []string{"serve", "--listen", ":9000"},
+			want: daemonFlags{Listen: []string{":9000"}, Publish: []string{defaultPublishURL}},
+		},
+		{
+			name: "the environment has commas",
+			env:  map[string]string{"SSED_LISTEN": ":9000,:9001", "SSED_PUBLISH": "tcp://127.0.0.1:1,unix:///run/p"},
+			want: daemonFlags{Listen: []string{":9000", ":9001"}, Publish: []string{"tcp://127.0.0.1:1", "unix:///run/p"}},
+		},
+		{
+			name: "flags replace the environment",
+			env:  map[string]string{"SSED_LISTEN": ":9000,:9001"},
+			args: []string{"--listen", ":9002"},
+			want: daemonFlags{Listen: []string{":9002"}, Publish: []string{defaultPublishURL}},
+		},
+		{
+			name: "tokens have commas of their own",
+			args: []string{"--token", token[0], "--token", token[1]},
+			want: daemonFlags{Listen: []string{":8001"}, Publish: []string{defaultPublishURL}, Token: token},
+		},
+		{
+			name: "so the environment has semicolons between them",
+			env:  map[string]string{"SSED_TOKEN": strings.Join(token, ";")},
+			want: daemonFlags{Listen: []string{":8001"}, Publish: []string{defaultPublishURL}, Token: token},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			cli, err := parse(t, tt.env, tt.args...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := cli.Serve.daemonFlags
+			got = daemonFlags{Listen: got.Listen, Publish: got.Publish, Token: got.Token}
+			if !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got  %+v\nwant %+v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	cli, err := parse(t, map[string]string{
+		"SSED_PUBLISH_LOOP":   "own",
+		"SSED_BACKLOG":        "32MiB",
+		"SSED_MAILBOX":        "1MiB",
+		"SSED_DATA_MAX":       "64KiB",
+		"SSED_HEAD_MAX":       "8KiB",
+		"SSED_SNDBUF":         "65536",
+		"SSED_MAX_CONNS":      "100",
+		"SSED_HEARTBEAT":      "5s",
+		"SSED_HEADER_TIMEOUT": "1m",
+		"SSED_LOG_LEVEL":      "warn",
+	}, "demo", "--backlog", "3MiB")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := cli.Demo.daemonFlags
+	want := daemonFlags{
+		Listen: []string{":8001"}, Publish: []string{defaultPublishURL}, PublishLoop: ownLoop,
+		Backlog: 3 << 20, Mailbox: 1 << 20, DataMax: 64 << 10, HeadMax: 8 << 10, Sndbuf: 64 << 10, MaxConns: 100,
+		Heartbeat: 5 * time.Second, HeaderTimeout: time.Minute, LogLevel: 4,
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestUsageErrors(t *testing.T) {
+	const secret = "s3cr3t-token"
+	tests := []struct {
+		name string
+		env  map[string]string
+		args []string
+		says string
+	}{
+		{"unknown flag", nil, []string{"--lisen", ":1"}, `did you mean "--listen"`},
+		{"unknown command", nil, []string{"server"}, "unexpected argument server"},
+		{"no size", nil, []string{"--backlog", "much"}, "--backlog:"},
+		{"no size in the environment", map[string]string{"SSED_BACKLOG": "much"}, nil, "SSED_BACKLOG"},
+		{"backlog below a message", nil, []string{"--backlog", "1MiB", "--data-max", "2MiB"}, "cannot hold one message"},
+		{"unknown loop", nil, []string{"--publish-loop", "both"}, `"shared","own"`},
+		{"unknown log level", nil, []string{"--log-level", "loud"}, "--log-level"},
+		{"negative connections", nil, []string{"--max-conns", "-1"}, "--max-conns"},
+		{"heartbeat too short", nil, []string{"--heartbeat", "0"}, "--heartbeat"},
+		{"header time-out too short", nil, []string{"--header-timeout", "1ms"}, "--header-timeout: must be"},
+		{"no publish URL", nil, []string{"--publish", "127.0.0.1:8002"}, "--publish:"},
+		{"unknown right", nil, []string{"--token", secret + " shout"}, "shout"},
+		{"bad prefix", nil, []string{"--token", secret + " publish pets"}, "must start with"},
+		{"empty token", nil, []string{"--token", ""}, "--token: it is empty"},
+		{"empty token in the environment", map[string]string{"SSED_TOKEN": ""}, nil, "--token: it is empty"},
+		{"one of two tokens empty", map[string]string{"SSED_TOKEN": secret + "; "}, nil, "--token: a token must not be empty"},
+		{"token that reads like a comment", nil, []string{"--token", "#" + secret}, "--token: a token must not"},
+		{"no publishers", map[string]string{"SSED_PUBLISH": ""}, nil, "--publish: it is empty"},
+		{"no subscribers", nil, []string{"demo", "--listen="}, "--listen: it is empty"},
+		{"public publishing without a token", nil, []string{"--publish", "tcp://0.0.0.0:8002"}, "needs a token"},
+		{"public publishing with a subscriber's token", nil, []string{"--publish", "tcp://:8002", "--token", secret + " subscribe"}, "needs a token"},
+		{"public publishing of the demo", nil, []string{"demo", "--publish", "tcp://[::]:8002"}, "needs a token"},
+		{"pub without a namespace", nil, []string{"pub"}, "<namespace>"},
+		{"pub with a token's rights", map[string]string{"SSED_TOKEN": secret + " publish"}, []string{"pub", "/x", "y"}, "--token:"},
+		{"pub of several words", nil, []string{"pub", "/x", "a", "b"}, "unexpected argument b"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := parse(t, tt.env, tt.args...)
+			if err == nil || !strings.Contains(err.Error(), tt.says) {
+				t.Fatalf("error %v, want one that says %q", err, tt.says)
+			}
+			if strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("a token or a line break in: %v", err)
+			}
+		})
+	}
+}
+
+func TestUsageErrorIsOneLineAndCode2(t *testing.T) {
+	run(t, nil, nil, "--publish", "tcp://0.0.0.0:0").wantFailure(t, exitUsage, "needs a token", "--help")
+	run(t, nil, []string{"SSED_HEARTBEAT=often"}).wantFailure(t, exitUsage, "SSED_HEARTBEAT")
+}
+
+// TestHelp wants every flag and its environment variable in the help, and "ssed
+// --help" to tell those of the default command, too.
+func TestHelp(t *testing.T) {
+	wants := map[string][]string{"": {"serve", "pub", "demo", "version"}}
+	for _, command := range newParser(&commands{}).Model.Children {
+		for _, flag := range command.Flags {
+			wants[command.Name] = append(wants[command.Name], "--"+flag.Name, "$"+flag.Envs[0])
+			if flag.Help == "" {
+				t.Errorf("ssed %s --%s has no help", command.Name, flag.Name)
+			}
+		}
+		for _, argument := range command.Positional {
+			wants[command.Name] = append(wants[command.Name], "<"+argument.Name+">")
+		}
+	}
+	wants[""] = append(wants[""], wants["serve"]...)
+	wants["serve"] = append(wants["serve"], ":8001", "tcp://127.0.0.1:8002", "16MiB", "15s")
+	for command, want := range wants {
+		t.Run("ssed "+command, func(t *testing.T) {
+			r := run(t, nil, []string{"SSED_TOKEN=s3cr3t-token"}, append(strings.Fields(command), "--help")...)
+			r.wantSuccess(t)
+			for _, words := range want {
+				if !strings.Contains(r.stdout, words) {
+					t.Errorf("%q is missing", words)
+				}
+			}
+			if strings.Contains(r.stdout, "s3cr3t") {
+				t.Error("the help shows a token")
+			}
+			for line := range strings.Lines(r.stdout) {
+				if len(line) > 111 {
+					t.Errorf("%d bytes in one line: %s", len(line), line)
+				}
+			}
+		})
+	}
+}

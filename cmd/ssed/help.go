@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/ssed/ssed/httpparse"
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/sse"
+)
+
+const description = `A Server-Sent Events daemon: programs publish lines, browsers and curl subscribe.
+
+    ssed demo                                        # the daemon with data to look at
+    curl -N http://localhost:8001/subscribe/time     # a subscriber
+    ssed pub /pets/dogs Corgi                        # a publisher`
+
+// flagGroups are the parts of the help, in the order of daemonFlags.
+var flagGroups = []kong.Group{
+	{Key: "where", Title: "Where clients connect:"},
+	{Key: "who", Title: "Who may do what:"},
+	{Key: "much", Title: "Limits (SIZE is bytes, such as 65536, or 64KiB, 1MiB, 2GiB):"},
+	{Key: "when", Title: "Times (such as 500ms, 15s, 2m):"},
+	{Key: "log", Title: "Log:"},
+}
+
+// daemonHelp tells what each of the daemonFlags is for.
+var daemonHelp = map[string]string{
+	"listen": `Where subscribers connect (HTTP): host:port, :port or unix:///path. Repeat it for
+		several. Default ${default}, on all addresses of this machine.`,
+	"publish": `Where publishers connect (lines): tcp://host:port or unix:///path. Repeat it for
+		several. Default ${default}; a TCP address that is not loopback needs a publish token.`,
+	"publish-loop": `Which event loop reads the publishers: the subscribers' (shared, the default, best on
+		few cores), or one of their own, so that a flood of publishing leaves the delivery alone (own).`,
+
+	"token": `A token: its text, then its rights (a comma list of subscribe, publish and admin; all if
+		left out), then the namespace below which it holds (/ if left out), such as "TOKEN publish /pets".
+		A right is everybody's until a token has it. Repeat it for several; in the environment they are
+		separated by semicolons. Prefer the environment: other users of a machine can read command lines.`,
+
+	"backlog": `How far a slow subscriber may lag behind before it is disconnected; all share the backlog,
+		so it can be generous. Default ${default}.`,
+	"mailbox": `How much may wait between the publishers' own loop and the delivery; beyond it publishers
+		wait, nothing is dropped. Default ${default}.`,
+	"data-max": `Longest data of one message. Default ${default}.`,
+	"head-max": `Longest head of a subscriber's request. Default ${default}.`,
+	"sndbuf": `What the kernel buffers for each connection (SO_SNDBUF). Left to itself it takes megabytes
+		for each client that never reads. Default ${default}.`,
+	"max-conns": `Most connections at once, subscribers and publishers; those beyond it are told to come
+		back later. Default: as many as the limit on open files allows (ulimit -Hn).`,
+
+	"heartbeat": `A subscriber who got nothing for this long gets a comment, so that proxies keep the
+		connection. Default ${default}.`,
+	"header-timeout": `How long a client may take to send its request. Default ${default}.`,
+
+	"log-level": `What is logged to standard error: debug, info, warn or error. Default ${default}.`,
+}
+
+// newParser returns the parser that fills cli. The defaults are those of the
+// packages that they are for.
+func newParser(cli *commands) *kong.Kong {
+	return kong.Must(cli,
+		kong.Name("ssed"),
+		kong.Description(description),
+		kong.DefaultEnvars("SSED"),
+		kong.ExplicitGroups(flagGroups),
+		kong.Vars{
+			"publish_url":    defaultPublishURL,
+			"backlog":        byteSize(loop.DefaultBacklogBytes).String(),
+			"mailbox":        byteSize(loop.DefaultMailboxBytes).String(),
+			"data_max":       byteSize(sse.DataBytesMax).String(),
+			"head_max":       byteSize(httpparse.DefaultHeadBytesMax).String(),
+			"sndbuf":         byteSize(loop.DefaultSendBufferBytes).String(),
+			"heartbeat":      loop.DefaultHeartbeat.String(),
+			"header_timeout": loop.DefaultHeaderTimeout.String(),
+		},
+		kong.PostBuild(addDaemonHelp),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+		kong.Help(printHelp),
+	)
+}
+
+// addDaemonHelp puts daemonHelp where a flag has no help of its own. Its line
+// breaks are those of this file; kong makes new ones.
+func addDaemonHelp(k *kong.Kong) error {
+	for _, command := range k.Model.Children {
+		for _, flag := range command.Flags {
+			if flag.Help == "" {
+				flag.Help = strings.Join(strings.Fields(daemonHelp[flag.Name]), " ")
+			}
+		}
+	}
+	return nil
+}
+
+// printHelp prints kong's help. "ssed --help" is about ssed as a whole, so it
+// goes on with the default command, whose flags "ssed" takes.
+func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
+	if err := kong.DefaultHelpPrinter(options, ctx); err != nil || ctx.Selected() != nil {
+		return err
+	}
+	serve := ctx.Model.DefaultCmd
+	ctx.Path = append(ctx.Path, &kong.Path{Command: serve, Flags: serve.Flags})
+	fmt.Fprintln(ctx.Stdout)
+	return kong.DefaultHelpPrinter(options, ctx)
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"syscall"
+)
+
+const (
+	// openFilesKept is what the daemon itself may need: listeners, epoll
+	// instances, the log, and connections that are accepted only to be told to
+	// come back later. It is the reserve that the loop keeps, too.
+	openFilesKept = 256
+	// openFilesUsed bounds what a limit of "infinity" is taken for.
+	openFilesUsed = 1 << 20
+	// publishersMax is plenty for the programs of one machine.
+	publishersMax = 1000
+)
+
+// raiseLimits gives the process what the daemon's promises rest on.
+//
+// Open files: every subscriber is one, so the soft limit (1,024 on many systems,
+// for the sake of select(2)) goes up to the hard one, which is returned.
+//
+// Threads: the loop may hold one all the time. With GOMAXPROCS=1 whatever runs
+// beside it (the acceptor, the publishers' own loop) would wait for its turns to
+// end. Setting the number also keeps it: the runtime would otherwise follow
+// later changes of CPU affinity, down to 1.
+func raiseLimits() (openFiles int, err error) {
+	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))
+
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+		return 0, fmt.Errorf("cannot read the limit on open files: %w", err)
+	}
+	files.Cur = files.Max
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+		return 0, fmt.Errorf("cannot raise the limit on open files to %d: %w", files.Max, err)
+	}
+	return int(min(files.Max, openFilesUsed)), nil
+}
+
+// connections shares the open files out: how many connections the loop may have,
+// and how many the publishers' own loop, if there is one. An event loop that
+// cannot accept for lack of a file ends, so the sum stays below the limit.
+func (f *daemonFlags) connections(openFiles int) (loop, publishers int, err error) {
+	loop = openFiles - openFilesKept
+	if f.PublishLoop == ownLoop {
+		publishers = min(publishersMax, loop/4)
+		loop -= publishers
+	}
+	switch {
+	case loop < 1:
+		return 0, 0, fmt.Errorf("cannot serve with a limit of %d open files: raise it (ulimit -Hn, or LimitNOFILE= of systemd) above %d", openFiles, openFilesKept)
+	case f.MaxConns > loop:
+		return 0, 0, fmt.Errorf("cannot serve --max-conns %d: the limit of %d open files (ulimit -Hn) allows %d", f.MaxConns, openFiles, loop)
+	case f.MaxConns > 0:
+		loop = f.MaxConns
+	}
+	return loop, publishers, nil
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestRaiseLimits(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	openFiles, err := raiseLimits()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := runtime.GOMAXPROCS(0); n != 2 {
+		t.Errorf("GOMAXPROCS = %d, want 2", n)
+	}
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+		t.Fatal(err)
+	}
+	if files.Cur != files.Max || openFiles != int(min(files.Max, openFilesUsed)) {
+		t.Errorf("returned %d with a soft limit of %d and a hard limit of %d", openFiles, files.Cur, files.Max)
+	}
+}
+
+func TestConnectionsStayBelowTheOpenFiles(t *testing.T) {
+	tests := []struct {
+		name             string
+		openFiles        int
+		flags            daemonFlags
+		loop, publishers int
+		refuse           string
+	}{
+		{name: "all there are", openFiles: 20000, loop: 19744},
+		{name: "as asked", openFiles: 20000, flags: daemonFlags{MaxConns: 100}, loop: 100},
+		{name: "own loop", openFiles: 20000, flags: daemonFlags{PublishLoop: ownLoop}, loop: 18744, publishers: 1000},
+		{name: "own loop, few files", openFiles: 1024, flags: daemonFlags{PublishLoop: ownLoop}, loop: 576, publishers: 192},
+		{name: "own loop, as asked", openFiles: 1024, flags: daemonFlags{PublishLoop: ownLoop, MaxConns: 10}, loop: 10, publishers: 192},
+		{name: "asked too much", openFiles: 1024, flags: daemonFlags{MaxConns: 769}, refuse: "allows 768"},
+		{name: "too few files", openFiles: 256, refuse: "raise it"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			loop, publishers, err := tt.flags.connections(tt.openFiles)
+			switch {
+			case tt.refuse != "":
+				if err == nil || !strings.Contains(err.Error(), tt.refuse) {
+					t.Errorf("error %v, want one that says %q", err, tt.refuse)
+				}
+			case err != nil || loop != tt.loop || publishers != tt.publishers:
+				t.Errorf("got %d and %d, %v, want %d and %d", loop, publishers, err, tt.loop, tt.publishers)
+			}
+		})
+	}
+}

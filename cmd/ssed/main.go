@@ -1,0 +1,39 @@
+// Command ssed is a Server-Sent Events daemon: programs publish lines of text,
+// and browsers, curl and any other SSE client subscribe over HTTP.
+//
+// It is the only place that reads flags, the environment and signals; the
+// packages it wires together are told everything by their options.
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+// Exit codes, as shells and service managers understand them.
+const (
+	exitFailure = 1 // it was asked for something that did not work
+	exitUsage   = 2 // it was not asked in a way that makes sense
+)
+
+func main() {
+	parser := newParser(&commands{})
+
+	command, err := parser.Parse(os.Args[1:])
+	if err != nil {
+		fail(exitUsage, "%v (ssed --help tells more)", err)
+	}
+
+	if err := command.Run(); err != nil {
+		fail(exitFailure, "%v", err)
+	}
+}
+
+// fail ends the process with one line that says what is wrong. One line, also
+// where an error holds several: that is what logs and scripts can read.
+func fail(code int, format string, args ...any) {
+	line := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "; ")
+	fmt.Fprintf(os.Stderr, "ssed: %s\n", line)
+	os.Exit(code)
+}

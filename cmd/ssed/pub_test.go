@@ -1,0 +1,178 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// toOf is the environment that leads "ssed pub" to a daemon.
+func toOf(d *testtool.Daemon) []string { return []string{"SSED_TO=" + d.Publish[0]} }
+
+func TestPub(t *testing.T) {
+	d := testtool.Start(t)
+	subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/pets")
+	tests := []struct {
+		name  string
+		stdin string
+		args  []string
+		want  []string
+	}{
+		{"argument", "not read", []string{"/pets", "Corgi"}, []string{"data:Corgi\n\n"}},
+		{"event", "", []string{"--event", "new-dog", "/pets/dogs", "Corgi"}, []string{"event:new-dog\ndata:Corgi\n\n"}},
+		{"empty argument", "not read", []string{"/pets", ""}, []string{"data:\n\n"}},
+		{"argument with line breaks", "", []string{"/pets", "a\nb"}, []string{"data:a\ndata:b\n\n"}},
+		{"argument with a dash", "", []string{"/pets", "--", "-5"}, []string{"data:-5\n\n"}},
+		{"lines", "a\nb b\n\nlast", []string{"/pets"}, []string{"data:a\n\n", "data:b b\n\n", "data:\n\n", "data:last\n\n"}},
+		{"lines from elsewhere", "a\r\nb\r\n", []string{"/pets"}, []string{"data:a\n\n", "data:b\n\n"}},
+		{"lines with an event", "a\nb\n", []string{"--event=e", "/pets"}, []string{"event:e\ndata:a\n\n", "event:e\ndata:b\n\n"}},
+		{"no lines", "", []string{"/pets"}, nil},
+		{"a long line", strings.Repeat("x", 1<<20) + "\n", []string{"/pets"}, []string{"data:" + strings.Repeat("x", 1<<20) + "\n\n"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := run(t, strings.NewReader(tt.stdin), toOf(d), append([]string{"pub"}, tt.args...)...)
+			r.wantSuccess(t)
+			for _, want := range tt.want {
+				if got := subscriber.Frame(t); got != want {
+					t.Errorf("a frame of %d bytes: %.80q, want %d bytes: %.80q", len(got), got, len(want), want)
+				}
+			}
+		})
+	}
+}
+
+func TestPubSaysWhichLineIsWrong(t *testing.T) {
+	d := testtool.Start(t, "--data-max", "1KiB", "--token", "pets-token publish /pets")
+	long := strings.Repeat("x", 1025)
+	tests := []struct {
+		name  string
+		stdin string
+		args  []string
+		says  []string
+	}{
+		{"bad UTF-8", "a\nb\n\xff\nd\n", []string{"/pets"}, []string{"line 3: ", "UTF-8", "lines published: 2"}},
+		{"too long for the daemon", "a\n" + long + "\n", []string{"/pets"}, []string{"line 2: too-long: ", "1024", "lines published: 1"}},
+		{"too long at all", "a\nb\n" + strings.Repeat("x", lineBytesMax+1), []string{"/pets"}, []string{"line 3: ", "64MiB", "lines published: 2"}},
+		{"namespace", "a\n", []string{"/pets//dogs"}, []string{"line 1: ", "namespace", "lines published: 0"}},
+		{"namespace beyond the token", "a\n", []string{"/cars"}, []string{"line 1: auth: ", "lines published: 0"}},
+		{"event", "a\n", []string{"--event", "a b", "/pets"}, []string{"line 1: ", "event"}},
+		{"argument too long", "", []string{"/pets", long}, []string{"cannot publish: too-long: "}},
+		{"argument and bad namespace", "", []string{"pets", "x"}, []string{"cannot publish: ", "namespace"}},
+		{"unknown token", "", []string{"--token", "other-token", "/pets", "x"}, []string{"cannot publish to ", "auth: "}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			env := append(toOf(d), "SSED_TOKEN=pets-token")
+			r := run(t, strings.NewReader(tt.stdin), env, append([]string{"pub"}, tt.args...)...)
+			r.wantFailure(t, exitFailure, tt.says...)
+			if strings.Contains(r.stderr+d.Log(), "-token") {
+				t.Errorf("a token is shown: %q, %q", r.stderr, d.Log())
+			}
+		})
+	}
+}
+
+// TestPubSendsEachLineAtOnce is "vmstat -n 1 | ssed pub": a line must not wait for
+// the next one.
+func TestPubSendsEachLineAtOnce(t *testing.T) {
+	d := testtool.Start(t)
+	subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/dribble")
+	stdin, lines := io.Pipe()
+	ended := make(chan result)
+	go func() { ended <- run(t, stdin, toOf(d), "pub", "/dribble") }()
+	for i := range 5 {
+		fmt.Fprintf(lines, "line %d\n", i)
+		if got, want := subscriber.Frame(t), fmt.Sprintf("data:line %d\n\n", i); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	lines.Close()
+	r := <-ended
+	r.wantSuccess(t)
+}
+
+// TestPubEndsOnRefusalWhileStdinIsOpen: a refusal must not wait for a next line
+// that may never come.
+func TestPubEndsOnRefusalWhileStdinIsOpen(t *testing.T) {
+	d := testtool.Start(t, "--data-max", "1KiB")
+	cmd := exec.Command(testtool.Build(t), "pub", "/x")
+	cmd.Env = append(testtool.Environ(), toOf(d)...)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	stdin, err := cmd.StdinPipe() // stays open until the end of the process
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Process.Kill()
+	fmt.Fprintf(stdin, "fits\n%s\n", strings.Repeat("x", 2000))
+	ended := make(chan struct{})
+	go func() { cmd.Wait(); close(ended) }()
+	testtool.WaitFor(t, "the end of ssed pub", func() bool {
+		select {
+		case <-ended:
+			return true
+		default:
+			return false
+		}
+	})
+	result{"", stderr.String(), cmd.ProcessState.ExitCode()}.wantFailure(t, exitFailure, "line 2: too-long: ", "lines published: 1")
+}
+
+func TestPubManyLines(t *testing.T) {
+	d := testtool.Start(t)
+	const count = 100_000
+	subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/many")
+	var lines strings.Builder
+	for i := range count {
+		fmt.Fprintf(&lines, "%d\n", i)
+	}
+	ended := make(chan result)
+	go func() { ended <- run(t, strings.NewReader(lines.String()), toOf(d), "pub", "/many") }()
+	for i := range count {
+		if got, want := subscriber.Frame(t), fmt.Sprintf("data:%d\n\n", i); got != want {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	}
+	r := <-ended
+	r.wantSuccess(t)
+}
+
+func TestPubWithoutADaemon(t *testing.T) {
+	d := testtool.Start(t)
+	env := toOf(d)
+	if code := d.Stop(t); code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+	run(t, nil, env, "pub", "/x", "y").wantFailure(t, exitFailure, "cannot connect to "+d.Publish[0], "refused")
+	run(t, nil, []string{"SSED_TO=localhost:8002"}, "pub", "/x", "y").wantFailure(t, exitFailure, "tcp://host:port")
+}
+
+// TestPubWhenTheDaemonGoes: what the daemon did not say OK to is not passed over
+// in silence.
+func TestPubWhenTheDaemonGoes(t *testing.T) {
+	d := testtool.Start(t)
+	subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/x")
+	stdin, lines := io.Pipe()
+	ended := make(chan result, 1)
+	go func() { ended <- run(t, stdin, toOf(d), "pub", "/x") }()
+	fmt.Fprintln(lines, "first")
+	if got := subscriber.Frame(t); got != "data:first\n\n" {
+		t.Fatalf("got %q", got)
+	}
+	d.Process.Kill()
+	d.Wait(t)
+	go func() {
+		fmt.Fprintln(lines, "second")
+		lines.Close()
+	}()
+	r := <-ended
+	r.wantFailure(t, exitFailure, "line 2: ", "lines published: 1")
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// drainTimeout is how long the daemon may take to deliver what it accepted once
+// it is asked to end. It stays below the 10 s after which "docker stop" kills.
+const drainTimeout = 8 * time.Second
+
+type serveCommand struct {
+	daemonFlags
+}
+
+// Run serves until a signal ends it.
+func (c *serveCommand) Run() error {
+	return c.runDaemon(func(context.Context, *daemon) {})
+}
+
+// runDaemon runs the daemon until SIGINT or SIGTERM asks it to end, and drains it
+// then. It returns an error if the daemon could not start, or died. beside runs
+// beside it once it is up, and has to return when its context ends.
+func (f *daemonFlags) runDaemon(beside func(context.Context, *daemon)) error {
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: f.LogLevel}))
+
+	openFiles, err := raiseLimits()
+	if err != nil {
+		return err
+	}
+
+	// Asked once, the daemon drains. From then on signals have their default
+	// effect again: the next one ends the process at once.
+	asked, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(asked, stop)
+
+	d, err := f.newDaemon(openFiles, log)
+	if err != nil {
+		return err
+	}
+	defer d.shutdown()
+	if err := d.start(); err != nil {
+		return err
+	}
+	log.Info("ssed is up",
+		"subscribers", strings.Join(d.subscribeURLs(), " "),
+		"publishers", strings.Join(d.publishURLs(), " "),
+		"open_files", openFiles)
+	go beside(asked, d)
+
+	select {
+	case err := <-d.died:
+		return err
+	case <-asked.Done():
+		log.Info("draining", "because", context.Cause(asked), "at_most", drainTimeout)
+		return nil
+	}
+}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// bothLoops runs a test with publishers on the subscribers' loop, and on their own.
+func bothLoops(t *testing.T, test func(t *testing.T, flag string)) {
+	for _, where := range []string{sharedLoop, ownLoop} {
+		t.Run(where, func(t *testing.T) { test(t, "--publish-loop="+where) })
+	}
+}
+
+func TestServeOnEveryKindOfAddress(t *testing.T) {
+	bothLoops(t, func(t *testing.T, flag string) {
+		socket := "unix://" + filepath.Join(shortTempDir(t), "publish.sock")
+		d := testtool.Start(t, flag, "--listen=127.0.0.1:0", "--listen=127.0.0.1:0", "--publish=tcp://127.0.0.1:0", "--publish="+socket)
+		if len(d.Subscribe) != 2 || len(d.Publish) != 2 || d.Publish[1] != socket {
+			t.Fatalf("subscribers at %q, publishers at %q", d.Subscribe, d.Publish)
+		}
+		first := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/pets")
+		second := testtool.Subscribe(t, d.Subscribe[1]+"/subscribe?ns=/pets&ns=/time")
+		for i, to := range d.Publish {
+			run(t, nil, nil, "pub", "--to", to, "/pets", fmt.Sprint(i)).wantSuccess(t)
+			for _, subscriber := range []*testtool.Subscriber{first, second} {
+				if got, want := subscriber.Frame(t), fmt.Sprintf("data:%d\n\n", i); got != want {
+					t.Errorf("got %q, want %q", got, want)
+				}
+			}
+		}
+	})
+}
+
+// shortTempDir is a folder whose path leaves room for a socket's name: Linux
+// allows 107 bytes, and the test's name in t.TempDir may take them all.
+func shortTempDir(t *testing.T) string {
+	folder, err := os.MkdirTemp("", "ssed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	return folder
+}
+
+func TestServeEndsCleanly(t *testing.T) {
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		bothLoops(t, func(t *testing.T, flag string) {
+			socket := filepath.Join(shortTempDir(t), "publish.sock")
+			d := testtool.Start(t, flag, "--publish=tcp://127.0.0.1:0", "--publish=unix://"+socket)
+			subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/x")
+			run(t, nil, toOf(d), "pub", "/x", "last words").wantSuccess(t)
+			if err := d.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			if code := d.Wait(t); code != 0 {
+				t.Errorf("exit code %d after %v", code, signal)
+			}
+			if rest := subscriber.Rest(t); len(rest) == 0 || rest[0] != "data:last words\n\n" {
+				t.Errorf("what was accepted is not delivered: %q", rest)
+			}
+			if _, err := os.Stat(socket); !os.IsNotExist(err) {
+				t.Errorf("the socket is left behind: %v", err)
+			}
+		})
+	}
+}
+
+// stalled starts a daemon with a subscriber who has a lot to get and never reads:
+// it cannot drain.
+func stalled(t *testing.T) *testtool.Daemon {
+	t.Helper()
+	d := testtool.Start(t)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(d.Subscribe[0], "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	fmt.Fprintf(conn, "GET /subscribe/x HTTP/1.1\r\nHost: x\r\n\r\n")
+	if _, err := conn.Read(make([]byte, 1)); err != nil { // the answer's head: it is subscribed
+		t.Fatal(err)
+	}
+	line := strings.Repeat("x", 1<<19) + "\n"
+	run(t, strings.NewReader(strings.Repeat(line, 24)), toOf(d), "pub", "/x").wantSuccess(t)
+	return d
+}
+
+func TestDrainingIsBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes as long as draining may")
+	}
+	t.Parallel()
+	if code := stalled(t).Stop(t); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+}
+
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	d := stalled(t)
+	if err := d.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	testtool.WaitFor(t, "the drain to begin", func() bool { return strings.Contains(d.Log(), "msg=draining") })
+	// One that comes too soon behind the first may be taken for the same.
+	testtool.WaitFor(t, "the end", func() bool { return d.Process.Signal(syscall.SIGTERM) != nil })
+	if code := d.Wait(t); code != -1 {
+		t.Errorf("exit code %d, want -1: the signal's own doing", code)
+	}
+}
+
+// TestDeadEngineEndsTheProcess takes the daemon's descriptors away, so that it
+// cannot accept any more, and its event loop ends.
+func TestDeadEngineEndsTheProcess(t *testing.T) {
+	bothLoops(t, func(t *testing.T, flag string) {
+		d := testtool.Start(t, flag)
+		none := unix.Rlimit{}
+		if err := unix.Prlimit(d.Process.Pid, unix.RLIMIT_NOFILE, &none, nil); err != nil {
+			t.Fatal(err)
+		}
+		if conn, err := net.Dial("tcp", strings.TrimPrefix(d.Subscribe[0], "http://")); err == nil {
+			defer conn.Close()
+		}
+		if code := d.Wait(t); code != exitFailure {
+			t.Errorf("exit code %d, want %d", code, exitFailure)
+		}
+		lines := strings.Split(strings.TrimSpace(d.Log()), "\n")
+		if last := lines[len(lines)-1]; !strings.HasPrefix(last, "ssed: ") || !strings.Contains(last, "ended unasked") {
+			t.Errorf("the last line does not tell why it ended: %q", last)
+		}
+	})
+}
+
+// TestServeRefusesBadAddresses wants one line, a failure, and that nothing is
+// deleted: both event libraries remove whatever a unix path names.
+func TestServeRefusesBadAddresses(t *testing.T) {
+	folder := shortTempDir(t)
+	keep := filepath.Join(folder, "keep")
+	file := filepath.Join(folder, "file")
+	socket := filepath.Join(folder, "socket")
+	if err := os.Mkdir(keep, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{file, filepath.Join(keep, "inside")} {
+		if err := os.WriteFile(name, []byte("precious"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	live, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer live.Close()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+
+	tests := []struct{ name, url, says string }{
+		{"port in use", "tcp://" + taken.Addr().String(), "in use"},
+		{"address that does not exist", "tcp://192.0.2.1:8002", "cannot assign"},
+		{"folder", "unix://" + keep, "folder"},
+		{"regular file", "unix://" + file, "not a socket"},
+		{"live socket", "unix://" + socket, "listening"},
+		{"folder that does not exist", "unix://" + filepath.Join(folder, "no", "socket"), "does not exist"},
+		{"relative path", "unix://run/socket", "absolute"},
+	}
+	const token = "SSED_TOKEN=any-token publish" // 192.0.2.1 is not loopback
+	refuses := func(t *testing.T, url, says string, args ...string) {
+		r := run(t, nil, []string{"SSED_LISTEN=127.0.0.1:0", "SSED_PUBLISH=tcp://127.0.0.1:0", token}, args...)
+		if r.code != exitFailure && r.code != exitUsage {
+			t.Errorf("exit code %d", r.code)
+		}
+		r.wantFailure(t, r.code, strings.TrimPrefix(url, "tcp://"), says)
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			refuses(t, tt.url, tt.says, "--listen="+tt.url)
+			refuses(t, tt.url, tt.says, "--publish="+tt.url)
+			refuses(t, tt.url, tt.says, "--publish="+tt.url, "--publish-loop=own")
+		})
+	}
+
+	for _, name := range []string{file, filepath.Join(keep, "inside")} {
+		if data, err := os.ReadFile(name); err != nil || string(data) != "precious" {
+			t.Errorf("%s: %q, %v", name, data, err)
+		}
+	}
+	live.(*net.UnixListener).SetDeadline(time.Now().Add(testtool.Patience))
+	go net.Dial("unix", socket)
+	if _, err := live.Accept(); err != nil {
+		t.Errorf("the live socket was taken away: %v", err)
+	}
+}
+
+func TestStaleSocketIsTakenOver(t *testing.T) {
+	bothLoops(t, func(t *testing.T, flag string) {
+		socket := "unix://" + filepath.Join(shortTempDir(t), "publish.sock")
+		first := testtool.Start(t, flag, "--publish", socket)
+		first.Process.Kill() // leaves its socket behind
+		first.Wait(t)
+		second := testtool.Start(t, flag, "--publish", socket)
+		run(t, nil, toOf(second), "pub", "/x", "y").wantSuccess(t)
+	})
+}
+
+func TestTokens(t *testing.T) {
+	bothLoops(t, func(t *testing.T, flag string) {
+		env := []string{"SSED_TOKEN=pets-token publish /pets;reader-token subscribe"}
+		d := testtool.StartEnv(t, env, flag, "--publish=tcp://0.0.0.0:0")
+		subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/pets", "X-Authorization: reader-token")
+
+		run(t, nil, toOf(d), "pub", "/pets", "no token").wantFailure(t, exitFailure, "auth: ")
+		run(t, nil, append(toOf(d), "SSED_TOKEN=wrong-token"), "pub", "/pets", "x").wantFailure(t, exitFailure, "auth: ")
+		run(t, nil, append(toOf(d), "SSED_TOKEN=reader-token"), "pub", "/pets", "x").wantFailure(t, exitFailure, "auth: ")
+		run(t, nil, append(toOf(d), "SSED_TOKEN=pets-token"), "pub", "/cars", "x").wantFailure(t, exitFailure, "auth: ")
+		run(t, nil, append(toOf(d), "SSED_TOKEN=pets-token"), "pub", "/pets/dogs", "Corgi").wantSuccess(t)
+		if got := subscriber.Frame(t); got != "data:Corgi\n\n" {
+			t.Errorf("got %q", got)
+		}
+		if strings.Contains(d.Log(), "-token") {
+			t.Errorf("the log shows a token: %s", d.Log())
+		}
+	})
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+)
+
+type versionCommand struct{}
+
+// Run prints one line, such as "ssed v1.2.0 (commit 0123456789ab) go1.26.0 linux/amd64".
+func (versionCommand) Run() error {
+	info, _ := debug.ReadBuildInfo()
+	fmt.Printf("ssed %s %s/%s\n", describeBuild(info), runtime.GOOS, runtime.GOARCH)
+	return nil
+}
+
+// describeBuild tells what the binary was built from. The go command records the
+// commit where it builds in a repository; "go run" and "go install" of a
+// release do not, and a binary may hold no record at all (info is nil).
+func describeBuild(info *debug.BuildInfo) string {
+	if info == nil {
+		return "(unknown version) " + runtime.Version()
+	}
+	version, commit, modified := info.Main.Version, "unknown", ""
+	if version == "" {
+		version = "(devel)"
+	}
+	for _, setting := range info.Settings {
+		switch setting.Key {
+		case "vcs.revision":
+			commit = setting.Value[:min(12, len(setting.Value))]
+		case "vcs.modified":
+			if setting.Value == "true" {
+				modified = ", modified"
+			}
+		}
+	}
+	return fmt.Sprintf("%s (commit %s%s) %s", version, commit, modified, info.GoVersion)
+}
