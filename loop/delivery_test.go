@@ -153,17 +153,83 @@ func TestHeartbeat(t *testing.T) {
 	expect(t, idle, sse.Keepalive+sse.Keepalive)
 }
 
+// TestPublisherThatNeverReads is not read any more, so what it has in flight is
+// bounded, and is closed in the end; the others notice nothing.
 func TestPublisherThatNeverReads(t *testing.T) {
-	s := serve(t, loop.Options{ReplyBytesMax: 10_000})
+	s := serve(t, loop.Options{ReplyTimeout: 500 * time.Millisecond})
 	p := dial(t, s.PublishAddrs()[0])
 	p.(*net.TCPConn).SetReadBuffer(4096)
 	pings := []byte(strings.Repeat("PING\n", 10_000))
+	sent := 0
 	for {
-		if _, err := p.Write(pings); err != nil {
+		n, err := p.Write(pings)
+		if sent += n; err != nil {
 			break // it was closed
 		}
 	}
+	if sent > 64<<20 {
+		t.Errorf("it could send %d bytes", sent)
+	}
 	until(t, s, "it is closed and counted", func(s loop.Stats) bool { return s.PublishersClosed == 1 && s.Publishers == 0 })
+}
+
+// TestPublisherThatReadsLate has so many replies to read that the server cannot
+// hold them: it waits until they are read, and none is missing.
+func TestPublisherThatReadsLate(t *testing.T) {
+	s := serve(t, loop.Options{})
+	p := dial(t, s.PublishAddrs()[0])
+	const count = 1_000_000
+	written := make(chan error, 1)
+	go func() {
+		_, err := p.Write([]byte(strings.Repeat("PUB /n - x\n", count)))
+		written <- err
+	}()
+	until(t, s, "its replies fill every buffer", func(s loop.Stats) bool { return s.Blocked == 1 })
+	r := bufio.NewReader(p)
+	for i := range count {
+		if got := line(t, r); got != fmt.Sprint("OK ", i+1) {
+			t.Fatalf("reply %d is %q", i+1, got)
+		}
+	}
+	if err := <-written; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestPublishersWaitForTheSlowestPass: with thousands of subscribers, a round
+// takes many turns. Publishers wait meanwhile and nothing grows; a PING on
+// another connection is answered between two parts of the pass.
+func TestPublishersWaitForTheSlowestPass(t *testing.T) {
+	if testing.Short() {
+		t.Skip("3,000 connections")
+	}
+	s := serve(t, loop.Options{BacklogBytesMax: 1 << 20}) // what is in at once is far less
+	const subscribers, publishers, messages, size = 3000, 4, 8, 20_000
+	var readers sync.WaitGroup
+	for range subscribers {
+		_, r := subscribe(t, s, "/subscribe/n")
+		readers.Go(func() {
+			if n, err := io.CopyN(io.Discard, r, int64(publishers*messages*(size+len("data:\n\n")))); err != nil {
+				t.Errorf("a subscriber got only %d bytes: %v", n, err)
+			}
+		})
+	}
+	var writers sync.WaitGroup
+	for range publishers {
+		p := dial(t, s.PublishAddrs()[0])
+		writers.Go(func() {
+			go io.WriteString(p, strings.Repeat("PUB /n - "+strings.Repeat("x", size)+"\n", messages))
+			r := bufio.NewReader(p)
+			for range messages {
+				line(t, r)
+			}
+		})
+	}
+	writers.Wait()
+	readers.Wait()
+	if stats := until(t, s, "nobody waits", func(s loop.Stats) bool { return s.Blocked == 0 }); stats.Subscribers != subscribers {
+		t.Errorf("%d of %d subscribers are left: %v", stats.Subscribers, subscribers, stats.Ended)
+	}
 }
 
 // TestSequence: OK tells the place in the order of publishing, whoever asks.

@@ -14,6 +14,7 @@ type events struct {
 	booted func(gnet.Engine)
 	ticked func() // called once, when the loop is running
 	engine gnet.Engine
+	err    error // why the loop cannot work; known once the doorbell hangs
 }
 
 func (e *events) OnBoot(engine gnet.Engine) gnet.Action {
@@ -37,8 +38,9 @@ func (e *events) OnTick() (time.Duration, gnet.Action) {
 func (e *events) OnOpen(conn gnet.Conn) ([]byte, gnet.Action) {
 	l := e.loop
 	l.engine = conn.EventLoop()
-	if conn.Context() != nil {
-		return nil, gnet.None // the doorbell
+	if conn.Context() != nil { // the doorbell
+		l.intake.epoll, e.err = findEpoll(conn.Fd())
+		return nil, gnet.None
 	}
 	if l.stats.Visitors+l.stats.Subscribers+l.stats.Publishers >= l.opts.ConnsMax+descriptorReserve/2 {
 		l.stats.TurnedAway++

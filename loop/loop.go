@@ -39,6 +39,7 @@ type loop struct {
 	session    *publish.Config
 	replies    []byte // scratch for one publisher's replies
 	records    []byte // the mailbox's other buffer
+	intake     intake
 	woken      []uint32
 	heads      heads
 	cors       cors
@@ -58,8 +59,7 @@ type loop struct {
 	round     round
 	warm      []*audience // audiences that hold memory which they may not need
 
-	stats   tally
-	orphans []*orphan
+	stats tally
 }
 
 // How far the end has come.
@@ -109,10 +109,7 @@ func (l *loop) indexChanged() {
 	l.hearers, l.heardLast = l.hearers[:0], l.heardLast[:0]
 }
 
-// deliver appends one frame to the stream of each of l.hearers. When a pass'
-// worth of bytes has gathered, the pass comes first: that bounds what a turn
-// can add, however many publishers have something to say, and while it runs the
-// publishers' sockets fill, which is the back-pressure.
+// deliver appends one frame to the stream of each of l.hearers.
 func (l *loop) deliver(frame []byte) {
 	for _, a := range l.hearers {
 		a.stream.Append(frame)
@@ -121,19 +118,11 @@ func (l *loop) deliver(frame []byte) {
 		l.keepWarm(a)
 	}
 	l.round.bytes += len(frame) * len(l.hearers)
-	if l.round.bytes >= roundBytesMax {
-		l.pass(unlimited)
-	}
 }
 
 // answer does what the doorbell was rung for.
 func (l *loop) answer() gnet.Action {
-	for records := l.box.take(l.records); len(records) > 0; {
-		l.records = records
-		var namespace, frame []byte
-		namespace, frame, records = nextRecord(records)
-		l.publishFramed(namespace, frame)
-	}
+	l.admitWaiting()
 	l.woken = l.watch.take(l.woken)
 	for _, number := range l.woken {
 		if w, ok := l.blocked[number]; ok {
@@ -161,7 +150,6 @@ func (l *loop) turnWheel() {
 		l.settle()
 	}
 	l.coolDown()
-	l.buryOrphans(false)
 }
 
 // seconds is the time since the server's start.
@@ -180,7 +168,7 @@ func (l *loop) schedulePass() {
 // finished tells whether everything that was accepted is in the kernel's hands,
 // or there is no more waiting for it.
 func (l *loop) finished() bool {
-	return l.stop.Load() == stopNow || l.round.empty() && len(l.blocked) == 0 && l.box.empty()
+	return l.stop.Load() == stopNow || l.round.empty() && len(l.blocked) == 0 && len(l.intake.box) == 0 && l.box.empty()
 }
 
 // A waiter is a connection whose socket is full.

@@ -26,10 +26,10 @@ const (
 	// DefaultSendBufferBytes bounds what the kernel holds for one subscriber.
 	// Left to itself it would grow to megabytes for each that never reads.
 	DefaultSendBufferBytes = 128 << 10
-	// DefaultReplyBytes bounds the replies that one publisher leaves unread.
-	DefaultReplyBytes = 1 << 20
 	// DefaultHeartbeat is below the idle time-outs of common proxies.
 	DefaultHeartbeat = 15 * time.Second
+	// DefaultReplyTimeout is longer than any pause of a program that is alive.
+	DefaultReplyTimeout = 30 * time.Second
 	// DefaultHeaderTimeout is how long a request head may take to arrive.
 	DefaultHeaderTimeout = 10 * time.Second
 )
@@ -75,9 +75,6 @@ type Options struct {
 	HeadBytesMax int
 	// SendBufferBytes is SO_SNDBUF of each connection (the kernel doubles it).
 	SendBufferBytes int
-	// ReplyBytesMax is how many bytes of replies a publisher may leave unread
-	// before it is closed.
-	ReplyBytesMax int
 	// ConnsMax is how many connections may be open at once, subscribers and
 	// publishers together. Default: RLIMIT_NOFILE less a reserve.
 	ConnsMax int
@@ -86,6 +83,9 @@ type Options struct {
 	Heartbeat time.Duration
 	// HeaderTimeout is how long a request head may take to arrive.
 	HeaderTimeout time.Duration
+	// ReplyTimeout is how long a publisher may leave its replies unread without
+	// taking a byte. It is not read from meanwhile.
+	ReplyTimeout time.Duration
 
 	// Logger gets what an operator should know. Default: slog.Default().
 	Logger *slog.Logger
@@ -106,7 +106,6 @@ func (o Options) withDefaults() (Options, error) {
 		{&o.DataBytesMax, sse.DataBytesMax, "DataBytesMax"},
 		{&o.HeadBytesMax, httpparse.DefaultHeadBytesMax, "HeadBytesMax"},
 		{&o.SendBufferBytes, DefaultSendBufferBytes, "SendBufferBytes"},
-		{&o.ReplyBytesMax, DefaultReplyBytes, "ReplyBytesMax"},
 		{&o.ConnsMax, descriptorLimit() - descriptorReserve, "ConnsMax"},
 	} {
 		if *size.value == 0 {
@@ -125,8 +124,11 @@ func (o Options) withDefaults() (Options, error) {
 	if o.HeaderTimeout == 0 {
 		o.HeaderTimeout = DefaultHeaderTimeout
 	}
-	if o.Heartbeat < time.Second || o.HeaderTimeout < tick {
-		return o, errors.New("loop: Heartbeat must be 1s or more, and HeaderTimeout 100ms or more")
+	if o.ReplyTimeout == 0 {
+		o.ReplyTimeout = DefaultReplyTimeout
+	}
+	if o.Heartbeat < time.Second || o.HeaderTimeout < tick || o.ReplyTimeout < tick {
+		return o, errors.New("loop: Heartbeat must be 1s or more, HeaderTimeout and ReplyTimeout 100ms or more")
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()

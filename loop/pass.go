@@ -2,7 +2,6 @@ package loop
 
 import (
 	"context"
-	"math"
 
 	"github.com/ssed/ssed/nsindex"
 	"github.com/ssed/ssed/sse"
@@ -26,13 +25,12 @@ type audience struct {
 }
 
 const (
-	// roundBytesMax is how much is appended before a pass must run. It is about
-	// what a socket takes at once, so that a pass seldom leaves one full.
-	roundBytesMax = 64 << 10
-	// passWritesMax is how many writes a pass makes before it lets the loop
-	// look at its sockets again: some 5 ms' worth.
-	passWritesMax = 1024
-	unlimited     = math.MaxInt
+	// roundBytesMax is how much is appended before it must be delivered. It is
+	// about what a socket takes at once, so that a pass seldom leaves one full.
+	roundBytesMax = 128 << 10
+	// turnWritesMax is how many writes the loop makes before it looks at its
+	// sockets again: some 5 to 10 ms' worth.
+	turnWritesMax = 1024
 )
 
 // A round is the work that a pass has to do: a queue of audiences whose streams
@@ -40,7 +38,8 @@ const (
 type round struct {
 	queue     []*audience
 	first     int // the queue's front, to pop without moving the rest
-	bytes     int // appended since the last pass ended
+	bytes     int // appended since it was empty
+	writes    int // how many this turn of the loop may still make
 	scheduled bool
 }
 
@@ -56,25 +55,28 @@ func (r *round) add(a *audience) {
 	}
 }
 
-// runPass is the pass that schedulePass has asked for.
+// runPass is the pass that schedulePass has asked for; it ends the turn.
 func (l *loop) runPass(context.Context) error {
 	l.round.scheduled = false
-	if !l.pass(passWritesMax) {
-		// Not by schedulePass: gnet would run it before it looks at any socket.
-		l.bell.ring()
-	} else if l.stop.Load() != stopNot {
+	l.round.writes = turnWritesMax
+	if l.pass() {
+		l.admitWaiting()
+	}
+	if !l.round.empty() || len(l.intake.line) > 0 || l.stop.Load() != stopNot {
+		// The next pass is not asked for here: gnet would run it before it looks
+		// at any socket. The doorbell is a socket.
 		l.bell.ring()
 	}
 	return nil
 }
 
-// pass pumps every subscriber that has something new, writesMax at most, and
-// tells whether it came to the round's end.
-func (l *loop) pass(writesMax int) (done bool) {
+// pass pumps every subscriber that has something new, as many as this turn may
+// still write to, and tells whether it came to the round's end.
+func (l *loop) pass() (done bool) {
 	r := &l.round
 	for !r.empty() {
 		a := r.queue[r.first]
-		if writesMax = l.walk(a, writesMax); writesMax <= 0 && a.unvisited > 0 {
+		if !l.walk(a) {
 			return false
 		}
 		if !a.again {
@@ -92,16 +94,17 @@ func (l *loop) pass(writesMax int) (done bool) {
 	return true
 }
 
-// walk pumps a's subscribers from the slice's end to its start. A write that
-// fails closes its connection inside the walk, and a swap-delete then moves one
-// that was already visited into the hole: nobody is skipped.
-func (l *loop) walk(a *audience, writesMax int) (left int) {
-	for a.unvisited > 0 && writesMax > 0 {
+// walk pumps a's subscribers from the slice's end to its start, and tells whether
+// it came there. A write that fails closes its connection inside the walk, and a
+// swap-delete then moves one that was already visited into the hole: nobody is
+// skipped.
+func (l *loop) walk(a *audience) (done bool) {
+	for a.unvisited > 0 && l.round.writes > 0 {
+		l.round.writes--
 		a.unvisited--
 		l.pump(a.subscribers[a.unvisited])
-		writesMax--
 	}
-	return writesMax
+	return a.unvisited == 0
 }
 
 // join adds s at the end of a's slice with its cursor at the stream's tail, so

@@ -7,14 +7,21 @@ import (
 	"github.com/ssed/ssed/publish"
 )
 
-// A publisher is a connection that speaks the line protocol.
+// A publisher is a connection that speaks the line protocol. While its socket does
+// not take its replies it is not read: what it sends waits in its own socket, so
+// one that never reads its replies stops itself. This also keeps its end from
+// being noticed before it has all of them (printf ... | nc): gnet closes a
+// connection whose peer has stopped sending, even if that one still reads.
 type publisher struct {
 	client
-	session *publish.Session
-	unsent  []byte // replies that its socket did not take
-	number  uint32 // its registration with the watch; 0: none yet
-	waiting bool   // it stands in loop.blocked
-	leaving bool   // it said QUIT
+	session  *publish.Session
+	unread   []byte // what it sent and may not come in yet
+	unsent   []byte // replies that its socket did not take
+	number   uint32 // its registration with the watch; 0: none yet
+	waiting  bool   // it stands in loop.blocked, for its replies
+	inLine   bool   // it stands in the intake's line
+	detached bool   // gnet does not read it at the moment
+	leaving  bool   // it said QUIT
 }
 
 func (l *loop) admit(conn gnet.Conn) {
@@ -26,22 +33,56 @@ func (l *loop) admit(conn gnet.Conn) {
 	l.stats.Publishers++
 }
 
-// traffic feeds the session. Its replies are written by us and not by gnet,
-// whose buffer has no bound and is thrown away when the peer stops sending,
-// even if it still reads.
+// traffic takes what a publisher sent, if there is room for it now.
 func (p *publisher) traffic(l *loop, in []byte) gnet.Action {
-	if p.leaving {
+	if p.inLine || !l.makeRoom() {
+		p.unread = append(p.unread, in...)
+		l.standInLine(p)
 		return gnet.None
 	}
-	l.replies, p.leaving = p.session.Feed(in, l, l.replies[:0])
-	l.schedulePass()
-	if len(l.replies) > 0 && !p.reply(l, l.replies) {
-		return gnet.Close
-	}
-	if p.leaving && len(p.unsent) == 0 {
+	if !p.feed(l, in) {
 		return gnet.Close
 	}
 	return gnet.None
+}
+
+// standInLine makes p wait for room.
+func (l *loop) standInLine(p *publisher) {
+	l.detach(p)
+	if !p.inLine {
+		p.inLine = true
+		l.intake.line = append(l.intake.line, p)
+	}
+	l.schedulePass()
+}
+
+// admitted lets p's turn come: what it sent before, and then its socket.
+func (p *publisher) admitted(l *loop) {
+	in := p.unread
+	p.unread = nil
+	if !p.feed(l, in) {
+		p.close()
+	}
+}
+
+// feed feeds the session and sends its replies. It tells whether the connection
+// goes on. The replies are written by us and not by gnet, whose buffer has no
+// bound.
+func (p *publisher) feed(l *loop, in []byte) (goesOn bool) {
+	if p.leaving {
+		return p.waiting
+	}
+	l.replies, p.leaving = p.session.Feed(in, l, l.replies[:0])
+	l.schedulePass()
+	if !p.reply(l, l.replies) {
+		return false
+	}
+	if p.waiting {
+		l.detach(p)
+		return true
+	}
+	l.attach(p)
+	return !p.leaving
 }
 
 // reply sends replies after those that are still unsent, and keeps what the
@@ -49,26 +90,17 @@ func (p *publisher) traffic(l *loop, in []byte) gnet.Action {
 func (p *publisher) reply(l *loop, replies []byte) bool {
 	if p.waiting {
 		p.unsent = append(p.unsent, replies...)
-	} else {
-		n, ok := sendAll(p.fd(), replies)
-		if !ok {
-			return false
-		}
-		if n < len(replies) {
-			p.unsent = append(p.unsent[:0], replies[n:]...)
-			return p.wait(l)
-		}
+		return true
 	}
-	if len(p.unsent) > l.opts.ReplyBytesMax {
-		l.log.Warn("a publisher does not read its replies and is closed; what it was told OK for is published",
-			"client", nameOf(p.conn, nil), "unread_bytes", len(p.unsent), "limit_bytes", l.opts.ReplyBytesMax)
-		l.stats.PublishersClosed++
-		p.unsent = nil
-		return false
+	n, ok := sendAll(p.fd(), replies)
+	if n < len(replies) && ok {
+		p.unsent = append(p.unsent[:0], replies[n:]...)
+		return p.wait(l)
 	}
-	return true
+	return ok
 }
 
+// wait waits for p's socket to take more of its replies, but not for ever.
 func (p *publisher) wait(l *loop) bool {
 	number, err := l.await(p, p.fd(), p.number, p.number != 0)
 	if err != nil {
@@ -76,6 +108,7 @@ func (p *publisher) wait(l *loop) bool {
 		return false
 	}
 	p.number, p.waiting = number, true
+	l.wheel.set(&p.client, ticks(l.opts.ReplyTimeout))
 	return true
 }
 
@@ -83,36 +116,36 @@ func (p *publisher) wait(l *loop) bool {
 func (p *publisher) writable(l *loop) {
 	delete(l.blocked, p.number)
 	p.waiting = false
+	l.wheel.clear(&p.client)
 	n, ok := sendAll(p.fd(), p.unsent)
-	if !ok {
-		p.unsent = nil
-		p.close()
-		return
-	}
 	p.unsent = p.unsent[n:]
 	switch {
+	case !ok, len(p.unsent) > 0 && !p.wait(l):
+		p.unsent = nil
+		p.close()
 	case len(p.unsent) > 0:
-		if !p.wait(l) {
-			p.close()
-		}
 	case p.leaving:
 		p.close()
 	default:
 		p.unsent = nil
+		if !p.inLine {
+			l.attach(p)
+		}
 	}
 }
 
-func (p *publisher) expire(*loop) {}
+// expire closes a publisher whose replies lie unread for too long.
+func (p *publisher) expire(l *loop) {
+	l.log.Warn("a publisher does not read its replies and is closed; what it was told OK for is published",
+		"client", nameOf(p.conn, nil), "unread_bytes", len(p.unsent), "after", l.opts.ReplyTimeout)
+	l.stats.PublishersClosed++
+	p.unsent = nil
+	p.close()
+}
 
-// closed is also what happens when the peer has ended its half of the
-// connection (printf ... | nc), which gnet does not tell apart. It may still be
-// reading, so the replies it has not got yet are sent by an orphan.
-func (p *publisher) closed(l *loop, err error) {
+func (p *publisher) closed(l *loop, _ error) {
 	if p.waiting {
 		delete(l.blocked, p.number)
-	}
-	if len(p.unsent) > 0 && err != nil && l.stop.Load() == stopNot {
-		l.orphan(p.conn, p.unsent)
 	}
 	l.stats.Publishers--
 	l.forget(&p.client)

@@ -107,7 +107,7 @@ func (s *Server) Serve() error {
 	log := &gnetLog{log: l.log}
 	restore := umaskFor(all)
 	events := &events{loop: l, booted: func(gnet.Engine) { restore() }}
-	events.ticked = func() { s.hangDoorbell(events.engine) }
+	events.ticked = func() { s.hangDoorbell(events) }
 	err = gnet.Rotate(events, urls,
 		gnet.WithNumEventLoop(1),
 		gnet.WithReuseAddr(true), // a restart must not wait for TIME_WAIT
@@ -148,15 +148,18 @@ func (s *Server) settle(endpoints []publish.Endpoint, as role) ([]net.Addr, erro
 
 // hangDoorbell registers gnet's end of the doorbell, and with that the server
 // is ready.
-func (s *Server) hangDoorbell(engine gnet.Engine) {
+func (s *Server) hangDoorbell(events *events) {
 	ctx := gnet.NewContext(context.Background(), s.loop.bell)
-	registered, err := engine.Register(gnet.NewNetConnContext(ctx, s.loop.bell.chime))
+	registered, err := events.engine.Register(gnet.NewNetConnContext(ctx, s.loop.bell.chime))
 	if err == nil {
 		err = (<-registered).Err
 	}
+	if err == nil {
+		err = events.err // OnOpen has set it before the registration was answered
+	}
 	if err != nil {
-		s.loop.log.Error("cannot hang the doorbell; the server ends", "err", err)
-		go engine.Stop(context.Background()) // it waits for the goroutine that we are on
+		s.loop.log.Error("the loop cannot work and ends", "err", err)
+		go events.engine.Stop(context.Background()) // it waits for the goroutine that we are on
 		return
 	}
 	close(s.ready)
@@ -167,7 +170,6 @@ func (s *Server) release() {
 	l := s.loop
 	l.stop.Store(stopNow)
 	l.box.close()
-	l.buryOrphans(true)
 	close(s.done)
 	l.watch.close()
 	l.bell.close()

@@ -1,0 +1,105 @@
+package loop
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
+
+// Publishing is admitted in rounds: what may be appended before everybody was
+// pumped is bounded. When that much is in, the loop stops reading publishers,
+// their sockets fill, and they wait. That is the back-pressure: nothing is
+// dropped, memory stays flat, and the loop still looks after its other sockets
+// between two parts of a long pass.
+//
+// gnet cannot stop reading a connection, so a publisher that must wait is taken
+// out of gnet's epoll instance and put back later. gnet keeps that descriptor to
+// itself, but it can be found: it is the one in which a connection of gnet's can
+// be modified.
+
+// gnetReads are the events that gnet registers a connection for.
+const gnetReads = unix.EPOLLIN | unix.EPOLLPRI
+
+// An intake is the line of publishers that wait for the round to end.
+type intake struct {
+	epoll int // gnet's
+	line  []*publisher
+	box   []byte // records taken from the mailbox and not yet published
+}
+
+// findEpoll finds gnet's epoll instance by a connection that is registered in
+// it. Modifying it to what it is already changes nothing there, and fails
+// everywhere else.
+func findEpoll(fd int) (epoll int, err error) {
+	for candidate := range descriptorLimit() {
+		event := unix.EpollEvent{Events: gnetReads, Fd: int32(fd)}
+		if unix.EpollCtl(candidate, unix.EPOLL_CTL_MOD, fd, &event) == nil {
+			return candidate, nil
+		}
+	}
+	return 0, errors.New("gnet's epoll instance is not to be found, so publishers could not be made to wait")
+}
+
+// congested tells whether a round's worth of bytes is in and not yet delivered.
+func (l *loop) congested() bool {
+	return l.round.bytes >= roundBytesMax && !l.round.empty()
+}
+
+// makeRoom delivers what this turn may still deliver, if there is no room, and
+// tells whether there is room then.
+func (l *loop) makeRoom() bool {
+	if l.congested() {
+		l.pass()
+	}
+	return !l.congested()
+}
+
+// admitWaiting lets in those who had to wait, in the order in which they came,
+// until there is no more room. The mailbox comes first: it is the smaller one.
+func (l *loop) admitWaiting() {
+	l.emptyBox()
+	for len(l.intake.line) > 0 && !l.congested() {
+		p := l.intake.line[0]
+		l.intake.line[0] = nil
+		l.intake.line = l.intake.line[1:]
+		if p.conn != nil { // it may be gone by now
+			p.inLine = false
+			p.admitted(l)
+		}
+	}
+}
+
+// emptyBox publishes what is in the mailbox, as far as there is room: what is
+// left from the last time, and what has come since. What comes meanwhile waits
+// for the next time; the bell rings for it.
+func (l *loop) emptyBox() {
+	for range 2 {
+		if len(l.intake.box) == 0 {
+			l.records = l.box.take(l.records)
+			l.intake.box = l.records
+		}
+		for len(l.intake.box) > 0 {
+			if !l.makeRoom() {
+				return
+			}
+			var namespace, frame []byte
+			namespace, frame, l.intake.box = nextRecord(l.intake.box)
+			l.publishFramed(namespace, frame)
+		}
+	}
+}
+
+// detach stops gnet from reading p.
+func (l *loop) detach(p *publisher) {
+	if !p.detached {
+		p.detached = unix.EpollCtl(l.intake.epoll, unix.EPOLL_CTL_DEL, p.fd(), nil) == nil
+	}
+}
+
+// attach lets gnet read p again. What came meanwhile is reported at once.
+func (l *loop) attach(p *publisher) {
+	if p.detached {
+		event := unix.EpollEvent{Events: gnetReads, Fd: int32(p.fd())}
+		p.detached = unix.EpollCtl(l.intake.epoll, unix.EPOLL_CTL_ADD, p.fd(), &event) != nil
+	}
+}
