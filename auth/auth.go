@@ -106,6 +106,25 @@ func rightOf(word string) (Right, bool) {
 	return 0, false
 }
 
+// Len returns how many tokens the table holds.
+func (t *Table) Len() int {
+	if t == nil {
+		return 0
+	}
+	return len(t.entries)
+}
+
+// And returns a table with the tokens of both.
+func (t *Table) And(other *Table) *Table {
+	both := &Table{}
+	for _, table := range []*Table{t, other} {
+		if table != nil {
+			both.entries = append(both.entries, table.entries...)
+		}
+	}
+	return both
+}
+
 // Required tells whether right needs a token at all: it does as soon as one
 // token is there that allows it.
 func (t *Table) Required(right Right) bool {

@@ -93,3 +93,24 @@ func TestRequired(t *testing.T) {
 		t.Error("a token to publish with must not close the door to subscribers")
 	}
 }
+
+func TestAnd(t *testing.T) {
+	one, err := ParseTable([]string{"first-token"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := ParseTable([]string{"second-token publish", "# comment"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var none *Table
+	both := one.And(two).And(none)
+	if both.Len() != 2 || none.Len() != 0 || none.And(nil).Len() != 0 {
+		t.Errorf("%d tokens", both.Len())
+	}
+	for _, token := range []string{"first-token", "second-token"} {
+		if _, ok := both.Grant([]byte(token), Publish); !ok {
+			t.Errorf("%s is gone", token)
+		}
+	}
+}

@@ -11,7 +11,7 @@ import (
 type events struct {
 	gnet.BuiltinEventEngine
 	loop   *loop
-	booted func(gnet.Engine)
+	booted func() // called once, when gnet listens
 	ticked func() // called once, when the loop is running
 	engine gnet.Engine
 	err    error // why the loop cannot work; known once the doorbell hangs
@@ -19,7 +19,7 @@ type events struct {
 
 func (e *events) OnBoot(engine gnet.Engine) gnet.Action {
 	e.engine = engine
-	e.booted(engine)
+	e.booted()
 	return gnet.None
 }
 

@@ -21,18 +21,32 @@ const (
 )
 
 // roles tells by a connection's local address, which gnet takes from the
-// listener, what the connection is. Addresses are compared as strings once, and
+// listener, what the connection is. Addresses are compared as text once, and
 // from then on by identity, since this is asked for every accept.
 type roles struct {
-	byURL  map[string]role // "tcp 127.0.0.1:8001"
+	byText map[string]role // "tcp 127.0.0.1:8001"
 	byAddr map[net.Addr]role
+}
+
+func newRoles() roles {
+	return roles{byText: map[string]role{}, byAddr: map[net.Addr]role{}}
+}
+
+// add notes a listener's role, unless it has one.
+func (r *roles) add(addr net.Addr, as role) bool {
+	text := addr.Network() + " " + addr.String()
+	if _, taken := r.byText[text]; taken {
+		return false
+	}
+	r.byText[text] = as
+	return true
 }
 
 func (r *roles) of(conn gnet.Conn) role {
 	addr := conn.LocalAddr()
 	found, ok := r.byAddr[addr]
 	if !ok {
-		found = r.byURL[addr.Network()+" "+addr.String()]
+		found = r.byText[addr.Network()+" "+addr.String()]
 		r.byAddr[addr] = found
 	}
 	return found
@@ -48,43 +62,57 @@ func listenEndpoint(address string) (publish.Endpoint, error) {
 
 // settle makes sure, before gnet gets it, that an endpoint can be listened on.
 // gnet would remove whatever stands at a unix path, a folder or a live daemon's
-// socket included, and it reports a TCP port of 0 as 0: so the kernel is asked
-// for a free one here.
-func settle(e publish.Endpoint) (publish.Endpoint, net.Addr, error) {
+// socket included, and it reports a TCP port of 0 as 0: so a free one is reserved
+// here. release lets go of it, once gnet listens.
+func settle(e publish.Endpoint) (settled publish.Endpoint, addr net.Addr, release func(), err error) {
 	if err := e.Check(); err != nil {
-		return e, nil, err
+		return e, nil, nil, err
 	}
 	if e.Network == "unix" {
-		return e, &net.UnixAddr{Name: e.Address, Net: "unix"}, nil
+		return e, &net.UnixAddr{Name: e.Address, Net: "unix"}, func() {}, nil
 	}
-	addr, err := net.ResolveTCPAddr("tcp", e.Address)
+	tcp, err := net.ResolveTCPAddr("tcp", e.Address)
 	if err != nil {
-		return e, nil, fmt.Errorf("cannot listen on %s: %w", e, err)
+		return e, nil, nil, fmt.Errorf("cannot listen on %s: %w", e, err)
 	}
-	if addr.Port == 0 {
-		listener, err := net.ListenTCP("tcp", addr)
-		if err != nil {
-			return e, nil, fmt.Errorf("cannot listen on %s: %w", e, err)
+	release = func() {}
+	if tcp.Port == 0 {
+		if tcp.Port, release, err = reservePort(tcp.IP); err != nil {
+			return e, nil, nil, fmt.Errorf("cannot listen on %s: %w", e, err)
 		}
-		addr.Port = listener.Addr().(*net.TCPAddr).Port
-		listener.Close()
 	}
-	e.Address = addr.String()
-	return e, addr, nil
+	e.Address = tcp.String()
+	return e, tcp, release, nil
 }
 
-// socketMode is the mode of a unix socket: its owner and group may connect.
-const socketMode = 0o660
-
-// umaskFor makes unix sockets come into being with socketMode, so that there is
-// no moment at which others may connect. The umask belongs to the process, so
-// it is put back as soon as the sockets are there.
-func umaskFor(endpoints []publish.Endpoint) (restore func()) {
-	for _, e := range endpoints {
-		if e.Network == "unix" {
-			old := unix.Umask(^socketMode & 0o777)
-			return func() { unix.Umask(old) }
-		}
+// reservePort has the kernel choose a port, and keeps a socket bound to it that
+// does not listen. With SO_REUSEADDR on both, gnet can bind to it, too, and
+// nobody is given it by chance meanwhile.
+func reservePort(ip net.IP) (port int, release func(), err error) {
+	family, address := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{}) // all addresses, of both families
+	if ip4 := ip.To4(); ip4 != nil {
+		family, address = unix.AF_INET, &unix.SockaddrInet4{Addr: [4]byte(ip4)}
+	} else if ip != nil {
+		address = &unix.SockaddrInet6{Addr: [16]byte(ip)}
 	}
-	return func() {}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0, nil, err
+	}
+	release = func() { unix.Close(fd) }
+	if err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err == nil {
+		err = unix.Bind(fd, address)
+	}
+	var bound unix.Sockaddr
+	if err == nil {
+		bound, err = unix.Getsockname(fd)
+	}
+	switch a := bound.(type) {
+	case *unix.SockaddrInet4:
+		return a.Port, release, nil
+	case *unix.SockaddrInet6:
+		return a.Port, release, nil
+	}
+	release()
+	return 0, nil, err
 }

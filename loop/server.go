@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -88,25 +89,19 @@ func (s *Server) Serve() error {
 	}
 	defer s.release()
 	l := s.loop
-	l.listeners = roles{byURL: map[string]role{}, byAddr: map[net.Addr]role{}}
-	listenAddrs, err := s.settle(s.listen, roleSubscriber)
+	l.listeners = newRoles()
+	all, release, err := s.settleAll()
+	defer release()
 	if err != nil {
 		return err
 	}
-	publishAddrs, err := s.settle(s.publish, rolePublisher)
-	if err != nil {
-		return err
-	}
-	s.listenAddrs, s.publishAddrs = listenAddrs, publishAddrs
-
 	var urls []string
-	all := append(append([]publish.Endpoint{}, s.listen...), s.publish...)
 	for _, e := range all {
 		urls = append(urls, e.String())
 	}
 	log := &gnetLog{log: l.log}
-	restore := umaskFor(all)
-	events := &events{loop: l, booted: func(gnet.Engine) { restore() }}
+	restoreUmask := publish.RestrictUmask() // until gnet listens
+	events := &events{loop: l, booted: func() { restoreUmask(); release() }}
 	events.ticked = func() { s.hangDoorbell(events) }
 	err = gnet.Rotate(events, urls,
 		gnet.WithNumEventLoop(1),
@@ -116,7 +111,7 @@ func (s *Server) Serve() error {
 		gnet.WithLoadBalancing(gnet.LeastConnections),     // round robin races with Register
 		gnet.WithLogger(log),
 	)
-	restore()
+	restoreUmask()
 	switch {
 	case err != nil:
 		return fmt.Errorf("loop: cannot listen: %w", err)
@@ -128,22 +123,33 @@ func (s *Server) Serve() error {
 	return errors.New("loop: the event loop ended unasked")
 }
 
-// settle makes the endpoints ready for gnet and notes what their connections
-// will be.
-func (s *Server) settle(endpoints []publish.Endpoint, as role) ([]net.Addr, error) {
-	var addrs []net.Addr
-	for i, e := range endpoints {
-		e, addr, err := settle(e)
-		if err != nil {
-			return nil, err
+// settleAll makes all endpoints ready for gnet and notes what their connections
+// will be. release, which is never nil, lets go of the ports that were reserved.
+func (s *Server) settleAll() (all []publish.Endpoint, release func(), err error) {
+	var releases []func()
+	release = sync.OnceFunc(func() {
+		for _, f := range releases {
+			f()
 		}
-		if _, taken := s.loop.listeners.byURL[e.Network+" "+e.Address]; taken {
-			return nil, fmt.Errorf("loop: the address %s is given twice", e)
+	})
+	settleEach := func(endpoints []publish.Endpoint, as role) (addrs []net.Addr, err error) {
+		for _, e := range endpoints {
+			e, addr, release, err := settle(e)
+			if err != nil {
+				return nil, err
+			}
+			releases = append(releases, release)
+			if !s.loop.listeners.add(addr, as) {
+				return nil, fmt.Errorf("loop: the address %s is given twice", e)
+			}
+			all, addrs = append(all, e), append(addrs, addr)
 		}
-		s.loop.listeners.byURL[e.Network+" "+e.Address] = as
-		endpoints[i], addrs = e, append(addrs, addr)
+		return addrs, nil
 	}
-	return addrs, nil
+	if s.listenAddrs, err = settleEach(s.listen, roleSubscriber); err == nil {
+		s.publishAddrs, err = settleEach(s.publish, rolePublisher)
+	}
+	return all, release, err
 }
 
 // hangDoorbell registers gnet's end of the doorbell, and with that the server

@@ -28,7 +28,7 @@ type Endpoint struct {
 func ParseEndpoint(url string) (Endpoint, error) {
 	network, address, ok := strings.Cut(url, "://")
 	if !ok {
-		return Endpoint{}, fmt.Errorf("%q is not a publish URL: write tcp://host:port or unix:///path", url)
+		return Endpoint{}, fmt.Errorf("%q is not a URL: write tcp://host:port or unix:///path", url)
 	}
 	e := Endpoint{Network: network, Address: address}
 	var err error
@@ -41,7 +41,7 @@ func ParseEndpoint(url string) (Endpoint, error) {
 		err = errors.New("the scheme must be tcp or unix")
 	}
 	if err != nil {
-		return Endpoint{}, fmt.Errorf("bad publish URL %q: %w", url, err)
+		return Endpoint{}, fmt.Errorf("bad URL %q: %w", url, err)
 	}
 	return e, nil
 }

@@ -48,6 +48,9 @@ func (f *daemonFlags) newDaemon(openFiles int, log *slog.Logger) (*daemon, error
 	options := loop.Options{
 		Listen:          f.Listen,
 		Tokens:          tokens,
+		CORSOrigins:     f.CORSOrigin,
+		TrustedProxies:  f.TrustedProxy,
+		ProxyProtocol:   f.ProxyProtocol,
 		BacklogBytesMax: int(f.Backlog),
 		MailboxBytesMax: int(f.Mailbox),
 		DataBytesMax:    int(f.DataMax),

@@ -4,12 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
 
-	"github.com/ssed/ssed/auth"
 	"github.com/ssed/ssed/publish"
 )
 
@@ -38,7 +36,11 @@ type daemonFlags struct {
 	Publish     []string `group:"where" placeholder:"URL" default:"${publish_url}"`
 	PublishLoop string   `group:"where" placeholder:"shared|own" enum:"shared,own" default:"shared"`
 
-	Token []string `group:"who" placeholder:"LINE" sep:";"` // rights have commas
+	Token         []string `group:"who" placeholder:"LINE" sep:";"` // rights have commas
+	TokenFile     string   `group:"who" placeholder:"FILE"`
+	CORSOrigin    []string `name:"cors-origin" group:"who" placeholder:"ORIGIN" default:"*"`
+	TrustedProxy  []string `group:"who" placeholder:"CIDR"`
+	ProxyProtocol bool     `group:"who"`
 
 	Backlog  byteSize `group:"much" placeholder:"SIZE" default:"${backlog}"`
 	Mailbox  byteSize `group:"much" placeholder:"SIZE" default:"${mailbox}"`
@@ -81,12 +83,7 @@ func (f *daemonFlags) Validate(ctx *kong.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, endpoint := range endpoints {
-		if !endpoint.Loopback() && !tokens.Required(auth.Publish) {
-			return fmt.Errorf("--publish: %v can be reached from other machines, so publishing needs a token (--token or SSED_TOKEN)", endpoint)
-		}
-	}
-	return nil
+	return checkExposure(endpoints, tokens)
 }
 
 // endpoints returns where publishers connect.
@@ -100,19 +97,4 @@ func (f *daemonFlags) endpoints() ([]publish.Endpoint, error) {
 		endpoints[i] = endpoint
 	}
 	return endpoints, nil
-}
-
-// tokens returns who may do what. Package auth passes over empty lines and
-// comments, as there are in files; a flag that is one of them is a slip.
-func (f *daemonFlags) tokens() (*auth.Table, error) {
-	for _, line := range f.Token {
-		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
-			return nil, errors.New("--token: a token must not be empty or begin with #")
-		}
-	}
-	table, err := auth.ParseTable(f.Token)
-	if err != nil {
-		return nil, fmt.Errorf("--token: %w", err)
-	}
-	return table, nil
 }

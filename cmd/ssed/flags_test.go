@@ -37,6 +37,7 @@ func TestDefaultsAreTheLoops(t *testing.T) {
 		Listen:        []string{":8001"},
 		Publish:       []string{"tcp://127.0.0.1:8002"},
 		PublishLoop:   sharedLoop,
+		CORSOrigin:    []string{"*"},
 		Backlog:       16 << 20,
 		Mailbox:       loop.DefaultMailboxBytes,
 		DataMax:       1 << 20,
@@ -122,6 +123,9 @@ func TestEnvironment(t *testing.T) {
 		"SSED_HEARTBEAT":      "5s",
 		"SSED_HEADER_TIMEOUT": "1m",
 		"SSED_LOG_LEVEL":      "warn",
+		"SSED_CORS_ORIGIN":    "https://a.example,https://b.example",
+		"SSED_TRUSTED_PROXY":  "10.0.0.0/8,unix",
+		"SSED_PROXY_PROTOCOL": "true",
 	}, "demo", "--backlog", "3MiB")
 	if err != nil {
 		t.Fatal(err)
@@ -131,6 +135,7 @@ func TestEnvironment(t *testing.T) {
 		Listen: []string{":8001"}, Publish: []string{defaultPublishURL}, PublishLoop: ownLoop,
 		Backlog: 3 << 20, Mailbox: 1 << 20, DataMax: 64 << 10, HeadMax: 8 << 10, Sndbuf: 64 << 10, MaxConns: 100,
 		Heartbeat: 5 * time.Second, HeaderTimeout: time.Minute, LogLevel: 4,
+		CORSOrigin: []string{"https://a.example", "https://b.example"}, TrustedProxy: []string{"10.0.0.0/8", "unix"}, ProxyProtocol: true,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -162,6 +167,8 @@ func TestUsageErrors(t *testing.T) {
 		{"empty token in the environment", map[string]string{"SSED_TOKEN": ""}, nil, "--token: it is empty"},
 		{"one of two tokens empty", map[string]string{"SSED_TOKEN": secret + "; "}, nil, "--token: a token must not be empty"},
 		{"token that reads like a comment", nil, []string{"--token", "#" + secret}, "--token: a token must not"},
+		{"a token file that is not there", nil, []string{"--token-file", "/nonexistent/tokens"}, "--token-file: open"},
+		{"a token file without tokens", nil, []string{"--token-file", "/dev/null"}, "holds no token"},
 		{"no publishers", map[string]string{"SSED_PUBLISH": ""}, nil, "--publish: it is empty"},
 		{"no subscribers", nil, []string{"demo", "--listen="}, "--listen: it is empty"},
 		{"public publishing without a token", nil, []string{"--publish", "tcp://0.0.0.0:8002"}, "needs a token"},

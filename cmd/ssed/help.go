@@ -39,6 +39,15 @@ var daemonHelp = map[string]string{
 		left out), then the namespace below which it holds (/ if left out), such as "TOKEN publish /pets".
 		A right is everybody's until a token has it. Repeat it for several; in the environment they are
 		separated by semicolons. Prefer the environment: other users of a machine can read command lines.`,
+	"token-file": `More tokens, one such line each; empty lines and those that begin with # are passed
+		over. It is reread on SIGHUP; a bad file changes nothing and says so.`,
+	"cors-origin": `Pages of this origin may subscribe, such as https://example.org; with credentials.
+		Repeat it for several. Default ${default}: pages of any origin, without credentials.`,
+	"trusted-proxy": `Network (10.0.0.0/8) or address of a proxy that is believed when it tells a client's
+		address (X-Forwarded-For, Forwarded or X-Real-IP); "unix" for whoever connects to a unix socket.
+		Repeat it for several. Default: none is believed.`,
+	"proxy-protocol": `Every subscriber's connection begins with a PROXY line, of version 1 or 2, as a proxy
+		in front sends it. With --trusted-proxy, only those may.`,
 
 	"backlog": `How far a slow subscriber may lag behind before it is disconnected; all share the backlog,
 		so it can be generous. Default ${default}.`,

@@ -40,6 +40,12 @@ func (f *daemonFlags) runDaemon(beside func(context.Context, *daemon)) error {
 	defer stop()
 	context.AfterFunc(asked, stop)
 
+	// SIGHUP would end a process that does not ask for it.
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+
+	f.warnOfReaders(log)
 	d, err := f.newDaemon(openFiles, log)
 	if err != nil {
 		return err
@@ -54,11 +60,15 @@ func (f *daemonFlags) runDaemon(beside func(context.Context, *daemon)) error {
 		"open_files", openFiles)
 	go beside(asked, d)
 
-	select {
-	case err := <-d.died:
-		return err
-	case <-asked.Done():
-		log.Info("draining", "because", context.Cause(asked), "at_most", drainTimeout)
-		return nil
+	for {
+		select {
+		case err := <-d.died:
+			return err
+		case <-hup:
+			f.reload(d)
+		case <-asked.Done():
+			log.Info("draining", "because", context.Cause(asked), "at_most", drainTimeout)
+			return nil
+		}
 	}
 }

@@ -43,7 +43,7 @@ func (s *Server) serving(endpoints []publish.Endpoint, addrs []net.Addr) evio.Ac
 	}
 	for _, e := range endpoints {
 		if e.Network == "unix" {
-			s.warn(os.Chmod(e.Address, socketMode), "cannot set the mode of the socket")
+			s.warn(os.Chmod(e.Address, publish.SocketMode), "cannot set the mode of the socket")
 		}
 	}
 	s.listening = time.Now()

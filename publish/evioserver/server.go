@@ -159,7 +159,7 @@ func (s *Server) listen(endpoints []publish.Endpoint) error {
 }
 
 func (s *Server) runEvio(endpoints []publish.Endpoint) error {
-	restoreUmask := restrictUmask()
+	restoreUmask := publish.RestrictUmask()
 	defer restoreUmask()
 	addresses := make([]string, len(endpoints))
 	for i, e := range endpoints {

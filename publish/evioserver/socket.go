@@ -4,14 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
 	"syscall"
 
 	"github.com/ssed/ssed/publish"
 )
-
-// socketMode lets the daemon's user and group publish on a unix socket.
-const socketMode = 0o660
 
 // descriptorsNeeded is what evio opens at its start, with room to spare: two for
 // each listener, an epoll instance and an eventfd.
@@ -59,19 +55,4 @@ func checkDescriptors(n int) error {
 		defer file.Close()
 	}
 	return nil
-}
-
-// umask is the process's, so one server at a time may change it.
-var umask sync.Mutex
-
-// restrictUmask has sockets created with socketMode, so that there is no moment
-// in which strangers may connect. Files that other goroutines create meanwhile
-// are at worst less open than asked. The result undoes it, once.
-func restrictUmask() (restore func()) {
-	umask.Lock()
-	old := syscall.Umask(0o777 &^ socketMode)
-	return sync.OnceFunc(func() {
-		syscall.Umask(old)
-		umask.Unlock()
-	})
 }

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/ssed/ssed/auth"
+	"github.com/ssed/ssed/publish"
+)
+
+// tokenFileBytesMax bounds what is read of a token file: some ten thousand lines.
+const tokenFileBytesMax = 1 << 20
+
+// tokens returns who may do what: the tokens of the flag and those of the file.
+// Package auth passes over empty lines and comments, as there are in files; a
+// flag that is one of them is a slip.
+func (f *daemonFlags) tokens() (*auth.Table, error) {
+	for _, line := range f.Token {
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+			return nil, errors.New("--token: a token must not be empty or begin with #")
+		}
+	}
+	flags, err := auth.ParseTable(f.Token)
+	if err != nil {
+		return nil, fmt.Errorf("--token: %w", err)
+	}
+	if f.TokenFile == "" {
+		return flags, nil
+	}
+	file, err := readTokenFile(f.TokenFile)
+	if err != nil {
+		return nil, fmt.Errorf("--token-file: %w", err)
+	}
+	return flags.And(file), nil
+}
+
+// readTokenFile reads a file of token lines. One without any token is refused:
+// it would open the daemon to everybody, which is never why one names a file.
+func readTokenFile(name string) (*auth.Table, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, tokenFileBytesMax+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > tokenFileBytesMax {
+		return nil, fmt.Errorf("%s is longer than %d bytes", name, tokenFileBytesMax)
+	}
+	table, err := auth.ParseTable(strings.Split(string(text), "\n"))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if table.Len() == 0 {
+		return nil, fmt.Errorf("%s holds no token, and would open the daemon to everybody", name)
+	}
+	return table, nil
+}
+
+// checkExposure refuses to let the whole network publish without a token.
+func checkExposure(endpoints []publish.Endpoint, tokens *auth.Table) error {
+	for _, endpoint := range endpoints {
+		if !endpoint.Loopback() && !tokens.Required(auth.Publish) {
+			return fmt.Errorf("--publish: %v can be reached from other machines, so publishing needs a token (--token, SSED_TOKEN or --token-file)", endpoint)
+		}
+	}
+	return nil
+}
+
+// reload rereads what can be reread while the daemon runs: the token file. A bad
+// one changes nothing.
+func (f *daemonFlags) reload(d *daemon) {
+	if f.TokenFile == "" {
+		d.log.Info("there is nothing to reread: no --token-file was given")
+		return
+	}
+	tokens, err := f.tokens()
+	if err == nil {
+		var endpoints []publish.Endpoint
+		if endpoints, err = f.endpoints(); err == nil {
+			err = checkExposure(endpoints, tokens)
+		}
+	}
+	if err != nil {
+		d.log.Error("the tokens stay as they were", "err", err)
+		return
+	}
+	d.loop.SetTokens(tokens)
+	d.log.Info("the token file was reread", "tokens", tokens.Len())
+}
+
+// warnOfReaders tells when others may read the token file.
+func (f *daemonFlags) warnOfReaders(log *slog.Logger) {
+	if f.TokenFile == "" {
+		return
+	}
+	if info, err := os.Stat(f.TokenFile); err == nil && info.Mode().Perm()&0o007 != 0 {
+		log.Warn("every user of this machine may read the token file: chmod o= it", "file", f.TokenFile, "mode", info.Mode().Perm())
+	}
+}

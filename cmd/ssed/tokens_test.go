@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// TestTokenFile changes the token file under a running daemon: a good one holds
+// from SIGHUP on, a bad one changes nothing and says so.
+func TestTokenFile(t *testing.T) {
+	for _, where := range []string{sharedLoop, ownLoop} {
+		t.Run(where, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "tokens")
+			write := func(text string) {
+				t.Helper()
+				if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			write("# tokens\nfirst-token\n")
+			d := testtool.Start(t, "--publish-loop="+where, "--token=always-good subscribe", "--token-file="+file)
+			reload := func(says string) {
+				t.Helper()
+				before := strings.Count(d.Log(), says)
+				if err := d.Process.Signal(syscall.SIGHUP); err != nil {
+					t.Fatal(err)
+				}
+				testtool.WaitFor(t, "the log to say "+says, func() bool { return strings.Count(d.Log(), says) > before })
+			}
+			status := func(token string, want int) {
+				t.Helper()
+				request, err := http.NewRequestWithContext(t.Context(), http.MethodHead, d.Subscribe[0]+"/subscribe/x", nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				request.Header.Set("X-Authorization", token)
+				response, err := http.DefaultTransport.RoundTrip(request)
+				if err != nil {
+					t.Fatal(err)
+				}
+				response.Body.Close()
+				if response.StatusCode != want {
+					t.Errorf("the token %q: %d, want %d", token, response.StatusCode, want)
+				}
+			}
+			conn := dialPublisher(t, d.Publish[0])
+			replies := bufio.NewReader(conn)
+			say := func(command, want string) {
+				t.Helper()
+				fmt.Fprintln(conn, command)
+				if got, err := replies.ReadString('\n'); err != nil || !strings.HasPrefix(got, want) {
+					t.Errorf("%s: %q, %v; want %s", command, got, err, want)
+				}
+			}
+			say("AUTH first-token", "OK")
+			say("PUB /x - 1", "OK 1")
+			status("first-token", 200)
+			status("always-good", 200)
+
+			write("second-token publish,subscribe\n")
+			reload("the token file was reread")
+			say("PUB /x - 2", "ERR auth")
+			say("AUTH second-token", "OK")
+			say("PUB /x - 2", "OK 2")
+			status("first-token", 401)
+			status("second-token", 200)
+			status("always-good", 200)
+
+			for _, bad := range []string{"third-token fly\n", "", "short\n"} {
+				write(bad)
+				reload("the tokens stay as they were")
+				status("second-token", 200)
+				say("PUB /x - 3", "OK")
+			}
+			if strings.Contains(d.Log(), "-token ") || strings.Contains(d.Log(), "second-token") || strings.Contains(d.Log(), "always-good") {
+				t.Errorf("the log shows a token:\n%s", d.Log())
+			}
+		})
+	}
+}
+
+// TestReloadKeepsThePublicDoorClosed: a file that would let the whole network
+// publish is not taken either.
+func TestReloadKeepsThePublicDoorClosed(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tokens")
+	if err := os.WriteFile(file, []byte("some-token publish\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d := testtool.Start(t, "--publish=tcp://:0", "--token-file="+file)
+	if !strings.Contains(d.Log(), "every user of this machine may read the token file") {
+		t.Errorf("nobody warned:\n%s", d.Log())
+	}
+	if err := os.WriteFile(file, []byte("some-token subscribe\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	testtool.WaitFor(t, "a refusal", func() bool { return strings.Contains(d.Log(), "publishing needs a token") })
+}
+
+// TestHangupWithoutTokenFile does not end the daemon.
+func TestHangupWithoutTokenFile(t *testing.T) {
+	d := testtool.Start(t)
+	if err := d.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	testtool.WaitFor(t, "a word about it", func() bool { return strings.Contains(d.Log(), "nothing to reread") })
+	if code := d.Stop(t); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
