@@ -1,6 +1,7 @@
 package testtool
 
 import (
+	"os"
 	"os/exec"
 	"syscall"
 	"testing"
@@ -8,11 +9,12 @@ import (
 
 // StartGroup is StartCommand for a program that starts others, as a browser does:
 // it leads a process group of its own, and the whole group is killed when the test
-// ends.
-func StartGroup(t testing.TB, program string, args ...string) *Command {
+// ends. env are environment variables ("NAME=value") on top.
+func StartGroup(t testing.TB, env []string, program string, args ...string) *Command {
 	t.Helper()
 	c := &Command{}
 	cmd := exec.Command(program, args...)
+	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = &c.stdout, &c.stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	// One that left the group may hold its output open: do not wait for it.

@@ -109,7 +109,7 @@ func (r *Relay) serve(client *net.TCPConn) {
 	}
 	defer r.release(both)
 	r.tasks.Go(func() {
-		io.Copy(io.MultiWriter(server, sent), client)
+		io.Copy(io.MultiWriter(sent, server), client)
 		server.(*net.TCPConn).CloseWrite()
 	})
 	io.Copy(client, server)

@@ -2,31 +2,56 @@ package proxies
 
 import "time"
 
+// haproxy is what deploy/haproxy.cfg is as it stands.
 var haproxy = proxy{
-	name:   "haproxy",
-	config: "haproxy.cfg",
-	args: func(config, _ string) []string {
-		return []string{"-db", "-f", config}
-	},
+	name:    "haproxy",
+	program: "haproxy",
+	config:  "haproxy.cfg",
+	args:    haproxyArgs,
+	check:   "-c",
+	trust:   []string{"--trusted-proxy=" + proxySource},
 	edits: func(at site, idle time.Duration) []edit {
-		return []edit{
-			// Addresses.
-			{"bind :80 tcp-ut 60s\n", "bind " + at.listen + " tcp-ut 60s\n"},
-			{"    server ssed 127.0.0.1:8001\n", "    server ssed " + at.daemon + "\n"},
-			{"    #server ssed 127.0.0.1:8001 send-proxy-v2\n", ""},
-			// Paths, and who it becomes: it stays who runs the test.
-			{"    log /dev/log local0\n", "    log stdout format raw local0\n"},
-			{"    user haproxy\n", ""},
-			{"    group haproxy\n", ""},
-			{"    chroot /var/lib/haproxy\n", ""},
-			// Limits of this machine.
-			{"maxconn 30000\n", "maxconn 1000\n"},
-			// The time that tests wait for.
-			{"timeout server " + seconds(idleShipped) + "\n", "timeout server " + seconds(idle) + "\n"},
-		}
+		return append(haproxyEdits(at, idle),
+			edit{haproxyServer + "\n", "server ssed " + at.daemon + "\n"},
+			edit{"#" + haproxyServer + " send-proxy-v2\n", "\n"})
 	},
 }
 
-// overProxyProtocol are the edits that turn on the variant which deploy/ ships as
-// a comment. They come after the others, so the daemon's address is known.
-func overProxyProtocol(p proxy) []edit { return nil }
+// haproxyV2 is the variant with the PROXY protocol, which deploy/haproxy.cfg has
+// as a comment.
+var haproxyV2 = proxy{
+	name:    "haproxy with send-proxy-v2",
+	program: "haproxy",
+	config:  "haproxy.cfg",
+	args:    haproxyArgs,
+	check:   "-c",
+	trust:   []string{"--proxy-protocol", "--trusted-proxy=" + proxySource},
+	edits: func(at site, idle time.Duration) []edit {
+		return append(haproxyEdits(at, idle),
+			edit{"    " + haproxyServer + "\n", "\n"},
+			edit{"#" + haproxyServer + " send-proxy-v2\n", "server ssed " + at.daemon + " send-proxy-v2\n"})
+	},
+}
+
+const haproxyServer = "server ssed 127.0.0.1:8001"
+
+func haproxyArgs(config, _ string) []string {
+	return []string{"-db", "-f", config} // -db: in the foreground
+}
+
+// haproxyEdits are those that both variants need.
+func haproxyEdits(at site, idle time.Duration) []edit {
+	return []edit{
+		// Addresses.
+		{"bind :80 tcp-ut 60s\n", "bind " + at.listen + " tcp-ut 60s\n"},
+		// Paths, and who it becomes: it stays who runs the test.
+		{"log /dev/log local0\n", "log stdout format raw local0\n"},
+		{"user haproxy\n", "\n"},
+		{"group haproxy\n", "\n"},
+		{"chroot /var/lib/haproxy\n", "\n"},
+		// Limits of this machine.
+		{"maxconn 30000\n", "maxconn 1000\n"},
+		// The time that tests wait for.
+		{"timeout server " + seconds(idleShipped) + "\n", "timeout server " + seconds(idle) + "\n"},
+	}
+}

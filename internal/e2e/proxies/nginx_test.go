@@ -2,13 +2,17 @@ package proxies
 
 import "time"
 
+// nginx is what deploy/nginx.conf is as it stands.
 var nginx = proxy{
-	name:   "nginx",
-	config: "nginx.conf",
+	name:    "nginx",
+	program: "nginx",
+	config:  "nginx.conf",
+	trust:   []string{"--trusted-proxy=" + proxySource},
 	args: func(config, folder string) []string {
 		// -e: where it complains about what it finds in the configuration.
 		return []string{"-p", folder, "-e", "stderr", "-c", config, "-g", "daemon off;"}
 	},
+	check: "-t",
 	edits: func(at site, idle time.Duration) []edit {
 		return []edit{
 			// Addresses.
@@ -18,8 +22,8 @@ var nginx = proxy{
 			// Paths, and who may write there: whoever runs the test.
 			{"user www-data;", ""},
 			{"pid /run/nginx.pid;", "pid " + at.folder + "/pid;"},
-			{"error_log /var/log/nginx/error.log;", "error_log stderr info;"},
-			{"access_log /var/log/nginx/access.log;", "access_log " + at.folder + "/access.log;" +
+			{"error_log /var/log/nginx/error.log crit;", "error_log stderr crit;"},
+			{"access_log /var/log/nginx/access.log streams;", "access_log /dev/stdout streams;" +
 				" client_body_temp_path " + at.folder + "/body; proxy_temp_path " + at.folder + "/proxy;" +
 				" fastcgi_temp_path " + at.folder + "/fastcgi; uwsgi_temp_path " + at.folder + "/uwsgi;" +
 				" scgi_temp_path " + at.folder + "/scgi;"},

@@ -7,14 +7,17 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-func TestMain(m *testing.M) { os.Exit(testtool.Main(m)) }
+func TestMain(m *testing.M) {
+	// Debian keeps both proxies where the PATH of users does not look.
+	os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin")
+	os.Exit(testtool.Main(m))
+}
 
 const (
 	// proxyHost is where proxies listen. It is not 127.0.0.1, from where all
@@ -28,13 +31,16 @@ const (
 
 // A proxy is a program that can stand in front of the daemon.
 type proxy struct {
-	name   string
-	config string                                    // the file in deploy/
-	args   func(config, folder string) []string      // of its command line, for the foreground
-	edits  func(at site, idle time.Duration) []edit  // what must differ from what is shipped
+	name    string
+	program string
+	config  string                                   // the file in deploy/
+	args    func(config, folder string) []string     // of its command line, for the foreground
+	check   string                                   // one more of them: only look at the configuration
+	trust   []string                                 // what lets the daemon believe it about its clients
+	edits   func(at site, idle time.Duration) []edit // what must differ from what is shipped
 }
 
-var proxies = []proxy{nginx, haproxy}
+var proxies = []proxy{nginx, haproxy, haproxyV2}
 
 // An edit puts what this machine needs in the place of what is shipped.
 type edit struct{ shipped, here string }
@@ -51,7 +57,7 @@ func eachProxy(t *testing.T, test func(t *testing.T, p proxy)) {
 	for _, p := range proxies {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
-			testtool.Need(t, p.name)
+			testtool.Need(t, p.program)
 			test(t, p)
 		})
 	}
@@ -60,24 +66,18 @@ func eachProxy(t *testing.T, test func(t *testing.T, p proxy)) {
 // A front is a daemon with a proxy before it.
 type front struct {
 	daemon *testtool.Daemon
-	proxy  string // host:port
+	proxy  *testtool.Command // what it writes is its log
+	site
 }
 
-// behind starts the daemon with args, and p before it with the idle time-out
-// that is shipped.
-func behind(t *testing.T, p proxy, args ...string) front {
+// behind starts the daemon with args, and p before it with an idle time-out.
+func behind(t *testing.T, p proxy, idle time.Duration, args ...string) front {
 	t.Helper()
-	return behindIdle(t, p, idleShipped, nil, args...)
-}
-
-// behindIdle is behind with an idle time-out, and with more edits than p needs.
-func behindIdle(t *testing.T, p proxy, idle time.Duration, more []edit, args ...string) front {
-	t.Helper()
-	d := testtool.Start(t, append([]string{"--log-level=debug"}, args...)...)
+	args = append(append([]string{"--log-level=debug"}, p.trust...), args...)
+	d := testtool.Start(t, args...)
 	at := site{freePort(t), strings.TrimPrefix(d.Subscribe[0], "http://"), t.TempDir()}
-	config := p.configure(t, at, append(p.edits(at, idle), more...))
-	startProxy(t, p, at, config)
-	return front{d, at.listen}
+	running := startProxy(t, p, at, p.configure(t, at, p.edits(at, idle)))
+	return front{d, running, at}
 }
 
 // configure applies edits to the configuration that is shipped, and returns the
@@ -102,45 +102,28 @@ func (p proxy) configure(t *testing.T, at site, edits []edit) string {
 	return path
 }
 
-// startProxy starts p in the foreground, in a process group of its own: nginx
-// has workers, and they must not outlive the test either.
-func startProxy(t *testing.T, p proxy, at site, config string) {
+// startProxy starts p in the foreground, and returns once it listens.
+func startProxy(t *testing.T, p proxy, at site, config string) *testtool.Command {
 	t.Helper()
-	output, err := os.Create(filepath.Join(at.folder, "output"))
-	if err != nil {
-		t.Fatal(err)
+	program, args := testtool.Need(t, p.program), p.args(config, at.folder)
+	if said, err := exec.Command(program, append(args, p.check)...).CombinedOutput(); err != nil {
+		t.Fatalf("%s does not like deploy/%s: %v\n%s", p.program, p.config, err, said)
 	}
-	cmd := exec.Command(testtool.Need(t, p.name), p.args(config, at.folder)...)
-	cmd.Stdout, cmd.Stderr = output, output
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() {
-		cmd.Wait()
-		close(ended)
-	}()
+	// In a group: nginx has workers, and they must not outlive the test either.
+	running := testtool.StartGroup(t, nil, program, args...)
 	t.Cleanup(func() {
-		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		<-ended
-		output.Close()
-		if said, err := os.ReadFile(output.Name()); err == nil && t.Failed() {
-			t.Logf("%s said:\n%s", p.name, said)
+		if t.Failed() {
+			t.Logf("%s said:\n%s%s", p.program, running.Output(), running.Errors())
 		}
 	})
 	testtool.WaitFor(t, p.name+" to listen", func() bool {
-		select {
-		case <-ended:
-			t.Fatalf("%s ended at once: %v", p.name, cmd.ProcessState)
-		default:
-		}
 		conn, err := net.Dial("tcp", at.listen)
 		if err == nil {
 			conn.Close()
 		}
 		return err == nil
 	})
+	return running
 }
 
 // freePort returns an address of proxyHost at which nobody listens.

@@ -1,6 +1,7 @@
-// node watch.mjs IMPLEMENTATION URL [NAME...] watches an event stream with one of
-// the EventSources that Node programs use, and prints what it does: a line of JSON
-// for each report.
+// node watch.mjs IMPLEMENTATION ORIGIN URL [NAME...] watches an event stream with
+// one of the EventSources that Node programs use, and reports what it does to the
+// test's server at ORIGIN, as the pages do.
+import { post } from "../web/post.mjs";
 import { watch } from "../web/watch.mjs";
 
 const implementations = {
@@ -9,6 +10,9 @@ const implementations = {
   "eventsource-2": async () => (await import("eventsource-2")).default,
 };
 
-const [implementation, url, ...names] = process.argv.slice(2);
+const [implementation, origin, url, ...names] = process.argv.slice(2);
 const EventSource = await implementations[implementation]();
-watch(EventSource, url, names, (report) => process.stdout.write(JSON.stringify(report) + "\n"));
+watch(EventSource, url, names, post(origin));
+
+// Node's own EventSource does not keep a process alive while it waits to come back.
+setInterval(() => {}, 1 << 30);

@@ -6,8 +6,8 @@
 export function watch(EventSource, url, names, report) {
   const source = new EventSource(url);
   source.onopen = () => report({ kind: "open" });
-  source.onerror = () => report({ kind: "error", readyState: source.readyState });
-  for (const name of ["message", ...names]) {
-    source.addEventListener(name, (event) => report({ kind: "event", name: event.type, data: event.data }));
-  }
+  // One implementation decides after its error event whether it gives up: look then.
+  source.onerror = () => queueMicrotask(() => report({ kind: "error", readyState: source.readyState }));
+  const show = (event) => report({ kind: "event", name: event.type, data: event.data });
+  for (const name of new Set(["message", ...names])) source.addEventListener(name, show);
 }

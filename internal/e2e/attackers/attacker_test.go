@@ -1,0 +1,154 @@
+package attackers
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/sse"
+)
+
+// An attacker is one raw connection to the daemon.
+type attacker struct {
+	conn   *net.TCPConn
+	stream *bufio.Reader
+}
+
+// sources is how many loopback addresses attackers come from: one alone has too
+// few ports for a crowd.
+const sources = 8
+
+// connect opens the i-th connection. It is closed when the test ends.
+func (s *siege) connect(t *testing.T, i int) (*attacker, error) {
+	from := &net.TCPAddr{IP: net.IPv4(127, 0, 66, byte(1+i%sources))}
+	dialer := net.Dialer{LocalAddr: from, Timeout: testtool.Patience}
+	conn, err := dialer.DialContext(t.Context(), "tcp", s.host)
+	if err != nil {
+		return nil, err
+	}
+	t.Cleanup(func() { conn.Close() })
+	return &attacker{conn.(*net.TCPConn), bufio.NewReaderSize(conn, 512)}, nil
+}
+
+func (s *siege) dial(t *testing.T, i int) *attacker {
+	t.Helper()
+	a, err := s.connect(t, i)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// crowd opens n connections, and sends the same on each.
+func (s *siege) crowd(t *testing.T, n int, opening string) []*attacker {
+	t.Helper()
+	all := make([]*attacker, n)
+	failed, err := atATime(n, func(i int) (err error) {
+		if all[i], err = s.connect(t, i); err == nil && opening != "" {
+			_, err = io.WriteString(all[i].conn, opening)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatalf("%d of %d attackers could not begin: %v", failed, n, err)
+	}
+	return all
+}
+
+func (a *attacker) send(t *testing.T, text string) {
+	t.Helper()
+	a.conn.SetWriteDeadline(time.Now().Add(testtool.Patience))
+	if _, err := io.WriteString(a.conn, text); err != nil {
+		t.Fatalf("cannot send: %v", err)
+	}
+}
+
+// wantStream reads the head that begins a stream.
+func (a *attacker) wantStream(t *testing.T) {
+	t.Helper()
+	if err := a.readStreamHead(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (a *attacker) readStreamHead() error {
+	a.conn.SetReadDeadline(time.Now().Add(testtool.Patience))
+	head, err := http.ReadResponse(a.stream, nil)
+	if err != nil {
+		return fmt.Errorf("no answer: %w", err)
+	}
+	if head.StatusCode != 200 {
+		return errors.New(head.Status)
+	}
+	return nil
+}
+
+// readFrame wants a stream to go on with this frame, and not to take longer.
+func (a *attacker) readFrame(want string, within time.Duration) error {
+	a.conn.SetReadDeadline(time.Now().Add(within))
+	got := ""
+	for len(got) < len(want) {
+		line, err := a.stream.ReadString('\n')
+		if err != nil {
+			return fmt.Errorf("the stream has %q and then %w", got+line, err)
+		}
+		if line != sse.Keepalive {
+			got += line
+		}
+	}
+	if got != want {
+		return fmt.Errorf("got %q, want %q", got, want)
+	}
+	return nil
+}
+
+// An answer is a final one, with its body.
+type answer struct {
+	status int
+	body   string
+}
+
+// readAnswer reads an answer to the end of the connection, which must come after
+// it at once and in order: a reset could have eaten the answer. A body that is
+// shorter than it was said to be is an error, and so is anything after it.
+func (a *attacker) readAnswer(method string) (answer, error) {
+	a.conn.SetReadDeadline(time.Now().Add(headerTimeout + grace))
+	response, err := http.ReadResponse(a.stream, &http.Request{Method: method})
+	if err != nil {
+		return answer{}, fmt.Errorf("no answer: %w", err)
+	}
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return answer{}, fmt.Errorf("the body ends with %q: %w", body, err)
+	}
+	rest, err := io.ReadAll(a.stream)
+	if err != nil || len(rest) > 0 {
+		return answer{}, fmt.Errorf("after the answer: %q, %v", rest, err)
+	}
+	if !response.Close {
+		return answer{}, fmt.Errorf("the connection was closed, but the answer says %v", response.Header)
+	}
+	return answer{response.StatusCode, string(body)}, nil
+}
+
+// isTold wants a status, and one line of text that says some words.
+func (a *attacker) isTold(status int, says string) error {
+	got, err := a.readAnswer("GET")
+	if err == nil && (got.status != status || !strings.Contains(got.body, says) || strings.Index(got.body, "\n") != len(got.body)-1) {
+		err = fmt.Errorf("got %d %q, want %d and one line that says %q", got.status, got.body, status, says)
+	}
+	return err
+}
+
+// reset ends the connection with a RST.
+func (a *attacker) reset() error {
+	a.conn.SetLinger(0)
+	return a.conn.Close()
+}

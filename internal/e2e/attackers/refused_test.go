@@ -1,0 +1,122 @@
+package attackers
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// TestRefusedClientsCanReadWhy, though they go on sending: a megabyte comes after
+// each bad request, and only then does the client read. A daemon that closes a
+// connection with unread bytes in it makes the kernel reset it.
+func TestRefusedClientsCanReadWhy(t *testing.T) {
+	host := "Host: localhost\r\n"
+	refusals := []struct {
+		name, request string
+		status        int
+		says          string
+	}{
+		{"no HTTP", "\x00\x01\x02\x03", 400, "method"},
+		{"a bare LF", "GET /subscribe/pets HTTP/1.1\n" + host, 400, "LF alone"},
+		{"no Host", "GET /subscribe/pets HTTP/1.1\r\n\r\n", 400, "Host"},
+		{"a bad namespace", "GET /subscribe/a//b HTTP/1.1\r\n" + host + "\r\n", 400, ""},
+		{"nothing there", "GET /favicon.ico HTTP/1.1\r\n" + host + "\r\n", 404, "/subscribe/"},
+		{"a body", "POST /subscribe/pets HTTP/1.1\r\n" + host + "Content-Length: 1048576\r\n\r\n", 405, "GET"},
+		{"a body in chunks", "PUT /subscribe/pets HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n100000\r\n", 405, "GET"},
+		{"an endless method", strings.Repeat("GET", 100), 501, "method"},
+		{"an endless target", "GET /subscribe/" + strings.Repeat("pets/", 2000), 414, "target"},
+		{"an endless field", "GET /subscribe/pets HTTP/1.1\r\n" + host + "X-Long: ", 431, "too large"},
+		{"endless fields", "GET /subscribe/pets HTTP/1.1\r\n" + host + strings.Repeat("X: y\r\n", 1000), 431, "fields"},
+		{"an unknown version", "GET /subscribe/pets HTTP/2.0\r\n" + host + "\r\n", 505, "HTTP/1.1"},
+		{"a TLS hello", tlsHello(t), 400, "TLS"},
+		{"the HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "HTTP/2"},
+		{"a PROXY line", "PROXY TCP4 192.0.2.1 192.0.2.2 40000 80\r\n" + get(common), 400, "PROXY"},
+		{"a PROXY head", "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c", 400, "PROXY"},
+	}
+	s := besiege(t)
+	more := strings.Repeat("x", 1<<20)
+	for _, tt := range refusals {
+		t.Run(tt.name, func(t *testing.T) {
+			a := s.dial(t, 0)
+			a.send(t, tt.request)
+			a.send(t, more)
+			if err := a.isTold(tt.status, tt.says); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	s.wantGone(t, lingerTime)
+	s.wantPeace(t, bound(len(refusals), headBytesMax))
+}
+
+// TestEndlessHeadIsBounded: the refusal comes with the first byte too many, and
+// not with the deadline.
+func TestEndlessHeadIsBounded(t *testing.T) {
+	s := besiege(t, "--header-timeout=1h")
+	head := get(common)
+	head = head[:len(head)-2] + "X-Long: "
+	a := s.dial(t, 0)
+	a.send(t, head+strings.Repeat("x", headBytesMax-len(head)))
+	a.send(t, "x")
+	if err := a.isTold(431, "too large"); err != nil {
+		t.Error(err)
+	}
+	s.wantGone(t, lingerTime)
+	s.wantPeace(t, bound(1, headBytesMax))
+}
+
+// TestShortAnswersEnd: what is answered without a stream ends like a refusal.
+func TestShortAnswersEnd(t *testing.T) {
+	s := besiege(t)
+	for method, status := range map[string]int{"HEAD": 200, "OPTIONS": 204} {
+		t.Run(method, func(t *testing.T) {
+			a := s.dial(t, 0)
+			a.send(t, strings.Replace(get(common), "GET", method, 1)+strings.Repeat("x", 1<<20))
+			if got, err := a.readAnswer(method); err != nil || got != (answer{status: status}) {
+				t.Errorf("got %v, %v, want %d without a body", got, err, status)
+			}
+		})
+	}
+	s.wantGone(t, lingerTime)
+	s.wantPeace(t, bound(2, headBytesMax))
+}
+
+// TestRealTLSClient: what a browser does with https:// on this port. It must
+// fail at once, and not hang.
+func TestRealTLSClient(t *testing.T) {
+	s := besiege(t)
+	a := s.dial(t, 0)
+	a.conn.SetDeadline(time.Now().Add(testtool.Patience))
+	err := tls.Client(a.conn, &tls.Config{ServerName: "localhost"}).Handshake()
+	if err == nil || !strings.Contains(err.Error(), "does not look like a TLS handshake") {
+		t.Errorf("the handshake ended with %v", err)
+	}
+	s.wantGone(t, lingerTime)
+	s.wantPeace(t, bound(1, headBytesMax))
+}
+
+// tlsHello is the first that a TLS client sends.
+func tlsHello(t *testing.T) string {
+	t.Helper()
+	client, server := net.Pipe()
+	defer server.Close()
+	server.SetDeadline(time.Now().Add(testtool.Patience))
+	go func() {
+		defer client.Close()
+		_ = tls.Client(client, &tls.Config{ServerName: "localhost"}).Handshake() // it finds nobody
+	}()
+	record := make([]byte, 5) // RFC 8446 section 5.1: type, version, length
+	if _, err := io.ReadFull(server, record); err != nil {
+		t.Fatal(err)
+	}
+	hello := make([]byte, int(record[3])<<8|int(record[4]))
+	if _, err := io.ReadFull(server, hello); err != nil {
+		t.Fatal(err)
+	}
+	return string(record) + string(hello)
+}

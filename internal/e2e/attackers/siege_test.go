@@ -1,0 +1,262 @@
+package attackers
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
+)
+
+func TestMain(m *testing.M) { os.Exit(testtool.Main(m)) }
+
+const (
+	// headerTimeout is how long a head may take here, so that nobody waits for
+	// the 10 s that are the default.
+	headerTimeout = 2 * time.Second
+	// lingerTime is how long the daemon lets a refused client read why.
+	lingerTime = 2 * time.Second
+	// grace is for slow machines: every wait below ends as soon as it can.
+	grace = 8 * time.Second
+	// atOnce is how long a message may take to the bystander. It takes a
+	// millisecond as a rule; an attack that stalls the loop takes longer than
+	// this.
+	atOnce = 5 * time.Second
+)
+
+// The bound on memory. The parts are those of the daemon's structures, and it
+// is the whole process that is held to their sum.
+const (
+	// connBytes is what a connection costs that is silent or subscribed: gnet's
+	// connection and its two addresses, and our visitor or subscriber.
+	connBytes = 1 << 10
+	// headBytesMax is --head-max: what a visitor's unfinished head can hold.
+	headBytesMax = 16 << 10
+	// garbage: the collector lets the heap grow to twice of what is in use.
+	garbage = 2
+	// slack is what does not depend on the attack: the heap's arenas, gnet's
+	// read buffer, stacks.
+	slack = 16 << 20
+)
+
+// bound is how much the daemon may grow by in an attack with so many connections
+// that hold so many bytes each, besides connBytes.
+func bound(conns, bytesEach int) int64 {
+	return int64(garbage*conns*(connBytes+bytesEach) + slack)
+}
+
+// common is where the bystander listens, and everybody who wants to be written
+// to in the same walk.
+const common = "/common"
+
+// A siege is a daemon under attack, and a bystander who must not notice.
+type siege struct {
+	daemon *testtool.Daemon
+	host   string // host:port for subscribers
+	peace  load   // before the attack
+
+	over      chan struct{} // closed when the attack is over
+	bystander sync.WaitGroup
+	highest   load // seen in the attack
+	slowest   time.Duration
+	messages  int
+}
+
+// besiege starts a daemon with args, and the bystander's listening.
+func besiege(t *testing.T, args ...string) *siege {
+	t.Helper()
+	d := testtool.Start(t, append([]string{"--header-timeout=" + headerTimeout.String()}, args...)...)
+	s := &siege{daemon: d, host: strings.TrimPrefix(d.Subscribe[0], "http://"), over: make(chan struct{})}
+	stream := s.dial(t, 0)
+	stream.send(t, get(common))
+	stream.wantStream(t)
+	client, err := publish.Dial(t.Context(), d.Publish[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	if err := roundTrip(t.Context(), client, stream, "peace"); err != nil {
+		t.Fatal(err)
+	}
+	if s.peace, err = loadOf(d.Process.Pid); err != nil {
+		t.Fatal(err)
+	}
+	s.highest = s.peace
+	ctx := t.Context()
+	s.bystander.Go(func() {
+		if err := s.listen(ctx, client, stream); err != nil {
+			t.Errorf("the bystander's message %d: %v", s.messages, err)
+		}
+	})
+	t.Cleanup(s.end)
+	return s
+}
+
+// listen publishes one message after the other, each when the one before it has
+// come, and looks at the daemon's load between them.
+func (s *siege) listen(ctx context.Context, client *publish.Client, stream *attacker) error {
+	pace := time.NewTicker(5 * time.Millisecond)
+	defer pace.Stop()
+	for {
+		start := time.Now()
+		s.messages++
+		if err := roundTrip(ctx, client, stream, fmt.Sprint("message ", s.messages)); err != nil {
+			return fmt.Errorf("after %v: %w", time.Since(start), err)
+		}
+		s.slowest = max(s.slowest, time.Since(start))
+		now, err := loadOf(s.daemon.Process.Pid)
+		if err != nil {
+			return err
+		}
+		s.highest.memory = max(s.highest.memory, now.memory)
+		s.highest.descriptors = max(s.highest.descriptors, now.descriptors)
+		select {
+		case <-s.over:
+			return nil
+		case <-pace.C:
+		}
+	}
+}
+
+// roundTrip publishes a message and wants it to be the next that the stream has.
+func roundTrip(ctx context.Context, client *publish.Client, stream *attacker, text string) error {
+	ctx, cancel := context.WithTimeout(ctx, atOnce)
+	defer cancel()
+	if _, err := client.Publish(ctx, sse.Message{Namespace: common, Data: []byte(text)}); err != nil {
+		return fmt.Errorf("cannot publish: %w", err)
+	}
+	return stream.readFrame("data:"+text+"\n\n", atOnce)
+}
+
+// end ends the bystander's watch.
+func (s *siege) end() {
+	select {
+	case <-s.over:
+	default:
+		close(s.over)
+	}
+	s.bystander.Wait()
+}
+
+// wantGone waits until the daemon has dropped all of the attackers' connections,
+// whatever these do, and fails if it has not within a time from now.
+func (s *siege) wantGone(t *testing.T, within time.Duration) {
+	t.Helper()
+	for deadline := time.Now().Add(within + grace); ; time.Sleep(5 * time.Millisecond) {
+		n, err := descriptorsOf(s.daemon.Process.Pid)
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case n <= s.peace.descriptors:
+			return
+		case time.Now().After(deadline):
+			t.Fatalf("the daemon still has %d descriptors, %d more than in peace, after %v", n, n-s.peace.descriptors, within+grace)
+		}
+	}
+}
+
+// wantNoOrphans waits until the kernel keeps nothing for the daemon's dead
+// connections either.
+func (s *siege) wantNoOrphans(t *testing.T, within time.Duration) {
+	t.Helper()
+	for deadline := time.Now().Add(within + grace); ; time.Sleep(20 * time.Millisecond) {
+		n, err := orphansOf(s.host)
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case n == 0:
+			return
+		case time.Now().After(deadline):
+			t.Errorf("the kernel still holds unsent bytes of %d connections that the daemon has closed, after %v", n, within+grace)
+			return
+		}
+	}
+}
+
+// wantPeace is the end of every test: the daemon took no more memory than
+// allowed, the bystander has noticed nothing, and who comes now is served.
+func (s *siege) wantPeace(t *testing.T, growthMax int64) {
+	t.Helper()
+	s.end()
+	growth := s.highest.memory - s.peace.memory
+	t.Logf("memory: %d KiB, at most %d KiB more (%d allowed); descriptors: %d, at most %d; %d messages to the bystander, the slowest took %v",
+		s.peace.memory>>10, growth>>10, growthMax>>10, s.peace.descriptors, s.highest.descriptors, s.messages, s.slowest.Round(time.Millisecond))
+	if growth > growthMax && !testtool.Race { // the race detector has its own ideas of memory
+		t.Errorf("the daemon grew by %d KiB, %d are allowed", growth>>10, growthMax>>10)
+	}
+	newcomer := s.dial(t, 1)
+	newcomer.send(t, get(common))
+	newcomer.wantStream(t)
+	client, err := publish.Dial(t.Context(), s.daemon.Publish[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if err := roundTrip(t.Context(), client, newcomer, "peace again"); err != nil {
+		t.Errorf("who comes after the attack: %v", err)
+	}
+}
+
+// publish publishes one message, besides the bystander's.
+func (s *siege) publish(t *testing.T, namespace, text string) {
+	t.Helper()
+	client, err := publish.Dial(t.Context(), s.daemon.Publish[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if _, err := client.Publish(t.Context(), sse.Message{Namespace: namespace, Data: []byte(text)}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// get is a whole and ordinary request for a stream.
+func get(namespace string) string {
+	return "GET /subscribe" + namespace + " HTTP/1.1\r\nHost: localhost\r\n\r\n"
+}
+
+// eachOf runs f for every attacker of a crowd, many at a time. Where many fail
+// they fail alike, so it is the first who speaks for all.
+func eachOf(t *testing.T, crowd []*attacker, f func(*attacker) error) {
+	t.Helper()
+	if n, err := atATime(len(crowd), func(i int) error { return f(crowd[i]) }); err != nil {
+		t.Errorf("%d of %d attackers: %v", n, len(crowd), err)
+	}
+}
+
+// atATime runs f for 0 to n-1, 64 at a time, and returns how many failed and the
+// first error.
+func atATime(n int, f func(i int) error) (failed int, first error) {
+	var mu sync.Mutex
+	var workers sync.WaitGroup
+	const width = 64
+	for w := range width {
+		workers.Go(func() {
+			for i := w; i < n; i += width {
+				if err := f(i); err != nil {
+					mu.Lock()
+					if failed++; first == nil {
+						first = err
+					}
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	workers.Wait()
+	return failed, first
+}
+
+// short is n, or less of it where only a short test is asked for.
+func short(n int) int {
+	if testing.Short() {
+		return n / 10
+	}
+	return n
+}

@@ -1,0 +1,163 @@
+package clients
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// An opener starts a client that opens an EventSource at a URL and listens for
+// events with these names, and for those without one. The client ends with the test;
+// where the program it needs is missing the test is skipped.
+type opener func(t *testing.T, subscribe string, names ...string) *watcher
+
+// eventSources are the implementations of EventSource that we can drive.
+var eventSources = []struct {
+	name string
+	open opener
+}{
+	{"Chromium page", inChromium("page.html")},
+	{"Chromium worker", inChromium("worker.html")},
+	{"Node", inBareNode},
+	{"npm eventsource", inNode("eventsource")},
+	{"npm eventsource 2", inNode("eventsource-2")},
+}
+
+// TestEventSource: onopen fires at once, before anything was published, and then
+// every message arrives as it was sent. All pages come from an origin that is not
+// the daemon's.
+func TestEventSource(t *testing.T) {
+	t.Parallel()
+	corpus := Corpus()
+	for _, source := range eventSources {
+		t.Run(source.name, func(t *testing.T) {
+			t.Parallel()
+			d := startQuiet(t)
+			w := source.open(t, d.Subscribe[0]+"/subscribe/corpus", Names(corpus)...)
+			w.wait(t, "open", 1)
+			Publish(t, d.Publish[0], "/corpus", corpus...)
+			w.wantEvents(t, corpus...)
+			if errors := w.of("error"); len(errors) > 0 {
+				t.Errorf("the client reported %d errors", len(errors))
+			}
+		})
+	}
+}
+
+// TestEventSourceComesBack: whichever way the connection ends, the EventSource comes
+// back by itself and goes on.
+func TestEventSourceComesBack(t *testing.T) {
+	t.Parallel()
+	ends := []struct {
+		name string
+		end  func(*testing.T, *testtool.Relay, *testtool.Daemon) *testtool.Daemon // returns who serves from then on
+	}{
+		{"closed", func(_ *testing.T, r *testtool.Relay, d *testtool.Daemon) *testtool.Daemon {
+			r.Cut()
+			return d
+		}},
+		{"broken", func(_ *testing.T, r *testtool.Relay, d *testtool.Daemon) *testtool.Daemon {
+			r.Reset()
+			return d
+		}},
+		{"daemon restarted", func(t *testing.T, r *testtool.Relay, d *testtool.Daemon) *testtool.Daemon {
+			if code := d.Stop(t); code != 0 {
+				t.Errorf("exit code %d", code)
+			}
+			next := startQuiet(t)
+			r.To(next.Subscribe[0])
+			return next
+		}},
+	}
+	for _, source := range eventSources {
+		for _, tt := range ends {
+			t.Run(source.name+", "+tt.name, func(t *testing.T) {
+				t.Parallel()
+				d := startQuiet(t)
+				relay := testtool.StartRelay(t, d.Subscribe[0])
+				w := source.open(t, relay.URL+"/subscribe/pets", "new-dog")
+				w.wait(t, "open", 1)
+				before, after := Message{Event: "new-dog", Data: "Corgi"}, Message{Event: "new-dog", Data: "Terrier"}
+				Publish(t, d.Publish[0], "/pets", before)
+				w.wantEvents(t, before)
+
+				d = tt.end(t, relay, d)
+				w.wait(t, "open", 2)
+				Publish(t, d.Publish[0], "/pets", after)
+				w.wantEvents(t, before, after)
+				if len(w.of("error")) == 0 {
+					t.Error("the client reported no error, so it was not cut off")
+				}
+			})
+		}
+	}
+}
+
+// TestEventSourceWithManyTopics: one connection carries more topics than the six
+// connections that a browser opens to a host, in the order of publishing.
+func TestEventSourceWithManyTopics(t *testing.T) {
+	t.Parallel()
+	for _, source := range eventSources[:2] {
+		t.Run(source.name, func(t *testing.T) {
+			t.Parallel()
+			d := startQuiet(t)
+			relay := testtool.StartRelay(t, d.Subscribe[0])
+			const topics = 12
+			query := url.Values{}
+			for i := range topics {
+				query.Add("ns", fmt.Sprintf("/topic/%d", i))
+			}
+			w := source.open(t, relay.URL+"/subscribe?"+query.Encode())
+			w.wait(t, "open", 1)
+			var sent []Message
+			for i := range 3 * topics {
+				m := Message{Data: fmt.Sprintf("message %d", i)}
+				Publish(t, d.Publish[0], fmt.Sprintf("/topic/%d/below", i%topics), m)
+				Publish(t, d.Publish[0], "/topic", Message{Data: "of a namespace above"})
+				sent = append(sent, m)
+			}
+			w.wantEvents(t, sent...)
+			if n := len(requests(relay)); n != 1 {
+				t.Errorf("the client made %d requests, want 1", n)
+			}
+		})
+	}
+}
+
+// requests leaves out connections that a browser opened on suspicion.
+func requests(relay *testtool.Relay) (heads []string) {
+	for _, sent := range relay.Heard() {
+		if sent != "" {
+			heads = append(heads, sent)
+		}
+	}
+	return heads
+}
+
+// TestEventSourceWithToken: an EventSource cannot send headers of its own, so the
+// token is in the URL. Without a good one it gives up for good and does not try again.
+func TestEventSourceWithToken(t *testing.T) {
+	t.Parallel()
+	for _, source := range eventSources {
+		t.Run(source.name, func(t *testing.T) {
+			t.Parallel()
+			d := startQuiet(t, "--token", pageToken+" subscribe")
+			good := source.open(t, d.Subscribe[0]+"/subscribe/pets?token="+pageToken)
+			bad := source.open(t, d.Subscribe[0]+"/subscribe/pets?token=guessed-token")
+			good.wait(t, "open", 1)
+			sent := Message{Data: "Corgi"}
+			Publish(t, d.Publish[0], "/pets", sent)
+			good.wantEvents(t, sent)
+			testtool.WaitFor(t, "the client to give up", bad.gaveUp)
+			if len(bad.of("open"))+len(bad.of("event")) > 0 {
+				t.Error("a client without a good token got in")
+			}
+			if strings.Contains(d.Log(), pageToken) {
+				t.Error("the token is in the log")
+			}
+		})
+	}
+}

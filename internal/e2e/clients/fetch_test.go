@@ -1,0 +1,132 @@
+package clients
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+const pageToken = "token-of-the-page"
+
+// TestFetchWithPreflight: a page of another origin that sends headers of its own must
+// ask first (an OPTIONS request that the browser makes by itself), and then streams
+// the body.
+func TestFetchWithPreflight(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		headers []string
+	}{
+		{"X-Authorization", []string{"X-Authorization: " + pageToken}},
+		{"Authorization", []string{"Authorization: Bearer " + pageToken}},
+		{"what libraries for fetch send", []string{"X-Authorization: " + pageToken, "Accept: text/event-stream",
+			"Cache-Control: no-cache", "Last-Event-ID: 7"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			d := startQuiet(t, "--token", pageToken+" subscribe")
+			relay := testtool.StartRelay(t, d.Subscribe[0])
+			w := fetch(t, relay.URL+"/subscribe/pets", tt.headers...)
+			w.wantStatus(t, 200)
+			wantPreflight(t, relay, tt.headers[0])
+			want := ""
+			for _, m := range special { // each is there before the next is sent: it streams
+				Publish(t, d.Publish[0], "/pets", m)
+				want += frame(m)
+				w.wantBody(t, want)
+			}
+			relay.Cut()
+			w.wait(t, "end", 1)
+			w.wantBody(t, want)
+		})
+	}
+}
+
+// TestFetchIsToldWhy: a page of another origin can read a refusal.
+func TestFetchIsToldWhy(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, path string
+		headers    []string
+		status     int
+	}{
+		{"no token", "/subscribe/pets", nil, 401},
+		{"unknown token", "/subscribe/pets", []string{"X-Authorization: guessed-token"}, 401},
+		{"outside the token's prefix", "/subscribe/time", []string{"X-Authorization: " + pageToken}, 403},
+		{"no namespace", "/subscribe/pets//dogs", []string{"X-Authorization: " + pageToken}, 400},
+		{"not a path of ours", "/elsewhere", nil, 404},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			d := startQuiet(t, "--token", pageToken+" subscribe /pets")
+			w := fetch(t, d.Subscribe[0]+tt.path, tt.headers...)
+			w.wantStatus(t, tt.status)
+			w.wait(t, "end", 1)
+			if why := w.body(); len(why) < 10 || strings.Count(why, "\n") != 1 || !strings.HasSuffix(why, "\n") {
+				t.Errorf("the body is %q, want one line that says why", why)
+			}
+		})
+	}
+}
+
+// fetch fetches a URL in a page of another origin.
+func fetch(t *testing.T, target string, headers ...string) *watcher {
+	t.Helper()
+	testtool.Need(t, "chromium")
+	w := newWatcher(t)
+	browse(t, w, "fetch.html", url.Values{"url": {target}, "header": headers})
+	return w
+}
+
+// wantStatus waits for the answer's head. fetch tells an answer that the page may
+// not read, for want of a header, as an error.
+func (w *watcher) wantStatus(t *testing.T, status int) {
+	t.Helper()
+	testtool.WaitFor(t, "the answer", func() bool { return len(w.of("open"))+len(w.of("error")) > 0 })
+	if errors := w.of("error"); len(errors) > 0 {
+		t.Fatalf("fetch failed: %s", errors[0].Data)
+	}
+	if got := w.of("open")[0].Status; got != status {
+		t.Fatalf("status %d, want %d", got, status)
+	}
+}
+
+// body is what fetch has read so far.
+func (w *watcher) body() string {
+	var body strings.Builder
+	for _, r := range w.of("chunk") {
+		body.WriteString(r.Data)
+	}
+	return body.String()
+}
+
+func (w *watcher) wantBody(t *testing.T, want string) {
+	t.Helper()
+	testtool.WaitFor(t, "the body of fetch", func() bool { return len(w.body()) >= len(want) })
+	if got := w.body(); got != want {
+		t.Fatalf("the body is %s\nwant %s", excerpt(got, want), excerpt(want, got))
+	}
+}
+
+// wantPreflight wants the browser to have asked before it sent the first header.
+func wantPreflight(t *testing.T, relay *testtool.Relay, header string) {
+	t.Helper()
+	name, _, _ := strings.Cut(header, ": ")
+	heads := requests(relay)
+	if len(heads) != 2 || !strings.HasPrefix(heads[0], "OPTIONS ") || !strings.HasPrefix(heads[1], "GET ") {
+		t.Fatalf("the browser sent %q, want a preflight and a request", heads)
+	}
+	asked := "access-control-request-headers: "
+	_, fields, _ := strings.Cut(strings.ToLower(heads[0]), asked)
+	fields, _, _ = strings.Cut(fields, "\r\n")
+	if !strings.Contains(","+fields+",", ","+strings.ToLower(name)+",") {
+		t.Errorf("the preflight asked for %q, want %s among them", fields, name)
+	}
+	if !strings.Contains(heads[1], header+"\r\n") {
+		t.Errorf("%q is missing in the request:\n%s", header, heads[1])
+	}
+}

@@ -1,0 +1,122 @@
+package clients
+
+import (
+	"embed"
+	"encoding/json"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// web is what the test's own server serves: the pages, and the scripts that Node
+// shares with them.
+//
+//go:embed web
+var web embed.FS
+
+// A report is one thing that a client's script has seen.
+type report struct {
+	Kind       string // "open", "event", "error"; of fetch also "chunk", "end"
+	Name, Data string // of an event; of a chunk only the data
+	ReadyState int    // after an error: 0 connecting, 2 closed
+	Status     int    // of fetch's answer
+}
+
+// closedForGood is the readyState of an EventSource that will not come back.
+const closedForGood = 2
+
+// A watcher is the test's own server: it serves the pages, from an origin that is
+// not the daemon's, and takes what the scripts report.
+type watcher struct {
+	origin string
+
+	mu      sync.Mutex
+	reports []report
+}
+
+// newWatcher starts a server that ends with the test.
+func newWatcher(t *testing.T) *watcher {
+	t.Helper()
+	files, err := fs.Sub(web, "web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &watcher{}
+	mux := http.NewServeMux()
+	mux.Handle("GET /", http.FileServerFS(files))
+	mux.HandleFunc("POST /report", w.take)
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	w.origin = server.URL
+	t.Cleanup(func() {
+		if t.Failed() {
+			w.tell(t)
+		}
+	})
+	return w
+}
+
+func (w *watcher) take(answer http.ResponseWriter, request *http.Request) {
+	var reports []report
+	if err := json.NewDecoder(request.Body).Decode(&reports); err != nil {
+		http.Error(answer, err.Error(), http.StatusBadRequest)
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.reports = append(w.reports, reports...)
+}
+
+// tell logs the last reports of a test that failed.
+func (w *watcher) tell(t *testing.T) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range w.reports[max(0, len(w.reports)-5):] {
+		r.Data = r.Data[:min(len(r.Data), 100)]
+		t.Logf("reported: %+v", r)
+	}
+	t.Logf("reports in all: %d", len(w.reports))
+}
+
+// of returns the reports of one kind so far.
+func (w *watcher) of(kind string) []report {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(w.reports), func(r report) bool { return r.Kind != kind })
+}
+
+// wait waits for n reports of one kind in all, and fails the test if the client
+// gives up for good meanwhile.
+func (w *watcher) wait(t *testing.T, kind string, n int) {
+	t.Helper()
+	testtool.WaitFor(t, "the client's report of "+kind, func() bool { return len(w.of(kind)) >= n || w.gaveUp() })
+	if len(w.of(kind)) < n {
+		t.Fatalf("the client gave up, %d reports of %s were expected", n, kind)
+	}
+}
+
+func (w *watcher) gaveUp() bool {
+	return slices.ContainsFunc(w.of("error"), func(r report) bool { return r.ReadyState == closedForGood })
+}
+
+// wantEvents waits for as many events as were sent, and compares them.
+func (w *watcher) wantEvents(t *testing.T, sent ...Message) {
+	t.Helper()
+	w.wait(t, "event", len(sent))
+	var received []Message
+	for _, r := range w.of("event") {
+		received = append(received, Message{Event: r.Name, Data: r.Data})
+	}
+	want := slices.Clone(sent)
+	for i := range want {
+		if want[i].Event == "" {
+			want[i].Event = "message" // what an EventSource calls it
+		}
+	}
+	Compare(t, received, want)
+}

@@ -1,0 +1,71 @@
+package goclients
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/ssed/ssed/internal/e2e/clients"
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// TestReceivesWhatWasPublished: the answer's head comes before anything was
+// published, and then every message arrives as it was sent.
+func TestReceivesWhatWasPublished(t *testing.T) {
+	for _, tt := range libraries {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			// No heartbeat while the test lasts: the head must come by itself.
+			d := testtool.Start(t, "--heartbeat=1h")
+			r := read(t, tt.read, d.Subscribe[0]+"/subscribe/corpus")
+			r.waitForAnswer(t, 1)
+			corpus := clients.Corpus()
+			clients.Publish(t, d.Publish[0], "/corpus", corpus...)
+			r.wait(t, slices.DeleteFunc(corpus, func(m clients.Message) bool { return slices.Contains(tt.lost, m) })...)
+		})
+	}
+}
+
+// TestComesBack: whichever way the connection ends, the client comes back and goes on.
+func TestComesBack(t *testing.T) {
+	ends := []struct {
+		name string
+		end  func(*testing.T, *testtool.Relay, *testtool.Daemon) *testtool.Daemon // returns who serves from then on
+	}{
+		{"closed", func(_ *testing.T, r *testtool.Relay, d *testtool.Daemon) *testtool.Daemon {
+			r.Cut()
+			return d
+		}},
+		{"broken", func(_ *testing.T, r *testtool.Relay, d *testtool.Daemon) *testtool.Daemon {
+			r.Reset()
+			return d
+		}},
+		{"daemon restarted", func(t *testing.T, r *testtool.Relay, d *testtool.Daemon) *testtool.Daemon {
+			if code := d.Stop(t); code != 0 {
+				t.Errorf("exit code %d", code)
+			}
+			next := testtool.Start(t)
+			r.To(next.Subscribe[0])
+			return next
+		}},
+	}
+	for _, tt := range libraries {
+		for _, how := range ends {
+			t.Run(tt.name+", "+how.name, func(t *testing.T) {
+				t.Parallel()
+				d := testtool.Start(t)
+				relay := testtool.StartRelay(t, d.Subscribe[0])
+				r := read(t, tt.read, relay.URL+"/subscribe/pets")
+				r.waitForAnswer(t, 1)
+				before, after := clients.Message{Event: "new-dog", Data: "Corgi"}, clients.Message{Event: "new-dog", Data: "Terrier"}
+				clients.Publish(t, d.Publish[0], "/pets", before)
+				r.wait(t, before)
+
+				d = how.end(t, relay, d)
+				r.waitForAnswer(t, 2)
+				r.forgetRetries()
+				clients.Publish(t, d.Publish[0], "/pets", after)
+				r.wait(t, before, after)
+			})
+		}
+	}
+}
