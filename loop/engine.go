@@ -38,15 +38,20 @@ func (e *events) OnTick() (time.Duration, gnet.Action) {
 func (e *events) OnOpen(conn gnet.Conn) ([]byte, gnet.Action) {
 	l := e.loop
 	l.engine = conn.EventLoop()
-	if conn.Context() != nil { // the doorbell
+	as, fromUnix := conn.Context().(role)
+	if !fromUnix && conn.Context() != nil { // the doorbell
 		l.intake.epoll, e.err = findEpoll(conn.Fd())
 		return nil, gnet.None
 	}
+	if !fromUnix {
+		as = l.listeners.of(conn)
+	}
 	if l.stats.Visitors+l.stats.Subscribers+l.stats.Publishers >= l.opts.ConnsMax+descriptorReserve/2 {
 		l.stats.TurnedAway++
+		conn.SetContext(nil)
 		return nil, gnet.Close // no descriptor to spare even for a polite answer
 	}
-	switch l.listeners.of(conn) {
+	switch as {
 	case roleSubscriber:
 		l.welcome(conn)
 	case rolePublisher:

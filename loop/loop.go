@@ -46,8 +46,9 @@ type loop struct {
 	trust      trust
 	identities identities
 
-	visitors []*visitor // used ones, for the next connections
-	settling settling
+	visitors  []*visitor // used ones, for the next connections
+	settling  settling
+	slowLines throttle
 
 	index     nsindex.Index[*audience]
 	hearers   []*audience // of the last message
@@ -148,6 +149,9 @@ func (l *loop) turnWheel() {
 	if l.wheel.now%(uint32(time.Second/tick)) == 0 {
 		l.heads.setDate(time.Now())
 		l.settle()
+		if n := l.slowLines.rest(); n > 0 {
+			l.log.Warn("more subscribers read too slowly and were closed", "subscribers", n)
+		}
 	}
 	l.coolDown()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,6 +28,8 @@ type Server struct {
 	began atomic.Bool // Serve or, before it, Shutdown was called
 
 	listen, publish           []publish.Endpoint
+	tcp                       []publish.Endpoint // those of both that gnet listens on
+	doors                     []*unixDoor        // and those that it does not
 	listenAddrs, publishAddrs []net.Addr
 }
 
@@ -90,28 +93,33 @@ func (s *Server) Serve() error {
 	defer s.release()
 	l := s.loop
 	l.listeners = newRoles()
-	all, release, err := s.settleAll()
+	release, err := s.settleAll()
 	defer release()
 	if err != nil {
 		return err
 	}
-	var urls []string
-	for _, e := range all {
-		urls = append(urls, e.String())
+	urls, forget, err := s.gnetURLs()
+	if err != nil {
+		return err
 	}
+	defer forget()
 	log := &gnetLog{log: l.log}
-	restoreUmask := publish.RestrictUmask() // until gnet listens
-	events := &events{loop: l, booted: func() { restoreUmask(); release() }}
+	events := &events{loop: l, booted: release}
 	events.ticked = func() { s.hangDoorbell(events) }
 	err = gnet.Rotate(events, urls,
 		gnet.WithNumEventLoop(1),
+		// The loop accepts by itself, one connection at a time. Otherwise gnet
+		// accepts on another goroutine, without any bound: a storm of connections
+		// then takes every descriptor before the loop has seen the first, and
+		// gnet ends its engine over that. A second daemon on the same port, which
+		// SO_REUSEPORT would let in, was refused by Endpoint.Check.
+		gnet.WithReusePort(true),
 		gnet.WithReuseAddr(true), // a restart must not wait for TIME_WAIT
 		gnet.WithTicker(true),
 		gnet.WithSocketSendBuffer(l.opts.SendBufferBytes), // on the listener; connections inherit it
 		gnet.WithLoadBalancing(gnet.LeastConnections),     // round robin races with Register
 		gnet.WithLogger(log),
 	)
-	restoreUmask()
 	switch {
 	case err != nil:
 		return fmt.Errorf("loop: cannot listen: %w", err)
@@ -123,9 +131,10 @@ func (s *Server) Serve() error {
 	return errors.New("loop: the event loop ended unasked")
 }
 
-// settleAll makes all endpoints ready for gnet and notes what their connections
-// will be. release, which is never nil, lets go of the ports that were reserved.
-func (s *Server) settleAll() (all []publish.Endpoint, release func(), err error) {
+// settleAll makes all endpoints ready: TCP ones for gnet, with a note of what
+// their connections will be, and unix ones with a door of our own. release, which
+// is never nil, lets go of the ports that were reserved.
+func (s *Server) settleAll() (release func(), err error) {
 	var releases []func()
 	release = sync.OnceFunc(func() {
 		for _, f := range releases {
@@ -142,14 +151,39 @@ func (s *Server) settleAll() (all []publish.Endpoint, release func(), err error)
 			if !s.loop.listeners.add(addr, as) {
 				return nil, fmt.Errorf("loop: the address %s is given twice", e)
 			}
-			all, addrs = append(all, e), append(addrs, addr)
+			addrs = append(addrs, addr)
+			if e.Network != "unix" {
+				s.tcp = append(s.tcp, e)
+				continue
+			}
+			door, err := openUnixDoor(e, as)
+			if err != nil {
+				return nil, fmt.Errorf("cannot listen on %s: %w", e, err)
+			}
+			s.doors = append(s.doors, door)
 		}
 		return addrs, nil
 	}
 	if s.listenAddrs, err = settleEach(s.listen, roleSubscriber); err == nil {
 		s.publishAddrs, err = settleEach(s.publish, rolePublisher)
 	}
-	return all, release, err
+	return release, err
+}
+
+// gnetURLs returns what gnet is to listen on. It does not run without, so where
+// there are unix sockets only, it gets one that nobody can find.
+func (s *Server) gnetURLs() (urls []string, forget func(), err error) {
+	for _, e := range s.tcp {
+		urls = append(urls, e.String())
+	}
+	if len(urls) > 0 {
+		return urls, func() {}, nil
+	}
+	folder, err := os.MkdirTemp("", "ssed-") // only we may enter it
+	if err != nil {
+		return nil, nil, fmt.Errorf("loop: cannot make a folder for a socket: %w", err)
+	}
+	return []string{"unix://" + folder + "/unused"}, func() { os.RemoveAll(folder) }, nil
 }
 
 // hangDoorbell registers gnet's end of the doorbell, and with that the server
@@ -168,6 +202,9 @@ func (s *Server) hangDoorbell(events *events) {
 		go events.engine.Stop(context.Background()) // it waits for the goroutine that we are on
 		return
 	}
+	for _, door := range s.doors {
+		go door.run(s.loop.engine, s.loop.log)
+	}
 	close(s.ready)
 }
 
@@ -176,6 +213,9 @@ func (s *Server) release() {
 	l := s.loop
 	l.stop.Store(stopNow)
 	l.box.close()
+	for _, door := range s.doors {
+		door.close()
+	}
 	close(s.done)
 	l.watch.close()
 	l.bell.close()

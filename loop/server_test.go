@@ -402,3 +402,41 @@ func TestPublishersAreToldToWait(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestUnixOnly: no TCP port at all, and nothing is left behind.
+func TestUnixOnly(t *testing.T) {
+	dir := t.TempDir()
+	t.Run("serving", func(t *testing.T) {
+		t.Setenv("TMPDIR", dir)
+		s := serve(t, loop.Options{
+			Listen:  []string{"unix://" + dir + "/subscribe"},
+			Publish: []publish.Endpoint{{Network: "unix", Address: dir + "/publish"}},
+		})
+		_, r := subscribe(t, s, "/subscribe/n")
+		p := dial(t, s.PublishAddrs()[0])
+		io.WriteString(p, "PUB /n - x\n")
+		expect(t, p, "OK 1\n")
+		expect(t, r, "data:x\n\n")
+	})
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// TestOneAddressTwice: within one server, and by a second one, which SO_REUSEPORT
+// alone would let in to take half of the clients.
+func TestOneAddressTwice(t *testing.T) {
+	path := "unix://" + t.TempDir() + "/s"
+	one := serve(t, loop.Options{})
+	for _, listen := range [][]string{{path, path}, {one.ListenAddrs()[0].String()}} {
+		s, err := loop.New(loop.Options{Listen: listen})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Serve(); err == nil {
+			t.Errorf("%q was listened on", listen)
+		} else {
+			t.Log(err)
+		}
+	}
+}

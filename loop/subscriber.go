@@ -130,15 +130,21 @@ func (l *loop) checkBacklog(s *subscriber) {
 	if lag <= uint64(l.opts.BacklogBytesMax) {
 		return
 	}
-	l.log.Warn("a subscriber reads too slowly and is closed",
-		"client", nameOf(s.conn, s.who), "subscription", s.audience.set.Key(),
-		"behind_bytes", lag, "limit_bytes", l.opts.BacklogBytesMax)
+	if l.slowLines.allow(l.seconds()) {
+		l.log.Warn("a subscriber reads too slowly and is closed",
+			"client", nameOf(s.conn, s.who), "subscription", s.audience.set.Key(),
+			"behind_bytes", lag, "limit_bytes", l.opts.BacklogBytesMax)
+	}
 	s.end(reasonSlow)
 }
 
-// end closes s for a reason of ours.
+// end closes s for a reason of ours. One that does not read gets a reset: after
+// an orderly end the kernel would go on holding, for hours, what it has not taken.
 func (s *subscriber) end(why reason) {
 	s.reason = why
+	if why == reasonSlow || why == reasonStalled {
+		_ = unix.SetsockoptLinger(s.fd(), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	}
 	s.close()
 }
 
