@@ -32,7 +32,6 @@ type loop struct {
 
 	engine     gnet.EventLoop // known from the first connection on
 	listeners  roles
-	started    time.Time
 	wheel      wheel
 	parser     httpparse.Parser
 	request    httpparse.Request // scratch: it is large, and alive only within one call
