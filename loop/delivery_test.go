@@ -19,7 +19,7 @@ import (
 // TestSlowSubscriberIsClosedAndCounted: it may lag, but not for ever, and the
 // others get everything.
 func TestSlowSubscriberIsClosedAndCounted(t *testing.T) {
-	s := serve(t, loop.Options{BacklogBytesMax: 2 << 20})
+	s := serve(t, loop.Options{BacklogBytesMax: 2 << 20, DataBytesMax: 200_000})
 	slow, _ := subscribe(t, s, "/subscribe/n")
 	_, r := subscribe(t, s, "/subscribe/n")
 	frame := "data:" + strings.Repeat("x", 100_000) + "\n\n"
@@ -203,7 +203,7 @@ func TestPublishersWaitForTheSlowestPass(t *testing.T) {
 	if testing.Short() {
 		t.Skip("3,000 connections")
 	}
-	s := serve(t, loop.Options{BacklogBytesMax: 1 << 20}) // what is in at once is far less
+	s := serve(t, loop.Options{BacklogBytesMax: 1 << 20, DataBytesMax: 100_000}) // what is in at once is far less
 	const subscribers, publishers, messages, size = 3000, 4, 8, 20_000
 	var readers sync.WaitGroup
 	for range subscribers {

@@ -59,6 +59,9 @@ func (m *mailbox) put(ctx context.Context, namespace, event, data []byte) (uint6
 	return m.count, nil
 }
 
+// spareBytesMax is how large a buffer is kept for good.
+const spareBytesMax = 256 << 10
+
 // take empties the box. The caller passes the buffer that it got last time,
 // which it no longer needs.
 func (m *mailbox) take(spare []byte) (records []byte) {
@@ -66,6 +69,9 @@ func (m *mailbox) take(spare []byte) (records []byte) {
 	defer m.mu.Unlock()
 	if len(m.records) == 0 {
 		return nil
+	}
+	if cap(spare) > spareBytesMax && len(m.records) < cap(spare)/8 {
+		spare = nil // a flood is over
 	}
 	records, m.records = m.records, spare[:0]
 	close(m.room)

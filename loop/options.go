@@ -115,8 +115,8 @@ func (o Options) withDefaults() (Options, error) {
 			return o, fmt.Errorf("loop: %s is %d, it must be 1 or more", size.name, *size.value)
 		}
 	}
-	if o.BacklogBytesMax < o.DataBytesMax {
-		return o, fmt.Errorf("loop: a backlog of %d bytes cannot hold one message of %d bytes; raise BacklogBytesMax or lower DataBytesMax", o.BacklogBytesMax, o.DataBytesMax)
+	if frame := FrameBytesMax(o.DataBytesMax); o.BacklogBytesMax < frame {
+		return o, fmt.Errorf("loop: a backlog of %d bytes cannot hold one message with %d bytes of data, which takes up to %d on the wire; raise BacklogBytesMax or lower DataBytesMax", o.BacklogBytesMax, o.DataBytesMax, frame)
 	}
 	if o.Heartbeat == 0 {
 		o.Heartbeat = DefaultHeartbeat
@@ -144,6 +144,13 @@ func descriptorLimit() int {
 		return 1024
 	}
 	return int(min(limit.Cur, 1<<20))
+}
+
+// FrameBytesMax is the longest frame of a message with so many bytes of data:
+// data of nothing but line breaks, each of which becomes a line of six bytes. A
+// backlog must hold it, or one message would close everybody.
+func FrameBytesMax(dataBytes int) int {
+	return len("event: \n\n") + sse.EventBytesMax + len("data:\n")*(dataBytes+1)
 }
 
 // newTrust reads the networks of trusted proxies.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/publish"
 )
 
@@ -66,8 +67,8 @@ func (f *daemonFlags) Validate(ctx *kong.Context) error {
 		}
 	}
 	switch {
-	case f.Backlog < f.DataMax:
-		return fmt.Errorf("--backlog: %v cannot hold one message of %v (--data-max)", f.Backlog, f.DataMax)
+	case int(f.Backlog) < loop.FrameBytesMax(int(f.DataMax)):
+		return fmt.Errorf("--backlog: %v cannot hold one message of %v (--data-max), which takes up to six times that on the wire", f.Backlog, f.DataMax)
 	case f.MaxConns < 0:
 		return errors.New("--max-conns: must be 1 or more, or 0 for the default")
 	case f.Heartbeat < time.Second:

@@ -76,7 +76,7 @@ func TestSlowHeadersAndBodies(t *testing.T) {
 // that to be sent, and at 5 bytes a second it would be held for hours.
 func TestSlowReaders(t *testing.T) {
 	const many, backlog = 800, 4 << 20
-	s := besiege(t, "--backlog=4MiB")
+	s := besiege(t, "--backlog=4MiB", "--data-max=512KiB")
 	s.slowHTTP(t, "-X", "-w", "256", "-y", "512", "-k", "2")
 	testtool.WaitFor(t, "all slow readers to come", func() bool {
 		n, err := descriptorsOf(s.daemon.Process.Pid)
