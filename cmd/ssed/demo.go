@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"time"
 
@@ -56,7 +57,7 @@ func publishHost(ctx context.Context, d *daemon, host *host) {
 
 // invitation tells what to try, with the addresses and tokens of this daemon.
 func (d *daemon) invitation() string {
-	curl, pub := "curl -N ", "ssed pub "
+	curl, pub := "curl -N ", program()+" pub "
 	if d.tokens.Required(auth.Subscribe) {
 		curl += "-H 'X-Authorization: TOKEN' "
 	}
@@ -78,6 +79,15 @@ func (d *daemon) invitation() string {
 	fmt.Fprintf(&b, "Publish something to the last one, in a third:\n\n")
 	fmt.Fprintf(&b, "    %s--event new-dog /pets/dogs Corgi\n\n", pub)
 	return b.String()
+}
+
+// program is what to type to run this program again. "go run" has it in a folder
+// of its own that is gone afterwards.
+func program() string {
+	if strings.Contains(os.Args[0], "/go-build") {
+		return "go run ./cmd/ssed"
+	}
+	return "ssed"
 }
 
 // curlTarget returns the URL that curl reaches addr by, and the option that it
