@@ -32,6 +32,7 @@ var ErrToken = errors.New("bad token line")
 // once made, so any goroutine may read it.
 type Table struct {
 	entries []entry
+	rights  Right // what any of them allows
 }
 
 type entry struct {
@@ -62,6 +63,7 @@ func ParseTable(lines []string) (*Table, error) {
 			return nil, fmt.Errorf("%w %d: %w", ErrToken, i+1, err)
 		}
 		t.entries = append(t.entries, e)
+		t.rights |= e.rights
 	}
 	return t, nil
 }
@@ -73,13 +75,16 @@ func parseEntry(fields []string) (entry, error) {
 	if len(fields[0]) < TokenBytesMin {
 		return entry{}, fmt.Errorf("the token has %d bytes, it must have %d or more", len(fields[0]), TokenBytesMin)
 	}
+	if _, ok := rightOf(fields[0]); ok {
+		return entry{}, errors.New("it begins with a right; the token comes first")
+	}
 	e := entry{digest: sha256.Sum256([]byte(fields[0])), rights: all, prefix: "/"}
 	if len(fields) > 1 {
 		e.rights = 0
 		for word := range strings.SplitSeq(fields[1], ",") {
 			right, ok := rightOf(word)
 			if !ok {
-				return entry{}, fmt.Errorf("unknown right %q; the rights are subscribe, publish and admin", word)
+				return entry{}, errors.New("its second field is no list of rights; they are subscribe, publish and admin, with commas between, after the token")
 			}
 			e.rights |= right
 		}
@@ -120,6 +125,7 @@ func (t *Table) And(other *Table) *Table {
 	for _, table := range []*Table{t, other} {
 		if table != nil {
 			both.entries = append(both.entries, table.entries...)
+			both.rights |= table.rights
 		}
 	}
 	return both
@@ -127,16 +133,27 @@ func (t *Table) And(other *Table) *Table {
 
 // Required tells whether right needs a token at all: it does as soon as one
 // token is there that allows it.
-func (t *Table) Required(right Right) bool {
-	if t == nil {
-		return false
-	}
-	for _, e := range t.entries {
-		if e.rights&right != 0 {
-			return true
+func (t *Table) Required(right Right) bool { return t != nil && t.rights&right != 0 }
+
+// Opens tells which rights would be everybody's if t took old's place, though old
+// keeps them to tokens.
+func (t *Table) Opens(old *Table) (rights []Right) {
+	for _, right := range []Right{Subscribe, Publish, Admin} {
+		if old.Required(right) && !t.Required(right) {
+			rights = append(rights, right)
 		}
 	}
-	return false
+	return rights
+}
+
+// String is a right's word in token lines.
+func (r Right) String() string {
+	for _, word := range []string{"subscribe", "publish", "admin"} {
+		if right, _ := rightOf(word); right == r {
+			return word
+		}
+	}
+	return "several rights"
 }
 
 // Grant looks a token up. ok is false if no token of the table equals it and

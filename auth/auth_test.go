@@ -2,6 +2,7 @@ package auth
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -17,8 +18,10 @@ func TestParseTable(t *testing.T) {
 		{"rights and a prefix", "s3cret-s3cret publish /pets", ""},
 		{"comments and empty lines", "# who\n\n  s3cret-s3cret  \n", ""},
 		{"too short", "abc", "line 1: the token has 3 bytes"},
-		{"an unknown right", "\ns3cret-s3cret fly", `line 2: unknown right "fly"`},
-		{"an empty right", "s3cret-s3cret publish,", `unknown right ""`},
+		{"an unknown right", "\ns3cret-s3cret fly", "line 2: its second field is no list of rights"},
+		{"an empty right", "s3cret-s3cret publish,", "no list of rights"},
+		{"the fields are swapped", "subscribe s3cret-s3cret", "it begins with a right"},
+		{"a passphrase with spaces", "correct-horse s3cret-battery", "no list of rights"},
 		{"a bad prefix", "s3cret-s3cret publish pets", "bad namespace"},
 		{"too many fields", "s3cret-s3cret publish /pets now", "more than three"},
 	} {
@@ -111,6 +114,32 @@ func TestAnd(t *testing.T) {
 	for _, token := range []string{"first-token", "second-token"} {
 		if _, ok := both.Grant([]byte(token), Publish); !ok {
 			t.Errorf("%s is gone", token)
+		}
+	}
+}
+
+func TestOpens(t *testing.T) {
+	table := func(lines ...string) *Table {
+		table, err := ParseTable(lines)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return table
+	}
+	both := table("first-token subscribe", "second-token publish")
+	for _, tt := range []struct {
+		name     string
+		new, old *Table
+		want     string
+	}{
+		{"the same", both, both, "[]"},
+		{"one right is left", table("second-token publish"), both, "[subscribe]"},
+		{"nothing is left", nil, both, "[subscribe publish]"},
+		{"more than before", both, table("second-token publish"), "[]"},
+		{"another token of the same right", table("third-token subscribe,publish"), both, "[]"},
+	} {
+		if got := fmt.Sprint(tt.new.Opens(tt.old)); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
 		}
 	}
 }

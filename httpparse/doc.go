@@ -25,5 +25,5 @@
 //   - A Request says something only after Parse returned n > 0.
 //   - A Request holds its own field array (3 KiB): keep one and reuse it, and
 //     pass it by pointer, because a copy's Fields would still be the original's.
-//   - Nothing here allocates, neither to accept nor to refuse.
+//   - Parsing allocates nothing, neither to accept nor to refuse.
 package httpparse

@@ -40,6 +40,13 @@ func TestClientAddr(t *testing.T) {
 		{"Forwarded, IPv6 in quotes", "10.0.0.1", `Forwarded: For="[2001:db8:cafe::17]:4711"`, "2001:db8:cafe::17"},
 		{"Forwarded, two", "10.0.0.1", "Forwarded: for=8.8.8.8, for=203.0.113.9, for=10.0.0.2", "203.0.113.9"},
 		{"Forwarded, obfuscated", "10.0.0.1", "Forwarded: for=_hidden, for=10.0.0.2", "10.0.0.2"},
+		{"Forwarded, a host that holds an element", "10.0.0.1", `Forwarded: for=203.0.113.9;host="a,for=6.6.6.6"`, "203.0.113.9"},
+		{"Forwarded, a host that holds a parameter", "10.0.0.1", `Forwarded: proto=http;host="x;for=6.6.6.6";for=203.0.113.9`, "203.0.113.9"},
+		{"Forwarded, the same behind it", "10.0.0.1", `Forwarded: for=203.0.113.9;host="x;for=6.6.6.6"`, "203.0.113.9"},
+		{"Forwarded, a quote in quotes", "10.0.0.1", `Forwarded: for=203.0.113.9;host="a\",for=6.6.6.6"`, "203.0.113.9"},
+		{"Forwarded, an open quote", "10.0.0.1", `Forwarded: for=203.0.113.9;host="a,for=6.6.6.6`, "10.0.0.1"},
+		{"quotes mean nothing in it", "10.0.0.1", `X-Forwarded-For: ", 203.0.113.9`, "203.0.113.9"},
+		{"an address with a zone", "10.0.0.1", "X-Forwarded-For: fe80::1%eth0", "10.0.0.1"},
 		{"Forwarded, without for", "10.0.0.1", "Forwarded: by=10.0.0.2", "10.0.0.1"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -57,4 +64,29 @@ func TestClientAddr(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzClientAddr: whatever a client writes before it, the address that the
+// trusted proxy appends is the one that counts.
+func FuzzClientAddr(f *testing.F) {
+	for _, seed := range []string{"", "8.8.8.8", "10.0.0.7, 8.8.8.8", `for="x`, `for=1.2.3.4;host="a,b"`, "::1", "[::1]:80"} {
+		f.Add(seed)
+	}
+	proxy, client := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("203.0.113.9")
+	trusted := func(a netip.Addr) bool { return a == proxy }
+	f.Fuzz(func(t *testing.T, written string) {
+		for _, field := range []string{"X-Forwarded-For: " + written + ", 203.0.113.9", "X-Forwarded-For: " + written + "\r\nX-Forwarded-For: 203.0.113.9"} {
+			var p Parser
+			var req Request
+			head := []byte("GET / HTTP/1.1\r\nHost: x\r\n" + field + "\r\n\r\n")
+			n, err := p.Parse(head, &req)
+			if err != nil || n != len(head) || len(req.Fields) > 3 {
+				continue // it has written something else than a field's value
+			}
+			got := ClientAddr(&req, proxy, trusted)
+			if got != client {
+				t.Errorf("%q makes it %v", field, got)
+			}
+		}
+	})
 }

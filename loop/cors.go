@@ -26,15 +26,26 @@ func newCORS(origins []string) (cors, error) {
 	}
 	c := cors{fields: map[string]string{}}
 	for _, origin := range origins {
-		u, err := url.Parse(origin)
-		if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != strings.ToLower(origin) {
-			return cors{}, fmt.Errorf(`the origin %q is not of the form "https://example.org" or "http://localhost:3000"; "*" must stand alone`, origin)
+		if !isOrigin(strings.ToLower(origin)) {
+			return cors{}, fmt.Errorf(`the origin %q is not as browsers write it, such as "https://example.org" or "http://localhost:3000" (in ASCII, without the default port); "*" must stand alone`, origin)
 		}
 		origin = strings.ToLower(origin)
 		c.fields[origin] = "Access-Control-Allow-Origin: " + origin + "\r\n" +
 			"Access-Control-Allow-Credentials: true\r\n" + corsVary
 	}
 	return c, nil
+}
+
+// isOrigin tells whether text is an origin as a browser sends it (HTML section
+// 7.1.1, "ASCII serialization of an origin"): anything else could never match.
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != text {
+		return false
+	}
+	defaultPort := map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	return defaultPort != "" && u.Port() != defaultPort &&
+		!strings.ContainsFunc(text, func(r rune) bool { return r > '~' || r <= ' ' || strings.ContainsRune(`"<>\\^{|}`+"`", r) })
 }
 
 // allow returns the fields of an answer to a page of the given origin, and

@@ -1,9 +1,12 @@
 package loop
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
+
+	"github.com/ssed/ssed/publish"
 )
 
 // events is what gnet calls. OnOpen, OnTraffic and OnClose come on the loop's
@@ -46,10 +49,12 @@ func (e *events) OnOpen(conn gnet.Conn) ([]byte, gnet.Action) {
 	if !fromUnix {
 		as = l.listeners.of(conn)
 	}
-	if l.stats.Visitors+l.stats.Subscribers+l.stats.Publishers >= l.opts.ConnsMax+descriptorReserve/2 {
-		l.stats.TurnedAway++
+	if !l.hasPlace(as, conn.Fd()) {
+		if as == rolePublisher {
+			_, _ = send(conn.Fd(), publish.AppendError(nil, errFull))
+		}
 		conn.SetContext(nil)
-		return nil, gnet.Close // no descriptor to spare even for a polite answer
+		return nil, gnet.Close
 	}
 	switch as {
 	case roleSubscriber:
@@ -57,9 +62,40 @@ func (e *events) OnOpen(conn gnet.Conn) ([]byte, gnet.Action) {
 	case rolePublisher:
 		l.admit(conn)
 	default:
-		panic("loop: a connection came in at an unknown address: " + conn.LocalAddr().String())
+		// Somebody has found the socket that gnet got because it must have one.
+		conn.SetContext(nil)
+		return nil, gnet.Close
 	}
 	return nil, gnet.None
+}
+
+var errFull = fmt.Errorf("%w: too many are connected, try again later", publish.ErrBusy)
+
+// publishersKept is how many places strangers who come to the subscribers' door
+// cannot take, so that the programs of this machine always find one.
+const publishersKept = descriptorReserve / 4
+
+// hasPlace tells whether there is a descriptor to spare for one more connection.
+// Beyond ConnsMax there are some for those who are told politely to come back.
+// When these are gone, too, a connection is closed without a word.
+//
+// The descriptor's number counts, too. The kernel gives the lowest that is free,
+// so it tells what the whole process holds, other servers and the program around
+// us included: gnet ends its engine when accept fails for lack of one.
+func (l *loop) hasPlace(as role, fd int) bool {
+	places := l.opts.ConnsMax + descriptorReserve/2
+	if as != rolePublisher {
+		places -= publishersKept
+	}
+	if l.stats.Visitors+l.stats.Subscribers+l.stats.Publishers < places && fd < l.fdMax {
+		return true
+	}
+	l.stats.TurnedAway++
+	if l.fullLines.allow(l.seconds()) {
+		l.log.Warn("there is no place for one more connection; it is closed", "subscribers", l.stats.Subscribers,
+			"visitors", l.stats.Visitors, "publishers", l.stats.Publishers, "limit", l.opts.ConnsMax)
+	}
+	return false
 }
 
 func (e *events) OnTraffic(conn gnet.Conn) gnet.Action {

@@ -116,7 +116,6 @@ var reasonPhrases = map[int]string{
 	405: "Method Not Allowed",
 	408: "Request Timeout",
 	414: "URI Too Long",
-	417: "Expectation Failed",
 	431: "Request Header Fields Too Large",
 	501: "Not Implemented",
 	505: "HTTP Version Not Supported",

@@ -17,6 +17,14 @@ type identity struct {
 	refs int
 }
 
+// told is the address that a trusted proxy has told; it is not valid if none has.
+func (who *identity) told() netip.Addr {
+	if who == nil {
+		return netip.Addr{}
+	}
+	return who.addr
+}
+
 // agentName is empty for a client that gave none.
 func (who *identity) agentName() string {
 	if who == nil {
@@ -66,11 +74,12 @@ func peerAddr(conn gnet.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
-// nameOf names the client for the log: as a trusted proxy has it, or the peer.
-func nameOf(conn gnet.Conn, who *identity) string {
+// nameOf names a client for the log: by the address that a trusted proxy has
+// told, if one has, or by the connection's peer.
+func nameOf(conn gnet.Conn, told netip.Addr) string {
 	switch {
-	case who != nil && who.addr.IsValid():
-		return who.addr.String()
+	case told.IsValid():
+		return told.String()
 	case peerAddr(conn).IsValid():
 		return conn.RemoteAddr().String()
 	}
@@ -90,7 +99,7 @@ func (t *trust) covers(addr netip.Addr) bool {
 		return t.unix
 	}
 	for _, p := range t.prefixes {
-		if p.Contains(addr) {
+		if p.Contains(addr.WithZone("")) {
 			return true
 		}
 	}

@@ -55,10 +55,17 @@ func (l *loop) makeRoom() bool {
 }
 
 // admitWaiting lets in those who had to wait, in the order in which they came,
-// until there is no more room. The mailbox comes first: it is the smaller one.
+// until there is no more room. One of the line goes before the mailbox, which may
+// never run empty, and the rest behind it.
 func (l *loop) admitWaiting() {
+	l.admitLine(1)
 	l.emptyBox()
-	for len(l.intake.line) > 0 && !l.congested() {
+	l.admitLine(len(l.intake.line))
+}
+
+// admitLine lets in most of those who stand in line, as far as there is room.
+func (l *loop) admitLine(most int) {
+	for ; most > 0 && len(l.intake.line) > 0 && !l.congested(); most-- {
 		p := l.intake.line[0]
 		l.intake.line[0] = nil
 		l.intake.line = l.intake.line[1:]
@@ -100,6 +107,10 @@ func (l *loop) detach(p *publisher) {
 func (l *loop) attach(p *publisher) {
 	if p.detached {
 		event := unix.EpollEvent{Events: gnetReads, Fd: int32(p.fd())}
-		p.detached = unix.EpollCtl(l.intake.epoll, unix.EPOLL_CTL_ADD, p.fd(), &event) != nil
+		if err := unix.EpollCtl(l.intake.epoll, unix.EPOLL_CTL_ADD, p.fd(), &event); err != nil {
+			l.log.Error("cannot read a publisher any more; it is closed", "err", err)
+			p.broken = true
+		}
+		p.detached = false
 	}
 }

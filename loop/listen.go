@@ -32,15 +32,8 @@ func newRoles() roles {
 	return roles{byText: map[string]role{}, byAddr: map[net.Addr]role{}}
 }
 
-// add notes a listener's role, unless it has one.
-func (r *roles) add(addr net.Addr, as role) bool {
-	text := addr.Network() + " " + addr.String()
-	if _, taken := r.byText[text]; taken {
-		return false
-	}
-	r.byText[text] = as
-	return true
-}
+// add notes a listener's role.
+func (r *roles) add(addr net.Addr, as role) { r.byText[addr.Network()+" "+addr.String()] = as }
 
 func (r *roles) of(conn gnet.Conn) role {
 	addr := conn.LocalAddr()
@@ -60,14 +53,9 @@ func listenEndpoint(address string) (publish.Endpoint, error) {
 	return publish.ParseEndpoint(address)
 }
 
-// settle makes sure, before gnet gets it, that an endpoint can be listened on.
-// gnet would remove whatever stands at a unix path, a folder or a live daemon's
-// socket included, and it reports a TCP port of 0 as 0: so a free one is reserved
-// here. release lets go of it, once gnet listens.
+// settle finds the address of an endpoint. gnet reports a TCP port of 0 as 0, so a
+// free one is reserved here; release lets go of it, once gnet listens.
 func settle(e publish.Endpoint) (settled publish.Endpoint, addr net.Addr, release func(), err error) {
-	if err := e.Check(); err != nil {
-		return e, nil, nil, err
-	}
 	if e.Network == "unix" {
 		return e, &net.UnixAddr{Name: e.Address, Net: "unix"}, func() {}, nil
 	}

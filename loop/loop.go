@@ -30,6 +30,7 @@ type loop struct {
 	tokens  atomic.Pointer[auth.Table]
 	stop    atomic.Int32 // stopNot, stopDrain, stopNow
 
+	fdMax      int            // descriptors from here on are not for connections
 	engine     gnet.EventLoop // known from the first connection on
 	listeners  roles
 	wheel      wheel
@@ -48,6 +49,7 @@ type loop struct {
 	visitors  []*visitor // used ones, for the next connections
 	settling  settling
 	slowLines throttle
+	fullLines throttle
 
 	index     nsindex.Index[*audience]
 	hearers   []*audience // of the last message
@@ -150,6 +152,9 @@ func (l *loop) turnWheel() {
 		l.settle()
 		if n := l.slowLines.rest(); n > 0 {
 			l.log.Warn("more subscribers read too slowly and were closed", "subscribers", n)
+		}
+		if n := l.fullLines.rest(); n > 0 {
+			l.log.Warn("there was no place for more connections; they were closed", "connections", n)
 		}
 	}
 	l.coolDown()

@@ -14,8 +14,7 @@ import (
 // They are checked and framed by whoever puts them in, so that the loop only
 // has to append. It is bounded in bytes; who finds it full waits.
 //
-// It is one of the two places with a lock (the watch has the other), held for
-// as long as it takes to copy one message.
+// Its lock is held for as long as it takes to copy one message.
 type mailbox struct {
 	bytesMax int
 	bell     *doorbell
@@ -68,7 +67,7 @@ func (m *mailbox) take(spare []byte) (records []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.records) == 0 {
-		return nil
+		return spare[:0]
 	}
 	if cap(spare) > spareBytesMax && len(m.records) < cap(spare)/8 {
 		spare = nil // a flood is over

@@ -75,8 +75,9 @@ type Options struct {
 	HeadBytesMax int
 	// SendBufferBytes is SO_SNDBUF of each connection (the kernel doubles it).
 	SendBufferBytes int
-	// ConnsMax is how many connections may be open at once, subscribers and
-	// publishers together. Default: RLIMIT_NOFILE less a reserve.
+	// ConnsMax is how many subscribers there may be at once; the next are asked
+	// to come back later. Default: RLIMIT_NOFILE less a reserve, some of which is
+	// for publishers only.
 	ConnsMax int
 
 	// Heartbeat is the longest silence on a stream.

@@ -1,11 +1,18 @@
 package loop
 
 import (
+	"net/netip"
+	"time"
+
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
 
 	"github.com/ssed/ssed/publish"
 )
+
+// keepAliveIdle is how long a publisher may be silent before TCP asks whether it
+// is still there.
+const keepAliveIdle = time.Minute
 
 // A publisher is a connection that speaks the line protocol. While its socket does
 // not take its replies it is not read: what it sends waits in its own socket, so
@@ -22,6 +29,7 @@ type publisher struct {
 	inLine   bool   // it stands in the intake's line
 	detached bool   // gnet does not read it at the moment
 	leaving  bool   // it said QUIT
+	broken   bool   // it cannot be read any more
 }
 
 func (l *loop) admit(conn gnet.Conn) {
@@ -31,6 +39,9 @@ func (l *loop) admit(conn gnet.Conn) {
 	}
 	conn.SetContext(p)
 	l.stats.Publishers++
+	// A peer that vanished without a word would keep its place for ever. It means
+	// nothing to a unix socket, and is no reason to send a publisher away.
+	_ = conn.SetKeepAlive(true, keepAliveIdle, keepAliveIdle/4, 4)
 }
 
 // traffic takes what a publisher sent, if there is room for it now.
@@ -82,7 +93,7 @@ func (p *publisher) feed(l *loop, in []byte) (goesOn bool) {
 		return true
 	}
 	l.attach(p)
-	return !p.leaving
+	return !p.leaving && !p.broken
 }
 
 // reply sends replies after those that are still unsent, and keeps what the
@@ -131,13 +142,16 @@ func (p *publisher) writable(l *loop) {
 		if !p.inLine {
 			l.attach(p)
 		}
+		if p.broken {
+			p.close()
+		}
 	}
 }
 
 // expire closes a publisher whose replies lie unread for too long.
 func (p *publisher) expire(l *loop) {
 	l.log.Warn("a publisher does not read its replies and is closed; what it was told OK for is published",
-		"client", nameOf(p.conn, nil), "unread_bytes", len(p.unsent), "after", l.opts.ReplyTimeout)
+		"client", nameOf(p.conn, netip.Addr{}), "unread_bytes", len(p.unsent), "after", l.opts.ReplyTimeout)
 	l.stats.PublishersClosed++
 	p.unsent = nil
 	p.close()

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"bytes"
+	"net/netip"
 
 	"github.com/ssed/ssed/auth"
 	"github.com/ssed/ssed/httpparse"
@@ -13,6 +14,7 @@ func (l *loop) serve(v *visitor, req *httpparse.Request) {
 	withBody := string(req.Method) != "HEAD"
 	var mayRead bool
 	l.heads.cors, mayRead = l.cors.allow(req.Get("Origin"))
+	v.from = l.clientAddr(v, req)
 	if string(req.Path) == "*" { // only OPTIONS may ask that (RFC 9112 section 3.2.4)
 		l.leave(v, l.heads.preflight())
 		return
@@ -31,7 +33,7 @@ func (l *loop) serve(v *visitor, req *httpparse.Request) {
 	case "OPTIONS":
 		l.leave(v, l.heads.preflight())
 		return
-	case "POST", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT":
+	case "POST", "PUT", "DELETE", "PATCH", "TRACE":
 		l.refuse(v, 405, "subscribe with GET; messages are published over the line protocol", withBody)
 		return
 	default:
@@ -54,30 +56,32 @@ func (l *loop) serve(v *visitor, req *httpparse.Request) {
 	case !withBody:
 		l.leave(v, l.heads.stream())
 	default:
-		l.subscribe(v, l.audienceOf(set), l.identify(v, req))
+		l.subscribe(v, l.audienceOf(set), l.identities.intern(req.Get("User-Agent"), v.from))
 	}
 }
 
-// identify tells who subscribes, as far as it is not the connection's own peer.
-func (l *loop) identify(v *visitor, req *httpparse.Request) *identity {
-	addr := v.from
-	if !l.trust.nobody() {
-		peer := peerAddr(v.conn)
-		if addr.IsValid() {
-			peer = addr
-		}
-		if client := httpparse.ClientAddr(req, peer, l.trust.covers); client != peer || addr.IsValid() {
-			addr = client
-		}
+// clientAddr tells where a request comes from, as proxies that are trusted have
+// it; it is not valid if that is the connection's own peer.
+func (l *loop) clientAddr(v *visitor, req *httpparse.Request) netip.Addr {
+	if l.trust.nobody() {
+		return v.from
 	}
-	return l.identities.intern(req.Get("User-Agent"), addr)
+	nearest := v.from
+	if !nearest.IsValid() {
+		nearest = peerAddr(v.conn)
+	}
+	if client := httpparse.ClientAddr(req, nearest, l.trust.covers); client != nearest {
+		return client
+	}
+	return v.from
 }
 
 // subscription reads the set that a request asks for: the rest of its path, and
 // every "ns" of its query. Both are percent-decoded, once.
 func subscription(rest, query []byte) (nsindex.Set, error) {
 	var namespaces []string
-	if len(rest) > 0 {
+	// "/subscribe/?ns=/pets" asks for /pets, and not for everything.
+	if len(rest) > 1 || len(rest) == 1 && !hasNamespace(query) {
 		ns, err := httpparse.AppendUnescaped(nil, rest)
 		if err != nil {
 			return nsindex.Set{}, err
@@ -97,6 +101,17 @@ func subscription(rest, query []byte) (nsindex.Set, error) {
 		namespaces = append(namespaces, string(ns))
 	}
 	return nsindex.NewSet(namespaces...)
+}
+
+// hasNamespace tells whether a query names a namespace.
+func hasNamespace(query []byte) bool {
+	for len(query) > 0 {
+		var key []byte
+		if key, _, query = httpparse.NextPair(query); string(key) == "ns" {
+			return true
+		}
+	}
+	return false
 }
 
 // authorise tells whether a request may subscribe to a set; status 0 means that

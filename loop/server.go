@@ -27,9 +27,13 @@ type Server struct {
 	done  chan struct{}
 	began atomic.Bool // Serve or, before it, Shutdown was called
 
-	listen, publish           []publish.Endpoint
-	tcp                       []publish.Endpoint // those of both that gnet listens on
-	doors                     []*unixDoor        // and those that it does not
+	listen, publish []publish.Endpoint
+	tcp             []publish.Endpoint // those of both that gnet listens on
+
+	doorsMu                   sync.Mutex
+	doors                     []*unixDoor // the unix ones, which it does not
+	doorsOpen                 sync.WaitGroup
+	doorsShut                 bool
 	listenAddrs, publishAddrs []net.Addr
 }
 
@@ -74,6 +78,7 @@ func New(opts Options) (*Server, error) {
 		parser:     httpparse.Parser{HeadBytesMax: opts.HeadBytesMax},
 		cors:       cors,
 		trust:      trust,
+		fdMax:      descriptorLimit() - min(descriptorReserve, descriptorLimit())/2,
 		identities: identities{},
 		blocked:    map[uint32]waiter{},
 	}
@@ -90,11 +95,11 @@ func (s *Server) Serve() error {
 	if !s.began.CompareAndSwap(false, true) {
 		return errors.New("loop: Serve was called twice, or after Shutdown")
 	}
-	defer s.release()
+	defer s.giveBack()
 	l := s.loop
 	l.listeners = newRoles()
-	release, err := s.settleAll()
-	defer release()
+	releasePorts, err := s.settleAll()
+	defer releasePorts()
 	if err != nil {
 		return err
 	}
@@ -104,7 +109,7 @@ func (s *Server) Serve() error {
 	}
 	defer forget()
 	log := &gnetLog{log: l.log}
-	events := &events{loop: l, booted: release}
+	events := &events{loop: l, booted: releasePorts}
 	events.ticked = func() { s.hangDoorbell(events) }
 	err = gnet.Rotate(events, urls,
 		gnet.WithNumEventLoop(1),
@@ -123,6 +128,8 @@ func (s *Server) Serve() error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("loop: cannot listen: %w", err)
+	case events.err != nil:
+		return fmt.Errorf("loop: the loop cannot work: %w", events.err)
 	case l.stop.Load() != stopNot:
 		return nil
 	case log.last.Load() != nil:
@@ -141,6 +148,14 @@ func (s *Server) settleAll() (release func(), err error) {
 			f()
 		}
 	})
+	// Every address is held until all are settled, so that one that is given
+	// twice, in whatever form, is found: SO_REUSEPORT would let it pass.
+	var held []func()
+	defer func() {
+		for _, letGo := range held {
+			letGo()
+		}
+	}()
 	settleEach := func(endpoints []publish.Endpoint, as role) (addrs []net.Addr, err error) {
 		for _, e := range endpoints {
 			e, addr, release, err := settle(e)
@@ -148,19 +163,20 @@ func (s *Server) settleAll() (release func(), err error) {
 				return nil, err
 			}
 			releases = append(releases, release)
-			if !s.loop.listeners.add(addr, as) {
-				return nil, fmt.Errorf("loop: the address %s is given twice", e)
+			letGo, err := e.Hold()
+			if err != nil {
+				return nil, err
 			}
+			held = append(held, letGo)
+			s.loop.listeners.add(addr, as)
 			addrs = append(addrs, addr)
 			if e.Network != "unix" {
 				s.tcp = append(s.tcp, e)
 				continue
 			}
-			door, err := openUnixDoor(e, as)
-			if err != nil {
+			if err := s.openDoor(e, as); err != nil {
 				return nil, fmt.Errorf("cannot listen on %s: %w", e, err)
 			}
-			s.doors = append(s.doors, door)
 		}
 		return addrs, nil
 	}
@@ -190,33 +206,67 @@ func (s *Server) gnetURLs() (urls []string, forget func(), err error) {
 // is ready.
 func (s *Server) hangDoorbell(events *events) {
 	ctx := gnet.NewContext(context.Background(), s.loop.bell)
+	var bell gnet.RegisteredResult
 	registered, err := events.engine.Register(gnet.NewNetConnContext(ctx, s.loop.bell.chime))
 	if err == nil {
-		err = (<-registered).Err
+		bell = <-registered
+		err = bell.Err
 	}
 	if err == nil {
 		err = events.err // OnOpen has set it before the registration was answered
 	}
 	if err != nil {
-		s.loop.log.Error("the loop cannot work and ends", "err", err)
+		events.err = err
 		go events.engine.Stop(context.Background()) // it waits for the goroutine that we are on
 		return
 	}
-	for _, door := range s.doors {
-		go door.run(s.loop.engine, s.loop.log)
-	}
+	s.startDoors(bell.Conn.EventLoop())
 	close(s.ready)
 }
 
-// release gives back what a Server holds besides gnet's part.
-func (s *Server) release() {
-	l := s.loop
-	l.stop.Store(stopNow)
-	l.box.close()
+// openDoor listens on a unix socket.
+func (s *Server) openDoor(e publish.Endpoint, as role) error {
+	door, err := openUnixDoor(e, as, s.loop.opts.SendBufferBytes)
+	if err != nil {
+		return err
+	}
+	s.doorsMu.Lock()
+	defer s.doorsMu.Unlock()
+	s.doors = append(s.doors, door)
+	return nil
+}
+
+// startDoors begins to accept on the unix sockets, unless Shutdown came first.
+func (s *Server) startDoors(engine gnet.EventLoop) {
+	s.doorsMu.Lock()
+	defer s.doorsMu.Unlock()
+	if s.doorsShut {
+		return
+	}
+	for _, door := range s.doors {
+		s.doorsOpen.Go(func() { door.run(engine, s.loop.log, s.done) })
+	}
+}
+
+// closeDoors ends accepting on unix sockets, and waits until what was accepted is
+// in the loop's hands.
+func (s *Server) closeDoors() {
+	s.doorsMu.Lock()
+	s.doorsShut = true
 	for _, door := range s.doors {
 		door.close()
 	}
+	s.doorsMu.Unlock()
+	s.doorsOpen.Wait()
+}
+
+// giveBack ends what a Server holds besides gnet's part.
+func (s *Server) giveBack() {
+	l := s.loop
+	l.stop.Store(stopNow)
+	l.box.close()
 	close(s.done)
+	s.closeDoors()
 	l.watch.close()
 	l.bell.close()
 }
@@ -264,10 +314,11 @@ func (s *Server) Session() publish.Config { return *s.loop.session }
 // them as they are and returns the context's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	l := s.loop
+	s.closeDoors() // while the loop still turns: it must take those that were let in
+	l.box.close()  // before stop is set: once the box is found empty, nothing may come
 	l.stop.CompareAndSwap(stopNot, stopDrain)
-	l.box.close()
 	if s.began.CompareAndSwap(false, true) {
-		s.release() // it never served
+		s.giveBack() // it never served
 		return nil
 	}
 	l.bell.ring()

@@ -10,8 +10,10 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -423,20 +425,94 @@ func TestUnixOnly(t *testing.T) {
 	}
 }
 
-// TestOneAddressTwice: within one server, and by a second one, which SO_REUSEPORT
-// alone would let in to take half of the clients.
+// TestOneAddressTwice: within one server, in whatever form, and by a second one,
+// which SO_REUSEPORT alone would let in to take half of the clients.
 func TestOneAddressTwice(t *testing.T) {
 	path := "unix://" + t.TempDir() + "/s"
 	one := serve(t, loop.Options{})
-	for _, listen := range [][]string{{path, path}, {one.ListenAddrs()[0].String()}} {
+	taken := one.ListenAddrs()[0].(*net.TCPAddr)
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := free.Addr().(*net.TCPAddr).Port
+	free.Close()
+	at := func(host string) string { return fmt.Sprintf("%s:%d", host, port) }
+	for _, listen := range [][]string{
+		{path, path},
+		{taken.String()},
+		{fmt.Sprintf(":%d", taken.Port)},
+		{at("127.0.0.1"), at("127.0.0.1")},
+		{at("127.0.0.1"), at("0.0.0.0")},
+		{at(""), at("127.0.0.1")},
+		{at(""), at("[::]")},
+	} {
 		s, err := loop.New(loop.Options{Listen: listen})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Serve(); err == nil {
 			t.Errorf("%q was listened on", listen)
-		} else {
-			t.Log(err)
 		}
+	}
+}
+
+// TestShutdownLosesNothingThatWasAccepted has many goroutines publish while the
+// server shuts down: whatever Publish accepted has arrived.
+func TestShutdownLosesNothingThatWasAccepted(t *testing.T) {
+	for range 40 {
+		s := serve(t, loop.Options{})
+		_, r := subscribe(t, s, "/subscribe/n")
+		var accepted atomic.Int64
+		var publishers sync.WaitGroup
+		for range 3 {
+			publishers.Go(func() {
+				for s.Publish(context.Background(), sse.Message{Namespace: "/n", Data: []byte("x")}) == nil {
+					accepted.Add(1)
+				}
+			})
+		}
+		for accepted.Load() < 20 {
+			runtime.Gosched()
+		}
+		if err := s.Shutdown(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		publishers.Wait()
+		got, err := io.ReadAll(r)
+		if n := int64(bytes.Count(got, []byte("data:x\n\n"))); err != nil || n != accepted.Load() {
+			t.Fatalf("%d messages were accepted, %d delivered, %v", accepted.Load(), n, err)
+		}
+	}
+}
+
+// TestShutdownLeavesNobodyAtTheDoor: who was let in at a unix socket while the
+// server shuts down is served or closed, and does not hang.
+func TestShutdownLeavesNobodyAtTheDoor(t *testing.T) {
+	for range 20 {
+		path := t.TempDir() + "/s"
+		s := serve(t, loop.Options{Listen: []string{"unix://" + path, "127.0.0.1:0"}})
+		var clients sync.WaitGroup
+		for range 4 {
+			clients.Go(func() {
+				for {
+					c, err := net.Dial("unix", path)
+					if err != nil {
+						return
+					}
+					c.SetDeadline(time.Now().Add(patience))
+					io.WriteString(c, "HEAD /subscribe/x HTTP/1.1\r\nHost: x\r\n\r\n")
+					if _, err := io.ReadAll(c); errors.Is(err, os.ErrDeadlineExceeded) {
+						t.Error("a client hangs")
+					}
+					c.Close()
+				}
+			})
+		}
+		time.Sleep(time.Millisecond)
+		if err := s.Shutdown(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		clients.Wait()
 	}
 }

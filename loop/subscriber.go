@@ -44,7 +44,7 @@ func (l *loop) subscribe(v *visitor, a *audience, who *identity) {
 	l.stats.Subscribers++
 	l.setHeartbeat(s)
 	if l.log.Enabled(context.Background(), slog.LevelDebug) {
-		l.log.Debug("CONNECT", "client", nameOf(conn, who), "subscription", a.set.Key(), "agent", who.agentName())
+		l.log.Debug("CONNECT", "client", nameOf(conn, who.told()), "subscription", a.set.Key(), "agent", who.agentName())
 	}
 	if _, err := conn.Write(l.heads.stream()); err != nil {
 		return // gnet has closed it
@@ -109,6 +109,7 @@ func (s *subscriber) writable(l *loop) {
 	delete(l.blocked, s.number)
 	s.blocked = false
 	s.audience.behind--
+	l.setHeartbeat(s)
 	if s.headHeld {
 		if s.conn.OutboundBuffered() > 0 {
 			l.block(s)
@@ -132,7 +133,7 @@ func (l *loop) checkBacklog(s *subscriber) {
 	}
 	if l.slowLines.allow(l.seconds()) {
 		l.log.Warn("a subscriber reads too slowly and is closed",
-			"client", nameOf(s.conn, s.who), "subscription", s.audience.set.Key(),
+			"client", nameOf(s.conn, s.who.told()), "subscription", s.audience.set.Key(),
 			"behind_bytes", lag, "limit_bytes", l.opts.BacklogBytesMax)
 	}
 	s.end(reasonSlow)
@@ -164,10 +165,14 @@ func (s *subscriber) traffic(*loop, []byte) gnet.Action {
 }
 
 // expire sends a heartbeat, unless something else was written in time. One that
-// waits for its socket, or for the pass, has bytes under way already.
+// waits for the pass has bytes under way already.
 func (s *subscriber) expire(l *loop) {
+	if s.blocked { // it is not asked again until its socket drains, or for a while
+		l.wheel.set(&s.client, ticks(l.opts.Heartbeat))
+		return
+	}
 	silence := l.wheel.now - s.wrote
-	if s.blocked || s.audience.stream.Lag(&s.cursor) > 0 || silence < l.heartbeatAfter(s) {
+	if s.audience.stream.Lag(&s.cursor) > 0 || silence < l.heartbeatAfter(s) {
 		l.setHeartbeat(s)
 		return
 	}
@@ -179,10 +184,12 @@ func (s *subscriber) expire(l *loop) {
 	case n > 0 && n < len(sse.Keepalive):
 		s.end(reasonStalled) // the socket is full, and half a comment cannot be taken back
 		return
-	case n > 0:
-		s.wrote = l.wheel.now
-		l.stats.BytesOut += uint64(n)
+	case n == 0: // the socket is full; the heartbeat is what it needs least
+		l.wheel.set(&s.client, ticks(l.opts.Heartbeat))
+		return
 	}
+	s.wrote = l.wheel.now
+	l.stats.BytesOut += uint64(n)
 	l.setHeartbeat(s)
 }
 
@@ -198,7 +205,7 @@ func (l *loop) setHeartbeat(s *subscriber) {
 // spread their heartbeats would come at once, too.
 func (l *loop) heartbeatAfter(s *subscriber) uint32 {
 	interval := ticks(l.opts.Heartbeat)
-	return interval - uint32(s.fd())%(interval/2)
+	return interval - 1 - uint32(s.fd())%(interval/2)
 }
 
 // closed takes s out of everything that knows it.
@@ -217,7 +224,7 @@ func (s *subscriber) closed(l *loop, err error) {
 		delete(l.blocked, s.number)
 	}
 	if l.log.Enabled(context.Background(), slog.LevelDebug) {
-		l.log.Debug("DISCONNECT", "client", nameOf(s.conn, s.who), "subscription", a.set.Key(), "reason", s.reason.String(),
+		l.log.Debug("DISCONNECT", "client", nameOf(s.conn, s.who.told()), "subscription", a.set.Key(), "reason", s.reason.String(),
 			"age", time.Duration(l.seconds()-s.openedSec)*time.Second, "behind_bytes", a.stream.Lag(&s.cursor))
 	}
 	a.leave(s)

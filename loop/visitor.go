@@ -1,7 +1,10 @@
 package loop
 
 import (
+	"bytes"
+	"context"
 	"errors"
+	"log/slog"
 	"net/netip"
 	"time"
 
@@ -22,7 +25,7 @@ type visitor struct {
 	client
 	head    []byte     // what came of its head so far, if it did not come at once
 	seen    int        // how much of head was parsed in vain
-	from    netip.Addr // its address, as a PROXY line has it; zero: the peer's
+	from    netip.Addr // its address, as a proxy has it; zero: the peer's
 	proxied bool       // its PROXY line has been read
 	leaving bool
 }
@@ -67,8 +70,7 @@ func (v *visitor) traffic(l *loop, in []byte) gnet.Action {
 		if !errors.As(err, &refusal) {
 			panic(err)
 		}
-		l.heads.cors, _ = l.cors.allow(nil) // nobody knows its origin
-		l.refuse(v, refusal.Status, refusal.Reason, true)
+		l.refuseUnread(v, in, refusal.Status, refusal.Reason)
 	case n > 0:
 		v.head = nil
 		l.serve(v, &l.request) // v is retired if it subscribes
@@ -79,12 +81,11 @@ func (v *visitor) traffic(l *loop, in []byte) gnet.Action {
 	return gnet.None
 }
 
-// keep holds an unfinished head until more of it comes.
+// keep holds an unfinished head until more of it comes, unless it is held.
 func (v *visitor) keep(in []byte) {
 	if v.head == nil {
-		v.head = make([]byte, 0, len(in)+512)
+		v.head = append(make([]byte, 0, len(in)+512), in...)
 	}
-	v.head = append(v.head[:0], in...)
 }
 
 // readProxyLine takes the PROXY line off in, which must be there before anything
@@ -101,8 +102,7 @@ func (v *visitor) readProxyLine(l *loop, in []byte) (rest []byte, ok bool) {
 		ok = err == nil
 	}
 	if peer := peerAddr(v.conn); !ok || !l.trust.nobody() && !l.trust.covers(peer) {
-		l.heads.cors, _ = l.cors.allow(nil)
-		l.refuse(v, 400, "this port expects a PROXY line of a trusted proxy before the request", true)
+		l.refuseUnread(v, in, 400, "this port expects a PROXY line of a trusted proxy before the request")
 		return nil, false
 	}
 	v.proxied = true
@@ -117,8 +117,18 @@ func (v *visitor) readProxyLine(l *loop, in []byte) (rest []byte, ok bool) {
 // lets the client read it.
 func (l *loop) refuse(v *visitor, status int, why string, withBody bool) {
 	l.stats.Refused++
-	l.log.Debug("a request is refused", "client", nameOf(v.conn, nil), "status", status, "why", why)
+	if l.log.Enabled(context.Background(), slog.LevelDebug) {
+		l.log.Debug("a request is refused", "client", nameOf(v.conn, v.from), "status", status, "why", why)
+	}
 	l.leave(v, l.heads.refusal(status, why, withBody))
+}
+
+// refuseUnread refuses a request that could not be read, so that nobody knows its
+// origin; but what there is of it may tell that it is a HEAD, whose answer has no
+// body (RFC 9110 section 9.3.2).
+func (l *loop) refuseUnread(v *visitor, head []byte, status int, why string) {
+	l.heads.cors, _ = l.cors.allow(nil)
+	l.refuse(v, status, why, !bytes.HasPrefix(bytes.TrimLeft(head, "\r\n"), []byte("HEAD ")))
 }
 
 // leave sends a last answer, ends our half of the connection and gives the
@@ -140,8 +150,7 @@ func (v *visitor) expire(l *loop) {
 		v.close()
 		return
 	}
-	l.heads.cors, _ = l.cors.allow(nil)
-	l.refuse(v, 408, "the request head did not arrive within "+l.opts.HeaderTimeout.String(), true)
+	l.refuseUnread(v, v.head, 408, "the request head did not arrive within "+l.opts.HeaderTimeout.String())
 }
 
 func (v *visitor) closed(l *loop, _ error) { l.retire(v) }

@@ -96,17 +96,27 @@ func (e Endpoint) Loopback() bool {
 // path names before they listen: a folder with all that is in it, or the socket
 // of a daemon that is alive.
 func (e Endpoint) Check() error {
+	letGo, err := e.Hold()
+	if err == nil {
+		letGo()
+	}
+	return err
+}
+
+// Hold is Check, and keeps a TCP address for the caller until it lets go: whoever
+// asks for it meanwhile, in whatever form, finds it in use.
+func (e Endpoint) Hold() (letGo func(), err error) {
 	if e.Network == "unix" {
 		if err := checkSocket(e.Address); err != nil {
-			return fmt.Errorf("cannot listen on %s: %w", e, err)
+			return nil, fmt.Errorf("cannot listen on %s: %w", e, err)
 		}
-		return nil
+		return func() {}, nil
 	}
-	ln, err := net.Listen(e.Network, e.Address)
+	listener, err := net.Listen(e.Network, e.Address)
 	if err != nil {
-		return fmt.Errorf("cannot listen on %s: %w", e, plain(err))
+		return nil, fmt.Errorf("cannot listen on %s: %w", e, plain(err))
 	}
-	return ln.Close()
+	return func() { listener.Close() }, nil
 }
 
 // checkSocket finds either nothing at path, in a folder that exists, or a socket

@@ -122,11 +122,10 @@ func (s *Session) line(in []byte, sink Sink, out []byte) (rest, replies []byte) 
 	if end < 0 {
 		size = len(s.held) + len(in)
 	}
-	if size > lineBytesMax(s.dataBytesMax()) {
+	if limit := s.lineBytesMax(); size > limit {
 		s.release()
 		s.state = skippingLine
-		return in, AppendError(out, refuse(CodeTooLong,
-			"a line has at most %d bytes: this one is skipped", lineBytesMax(s.dataBytesMax())))
+		return in, AppendError(out, refuse(CodeTooLong, "a line has at most %d bytes: this one is skipped", limit))
 	}
 	if end < 0 {
 		s.held = append(s.held, in...)
@@ -310,6 +309,15 @@ func (s *Session) auth(token, out []byte) []byte {
 		s.grant = grant
 	}
 	return appendOK(out)
+}
+
+// lineBytesMax is the longest line that is held. Who may not publish yet has no
+// data to send, and a stranger must not make us hold a megabyte.
+func (s *Session) lineBytesMax() int {
+	if s.grant == nil && s.needsToken() {
+		return lineBytesMax(0)
+	}
+	return lineBytesMax(s.dataBytesMax())
 }
 
 func (s *Session) needsToken() bool { return s.cfg.Auth != nil && s.cfg.Auth.Required() }

@@ -15,7 +15,7 @@ import (
 type daemon struct {
 	loop       *loop.Server
 	publishers *evioserver.Server // the publishers' own loop; nil where the loop reads them itself
-	tokens     *auth.Table
+	tokens     *auth.Table // at the start; SIGHUP may bring others
 	log        *slog.Logger
 
 	engines []engine   // all of the above that run, in the order of their start

@@ -57,8 +57,7 @@ var daemonHelp = map[string]string{
 	"head-max": `Longest head of a subscriber's request. Default ${default}.`,
 	"sndbuf": `What the kernel buffers for each connection (SO_SNDBUF). Left to itself it takes megabytes
 		for each client that never reads. Default ${default}.`,
-	"max-conns": `Most connections at once, subscribers and publishers; those beyond it are told to come
-		back later. Default: as many as the limit on open files allows (ulimit -Hn).`,
+	"max-conns": `Most subscribers at once; those beyond it are told to come back later. Default: as many as the limit on open files allows (ulimit -Hn).`,
 
 	"heartbeat": `A subscriber who got nothing for this long gets a comment, so that proxies keep the
 		connection. Default ${default}.`,

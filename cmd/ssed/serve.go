@@ -60,12 +60,13 @@ func (f *daemonFlags) runDaemon(beside func(context.Context, *daemon)) error {
 		"open_files", openFiles)
 	go beside(asked, d)
 
+	tokens := d.tokens
 	for {
 		select {
 		case err := <-d.died:
 			return err
 		case <-hup:
-			f.reload(d)
+			tokens = f.reload(d, tokens)
 		case <-asked.Done():
 			log.Info("draining", "because", context.Cause(asked), "at_most", drainTimeout)
 			return nil

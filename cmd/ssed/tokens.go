@@ -74,25 +74,32 @@ func checkExposure(endpoints []publish.Endpoint, tokens *auth.Table) error {
 }
 
 // reload rereads what can be reread while the daemon runs: the token file. A bad
-// one changes nothing.
-func (f *daemonFlags) reload(d *daemon) {
+// one changes nothing. It returns the tokens in force.
+func (f *daemonFlags) reload(d *daemon, inForce *auth.Table) *auth.Table {
 	if f.TokenFile == "" {
 		d.log.Info("there is nothing to reread: no --token-file was given")
-		return
+		return inForce
 	}
 	tokens, err := f.tokens()
 	if err == nil {
-		var endpoints []publish.Endpoint
-		if endpoints, err = f.endpoints(); err == nil {
-			err = checkExposure(endpoints, tokens)
-		}
+		err = checkOpening(tokens, inForce)
 	}
 	if err != nil {
 		d.log.Error("the tokens stay as they were", "err", err)
-		return
+		return inForce
 	}
 	d.loop.SetTokens(tokens)
 	d.log.Info("the token file was reread", "tokens", tokens.Len())
+	return tokens
+}
+
+// checkOpening refuses tokens that leave a right to everybody, for which a token
+// was needed before: a file that is half written would do that.
+func checkOpening(tokens, old *auth.Table) error {
+	if opens := tokens.Opens(old); len(opens) > 0 {
+		return fmt.Errorf("no token would be left for %v, which would open that to everybody; restart the daemon if this is meant", opens)
+	}
+	return nil
 }
 
 // warnOfReaders tells when others may read the token file.

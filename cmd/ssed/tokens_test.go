@@ -74,7 +74,7 @@ func TestTokenFile(t *testing.T) {
 			status("second-token", 200)
 			status("always-good", 200)
 
-			for _, bad := range []string{"third-token fly\n", "", "short\n"} {
+			for _, bad := range []string{"third-token fly\n", "", "short\n", "third-token subscribe\n"} {
 				write(bad)
 				reload("the tokens stay as they were")
 				status("second-token", 200)
@@ -104,7 +104,7 @@ func TestReloadKeepsThePublicDoorClosed(t *testing.T) {
 	if err := d.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	testtool.WaitFor(t, "a refusal", func() bool { return strings.Contains(d.Log(), "publishing needs a token") })
+	testtool.WaitFor(t, "a refusal", func() bool { return strings.Contains(d.Log(), "no token would be left for [publish]") })
 }
 
 // TestHangupWithoutTokenFile does not end the daemon.
