@@ -107,19 +107,27 @@ func (l *loop) findHearers(namespace []byte) {
 
 // indexChanged makes findHearers look again.
 func (l *loop) indexChanged() {
-	clear(l.hearers) // an audience that is gone must not be kept alive
-	l.hearers, l.heardLast = l.hearers[:0], l.heardLast[:0]
+	l.hearers, l.heardLast = nil, l.heardLast[:0] // deliver may be going through the old ones
 }
 
-// deliver appends one frame to the stream of each of l.hearers.
+// deliver appends one frame to the stream of each of l.hearers. Each has a copy,
+// so a long message that many sets hear is delivered in parts when all copies
+// would be too much.
 func (l *loop) deliver(frame []byte) {
-	for _, a := range l.hearers {
+	hearers := l.hearers
+	for _, a := range hearers {
+		if l.pool.Retained()+len(frame) > l.opts.BacklogTotalBytesMax {
+			l.relieve(len(frame))
+		}
+		if len(a.subscribers) == 0 {
+			continue // the last of them was closed for that
+		}
 		a.stream.Append(frame)
 		l.stats.Deliveries += uint64(len(a.subscribers))
 		l.round.add(a)
 		l.keepWarm(a)
 	}
-	l.round.bytes += len(frame) * len(l.hearers)
+	l.round.bytes += len(frame) * len(hearers)
 }
 
 // answer does what the doorbell was rung for.

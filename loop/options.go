@@ -20,6 +20,9 @@ const (
 	// DefaultBacklogBytes can be generous, since all who lag in one stream
 	// share its bytes.
 	DefaultBacklogBytes = 16 << 20
+	// DefaultBacklogTotalBytes bounds all streams together, for those who lag in
+	// streams of their own share nothing.
+	DefaultBacklogTotalBytes = 512 << 20
 	// DefaultMailboxBytes holds a few passes' worth of messages; more would
 	// only be latency.
 	DefaultMailboxBytes = 8 << 20
@@ -66,6 +69,9 @@ type Options struct {
 	// BacklogBytesMax is how many bytes a subscriber may lag behind before it
 	// is closed.
 	BacklogBytesMax int
+	// BacklogTotalBytesMax is how many bytes all streams may hold together for
+	// those who lag. Past it, those who are furthest behind are closed.
+	BacklogTotalBytesMax int
 	// MailboxBytesMax bounds what waits between Publish and the loop, in bytes.
 	// Callers wait when it is full.
 	MailboxBytesMax int
@@ -103,6 +109,7 @@ func (o Options) withDefaults() (Options, error) {
 		name     string
 	}{
 		{&o.BacklogBytesMax, DefaultBacklogBytes, "BacklogBytesMax"},
+		{&o.BacklogTotalBytesMax, DefaultBacklogTotalBytes, "BacklogTotalBytesMax"},
 		{&o.MailboxBytesMax, DefaultMailboxBytes, "MailboxBytesMax"},
 		{&o.DataBytesMax, sse.DataBytesMax, "DataBytesMax"},
 		{&o.HeadBytesMax, httpparse.DefaultHeadBytesMax, "HeadBytesMax"},
@@ -118,6 +125,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if frame := FrameBytesMax(o.DataBytesMax); o.BacklogBytesMax < frame {
 		return o, fmt.Errorf("loop: a backlog of %d bytes cannot hold one message with %d bytes of data, which takes up to %d on the wire; raise BacklogBytesMax or lower DataBytesMax", o.BacklogBytesMax, o.DataBytesMax, frame)
+	}
+	if o.BacklogTotalBytesMax < o.BacklogBytesMax {
+		return o, fmt.Errorf("loop: all backlogs together (%d bytes) must hold one (%d bytes); raise BacklogTotalBytesMax", o.BacklogTotalBytesMax, o.BacklogBytesMax)
 	}
 	if o.Heartbeat == 0 {
 		o.Heartbeat = DefaultHeartbeat

@@ -463,6 +463,14 @@ func TestShutdownLosesNothingThatWasAccepted(t *testing.T) {
 	for range 40 {
 		s := serve(t, loop.Options{})
 		_, r := subscribe(t, s, "/subscribe/n")
+		delivered := make(chan int64, 1)
+		go func() {
+			got, err := io.ReadAll(r)
+			if err != nil {
+				t.Error(err)
+			}
+			delivered <- int64(bytes.Count(got, []byte("data:x\n\n")))
+		}()
 		var accepted atomic.Int64
 		var publishers sync.WaitGroup
 		for range 3 {
@@ -479,9 +487,8 @@ func TestShutdownLosesNothingThatWasAccepted(t *testing.T) {
 			t.Fatal(err)
 		}
 		publishers.Wait()
-		got, err := io.ReadAll(r)
-		if n := int64(bytes.Count(got, []byte("data:x\n\n"))); err != nil || n != accepted.Load() {
-			t.Fatalf("%d messages were accepted, %d delivered, %v", accepted.Load(), n, err)
+		if n := <-delivered; n != accepted.Load() {
+			t.Fatalf("%d messages were accepted, %d delivered", accepted.Load(), n)
 		}
 	}
 }

@@ -14,6 +14,7 @@ const (
 	reasonReset                  // the connection broke
 	reasonSlow                   // it lagged too far behind
 	reasonStalled                // it takes nothing any more
+	reasonEvicted                // all backlogs together were too much, and its was the longest
 	reasonNoise                  // it went on sending after its request
 	reasonShutdown               // the server ended
 	reasonError                  // a fault of ours
@@ -22,7 +23,7 @@ const (
 
 // String is the reason's word in logs and statistics.
 func (r reason) String() string {
-	return [reasons]string{"left", "reset", "slow", "stalled", "noise", "shutdown", "error"}[r]
+	return [reasons]string{"left", "reset", "slow", "stalled", "evicted", "noise", "shutdown", "error"}[r]
 }
 
 // Stats is what a Server has counted since it began, and what it holds now.

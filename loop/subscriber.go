@@ -131,19 +131,24 @@ func (l *loop) checkBacklog(s *subscriber) {
 	if lag <= uint64(l.opts.BacklogBytesMax) {
 		return
 	}
-	if l.slowLines.allow(l.seconds()) {
-		l.log.Warn("a subscriber reads too slowly and is closed",
-			"client", nameOf(s.conn, s.who.told()), "subscription", s.audience.set.Key(),
-			"behind_bytes", lag, "limit_bytes", l.opts.BacklogBytesMax)
-	}
+	l.logSlow(s, "a subscriber reads too slowly and is closed", l.opts.BacklogBytesMax)
 	s.end(reasonSlow)
+}
+
+// logSlow tells of a subscriber that is about to be closed; a crowd of them gets a
+// few lines.
+func (l *loop) logSlow(s *subscriber, what string, limitBytes int) {
+	if l.slowLines.allow(l.seconds()) {
+		l.log.Warn(what, "client", nameOf(s.conn, s.who.told()), "subscription", s.audience.set.Key(),
+			"behind_bytes", s.audience.stream.Lag(&s.cursor), "limit_bytes", limitBytes)
+	}
 }
 
 // end closes s for a reason of ours. One that does not read gets a reset: after
 // an orderly end the kernel would go on holding, for hours, what it has not taken.
 func (s *subscriber) end(why reason) {
 	s.reason = why
-	if why == reasonSlow || why == reasonStalled {
+	if why == reasonSlow || why == reasonStalled || why == reasonEvicted {
 		_ = unix.SetsockoptLinger(s.fd(), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	}
 	s.close()
@@ -231,6 +236,7 @@ func (s *subscriber) closed(l *loop, err error) {
 	if len(a.subscribers) == 0 {
 		l.index.Detach(a.set)
 		l.indexChanged()
+		a.stream.Discard()
 	} else if !a.inRound {
 		a.rewind()
 	}

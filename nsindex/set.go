@@ -6,10 +6,13 @@ import (
 	"strings"
 )
 
-// SetMax is the largest number of namespaces in one subscription. A message
-// finds a set by its ancestors, not by its size, so this only bounds what one
-// subscriber may make the index hold.
-const SetMax = 128
+// Limits of one subscription: how many namespaces, and how long they may be
+// together. A message finds a set by its ancestors, not by its size, so these
+// only bound what one subscriber may make the index hold: some 14 KiB.
+const (
+	SetMax      = 64
+	SetBytesMax = 4 << 10
+)
 
 // A Set is what one connection subscribes to: canonical namespaces, sorted,
 // without those that lie below another one (they are heard anyway). Two
@@ -41,7 +44,15 @@ func NewSet(namespaces ...string) (Set, error) {
 		members = withoutDescendants(members)
 	}
 	// No namespace holds a space, so the joined key is unambiguous.
-	return Set{members: members, key: strings.Join(members, " ")}, nil
+	set := Set{members: members, key: strings.Join(members, " ")}
+	if len(set.key) > SetBytesMax {
+		return Set{}, fmt.Errorf("%w: those that were given have %d bytes together, at most %d are allowed", ErrNamespace, len(set.key), SetBytesMax)
+	}
+	rest := set.key
+	for i, ns := range members { // they share the key's memory
+		members[i], rest = rest[:len(ns)], rest[min(len(ns)+1, len(rest)):]
+	}
+	return set, nil
 }
 
 // Key identifies the set.

@@ -8,8 +8,13 @@ const poolBytesMax = 4 << 20
 // full load would otherwise leave a gigabyte a second to the garbage collector.
 // The zero Pool is ready.
 type Pool struct {
-	free [][]byte
+	free     [][]byte
+	retained int
 }
+
+// Retained returns how many bytes of frames the streams of this pool hold
+// together, for those who have yet to read them.
+func (p *Pool) Retained() int { return p.retained }
 
 // get returns an empty buffer for a segment that begins with a frame of size
 // bytes. Only a stream that has filled one segment asks, so it gets a full one.

@@ -63,6 +63,7 @@ func (s *Stream) Append(frame []byte) {
 	}
 	g.buf = append(g.buf, frame...)
 	s.messages++
+	s.pool.retained += len(frame)
 }
 
 // Join places c at the stream's end: it will read what is appended from now on.
@@ -109,8 +110,17 @@ func (s *Stream) Rewind() {
 		panic("sse: a stream was rewound under a cursor that lags")
 	}
 	g := s.tail
+	s.pool.retained -= len(g.buf)
 	g.base = g.end()
 	g.buf = g.buf[:0]
+}
+
+// Discard gives everything back. It may only be called when no cursor is left,
+// and ends the stream.
+func (s *Stream) Discard() {
+	s.trim()
+	s.Rewind()
+	s.Release()
 }
 
 // Release drops the memory of a rewound stream, so that a quiet stream holds
@@ -126,6 +136,7 @@ func (s *Stream) Release() {
 // move forward, so nobody can come back for them.
 func (s *Stream) trim() {
 	for s.head != s.tail && s.head.cursors == 0 {
+		s.pool.retained -= len(s.head.buf)
 		s.pool.put(s.head.buf)
 		s.head = s.head.next
 	}
@@ -134,6 +145,9 @@ func (s *Stream) trim() {
 // invariants panics when the stream contradicts itself. Tests call it.
 func (s *Stream) invariants(cursors []*Cursor) {
 	count := map[*segment]int{}
+	if s.pool.retained != int(s.Retained()) {
+		panic(fmt.Sprintf("the pool counts %d bytes, its only stream %d", s.pool.retained, s.Retained()))
+	}
 	for _, c := range cursors {
 		if c.pos < c.seg.base || c.pos > c.seg.end() {
 			panic(fmt.Sprintf("a cursor at %d stands outside its segment %d..%d", c.pos, c.seg.base, c.seg.end()))

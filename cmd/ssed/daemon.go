@@ -15,7 +15,7 @@ import (
 type daemon struct {
 	loop       *loop.Server
 	publishers *evioserver.Server // the publishers' own loop; nil where the loop reads them itself
-	tokens     *auth.Table // at the start; SIGHUP may bring others
+	tokens     *auth.Table        // at the start; SIGHUP may bring others
 	log        *slog.Logger
 
 	engines []engine   // all of the above that run, in the order of their start
@@ -46,20 +46,21 @@ func (f *daemonFlags) newDaemon(openFiles int, log *slog.Logger) (*daemon, error
 	d := &daemon{tokens: tokens, log: log, died: make(chan error, 2)}
 
 	options := loop.Options{
-		Listen:          f.Listen,
-		Tokens:          tokens,
-		CORSOrigins:     f.CORSOrigin,
-		TrustedProxies:  f.TrustedProxy,
-		ProxyProtocol:   f.ProxyProtocol,
-		BacklogBytesMax: int(f.Backlog),
-		MailboxBytesMax: int(f.Mailbox),
-		DataBytesMax:    int(f.DataMax),
-		HeadBytesMax:    int(f.HeadMax),
-		SendBufferBytes: int(f.Sndbuf),
-		ConnsMax:        connsMax,
-		Heartbeat:       f.Heartbeat,
-		HeaderTimeout:   f.HeaderTimeout,
-		Logger:          log,
+		Listen:               f.Listen,
+		Tokens:               tokens,
+		CORSOrigins:          f.CORSOrigin,
+		TrustedProxies:       f.TrustedProxy,
+		ProxyProtocol:        f.ProxyProtocol,
+		BacklogBytesMax:      int(f.Backlog),
+		BacklogTotalBytesMax: int(f.BacklogTotal),
+		MailboxBytesMax:      int(f.Mailbox),
+		DataBytesMax:         int(f.DataMax),
+		HeadBytesMax:         int(f.HeadMax),
+		SendBufferBytes:      int(f.Sndbuf),
+		ConnsMax:             connsMax,
+		Heartbeat:            f.Heartbeat,
+		HeaderTimeout:        f.HeaderTimeout,
+		Logger:               log,
 	}
 	if f.PublishLoop == sharedLoop {
 		options.Publish = endpoints

@@ -42,7 +42,7 @@ func TestEverybodyGetsExactlyTheirs(t *testing.T) {
 			}
 			socket := "unix://" + t.TempDir() + "/publish"
 			d := testtool.Start(t, "--publish-loop="+where, "--publish=tcp://127.0.0.1:0", "--publish="+socket,
-				"--backlog=1GiB") // on two cores the readers of this test are the slow ones
+				"--backlog=1GiB", "--backlog-total=4GiB") // on two cores the readers of this test are the slow ones
 
 			random := rand.New(rand.NewPCG(7, uint64(len(where))))
 			messages := make([][]sent, publishers)

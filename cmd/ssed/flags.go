@@ -43,12 +43,13 @@ type daemonFlags struct {
 	TrustedProxy  []string `group:"who" placeholder:"CIDR"`
 	ProxyProtocol bool     `group:"who"`
 
-	Backlog  byteSize `group:"much" placeholder:"SIZE" default:"${backlog}"`
-	Mailbox  byteSize `group:"much" placeholder:"SIZE" default:"${mailbox}"`
-	DataMax  byteSize `group:"much" placeholder:"SIZE" default:"${data_max}"`
-	HeadMax  byteSize `group:"much" placeholder:"SIZE" default:"${head_max}"`
-	Sndbuf   byteSize `group:"much" placeholder:"SIZE" default:"${sndbuf}"`
-	MaxConns int      `group:"much" placeholder:"N" default:"0"`
+	Backlog      byteSize `group:"much" placeholder:"SIZE" default:"${backlog}"`
+	BacklogTotal byteSize `group:"much" placeholder:"SIZE" default:"${backlog_total}"`
+	Mailbox      byteSize `group:"much" placeholder:"SIZE" default:"${mailbox}"`
+	DataMax      byteSize `group:"much" placeholder:"SIZE" default:"${data_max}"`
+	HeadMax      byteSize `group:"much" placeholder:"SIZE" default:"${head_max}"`
+	Sndbuf       byteSize `group:"much" placeholder:"SIZE" default:"${sndbuf}"`
+	MaxConns     int      `group:"much" placeholder:"N" default:"0"`
 
 	Heartbeat     time.Duration `group:"when" placeholder:"DURATION" default:"${heartbeat}"`
 	HeaderTimeout time.Duration `group:"when" placeholder:"DURATION" default:"${header_timeout}"`
@@ -69,6 +70,8 @@ func (f *daemonFlags) Validate(ctx *kong.Context) error {
 	switch {
 	case int(f.Backlog) < loop.FrameBytesMax(int(f.DataMax)):
 		return fmt.Errorf("--backlog: %v cannot hold one message of %v (--data-max), which takes up to six times that on the wire", f.Backlog, f.DataMax)
+	case f.BacklogTotal < f.Backlog:
+		return fmt.Errorf("--backlog-total: %v for all backlogs together cannot hold one of %v (--backlog)", f.BacklogTotal, f.Backlog)
 	case f.MaxConns < 0:
 		return errors.New("--max-conns: must be 1 or more, or 0 for the default")
 	case f.Heartbeat < time.Second:

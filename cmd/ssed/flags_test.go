@@ -39,6 +39,7 @@ func TestDefaultsAreTheLoops(t *testing.T) {
 		PublishLoop:   sharedLoop,
 		CORSOrigin:    []string{"*"},
 		Backlog:       16 << 20,
+		BacklogTotal:  loop.DefaultBacklogTotalBytes,
 		Mailbox:       loop.DefaultMailboxBytes,
 		DataMax:       1 << 20,
 		HeadMax:       16 << 10,
@@ -115,6 +116,7 @@ func TestEnvironment(t *testing.T) {
 	cli, err := parse(t, map[string]string{
 		"SSED_PUBLISH_LOOP":   "own",
 		"SSED_BACKLOG":        "32MiB",
+		"SSED_BACKLOG_TOTAL":  "64MiB",
 		"SSED_MAILBOX":        "1MiB",
 		"SSED_DATA_MAX":       "64KiB",
 		"SSED_HEAD_MAX":       "8KiB",
@@ -133,7 +135,7 @@ func TestEnvironment(t *testing.T) {
 	got := cli.Demo.daemonFlags
 	want := daemonFlags{
 		Listen: []string{":8001"}, Publish: []string{defaultPublishURL}, PublishLoop: ownLoop,
-		Backlog: 3 << 20, Mailbox: 1 << 20, DataMax: 64 << 10, HeadMax: 8 << 10, Sndbuf: 64 << 10, MaxConns: 100,
+		Backlog: 3 << 20, BacklogTotal: 64 << 20, Mailbox: 1 << 20, DataMax: 64 << 10, HeadMax: 8 << 10, Sndbuf: 64 << 10, MaxConns: 100,
 		Heartbeat: 5 * time.Second, HeaderTimeout: time.Minute, LogLevel: 4,
 		CORSOrigin: []string{"https://a.example", "https://b.example"}, TrustedProxy: []string{"10.0.0.0/8", "unix"}, ProxyProtocol: true,
 	}
@@ -157,11 +159,12 @@ func TestUsageErrors(t *testing.T) {
 		{"backlog below a message", nil, []string{"--backlog", "1MiB", "--data-max", "2MiB"}, "cannot hold one message"},
 		{"unknown loop", nil, []string{"--publish-loop", "both"}, `"shared","own"`},
 		{"unknown log level", nil, []string{"--log-level", "loud"}, "--log-level"},
+		{"all backlogs below one", nil, []string{"--backlog-total", "15MiB"}, "--backlog-total:"},
 		{"negative connections", nil, []string{"--max-conns", "-1"}, "--max-conns"},
 		{"heartbeat too short", nil, []string{"--heartbeat", "0"}, "--heartbeat"},
 		{"header time-out too short", nil, []string{"--header-timeout", "1ms"}, "--header-timeout: must be"},
 		{"no publish URL", nil, []string{"--publish", "127.0.0.1:8002"}, "--publish:"},
-		{"unknown right", nil, []string{"--token", secret + " shout"}, "shout"},
+		{"unknown right", nil, []string{"--token", secret + " shout"}, "no list of rights"},
 		{"bad prefix", nil, []string{"--token", secret + " publish pets"}, "must start with"},
 		{"empty token", nil, []string{"--token", ""}, "--token: it is empty"},
 		{"empty token in the environment", map[string]string{"SSED_TOKEN": ""}, nil, "--token: it is empty"},

@@ -51,6 +51,8 @@ var daemonHelp = map[string]string{
 
 	"backlog": `How far a slow subscriber may lag behind before it is disconnected; all share the backlog,
 		so it can be generous. Default ${default}.`,
+	"backlog-total": `How much all streams may hold together for those who lag; past it, those who are furthest
+		behind are disconnected. Default ${default}.`,
 	"mailbox": `How much may wait between the publishers' own loop and the delivery; beyond it publishers
 		wait, nothing is dropped. Default ${default}.`,
 	"data-max": `Longest data of one message. Default ${default}.`,
@@ -77,6 +79,7 @@ func newParser(cli *commands) *kong.Kong {
 		kong.Vars{
 			"publish_url":    defaultPublishURL,
 			"backlog":        byteSize(loop.DefaultBacklogBytes).String(),
+			"backlog_total":  byteSize(loop.DefaultBacklogTotalBytes).String(),
 			"mailbox":        byteSize(loop.DefaultMailboxBytes).String(),
 			"data_max":       byteSize(sse.DataBytesMax).String(),
 			"head_max":       byteSize(httpparse.DefaultHeadBytesMax).String(),

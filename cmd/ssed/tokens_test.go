@@ -65,7 +65,7 @@ func TestTokenFile(t *testing.T) {
 			status("first-token", 200)
 			status("always-good", 200)
 
-			write("second-token publish,subscribe\n")
+			write("second-token\n")
 			reload("the token file was reread")
 			say("PUB /x - 2", "ERR auth")
 			say("AUTH second-token", "OK")
