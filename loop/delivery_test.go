@@ -291,3 +291,81 @@ func TestComingAndGoingBetweenMessages(t *testing.T) {
 		}
 	}
 }
+
+// TestBacklogTotal: those who lag each in a stream of their own share nothing, so
+// all streams together have a limit. The furthest behind go; the others get all.
+func TestBacklogTotal(t *testing.T) {
+	const total = 8 << 20
+	s := serve(t, loop.Options{BacklogBytesMax: 2 << 20, DataBytesMax: 200_000, BacklogTotalBytesMax: total})
+	for i := range 20 {
+		subscribe(t, s, fmt.Sprintf("/subscribe?ns=/n&ns=/own/%d", i)) // and never read
+	}
+	_, r := subscribe(t, s, "/subscribe/n")
+	frame := "data:" + strings.Repeat("x", 100_000) + "\n\n"
+	for range 60 {
+		publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte(frame[5 : len(frame)-2])})
+		expect(t, r, frame)
+		if stats := until(t, s, "", func(loop.Stats) bool { return true }); stats.Backlog > total {
+			t.Fatalf("%d bytes are held, %d are allowed", stats.Backlog, total)
+		}
+	}
+	stats := until(t, s, "some were closed", func(s loop.Stats) bool { return s.Ended["evicted"] > 0 })
+	if stats.Subscribers < 1 || stats.Backlog == 0 && stats.Blocked > 0 {
+		t.Errorf("%+v", stats)
+	}
+	t.Log(stats.Ended)
+}
+
+// TestLongMessageForManySets: each set has a copy of its own, and all of them
+// together do not fit. Those who read get it nevertheless.
+func TestLongMessageForManySets(t *testing.T) {
+	s := serve(t, loop.Options{BacklogBytesMax: 1 << 20, DataBytesMax: 60_000, BacklogTotalBytesMax: 1 << 20})
+	var readers sync.WaitGroup
+	data := strings.Repeat("x", 60_000) // a socket takes that at once
+	for i := range 100 {
+		_, r := subscribe(t, s, fmt.Sprintf("/subscribe?ns=/n&ns=/own/%d", i))
+		readers.Go(func() {
+			got := make([]byte, len(data)+len("data:\n\n"))
+			if _, err := io.ReadFull(r, got); err != nil || string(got) != "data:"+data+"\n\n" {
+				t.Errorf("subscriber %d: %v", i, err)
+			}
+		})
+	}
+	publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte(data)})
+	readers.Wait()
+	until(t, s, "nothing is held any more", func(s loop.Stats) bool { return s.Backlog == 0 && s.Blocked == 0 })
+}
+
+// TestMailboxStarvesNobody: a mailbox that never runs empty, and a publisher on
+// the loop that wants its answers.
+func TestMailboxStarvesNobody(t *testing.T) {
+	s := serve(t, loop.Options{})
+	for range 300 {
+		_, r := subscribe(t, s, "/subscribe/n")
+		go io.Copy(io.Discard, r)
+	}
+	stop := make(chan struct{})
+	var flood sync.WaitGroup
+	for range 32 {
+		flood.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					publishAll(t, s, sse.Message{Namespace: "/n", Data: make([]byte, 2000)})
+				}
+			}
+		})
+	}
+	p := dial(t, s.PublishAddrs()[0])
+	r := bufio.NewReader(p)
+	for range 20 {
+		fmt.Fprint(p, "PUB /n - x\n")
+		if got := line(t, r); !strings.HasPrefix(got, "OK ") {
+			t.Error(got)
+		}
+	}
+	close(stop)
+	flood.Wait()
+}

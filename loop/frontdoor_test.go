@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -305,4 +306,85 @@ func TestSetTokens(t *testing.T) {
 	if strings.Contains(log.String(), "first-token") {
 		t.Errorf("the log shows a token:\n%s", log.String())
 	}
+}
+
+// TestAnswerHeads: HEAD has no body, whatever it is answered (RFC 9110 section 9.3.2), and no
+// answer has a Transfer-Encoding (RFC 9112 section 6.1) or, with 204, a length
+// (RFC 9110 section 8.6). 401 names a scheme (section 11.6.1), 405 the methods
+// (section 15.5.6), and each has a Date in the one form (section 5.6.7).
+func TestAnswerHeads(t *testing.T) {
+	tokens, err := auth.ParseTable([]string{"reads-pets subscribe /pets"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, loop.Options{Tokens: tokens, HeaderTimeout: time.Second})
+	const token = "X-Authorization: reads-pets\r\n"
+	for _, tt := range []struct{ name, request, status, has string }{
+		{"a stream", "HEAD /subscribe/pets HTTP/1.1\r\nHost: x\r\n" + token + "\r\n", "200", "Content-Type: text/event-stream"},
+		{"nothing there", "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n", "404", "Content-Length: "},
+		{"no token", "HEAD /subscribe/pets HTTP/1.1\r\nHost: x\r\n\r\n", "401", "WWW-Authenticate: Bearer"},
+		{"another's", "HEAD /subscribe/time HTTP/1.1\r\nHost: x\r\n" + token + "\r\n", "403", "Content-Length: "},
+		{"a bad namespace", "HEAD /subscribe/a%00 HTTP/1.1\r\nHost: x\r\n" + token + "\r\n", "400", "Content-Length: "},
+		{"dots in disguise", "HEAD /subscribe/%2e%2e/a HTTP/1.1\r\nHost: x\r\n" + token + "\r\n", "400", "Content-Length: "},
+		{"an overlong slash", "HEAD /subscribe/a%C0%AFb HTTP/1.1\r\nHost: x\r\n" + token + "\r\n", "400", "Content-Length: "},
+		{"no host", "HEAD /subscribe/pets HTTP/1.1\r\n\r\n", "400", "Content-Length: "},
+		{"it never ends", "HEAD /subscribe/pets HTTP/1.1\r\n", "408", "Content-Length: "},
+		{"OPTIONS", "OPTIONS /subscribe/pets HTTP/1.1\r\nHost: x\r\n\r\n", "204", "Allow: GET, HEAD, OPTIONS"},
+		{"OPTIONS of all", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "204", "Allow: GET, HEAD, OPTIONS"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := dial(t, s.ListenAddrs()[0])
+			io.WriteString(c, tt.request)
+			answer, err := io.ReadAll(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			head, body, ended := strings.Cut(string(answer), "\r\n\r\n")
+			if !ended || body != "" || !strings.HasPrefix(head, "HTTP/1.1 "+tt.status+" ") || !strings.Contains(head, "\r\n"+tt.has) {
+				t.Errorf("got %q", answer)
+			}
+			if strings.Contains(head, "Transfer-Encoding") || tt.status == "204" && strings.Contains(head, "Content-Length") {
+				t.Errorf("a field too many: %q", head)
+			}
+			_, date, _ := strings.Cut(head, "\r\nDate: ")
+			date, _, _ = strings.Cut(date, "\r\n")
+			if at, err := time.Parse(http.TimeFormat, date); err != nil || time.Since(at).Abs() > 10*time.Second {
+				t.Errorf("the date is %q", date)
+			}
+		})
+	}
+}
+
+// TestRefusalsNameTheClient, as a trusted proxy has it: who guesses tokens must
+// not hide behind the proxy.
+func TestRefusalsNameTheClient(t *testing.T) {
+	var log logbook
+	s := serve(t, loop.Options{Logger: log.logger(), TrustedProxies: []string{"127.0.0.1"}})
+	ask(t, s, "GET /nowhere HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n")
+	log.waitFor(t, `msg="a request is refused" client=203.0.113.9 status=404`)
+}
+
+// TestPublishersFindAPlace although strangers hold every place they can get.
+func TestPublishersFindAPlace(t *testing.T) {
+	s := serve(t, loop.Options{ConnsMax: 50})
+	for range 300 {
+		dial(t, s.ListenAddrs()[0])
+	}
+	until(t, s, "the house is full", func(s loop.Stats) bool { return s.TurnedAway > 0 })
+	p := dial(t, s.PublishAddrs()[0])
+	io.WriteString(p, "PUB /n - x\n")
+	expect(t, p, "OK 1\n")
+	// And a publisher too many is told so.
+	for range 200 {
+		dial(t, s.PublishAddrs()[0])
+	}
+	late := dial(t, s.PublishAddrs()[0])
+	expect(t, late, "ERR busy ")
+}
+
+func TestNamespaceOfTheQueryAlone(t *testing.T) {
+	s := serve(t, loop.Options{})
+	_, r := subscribe(t, s, "/subscribe/?ns=/pets")
+	publishAll(t, s, sse.Message{Namespace: "/time"}, sse.Message{Namespace: "/pets", Data: []byte("x")})
+	expect(t, r, "data:x\n\n")
 }

@@ -39,8 +39,8 @@ const (
 
 // descriptorReserve is how many descriptors are kept for publishers, listeners,
 // logs and the runtime when the connection limit is derived from RLIMIT_NOFILE.
-// gnet's acceptor ends the whole engine when accept fails with EMFILE, so the
-// limit must never be reached.
+// gnet ends the whole engine when accept fails with EMFILE, so the limit must
+// never be reached.
 const descriptorReserve = 256
 
 // Options configure a Server. The zero value of each field means its default.

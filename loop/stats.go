@@ -33,6 +33,7 @@ type Stats struct {
 	Publishers  int // publishers' connections on the loop
 	Streams     int // different subscription sets
 	Blocked     int // connections whose socket is full
+	Backlog     int // bytes that all streams hold for those who lag
 
 	Published        uint64 // messages accepted
 	Deliveries       uint64 // messages put into streams, times those who read them
@@ -52,7 +53,7 @@ type tally struct {
 
 func (l *loop) snapshot() Stats {
 	s := l.stats.Stats
-	s.Streams, s.Blocked = l.index.Len(), len(l.blocked)
+	s.Streams, s.Blocked, s.Backlog = l.index.Len(), len(l.blocked), l.pool.Retained()
 	s.Ended = make(map[string]uint64, reasons)
 	for why, n := range l.stats.ended {
 		s.Ended[reason(why).String()] = n

@@ -10,7 +10,7 @@ import (
 // A watch tells when sockets that were full can take more. gnet does not report
 // that, so they are registered, for one event, with an epoll instance of our
 // own; one goroutine waits on it and hands what became writable to the loop.
-// There is no timer and no polling: a stalled subscriber costs one registration.
+// A socket is not tried again meanwhile: a stalled subscriber costs one registration.
 //
 // An event carries the connection's number. The descriptor alone would not do:
 // it may have been closed and given to a stranger by the time the loop looks.
