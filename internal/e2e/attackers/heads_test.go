@@ -23,7 +23,7 @@ func TestSilence(t *testing.T) {
 // isLate wants an attacker to be told that its time is over.
 func isLate(a *attacker) error { return a.isTold(408, "did not arrive within 2s") }
 
-// crowdMax is 15,000, or what the limit on open files leaves this process and
+// crowdMax is 20,000, or what the limit on open files leaves this process and
 // the daemon, which is under the same limit, and keeps some for itself.
 func crowdMax(t *testing.T) int {
 	t.Helper()
@@ -31,7 +31,7 @@ func crowdMax(t *testing.T) int {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
 		t.Fatal(err)
 	}
-	n := min(15_000, int(min(files.Max, 1<<20))-1000)
+	n := min(20_000, int(min(files.Max, 1<<20))-1000)
 	if n < 100 {
 		t.Skipf("the limit of %d open files leaves no crowd: raise it (ulimit -Hn)", files.Max)
 	}
