@@ -1,19 +1,12 @@
 package loop_test
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"os"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,6 +54,7 @@ func TestWhoHearsWhat(t *testing.T) {
 }
 
 // TestHeadComesAtOnce: the ancestor sent it with the first event.
+
 func TestHeadComesAtOnce(t *testing.T) {
 	s := serve(t, loop.Options{})
 	c := dial(t, s.ListenAddrs()[0])
@@ -121,6 +115,7 @@ func TestAnswers(t *testing.T) {
 }
 
 // TestDribbledHead sends a request byte by byte.
+
 func TestDribbledHead(t *testing.T) {
 	s := serve(t, loop.Options{})
 	c := dial(t, s.ListenAddrs()[0])
@@ -197,6 +192,7 @@ func TestPublishRefusesBadMessages(t *testing.T) {
 }
 
 // TestManyServers: several in one process, on ports of their own, at once.
+
 func TestManyServers(t *testing.T) {
 	for i := range 4 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
@@ -244,282 +240,22 @@ func TestPublishBeforeServe(t *testing.T) {
 	}
 }
 
-func TestShutdownBeforeServe(t *testing.T) {
-	s, err := loop.New(loop.Options{Listen: []string{"127.0.0.1:0"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Shutdown(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Serve(); err == nil {
-		t.Error("it served after Shutdown")
-	}
-}
-
 // TestShutdownDelivers: what was accepted arrives, however much is under way.
-func TestShutdownDelivers(t *testing.T) {
-	s := serve(t, loop.Options{})
-	_, r := subscribe(t, s, "/subscribe/n")
-	data := bytes.Repeat([]byte("x"), 100_000)
-	const n = 100 // 10 MB: more than the sockets take
-	for range n {
-		publishAll(t, s, sse.Message{Namespace: "/n", Data: data})
-	}
-	ended := make(chan error)
-	go func() { ended <- s.Shutdown(context.Background()) }()
-	want := "data:" + string(data) + "\n\n"
-	for range n {
-		expect(t, r, want)
-	}
-	if rest, err := io.ReadAll(r); err != nil || len(rest) > 0 {
-		t.Errorf("after the last message came %q, %v", rest, err)
-	}
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
-}
-
-func TestShutdownDoesNotWaitForever(t *testing.T) {
-	s := serve(t, loop.Options{})
-	subscribe(t, s, "/subscribe/n") // and never reads again
-	for range 100 {
-		publishAll(t, s, sse.Message{Namespace: "/n", Data: bytes.Repeat([]byte("x"), 100_000)})
-	}
-	until(t, s, "the subscriber is stuck", func(s loop.Stats) bool { return s.Blocked == 1 })
-	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
-	defer cancel()
-	if err := s.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Shutdown: %v", err)
-	}
-}
-
-func TestListenErrors(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer taken.Close()
-	dir := t.TempDir()
-	file := filepath.Join(dir, "file")
-	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	full := filepath.Join(dir, "folder")
-	if err := os.MkdirAll(filepath.Join(full, "inside"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	live, err := net.Listen("unix", filepath.Join(dir, "live"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer live.Close()
-	for _, tt := range []struct{ name, address, words string }{
-		{"a port in use", taken.Addr().String(), "in use"},
-		{"an address of nobody here", "192.0.2.1:8001", "cannot assign requested address"},
-		{"a folder", "unix://" + full, "folder"},
-		{"a file", "unix://" + file, ""},
-		{"a live socket", "unix://" + live.Addr().String(), ""},
-		{"no parent folder", "unix://" + dir + "/none/socket", ""},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			s, err := loop.New(loop.Options{Listen: []string{tt.address}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			err = s.Serve()
-			if err == nil || !strings.Contains(err.Error(), tt.words) || strings.Contains(err.Error(), "\n") {
-				t.Errorf("Serve: %v; want one line with %q", err, tt.words)
-			}
-			t.Log(err)
-		})
-	}
-	if got, _ := os.ReadFile(file); string(got) != "precious" {
-		t.Error("the file is gone")
-	}
-	if _, err := os.Stat(filepath.Join(full, "inside")); err != nil {
-		t.Error("the folder is gone:", err)
-	}
-	if c, err := net.Dial("unix", live.Addr().String()); err != nil {
-		t.Error("the live socket is gone:", err)
-	} else {
-		c.Close()
-	}
-}
-
-func TestUnixSockets(t *testing.T) {
-	dir := t.TempDir()
-	stale := filepath.Join(dir, "publish")
-	old, err := net.Listen("unix", stale)
-	if err != nil {
-		t.Fatal(err)
-	}
-	old.(*net.UnixListener).SetUnlinkOnClose(false)
-	old.Close() // what a killed daemon leaves behind
-	s := serve(t, loop.Options{
-		Listen:  []string{"unix://" + dir + "/subscribe", "127.0.0.1:0"},
-		Publish: []publish.Endpoint{{Network: "unix", Address: stale}, anyPort},
-	})
-	for _, path := range []string{stale, dir + "/subscribe"} {
-		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o660 {
-			t.Errorf("%s: mode %v, %v; want 0660", path, info.Mode(), err)
-		}
-	}
-	_, r := subscribe(t, s, "/subscribe/pets")
-	for _, addr := range s.PublishAddrs() {
-		p := dial(t, addr)
-		io.WriteString(p, "PUB /pets - "+addr.Network()+"\n")
-		expect(t, p, "OK ")
-		expect(t, r, "data:"+addr.Network()+"\n\n")
-	}
-}
 
 // TestPublishersAreToldToWait: while the server drains, they get ERR busy and
+
 // know that it was not published.
-func TestPublishersAreToldToWait(t *testing.T) {
-	s := serve(t, loop.Options{})
-	stuck, _ := subscribe(t, s, "/subscribe/n")
-	p := dial(t, s.PublishAddrs()[0])
-	r := bufio.NewReader(p)
-	for range 100 {
-		publishAll(t, s, sse.Message{Namespace: "/n", Data: bytes.Repeat([]byte("x"), 100_000)})
-	}
-	until(t, s, "the subscriber is stuck", func(s loop.Stats) bool { return s.Blocked == 1 })
-	ended := make(chan error)
-	go func() { ended <- s.Shutdown(context.Background()) }()
-	for deadline := time.Now().Add(patience); ; {
-		fmt.Fprintln(p, "PUB /n - late")
-		if got := line(t, r); strings.HasPrefix(got, "ERR busy ") {
-			break
-		} else if !strings.HasPrefix(got, "OK ") || time.Now().After(deadline) {
-			t.Fatal(got)
-		}
-	}
-	_, newcomer := subscribe(t, s, "/subscribe/n")
-	if got, err := io.ReadAll(newcomer); err != nil || !strings.HasPrefix(string(got), "retry:") {
-		t.Errorf("who comes now gets %q, %v", got, err)
-	}
-	stuck.Close()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
-}
 
 // TestUnixOnly: no TCP port at all, and nothing is left behind.
-func TestUnixOnly(t *testing.T) {
-	dir := t.TempDir()
-	t.Run("serving", func(t *testing.T) {
-		t.Setenv("TMPDIR", dir)
-		s := serve(t, loop.Options{
-			Listen:  []string{"unix://" + dir + "/subscribe"},
-			Publish: []publish.Endpoint{{Network: "unix", Address: dir + "/publish"}},
-		})
-		_, r := subscribe(t, s, "/subscribe/n")
-		p := dial(t, s.PublishAddrs()[0])
-		io.WriteString(p, "PUB /n - x\n")
-		expect(t, p, "OK 1\n")
-		expect(t, r, "data:x\n\n")
-	})
-	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v, %v", left, err)
-	}
-}
 
 // TestOneAddressTwice: within one server, in whatever form, and by a second one,
+
 // which SO_REUSEPORT alone would let in to take half of the clients.
-func TestOneAddressTwice(t *testing.T) {
-	path := "unix://" + t.TempDir() + "/s"
-	one := serve(t, loop.Options{})
-	taken := one.ListenAddrs()[0].(*net.TCPAddr)
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := free.Addr().(*net.TCPAddr).Port
-	free.Close()
-	at := func(host string) string { return fmt.Sprintf("%s:%d", host, port) }
-	for _, listen := range [][]string{
-		{path, path},
-		{taken.String()},
-		{fmt.Sprintf(":%d", taken.Port)},
-		{at("127.0.0.1"), at("127.0.0.1")},
-		{at("127.0.0.1"), at("0.0.0.0")},
-		{at(""), at("127.0.0.1")},
-		{at(""), at("[::]")},
-	} {
-		s, err := loop.New(loop.Options{Listen: listen})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Serve(); err == nil {
-			t.Errorf("%q was listened on", listen)
-		}
-	}
-}
 
 // TestShutdownLosesNothingThatWasAccepted has many goroutines publish while the
+
 // server shuts down: whatever Publish accepted has arrived.
-func TestShutdownLosesNothingThatWasAccepted(t *testing.T) {
-	for range 40 {
-		s := serve(t, loop.Options{})
-		_, r := subscribe(t, s, "/subscribe/n")
-		delivered := make(chan int64, 1)
-		go func() {
-			got, err := io.ReadAll(r)
-			if err != nil {
-				t.Error(err)
-			}
-			delivered <- int64(bytes.Count(got, []byte("data:x\n\n")))
-		}()
-		var accepted atomic.Int64
-		var publishers sync.WaitGroup
-		for range 3 {
-			publishers.Go(func() {
-				for s.Publish(context.Background(), sse.Message{Namespace: "/n", Data: []byte("x")}) == nil {
-					accepted.Add(1)
-				}
-			})
-		}
-		for accepted.Load() < 20 {
-			runtime.Gosched()
-		}
-		if err := s.Shutdown(context.Background()); err != nil {
-			t.Fatal(err)
-		}
-		publishers.Wait()
-		if n := <-delivered; n != accepted.Load() {
-			t.Fatalf("%d messages were accepted, %d delivered", accepted.Load(), n)
-		}
-	}
-}
 
 // TestShutdownLeavesNobodyAtTheDoor: who was let in at a unix socket while the
+
 // server shuts down is served or closed, and does not hang.
-func TestShutdownLeavesNobodyAtTheDoor(t *testing.T) {
-	for range 20 {
-		path := t.TempDir() + "/s"
-		s := serve(t, loop.Options{Listen: []string{"unix://" + path, "127.0.0.1:0"}})
-		var clients sync.WaitGroup
-		for range 4 {
-			clients.Go(func() {
-				for {
-					c, err := net.Dial("unix", path)
-					if err != nil {
-						return
-					}
-					c.SetDeadline(time.Now().Add(patience))
-					io.WriteString(c, "HEAD /subscribe/x HTTP/1.1\r\nHost: x\r\n\r\n")
-					if _, err := io.ReadAll(c); errors.Is(err, os.ErrDeadlineExceeded) {
-						t.Error("a client hangs")
-					}
-					c.Close()
-				}
-			})
-		}
-		time.Sleep(time.Millisecond)
-		if err := s.Shutdown(context.Background()); err != nil {
-			t.Fatal(err)
-		}
-		clients.Wait()
-	}
-}

@@ -1,0 +1,143 @@
+package loop_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/publish"
+)
+
+func TestListenErrors(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	full := filepath.Join(dir, "folder")
+	if err := os.MkdirAll(filepath.Join(full, "inside"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	live, err := net.Listen("unix", filepath.Join(dir, "live"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer live.Close()
+	for _, tt := range []struct{ name, address, words string }{
+		{"a port in use", taken.Addr().String(), "in use"},
+		{"an address of nobody here", "192.0.2.1:8001", "cannot assign requested address"},
+		{"a folder", "unix://" + full, "folder"},
+		{"a file", "unix://" + file, ""},
+		{"a live socket", "unix://" + live.Addr().String(), ""},
+		{"no parent folder", "unix://" + dir + "/none/socket", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, err := loop.New(loop.Options{Listen: []string{tt.address}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = s.Serve()
+			if err == nil || !strings.Contains(err.Error(), tt.words) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("Serve: %v; want one line with %q", err, tt.words)
+			}
+			t.Log(err)
+		})
+	}
+	if got, _ := os.ReadFile(file); string(got) != "precious" {
+		t.Error("the file is gone")
+	}
+	if _, err := os.Stat(filepath.Join(full, "inside")); err != nil {
+		t.Error("the folder is gone:", err)
+	}
+	if c, err := net.Dial("unix", live.Addr().String()); err != nil {
+		t.Error("the live socket is gone:", err)
+	} else {
+		c.Close()
+	}
+}
+
+func TestUnixSockets(t *testing.T) {
+	dir := t.TempDir()
+	stale := filepath.Join(dir, "publish")
+	old, err := net.Listen("unix", stale)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old.(*net.UnixListener).SetUnlinkOnClose(false)
+	old.Close() // what a killed daemon leaves behind
+	s := serve(t, loop.Options{
+		Listen:  []string{"unix://" + dir + "/subscribe", "127.0.0.1:0"},
+		Publish: []publish.Endpoint{{Network: "unix", Address: stale}, anyPort},
+	})
+	for _, path := range []string{stale, dir + "/subscribe"} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o660 {
+			t.Errorf("%s: mode %v, %v; want 0660", path, info.Mode(), err)
+		}
+	}
+	_, r := subscribe(t, s, "/subscribe/pets")
+	for _, addr := range s.PublishAddrs() {
+		p := dial(t, addr)
+		io.WriteString(p, "PUB /pets - "+addr.Network()+"\n")
+		expect(t, p, "OK ")
+		expect(t, r, "data:"+addr.Network()+"\n\n")
+	}
+}
+
+func TestUnixOnly(t *testing.T) {
+	dir := t.TempDir()
+	t.Run("serving", func(t *testing.T) {
+		t.Setenv("TMPDIR", dir)
+		s := serve(t, loop.Options{
+			Listen:  []string{"unix://" + dir + "/subscribe"},
+			Publish: []publish.Endpoint{{Network: "unix", Address: dir + "/publish"}},
+		})
+		_, r := subscribe(t, s, "/subscribe/n")
+		p := dial(t, s.PublishAddrs()[0])
+		io.WriteString(p, "PUB /n - x\n")
+		expect(t, p, "OK 1\n")
+		expect(t, r, "data:x\n\n")
+	})
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func TestOneAddressTwice(t *testing.T) {
+	path := "unix://" + t.TempDir() + "/s"
+	one := serve(t, loop.Options{})
+	taken := one.ListenAddrs()[0].(*net.TCPAddr)
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := free.Addr().(*net.TCPAddr).Port
+	free.Close()
+	at := func(host string) string { return fmt.Sprintf("%s:%d", host, port) }
+	for _, listen := range [][]string{
+		{path, path},
+		{taken.String()},
+		{fmt.Sprintf(":%d", taken.Port)},
+		{at("127.0.0.1"), at("127.0.0.1")},
+		{at("127.0.0.1"), at("0.0.0.0")},
+		{at(""), at("127.0.0.1")},
+		{at(""), at("[::]")},
+	} {
+		s, err := loop.New(loop.Options{Listen: listen})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Serve(); err == nil {
+			t.Errorf("%q was listened on", listen)
+		}
+	}
+}

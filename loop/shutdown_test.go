@@ -1,0 +1,162 @@
+package loop_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/sse"
+)
+
+func TestShutdownBeforeServe(t *testing.T) {
+	s, err := loop.New(loop.Options{Listen: []string{"127.0.0.1:0"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Shutdown(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Serve(); err == nil {
+		t.Error("it served after Shutdown")
+	}
+}
+
+func TestShutdownDelivers(t *testing.T) {
+	s := serve(t, loop.Options{})
+	_, r := subscribe(t, s, "/subscribe/n")
+	data := bytes.Repeat([]byte("x"), 100_000)
+	const n = 100 // 10 MB: more than the sockets take
+	for range n {
+		publishAll(t, s, sse.Message{Namespace: "/n", Data: data})
+	}
+	ended := make(chan error)
+	go func() { ended <- s.Shutdown(context.Background()) }()
+	want := "data:" + string(data) + "\n\n"
+	for range n {
+		expect(t, r, want)
+	}
+	if rest, err := io.ReadAll(r); err != nil || len(rest) > 0 {
+		t.Errorf("after the last message came %q, %v", rest, err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestShutdownDoesNotWaitForever(t *testing.T) {
+	s := serve(t, loop.Options{})
+	subscribe(t, s, "/subscribe/n") // and never reads again
+	for range 100 {
+		publishAll(t, s, sse.Message{Namespace: "/n", Data: bytes.Repeat([]byte("x"), 100_000)})
+	}
+	until(t, s, "the subscriber is stuck", func(s loop.Stats) bool { return s.Blocked == 1 })
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	if err := s.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Shutdown: %v", err)
+	}
+}
+
+func TestPublishersAreToldToWait(t *testing.T) {
+	s := serve(t, loop.Options{})
+	stuck, _ := subscribe(t, s, "/subscribe/n")
+	p := dial(t, s.PublishAddrs()[0])
+	r := bufio.NewReader(p)
+	for range 100 {
+		publishAll(t, s, sse.Message{Namespace: "/n", Data: bytes.Repeat([]byte("x"), 100_000)})
+	}
+	until(t, s, "the subscriber is stuck", func(s loop.Stats) bool { return s.Blocked == 1 })
+	ended := make(chan error)
+	go func() { ended <- s.Shutdown(context.Background()) }()
+	for deadline := time.Now().Add(patience); ; {
+		fmt.Fprintln(p, "PUB /n - late")
+		if got := line(t, r); strings.HasPrefix(got, "ERR busy ") {
+			break
+		} else if !strings.HasPrefix(got, "OK ") || time.Now().After(deadline) {
+			t.Fatal(got)
+		}
+	}
+	_, newcomer := subscribe(t, s, "/subscribe/n")
+	if got, err := io.ReadAll(newcomer); err != nil || !strings.HasPrefix(string(got), "retry:") {
+		t.Errorf("who comes now gets %q, %v", got, err)
+	}
+	stuck.Close()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestShutdownLosesNothingThatWasAccepted(t *testing.T) {
+	for range 40 {
+		s := serve(t, loop.Options{})
+		_, r := subscribe(t, s, "/subscribe/n")
+		delivered := make(chan int64, 1)
+		go func() {
+			got, err := io.ReadAll(r)
+			if err != nil {
+				t.Error(err)
+			}
+			delivered <- int64(bytes.Count(got, []byte("data:x\n\n")))
+		}()
+		var accepted atomic.Int64
+		var publishers sync.WaitGroup
+		for range 3 {
+			publishers.Go(func() {
+				for s.Publish(context.Background(), sse.Message{Namespace: "/n", Data: []byte("x")}) == nil {
+					accepted.Add(1)
+				}
+			})
+		}
+		for accepted.Load() < 20 {
+			runtime.Gosched()
+		}
+		if err := s.Shutdown(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		publishers.Wait()
+		if n := <-delivered; n != accepted.Load() {
+			t.Fatalf("%d messages were accepted, %d delivered", accepted.Load(), n)
+		}
+	}
+}
+
+func TestShutdownLeavesNobodyAtTheDoor(t *testing.T) {
+	for range 20 {
+		path := t.TempDir() + "/s"
+		s := serve(t, loop.Options{Listen: []string{"unix://" + path, "127.0.0.1:0"}})
+		var clients sync.WaitGroup
+		for range 4 {
+			clients.Go(func() {
+				for {
+					c, err := net.Dial("unix", path)
+					if err != nil {
+						return
+					}
+					c.SetDeadline(time.Now().Add(patience))
+					io.WriteString(c, "HEAD /subscribe/x HTTP/1.1\r\nHost: x\r\n\r\n")
+					if _, err := io.ReadAll(c); errors.Is(err, os.ErrDeadlineExceeded) {
+						t.Error("a client hangs")
+					}
+					c.Close()
+				}
+			})
+		}
+		time.Sleep(time.Millisecond)
+		if err := s.Shutdown(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		clients.Wait()
+	}
+}
