@@ -12,13 +12,18 @@ import (
 func Need(t testing.TB, program string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)
-	switch {
-	case err == nil:
-		return path
-	case os.Getenv("CI") != "":
-		t.Fatalf("%s is missing (%v), and where CI is set it must be there: install it", program, err)
-	default:
-		t.Skipf("%s is missing (%v): install it to run this test", program, err)
+	if err != nil {
+		Lack(t, "%s is missing (%v): install it to run this test", program, err)
 	}
-	return ""
+	return path
+}
+
+// Lack ends a test that cannot run on this machine, and says what it lacks: it is
+// skipped, or failed where the environment variable CI is set.
+func Lack(t testing.TB, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatalf(format+" (where CI is set, all must be tested)", args...)
+	}
+	t.Skipf(format, args...)
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ssed/ssed/internal/testtool"
 )
 
 // TestSilence: thousands of connections that never say a word, from several
@@ -33,7 +35,7 @@ func crowdMax(t *testing.T) int {
 	}
 	n := min(20_000, int(min(files.Max, 1<<20))-1000)
 	if n < 100 {
-		t.Skipf("the limit of %d open files leaves no crowd: raise it (ulimit -Hn)", files.Max)
+		testtool.Lack(t, "the limit of %d open files leaves no crowd: raise it (ulimit -Hn)", files.Max)
 	}
 	return n
 }
