@@ -340,7 +340,7 @@ func TestLongMessageForManySets(t *testing.T) {
 // the loop that wants its answers.
 func TestMailboxStarvesNobody(t *testing.T) {
 	s := serve(t, loop.Options{})
-	for range 300 {
+	for range 1100 { // more than one turn of the loop writes to
 		_, r := subscribe(t, s, "/subscribe/n")
 		go io.Copy(io.Discard, r)
 	}
