@@ -1,6 +1,9 @@
 package sse
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // SegmentBytesMax is the size at which a segment is full, in bytes. A frame that
 // is larger gets a segment of its own. Larger segments mean fewer and longer
@@ -12,6 +15,7 @@ const SegmentBytesMax = 256 << 10
 // stream that carries little stays little.
 type segment struct {
 	base    uint64 // position in the stream of buf[0]
+	first   uint64 // how many messages came before it
 	buf     []byte
 	next    *segment
 	cursors int // how many cursors stand in it
@@ -27,6 +31,7 @@ type Stream struct {
 	head, tail *segment // oldest that a cursor may need, and the one appended to
 	pool       *Pool
 	messages   uint64
+	newest     uint64 // position of the last frame appended
 }
 
 // A Cursor is one reader's place in a Stream. It may rest in the middle of a
@@ -52,15 +57,17 @@ func (s *Stream) End() uint64 { return s.tail.end() }
 // Retained returns how many bytes of frames the stream still holds.
 func (s *Stream) Retained() uint64 { return s.End() - s.head.base }
 
-// Append adds one message's frame, which it copies.
+// Append adds one message's frame, which it copies. It must end with an empty
+// line and hold no other.
 func (s *Stream) Append(frame []byte) {
 	g := s.tail
 	if len(g.buf) > 0 && len(g.buf)+len(frame) > SegmentBytesMax {
-		g = &segment{base: g.end(), buf: s.pool.get(len(frame))}
+		g = &segment{base: g.end(), first: s.messages, buf: s.pool.get(len(frame))}
 		s.tail.next = g
 		s.tail = g
 		s.trim()
 	}
+	s.newest = g.end()
 	g.buf = append(g.buf, frame...)
 	s.messages++
 	s.pool.retained += len(frame)
@@ -103,6 +110,49 @@ func (s *Stream) Advance(c *Cursor, n int) {
 // Lag returns how many bytes c is behind the stream's end.
 func (s *Stream) Lag(c *Cursor) uint64 { return s.End() - c.pos }
 
+// frameEnd ends every frame, and stands nowhere else in one: no line of a frame
+// is empty.
+var frameEnd = []byte("\n\n")
+
+// Read returns how many of the stream's messages lie wholly before c, those from
+// before it joined included. It looks through one segment.
+func (s *Stream) Read(c *Cursor) uint64 {
+	return c.seg.first + uint64(bytes.Count(c.seg.buf[:c.pos-c.seg.base], frameEnd))
+}
+
+// Skip moves c to the newest message and returns how many it passes over. If c
+// stands in the middle of a frame, the reader needs the rest of it first: that is
+// appended to dst. Nothing moves if there is nothing to pass over.
+func (s *Stream) Skip(c *Cursor, dst []byte) (rest []byte, passed uint64) {
+	read := s.Read(c)
+	cut := s.restOfFrame(c)
+	if len(cut) > 0 {
+		read++
+	}
+	if read+1 >= s.messages {
+		return dst, 0
+	}
+	rest = append(dst, cut...)
+	c.seg.cursors--
+	s.tail.cursors++
+	c.seg, c.pos = s.tail, s.newest
+	s.trim()
+	return rest, s.messages - read - 1
+}
+
+// restOfFrame returns what is left of the frame that c stands in the middle of;
+// nothing if it stands between two.
+func (s *Stream) restOfFrame(c *Cursor) []byte {
+	read, rest := c.seg.buf[:c.pos-c.seg.base], c.seg.buf[c.pos-c.seg.base:]
+	if len(read) == 0 || bytes.HasSuffix(read, frameEnd) {
+		return nil
+	}
+	if read[len(read)-1] == '\n' && rest[0] == '\n' {
+		return rest[:1]
+	}
+	return rest[:bytes.Index(rest, frameEnd)+len(frameEnd)]
+}
+
 // Rewind lets the stream use its last segment's memory again. It may only be
 // called when every cursor stands at the end.
 func (s *Stream) Rewind() {
@@ -111,7 +161,7 @@ func (s *Stream) Rewind() {
 	}
 	g := s.tail
 	s.pool.retained -= len(g.buf)
-	g.base = g.end()
+	g.base, g.first = g.end(), s.messages
 	g.buf = g.buf[:0]
 }
 

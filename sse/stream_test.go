@@ -4,14 +4,55 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
-// A modelReader is a reader of the naive model: it has a copy of all that it
-// must still read.
+// A modelReader is a reader of the naive model: it has a copy of all frames that
+// it must still read, and may have read a part of the first.
 type modelReader struct {
 	cursor *Cursor
-	want   []byte
+	want   [][]byte
+	cut    bool   // a part of want[0] was read
+	read   uint64 // whole frames, those before it joined included
+}
+
+func (r *modelReader) lag() (bytes uint64) {
+	for _, frame := range r.want {
+		bytes += uint64(len(frame))
+	}
+	return bytes
+}
+
+// take notes that so many bytes were read.
+func (r *modelReader) take(n int) {
+	for n > 0 {
+		if n < len(r.want[0]) {
+			r.want[0], r.cut = r.want[0][n:], true
+			return
+		}
+		n -= len(r.want[0])
+		r.want, r.cut = r.want[1:], false
+		r.read++
+	}
+}
+
+// skip passes over all but the newest frame, and what was begun.
+func (r *modelReader) skip() (rest []byte, passed uint64) {
+	first := 0
+	if r.cut {
+		first = 1
+	}
+	if len(r.want) < first+2 {
+		return nil, 0
+	}
+	if r.cut {
+		rest = r.want[0]
+	}
+	passed = uint64(len(r.want) - first - 1)
+	r.read += uint64(len(r.want) - 1)
+	r.want, r.cut = r.want[len(r.want)-1:], false
+	return rest, passed
 }
 
 // TestStreamAgainstModel runs random operations on a Stream and on a model that
@@ -23,21 +64,16 @@ func TestStreamAgainstModel(t *testing.T) {
 			var pool Pool
 			s := NewStream(&pool)
 			var readers []*modelReader
-			next := byte(0)
 			for range 600 {
-				switch op := random.IntN(10); {
+				switch op := random.IntN(11); {
 				case op < 3: // append
-					frame := make([]byte, frameSize(random))
-					for i := range frame {
-						next++
-						frame[i] = next
-					}
+					frame := randomFrame(random)
 					s.Append(frame)
 					for _, r := range readers {
-						r.want = append(r.want, frame...)
+						r.want = append(r.want, frame)
 					}
 				case op == 3 && len(readers) < 12:
-					r := &modelReader{cursor: &Cursor{}}
+					r := &modelReader{cursor: &Cursor{}, read: s.Messages()}
 					s.Join(r.cursor)
 					readers = append(readers, r)
 				case op == 4 && len(readers) > 0:
@@ -55,31 +91,54 @@ func TestStreamAgainstModel(t *testing.T) {
 							s.Release()
 						}
 					}
+				case op == 6 && len(readers) > 0:
+					r := readers[random.IntN(len(readers))]
+					rest, passed := s.Skip(r.cursor, nil)
+					if wantRest, want := r.skip(); passed != want || !bytes.Equal(rest, wantRest) {
+						t.Fatalf("it passed over %d messages and left %q, the model says %d and %q", passed, rest, want, wantRest)
+					}
 				case len(readers) > 0:
 					readSome(t, s, readers[random.IntN(len(readers))], random.IntN(100_000))
 				}
-				cursors := make([]*Cursor, len(readers))
-				for i, r := range readers {
-					cursors[i] = r.cursor
-					if lag := s.Lag(r.cursor); lag != uint64(len(r.want)) {
-						t.Fatalf("reader %d lags %d bytes, the model says %d", i, lag, len(r.want))
-					}
-				}
-				s.invariants(cursors)
+				compare(t, s, readers)
 			}
 		})
 	}
 }
 
-// frameSize is mostly small, now and then about a segment, and at times more.
-func frameSize(random *rand.Rand) int {
+func compare(t *testing.T, s *Stream, readers []*modelReader) {
+	t.Helper()
+	cursors := make([]*Cursor, len(readers))
+	for i, r := range readers {
+		cursors[i] = r.cursor
+		if lag := s.Lag(r.cursor); lag != r.lag() {
+			t.Fatalf("reader %d lags %d bytes, the model says %d", i, lag, r.lag())
+		}
+		if read := s.Read(r.cursor); read != r.read {
+			t.Fatalf("reader %d has read %d messages, the model says %d", i, read, r.read)
+		}
+	}
+	s.invariants(cursors)
+}
+
+// randomFrame is mostly small, now and then about a segment, and at times more.
+func randomFrame(random *rand.Rand) []byte {
+	size := random.IntN(4000)
 	switch random.IntN(20) {
 	case 0:
-		return random.IntN(3 * SegmentBytesMax)
+		size = random.IntN(3 * SegmentBytesMax)
 	case 1:
-		return SegmentBytesMax - random.IntN(3)
+		size = SegmentBytesMax - random.IntN(3)
+	case 2:
+		size = 0
 	}
-	return 1 + random.IntN(4000)
+	data := make([]byte, size)
+	for i := range data {
+		if data[i] = byte('a' + random.IntN(26)); random.IntN(50) == 0 {
+			data[i] = '\n'
+		}
+	}
+	return AppendFrame(nil, nil, data)
 }
 
 // readSome reads what one write would take, and tells whether there was any.
@@ -88,17 +147,47 @@ func readSome(t *testing.T, s *Stream, r *modelReader, max int) bool {
 	pending := s.Pending(r.cursor)
 	if len(pending) == 0 {
 		if len(r.want) > 0 {
-			t.Fatalf("the stream has nothing, the model has %d bytes", len(r.want))
+			t.Fatalf("the stream has nothing, the model has %d bytes", r.lag())
 		}
 		return false
 	}
 	n := min(max, len(pending))
-	if !bytes.HasPrefix(r.want, pending[:n]) {
+	if !bytes.HasPrefix(bytes.Join(r.want, nil), pending[:n]) {
 		t.Fatalf("the stream and the model differ")
 	}
 	s.Advance(r.cursor, n)
-	r.want = r.want[n:]
+	r.take(n)
 	return true
+}
+
+// TestSkipAtEveryByte: wherever in a frame a cursor stands, the reader gets that
+// frame to its end, and then the newest.
+func TestSkipAtEveryByte(t *testing.T) {
+	frames := []string{"event:e\ndata:one\ndata:\n\n", "data:\n\n", "data:three\n\n", "data:newest\n\n"}
+	all := strings.Join(frames, "")
+	for at := range len(all) {
+		var pool Pool
+		s := NewStream(&pool)
+		var c Cursor
+		s.Join(&c)
+		for _, f := range frames {
+			s.Append([]byte(f))
+		}
+		s.Advance(&c, at)
+		rest, passed := s.Skip(&c, nil)
+		got := all[:at] + string(rest) + string(s.Pending(&c))
+		kept, missed := 0, 0
+		for _, f := range frames {
+			if strings.HasPrefix(got[kept:], f) {
+				kept += len(f)
+			} else {
+				missed++
+			}
+		}
+		if kept != len(got) || missed != int(passed) || !strings.HasSuffix(got, frames[3]) {
+			t.Errorf("at %d: %q, and %d messages were passed over", at, got, passed)
+		}
+	}
 }
 
 func TestQuietStreamHoldsNothing(t *testing.T) {
