@@ -71,30 +71,29 @@ func (e *events) OnOpen(conn gnet.Conn) ([]byte, gnet.Action) {
 
 var errFull = fmt.Errorf("%w: too many are connected, try again later", publish.ErrBusy)
 
-// publishersKept is how many places strangers who come to the subscribers' door
-// cannot take, so that the programs of this machine always find one.
-const publishersKept = descriptorReserve / 4
+// politePlaces is how many connections there may be beyond ConnsMax: those that
+// are being told to come back. When these are gone, too, a connection is closed
+// without a word.
+const politePlaces = descriptorReserve / 4
 
 // hasPlace tells whether there is a descriptor to spare for one more connection.
-// Beyond ConnsMax there are some for those who are told politely to come back.
-// When these are gone, too, a connection is closed without a word.
+// Strangers at the subscribers' door cannot take the publishers' places, nor the
+// other way round.
 //
 // The descriptor's number counts, too. The kernel gives the lowest that is free,
 // so it tells what the whole process holds, other servers and the program around
 // us included: gnet ends its engine when accept fails for lack of one.
 func (l *loop) hasPlace(as role, fd int) bool {
-	places := l.opts.ConnsMax + descriptorReserve/2
-	if as != rolePublisher {
-		places -= publishersKept
+	cause := turnedClosed
+	room := l.stats.Visitors+l.stats.Subscribers < l.opts.ConnsMax+politePlaces
+	if as == rolePublisher {
+		cause = turnedPublisher
+		room = l.stats.Publishers < l.opts.PublishersMax
 	}
-	if l.stats.Visitors+l.stats.Subscribers+l.stats.Publishers < places && fd < l.fdMax {
+	if room && fd < l.fdMax {
 		return true
 	}
-	l.stats.TurnedAway++
-	if l.fullLines.allow(l.seconds()) {
-		l.log.Warn("there is no place for one more connection; it is closed", "subscribers", l.stats.Subscribers,
-			"visitors", l.stats.Visitors, "publishers", l.stats.Publishers, "limit", l.opts.ConnsMax)
-	}
+	l.turnAway(cause)
 	return false
 }
 

@@ -165,7 +165,7 @@ func TestClientAddress(t *testing.T) {
 				c.Close()
 			}
 			log.waitFor(t, "msg=CONNECT client="+tt.address)
-			log.waitFor(t, "msg=DISCONNECT client="+tt.address)
+			log.waitFor(t, "msg=DISCONNECT reason=left client="+tt.address)
 			if n := strings.Count(log.String(), "msg=CONNECT client="+tt.address); n != 2 {
 				t.Errorf("%d of 2 connections came from there:\n%s", n, log.String())
 			}
@@ -257,7 +257,7 @@ func TestNoiseIsClosed(t *testing.T) {
 		}
 	}
 	stats := until(t, s, "it is closed", func(s loop.Stats) bool { return s.Subscribers == 1 })
-	if stats.Ended["noise"] != 1 {
+	if stats.Ended["kicked"] != 1 {
 		t.Errorf("%+v", stats.Ended)
 	}
 	publishAll(t, s, sse.Message{Namespace: "/n"})
@@ -366,7 +366,7 @@ func TestRefusalsNameTheClient(t *testing.T) {
 
 // TestPublishersFindAPlace although strangers hold every place they can get.
 func TestPublishersFindAPlace(t *testing.T) {
-	s := serve(t, loop.Options{ConnsMax: 50})
+	s := serve(t, loop.Options{ConnsMax: 50, PublishersMax: 150})
 	for range 300 {
 		dial(t, s.ListenAddrs()[0])
 	}

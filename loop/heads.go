@@ -29,6 +29,9 @@ const (
 	retrySpread = 6 * time.Second
 )
 
+// retryTime is when one client should come back.
+func retryTime() time.Duration { return retryMin + rand.N(retrySpread) }
+
 // heads builds answers. The Date field changes once a second, so its line is
 // kept ready.
 type heads struct {
@@ -82,8 +85,7 @@ func (h *heads) preflight() []byte {
 // comeBack is the polite refusal: a stream that holds only a retry time.
 func (h *heads) comeBack() []byte {
 	h.stream()
-	retry := retryMin + rand.N(retrySpread)
-	h.scratch = sse.AppendRetry(h.scratch, retry.Milliseconds())
+	h.scratch = sse.AppendRetry(h.scratch, retryTime().Milliseconds())
 	return h.scratch
 }
 

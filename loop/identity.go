@@ -74,6 +74,20 @@ func peerAddr(conn gnet.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
+// address is where a visitor's request comes from: what a trusted proxy has told,
+// or the connection's peer.
+func (v *visitor) address() netip.Addr { return addressOf(v.conn, v.from) }
+
+// address is the same of a subscriber.
+func (s *subscriber) address() netip.Addr { return addressOf(s.conn, s.who.told()) }
+
+func addressOf(conn gnet.Conn, told netip.Addr) netip.Addr {
+	if told.IsValid() {
+		return told
+	}
+	return peerAddr(conn)
+}
+
 // nameOf names a client for the log: by the address that a trusted proxy has
 // told, if one has, or by the connection's peer.
 func nameOf(conn gnet.Conn, told netip.Addr) string {

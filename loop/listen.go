@@ -45,6 +45,9 @@ func (r *roles) of(conn gnet.Conn) role {
 	return found
 }
 
+// ofListener is the role of the connections that the listener at addr has.
+func (r *roles) ofListener(network, addr string) role { return r.byText[network+" "+addr] }
+
 // listenEndpoint reads an address of Options.Listen.
 func listenEndpoint(address string) (publish.Endpoint, error) {
 	if !strings.Contains(address, "://") {

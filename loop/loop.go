@@ -46,20 +46,23 @@ type loop struct {
 	trust      trust
 	identities identities
 
-	visitors  []*visitor // used ones, for the next connections
-	settling  settling
-	slowLines throttle
-	fullLines throttle
+	visitors []*visitor // used ones, for the next connections
+	crowds   crowds
+	settling settling
+	journal  journal
 
 	index     nsindex.Index[*audience]
 	hearers   []*audience // of the last message
 	heardLast []byte      // its namespace; empty: the index has changed since
 	frame     []byte      // scratch
 	pool      sse.Pool
-	blocked   map[uint32]waiter
+	blocked   map[uint32]waiting
+	bridges   bridges
 	number    uint32 // the last number given to a waiter
 	round     round
 	warm      []*audience // audiences that hold memory which they may not need
+	leaving   bool        // the end has come so far that subscribers leave
+	doors     doors
 
 	stats tally
 }
@@ -116,7 +119,7 @@ func (l *loop) indexChanged() {
 func (l *loop) deliver(frame []byte) {
 	hearers := l.hearers
 	for _, a := range hearers {
-		if l.pool.Retained()+len(frame) > l.opts.BacklogTotalBytesMax {
+		if l.retained()+len(frame) > l.opts.BacklogTotalBytesMax {
 			l.relieve(len(frame))
 		}
 		if len(a.subscribers) == 0 {
@@ -143,7 +146,7 @@ func (l *loop) answer() gnet.Action {
 		l.turnWheel()
 	}
 	l.calls.run(l)
-	if l.stop.Load() != stopNot && l.finished() {
+	if l.stop.Load() != stopNot && l.drain() {
 		return gnet.Shutdown
 	}
 	l.schedulePass()
@@ -158,12 +161,7 @@ func (l *loop) turnWheel() {
 	if l.wheel.now%(uint32(time.Second/tick)) == 0 {
 		l.heads.setDate(time.Now())
 		l.settle()
-		if n := l.slowLines.rest(); n > 0 {
-			l.log.Warn("more subscribers read too slowly and were closed", "subscribers", n)
-		}
-		if n := l.fullLines.rest(); n > 0 {
-			l.log.Warn("there was no place for more connections; they were closed", "connections", n)
-		}
+		l.journal.heldBack(l)
 	}
 	l.coolDown()
 }
@@ -181,16 +179,16 @@ func (l *loop) schedulePass() {
 	l.round.scheduled = l.engine.Execute(context.Background(), gnet.RunnableFunc(l.runPass)) == nil
 }
 
-// finished tells whether everything that was accepted is in the kernel's hands,
-// or there is no more waiting for it.
-func (l *loop) finished() bool {
-	return l.stop.Load() == stopNow || l.round.empty() && len(l.blocked) == 0 && len(l.intake.box) == 0 && l.box.empty()
-}
-
 // A waiter is a connection whose socket is full.
 type waiter interface {
 	// writable is called when its socket can take more.
 	writable(l *loop)
+}
+
+// waiting is a waiter while it waits.
+type waiting struct {
+	waiter
+	unsent int // bytes that its socket held when checkStall last looked
 }
 
 // await has w called when fd can take more. watched tells whether fd was
@@ -207,7 +205,7 @@ func (l *loop) await(w waiter, fd int, number uint32, watched bool) (uint32, err
 		err = l.watch.add(fd, number)
 	}
 	if err == nil {
-		l.blocked[number] = w
+		l.blocked[number] = waiting{waiter: w}
 	}
 	return number, err
 }

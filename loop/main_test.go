@@ -31,6 +31,9 @@ func serve(t testing.TB, opts loop.Options) *loop.Server {
 	if opts.Publish == nil {
 		opts.Publish = []publish.Endpoint{anyPort}
 	}
+	if opts.Drain == 0 {
+		opts.Drain = -1
+	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -31,6 +31,14 @@ const (
 	DefaultSendBufferBytes = 128 << 10
 	// DefaultHeartbeat is below the idle time-outs of common proxies.
 	DefaultHeartbeat = 15 * time.Second
+	// DefaultStallTimeout is longer than a phone needs to change from one network
+	// to another.
+	DefaultStallTimeout = 30 * time.Second
+	// DefaultDrain spreads the clients of a server that ends, and with them their
+	// return. It leaves time for the rest before "docker stop" kills, after 10 s.
+	DefaultDrain = 5 * time.Second
+	// DefaultPublishersMax is plenty for the programs of one machine.
+	DefaultPublishersMax = 1000
 	// DefaultReplyTimeout is longer than any pause of a program that is alive.
 	DefaultReplyTimeout = 30 * time.Second
 	// DefaultHeaderTimeout is how long a request head may take to arrive.
@@ -72,6 +80,9 @@ type Options struct {
 	// BacklogTotalBytesMax is how many bytes all streams may hold together for
 	// those who lag. Past it, those who are furthest behind are closed.
 	BacklogTotalBytesMax int
+	// Slow is what becomes of a subscriber that lags behind further than
+	// BacklogBytesMax. Default: SlowDisconnect.
+	Slow Slow
 	// MailboxBytesMax bounds what waits between Publish and the loop, in bytes.
 	// Callers wait when it is full.
 	MailboxBytesMax int
@@ -85,11 +96,22 @@ type Options struct {
 	// to come back later. Default: RLIMIT_NOFILE less a reserve, some of which is
 	// for publishers only.
 	ConnsMax int
+	// ConnsPerAddressMax is how many subscribers one client address may have (an
+	// IPv6 client: its /64 network). Default: any number.
+	ConnsPerAddressMax int
+	// PublishersMax is how many publishers may be connected to this loop.
+	PublishersMax int
 
 	// Heartbeat is the longest silence on a stream.
 	Heartbeat time.Duration
 	// HeaderTimeout is how long a request head may take to arrive.
 	HeaderTimeout time.Duration
+	// StallTimeout is how long a subscriber may take nothing of what waits for it,
+	// be it that it does not read or that it vanished, before it is closed.
+	StallTimeout time.Duration
+	// Drain is the time over which subscribers are told to come back, and closed,
+	// once Shutdown was called. Negative: all at once.
+	Drain time.Duration
 	// ReplyTimeout is how long a publisher may leave its replies unread without
 	// taking a byte. It is not read from meanwhile.
 	ReplyTimeout time.Duration
@@ -98,10 +120,25 @@ type Options struct {
 	Logger *slog.Logger
 }
 
+// Slow is what becomes of a subscriber that reads too slowly.
+type Slow uint8
+
+const (
+	SlowDisconnect Slow = iota // it is closed, and comes back by itself
+	SlowSkip                   // it is told how many messages it missed, and goes on with the newest
+)
+
 // withDefaults fills what is zero and refuses what cannot be meant.
 func (o Options) withDefaults() (Options, error) {
 	if len(o.Listen) == 0 {
 		o.Listen = []string{":8001"}
+	}
+	publishersMax := 0
+	if len(o.Publish) > 0 {
+		publishersMax = min(DefaultPublishersMax, max(1, descriptorLimit()/4))
+	}
+	if o.PublishersMax == 0 {
+		o.PublishersMax = publishersMax
 	}
 	for _, size := range []struct {
 		value    *int
@@ -114,7 +151,7 @@ func (o Options) withDefaults() (Options, error) {
 		{&o.DataBytesMax, sse.DataBytesMax, "DataBytesMax"},
 		{&o.HeadBytesMax, httpparse.DefaultHeadBytesMax, "HeadBytesMax"},
 		{&o.SendBufferBytes, DefaultSendBufferBytes, "SendBufferBytes"},
-		{&o.ConnsMax, descriptorLimit() - descriptorReserve, "ConnsMax"},
+		{&o.ConnsMax, descriptorLimit() - descriptorReserve - o.PublishersMax, "ConnsMax"},
 	} {
 		if *size.value == 0 {
 			*size.value = size.fallback
@@ -129,22 +166,37 @@ func (o Options) withDefaults() (Options, error) {
 	if o.BacklogTotalBytesMax < o.BacklogBytesMax {
 		return o, fmt.Errorf("loop: all backlogs together (%d bytes) must hold one (%d bytes); raise BacklogTotalBytesMax", o.BacklogTotalBytesMax, o.BacklogBytesMax)
 	}
-	if o.Heartbeat == 0 {
-		o.Heartbeat = DefaultHeartbeat
+	if o.ConnsPerAddressMax < 0 || o.PublishersMax < 0 {
+		return o, errors.New("loop: ConnsPerAddressMax and PublishersMax cannot be negative")
 	}
-	if o.HeaderTimeout == 0 {
-		o.HeaderTimeout = DefaultHeaderTimeout
+	if o.Slow > SlowSkip {
+		return o, errors.New("loop: Slow must be SlowDisconnect or SlowSkip")
 	}
-	if o.ReplyTimeout == 0 {
-		o.ReplyTimeout = DefaultReplyTimeout
-	}
-	if o.Heartbeat < time.Second || o.HeaderTimeout < tick || o.ReplyTimeout < tick {
-		return o, errors.New("loop: Heartbeat must be 1s or more, HeaderTimeout and ReplyTimeout 100ms or more")
+	o.setTimes()
+	if o.Heartbeat < time.Second || o.StallTimeout < time.Second || o.HeaderTimeout < tick || o.ReplyTimeout < tick {
+		return o, errors.New("loop: Heartbeat and StallTimeout must be 1s or more, HeaderTimeout and ReplyTimeout 100ms or more")
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
 	return o, nil
+}
+
+func (o *Options) setTimes() {
+	for _, t := range []struct {
+		value    *time.Duration
+		fallback time.Duration
+	}{
+		{&o.Heartbeat, DefaultHeartbeat},
+		{&o.HeaderTimeout, DefaultHeaderTimeout},
+		{&o.StallTimeout, DefaultStallTimeout},
+		{&o.Drain, DefaultDrain},
+		{&o.ReplyTimeout, DefaultReplyTimeout},
+	} {
+		if *t.value == 0 {
+			*t.value = t.fallback
+		}
+	}
 }
 
 // descriptorLimit returns RLIMIT_NOFILE, or a cautious guess if the kernel does

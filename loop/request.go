@@ -49,9 +49,10 @@ func (l *loop) serve(v *visitor, req *httpparse.Request) {
 		l.refuse(v, status, why, withBody)
 		return
 	}
+	cause, full := l.full(v)
 	switch {
-	case l.stop.Load() != stopNot || l.stats.Subscribers >= l.opts.ConnsMax:
-		l.stats.TurnedAway++
+	case full:
+		l.turnAway(cause)
 		l.leave(v, l.heads.comeBack())
 	case !withBody:
 		l.leave(v, l.heads.stream())

@@ -80,8 +80,12 @@ func New(opts Options) (*Server, error) {
 		trust:      trust,
 		fdMax:      descriptorLimit() - min(descriptorReserve, descriptorLimit())/2,
 		identities: identities{},
-		blocked:    map[uint32]waiter{},
+		blocked:    map[uint32]waiting{},
+		bridges:    bridges{of: map[*subscriber]*bridge{}},
+		crowds:     newCrowds(opts.ConnsPerAddressMax),
+		journal:    newJournal(opts.Logger),
 	}
+	s.loop.doors.close = s.closeDoors
 	s.loop.session = &publish.Config{Auth: publishAuth{&s.loop.tokens}, DataBytesMax: opts.DataBytesMax}
 	s.loop.tokens.Store(opts.Tokens)
 	s.loop.heads.setDate(time.Now())
@@ -109,7 +113,11 @@ func (s *Server) Serve() error {
 	}
 	defer forget()
 	log := &gnetLog{log: l.log}
-	events := &events{loop: l, booted: releasePorts}
+	events := &events{loop: l}
+	events.booted = func() {
+		releasePorts()
+		s.giveUpOnTheVanished(events.engine)
+	}
 	events.ticked = func() { s.hangDoorbell(events) }
 	err = gnet.Rotate(events, urls,
 		gnet.WithNumEventLoop(1),
@@ -309,13 +317,13 @@ func (s *Server) Mailbox() publish.Sink { return s.loop.box }
 // Session is the configuration of the publishers' sessions.
 func (s *Server) Session() publish.Config { return *s.loop.session }
 
-// Shutdown ends the server: it takes no new subscribers and messages, delivers
-// what was accepted, and closes all connections. When ctx ends first, it closes
-// them as they are and returns the context's error.
+// Shutdown ends the server. It takes no new messages, delivers what was accepted,
+// and then lets the subscribers go, spread over Options.Drain, each with a time to
+// come back; those who come meanwhile are told the same. When ctx ends first, it
+// closes all connections as they are and returns the context's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	l := s.loop
-	s.closeDoors() // while the loop still turns: it must take those that were let in
-	l.box.close()  // before stop is set: once the box is found empty, nothing may come
+	l.box.close() // before stop is set: once the box is found empty, nothing may come
 	l.stop.CompareAndSwap(stopNot, stopDrain)
 	if s.began.CompareAndSwap(false, true) {
 		s.giveBack() // it never served

@@ -47,8 +47,8 @@ func TestShutdownDelivers(t *testing.T) {
 	for range n {
 		expect(t, r, want)
 	}
-	if rest, err := io.ReadAll(r); err != nil || len(rest) > 0 {
-		t.Errorf("after the last message came %q, %v", rest, err)
+	if rest, err := io.ReadAll(r); err != nil || !bytes.HasPrefix(rest, []byte("retry:")) {
+		t.Errorf("after the last message came %q, %v; it should be told when to come back", rest, err)
 	}
 	if err := <-ended; err != nil {
 		t.Error(err)
@@ -158,5 +158,57 @@ func TestShutdownLeavesNobodyAtTheDoor(t *testing.T) {
 			t.Fatal(err)
 		}
 		clients.Wait()
+	}
+}
+
+// TestShutdownSpreadsTheLeaving: subscribers leave one by one, each with a time of
+// its own to come back, and who comes meanwhile is told the same.
+func TestShutdownSpreadsTheLeaving(t *testing.T) {
+	const drain, subscribers = time.Second, 50
+	s := serve(t, loop.Options{Drain: drain})
+	type farewell struct {
+		after time.Duration
+		text  string
+	}
+	farewells := make(chan farewell, subscribers)
+	var begin time.Time
+	began := make(chan struct{})
+	for range subscribers {
+		_, r := subscribe(t, s, "/subscribe/n")
+		go func() {
+			rest, _ := io.ReadAll(r)
+			<-began
+			farewells <- farewell{time.Since(begin), string(rest)}
+		}()
+	}
+	publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte("last")})
+	begin = time.Now()
+	close(began)
+	ended := make(chan error, 1)
+	go func() { ended <- s.Shutdown(context.Background()) }()
+	late := dial(t, s.ListenAddrs()[0])
+	until(t, s, "it is ending", func(s loop.Stats) bool { return s.Subscribers < subscribers })
+	io.WriteString(late, "GET /subscribe/n HTTP/1.1\r\nHost: x\r\n\r\n")
+	if answer, _ := io.ReadAll(late); !bytes.HasPrefix(answer, []byte("HTTP/1.1 200 ")) || !bytes.Contains(answer, []byte("\r\n\r\nretry:")) {
+		t.Errorf("who comes late is told %q", answer)
+	}
+	times, first, last := map[string]bool{}, drain*10, time.Duration(0)
+	for range subscribers {
+		f := <-farewells
+		retry, ok := strings.CutPrefix(f.text, "data:last\n\nretry:")
+		if !ok {
+			t.Errorf("a subscriber got %q", f.text)
+		}
+		times[retry] = true
+		first, last = min(first, f.after), max(last, f.after)
+	}
+	if len(times) < subscribers/2 {
+		t.Errorf("they come back at %d different times only", len(times))
+	}
+	if last-first < drain/4 {
+		t.Errorf("all left within %v, the first after %v", last-first, first)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }

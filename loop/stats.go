@@ -15,7 +15,7 @@ const (
 	reasonSlow                   // it lagged too far behind
 	reasonStalled                // it takes nothing any more
 	reasonEvicted                // all backlogs together were too much, and its was the longest
-	reasonNoise                  // it went on sending after its request
+	reasonKicked                 // it was thrown out: by an operator, or for going on to send after its request
 	reasonShutdown               // the server ended
 	reasonError                  // a fault of ours
 	reasons
@@ -23,7 +23,12 @@ const (
 
 // String is the reason's word in logs and statistics.
 func (r reason) String() string {
-	return [reasons]string{"left", "reset", "slow", "stalled", "evicted", "noise", "shutdown", "error"}[r]
+	return [reasons]string{"left", "reset", "slow", "stalled", "evicted", "kicked", "shutdown", "error"}[r]
+}
+
+// ours tells whether the subscriber would have gone on.
+func (r reason) ours() bool {
+	return r != reasonLeft && r != reasonReset && r != reasonShutdown
 }
 
 // Stats is what a Server has counted since it began, and what it holds now.
@@ -42,6 +47,9 @@ type Stats struct {
 	TurnedAway       uint64 // requests asked to come back later
 	PublishersClosed uint64 // publishers closed for not reading replies
 
+	Skips   uint64 // how often a slow subscriber was passed over to the newest message
+	Skipped uint64 // messages that these did not get, and were told of
+
 	Ended map[string]uint64 // subscribers that ended, by reason
 }
 
@@ -53,7 +61,7 @@ type tally struct {
 
 func (l *loop) snapshot() Stats {
 	s := l.stats.Stats
-	s.Streams, s.Blocked, s.Backlog = l.index.Len(), len(l.blocked), l.pool.Retained()
+	s.Streams, s.Blocked, s.Backlog = l.index.Len(), len(l.blocked), l.retained()
 	s.Ended = make(map[string]uint64, reasons)
 	for why, n := range l.stats.ended {
 		s.Ended[reason(why).String()] = n

@@ -1,10 +1,7 @@
 package loop
 
 import (
-	"context"
 	"errors"
-	"log/slog"
-	"time"
 
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
@@ -19,16 +16,25 @@ type subscriber struct {
 	client
 	audience *audience
 	cursor   sse.Cursor
-	joined   uint64 // messages of the stream before it joined
+	joined   uint64 // messages of the stream that it did not get: before it joined, and passed over
 	who      *identity
 	number   uint32 // its registration with the watch; 0: none yet
 	place    int32  // its place in audience.subscribers
-	wrote    uint32 // tick of the last write
+	wrote    uint32 // tick at which it last took something
 	reason   reason // why it ends, if we end it
 	noise    uint8  // how often it sent something after its request
 	blocked  bool   // its socket is full; it stands in loop.blocked
-	headHeld bool   // part of its head is still in gnet's buffer
+	held     held   // what goes out before the stream
 }
+
+// held is what a subscriber must get before it may go on in its stream. It waits
+// for its socket then.
+type held uint8
+
+const (
+	heldHead   held = 1 << iota // part of its head, which is in gnet's buffer
+	heldBridge                  // what stands in loop.bridges
+)
 
 // subscribe turns a visitor into a subscriber of a set and answers its request.
 func (l *loop) subscribe(v *visitor, a *audience, who *identity) {
@@ -42,16 +48,15 @@ func (l *loop) subscribe(v *visitor, a *audience, who *identity) {
 	l.retire(v)
 	a.join(s)
 	l.stats.Subscribers++
+	l.crowds.add(s.address())
 	l.setHeartbeat(s)
-	if l.log.Enabled(context.Background(), slog.LevelDebug) {
-		l.log.Debug("CONNECT", "client", nameOf(conn, who.told()), "subscription", a.set.Key(), "agent", who.agentName())
-	}
+	l.journal.connected(s)
 	if _, err := conn.Write(l.heads.stream()); err != nil {
 		return // gnet has closed it
 	}
 	if conn.OutboundBuffered() > 0 {
 		// gnet holds the head's end. A raw write would overtake it.
-		s.headHeld = true
+		s.held = heldHead
 		l.block(s)
 	}
 }
@@ -90,7 +95,7 @@ func (l *loop) pump(s *subscriber) {
 	}
 }
 
-// block marks s as waiting for its socket.
+// block marks s as waiting for its socket. What it takes from now on is progress.
 func (l *loop) block(s *subscriber) {
 	s.blocked = true
 	s.audience.behind++
@@ -101,6 +106,8 @@ func (l *loop) block(s *subscriber) {
 		return
 	}
 	s.number = number
+	s.wrote = l.wheel.now
+	l.setStallLook(s)
 	l.checkBacklog(s)
 }
 
@@ -110,12 +117,8 @@ func (s *subscriber) writable(l *loop) {
 	s.blocked = false
 	s.audience.behind--
 	l.setHeartbeat(s)
-	if s.headHeld {
-		if s.conn.OutboundBuffered() > 0 {
-			l.block(s)
-			return
-		}
-		s.headHeld = false
+	if s.held != 0 && !l.sendHeld(s) {
+		return
 	}
 	a := s.audience
 	l.pump(s)
@@ -124,24 +127,17 @@ func (s *subscriber) writable(l *loop) {
 	}
 }
 
-// checkBacklog closes a subscriber that lags too far. It is asked only of those
-// that wait for their socket.
-func (l *loop) checkBacklog(s *subscriber) {
-	lag := s.audience.stream.Lag(&s.cursor)
-	if lag <= uint64(l.opts.BacklogBytesMax) {
-		return
+// sendHeld sends what goes before the stream. It tells whether that is all out;
+// if not, s waits again, or is closed.
+func (l *loop) sendHeld(s *subscriber) bool {
+	if s.held&heldHead != 0 {
+		if s.conn.OutboundBuffered() > 0 {
+			l.block(s)
+			return false
+		}
+		s.held &^= heldHead
 	}
-	l.logSlow(s, "a subscriber reads too slowly and is closed", l.opts.BacklogBytesMax)
-	s.end(reasonSlow)
-}
-
-// logSlow tells of a subscriber that is about to be closed; a crowd of them gets a
-// few lines.
-func (l *loop) logSlow(s *subscriber, what string, limitBytes int) {
-	if l.slowLines.allow(l.seconds()) {
-		l.log.Warn(what, "client", nameOf(s.conn, s.who.told()), "subscription", s.audience.set.Key(),
-			"behind_bytes", s.audience.stream.Lag(&s.cursor), "limit_bytes", limitBytes)
-	}
+	return s.held == 0 || l.sendBridge(s)
 }
 
 // end closes s for a reason of ours. One that does not read gets a reset: after
@@ -163,19 +159,28 @@ const noiseMax = 32
 // request is never served.
 func (s *subscriber) traffic(*loop, []byte) gnet.Action {
 	if s.noise++; s.noise > noiseMax {
-		s.reason = reasonNoise
+		s.reason = reasonKicked
 		return gnet.Close
 	}
 	return gnet.None
 }
 
-// expire sends a heartbeat, unless something else was written in time. One that
-// waits for the pass has bytes under way already.
+// expire looks after a subscriber whose time has come: it leaves with the server,
+// or has been stuck for too long, or gets a heartbeat.
 func (s *subscriber) expire(l *loop) {
-	if s.blocked { // it is not asked again until its socket drains, or for a while
-		l.wheel.set(&s.client, ticks(l.opts.Heartbeat))
-		return
+	switch {
+	case l.leaving:
+		l.farewell(s)
+	case s.blocked:
+		l.checkStall(s)
+	default:
+		l.heartbeat(s)
 	}
+}
+
+// heartbeat tells a subscriber that we are still there, unless something else was
+// written in time. One that waits for the pass has bytes under way already.
+func (l *loop) heartbeat(s *subscriber) {
 	silence := l.wheel.now - s.wrote
 	if s.audience.stream.Lag(&s.cursor) > 0 || silence < l.heartbeatAfter(s) {
 		l.setHeartbeat(s)
@@ -190,7 +195,7 @@ func (s *subscriber) expire(l *loop) {
 		s.end(reasonStalled) // the socket is full, and half a comment cannot be taken back
 		return
 	case n == 0: // the socket is full; the heartbeat is what it needs least
-		l.wheel.set(&s.client, ticks(l.opts.Heartbeat))
+		l.block(s)
 		return
 	}
 	s.wrote = l.wheel.now
@@ -198,8 +203,12 @@ func (s *subscriber) expire(l *loop) {
 	l.setHeartbeat(s)
 }
 
-// setHeartbeat sets the deadline by which something must have been written.
+// setHeartbeat sets the deadline by which something must have been written. At the
+// end of the server everybody has another deadline, and keeps it.
 func (l *loop) setHeartbeat(s *subscriber) {
+	if l.leaving {
+		return
+	}
 	silence := l.wheel.now - s.wrote
 	after := l.heartbeatAfter(s)
 	l.wheel.set(&s.client, after-min(silence, after))
@@ -228,10 +237,9 @@ func (s *subscriber) closed(l *loop, err error) {
 	if s.blocked {
 		delete(l.blocked, s.number)
 	}
-	if l.log.Enabled(context.Background(), slog.LevelDebug) {
-		l.log.Debug("DISCONNECT", "client", nameOf(s.conn, s.who.told()), "subscription", a.set.Key(), "reason", s.reason.String(),
-			"age", time.Duration(l.seconds()-s.openedSec)*time.Second, "behind_bytes", a.stream.Lag(&s.cursor))
-	}
+	l.journal.ended(s, l)
+	l.dropBridge(s)
+	l.crowds.remove(s.address())
 	a.leave(s)
 	if len(a.subscribers) == 0 {
 		l.index.Detach(a.set)

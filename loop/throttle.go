@@ -1,7 +1,7 @@
 package loop
 
 // throttleLines is how many lines of one kind the log gets each second.
-const throttleLines = 3
+const throttleLines = 10
 
 // A throttle keeps a crowd from filling the log: the first few of a second have a
 // line of their own, the rest are counted.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"time"
 
 	"github.com/ssed/ssed/auth"
 	"github.com/ssed/ssed/loop"
@@ -16,6 +17,7 @@ type daemon struct {
 	loop       *loop.Server
 	publishers *evioserver.Server // the publishers' own loop; nil where the loop reads them itself
 	tokens     *auth.Table        // at the start; SIGHUP may bring others
+	drain      time.Duration      // over which subscribers leave at the end
 	log        *slog.Logger
 
 	engines []engine   // all of the above that run, in the order of their start
@@ -43,7 +45,7 @@ func (f *daemonFlags) newDaemon(openFiles int, log *slog.Logger) (*daemon, error
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{tokens: tokens, log: log, died: make(chan error, 2)}
+	d := &daemon{tokens: tokens, drain: f.Drain, log: log, died: make(chan error, 2)}
 
 	options := loop.Options{
 		Listen:               f.Listen,
@@ -58,9 +60,17 @@ func (f *daemonFlags) newDaemon(openFiles int, log *slog.Logger) (*daemon, error
 		HeadBytesMax:         int(f.HeadMax),
 		SendBufferBytes:      int(f.Sndbuf),
 		ConnsMax:             connsMax,
+		ConnsPerAddressMax:   f.MaxConnsPerIP,
+		PublishersMax:        publishersMax,
+		Slow:                 slowWords[f.Slow],
 		Heartbeat:            f.Heartbeat,
 		HeaderTimeout:        f.HeaderTimeout,
+		StallTimeout:         f.StallTimeout,
+		Drain:                f.Drain,
 		Logger:               log,
+	}
+	if f.Drain == 0 {
+		options.Drain = -1 // at once; 0 would be the default
 	}
 	if f.PublishLoop == sharedLoop {
 		options.Publish = endpoints
@@ -106,15 +116,20 @@ func unasked(err error) error {
 	return err
 }
 
+// deliveryTimeout is how long each engine may take, besides the drain, to deliver
+// what was accepted. With the default drain all is over before "docker stop"
+// kills, after 10 s.
+const deliveryTimeout = 2 * time.Second
+
 // shutdown ends the engines, the last one first: what the publishers were told
 // OK for is then in the loop, which delivers it.
 func (d *daemon) shutdown() {
-	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
-	defer cancel()
 	for i := len(d.engines) - 1; i >= 0; i-- {
+		ctx, cancel := context.WithTimeout(context.Background(), d.drain+deliveryTimeout)
 		if err := d.engines[i].Shutdown(ctx); err != nil {
 			d.log.Warn("closed before everything was delivered", "err", err)
 		}
+		cancel()
 	}
 }
 

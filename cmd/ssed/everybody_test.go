@@ -156,9 +156,10 @@ func readExactly(stream *bufio.Reader, messages [][]sent, set []string) error {
 			}
 		}
 	}
+	left := false // it was told when to come back
 	for {
 		line, err := stream.ReadString('\n')
-		if err == io.EOF && line == "" {
+		if err == io.EOF && line == "" && left {
 			break
 		}
 		if err != nil {
@@ -166,6 +167,13 @@ func readExactly(stream *bufio.Reader, messages [][]sent, set []string) error {
 		}
 		if strings.HasPrefix(line, ":") {
 			continue // a heartbeat
+		}
+		if strings.HasPrefix(line, "retry:") {
+			left = true
+			continue
+		}
+		if left && line == "\n" {
+			continue
 		}
 		var p, n int
 		if _, err := fmt.Sscanf(line, "event:p%d-%d\n", &p, &n); err != nil {

@@ -22,6 +22,12 @@ const (
 	ownLoop    = "own"
 )
 
+// What becomes of a slow subscriber: see --slow.
+var slowWords = map[string]loop.Slow{
+	"disconnect": loop.SlowDisconnect,
+	"skip":       loop.SlowSkip,
+}
+
 // commands is the command line: its sub-commands, and the flags of each.
 type commands struct {
 	Serve   serveCommand   `cmd:"" default:"withargs" help:"Run the daemon. This is the default command: its flags work without its name."`
@@ -49,10 +55,16 @@ type daemonFlags struct {
 	DataMax      byteSize `group:"much" placeholder:"SIZE" default:"${data_max}"`
 	HeadMax      byteSize `group:"much" placeholder:"SIZE" default:"${head_max}"`
 	Sndbuf       byteSize `group:"much" placeholder:"SIZE" default:"${sndbuf}"`
-	MaxConns     int      `group:"much" placeholder:"N" default:"0"`
+	Slow         string   `group:"much" placeholder:"disconnect|skip" enum:"disconnect,skip" default:"disconnect"`
+
+	MaxConns      int `group:"much" placeholder:"N" default:"0"`
+	MaxConnsPerIP int `name:"max-conns-per-ip" group:"much" placeholder:"N" default:"0"`
+	MaxPublishers int `group:"much" placeholder:"N" default:"0"`
 
 	Heartbeat     time.Duration `group:"when" placeholder:"DURATION" default:"${heartbeat}"`
 	HeaderTimeout time.Duration `group:"when" placeholder:"DURATION" default:"${header_timeout}"`
+	StallTimeout  time.Duration `group:"when" placeholder:"DURATION" default:"${stall_timeout}"`
+	Drain         time.Duration `group:"when" placeholder:"DURATION" default:"${drain}"`
 
 	LogLevel slog.Level `group:"log" placeholder:"LEVEL" default:"info"`
 }
@@ -74,6 +86,14 @@ func (f *daemonFlags) Validate(ctx *kong.Context) error {
 		return fmt.Errorf("--backlog-total: %v for all backlogs together cannot hold one of %v (--backlog)", f.BacklogTotal, f.Backlog)
 	case f.MaxConns < 0:
 		return errors.New("--max-conns: must be 1 or more, or 0 for the default")
+	case f.MaxConnsPerIP < 0:
+		return errors.New("--max-conns-per-ip: must be 1 or more, or 0 for no limit")
+	case f.MaxPublishers < 0:
+		return errors.New("--max-publishers: must be 1 or more, or 0 for the default")
+	case f.StallTimeout < time.Second:
+		return errors.New("--stall-timeout: must be 1s or more")
+	case f.Drain < 0:
+		return errors.New("--drain: must be 0s (all at once) or more")
 	case f.Heartbeat < time.Second:
 		return errors.New("--heartbeat: must be 1s or more")
 	case f.HeaderTimeout < 100*time.Millisecond:

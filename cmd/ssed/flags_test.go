@@ -44,8 +44,11 @@ func TestDefaultsAreTheLoops(t *testing.T) {
 		DataMax:       1 << 20,
 		HeadMax:       16 << 10,
 		Sndbuf:        loop.DefaultSendBufferBytes,
+		Slow:          "disconnect",
 		Heartbeat:     15 * time.Second,
 		HeaderTimeout: 10 * time.Second,
+		StallTimeout:  30 * time.Second,
+		Drain:         5 * time.Second,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -114,20 +117,25 @@ func TestRepeatedFlags(t *testing.T) {
 
 func TestEnvironment(t *testing.T) {
 	cli, err := parse(t, map[string]string{
-		"SSED_PUBLISH_LOOP":   "own",
-		"SSED_BACKLOG":        "32MiB",
-		"SSED_BACKLOG_TOTAL":  "64MiB",
-		"SSED_MAILBOX":        "1MiB",
-		"SSED_DATA_MAX":       "64KiB",
-		"SSED_HEAD_MAX":       "8KiB",
-		"SSED_SNDBUF":         "65536",
-		"SSED_MAX_CONNS":      "100",
-		"SSED_HEARTBEAT":      "5s",
-		"SSED_HEADER_TIMEOUT": "1m",
-		"SSED_LOG_LEVEL":      "warn",
-		"SSED_CORS_ORIGIN":    "https://a.example,https://b.example",
-		"SSED_TRUSTED_PROXY":  "10.0.0.0/8,unix",
-		"SSED_PROXY_PROTOCOL": "true",
+		"SSED_PUBLISH_LOOP":     "own",
+		"SSED_BACKLOG":          "32MiB",
+		"SSED_BACKLOG_TOTAL":    "64MiB",
+		"SSED_MAILBOX":          "1MiB",
+		"SSED_DATA_MAX":         "64KiB",
+		"SSED_HEAD_MAX":         "8KiB",
+		"SSED_SNDBUF":           "65536",
+		"SSED_MAX_CONNS":        "100",
+		"SSED_MAX_CONNS_PER_IP": "7",
+		"SSED_MAX_PUBLISHERS":   "8",
+		"SSED_SLOW":             "skip",
+		"SSED_STALL_TIMEOUT":    "1m",
+		"SSED_DRAIN":            "0s",
+		"SSED_HEARTBEAT":        "5s",
+		"SSED_HEADER_TIMEOUT":   "1m",
+		"SSED_LOG_LEVEL":        "warn",
+		"SSED_CORS_ORIGIN":      "https://a.example,https://b.example",
+		"SSED_TRUSTED_PROXY":    "10.0.0.0/8,unix",
+		"SSED_PROXY_PROTOCOL":   "true",
 	}, "demo", "--backlog", "3MiB")
 	if err != nil {
 		t.Fatal(err)
@@ -135,8 +143,8 @@ func TestEnvironment(t *testing.T) {
 	got := cli.Demo.daemonFlags
 	want := daemonFlags{
 		Listen: []string{":8001"}, Publish: []string{defaultPublishURL}, PublishLoop: ownLoop,
-		Backlog: 3 << 20, BacklogTotal: 64 << 20, Mailbox: 1 << 20, DataMax: 64 << 10, HeadMax: 8 << 10, Sndbuf: 64 << 10, MaxConns: 100,
-		Heartbeat: 5 * time.Second, HeaderTimeout: time.Minute, LogLevel: 4,
+		Backlog: 3 << 20, BacklogTotal: 64 << 20, Mailbox: 1 << 20, DataMax: 64 << 10, HeadMax: 8 << 10, Sndbuf: 64 << 10, MaxConns: 100, MaxConnsPerIP: 7, MaxPublishers: 8, Slow: "skip",
+		Heartbeat: 5 * time.Second, StallTimeout: time.Minute, HeaderTimeout: time.Minute, LogLevel: 4,
 		CORSOrigin: []string{"https://a.example", "https://b.example"}, TrustedProxy: []string{"10.0.0.0/8", "unix"}, ProxyProtocol: true,
 	}
 	if !reflect.DeepEqual(got, want) {

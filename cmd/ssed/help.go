@@ -49,8 +49,10 @@ var daemonHelp = map[string]string{
 	"proxy-protocol": `Every subscriber's connection begins with a PROXY line, of version 1 or 2, as a proxy
 		in front sends it. With --trusted-proxy, only those may.`,
 
-	"backlog": `How far a slow subscriber may lag behind before it is disconnected; all share the backlog,
+	"backlog": `How far a slow subscriber may lag behind before --slow decides; all share the backlog,
 		so it can be generous. Default ${default}.`,
+	"slow": `What becomes of a subscriber that lags further: it is disconnected, and comes back by itself, or it
+		skips to the newest message, after an "event:gap" that tells how many it missed. Default ${default}.`,
 	"backlog-total": `How much all streams may hold together for those who lag; past it, those who are furthest
 		behind are disconnected. Default ${default}.`,
 	"mailbox": `How much may wait between the publishers' own loop and the delivery; beyond it publishers
@@ -59,11 +61,21 @@ var daemonHelp = map[string]string{
 	"head-max": `Longest head of a subscriber's request. Default ${default}.`,
 	"sndbuf": `What the kernel buffers for each connection (SO_SNDBUF). Left to itself it takes megabytes
 		for each client that never reads. Default ${default}.`,
-	"max-conns": `Most subscribers at once; those beyond it are told to come back later. Default: as many as the limit on open files allows (ulimit -Hn).`,
+	"max-conns": `Most subscribers at once; those beyond it are told to come back later. Default: as many as the limit
+		on open files allows (ulimit -Hn).`,
+	"max-conns-per-ip": `Most subscribers from one address (of IPv6: from one /64 network), so that one client cannot
+		take all places. Behind a proxy, set --trusted-proxy, too. Default: no limit.`,
+	"max-publishers": `Most publishers at once; those beyond it are told "ERR busy". Default: 1000, or a quarter of the
+		limit on open files if that is less.`,
 
 	"heartbeat": `A subscriber who got nothing for this long gets a comment, so that proxies keep the
 		connection. Default ${default}.`,
 	"header-timeout": `How long a client may take to send its request. Default ${default}.`,
+
+	"stall-timeout": `How long a subscriber may take nothing of what waits for it before it is disconnected: it does
+		not read, or vanished without a word. Default ${default}.`,
+	"drain": `When it is asked to end, the daemon delivers what it accepted, and then lets its subscribers go one by
+		one over this time, each with a time to come back, so that they do not return all at once. Default ${default}.`,
 
 	"log-level": `What is logged to standard error: debug, info, warn or error. Default ${default}.`,
 }
@@ -85,6 +97,8 @@ func newParser(cli *commands) *kong.Kong {
 			"head_max":       byteSize(httpparse.DefaultHeadBytesMax).String(),
 			"sndbuf":         byteSize(loop.DefaultSendBufferBytes).String(),
 			"heartbeat":      loop.DefaultHeartbeat.String(),
+			"stall_timeout":  loop.DefaultStallTimeout.String(),
+			"drain":          loop.DefaultDrain.String(),
 			"header_timeout": loop.DefaultHeaderTimeout.String(),
 		},
 		kong.PostBuild(addDaemonHelp),

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime"
 	"syscall"
+
+	"github.com/ssed/ssed/loop"
 )
 
 const (
@@ -13,8 +15,6 @@ const (
 	openFilesKept = 256
 	// openFilesUsed bounds what a limit of "infinity" is taken for.
 	openFilesUsed = 1 << 20
-	// publishersMax is plenty for the programs of one machine.
-	publishersMax = 1000
 )
 
 // raiseLimits gives the process what the daemon's promises rest on.
@@ -40,22 +40,25 @@ func raiseLimits() (openFiles int, err error) {
 	return int(min(files.Max, openFilesUsed)), nil
 }
 
-// connections shares the open files out: how many connections the loop may have,
-// and how many the publishers' own loop, if there is one. An event loop that
-// cannot accept for lack of a file ends, so the sum stays below the limit.
-func (f *daemonFlags) connections(openFiles int) (loop, publishers int, err error) {
-	loop = openFiles - openFilesKept
-	if f.PublishLoop == ownLoop {
-		publishers = min(publishersMax, loop/4)
-		loop -= publishers
+// connections shares the open files out between subscribers and publishers. An
+// event loop that cannot accept for lack of a file ends, so the sum stays below
+// the limit.
+func (f *daemonFlags) connections(openFiles int) (subscribers, publishers int, err error) {
+	places := openFiles - openFilesKept
+	publishers = f.MaxPublishers
+	if publishers == 0 {
+		publishers = min(loop.DefaultPublishersMax, max(1, places/4))
 	}
+	subscribers = places - publishers
 	switch {
-	case loop < 1:
-		return 0, 0, fmt.Errorf("cannot serve with a limit of %d open files: raise it (ulimit -Hn, or LimitNOFILE= of systemd) above %d", openFiles, openFilesKept)
-	case f.MaxConns > loop:
-		return 0, 0, fmt.Errorf("cannot serve --max-conns %d: the limit of %d open files (ulimit -Hn) allows %d", f.MaxConns, openFiles, loop)
+	case places < 2:
+		return 0, 0, fmt.Errorf("cannot serve with a limit of %d open files: raise it (ulimit -Hn, or LimitNOFILE= of systemd) above %d", openFiles, openFilesKept+1)
+	case subscribers < 1:
+		return 0, 0, fmt.Errorf("cannot serve --max-publishers %d: the limit of %d open files (ulimit -Hn) allows %d with one subscriber", f.MaxPublishers, openFiles, places-1)
+	case f.MaxConns > subscribers:
+		return 0, 0, fmt.Errorf("cannot serve --max-conns %d: the limit of %d open files (ulimit -Hn) allows %d beside %d publishers", f.MaxConns, openFiles, subscribers, publishers)
 	case f.MaxConns > 0:
-		loop = f.MaxConns
+		subscribers = f.MaxConns
 	}
-	return loop, publishers, nil
+	return subscribers, publishers, nil
 }

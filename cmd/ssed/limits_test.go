@@ -33,12 +33,13 @@ func TestConnectionsStayBelowTheOpenFiles(t *testing.T) {
 		loop, publishers int
 		refuse           string
 	}{
-		{name: "all there are", openFiles: 20000, loop: 19744},
-		{name: "as asked", openFiles: 20000, flags: daemonFlags{MaxConns: 100}, loop: 100},
-		{name: "own loop", openFiles: 20000, flags: daemonFlags{PublishLoop: ownLoop}, loop: 18744, publishers: 1000},
-		{name: "own loop, few files", openFiles: 1024, flags: daemonFlags{PublishLoop: ownLoop}, loop: 576, publishers: 192},
-		{name: "own loop, as asked", openFiles: 1024, flags: daemonFlags{PublishLoop: ownLoop, MaxConns: 10}, loop: 10, publishers: 192},
-		{name: "asked too much", openFiles: 1024, flags: daemonFlags{MaxConns: 769}, refuse: "allows 768"},
+		{name: "all there are", openFiles: 20000, loop: 18744, publishers: 1000},
+		{name: "as asked", openFiles: 20000, flags: daemonFlags{MaxConns: 100}, loop: 100, publishers: 1000},
+		{name: "few publishers", openFiles: 20000, flags: daemonFlags{MaxPublishers: 10}, loop: 19734, publishers: 10},
+		{name: "few files", openFiles: 1024, loop: 576, publishers: 192},
+		{name: "few files, both as asked", openFiles: 1024, flags: daemonFlags{MaxConns: 10, MaxPublishers: 700}, loop: 10, publishers: 700},
+		{name: "asked too much", openFiles: 1024, flags: daemonFlags{MaxConns: 577}, refuse: "allows 576"},
+		{name: "too many publishers", openFiles: 1024, flags: daemonFlags{MaxPublishers: 768}, refuse: "allows 767"},
 		{name: "too few files", openFiles: 256, refuse: "raise it"},
 	}
 	for _, tt := range tests {

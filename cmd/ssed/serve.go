@@ -7,12 +7,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
-	"time"
 )
-
-// drainTimeout is how long the daemon may take to deliver what it accepted once
-// it is asked to end. It stays below the 10 s after which "docker stop" kills.
-const drainTimeout = 8 * time.Second
 
 type serveCommand struct {
 	daemonFlags
@@ -68,7 +63,7 @@ func (f *daemonFlags) runDaemon(beside func(context.Context, *daemon)) error {
 		case <-hup:
 			tokens = f.reload(d, tokens)
 		case <-asked.Done():
-			log.Info("draining", "because", context.Cause(asked), "at_most", drainTimeout)
+			log.Info("draining", "because", context.Cause(asked), "over", f.Drain)
 			return nil
 		}
 	}

@@ -31,8 +31,8 @@ type Daemon struct {
 }
 
 // Start starts "ssed args..." and returns once it serves. Unless args say
-// otherwise it listens on free ports of 127.0.0.1. The environment's SSED_
-// variables are kept from it. It is killed when the test ends, if it still runs
+// otherwise it listens on free ports of 127.0.0.1, and does not let its clients
+// leave one by one when it ends. The environment's SSED_ variables are kept from it. It is killed when the test ends, if it still runs
 // then, and what it logged is shown if the test failed.
 func Start(t testing.TB, args ...string) *Daemon {
 	t.Helper()
@@ -44,7 +44,7 @@ func StartEnv(t testing.TB, env []string, args ...string) *Daemon {
 	t.Helper()
 	d := &Daemon{ended: make(chan struct{})}
 	d.cmd = exec.Command(Build(t), args...)
-	d.cmd.Env = append(append(Environ(), "SSED_LISTEN=127.0.0.1:0", "SSED_PUBLISH=tcp://127.0.0.1:0"), env...)
+	d.cmd.Env = append(append(Environ(), "SSED_LISTEN=127.0.0.1:0", "SSED_PUBLISH=tcp://127.0.0.1:0", "SSED_DRAIN=0s"), env...)
 	d.cmd.Stdout = &d.stdout
 	stderr, err := d.cmd.StderrPipe()
 	if err != nil {

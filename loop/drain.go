@@ -1,0 +1,94 @@
+package loop
+
+import (
+	"math/rand/v2"
+	"sync/atomic"
+
+	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
+
+	"github.com/ssed/ssed/sse"
+)
+
+// drain brings the end on: when everything that was accepted stands in the
+// streams, the subscribers begin to leave. It tells whether all is done, or there
+// is no more waiting for it.
+func (l *loop) drain() (done bool) {
+	if l.stop.Load() == stopNow {
+		return l.doors.shut(l.bell)
+	}
+	if !l.leaving && l.round.empty() && len(l.intake.box) == 0 && l.box.empty() {
+		l.beginFarewell()
+	}
+	return l.leaving && l.stats.Subscribers == 0 && len(l.blocked) == 0 && l.doors.shut(l.bell)
+}
+
+// doors is how the loop has the unix sockets closed before its end: what they let
+// in must still be taken, or it would hang for as long as the process lives.
+type doors struct {
+	close   func() // takes as long as the loop needs to take what was let in
+	closing bool
+	closed  atomic.Bool
+}
+
+// shut tells whether the doors are closed. The first time it has that done; the
+// bell rings when it is.
+func (d *doors) shut(bell *doorbell) bool {
+	if !d.closing {
+		d.closing = true
+		go func() {
+			d.close()
+			d.closed.Store(true)
+			bell.ring()
+		}()
+	}
+	return d.closed.Load()
+}
+
+// beginFarewell gives every subscriber its moment to leave, spread by chance, so
+// that they do not all come back at once. Nothing is published any more, so
+// nobody misses anything by leaving early.
+func (l *loop) beginFarewell() {
+	l.leaving = true
+	spread := ticks(max(0, l.opts.Drain))
+	for a := range l.index.All() {
+		for _, s := range a.subscribers {
+			l.wheel.set(&s.client, rand.Uint32N(spread+1))
+		}
+	}
+}
+
+// farewell tells a subscriber that has everything when to come back, and closes
+// it. One that has yet to read is asked again soon.
+func (l *loop) farewell(s *subscriber) {
+	l.wheel.set(&s.client, 1)
+	if s.blocked || s.audience.stream.Lag(&s.cursor) > 0 {
+		return
+	}
+	l.frame = sse.AppendRetry(l.frame[:0], retryTime().Milliseconds())
+	if _, errno := send(s.fd(), l.frame); errno == unix.EAGAIN {
+		l.block(s)
+		return
+	}
+	s.end(reasonShutdown)
+}
+
+// giveUpOnTheVanished has the kernel close a subscriber's connection when what was
+// sent is not acknowledged, or cannot be sent, for StallTimeout (TCP_USER_TIMEOUT
+// of tcp(7)). Otherwise it would try for a quarter of an hour. The connections
+// inherit it from their listener.
+func (s *Server) giveUpOnTheVanished(engine gnet.Engine) {
+	for _, e := range s.tcp {
+		if s.loop.listeners.ofListener(e.Network, e.Address) != roleSubscriber {
+			continue
+		}
+		fd, err := engine.DupListener(e.Network, e.Address)
+		if err == nil {
+			err = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(s.loop.opts.StallTimeout.Milliseconds()))
+			unix.Close(fd)
+		}
+		if err != nil {
+			s.loop.log.Warn("clients that vanish will be noticed late: cannot set TCP_USER_TIMEOUT", "address", e.String(), "err", err)
+		}
+	}
+}

@@ -1,0 +1,141 @@
+package loop
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ssed/ssed/sse"
+)
+
+// What becomes of subscribers that take their stream slower than it comes. All
+// that is asked here is asked only of those that wait for their socket.
+
+// checkBacklog closes a subscriber that lags too far, or passes it over to the
+// newest message.
+func (l *loop) checkBacklog(s *subscriber) {
+	if s.audience.stream.Lag(&s.cursor) <= uint64(l.opts.BacklogBytesMax) {
+		return
+	}
+	if l.opts.Slow == SlowSkip {
+		l.skip(s)
+		return
+	}
+	s.end(reasonSlow)
+}
+
+// A bridge leads a subscriber over the messages that it does not get: first to
+// the end of the frame that it was in the middle of, then it is told how many it
+// missed. Until that is out it stays where the newest message was.
+type bridge struct {
+	rest   []byte // to be sent first
+	missed uint64 // not told yet
+}
+
+// bridges are those of all subscribers. Their bytes count as backlog.
+type bridges struct {
+	of    map[*subscriber]*bridge
+	bytes int
+}
+
+// retained is how many bytes are held for those who lag.
+func (l *loop) retained() int { return l.pool.Retained() + l.bridges.bytes }
+
+// skip moves s to the newest message. It never cuts a frame.
+func (l *loop) skip(s *subscriber) {
+	rest, passed := s.audience.stream.Skip(&s.cursor, nil)
+	if passed == 0 {
+		return // it is in the newest already
+	}
+	s.joined += passed
+	l.stats.Skips++
+	l.stats.Skipped += passed
+	l.journal.skipped(s, passed, l)
+	b, ok := l.bridges.of[s]
+	if ok && len(rest) > 0 {
+		panic("loop: a subscriber moved on before it was over its bridge")
+	}
+	if !ok {
+		b = &bridge{rest: rest}
+		l.bridges.of[s] = b
+		l.bridges.bytes += len(rest)
+		s.held |= heldBridge
+	}
+	b.missed += passed
+}
+
+// sendBridge sends what leads s to the newest message, and tells whether it is
+// there. If not, s waits again, or is closed.
+func (l *loop) sendBridge(s *subscriber) bool {
+	b := l.bridges.of[s]
+	for {
+		if len(b.rest) == 0 {
+			if b.missed == 0 {
+				l.dropBridge(s)
+				return true
+			}
+			b.rest = sse.AppendGap(nil, sse.DefaultGapEvent, b.missed, reasonSlow.String())
+			l.bridges.bytes += len(b.rest)
+			b.missed = 0
+		}
+		n, errno := send(s.fd(), b.rest)
+		switch errno {
+		case 0, unix.EAGAIN:
+		case unix.EINTR:
+			continue
+		default:
+			s.end(reasonReset)
+			return false
+		}
+		b.rest = b.rest[n:]
+		l.bridges.bytes -= n
+		l.stats.BytesOut += uint64(n)
+		if len(b.rest) > 0 {
+			l.block(s)
+			return false
+		}
+	}
+}
+
+// dropBridge forgets s's bridge, if it has one.
+func (l *loop) dropBridge(s *subscriber) {
+	if s.held&heldBridge == 0 {
+		return
+	}
+	l.bridges.bytes -= len(l.bridges.of[s].rest)
+	delete(l.bridges.of, s)
+	s.held &^= heldBridge
+}
+
+// setStallLook has checkStall look at s after a while: a second, or a part of a
+// shorter time-out.
+func (l *loop) setStallLook(s *subscriber) {
+	if !l.leaving {
+		l.wheel.set(&s.client, ticks(min(time.Second, l.opts.StallTimeout/4)))
+	}
+}
+
+// checkStall closes a subscriber whose socket has taken nothing for too long. A
+// socket becomes writable only when a good part of it is free, which a slow
+// reader may take minutes for; so it is asked how much it holds. Only if that
+// never changes is there no progress.
+func (l *loop) checkStall(s *subscriber) {
+	w := l.blocked[s.number]
+	if unsent := unsentBytes(s.fd()); unsent != w.unsent {
+		w.unsent = unsent
+		l.blocked[s.number] = w
+		s.wrote = l.wheel.now
+	}
+	if l.wheel.now-s.wrote >= ticks(l.opts.StallTimeout) {
+		s.end(reasonStalled)
+		return
+	}
+	l.setStallLook(s)
+}
+
+// unsentBytes is how much a socket holds that its peer has not taken (SIOCOUTQ of
+// tcp(7) and unix(7)).
+func unsentBytes(fd int) int {
+	n, _ := unix.IoctlGetInt(fd, unix.SIOCOUTQ) // it fails only if fd is no socket
+	return n
+}

@@ -1,0 +1,204 @@
+package loop_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/sse"
+)
+
+// subscribeThin subscribes with a socket that takes little, and reads nothing.
+func subscribeThin(t *testing.T, s *loop.Server, target string) net.Conn {
+	t.Helper()
+	c := dial(t, s.ListenAddrs()[0])
+	c.(*net.TCPConn).SetReadBuffer(4096)
+	fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", target)
+	if status, _ := readHead(t, bufio.NewReaderSize(c, 16)); status != 200 {
+		t.Fatal(status)
+	}
+	return c
+}
+
+var gapFrame = regexp.MustCompile(`^event:gap\ndata:\{"reason":"slow","missed":(\d+)\}$`)
+
+// TestSkip: a slow subscriber gets whole frames only, in order, each either once
+// or counted in a gap, and the newest one last.
+func TestSkip(t *testing.T) {
+	s := serve(t, loop.Options{BacklogBytesMax: 200_000, DataBytesMax: 30_000, Slow: loop.SlowSkip, SendBufferBytes: 16 << 10})
+	conn, slow := subscribe(t, s, "/subscribe/n")
+	const messages = 3000
+	got := make(chan []byte, 1)
+	begin := make(chan struct{})
+	go func() {
+		<-begin
+		var stream []byte
+		for !bytes.HasSuffix(stream, []byte(":end\n\n")) {
+			chunk := make([]byte, 7000)
+			n, err := slow.Read(chunk)
+			if stream = append(stream, chunk[:n]...); err != nil {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		got <- stream
+	}()
+	for i := range messages {
+		if i == messages/2 {
+			until(t, s, "it was passed over", func(s loop.Stats) bool { return s.Skips > 1 })
+			close(begin)
+		}
+		publishAll(t, s, sse.Message{Namespace: "/n", Data: fmt.Appendf(nil, "%d:%s", i, strings.Repeat("x", 3000+i%777))})
+	}
+	publishAll(t, s, sse.Message{Namespace: "/n", Data: fmt.Appendf(nil, "%d:end", messages)})
+	conn.SetDeadline(time.Now().Add(patience))
+	next, gaps := 0, 0
+	frames := strings.Split(strings.TrimSuffix(string(<-got), "\n\n"), "\n\n")
+	for _, frame := range frames {
+		if gap := gapFrame.FindStringSubmatch(frame); gap != nil {
+			missed, _ := strconv.Atoi(gap[1])
+			next += missed
+			gaps++
+			continue
+		}
+		want := fmt.Sprintf("data:%d:%s", next, strings.Repeat("x", 3000+next%777))
+		if next == messages {
+			want = fmt.Sprintf("data:%d:end", messages)
+		}
+		if frame != want {
+			t.Fatalf("message %d should come, there is %.60q", next, frame)
+		}
+		next++
+	}
+	if next != messages+1 || gaps == 0 {
+		t.Errorf("%d messages are accounted for, with %d gaps; there were %d", next, gaps, messages+1)
+	}
+	stats := until(t, s, "nobody lags", func(s loop.Stats) bool { return s.Blocked == 0 && s.Backlog == 0 })
+	if stats.Ended["slow"] != 0 || stats.Skipped == 0 {
+		t.Errorf("%+v", stats)
+	}
+}
+
+// TestSkipHoldsNoMemory: those that never read, in many streams, are passed over
+// again and again, and what is held for them stays within the bound for all.
+func TestSkipHoldsNoMemory(t *testing.T) {
+	const total = 4 << 20
+	s := serve(t, loop.Options{BacklogBytesMax: 1 << 20, BacklogTotalBytesMax: total, DataBytesMax: 100_000, Slow: loop.SlowSkip})
+	for i := range 20 {
+		subscribeThin(t, s, fmt.Sprintf("/subscribe/%d", i))
+	}
+	data := bytes.Repeat([]byte("x"), 100_000)
+	for i := range 2000 {
+		publishAll(t, s, sse.Message{Namespace: fmt.Sprintf("/%d", i%20), Data: data})
+		if i%100 == 0 {
+			if stats, err := s.Stats(context.Background()); err != nil || stats.Backlog > total {
+				t.Fatalf("%d bytes are held, %v", stats.Backlog, err)
+			}
+		}
+	}
+	stats := until(t, s, "all is delivered", func(s loop.Stats) bool { return s.Published == 2000 })
+	if stats.Skipped == 0 || stats.Backlog > total {
+		t.Errorf("%+v", stats)
+	}
+}
+
+// TestStalledSubscriberIsClosed without any traffic, and not early; one that reads
+// slowly all the while stays.
+func TestStalledSubscriberIsClosed(t *testing.T) {
+	const timeout = 2 * time.Second
+	var log logbook
+	s := serve(t, loop.Options{StallTimeout: timeout, Logger: log.logger()})
+	subscribeThin(t, s, "/subscribe/n")
+	reader := subscribeThin(t, s, "/subscribe/n")
+	begin := time.Now()
+	for range 10 {
+		publishAll(t, s, sse.Message{Namespace: "/n", Data: bytes.Repeat([]byte("x"), 1<<20)})
+	}
+	until(t, s, "both lag", func(s loop.Stats) bool { return s.Blocked == 2 })
+	ended := make(chan struct{})
+	go func() { // much slower than its socket's buffer would show
+		chunk := make([]byte, 2000)
+		for {
+			select {
+			case <-ended:
+				return
+			case <-time.After(20 * time.Millisecond):
+				reader.Read(chunk)
+			}
+		}
+	}()
+	stats := until(t, s, "the stalled one is closed", func(s loop.Stats) bool { return s.Subscribers == 1 })
+	if took := time.Since(begin); took < timeout {
+		t.Errorf("it was closed after %v, before %v had passed", took, timeout)
+	}
+	if stats.Ended["stalled"] != 1 {
+		t.Errorf("it is not counted as stalled: %+v", stats)
+	}
+	log.waitFor(t, "msg=DISCONNECT reason=stalled client=127.0.0.1:")
+	time.Sleep(2 * timeout) // in which the other one must not be closed
+	close(ended)
+	if stats, err := s.Stats(context.Background()); err != nil || stats.Subscribers != 1 {
+		t.Errorf("the slow reader was closed, too: %+v, %v", stats, err)
+	}
+}
+
+// TestStalledInTheKernel: what waits for the client is all in its socket's buffer,
+// where only the kernel sees that nobody takes it.
+func TestStalledInTheKernel(t *testing.T) {
+	const timeout = 2 * time.Second
+	s := serve(t, loop.Options{StallTimeout: timeout})
+	subscribeThin(t, s, "/subscribe/n")
+	begin := time.Now()
+	publishAll(t, s, sse.Message{Namespace: "/n", Data: bytes.Repeat([]byte("x"), 60_000)})
+	stats := until(t, s, "it is closed", func(s loop.Stats) bool { return s.Subscribers == 0 })
+	if took := time.Since(begin); took < timeout || stats.Ended["stalled"] != 1 {
+		t.Errorf("it was closed after %v: %+v", took, stats)
+	}
+}
+
+func TestConnsPerAddress(t *testing.T) {
+	var log logbook
+	s := serve(t, loop.Options{ConnsPerAddressMax: 2, Logger: log.logger(), TrustedProxies: []string{"127.0.0.1"}})
+	from := func(addr string) (net.Conn, string) {
+		c := dial(t, s.ListenAddrs()[0])
+		fmt.Fprintf(c, "GET /subscribe/n HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: %s\r\n\r\n", addr)
+		r := bufio.NewReader(c)
+		if status, _ := readHead(t, r); status != 200 {
+			t.Fatal(status)
+		}
+		c.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+		rest, _ := io.ReadAll(r)
+		return c, string(rest)
+	}
+	for _, tt := range []struct {
+		addr string
+		full bool
+	}{
+		{"203.0.113.1", false}, {"203.0.113.1", false}, {"203.0.113.1", true}, {"203.0.113.2", false},
+		{"2001:db8:1:2::1", false}, {"2001:db8:1:2::2", false}, {"2001:db8:1:2:ffff::3", true}, {"2001:db8:1:3::1", false},
+	} {
+		if _, rest := from(tt.addr); strings.HasPrefix(rest, "retry:") != tt.full {
+			t.Errorf("%s: %q, want it turned away: %v", tt.addr, rest, tt.full)
+		}
+	}
+	log.waitFor(t, `msg="connections were turned away" connections=`)
+	log.waitFor(t, "--max-conns-per-ip")
+	c, _ := from("203.0.113.3")
+	until(t, s, "it is in", func(s loop.Stats) bool { return s.Subscribers == 7 })
+	c.Close()
+	until(t, s, "it has left", func(s loop.Stats) bool { return s.Subscribers == 6 })
+	for range 2 { // its place is free again
+		if _, rest := from("203.0.113.3"); rest != "" {
+			t.Errorf("%q", rest)
+		}
+	}
+}
