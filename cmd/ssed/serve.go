@@ -58,6 +58,7 @@ func (f *daemonFlags) runDaemon(beside func(context.Context, *daemon)) error {
 		"subscribers", strings.Join(d.subscribeURLs(), " "),
 		"publishers", strings.Join(d.publishURLs(), " "),
 		"open_files", openFiles)
+	notify := notifyUp(d)
 	go beside(asked, d)
 
 	tokens := d.tokens
@@ -66,9 +67,12 @@ func (f *daemonFlags) runDaemon(beside func(context.Context, *daemon)) error {
 		case err := <-d.died:
 			return err
 		case <-hup:
-			tokens = f.reload(d, tokens)
+			notify.reloading()
+			tokens, err = f.reload(d, tokens)
+			notify.reloaded(err)
 		case <-asked.Done():
 			log.Info("draining", "because", context.Cause(asked), "at_most", drainTimeout)
+			notify.stopping(drainTimeout)
 			return nil
 		}
 	}
