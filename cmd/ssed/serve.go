@@ -53,6 +53,7 @@ func (f *daemonFlags) runDaemon(beside func(context.Context, *daemon)) error {
 		"subscribers", strings.Join(d.subscribeURLs(), " "),
 		"publishers", strings.Join(d.publishURLs(), " "),
 		"open_files", openFiles)
+	notify := notifyUp(d)
 	go beside(asked, d)
 
 	tokens := d.tokens
@@ -61,9 +62,12 @@ func (f *daemonFlags) runDaemon(beside func(context.Context, *daemon)) error {
 		case err := <-d.died:
 			return err
 		case <-hup:
-			tokens = f.reload(d, tokens)
+			notify.reloading()
+			tokens, err = f.reload(d, tokens)
+			notify.reloaded(err)
 		case <-asked.Done():
 			log.Info("draining", "because", context.Cause(asked), "over", f.Drain)
+			notify.stopping(f.Drain + deliveryTimeout)
 			return nil
 		}
 	}

@@ -81,6 +81,13 @@ func TestServeEndsCleanly(t *testing.T) {
 func stalled(t *testing.T) *testtool.Daemon {
 	t.Helper()
 	d := testtool.Start(t)
+	stall(t, d)
+	return d
+}
+
+// stall gives a daemon a subscriber who has a lot to get and never reads.
+func stall(t *testing.T, d *testtool.Daemon) {
+	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(d.Subscribe[0], "http://"))
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +99,6 @@ func stalled(t *testing.T) *testtool.Daemon {
 	}
 	line := strings.Repeat("x", 1<<19) + "\n"
 	run(t, strings.NewReader(strings.Repeat(line, 24)), toOf(d), "pub", "/x").wantSuccess(t)
-	return d
 }
 
 func TestDrainingIsBounded(t *testing.T) {

@@ -74,11 +74,11 @@ func checkExposure(endpoints []publish.Endpoint, tokens *auth.Table) error {
 }
 
 // reload rereads what can be reread while the daemon runs: the token file. A bad
-// one changes nothing. It returns the tokens in force.
-func (f *daemonFlags) reload(d *daemon, inForce *auth.Table) *auth.Table {
+// one changes nothing. It returns the tokens in force, and what was wrong.
+func (f *daemonFlags) reload(d *daemon, inForce *auth.Table) (*auth.Table, error) {
 	if f.TokenFile == "" {
 		d.log.Info("there is nothing to reread: no --token-file was given")
-		return inForce
+		return inForce, nil
 	}
 	tokens, err := f.tokens()
 	if err == nil {
@@ -86,11 +86,11 @@ func (f *daemonFlags) reload(d *daemon, inForce *auth.Table) *auth.Table {
 	}
 	if err != nil {
 		d.log.Error("the tokens stay as they were", "err", err)
-		return inForce
+		return inForce, err
 	}
 	d.loop.SetTokens(tokens)
 	d.log.Info("the token file was reread", "tokens", tokens.Len())
-	return tokens
+	return tokens, nil
 }
 
 // checkOpening refuses tokens that leave a right to everybody, for which a token

@@ -76,12 +76,16 @@ func StartEnv(t testing.TB, env []string, args ...string) *Daemon {
 	return d
 }
 
+// configures matches the variables that ssed reads: its own, and those by which
+// systemd, if it runs the tests, would take our daemons' messages for its service's.
+var configures = regexp.MustCompile(`^(SSED_|NOTIFY_SOCKET=|WATCHDOG_)`)
+
 // Environ is the environment without what would configure ssed.
 func Environ() []string {
 	// A program with the race detector sleeps a second before it ends.
 	kept := []string{"GORACE=atexit_sleep_ms=50"}
 	for _, variable := range os.Environ() {
-		if !strings.HasPrefix(variable, "SSED_") {
+		if !configures.MatchString(variable) {
 			kept = append(kept, variable)
 		}
 	}
