@@ -51,8 +51,8 @@ func (d *doors) shut(bell *doorbell) bool {
 func (l *loop) beginFarewell() {
 	l.leaving = true
 	spread := ticks(max(0, l.opts.Drain))
-	for a := range l.index.All() {
-		for _, s := range a.subscribers {
+	for _, s := range l.roster {
+		if s != nil {
 			l.wheel.set(&s.client, rand.Uint32N(spread+1))
 		}
 	}

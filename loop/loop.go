@@ -48,10 +48,12 @@ type loop struct {
 
 	visitors []*visitor // used ones, for the next connections
 	crowds   crowds
+	roster   roster
 	settling settling
 	journal  journal
 
 	index     nsindex.Index[*audience]
+	audiences uint64      // how many there ever were
 	hearers   []*audience // of the last message
 	heardLast []byte      // its namespace; empty: the index has changed since
 	frame     []byte      // scratch
@@ -192,16 +194,16 @@ type waiting struct {
 }
 
 // await has w called when fd can take more. watched tells whether fd was
-// registered before. It returns the number to forget w by.
+// registered before. number is what w was known by, 0 if by none. It returns the
+// number to forget w by.
 func (l *loop) await(w waiter, fd int, number uint32, watched bool) (uint32, error) {
+	if _, taken := l.blocked[number]; taken || number == 0 {
+		number = l.nextNumber()
+	}
 	var err error
 	if watched {
-		if _, taken := l.blocked[number]; taken {
-			number = l.nextNumber()
-		}
 		err = l.watch.again(fd, number)
 	} else {
-		number = l.nextNumber()
 		err = l.watch.add(fd, number)
 	}
 	if err == nil {

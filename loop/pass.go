@@ -12,6 +12,7 @@ import (
 // own place in the slice, so leaving needs no search.
 type audience struct {
 	set         nsindex.Set
+	number      uint64 // tells it from all others, those that are gone included
 	stream      *sse.Stream
 	subscribers []*subscriber
 	behind      int // how many of them wait for their socket
@@ -144,7 +145,8 @@ func (a *audience) rewind() {
 func (l *loop) audienceOf(set nsindex.Set) *audience {
 	a, ok := l.index.Find(set)
 	if !ok {
-		a = &audience{set: set, stream: sse.NewStream(&l.pool)}
+		l.audiences++
+		a = &audience{set: set, stream: sse.NewStream(&l.pool), number: l.audiences}
 		l.index.Attach(set, a)
 		l.indexChanged()
 	}

@@ -59,7 +59,7 @@ func (l *loop) skip(s *subscriber) {
 		b = &bridge{rest: rest}
 		l.bridges.of[s] = b
 		l.bridges.bytes += len(rest)
-		s.held |= heldBridge
+		s.marks |= bridged
 	}
 	b.missed += passed
 }
@@ -99,12 +99,12 @@ func (l *loop) sendBridge(s *subscriber) bool {
 
 // dropBridge forgets s's bridge, if it has one.
 func (l *loop) dropBridge(s *subscriber) {
-	if s.held&heldBridge == 0 {
+	if s.marks&bridged == 0 {
 		return
 	}
 	l.bridges.bytes -= len(l.bridges.of[s].rest)
 	delete(l.bridges.of, s)
-	s.held &^= heldBridge
+	s.marks &^= bridged
 }
 
 // setStallLook has checkStall look at s after a while: a second, or a part of a

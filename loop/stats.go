@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 )
 
 // A reason says why a subscriber's stream ended. Each end has exactly one.
@@ -72,23 +73,31 @@ func (l *loop) snapshot() Stats {
 // Stats returns the server's figures as they are on the loop at one moment. The
 // error is the context's, or ErrStopped.
 func (s *Server) Stats(ctx context.Context) (Stats, error) {
-	answer := make(chan Stats, 1)
-	if !s.loop.calls.add(func(l *loop) { answer <- l.snapshot() }) {
-		return Stats{}, ErrStopped
-	}
-	s.loop.bell.ring()
-	select {
-	case stats := <-answer:
-		return stats, nil
-	case <-ctx.Done():
-		return Stats{}, ctx.Err()
-	case <-s.done:
-		return Stats{}, ErrStopped
-	}
+	return ask(ctx, s, (*loop).snapshot)
 }
 
 // ErrStopped is returned once a Server has ended.
 var ErrStopped = errors.New("loop: the server has stopped")
+
+// ErrBusy is returned when too many questions wait for the loop's answer.
+var ErrBusy = errors.New("loop: too many questions wait for an answer, try again later")
+
+// ask runs a question on the loop and waits for its answer.
+func ask[T any](ctx context.Context, s *Server, question func(*loop) T) (answer T, err error) {
+	answered := make(chan T, 1)
+	if !s.loop.calls.add(func(l *loop) { answered <- question(l) }) {
+		return answer, ErrBusy
+	}
+	s.loop.bell.ring()
+	select {
+	case answer = <-answered:
+		return answer, nil
+	case <-ctx.Done():
+		return answer, ctx.Err()
+	case <-s.done:
+		return answer, ErrStopped
+	}
+}
 
 // requests are functions that other goroutines want run on the loop. They are
 // for questions; messages go through the mailbox.
@@ -110,12 +119,23 @@ func (r *requests) add(f func(*loop)) bool {
 	return true
 }
 
+// answerTime is how long questions may hold up one turn of the loop.
+const answerTime = time.Millisecond
+
+// run answers what there is time for. The rest waits for the next turn, for which
+// it rings.
 func (r *requests) run(l *loop) {
 	r.mu.Lock()
 	waiting := r.waiting
 	r.waiting = nil
 	r.mu.Unlock()
-	for _, f := range waiting {
-		f(l)
+	for begin := time.Now(); len(waiting) > 0 && time.Since(begin) < answerTime/2; waiting = waiting[1:] {
+		waiting[0](l)
+	}
+	if len(waiting) > 0 {
+		r.mu.Lock()
+		r.waiting = append(waiting, r.waiting...)
+		r.mu.Unlock()
+		l.bell.ring()
 	}
 }

@@ -18,22 +18,22 @@ type subscriber struct {
 	cursor   sse.Cursor
 	joined   uint64 // messages of the stream that it did not get: before it joined, and passed over
 	who      *identity
-	number   uint32 // its registration with the watch; 0: none yet
+	number   uint32 // what the watch, and an operator, know it by
 	place    int32  // its place in audience.subscribers
 	wrote    uint32 // tick at which it last took something
 	reason   reason // why it ends, if we end it
 	noise    uint8  // how often it sent something after its request
 	blocked  bool   // its socket is full; it stands in loop.blocked
-	held     held   // what goes out before the stream
+	marks    marks
 }
 
-// held is what a subscriber must get before it may go on in its stream. It waits
-// for its socket then.
-type held uint8
+// marks are what is seldom so of a subscriber.
+type marks uint8
 
 const (
-	heldHead   held = 1 << iota // part of its head, which is in gnet's buffer
-	heldBridge                  // what stands in loop.bridges
+	watched  marks = 1 << iota // its socket was registered with the watch
+	headHeld                   // part of its head is in gnet's buffer, and goes out first
+	bridged                    // what stands in loop.bridges goes out first
 )
 
 // subscribe turns a visitor into a subscriber of a set and answers its request.
@@ -42,9 +42,11 @@ func (l *loop) subscribe(v *visitor, a *audience, who *identity) {
 	s := &subscriber{
 		client: client{conn: conn, openedSec: v.openedSec},
 		who:    who,
+		number: l.nextNumber(),
 		wrote:  l.wheel.now,
 	}
 	conn.SetContext(s)
+	l.roster.add(conn.Fd(), s)
 	l.retire(v)
 	a.join(s)
 	l.stats.Subscribers++
@@ -56,7 +58,7 @@ func (l *loop) subscribe(v *visitor, a *audience, who *identity) {
 	}
 	if conn.OutboundBuffered() > 0 {
 		// gnet holds the head's end. A raw write would overtake it.
-		s.held = heldHead
+		s.marks |= headHeld
 		l.block(s)
 	}
 }
@@ -99,13 +101,14 @@ func (l *loop) pump(s *subscriber) {
 func (l *loop) block(s *subscriber) {
 	s.blocked = true
 	s.audience.behind++
-	number, err := l.await(s, s.fd(), s.number, s.number != 0)
+	number, err := l.await(s, s.fd(), s.number, s.marks&watched != 0)
 	if err != nil {
 		l.log.Error("cannot watch a socket; its subscriber is closed", "err", err)
 		s.end(reasonError)
 		return
 	}
 	s.number = number
+	s.marks |= watched
 	s.wrote = l.wheel.now
 	l.setStallLook(s)
 	l.checkBacklog(s)
@@ -117,7 +120,7 @@ func (s *subscriber) writable(l *loop) {
 	s.blocked = false
 	s.audience.behind--
 	l.setHeartbeat(s)
-	if s.held != 0 && !l.sendHeld(s) {
+	if s.marks&(headHeld|bridged) != 0 && !l.sendFirst(s) {
 		return
 	}
 	a := s.audience
@@ -127,17 +130,17 @@ func (s *subscriber) writable(l *loop) {
 	}
 }
 
-// sendHeld sends what goes before the stream. It tells whether that is all out;
+// sendFirst sends what goes before the stream. It tells whether that is all out;
 // if not, s waits again, or is closed.
-func (l *loop) sendHeld(s *subscriber) bool {
-	if s.held&heldHead != 0 {
+func (l *loop) sendFirst(s *subscriber) bool {
+	if s.marks&headHeld != 0 {
 		if s.conn.OutboundBuffered() > 0 {
 			l.block(s)
 			return false
 		}
-		s.held &^= heldHead
+		s.marks &^= headHeld
 	}
-	return s.held == 0 || l.sendBridge(s)
+	return s.marks&bridged == 0 || l.sendBridge(s)
 }
 
 // end closes s for a reason of ours. One that does not read gets a reset: after
@@ -240,6 +243,7 @@ func (s *subscriber) closed(l *loop, err error) {
 	l.journal.ended(s, l)
 	l.dropBridge(s)
 	l.crowds.remove(s.address())
+	l.roster.remove(s.conn.Fd())
 	a.leave(s)
 	if len(a.subscribers) == 0 {
 		l.index.Detach(a.set)

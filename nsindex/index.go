@@ -1,10 +1,6 @@
 package nsindex
 
-import (
-	"fmt"
-	"iter"
-	"maps"
-)
+import "fmt"
 
 // An Index tells which hearers a message reaches. A hearer T stands for one
 // subscription set and all who share it; the index knows nothing else of it.
@@ -16,9 +12,6 @@ type Index[T comparable] struct {
 
 // Len returns how many sets are attached.
 func (x *Index[T]) Len() int { return len(x.sets) }
-
-// All yields the hearers of all sets, in no order.
-func (x *Index[T]) All() iter.Seq[T] { return maps.Values(x.sets) }
 
 // Find returns the hearer attached for a set, if there is one.
 func (x *Index[T]) Find(set Set) (hearer T, ok bool) {

@@ -1,0 +1,71 @@
+package loop_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"testing"
+
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/sse"
+)
+
+// TestConns: everybody is in it once, with what is true of it.
+func TestConns(t *testing.T) {
+	s := serve(t, loop.Options{TrustedProxies: []string{"127.0.0.1"}})
+	const subscribers = 2500 // more than one look takes
+	ctx := context.Background()
+	publishAll(t, s, sse.Message{Namespace: "/0", Data: []byte("before all")})
+	for i := range subscribers {
+		_, r := subscribe(t, s, fmt.Sprintf("/subscribe?ns=/%d&ns=/b", i%3))
+		if i == 0 {
+			publishAll(t, s, sse.Message{Namespace: "/0", Data: []byte("x")})
+			expect(t, r, "data:x\n\n")
+		}
+	}
+	conns, err := s.Conns(ctx)
+	if err != nil || len(conns) != subscribers {
+		t.Fatalf("%d connections, %v", len(conns), err)
+	}
+	slices.SortFunc(conns, func(a, b loop.Conn) int { return int(int64(a.ID) - int64(b.ID)) })
+	seen, streams := map[loop.ConnID]bool{}, map[uint64]bool{}
+	for i, c := range conns {
+		if seen[c.ID] || c.Agent != "test" || !slices.Equal(c.Namespaces, []string{fmt.Sprintf("/%d", i%3), "/b"}) || c.LagBytes != 0 {
+			t.Fatalf("connection %d: %+v", i, c)
+		}
+		seen[c.ID], streams[c.Stream] = true, true
+	}
+	if conns[0].Messages != 1 || conns[3].Messages != 0 || conns[3].Published != 1 || len(streams) != 3 {
+		t.Errorf("the first has %d messages, the fourth %d of %d; %d streams", conns[0].Messages, conns[3].Messages, conns[3].Published, len(streams))
+	}
+}
+
+func TestDisconnect(t *testing.T) {
+	s := serve(t, loop.Options{})
+	c, r := subscribe(t, s, "/subscribe/a")
+	_, other := subscribe(t, s, "/subscribe/a")
+	conns, err := s.Conns(context.Background())
+	if err != nil || len(conns) != 2 {
+		t.Fatal(conns, err)
+	}
+	i := slices.IndexFunc(conns, func(x loop.Conn) bool { return x.Peer.String() == c.LocalAddr().String() })
+	for _, want := range []bool{true, false} {
+		if found, err := s.Disconnect(context.Background(), conns[i].ID); found != want || err != nil {
+			t.Errorf("found: %v, %v, want %v", found, err, want)
+		}
+	}
+	if rest, err := io.ReadAll(r); err != nil || len(rest) > 0 {
+		t.Errorf("it ends with %q, %v", rest, err)
+	}
+	// Who gets its descriptor next is another.
+	subscribe(t, s, "/subscribe/a")
+	for _, id := range []loop.ConnID{conns[i].ID, 0, 1 << 60} {
+		if found, _ := s.Disconnect(context.Background(), id); found {
+			t.Errorf("%d was found", id)
+		}
+	}
+	publishAll(t, s, sse.Message{Namespace: "/a", Data: []byte("x")})
+	expect(t, other, "data:x\n\n")
+	until(t, s, "it is counted", func(s loop.Stats) bool { return s.Ended["kicked"] == 1 && s.Subscribers == 2 })
+}
