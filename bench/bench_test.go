@@ -71,7 +71,7 @@ func TestShort(t *testing.T) {
 
 func good() options {
 	return options{Scenario: []string{"fanout"}, Server: []string{"floor", "floor"}, Seconds: 0.1, Repeat: 1, ServerCPU: -1, LoadCPU: -1,
-		PayloadBytes: 64, Rate: 100, WindowBytes: 1 << 20}
+		PayloadBytes: 64, Rate: 100, ProbeRate: 50, WindowBytes: 1 << 20}
 }
 
 func TestOptionsAreBounded(t *testing.T) {
@@ -80,9 +80,10 @@ func TestOptionsAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, spoil := range map[string]func(*options){
-		"no time":          func(o *options) { o.Seconds = 0 },
-		"a day":            func(o *options) { o.Seconds = 86400 },
-		"no run":           func(o *options) { o.Repeat = 0 },
+		"negative time":    func(o *options) { o.Seconds = -1 },
+		"negative runs":    func(o *options) { o.Repeat = -1 },
+		"a thousand runs":  func(o *options) { o.Repeat = 1000 },
+		"too many probes":  func(o *options) { o.ProbeRate = 1e6 },
 		"a tiny payload":   func(o *options) { o.PayloadBytes = 3 },
 		"a huge payload":   func(o *options) { o.PayloadBytes = 1 << 20 },
 		"too many sockets": func(o *options) { o.Subscribers = 20_000 },
