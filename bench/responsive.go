@@ -50,7 +50,7 @@ func (m latencyMetric) of(l server.ProbeLatency) values {
 }
 
 // responsive asks a daemon that is as busy as publishers can make it, and at the same time one that is not.
-func (b *bench) responsive(spec server.Spec, publishers int) (values, error) {
+func (b *bench) responsive(spec server.Spec, publishers, inFlight int) (values, error) {
 	path, err := server.BuildProbe(b.dir)
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func (b *bench) responsive(spec server.Spec, publishers int) (values, error) {
 	}
 	defer idle.Stop()
 	_ = server.Nice(idle.PID, probeNice) // the report tells the probes' own, which fails alike
-	crowd, err := b.crowdOf(p, publishers)
+	crowd, err := b.crowdOf(p, publishers, inFlight)
 	if err != nil {
 		return nil, err
 	}
@@ -82,9 +82,9 @@ func (b *bench) responsive(spec server.Spec, publishers int) (values, error) {
 }
 
 // crowdOf is subscribers that all hear the same, of publishers that go as fast as the slowest of them hears.
-func (b *bench) crowdOf(p *server.Process, publishers int) (*load.Crowd, error) {
+func (b *bench) crowdOf(p *server.Process, publishers, inFlight int) (*load.Crowd, error) {
 	config := load.CrowdConfig{Subscribe: p.Subscribe, Publish: p.Publish, Steady: 19_000, PayloadBytes: b.options.PayloadBytes,
-		Subscriptions: [][]string{{"/bench"}}, Namespaces: []string{"/bench"}, Publishers: publishers, InFlight: 64}
+		Subscriptions: [][]string{{"/bench"}}, Namespaces: []string{"/bench"}, Publishers: publishers, InFlight: inFlight}
 	if b.options.Subscribers > 0 {
 		config.Steady = b.options.Subscribers
 	}
@@ -96,28 +96,14 @@ func (b *bench) crowdOf(p *server.Process, publishers int) (*load.Crowd, error) 
 
 // askBoth keeps the crowd going while both daemons are asked.
 func (b *bench) askBoth(path string, crowd *load.Crowd, busy, idle *server.Process) (values, error) {
-	nothing := func() error { return nil }
 	if err := crowd.Run(min(b.options.measure()/4, warmMax), time.Second, nothing); err != nil {
 		return nil, err
 	}
-	config := server.ProbeConfig{Path: path, Target: busy, Admin: b.options.Admin, PerSec: b.options.ProbeRate, Time: b.options.measure(), Nice: probeNice}
-	busyProbe, err := server.Probe(config)
-	if err != nil {
-		return nil, err
-	}
-	config.Target, config.Admin = idle, ""
-	idleProbe, err := server.Probe(config)
-	if err != nil {
-		return nil, err
-	}
 	var fromBusy, fromIdle *server.ProbeAnswers
-	asked := make(chan error, 1)
-	go func() {
-		var err, err2 error
-		fromBusy, err = busyProbe()
-		fromIdle, err2 = idleProbe()
-		asked <- errors.Join(err, err2)
-	}()
+	asked, err := b.startProbes(path, busy, idle, &fromBusy, &fromIdle)
+	if err != nil {
+		return nil, err
+	}
 	before, err := look(busy)
 	if err != nil {
 		return nil, err
@@ -135,10 +121,34 @@ func (b *bench) askBoth(path string, crowd *load.Crowd, busy, idle *server.Proce
 	return got, crowd.Drain(drainTimeout)
 }
 
+func nothing() error { return nil }
+
+// startProbes starts a probe of each daemon. What they found is there when asked says that they have ended.
+func (b *bench) startProbes(path string, busy, idle *server.Process, fromBusy, fromIdle **server.ProbeAnswers) (asked <-chan error, err error) {
+	config := server.ProbeConfig{Path: path, Target: busy, Admin: b.options.Admin, PerSec: b.options.ProbeRate, Time: b.options.measure(), Nice: probeNice}
+	busyProbe, err := server.Probe(config)
+	if err != nil {
+		return nil, err
+	}
+	config.Target, config.Admin = idle, ""
+	idleProbe, err := server.Probe(config)
+	if err != nil {
+		return nil, err
+	}
+	ended := make(chan error, 1)
+	go func() {
+		var err, err2 error
+		*fromBusy, err = busyProbe()
+		*fromIdle, err2 = idleProbe()
+		ended <- errors.Join(err, err2)
+	}()
+	return ended, nil
+}
+
 // runUntil keeps the crowd going until something is over.
 func runUntil(crowd *load.Crowd, over <-chan error, limit time.Duration) error {
 	for deadline := time.Now().Add(limit); time.Now().Before(deadline); {
-		if err := crowd.Run(50*time.Millisecond, time.Second, func() error { return nil }); err != nil {
+		if err := crowd.Run(50*time.Millisecond, time.Second, nothing); err != nil {
 			return err
 		}
 		select {

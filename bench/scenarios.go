@@ -130,8 +130,9 @@ var scenarios = []scenario{
 		name: "responsive",
 		what: "19,000 subscribers and publishers at full speed: how long a newcomer, a PING and an admin snapshot wait",
 		cases: []testCase{
-			{"1 publisher", func(b *bench, s server.Spec) (values, error) { return b.responsive(s, 1) }},
-			{"4 publishers", func(b *bench, s server.Spec) (values, error) { return b.responsive(s, 4) }},
+			{"1 publisher, 64 in flight", func(b *bench, s server.Spec) (values, error) { return b.responsive(s, 1, 64) }},
+			{"4 publishers, 64 each", func(b *bench, s server.Spec) (values, error) { return b.responsive(s, 4, 64) }},
+			{"4 publishers, 1024 each", func(b *bench, s server.Spec) (values, error) { return b.responsive(s, 4, 1024) }},
 		},
 		goals: []goal{
 			{metric: acceptLatency.p99, most: 100, absolute: true},

@@ -62,7 +62,8 @@ type soaking struct {
 	start   time.Time
 	before  snapshot // before the first subscriber
 	samples []snapshot
-	noted   time.Time // when progress was told last
+	soaked  load.CrowdCounts // what was done when the time was over
+	noted   time.Time        // when progress was told last
 	// Latencies, first and last minute.
 	closed, paced [2]*hdrhistogram.Histogram
 }
@@ -97,12 +98,7 @@ func (s *soaking) run() (values, error) {
 	if s.crowd, err = load.NewCrowd(s.config()); err != nil {
 		return nil, err
 	}
-	closed := false
-	defer func() {
-		if !closed {
-			s.crowd.Close()
-		}
-	}()
+	defer s.crowd.Close()
 	if err := s.crowd.Connect(connectTimeout); err != nil {
 		return nil, err
 	}
@@ -115,8 +111,7 @@ func (s *soaking) run() (values, error) {
 	if err := s.crowd.Leave(soakLeave); err != nil {
 		return nil, err
 	}
-	s.crowd.Close()
-	closed = true
+	s.crowd.Close() // the publishers, who are all that is left
 	if err := forgottenBut(0, s.p, s.before.files); err != nil {
 		return nil, err
 	}
@@ -145,6 +140,7 @@ func (s *soaking) config() load.CrowdConfig {
 // minutes soaks for the measured time, and takes latencies in the first and in the last minute of it.
 func (s *soaking) minutes() error {
 	s.start = time.Now()
+	s.noted = s.start
 	total := s.b.options.measure()
 	window := min(soakWindow, total/3)
 	for i, d := range []time.Duration{window, total - 2*window, window} {
@@ -156,6 +152,7 @@ func (s *soaking) minutes() error {
 			return fmt.Errorf("after %v: %w", time.Since(s.start).Round(time.Second), err)
 		}
 	}
+	s.soaked = s.crowd.Counts
 	return s.sample()
 }
 
@@ -169,16 +166,24 @@ func (s *soaking) sample() error {
 		return err
 	}
 	s.samples = append(s.samples, now)
-	n := s.crowd.Counts
-	text := fmt.Sprintf("soak: %v of %v, %s messages, %s deliveries, %d connections, RSS %s MiB, sockets %s MiB, %d descriptors",
-		time.Since(s.start).Round(time.Second), s.b.options.measure(), short(float64(n.Published)), short(float64(n.Heard)),
-		n.Opened, short(float64(now.rss)/mebi), short(float64(now.socket)/mebi), now.files)
+	text := s.progress(now)
 	s.b.say(text)
 	if time.Since(s.noted) >= time.Minute && !onTerminal() {
 		s.noted = time.Now()
 		fmt.Fprintln(os.Stderr, text)
 	}
 	return nil
+}
+
+// progress is a line that says how far the soak is and how the server is.
+func (s *soaking) progress(now snapshot) string {
+	n := s.crowd.Counts
+	var spent effort
+	spent.add(s.samples[max(len(s.samples)-2, 0)], now)
+	busy := spent.server.CPU.Seconds() / max(spent.elapsed.Seconds(), 1e-9)
+	return fmt.Sprintf("soak: %v of %v, %s messages, %s deliveries, %d connections; server: %.0f %% busy, RSS %s MiB, %d descriptors; sockets %s MiB",
+		time.Since(s.start).Round(time.Second), s.b.options.measure(), short(float64(n.Published)), short(float64(n.Heard)),
+		n.Opened, 100*busy, short(float64(now.rss)/mebi), now.files, short(float64(now.socket)/mebi))
 }
 
 // at returns the sample that was taken when a part of the time, from 0 to 1, was over.
@@ -213,7 +218,7 @@ func (s *soaking) report(after snapshot) values {
 	for i, name := range []string{closedFirst, closedLast} {
 		got = append(got, latencies(name, s.closed[i])...)
 	}
-	return append(got, crowdFlow(load.CrowdCounts{}, n, s.samples[0], s.samples[len(s.samples)-1])...)
+	return append(got, crowdFlow(load.CrowdCounts{}, s.soaked, s.samples[0], s.samples[len(s.samples)-1])...)
 }
 
 func latencies(name string, h *hdrhistogram.Histogram) values {

@@ -56,7 +56,7 @@ type Crowd struct {
 	pubs      []*pipeline
 	random    *rand.Rand
 	birth     time.Time
-	in, out   []byte
+	in        []byte // for reads
 
 	answered   int  // steady members that have their head
 	leaving    bool // nobody comes any more
@@ -151,8 +151,11 @@ func (c *Crowd) connectPublishers() error {
 
 func (c *Crowd) now() int64 { return int64(time.Since(c.birth)) }
 
-// Close ends all connections at once.
+// Close ends all connections at once. A second Close does nothing.
 func (c *Crowd) Close() {
+	if c.poller == nil {
+		return
+	}
 	for i := range c.members {
 		c.hangUp(&c.members[i])
 	}
@@ -160,4 +163,5 @@ func (c *Crowd) Close() {
 		hangUp(p.fd)
 	}
 	c.poller.Close()
+	c.poller = nil
 }
