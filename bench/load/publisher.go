@@ -12,7 +12,7 @@ import (
 	"github.com/ssed/ssed/bench/rawio"
 )
 
-// publisherTag marks the publisher's events; subscribers are numbered from 0.
+// publisherTag marks the publisher's events, and the numbers below it those of a crowd's other publishers; subscribers are numbered from 0.
 const publisherTag = -1
 
 // askTimeout is how long a server may take for one reply when it has nothing else to do.
