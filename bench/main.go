@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"runtime"
@@ -16,39 +17,53 @@ import (
 
 // options are the flags. Zero in the lower group means: what the scenario has by itself.
 type options struct {
-	Scenario []string `arg:"" help:"${scenarios}, or all."`
+	Scenario []string `arg:"" help:"${scenarios}, or all (but for soak and responsive, which are asked for by name)."`
 
 	Server    []string `default:"ssed,floor" help:"Servers to measure in turn: ${servers}. Ratios are to the last."`
-	Seconds   float64  `default:"5" help:"Measured time of each run, at most 30."`
-	Repeat    int      `default:"3" help:"Runs of each server and case."`
 	JSON      string   `name:"json" placeholder:"FILE" help:"Write every run's values there too."`
 	ServerCPU int      `name:"server-cpu" default:"0" help:"Processor for the server, -1 for any."`
 	LoadCPU   int      `name:"load-cpu" default:"1" help:"Processor for the load, -1 for any."`
 
+	Seconds      float64 `help:"Measured time of each run: 5, or 600 in soak; at most 30, or 3600 in soak."`
+	Repeat       int     `help:"Runs of each server and case: 3, or 1 in soak and responsive."`
 	Subscribers  int     `help:"Subscribers, instead of the scenario's own number."`
 	PayloadBytes int     `name:"payload" default:"64" placeholder:"BYTES" help:"Size of each message's data (default ${default})."`
 	InFlight     int     `help:"Messages in flight in closed-loop scenarios, instead of their own."`
 	Rate         float64 `default:"100" help:"Messages per second in steady."`
 	WindowBytes  int     `name:"window" default:"4194304" help:"Bytes of frames in flight in drain."`
+	ProbeRate    float64 `name:"probe-rate" default:"50" help:"Questions of each kind per second in responsive."`
+	Admin        string  `placeholder:"URL" help:"Admin snapshot to ask for in responsive. Default: /admin/status.json on the subscribers' port, if it is there."`
 }
-
-// secondsMax keeps a typing error from occupying the machine for a day.
-const secondsMax = 30
 
 func (o *options) check() error {
 	switch {
-	case o.Seconds <= 0 || o.Seconds > secondsMax:
-		return fmt.Errorf("--seconds %v: want more than 0 and at most %d", o.Seconds, secondsMax)
-	case o.Repeat < 1 || o.Repeat > 100:
-		return fmt.Errorf("--repeat %d: want 1 to 100", o.Repeat)
+	case o.Seconds < 0 || o.Repeat < 0 || o.Repeat > 100:
+		return fmt.Errorf("--seconds %v and --repeat %d: want more than 0, and at most 100 runs", o.Seconds, o.Repeat)
 	case o.PayloadBytes < load.PayloadMin || o.PayloadBytes > 64<<10:
 		return fmt.Errorf("--payload %d: want %d to %d bytes", o.PayloadBytes, load.PayloadMin, 64<<10)
 	case o.Subscribers < 0 || o.Subscribers > 19_000:
 		return fmt.Errorf("--subscribers %d: want at most 19000, for a process has 20000 descriptors", o.Subscribers)
+	case o.ProbeRate <= 0 || o.ProbeRate > 1000:
+		return fmt.Errorf("--probe-rate %v: want at most 1000", o.ProbeRate)
 	case o.Rate <= 0 || o.InFlight < 0 || o.WindowBytes < 1:
 		return fmt.Errorf("--rate, --in-flight and --window must be positive")
 	}
 	return nil
+}
+
+// in returns the options as they are in one scenario, with its own numbers where none were given.
+func (o options) in(s scenario) (options, error) {
+	if o.Seconds == 0 {
+		o.Seconds = cmp.Or(s.seconds, 5)
+	}
+	if o.Repeat == 0 {
+		o.Repeat = cmp.Or(s.repeat, 3)
+	}
+	// The limit keeps a typing error from occupying the machine for a day.
+	if most := cmp.Or(s.secondsMax, 30); o.Seconds > most {
+		return o, fmt.Errorf("--seconds %v: want at most %v", o.Seconds, most)
+	}
+	return o, nil
 }
 
 func (o *options) measure() time.Duration { return time.Duration(o.Seconds * float64(time.Second)) }
@@ -96,9 +111,13 @@ func run(o options) error {
 			return err
 		}
 	}
-	b := &bench{options: o, specs: specs, started: time.Now()}
+	b := &bench{dir: dir, started: time.Now()}
 	for _, s := range chosen {
-		if err := b.scenario(s); err != nil {
+		b.specs = s.askable(specs)
+		if b.options, err = o.in(s); err == nil {
+			err = b.scenario(s)
+		}
+		if err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 		b.table(os.Stdout, s)
@@ -112,7 +131,7 @@ func run(o options) error {
 // choose turns the names on the command line into scenarios, in the order of the list.
 func choose(wanted []string) ([]scenario, error) {
 	if slices.Contains(wanted, "all") {
-		return scenarios, nil
+		return slices.DeleteFunc(slices.Clone(scenarios), func(s scenario) bool { return s.byName }), nil
 	}
 	var chosen []scenario
 	for _, name := range wanted {

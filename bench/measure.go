@@ -66,8 +66,9 @@ func (v values) get(metric string) (float64, bool) {
 
 // bench is one invocation: what to measure, and all that was measured.
 type bench struct {
-	options options
-	specs   []server.Spec
+	options options       // of the scenario that is being played
+	specs   []server.Spec // that it is for
+	dir     string        // for what is built
 	started time.Time
 	runs    []result
 }
@@ -102,9 +103,14 @@ func (b *bench) scenario(s scenario) error {
 
 // say keeps one line of progress on a terminal, and leaves logs alone.
 func (b *bench) say(text string) {
-	if info, err := os.Stderr.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+	if onTerminal() {
 		fmt.Fprintf(os.Stderr, "\r\033[K%s", text)
 	}
+}
+
+func onTerminal() bool {
+	info, err := os.Stderr.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // snapshot is what /proc says at one moment.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/ssed/ssed/bench/load"
 	"github.com/ssed/ssed/bench/server"
 )
@@ -14,6 +16,19 @@ type scenario struct {
 	goals []goal
 	// compare holds two cases on the same server against each other.
 	compare []comparison
+	// byName keeps it out of "all": it takes long, or asks for what only ssed has.
+	byName bool
+	// Its own numbers, if not 0.
+	seconds, secondsMax float64
+	repeat              int
+}
+
+// askable returns the servers that the scenario is for.
+func (s scenario) askable(specs []server.Spec) []server.Spec {
+	if !s.byName {
+		return specs
+	}
+	return slices.DeleteFunc(slices.Clone(specs), func(spec server.Spec) bool { return !spec.Namespaces })
 }
 
 // testCase is one way of asking. run starts the server, measures once and stops it.
@@ -110,6 +125,27 @@ var scenarios = []scenario{
 			{"10,000 namespaces", (*bench).namespaces},
 		},
 		compare: []comparison{{cpuPerDelivery, "10,000 namespaces", "one namespace", goal{most: 1.3}}},
+	},
+	{
+		name: "responsive",
+		what: "19,000 subscribers and publishers at full speed: how long a newcomer, a PING and an admin snapshot wait",
+		cases: []testCase{
+			{"1 publisher, 64 in flight", func(b *bench, s server.Spec) (values, error) { return b.responsive(s, 1, 64) }},
+			{"4 publishers, 64 each", func(b *bench, s server.Spec) (values, error) { return b.responsive(s, 4, 64) }},
+			{"4 publishers, 1024 each", func(b *bench, s server.Spec) (values, error) { return b.responsive(s, 4, 1024) }},
+		},
+		goals: []goal{
+			{metric: acceptLatency.p99, most: 100, absolute: true},
+			{metric: pingLatency.p99, most: 100, absolute: true},
+			{metric: adminLatency.p99, most: 100, absolute: true},
+		},
+		byName: true, seconds: 10, repeat: 1,
+	},
+	{
+		name:   "soak",
+		what:   "subscribers that come and go, read slowly or not at all, and publishers at full rate: what is lost, and what is left behind",
+		cases:  []testCase{{"soak", (*bench).soak}},
+		byName: true, seconds: 600, secondsMax: 3600, repeat: 1,
 	},
 }
 

@@ -13,5 +13,9 @@
 // compared, all of them, which costs about as much as copying them. Any other stream (chunks, comments, ids, other field
 // order) goes through a scanner that finds the payloads in it, wherever they are, and checks each.
 //
+// A Crowd is the other generator: subscribers that come and go, read slowly or never, and several publishers over several
+// namespaces. What comes to whom is not known to the byte, so every payload is found by the scanner, and a route says which number
+// is due.
+//
 // The invariant: between the first message and the last, the loop allocates nothing and waits only in epoll.
 package load

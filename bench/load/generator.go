@@ -194,6 +194,10 @@ func (g *Generator) lock() {
 		return
 	}
 	g.locked = true
+	lockThread()
+}
+
+func lockThread() {
 	runtime.LockOSThread()
 	// Failing costs precision, nothing else.
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)

@@ -44,6 +44,7 @@ var rooms = map[string]struct {
 	"bench/floor":            {imports: []string{"bench/rawio"}, outside: []string{"golang.org/x/sys"}},
 	"bench/load":             {imports: []string{"bench/rawio"}, outside: []string{"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/sys"}},
 	"bench/server":           {imports: []string{"bench/rawio"}, outside: []string{"github.com/prometheus/procfs", "golang.org/x/sys"}},
+	"bench/probe":            {imports: []string{"bench/server"}, outside: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
 	"bench/rawio":            {outside: []string{"golang.org/x/sys"}},
 }
 

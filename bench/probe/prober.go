@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/ssed/ssed/bench/server"
+)
+
+// answerTimeout is how long an answer may take. One that takes longer is an error, not a number.
+const answerTimeout = 20 * time.Second
+
+// prober asks one daemon.
+type prober struct {
+	subscribe, publish, admin string
+	perSec                    float64
+	time                      time.Duration
+
+	ping *net.TCPConn
+	http http.Client
+}
+
+// question is one kind of question, with the latencies of its answers.
+type question struct {
+	histogram *hdrhistogram.Histogram
+	mu        sync.Mutex
+	err       error // the first
+}
+
+func newQuestion() *question {
+	return &question{histogram: hdrhistogram.New(1, int64(2*answerTimeout), 3)}
+}
+
+// answered notes an answer to what was due at a time.
+func (q *question) answered(due time.Time, err error) {
+	took := time.Since(due)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if err == nil {
+		err = q.histogram.RecordValue(max(int64(took), 1))
+	}
+	if q.err == nil {
+		q.err = err
+	}
+}
+
+func (q *question) latency() server.ProbeLatency {
+	of := func(percentile float64) time.Duration {
+		return time.Duration(q.histogram.ValueAtPercentile(percentile))
+	}
+	return server.ProbeLatency{Count: q.histogram.TotalCount(), P50: of(50), P99: of(99), Max: time.Duration(q.histogram.Max())}
+}
+
+// ask asks everything for as long as it is to, and returns when all answers are there.
+func (p *prober) ask() (*server.ProbeAnswers, error) {
+	if err := p.prepare(); err != nil {
+		return nil, err
+	}
+	defer p.ping.Close()
+	accept, ping, admin := newQuestion(), newQuestion(), newQuestion()
+	pings := make(chan time.Time, int(p.perSec*(p.time+answerTimeout).Seconds())+1)
+	var all sync.WaitGroup
+	all.Go(func() { p.every(func(due time.Time) { accept.answered(due, p.accept()) }) })
+	all.Go(func() {
+		p.sendPings(pings)
+		close(pings)
+	})
+	all.Go(func() { p.readPongs(pings, ping) })
+	if p.admin != "" {
+		all.Go(func() { p.every(func(due time.Time) { admin.answered(due, p.snapshot()) }) })
+	}
+	all.Wait()
+	if err := errors.Join(accept.err, ping.err, admin.err); err != nil {
+		return nil, err
+	}
+	return &server.ProbeAnswers{Accept: accept.latency(), Ping: ping.latency(), Admin: admin.latency()}, nil
+}
+
+// prepare connects the publisher and looks whether there is an admin.
+func (p *prober) prepare() error {
+	for _, address := range []string{p.subscribe, p.publish} {
+		if at, err := netip.ParseAddrPort(address); err != nil || !at.Addr().IsLoopback() {
+			return fmt.Errorf("address %q: want a loopback address and a port", address)
+		}
+	}
+	conn, err := net.DialTimeout("tcp", p.publish, answerTimeout)
+	if err != nil {
+		return err
+	}
+	p.ping = conn.(*net.TCPConn)
+	p.http.Timeout = answerTimeout
+	given := p.admin != ""
+	if !given {
+		p.admin = "http://" + p.subscribe + "/admin/status.json"
+	}
+	if err := p.snapshot(); err != nil {
+		if p.admin = ""; given {
+			return fmt.Errorf("admin: %w", err)
+		}
+	}
+	return nil
+}
+
+// every calls ask each time that it is due, and returns when all of them have.
+func (p *prober) every(ask func(due time.Time)) {
+	var asked sync.WaitGroup
+	p.clock(func(due time.Time) { asked.Go(func() { ask(due) }) })
+	asked.Wait()
+}
+
+// clock calls tick each time that one is due. The times are fixed beforehand: one that comes late does not move the others.
+func (p *prober) clock(tick func(due time.Time)) {
+	start := time.Now()
+	for n := range int(p.perSec * p.time.Seconds()) {
+		due := start.Add(time.Duration(float64(n) * float64(time.Second) / p.perSec))
+		time.Sleep(time.Until(due))
+		tick(due)
+	}
+}
+
+// accept connects, subscribes where nothing is published, reads the head and goes.
+func (p *prober) accept() error {
+	conn, err := net.DialTimeout("tcp", p.subscribe, answerTimeout)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_ = conn.(*net.TCPConn).SetLinger(0) // no socket in TIME_WAIT for each of thousands of questions
+	if err := conn.SetDeadline(time.Now().Add(answerTimeout)); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(conn, "GET /subscribe/probe HTTP/1.1\r\nHost: bench\r\n\r\n"); err != nil {
+		return err
+	}
+	for r, first := bufio.NewReader(conn), ""; ; {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return fmt.Errorf("subscribe: %w", err)
+		}
+		if first == "" {
+			first = line
+		}
+		if line == "\r\n" {
+			if !strings.HasPrefix(first, "HTTP/1.1 200") {
+				return fmt.Errorf("subscribe: answered %q", first)
+			}
+			return nil
+		}
+	}
+}
+
+// sendPings pipelines PINGs on one connection and tells when each was due.
+func (p *prober) sendPings(due chan<- time.Time) {
+	p.clock(func(at time.Time) {
+		due <- at
+		_, _ = io.WriteString(p.ping, "PING\n") // whoever waits for the PONG sees what went wrong
+	})
+}
+
+func (p *prober) readPongs(due <-chan time.Time, q *question) {
+	r := bufio.NewReader(p.ping)
+	for at := range due {
+		_ = p.ping.SetReadDeadline(time.Now().Add(answerTimeout))
+		line, err := r.ReadString('\n')
+		if err == nil && line != "PONG\n" {
+			err = fmt.Errorf("PING: answered %q", line)
+		}
+		q.answered(at, err)
+	}
+}
+
+// snapshot asks for the admin's view.
+func (p *prober) snapshot() error {
+	answer, err := p.http.Get(p.admin)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", p.admin, answer.Status)
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// daemon answers as ssed does, each answer after a while.
+type daemon struct {
+	head, pong string
+	after      time.Duration
+}
+
+func (d daemon) listen(t *testing.T, serve func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go serve(conn)
+		}
+	}()
+	return l.Addr().String()
+}
+
+func (d daemon) start(t *testing.T) prober {
+	lines := func(answer func(conn net.Conn, line string)) func(net.Conn) {
+		return func(conn net.Conn) {
+			defer conn.Close()
+			for s := bufio.NewScanner(conn); s.Scan(); {
+				time.Sleep(d.after)
+				answer(conn, s.Text())
+			}
+		}
+	}
+	subscribe := d.listen(t, lines(func(conn net.Conn, line string) {
+		switch {
+		case strings.HasPrefix(line, "GET /admin"):
+			fmt.Fprint(conn, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+			conn.Close()
+		case line == "":
+			fmt.Fprint(conn, d.head)
+		}
+	}))
+	publish := d.listen(t, lines(func(conn net.Conn, line string) { fmt.Fprint(conn, d.pong) }))
+	return prober{subscribe: subscribe, publish: publish, perSec: 100, time: 200 * time.Millisecond}
+}
+
+const goodHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+
+func TestProberAsks(t *testing.T) {
+	admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "{}") }))
+	defer admin.Close()
+	p := daemon{head: goodHead, pong: "PONG\n"}.start(t)
+	p.admin = admin.URL
+	answers, err := p.ask()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answers.Accept.Count != 20 || answers.Ping.Count != 20 || answers.Admin.Count != 20 {
+		t.Errorf("%+v: want 20 of each", answers)
+	}
+	if a := answers.Accept; a.P50 <= 0 || a.P50 > a.P99 || a.P99 > a.Max {
+		t.Errorf("%+v", a)
+	}
+}
+
+// TestLatencyCountsFromWhenItWasDue: a PONG takes 50 ms, one after the other, and a PING is due each 10 ms. The last waits for all.
+func TestLatencyCountsFromWhenItWasDue(t *testing.T) {
+	p := daemon{head: goodHead, pong: "PONG\n", after: 50 * time.Millisecond}.start(t)
+	p.admin = ""
+	answers, err := p.ask()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if least := 20*50*time.Millisecond - 20*10*time.Millisecond; answers.Ping.Max < least {
+		t.Errorf("the slowest PONG took %v, and must have taken %v", answers.Ping.Max, least)
+	}
+	if answers.Admin.Count != 0 {
+		t.Errorf("an admin that is not there gave %d answers", answers.Admin.Count)
+	}
+}
+
+func TestWrongAnswersAreErrors(t *testing.T) {
+	for want, d := range map[string]daemon{
+		"answered \"HTTP/1.1 404": {head: "HTTP/1.1 404 Not Found\r\n\r\n", pong: "PONG\n"},
+		"PING: answered":          {head: goodHead, pong: "OK\n"},
+	} {
+		p := d.start(t)
+		if _, err := p.ask(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	p := daemon{head: goodHead, pong: "PONG\n"}.start(t)
+	p.admin = "http://" + p.publish + "/nothing"
+	if _, err := p.ask(); err == nil || !strings.Contains(err.Error(), "admin") {
+		t.Errorf("an admin that was named and is not there: %v", err)
+	}
+	p = prober{subscribe: "192.0.2.1:80", publish: "127.0.0.1:1", perSec: 1, time: time.Second}
+	if _, err := p.ask(); err == nil || !strings.Contains(err.Error(), "loopback") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ssed/ssed/bench/server"
+)
+
+// TestSoakAndResponsiveRun plays both, small and short, on the real daemon, and looks at what they report, not at speed.
+func TestSoakAndResponsiveRun(t *testing.T) {
+	if testing.Short() {
+		t.Skip("some seconds long")
+	}
+	o := good()
+	o.Scenario, o.Server, o.Seconds, o.Subscribers, o.InFlight = []string{"soak", "responsive"}, []string{"ssed", "floor"}, 1, 100, 16
+	o.JSON = filepath.Join(t.TempDir(), "runs.json")
+	if err := run(o); err != nil {
+		t.Fatal(err)
+	}
+	var doc document
+	raw, err := os.ReadFile(o.JSON)
+	if err == nil {
+		err = json.Unmarshal(raw, &doc)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(doc.Runs) != 4 {
+		t.Fatalf("%d runs, want one of the soak, three of responsive, and none of the floor", len(doc.Runs))
+	}
+	soak := doc.Runs[0].Values
+	for _, metric := range []string{published, verified, opened, endedLeft, endedReset, rssAtTenth, rssAtEnd, rssAfter,
+		pacedFirst + ": p50 ms", pacedLast + ": p99 ms", closedFirst + ": p50 ms", closedLast + ": p99 ms"} {
+		if !(soak[metric] > 0) {
+			t.Errorf("soak: %s is %v", metric, soak[metric])
+		}
+	}
+	if soak[steadyVerified] != 40 || soak[filesAfter] > soak[filesBefore] || soak[filesMost] < soak[filesBefore]+40 {
+		t.Errorf("soak: %v", soak)
+	}
+	for _, r := range doc.Runs[1:] {
+		for _, metric := range []string{acceptLatency.p99, pingLatency.max, idleAccept.p50, idlePing.p50, deliveriesPerSec} {
+			if !(r.Values[metric] > 0) {
+				t.Errorf("%s, %s: %s is %v", r.Scenario, r.Case, metric, r.Values[metric])
+			}
+		}
+		if _, asked := r.Values[adminLatency.p99]; asked == (r.Values[noAdmin] == 1) {
+			t.Errorf("%s: admin latencies, and none: %v", r.Case, r.Values)
+		}
+	}
+}
+
+func TestSoakFailsWithTheDaemon(t *testing.T) {
+	if testing.Short() {
+		t.Skip("some seconds long")
+	}
+	dir := t.TempDir()
+	specs, err := server.Build(dir, []string{"ssed"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dying := filepath.Join(dir, "dying")
+	script := fmt.Sprintf("#!/bin/sh\n%s \"$@\" &\nsleep 1.5\nkill -9 $!\n", specs[0].Path)
+	if err := os.WriteFile(dying, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	o := good()
+	o.Scenario, o.Server, o.Seconds, o.Subscribers = []string{"soak"}, []string{dying}, 20, 50
+	if err := run(o); err == nil || !strings.HasPrefix(err.Error(), "soak: ") {
+		t.Fatalf("the daemon was killed, and the soak says %v", err)
+	}
+}
+
+func TestByNameOnly(t *testing.T) {
+	all, err := choose([]string{"all"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all {
+		if s.name == "soak" || s.name == "responsive" {
+			t.Errorf("all has %s", s.name)
+		}
+	}
+	soak, err := choose([]string{"soak"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o, err := (options{}).in(soak[0]); err != nil || o.Seconds != 600 || o.Repeat != 1 {
+		t.Errorf("soak takes %v s, %d times, %v", o.Seconds, o.Repeat, err)
+	}
+	if o, err := (options{}).in(all[0]); err != nil || o.Seconds != 5 || o.Repeat != 3 {
+		t.Errorf("%s takes %v s, %d times, %v", all[0].name, o.Seconds, o.Repeat, err)
+	}
+	if _, err := (options{Seconds: 600}).in(all[0]); err == nil {
+		t.Errorf("%s took ten minutes", all[0].name)
+	}
+	if _, err := (options{Seconds: 86400}).in(soak[0]); err == nil {
+		t.Error("the soak took a day")
+	}
+	specs := []server.Spec{{Name: "ssed", Namespaces: true}, {Name: "floor"}}
+	if got := soak[0].askable(specs); len(got) != 1 || got[0].Name != "ssed" || len(all[0].askable(specs)) != 2 {
+		t.Errorf("the soak asks %v", got)
+	}
+}
