@@ -17,8 +17,8 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// TestNoLeak: after ten rounds of 5,000 subscribers, who come, receive, and go in
-// every way there is, the process has as many descriptors and goroutines and, within
+// TestNoLeak: after ten rounds of 5,000 subscribers and some publishers, who come,
+// receive, and go in every way there is, the process has as many descriptors and goroutines and, within
 // a tenth, as much heap as after the second. The first fills what is kept for good.
 func TestNoLeak(t *testing.T) {
 	n := 5000
@@ -90,6 +90,9 @@ const (
 // Members who read get all of news, which is more than a socket takes that nobody
 // reads. flood is more than a backlog.
 const newsCount, floodCount = 4, 20
+
+// publishersCount publishers come and go, too.
+const publishersCount = 50
 
 var (
 	leakData  = strings.Repeat("x", 5000)
@@ -191,8 +194,12 @@ func (c *crowd) readHead(t *testing.T, fd int) {
 // do not are where they were meant to come.
 func (c *crowd) receive(t *testing.T) {
 	t.Helper()
-	for range newsCount {
-		publishAll(t, c.server, sse.Message{Namespace: "/news", Data: []byte(leakData)})
+	for i := range publishersCount {
+		line := "PING"
+		if i < newsCount {
+			line = "PUB /news - " + leakData
+		}
+		c.publish(t, line, i)
 	}
 	for range floodCount {
 		publishAll(t, c.server, sse.Message{Namespace: "/flood", Data: []byte(leakData)})
@@ -220,6 +227,23 @@ func (c *crowd) receive(t *testing.T) {
 	})
 }
 
+// publish sends a line on a connection of its own, and leaves within the next, by
+// a reset every other time.
+func (c *crowd) publish(t *testing.T, line string, i int) {
+	t.Helper()
+	conn, err := net.Dial("tcp", c.server.PublishAddrs()[0].String())
+	must(t, err)
+	defer conn.Close()
+	must(t, conn.SetDeadline(time.Now().Add(patience)))
+	_, err = fmt.Fprintf(conn, "%s\nPUB /news - never to be en", line)
+	must(t, err)
+	_, err = conn.Read(c.buffer)
+	must(t, err)
+	if i%2 == 0 {
+		must(t, conn.(*net.TCPConn).SetLinger(0))
+	}
+}
+
 // leave ends every connection, and returns when the server knows.
 func (c *crowd) leave(t *testing.T) {
 	t.Helper()
@@ -236,7 +260,7 @@ func (c *crowd) leave(t *testing.T) {
 		must(t, unix.Close(m.fd))
 	}
 	until(t, c.server, "all are gone", func(s loop.Stats) bool {
-		return s.Subscribers == 0 && s.Visitors == 0 && s.Streams == 0 && s.Blocked == 0 && s.Backlog == 0
+		return s.Subscribers == 0 && s.Visitors == 0 && s.Publishers == 0 && s.Streams == 0 && s.Blocked == 0 && s.Backlog == 0
 	})
 }
 
