@@ -18,8 +18,9 @@ import (
 )
 
 // TestNoLeak: after ten rounds of 5,000 subscribers and some publishers, who come,
-// receive, and go in every way there is, the process has as many descriptors and goroutines and, within
-// a tenth, as much heap as after the second. The first fills what is kept for good.
+// receive, and go in every way there is, the process has as many descriptors and
+// goroutines and, within a tenth, as much heap as after the second. The first fills
+// what is kept for good.
 func TestNoLeak(t *testing.T) {
 	n := 5000
 	if testtool.Race || testing.Short() {

@@ -67,16 +67,6 @@ func (s stream) wantFrame(t *testing.T, data string) {
 	}
 }
 
-// wantEnd waits for the end of a stream, in which a daemon that is asked to end
-// may tell when to come back.
-func (s stream) wantEnd(t *testing.T) {
-	t.Helper()
-	s.SetDeadline(time.Now().Add(testtool.Patience))
-	if rest, err := io.ReadAll(s.body); err != nil {
-		t.Errorf("a stream ended with %q, %v", rest, err)
-	}
-}
-
 // publish publishes a message on /news and wants it to be accepted.
 func publish(t *testing.T, url, data string) {
 	t.Helper()
