@@ -54,11 +54,17 @@ func tokensOf(t *testing.T, cfg publish.Config) *auth.Table {
 // unix.
 func serveOwn(t *testing.T, s *loop.Server) *evioserver.Server {
 	t.Helper()
-	own := evioserver.New(evioserver.Options{
+	return serveOwnWith(t, evioserver.Options{
 		Endpoints: []publish.Endpoint{anyPort, {Network: "unix", Address: t.TempDir() + "/s"}},
 		Sink:      s.Mailbox(),
 		Session:   s.Session(),
 	})
+}
+
+// serveOwnWith runs a loop for publishers for as long as the test lasts.
+func serveOwnWith(t *testing.T, opts evioserver.Options) *evioserver.Server {
+	t.Helper()
+	own := evioserver.New(opts)
 	served := make(chan error, 1)
 	go func() { served <- own.Serve() }()
 	select {

@@ -1,10 +1,13 @@
 package testtool
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -22,7 +25,34 @@ var binary struct {
 //	func TestMain(m *testing.M) { os.Exit(testtool.Main(m)) }
 func Main(m *testing.M) (code int) {
 	defer func() { os.RemoveAll(binary.folder) }()
+	if err := lookAtSources(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	return m.Run()
+}
+
+// lookAtSources lists every folder of the module that the tests are in. The daemon
+// is built by these tests and not linked to them; go test would not know that a
+// change of it makes their last result obsolete, but it does note which folders
+// they read.
+func lookAtSources() error {
+	root := "."
+	for {
+		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
+			break
+		}
+		if len(root) > 100 {
+			return errors.New("tests of the real daemon run within a module, and no folder above has a go.mod")
+		}
+		root = filepath.Join(root, "..")
+	}
+	return filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && name != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules") {
+			return filepath.SkipDir
+		}
+		return err
+	})
 }
 
 // Build returns the path of the real ssed, built at the first call, with the

@@ -58,12 +58,12 @@ const common = "/common"
 // A siege is a daemon under attack, and a bystander who must not notice.
 type siege struct {
 	daemon *testtool.Daemon
-	host   string // host:port for subscribers
-	peace  load   // before the attack
+	host   string        // host:port for subscribers
+	peace  testtool.Load // before the attack
 
 	over      chan struct{} // closed when the attack is over
 	bystander sync.WaitGroup
-	highest   load // seen in the attack
+	highest   testtool.Load // seen in the attack
 	slowest   time.Duration
 	messages  int
 }
@@ -84,7 +84,7 @@ func besiege(t *testing.T, args ...string) *siege {
 	if err := roundTrip(t.Context(), client, stream, "peace"); err != nil {
 		t.Fatal(err)
 	}
-	if s.peace, err = loadOf(d.Process.Pid); err != nil {
+	if s.peace, err = testtool.LoadOf(d.Process.Pid); err != nil {
 		t.Fatal(err)
 	}
 	s.highest = s.peace
@@ -110,12 +110,12 @@ func (s *siege) listen(ctx context.Context, client *publish.Client, stream *atta
 			return fmt.Errorf("after %v: %w", time.Since(start), err)
 		}
 		s.slowest = max(s.slowest, time.Since(start))
-		now, err := loadOf(s.daemon.Process.Pid)
+		now, err := testtool.LoadOf(s.daemon.Process.Pid)
 		if err != nil {
 			return err
 		}
-		s.highest.memory = max(s.highest.memory, now.memory)
-		s.highest.descriptors = max(s.highest.descriptors, now.descriptors)
+		s.highest.Memory = max(s.highest.Memory, now.Memory)
+		s.highest.Descriptors = max(s.highest.Descriptors, now.Descriptors)
 		select {
 		case <-s.over:
 			return nil
@@ -149,14 +149,14 @@ func (s *siege) end() {
 func (s *siege) wantGone(t *testing.T, within time.Duration) {
 	t.Helper()
 	for deadline := time.Now().Add(within + grace); ; time.Sleep(5 * time.Millisecond) {
-		n, err := descriptorsOf(s.daemon.Process.Pid)
+		n, err := testtool.DescriptorsOf(s.daemon.Process.Pid)
 		switch {
 		case err != nil:
 			t.Fatal(err)
-		case n <= s.peace.descriptors:
+		case n <= s.peace.Descriptors:
 			return
 		case time.Now().After(deadline):
-			t.Fatalf("the daemon still has %d descriptors, %d more than in peace, after %v", n, n-s.peace.descriptors, within+grace)
+			t.Fatalf("the daemon still has %d descriptors, %d more than in peace, after %v", n, n-s.peace.Descriptors, within+grace)
 		}
 	}
 }
@@ -166,7 +166,7 @@ func (s *siege) wantGone(t *testing.T, within time.Duration) {
 func (s *siege) wantNoOrphans(t *testing.T, within time.Duration) {
 	t.Helper()
 	for deadline := time.Now().Add(within + grace); ; time.Sleep(20 * time.Millisecond) {
-		n, err := orphansOf(s.host)
+		n, err := testtool.SocketsIn(testtool.FinWait1, s.host)
 		switch {
 		case err != nil:
 			t.Fatal(err)
@@ -184,9 +184,9 @@ func (s *siege) wantNoOrphans(t *testing.T, within time.Duration) {
 func (s *siege) wantPeace(t *testing.T, growthMax int64) {
 	t.Helper()
 	s.end()
-	growth := s.highest.memory - s.peace.memory
+	growth := s.highest.Memory - s.peace.Memory
 	t.Logf("memory: %d KiB, at most %d KiB more (%d allowed); descriptors: %d, at most %d; %d messages to the bystander, the slowest took %v",
-		s.peace.memory>>10, growth>>10, growthMax>>10, s.peace.descriptors, s.highest.descriptors, s.messages, s.slowest.Round(time.Millisecond))
+		s.peace.Memory>>10, growth>>10, growthMax>>10, s.peace.Descriptors, s.highest.Descriptors, s.messages, s.slowest.Round(time.Millisecond))
 	if growth > growthMax && !testtool.Race { // the race detector has its own ideas of memory
 		t.Errorf("the daemon grew by %d KiB, %d are allowed", growth>>10, growthMax>>10)
 	}

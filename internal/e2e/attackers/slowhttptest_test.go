@@ -79,8 +79,8 @@ func TestSlowReaders(t *testing.T) {
 	s := besiege(t, "--backlog=4MiB", "--data-max=512KiB")
 	s.slowHTTP(t, "-X", "-w", "256", "-y", "512", "-k", "2")
 	testtool.WaitFor(t, "all slow readers to come", func() bool {
-		n, err := descriptorsOf(s.daemon.Process.Pid)
-		return err != nil || n >= s.peace.descriptors+many
+		n, err := testtool.DescriptorsOf(s.daemon.Process.Pid)
+		return err != nil || n >= s.peace.Descriptors+many
 	})
 	event := strings.Repeat("x", 64<<10)
 	for range 4 * backlog / len(event) { // more than a backlog, and what sockets take

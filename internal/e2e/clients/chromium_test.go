@@ -20,6 +20,7 @@ var chromiumFlags = []string{
 	"--disable-background-networking",
 	"--disable-component-update",
 	"--disable-sync",
+	"--disable-popup-blocking", // a page opens tabs
 }
 
 // browse opens a page of the watcher's in a fresh Chromium, which ends with the

@@ -2,10 +2,7 @@ package clients
 
 import (
 	"flag"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/ssed/ssed/internal/testtool"
@@ -16,23 +13,7 @@ func TestMain(m *testing.M) {
 	// These tests mostly wait for a client that waits before it comes back, so
 	// more of them than there are cores may run at once.
 	flag.Set("test.parallel", "6")
-	if err := lookAtSources(); err != nil {
-		panic(err)
-	}
 	os.Exit(testtool.Main(m))
-}
-
-// lookAtSources lists every folder of the module. The daemon under test is built
-// by these tests and not linked to them; go test would not know that a change of
-// it makes their last result obsolete, but it does note which folders they read.
-func lookAtSources() error {
-	root := filepath.Join("..", "..", "..")
-	return filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() && name != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules") {
-			return filepath.SkipDir
-		}
-		return err
-	})
 }
 
 // startQuiet starts a daemon that sends no heartbeat while the test lasts: whatever

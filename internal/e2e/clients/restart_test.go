@@ -1,0 +1,109 @@
+package clients
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// own is a loopback address that nobody else uses. While no daemon runs, another
+// process could be given the port on 127.0.0.1.
+const own = "127.0.90.1:0"
+
+// TestEventSourceSurvivesRestarts: whether the daemon is killed or asked to end,
+// every EventSource is back by itself once another one serves on the same port,
+// time and again, and receives what is published from then on.
+func TestEventSourceSurvivesRestarts(t *testing.T) {
+	t.Parallel()
+	for _, source := range eventSources {
+		t.Run(source.name, func(t *testing.T) {
+			t.Parallel()
+			d := startOn(t, own, "tcp://"+own)
+			survive(t, d, source.open(t, d.Subscribe[0]+"/subscribe/pets", "new-dog"))
+		})
+	}
+	t.Run("Chromium tabs", func(t *testing.T) {
+		t.Parallel()
+		testtool.Need(t, "chromium")
+		d := startOn(t, own, "tcp://"+own)
+		// One stream less than a browser opens to a host: one that it has given up
+		// but not yet closed must not keep the next from coming back.
+		survive(t, d, tabs(t, 5, d.Subscribe[0]+"/subscribe/pets")...)
+	})
+}
+
+// tabs opens a stream in each of n tabs of one Chromium.
+func tabs(t *testing.T, n int, subscribe string) (all []*watcher) {
+	t.Helper()
+	query := url.Values{"url": {subscribe}, "name": {"new-dog"}}
+	var pages []string
+	for range n {
+		w := newWatcher(t)
+		all = append(all, w)
+		pages = append(pages, w.origin+"/page.html?"+query.Encode())
+	}
+	browse(t, newWatcher(t), "tabs.html", url.Values{"page": pages})
+	return all
+}
+
+// survive restarts the daemon, in both ways, under clients that have a stream.
+func survive(t *testing.T, d *testtool.Daemon, clients ...*watcher) {
+	t.Helper()
+	signals := []os.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGKILL}
+	var sent []Message
+	for round := range len(signals) + 1 {
+		if round > 0 {
+			d = restart(t, d, signals[round-1])
+		}
+		waitForSubscribers(t, d, clients)
+		m := Message{Event: "new-dog", Data: fmt.Sprint("of daemon ", round)}
+		Publish(t, d.Publish[0], "/pets", m)
+		sent = append(sent, m)
+		for _, w := range clients {
+			w.wantEvents(t, sent...)
+		}
+	}
+	for _, w := range clients {
+		if n := len(w.of("error")); n < len(signals) {
+			t.Errorf("a client reported %d errors, so it was not cut off %d times", n, len(signals))
+		}
+	}
+}
+
+// restart ends a daemon and starts another on the same addresses.
+func restart(t *testing.T, d *testtool.Daemon, signal os.Signal) *testtool.Daemon {
+	t.Helper()
+	if err := d.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+	if code := d.Wait(t); signal == syscall.SIGTERM && code != 0 {
+		t.Errorf("exit code %d after %v", code, signal)
+	}
+	return startOn(t, strings.TrimPrefix(d.Subscribe[0], "http://"), d.Publish[0])
+}
+
+// startOn starts a daemon that logs each subscription.
+func startOn(t *testing.T, listen, publish string) *testtool.Daemon {
+	t.Helper()
+	return startQuiet(t, "--log-level=debug", "--listen="+listen, "--publish="+publish)
+}
+
+// waitForSubscribers waits until all clients have subscribed. That they report a
+// stream would not do: one that is told politely to come back later, by a daemon
+// that is about to end, reports that, too.
+func waitForSubscribers(t *testing.T, d *testtool.Daemon, clients []*watcher) {
+	t.Helper()
+	testtool.WaitFor(t, "all clients to subscribe", func() bool {
+		for _, w := range clients {
+			if w.gaveUp() {
+				t.Fatal("a client gave up for good")
+			}
+		}
+		return strings.Count(d.Log(), " msg=CONNECT ") >= len(clients)
+	})
+}

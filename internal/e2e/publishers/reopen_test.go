@@ -1,0 +1,102 @@
+package publishers
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// TestReopen: the publishers' own loop ends when it cannot accept for want of
+// descriptors. That is logged, and once there are some it listens again by itself,
+// at the same addresses. A subscriber keeps its stream all the while.
+func TestReopen(t *testing.T) {
+	folder, err := os.MkdirTemp("", "ssed") // t.TempDir is too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	d := testtool.Start(t, "--publish-loop=own", "--publish=tcp://127.0.0.1:0", "--publish=unix://"+filepath.Join(folder, "publish"))
+	news := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/news")
+	old := testtool.DialPublisher(t, d.Publish[0])
+	publishOn(t, old, "before")
+	wantFrame(t, news, "before")
+
+	restore := exhaust(t, d)
+	testtool.WaitFor(t, "the publishers' loop to end, to be opened in vain, and to end again", func() bool {
+		knock(t, d.Publish[0])
+		return strings.Count(d.Log(), "the publishers' loop ended and will be opened again") >= 2
+	})
+	if reply, err := old.ReadReply(); err == nil {
+		t.Errorf("the old connection goes on with %q", reply)
+	}
+	restore()
+	for _, url := range d.Publish {
+		testtool.WaitFor(t, "a publisher to be served again at "+url, func() bool { return served(url) })
+		publishOn(t, testtool.DialPublisher(t, url), "after, to "+url)
+		wantFrame(t, news, "after, to "+url)
+	}
+}
+
+// exhaust takes the daemon's free descriptors away, until restore. The limit is on
+// their numbers, and the kernel gives the lowest that is free.
+func exhaust(t *testing.T, d *testtool.Daemon) (restore func()) {
+	t.Helper()
+	var before unix.Rlimit
+	if err := unix.Prlimit(d.Process.Pid, unix.RLIMIT_NOFILE, nil, &before); err != nil {
+		t.Fatal(err)
+	}
+	names, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", d.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	highest := 0
+	for _, name := range names {
+		number, err := strconv.Atoi(name.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		highest = max(highest, number)
+	}
+	limit := func(soft uint64) {
+		t.Helper()
+		if err := unix.Prlimit(d.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: soft, Max: before.Max}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limit(uint64(highest + 1))
+	return func() { limit(before.Cur) }
+}
+
+// knock connects as a publisher, if anybody listens, and stays.
+func knock(t *testing.T, url string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "tcp://"))
+	if err != nil {
+		return
+	}
+	t.Cleanup(func() { conn.Close() })
+}
+
+// served tells whether a new publisher is answered.
+func served(url string) bool {
+	network, address, _ := strings.Cut(url, "://")
+	conn, err := net.Dial(network, address)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(testtool.Patience))
+	fmt.Fprintln(conn, "PING")
+	reply, err := bufio.NewReader(conn).ReadString('\n')
+	return err == nil && reply == "PONG\n"
+}

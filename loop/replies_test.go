@@ -1,0 +1,108 @@
+package loop_test
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/publish/evioserver"
+)
+
+// TestUnreadRepliesLoseNothing: a publisher who never reads its replies is closed
+// after a time, on either loop. Meanwhile the others are answered, and what it was
+// told OK for is delivered, in order.
+func TestUnreadRepliesLoseNothing(t *testing.T) {
+	const timeout = 500 * time.Millisecond
+	t.Run("shared loop", func(t *testing.T) {
+		s := serve(t, loop.Options{ReplyTimeout: timeout})
+		unreadRepliesLoseNothing(t, s, s.PublishAddrs()[0])
+		until(t, s, "it is counted", func(s loop.Stats) bool { return s.PublishersClosed == 1 })
+	})
+	t.Run("own loop", func(t *testing.T) {
+		s := serve(t, loop.Options{})
+		own := serveOwnWith(t, evioserver.Options{
+			Endpoints: []publish.Endpoint{anyPort}, Sink: s.Mailbox(), Session: s.Session(), ReplyTimeout: timeout,
+		})
+		unreadRepliesLoseNothing(t, s, own.Addrs()[0])
+	})
+}
+
+func unreadRepliesLoseNothing(t *testing.T, s *loop.Server, publishers net.Addr) {
+	_, stream := subscribe(t, s, "/subscribe/n")
+	var received atomic.Int64
+	read := make(chan error, 1)
+	go func() { read <- countInOrder(stream, &received) }()
+
+	silent := dial(t, publishers)
+	silent.(*net.TCPConn).SetReadBuffer(4096)
+	closed := make(chan error, 1)
+	go func() { closed <- publishUntilClosed(silent) }()
+
+	other := dial(t, publishers)
+	replies := bufio.NewReader(other)
+	for err, done := error(nil), false; !done; {
+		fmt.Fprint(other, "PUB /other - x\n")
+		if got := line(t, replies); !strings.HasPrefix(got, "OK ") {
+			t.Fatalf("another publisher is answered %q", got)
+		}
+		select {
+		case err = <-closed:
+			done = true
+		case err = <-read:
+			t.Fatal("the stream: ", err)
+		default:
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatal("a publisher who never reads stays connected")
+		}
+	}
+	told := int64(0)
+	for late := bufio.NewScanner(silent); late.Scan() && strings.HasPrefix(late.Text(), "OK "); {
+		told++
+	}
+	if told == 0 {
+		t.Error("it was told OK for nothing")
+	}
+	for deadline := time.Now().Add(patience); received.Load() < told; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it was told OK for %d messages, and %d were delivered", told, received.Load())
+		}
+	}
+	t.Logf("%d OKs reached it, %d messages were delivered", told, received.Load())
+}
+
+// countInOrder reads messages that count from 0, to the end of the stream.
+func countInOrder(stream *bufio.Reader, received *atomic.Int64) error {
+	for {
+		frame := fmt.Sprintf("data:%d\n\n", received.Load())
+		got, err := stream.Peek(len(frame))
+		if err != nil || string(got) != frame {
+			return fmt.Errorf("got %q, %v, want %q", got, err, frame)
+		}
+		stream.Discard(len(frame))
+		received.Add(1)
+	}
+}
+
+// publishUntilClosed publishes numbers, and returns why it could not go on.
+func publishUntilClosed(conn net.Conn) error {
+	for i := 0; ; {
+		var lines bytes.Buffer
+		for range 1000 {
+			fmt.Fprintf(&lines, "PUB /n - %d\n", i)
+			i++
+		}
+		if _, err := conn.Write(lines.Bytes()); err != nil {
+			return err
+		}
+	}
+}
