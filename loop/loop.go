@@ -40,7 +40,8 @@ type loop struct {
 	replies    []byte // scratch for one publisher's replies
 	records    []byte // the mailbox's other buffer
 	intake     intake
-	woken      []uint32
+	woken      []uint32 // whose sockets have drained, and who are still to be pumped
+	wokenSpare []uint32
 	heads      heads
 	cors       cors
 	trust      trust
@@ -62,6 +63,7 @@ type loop struct {
 	bridges   bridges
 	number    uint32 // the last number given to a waiter
 	round     round
+	budget    budget
 	warm      []*audience // audiences that hold memory which they may not need
 	leaving   bool        // the end has come so far that subscribers leave
 	doors     doors
@@ -138,12 +140,7 @@ func (l *loop) deliver(frame []byte) {
 // answer does what the doorbell was rung for.
 func (l *loop) answer() gnet.Action {
 	l.admitWaiting()
-	l.woken = l.watch.take(l.woken)
-	for _, number := range l.woken {
-		if w, ok := l.blocked[number]; ok {
-			w.writable(l)
-		}
-	}
+	l.pumpWoken()
 	for range l.elapsed.Swap(0) {
 		l.turnWheel()
 	}
@@ -153,6 +150,25 @@ func (l *loop) answer() gnet.Action {
 	}
 	l.schedulePass()
 	return gnet.None
+}
+
+// pumpWoken goes on with those whose sockets have drained, as far as this turn's
+// budget goes. The rest wait for the next one.
+func (l *loop) pumpWoken() {
+	if len(l.woken) == 0 {
+		l.wokenSpare = l.watch.take(l.wokenSpare)
+		l.woken = l.wokenSpare
+	}
+	l.budget.renew()
+	for len(l.woken) > 0 && l.budget.spend() {
+		if w, ok := l.blocked[l.woken[0]]; ok {
+			w.writable(l)
+		}
+		l.woken = l.woken[1:]
+	}
+	if len(l.woken) > 0 {
+		l.bell.ring()
+	}
 }
 
 // turnWheel is the loop's clock: it comes once a tick.

@@ -25,14 +25,9 @@ type audience struct {
 	isWarm    bool // it stands in loop.warm
 }
 
-const (
-	// roundBytesMax is how much is appended before it must be delivered. It is
-	// about what a socket takes at once, so that a pass seldom leaves one full.
-	roundBytesMax = 128 << 10
-	// turnWritesMax is how many writes the loop makes before it looks at its
-	// sockets again: some 5 to 10 ms' worth.
-	turnWritesMax = 1024
-)
+// roundBytesMax is how much is appended before it must be delivered. It is about
+// what a socket takes at once, so that a pass seldom leaves one full.
+const roundBytesMax = 128 << 10
 
 // A round is the work that a pass has to do: a queue of audiences whose streams
 // have grown. A pass may stop anywhere in it, since the cursors are the state.
@@ -40,7 +35,6 @@ type round struct {
 	queue     []*audience
 	first     int // the queue's front, to pop without moving the rest
 	bytes     int // appended since it was empty
-	writes    int // how many this turn of the loop may still make
 	scheduled bool
 }
 
@@ -59,7 +53,7 @@ func (r *round) add(a *audience) {
 // runPass is the pass that schedulePass has asked for; it ends the turn.
 func (l *loop) runPass(context.Context) error {
 	l.round.scheduled = false
-	l.round.writes = turnWritesMax
+	l.budget.renew()
 	if l.pass() {
 		l.admitWaiting()
 	}
@@ -100,8 +94,7 @@ func (l *loop) pass() (done bool) {
 // swap-delete then moves one that was already visited into the hole: nobody is
 // skipped.
 func (l *loop) walk(a *audience) (done bool) {
-	for a.unvisited > 0 && l.round.writes > 0 {
-		l.round.writes--
+	for a.unvisited > 0 && l.budget.spend() {
 		a.unvisited--
 		l.pump(a.subscribers[a.unvisited])
 	}

@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"bytes"
 	"net/netip"
 	"time"
 
@@ -44,8 +45,21 @@ func (l *loop) admit(conn gnet.Conn) {
 	_ = conn.SetKeepAlive(true, keepAliveIdle, keepAliveIdle/4, 4)
 }
 
-// traffic takes what a publisher sent, if there is room for it now.
+// ping is asked to learn whether we are alive.
+var ping = []byte("PING\n")
+
+// traffic takes what a publisher sent, if there is room for it now. A PING needs
+// none, so it does not wait behind what others publish.
 func (p *publisher) traffic(l *loop, in []byte) gnet.Action {
+	for !p.inLine && bytes.HasPrefix(in, ping) {
+		if !p.feed(l, in[:len(ping)]) {
+			return gnet.Close
+		}
+		in = in[len(ping):]
+	}
+	if len(in) == 0 {
+		return gnet.None
+	}
 	if p.inLine || !l.makeRoom() {
 		p.unread = append(p.unread, in...)
 		l.standInLine(p)

@@ -10,7 +10,7 @@ import (
 // furthest behind are passed over to the newest message, where that is wanted,
 // and then closed, one after the other.
 func (l *loop) relieve(bytes int) {
-	l.round.writes = len(l.blocked) + l.stats.Subscribers // no bound on this one pass: there is no memory to wait
+	l.budget.lift(len(l.blocked) + l.stats.Subscribers) // there is no memory to wait
 	l.pass()
 	tooMuch := func() bool { return l.retained()+bytes > l.opts.BacklogTotalBytesMax }
 	if !tooMuch() {

@@ -159,6 +159,8 @@ func (s *Server) settleAll() (release func(), err error) {
 	// Every address is held until all are settled, so that one that is given
 	// twice, in whatever form, is found: SO_REUSEPORT would let it pass.
 	var held []func()
+	locks := startLock{}
+	releases = append(releases, locks.release)
 	defer func() {
 		for _, letGo := range held {
 			letGo()
@@ -166,6 +168,11 @@ func (s *Server) settleAll() (release func(), err error) {
 	}()
 	settleEach := func(endpoints []publish.Endpoint, as role) (addrs []net.Addr, err error) {
 		for _, e := range endpoints {
+			if _, port, err := net.SplitHostPort(e.Address); err == nil {
+				if err := locks.take(port); err != nil {
+					return nil, fmt.Errorf("cannot listen on %s: %w", e, err)
+				}
+			}
 			e, addr, release, err := settle(e)
 			if err != nil {
 				return nil, err
