@@ -19,8 +19,8 @@ type budget struct {
 	until  time.Time
 }
 
-// renew begins a turn.
-func (b *budget) renew() { *b = budget{turnWritesMax, time.Now().Add(turnTimeMax)} }
+// renew begins a turn at the time of now.
+func (b *budget) renew(now time.Time) { *b = budget{turnWritesMax, now.Add(turnTimeMax)} }
 
 // lift is for when there is no choice.
 func (b *budget) lift(writes int) { *b = budget{writes, time.Now().Add(time.Hour)} }

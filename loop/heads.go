@@ -120,5 +120,6 @@ var reasonPhrases = map[int]string{
 	414: "URI Too Long",
 	431: "Request Header Fields Too Large",
 	501: "Not Implemented",
+	503: "Service Unavailable",
 	505: "HTTP Version Not Supported",
 }

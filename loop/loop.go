@@ -28,6 +28,7 @@ type loop struct {
 	elapsed atomic.Uint32 // ticks that the wheel has yet to turn
 	calls   requests
 	tokens  atomic.Pointer[auth.Table]
+	handed  atomic.Int32 // connections that were handed over, and are open
 	stop    atomic.Int32 // stopNot, stopDrain, stopNow
 
 	fdMax      int            // descriptors from here on are not for connections
@@ -159,7 +160,7 @@ func (l *loop) pumpWoken() {
 		l.wokenSpare = l.watch.take(l.wokenSpare)
 		l.woken = l.wokenSpare
 	}
-	l.budget.renew()
+	l.budget.renew(time.Now())
 	for len(l.woken) > 0 && l.budget.spend() {
 		if w, ok := l.blocked[l.woken[0]]; ok {
 			w.writable(l)

@@ -74,6 +74,9 @@ type Options struct {
 	// line, of version 1 or 2. With TrustedProxies, only from those.
 	ProxyProtocol bool
 
+	// Handover is who serves what the loop does not. Default: nobody does.
+	Handover *Handover
+
 	// BacklogBytesMax is how many bytes a subscriber may lag behind before it
 	// is closed.
 	BacklogBytesMax int

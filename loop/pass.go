@@ -2,6 +2,7 @@ package loop
 
 import (
 	"context"
+	"time"
 
 	"github.com/ssed/ssed/nsindex"
 	"github.com/ssed/ssed/sse"
@@ -36,12 +37,16 @@ type round struct {
 	first     int // the queue's front, to pop without moving the rest
 	bytes     int // appended since it was empty
 	scheduled bool
+	began     time.Time // when the first of the queue came
 }
 
 func (r *round) empty() bool { return r.first == len(r.queue) }
 
 // add notes that a's stream has grown.
 func (r *round) add(a *audience) {
+	if len(r.queue) == 0 {
+		r.began = time.Now()
+	}
 	if !a.inRound {
 		a.inRound, a.unvisited = true, len(a.subscribers)
 		r.queue = append(r.queue, a)
@@ -53,8 +58,11 @@ func (r *round) add(a *audience) {
 // runPass is the pass that schedulePass has asked for; it ends the turn.
 func (l *loop) runPass(context.Context) error {
 	l.round.scheduled = false
-	l.budget.renew()
-	if l.pass() {
+	begin := time.Now()
+	l.budget.renew(begin)
+	done := l.pass()
+	l.stats.Passes.add(time.Since(begin))
+	if done {
 		l.admitWaiting()
 	}
 	if !l.round.empty() || len(l.intake.line) > 0 || l.stop.Load() != stopNot {
@@ -84,6 +92,9 @@ func (l *loop) pass() (done bool) {
 			a.again = false
 			r.add(a)
 		}
+	}
+	if len(r.queue) > 0 {
+		l.stats.FanOuts.add(time.Since(r.began))
 	}
 	r.queue, r.first, r.bytes = r.queue[:0], 0, 0
 	return true

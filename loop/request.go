@@ -4,13 +4,24 @@ import (
 	"bytes"
 	"net/netip"
 
+	"github.com/panjf2000/gnet/v2"
+
 	"github.com/ssed/ssed/auth"
 	"github.com/ssed/ssed/httpparse"
 	"github.com/ssed/ssed/nsindex"
 )
 
-// serve answers a visitor's request. The loop knows one resource, /subscribe.
-func (l *loop) serve(v *visitor, req *httpparse.Request) {
+// serve answers a visitor's request, or gives the connection to somebody who can,
+// with all that was read of it. The loop itself knows one resource, /subscribe.
+func (l *loop) serve(v *visitor, req *httpparse.Request, read []byte) gnet.Action {
+	if l.opts.Handover.has(req.Path) {
+		return l.handOver(v, read, string(req.Method) != "HEAD")
+	}
+	l.serveSubscribe(v, req)
+	return gnet.None
+}
+
+func (l *loop) serveSubscribe(v *visitor, req *httpparse.Request) {
 	withBody := string(req.Method) != "HEAD"
 	var mayRead bool
 	l.heads.cors, mayRead = l.cors.allow(req.Get("Origin"))

@@ -52,6 +52,10 @@ type Stats struct {
 	Skipped uint64 // messages that these did not get, and were told of
 
 	Ended map[string]uint64 // subscribers that ended, by reason
+
+	Stopping bool      // Shutdown was called
+	Passes   Histogram // how long each turn of the loop spent on writing to subscribers
+	FanOuts  Histogram // from the first message of a round to when all who could take the round had it
 }
 
 // tally is Stats as the loop keeps it.
@@ -64,6 +68,7 @@ func (l *loop) snapshot() Stats {
 	s := l.stats.Stats
 	s.Streams, s.Blocked, s.Backlog = l.index.Len(), len(l.blocked), l.retained()
 	s.Ended = make(map[string]uint64, reasons)
+	s.Stopping = l.stop.Load() != stopNot
 	for why, n := range l.stats.ended {
 		s.Ended[reason(why).String()] = n
 	}

@@ -73,7 +73,7 @@ func (v *visitor) traffic(l *loop, in []byte) gnet.Action {
 		l.refuseUnread(v, in, refusal.Status, refusal.Reason)
 	case n > 0:
 		v.head = nil
-		l.serve(v, &l.request) // v is retired if it subscribes
+		return l.serve(v, &l.request, in) // v is retired if it subscribes
 	default:
 		v.seen = len(in)
 		v.keep(in)
