@@ -1,0 +1,184 @@
+package admin
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// chromiumFlags start a browser without a window that talks to nobody but us. It is
+// told what to do by the DevTools protocol, on descriptors 3 and 4.
+var chromiumFlags = []string{
+	"--headless",
+	"--remote-debugging-pipe",
+	"--no-sandbox", // containers and root have none
+	"--disable-gpu",
+	"--disable-quic",
+	"--no-first-run",
+	"--disable-background-networking",
+	"--disable-component-update",
+	"--disable-sync",
+	"--hide-scrollbars",
+	"--force-color-profile=srgb",
+}
+
+// devtools speaks the DevTools protocol: JSON messages, each with a NUL behind.
+// https://chromedevtools.github.io/devtools-protocol/
+type devtools struct {
+	to      io.WriteCloser
+	session string // of the page that commands are for
+
+	mu      sync.Mutex
+	sent    int
+	waiting map[int]chan<- reply
+	events  []event
+	gone    chan struct{} // closed when the browser is
+}
+
+type reply struct {
+	Result json.RawMessage
+	Error  *struct{ Message string }
+}
+
+// An event is something that the browser has told by itself.
+type event struct {
+	Method string
+	Params json.RawMessage
+}
+
+// startDevtools starts a fresh Chromium, which ends with the test.
+func startDevtools(t *testing.T) *devtools {
+	t.Helper()
+	chromium := testtool.Need(t, "chromium")
+	folder, err := os.MkdirTemp("", "ssed-chromium-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Once the process group is killed, its last writes may still be on their way.
+	t.Cleanup(func() {
+		testtool.WaitFor(t, "the end of "+folder, func() bool { return os.RemoveAll(folder) == nil })
+	})
+	commands, toBrowser := pipe(t)
+	fromBrowser, answers := pipe(t)
+	cmd := exec.Command(chromium, append(chromiumFlags, "--user-data-dir="+filepath.Join(folder, "profile"))...)
+	cmd.Env = append(os.Environ(), "HOME="+folder, "TMPDIR="+folder) // all that it writes goes there
+	cmd.ExtraFiles = []*os.File{commands, answers}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // it starts others
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	commands.Close()
+	answers.Close()
+	d := &devtools{to: toBrowser, waiting: map[int]chan<- reply{}, gone: make(chan struct{})}
+	go d.read(fromBrowser)
+	t.Cleanup(func() {
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		cmd.Wait()
+		<-d.gone
+	})
+	return d
+}
+
+func pipe(t *testing.T) (r, w *os.File) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close(); w.Close() })
+	return r, w
+}
+
+// read takes what the browser says until it is gone.
+func (d *devtools) read(from io.Reader) {
+	defer close(d.gone)
+	for messages := bufio.NewReader(from); ; {
+		text, err := messages.ReadBytes(0)
+		if err != nil {
+			return
+		}
+		var message struct {
+			ID int
+			event
+			reply
+		}
+		if json.Unmarshal(text[:len(text)-1], &message) != nil {
+			return // never seen; the caller that waits will say what it waited for
+		}
+		d.mu.Lock()
+		if message.ID == 0 {
+			d.events = append(d.events, message.event)
+		} else if answered := d.waiting[message.ID]; answered != nil {
+			delete(d.waiting, message.ID)
+			answered <- message.reply
+		}
+		d.mu.Unlock()
+	}
+}
+
+// values are a command's parameters.
+type values map[string]any
+
+// do sends a command and waits for what it returns, which it stores in result
+// unless that is nil.
+func (d *devtools) do(t *testing.T, method string, params values, result any) {
+	t.Helper()
+	answered := make(chan reply, 1)
+	d.mu.Lock()
+	d.sent++
+	id := d.sent
+	d.waiting[id] = answered
+	d.mu.Unlock()
+	command := values{"id": id, "method": method, "params": params}
+	if d.session != "" {
+		command["sessionId"] = d.session
+	}
+	text, err := json.Marshal(command)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.to.Write(append(text, 0)); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case r := <-answered:
+		if r.Error != nil {
+			t.Fatalf("%s: %s", method, r.Error.Message)
+		}
+		if result != nil && json.Unmarshal(r.Result, result) != nil {
+			t.Fatalf("%s returned %s", method, r.Result)
+		}
+	case <-d.gone:
+		t.Fatalf("Chromium ended at %s", method)
+	case <-time.After(testtool.Patience):
+		t.Fatalf("%s was not answered in %v", method, testtool.Patience)
+	}
+}
+
+// told returns the parameters of all events of one kind so far.
+func told[T any](t *testing.T, d *devtools, method string) (all []T) {
+	t.Helper()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, e := range d.events {
+		if e.Method != method {
+			continue
+		}
+		var params T
+		if err := json.Unmarshal(e.Params, &params); err != nil {
+			t.Fatal(fmt.Errorf("%s: %w", method, err))
+		}
+		all = append(all, params)
+	}
+	return all
+}

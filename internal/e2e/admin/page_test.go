@@ -1,0 +1,170 @@
+package admin
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// A page is the admin page of a daemon in a browser of its own.
+type page struct {
+	*devtools
+	origin string // the daemon's
+}
+
+// openPage opens a daemon's admin page, and checks at the end of the test that it
+// talked to nobody else and had nothing to complain about.
+func openPage(t *testing.T, origin string) *page {
+	t.Helper()
+	p := &page{devtools: startDevtools(t), origin: origin}
+	var target struct{ TargetID, SessionID string }
+	p.do(t, "Target.createTarget", values{"url": "about:blank"}, &target)
+	p.do(t, "Target.attachToTarget", values{"targetId": target.TargetID, "flatten": true}, &target)
+	p.session = target.SessionID
+	for _, domain := range []string{"Network", "Page", "Runtime", "Log"} {
+		p.do(t, domain+".enable", nil, nil)
+	}
+	p.size(t, 1440, 1000)
+	p.do(t, "Page.navigate", values{"url": origin + "/admin/"}, nil)
+	p.wait(t, "the live stream", `document.querySelector("#live")?.dataset.live === "live"`)
+	t.Cleanup(func() {
+		p.wantOnlyDaemon(t)
+		p.wantSilence(t)
+	})
+	return p
+}
+
+// wantOnlyDaemon wants every request so far to have gone to the daemon.
+func (p *page) wantOnlyDaemon(t *testing.T) {
+	t.Helper()
+	type request struct{ Request struct{ URL string } }
+	requests := told[request](t, p.devtools, "Network.requestWillBeSent")
+	for _, r := range requests {
+		to, err := url.Parse(r.Request.URL)
+		if err != nil || to.Scheme+"://"+to.Host != p.origin {
+			t.Errorf("a request went to %s", r.Request.URL)
+		}
+	}
+	if len(requests) < 10 {
+		t.Errorf("only %d requests were seen: this test looks in the wrong place", len(requests))
+	}
+}
+
+// wantSilence wants no exception, and nothing on the console.
+func (p *page) wantSilence(t *testing.T) {
+	t.Helper()
+	for _, kind := range []string{"Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded"} {
+		for _, said := range told[json.RawMessage](t, p.devtools, kind) {
+			t.Errorf("%s: %s", kind, said)
+		}
+	}
+}
+
+// eval returns what a script's expression comes to, once its promises are kept.
+func eval[T any](t *testing.T, p *page, script string) (value T) {
+	t.Helper()
+	var answer struct {
+		Result           struct{ Value json.RawMessage }
+		ExceptionDetails json.RawMessage
+	}
+	p.do(t, "Runtime.evaluate", values{"expression": script, "awaitPromise": true, "returnByValue": true}, &answer)
+	if answer.ExceptionDetails != nil {
+		t.Fatalf("%s: %s", script, answer.ExceptionDetails)
+	}
+	if err := json.Unmarshal(answer.Result.Value, &value); err != nil {
+		t.Fatalf("%s is %s, which is no %T", script, answer.Result.Value, value)
+	}
+	return value
+}
+
+// wait waits until a script's expression holds.
+func (p *page) wait(t *testing.T, what, script string) {
+	t.Helper()
+	testtool.WaitFor(t, what+" on the page", func() bool { return eval[bool](t, p, "Boolean("+script+")") })
+}
+
+// text returns what an element shows.
+func (p *page) text(t *testing.T, selector string) string {
+	t.Helper()
+	return eval[string](t, p, "document.querySelector("+quote(selector)+")?.textContent ?? ''")
+}
+
+// click presses the mouse where an element is, as somebody does who sees it.
+func (p *page) click(t *testing.T, selector string) {
+	t.Helper()
+	at := eval[struct{ X, Y float64 }](t, p, `(() => {
+		const element = document.querySelector(`+quote(selector)+`);
+		element.scrollIntoView({ block: "center" });
+		const box = element.getBoundingClientRect();
+		return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+	})()`)
+	for _, kind := range []string{"mousePressed", "mouseReleased"} {
+		p.do(t, "Input.dispatchMouseEvent", values{"type": kind, "x": at.X, "y": at.Y, "button": "left", "clickCount": 1}, nil)
+	}
+}
+
+// virtualKeys are the codes of keys that are no text.
+var virtualKeys = map[string]int{"Tab": 9, "Enter": 13, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
+
+// press presses keys, one after the other.
+func (p *page) press(t *testing.T, keys ...string) {
+	t.Helper()
+	for _, key := range keys {
+		down := values{"type": "keyDown", "key": key, "code": key, "windowsVirtualKeyCode": virtualKeys[key]}
+		if key == "Enter" {
+			down["text"] = "\r" // what makes it press a button
+		}
+		p.do(t, "Input.dispatchKeyEvent", down, nil)
+		p.do(t, "Input.dispatchKeyEvent", values{"type": "keyUp", "key": key, "code": key, "windowsVirtualKeyCode": virtualKeys[key]}, nil)
+	}
+}
+
+// fill puts text into a field in place of what is there.
+func (p *page) fill(t *testing.T, selector, text string) {
+	t.Helper()
+	eval[bool](t, p, `(() => {
+		const field = document.querySelector(`+quote(selector)+`);
+		field.focus();
+		field.select();
+		return true;
+	})()`)
+	p.do(t, "Input.insertText", values{"text": text}, nil)
+}
+
+// size makes the window so large, in CSS pixels. What is narrow is a phone.
+func (p *page) size(t *testing.T, width, height int) {
+	t.Helper()
+	p.do(t, "Emulation.setDeviceMetricsOverride", values{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}, nil)
+}
+
+// prefer sets what the user prefers of a media feature, such as a dark page.
+func (p *page) prefer(t *testing.T, feature, value string) {
+	t.Helper()
+	p.do(t, "Emulation.setEmulatedMedia", values{"features": []values{{"name": feature, "value": value}}}, nil)
+}
+
+// screenshot returns what is seen, as a PNG.
+func (p *page) screenshot(t *testing.T) []byte {
+	t.Helper()
+	var shot struct{ Data string }
+	p.do(t, "Page.captureScreenshot", values{"format": "png"}, &shot)
+	png, err := base64.StdEncoding.DecodeString(shot.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return png
+}
+
+// quote makes a script's string of text.
+func quote(text string) string {
+	quoted, _ := json.Marshal(text) // strings have no error
+	return string(quoted)
+}
+
+var _ = os.Getenv
+var _ = strings.Join
