@@ -16,8 +16,9 @@ import (
 type daemon struct {
 	loop       *loop.Server
 	publishers *evioserver.Server // the publishers' own loop; nil where the loop reads them itself
-	tokens     *auth.Table        // at the start; SIGHUP may bring others
-	drain      time.Duration      // over which subscribers leave at the end
+	admin      *adminPages
+	tokens     *auth.Table   // at the start; SIGHUP may bring others
+	drain      time.Duration // over which subscribers leave at the end
 	log        *slog.Logger
 
 	engines []engine   // all of the above that run, in the order of their start
@@ -75,6 +76,8 @@ func (f *daemonFlags) newDaemon(openFiles int, log *slog.Logger) (*daemon, error
 	if f.PublishLoop == sharedLoop {
 		options.Publish = endpoints
 	}
+	d.admin = f.newAdminPages()
+	options.Handover = d.admin.handover()
 	if d.loop, err = loop.New(options); err != nil {
 		return nil, err
 	}
@@ -90,6 +93,7 @@ func (f *daemonFlags) newDaemon(openFiles int, log *slog.Logger) (*daemon, error
 		})
 		d.engines = append(d.engines, d.publishers)
 	}
+	d.admin.attach(d, f.Debug)
 	return d, nil
 }
 
@@ -104,7 +108,7 @@ func (d *daemon) start() error {
 			return err
 		}
 	}
-	return nil
+	return d.admin.listen(d.subscribeURLs()[0], d.died)
 }
 
 // unasked turns the end of an engine into an error. Serve returns nil after a
@@ -131,6 +135,7 @@ func (d *daemon) shutdown() {
 		}
 		cancel()
 	}
+	d.admin.shutdown() // the last, so that it can tell that the rest is ending
 }
 
 // subscribeURLs returns where subscribers connect.

@@ -52,6 +52,7 @@ func (f *daemonFlags) runDaemon(beside func(context.Context, *daemon)) error {
 	log.Info("ssed is up",
 		"subscribers", strings.Join(d.subscribeURLs(), " "),
 		"publishers", strings.Join(d.publishURLs(), " "),
+		"admin", d.admin.url,
 		"open_files", openFiles)
 	notify := notifyUp(d)
 	go beside(asked, d)
