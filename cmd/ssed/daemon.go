@@ -18,7 +18,7 @@ type daemon struct {
 	publishers *evioserver.Server // the publishers' own loop; nil where the loop reads them itself
 	admin      *adminPages
 	tokens     *auth.Table   // at the start; SIGHUP may bring others
-	drain      time.Duration // over which subscribers leave at the end
+	endAtMost  time.Duration // how long shutdown may take
 	log        *slog.Logger
 
 	engines []engine   // all of the above that run, in the order of their start
@@ -46,7 +46,7 @@ func (f *daemonFlags) newDaemon(openFiles int, log *slog.Logger) (*daemon, error
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{tokens: tokens, drain: f.Drain, log: log, died: make(chan error, 2)}
+	d := &daemon{tokens: tokens, endAtMost: f.endAtMost(), log: log, died: make(chan error, 2)}
 
 	options := loop.Options{
 		Listen:               f.Listen,
@@ -120,20 +120,26 @@ func unasked(err error) error {
 	return err
 }
 
-// deliveryTimeout is how long each engine may take, besides the drain, to deliver
-// what was accepted. With the default drain all is over before "docker stop"
-// kills, after 10 s.
-const deliveryTimeout = 2 * time.Second
+const (
+	// endTimeout is how long the daemon may take to end, so that those who read
+	// slowly get what was accepted. "docker stop" kills after 10 s.
+	endTimeout = 8 * time.Second
+	// afterDrain is what remains for that when the drain takes longer.
+	afterDrain = 2 * time.Second
+)
+
+// endAtMost is how long the end may take.
+func (f *daemonFlags) endAtMost() time.Duration { return max(endTimeout, f.Drain+afterDrain) }
 
 // shutdown ends the engines, the last one first: what the publishers were told
 // OK for is then in the loop, which delivers it.
 func (d *daemon) shutdown() {
+	ctx, cancel := context.WithTimeout(context.Background(), d.endAtMost)
+	defer cancel()
 	for i := len(d.engines) - 1; i >= 0; i-- {
-		ctx, cancel := context.WithTimeout(context.Background(), d.drain+deliveryTimeout)
 		if err := d.engines[i].Shutdown(ctx); err != nil {
 			d.log.Warn("closed before everything was delivered", "err", err)
 		}
-		cancel()
 	}
 	d.admin.shutdown() // the last, so that it can tell that the rest is ending
 }

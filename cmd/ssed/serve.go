@@ -67,8 +67,8 @@ func (f *daemonFlags) runDaemon(beside func(context.Context, *daemon)) error {
 			tokens, err = f.reload(d, tokens)
 			notify.reloaded(err)
 		case <-asked.Done():
-			log.Info("draining", "because", context.Cause(asked), "over", f.Drain)
-			notify.stopping(f.Drain + deliveryTimeout)
+			log.Info("draining", "because", context.Cause(asked), "over", f.Drain, "at_most", d.endAtMost)
+			notify.stopping(d.endAtMost)
 			return nil
 		}
 	}
