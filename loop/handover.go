@@ -22,7 +22,8 @@ type Handover struct {
 	// ConnsMax is how many connections may be with Take at once; the next are
 	// answered 503.
 	ConnsMax int
-	// Take gets each of them, on a goroutine of its own. It has to close it.
+	// Take gets each of them, on a goroutine of its own. It has to close it. Nil: such
+	// requests are answered 403.
 	Take func(*HandedConn)
 }
 
@@ -69,6 +70,10 @@ func (h *Handover) has(path []byte) bool {
 // by a second descriptor for its socket. gnet closes the first.
 func (l *loop) handOver(v *visitor, read []byte, withBody bool) gnet.Action {
 	h := l.opts.Handover
+	if h.Take == nil {
+		l.refuse(v, 403, "this is switched off here", withBody)
+		return gnet.None
+	}
 	if int(l.handed.Load()) >= h.ConnsMax {
 		l.refuse(v, 503, "too many of these connections are open, try again later", withBody)
 		return gnet.None

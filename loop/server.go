@@ -348,6 +348,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 }
 
+// Tokens are those in force.
+func (s *Server) Tokens() *auth.Table { return s.loop.tokens.Load() }
+
 // SetTokens changes who may subscribe and publish from here on. Publishers that
 // are connected are judged by the new tokens with their next message; streams
 // that are open stay open.

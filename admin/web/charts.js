@@ -5,7 +5,7 @@ import { bytes, clock, compact, milliseconds, percent } from "./format.js";
 
 const { uPlot } = window;
 const windowSeconds = 600;
-const heightPx = 112;
+const heightPx = 116;
 
 // Where samples are missing for so long, the line has a gap.
 const gapMs = 5_000;
@@ -118,7 +118,7 @@ function options(chart, width) {
     },
     axes: [
       { ...axis, size: 18, space: 70, incrs: [60, 120, 300], values: (_, splits) => splits.map(minute) },
-      { ...axis, size: 62, space: 30, ...(chart.kind.steps && { incrs: chart.kind.steps }), values: (_, splits) => splits.map(chart.kind.show) },
+      { ...axis, size: 62, space: 24, ...(chart.kind.steps && { incrs: chart.kind.steps }), values: (_, splits) => splits.map(chart.kind.show) },
     ],
     series: [{}, {
       stroke: color(chart.kind.color), fill: color(chart.kind.color + "-fill"), width: 1.5,

@@ -69,8 +69,8 @@ export function failConnections(error) {
 
 function summary(shown, subscribers) {
   if (shown === 0) return byID("filter").value.trim() ? "Nobody subscribes to this." : "Nobody is connected.";
-  const page = pages.length > 1 ? `, page ${pages.length}` : "";
-  return `${count(shown)} of ${count(subscribers)}${page}`;
+  const which = byID("slowest").checked ? "those furthest behind" : pages.length > 1 ? `page ${pages.length}` : "";
+  return `${count(shown)} shown${which && `, ${which}`}, of ${count(subscribers)} in all`;
 }
 
 // The labels stand beside the values where the screen is too narrow for columns.

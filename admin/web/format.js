@@ -6,9 +6,8 @@ const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignific
 // count is a whole number in full: 12,345,678.
 export const count = n => whole.format(n);
 
-// compact is a number in three digits: 12.3M. Below 1,000 there is no unit to
-// change to, and tenths are enough.
-export const compact = n => (n < 1000 ? String(Math.round(n * 10) / 10) : short.format(n));
+// compact is a number in three digits at most: 12.3M, 617, 0.5.
+export const compact = n => (n < 10 ? String(Math.round(n * 10) / 10) : short.format(n));
 
 // bytes is in units of 1,024: 3.4 MiB.
 export function bytes(n) {

@@ -107,9 +107,10 @@ function click(event) {
   const row = event.target.closest("[role=treeitem]");
   if (!row) return;
   row.focus();
-  // The arrow is drawn in front of the name.
-  const name = row.firstElementChild.getBoundingClientRect();
-  if (event.clientX < name.left && row.ariaExpanded !== null) toggle(row);
+  const name = row.firstElementChild;
+  // The arrow is drawn into the room in front of the name.
+  const arrowEnd = name.getBoundingClientRect().left + parseFloat(getComputedStyle(name).paddingLeft);
+  if (event.clientX < arrowEnd && row.ariaExpanded !== null) toggle(row);
   else activate(row);
 }
 

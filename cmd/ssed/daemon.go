@@ -16,8 +16,9 @@ import (
 type daemon struct {
 	loop       *loop.Server
 	publishers *evioserver.Server // the publishers' own loop; nil where the loop reads them itself
-	tokens     *auth.Table        // at the start; SIGHUP may bring others
-	drain      time.Duration      // over which subscribers leave at the end
+	admin      *adminPages
+	tokens     *auth.Table   // at the start; SIGHUP may bring others
+	endAtMost  time.Duration // how long shutdown may take
 	log        *slog.Logger
 
 	engines []engine   // all of the above that run, in the order of their start
@@ -45,7 +46,7 @@ func (f *daemonFlags) newDaemon(openFiles int, log *slog.Logger) (*daemon, error
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{tokens: tokens, drain: f.Drain, log: log, died: make(chan error, 2)}
+	d := &daemon{tokens: tokens, endAtMost: f.endAtMost(), log: log, died: make(chan error, 2)}
 
 	options := loop.Options{
 		Listen:               f.Listen,
@@ -75,6 +76,8 @@ func (f *daemonFlags) newDaemon(openFiles int, log *slog.Logger) (*daemon, error
 	if f.PublishLoop == sharedLoop {
 		options.Publish = endpoints
 	}
+	d.admin = f.newAdminPages()
+	options.Handover = d.admin.handover()
 	if d.loop, err = loop.New(options); err != nil {
 		return nil, err
 	}
@@ -90,6 +93,7 @@ func (f *daemonFlags) newDaemon(openFiles int, log *slog.Logger) (*daemon, error
 		})
 		d.engines = append(d.engines, d.publishers)
 	}
+	d.admin.attach(d, f.Debug)
 	return d, nil
 }
 
@@ -104,7 +108,7 @@ func (d *daemon) start() error {
 			return err
 		}
 	}
-	return nil
+	return d.admin.listen(d.subscribeURLs()[0], d.died)
 }
 
 // unasked turns the end of an engine into an error. Serve returns nil after a
@@ -116,21 +120,28 @@ func unasked(err error) error {
 	return err
 }
 
-// deliveryTimeout is how long each engine may take, besides the drain, to deliver
-// what was accepted. With the default drain all is over before "docker stop"
-// kills, after 10 s.
-const deliveryTimeout = 2 * time.Second
+const (
+	// endTimeout is how long the daemon may take to end, so that those who read
+	// slowly get what was accepted. "docker stop" kills after 10 s.
+	endTimeout = 8 * time.Second
+	// afterDrain is what remains for that when the drain takes longer.
+	afterDrain = 2 * time.Second
+)
+
+// endAtMost is how long the end may take.
+func (f *daemonFlags) endAtMost() time.Duration { return max(endTimeout, f.Drain+afterDrain) }
 
 // shutdown ends the engines, the last one first: what the publishers were told
 // OK for is then in the loop, which delivers it.
 func (d *daemon) shutdown() {
+	ctx, cancel := context.WithTimeout(context.Background(), d.endAtMost)
+	defer cancel()
 	for i := len(d.engines) - 1; i >= 0; i-- {
-		ctx, cancel := context.WithTimeout(context.Background(), d.drain+deliveryTimeout)
 		if err := d.engines[i].Shutdown(ctx); err != nil {
 			d.log.Warn("closed before everything was delivered", "err", err)
 		}
-		cancel()
 	}
+	d.admin.shutdown() // the last, so that it can tell that the rest is ending
 }
 
 // subscribeURLs returns where subscribers connect.

@@ -41,6 +41,7 @@ type commands struct {
 type daemonFlags struct {
 	Listen      []string `group:"where" placeholder:"ADDR" default:":8001"`
 	Publish     []string `group:"where" placeholder:"URL" default:"${publish_url}"`
+	Admin       string   `group:"where" placeholder:"on|off|ADDR" default:"on"`
 	PublishLoop string   `group:"where" placeholder:"shared|own" enum:"shared,own" default:"shared"`
 
 	Token         []string `group:"who" placeholder:"LINE" sep:";"` // rights have commas
@@ -66,6 +67,7 @@ type daemonFlags struct {
 	StallTimeout  time.Duration `group:"when" placeholder:"DURATION" default:"${stall_timeout}"`
 	Drain         time.Duration `group:"when" placeholder:"DURATION" default:"${drain}"`
 
+	Debug    bool       `group:"log"`
 	LogLevel slog.Level `group:"log" placeholder:"LEVEL" default:"info"`
 }
 
@@ -84,6 +86,8 @@ func (f *daemonFlags) Validate(ctx *kong.Context) error {
 		return fmt.Errorf("--backlog: %v cannot hold one message of %v (--data-max), which takes up to six times that on the wire", f.Backlog, f.DataMax)
 	case f.BacklogTotal < f.Backlog:
 		return fmt.Errorf("--backlog-total: %v for all backlogs together cannot hold one of %v (--backlog)", f.BacklogTotal, f.Backlog)
+	case f.Admin == "":
+		return errors.New("--admin: must be on, off, or an address such as localhost:8003")
 	case f.MaxConns < 0:
 		return errors.New("--max-conns: must be 1 or more, or 0 for the default")
 	case f.MaxConnsPerIP < 0:

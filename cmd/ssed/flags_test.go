@@ -36,6 +36,7 @@ func TestDefaultsAreTheLoops(t *testing.T) {
 	want := daemonFlags{
 		Listen:        []string{":8001"},
 		Publish:       []string{"tcp://127.0.0.1:8002"},
+		Admin:         "on",
 		PublishLoop:   sharedLoop,
 		CORSOrigin:    []string{"*"},
 		Backlog:       16 << 20,
@@ -127,6 +128,8 @@ func TestEnvironment(t *testing.T) {
 		"SSED_MAX_CONNS":        "100",
 		"SSED_MAX_CONNS_PER_IP": "7",
 		"SSED_MAX_PUBLISHERS":   "8",
+		"SSED_ADMIN":            "127.0.0.1:8003",
+		"SSED_DEBUG":            "true",
 		"SSED_SLOW":             "skip",
 		"SSED_STALL_TIMEOUT":    "1m",
 		"SSED_DRAIN":            "0s",
@@ -142,7 +145,7 @@ func TestEnvironment(t *testing.T) {
 	}
 	got := cli.Demo.daemonFlags
 	want := daemonFlags{
-		Listen: []string{":8001"}, Publish: []string{defaultPublishURL}, PublishLoop: ownLoop,
+		Listen: []string{":8001"}, Publish: []string{defaultPublishURL}, PublishLoop: ownLoop, Admin: "127.0.0.1:8003", Debug: true,
 		Backlog: 3 << 20, BacklogTotal: 64 << 20, Mailbox: 1 << 20, DataMax: 64 << 10, HeadMax: 8 << 10, Sndbuf: 64 << 10, MaxConns: 100, MaxConnsPerIP: 7, MaxPublishers: 8, Slow: "skip",
 		Heartbeat: 5 * time.Second, StallTimeout: time.Minute, HeaderTimeout: time.Minute, LogLevel: 4,
 		CORSOrigin: []string{"https://a.example", "https://b.example"}, TrustedProxy: []string{"10.0.0.0/8", "unix"}, ProxyProtocol: true,

@@ -32,6 +32,8 @@ var daemonHelp = map[string]string{
 		several. Default ${default}, on all addresses of this machine.`,
 	"publish": `Where publishers connect (lines): tcp://host:port or unix:///path. Repeat it for
 		several. Default ${default}; a TCP address that is not loopback needs a publish token.`,
+	"admin": `Where the admin pages are (/admin/, /metrics): beside /subscribe (on, the default), nowhere (off), or on an
+		address of their own (host:port). They are for this machine only, unless a token has the admin right.`,
 	"publish-loop": `Which event loop reads the publishers: the subscribers' (shared, the default, best on
 		few cores), or one of their own, so that a flood of publishing leaves the delivery alone (own).`,
 
@@ -77,6 +79,7 @@ var daemonHelp = map[string]string{
 	"drain": `When it is asked to end, the daemon delivers what it accepted, and then lets its subscribers go one by
 		one over this time, each with a time to come back, so that they do not return all at once. Default ${default}.`,
 
+	"debug":     `Serve profiles of the process at /debug/pprof/, to those who may see the admin pages.`,
 	"log-level": `What is logged to standard error: debug, info, warn or error. Default ${default}.`,
 }
 

@@ -52,6 +52,7 @@ func (f *daemonFlags) runDaemon(beside func(context.Context, *daemon)) error {
 	log.Info("ssed is up",
 		"subscribers", strings.Join(d.subscribeURLs(), " "),
 		"publishers", strings.Join(d.publishURLs(), " "),
+		"admin", d.admin.url,
 		"open_files", openFiles)
 	notify := notifyUp(d)
 	go beside(asked, d)
@@ -66,8 +67,8 @@ func (f *daemonFlags) runDaemon(beside func(context.Context, *daemon)) error {
 			tokens, err = f.reload(d, tokens)
 			notify.reloaded(err)
 		case <-asked.Done():
-			log.Info("draining", "because", context.Cause(asked), "over", f.Drain)
-			notify.stopping(f.Drain + deliveryTimeout)
+			log.Info("draining", "because", context.Cause(asked), "over", f.Drain, "at_most", d.endAtMost)
+			notify.stopping(d.endAtMost)
 			return nil
 		}
 	}

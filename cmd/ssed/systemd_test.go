@@ -164,8 +164,8 @@ func TestSystemdHearsOfTheBeginAndTheEnd(t *testing.T) {
 					t.Errorf("exit code %d", code)
 				}
 				stopping := s.want(t, "STOPPING")
-				if usec, err := strconv.Atoi(stopping["EXTEND_TIMEOUT_USEC"]); err != nil || usec <= int(deliveryTimeout.Microseconds()) {
-					t.Errorf("systemd is asked to wait for %q microseconds (%v); the drain may take %v", stopping["EXTEND_TIMEOUT_USEC"], err, deliveryTimeout)
+				if usec, err := strconv.Atoi(stopping["EXTEND_TIMEOUT_USEC"]); err != nil || usec <= int(endTimeout.Microseconds()) {
+					t.Errorf("systemd is asked to wait for %q microseconds (%v); the drain may take %v", stopping["EXTEND_TIMEOUT_USEC"], err, endTimeout)
 				}
 				if len(s.heard) > 0 || s.count() > 0 {
 					t.Errorf("and then %v, and %d beats of a watchdog that nobody asked for", s.heard, s.count())

@@ -74,6 +74,13 @@ func (s *Server) opened(c evio.Conn) (out []byte, opts evio.Options, action evio
 	return nil, evio.Options{TCPKeepAlive: keepAlive, ReuseInputBuffer: true}, evio.None
 }
 
+// Publishers is how many are connected.
+func (s *Server) Publishers() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.publishers)
+}
+
 // data is called with what a publisher sent; with nothing, after a Wake.
 func (s *Server) data(c evio.Conn, in []byte) (out []byte, action evio.Action) {
 	p := c.Context().(*publisher)

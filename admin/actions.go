@@ -1,0 +1,67 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/nsindex"
+	"github.com/ssed/ssed/sse"
+)
+
+// disconnect closes the connection whose id the form names.
+func (s *Server) disconnect(r *http.Request) (any, error) {
+	id, err := strconv.ParseUint(r.PostFormValue("id"), 10, 64)
+	if err != nil {
+		return nil, &failure{http.StatusBadRequest, "id must be that of a connection in status.json"}
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
+	defer cancel()
+	found, err := s.opts.Loop.Disconnect(ctx, loop.ConnID(id))
+	if err == nil && !found {
+		return nil, &failure{http.StatusNotFound, "there is no such connection any more"}
+	}
+	if err == nil {
+		s.opts.Logger.Info("an operator has disconnected a subscriber", "operator", r.RemoteAddr, "id", id)
+	}
+	return nil, err
+}
+
+// publish publishes the message in the form.
+func (s *Server) publish(r *http.Request) (any, error) {
+	if err := r.ParseForm(); err != nil {
+		return nil, &failure{http.StatusBadRequest, "the form cannot be read: " + err.Error()}
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
+	defer cancel()
+	err := s.opts.Loop.Publish(ctx, sse.Message{
+		Namespace: r.PostFormValue("namespace"),
+		Event:     r.PostFormValue("event"),
+		Data:      []byte(r.PostFormValue("data")),
+	})
+	switch {
+	case err == nil:
+		return map[string]bool{"ok": true}, nil
+	case errors.Is(err, nsindex.ErrNamespace), errors.Is(err, sse.ErrEvent), errors.Is(err, sse.ErrUTF8), errors.Is(err, sse.ErrTooLong):
+		return nil, &failure{http.StatusBadRequest, err.Error()}
+	}
+	return nil, err
+}
+
+// healthz is for load balancers: 200 while the daemon serves, 503 when it is
+// ending, or its loop does not answer. Anybody may ask.
+func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), livenessTimeout)
+	defer cancel()
+	switch stats, err := s.opts.Loop.Stats(ctx); {
+	case err != nil:
+		http.Error(w, "the event loop does not answer", http.StatusServiceUnavailable)
+	case stats.Stopping:
+		http.Error(w, "draining", http.StatusServiceUnavailable)
+	default:
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Write([]byte("serving\n"))
+	}
+}

@@ -1,0 +1,152 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/ssed/ssed/auth"
+	"github.com/ssed/ssed/loop"
+)
+
+// ConnsMax is how many connections may be open at once: a few people and
+// collectors. Each has a goroutine, which subscribers never have.
+const ConnsMax = 64
+
+const (
+	headerTimeout    = 5 * time.Second
+	requestTimeout   = 10 * time.Second // to read a request, and to write an answer
+	idleTimeout      = time.Minute
+	headBytesMax     = 16 << 10
+	bodyBytesMax     = 8 << 20 // a form with a long message, percent-encoded
+	answerTimeout    = 5 * time.Second
+	livenessTimeout  = time.Second
+	sampleInterval   = time.Second
+	samplesMax       = 600 // ten minutes
+	sessionsMax      = 1000
+	sessionLife      = 12 * time.Hour
+	connectionsShown = 1000 // unless ?limit= says otherwise
+)
+
+// Options say what a Server shows, and to whom.
+type Options struct {
+	Loop *loop.Server
+	// Tokens returns the tokens in force. Where one has the admin right, only such
+	// tokens open these pages; otherwise this machine's own clients may see them.
+	Tokens func() *auth.Table
+	// Node names this daemon among others, and Version what it was built from.
+	Node, Version string
+	// Subscribers returns where subscribers connect, if that is another address than
+	// the pages have. Default: it is the same.
+	Subscribers func() net.Addr
+	// Publishers counts publishers that are not connected to the loop. Default: none.
+	Publishers func() int
+	// Debug serves the profiles of net/http/pprof at /debug/pprof/, too.
+	Debug bool
+	// Logger is told who signs in, and who fails to. Default: slog.Default().
+	Logger *slog.Logger
+}
+
+// A Server serves the admin pages, on connections that are handed to it (Take) or
+// on listeners of its own (Serve).
+type Server struct {
+	opts     Options
+	http     *http.Server
+	handed   *queue
+	sessions sessions
+	sampler  *sampler
+	started  time.Time
+}
+
+// New makes a Server, and begins to take samples for its charts.
+func New(opts Options) *Server {
+	if opts.Publishers == nil {
+		opts.Publishers = func() int { return 0 }
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	s := &Server{opts: opts, handed: newQueue(), started: time.Now()}
+	s.sampler = newSampler(s)
+	s.http = &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       requestTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    headBytesMax,
+		ErrorLog:          slog.NewLogLogger(opts.Logger.Handler(), slog.LevelDebug),
+		ConnContext:       withTold,
+	}
+	go s.sampler.run()
+	go s.http.Serve(s.handed)
+	return s
+}
+
+// subscribeURL is where the page of a request finds streams.
+func (s *Server) subscribeURL(r *http.Request) string {
+	if s.opts.Subscribers == nil {
+		return "/subscribe"
+	}
+	host, port, err := net.SplitHostPort(s.opts.Subscribers().String())
+	if err != nil {
+		return "" // a unix socket: no browser comes there
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = (&url.URL{Host: r.Host}).Hostname() // by which the page was found
+	}
+	return "http://" + net.JoinHostPort(host, port) + "/subscribe"
+}
+
+// Paths are those that the loop has to hand over.
+func (o *Options) Paths() []string {
+	paths := []string{"/admin", "/metrics"}
+	if o.Debug {
+		paths = append(paths, "/debug/pprof")
+	}
+	return paths
+}
+
+// Take serves a connection that the loop has handed over.
+func (s *Server) Take(c *loop.HandedConn) { s.handed.put(c) }
+
+// Serve serves the connections of a listener, at most ConnsMax at once, until
+// Shutdown; then it returns nil.
+func (s *Server) Serve(listener net.Listener) error {
+	err := s.http.Serve(&limited{Listener: listener, places: make(chan struct{}, ConnsMax)})
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// Shutdown closes everything: nothing here is worth waiting for.
+func (s *Server) Shutdown() {
+	s.sampler.stop()
+	s.handed.Close()
+	s.http.Close()
+}
+
+// toldKey is where a request's context has the client's address of a PROXY line.
+type toldKey struct{}
+
+func withTold(ctx context.Context, c net.Conn) context.Context {
+	if handed, ok := c.(*loop.HandedConn); ok && handed.Told.IsValid() {
+		return context.WithValue(ctx, toldKey{}, handed.Told)
+	}
+	return ctx
+}
+
+// clientAddr is the connection's other end, by the PROXY line if there was one; it
+// is not valid for a unix socket.
+func clientAddr(r *http.Request) netip.Addr {
+	if told, ok := r.Context().Value(toldKey{}).(netip.Addr); ok {
+		return told
+	}
+	addr, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return addr.Addr().Unmap()
+}

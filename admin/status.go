@@ -1,0 +1,241 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ssed/ssed/auth"
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/nsindex"
+)
+
+// status.json: what the ancestor had first, with its names and in its order, and
+// then what is ours.
+type statusJSON struct {
+	Node          string           `json:"node"`
+	Status        string           `json:"status"`
+	ReportedAt    int64            `json:"reported_at"`    // seconds since 1970
+	StartupTime   int64            `json:"startup_time"`   // likewise
+	MsgsBroadcast uint64           `json:"msgs_broadcast"` // accepted from publishers
+	Connections   []connectionJSON `json:"connections"`
+
+	NextAfter           loop.ConnID       `json:"next_after"` // for ?after=; 0: there are no more
+	Version             string            `json:"version"`
+	UptimeSeconds       int64             `json:"uptime_seconds"`
+	Subscribers         int               `json:"subscribers"`
+	Visitors            int               `json:"visitors"`
+	Publishers          int               `json:"publishers"`
+	Streams             int               `json:"streams"`
+	Blocked             int               `json:"blocked"`
+	BacklogBytes        int               `json:"backlog_bytes"`
+	Deliveries          uint64            `json:"deliveries"`
+	BytesOut            uint64            `json:"bytes_out"`
+	Refused             uint64            `json:"refused"`
+	TurnedAway          uint64            `json:"turned_away"`
+	Skips               uint64            `json:"skips"`
+	Skipped             uint64            `json:"skipped"`
+	Disconnects         map[string]uint64 `json:"disconnects"`
+	Stopping            bool              `json:"stopping"`
+	SubscribeURL        string            `json:"subscribe_url"`
+	SubscribeNeedsToken bool              `json:"subscribe_needs_token"`
+	SignedIn            bool              `json:"signed_in"`
+}
+
+type connectionJSON struct {
+	RequestPath string `json:"request_path"`
+	Namespace   string `json:"namespace"` // of several: all, with spaces between
+	CreatedAt   int64  `json:"created_at"`
+	ClientIP    string `json:"client_ip"`
+	UserAgent   string `json:"user_agent"`
+	MsgsSent    uint64 `json:"msgs_sent"`
+
+	ID         loop.ConnID `json:"id"`
+	Namespaces []string    `json:"namespaces"`
+	AgeSeconds int64       `json:"age_seconds"`
+	LagBytes   uint64      `json:"lag_bytes"`
+	Blocked    bool        `json:"blocked"`
+}
+
+// status answers status.json.
+func (s *Server) status(r *http.Request) (any, error) {
+	choice, err := readChoice(r.URL.RawQuery)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
+	defer cancel()
+	stats, err := s.opts.Loop.Stats(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var conns []loop.Conn
+	if choice.limit > 0 {
+		if conns, err = s.opts.Loop.Conns(ctx); err != nil {
+			return nil, err
+		}
+	}
+	now := time.Now()
+	shown, next := choice.of(conns)
+	status := s.figures(stats, now)
+	status.NextAfter = next
+	status.Connections = make([]connectionJSON, len(shown))
+	for i := range shown {
+		status.Connections[i] = connection(&shown[i], now)
+	}
+	status.SubscribeURL = s.subscribeURL(r)
+	status.SignedIn = s.sessions.tokenOf(r) != ""
+	return status, nil
+}
+
+func (s *Server) figures(stats loop.Stats, now time.Time) *statusJSON {
+	return &statusJSON{
+		Node:                s.opts.Node,
+		Status:              "OK",
+		ReportedAt:          now.Unix(),
+		StartupTime:         s.started.Unix(),
+		MsgsBroadcast:       stats.Published,
+		Version:             s.opts.Version,
+		UptimeSeconds:       int64(now.Sub(s.started).Seconds()),
+		Subscribers:         stats.Subscribers,
+		Visitors:            stats.Visitors,
+		Publishers:          stats.Publishers + s.opts.Publishers(),
+		Streams:             stats.Streams,
+		Blocked:             stats.Blocked,
+		BacklogBytes:        stats.Backlog,
+		Deliveries:          stats.Deliveries,
+		BytesOut:            stats.BytesOut,
+		Refused:             stats.Refused,
+		TurnedAway:          stats.TurnedAway,
+		Skips:               stats.Skips,
+		Skipped:             stats.Skipped,
+		Disconnects:         stats.Ended,
+		Stopping:            stats.Stopping,
+		SubscribeNeedsToken: s.opts.Tokens().Required(auth.Subscribe),
+	}
+}
+
+func connection(c *loop.Conn, now time.Time) connectionJSON {
+	return connectionJSON{
+		RequestPath: requestPath(c.Namespaces),
+		Namespace:   strings.Join(c.Namespaces, " "),
+		CreatedAt:   now.Add(-c.Age).Unix(),
+		ClientIP:    clientIP(c),
+		UserAgent:   c.Agent,
+		MsgsSent:    c.Messages,
+		ID:          c.ID,
+		Namespaces:  c.Namespaces,
+		AgeSeconds:  int64(c.Age.Seconds()),
+		LagBytes:    c.LagBytes,
+		Blocked:     c.Blocked,
+	}
+}
+
+// requestPath is a path that asks for a set. The one that was sent is not kept.
+func requestPath(set []string) string {
+	if len(set) == 1 {
+		return "/subscribe" + (&url.URL{Path: set[0]}).EscapedPath()
+	}
+	query := url.Values{"ns": set}
+	return "/subscribe?" + query.Encode()
+}
+
+// clientIP is "unix" for a client on a unix socket.
+func clientIP(c *loop.Conn) string {
+	if c.Told.IsValid() {
+		return c.Told.String()
+	}
+	if tcp, ok := c.Peer.(*net.TCPAddr); ok {
+		return tcp.IP.String()
+	}
+	return "unix"
+}
+
+// A choice is which connections a query asks for.
+type choice struct {
+	limit     int
+	after     loop.ConnID
+	namespace string // those that hear it, or something below it
+	byBacklog bool
+}
+
+// readChoice reads a query. What it does not know, or cannot read, is an error: a
+// list that ignores a filter would be taken for a filtered one.
+func readChoice(query string) (choice, error) {
+	c := choice{limit: connectionsShown}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return c, &failure{http.StatusBadRequest, "the query cannot be read: " + err.Error()}
+	}
+	for key, all := range values {
+		if err := c.set(key, all[len(all)-1]); err != nil {
+			return c, &failure{http.StatusBadRequest, err.Error()}
+		}
+	}
+	return c, nil
+}
+
+func (c *choice) set(key, value string) error {
+	switch key {
+	case "limit":
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 0 {
+			return fmt.Errorf("limit=%q is no number of connections, such as 1000, or 0 for none", value)
+		}
+		c.limit = n
+	case "after":
+		n, err := strconv.ParseUint(value, 10, 64)
+		if err != nil {
+			return fmt.Errorf("after=%q is no id of a connection: take next_after of the answer before", value)
+		}
+		c.after = loop.ConnID(n)
+	case "namespace":
+		ns, err := nsindex.Canonical(value)
+		if err != nil {
+			return fmt.Errorf("namespace=%q: %w", value, err)
+		}
+		c.namespace = ns
+	case "sort":
+		if value != "backlog" && value != "age" {
+			return fmt.Errorf("sort=%q is not known: backlog (furthest behind first) or age (oldest first)", value)
+		}
+		c.byBacklog = value == "backlog"
+	default:
+		return fmt.Errorf("%q is not known here: limit, after, namespace or sort", key)
+	}
+	return nil
+}
+
+// of returns the connections chosen of all, in order, and where the next page
+// begins. A page follows another by age only: backlogs change.
+func (c *choice) of(conns []loop.Conn) (chosen []loop.Conn, next loop.ConnID) {
+	conns = slices.DeleteFunc(conns, func(x loop.Conn) bool { return x.ID <= c.after || !c.hears(&x) })
+	slices.SortFunc(conns, func(a, b loop.Conn) int {
+		if c.byBacklog && a.LagBytes != b.LagBytes {
+			return cmp.Compare(b.LagBytes, a.LagBytes)
+		}
+		return cmp.Compare(a.ID, b.ID)
+	})
+	if len(conns) <= c.limit {
+		return conns, 0
+	}
+	if chosen = conns[:c.limit]; c.limit > 0 && !c.byBacklog {
+		next = chosen[c.limit-1].ID
+	}
+	return chosen, next
+}
+
+// hears tells whether a connection is subscribed to the chosen namespace, or to
+// something below it.
+func (c *choice) hears(conn *loop.Conn) bool {
+	return c.namespace == "" || slices.ContainsFunc(conn.Namespaces, func(ns string) bool {
+		return nsindex.Within([]byte(ns), c.namespace)
+	})
+}
