@@ -40,6 +40,9 @@ func (s *Server) Handler() http.Handler {
 	open := http.NewServeMux()
 	open.Handle("/", s.guard(guarded))
 	open.Handle("GET /admin", http.RedirectHandler("/admin/", http.StatusPermanentRedirect))
+	// The login form looks like the page, before anybody has signed in.
+	open.Handle("GET /admin/style.css", bounded(pages))
+	open.Handle("GET /admin/icon.svg", bounded(pages))
 	open.Handle("GET /admin/healthz", bounded(http.HandlerFunc(s.healthz)))
 	open.Handle("GET /admin/login", bounded(http.HandlerFunc(s.loginForm)))
 	open.Handle("POST /admin/login", bounded(http.HandlerFunc(s.login)))
@@ -60,6 +63,11 @@ func (s *Server) secure(next http.Handler) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cache-Control", "no-store")
+		if handedConn(r) != nil {
+			// Browsers and proxies keep connections for whatever they ask this port
+			// next, and a subscription is the loop's business, not ours.
+			h.Set("Connection", "close")
+		}
 		r.Body = http.MaxBytesReader(w, r.Body, bodyBytesMax)
 		next.ServeHTTP(w, r)
 	})

@@ -106,11 +106,11 @@ func (p *sampler) add(sample sampleJSON) {
 	p.next = make(chan struct{})
 }
 
-// all returns the samples so far, and a channel that is closed with the next.
+// all returns the samples so far (never nil, which JSON has another word for), and a channel that is closed with the next.
 func (p *sampler) all() ([]sampleJSON, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.Clone(p.samples), p.next
+	return append([]sampleJSON{}, p.samples...), p.next
 }
 
 // live streams the samples: first those of the last ten minutes, as one event, and

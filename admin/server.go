@@ -80,7 +80,7 @@ func New(opts Options) *Server {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    headBytesMax,
 		ErrorLog:          slog.NewLogLogger(opts.Logger.Handler(), slog.LevelDebug),
-		ConnContext:       withTold,
+		ConnContext:       withHanded,
 	}
 	go s.sampler.run()
 	go s.http.Serve(s.handed)
@@ -131,21 +131,28 @@ func (s *Server) Shutdown() {
 	s.http.Close()
 }
 
-// toldKey is where a request's context has the client's address of a PROXY line.
-type toldKey struct{}
+// handedKey is where a request's context has the connection that was handed over.
+type handedKey struct{}
 
-func withTold(ctx context.Context, c net.Conn) context.Context {
-	if handed, ok := c.(*loop.HandedConn); ok && handed.Told.IsValid() {
-		return context.WithValue(ctx, toldKey{}, handed.Told)
+func withHanded(ctx context.Context, c net.Conn) context.Context {
+	if handed, ok := c.(*loop.HandedConn); ok {
+		return context.WithValue(ctx, handedKey{}, handed)
 	}
 	return ctx
+}
+
+// handedConn returns the connection of a request if the loop has handed it over,
+// and nil if it came to an address of our own.
+func handedConn(r *http.Request) *loop.HandedConn {
+	handed, _ := r.Context().Value(handedKey{}).(*loop.HandedConn)
+	return handed
 }
 
 // clientAddr is the connection's other end, by the PROXY line if there was one; it
 // is not valid for a unix socket.
 func clientAddr(r *http.Request) netip.Addr {
-	if told, ok := r.Context().Value(toldKey{}).(netip.Addr); ok {
-		return told
+	if handed := handedConn(r); handed != nil && handed.Told.IsValid() {
+		return handed.Told
 	}
 	addr, _ := netip.ParseAddrPort(r.RemoteAddr)
 	return addr.Addr().Unmap()

@@ -4,7 +4,8 @@ import { byID, element, setText } from "./dom.js";
 import { bytes, clock, compact, milliseconds, percent } from "./format.js";
 
 const { uPlot } = window;
-const windowSeconds = 600;
+// The charts of a daemon that has just begun show less, or they would be nearly empty.
+const windowSeconds = { least: 120, most: 600 };
 const heightPx = 116;
 
 // Where samples are missing for so long, the line has a gap.
@@ -98,6 +99,7 @@ function tell(chart) {
   setText(chart.peak, at === null ? `peak ${chart.kind.show(peak)}` : clock(new Date(times[at] * 1000)));
 }
 
+const windowOf = seconds => Math.min(Math.max(seconds, windowSeconds.least), windowSeconds.most);
 const minute = seconds => clock(new Date(seconds * 1000)).slice(0, 5);
 
 function options(chart, width) {
@@ -113,7 +115,7 @@ function options(chart, width) {
     cursor: { y: false, drag: { x: false, y: false }, sync: { key: "ssed" }, points: { size: 6 } },
     hooks: { setCursor: [() => tell(chart)] },
     scales: {
-      x: { time: true, range: (_, __, max) => [max - windowSeconds, max] },
+      x: { time: true, range: (_, min, max) => [max - windowOf(max - min), max] },
       y: { range: (_, __, max) => [0, Math.max(chart.kind.least, max * 1.1)] },
     },
     axes: [

@@ -103,19 +103,17 @@ function updateRow(row, connection) {
   behind.title = connection.blocked ? "its socket is full" : "";
 }
 
-// press asks at the first press and disconnects at the second.
+// press asks at the first press and disconnects at the second. The button is not
+// disabled meanwhile: that would take the focus from it.
 async function press(button, id) {
   if (!button.classList.contains("armed")) return arm(button);
   disarm(button);
-  button.disabled = true;
   try {
     await post("disconnect", { id });
-    refresh();
   } catch (error) {
-    button.disabled = false;
-    if (error.status === 404) return refresh(); // it has left by itself
-    setText(byID("connections-note"), `Not disconnected: ${error.message}`);
+    if (error.status !== 404) return setText(byID("connections-note"), `Not disconnected: ${error.message}`);
   }
+  refresh(); // it is gone, or has left by itself
 }
 
 function arm(button) {

@@ -21,9 +21,11 @@ export function startPane() {
   byID("listen-clear").addEventListener("click", clear);
 }
 
-// setSubscribe tells where to subscribe, and whether that needs a token.
+// setSubscribe tells where to subscribe, and whether that needs a token. There is no
+// URL where only a unix socket is.
 export function setSubscribe(url, needsToken) {
   subscribeURL = url;
+  byID("listen-start").disabled = !url;
   byID("token").hidden = !needsToken;
 }
 

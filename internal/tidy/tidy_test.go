@@ -36,6 +36,7 @@ var rooms = map[string]struct {
 	"loop":                    {imports: []string{"httpparse", "sse", "nsindex", "publish", "auth"}, outside: []string{"github.com/panjf2000/gnet/v2", "github.com/pires/go-proxyproto", "golang.org/x/sys"}},
 	"admin":                   {imports: []string{"loop", "sse", "nsindex", "auth"}, outside: []string{"github.com/prometheus/client_golang"}},
 	"cmd/ssed":                {imports: []string{"admin", "loop", "httpparse", "publish", "publish/evioserver", "sse", "nsindex", "auth"}, outside: []string{"github.com/alecthomas/kong", "github.com/coreos/go-systemd/v22", "github.com/prometheus/procfs", "golang.org/x/sys"}},
+	"internal/e2e/admin":      {},
 	"internal/e2e/attackers":  {},
 	"internal/e2e/clients":    {imports: []string{"internal/testtool", "publish", "sse"}},
 	"internal/e2e/proxies":    {},

@@ -133,6 +133,14 @@ type values map[string]any
 // unless that is nil.
 func (d *devtools) do(t *testing.T, method string, params values, result any) {
 	t.Helper()
+	if err := d.ask(t, method, params, result); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ask is do for commands that may fail: the error is the browser's.
+func (d *devtools) ask(t *testing.T, method string, params values, result any) error {
+	t.Helper()
 	answered := make(chan reply, 1)
 	d.mu.Lock()
 	d.sent++
@@ -153,7 +161,7 @@ func (d *devtools) do(t *testing.T, method string, params values, result any) {
 	select {
 	case r := <-answered:
 		if r.Error != nil {
-			t.Fatalf("%s: %s", method, r.Error.Message)
+			return fmt.Errorf("%s: %s", method, r.Error.Message)
 		}
 		if result != nil && json.Unmarshal(r.Result, result) != nil {
 			t.Fatalf("%s returned %s", method, r.Result)
@@ -163,6 +171,7 @@ func (d *devtools) do(t *testing.T, method string, params values, result any) {
 	case <-time.After(testtool.Patience):
 		t.Fatalf("%s was not answered in %v", method, testtool.Patience)
 	}
+	return nil
 }
 
 // told returns the parameters of all events of one kind so far.
@@ -176,7 +185,7 @@ func told[T any](t *testing.T, d *devtools, method string) (all []T) {
 		}
 		var params T
 		if err := json.Unmarshal(e.Params, &params); err != nil {
-			t.Fatal(fmt.Errorf("%s: %w", method, err))
+			t.Fatalf("%s: %v", method, err)
 		}
 		all = append(all, params)
 	}

@@ -1,0 +1,109 @@
+package admin
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// TestPhone: nothing is wider than a small phone.
+func TestPhone(t *testing.T) {
+	t.Parallel()
+	d := testtool.Start(t)
+	subscribe(t, d, "/a-namespace-with-a-rather-long-name/and-another-one-below-it", "an-agent-with-a-name-that-is-longer-than-the-screen-is-wide")
+	p := openPage(t, d.Subscribe[0])
+	p.size(t, 360, 740)
+	p.waitRows(t, 1)
+	p.wait(t, "a narrow page", `document.documentElement.scrollWidth === 360`)
+	for _, selector := range []string{"#rows button", "#publish button", "#listen-start"} {
+		p.wait(t, selector+" within the screen", `(() => {
+			const box = document.querySelector(`+quote(selector)+`).getBoundingClientRect();
+			return box.left >= 0 && box.right <= 360;
+		})()`)
+	}
+}
+
+// TestPreferences: dark is dark, for the charts too, and nothing moves where somebody
+// wants that.
+func TestPreferences(t *testing.T) {
+	t.Parallel()
+	p := openPage(t, testtool.Start(t).Subscribe[0])
+	const background = "getComputedStyle(document.body).backgroundColor"
+	const transition = `getComputedStyle(document.querySelector("button")).transitionDuration`
+	p.prefer(t, "prefers-color-scheme", "light")
+	p.wait(t, "a drawn chart", `import("/admin/charts.js").then(({ charts }) => Boolean(charts[0].plot))`)
+	light, stroke := eval[string](t, p, background), eval[string](t, p, chartStroke)
+	p.prefer(t, "prefers-color-scheme", "dark")
+	p.wait(t, "a dark page", background+" !== "+quote(light))
+	p.wait(t, "a dark chart", chartStroke+".then(stroke => stroke !== "+quote(stroke)+")")
+	if moves := eval[string](t, p, transition); moves == "0s" {
+		t.Error("nothing moves anyway: this test looks in the wrong place")
+	}
+	p.prefer(t, "prefers-reduced-motion", "reduce")
+	p.wait(t, "a quiet page", transition+` === "0s"`)
+}
+
+const chartStroke = `import("/admin/charts.js").then(({ charts }) => charts[0].plot.series[1].stroke())`
+
+// TestKeyboard: Tab leads to all there is, and the focus can be seen everywhere.
+func TestKeyboard(t *testing.T) {
+	t.Parallel()
+	d := testtool.Start(t)
+	subscribe(t, d, "/pets", "corgi")
+	p := openPage(t, d.Subscribe[0])
+	p.waitRows(t, 1)
+	var reached []string
+	for range 40 {
+		p.press(t, "Tab")
+		at := eval[struct{ Name, Outline string }](t, p, `(() => {
+			const element = document.activeElement;
+			return {
+				name: element.id || element.name || element.dataset.key || element.textContent.trim(),
+				outline: getComputedStyle(element).outlineStyle,
+			};
+		})()`)
+		reached = append(reached, at.Name)
+		if at.Outline == "none" {
+			t.Errorf("the focus on %q cannot be seen", at.Name)
+		}
+		if at.Name == "heard" {
+			break
+		}
+	}
+	for _, want := range []string{"Skip to the connections", "/", "filter", "slowest", "disconnect", "namespace", "event", "data", "Publish", "listen-start", "listen-clear", "heard"} {
+		if !slices.Contains(reached, want) {
+			t.Errorf("Tab does not lead to %q, but to %q", want, reached)
+		}
+	}
+}
+
+// TestEverythingHasAName: fields, buttons, tables and charts say what they are, as the
+// browser's own accessibility tree has it.
+func TestEverythingHasAName(t *testing.T) {
+	t.Parallel()
+	d := testtool.Start(t)
+	subscribe(t, d, "/pets", "corgi")
+	p := openPage(t, d.Subscribe[0])
+	p.waitRows(t, 1)
+	var tree struct {
+		Nodes []struct {
+			Role, Name struct{ Value string }
+			Ignored    bool
+		}
+	}
+	p.do(t, "Accessibility.getFullAXTree", nil, &tree)
+	named := []string{"button", "textbox", "searchbox", "checkbox", "table", "tree", "treeitem", "image", "log", "link"}
+	seen := map[string]bool{}
+	for _, node := range tree.Nodes {
+		seen[node.Role.Value] = true
+		if !node.Ignored && slices.Contains(named, node.Role.Value) && node.Name.Value == "" {
+			t.Errorf("there is a %s without a name", node.Role.Value)
+		}
+	}
+	for _, role := range named {
+		if !seen[role] {
+			t.Errorf("there is no %s: this test looks in the wrong place", role)
+		}
+	}
+}
