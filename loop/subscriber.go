@@ -31,13 +31,17 @@ type subscriber struct {
 type marks uint8
 
 const (
-	watched  marks = 1 << iota // its socket was registered with the watch
-	headHeld                   // part of its head is in gnet's buffer, and goes out first
-	bridged                    // what stands in loop.bridges goes out first
+	watched   marks = 1 << iota // its socket was registered with the watch
+	headHeld                    // part of its head is in gnet's buffer, and goes out first
+	bridged                     // what stands in loop.bridges goes out first
+	replaying                   // what loop.replays has for it goes out first, too
 )
 
+// goFirst are the marks of what goes out before the stream, in this order.
+const goFirst = headHeld | bridged | replaying
+
 // subscribe turns a visitor into a subscriber of a set and answers its request.
-func (l *loop) subscribe(v *visitor, a *audience, who *identity) {
+func (l *loop) subscribe(v *visitor, a *audience, who *identity, missed resumption) {
 	conn := v.conn
 	s := &subscriber{
 		client: client{conn: conn, openedSec: v.openedSec},
@@ -59,14 +63,20 @@ func (l *loop) subscribe(v *visitor, a *audience, who *identity) {
 	if conn.OutboundBuffered() > 0 {
 		// gnet holds the head's end. A raw write would overtake it.
 		s.marks |= headHeld
+	}
+	l.resume(s, missed)
+	switch {
+	case s.marks&headHeld != 0:
 		l.block(s)
+	case s.marks&goFirst != 0 && l.sendFirst(s):
+		l.pump(s)
 	}
 }
 
 // pump writes to s what it has yet to read, until that is all or its socket is
 // full.
 func (l *loop) pump(s *subscriber) {
-	if s.blocked {
+	if s.blocked || s.marks&replaying != 0 {
 		l.checkBacklog(s)
 		return
 	}
@@ -120,7 +130,7 @@ func (s *subscriber) writable(l *loop) {
 	s.blocked = false
 	s.audience.behind--
 	l.setHeartbeat(s)
-	if s.marks&(headHeld|bridged) != 0 && !l.sendFirst(s) {
+	if s.marks&goFirst != 0 && !l.sendFirst(s) {
 		return
 	}
 	a := s.audience
@@ -140,7 +150,10 @@ func (l *loop) sendFirst(s *subscriber) bool {
 		}
 		s.marks &^= headHeld
 	}
-	return s.marks&bridged == 0 || l.sendBridge(s)
+	if s.marks&bridged != 0 && !l.sendBridge(s) {
+		return false
+	}
+	return s.marks&replaying == 0 || l.replaySome(s)
 }
 
 // end closes s for a reason of ours. One that does not read gets a reset: after
@@ -185,7 +198,7 @@ func (s *subscriber) expire(l *loop) {
 // written in time. One that waits for the pass has bytes under way already.
 func (l *loop) heartbeat(s *subscriber) {
 	silence := l.wheel.now - s.wrote
-	if s.audience.stream.Lag(&s.cursor) > 0 || silence < l.heartbeatAfter(s) {
+	if s.marks&replaying != 0 || s.audience.stream.Lag(&s.cursor) > 0 || silence < l.heartbeatAfter(s) {
 		l.setHeartbeat(s)
 		return
 	}
@@ -242,6 +255,7 @@ func (s *subscriber) closed(l *loop, err error) {
 	}
 	l.journal.ended(s, l)
 	l.dropBridge(s)
+	delete(l.replays.of, s)
 	l.crowds.remove(s.address())
 	l.roster.remove(s.conn.Fd())
 	a.leave(s)
