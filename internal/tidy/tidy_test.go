@@ -38,6 +38,7 @@ var rooms = map[string]struct {
 	"internal/e2e/attackers": {},
 	"internal/e2e/clients":   {imports: []string{"internal/testtool", "publish", "sse"}},
 	"internal/e2e/proxies":   {},
+	"internal/e2e/vanished":  {},
 	"internal/testtool":      {},
 	"internal/tidy":          {},
 	"bench":                  {imports: []string{"bench/load", "bench/server", "bench/rawio"}, outside: []string{"golang.org/x/sys", "github.com/alecthomas/kong", "github.com/HdrHistogram/hdrhistogram-go"}},
