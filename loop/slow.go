@@ -95,7 +95,7 @@ func (l *loop) sendBridge(s *subscriber) bool {
 		case unix.EINTR:
 			continue
 		default:
-			s.end(reasonReset)
+			s.end(endedBy(errno))
 			return false
 		}
 		b.rest = b.rest[n:]

@@ -92,7 +92,7 @@ func (l *loop) pump(s *subscriber) {
 		case unix.EINTR:
 			continue
 		default:
-			s.end(reasonReset)
+			s.end(endedBy(errno))
 			return
 		}
 		if n > 0 {
@@ -205,7 +205,7 @@ func (l *loop) heartbeat(s *subscriber) {
 	n, errno := send(s.fd(), []byte(sse.Keepalive))
 	switch {
 	case errno != 0 && errno != unix.EAGAIN && errno != unix.EINTR:
-		s.end(reasonReset)
+		s.end(endedBy(errno))
 		return
 	case n > 0 && n < len(sse.Keepalive):
 		s.end(reasonStalled) // the socket is full, and half a comment cannot be taken back
@@ -238,6 +238,21 @@ func (l *loop) heartbeatAfter(s *subscriber) uint32 {
 	return interval - 1 - uint32(s.fd())%(interval/2)
 }
 
+// endedBy tells what it means for a subscriber that its socket ended with an error,
+// or with none. When the kernel gives up on one that vanished, the error is
+// ETIMEDOUT only if it heard nothing at all; otherwise it is whatever it heard last
+// of the way there: EHOSTUNREACH, ENETUNREACH, EACCES, and more.
+func endedBy(err error) reason {
+	var errno unix.Errno
+	switch {
+	case !errors.As(err, &errno):
+		return reasonLeft
+	case errno == unix.ECONNRESET || errno == unix.EPIPE || errno == unix.ECONNABORTED:
+		return reasonReset
+	}
+	return reasonStalled
+}
+
 // closed takes s out of everything that knows it.
 func (s *subscriber) closed(l *loop, err error) {
 	a := s.audience
@@ -245,10 +260,8 @@ func (s *subscriber) closed(l *loop, err error) {
 	case s.reason != reasonLeft:
 	case l.stop.Load() != stopNot:
 		s.reason = reasonShutdown
-	case errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE):
-		s.reason = reasonReset
-	case errors.Is(err, unix.ETIMEDOUT):
-		s.reason = reasonStalled
+	default:
+		s.reason = endedBy(err)
 	}
 	if s.blocked {
 		delete(l.blocked, s.number)

@@ -49,6 +49,7 @@ var rooms = map[string]struct {
 	"bench/server":            {imports: []string{"bench/rawio"}, outside: []string{"github.com/prometheus/procfs", "golang.org/x/sys"}},
 	"bench/rawio":             {outside: []string{"golang.org/x/sys"}},
 	"bench/probe":             {imports: []string{"bench/server"}, outside: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
+	"internal/e2e/vanished":   {},
 }
 
 // pureFiles are the files without I/O in a room that is not pure as a whole.
