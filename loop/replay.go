@@ -58,9 +58,9 @@ func (l *loop) replaySome(s *subscriber) (done bool) {
 	}
 	chunk, ends := l.history.Read(l.replays.chunk[:0], l.replays.ends[:0], set, r.after, r.until, replayBytesMax)
 	l.replays.chunk, l.replays.ends = chunk, ends
-	n, ok := sendAll(s.fd(), chunk)
-	if !ok {
-		s.end(reasonReset)
+	n, errno := sendAll(s.fd(), chunk)
+	if errno != 0 {
+		s.end(endedBy(errno))
 		return false
 	}
 	l.stats.BytesOut += uint64(n)
