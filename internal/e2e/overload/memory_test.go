@@ -1,0 +1,98 @@
+package overload
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/sse"
+)
+
+// limits are what bounds a daemon's memory. Those that are 0 have their default.
+type limits struct {
+	conns             int // subscribers that there are at most
+	streams           int // different subscription sets that are slow at most; 0: one
+	backlogBytes      int // --backlog
+	backlogTotalBytes int // --backlog-total
+	dataBytes         int // --data-max
+	sendBufferBytes   int // --sndbuf
+}
+
+// flags are the limits as the daemon takes them.
+func (l limits) flags() (args []string) {
+	for _, f := range []struct {
+		name  string
+		bytes int
+	}{
+		{"--backlog", l.backlogBytes}, {"--backlog-total", l.backlogTotalBytes},
+		{"--data-max", l.dataBytes}, {"--sndbuf", l.sendBufferBytes},
+	} {
+		if f.bytes > 0 {
+			args = append(args, fmt.Sprintf("%s=%d", f.name, f.bytes))
+		}
+	}
+	return args
+}
+
+// The parts of the formula in docs/overload.md.
+const (
+	baseBytes = 20 << 20 // a daemon that does nothing takes 10
+	connBytes = 2 << 10  // measured: 560 to 1,900, by its age and what it does
+	poolBytes = 4 << 20  // segments kept for the next ones
+	// garbage: the collector lets the heap grow to twice of what is in use.
+	garbage = 2
+	// halfEmpty: two segments that follow each other hold more than one is long,
+	// or the second would not have been begun. So a stream's are at least half
+	// full, but for one more.
+	halfEmpty = 2
+)
+
+// rssMax is the formula in docs/overload.md: the most that a daemon may take.
+func (l limits) rssMax() int64 {
+	streams := max(1, l.streams)
+	backlog := l.backlogBytes
+	if backlog == 0 {
+		backlog = loop.DefaultBacklogBytes
+	}
+	total := l.backlogTotalBytes
+	if total == 0 {
+		total = loop.DefaultBacklogTotalBytes
+	}
+	total = min(total, backlog*streams)
+	segments := halfEmpty*total + sse.SegmentBytesMax*streams
+	return int64(baseBytes + connBytes*l.conns + garbage*(segments+poolBytes))
+}
+
+// memory reads one line of a process's /proc/<pid>/status, in bytes: "VmRSS" is
+// what it takes of the machine, "VmHWM" the most that it ever took.
+func memory(pid int, line string) (bytes int64, err error) {
+	status, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	defer status.Close()
+	for lines := bufio.NewScanner(status); lines.Scan(); {
+		if size, ok := strings.CutPrefix(lines.Text(), line+":"); ok {
+			_, err := fmt.Sscanf(size, "%d kB", &bytes)
+			return bytes << 10, err
+		}
+	}
+	return 0, fmt.Errorf("process %d has no %s", pid, line)
+}
+
+// wantMemory wants the most that a daemon ever took to be what its limits allow.
+func (l limits) wantMemory(t *testing.T, pid int) {
+	t.Helper()
+	highest, err := memory(pid, "VmHWM")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("RSS: at most %d MiB, %d MiB allowed", highest>>20, l.rssMax()>>20)
+	if highest > l.rssMax() && !testtool.Race { // the race detector has its own ideas of memory
+		t.Errorf("the daemon took %d MiB of memory, its limits allow %d", highest>>20, l.rssMax()>>20)
+	}
+}
