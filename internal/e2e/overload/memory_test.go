@@ -41,7 +41,7 @@ func (l limits) flags() (args []string) {
 // The parts of the formula in docs/overload.md.
 const (
 	baseBytes = 20 << 20 // a daemon that does nothing takes 10
-	connBytes = 2 << 10  // measured: 560 to 1,900, by its age and what it does
+	connBytes = 2 << 10  // 560 to 1,900 were measured, by its age and what it does
 	poolBytes = 4 << 20  // segments kept for the next ones
 	// garbage: the collector lets the heap grow to twice of what is in use.
 	garbage = 2
@@ -51,7 +51,8 @@ const (
 	halfEmpty = 2
 )
 
-// rssMax is the formula in docs/overload.md: the most that a daemon may take.
+// rssMax is the formula in docs/overload.md: the most that a daemon may take. The
+// publishers here are few and send whole messages.
 func (l limits) rssMax() int64 {
 	streams := max(1, l.streams)
 	backlog := l.backlogBytes
