@@ -1,7 +1,6 @@
 package overload
 
 import (
-	"bufio"
 	"fmt"
 	"os"
 	"strings"
@@ -68,27 +67,21 @@ func (l limits) rssMax() int64 {
 	return int64(baseBytes + connBytes*l.conns + garbage*(segments+poolBytes))
 }
 
-// memory reads one line of a process's /proc/<pid>/status, in bytes: "VmRSS" is
-// what it takes of the machine, "VmHWM" the most that it ever took.
-func memory(pid int, line string) (bytes int64, err error) {
-	status, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
+// highestMemory is the most that a process ever took of the machine, in bytes.
+func highestMemory(pid int) (bytes int64, err error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
-	defer status.Close()
-	for lines := bufio.NewScanner(status); lines.Scan(); {
-		if size, ok := strings.CutPrefix(lines.Text(), line+":"); ok {
-			_, err := fmt.Sscanf(size, "%d kB", &bytes)
-			return bytes << 10, err
-		}
-	}
-	return 0, fmt.Errorf("process %d has no %s", pid, line)
+	_, after, _ := strings.Cut(string(status), "VmHWM:")
+	_, err = fmt.Sscanf(after, "%d kB", &bytes)
+	return bytes << 10, err
 }
 
 // wantMemory wants the most that a daemon ever took to be what its limits allow.
 func (l limits) wantMemory(t *testing.T, pid int) {
 	t.Helper()
-	highest, err := memory(pid, "VmHWM")
+	highest, err := highestMemory(pid)
 	if err != nil {
 		t.Fatal(err)
 	}
