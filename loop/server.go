@@ -286,6 +286,7 @@ func (s *Server) giveBack() {
 	l := s.loop
 	l.stop.Store(stopNow)
 	l.box.close()
+	l.journal.heldBack(l) // of the last second, which the wheel did not end
 	close(s.done)
 	s.closeDoors()
 	l.watch.close()

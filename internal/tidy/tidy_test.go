@@ -38,6 +38,7 @@ var rooms = map[string]struct {
 	"cmd/ssed":                {imports: []string{"admin", "loop", "httpparse", "publish", "publish/evioserver", "sse", "nsindex", "auth"}, outside: []string{"github.com/alecthomas/kong", "github.com/coreos/go-systemd/v22", "github.com/prometheus/procfs", "golang.org/x/sys"}},
 	"internal/e2e/attackers":  {},
 	"internal/e2e/clients":    {imports: []string{"internal/testtool", "publish", "sse"}},
+	"internal/e2e/overload":   {},
 	"internal/e2e/proxies":    {},
 	"internal/e2e/publishers": {},
 	"internal/e2e/restarts":   {},
