@@ -62,7 +62,7 @@ func (l *loop) beginFarewell() {
 // it. One that has yet to read is asked again soon.
 func (l *loop) farewell(s *subscriber) {
 	l.wheel.set(&s.client, 1)
-	if s.blocked || s.audience.stream.Lag(&s.cursor) > 0 {
+	if s.blocked || s.marks&replaying != 0 || s.audience.stream.Lag(&s.cursor) > 0 {
 		return
 	}
 	l.frame = sse.AppendRetry(l.frame[:0], retryTime().Milliseconds())

@@ -57,11 +57,15 @@ type loop struct {
 	index     nsindex.Index[*audience]
 	audiences uint64      // how many there ever were
 	hearers   []*audience // of the last message
+	keeps     bool        // it has ids, and is kept
 	heardLast []byte      // its namespace; empty: the index has changed since
 	frame     []byte      // scratch
 	pool      sse.Pool
 	blocked   map[uint32]waiting
 	bridges   bridges
+	history   *sse.History // nil: nothing is kept
+	epoch     string       // of the ids
+	replays   replays
 	number    uint32 // the last number given to a waiter
 	round     round
 	budget    budget
@@ -86,9 +90,9 @@ func (l *loop) Publish(namespace, event, data []byte) (uint64, error) {
 		return 0, errStopping
 	}
 	l.findHearers(namespace)
-	if len(l.hearers) > 0 {
-		l.frame = sse.AppendFrame(l.frame[:0], event, data)
-		l.deliver(l.frame)
+	if len(l.hearers) > 0 || l.keeps {
+		l.frame = sse.AppendFrame(l.appendID(l.frame[:0]), event, data)
+		l.keepAndDeliver(namespace, l.frame)
 	}
 	l.stats.Published++
 	return l.stats.Published, nil
@@ -98,16 +102,29 @@ func (l *loop) Publish(namespace, event, data []byte) (uint64, error) {
 // by whoever put it there.
 func (l *loop) publishFramed(namespace, frame []byte) {
 	l.findHearers(namespace)
-	if len(l.hearers) > 0 {
-		l.deliver(frame)
+	if l.keeps {
+		l.frame = append(l.appendID(l.frame[:0]), frame...)
+		frame = l.frame
 	}
+	l.keepAndDeliver(namespace, frame)
 	l.stats.Published++
 }
 
-// findHearers sets l.hearers. Messages come in runs of one namespace, so the last
-// answer is kept for as long as the index does not change.
+// keepAndDeliver does with a frame what is to be done.
+func (l *loop) keepAndDeliver(namespace, frame []byte) {
+	if l.keeps {
+		l.history.Add(namespace, frame, l.stats.Published+1, l.wheel.now)
+	}
+	if len(l.hearers) > 0 {
+		l.deliver(frame)
+	}
+}
+
+// findHearers sets l.hearers and l.keeps. Messages come in runs of one namespace,
+// so the last answer is kept for as long as the index does not change.
 func (l *loop) findHearers(namespace []byte) {
 	if len(l.heardLast) == 0 || !bytes.Equal(namespace, l.heardLast) {
+		l.keeps = l.history != nil && l.history.Keeps(namespace)
 		l.hearers = l.index.AppendHearers(l.hearers[:0], namespace)
 		l.heardLast = append(l.heardLast[:0], namespace...)
 	}
@@ -167,7 +184,8 @@ func (l *loop) pumpWoken() {
 		}
 		l.woken = l.woken[1:]
 	}
-	if len(l.woken) > 0 {
+	l.pumpReplays()
+	if len(l.woken) > 0 || len(l.replays.queue) > 0 {
 		l.bell.ring()
 	}
 }
@@ -181,6 +199,9 @@ func (l *loop) turnWheel() {
 		l.heads.setDate(time.Now())
 		l.settle()
 		l.journal.heldBack(l)
+	}
+	if l.history != nil {
+		l.history.Sweep(l.wheel.now, sweepNamespaces)
 	}
 	l.coolDown()
 }

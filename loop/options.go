@@ -29,6 +29,8 @@ const (
 	// DefaultSendBufferBytes bounds what the kernel holds for one subscriber.
 	// Left to itself it would grow to megabytes for each that never reads.
 	DefaultSendBufferBytes = 128 << 10
+	// DefaultHistoryBytes is some two million short messages.
+	DefaultHistoryBytes = 256 << 20
 	// DefaultHeartbeat is below the idle time-outs of common proxies.
 	DefaultHeartbeat = 15 * time.Second
 	// DefaultStallTimeout is longer than a phone needs to change from one network
@@ -73,6 +75,18 @@ type Options struct {
 	// ProxyProtocol wants every subscriber's connection to begin with a PROXY
 	// line, of version 1 or 2. With TrustedProxies, only from those.
 	ProxyProtocol bool
+
+	// History is what is kept of namespaces for those who come back, by the longest
+	// prefix that fits. Default: nothing, and messages have no ids.
+	History []HistoryRule
+	// HistoryBytesMax bounds the history of all namespaces together. The oldest
+	// messages of the largest namespaces go first, and each namespace's newest
+	// goes last.
+	HistoryBytesMax int
+	// GapEvent is the name of the event that tells a subscriber what it does not
+	// get. Default: "gap". NoGapEvent leaves it out.
+	GapEvent   string
+	NoGapEvent bool
 
 	// Handover is who serves what the loop does not. Default: nobody does.
 	Handover *Handover
@@ -150,6 +164,7 @@ func (o Options) withDefaults() (Options, error) {
 	}{
 		{&o.BacklogBytesMax, DefaultBacklogBytes, "BacklogBytesMax"},
 		{&o.BacklogTotalBytesMax, DefaultBacklogTotalBytes, "BacklogTotalBytesMax"},
+		{&o.HistoryBytesMax, DefaultHistoryBytes, "HistoryBytesMax"},
 		{&o.MailboxBytesMax, DefaultMailboxBytes, "MailboxBytesMax"},
 		{&o.DataBytesMax, sse.DataBytesMax, "DataBytesMax"},
 		{&o.HeadBytesMax, httpparse.DefaultHeadBytesMax, "HeadBytesMax"},
@@ -174,6 +189,12 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Slow > SlowSkip {
 		return o, errors.New("loop: Slow must be SlowDisconnect or SlowSkip")
+	}
+	if o.GapEvent == "" {
+		o.GapEvent = sse.DefaultGapEvent
+	}
+	if err := sse.CheckEvent(o.GapEvent); err != nil {
+		return o, fmt.Errorf("loop: GapEvent: %w", err)
 	}
 	o.setTimes()
 	if o.Heartbeat < time.Second || o.StallTimeout < time.Second || o.HeaderTimeout < tick || o.ReplyTimeout < tick {
@@ -216,7 +237,7 @@ func descriptorLimit() int {
 // data of nothing but line breaks, each of which becomes a line of six bytes. A
 // backlog must hold it, or one message would close everybody.
 func FrameBytesMax(dataBytes int) int {
-	return len("event: \n\n") + sse.EventBytesMax + len("data:\n")*(dataBytes+1)
+	return sse.IDLineBytesMax + len("event: \n\n") + sse.EventBytesMax + len("data:\n")*(dataBytes+1)
 }
 
 // newTrust reads the networks of trusted proxies.

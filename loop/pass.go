@@ -134,6 +134,9 @@ func (a *audience) leave(s *subscriber) {
 	if s.blocked {
 		a.behind--
 	}
+	if s.marks&replaying != 0 {
+		a.behind--
+	}
 	a.stream.Leave(&s.cursor)
 }
 

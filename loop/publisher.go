@@ -117,12 +117,12 @@ func (p *publisher) reply(l *loop, replies []byte) bool {
 		p.unsent = append(p.unsent, replies...)
 		return true
 	}
-	n, ok := sendAll(p.fd(), replies)
-	if n < len(replies) && ok {
+	n, errno := sendAll(p.fd(), replies)
+	if n < len(replies) && errno == 0 {
 		p.unsent = append(p.unsent[:0], replies[n:]...)
 		return p.wait(l)
 	}
-	return ok
+	return errno == 0
 }
 
 // wait waits for p's socket to take more of its replies, but not for ever.
@@ -142,10 +142,10 @@ func (p *publisher) writable(l *loop) {
 	delete(l.blocked, p.number)
 	p.waiting = false
 	l.wheel.clear(&p.client)
-	n, ok := sendAll(p.fd(), p.unsent)
+	n, errno := sendAll(p.fd(), p.unsent)
 	p.unsent = p.unsent[n:]
 	switch {
-	case !ok, len(p.unsent) > 0 && !p.wait(l):
+	case errno != 0, len(p.unsent) > 0 && !p.wait(l):
 		p.unsent = nil
 		p.close()
 	case len(p.unsent) > 0:
@@ -180,18 +180,18 @@ func (p *publisher) closed(l *loop, _ error) {
 }
 
 // sendAll sends until all is gone or the socket is full, and returns how much
-// was taken; ok is false if the connection is broken.
-func sendAll(fd int, b []byte) (n int, ok bool) {
+// was taken, and why the connection is broken, if it is.
+func sendAll(fd int, b []byte) (n int, errno unix.Errno) {
 	for n < len(b) {
 		sent, errno := send(fd, b[n:])
 		n += sent
 		switch errno {
 		case 0, unix.EINTR:
 		case unix.EAGAIN:
-			return n, true
+			return n, 0
 		default:
-			return n, false
+			return n, errno
 		}
 	}
-	return n, true
+	return n, 0
 }

@@ -24,8 +24,10 @@ func (l *loop) relieve(bytes int) {
 	}
 	lag := func(s *subscriber) uint64 { return s.audience.stream.Lag(&s.cursor) }
 	slices.SortFunc(laggards, func(a, b *subscriber) int { return cmp.Compare(lag(b), lag(a)) })
-	for i := 0; l.opts.Slow == SlowSkip && i < len(laggards) && tooMuch(); i++ {
-		l.skip(laggards[i])
+	for i := 0; i < len(laggards) && tooMuch(); i++ {
+		if l.maySkip(laggards[i]) {
+			l.skip(laggards[i])
+		}
 	}
 	for i := 0; i < len(laggards) && tooMuch(); i++ {
 		laggards[i].end(reasonEvicted)

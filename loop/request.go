@@ -60,6 +60,11 @@ func (l *loop) serveSubscribe(v *visitor, req *httpparse.Request) {
 		l.refuse(v, status, why, withBody)
 		return
 	}
+	missed, err := l.resumption(req, set)
+	if err != nil {
+		l.refuse(v, 400, err.Error(), withBody)
+		return
+	}
 	cause, full := l.full(v)
 	switch {
 	case full:
@@ -68,7 +73,7 @@ func (l *loop) serveSubscribe(v *visitor, req *httpparse.Request) {
 	case !withBody:
 		l.leave(v, l.heads.stream())
 	default:
-		l.subscribe(v, l.audienceOf(set), l.identities.intern(req.Get("User-Agent"), v.from))
+		l.subscribe(v, l.audienceOf(set), l.identities.intern(req.Get("User-Agent"), v.from), missed)
 	}
 }
 

@@ -82,8 +82,14 @@ func New(opts Options) (*Server, error) {
 		identities: identities{},
 		blocked:    map[uint32]waiting{},
 		bridges:    bridges{of: map[*subscriber]*bridge{}},
+		replays:    replays{of: map[*subscriber]*replay{}},
 		crowds:     newCrowds(opts.ConnsPerAddressMax),
 		journal:    newJournal(opts.Logger),
+	}
+	if err := s.loop.keepHistory(); err != nil {
+		bell.close()
+		watch.close()
+		return nil, err
 	}
 	s.loop.doors.close = s.closeDoors
 	s.loop.session = &publish.Config{Auth: publishAuth{&s.loop.tokens}, DataBytesMax: opts.DataBytesMax}
@@ -280,6 +286,7 @@ func (s *Server) giveBack() {
 	l := s.loop
 	l.stop.Store(stopNow)
 	l.box.close()
+	l.journal.heldBack(l) // of the last second, which the wheel did not end
 	close(s.done)
 	s.closeDoors()
 	l.watch.close()

@@ -17,7 +17,7 @@ func (l *loop) checkBacklog(s *subscriber) {
 	if s.audience.stream.Lag(&s.cursor) <= uint64(l.opts.BacklogBytesMax) {
 		return
 	}
-	if l.opts.Slow == SlowSkip {
+	if l.maySkip(s) {
 		l.skip(s)
 		return
 	}
@@ -51,6 +51,17 @@ func (l *loop) skip(s *subscriber) {
 	l.stats.Skips++
 	l.stats.Skipped += passed
 	l.journal.skipped(s, passed, l)
+	l.bridgeOf(s, rest).missed += passed
+}
+
+// maySkip tells whether s is passed over rather than closed. Not so one that is
+// being told what it missed before: it comes back, and goes on from there.
+func (l *loop) maySkip(s *subscriber) bool {
+	return l.opts.Slow == SlowSkip && s.marks&replaying == 0
+}
+
+// bridgeOf returns s's bridge, which may be a new one, with rest to be sent first.
+func (l *loop) bridgeOf(s *subscriber, rest []byte) *bridge {
 	b, ok := l.bridges.of[s]
 	if ok && len(rest) > 0 {
 		panic("loop: a subscriber moved on before it was over its bridge")
@@ -61,7 +72,7 @@ func (l *loop) skip(s *subscriber) {
 		l.bridges.bytes += len(rest)
 		s.marks |= bridged
 	}
-	b.missed += passed
+	return b
 }
 
 // sendBridge sends what leads s to the newest message, and tells whether it is
@@ -74,7 +85,7 @@ func (l *loop) sendBridge(s *subscriber) bool {
 				l.dropBridge(s)
 				return true
 			}
-			b.rest = sse.AppendGap(nil, sse.DefaultGapEvent, b.missed, reasonSlow.String())
+			b.rest = l.appendGap(nil, sse.Gap{Reason: sse.GapSlow, Missed: b.missed, Newest: l.newestID()})
 			l.bridges.bytes += len(b.rest)
 			b.missed = 0
 		}
@@ -84,7 +95,7 @@ func (l *loop) sendBridge(s *subscriber) bool {
 		case unix.EINTR:
 			continue
 		default:
-			s.end(reasonReset)
+			s.end(endedBy(errno))
 			return false
 		}
 		b.rest = b.rest[n:]

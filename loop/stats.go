@@ -51,6 +51,12 @@ type Stats struct {
 	Skips   uint64 // how often a slow subscriber was passed over to the newest message
 	Skipped uint64 // messages that these did not get, and were told of
 
+	Kept      int    // messages in the history
+	KeptBytes int    // of memory for them, as HistoryBytesMax counts it
+	Replays   uint64 // subscribers that were sent something of the history
+	Replayed  uint64 // messages that they got of it
+	Gaps      uint64 // subscribers that came back and were told of a gap
+
 	Ended map[string]uint64 // subscribers that ended, by reason
 
 	Stopping bool      // Shutdown was called
@@ -68,6 +74,9 @@ func (l *loop) snapshot() Stats {
 	s := l.stats.Stats
 	s.Streams, s.Blocked, s.Backlog = l.index.Len(), len(l.blocked), l.retained()
 	s.Ended = make(map[string]uint64, reasons)
+	if l.history != nil {
+		s.Kept, s.KeptBytes = l.history.Messages(), l.history.Bytes()
+	}
 	s.Stopping = l.stop.Load() != stopNot
 	for why, n := range l.stats.ended {
 		s.Ended[reason(why).String()] = n

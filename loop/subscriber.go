@@ -31,13 +31,17 @@ type subscriber struct {
 type marks uint8
 
 const (
-	watched  marks = 1 << iota // its socket was registered with the watch
-	headHeld                   // part of its head is in gnet's buffer, and goes out first
-	bridged                    // what stands in loop.bridges goes out first
+	watched   marks = 1 << iota // its socket was registered with the watch
+	headHeld                    // part of its head is in gnet's buffer, and goes out first
+	bridged                     // what stands in loop.bridges goes out first
+	replaying                   // what loop.replays has for it goes out first, too
 )
 
+// goFirst are the marks of what goes out before the stream, in this order.
+const goFirst = headHeld | bridged | replaying
+
 // subscribe turns a visitor into a subscriber of a set and answers its request.
-func (l *loop) subscribe(v *visitor, a *audience, who *identity) {
+func (l *loop) subscribe(v *visitor, a *audience, who *identity, missed resumption) {
 	conn := v.conn
 	s := &subscriber{
 		client: client{conn: conn, openedSec: v.openedSec},
@@ -59,14 +63,20 @@ func (l *loop) subscribe(v *visitor, a *audience, who *identity) {
 	if conn.OutboundBuffered() > 0 {
 		// gnet holds the head's end. A raw write would overtake it.
 		s.marks |= headHeld
+	}
+	l.resume(s, missed)
+	switch {
+	case s.marks&headHeld != 0:
 		l.block(s)
+	case s.marks&goFirst != 0 && l.sendFirst(s):
+		l.pump(s)
 	}
 }
 
 // pump writes to s what it has yet to read, until that is all or its socket is
 // full.
 func (l *loop) pump(s *subscriber) {
-	if s.blocked {
+	if s.blocked || s.marks&replaying != 0 {
 		l.checkBacklog(s)
 		return
 	}
@@ -82,7 +92,7 @@ func (l *loop) pump(s *subscriber) {
 		case unix.EINTR:
 			continue
 		default:
-			s.end(reasonReset)
+			s.end(endedBy(errno))
 			return
 		}
 		if n > 0 {
@@ -120,7 +130,7 @@ func (s *subscriber) writable(l *loop) {
 	s.blocked = false
 	s.audience.behind--
 	l.setHeartbeat(s)
-	if s.marks&(headHeld|bridged) != 0 && !l.sendFirst(s) {
+	if s.marks&goFirst != 0 && !l.sendFirst(s) {
 		return
 	}
 	a := s.audience
@@ -140,7 +150,10 @@ func (l *loop) sendFirst(s *subscriber) bool {
 		}
 		s.marks &^= headHeld
 	}
-	return s.marks&bridged == 0 || l.sendBridge(s)
+	if s.marks&bridged != 0 && !l.sendBridge(s) {
+		return false
+	}
+	return s.marks&replaying == 0 || l.replaySome(s)
 }
 
 // end closes s for a reason of ours. One that does not read gets a reset: after
@@ -185,14 +198,14 @@ func (s *subscriber) expire(l *loop) {
 // written in time. One that waits for the pass has bytes under way already.
 func (l *loop) heartbeat(s *subscriber) {
 	silence := l.wheel.now - s.wrote
-	if s.audience.stream.Lag(&s.cursor) > 0 || silence < l.heartbeatAfter(s) {
+	if s.marks&replaying != 0 || s.audience.stream.Lag(&s.cursor) > 0 || silence < l.heartbeatAfter(s) {
 		l.setHeartbeat(s)
 		return
 	}
 	n, errno := send(s.fd(), []byte(sse.Keepalive))
 	switch {
 	case errno != 0 && errno != unix.EAGAIN && errno != unix.EINTR:
-		s.end(reasonReset)
+		s.end(endedBy(errno))
 		return
 	case n > 0 && n < len(sse.Keepalive):
 		s.end(reasonStalled) // the socket is full, and half a comment cannot be taken back
@@ -225,6 +238,21 @@ func (l *loop) heartbeatAfter(s *subscriber) uint32 {
 	return interval - 1 - uint32(s.fd())%(interval/2)
 }
 
+// endedBy tells what it means for a subscriber that its socket ended with an error,
+// or with none. When the kernel gives up on one that vanished, the error is
+// ETIMEDOUT only if it heard nothing at all; otherwise it is whatever it heard last
+// of the way there: EHOSTUNREACH, ENETUNREACH, EACCES, and more.
+func endedBy(err error) reason {
+	var errno unix.Errno
+	switch {
+	case !errors.As(err, &errno):
+		return reasonLeft
+	case errno == unix.ECONNRESET || errno == unix.EPIPE || errno == unix.ECONNABORTED:
+		return reasonReset
+	}
+	return reasonStalled
+}
+
 // closed takes s out of everything that knows it.
 func (s *subscriber) closed(l *loop, err error) {
 	a := s.audience
@@ -232,16 +260,15 @@ func (s *subscriber) closed(l *loop, err error) {
 	case s.reason != reasonLeft:
 	case l.stop.Load() != stopNot:
 		s.reason = reasonShutdown
-	case errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE):
-		s.reason = reasonReset
-	case errors.Is(err, unix.ETIMEDOUT):
-		s.reason = reasonStalled
+	default:
+		s.reason = endedBy(err)
 	}
 	if s.blocked {
 		delete(l.blocked, s.number)
 	}
 	l.journal.ended(s, l)
 	l.dropBridge(s)
+	delete(l.replays.of, s)
 	l.crowds.remove(s.address())
 	l.roster.remove(s.conn.Fd())
 	a.leave(s)

@@ -46,22 +46,6 @@ func AppendRetry(dst []byte, milliseconds int64) []byte {
 	return append(dst, "\n\n"...)
 }
 
-// DefaultGapEvent is the name of the event that tells a subscriber what it did
-// not get.
-const DefaultGapEvent = "gap"
-
-// AppendGap appends the event that tells a subscriber that so many messages were
-// passed over, and why: one word. Its data is JSON.
-func AppendGap(dst []byte, event string, missed uint64, reason string) []byte {
-	dst = append(dst, "event:"...)
-	dst = append(dst, event...)
-	dst = append(dst, "\ndata:{\"reason\":\""...)
-	dst = append(dst, reason...)
-	dst = append(dst, "\",\"missed\":"...)
-	dst = strconv.AppendUint(dst, missed, 10)
-	return append(dst, "}\n\n"...)
-}
-
 func appendField(dst []byte, name string, value []byte) []byte {
 	dst = append(dst, name...)
 	if len(value) > 0 && value[0] == ' ' {

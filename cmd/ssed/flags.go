@@ -10,6 +10,7 @@ import (
 
 	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
 )
 
 // defaultPublishURL is where publishers connect, unless told otherwise: this
@@ -62,6 +63,12 @@ type daemonFlags struct {
 	MaxConnsPerIP int `name:"max-conns-per-ip" group:"much" placeholder:"N" default:"0"`
 	MaxPublishers int `group:"much" placeholder:"N" default:"0"`
 
+	History      int           `group:"history" placeholder:"N" default:"0"`
+	HistoryAge   time.Duration `group:"history" placeholder:"DURATION" default:"0s"`
+	HistoryFor   []historyRule `group:"history" placeholder:"PREFIX=N[,AGE]" sep:";"` // rules have commas
+	HistoryBytes byteSize      `group:"history" placeholder:"SIZE" default:"${history_bytes}"`
+	GapEvent     string        `group:"history" placeholder:"NAME" default:"${gap_event}"`
+
 	Heartbeat     time.Duration `group:"when" placeholder:"DURATION" default:"${heartbeat}"`
 	HeaderTimeout time.Duration `group:"when" placeholder:"DURATION" default:"${header_timeout}"`
 	StallTimeout  time.Duration `group:"when" placeholder:"DURATION" default:"${stall_timeout}"`
@@ -90,6 +97,14 @@ func (f *daemonFlags) Validate(ctx *kong.Context) error {
 		return errors.New("--admin: must be on, off, or an address such as localhost:8003")
 	case f.MaxConns < 0:
 		return errors.New("--max-conns: must be 1 or more, or 0 for the default")
+	case f.History < 0:
+		return errors.New("--history: must be 0 (none is kept) or more messages")
+	case f.HistoryAge < 0 || f.HistoryAge > 0 && f.HistoryAge < time.Second:
+		return errors.New("--history-age: must be 1s or more, or 0s for no limit")
+	case f.History == 0 && f.HistoryAge > 0 && len(f.HistoryFor) == 0:
+		return errors.New("--history-age: nothing is kept without --history")
+	case sse.CheckEvent([]byte(f.GapEvent)) != nil:
+		return fmt.Errorf("--gap-event: %w", sse.CheckEvent([]byte(f.GapEvent)))
 	case f.MaxConnsPerIP < 0:
 		return errors.New("--max-conns-per-ip: must be 1 or more, or 0 for no limit")
 	case f.MaxPublishers < 0:

@@ -46,6 +46,8 @@ func TestDefaultsAreTheLoops(t *testing.T) {
 		HeadMax:       16 << 10,
 		Sndbuf:        loop.DefaultSendBufferBytes,
 		Slow:          "disconnect",
+		HistoryBytes:  loop.DefaultHistoryBytes,
+		GapEvent:      "gap",
 		Heartbeat:     15 * time.Second,
 		HeaderTimeout: 10 * time.Second,
 		StallTimeout:  30 * time.Second,
@@ -130,6 +132,11 @@ func TestEnvironment(t *testing.T) {
 		"SSED_MAX_PUBLISHERS":   "8",
 		"SSED_ADMIN":            "127.0.0.1:8003",
 		"SSED_DEBUG":            "true",
+		"SSED_HISTORY":          "7",
+		"SSED_HISTORY_AGE":      "1h",
+		"SSED_HISTORY_FOR":      "/a=5;/b/c/=0,1m",
+		"SSED_HISTORY_BYTES":    "1GiB",
+		"SSED_GAP_EVENT":        "hole",
 		"SSED_SLOW":             "skip",
 		"SSED_STALL_TIMEOUT":    "1m",
 		"SSED_DRAIN":            "0s",
@@ -147,7 +154,9 @@ func TestEnvironment(t *testing.T) {
 	want := daemonFlags{
 		Listen: []string{":8001"}, Publish: []string{defaultPublishURL}, PublishLoop: ownLoop, Admin: "127.0.0.1:8003", Debug: true,
 		Backlog: 3 << 20, BacklogTotal: 64 << 20, Mailbox: 1 << 20, DataMax: 64 << 10, HeadMax: 8 << 10, Sndbuf: 64 << 10, MaxConns: 100, MaxConnsPerIP: 7, MaxPublishers: 8, Slow: "skip",
-		Heartbeat: 5 * time.Second, StallTimeout: time.Minute, HeaderTimeout: time.Minute, LogLevel: 4,
+		History: 7, HistoryAge: time.Hour, HistoryBytes: 1 << 30, GapEvent: "hole",
+		HistoryFor: []historyRule{{Prefix: "/a", Messages: 5}, {Prefix: "/b/c", Messages: 0, Age: time.Minute}},
+		Heartbeat:  5 * time.Second, StallTimeout: time.Minute, HeaderTimeout: time.Minute, LogLevel: 4,
 		CORSOrigin: []string{"https://a.example", "https://b.example"}, TrustedProxy: []string{"10.0.0.0/8", "unix"}, ProxyProtocol: true,
 	}
 	if !reflect.DeepEqual(got, want) {

@@ -22,6 +22,7 @@ var flagGroups = []kong.Group{
 	{Key: "where", Title: "Where clients connect:"},
 	{Key: "who", Title: "Who may do what:"},
 	{Key: "much", Title: "Limits (SIZE is bytes, such as 65536, or 64KiB, 1MiB, 2GiB):"},
+	{Key: "history", Title: "History, for those who come back:"},
 	{Key: "when", Title: "Times (such as 500ms, 15s, 2m):"},
 	{Key: "log", Title: "Log:"},
 }
@@ -70,6 +71,17 @@ var daemonHelp = map[string]string{
 	"max-publishers": `Most publishers at once; those beyond it are told "ERR busy". Default: 1000, or a quarter of the
 		limit on open files if that is less.`,
 
+	"history": `How many messages of each namespace are kept. Messages get ids then, and whoever comes back with the
+		last one it had (an EventSource does so by itself), or asks with ?last=N or ?since=30s, gets what it missed.
+		Default ${default}: none, and no ids.`,
+	"history-age": `No message is kept for longer. Default: no such limit.`,
+	"history-for": `What is kept of the namespaces at and below a prefix, instead, such as /chat=1000,24h or /logs=0. Repeat
+		it for several (the longest prefix counts); in the environment they are separated by semicolons.`,
+	"history-bytes": `Most memory for the history. The oldest messages of the largest namespaces go first, and a
+		namespace's newest goes last. Default ${default}.`,
+	"gap-event": `Name of the event that tells a subscriber that it does not get all that it missed. Empty: it is
+		not told. Default ${default}.`,
+
 	"heartbeat": `A subscriber who got nothing for this long gets a comment, so that proxies keep the
 		connection. Default ${default}.`,
 	"header-timeout": `How long a client may take to send its request. Default ${default}.`,
@@ -98,6 +110,8 @@ func newParser(cli *commands) *kong.Kong {
 			"mailbox":        byteSize(loop.DefaultMailboxBytes).String(),
 			"data_max":       byteSize(sse.DataBytesMax).String(),
 			"head_max":       byteSize(httpparse.DefaultHeadBytesMax).String(),
+			"history_bytes":  byteSize(loop.DefaultHistoryBytes).String(),
+			"gap_event":      sse.DefaultGapEvent,
 			"sndbuf":         byteSize(loop.DefaultSendBufferBytes).String(),
 			"heartbeat":      loop.DefaultHeartbeat.String(),
 			"stall_timeout":  loop.DefaultStallTimeout.String(),

@@ -18,22 +18,25 @@ const (
 )
 
 func main() {
+	stderr := newLogWriter(os.Stderr)
 	parser := newParser(&commands{})
 
 	command, err := parser.Parse(os.Args[1:])
 	if err != nil {
-		fail(exitUsage, "%v (ssed --help tells more)", err)
+		fail(stderr, exitUsage, "%v (ssed --help tells more)", err)
 	}
 
-	if err := command.Run(); err != nil {
-		fail(exitFailure, "%v", err)
+	if err := command.Run(stderr); err != nil {
+		fail(stderr, exitFailure, "%v", err)
 	}
+	stderr.end("", logEndTime)
 }
 
 // fail ends the process with one line that says what is wrong. One line, also
-// where an error holds several: that is what logs and scripts can read.
-func fail(code int, format string, args ...any) {
+// where an error holds several: that is what logs and scripts can read. It comes
+// after everything that was logged.
+func fail(stderr *logWriter, code int, format string, args ...any) {
 	line := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "; ")
-	fmt.Fprintf(os.Stderr, "ssed: %s\n", line)
+	stderr.end("ssed: "+line+"\n", logEndTime)
 	os.Exit(code)
 }

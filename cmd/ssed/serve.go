@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -14,15 +15,15 @@ type serveCommand struct {
 }
 
 // Run serves until a signal ends it.
-func (c *serveCommand) Run() error {
-	return c.runDaemon(func(context.Context, *daemon) {})
+func (c *serveCommand) Run(stderr *logWriter) error {
+	return c.runDaemon(stderr, func(context.Context, *daemon) {})
 }
 
 // runDaemon runs the daemon until SIGINT or SIGTERM asks it to end, and drains it
-// then. It returns an error if the daemon could not start, or died. beside runs
-// beside it once it is up, and has to return when its context ends.
-func (f *daemonFlags) runDaemon(beside func(context.Context, *daemon)) error {
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: f.LogLevel}))
+// then. stderr gets its log. It returns an error if the daemon could not start, or
+// died. beside runs beside it once it is up, and has to return when its context ends.
+func (f *daemonFlags) runDaemon(stderr io.Writer, beside func(context.Context, *daemon)) error {
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: f.LogLevel}))
 
 	openFiles, err := raiseLimits()
 	if err != nil {

@@ -1,13 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,8 +11,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/ssed/ssed/internal/testtool"
 	"github.com/ssed/ssed/loop"
@@ -43,89 +37,31 @@ func TestWatchdogBeatsAlsoInADrain(t *testing.T) {
 	})
 }
 
-// TestWatchdogFallsSilentWhenTheLoopHangs hangs the real event loop: it logs
-// something into a pipe that is full and that nobody reads. Once the pipe is read
-// the loop goes on, and so does the watchdog.
+// TestWatchdogFallsSilentWhenTheLoopHangs hangs the real event loop, and nothing
+// else of the daemon. Once the loop goes on, so does the watchdog.
 func TestWatchdogFallsSilentWhenTheLoopHangs(t *testing.T) {
-	s := playSystemd(t, filepath.Join(shortTempDir(t), "notify"), watchdogEnv())
-	stderr := startOnPipe(t, append(s.env, "SSED_LISTEN=127.0.0.1:0", "SSED_PUBLISH=tcp://127.0.0.1:0", "SSED_LOG_LEVEL=debug"))
-	up := s.want(t, "READY")
-	s.wantBeats(t, 4)
+	bothLoops(t, func(t *testing.T, flag string) {
+		s := playSystemd(t, filepath.Join(shortTempDir(t), "notify"), watchdogEnv())
+		d := testtool.StartEnv(t, s.env, flag)
+		s.want(t, "READY")
+		s.wantBeats(t, 4)
 
-	stderr.fill(t)
-	conn, err := net.Dial("tcp", up.addresses()[0].Host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	fmt.Fprintf(conn, "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n") // that it is refused is logged
-	testtool.WaitFor(t, "the watchdog to fall silent", func() bool { return s.silence() > 5*watchdogTime })
+		goOn := hangLoop(t, d.Process.Pid, d.Subscribe[0])
+		testtool.WaitFor(t, "the watchdog to fall silent", func() bool { return s.silence() > 5*watchdogTime })
+		if n := strings.Count(d.Log(), "the event loop does not answer"); n != 1 {
+			t.Errorf("the log says %d times that the loop does not answer, want once", n)
+		}
+		if strings.Contains(d.Log(), "the event loop answers again") {
+			t.Error("the log says that the loop answers again, but it hangs")
+		}
 
-	log := stderr.readTo(t, "the event loop answers again")
-	if n := strings.Count(log, "the event loop does not answer"); n != 1 {
-		t.Errorf("the log says %d times that the loop does not answer, want once:\n%s", n, log)
-	}
-	s.wantBeats(t, 4)
-}
-
-// A logPipe is a daemon's standard error that is read only when a test says so.
-type logPipe struct {
-	out, in *os.File
-}
-
-// startOnPipe starts the daemon with nothing but env, and kills it when the test
-// ends.
-func startOnPipe(t *testing.T, env []string) *logPipe {
-	t.Helper()
-	out, in, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(testtool.Build(t))
-	cmd.Env, cmd.Stderr = append(testtool.Environ(), env...), in
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-		in.Close()
-		out.Close()
+		goOn()
+		testtool.WaitFor(t, "the log to tell of it", func() bool { return strings.Contains(d.Log(), "the event loop answers again") })
+		s.wantBeats(t, 4)
+		if code := d.Stop(t); code != 0 {
+			t.Errorf("exit code %d", code)
+		}
 	})
-	return &logPipe{out, in}
-}
-
-// fill makes the next write to the pipe block. It opens the pipe once more, since
-// its own writes must not block, and the daemon's must.
-func (p *logPipe) fill(t *testing.T) {
-	t.Helper()
-	fd, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", p.in.Fd()), unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(fd)
-	for _, size := range []int{4096, 1} {
-		for err = nil; err == nil; _, err = unix.Write(fd, make([]byte, size)) {
-		}
-		if err != unix.EAGAIN {
-			t.Fatal(err)
-		}
-	}
-}
-
-// readTo reads to the line that says this, and returns it and all before it.
-func (p *logPipe) readTo(t *testing.T, says string) (log string) {
-	t.Helper()
-	p.out.SetReadDeadline(time.Now().Add(testtool.Patience))
-	lines := bufio.NewReader(p.out)
-	for !strings.Contains(log, says) {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			t.Fatalf("the log does not say that %s (%v):\n%s", says, err, log)
-		}
-		log += strings.TrimLeft(line, "\x00") // what fill has written
-	}
-	return log
 }
 
 // TestWatchdog has a time of its own, in which a loop answers, or does not until

@@ -2,6 +2,7 @@ package testtool
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -42,8 +43,20 @@ func Start(t testing.TB, args ...string) *Daemon {
 // StartEnv is Start with environment variables ("NAME=value") on top.
 func StartEnv(t testing.TB, env []string, args ...string) *Daemon {
 	t.Helper()
-	d := &Daemon{ended: make(chan struct{})}
-	d.cmd = exec.Command(Build(t), args...)
+	return start(t, exec.Command(Build(t), args...), env)
+}
+
+// StartLimited is Start for a daemon that may open so many files, and may not
+// raise that.
+func StartLimited(t testing.TB, files int, args ...string) *Daemon {
+	t.Helper()
+	limit := fmt.Sprintf("--nofile=%d:%d", files, files)
+	return start(t, exec.Command(Need(t, "prlimit"), append([]string{limit, Build(t)}, args...)...), nil)
+}
+
+func start(t testing.TB, cmd *exec.Cmd, env []string) *Daemon {
+	t.Helper()
+	d := &Daemon{cmd: cmd, ended: make(chan struct{})}
 	d.cmd.Env = append(append(Environ(), "SSED_LISTEN=127.0.0.1:0", "SSED_PUBLISH=tcp://127.0.0.1:0", "SSED_DRAIN=0s"), env...)
 	d.cmd.Stdout = &d.stdout
 	stderr, err := d.cmd.StderrPipe()
@@ -63,7 +76,7 @@ func StartEnv(t testing.TB, env []string, args ...string) *Daemon {
 			t.Error("the race detector found something")
 		}
 		if t.Failed() {
-			t.Logf("ssed %s logged:\n%s", strings.Join(args, " "), d.Log())
+			t.Logf("ssed %s logged:\n%s", strings.Join(cmd.Args[1:], " "), d.Log())
 		}
 	})
 	select {

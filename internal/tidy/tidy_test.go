@@ -39,6 +39,7 @@ var rooms = map[string]struct {
 	"internal/e2e/admin":      {},
 	"internal/e2e/attackers":  {},
 	"internal/e2e/clients":    {imports: []string{"internal/testtool", "publish", "sse"}},
+	"internal/e2e/overload":   {},
 	"internal/e2e/proxies":    {},
 	"internal/e2e/publishers": {},
 	"internal/e2e/restarts":   {},
@@ -50,6 +51,7 @@ var rooms = map[string]struct {
 	"bench/server":            {imports: []string{"bench/rawio"}, outside: []string{"github.com/prometheus/procfs", "golang.org/x/sys"}},
 	"bench/rawio":             {outside: []string{"golang.org/x/sys"}},
 	"bench/probe":             {imports: []string{"bench/server"}, outside: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
+	"internal/e2e/vanished":   {},
 }
 
 // pureFiles are the files without I/O in a room that is not pure as a whole.

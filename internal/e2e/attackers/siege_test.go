@@ -71,7 +71,7 @@ type siege struct {
 // besiege starts a daemon with args, and the bystander's listening.
 func besiege(t *testing.T, args ...string) *siege {
 	t.Helper()
-	d := testtool.Start(t, append([]string{"--header-timeout=" + headerTimeout.String()}, args...)...)
+	d := testtool.Start(t, append([]string{"--header-timeout=" + headerTimeout.String(), "--max-publishers=100"}, args...)...)
 	s := &siege{daemon: d, host: strings.TrimPrefix(d.Subscribe[0], "http://"), over: make(chan struct{})}
 	stream := s.dial(t, 0)
 	stream.send(t, get(common))

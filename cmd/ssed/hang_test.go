@@ -1,0 +1,142 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// hangLoop stops the thread that runs the event loop of a daemon, a child of
+// this process, as a debugger does (ptrace(2)); all its other threads go on. The loop
+// hangs until goOn is called. subscribers is a URL where the daemon listens.
+//
+// It must be idle. It is then in a system call, and Go gives the thread's share of
+// the work to others. A goroutine that is stopped while it runs would stop them all
+// sooner or later: garbage is collected only when it has come to a safe place.
+func hangLoop(t *testing.T, pid int, subscribers string) (goOn func()) {
+	t.Helper()
+	at, err := url.Parse(subscribers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	epoll := epollOf(t, pid, listenerOf(t, pid, at.Port()))
+	runtime.LockOSThread() // the tracer is a thread
+	stopped := 0
+	testtool.WaitFor(t, "the event loop's thread to be found", func() bool {
+		if stopped = waitingFor(t, pid, epoll); stopped == 0 {
+			return false
+		}
+		if err := unix.PtraceSeize(stopped); err != nil {
+			testtool.Lack(t, "cannot stop a thread of another process: %v", err)
+		}
+		if err := unix.PtraceInterrupt(stopped); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := unix.Wait4(stopped, nil, unix.WALL, nil); err != nil {
+			t.Fatal(err)
+		}
+		if isWaitingFor(t, pid, stopped, epoll) {
+			return true
+		}
+		unix.PtraceDetach(stopped) // meanwhile it had left, and another may have come
+		return false
+	})
+	return func() {
+		t.Helper()
+		if err := unix.PtraceDetach(stopped); err != nil {
+			t.Fatal(err)
+		}
+		runtime.UnlockOSThread()
+	}
+}
+
+// listenerOf finds a process's descriptor that listens on a TCP port.
+func listenerOf(t *testing.T, pid int, port string) (fd string) {
+	t.Helper()
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/tcp", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const listening = "0A"
+	for line := range strings.Lines(string(table)) {
+		// number, local address, remote address, state, ..., inode
+		fields := strings.Fields(line)
+		if len(fields) > 9 && fields[3] == listening && strings.HasSuffix(fields[1], fmt.Sprintf(":%04X", number)) {
+			return descriptorOf(t, pid, "socket:["+fields[9]+"]")
+		}
+	}
+	t.Fatalf("nobody listens on port %s", port)
+	return ""
+}
+
+func descriptorOf(t *testing.T, pid int, target string) (fd string) {
+	t.Helper()
+	paths, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	for _, path := range paths {
+		if found, err := os.Readlink(path); err == nil && found == target {
+			return filepath.Base(path)
+		}
+	}
+	t.Fatalf("process %d does not have %s", pid, target)
+	return ""
+}
+
+// epollOf finds the epoll instance in which a descriptor is registered.
+func epollOf(t *testing.T, pid int, fd string) uint64 {
+	t.Helper()
+	registered := regexp.MustCompile(`(?m)^tfd: +` + fd + ` `)
+	paths, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fdinfo/*", pid))
+	for _, path := range paths {
+		info, err := os.ReadFile(path)
+		if err != nil || !registered.Match(info) {
+			continue
+		}
+		epoll, err := strconv.ParseUint(filepath.Base(path), 10, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return epoll
+	}
+	t.Fatalf("descriptor %s of process %d is in no epoll instance", fd, pid)
+	return 0
+}
+
+// waitingFor finds the thread that waits for an epoll instance; 0: none does.
+func waitingFor(t *testing.T, pid int, epoll uint64) (thread int) {
+	t.Helper()
+	paths, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
+	for _, path := range paths {
+		if thread, err := strconv.Atoi(filepath.Base(path)); err == nil && isWaitingFor(t, pid, thread, epoll) {
+			return thread
+		}
+	}
+	return 0
+}
+
+// isWaitingFor tells whether a thread is in a system call that waits for an epoll
+// instance, and does not only ask it.
+func isWaitingFor(t *testing.T, pid, thread int, epoll uint64) bool {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/syscall", pid, thread))
+	if os.IsPermission(err) {
+		testtool.Lack(t, "cannot see what another process's threads do: %v", err)
+	}
+	// The call's number and its arguments, or a word for a thread that runs.
+	var call, instance, events, eventsMax, timeout uint64
+	_, err = fmt.Sscanf(string(text), "%d 0x%x 0x%x 0x%x 0x%x ", &call, &instance, &events, &eventsMax, &timeout)
+	return err == nil && call != unix.SYS_EPOLL_CTL && instance == epoll && timeout != 0
+}

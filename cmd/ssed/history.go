@@ -1,0 +1,45 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/nsindex"
+)
+
+// A historyRule is one --history-for: "PREFIX=N" or "PREFIX=N,AGE".
+type historyRule loop.HistoryRule
+
+// UnmarshalText reads a rule, for kong.
+func (r *historyRule) UnmarshalText(text []byte) error {
+	prefix, rest, ok := strings.Cut(string(text), "=")
+	number, age, hasAge := strings.Cut(rest, ",")
+	n, err := strconv.Atoi(number)
+	if !ok || err != nil || n < 0 {
+		return fmt.Errorf("%q is no rule: it must be PREFIX=N or PREFIX=N,AGE, such as /chat=1000,24h", text)
+	}
+	if prefix, err = nsindex.Canonical(prefix); err != nil {
+		return fmt.Errorf("the prefix of %q: %w", text, err)
+	}
+	*r = historyRule{Prefix: prefix, Messages: n}
+	if !hasAge {
+		return nil
+	}
+	if r.Age, err = time.ParseDuration(age); err != nil || r.Age < time.Second {
+		return fmt.Errorf("the age of %q must be 1s or more, such as 90s or 24h", text)
+	}
+	return nil
+}
+
+// history is what is kept of which namespaces: what --history says, unless a
+// --history-for says something else.
+func (f *daemonFlags) history() []loop.HistoryRule {
+	rules := make([]loop.HistoryRule, 0, len(f.HistoryFor)+1)
+	for _, r := range f.HistoryFor {
+		rules = append(rules, loop.HistoryRule(r))
+	}
+	return append(rules, loop.HistoryRule{Prefix: "/", Messages: f.History, Age: f.HistoryAge})
+}

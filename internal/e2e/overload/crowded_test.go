@@ -1,0 +1,162 @@
+package overload
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"regexp"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// turnedAway matches what the log says of connections that found no place.
+var turnedAway = regexp.MustCompile(`msg="connections were turned away" connections=(\d+) because="[^"]*\((--[a-z-]+)\)`)
+
+// turnedAwayFor counts the connections that were turned away for the sake of a
+// flag, and the lines that say so.
+func (s *scene) turnedAwayFor(flag string) (connections, lines int) {
+	for _, found := range turnedAway.FindAllStringSubmatch(s.daemon.Log(), -1) {
+		if found[2] == flag {
+			n, _ := strconv.Atoi(found[1])
+			connections += n
+			lines++
+		}
+	}
+	return connections, lines
+}
+
+// comeBack subscribes where there is no place: it wants a stream that says when
+// to come back, and ends.
+func (s *scene) comeBack(t *testing.T, from net.IP) error {
+	r, err := place{address: s.place.address, from: from}.subscribe(t, script{"/news", newsData})
+	if err != nil {
+		return err
+	}
+	defer r.conn.Close()
+	r.conn.SetReadDeadline(time.Now().Add(testtool.Patience))
+	r.run()
+	if r.why != io.EOF || !r.retry || r.messages > 0 {
+		return fmt.Errorf("it ended with %v after %d messages; told to come back: %v", r.why, r.messages, r.retry)
+	}
+	return nil
+}
+
+// TestNoPlaceLeft for one address, and for all: who comes is told to come back
+// later, those who are there notice nothing, and the log is not filled with it.
+func TestNoPlaceLeft(t *testing.T) {
+	const each, most = 5, 20
+	s := open(t, limits{conns: most}, fmt.Sprint("--max-conns-per-ip=", each), fmt.Sprint("--max-conns=", most))
+	news := script{"/news", newsData}
+	address := func(i int) net.IP { return net.IPv4(127, 0, 70, byte(1+i)) }
+	from := func(n, i int) []*reader {
+		t.Helper()
+		crowd := s.crowd(t, n, place{address: s.place.address, from: address(i)}, news)
+		start(crowd)
+		return crowd
+	}
+	var all []*reader
+	for i := range 3 {
+		all = append(all, from(each, i)...)
+	}
+	refused := s.refuseFor(t, address(0), 3*time.Second, "--max-conns-per-ip")
+	all = append(all, from(most-3*each-1, 4)...) // the bystander has a place, too
+	refused += s.refuseFor(t, address(9), 3*time.Second, "--max-conns")
+	s.play(t, news, 0, 100, 64<<10, all)
+	all[0].conn.Close()
+	testtool.WaitFor(t, "its place to be free", func() bool { return len(endsOf(s.daemon.Log())) == 1 })
+	all = append(all[1:], from(1, 0)...)
+	all[len(all)-1].next.Store(100)
+	s.play(t, news, 100, 200, 64<<10, all)
+	t.Logf("%d connections were refused", refused)
+	s.close()
+	s.limits.wantMemory(t, s.daemon.Process.Pid)
+}
+
+// refuseFor connects without a pause for a while, and wants to be refused each time
+// for the sake of a flag, with a line a second at most that tells of all.
+func (s *scene) refuseFor(t *testing.T, from net.IP, during time.Duration, flag string) (refused int) {
+	t.Helper()
+	pace := time.NewTicker(time.Millisecond)
+	defer pace.Stop()
+	begin := time.Now()
+	for ; time.Since(begin) < during; <-pace.C {
+		if err := s.comeBack(t, from); err != nil {
+			t.Fatalf("the connection %d beyond %s: %v", refused, flag, err)
+		}
+		refused++
+	}
+	var told, lines int
+	testtool.WaitFor(t, "the log to tell of all", func() bool {
+		told, lines = s.turnedAwayFor(flag)
+		return told >= refused
+	})
+	// As many seconds end in a time as it is long, and one; and the first of them
+	// may be told of late.
+	if most := int(time.Since(begin)/time.Second) + 2; told != refused || lines > most {
+		t.Errorf("the log tells of %d connections in %d lines, want %d in %d at most", told, lines, refused, most)
+	}
+	return refused
+}
+
+// TestMoreThanDescriptors: a daemon that may open 600 files is asked for five times
+// as many connections. It keeps serving those that it has, publishers come and
+// go, and there is room again when the crowd has left.
+func TestMoreThanDescriptors(t *testing.T) {
+	const files = 600
+	d := testtool.StartLimited(t, files, "--header-timeout=2s")
+	s := openWith(t, d, limits{conns: files})
+	news := script{"/news", newsData}
+	others := s.audience(t, 20, news)
+	crowd := make([]*reader, 5*files)
+	var turned atomic.Int64
+	if failed, err := atATime(len(crowd), func(i int) (err error) {
+		from := net.IPv4(127, 0, 71, byte(1+i%8))
+		crowd[i], err = place{address: s.place.address, from: from}.subscribe(t, news)
+		if isGone(err) {
+			turned.Add(1)
+			return nil
+		}
+		return err
+	}); err != nil {
+		t.Errorf("%d connections failed: %v", failed, err)
+	}
+	for n := range 10 {
+		s.client = s.dial(t) // publishers find places, too
+		s.play(t, news, 20*n, 20*n+20, 1<<10, others)
+	}
+	t.Logf("%d of %d connections were closed without a word", turned.Load(), len(crowd))
+	for _, r := range crowd {
+		if r != nil {
+			r.conn.Close()
+		}
+	}
+	again := script{"/again", newsData}
+	testtool.WaitFor(t, "new subscribers to find room", func() bool { return s.findsRoom(t, again) })
+	s.wantPeace(t)
+}
+
+// findsRoom tells whether a subscriber that comes now receives what is published.
+func (s *scene) findsRoom(t *testing.T, news script) bool {
+	r, err := s.place.subscribe(t, news)
+	if err != nil {
+		return false
+	}
+	defer r.conn.Close()
+	s.publish(t, news, 0, 1)
+	r.conn.SetReadDeadline(time.Now().Add(testtool.Patience))
+	for err == nil && r.messages == 0 {
+		err = r.readBlock()
+	}
+	return r.messages == 1
+}
+
+// isGone tells whether a connection was closed in the middle of things.
+func isGone(err error) bool {
+	var broken net.Error
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &broken) && !broken.Timeout()
+}

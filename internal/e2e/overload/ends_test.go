@@ -1,0 +1,87 @@
+package overload
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// An end is one line of the log: how a subscriber's stream ended.
+type end struct {
+	reason, client, subscription string
+	age                          time.Duration
+	messages, behindBytes        int
+}
+
+var (
+	endLine  = regexp.MustCompile(`(?m)^time=\S+ level=(?:INFO|WARN) msg=DISCONNECT reason=(\w+) client=(\S+) subscription=(\S+) age=(\S+) messages=(\d+) behind_bytes=(\d+)$`)
+	heldLine = regexp.MustCompile(`(?m)msg="more subscribers ended" subscribers=\d+ (.*)$`)
+)
+
+// endsOf reads the ends in a log, in the order of the lines.
+func endsOf(log string) (ends []end) {
+	for _, f := range endLine.FindAllStringSubmatch(log, -1) {
+		e := end{reason: f[1], client: f[2], subscription: f[3]}
+		e.age, _ = time.ParseDuration(f[4])
+		e.messages, _ = strconv.Atoi(f[5])
+		e.behindBytes, _ = strconv.Atoi(f[6])
+		ends = append(ends, e)
+	}
+	return ends
+}
+
+// countEnds counts the ends in a log by their reasons, those included that a
+// crowd's lines were summed up in.
+func countEnds(log string) map[string]int {
+	counts := map[string]int{}
+	for _, e := range endsOf(log) {
+		counts[e.reason]++
+	}
+	for _, held := range heldLine.FindAllStringSubmatch(log, -1) {
+		for _, count := range strings.Fields(held[1]) {
+			reason, n, _ := strings.Cut(count, "=")
+			more, _ := strconv.Atoi(n)
+			counts[reason] += more
+		}
+	}
+	return counts
+}
+
+// wantEnds waits until the log has so many ends, and wants all of them to have
+// come for the given reasons.
+func (s *scene) wantEnds(t *testing.T, want map[string]int) {
+	t.Helper()
+	sum := func(counts map[string]int) (n int) {
+		for _, more := range counts {
+			n += more
+		}
+		return n
+	}
+	var got map[string]int
+	testtool.WaitFor(t, fmt.Sprintf("ends to be %v", want), func() bool {
+		got = countEnds(s.daemon.Log())
+		return sum(got) >= sum(want)
+	})
+	if !maps.Equal(got, want) {
+		t.Errorf("subscribers ended %v, want %v", got, want)
+	}
+}
+
+func TestCountEnds(t *testing.T) {
+	log := `time=2026-01-01T00:00:00Z level=WARN msg=DISCONNECT reason=slow client=127.0.0.1:1 subscription=/a age=3s messages=4 behind_bytes=5
+time=2026-01-01T00:00:00Z level=INFO msg=DISCONNECT reason=left client=unix subscription=/a age=1m0s messages=0 behind_bytes=0
+time=2026-01-01T00:00:00Z level=INFO msg="more subscribers ended" subscribers=12 left=2 slow=10
+`
+	if got, want := countEnds(log), map[string]int{"slow": 11, "left": 3}; !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got, want := endsOf(log)[0], (end{"slow", "127.0.0.1:1", "/a", 3 * time.Second, 4, 5}); got != want {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

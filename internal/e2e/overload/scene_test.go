@@ -1,0 +1,222 @@
+package overload
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/publish"
+)
+
+func TestMain(m *testing.M) { os.Exit(testtool.Main(m)) }
+
+// atOnce is how long a message may take to the bystander. It takes a millisecond
+// as a rule; this is for slow machines.
+const atOnce = 5 * time.Second
+
+// A scene is a daemon with too much to do, and a bystander who must not notice.
+type scene struct {
+	daemon  *testtool.Daemon
+	place   place // where subscribers connect
+	client  *publish.Client
+	limits  limits
+	dialled atomic.Int64
+
+	over      chan struct{} // closed when the bystander may go
+	bystander sync.WaitGroup
+	messages  int // that the bystander has got
+	slowest   time.Duration
+}
+
+// open starts a daemon with args, and the bystander's listening. The daemon has
+// the limits that args give it.
+func open(t *testing.T, l limits, args ...string) *scene {
+	t.Helper()
+	return openWith(t, testtool.Start(t, append(l.flags(), args...)...), l)
+}
+
+// openWith does the same with a daemon that runs.
+func openWith(t *testing.T, d *testtool.Daemon, l limits) *scene {
+	t.Helper()
+	s := &scene{daemon: d, limits: l, over: make(chan struct{})}
+	s.place.address = strings.TrimPrefix(strings.TrimPrefix(d.Subscribe[0], "http://"), "unix://")
+	s.client = s.dial(t)
+	elsewhere := script{"/elsewhere", 50}
+	r, err := s.place.subscribe(t, elsewhere)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := s.dial(t)
+	s.bystander.Go(func() {
+		if err := s.standBy(client, r); err != nil {
+			t.Errorf("the bystander's message %d: %v", s.messages, err)
+		}
+	})
+	t.Cleanup(s.close)
+	return s
+}
+
+func (s *scene) dial(t *testing.T) *publish.Client {
+	t.Helper()
+	client, err := publish.Dial(t.Context(), s.daemon.Publish[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	return client
+}
+
+// standBy publishes one message after the other, each when the one before it has
+// come.
+func (s *scene) standBy(client *publish.Client, r *reader) error {
+	pace := time.NewTicker(10 * time.Millisecond)
+	defer pace.Stop()
+	for {
+		start := time.Now()
+		r.conn.SetReadDeadline(start.Add(atOnce))
+		soon, cancel := context.WithTimeout(context.Background(), atOnce)
+		_, err := client.Publish(soon, r.script.message(s.messages))
+		cancel()
+		for err == nil && r.next.Load() == int64(s.messages) {
+			err = r.readBlock()
+		}
+		if err != nil {
+			return fmt.Errorf("after %v: %w", time.Since(start), err)
+		}
+		s.messages++
+		s.slowest = max(s.slowest, time.Since(start))
+		select {
+		case <-s.over:
+			return nil
+		case <-pace.C:
+		}
+	}
+}
+
+// close ends the bystander's watch.
+func (s *scene) close() {
+	select {
+	case <-s.over:
+	default:
+		close(s.over)
+	}
+	s.bystander.Wait()
+}
+
+// crowd subscribes n times to a script's namespace. One address alone would have
+// too few ports for some crowds.
+func (s *scene) crowd(t *testing.T, n int, p place, script script) []*reader {
+	t.Helper()
+	all := make([]*reader, n)
+	if failed, err := atATime(n, func(i int) (err error) {
+		from := p
+		if from.from == nil && !strings.HasPrefix(p.address, "/") {
+			from.from = net.IPv4(127, 0, 67, byte(1+s.dialled.Add(1)%8))
+		}
+		all[i], err = from.subscribe(t, script)
+		return err
+	}); err != nil {
+		t.Fatalf("%d of %d subscribers could not begin: %v", failed, n, err)
+	}
+	return all
+}
+
+// audience is a crowd that reads.
+func (s *scene) audience(t *testing.T, n int, script script) []*reader {
+	t.Helper()
+	all := s.crowd(t, n, s.place, script)
+	start(all)
+	return all
+}
+
+// start makes readers read.
+func start(readers []*reader) {
+	for _, r := range readers {
+		go r.run()
+	}
+}
+
+// atATime runs f for 0 to n-1, 64 at a time, and returns how many failed and the
+// first error.
+func atATime(n int, f func(i int) error) (failed int, first error) {
+	var mu sync.Mutex
+	var workers sync.WaitGroup
+	const width = 64
+	for w := range width {
+		workers.Go(func() {
+			for i := w; i < n; i += width {
+				if err := f(i); err != nil {
+					mu.Lock()
+					if failed++; first == nil {
+						first = err
+					}
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	workers.Wait()
+	return failed, first
+}
+
+// publish publishes a script's messages from one number to before another, and
+// returns when all have their OK.
+func (s *scene) publish(t *testing.T, script script, from, to int) {
+	t.Helper()
+	var failed atomic.Pointer[error]
+	for n := from; n < to; n++ {
+		if err := s.client.PublishAsync(t.Context(), script.message(n), func(_ uint64, err error) {
+			if err != nil {
+				failed.CompareAndSwap(nil, &err)
+			}
+		}); err != nil {
+			t.Fatalf("cannot publish: %v", err)
+		}
+	}
+	if err := s.client.Ping(t.Context()); err != nil {
+		t.Fatalf("cannot publish: %v", err)
+	}
+	if err := failed.Load(); err != nil {
+		t.Fatalf("a message was refused: %v", *err)
+	}
+}
+
+// play publishes a script, so many bytes at a time, each when the readers have
+// all that came before: so they never lag further than that, however slow the
+// machine is.
+func (s *scene) play(t *testing.T, script script, from, to, stepBytes int, readers []*reader) {
+	t.Helper()
+	step := max(1, stepBytes/script.frameBytes())
+	for ; from < to; from += step {
+		until := min(to, from+step)
+		s.publish(t, script, from, until)
+		wantAll(t, readers, until)
+	}
+}
+
+// wantPeace is the end of most tests: the daemon took no more memory than its
+// limits allow, the bystander has noticed nothing, and who comes now is served.
+func (s *scene) wantPeace(t *testing.T) {
+	t.Helper()
+	s.close()
+	s.limits.wantMemory(t, s.daemon.Process.Pid)
+	t.Logf("%d messages to the bystander, the slowest took %v", s.messages, s.slowest.Round(time.Millisecond))
+	after := script{"/afterwards", 1000}
+	newcomers := s.audience(t, 3, after)
+	s.play(t, after, 0, 100, 1<<20, newcomers)
+}
+
+// fewer is n, or less where the race detector makes everything dear.
+func fewer(n int) int {
+	if testtool.Race || testing.Short() {
+		return n / 10
+	}
+	return n
+}

@@ -1,0 +1,166 @@
+package overload
+
+import (
+	"io"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// thin is a place with a receive buffer that takes next to nothing.
+func (s *scene) thin() place { return place{address: s.place.address, receiveBytes: 2048} }
+
+// TestTinyReceiveBuffer: a client that reads steadily, a little at a time, gets
+// everything.
+func TestTinyReceiveBuffer(t *testing.T) {
+	s := open(t, limits{conns: 25, dataBytes: 100_000, backlogBytes: 2 << 20})
+	news := script{"/news", 700}
+	others := s.audience(t, 20, news)
+	tiny := s.crowd(t, 1, s.thin(), news)
+	start(tiny)
+	const messages = 2000
+	s.play(t, news, 0, messages, 64<<10, others)
+	wantAll(t, tiny, messages)
+	s.wantPeace(t)
+	s.wantEnds(t, map[string]int{})
+}
+
+// TestByteByByte: a client that reads a byte at a time, with long pauses. There
+// is no end to what it would lag behind.
+func TestByteByByte(t *testing.T) {
+	tests := []struct {
+		name, reason string
+		limits       limits
+		publishBytes int
+	}{
+		{"beyond its backlog", "slow", limits{conns: 25, dataBytes: 20_000, backlogBytes: 256 << 10, sendBufferBytes: 16 << 10}, 4 << 20},
+		{"within its backlog", "stalled", limits{conns: 25, dataBytes: 20_000, backlogBytes: 4 << 20, sendBufferBytes: 16 << 10}, 2 << 20},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, tt.limits, "--stall-timeout="+stallTimeout.String())
+			news := script{"/news", 700}
+			others := s.audience(t, 20, news)
+			slow := s.crowd(t, 1, s.thin(), news)[0]
+			begin := time.Now()
+			left := make(chan struct{})
+			go readByBytes(slow, left)
+			s.play(t, news, 0, tt.publishBytes/news.frameBytes(), 64<<10, others)
+			s.wantEnds(t, map[string]int{tt.reason: 1})
+			if took := time.Since(begin); tt.reason == "stalled" && took < stallTimeout {
+				t.Errorf("it was closed after %v, before %v had passed", took, stallTimeout)
+			}
+			slow.conn.Close()
+			<-left
+			s.wantPeace(t)
+		})
+	}
+}
+
+// readByBytes reads ten bytes a second, until the connection ends.
+func readByBytes(r *reader, left chan<- struct{}) {
+	defer close(left)
+	for one := make([]byte, 1); ; time.Sleep(100 * time.Millisecond) {
+		if _, err := io.ReadFull(r.conn, one); err != nil {
+			return
+		}
+	}
+}
+
+// TestStalledAmongOthers: 200 of 1,000 never read; the other 800 get everything.
+// How fast that goes is measured with and without the 200, in turn, and shown.
+func TestStalledAmongOthers(t *testing.T) {
+	const rounds = 3
+	s := open(t, limits{conns: 1200, backlogBytes: 64 << 20})
+	news := script{"/news", 1000}
+	others := s.audience(t, fewer(800), news)
+	next, batch := 0, fewer(1000)
+	round := func() time.Duration {
+		begin := time.Now()
+		s.publish(t, news, next, next+batch)
+		next += batch
+		wantAll(t, others, next)
+		return time.Since(begin)
+	}
+	round() // all is warm
+	var with, without time.Duration
+	for range rounds {
+		without += round()
+		stalled := s.crowd(t, fewer(200), s.thin(), news)
+		round() // fills their sockets
+		with += round()
+		for _, r := range stalled {
+			r.conn.Close()
+		}
+	}
+	rate := func(took time.Duration) float64 { return float64(rounds*batch*len(others)) / took.Seconds() / 1e6 }
+	t.Logf("deliveries to those who read: %.2f million/s, and %.2f (%.2f of it) among those who do not",
+		rate(without), rate(with), without.Seconds()/with.Seconds())
+	s.wantPeace(t)
+	for reason := range countEnds(s.daemon.Log()) {
+		if reason != "left" && reason != "reset" {
+			t.Errorf("somebody ended: %s", reason)
+		}
+	}
+}
+
+// TestCrowdStallsAtOnce: 5,000 subscribers stop reading, and never begin again.
+// All are closed for the one reason, and the others have everything.
+func TestCrowdStallsAtOnce(t *testing.T) {
+	tests := []struct {
+		name, reason string
+		limits       limits
+		publishBytes int
+	}{
+		{"with traffic", "slow", limits{conns: 5100, dataBytes: 20_000, backlogBytes: 512 << 10, sendBufferBytes: 8 << 10}, 2 << 20},
+		{"without", "stalled", limits{conns: 5100, dataBytes: 20_000, backlogBytes: 1 << 20, sendBufferBytes: 8 << 10}, 256 << 10},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := open(t, tt.limits, "--stall-timeout="+stallTimeout.String())
+			news := script{"/news", 1000}
+			others := s.audience(t, 50, news)
+			crowd := s.crowd(t, fewer(5000), s.thin(), news)
+			s.play(t, news, 0, tt.publishBytes/news.frameBytes(), 64<<10, others)
+			s.wantEnds(t, map[string]int{tt.reason: len(crowd)})
+			wantAll(t, others, tt.publishBytes/news.frameBytes())
+			s.wantPeace(t)
+		})
+	}
+}
+
+// TestCrowdIsPassedOver: with --slow=skip all of them stay. When some read again
+// they find whole frames only, a gap that tells exactly what is missing, and the
+// newest message last.
+func TestCrowdIsPassedOver(t *testing.T) {
+	s := open(t, limits{conns: 5100, dataBytes: 20_000, backlogBytes: 256 << 10, sendBufferBytes: 8 << 10}, "--slow=skip")
+	news := script{"/news", 1000}
+	others := s.audience(t, 50, news)
+	crowd := s.crowd(t, fewer(5000), s.thin(), news)
+	messages := 1 << 20 / news.frameBytes()
+	s.play(t, news, 0, messages, 64<<10, others)
+	awake := crowd[:fewer(200)]
+	start(awake)
+	wantAll(t, awake, messages) // the newest came, and nothing before it is unaccounted for
+	s.play(t, news, messages, messages+10, 1<<10, append(awake, others...))
+	for _, r := range append(awake, others...) {
+		r.conn.SetReadDeadline(time.Now())
+		r.wantEnd(t)
+	}
+	for i, r := range awake {
+		if missed := messages + 10 - r.messages; r.gaps == 0 || missed <= 0 || r.next.Load() != int64(messages+10) {
+			t.Fatalf("subscriber %d got %d messages and %d gaps, and stands at %d of %d", i, r.messages, r.gaps, r.next.Load(), messages+10)
+		}
+	}
+	for i, r := range others {
+		if r.gaps != 0 || r.messages != messages+10 {
+			t.Errorf("another got %d of %d messages and %d gaps (%d)", r.messages, messages+10, r.gaps, i)
+		}
+	}
+	if ends := countEnds(s.daemon.Log()); len(ends) > 0 && !testtool.Race {
+		t.Errorf("subscribers ended: %v", ends)
+	}
+	s.wantPeace(t)
+}

@@ -1,0 +1,57 @@
+package overload
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// stallTimeout is --stall-timeout in these tests.
+const stallTimeout = 2 * time.Second
+
+// TestStallTimeout: a subscriber that stops reading is closed though nothing is
+// published any more, and not before its time. What it has yet to take waits in
+// the daemon, or all of it in the kernel's buffer.
+func TestStallTimeout(t *testing.T) {
+	unix := func(t *testing.T) string { return "unix://" + filepath.Join(t.TempDir(), "subscribers") }
+	tcp := func(*testing.T) string { return "127.0.0.1:0" }
+	tests := []struct {
+		name     string
+		listen   func(*testing.T) string
+		messages int
+	}{
+		{"bytes in the daemon", tcp, 2000},
+		{"bytes in the kernel", tcp, 20},
+		{"bytes in the daemon over unix", unix, 2000},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, limits{conns: 10, backlogBytes: 8 << 20}, "--stall-timeout="+stallTimeout.String(), "--listen="+tt.listen(t))
+			news := script{"/news", 1000}
+			others := s.audience(t, 3, news)
+			stalled := s.crowd(t, 1, s.thin(), news)[0]
+			begin := time.Now()
+			s.play(t, news, 0, tt.messages, 64<<10, others)
+			testtool.WaitFor(t, "it to be closed", func() bool { return len(endsOf(s.daemon.Log())) > 0 })
+			took := time.Since(begin)
+			t.Logf("closed after %v", took.Round(time.Millisecond))
+			got := endsOf(s.daemon.Log())
+			if took < stallTimeout || len(got) != 1 || got[0].reason != "stalled" || got[0].client != nameOf(stalled) {
+				t.Errorf("after %v: %+v", took, got)
+			}
+			s.play(t, news, tt.messages, tt.messages+10, 1<<10, others)
+			s.wantPeace(t)
+		})
+	}
+}
+
+// nameOf is a reader's name in the daemon's log.
+func nameOf(r *reader) string {
+	if r.conn.LocalAddr().Network() == "unix" {
+		return "unix"
+	}
+	return r.conn.LocalAddr().String()
+}

@@ -1,0 +1,181 @@
+package vanished
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
+)
+
+func TestMain(m *testing.M) { os.Exit(testtool.Main(m)) }
+
+// A house is a daemon in a place of its own, with remotes about it.
+type house struct {
+	place
+	daemon *testtool.Daemon
+	ports  []string // for IPv4, IPv6, both
+	say    *publish.Client
+}
+
+// newHouse starts a daemon that listens on IPv4, on IPv6, and on both.
+func newHouse(t *testing.T, args ...string) *house {
+	t.Helper()
+	h := &house{place: newPlace(t)}
+	testtool.Build(t) // not in there, where no network is
+	h.in(t, func() {
+		h.daemon = testtool.Start(t, append([]string{"--listen=0.0.0.0:0", "--listen=[::]:0", "--listen=:0", "--log-level=debug"}, args...)...)
+		var err error
+		if h.say, err = publish.Dial(t.Context(), h.daemon.Publish[0]); err != nil {
+			t.Fatal(err)
+		}
+	})
+	t.Cleanup(func() { h.say.Close() })
+	for _, url := range h.daemon.Subscribe {
+		h.ports = append(h.ports, portOf(url))
+	}
+	return h
+}
+
+func portOf(url string) string { return url[strings.LastIndex(url, ":")+1:] }
+
+// addresses are where the daemon can be reached from a remote.
+func (h *house) addresses(r remote) []string {
+	return []string{
+		net.JoinHostPort(r.daemon4, h.ports[0]),
+		net.JoinHostPort(r.daemon6, h.ports[1]),
+		net.JoinHostPort(r.daemon4, h.ports[2]),
+		net.JoinHostPort(r.daemon6, h.ports[2]),
+	}
+}
+
+// publish publishes one message, from where the daemon is.
+func (h *house) publish(t *testing.T, namespace, data string) {
+	t.Helper()
+	if err := h.send(namespace, data); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (h *house) send(namespace, data string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), testtool.Patience)
+	defer cancel()
+	_, err := h.say.Publish(ctx, sse.Message{Namespace: namespace, Data: []byte(data)})
+	return err
+}
+
+// last is the data of each namespace's last message.
+const last = "that was all"
+
+func (h *house) publishLast(t *testing.T) {
+	t.Helper()
+	for _, namespace := range namespaces {
+		h.publish(t, namespace, last)
+	}
+}
+
+// descriptors counts those of the daemon.
+func (h *house) descriptors(t *testing.T) int {
+	t.Helper()
+	names, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", h.daemon.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(names)
+}
+
+var disconnectLine = regexp.MustCompile(`(?m)^time=(\S+) .*msg=DISCONNECT reason=(\w+) client=(\S+) `)
+
+// An end is what the log says of how a stream ended.
+type end struct {
+	reason string
+	at     time.Time
+}
+
+// ends returns what the log says of ended streams, by the clients' addresses.
+func (h *house) ends(t *testing.T) map[string]end {
+	t.Helper()
+	ends := map[string]end{}
+	for _, found := range disconnectLine.FindAllStringSubmatch(h.daemon.Log(), -1) {
+		at, err := time.Parse(time.RFC3339, found[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		ends[found[3]] = end{found[2], at}
+	}
+	return ends
+}
+
+// A subscriber has one stream. It reads only when it is asked to.
+type subscriber struct {
+	server, namespace string
+	conn              net.Conn
+	stream            *bufio.Reader
+}
+
+func (s *subscriber) String() string { return "of " + s.namespace + " at " + s.server }
+
+// subscribe opens a stream from p, and returns once its head is there. It is
+// closed when the test ends.
+func (p place) subscribe(t *testing.T, address, namespace string) *subscriber {
+	t.Helper()
+	s := &subscriber{server: address, namespace: namespace}
+	p.in(t, func() {
+		var err error
+		if s.conn, err = net.DialTimeout("tcp", address, testtool.Patience); err != nil {
+			t.Fatal(err)
+		}
+	})
+	t.Cleanup(func() { s.conn.Close() })
+	s.conn.SetDeadline(time.Now().Add(2 * testtool.Patience))
+	fmt.Fprintf(s.conn, "GET /subscribe%s HTTP/1.1\r\nHost: daemon\r\n\r\n", namespace)
+	s.stream = bufio.NewReader(s.conn)
+	head, err := http.ReadResponse(s.stream, nil)
+	if err != nil || head.StatusCode != 200 {
+		t.Fatalf("%s: %v, %v", s, head, err)
+	}
+	return s
+}
+
+// address is what the daemon calls it.
+func (s *subscriber) address() string { return s.conn.LocalAddr().String() }
+
+// frame reads the next frame, and leaves heartbeats out.
+func (s *subscriber) frame() (frame string, err error) {
+	for !strings.HasSuffix(frame, "\n\n") {
+		line, err := s.stream.ReadString('\n')
+		if err != nil {
+			return frame, fmt.Errorf("after %d bytes of a frame: %w", len(frame), err)
+		}
+		if line != sse.Keepalive {
+			frame += line
+		}
+	}
+	return frame, nil
+}
+
+// readAll reads messages whose data begin with their numbers, from 1 on, each
+// exactly once and in order, up to the last. It returns how many there were.
+func (s *subscriber) readAll() (messages int, err error) {
+	for {
+		frame, err := s.frame()
+		switch {
+		case err != nil:
+			return messages, err
+		case frame == "data:"+last+"\n\n":
+			return messages, nil
+		case !strings.HasPrefix(frame, fmt.Sprintf("data:%d ", messages+1)):
+			return messages, fmt.Errorf("%.40q comes after message %d", frame, messages)
+		}
+		messages++
+	}
+}

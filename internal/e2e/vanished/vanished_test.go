@@ -1,0 +1,260 @@
+package vanished
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+const (
+	heartbeat    = time.Second
+	stallTimeout = 2 * time.Second
+	// tick is how exactly the daemon's loop measures time.
+	tick = 100 * time.Millisecond
+	// grace is for slow machines. Left to itself, the kernel would take a quarter of
+	// an hour.
+	grace = 8 * time.Second
+)
+
+// A way for all clients of a remote to vanish without a word, and to come back.
+type way struct {
+	name         string
+	vanish, back func(*testing.T, *house, remote)
+}
+
+var ways = []way{
+	{
+		"the link goes down",
+		func(t *testing.T, h *house, r remote) { r.ip(t, "link set dev home down") },
+		func(t *testing.T, h *house, r remote) { r.ip(t, "link set dev home up") },
+	},
+	{
+		// As behind a router that has forgotten them: the daemon's own link is
+		// fine, and nobody says anything.
+		"the packets are lost",
+		func(t *testing.T, h *house, r remote) {
+			r.ip(t, "route add blackhole "+r.daemon4)
+			r.ip(t, "route add blackhole "+r.daemon6)
+		},
+		func(t *testing.T, h *house, r remote) { r.ip(t, "route delete blackhole "+r.daemon4) },
+	},
+	{
+		// As when it was switched off on the same network: it no longer answers
+		// ARP, and the daemon's own kernel says that the host cannot be reached.
+		"the neighbour is gone",
+		func(t *testing.T, h *house, r remote) {
+			h.sysctl(t, "ipv4/neigh/"+r.near+"/retrans_time_ms", "100")
+			h.sysctl(t, "ipv6/neigh/"+r.near+"/retrans_time_ms", "100")
+			r.ip(t, "address flush dev home")
+			h.ip(t, "neighbour flush dev "+r.near)
+		},
+		nil,
+	},
+	{
+		"the daemon's own link is gone",
+		func(t *testing.T, h *house, r remote) { h.ip(t, "link delete dev "+r.near) },
+		nil,
+	},
+}
+
+// What the clients subscribe to.
+const (
+	quiet   = "/quiet"   // nothing but heartbeats
+	busy    = "/busy"    // a few small messages all the time
+	flooded = "/flooded" // so much, once they are gone, that their sockets are full
+)
+
+var namespaces = []string{quiet, busy, flooded}
+
+// A party vanishes together.
+type party struct {
+	way
+	remote
+	clients          []*subscriber
+	earliest, latest time.Time // when it vanished
+}
+
+// TestVanished has clients of all sorts vanish at about the same time.
+func TestVanished(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "--heartbeat="+heartbeat.String(), "--stall-timeout="+stallTimeout.String())
+	others := h.bystanders(t)
+	before := h.descriptors(t)
+	var parties []*party
+	for i, w := range ways {
+		p := &party{way: w, remote: h.newRemote(t, i+1)}
+		for _, namespace := range namespaces {
+			for _, address := range h.addresses(p.remote) {
+				p.clients = append(p.clients, p.subscribe(t, address, namespace))
+			}
+		}
+		parties = append(parties, p)
+	}
+	traffic := h.startTraffic(t)
+	for _, p := range parties {
+		p.earliest = time.Now()
+		p.vanish(t, h, p.remote)
+		p.latest = time.Now()
+	}
+	flooded := h.flood(t)
+	for _, p := range parties {
+		t.Run(p.name, func(t *testing.T) {
+			for _, s := range p.clients {
+				h.wantFound(t, s, p.earliest.Add(stallTimeout-tick), p.latest.Add(heartbeat+stallTimeout+grace))
+			}
+		})
+	}
+	testtool.WaitFor(t, "their descriptors to be closed", func() bool { return h.descriptors(t) == before })
+	others.wantAll(t, h, traffic(), flooded)
+}
+
+// wantFound wants the log to say, in time and not too early, that s has stalled.
+func (h *house) wantFound(t *testing.T, s *subscriber, earliest, latest time.Time) {
+	t.Helper()
+	for {
+		found, ok := h.ends(t)[s.address()]
+		switch {
+		case !ok && time.Now().Before(latest):
+			time.Sleep(5 * time.Millisecond)
+			continue
+		case !ok:
+			t.Errorf("%s was not found", s)
+		case found.reason != "stalled":
+			t.Errorf("%s ended for the reason %q", s, found.reason)
+		case found.at.Before(earliest):
+			t.Errorf("%s was found %v too early", s, earliest.Sub(found.at))
+		}
+		return
+	}
+}
+
+// startTraffic publishes small messages until stop is called, which returns how
+// many they were.
+func (h *house) startTraffic(t *testing.T) (stop func() int) {
+	over, sent := make(chan struct{}), make(chan int)
+	go func() {
+		pace := time.NewTicker(time.Millisecond)
+		defer pace.Stop()
+		for n := 1; ; n++ {
+			if err := h.send(busy, fmt.Sprint(n, " of many")); err != nil {
+				t.Error(err)
+			}
+			select {
+			case <-over:
+				sent <- n
+				return
+			case <-pace.C:
+			}
+		}
+	}()
+	return func() int {
+		close(over)
+		return <-sent
+	}
+}
+
+// flood publishes more than a socket takes, and returns in how many messages.
+func (h *house) flood(t *testing.T) (messages int) {
+	t.Helper()
+	messages = 64
+	for n := range messages {
+		h.publish(t, flooded, fmt.Sprint(n+1, " ", strings.Repeat("x", 64<<10)))
+	}
+	return messages
+}
+
+// bystanders are on another link and on the loopback interface. All of them read
+// all the time.
+type bystanders struct {
+	all     []*subscriber
+	counts  map[*subscriber]int // of the messages that each has had
+	mu      sync.Mutex
+	reading sync.WaitGroup
+}
+
+func (h *house) bystanders(t *testing.T) *bystanders {
+	t.Helper()
+	b := &bystanders{counts: map[*subscriber]int{}}
+	link := h.newRemote(t, 100)
+	for _, namespace := range namespaces {
+		b.all = append(b.all, h.subscribe(t, net.JoinHostPort("127.0.0.1", h.ports[0]), namespace))
+		for _, address := range h.addresses(link) {
+			b.all = append(b.all, link.subscribe(t, address, namespace))
+		}
+	}
+	for _, s := range b.all {
+		b.reading.Go(func() {
+			n, err := s.readAll()
+			if err != nil {
+				t.Errorf("a bystander, %s: %v", s, err)
+			}
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.counts[s] = n
+		})
+	}
+	return b
+}
+
+// wantAll wants everybody to have had all messages.
+func (b *bystanders) wantAll(t *testing.T, h *house, busyMessages, floodedMessages int) {
+	t.Helper()
+	h.publishLast(t)
+	b.reading.Wait()
+	sent := map[string]int{busy: busyMessages, flooded: floodedMessages}
+	for _, s := range b.all {
+		if b.counts[s] != sent[s.namespace] {
+			t.Errorf("a bystander, %s: %d messages, want %d", s, b.counts[s], sent[s.namespace])
+		}
+		if found, ok := h.ends(t)[s.address()]; ok {
+			t.Errorf("a bystander, %s, was closed for the reason %q", s, found.reason)
+		}
+	}
+}
+
+// TestBackInTime: who is away for less than --stall-timeout misses nothing.
+func TestBackInTime(t *testing.T) {
+	t.Parallel()
+	// Much longer than the outage: before the kernel tries again, it waits for
+	// twice as long as the time before.
+	h := newHouse(t, "--heartbeat="+heartbeat.String(), "--stall-timeout=20s")
+	var parties []*party
+	for i, w := range ways {
+		if w.back == nil {
+			continue
+		}
+		p := &party{way: w, remote: h.newRemote(t, i+1)}
+		for _, port := range []string{h.ports[0], h.ports[2]} { // by IPv4: a link that goes down loses its IPv6 addresses
+			for _, namespace := range namespaces {
+				p.clients = append(p.clients, p.subscribe(t, net.JoinHostPort(p.daemon4, port), namespace))
+			}
+		}
+		parties = append(parties, p)
+	}
+	traffic := h.startTraffic(t)
+	for _, p := range parties {
+		p.vanish(t, h, p.remote)
+	}
+	sent := map[string]int{flooded: h.flood(t)}
+	time.Sleep(3 * heartbeat / 2) // a heartbeat falls into it
+	for _, p := range parties {
+		p.back(t, h, p.remote)
+	}
+	sent[busy] = traffic()
+	h.publishLast(t)
+	for _, p := range parties {
+		for _, s := range p.clients {
+			if n, err := s.readAll(); err != nil || n != sent[s.namespace] {
+				t.Errorf("%s, %s: %d messages, %v, want %d", p.name, s, n, err, sent[s.namespace])
+			}
+		}
+	}
+	if ends := h.ends(t); len(ends) > 0 {
+		t.Errorf("these were closed: %v", ends)
+	}
+}

@@ -1,0 +1,127 @@
+package loop
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/ssed/ssed/httpparse"
+	"github.com/ssed/ssed/nsindex"
+	"github.com/ssed/ssed/sse"
+)
+
+// A resumption is what a client has missed: the kept messages of its set behind
+// one number, up to another, from which on it gets them as they come.
+type resumption struct {
+	after, until uint64   // equal: nothing
+	gap          *sse.Gap // what it cannot have
+	told         uint64   // the newest lost message that the gap, or nobody, has to tell of
+}
+
+// askedBytesMax is how much of an id that is none is told back.
+const askedBytesMax = 64
+
+// A wish is what a request says of the messages before it.
+type wish struct {
+	id     []byte // of the last event that the client has; nil: it names none
+	last   int    // it wants the newest so many; -1: it does not say
+	since  time.Duration
+	sinces bool // since was given
+}
+
+// resumption finds what a request's client has missed. The last event's id counts
+// first; without one, or with one that is none, "last" and "since" of the query do.
+// The error says what is wrong with those.
+func (l *loop) resumption(req *httpparse.Request, set nsindex.Set) (r resumption, err error) {
+	if l.history == nil {
+		return r, nil
+	}
+	w, err := readWish(req)
+	if err != nil {
+		return r, err
+	}
+	newest := l.stats.Published
+	members := set.Members()
+	r.after, r.until = newest, newest
+	id, errID := sse.ParseID(w.id)
+	switch {
+	case w.id != nil && errID == nil && id.Epoch == l.epoch && id.Seq <= newest:
+		r.after = id.Seq
+		if r.told = l.history.Lost(members, r.after, l.wheel.now); r.told > 0 {
+			r.gap = l.gap(sse.GapExpired, w.id, members, r)
+		}
+		return r, nil
+	case w.id != nil && errID == nil && id.Epoch != l.epoch:
+		r.after = 0
+		r.told = l.history.Lost(members, 0, l.wheel.now)
+		r.gap = l.gap(sse.GapEpoch, w.id, members, r)
+		return r, nil
+	case w.last >= 0:
+		r.after = l.history.Before(members, w.last, l.wheel.now)
+	case w.sinces:
+		r.after = l.history.Since(members, l.wheel.now-min(l.wheel.now, ticks(w.since)), newest)
+	}
+	r.told = l.history.Lost(members, r.after, l.wheel.now)
+	if w.id != nil {
+		r.gap = l.gap(sse.GapMalformed, w.id, members, r)
+	}
+	return r, nil
+}
+
+// gap describes what a client that came with an id cannot have.
+func (l *loop) gap(reason string, asked []byte, set []string, r resumption) *sse.Gap {
+	g := &sse.Gap{Reason: reason, Asked: string(bytes.ToValidUTF8(asked[:min(len(asked), askedBytesMax)], []byte("?"))), Newest: l.idOf(r.until)}
+	if oldest, ok := l.history.Oldest(set, r.after); ok {
+		g.Oldest = l.idOf(oldest)
+	}
+	if r.told > 0 {
+		g.CompleteAfter = l.idOf(min(r.told, r.until))
+	}
+	return g
+}
+
+// readWish reads what concerns the history in a request. An EventSource sends its
+// last event's id in a field; what cannot set fields has the query.
+func readWish(req *httpparse.Request) (w wish, err error) {
+	w.last = -1
+	for query := req.Query; len(query) > 0; {
+		var key, raw []byte
+		key, raw, query = httpparse.NextPair(query)
+		switch string(key) {
+		case "last_event_id", "lastEventId", "last", "since":
+		default:
+			continue
+		}
+		value, err := httpparse.AppendUnescapedQuery(nil, raw)
+		if err != nil {
+			return w, err
+		}
+		if err := w.set(string(key), value); err != nil {
+			return w, err
+		}
+	}
+	if id := req.Get("Last-Event-ID"); len(id) > 0 {
+		w.id = id
+	}
+	return w, nil
+}
+
+func (w *wish) set(key string, value []byte) (err error) {
+	switch key {
+	case "last":
+		if w.last, err = strconv.Atoi(string(value)); err != nil || w.last < 0 {
+			return fmt.Errorf("last=%.20q is no number of messages, such as 1", value)
+		}
+	case "since":
+		if w.since, err = time.ParseDuration(string(value)); err != nil || w.since < 0 {
+			return fmt.Errorf("since=%.20q is no time, such as 30s or 5m", value)
+		}
+		w.sinces = true
+	default:
+		if len(value) > 0 {
+			w.id = value
+		}
+	}
+	return nil
+}

@@ -1,0 +1,283 @@
+package sse
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A modelMessage is one message of the naive model, which keeps all and works out
+// each time what should be left.
+type modelMessage struct {
+	ns    string
+	seq   uint64
+	at    uint32
+	frame string
+}
+
+type historyModel struct {
+	all       []modelMessage
+	now       uint32
+	retention func(string) Retention
+}
+
+// kept tells whether the i-th message should be kept.
+func (m *historyModel) kept(i int) bool {
+	x := m.all[i]
+	r := m.retention(x.ns)
+	if r.Age > 0 && m.now-x.at > r.Age {
+		return false
+	}
+	younger := 0
+	for _, y := range m.all[i+1:] {
+		if y.ns == x.ns {
+			younger++
+		}
+	}
+	return younger < r.Messages
+}
+
+func hears(set []string, ns string) bool {
+	return slices.ContainsFunc(set, func(s string) bool {
+		return s == "/" || ns == s || strings.HasPrefix(ns, s+"/")
+	})
+}
+
+// of returns the messages of a set behind a number: those that are kept, and the
+// newest that is not.
+func (m *historyModel) of(set []string, after uint64) (kept []modelMessage, lost uint64) {
+	for i, x := range m.all {
+		if x.seq <= after || !hears(set, x.ns) {
+			continue
+		}
+		if m.kept(i) {
+			kept = append(kept, x)
+		} else {
+			lost = x.seq
+		}
+	}
+	return kept, lost
+}
+
+var historyNamespaces = []string{"/", "/a", "/a/b", "/a/b/c", "/a/d", "/ab", "/e/f/g", "/e/f", "/quiet"}
+
+func randomSet(random *rand.Rand) []string {
+	if random.IntN(3) == 0 {
+		return []string{historyNamespaces[random.IntN(len(historyNamespaces))]}
+	}
+	return [][]string{{"/a", "/ab"}, {"/a/b", "/e"}, {"/none", "/quiet"}, {"/"}, {"/a/d", "/a/b/c", "/e/f/g"}}[random.IntN(5)]
+}
+
+func TestHistoryAgainstModel(t *testing.T) {
+	for seed := range uint64(20) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 5))
+			retention := func(ns string) Retention {
+				switch {
+				case ns == "/quiet":
+					return Retention{Messages: 1}
+				case strings.HasPrefix(ns, "/a"):
+					return Retention{Messages: 5, Age: 40}
+				}
+				return Retention{Messages: 30, Age: uint32(seed%2) * 25}
+			}
+			h := NewHistory(1<<30, retention)
+			m := &historyModel{retention: retention}
+			seq := uint64(0)
+			for range 400 {
+				switch random.IntN(6) {
+				case 0:
+					m.now += uint32(random.IntN(10))
+					h.Sweep(m.now, random.IntN(10))
+				case 1, 2, 3:
+					seq += 1 + uint64(random.IntN(3)) // others are not kept
+					x := modelMessage{historyNamespaces[random.IntN(len(historyNamespaces))], seq, m.now,
+						fmt.Sprintf("id:e-%d\ndata:%s\n\n", seq, strings.Repeat("x", random.IntN(300)))}
+					m.all = append(m.all, x)
+					h.Add([]byte(x.ns), []byte(x.frame), x.seq, x.at)
+				default:
+					compareHistory(t, h, m, randomSet(random), uint64(random.IntN(int(seq)+2)), seq, random)
+				}
+				h.invariants()
+			}
+		})
+	}
+}
+
+// compareHistory compares everything that can be asked of a set.
+func compareHistory(t *testing.T, h *History, m *historyModel, set []string, after, newest uint64, random *rand.Rand) {
+	t.Helper()
+	kept, lost := m.of(set, after)
+	if got := h.Lost(set, after, m.now); got != lost {
+		t.Fatalf("%q after %d: the newest lost is %d, the model's %d", set, after, got, lost)
+	}
+	if got, ok := h.Oldest(set, after); ok != (len(kept) > 0) || ok && got != kept[0].seq {
+		t.Fatalf("%q after %d: the oldest is %d, %v; the model has %v", set, after, got, ok, kept)
+	}
+	var want strings.Builder
+	until := newest - min(newest, uint64(random.IntN(3)))
+	for _, x := range kept {
+		if x.seq <= until {
+			want.WriteString(x.frame)
+		}
+	}
+	var got []byte
+	for at := after; ; {
+		frames, ends := h.Read(nil, nil, set, at, until, 1+random.IntN(1000))
+		if len(ends) == 0 {
+			break
+		}
+		if ends[len(ends)-1].Offset != len(frames) || ends[0].Seq <= at {
+			t.Fatalf("the frames end at %v of %d", ends, len(frames))
+		}
+		at = ends[len(ends)-1].Seq
+		got = append(got, frames...)
+	}
+	if string(got) != want.String() {
+		t.Fatalf("%q after %d until %d: got %q, want %q", set, after, until, got, want.String())
+	}
+	all, _ := m.of(set, 0)
+	n := random.IntN(10)
+	newestN := all[max(0, len(all)-n):]
+	frames, ends := h.Read(nil, nil, set, h.Before(set, n, m.now), newest, 1<<30)
+	if len(ends) != len(newestN) {
+		t.Fatalf("%q: the newest %d are %q, the model has %v", set, n, frames, newestN)
+	}
+	since := m.now - min(m.now, uint32(random.IntN(50)))
+	wantSince := slices.DeleteFunc(all, func(x modelMessage) bool { return x.at < since })
+	if _, ends := h.Read(nil, nil, set, h.Since(set, since, newest), newest, 1<<30); len(ends) != len(wantSince) {
+		t.Fatalf("%q since %d: %v, the model has %v", set, since, ends, wantSince)
+	}
+}
+
+// invariants panics when a History contradicts itself. Tests call it.
+func (h *History) invariants() {
+	messages, bytes := 0, 0
+	for ns, n := range h.at {
+		messages += n.log.count
+		bytes += n.log.bytes + n.log.count*keptBytes + nodeBytes + len(ns)
+		if n.parent != nil && (n.parent.lost < n.lost || n.parent.newest < n.newest || !slices.Contains(n.parent.children, n)) {
+			panic("a namespace knows less than one below it")
+		}
+		if n.rank != n.rankNow() {
+			panic(fmt.Sprintf("%s has rank %d, and should have %d", ns, n.rank, n.rankNow()))
+		}
+	}
+	if messages != h.messages || bytes != h.bytes {
+		panic(fmt.Sprintf("%d messages with %d bytes are there, %d with %d are counted", messages, bytes, h.messages, h.bytes))
+	}
+}
+
+// TestHistoryBound: whatever is published, the bound holds; what is missing is
+// known to be lost; a quiet namespace's last message outlives a busy one's.
+func TestHistoryBound(t *testing.T) {
+	for seed := range uint64(10) {
+		random := rand.New(rand.NewPCG(seed, 6))
+		const bound = 60_000
+		h := NewHistory(bound, func(string) Retention { return Retention{Messages: 1000} })
+		m := &historyModel{retention: h.retention}
+		h.Add([]byte("/quiet/one"), []byte("data:q\n\n"), 1, 0)
+		m.all = append(m.all, modelMessage{"/quiet/one", 1, 0, "data:q\n\n"})
+		for seq := uint64(2); seq < 3000; seq++ {
+			ns := fmt.Sprintf("/busy/%d", random.IntN(4))
+			if random.IntN(30) == 0 {
+				ns = fmt.Sprintf("/one/of/many/%d", random.IntN(1000))
+			}
+			x := modelMessage{ns, seq, 0, fmt.Sprintf("data:%s\n\n", strings.Repeat("x", random.IntN(200)))}
+			m.all = append(m.all, x)
+			h.Add([]byte(ns), []byte(x.frame), seq, 0)
+			if h.Bytes() > bound {
+				t.Fatalf("%d bytes are kept", h.Bytes())
+			}
+			h.invariants()
+			if seq%50 > 0 {
+				continue
+			}
+			after := uint64(random.IntN(int(seq)))
+			for _, set := range [][]string{{"/"}, {ns}, {"/busy"}, {"/one"}, {"/quiet"}, {"/never"}} {
+				_, ends := h.Read(nil, nil, set, after, seq, 1<<30)
+				kept, _ := m.of(set, after)
+				if len(ends) < len(kept) && h.Lost(set, after, 0) == 0 {
+					t.Fatalf("%q after %d: %d of %d messages are there, and nothing is said to be lost", set, after, len(ends), len(kept))
+				}
+			}
+		}
+		if frames, _ := h.Read(nil, nil, []string{"/quiet"}, 0, 1, 1); string(frames) != "data:q\n\n" {
+			t.Errorf("the quiet namespace's only message had to go")
+		}
+	}
+}
+
+// TestHistoryOfNamespacesOnly: a flood of namespaces is bounded, too.
+func TestHistoryOfNamespacesOnly(t *testing.T) {
+	const bound = 100_000
+	h := NewHistory(bound, func(string) Retention { return Retention{Messages: 3} })
+	for seq := range uint64(20_000) {
+		h.Add(fmt.Appendf(nil, "/%d/%d", seq, seq), []byte("data:\n\n"), seq+1, 0)
+		if h.Bytes() > bound {
+			t.Fatalf("%d bytes after %d namespaces", h.Bytes(), seq)
+		}
+	}
+	h.invariants()
+	if h.Lost([]string{"/7/7"}, 0, 0) == 0 || h.Lost([]string{"/19999/19999"}, 19_999, 0) > 0 {
+		t.Error("what is gone is not known")
+	}
+}
+
+// TestHistoryMemory weighs a million messages of 10,000 namespaces.
+func TestHistoryMemory(t *testing.T) {
+	const namespaces, each = 10_000, 100
+	frame := []byte("id:k3j9x2ab-1234567\nevent:tick\ndata:" + strings.Repeat("x", 64) + "\n\n")
+	before := heapNow()
+	h := NewHistory(1<<30, func(string) Retention { return Retention{Messages: each} })
+	seq := uint64(0)
+	for range each + each/2 { // so that old ones had to go
+		for ns := range namespaces {
+			seq++
+			h.Add(fmt.Appendf(nil, "/details/%d", ns), frame, seq, 0)
+		}
+	}
+	used := heapNow() - before
+	extra := float64(used)/float64(h.Messages()) - float64(len(frame))
+	t.Logf("%d messages with frames of %d bytes take %d MiB: %.1f bytes more for each; it counts %d MiB",
+		h.Messages(), len(frame), used>>20, extra, h.Bytes()>>20)
+	if extra > 64 {
+		t.Errorf("a message costs %.1f bytes beside its frame, want at most 64", extra)
+	}
+	runtime.KeepAlive(h)
+}
+
+func heapNow() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+func TestID(t *testing.T) {
+	for _, id := range []ID{{"k3j9", 1}, {"0", 18446744073709551615}, {NewEpoch(1<<64 - 1), 7}} {
+		if got, err := ParseID([]byte(id.String())); got != id || err != nil {
+			t.Errorf("%q: %v, %v", id, got, err)
+		}
+	}
+	for _, bad := range []string{"", "-", "a-", "-1", "a-b", "a-01", "a-+1", "A-1", "a b-1", "a-1 ", "a-18446744073709551616", "ä-1", "1", strings.Repeat("a", 40) + "-1"} {
+		if id, err := ParseID([]byte(bad)); err == nil {
+			t.Errorf("%q is taken for %v", bad, id)
+		}
+	}
+}
+
+func BenchmarkHistoryAdd(b *testing.B) {
+	h := NewHistory(256<<20, func(string) Retention { return Retention{Messages: 100} })
+	frame := []byte("id:k3j9x2ab-1234567\ndata:" + strings.Repeat("x", 64) + "\n\n")
+	ns := []byte("/pets/dogs")
+	seq := uint64(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		seq++
+		h.Add(ns, frame, seq, 0)
+	}
+}

@@ -1,0 +1,148 @@
+package sse
+
+import "sort"
+
+// Chunks of a log double as it grows, so that what is not in use of the first and
+// the last one stays a small part of the whole.
+const (
+	chunkBytesMin = 512
+	chunkBytesMax = 64 << 10
+)
+
+// A kept message is told by where its frame ends in its chunk; it begins where the
+// one before it ends.
+type kept struct {
+	seq uint64
+	end uint32
+	at  uint32 // when it was published
+}
+
+// A chunk is a run of kept messages. It holds no pointers, so that a million of
+// them mean nothing to the garbage collector.
+type chunk struct {
+	frames  []byte
+	entries []kept
+}
+
+func (c *chunk) frame(i int) []byte {
+	begin := uint32(0)
+	if i > 0 {
+		begin = c.entries[i-1].end
+	}
+	return c.frames[begin:c.entries[i].end]
+}
+
+// A log holds the kept messages of one namespace, the oldest first.
+type log struct {
+	chunks []*chunk
+	gone   int // messages at the beginning of the first chunk that are dropped
+	count  int
+	bytes  int // of the frames
+}
+
+// keptBytes is what one message costs beside its frame, on the average: its entry,
+// and its part of what is not in use.
+const keptBytes = 40
+
+func (l *log) add(frame []byte, seq uint64, at uint32) {
+	c := l.tail()
+	if c == nil || len(c.frames) > 0 && len(c.frames)+len(frame) > cap(c.frames) {
+		size := chunkBytesMin
+		for size < chunkBytesMax && size < l.bytes/8 {
+			size *= 2
+		}
+		c = &chunk{frames: make([]byte, 0, max(size, len(frame))), entries: make([]kept, 0, size/len(frame)+1)}
+		l.chunks = append(l.chunks, c)
+	}
+	c.frames = append(c.frames, frame...)
+	c.entries = append(c.entries, kept{seq, uint32(len(c.frames)), at})
+	l.count++
+	l.bytes += len(frame)
+}
+
+func (l *log) tail() *chunk {
+	if len(l.chunks) == 0 {
+		return nil
+	}
+	return l.chunks[len(l.chunks)-1]
+}
+
+// oldest returns the first message that is still kept; there must be one.
+func (l *log) oldest() kept { return l.chunks[0].entries[l.gone] }
+
+// dropOldest forgets it, and returns its number and the bytes that its frame had.
+func (l *log) dropOldest() (seq uint64, bytes int) {
+	c := l.chunks[0]
+	seq, bytes = c.entries[l.gone].seq, len(c.frame(l.gone))
+	l.gone++
+	l.count--
+	l.bytes -= bytes
+	if l.gone == len(c.entries) {
+		l.chunks[0] = nil
+		l.chunks = l.chunks[1:]
+		l.gone = 0
+	}
+	return seq, bytes
+}
+
+// A place is one message's in a log.
+type place struct{ chunk, entry int }
+
+// after returns the place of the first kept message behind a number.
+func (l *log) after(seq uint64) place {
+	return l.search(func(k kept) bool { return k.seq > seq })
+}
+
+// since returns the place of the first kept message from a time on.
+func (l *log) since(at uint32) place {
+	return l.search(func(k kept) bool { return k.at >= at })
+}
+
+// search returns the first place for which ok holds; it must then hold for all
+// that follow.
+func (l *log) search(ok func(kept) bool) place {
+	c := sort.Search(len(l.chunks), func(i int) bool {
+		entries := l.chunks[i].entries
+		return ok(entries[len(entries)-1])
+	})
+	if c == len(l.chunks) {
+		return place{c, 0}
+	}
+	first := 0
+	if c == 0 {
+		first = l.gone
+	}
+	entries := l.chunks[c].entries[first:]
+	return place{c, first + sort.Search(len(entries), func(i int) bool { return ok(entries[i]) })}
+}
+
+// at returns the message at a place; ok is false behind the last one.
+func (l *log) at(p place) (message kept, frame []byte, ok bool) {
+	if p.chunk == len(l.chunks) {
+		return kept{}, nil, false
+	}
+	c := l.chunks[p.chunk]
+	return c.entries[p.entry], c.frame(p.entry), true
+}
+
+// next returns the place behind p.
+func (l *log) next(p place) place {
+	if p.entry++; p.entry == len(l.chunks[p.chunk].entries) {
+		return place{p.chunk + 1, 0}
+	}
+	return p
+}
+
+// back returns the place before p; ok is false if p is the first.
+func (l *log) back(p place) (before place, ok bool) {
+	switch {
+	case p.chunk == 0 && p.entry <= l.gone, len(l.chunks) == 0:
+		return p, false
+	case p.entry > 0:
+		return place{p.chunk, p.entry - 1}, true
+	}
+	return place{p.chunk - 1, len(l.chunks[p.chunk-1].entries) - 1}, true
+}
+
+// end is the place behind the last message.
+func (l *log) end() place { return place{len(l.chunks), 0} }
