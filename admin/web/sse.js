@@ -49,23 +49,30 @@ export class Parser {
 
 const retryMs = 3_000;
 
-// listen subscribes to a URL, and again when the stream ends, until signal aborts.
+// listen subscribes to a URL, and again when the stream ends, until signal aborts: from
+// the last id on, if there are any. The id goes into the query, since a header of ours
+// would take a preflight where the pages have an address of their own.
 // on.open(), on.event(event), on.lost(ms until it tries again) and on.refused(words)
 // tell what happens; after a refusal it gives up.
 export async function listen(url, on, signal) {
-  const parser = { retryMs: null };
+  const state = { retryMs: null, id: "" };
+  const heard = event => {
+    state.id = event.id || state.id;
+    on.event(event);
+  };
   while (!signal.aborted) {
+    if (state.id) url.searchParams.set("last_event_id", state.id);
     try {
       const answer = await fetch(url, { headers: { Accept: "text/event-stream" }, cache: "no-store", signal });
       if (!answer.ok) return on.refused((await answer.text()).trim() || `${answer.status}`);
       on.open();
-      await read(answer.body, on, parser);
+      await read(answer.body, heard, state);
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof TypeError)) throw error; // not the network
     }
     if (signal.aborted) return;
-    const pause = parser.retryMs ?? retryMs;
+    const pause = state.retryMs ?? retryMs;
     on.lost(pause);
     await sleep(pause, signal);
   }
@@ -73,8 +80,8 @@ export async function listen(url, on, signal) {
 
 // read reads one stream to its end. Each begins with a parser of its own, or half an
 // event of the last would be the beginning of the next.
-async function read(body, on, state) {
-  const parser = new Parser(on.event);
+async function read(body, heard, state) {
+  const parser = new Parser(heard);
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   try {
     for (let part; !(part = await reader.read()).done;) {

@@ -273,6 +273,26 @@ func TestParser(t *testing.T) {
 	}
 }
 
+// TestPaneResumes: with history, the pane gets what it missed while it was cut off.
+func TestPaneResumes(t *testing.T) {
+	t.Parallel()
+	d := testtool.Start(t, "--history=10")
+	relay := testtool.StartRelay(t, d.Subscribe[0])
+	publisher := testtool.DialPublisher(t, d.Publish[0])
+	p := openPage(t, relay.URL)
+	p.expected = append(p.expected, "Failed to load resource") // while nobody is there
+	p.click(t, "#listen-start")
+	p.waitText(t, "#listen-state", "listening to /")
+	publisher.Ask(t, "PUB /pets - before")
+	p.waitText(t, "#heard .line:nth-child(1) .data", "before")
+	relay.To("http://127.0.0.1:1") // nobody is there
+	relay.Cut()
+	p.wait(t, "the loss", `document.querySelector("#listen-state").textContent.startsWith("lost")`)
+	publisher.Ask(t, "PUB /pets - meanwhile")
+	relay.To(d.Subscribe[0])
+	p.waitText(t, "#heard .line:nth-child(2) .data", "meanwhile")
+}
+
 // TestComesBack: the page goes on by itself when the daemon was started again.
 func TestComesBack(t *testing.T) {
 	t.Parallel()

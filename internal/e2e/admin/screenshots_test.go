@@ -1,11 +1,13 @@
 package admin
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,17 +26,18 @@ func TestScreenshots(t *testing.T) {
 	if os.Getenv("SSED_SCREENSHOTS") == "" {
 		t.Skip("set SSED_SCREENSHOTS=1 to renew the pictures in docs/")
 	}
-	d := testtool.StartEnv(t, []string{"GO_ENV=production", "DYNO=web-1"})
+	d := testtool.StartEnv(t, []string{"GO_ENV=production", "DYNO=web-1"}, "--stall-timeout=1h")
 	crowd(t, d)
 	sleeper(t, d)
-	busy(t, d)
+	publish(t, d)
+	time.Sleep(liveTime)
 	p := openPage(t, d.Subscribe[0])
 	p.click(t, "#slowest")
 	p.fill(t, "#listen input", "/news")
 	p.click(t, "#listen-start")
-	p.click(t, "#publish button")
+	p.wait(t, "some news", `document.querySelectorAll("#heard .line").length > 9`)
 
-	p.size(t, 1440, 1180)
+	p.size(t, 1440, 1260)
 	for _, scheme := range []string{"light", "dark"} {
 		p.prefer(t, "prefers-color-scheme", scheme)
 		p.shoot(t, "admin-"+scheme+".png")
@@ -44,10 +47,12 @@ func TestScreenshots(t *testing.T) {
 	p.shoot(t, "admin-phone.png")
 }
 
-// shoot writes what is seen to docs/, once it is drawn.
+// shoot writes what is seen to docs/, once it is drawn and nothing moves any more.
 func (p *page) shoot(t *testing.T, name string) {
 	t.Helper()
-	p.wait(t, "the top of a drawn page", `(scrollTo(0, 0), new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(() => resolve(true)))))`)
+	p.wait(t, "the top of a drawn page", `(scrollTo(0, 0), new Promise(requestAnimationFrame)
+		.then(() => Promise.all(document.getAnimations().map(animation => animation.finished)))
+		.then(() => new Promise(requestAnimationFrame)))`)
 	if err := os.WriteFile(filepath.Join("..", "..", "..", "docs", name), p.screenshot(t), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -63,8 +68,31 @@ func crowd(t *testing.T, d *testtool.Daemon) {
 	}
 	places := []string{"/raw", "/eps", "/news", "/news/europe", "/news/asia/japan", "/details/1F600", "/details/1F44D", "/details/2764", "?ns=/news&ns=/weather", "?ns=/details/1F600&ns=/details/2764"}
 	for i := range 84 {
-		subscribe(t, d, places[i*7%len(places)], agents[i%len(agents)])
+		visit(t, d, places[i*7%len(places)], agents[i%len(agents)], liveTime*10)
 	}
+	for i := range 30 {
+		visit(t, d, "/news", agents[0], time.Duration(10+i*7)*time.Second)
+	}
+}
+
+// visit subscribes for a while, and reads all there is.
+func visit(t *testing.T, d *testtool.Daemon, namespace, agent string, stay time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), stay)
+	t.Cleanup(cancel)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.Subscribe[0]+"/subscribe"+namespace, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("User-Agent", agent)
+	answer, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer answer.Body.Close()
+		io.Copy(io.Discard, answer.Body)
+	}()
 }
 
 // sleeper subscribes and reads nothing.
@@ -79,22 +107,26 @@ func sleeper(t *testing.T, d *testtool.Daemon) {
 	io.WriteString(conn, "GET /subscribe/raw HTTP/1.1\r\nHost: x\r\nUser-Agent: asleep/0.1\r\n\r\n")
 }
 
-// busy publishes for a while, now more and now less, and lets somebody leave.
-func busy(t *testing.T, d *testtool.Daemon) {
+// publish publishes until the test ends, now more and now less.
+func publish(t *testing.T, d *testtool.Daemon) {
 	t.Helper()
 	publisher := testtool.DialPublisher(t, d.Publish[0])
 	publisher.Ask(t, "QUIET on") // it is answered for the last time
-	for begin := time.Now(); time.Since(begin) < liveTime; time.Sleep(20 * time.Millisecond) {
-		wave := 1.4 + math.Sin(time.Since(begin).Seconds()/14)
-		lines := &strings.Builder{}
-		for range int(wave * (3 + 2*rand.Float64())) {
-			fmt.Fprintf(lines, "PUB %s %s %s\n", somewhere(), "update", strings.Repeat("x", 200))
+	publisher.Conn.SetWriteDeadline(time.Time{})
+	begin := time.Now()
+	go func() {
+		for err := error(nil); err == nil; time.Sleep(20 * time.Millisecond) {
+			wave := 1.4 + math.Sin(time.Since(begin).Seconds()/14)
+			lines := &strings.Builder{}
+			for range int(wave * (3 + 2*rand.Float64())) {
+				fmt.Fprintf(lines, "PUB %s update %s\n", somewhere(), strings.Repeat("x", 200))
+			}
+			if rand.IntN(20) == 0 {
+				fmt.Fprintf(lines, "PUB /news/europe headline number %d of today\n", rand.IntN(1000))
+			}
+			_, err = io.WriteString(publisher.Conn, lines.String())
 		}
-		publisher.Send(t, lines.String())
-		if rand.IntN(400) == 0 {
-			t.Run("a visit", func(t *testing.T) { subscribe(t, d, "/news", "curl/8.14.1") })
-		}
-	}
+	}()
 }
 
 func somewhere() string {
