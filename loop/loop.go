@@ -141,8 +141,8 @@ func (l *loop) indexChanged() {
 func (l *loop) deliver(frame []byte) {
 	hearers := l.hearers
 	for _, a := range hearers {
-		if l.retained()+len(frame) > l.opts.BacklogTotalBytesMax {
-			l.relieve(len(frame))
+		if cost := a.stream.Cost(len(frame)); l.retained()+cost > l.opts.BacklogTotalBytesMax {
+			l.relieve(cost)
 		}
 		if len(a.subscribers) == 0 {
 			continue // the last of them was closed for that

@@ -51,14 +51,17 @@ var ping = []byte("PING\n")
 // traffic takes what a publisher sent, if there is room for it now. A PING needs
 // none, so it does not wait behind what others publish.
 func (p *publisher) traffic(l *loop, in []byte) gnet.Action {
-	for !p.inLine && bytes.HasPrefix(in, ping) {
-		if !p.feed(l, in[:len(ping)]) {
+	pings := 0
+	for !p.inLine && bytes.HasPrefix(in[pings:], ping) {
+		pings += len(ping)
+	}
+	if pings > 0 {
+		if !p.feed(l, in[:pings]) {
 			return gnet.Close
 		}
-		in = in[len(ping):]
-	}
-	if len(in) == 0 {
-		return gnet.None
+		if in = in[pings:]; len(in) == 0 {
+			return gnet.None
+		}
 	}
 	if p.inLine || !l.makeRoom() {
 		p.unread = append(p.unread, in...)

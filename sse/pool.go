@@ -12,9 +12,16 @@ type Pool struct {
 	retained int
 }
 
-// Retained returns how many bytes of frames the streams of this pool hold
-// together, for those who have yet to read them.
+// Retained returns how many bytes of memory the streams of this pool hold together
+// for those who have yet to read: whole segments, since one that is nearly empty
+// costs as much as a full one.
 func (p *Pool) Retained() int { return p.retained }
+
+// count notes that a segment holds so many bytes from now on.
+func (p *Pool) count(g *segment, bytes int) {
+	p.retained += bytes - g.counted
+	g.counted = bytes
+}
 
 // get returns an empty buffer for a segment that begins with a frame of size
 // bytes. Only a stream that has filled one segment asks, so it gets a full one.

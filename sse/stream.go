@@ -19,6 +19,7 @@ type segment struct {
 	buf     []byte
 	next    *segment
 	cursors int // how many cursors stand in it
+	counted int // bytes of memory that the pool counts for it: all of buf, unless that is empty
 }
 
 func (g *segment) end() uint64 { return g.base + uint64(len(g.buf)) }
@@ -70,7 +71,21 @@ func (s *Stream) Append(frame []byte) {
 	s.newest = g.end()
 	g.buf = append(g.buf, frame...)
 	s.messages++
-	s.pool.retained += len(frame)
+	s.pool.count(g, cap(g.buf))
+}
+
+// Cost returns how many bytes more of memory the stream may hold once a frame of
+// size bytes is appended.
+func (s *Stream) Cost(size int) int {
+	g := s.tail
+	switch used := len(g.buf) + size; {
+	case len(g.buf) > 0 && used > SegmentBytesMax:
+		return max(size, SegmentBytesMax) // a new segment
+	case used <= cap(g.buf):
+		return cap(g.buf) - g.counted
+	default:
+		return 2*used - g.counted // append doubles, at most
+	}
 }
 
 // Join places c at the stream's end: it will read what is appended from now on.
@@ -160,7 +175,7 @@ func (s *Stream) Rewind() {
 		panic("sse: a stream was rewound under a cursor that lags")
 	}
 	g := s.tail
-	s.pool.retained -= len(g.buf)
+	s.pool.count(g, 0)
 	g.base, g.first = g.end(), s.messages
 	g.buf = g.buf[:0]
 }
@@ -186,7 +201,7 @@ func (s *Stream) Release() {
 // move forward, so nobody can come back for them.
 func (s *Stream) trim() {
 	for s.head != s.tail && s.head.cursors == 0 {
-		s.pool.retained -= len(s.head.buf)
+		s.pool.count(s.head, 0)
 		s.pool.put(s.head.buf)
 		s.head = s.head.next
 	}
@@ -195,8 +210,14 @@ func (s *Stream) trim() {
 // invariants panics when the stream contradicts itself. Tests call it.
 func (s *Stream) invariants(cursors []*Cursor) {
 	count := map[*segment]int{}
-	if s.pool.retained != int(s.Retained()) {
-		panic(fmt.Sprintf("the pool counts %d bytes, its only stream %d", s.pool.retained, s.Retained()))
+	held := 0
+	for g := s.head; g != nil; g = g.next {
+		if len(g.buf) > 0 {
+			held += cap(g.buf)
+		}
+	}
+	if s.pool.retained != held {
+		panic(fmt.Sprintf("the pool counts %d bytes, its only stream has %d", s.pool.retained, held))
 	}
 	for _, c := range cursors {
 		if c.pos < c.seg.base || c.pos > c.seg.end() {

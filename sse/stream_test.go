@@ -68,7 +68,11 @@ func TestStreamAgainstModel(t *testing.T) {
 				switch op := random.IntN(11); {
 				case op < 3: // append
 					frame := randomFrame(random)
+					most := pool.Retained() + s.Cost(len(frame))
 					s.Append(frame)
+					if pool.Retained() > most {
+						t.Fatalf("%d bytes are held after %d more; at most %d were said", pool.Retained(), len(frame), most)
+					}
 					for _, r := range readers {
 						r.want = append(r.want, frame)
 					}

@@ -23,6 +23,7 @@ const Patience = 30 * time.Second
 type Daemon struct {
 	Subscribe []string // where subscribers connect, such as "http://127.0.0.1:40123"
 	Publish   []string // where publishers connect, such as "tcp://127.0.0.1:40124"
+	Admin     string   // the page of the admin pages, such as "http://127.0.0.1:40123/admin/"; empty if they are off
 	Process   *os.Process
 
 	cmd    *exec.Cmd
@@ -106,7 +107,7 @@ func Environ() []string {
 }
 
 // upLine is what the daemon logs once it accepts connections.
-var upLine = regexp.MustCompile(`msg="ssed is up" subscribers=("[^"]*"|\S+) publishers=("[^"]*"|\S+)`)
+var upLine = regexp.MustCompile(`msg="ssed is up" subscribers=("[^"]*"|\S+) publishers=("[^"]*"|\S+) admin=("[^"]*"|\S+)`)
 
 // watch keeps what the daemon logs, and finds its addresses in there.
 func (d *Daemon) watch(stderr io.Reader, up chan<- struct{}) {
@@ -117,6 +118,7 @@ func (d *Daemon) watch(stderr io.Reader, up chan<- struct{}) {
 		if found := upLine.FindStringSubmatch(line); found != nil {
 			d.Subscribe = strings.Fields(strings.Trim(found[1], `"`))
 			d.Publish = strings.Fields(strings.Trim(found[2], `"`))
+			d.Admin = strings.Trim(found[3], `"`)
 			close(up)
 		}
 		if err != nil {

@@ -1,10 +1,12 @@
 package overload
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"regexp"
 	"strconv"
 	"sync/atomic"
@@ -108,7 +110,7 @@ func (s *scene) refuseFor(t *testing.T, from net.IP, during time.Duration, flag 
 // go, and there is room again when the crowd has left.
 func TestMoreThanDescriptors(t *testing.T) {
 	const files = 600
-	d := testtool.StartLimited(t, files, "--header-timeout=2s")
+	d := testtool.StartLimited(t, files, "--header-timeout=2s", "--admin=127.0.0.1:0")
 	s := openWith(t, d, limits{conns: files})
 	news := script{"/news", newsData}
 	others := s.audience(t, 20, news)
@@ -128,6 +130,7 @@ func TestMoreThanDescriptors(t *testing.T) {
 	for n := range 10 {
 		s.client = s.dial(t) // publishers find places, too
 		s.play(t, news, 20*n, 20*n+20, 1<<10, others)
+		wantAdmin(t, d) // and so does who wants to see what is going on
 	}
 	t.Logf("%d of %d connections were closed without a word", turned.Load(), len(crowd))
 	for _, r := range crowd {
@@ -138,6 +141,21 @@ func TestMoreThanDescriptors(t *testing.T) {
 	again := script{"/again", newsData}
 	testtool.WaitFor(t, "new subscribers to find room", func() bool { return s.findsRoom(t, again) })
 	s.wantPeace(t)
+}
+
+// wantAdmin wants the admin pages to answer, on a new connection.
+func wantAdmin(t *testing.T, d *testtool.Daemon) {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: testtool.Patience}
+	res, err := client.Get(d.Admin + "status.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var status struct{ Connections []any }
+	if err := json.NewDecoder(res.Body).Decode(&status); err != nil || res.StatusCode != 200 || len(status.Connections) < 20 {
+		t.Errorf("the status is %s with %d connections, %v", res.Status, len(status.Connections), err)
+	}
 }
 
 // findsRoom tells whether a subscriber that comes now receives what is published.

@@ -62,8 +62,7 @@ func (l limits) rssMax() int64 {
 	if total == 0 {
 		total = loop.DefaultBacklogTotalBytes
 	}
-	total = min(total, backlog*streams)
-	segments := halfEmpty*total + sse.SegmentBytesMax*streams
+	segments := min(total, (halfEmpty*backlog+sse.SegmentBytesMax)*streams)
 	return int64(baseBytes + connBytes*l.conns + garbage*(segments+poolBytes))
 }
 

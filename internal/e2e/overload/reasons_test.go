@@ -69,7 +69,7 @@ var farewells = []farewell{
 			}
 			return n
 		}},
-	{reason: "evicted", thin: true, limits: limits{conns: 10, dataBytes: 20_000, backlogBytes: 1 << 20, backlogTotalBytes: 1 << 20, sendBufferBytes: 8 << 10},
+	{reason: "evicted", thin: true, limits: limits{conns: 10, dataBytes: 20_000, backlogBytes: 1 << 20, backlogTotalBytes: 3 << 19, sendBufferBytes: 8 << 10},
 		provoke: func(t *testing.T, s *scene, r *reader, others []*reader) int {
 			s.play(t, r.script, had, 800, 64<<10, others)
 			more := script{"/more", newsData} // one who is not as far behind

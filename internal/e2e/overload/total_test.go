@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/sse"
 )
 
 const (
 	stairs    = 12      // streams, each of which lags further than the one before
-	stair     = 2       // messages
+	stair     = 2       // messages, which fill a segment
 	stairData = 100_000 // bytes
 )
 
@@ -19,7 +20,7 @@ const (
 // several streams never reads, and the i-th lags i+1 stairs behind.
 func climb(t *testing.T, slow string) (s *scene, laggards []*reader) {
 	t.Helper()
-	total := stairs*(stairs+1)/2*stair*(stairData+10) + 2*stairData // all stairs, and little more
+	total := (stairs*(stairs+1)/2 + 2) * sse.SegmentBytesMax // all stairs, and little more
 	s = open(t, limits{
 		conns: 50, streams: 2 * stairs,
 		dataBytes: 200_000, backlogBytes: 4 << 20, backlogTotalBytes: total, sendBufferBytes: 8 << 10,
