@@ -110,7 +110,7 @@ function options(chart, width) {
     grid: { stroke: color("--line"), width: 1 }, ticks: { show: false },
   };
   return {
-    width, height: heightPx, padding: [6, 6, 0, 0],
+    width, height: heightPx, padding: [6, 14, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, sync: { key: "ssed" }, points: { size: 6 } },
     hooks: { setCursor: [() => tell(chart)] },

@@ -318,9 +318,7 @@ func TestSignIn(t *testing.T) {
 	p := browse(t, d.Subscribe[0])
 	p.expected = append(p.expected, "/admin/login") // the console tells of any 401
 	p.wait(t, "the login form", `document.querySelector(".login form")`)
-	if eval[string](t, p, `getComputedStyle(document.querySelector("main")).maxWidth`) != "340px" {
-		t.Error("the login form has not the page's style")
-	}
+	p.wait(t, "the page's style", `getComputedStyle(document.querySelector("main")).maxWidth === "340px"`)
 	p.fill(t, "[name=token]", "wrong")
 	p.click(t, "button")
 	p.wait(t, "what is wrong", `document.querySelector("[role=alert]")`)

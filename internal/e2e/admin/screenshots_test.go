@@ -28,14 +28,15 @@ func TestScreenshots(t *testing.T) {
 	}
 	d := testtool.StartEnv(t, []string{"GO_ENV=production", "DYNO=web-1"}, "--stall-timeout=1h")
 	crowd(t, d)
-	sleeper(t, d)
 	publish(t, d)
 	time.Sleep(liveTime)
+	sleeper(t, d)
 	p := openPage(t, d.Subscribe[0])
 	p.click(t, "#slowest")
 	p.fill(t, "#listen input", "/news")
 	p.click(t, "#listen-start")
 	p.wait(t, "some news", `document.querySelectorAll("#heard .line").length > 9`)
+	p.wait(t, "somebody behind", `document.querySelector("#rows .blocked")`)
 
 	p.size(t, 1440, 1260)
 	for _, scheme := range []string{"light", "dark"} {
