@@ -177,6 +177,8 @@ func TestDisconnect(t *testing.T) {
 	p.waitText(t, button, "disconnect")
 	p.click(t, button)
 	p.waitText(t, button, "really?")
+	p.wait(t, "words that can be read", `(style => style.color !== style.backgroundColor && style.color === getComputedStyle(document.querySelector(".card")).backgroundColor)
+		(getComputedStyle(document.querySelector(`+quote(button)+`)))`)
 	p.click(t, button)
 	first.Rest(t)
 	p.waitRows(t, 2)
