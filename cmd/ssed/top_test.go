@@ -1,0 +1,263 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// A screen is a terminal that tmux emulates, with a shell.
+type screen struct {
+	tmux   string
+	socket string
+}
+
+func newScreen(t *testing.T) *screen {
+	t.Helper()
+	tmux := testtool.Need(t, "tmux")
+	folder, err := os.MkdirTemp("", "ssed") // the path of a socket is short
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &screen{tmux, filepath.Join(folder, "s")}
+	s.do(t, "new-session", "-d", "-x", "80", "-y", "24", "env -u NO_COLOR -u SSED_TOKEN -u ENV TERM=tmux-256color PS1='$ ' sh")
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the screen:\n%s", s.text(t))
+		}
+		s.do(t, "kill-server")
+		os.RemoveAll(folder)
+	})
+	return s
+}
+
+// do has tmux do something, and returns what it says.
+func (s *screen) do(t *testing.T, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(s.tmux, append([]string{"-u", "-S", s.socket, "-f", "/dev/null"}, args...)...)
+	cmd.Env = append(testtool.Environ(), "LC_ALL=C.UTF-8")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("tmux %q: %v: %s", args, err, out)
+	}
+	return string(out)
+}
+
+// text is what is on the screen.
+func (s *screen) text(t *testing.T) string {
+	t.Helper()
+	return s.do(t, "capture-pane", "-p")
+}
+
+// keys hits keys, by tmux's names for them.
+func (s *screen) keys(t *testing.T, keys ...string) {
+	t.Helper()
+	s.do(t, append([]string{"send-keys"}, keys...)...)
+}
+
+// shell types a line.
+func (s *screen) shell(t *testing.T, line string) {
+	t.Helper()
+	s.do(t, "send-keys", "-l", line)
+	s.keys(t, "Enter")
+}
+
+// shows waits until all of these are on the screen.
+func (s *screen) shows(t *testing.T, words ...string) {
+	t.Helper()
+	for _, w := range words {
+		testtool.WaitFor(t, w, func() bool { return strings.Contains(s.text(t), w) })
+	}
+}
+
+// left waits until a program has ended, and wants its terminal as it was before.
+// Until the shell is back, what is typed would go to the program.
+func (s *screen) left(t *testing.T) {
+	t.Helper()
+	testtool.WaitFor(t, "the shell", func() bool {
+		return s.do(t, "display-message", "-p", "#{pane_current_command}") == "sh\n"
+	})
+	mode := s.do(t, "display-message", "-p", "other screen #{alternate_on}, cursor #{cursor_flag}, keypad #{keypad_flag}")
+	if mode != "other screen 0, cursor 1, keypad 0\n" {
+		t.Errorf("the terminal is not as before: %s", mode)
+	}
+}
+
+// TestTop is an operator who looks at a daemon with real subscribers.
+func TestTop(t *testing.T) {
+	s := newScreen(t)
+	d := testtool.Start(t)
+	address := strings.TrimPrefix(d.Subscribe[0], "http://")
+	pets := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/pets", "User-Agent: evil\u009b31m agent")
+	times := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe?ns=/time&ns=/date")
+	p := testtool.DialPublisher(t, d.Publish[0])
+	p.Send(t, "PUB /pets - x\n")
+	p.Reply(t)
+	pets.Frame(t)
+
+	s.shell(t, "echo bef''ore; "+testtool.Build(t)+" top "+d.Subscribe[0])
+	s.shows(t, "● live", "▸ Connections 2, oldest first", "127.0.0.1 /pets ", "evil?31m agent", "/date /time", "Namespaces 2", "q quit")
+	testtool.WaitFor(t, "charts", func() bool {
+		return strings.Contains(s.text(t), "█") && !strings.Contains(s.text(t), "messages/s            -")
+	})
+
+	s.do(t, "resize-window", "-x", "120", "-y", "40")
+	s.shows(t, "  Namespaces 2, by name", "subscribers messages/s")
+	s.do(t, "resize-window", "-x", "80", "-y", "24")
+	s.keys(t, "Tab")
+	s.shows(t, "▸ Namespaces 2, by name")
+	s.keys(t, "Tab", "/")
+	s.shows(t, "only this namespace and below")
+	s.keys(t, "time", "Enter")
+	s.shows(t, "▸ Connections 1, oldest first", "only /time and below")
+
+	s.keys(t, "d")
+	s.shows(t, "disconnect 127.0.0.1 on /date /time? y/n")
+	s.keys(t, "y")
+	s.shows(t, "disconnected 127.0.0.1 on /date /time", "nobody hears /time", "ended: kicked 1")
+	times.Rest(t)
+	p.Send(t, "PUB /pets - still here\n")
+	pets.Frame(t)
+
+	d.Process.Kill()
+	d.Wait(t)
+	s.shows(t, "○ lost", "trying again")
+	testtool.Start(t, "--listen", address)
+	s.shows(t, "● live", "the daemon has been restarted at ")
+
+	s.keys(t, "C-z")
+	s.left(t)
+	s.shell(t, "fg")
+	s.shows(t, "● live")
+
+	s.keys(t, "q")
+	s.left(t)
+	s.shell(t, "echo af''ter $?; stty -a | grep -o ' icanon\\| echo '")
+	s.shows(t, "before", "after 0", " icanon", " echo")
+	if strings.Contains(s.text(t), "live") {
+		t.Error("the screen of before is not back")
+	}
+}
+
+// TestTopIsToldToEnd by signals and by Ctrl-C: its terminal is as before each time.
+func TestTopIsToldToEnd(t *testing.T) {
+	s := newScreen(t)
+	d := testtool.Start(t)
+	for _, end := range []string{"TERM", "INT", "C-c"} {
+		s.shell(t, testtool.Build(t)+" top "+d.Subscribe[0]+" & echo $! >"+s.socket+".pid; fg")
+		s.shows(t, "● live")
+		if end == "C-c" {
+			s.keys(t, end)
+		} else {
+			pid, err := os.ReadFile(s.socket + ".pid")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out, err := exec.Command("kill", "-"+end, strings.TrimSpace(string(pid))).CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+		}
+		s.left(t)
+		s.shell(t, "echo co''de $?")
+		s.shows(t, "code 0")
+		s.shell(t, "clear")
+		testtool.WaitFor(t, "an empty screen", func() bool { return !strings.Contains(s.text(t), "code 0") })
+	}
+}
+
+func TestTopInBlackAndWhite(t *testing.T) {
+	s := newScreen(t)
+	d := testtool.Start(t)
+	for _, tt := range []struct {
+		env   string
+		color bool
+	}{{"env", true}, {"NO_COLOR=1", false}} {
+		s.shell(t, tt.env+" "+testtool.Build(t)+" top "+d.Subscribe[0])
+		s.shows(t, "● live")
+		colored := strings.Contains(s.do(t, "capture-pane", "-p", "-e"), "\x1b[32m")
+		if colored != tt.color {
+			t.Errorf("%s: coloured: %v", tt.env, colored)
+		}
+		s.keys(t, "q")
+		s.left(t)
+		s.shell(t, "clear")
+	}
+}
+
+func TestTopRefuses(t *testing.T) {
+	d := testtool.Start(t, "--token", "admin-token admin")
+	run(t, nil, nil, "top", d.Subscribe[0]).wantFailure(t, exitFailure, "no terminal", "--once", "/admin/status.json", "/metrics")
+	run(t, nil, nil, "top", "--once", d.Subscribe[0]).wantFailure(t, exitFailure, "refuses (401)", "SSED_TOKEN")
+	run(t, nil, nil, "top", "--once", "ftp://x").wantFailure(t, exitUsage, "not where a daemon could be")
+	run(t, nil, []string{"SSED_TOKEN=admin-token admin"}, "top", "--once", d.Subscribe[0]).wantFailure(t, exitUsage, "--token:")
+
+	r := run(t, nil, []string{"SSED_TOKEN=admin-token"}, "top", "--once", d.Subscribe[0])
+	r.wantSuccess(t)
+	if !strings.Contains(r.stdout, "connections, slowest first: 0 of 0") {
+		t.Errorf("%s", r.stdout)
+	}
+
+	s := newScreen(t)
+	s.shell(t, testtool.Build(t)+" top --token wrong "+d.Subscribe[0]+"; echo code $?")
+	s.shows(t, "refuses (401): this token is not known", "code 1")
+	s.shell(t, "clear; "+testtool.Build(t)+" top 127.0.0.1:1; echo code $?")
+	s.shows(t, "ssed: no daemon answers at http://127.0.0.1:1: ", "code 1")
+	s.shell(t, "clear; TERM=dumb "+testtool.Build(t)+" top; echo code $?")
+	s.shows(t, "no terminal that could show this", "code 1")
+}
+
+// TestOtherCommandsLeaveTheTerminalAlone: a library of "ssed top" would ask it for
+// its colours as each command begins, and wait for an answer (see top/hush).
+func TestOtherCommandsLeaveTheTerminalAlone(t *testing.T) {
+	terminal, name := pseudoTerminal(t)
+	side, err := os.OpenFile(name, os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(testtool.Build(t), "version")
+	for _, variable := range testtool.Environ() {
+		if !strings.HasPrefix(variable, "CI=") && !strings.HasPrefix(variable, "TERM=") {
+			cmd.Env = append(cmd.Env, variable) // nothing is asked of a terminal where CI is set
+		}
+	}
+	cmd.Env = append(cmd.Env, "TERM=xterm-256color")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = side, side, side
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := cmd.Run(); err != nil {
+		t.Error(err)
+	}
+	side.Close()
+	said, _ := io.ReadAll(terminal) // it fails once the other side is closed, and all is read
+	if !bytes.HasPrefix(said, []byte("ssed ")) || bytes.ContainsRune(said, '\x1b') {
+		t.Errorf("it said %q", said)
+	}
+}
+
+// pseudoTerminal opens one (pts(4)): its controlling side, and the other's name.
+func pseudoTerminal(t *testing.T) (terminal *os.File, name string) {
+	t.Helper()
+	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { terminal.Close() })
+	fd := int(terminal.Fd())
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return terminal, filepath.Join("/dev/pts", strconv.Itoa(number))
+}

@@ -1,0 +1,107 @@
+package top
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// These are the answers of the admin pages, as far as they are shown. Package
+// admin says what the fields mean.
+
+type sample struct {
+	T           int64   `json:"t"` // milliseconds since 1970
+	Subscribers int     `json:"subscribers"`
+	Backlog     int     `json:"backlog"`
+	Published   uint64  `json:"published"`
+	Deliveries  uint64  `json:"deliveries"`
+	BytesOut    uint64  `json:"bytes_out"`
+	CPUSeconds  float64 `json:"cpu_seconds"`
+	RSSBytes    int64   `json:"rss_bytes"`
+	LatencyMs   float64 `json:"latency_ms"`
+}
+
+type status struct {
+	Node          text            `json:"node"`
+	Version       text            `json:"version"`
+	StartupTime   int64           `json:"startup_time"` // seconds since 1970
+	UptimeSeconds int64           `json:"uptime_seconds"`
+	Subscribers   int             `json:"subscribers"`
+	Publishers    int             `json:"publishers"`
+	Streams       int             `json:"streams"`
+	Blocked       int             `json:"blocked"`
+	Refused       uint64          `json:"refused"`
+	TurnedAway    uint64          `json:"turned_away"`
+	Skips         uint64          `json:"skips"`
+	Disconnects   map[text]uint64 `json:"disconnects"`
+	Stopping      bool            `json:"stopping"`
+	Connections   []connection    `json:"connections"`
+}
+
+type connection struct {
+	ID         uint64 `json:"id"`
+	ClientIP   text   `json:"client_ip"`
+	UserAgent  text   `json:"user_agent"`
+	Namespaces []text `json:"namespaces"`
+	AgeSeconds int64  `json:"age_seconds"`
+	MsgsSent   uint64 `json:"msgs_sent"`
+	LagBytes   uint64 `json:"lag_bytes"`
+	Blocked    bool   `json:"blocked"`
+}
+
+// A set is one subscription set with all who share it.
+type set struct {
+	Namespaces  []text `json:"namespaces"`
+	Subscribers int    `json:"subscribers"`
+	Messages    uint64 `json:"messages"`
+	Stream      uint64 `json:"stream"` // another number: the messages were counted anew
+}
+
+// A query is which connections to ask for.
+type query struct {
+	slowest   bool   // furthest behind first; otherwise the oldest first
+	namespace string // those that hear it, or something below it; "": all
+	limit     int
+}
+
+// order says the order in words.
+func (q query) order() string {
+	if q.slowest {
+		return "slowest first"
+	}
+	return "oldest first"
+}
+
+func joined(namespaces []text) string {
+	words := make([]string, len(namespaces))
+	for i, ns := range namespaces {
+		words[i] = string(ns)
+	}
+	return strings.Join(words, " ")
+}
+
+// endings tells why subscribers ended, the most frequent reason first.
+func (s *status) endings() string {
+	reasons := slices.SortedFunc(maps.Keys(s.Disconnects), func(a, b text) int {
+		return cmp.Or(cmp.Compare(s.Disconnects[b], s.Disconnects[a]), cmp.Compare(a, b))
+	})
+	var words []string
+	for _, why := range reasons {
+		if n := s.Disconnects[why]; n > 0 {
+			words = append(words, fmt.Sprintf("%s %s", why, count(float64(n))))
+		}
+	}
+	if len(words) == 0 {
+		return "none yet"
+	}
+	return strings.Join(words, " · ")
+}
+
+// others are the figures that have no chart.
+func (s *status) others() string {
+	return fmt.Sprintf("publishers %d · streams %s · blocked %s · refused %s · turned away %s · skips %s",
+		s.Publishers, count(float64(s.Streams)), count(float64(s.Blocked)),
+		count(float64(s.Refused)), count(float64(s.TurnedAway)), count(float64(s.Skips)))
+}

@@ -1,0 +1,82 @@
+package top
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"text/tabwriter"
+)
+
+// onceShown is how many connections and namespaces a snapshot has.
+const onceShown = 100
+
+// errEnough ends a stream of which the beginning was wanted.
+var errEnough = errors.New("enough")
+
+// Once writes the daemon's state as plain text, the slowest connections first.
+func Once(ctx context.Context, c *Client, w io.Writer) error {
+	s, err := c.status(ctx, query{slowest: true, limit: onceShown})
+	if err != nil {
+		return err
+	}
+	sets, err := c.namespaces(ctx)
+	if err != nil {
+		return err
+	}
+	samples, err := c.history(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, snapshot(c.where, s, sets, samples))
+	return err
+}
+
+// history returns the samples of the last minutes.
+func (c *Client) history(ctx context.Context) (history []sample, err error) {
+	ctx, enough := context.WithCancelCause(ctx)
+	defer enough(nil)
+	err = c.live(ctx, func(samples []sample, _ bool) {
+		history = samples
+		enough(errEnough)
+	})
+	if errors.Is(err, errEnough) {
+		return history, nil
+	}
+	return nil, err
+}
+
+func snapshot(where string, s *status, sets []set, samples []sample) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
+	fmt.Fprintf(w, "daemon\t%s\nnode\t%s\nversion\t%s\nup\t%s\n", where, s.Node, s.Version, age(s.UptimeSeconds))
+	for i := range figures {
+		fmt.Fprintf(w, "%s\t%s\n", figures[i].name, figures[i].write(figures[i].latest(samples)))
+	}
+	fmt.Fprintf(w, "others\t%s\nended\t%s\n", s.others(), s.endings())
+	w.Flush()
+
+	lines := make([][]string, len(s.Connections))
+	for i := range s.Connections {
+		lines[i] = s.Connections[i].cells()
+	}
+	section(w, fmt.Sprintf("connections, slowest first: %d of %d", len(lines), s.Subscribers), connectionColumns(0, nil), lines)
+
+	lines = nil
+	for _, one := range sets[:min(len(sets), onceShown)] {
+		lines = append(lines, (&row{one, math.NaN()}).cells()[:2]) // one look gives no rates
+	}
+	section(w, fmt.Sprintf("namespaces, by name: %d of %d", len(lines), len(sets)), namespaceColumns[:2], lines)
+	return b.String()
+}
+
+// section writes a heading and a table.
+func section(w *tabwriter.Writer, heading string, columns []column, lines [][]string) {
+	fmt.Fprintf(w, "\n%s\n", heading)
+	for _, cells := range append([][]string{titles(columns)}, lines...) {
+		fmt.Fprintln(w, strings.Join(cells, "\t"))
+	}
+	w.Flush()
+}

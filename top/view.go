@@ -1,0 +1,150 @@
+package top
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+const (
+	wideEnough = 110 // cells for both tables side by side
+	highEnough = 16  // lines for the charts, too
+	gap        = "  "
+)
+
+// View is that of tea.Model: exactly as many lines as the screen has, none wider.
+func (m *model) View() string {
+	if m.height < 4 || m.width < 20 {
+		return cut("ssed top: the window is too small", m.width)
+	}
+	lines := m.above()
+	space := m.height - len(lines) - 1
+	if m.helping {
+		lines = append(lines, m.help(space)...)
+	} else {
+		lines = append(lines, m.tables(space)...)
+	}
+	for len(lines) < m.height-1 {
+		lines = append(lines, "")
+	}
+	return strings.Join(append(lines[:m.height-1], m.footer()), "\n")
+}
+
+// above is what stands above the tables.
+func (m *model) above() []string {
+	lines := []string{m.header()}
+	if m.height < highEnough {
+		return lines
+	}
+	for i := 0; i < len(figures); i += 2 {
+		width := (m.width - len(gap)) / 2
+		lines = append(lines, m.chart(&figures[i], width)+gap+m.chart(&figures[i+1], width))
+	}
+	return append(lines,
+		cut(m.status.others(), m.width),
+		cut("ended: "+m.status.endings(), m.width))
+}
+
+// header says who the daemon is, and whether it is there.
+func (m *model) header() string {
+	version, _, _ := strings.Cut(string(m.status.Version), " ")
+	state, stands := "● live", good
+	switch {
+	case m.lost != "":
+		state, stands = "○ lost", bad
+	case m.status.Stopping:
+		state, stands = "● draining", warning
+	}
+	left := fmt.Sprintf("ssed %s %s  up %s  %s", m.status.Node, version, age(m.status.UptimeSeconds), m.where)
+	width := max(0, m.width-ansi.StringWidth(state)-1)
+	return m.style.paint(strong, fit(left, width, false)) + " " + m.style.paint(stands, state)
+}
+
+// chart is a figure's name, its value, and its last minutes.
+func (m *model) chart(f *figure, width int) string {
+	const name, value = 12, 11
+	return fit(f.name, name, false) + m.style.paint(strong, fit(f.write(f.latest(m.samples)), value, true)) +
+		" " + m.style.paint(drawn, f.chart(m.samples, width-name-value-1))
+}
+
+// tables draws both tables where there is place, and otherwise the one that the
+// keys go to.
+func (m *model) tables(height int) []string {
+	if m.width < wideEnough {
+		return append([]string{m.tabs()}, m.table(m.focus, m.width, height-1)...)
+	}
+	right := (m.width - len(gap)) / 3
+	left := m.width - len(gap) - right
+	return beside(
+		append([]string{m.tab(connections, left)}, m.table(connections, left, height-1)...),
+		append([]string{m.tab(namespaces, right)}, m.table(namespaces, right, height-1)...), left)
+}
+
+// beside puts the lines of two tables side by side.
+func beside(left, right []string, leftWidth int) []string {
+	lines := make([]string, max(len(left), len(right)))
+	for i := range lines {
+		l, r := strings.Repeat(" ", leftWidth), ""
+		if i < len(left) {
+			l = left[i]
+		}
+		if i < len(right) {
+			r = right[i]
+		}
+		lines[i] = l + gap + r
+	}
+	return lines
+}
+
+// tabs is the title of the table that is shown, and the name of the other.
+func (m *model) tabs() string {
+	if m.focus == namespaces {
+		return cut(m.style.paint(faint, "  "+m.name(connections))+gap+m.style.paint(strong, "▸ "+m.title(namespaces)), m.width)
+	}
+	return cut(m.style.paint(strong, "▸ "+m.title(connections))+gap+m.style.paint(faint, "  "+m.name(namespaces)), m.width)
+}
+
+// tab is the title of one of two tables, brighter if keys go there.
+func (m *model) tab(p pane, width int) string {
+	if p == m.focus {
+		return m.style.paint(strong, fit("▸ "+m.title(p), width, false))
+	}
+	return m.style.paint(faint, fit("  "+m.title(p), width, false))
+}
+
+// help is the help in place of the tables, as far as it fits.
+func (m *model) help(height int) []string {
+	lines := append([]string{""}, strings.Split(helpText, "\n")...)
+	for i := range lines {
+		lines[i] = cut(lines[i], m.width)
+	}
+	return lines[:min(height, len(lines))]
+}
+
+// footer is the most urgent of what there is to say.
+func (m *model) footer() string {
+	text, look := m.urgent()
+	return m.style.paint(look, fit(text, m.width, false))
+}
+
+func (m *model) urgent() (string, look) {
+	switch {
+	case m.typing:
+		return "only this namespace and below (enter; esc to leave): " + m.typed + "█", strong
+	case m.asking != nil:
+		return "disconnect " + cut(m.asking.who(), max(0, m.width-len("disconnect ? y/n"))) + "? y/n", warning
+	case m.lost != "":
+		return m.lost + "; trying again", bad
+	case m.note != "":
+		return m.note, strong
+	case m.trouble != "":
+		return m.trouble, bad
+	case m.query.namespace != "":
+		return "only " + string(clean(m.query.namespace)) + " and below (esc: all)   " + keyHint, faint
+	}
+	return keyHint, faint
+}
+
+// rows is how far a page goes.
+func (m *model) rows() int { return max(1, m.height-len(m.above())-3) }
