@@ -140,6 +140,8 @@ func TestFirstTime(t *testing.T) {
 		"last=1000":  {"0", "1", "2", "3", "4"},
 		"since=1h":   {"0", "1", "2", "3", "4"},
 		"since=500h": {"0", "1", "2", "3", "4"},
+		// 2^32 ticks are 119,304 h 38 m 49.6 s: what is longer is not to begin anew.
+		"since=119304h38m50s": {"0", "1", "2", "3", "4"},
 	} {
 		_, r := subscribe(t, s, "/subscribe?ns=/live&ns=/a&"+query)
 		expectData(t, r, want...)
