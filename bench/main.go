@@ -17,7 +17,7 @@ import (
 
 // options are the flags. Zero in the lower group means: what the scenario has by itself.
 type options struct {
-	Scenario []string `arg:"" help:"${scenarios}, or all (but for soak and responsive, which are asked for by name)."`
+	Scenario []string `arg:"" help:"${scenarios}, or all (but for responsive, resume and soak, which are asked for by name)."`
 
 	Server    []string `default:"ssed,floor" help:"Servers to measure in turn: ${servers}. Ratios are to the last."`
 	JSON      string   `name:"json" placeholder:"FILE" help:"Write every run's values there too."`

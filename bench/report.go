@@ -122,6 +122,9 @@ func write(out io.Writer, rows [][]string) {
 }
 
 func (g goal) String() string {
+	if g.least == 0 && g.most == 0 {
+		return "" // told for its own sake
+	}
 	of := "ratio "
 	if g.absolute {
 		of = ""

@@ -142,6 +142,25 @@ var scenarios = []scenario{
 		byName: true, seconds: 10, repeat: 1,
 	},
 	{
+		name: "resume",
+		what: "a history of a million messages in 10,000 namespaces: all come back at once, or one for everything; what keeping costs",
+		cases: []testCase{
+			{"10,000 come back", (*bench).manyComeBack},
+			{"one comes back, for all", (*bench).oneComesBack},
+			{"1,000 subscribers, no history", func(b *bench, s server.Spec) (values, error) { return b.scanned(s) }},
+			{"1,000 subscribers, history", func(b *bench, s server.Spec) (values, error) { return b.scanned(s.With(keepHistory)) }},
+			{"publish only, no history", func(b *bench, s server.Spec) (values, error) { return b.publish(s, false) }},
+			{"publish only, history", func(b *bench, s server.Spec) (values, error) { return b.publish(s.With(keepHistory), false) }},
+		},
+		goals: []goal{{metric: besideFrame, most: 64, absolute: true}},
+		compare: []comparison{
+			{cpuPerDelivery, "1,000 subscribers, history", "1,000 subscribers, no history", goal{most: 1.5}},
+			{messagesPerSec, "1,000 subscribers, history", "1,000 subscribers, no history", goal{least: 0.67}},
+			{cpuPerLine, "publish only, history", "publish only, no history", goal{}},
+		},
+		byName: true,
+	},
+	{
 		name:   "soak",
 		what:   "subscribers that come and go, read slowly or not at all, and publishers at full rate: what is lost, and what is left behind",
 		cases:  []testCase{{"soak", (*bench).soak}},

@@ -82,7 +82,7 @@ func TestByNameOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range all {
-		if s.name == "soak" || s.name == "responsive" {
+		if s.name == "soak" || s.name == "responsive" || s.name == "resume" {
 			t.Errorf("all has %s", s.name)
 		}
 	}

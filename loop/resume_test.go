@@ -133,13 +133,16 @@ func TestFirstTime(t *testing.T) {
 		publishTo(t, s, fmt.Sprintf("/a/%d", i%2), fmt.Sprint(i)) // /a/0 has 0 2 4, /a/1 has 1 3
 	}
 	for query, want := range map[string][]string{
-		"":           {},
-		"last=0":     {},
-		"last=1":     {"4"},
-		"last=2":     {"3", "4"},
-		"last=1000":  {"0", "1", "2", "3", "4"},
-		"since=1h":   {"0", "1", "2", "3", "4"},
-		"since=500h": {"0", "1", "2", "3", "4"},
+		"":             {},
+		"last=0":       {},
+		"last=1":       {"4"},
+		"last=2":       {"3", "4"},
+		"last=1000":    {"0", "1", "2", "3", "4"},
+		"last=1000000": {"0", "1", "2", "3", "4"},
+		"since=1h":     {"0", "1", "2", "3", "4"},
+		"since=500h":   {"0", "1", "2", "3", "4"},
+		// 2^32 ticks are 119,304 h 38 m 49.6 s: what is longer is not to begin anew.
+		"since=119304h38m50s": {"0", "1", "2", "3", "4"},
 	} {
 		_, r := subscribe(t, s, "/subscribe?ns=/live&ns=/a&"+query)
 		expectData(t, r, want...)

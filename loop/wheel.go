@@ -1,6 +1,9 @@
 package loop
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // tick is the wheel's resolution. Every deadline is kept to within one tick,
 // and a quiet daemon wakes ten times a second.
@@ -18,8 +21,17 @@ type wheel struct {
 	slots [wheelSlots]client
 }
 
+// ticksMax is some seven years. What takes longer never comes, and must not come
+// around as something short.
+const ticksMax = math.MaxInt32
+
 // ticks converts a duration, rounding up.
-func ticks(d time.Duration) uint32 { return uint32((d + tick - 1) / tick) }
+func ticks(d time.Duration) uint32 {
+	if d > ticksMax*tick {
+		return ticksMax
+	}
+	return uint32((d + tick - 1) / tick)
+}
 
 // set gives c a deadline so many ticks from now, in place of an earlier one.
 func (w *wheel) set(c *client, after uint32) {

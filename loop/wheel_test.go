@@ -53,7 +53,7 @@ func TestWheelAgainstModel(t *testing.T) {
 }
 
 func TestTicksRoundUp(t *testing.T) {
-	for d, want := range map[time.Duration]uint32{0: 0, 1: 1, tick: 1, tick + 1: 2, time.Second: uint32(time.Second / tick)} {
+	for d, want := range map[time.Duration]uint32{0: 0, 1: 1, tick: 1, tick + 1: 2, time.Second: uint32(time.Second / tick), 120_000 * time.Hour: ticksMax, 1<<63 - 1: ticksMax} {
 		if got := ticks(d); got != want {
 			t.Errorf("ticks(%v) = %d, want %d", d, got, want)
 		}

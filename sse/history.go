@@ -29,10 +29,12 @@ type History struct {
 type node struct {
 	namespace string
 	parent    *node
-	children  []*node
+	children  *node // the first, which has the newest message
+	siblings  links // in the order of their newest
 	retention Retention
 	log       log
 	newest    uint64 // the newest message ever here and below
+	newestAt  uint32 // when that was published
 	lost      uint64 // the newest one that is gone, here and below
 	forgotten uint64 // the newest one that is gone in children that are gone, too
 
@@ -74,7 +76,8 @@ func (h *History) Add(namespace, frame []byte, seq uint64, at uint32) {
 		n = h.grow(string(namespace))
 	}
 	for m := n; m != nil; m = m.parent {
-		m.newest = seq
+		m.newest, m.newestAt = seq, at
+		m.comeFirst()
 	}
 	n.log.add(frame, seq, at)
 	h.messages++
@@ -105,7 +108,7 @@ func (h *History) grow(namespace string) *node {
 		}
 		n.parent = parent
 		n.lost = parent.forgotten // it may be one of those
-		parent.children = append(parent.children, n)
+		n.joinSiblings()
 		h.ranks.set(parent) // it is no leaf any more
 	}
 	h.ranks.set(n)
@@ -185,14 +188,6 @@ func (h *History) forget(n *node) {
 		return
 	}
 	p.forgotten = max(p.forgotten, n.lost, n.forgotten)
-	for i, child := range p.children {
-		if child == n {
-			last := len(p.children) - 1
-			p.children[i] = p.children[last]
-			p.children[last] = nil
-			p.children = p.children[:last]
-			break
-		}
-	}
+	n.leaveSiblings()
 	h.ranks.set(p)
 }

@@ -148,23 +148,32 @@ func compareHistory(t *testing.T, h *History, m *historyModel, set []string, aft
 	}
 	since := m.now - min(m.now, uint32(random.IntN(50)))
 	wantSince := slices.DeleteFunc(all, func(x modelMessage) bool { return x.at < since })
-	if _, ends := h.Read(nil, nil, set, h.Since(set, since, newest), newest, 1<<30); len(ends) != len(wantSince) {
+	if _, ends := h.Read(nil, nil, set, h.Since(set, since, newest, m.now), newest, 1<<30); len(ends) != len(wantSince) {
 		t.Fatalf("%q since %d: %v, the model has %v", set, since, ends, wantSince)
 	}
 }
 
 // invariants panics when a History contradicts itself. Tests call it.
 func (h *History) invariants() {
-	messages, bytes := 0, 0
+	messages, bytes, children := 0, 0, 0
 	for ns, n := range h.at {
 		messages += n.log.count
 		bytes += n.log.bytes + n.log.count*keptBytes + nodeBytes + len(ns)
-		if n.parent != nil && (n.parent.lost < n.lost || n.parent.newest < n.newest || !slices.Contains(n.parent.children, n)) {
+		if n.parent != nil && (n.parent.lost < n.lost || n.parent.newest < n.newest || n.parent.newestAt < n.newestAt) {
 			panic("a namespace knows less than one below it")
+		}
+		for child, before := n.children, (*node)(nil); child != nil; before, child = child, child.siblings.behind {
+			if child.parent != n || child.siblings.before != before || before != nil && before.newest <= child.newest || h.at[child.namespace] != child {
+				panic("the children of " + ns + " are not in order")
+			}
+			children++
 		}
 		if n.rank != n.rankNow() {
 			panic(fmt.Sprintf("%s has rank %d, and should have %d", ns, n.rank, n.rankNow()))
 		}
+	}
+	if len(h.at) > 0 && children != len(h.at)-1 {
+		panic(fmt.Sprintf("%d of %d namespaces are children of another", children, len(h.at)))
 	}
 	if messages != h.messages || bytes != h.bytes {
 		panic(fmt.Sprintf("%d messages with %d bytes are there, %d with %d are counted", messages, bytes, h.messages, h.bytes))

@@ -27,7 +27,7 @@ func (n *node) rankNow() rank {
 		return rankLarge + rank(bits.Len(uint(n.log.bytes)))
 	case n.log.count == 1:
 		return rankSingle
-	case len(n.children) == 0 && n.parent != nil:
+	case n.children == nil && n.parent != nil:
 		return rankEmpty
 	}
 	return unranked

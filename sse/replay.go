@@ -78,18 +78,21 @@ func (h *History) open(set []string, after uint64) sourceHeap {
 // walk visits the namespaces of a set, and below, that ever had messages behind a
 // number.
 func (h *History) walk(set []string, after uint64, visit func(*node)) {
+	h.walkWhile(set, func(n *node) bool { return n.newest > after }, visit)
+}
+
+// walkWhile visits the namespaces of a set, and below, that are new enough. What is
+// not must not have anything below it, or behind it among its siblings, that is.
+func (h *History) walkWhile(set []string, isNew func(*node) bool, visit func(*node)) {
 	var descend func(n *node)
 	descend = func(n *node) {
-		if n.newest <= after {
-			return
-		}
 		visit(n)
-		for _, child := range n.children {
+		for child := n.children; child != nil && isNew(child); child = child.siblings.behind {
 			descend(child)
 		}
 	}
 	for _, ns := range set {
-		if n, ok := h.at[ns]; ok {
+		if n, ok := h.at[ns]; ok && isNew(n) {
 			descend(n)
 		}
 	}
@@ -99,7 +102,9 @@ func (h *History) walk(set []string, after uint64, visit func(*node)) {
 // behind the number after, and 0 if none is: behind it, and behind after, the set
 // is complete. What is too old at the time of now is gone.
 func (h *History) Lost(set []string, after uint64, now uint32) (newest uint64) {
-	h.walk(set, after, func(n *node) { h.expire(n, now) })
+	if len(h.aging) > 0 {
+		h.walk(set, after, func(n *node) { h.expire(n, now) })
+	}
 	for _, ns := range set {
 		if n, ok := h.at[ns]; ok {
 			newest = max(newest, n.lost)
@@ -139,40 +144,12 @@ func (h *History) Oldest(set []string, after uint64) (seq uint64, ok bool) {
 	return seq, ok
 }
 
-// Before returns the number behind which a set has its newest messages, as many as
-// asked for, or all if there are fewer.
-func (h *History) Before(set []string, messages int, now uint32) (after uint64) {
-	var last sourceHeap // each at its newest message that is not counted yet
-	h.walk(set, 0, func(n *node) {
-		h.expire(n, now)
-		if p, ok := n.log.back(n.log.end()); ok {
-			message, _, _ := n.log.at(p)
-			last = append(last, source{&n.log, p, ^message.seq}) // the newest first
-		}
-	})
-	heap.Init(&last)
-	for ; len(last) > 0; messages-- {
-		s := &last[0]
-		if messages <= 0 {
-			return ^s.seq
-		}
-		p, ok := s.log.back(s.next)
-		if !ok {
-			heap.Pop(&last)
-			continue
-		}
-		message, _, _ := s.log.at(p)
-		s.next, s.seq = p, ^message.seq
-		heap.Fix(&last, 0)
-	}
-	return 0
-}
-
 // Since returns the number behind which a set has its messages from a time on;
-// newest if there are none.
-func (h *History) Since(set []string, at uint32, newest uint64) (after uint64) {
+// newest if there are none. What is too old at the time of now does not count.
+func (h *History) Since(set []string, at uint32, newest uint64, now uint32) (after uint64) {
 	after = newest
-	h.walk(set, 0, func(n *node) {
+	h.walkWhile(set, func(n *node) bool { return n.newestAt >= at }, func(n *node) {
+		h.expire(n, now)
 		if message, _, ok := n.log.at(n.log.since(at)); ok {
 			after = min(after, message.seq-1)
 		}

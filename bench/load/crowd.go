@@ -29,6 +29,9 @@ type CrowdConfig struct {
 	InFlight    int     // at least 1
 	PacedPerSec float64 // one more publisher if above 0, open loop: messages per second
 
+	// Among says that others publish to the same server, so that its numbers do not rise by one.
+	Among bool
+
 	// Patience is how long a message may be on its way to a steady subscriber before the crowd gives up; 15 s if not set.
 	Patience time.Duration
 }
@@ -136,7 +139,7 @@ func (c *Crowd) connectPublishers() error {
 		if err != nil {
 			return err
 		}
-		p.among = total > 1
+		p.among = total > 1 || c.config.Among
 		pipe := &pipeline{publisher: p, number: i, window: uint64(c.config.InFlight), lines: newLines(c.config.Namespaces, c.config.PayloadBytes)}
 		if i == c.config.Publishers {
 			pipe.perSec = c.config.PacedPerSec

@@ -25,6 +25,7 @@ type Config struct {
 	InFlight   int     // closed loop: messages in flight per topic
 	RatePerSec float64 // open loop if above 0: messages per second, over all topics
 	Replies    bool    // let the server answer OK to every message, and check each
+	Scan       bool    // look for the payloads even where every byte is known, so that reading costs as much as where ids are between
 
 	Warm    time.Duration // before measuring
 	Measure time.Duration

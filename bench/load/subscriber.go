@@ -135,8 +135,8 @@ func (g *Generator) answer(s *subscriber, b []byte) ([]byte, error) {
 	}
 	s.state = reading
 	g.topics[s.topic].join()
-	if bytes.Contains(bytes.ToLower(head), []byte("transfer-encoding: chunked")) {
-		s.scan = newScanner(g.topics[s.topic].payload, true)
+	if chunked := bytes.Contains(bytes.ToLower(head), []byte("transfer-encoding: chunked")); chunked || g.config.Scan {
+		s.scan = newScanner(g.topics[s.topic].payload, chunked)
 	}
 	return rest, nil
 }

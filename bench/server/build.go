@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -18,6 +19,12 @@ type Spec struct {
 	// Namespaces says whether the server tells namespaces apart.
 	Namespaces bool
 	env        []string
+}
+
+// With returns the spec with more arguments, such as "--history=100".
+func (s Spec) With(args ...string) Spec {
+	s.Args = append(slices.Clone(s.Args), args...)
+	return s
 }
 
 // Known lists the names that [Build] knows. Anything with a slash is taken for the path of an ssed binary.

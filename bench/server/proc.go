@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"os"
 	"time"
 
@@ -67,6 +68,22 @@ func (p *Process) RSS() (int64, error) {
 	}
 	status, err := proc.NewStatus()
 	return int64(status.VmRSS), err
+}
+
+// ForgetPeak makes PeakRSS begin anew.
+func (p *Process) ForgetPeak() error {
+	const peak = "5" // proc(5), of clear_refs
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.PID), []byte(peak), 0)
+}
+
+// PeakRSS returns the most that RSS ever was, in bytes.
+func (p *Process) PeakRSS() (int64, error) {
+	proc, err := procfs.NewProc(p.PID)
+	if err != nil {
+		return 0, err
+	}
+	status, err := proc.NewStatus()
+	return int64(status.VmHWM), err
 }
 
 // Files returns how many descriptors the process has open.

@@ -60,6 +60,12 @@ func TestProcessIsMeasuredAndStopped(t *testing.T) {
 	if rss, err := p.RSS(); err != nil || rss < 100<<10 || rss > 1<<30 {
 		t.Errorf("%d bytes of RSS, %v", rss, err)
 	}
+	if err := p.ForgetPeak(); err != nil {
+		t.Error(err)
+	}
+	if peak, err := p.PeakRSS(); err != nil || peak < 100<<10 || peak > 1<<30 {
+		t.Errorf("%d bytes of RSS at most, %v", peak, err)
+	}
 	if n, err := p.Files(); err != nil || n < 6 {
 		t.Errorf("%d descriptors, %v: want at least the standard three, two listeners and epoll", n, err)
 	}

@@ -14,7 +14,8 @@ type Relay struct {
 	URL string // where clients connect, such as "http://127.0.0.1:40123"
 
 	mu     sync.Mutex
-	target string // host:port of the daemon
+	target string       // host:port of the daemon
+	most   func() int64 // nil: no limit
 	open   map[*net.TCPConn]bool
 	heard  []*lockedBuffer
 	ended  bool
@@ -48,6 +49,15 @@ func (r *Relay) To(url string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.target = strings.TrimPrefix(url, "http://")
+}
+
+// Limit has every connection that comes from now on cut after as many bytes to the
+// client as most says, which is asked once for each; 0 is no limit. The first of
+// them also carry the head.
+func (r *Relay) Limit(most func() int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.most = most
 }
 
 // Cut ends all connections the orderly way, as a server does that closes.
@@ -95,8 +105,11 @@ func (r *Relay) accept(listener net.Listener) {
 func (r *Relay) serve(client *net.TCPConn) {
 	defer client.Close()
 	r.mu.Lock()
-	target, sent := r.target, &lockedBuffer{}
+	target, sent, most := r.target, &lockedBuffer{}, int64(0)
 	r.heard = append(r.heard, sent)
+	if r.most != nil {
+		most = r.most()
+	}
 	r.mu.Unlock()
 	server, err := net.Dial("tcp", target)
 	if err != nil {
@@ -112,7 +125,11 @@ func (r *Relay) serve(client *net.TCPConn) {
 		io.Copy(io.MultiWriter(sent, server), client)
 		server.(*net.TCPConn).CloseWrite()
 	})
-	io.Copy(client, server)
+	if most > 0 {
+		io.CopyN(client, server, most)
+	} else {
+		io.Copy(client, server)
+	}
 }
 
 // hold puts connections where Cut and Reset find them, unless the test is over.

@@ -1,0 +1,74 @@
+package auth
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// FuzzParseTable: what is accepted works as it is written, what is refused is
+// refused for its line alone, and no error shows a token.
+func FuzzParseTable(f *testing.F) {
+	for _, lines := range []string{"", "s3cret-s3cret", "s3cret-s3cret subscribe,publish\n# who\nanother-one admin /pets", "abc",
+		"s3cret-s3cret fly", "s3cret-s3cret publish,", "subscribe s3cret-s3cret", "s3cret-s3cret publish pets", "s3cret-s3cret publish / now"} {
+		f.Add(lines)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		lines := strings.Split(text, "\n")
+		table, err := ParseTable(lines)
+		if err != nil {
+			checkRefusal(t, lines, err)
+			return
+		}
+		tokens := 0
+		for _, line := range lines {
+			fields := strings.Fields(line)
+			if len(fields) == 0 || fields[0][0] == '#' {
+				continue
+			}
+			tokens++
+			checkEntry(t, table, fields)
+		}
+		if table.Len() != tokens {
+			t.Fatalf("%d tokens of %q", table.Len(), text)
+		}
+	})
+}
+
+// checkEntry asks for what a line promises.
+func checkEntry(t *testing.T, table *Table, fields []string) {
+	rights, prefix := []string{"subscribe", "publish", "admin"}, "/"
+	if len(fields) > 1 {
+		rights = strings.Split(fields[1], ",")
+	}
+	if len(fields) > 2 && fields[2] != "/" {
+		prefix = strings.TrimSuffix(fields[2], "/")
+	}
+	for _, word := range rights {
+		right, ok := rightOf(word)
+		grant, known := table.Grant([]byte(fields[0]), right)
+		if !ok || !known || !table.Required(right) || !grant.Allows([]byte(prefix)) {
+			t.Fatalf("%q: no grant to %s %s", fields, word, prefix)
+		}
+	}
+}
+
+// checkRefusal looks for the one line that is to blame.
+func checkRefusal(t *testing.T, lines []string, err error) {
+	if !errors.Is(err, ErrToken) {
+		t.Fatalf("the error is %v", err)
+	}
+	for _, line := range lines {
+		if _, alone := ParseTable([]string{line}); alone == nil {
+			continue
+		}
+		// A word of the error's own may be in the token's place, or a part of the namespace.
+		token := strings.Fields(line)[0]
+		const others = `bad token line: its second field is no list of rights; they are subscribe, publish and admin, with commas between, after the token`
+		if strings.Contains(err.Error(), token) && len(token) >= TokenBytesMin && strings.ContainsAny(token, "0123456789") && strings.Count(line, token) == 1 && !strings.Contains(others, token) {
+			t.Fatalf("%q shows the token of %q", err, line)
+		}
+		return
+	}
+	t.Fatalf("every line is good alone, and together they are not: %v", err)
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/ssed/ssed/bench/load"
+	"github.com/ssed/ssed/bench/server"
+)
+
+// bystanders are subscribers of a steady stream while the server has something else to do. They live on a thread of their own, ahead of
+// the load's (as probes do), so that it is the server that they wait for.
+type bystanders struct {
+	phase  atomic.Int32
+	over   atomic.Bool
+	ended  chan error
+	phases [3]*hdrhistogram.Histogram
+}
+
+// The phases of what they hear.
+const (
+	before int32 = iota
+	during
+	after
+)
+
+const bystanding = 200
+
+// standBy has them come, and returns when all have.
+func (b *bench) standBy(p *server.Process) (*bystanders, error) {
+	s := &bystanders{ended: make(chan error, 1)}
+	for i := range s.phases {
+		s.phases[i] = hdrhistogram.New(1, int64(time.Hour), 3)
+	}
+	config := load.CrowdConfig{Subscribe: p.Subscribe, Publish: p.Publish, Steady: bystanding, InFlight: 1, PacedPerSec: b.options.Rate,
+		Subscriptions: [][]string{{"/live"}}, Namespaces: []string{"/live"}, PayloadBytes: b.options.PayloadBytes, Among: true}
+	connected := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with its rank
+		_ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), probeNice)
+		s.ended <- s.listen(config, connected)
+	}()
+	return s, <-connected
+}
+
+func (s *bystanders) listen(config load.CrowdConfig, connected chan<- error) error {
+	crowd, err := load.NewCrowd(config)
+	if err == nil {
+		defer crowd.Close()
+		err = crowd.Connect(connectTimeout)
+	}
+	connected <- err
+	for err == nil && !s.over.Load() {
+		crowd.Paced = s.phases[s.phase.Load()]
+		err = crowd.Run(20*time.Millisecond, time.Second, nothing)
+	}
+	if err != nil {
+		return err
+	}
+	return crowd.Drain(drainTimeout)
+}
+
+// enter begins a phase.
+func (s *bystanders) enter(phase int32) { s.phase.Store(phase) }
+
+// leave sends them away and returns what they noticed.
+func (s *bystanders) leave() (values, error) {
+	s.over.Store(true)
+	err := <-s.ended
+	var got values
+	for i, name := range []string{bystandersBefore, bystandersDuring, bystandersAfter} {
+		if h := s.phases[i]; h.TotalCount() > 0 {
+			got = append(got, latencies(name, h)...)
+			got = append(got, value{name + ": max ms", float64(h.Max()) / 1e6})
+		}
+	}
+	return got, err
+}

@@ -1,0 +1,26 @@
+package sse
+
+import "testing"
+
+// FuzzParseID: what is taken for an id is written back as it was, so that one
+// message has one id.
+func FuzzParseID(f *testing.F) {
+	for _, text := range []string{"k3j9x2ab-1234567", "0-18446744073709551615", "a-0", "", "-", "a-", "-1", "a-01", "a-+1", "A-1", "a-1-1", "a-18446744073709551616", "ä-1"} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		id, err := ParseID(text)
+		if err != nil {
+			if id != (ID{}) || err != ErrID {
+				t.Fatalf("%q: %v, %v", text, id, err)
+			}
+			return
+		}
+		if got := id.String(); got != string(text) {
+			t.Fatalf("%q is written back as %q", text, got)
+		}
+		if line := AppendIDLine(nil, id); len(line) > IDLineBytesMax {
+			t.Fatalf("%q makes a line of %d bytes, more than %d", text, len(line), IDLineBytesMax)
+		}
+	})
+}

@@ -1,0 +1,68 @@
+package sse
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+var benchFrame = []byte("id:k3j9x2ab-1234567\nevent:tick\ndata:" + strings.Repeat("x", 64) + "\n\n")
+
+// filled keeps messages of so many namespaces.
+func filled(namespaces, each int) (h *History, newest uint64) {
+	h = NewHistory(1<<30, func(string) Retention { return Retention{Messages: each} })
+	for range each {
+		for ns := range namespaces {
+			newest++
+			h.Add(fmt.Appendf(nil, "/details/%d", ns), benchFrame, newest, uint32(newest/1000))
+		}
+	}
+	return h, newest
+}
+
+// BenchmarkReplay is what the loop does for a subscriber of everything: for each part
+// of a long replay, and for one that was away for ten messages.
+func BenchmarkReplay(b *testing.B) {
+	set := []string{"/"}
+	for _, size := range []struct{ namespaces, each int }{{10_000, 100}, {500_000, 1}} {
+		h, newest := filled(size.namespaces, size.each)
+		run := func(name string, what func()) {
+			b.Run(fmt.Sprintf("%d namespaces, %s", size.namespaces, name), func(b *testing.B) {
+				for b.Loop() {
+					what()
+				}
+			})
+		}
+		var frames []byte
+		var ends []FrameEnd
+		after := uint64(0)
+		run("64 KiB of all", func() {
+			frames, ends = h.Read(frames[:0], ends[:0], set, after, newest, 64<<10)
+			if after = 0; len(ends) > 0 {
+				after = ends[len(ends)-1].Seq
+			}
+		})
+		run("the newest ten", func() { frames, ends = h.Read(frames[:0], ends[:0], set, newest-10, newest, 64<<10) })
+		run("Lost of ten", func() { h.Lost(set, newest-10, 0) })
+		run("Lost of all", func() { h.Lost(set, 0, 0) })
+		run("Before, ten", func() { h.Before(set, 10, 0) })
+		run("Before, all", func() { h.Before(set, 1<<30, 0) })
+		run("Since", func() { h.Since(set, uint32(newest/1000), newest, 0) })
+	}
+}
+
+// BenchmarkNewNamespaces publishes to one namespace after the other, when there is
+// room for no more.
+func BenchmarkNewNamespaces(b *testing.B) {
+	h := NewHistory(256<<20, func(string) Retention { return Retention{Messages: 100} })
+	seq := uint64(0)
+	for ; seq < 600_000; seq++ {
+		h.Add(fmt.Appendf(nil, "/details/%d", seq), benchFrame, seq+1, 0)
+	}
+	var ns []byte
+	for b.Loop() {
+		seq++
+		ns = fmt.Appendf(ns[:0], "/details/%d", seq)
+		h.Add(ns, benchFrame, seq, 0)
+	}
+}
