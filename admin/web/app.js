@@ -4,7 +4,7 @@ import { getJSON } from "./api.js";
 import { drawCharts, makeCharts } from "./charts.js";
 import { connectionsQuery, failConnections, showConnections, showConnectionsIn, startConnections } from "./connections.js";
 import { byID, setText } from "./dom.js";
-import { showEndings } from "./endings.js";
+import { makeEndings, showEndings } from "./endings.js";
 import { makeFigures, showSample, showStatus } from "./figures.js";
 import { watchLive } from "./live.js";
 import { setSubscribe, startPane } from "./pane.js";
@@ -47,6 +47,7 @@ function showLive(samples) {
 
 makeFigures();
 makeCharts();
+makeEndings();
 startPublish();
 startPane();
 startConnections(repeat(poll, statusMs));

@@ -18,6 +18,10 @@ const meanings = {
 
 const minuteMs = 60_000;
 
+// makeEndings fills the table before anything is known, so that it is as high as it
+// will be.
+export const makeEndings = () => showEndings([{ t: 0, ended: {} }]);
+
 // showEndings fills the table from samples, oldest first.
 export function showEndings(samples) {
   const now = samples.at(-1).ended;

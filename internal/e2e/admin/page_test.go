@@ -115,17 +115,24 @@ func (p *page) text(t *testing.T, selector string) string {
 	return eval[string](t, p, "document.querySelector("+quote(selector)+")?.textContent ?? ''")
 }
 
-// click presses the mouse where an element is, as somebody does who sees it.
+// click presses the mouse where an element is, as somebody does who sees it: it must
+// be on top there, and stay for a moment.
 func (p *page) click(t *testing.T, selector string) {
 	t.Helper()
-	at := eval[struct{ X, Y float64 }](t, p, `(() => {
-		const element = document.querySelector(`+quote(selector)+`);
-		element.scrollIntoView({ block: "center" });
-		const box = element.getBoundingClientRect();
-		return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
-	})()`)
+	var at []float64
+	testtool.WaitFor(t, selector+" to hold still", func() bool {
+		at = eval[[]float64](t, p, `(async () => {
+			const element = document.querySelector(`+quote(selector)+`);
+			element.scrollIntoView({ block: "center" });
+			const middle = () => (box => [box.x + box.width / 2, box.y + box.height / 2])(element.getBoundingClientRect());
+			const [x, y] = middle();
+			await new Promise(resolve => setTimeout(resolve, 50));
+			return String(middle()) === String([x, y]) && element.contains(document.elementFromPoint(x, y)) ? [x, y] : [];
+		})()`)
+		return len(at) == 2
+	})
 	for _, kind := range []string{"mousePressed", "mouseReleased"} {
-		p.do(t, "Input.dispatchMouseEvent", values{"type": kind, "x": at.X, "y": at.Y, "button": "left", "clickCount": 1}, nil)
+		p.do(t, "Input.dispatchMouseEvent", values{"type": kind, "x": at[0], "y": at[1], "button": "left", "clickCount": 1}, nil)
 	}
 }
 
