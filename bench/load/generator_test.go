@@ -83,35 +83,35 @@ func TestEveryFaultFailsTheRun(t *testing.T) {
 		want  string // in the error
 	}{
 		{name: "one message lost", want: "came where", frame: func(who, n int, e, d string) string {
-			if who == 3 && n == 20 {
+			if who == 3 && n == 3 {
 				return ""
 			}
 			return ssedFrame(e, d)
 		}},
 		{name: "all lost from some point on", want: "messages", frame: func(who, n int, e, d string) string {
-			if who == 3 && n >= 20 {
+			if who == 3 && n >= 3 {
 				return ""
 			}
 			return ssedFrame(e, d)
 		}},
 		{name: "one twice", want: "came where", frame: func(who, n int, e, d string) string {
-			if who == 3 && n == 20 {
+			if who == 3 && n == 3 {
 				return ssedFrame(e, d) + ssedFrame(e, d)
 			}
 			return ssedFrame(e, d)
 		}},
 		{name: "two swapped", want: "came where", frame: func(who, n int, e, d string) string {
 			switch {
-			case who == 3 && n == 20:
+			case who == 3 && n == 3:
 				held = ssedFrame(e, d)
 				return ""
-			case who == 3 && n == 21:
+			case who == 3 && n == 4:
 				return ssedFrame(e, d) + held
 			}
 			return ssedFrame(e, d)
 		}},
 		{name: "a damaged byte", want: "damaged", frame: func(who, n int, e, d string) string {
-			if who == 3 && n == 20 {
+			if who == 3 && n == 3 {
 				d = d[:len(d)-1] + "*"
 			}
 			return ssedFrame(e, d)
