@@ -18,7 +18,7 @@ type bystanders struct {
 	phase  atomic.Int32
 	over   atomic.Bool
 	ended  chan error
-	phases [3]*hdrhistogram.Histogram
+	phases [4]*hdrhistogram.Histogram
 }
 
 // The phases of what they hear.
@@ -26,6 +26,7 @@ const (
 	before int32 = iota
 	during
 	after
+	aside // not told
 )
 
 const bystanding = 200

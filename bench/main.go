@@ -19,6 +19,7 @@ import (
 type options struct {
 	Scenario []string `arg:"" help:"${scenarios}, or all (but for responsive, resume and soak, which are asked for by name)."`
 
+	Case      string   `placeholder:"TEXT" help:"Only the cases whose names hold this."`
 	Server    []string `default:"ssed,floor" help:"Servers to measure in turn: ${servers}. Ratios are to the last."`
 	JSON      string   `name:"json" placeholder:"FILE" help:"Write every run's values there too."`
 	ServerCPU int      `name:"server-cpu" default:"0" help:"Processor for the server, -1 for any."`

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/ssed/ssed/bench/load"
@@ -84,6 +85,9 @@ type result struct {
 func (b *bench) scenario(s scenario) error {
 	for repetition := range b.options.Repeat {
 		for _, c := range s.cases {
+			if !strings.Contains(c.name, b.options.Case) {
+				continue
+			}
 			for _, spec := range b.specs {
 				label := fmt.Sprintf("%s, %s, %s, %d of %d", s.name, c.name, spec.Name, repetition+1, b.options.Repeat)
 				b.say(label)

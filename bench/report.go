@@ -30,6 +30,9 @@ func (b *bench) table(out io.Writer, s scenario) {
 		}
 	}
 	for _, c := range s.compare {
+		if len(b.metrics(s.name, c.of)) == 0 || len(b.metrics(s.name, c.to)) == 0 {
+			continue // --case left it out
+		}
 		cells := []string{fmt.Sprintf("%s, %s / %s", c.metric, c.of, c.to)}
 		for _, spec := range b.specs {
 			ratio := ratios(b.collect(s.name, c.of, spec.Name, c.metric), b.collect(s.name, c.to, spec.Name, c.metric))

@@ -68,6 +68,10 @@ func (l *loop) subscribe(v *visitor, a *audience, who *identity, missed resumpti
 	switch {
 	case s.marks&headHeld != 0:
 		l.block(s)
+	case s.marks&replaying != 0:
+		// Hundreds may have come in this turn, which has no bound for what it writes.
+		l.replays.queue = append(l.replays.queue, s)
+		l.bell.ring()
 	case s.marks&goFirst != 0 && l.sendFirst(s):
 		l.pump(s)
 	}
