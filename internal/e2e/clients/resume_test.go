@@ -176,7 +176,7 @@ func TestEventSourceIsToldOfARestart(t *testing.T) {
 			d := startQuiet(t, history)
 			first := Message{Data: "first"}
 			w, relay := openImpatient(t, source.open, d, "/subscribe/pets", first)
-			relay.To("http://127.0.0.1:1") // where nobody is
+			relay.To(impatient(t)) // if nobody answered time and again, Node would give up
 			d.Process.Kill()
 			d.Wait(t)
 			missed := Message{Data: "of another life"}
