@@ -1,0 +1,65 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+func TestWhereTheAdminPagesAre(t *testing.T) {
+	for _, tt := range []struct {
+		flags  []string
+		here   int // the status beside /subscribe
+		within string
+	}{
+		{nil, 200, `"subscribe_url": "/subscribe"`},
+		{[]string{"--admin=off"}, 403, "switched off"},
+		{[]string{"--admin=127.0.0.1:0"}, 403, "switched off"},
+		{[]string{"--publish-loop=own"}, 200, `"publishers": 0`},
+	} {
+		t.Run(strings.Join(tt.flags, " "), func(t *testing.T) {
+			t.Parallel()
+			d := testtool.Start(t, tt.flags...)
+			if status, answer := get(t, d.Subscribe[0]+"/admin/status.json"); status != tt.here || !strings.Contains(answer, tt.within) {
+				t.Errorf("beside /subscribe: %d %s", status, answer)
+			}
+			if status, _ := get(t, d.Subscribe[0]+"/metrics"); status != tt.here {
+				t.Errorf("the metrics there: %d", status)
+			}
+			if status, _ := get(t, d.Subscribe[0]+"/debug/pprof/"); status != 404 {
+				t.Errorf("profiles without --debug: %d", status)
+			}
+			if d.Admin == "" || d.Admin == `""` {
+				return // they are off
+			}
+			status, answer := get(t, d.Admin+"status.json")
+			if status != 200 || tt.here == 403 && !strings.Contains(answer, `"subscribe_url": "`+d.Subscribe[0]+`/subscribe"`) {
+				t.Errorf("at %s: %d %s", d.Admin, status, answer)
+			}
+		})
+	}
+}
+
+func TestProfilesAreForDebugging(t *testing.T) {
+	d := testtool.Start(t, "--debug")
+	if status, answer := get(t, d.Subscribe[0]+"/debug/pprof/goroutine?debug=1"); status != 200 || !strings.Contains(answer, "loop.(*watch).run") {
+		t.Errorf("%d %.200s", status, answer)
+	}
+}
+
+func get(t *testing.T, url string) (status int, answer string) {
+	t.Helper()
+	res, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(body)
+}
