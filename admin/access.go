@@ -21,6 +21,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		case refused.status == http.StatusUnauthorized && r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html"):
 			http.Redirect(w, r, "/admin/login", http.StatusSeeOther)
 		default:
+			w.Header().Set("Connection", "close") // strangers do not keep places
 			if refused.status == http.StatusUnauthorized {
 				w.Header().Set("WWW-Authenticate", "Bearer")
 			}
@@ -40,14 +41,19 @@ func (s *Server) access(r *http.Request) *failure {
 		}
 		return &failure{http.StatusForbidden, "these pages are for this machine only, asked for as localhost and not by way of a proxy; give a token the admin right (--token 'TOKEN admin') to open them to whoever has it"}
 	}
-	token := tokenOf(r)
-	if token == "" {
-		token = s.sessions.tokenOf(r)
-	}
+	token := s.presented(r)
 	if token == "" {
 		return &failure{http.StatusUnauthorized, "a token with the admin right is needed: send X-Authorization or Authorization: Bearer, or sign in at /admin/login"}
 	}
 	return s.check(token, tokens)
+}
+
+// presented is the token that a request has, or its session began with; or "".
+func (s *Server) presented(r *http.Request) string {
+	if token := tokenOf(r); token != "" {
+		return token
+	}
+	return s.sessions.tokenOf(r)
 }
 
 // check tells whether a token opens the pages. They show all namespaces, so a
@@ -86,8 +92,18 @@ func isLocal(r *http.Request) bool {
 			return false
 		}
 	}
-	addr := clientAddr(r)
-	return (!addr.IsValid() || addr.IsLoopback()) && isLocalName(r.Host)
+	return isLocalPeer(r) && isLocalName(r.Host)
+}
+
+// isLocalPeer tells whether a connection's peer is on this machine, and where that
+// has sent a PROXY line (which anybody can, if nobody is kept from it), the client
+// in there as well.
+func isLocalPeer(r *http.Request) bool {
+	if handed := handedConn(r); handed != nil && handed.ByLine && !handed.Told.IsLoopback() {
+		return false
+	}
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err != nil || peer.Addr().Unmap().IsLoopback() // what has no address is a unix socket
 }
 
 func isLocalName(host string) bool {

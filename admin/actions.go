@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/ssed/ssed/auth"
 	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/nsindex"
 	"github.com/ssed/ssed/sse"
@@ -34,10 +35,20 @@ func (s *Server) publish(r *http.Request) (any, error) {
 	if err := r.ParseForm(); err != nil {
 		return nil, &failure{http.StatusBadRequest, "the form cannot be read: " + err.Error()}
 	}
+	namespace, err := nsindex.Canonical(r.PostFormValue("namespace"))
+	if err != nil {
+		return nil, &failure{http.StatusBadRequest, err.Error()}
+	}
+	if tokens := s.opts.Tokens(); tokens.Required(auth.Publish) {
+		grant, ok := tokens.Grant([]byte(s.presented(r)), auth.Publish)
+		if !ok || !grant.Allows([]byte(namespace)) {
+			return nil, &failure{http.StatusForbidden, "publishing there takes a token with the publish right, too: sign in with one that has both"}
+		}
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
 	defer cancel()
-	err := s.opts.Loop.Publish(ctx, sse.Message{
-		Namespace: r.PostFormValue("namespace"),
+	err = s.opts.Loop.Publish(ctx, sse.Message{
+		Namespace: namespace,
 		Event:     r.PostFormValue("event"),
 		Data:      []byte(r.PostFormValue("data")),
 	})

@@ -37,16 +37,20 @@ func serve(t *testing.T, tokens ...string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveWith(t, loop.Options{Tokens: table})
+}
+
+func serveWith(t *testing.T, opts loop.Options) *house {
+	t.Helper()
 	var pages *admin.Server
 	log := slog.New(slog.DiscardHandler)
-	l, err := loop.New(loop.Options{
-		Listen: []string{"127.0.0.1:0"}, Tokens: table, Logger: log, Drain: -1,
-		Handover: &loop.Handover{
-			Paths:    (&admin.Options{Debug: true}).Paths(),
-			ConnsMax: admin.ConnsMax,
-			Take:     func(c *loop.HandedConn) { pages.Take(c) },
-		},
-	})
+	opts.Listen, opts.Logger, opts.Drain = []string{"127.0.0.1:0"}, log, -1
+	opts.Handover = &loop.Handover{
+		Paths:    (&admin.Options{Debug: true}).Paths(),
+		ConnsMax: admin.ConnsMax,
+		Take:     func(c *loop.HandedConn) { pages.Take(c) },
+	}
+	l, err := loop.New(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -404,5 +408,42 @@ func TestHealthWhileDraining(t *testing.T) {
 	io.ReadAll(r)
 	if res, err := h.client.Get(h.base + "/admin/healthz"); err == nil && res.StatusCode != 503 {
 		t.Error(res.Status)
+	}
+}
+
+// TestPublishTakesTheRight: an admin token alone does not publish where others need
+// a token to.
+func TestPublishTakesTheRight(t *testing.T) {
+	h := serve(t, "admin-token admin", "publish-token publish", "both-tokens admin,publish /", "part-tokens publish /pets")
+	for token, want := range map[string]int{"admin-token": 403, "both-tokens": 200, "publish-token": 401} {
+		if status, answer, _ := h.ask(t, "POST", "/admin/publish", "namespace=/x&data=y", "X-Authorization: "+token); status != want {
+			t.Errorf("%s: %d %s", token, status, answer)
+		}
+	}
+	open := serve(t, "publish-token publish")
+	if status, answer, _ := open.ask(t, "POST", "/admin/publish", "namespace=/x&data=y"); status != 403 {
+		t.Errorf("from this machine, without the token: %d %s", status, answer)
+	}
+}
+
+// TestToldToBeLocal: a PROXY line makes nobody a client of this machine whose
+// connection is not, and a proxy of this machine nobody else.
+func TestToldToBeLocal(t *testing.T) {
+	h := serveWith(t, loop.Options{ProxyProtocol: true})
+	for lead, want := range map[string]string{
+		"PROXY TCP4 127.0.0.1 127.0.0.1 1 1\r\n": "200", // the peer is local here, too
+		"PROXY TCP4 9.9.9.9 127.0.0.1 1 1\r\n":   "403",
+		"PROXY UNKNOWN\r\n":                      "403",
+	} {
+		c, err := net.Dial("tcp", strings.TrimPrefix(h.base, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.SetDeadline(time.Now().Add(patience))
+		fmt.Fprintf(c, "%sGET /admin/status.json HTTP/1.1\r\nHost: localhost\r\n\r\n", lead)
+		if answer, err := bufio.NewReader(c).ReadString('\n'); !strings.Contains(answer, want) {
+			t.Errorf("%q: %q, %v, want %s", lead, answer, err, want)
+		}
 	}
 }

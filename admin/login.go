@@ -3,12 +3,36 @@ package admin
 import (
 	"html/template"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/ssed/ssed/auth"
 )
 
 var loginPage = template.Must(template.ParseFS(files, "web/login.html"))
+
+// loginBytesMax is plenty for a token, percent-encoded.
+const loginBytesMax = 4 << 10
+
+// failures counts sign-ins that failed, so that the log tells of them once a second
+// at most.
+type failures struct {
+	mu    sync.Mutex
+	told  time.Time
+	count int
+}
+
+// add returns how many are to be told of now; 0 if it is too early.
+func (f *failures) add(now time.Time) (tell int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.count++
+	if now.Sub(f.told) < time.Second {
+		return 0
+	}
+	tell, f.count, f.told = f.count, 0, now
+	return tell
+}
 
 func (s *Server) loginForm(w http.ResponseWriter, r *http.Request) {
 	if !s.opts.Tokens().Required(auth.Admin) {
@@ -26,9 +50,12 @@ func (s *Server) showLogin(w http.ResponseWriter, status int, problem string) {
 
 // login begins a session for a browser that has a good token.
 func (s *Server) login(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, loginBytesMax)
 	token := r.PostFormValue("token")
 	if refused := s.check(token, s.opts.Tokens()); refused != nil {
-		s.opts.Logger.Warn("a sign-in to the admin pages failed", "client", r.RemoteAddr)
+		if n := s.failures.add(time.Now()); n > 0 {
+			s.opts.Logger.Warn("sign-ins to the admin pages failed", "sign_ins", n, "last_client", r.RemoteAddr)
+		}
 		s.showLogin(w, refused.status, refused.words)
 		return
 	}

@@ -40,6 +40,11 @@ var metrics = []metric{
 	counter("ssed_requests_refused_total", "Requests answered with a final status.", func(s *loop.Stats) float64 { return float64(s.Refused) }),
 	counter("ssed_turned_away_total", "Connections that found no place.", func(s *loop.Stats) float64 { return float64(s.TurnedAway) }),
 	counter("ssed_publishers_closed_total", "Publishers closed for not reading their replies.", func(s *loop.Stats) float64 { return float64(s.PublishersClosed) }),
+	gauge("ssed_history_messages", "Messages kept for those who come back.", func(s *loop.Stats) float64 { return float64(s.Kept) }),
+	gauge("ssed_history_bytes", "Memory for the messages kept.", func(s *loop.Stats) float64 { return float64(s.KeptBytes) }),
+	counter("ssed_replays_total", "Subscribers that were sent something of the history.", func(s *loop.Stats) float64 { return float64(s.Replays) }),
+	counter("ssed_replayed_messages_total", "Messages that were sent of the history.", func(s *loop.Stats) float64 { return float64(s.Replayed) }),
+	counter("ssed_gaps_total", "Times that a subscriber was told of a gap on coming back.", func(s *loop.Stats) float64 { return float64(s.Gaps) }),
 	counter("ssed_skips_total", "How often a slow subscriber was passed over to the newest message.", func(s *loop.Stats) float64 { return float64(s.Skips) }),
 	counter("ssed_skipped_messages_total", "Messages that subscribers were passed over.", func(s *loop.Stats) float64 { return float64(s.Skipped) }),
 }

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"time"
 
@@ -59,6 +58,7 @@ type Server struct {
 	http     *http.Server
 	handed   *queue
 	sessions sessions
+	failures failures
 	sampler  *sampler
 	started  time.Time
 }
@@ -146,14 +146,4 @@ func withHanded(ctx context.Context, c net.Conn) context.Context {
 func handedConn(r *http.Request) *loop.HandedConn {
 	handed, _ := r.Context().Value(handedKey{}).(*loop.HandedConn)
 	return handed
-}
-
-// clientAddr is the connection's other end, by the PROXY line if there was one; it
-// is not valid for a unix socket.
-func clientAddr(r *http.Request) netip.Addr {
-	if handed := handedConn(r); handed != nil && handed.Told.IsValid() {
-		return handed.Told
-	}
-	addr, _ := netip.ParseAddrPort(r.RemoteAddr)
-	return addr.Addr().Unmap()
 }

@@ -3,12 +3,17 @@ package loop
 import (
 	"math/rand/v2"
 	"sync/atomic"
+	"time"
 
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
 
 	"github.com/ssed/ssed/sse"
 )
+
+// repliesTime is how long publishers have to read their replies once everything
+// else is done.
+const repliesTime = time.Second
 
 // drain brings the end on: when everything that was accepted stands in the
 // streams, the subscribers begin to leave. It tells whether all is done, or there
@@ -20,7 +25,12 @@ func (l *loop) drain() (done bool) {
 	if !l.leaving && l.round.empty() && len(l.intake.box) == 0 && l.box.empty() {
 		l.beginFarewell()
 	}
-	return l.leaving && l.stats.Subscribers == 0 && len(l.blocked) == 0 && l.doors.shut(l.bell)
+	if !l.leaving || l.stats.Subscribers > 0 {
+		l.left = l.wheel.now
+		return false
+	}
+	// What is blocked now are publishers that have yet to read their replies.
+	return (len(l.blocked) == 0 || l.wheel.now-l.left >= ticks(repliesTime)) && l.doors.shut(l.bell)
 }
 
 // doors is how the loop has the unix sockets closed before its end: what they let

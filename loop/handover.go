@@ -31,7 +31,8 @@ type Handover struct {
 // with what the loop had read already, so the first request is whole.
 type HandedConn struct {
 	net.Conn
-	Told   netip.Addr // the client's address in a PROXY line; not valid if there was none
+	Told   netip.Addr // the client's address in a PROXY line; not valid if it told none
+	ByLine bool       // there was a PROXY line: the connection's peer is not the client
 	read   []byte
 	closed sync.Once
 	given  *atomic.Int32
@@ -84,7 +85,7 @@ func (l *loop) handOver(v *visitor, read []byte, withBody bool) gnet.Action {
 		return gnet.Close
 	}
 	l.handed.Add(1)
-	handed := &HandedConn{Told: v.from, read: bytes.Clone(read), given: &l.handed}
+	handed := &HandedConn{Told: v.from, ByLine: v.proxied, read: bytes.Clone(read), given: &l.handed}
 	go func() {
 		file := os.NewFile(uintptr(fd), "handed over")
 		conn, err := net.FileConn(file) // it has a descriptor of its own

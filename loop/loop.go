@@ -71,6 +71,7 @@ type loop struct {
 	budget    budget
 	warm      []*audience // audiences that hold memory which they may not need
 	leaving   bool        // the end has come so far that subscribers leave
+	left      uint32      // tick at which the last of them had not left yet
 	doors     doors
 
 	stats tally
@@ -142,7 +143,7 @@ func (l *loop) deliver(frame []byte) {
 	hearers := l.hearers
 	for _, a := range hearers {
 		if cost := a.stream.Cost(len(frame)); l.retained()+cost > l.opts.BacklogTotalBytesMax {
-			l.relieve(cost)
+			l.relieve(cost + l.opts.BacklogTotalBytesMax/reliefPart)
 		}
 		if len(a.subscribers) == 0 {
 			continue // the last of them was closed for that

@@ -5,6 +5,10 @@ import (
 	"slices"
 )
 
+// reliefPart is how much more room is made than is needed, as a part of all: each
+// time costs a pass and a look at everybody who waits.
+const reliefPart = 16
+
 // relieve makes room for so many bytes when all streams together hold too much.
 // First everybody gets what there is. If it is still too much, those who are
 // furthest behind are passed over to the newest message, where that is wanted,

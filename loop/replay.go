@@ -35,6 +35,7 @@ func (l *loop) resume(s *subscriber, missed resumption) {
 		l.tellGap(s, *missed.gap)
 	}
 	if missed.after < missed.until {
+		l.history.Mark(missed.until)
 		l.replays.of[s] = &replay{missed.after, missed.until, missed.told}
 		l.stats.Replays++
 		s.marks |= replaying
@@ -53,7 +54,7 @@ func (l *loop) tellGap(s *subscriber, g sse.Gap) {
 // If not, s waits for its socket, or stands in the queue, or is closed.
 func (l *loop) replaySome(s *subscriber) (done bool) {
 	r, set := l.replays.of[s], s.audience.set.Members()
-	if lost := l.history.Lost(set, r.after, l.wheel.now); lost > r.told {
+	if lost := l.history.LostSince(set, r.after, l.wheel.now); lost > r.told {
 		return l.fellBehind(s, r, lost)
 	}
 	chunk, ends := l.history.Read(l.replays.chunk[:0], l.replays.ends[:0], set, r.after, r.until, replayBytesMax)
@@ -69,6 +70,9 @@ func (l *loop) replaySome(s *subscriber) (done bool) {
 	}
 	l.replayed(s, r, n)
 	switch {
+	case l.retained() > l.opts.BacklogTotalBytesMax: // by what was cut off for this one
+		s.end(reasonEvicted)
+		return false
 	case n < len(chunk):
 		l.block(s)
 		return false

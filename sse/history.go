@@ -18,6 +18,7 @@ type History struct {
 	at        map[string]*node
 	bytes     int
 	messages  int
+	mark      uint64
 	ranks     ranks
 	aging     []*node // those whose messages have an age limit
 	swept     int     // how far Sweep has come in them
@@ -35,8 +36,8 @@ type node struct {
 	log       log
 	newest    uint64 // the newest message ever here and below
 	newestAt  uint32 // when that was published
-	lost      uint64 // the newest one that is gone, here and below
-	forgotten uint64 // the newest one that is gone in children that are gone, too
+	lost      losses // here and below
+	forgotten losses // in children that are gone, too
 
 	agingAt    int  // its place in History.aging
 	rank       rank // where it stands in History.ranks
@@ -79,9 +80,10 @@ func (h *History) Add(namespace, frame []byte, seq uint64, at uint32) {
 		m.newest, m.newestAt = seq, at
 		m.comeFirst()
 	}
+	before := n.log.memory
 	n.log.add(frame, seq, at)
 	h.messages++
-	h.bytes += len(frame) + keptBytes
+	h.bytes += n.log.memory - before
 	for n.log.count > n.retention.Messages {
 		h.drop(n)
 	}
@@ -107,7 +109,7 @@ func (h *History) grow(namespace string) *node {
 			parent = h.grow(above)
 		}
 		n.parent = parent
-		n.lost = parent.forgotten // it may be one of those
+		n.lost, n.forgotten = parent.forgotten, parent.forgotten // it may be one of those, and those below
 		n.joinSiblings()
 		h.ranks.set(parent) // it is no leaf any more
 	}
@@ -117,12 +119,34 @@ func (h *History) grow(namespace string) *node {
 
 // drop lets go of a namespace's oldest message.
 func (h *History) drop(n *node) {
-	seq, bytes := n.log.dropOldest()
+	before := n.log.memory
+	seq := n.log.dropOldest()
 	h.messages--
-	h.bytes -= bytes + keptBytes
-	for m := n; m != nil && m.lost < seq; m = m.parent {
-		m.lost = seq
+	h.bytes += n.log.memory - before
+	for m := n; m != nil; m = m.parent {
+		m.lost.note(seq, h.mark)
 	}
+}
+
+// Mark notes that somebody is being sent what was published up to a number: see
+// LostSince.
+func (h *History) Mark(until uint64) { h.mark = max(h.mark, until) }
+
+// losses are the newest messages that are gone.
+type losses struct {
+	newest uint64
+	marked uint64 // of those that were not younger than the mark when they went
+}
+
+func (l *losses) note(seq, mark uint64) {
+	l.newest = max(l.newest, seq)
+	if seq <= mark {
+		l.marked = max(l.marked, seq)
+	}
+}
+
+func (l *losses) join(other losses) {
+	*l = losses{max(l.newest, other.newest), max(l.marked, other.marked)}
 }
 
 // expire lets go of what is too old at the time of now.
@@ -187,7 +211,8 @@ func (h *History) forget(n *node) {
 	if p == nil {
 		return
 	}
-	p.forgotten = max(p.forgotten, n.lost, n.forgotten)
+	p.forgotten.join(n.lost)
+	p.forgotten.join(n.forgotten)
 	n.leaveSiblings()
 	h.ranks.set(p)
 }

@@ -158,8 +158,11 @@ func (h *History) invariants() {
 	messages, bytes, children := 0, 0, 0
 	for ns, n := range h.at {
 		messages += n.log.count
-		bytes += n.log.bytes + n.log.count*keptBytes + nodeBytes + len(ns)
-		if n.parent != nil && (n.parent.lost < n.lost || n.parent.newest < n.newest || n.parent.newestAt < n.newestAt) {
+		bytes += nodeBytes + len(ns)
+		for _, c := range n.log.chunks {
+			bytes += c.memory()
+		}
+		if n.parent != nil && (n.parent.lost.newest < n.lost.newest || n.parent.newest < n.newest || n.parent.newestAt < n.newestAt) {
 			panic("a namespace knows less than one below it")
 		}
 		for child, before := n.children, (*node)(nil); child != nil; before, child = child, child.siblings.behind {
@@ -185,7 +188,7 @@ func (h *History) invariants() {
 func TestHistoryBound(t *testing.T) {
 	for seed := range uint64(10) {
 		random := rand.New(rand.NewPCG(seed, 6))
-		const bound = 60_000
+		const bound = 120_000
 		h := NewHistory(bound, func(string) Retention { return Retention{Messages: 1000} })
 		m := &historyModel{retention: h.retention}
 		h.Add([]byte("/quiet/one"), []byte("data:q\n\n"), 1, 0)
@@ -218,6 +221,47 @@ func TestHistoryBound(t *testing.T) {
 			t.Errorf("the quiet namespace's only message had to go")
 		}
 	}
+}
+
+// TestForgottenComesBack: a namespace that was forgotten with those above it still
+// knows, when it comes back, that something of it was lost.
+func TestForgottenComesBack(t *testing.T) {
+	h := NewHistory(20_000, func(string) Retention { return Retention{Messages: 1} })
+	h.Add([]byte("/a/b/c"), []byte("data:old\n\n"), 1, 0)
+	seq := uint64(1)
+	for _, ok := h.at["/a/b"]; ok; _, ok = h.at["/a/b"] {
+		seq++
+		h.Add(fmt.Appendf(nil, "/x/%d", seq), []byte("data:\n\n"), seq, 0)
+	}
+	for _, ns := range []string{"/a/b/c", "/a/b/d"} {
+		seq++
+		h.Add([]byte(ns), []byte("data:new\n\n"), seq, 0)
+		if h.Lost([]string{ns}, 0, 0) == 0 {
+			t.Errorf("%s has come back and knows of no loss", ns)
+		}
+	}
+	h.invariants()
+}
+
+// TestHistoryShrinks: of a burst that has grown old, no memory is left.
+func TestHistoryShrinks(t *testing.T) {
+	const namespaces = 200
+	h := NewHistory(1<<30, func(string) Retention { return Retention{Messages: 10_000, Age: 10} })
+	before := heapNow()
+	seq := uint64(0)
+	for ns := range namespaces {
+		for range 2000 {
+			seq++
+			h.Add(fmt.Appendf(nil, "/%d", ns), []byte("data:short\n\n"), seq, 0)
+		}
+		seq++
+		h.Add(fmt.Appendf(nil, "/%d", ns), []byte("data:last\n\n"), seq, 11)
+	}
+	if used, said := heapNow()-before, h.Bytes(); int(used) > 2*said {
+		t.Errorf("%d messages take %d bytes, and %d are counted", h.Messages(), used, said)
+	}
+	h.invariants()
+	runtime.KeepAlive(h)
 }
 
 // TestHistoryOfNamespacesOnly: a flood of namespaces is bounded, too.

@@ -5,7 +5,7 @@ import "sort"
 // Chunks of a log double as it grows, so that what is not in use of the first and
 // the last one stays a small part of the whole.
 const (
-	chunkBytesMin = 512
+	chunkBytesMin = 128
 	chunkBytesMax = 64 << 10
 )
 
@@ -38,11 +38,16 @@ type log struct {
 	gone   int // messages at the beginning of the first chunk that are dropped
 	count  int
 	bytes  int // of the frames
+	memory int // of the chunks
 }
 
-// keptBytes is what one message costs beside its frame, on the average: its entry,
-// and its part of what is not in use.
-const keptBytes = 40
+// memory is what a chunk takes, with all of it that is not in use.
+func (c *chunk) memory() int { return cap(c.frames) + 16*cap(c.entries) + 64 }
+
+// newChunk makes one for so many bytes of frames, of about so many each.
+func newChunk(bytes, each int) *chunk {
+	return &chunk{frames: make([]byte, 0, bytes), entries: make([]kept, 0, bytes/max(1, each)+1)}
+}
 
 func (l *log) add(frame []byte, seq uint64, at uint32) {
 	c := l.tail()
@@ -51,11 +56,14 @@ func (l *log) add(frame []byte, seq uint64, at uint32) {
 		for size < chunkBytesMax && size < l.bytes/8 {
 			size *= 2
 		}
-		c = &chunk{frames: make([]byte, 0, max(size, len(frame))), entries: make([]kept, 0, size/len(frame)+1)}
+		c = newChunk(max(size, len(frame)), len(frame))
 		l.chunks = append(l.chunks, c)
+		l.memory += c.memory()
 	}
+	l.memory -= c.memory() // its entries may grow
 	c.frames = append(c.frames, frame...)
 	c.entries = append(c.entries, kept{seq, uint32(len(c.frames)), at})
+	l.memory += c.memory()
 	l.count++
 	l.bytes += len(frame)
 }
@@ -70,19 +78,35 @@ func (l *log) tail() *chunk {
 // oldest returns the first message that is still kept; there must be one.
 func (l *log) oldest() kept { return l.chunks[0].entries[l.gone] }
 
-// dropOldest forgets it, and returns its number and the bytes that its frame had.
-func (l *log) dropOldest() (seq uint64, bytes int) {
+// dropOldest forgets it, and returns its number.
+func (l *log) dropOldest() (seq uint64) {
 	c := l.chunks[0]
-	seq, bytes = c.entries[l.gone].seq, len(c.frame(l.gone))
+	seq = c.entries[l.gone].seq
+	l.bytes -= len(c.frame(l.gone))
 	l.gone++
 	l.count--
-	l.bytes -= bytes
-	if l.gone == len(c.entries) {
+	switch {
+	case l.gone == len(c.entries):
+		l.memory -= c.memory()
 		l.chunks[0] = nil
 		l.chunks = l.chunks[1:]
 		l.gone = 0
+	case len(l.chunks) == 1 && cap(c.frames) > chunkBytesMin && l.bytes < cap(c.frames)/8:
+		l.shrink()
 	}
-	return seq, bytes
+	return seq
+}
+
+// shrink moves the few messages that are left in the only chunk to a small one.
+func (l *log) shrink() {
+	old := l.chunks[0]
+	c := newChunk(max(chunkBytesMin, 2*l.bytes), l.bytes/l.count)
+	for i := l.gone; i < len(old.entries); i++ {
+		c.frames = append(c.frames, old.frame(i)...)
+		c.entries = append(c.entries, kept{old.entries[i].seq, uint32(len(c.frames)), old.entries[i].at})
+	}
+	l.chunks[0], l.gone = c, 0
+	l.memory += c.memory() - old.memory()
 }
 
 // A place is one message's in a log.

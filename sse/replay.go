@@ -102,20 +102,34 @@ func (h *History) walkWhile(set []string, isNew func(*node) bool, visit func(*no
 // behind the number after, and 0 if none is: behind it, and behind after, the set
 // is complete. What is too old at the time of now is gone.
 func (h *History) Lost(set []string, after uint64, now uint32) (newest uint64) {
+	return behind(after, h.losses(set, after, now).newest)
+}
+
+// LostSince is Lost for somebody in the middle of what was published up to the mark,
+// and leaves out what was younger than that: it gets this in another way.
+func (h *History) LostSince(set []string, after uint64, now uint32) (newest uint64) {
+	return behind(after, h.losses(set, after, now).marked)
+}
+
+func behind(after, seq uint64) uint64 {
+	if seq <= after {
+		return 0
+	}
+	return seq
+}
+
+func (h *History) losses(set []string, after uint64, now uint32) (l losses) {
 	if len(h.aging) > 0 {
 		h.walk(set, after, func(n *node) { h.expire(n, now) })
 	}
 	for _, ns := range set {
 		if n, ok := h.at[ns]; ok {
-			newest = max(newest, n.lost)
+			l.join(n.lost)
 		} else if above := h.nearest(ns); above != nil {
-			newest = max(newest, above.forgotten)
+			l.join(above.forgotten)
 		}
 	}
-	if newest <= after {
-		return 0
-	}
-	return newest
+	return l
 }
 
 // nearest returns the closest of those above a namespace that are there.

@@ -104,6 +104,8 @@ func (f *daemonFlags) Validate(ctx *kong.Context) error {
 		return errors.New("--history-age: must be 1s or more, or 0s for no limit")
 	case f.History == 0 && f.HistoryAge > 0 && len(f.HistoryFor) == 0:
 		return errors.New("--history-age: nothing is kept without --history")
+	case (f.History > 0 || len(f.HistoryFor) > 0) && int(f.HistoryBytes) < loop.FrameBytesMax(int(f.DataMax)):
+		return fmt.Errorf("--history-bytes: %v cannot hold one message of %v (--data-max), which takes up to six times that on the wire", f.HistoryBytes, f.DataMax)
 	case sse.CheckEvent([]byte(f.GapEvent)) != nil:
 		return fmt.Errorf("--gap-event: %w", sse.CheckEvent([]byte(f.GapEvent)))
 	case f.MaxConnsPerIP < 0:

@@ -74,7 +74,7 @@ var daemonHelp = map[string]string{
 	"history": `How many messages of each namespace are kept. Messages get ids then, and whoever comes back with the
 		last one it had (an EventSource does so by itself), or asks with ?last=N or ?since=30s, gets what it missed.
 		Default ${default}: none, and no ids.`,
-	"history-age": `No message is kept for longer. Default: no such limit.`,
+	"history-age": `No message is kept for longer, where a --history-for does not say otherwise. Default: no such limit.`,
 	"history-for": `What is kept of the namespaces at and below a prefix, instead, such as /chat=1000,24h or /logs=0. Repeat
 		it for several (the longest prefix counts); in the environment they are separated by semicolons.`,
 	"history-bytes": `Most memory for the history. The oldest messages of the largest namespaces go first, and a

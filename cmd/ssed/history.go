@@ -39,6 +39,9 @@ func (r *historyRule) UnmarshalText(text []byte) error {
 func (f *daemonFlags) history() []loop.HistoryRule {
 	rules := make([]loop.HistoryRule, 0, len(f.HistoryFor)+1)
 	for _, r := range f.HistoryFor {
+		if r.Age == 0 {
+			r.Age = f.HistoryAge
+		}
 		rules = append(rules, loop.HistoryRule(r))
 	}
 	return append(rules, loop.HistoryRule{Prefix: "/", Messages: f.History, Age: f.HistoryAge})
