@@ -70,8 +70,6 @@ func (o options) in(s scenario) (options, error) {
 func (o *options) measure() time.Duration { return time.Duration(o.Seconds * float64(time.Second)) }
 
 func main() {
-	// Servers die with the thread that started them, so this thread must last as long as the program.
-	runtime.LockOSThread()
 	var o options
 	kong.Parse(&o,
 		kong.Name("bench"),

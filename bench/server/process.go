@@ -33,12 +33,13 @@ type Process struct {
 }
 
 // Start runs the server on two free loopback ports, on the given processor (any, if negative), and waits until it takes
-// connections. The caller's thread must be locked, for the child dies with the thread that started it.
+// connections. It dies with this process.
 func Start(spec Spec, cpu int) (*Process, error) {
-	listen, publish, err := freePorts()
+	listen, publish, release, err := freePorts()
 	if err != nil {
 		return nil, err
 	}
+	defer release()
 	stderr, err := os.CreateTemp("", "ssed-bench-*.log")
 	if err != nil {
 		return nil, err
@@ -49,16 +50,26 @@ func Start(spec Spec, cpu int) (*Process, error) {
 	cmd.Stdout, cmd.Stderr = stderr, stderr
 	cmd.Env = append(os.Environ(), spec.env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := startOn(cmd, cpu); err != nil {
-		os.Remove(stderr.Name())
-		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
-	}
-	p := &Process{Subscribe: listen, Publish: publish, PID: cmd.Process.Pid, name: spec.Name, cmd: cmd, stderr: stderr,
-		gone: make(chan struct{})}
+	p := &Process{Subscribe: listen, Publish: publish, name: spec.Name, cmd: cmd, stderr: stderr, gone: make(chan struct{})}
+	started := make(chan error, 1)
 	go func() {
+		// The child dies with the thread that started it (Pdeathsig), so that has to
+		// live as long: Go ends threads at times.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := startOn(cmd, cpu)
+		started <- err
+		if err != nil {
+			return
+		}
 		p.why = cmd.Wait()
 		close(p.gone)
 	}()
+	if err := <-started; err != nil {
+		os.Remove(stderr.Name())
+		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
+	}
+	p.PID = cmd.Process.Pid
 	for _, address := range []string{listen, publish} {
 		if err := p.waitFor(address); err != nil {
 			p.Stop()
@@ -68,19 +79,44 @@ func Start(spec Spec, cpu int) (*Process, error) {
 	return p, nil
 }
 
-// freePorts returns two loopback addresses that were free a moment ago.
-func freePorts() (string, string, error) {
-	a, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", "", err
+// freePorts returns two free loopback addresses, and keeps them from being given to
+// somebody else by chance until release is called. The sockets that hold them do not
+// listen, so that a server that sets SO_REUSEADDR can.
+func freePorts() (a, b string, release func(), err error) {
+	var held []int
+	release = func() {
+		for _, fd := range held {
+			unix.Close(fd)
+		}
 	}
-	defer a.Close()
-	b, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", "", err
+	var addresses [2]string
+	for i := range addresses {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			release()
+			return "", "", nil, err
+		}
+		held = append(held, fd)
+		if addresses[i], err = bindAnywhere(fd); err != nil {
+			release()
+			return "", "", nil, err
+		}
 	}
-	defer b.Close()
-	return a.Addr().String(), b.Addr().String(), nil
+	return addresses[0], addresses[1], release, nil
+}
+
+func bindAnywhere(fd int) (address string, err error) {
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+		return "", err
+	}
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		return "", err
+	}
+	bound, err := unix.Getsockname(fd)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("127.0.0.1:%d", bound.(*unix.SockaddrInet4).Port), nil
 }
 
 // startOn starts cmd with its affinity already set: a child inherits that of the thread that forks it. Setting it later
