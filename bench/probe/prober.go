@@ -101,7 +101,7 @@ func (p *prober) prepare() error {
 	p.http.Timeout = answerTimeout
 	given := p.admin != ""
 	if !given {
-		p.admin = "http://" + p.subscribe + "/admin/status.json"
+		p.admin = "http://" + p.subscribe + "/admin/status.json?limit=0"
 	}
 	if err := p.snapshot(); err != nil {
 		if p.admin = ""; given {
