@@ -5,13 +5,13 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
 )
 
 // TestResumeRuns plays it, small and short, on the real daemon, and looks at what it reports, not at speed.
 func TestResumeRuns(t *testing.T) {
-	if testing.Short() {
-		t.Skip("some seconds long")
-	}
+	testtool.Long(t, "some seconds long")
 	o := good()
 	o.Scenario, o.Server, o.Seconds, o.Subscribers = []string{"resume"}, []string{"ssed"}, 0.3, 50
 	o.JSON = filepath.Join(t.TempDir(), "runs.json")

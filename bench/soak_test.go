@@ -9,13 +9,12 @@ import (
 	"testing"
 
 	"github.com/ssed/ssed/bench/server"
+	"github.com/ssed/ssed/internal/testtool"
 )
 
 // TestSoakAndResponsiveRun plays both, small and short, on the real daemon, and looks at what they report, not at speed.
 func TestSoakAndResponsiveRun(t *testing.T) {
-	if testing.Short() {
-		t.Skip("some seconds long")
-	}
+	testtool.Long(t, "some seconds long")
 	o := good()
 	o.Scenario, o.Server, o.Seconds, o.Subscribers, o.InFlight = []string{"soak", "responsive"}, []string{"ssed", "floor"}, 1, 100, 16
 	o.JSON = filepath.Join(t.TempDir(), "runs.json")
@@ -56,9 +55,7 @@ func TestSoakAndResponsiveRun(t *testing.T) {
 }
 
 func TestSoakFailsWithTheDaemon(t *testing.T) {
-	if testing.Short() {
-		t.Skip("some seconds long")
-	}
+	testtool.Long(t, "some seconds long")
 	dir := t.TempDir()
 	specs, err := server.Build(dir, []string{"ssed"})
 	if err != nil {

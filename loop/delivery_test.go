@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssed/ssed/internal/testtool"
 	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/sse"
 )
@@ -113,9 +114,7 @@ func TestClosingInsideTheWalk(t *testing.T) {
 // TestPassYields: with more subscribers than one pass writes to, all get
 // everything, and the loop goes on looking at its other sockets.
 func TestPassYields(t *testing.T) {
-	if testing.Short() {
-		t.Skip("3,000 connections")
-	}
+	testtool.Long(t, "3,000 connections")
 	s := serve(t, loop.Options{})
 	const subscribers = 3000 // a pass yields after 1,024 writes
 	readers := make([]*bufio.Reader, subscribers)
@@ -200,9 +199,7 @@ func TestPublisherThatReadsLate(t *testing.T) {
 // takes many turns. Publishers wait meanwhile and nothing grows; a PING on
 // another connection is answered between two parts of the pass.
 func TestPublishersWaitForTheSlowestPass(t *testing.T) {
-	if testing.Short() {
-		t.Skip("3,000 connections")
-	}
+	testtool.Long(t, "3,000 connections")
 	s := serve(t, loop.Options{BacklogBytesMax: 1 << 20, DataBytesMax: 100_000}) // what is in at once is far less
 	const subscribers, publishers, messages, size = 3000, 4, 8, 20_000
 	var readers sync.WaitGroup

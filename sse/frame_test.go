@@ -57,7 +57,7 @@ func FuzzAppendFrame(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, name, data string) {
 		if CheckEvent(name) != nil || CheckData([]byte(data), DataBytesMax) != nil {
-			t.Skip()
+			return // it cannot be published
 		}
 		stream := AppendFrame(nil, []byte("first"), []byte("1"))
 		stream = append(stream, Keepalive...)

@@ -102,9 +102,7 @@ func stall(t *testing.T, d *testtool.Daemon) {
 }
 
 func TestDrainingIsBounded(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes as long as draining may")
-	}
+	testtool.Long(t, "it takes as long as draining may")
 	t.Parallel()
 	if code := stalled(t).Stop(t); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
