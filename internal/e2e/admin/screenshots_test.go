@@ -1,3 +1,5 @@
+//go:build screenshots
+
 package admin
 
 import (
@@ -21,11 +23,9 @@ import (
 const liveTime = 3 * time.Minute
 
 // TestScreenshots renews the pictures in docs/, with a daemon that has something to do.
-// It is for who has changed the page: it takes minutes, and no two pictures are alike.
+// It is for who has changed the page, and so has a build tag of its own: it takes
+// minutes, and no two pictures are alike.
 func TestScreenshots(t *testing.T) {
-	if os.Getenv("SSED_SCREENSHOTS") == "" {
-		t.Skip("set SSED_SCREENSHOTS=1 to renew the pictures in docs/")
-	}
 	d := testtool.StartEnv(t, []string{"GO_ENV=production", "DYNO=web-1"}, "--stall-timeout=1h")
 	crowd(t, d)
 	publish(t, d)
