@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
 )
 
 // hub is a small server that does what it is told to do wrong. It stands for the servers that the generator is made for.
@@ -41,28 +43,9 @@ func (h *hub) start(t *testing.T) *hub {
 	if h.head == "" {
 		h.head = plainHead
 	}
-	h.subscribe = h.listen(t, h.subscriber)
-	h.publish = h.listen(t, h.publisher)
+	h.subscribe = testtool.Listen(t, h.subscriber)
+	h.publish = testtool.Listen(t, h.publisher)
 	return h
-}
-
-func (h *hub) listen(t *testing.T, serve func(net.Conn)) net.Listener {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go serve(conn)
-		}
-	}()
-	return l
 }
 
 func (h *hub) subscriber(conn net.Conn) {

@@ -9,31 +9,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ssed/ssed/internal/testtool"
 )
 
 // daemon answers as ssed does, each answer after a while.
 type daemon struct {
 	head, pong string
 	after      time.Duration
-}
-
-func (d daemon) listen(t *testing.T, serve func(net.Conn)) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go serve(conn)
-		}
-	}()
-	return l.Addr().String()
 }
 
 func (d daemon) start(t *testing.T) prober {
@@ -46,7 +29,7 @@ func (d daemon) start(t *testing.T) prober {
 			}
 		}
 	}
-	subscribe := d.listen(t, lines(func(conn net.Conn, line string) {
+	subscribe := testtool.Listen(t, lines(func(conn net.Conn, line string) {
 		switch {
 		case strings.HasPrefix(line, "GET /admin"):
 			fmt.Fprint(conn, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
@@ -55,8 +38,8 @@ func (d daemon) start(t *testing.T) prober {
 			fmt.Fprint(conn, d.head)
 		}
 	}))
-	publish := d.listen(t, lines(func(conn net.Conn, line string) { fmt.Fprint(conn, d.pong) }))
-	return prober{subscribe: subscribe, publish: publish, perSec: 100, time: 200 * time.Millisecond}
+	publish := testtool.Listen(t, lines(func(conn net.Conn, line string) { fmt.Fprint(conn, d.pong) }))
+	return prober{subscribe: subscribe.Addr().String(), publish: publish.Addr().String(), perSec: 100, time: 200 * time.Millisecond}
 }
 
 const goodHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"

@@ -12,9 +12,14 @@ import (
 // ends. env are environment variables ("NAME=value") on top.
 func StartGroup(t testing.TB, env []string, program string, args ...string) *Command {
 	t.Helper()
-	c := &Command{}
 	cmd := exec.Command(program, args...)
 	cmd.Env = append(os.Environ(), env...)
+	return startGroup(t, cmd)
+}
+
+func startGroup(t testing.TB, cmd *exec.Cmd) *Command {
+	t.Helper()
+	c := &Command{}
 	cmd.Stdout, cmd.Stderr = &c.stdout, &c.stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	// One that left the group may hold its output open: do not wait for it.

@@ -6,31 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/ssed/ssed/internal/testtool"
 )
-
-// chromiumFlags start a browser without a window that talks to nobody but us. It is
-// told what to do by the DevTools protocol, on descriptors 3 and 4.
-var chromiumFlags = []string{
-	"--headless",
-	"--remote-debugging-pipe",
-	"--no-sandbox", // containers and root have none
-	"--disable-gpu",
-	"--disable-quic",
-	"--no-first-run",
-	"--disable-background-networking",
-	"--disable-component-update",
-	"--disable-sync",
-	"--hide-scrollbars",
-	"--force-color-profile=srgb",
-}
 
 // devtools speaks the DevTools protocol: JSON messages, each with a NUL behind.
 // https://chromedevtools.github.io/devtools-protocol/
@@ -56,36 +37,17 @@ type event struct {
 	Params json.RawMessage
 }
 
-// startDevtools starts a fresh Chromium, which ends with the test.
+// startDevtools starts a fresh Chromium, which is told what to do on descriptor 3 and
+// answers on 4.
 func startDevtools(t *testing.T) *devtools {
 	t.Helper()
-	chromium := testtool.Need(t, "chromium")
-	folder, err := os.MkdirTemp("", "ssed-chromium-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Once the process group is killed, its last writes may still be on their way.
-	t.Cleanup(func() {
-		testtool.WaitFor(t, "the end of "+folder, func() bool { return os.RemoveAll(folder) == nil })
-	})
 	commands, toBrowser := pipe(t)
 	fromBrowser, answers := pipe(t)
-	cmd := exec.Command(chromium, append(chromiumFlags, "--user-data-dir="+filepath.Join(folder, "profile"))...)
-	cmd.Env = append(os.Environ(), "HOME="+folder, "TMPDIR="+folder) // all that it writes goes there
-	cmd.ExtraFiles = []*os.File{commands, answers}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // it starts others
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	testtool.StartChromium(t, []*os.File{commands, answers}, "--remote-debugging-pipe", "--hide-scrollbars", "--force-color-profile=srgb")
 	commands.Close()
 	answers.Close()
 	d := &devtools{to: toBrowser, waiting: map[int]chan<- reply{}, gone: make(chan struct{})}
 	go d.read(fromBrowser)
-	t.Cleanup(func() {
-		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		cmd.Wait()
-		<-d.gone
-	})
 	return d
 }
 

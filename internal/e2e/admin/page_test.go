@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"net/url"
 	"slices"
@@ -174,18 +173,6 @@ func (p *page) size(t *testing.T, width, height int) {
 func (p *page) prefer(t *testing.T, feature, value string) {
 	t.Helper()
 	p.do(t, "Emulation.setEmulatedMedia", values{"features": []values{{"name": feature, "value": value}}}, nil)
-}
-
-// screenshot returns what is seen, as a PNG.
-func (p *page) screenshot(t *testing.T) []byte {
-	t.Helper()
-	var shot struct{ Data string }
-	p.do(t, "Page.captureScreenshot", values{"format": "png"}, &shot)
-	png, err := base64.StdEncoding.DecodeString(shot.Data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return png
 }
 
 // quote makes a script's string of text.

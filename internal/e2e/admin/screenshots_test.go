@@ -4,6 +4,7 @@ package admin
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"math"
@@ -133,4 +134,16 @@ func publish(t *testing.T, d *testtool.Daemon) {
 func somewhere() string {
 	places := []string{"/raw", "/raw", "/raw", "/eps", "/details/1F600", "/details/1F44D", "/details/2764", "/weather"}
 	return places[rand.IntN(len(places))]
+}
+
+// screenshot returns what is seen, as a PNG.
+func (p *page) screenshot(t *testing.T) []byte {
+	t.Helper()
+	var shot struct{ Data string }
+	p.do(t, "Page.captureScreenshot", values{"format": "png"}, &shot)
+	png, err := base64.StdEncoding.DecodeString(shot.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return png
 }

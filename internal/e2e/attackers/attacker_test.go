@@ -50,7 +50,7 @@ func (s *siege) dial(t *testing.T, i int) *attacker {
 func (s *siege) crowd(t *testing.T, n int, opening string) []*attacker {
 	t.Helper()
 	all := make([]*attacker, n)
-	failed, err := atATime(n, func(i int) (err error) {
+	failed, err := testtool.AtATime(n, func(i int) (err error) {
 		if all[i], err = s.connect(t, i); err == nil && opening != "" {
 			_, err = io.WriteString(all[i].conn, opening)
 		}

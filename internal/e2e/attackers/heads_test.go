@@ -106,7 +106,7 @@ func TestStormAtTheLimit(t *testing.T) {
 	}
 	held := s.crowd(t, connsMax+reserve/2, "")
 	stop := time.Now().Add(headerTimeout / 2)
-	failed, err := atATime(20_000, func(i int) error {
+	failed, err := testtool.AtATime(20_000, func(i int) error {
 		if time.Now().After(stop) {
 			return nil
 		}

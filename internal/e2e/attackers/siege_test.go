@@ -225,32 +225,9 @@ func get(namespace string) string {
 // they fail alike, so it is the first who speaks for all.
 func eachOf(t *testing.T, crowd []*attacker, f func(*attacker) error) {
 	t.Helper()
-	if n, err := atATime(len(crowd), func(i int) error { return f(crowd[i]) }); err != nil {
+	if n, err := testtool.AtATime(len(crowd), func(i int) error { return f(crowd[i]) }); err != nil {
 		t.Errorf("%d of %d attackers: %v", n, len(crowd), err)
 	}
-}
-
-// atATime runs f for 0 to n-1, 64 at a time, and returns how many failed and the
-// first error.
-func atATime(n int, f func(i int) error) (failed int, first error) {
-	var mu sync.Mutex
-	var workers sync.WaitGroup
-	const width = 64
-	for w := range width {
-		workers.Go(func() {
-			for i := w; i < n; i += width {
-				if err := f(i); err != nil {
-					mu.Lock()
-					if failed++; first == nil {
-						first = err
-					}
-					mu.Unlock()
-				}
-			}
-		})
-	}
-	workers.Wait()
-	return failed, first
 }
 
 // short is n, or less of it where only a short test is asked for.

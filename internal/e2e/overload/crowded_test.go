@@ -116,7 +116,7 @@ func TestMoreThanDescriptors(t *testing.T) {
 	others := s.audience(t, 20, news)
 	crowd := make([]*reader, 5*files)
 	var turned atomic.Int64
-	if failed, err := atATime(len(crowd), func(i int) (err error) {
+	if failed, err := testtool.AtATime(len(crowd), func(i int) (err error) {
 		from := net.IPv4(127, 0, 71, byte(1+i%8))
 		crowd[i], err = place{address: s.place.address, from: from}.subscribe(t, news)
 		if isGone(err) {

@@ -115,7 +115,7 @@ func (s *scene) close() {
 func (s *scene) crowd(t *testing.T, n int, p place, script script) []*reader {
 	t.Helper()
 	all := make([]*reader, n)
-	if failed, err := atATime(n, func(i int) (err error) {
+	if failed, err := testtool.AtATime(n, func(i int) (err error) {
 		from := p
 		if from.from == nil && !strings.HasPrefix(p.address, "/") {
 			from.from = net.IPv4(127, 0, 67, byte(1+s.dialled.Add(1)%8))
@@ -141,29 +141,6 @@ func start(readers []*reader) {
 	for _, r := range readers {
 		go r.run()
 	}
-}
-
-// atATime runs f for 0 to n-1, 64 at a time, and returns how many failed and the
-// first error.
-func atATime(n int, f func(i int) error) (failed int, first error) {
-	var mu sync.Mutex
-	var workers sync.WaitGroup
-	const width = 64
-	for w := range width {
-		workers.Go(func() {
-			for i := w; i < n; i += width {
-				if err := f(i); err != nil {
-					mu.Lock()
-					if failed++; first == nil {
-						first = err
-					}
-					mu.Unlock()
-				}
-			}
-		})
-	}
-	workers.Wait()
-	return failed, first
 }
 
 // publish publishes a script's messages from one number to before another, and

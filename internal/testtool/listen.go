@@ -1,0 +1,27 @@
+package testtool
+
+import (
+	"net"
+	"testing"
+)
+
+// Listen has serve called, on a goroutine of its own, for each connection to a free
+// port of 127.0.0.1, until the test ends.
+func Listen(t testing.TB, serve func(net.Conn)) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go serve(conn)
+		}
+	}()
+	return l
+}
