@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -40,10 +41,8 @@ const (
 
 // scanned is the closed loop of fanout, read in the same way with and without ids.
 func (b *bench) scanned(spec server.Spec) (values, error) {
-	config := load.Config{Subscribers: 1000, InFlight: 64, Scan: true}
-	if b.options.Subscribers > 0 {
-		config.Subscribers = b.options.Subscribers
-	}
+	subscribers := cmp.Or(b.options.Subscribers, 1000)
+	config := load.Config{Topics: load.Split(subscribers, 1), InFlight: 64, Scan: true}
 	return b.messages(spec, config)
 }
 

@@ -45,7 +45,7 @@ func (b *bench) publish(spec server.Spec, replies bool) (values, error) {
 
 // subscribers returns a generator that only connects.
 func (b *bench) subscribers(p *server.Process, n int) (*load.Generator, error) {
-	return load.New(load.Config{Subscribe: p.Subscribe, Subscribers: n, PayloadBytes: b.options.PayloadBytes})
+	return load.New(load.Config{Subscribe: p.Subscribe, Topics: load.Split(n, 1), PayloadBytes: b.options.PayloadBytes})
 }
 
 // idle measures memory before any subscriber came and when it has settled with all of them there.

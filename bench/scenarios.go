@@ -178,7 +178,7 @@ func (b *bench) closedLoop(spec server.Spec, subscribers, topics, stalled, inFli
 	if b.options.InFlight > 0 {
 		inFlight = b.options.InFlight
 	}
-	return b.messages(spec, load.Config{Subscribers: subscribers, Topics: topics, Stalled: stalled, InFlight: inFlight})
+	return b.messages(spec, load.Config{Topics: load.Split(subscribers, topics), Stalled: stalled, InFlight: inFlight})
 }
 
 // namespaces gives each subscriber a namespace of its own. A server that has none (the floor) sends everything to all, which
@@ -195,7 +195,7 @@ func (b *bench) steady(spec server.Spec) (values, error) {
 	if n := b.options.Subscribers; n > 0 {
 		subscribers = n
 	}
-	return b.messages(spec, load.Config{Subscribers: subscribers, RatePerSec: b.options.Rate})
+	return b.messages(spec, load.Config{Topics: load.Split(subscribers, 1), RatePerSec: b.options.Rate})
 }
 
 // drain keeps the publisher ahead of the subscribers by a window of bytes: enough that the server never waits for a line,
@@ -203,5 +203,5 @@ func (b *bench) steady(spec server.Spec) (values, error) {
 func (b *bench) drain(spec server.Spec, subscribers int) (values, error) {
 	const aroundData = 20 // event and data fields and line ends, about
 	inFlight := max(b.options.WindowBytes/(b.options.PayloadBytes+aroundData), 1)
-	return b.messages(spec, load.Config{Subscribers: subscribers, InFlight: inFlight})
+	return b.messages(spec, load.Config{Topics: load.Split(subscribers, 1), InFlight: inFlight})
 }

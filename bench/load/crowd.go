@@ -23,6 +23,7 @@ type CrowdConfig struct {
 
 	Subscriptions [][]string // the subscribers take them in turn
 	Namespaces    []string   // every publisher publishes to them in turn
+	PostTo        string     // publish by HTTP POST, to this path with the namespace behind it, not by lines
 	PayloadBytes  int        // at least PayloadMin
 
 	Publishers  int     // closed loop: each keeps InFlight messages on their way to the slowest steady subscriber
@@ -135,12 +136,13 @@ func (c *Crowd) connectPublishers() error {
 		return err
 	}
 	for i := range total {
-		p, err := dialPublisher(to, false)
+		p, write, err := c.dialPublisher(to)
 		if err != nil {
 			return err
 		}
 		p.among = total > 1 || c.config.Among
-		pipe := &pipeline{publisher: p, number: i, window: uint64(c.config.InFlight), lines: newLines(c.config.Namespaces, c.config.PayloadBytes)}
+		pipe := &pipeline{publisher: p, number: i, window: uint64(c.config.InFlight)}
+		pipe.lines, pipe.tail = newLines(write, c.config.Namespaces, c.config.PayloadBytes)
 		if i == c.config.Publishers {
 			pipe.perSec = c.config.PacedPerSec
 		}
@@ -150,6 +152,15 @@ func (c *Crowd) connectPublishers() error {
 		}
 	}
 	return nil
+}
+
+func (c *Crowd) dialPublisher(to *unix.SockaddrInet4) (*publisher, writer, error) {
+	if c.config.PostTo != "" {
+		p, err := dialPoster(to)
+		return p, post(c.config.PostTo), err
+	}
+	p, err := dialPublisher(to, false)
+	return p, pubLine, err
 }
 
 func (c *Crowd) now() int64 { return int64(time.Since(c.birth)) }

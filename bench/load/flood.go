@@ -13,6 +13,7 @@ import (
 // FloodConfig says how to publish with nobody listening: only the way in is measured.
 type FloodConfig struct {
 	Publish      string
+	PostTo       string // publish by HTTP POST, to this path with the namespace behind it; every answer is then read
 	PayloadBytes int
 	Replies      bool // read and check an OK for every line, instead of QUIET
 	Measure      time.Duration
@@ -35,12 +36,15 @@ func Flood(config FloodConfig) (*FloodResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	if config.PostTo != "" {
+		return floodPosts(to, config)
+	}
 	p, err := dialPublisher(to, false)
 	if err != nil {
 		return nil, err
 	}
 	defer hangUp(p.fd)
-	line := newTopic(0, 1, max(config.PayloadBytes, PayloadMin), 1).line
+	line := newTopic(0, 1, Split(0, 1)[0], pubLine, max(config.PayloadBytes, PayloadMin), 1).lines[0]
 	first, err := p.publishOne(line, config.Drain)
 	if err != nil {
 		return nil, err
@@ -71,6 +75,22 @@ func Flood(config FloodConfig) (*FloodResult, error) {
 		return nil, fmt.Errorf("%d lines were sent and the server counted %d", sent, got)
 	}
 	return result, nil
+}
+
+// floodPosts is Flood by HTTP POST. There are no sequence numbers, so it is the answers that are counted.
+func floodPosts(to *unix.SockaddrInet4, config FloodConfig) (*FloodResult, error) {
+	p, err := dialPoster(to)
+	if err != nil {
+		return nil, err
+	}
+	defer hangUp(p.fd)
+	request := newTopic(0, 1, Split(0, 1)[0], post(config.PostTo), max(config.PayloadBytes, PayloadMin), 1).lines[0]
+	start := time.Now()
+	sent, err := p.flood(bytes.Repeat(request, floodBlock), config.Measure, config.Drain)
+	if err != nil {
+		return nil, err
+	}
+	return &FloodResult{Lines: sent, Elapsed: time.Since(start)}, nil
 }
 
 // publishOne publishes one line and returns the sequence number in its OK.

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"runtime"
@@ -17,13 +18,14 @@ type Config struct {
 	Subscribe string // the server's address for subscribers
 	Publish   string // and for publishers; not needed by a generator that only connects
 
-	Subscribers  int // all that connect
-	Stalled      int // how many of them never read
-	Topics       int // namespaces, which the subscribers share evenly; 1 if not set
-	PayloadBytes int // at least PayloadMin
+	Topics       []Topic // what is published, and to whom
+	Stalled      int     // how many of the subscribers never read
+	PayloadBytes int     // at least PayloadMin
+	PostTo       string  // publish by HTTP POST, to this path with the namespace behind it, not by lines
 
 	InFlight   int     // closed loop: messages in flight per topic
 	RatePerSec float64 // open loop if above 0: messages per second, over all topics
+	Turns      []int   // open loop: the topics in the order in which they are published to, over and over; one after the other if nil
 	Replies    bool    // let the server answer OK to every message, and check each
 	Scan       bool    // look for the payloads even where every byte is known, so that reading costs as much as where ids are between
 
@@ -39,7 +41,7 @@ const (
 	burstMax = 256 << 10
 	// openWindow is how far the slowest subscriber may lag in an open loop, in messages and in bytes. Beyond it, messages wait
 	// to be sent, and their latency grows meanwhile.
-	openWindow, openWindowBytes = 1 << 16, 64 << 20
+	openWindow, openWindowBytes = 1 << 18, 64 << 20
 	// unanswered is how many connections may wait for their head at once: well under a listener's backlog, since an
 	// overflowing one costs the client a second.
 	unanswered = 256
@@ -69,10 +71,12 @@ type Generator struct {
 	deliveries uint64
 	bytes      uint64
 	histogram  *hdrhistogram.Histogram
+	answers    *hdrhistogram.Histogram
 	// Messages published (open loop: due) from measureFrom until before measureTo are measured.
 	measureFrom, measureTo int64
 	dueFrom, due           int64 // open loop: when the first message was due, and when the next is
-	nextTopic              int   // open loop: where it goes
+	turns                  []int // open loop: whose turn it is, one after the other
+	nextTurn               int
 
 	scanning    *subscriber // whose stream payloadSeen is called for
 	payloadSeen func(seq uint64, at int64) error
@@ -80,25 +84,16 @@ type Generator struct {
 
 // New checks the configuration, and connects the publisher if there is to be one.
 func New(config Config) (*Generator, error) {
-	config.Topics = max(config.Topics, 1)
-	if config.PayloadBytes < PayloadMin {
-		return nil, fmt.Errorf("a payload of %d bytes; at least %d are needed for its number and its time", config.PayloadBytes, PayloadMin)
-	}
-	g := &Generator{config: config, birth: time.Now(), in: make([]byte, readMax)}
+	g := &Generator{config: config, birth: time.Now(), in: make([]byte, readMax), turns: config.Turns}
 	g.payloadSeen = g.payload
 	var err error
 	if g.subscribe, err = loopback(config.Subscribe); err != nil {
 		return nil, err
 	}
 	g.histogram = hdrhistogram.New(1, int64(10*time.Minute), 3)
-	g.subs = make([]subscriber, config.Subscribers)
-	g.topics = make([]topic, config.Topics)
-	g.waiting = make([]*topic, 0, config.Topics)
-	for i := range g.subs {
-		g.subs[i] = subscriber{fd: -1, topic: int32(i % config.Topics), stalls: i < config.Stalled}
-	}
-	for i := range g.topics {
-		g.topics[i] = newTopic(i, config.Topics, config.PayloadBytes, g.window())
+	g.answers = hdrhistogram.New(1, int64(10*time.Minute), 3)
+	if err := g.populate(); err != nil {
+		return nil, err
 	}
 	if g.poller, err = rawio.NewPoller(512); err != nil {
 		return nil, err
@@ -106,26 +101,62 @@ func New(config Config) (*Generator, error) {
 	if config.Publish == "" {
 		return g, nil
 	}
-	to, err := loopback(config.Publish)
-	if err == nil {
-		g.pub, err = dialPublisher(to, !config.Replies)
-	}
-	if err == nil {
-		err = g.poller.Add(g.pub.fd, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLET, publisherTag)
-	}
-	if err != nil {
+	if err := g.dialPublisher(); err != nil {
 		g.Close()
 		return nil, err
 	}
 	return g, nil
 }
 
-// window is how many messages a topic may have in flight.
-func (g *Generator) window() uint64 {
+// populate makes the topics and gives every subscriber its place.
+func (g *Generator) populate() error {
+	write := pubLine
+	if g.config.PostTo != "" {
+		write = post(g.config.PostTo)
+	}
+	total := len(g.config.Topics)
+	if total == 0 {
+		return errNoTopic
+	}
+	g.waiting = make([]*topic, 0, total)
+	for i, what := range g.config.Topics {
+		size := cmp.Or(what.PayloadBytes, g.config.PayloadBytes)
+		if size < PayloadMin {
+			return fmt.Errorf("a payload of %d bytes; at least %d are needed for its number and its time", size, PayloadMin)
+		}
+		g.topics = append(g.topics, newTopic(i, total, what, write, size, g.window(size)))
+		if g.config.Turns == nil {
+			g.turns = append(g.turns, i)
+		}
+	}
+	for i, at := range seated(g.config.Topics) {
+		g.subs = append(g.subs, subscriber{fd: -1, topic: at, stalls: i < g.config.Stalled})
+	}
+	return nil
+}
+
+func (g *Generator) dialPublisher() error {
+	to, err := loopback(g.config.Publish)
+	if err != nil {
+		return err
+	}
+	if g.config.PostTo != "" {
+		g.pub, err = dialPoster(to)
+	} else {
+		g.pub, err = dialPublisher(to, !g.config.Replies)
+	}
+	if err != nil {
+		return err
+	}
+	return g.poller.Add(g.pub.fd, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLET, publisherTag)
+}
+
+// window is how many messages of a size a topic may have in flight.
+func (g *Generator) window(size int) uint64 {
 	if g.config.RatePerSec <= 0 {
 		return uint64(max(g.config.InFlight, 1))
 	}
-	return uint64(max(min(openWindow, openWindowBytes/g.config.PayloadBytes)/g.config.Topics, 16))
+	return uint64(max(min(openWindow, openWindowBytes/size)/len(g.config.Topics), 16))
 }
 
 // now is the time since the generator's birth, in nanoseconds.
@@ -168,6 +199,9 @@ func (g *Generator) Open(n int) error {
 	}
 	return nil
 }
+
+// Answers tells how long each connection took from its start to the end of its answer's head, in nanoseconds.
+func (g *Generator) Answers() *hdrhistogram.Histogram { return g.answers }
 
 // Answered waits until every connection that was opened has the head of its answer.
 func (g *Generator) Answered(limit time.Duration) error {
@@ -235,5 +269,6 @@ func (g *Generator) queue(t *topic) {
 
 var (
 	errNoPublisher = errors.New("the generator has no publisher")
+	errNoTopic     = errors.New("the generator has no topic")
 	errNoReader    = errors.New("no subscriber that reads is connected")
 )

@@ -126,7 +126,7 @@ func TestEveryFaultFailsTheRun(t *testing.T) {
 			h := (&hub{head: test.head, frame: test.frame}).start(t)
 			config := h.config()
 			if strings.Contains(test.name, "namespace") {
-				config.Topics = 5
+				config.Topics = Split(5, 5)
 			}
 			if _, _, err := play(t, config); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Fatalf("got error %v, want one with %q", err, test.want)
@@ -159,7 +159,7 @@ func TestBadRepliesFailTheRun(t *testing.T) {
 func TestTopicsInTurn(t *testing.T) {
 	h := (&hub{}).start(t)
 	config := h.config()
-	config.Subscribers, config.Topics, config.InFlight = 20, 10, 1
+	config.Topics, config.InFlight = Split(20, 10), 1
 	_, g, err := play(t, config)
 	if err != nil {
 		t.Fatal(err)
@@ -229,7 +229,7 @@ func TestFloodCountsWhatTheServerTook(t *testing.T) {
 func TestRunNeedsSomebody(t *testing.T) {
 	h := (&hub{}).start(t)
 	config := h.config()
-	config.Stalled = config.Subscribers
+	config.Stalled = config.Topics[0].Subscribers
 	if _, _, err := play(t, config); err != errNoReader {
 		t.Fatalf("got %v", err)
 	}

@@ -105,7 +105,7 @@ func (h *hub) broadcast(namespace, event, data string) string {
 
 // config is a short run against the hub.
 func (h *hub) config() Config {
-	return Config{Subscribe: h.subscribe.Addr().String(), Publish: h.publish.Addr().String(), Subscribers: 5, PayloadBytes: 40,
+	return Config{Subscribe: h.subscribe.Addr().String(), Publish: h.publish.Addr().String(), Topics: Split(5, 1), PayloadBytes: 40,
 		InFlight: 8, Warm: millis(20), Measure: millis(80), Drain: millis(300)}
 }
 

@@ -29,7 +29,8 @@ type Kept struct {
 	to     *unix.SockaddrInet4
 	poller *rawio.Poller // of the publisher alone
 	pub    *publisher
-	lines  [][]byte
+	lines  [][]byte // one for each namespace
+	tail   int      // bytes behind the payload in each
 	sent   uint64
 	first  uint64 // the server's number of message 0
 	epoch  string
@@ -50,9 +51,11 @@ func NewKept(config KeptConfig) (*Kept, error) {
 	if k.pub, err = dialPublisher(publish, false); err != nil {
 		return nil, err
 	}
+	var names []string
 	for i := range config.Namespaces {
-		k.lines = append(k.lines, newLines([]string{k.namespace(i)}, config.PayloadBytes)...)
+		names = append(names, k.namespace(i))
 	}
+	k.lines, k.tail = newLines(pubLine, names, config.PayloadBytes)
 	if k.poller, err = rawio.NewPoller(1); err == nil {
 		err = k.fill()
 	}
@@ -112,7 +115,7 @@ func (k *Kept) fill() error {
 // line returns the line of the next message, which is valid until the next one.
 func (k *Kept) line() []byte {
 	line := k.lines[k.sent%uint64(len(k.lines))]
-	payload := line[len(line)-1-k.config.PayloadBytes:]
+	payload := line[len(line)-k.tail-k.config.PayloadBytes:]
 	putDigits(payload[seqAt:timeAt], k.sent)
 	k.sent++
 	return line

@@ -54,6 +54,7 @@ const (
 	awayMax    = 200 * time.Millisecond // and stays away
 	sipEvery   = 100 * time.Millisecond
 	sipBytes   = 2 << 10
+	sipBuffer  = 8 << 10                // of the kernel's, or megabytes would gather there before the server noticed anything
 	cutAway    = 500 * time.Millisecond // how long one that the server has ended stays away
 	serverTime = 15 * time.Second       // what the server may take to answer, and to notice that one has left
 )
@@ -82,6 +83,11 @@ func (c *Crowd) open(i int) error {
 		return fmt.Errorf("subscriber %d: connect: %w", i, err)
 	}
 	c.Counts.Opened++
+	if m.habit == sipping {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, sipBuffer); err != nil {
+			return err
+		}
+	}
 	m.fd, m.stage, m.since = int32(fd), asking, c.now()
 	m.scan.carry, m.head = m.scan.carry[:0], m.head[:0]
 	for p, pipe := range c.pubs {
@@ -173,6 +179,9 @@ func (c *Crowd) answer(i int, m *member, b []byte) ([]byte, error) {
 	}
 	if !bytes.HasPrefix(m.head, []byte("HTTP/1.1 200")) {
 		return nil, fmt.Errorf("subscriber %d: answered %.200q", i, m.head)
+	}
+	if isChunked(m.head[:end]) {
+		m.scan.chunks = &dechunker{}
 	}
 	m.stage = listening
 	c.joined(m)

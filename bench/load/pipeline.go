@@ -2,6 +2,7 @@ package load
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -9,7 +10,8 @@ import (
 type pipeline struct {
 	*publisher
 	number int
-	lines  [][]byte // one PUB line for each namespace, which are taken in turn
+	lines  [][]byte // what is sent to publish to each namespace, which are taken in turn
+	tail   int      // bytes behind the payload in each of them
 	sent   uint64   // messages published
 
 	// Closed loop.
@@ -23,20 +25,20 @@ type pipeline struct {
 	dueFrom int64 // when its first message was due
 }
 
-// newLines returns a PUB line for each namespace.
-func newLines(namespaces []string, payloadBytes int) [][]byte {
-	var lines [][]byte
+// newLines returns what is sent to publish to each namespace, and how many bytes of it stand behind the payload.
+func newLines(write writer, namespaces []string, payloadBytes int) (lines [][]byte, tail int) {
 	for _, namespace := range namespaces {
-		line := append([]byte("PUB "+namespace+" tick "), newPayload(payloadBytes)...)
-		lines = append(lines, append(line, '\n'))
+		head, rest := write(namespace, payloadBytes)
+		lines = append(lines, slices.Concat([]byte(head), newPayload(payloadBytes), []byte(rest)))
+		tail = len(rest)
 	}
-	return lines
+	return lines, tail
 }
 
 // add appends the line of the next message, published (or due) at a time.
 func (p *pipeline) add(payloadBytes int, at int64) {
 	line := p.lines[p.sent%uint64(len(p.lines))]
-	payload := line[len(line)-1-payloadBytes:]
+	payload := line[len(line)-p.tail-payloadBytes:]
 	putDigits(payload[seqAt:timeAt], uint64(p.number)<<numberBits|p.sent)
 	putDigits(payload[timeAt:fillerAt], uint64(at))
 	p.out = append(p.out, line...)

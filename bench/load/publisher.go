@@ -29,6 +29,8 @@ type publisher struct {
 	among    bool   // others publish, too: OK numbers rise, but not by one
 	oks      uint64 // OKs owed
 	last     uint64 // the sequence number in the last OK, 0 before the first
+	// responses is for a server that is published to by HTTP POST; it answers with those in place of OKs.
+	responses *responses
 }
 
 // dialPublisher connects to the publishers' side and, if quiet, asks for no OKs.
@@ -105,7 +107,12 @@ func (p *publisher) read(buf []byte) error {
 		if n == 0 {
 			return fmt.Errorf("publisher: the server ended the connection (%v)", errno)
 		}
-		if err := p.take(buf[:n]); err != nil {
+		if p.responses != nil {
+			err := p.responses.feed(buf[:n], p.posted)
+			if err != nil {
+				return err
+			}
+		} else if err := p.take(buf[:n]); err != nil {
 			return err
 		}
 	}

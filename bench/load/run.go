@@ -141,7 +141,7 @@ func (g *Generator) publish(now int64) bool {
 // publishDue is the open loop: every message whose time has come, in turn over the topics, each with the time it was due.
 func (g *Generator) publishDue(now int64) bool {
 	for g.due <= now {
-		t := &g.topics[g.nextTopic]
+		t := &g.topics[g.turns[g.nextTurn]]
 		if t.readers > 0 {
 			if t.room() == 0 {
 				return false // overloaded: it stays due, and its latency grows
@@ -151,7 +151,7 @@ func (g *Generator) publishDue(now int64) bool {
 			// From the count, not by adding up: a rounded interval would drift.
 			g.due = g.dueFrom + int64(float64(g.published)*float64(time.Second)/g.config.RatePerSec)
 		}
-		g.nextTopic = (g.nextTopic + 1) % len(g.topics)
+		g.nextTurn = (g.nextTurn + 1) % len(g.turns)
 		if len(g.pub.out) >= burstMax {
 			return true
 		}
@@ -193,7 +193,7 @@ func (g *Generator) drain() error {
 				return fmt.Errorf("publisher: %d messages were not answered %v after the end", g.pub.oks, g.config.Drain)
 			}
 			return fmt.Errorf("%v after the end a subscriber of %s has %d of %d messages",
-				g.config.Drain, behind.namespace, behind.oldest, behind.sent)
+				g.config.Drain, behind.name, behind.oldest, behind.sent)
 		}
 		if err := g.turn(waitMax); err != nil {
 			return err

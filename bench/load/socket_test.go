@@ -17,10 +17,10 @@ func TestLoopbackOnly(t *testing.T) {
 		if _, err := loopback(bad); err == nil {
 			t.Errorf("%q was taken", bad)
 		}
-		if _, err := New(Config{Subscribe: bad, PayloadBytes: 64}); err == nil {
+		if _, err := New(Config{Subscribe: bad, PayloadBytes: 64, Topics: Split(1, 1)}); err == nil {
 			t.Errorf("New took %q for subscribers", bad)
 		}
-		if _, err := New(Config{Subscribe: "127.0.0.1:1", Publish: bad, PayloadBytes: 64}); err == nil && bad != "" {
+		if _, err := New(Config{Subscribe: "127.0.0.1:1", Publish: bad, PayloadBytes: 64, Topics: Split(1, 1)}); err == nil && bad != "" {
 			t.Errorf("New took %q for publishers", bad)
 		}
 		if _, err := Flood(FloodConfig{Publish: bad, Measure: time.Second}); err == nil {

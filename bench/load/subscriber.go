@@ -20,9 +20,11 @@ const (
 
 // subscriber is one connection to the server's subscribers' side.
 type subscriber struct {
-	fd    int32
-	topic int32
-	state state
+	fd     int32
+	topic  int32
+	began  int64 // when its connection was opened
+	state  state
+	target string // what it asks for
 	// stalls says that it is to read its head and nothing after it.
 	stalls bool
 	// position is how many messages of its topic it has, offset how many bytes of the next frame. offset counts only while
@@ -40,7 +42,8 @@ func (g *Generator) start(n int) error {
 		return fmt.Errorf("subscriber %d: connect: %w", n, err)
 	}
 	s := &g.subs[n]
-	s.fd, s.state = int32(fd), connecting
+	s.fd, s.state, s.began = int32(fd), connecting, g.now()
+	s.target = g.topics[s.topic].target()
 	g.open++
 	if err := g.request(s); err != nil {
 		return fmt.Errorf("subscriber %d: %w", n, err)
@@ -55,7 +58,7 @@ func (g *Generator) start(n int) error {
 // request sends the request if the connection is up.
 func (g *Generator) request(s *subscriber) error {
 	g.out = append(g.out[:0], "GET /subscribe"...)
-	g.out = append(g.out, g.topics[s.topic].namespace...)
+	g.out = append(g.out, s.target...)
 	g.out = append(g.out, " HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n\r\n"...)
 	n, errno := rawio.Write(int(s.fd), g.out)
 	switch {
@@ -129,16 +132,22 @@ func (g *Generator) answer(s *subscriber, b []byte) ([]byte, error) {
 		return nil, fmt.Errorf("answered %.200q", head)
 	}
 	g.answered++
+	_ = g.answers.RecordValue(max(g.now()-s.began, 1)) // no limit on a connection is as long as the histogram's range
 	if s.stalls {
 		s.state = stalled
 		return nil, g.poller.Remove(int(s.fd))
 	}
 	s.state = reading
 	g.topics[s.topic].join()
-	if chunked := bytes.Contains(bytes.ToLower(head), []byte("transfer-encoding: chunked")); chunked || g.config.Scan {
+	if chunked := isChunked(head); chunked || g.config.Scan {
 		s.scan = newScanner(g.topics[s.topic].payload, chunked)
 	}
 	return rest, nil
+}
+
+// isChunked says whether a response's body comes in chunks.
+func isChunked(head []byte) bool {
+	return bytes.Contains(bytes.ToLower(head), []byte("transfer-encoding: chunked"))
 }
 
 // receive takes the next bytes of a subscriber's stream, checks them and counts the messages that they complete.
@@ -174,11 +183,11 @@ func (g *Generator) payload(seq uint64, at int64) error {
 	t := &g.topics[s.topic]
 	switch {
 	case seq != t.first+s.position:
-		return fmt.Errorf("message %d of %s came where %d was due", int64(seq-t.first), t.namespace, s.position)
+		return fmt.Errorf("message %d of %s came where %d was due", int64(seq-t.first), t.name, s.position)
 	case s.position == t.sent:
-		return fmt.Errorf("message %d of %s came before it was sent", s.position, t.namespace)
+		return fmt.Errorf("message %d of %s came before it was sent", s.position, t.name)
 	case at != t.times[s.position%t.window]:
-		return fmt.Errorf("message %d of %s has the time %d, not %d", s.position, t.namespace, at, t.times[s.position%t.window])
+		return fmt.Errorf("message %d of %s has the time %d, not %d", s.position, t.name, at, t.times[s.position%t.window])
 	}
 	s.position++
 	return nil

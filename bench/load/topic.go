@@ -2,53 +2,54 @@ package load
 
 import (
 	"bytes"
-	"fmt"
+	"math/bits"
 )
 
-// topic is one namespace as the generator sees it: what was published there, and how far its subscribers are.
+// topic is a [Topic] as the generator sees it: what was published, and how far its subscribers are.
 //
 // A position is a number of messages. Every reading subscriber is at one between oldest and sent, and no more than window
 // messages lie between those two, which is what makes rings of window messages enough for everything.
 type topic struct {
-	namespace string
-	first     uint64 // the sequence number in the payload of message 0
-	window    uint64 // most messages in flight
-	sent      uint64 // messages published
-	oldest    uint64 // the position of the slowest subscriber
-	readers   int    // reading subscribers
-	queued    bool   // waiting in the generator's list of topics to be published to
+	name    string   // its first namespace, for errors
+	targets []string // of the subscribers' requests, in turn
+	joined  int      // how many were given
+	first   uint64   // the sequence number in the payload of message 0
+	window  uint64   // most messages in flight
+	sent    uint64   // messages published
+	oldest  uint64   // the position of the slowest subscriber
+	readers int      // reading subscribers
+	queued  bool     // waiting in the generator's list of topics to be published to
 
 	count []int32 // how many subscribers are at a position, by position % (window+1)
 	times []int64 // when a message was published (open loop: due), by message % window
 
-	frame    []byte // one frame as a server of known framing sends it
-	line     []byte // one PUB line
-	payload  []byte // a payload; also the size of all
-	expected []byte // window frames, as they must arrive
+	frame    []byte   // one frame as a server of known framing sends it
+	lines    [][]byte // what is sent to publish, for each namespace in turn
+	tail     int      // bytes behind the payload in each of them
+	payload  []byte   // a payload; also the size of all
+	expected []byte   // window frames, as they must arrive
 }
 
 // newTopic returns topic number n of total, for payloads of size bytes and at most window messages in flight.
-func newTopic(n, total, size int, window uint64) topic {
-	bits := 0
-	for 1<<bits < total {
-		bits++
+func newTopic(n, total int, what Topic, write writer, size int, window uint64) topic {
+	t := topic{name: what.Namespaces[0], targets: what.Targets, window: window}
+	if bits := bits.Len(uint(total - 1)); bits > 0 {
+		t.first = uint64(n) << (seqBits - bits)
 	}
-	t := topic{namespace: "/bench", first: uint64(n) << (seqBits - bits), window: window}
-	if total == 1 {
-		t.first = 0
-	} else {
-		t.namespace = fmt.Sprintf("/bench/%d", n)
-	}
-	const event = "tick"
 	t.payload = newPayload(size)
 	t.frame = append([]byte("event:"+event+"\ndata:"), t.payload...)
 	t.frame = append(t.frame, "\n\n"...)
-	t.line = append([]byte("PUB "+t.namespace+" "+event+" "), t.payload...)
-	t.line = append(t.line, '\n')
+	t.lines, t.tail = newLines(write, what.Namespaces, size)
 	t.count = make([]int32, window+1)
 	t.times = make([]int64, window)
 	t.expected = bytes.Repeat(t.frame, int(window))
 	return t
+}
+
+// target returns what the next subscriber is to ask for.
+func (t *topic) target() string {
+	t.joined++
+	return t.targets[(t.joined-1)%len(t.targets)]
 }
 
 // join adds a subscriber. Subscribers join before anything is published.
@@ -65,16 +66,16 @@ func (t *topic) room() uint64 {
 	return t.window - (t.sent - t.oldest)
 }
 
-// publish notes one more message, published at time at, and appends its line to out.
+// publish notes one more message, published at time at, and appends what is to be sent to out.
 func (t *topic) publish(out []byte, at int64) []byte {
 	slot := t.sent % t.window
 	t.times[slot] = at
 	seq := t.first + t.sent
+	line := t.lines[t.sent%uint64(len(t.lines))]
 	t.sent++
 
-	start := len(out)
-	out = append(out, t.line...)
-	inLine := out[start+len(t.line)-len(t.payload)-1:]
+	out = append(out, line...)
+	inLine := out[len(out)-t.tail-len(t.payload):]
 	putDigits(inLine[seqAt:timeAt], seq)
 	putDigits(inLine[timeAt:fillerAt], uint64(at))
 

@@ -12,7 +12,7 @@ func TestTopicAgainstModel(t *testing.T) {
 	for seed := range uint64(200) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		window := uint64(1 + random.IntN(20))
-		topic := newTopic(random.IntN(3), 3, PayloadMin+random.IntN(20), window)
+		topic := newTopic(random.IntN(3), 3, Split(1, 1)[0], pubLine, PayloadMin+random.IntN(20), window)
 		var frames []byte // all that was published, as it must arrive
 		frame := uint64(len(topic.frame))
 		at := make([]uint64, 1+random.IntN(10)) // bytes that each subscriber has
@@ -66,7 +66,7 @@ func TestTopicsNumberTheirMessagesApart(t *testing.T) {
 	const total = 1000
 	var last uint64
 	for n := range total {
-		topic := newTopic(n, total, 64, 1)
+		topic := newTopic(n, total, Split(1, 1)[0], pubLine, 64, 1)
 		if n > 0 && topic.first < last+1<<20 {
 			t.Fatalf("topic %d begins at %d, the one before at %d", n, topic.first, last)
 		}
@@ -77,7 +77,7 @@ func TestTopicsNumberTheirMessagesApart(t *testing.T) {
 }
 
 func TestTopicWithoutReadersHasNoRoom(t *testing.T) {
-	topic := newTopic(0, 1, 64, 10)
+	topic := newTopic(0, 1, Split(1, 1)[0], pubLine, 64, 10)
 	if topic.room() != 0 {
 		t.Fatalf("room for %d messages that nobody will take", topic.room())
 	}
