@@ -20,7 +20,12 @@ type server struct {
 
 var servers = []server{
 	{name: "sseserver", module: "github.com/mroth/sseserver"},
+	{name: "r3labs", module: "github.com/r3labs/sse/v2"},
+	{name: "gosse", module: "github.com/tmaxmax/go-sse"},
+	{name: "mercure", module: "github.com/dunglas/mercure"},
+	{name: "centrifuge", module: "github.com/centrifugal/centrifuge"},
 	{name: "node", needs: "node"},
+	{name: "nchan", needs: "nginx", post: true},
 }
 
 // built is where TestMain puts the commands.
