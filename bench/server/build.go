@@ -1,12 +1,15 @@
 package server
 
 import (
+	"debug/buildinfo"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // Spec says how to run one server: the command, to which the two addresses are added.
@@ -15,10 +18,17 @@ type Spec struct {
 	Path string   // the executable
 	Args []string // before the addresses
 
+	Peer        bool   // one that ssed is measured beside
+	Namespaces  bool   // it tells namespaces apart
+	Sets        bool   // it understands ?ns=a&ns=b
+	Tree        bool   // a subscription to /a hears /a/b, and does not hear /ab
+	Post        bool   // published to with HTTP POST instead of lines
+	PublishPath string // then: what comes before the namespace in the path
+
 	listenFlag, publishFlag, publishPrefix string
-	// Namespaces says whether the server tells namespaces apart.
-	Namespaces bool
-	env        []string
+	env                                    []string
+	versionArgs                            []string       // that make it print its version; none if it cannot
+	deathSignal                            syscall.Signal // what it gets when this process dies; none is SIGKILL
 }
 
 // With returns the spec with more arguments, such as "--history=100".
@@ -27,29 +37,78 @@ func (s Spec) With(args ...string) Spec {
 	return s
 }
 
+// Version tells which version of the server it is, on one line; of a peer also what was changed in it, and why: "; " stands
+// before each change.
+func (s Spec) Version() (string, error) {
+	if len(s.versionArgs) == 0 {
+		return builtFrom(s.Path)
+	}
+	out, err := exec.Command(s.Path, s.versionArgs...).Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) && len(exit.Stderr) > 0 {
+			return "", errors.New(strings.TrimSpace(string(exit.Stderr)))
+		}
+		return "", err
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// builtFrom tells what the go tool wrote into a program: its module, and the module's version or revision.
+func builtFrom(path string) (string, error) {
+	info, err := buildinfo.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	version := info.Main.Version
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			version = setting.Value
+		}
+	}
+	return fmt.Sprintf("%s %s (%s)", info.Path, version, info.GoVersion), nil
+}
+
 // Known lists the names that [Build] knows. Anything with a slash is taken for the path of an ssed binary.
-const Known = "ssed, ssed-own (publishers on a loop of their own), floor, or the path of an ssed binary"
+const Known = "ssed, ssed-own (publishers on a loop of their own), floor, sseserver, r3labs, gosse, mercure, centrifuge, node, " +
+	"nchan, peers (those of the last seven whose programs are there), or the path of an ssed binary"
 
 // Build returns the servers of these names in order, their programs compiled into dir. A name that comes twice is built once
 // and shown with a number, so that a server can be measured against itself.
 func Build(dir string, names []string) ([]Spec, error) {
 	var specs []Spec
-	seen := map[string]int{}
 	for _, name := range names {
+		if name == "peers" {
+			specs = append(specs, buildPeers(dir, peers, os.Stderr)...)
+			continue
+		}
 		spec, err := build(dir, name)
 		if err != nil {
 			return nil, err
 		}
+		specs = append(specs, spec)
+	}
+	if len(specs) == 0 {
+		return nil, fmt.Errorf("no server is left to measure: want %s", Known)
+	}
+	return numbered(specs), nil
+}
+
+// numbered makes the names differ.
+func numbered(specs []Spec) []Spec {
+	seen := map[string]int{}
+	for i := range specs {
+		spec := &specs[i]
 		if seen[spec.Name]++; seen[spec.Name] > 1 {
 			spec.Name = fmt.Sprintf("%s#%d", spec.Name, seen[spec.Name])
 		}
-		specs = append(specs, spec)
 	}
-	return specs, nil
+	return specs
 }
 
 func build(dir, name string) (Spec, error) {
-	ssed := Spec{Name: name, Namespaces: true, Args: []string{"serve"}, listenFlag: "--listen", publishFlag: "--publish", publishPrefix: "tcp://"}
+	ssed := Spec{Name: name, Namespaces: true, Sets: true, Tree: true, Args: []string{"serve"}, versionArgs: []string{"version"},
+		listenFlag: "--listen", publishFlag: "--publish", publishPrefix: "tcp://"}
 	var err error
 	switch {
 	case name == "ssed":
@@ -64,6 +123,8 @@ func build(dir, name string) (Spec, error) {
 		// The Go runtime sends its busy threads a signal every 10 ms, to make room for other goroutines. The floor has one.
 		quiet := []string{"GODEBUG=asyncpreemptoff=1"}
 		return Spec{Name: name, Path: path, listenFlag: "-listen", publishFlag: "-publish", env: quiet}, err
+	case slices.Contains(peers, name):
+		return buildPeer(dir, name)
 	case strings.Contains(name, "/"):
 		ssed.Name = filepath.Base(name)
 		ssed.Path, err = filepath.Abs(name)
@@ -76,10 +137,15 @@ func build(dir, name string) (Spec, error) {
 // compile builds one command of this module. The go tool's own cache makes the second time cheap.
 func compile(dir, name, pkg string) (string, error) {
 	path := filepath.Join(dir, name)
-	cmd := exec.Command("go", "build", "-o", path, pkg)
+	return path, goBuild(pkg, "-o", path, pkg)
+}
+
+// goBuild runs go build; what is for messages.
+func goBuild(what string, args ...string) error {
+	cmd := exec.Command("go", append([]string{"build"}, args...)...)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("build %s: %w", pkg, err)
+		return fmt.Errorf("build %s: %w", what, err)
 	}
-	return path, nil
+	return nil
 }

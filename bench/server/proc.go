@@ -1,26 +1,100 @@
 package server
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/procfs"
+	"golang.org/x/sys/unix"
 )
 
-// Usage is what the scheduler says of a process: time on a processor, user and system, and time in line for one, which tells
+// Usage is what the scheduler says of a server: time on a processor, user and system, and time in line for one, which tells
 // a quiet machine from a disturbed measurement.
 type Usage struct {
 	CPU    time.Duration
 	Waited time.Duration
 }
 
-// UsageOf returns the usage of a process since its start.
+// group returns the processes that make up what was started as pid: a server leads a process group, which its children are
+// born into. This process is asked about alone, whatever group it is in.
+func group(pid int) ([]int, error) {
+	members := []int{pid}
+	if pid == os.Getpid() {
+		return members, nil
+	}
+	proc, err := os.Open("/proc")
+	if err != nil {
+		return nil, err
+	}
+	defer proc.Close()
+	names, err := proc.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		other, err := strconv.Atoi(name)
+		if err != nil || other == pid {
+			continue
+		}
+		if leader, err := unix.Getpgid(other); err == nil && leader == pid {
+			members = append(members, other)
+		}
+	}
+	return members, nil
+}
+
+// sum adds up what a function says of each process of a server. A child that ended meanwhile counts nothing.
+func sum[N int | int64](pid int, of func(procfs.Proc) (N, error)) (total N, err error) {
+	members, err := group(pid)
+	if err != nil {
+		return 0, err
+	}
+	for _, member := range members {
+		var n N
+		proc, err := procfs.NewProc(member)
+		if err == nil {
+			n, err = of(proc)
+		}
+		if err != nil && (member == pid || !ended(err)) {
+			return 0, err
+		}
+		total += n
+	}
+	return total, nil
+}
+
+// ended says whether an error of /proc means that the process is no more.
+func ended(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) }
+
+// UsageOf returns the usage of a server since its start, with that of its children who live. Asked about the caller's own
+// process, it leaves the children out: they are the servers.
+func UsageOf(pid int) (Usage, error) {
+	members, err := group(pid)
+	if err != nil {
+		return Usage{}, err
+	}
+	var total Usage
+	for _, member := range members {
+		one, err := usageOfOne(member)
+		if err != nil && (member == pid || !ended(err)) {
+			return Usage{}, err
+		}
+		total.CPU += one.CPU
+		total.Waited += one.Waited
+	}
+	return total, nil
+}
+
+// usageOfOne returns the usage of one process.
 //
 // /proc/PID/stat counts in ticks of 10 ms, which is coarse for a server that is idle nine tenths of a short run. The
 // scheduler's own sums, one per thread, are in nanoseconds, but a thread takes its own with it when it ends. So: the fine sum,
 // unless the coarse one says that threads are missing from it.
-func UsageOf(pid int) (Usage, error) {
+func usageOfOne(pid int) (Usage, error) {
 	const ticks = 20 * time.Millisecond
 	proc, err := procfs.NewProc(pid)
 	if err != nil {
@@ -56,14 +130,23 @@ func scheduled(pid int) (Usage, error) {
 	return sum, nil
 }
 
-// RSS returns the resident memory in bytes. smaps_rollup counts pages; VmRSS in /proc/PID/status adds up per-processor
-// counters that may be some hundred kilobytes off, too much for a server whose 18,500 subscribers fit into ten megabytes.
+// RSS returns the resident memory in bytes. Of a server of several processes it is their proportional set size: a page that
+// they share counts once.
 func (p *Process) RSS() (int64, error) {
-	proc, err := procfs.NewProc(p.PID)
+	members, err := group(p.PID)
 	if err != nil {
 		return 0, err
 	}
+	return sum(p.PID, func(proc procfs.Proc) (int64, error) { return residentOf(proc, len(members) > 1) })
+}
+
+// residentOf asks smaps_rollup, which counts pages; VmRSS in /proc/PID/status adds up per-processor counters that may be some
+// hundred kilobytes off, too much for a server whose 18,500 subscribers fit into ten megabytes.
+func residentOf(proc procfs.Proc, proportional bool) (int64, error) {
 	if maps, err := proc.ProcSMapsRollup(); err == nil && maps.Rss > 0 {
+		if proportional {
+			return int64(maps.Pss), nil
+		}
 		return int64(maps.Rss), nil
 	}
 	status, err := proc.NewStatus()
@@ -73,27 +156,23 @@ func (p *Process) RSS() (int64, error) {
 // ForgetPeak makes PeakRSS begin anew.
 func (p *Process) ForgetPeak() error {
 	const peak = "5" // proc(5), of clear_refs
-	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.PID), []byte(peak), 0)
+	_, err := sum(p.PID, func(proc procfs.Proc) (int, error) {
+		return 0, os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", proc.PID), []byte(peak), 0)
+	})
+	return err
 }
 
-// PeakRSS returns the most that RSS ever was, in bytes.
+// PeakRSS returns the most that the resident memory ever was, in bytes; of a server of several processes, the sum of what
+// each had at its time, with shared pages in all of them.
 func (p *Process) PeakRSS() (int64, error) {
-	proc, err := procfs.NewProc(p.PID)
-	if err != nil {
-		return 0, err
-	}
-	status, err := proc.NewStatus()
-	return int64(status.VmHWM), err
+	return sum(p.PID, func(proc procfs.Proc) (int64, error) {
+		status, err := proc.NewStatus()
+		return int64(status.VmHWM), err
+	})
 }
 
-// Files returns how many descriptors the process has open.
-func (p *Process) Files() (int, error) {
-	proc, err := procfs.NewProc(p.PID)
-	if err != nil {
-		return 0, err
-	}
-	return proc.FileDescriptorsLen()
-}
+// Files returns how many descriptors the server has open.
+func (p *Process) Files() (int, error) { return sum(p.PID, procfs.Proc.FileDescriptorsLen) }
 
 // SocketMemory returns the bytes that the kernel holds in TCP buffers on the whole machine, from /proc/net/sockstat.
 func SocketMemory() (int64, error) {

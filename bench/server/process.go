@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -49,7 +51,8 @@ func Start(spec Spec, cpu int) (*Process, error) {
 	cmd := exec.Command(spec.Path, args...)
 	cmd.Stdout, cmd.Stderr = stderr, stderr
 	cmd.Env = append(os.Environ(), spec.env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	// A group of its own, so that what the server starts can be found and ended with it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: cmp.Or(spec.deathSignal, syscall.SIGKILL)}
 	p := &Process{Subscribe: listen, Publish: publish, name: spec.Name, cmd: cmd, stderr: stderr, gone: make(chan struct{})}
 	started := make(chan error, 1)
 	go func() {
@@ -63,6 +66,7 @@ func Start(spec Spec, cpu int) (*Process, error) {
 			return
 		}
 		p.why = cmd.Wait()
+		endOrphans(cmd.Process.Pid)
 		close(p.gone)
 	}()
 	if err := <-started; err != nil {
@@ -181,10 +185,18 @@ func (p *Process) waitFor(address string) error {
 }
 
 // Pause holds the server still, so that connections and requests pile up in the kernel, and Continue lets it go on.
-func (p *Process) Pause() error { return p.cmd.Process.Signal(syscall.SIGSTOP) }
+func (p *Process) Pause() error { return p.signalAll(unix.SIGSTOP) }
 
 // Continue ends a Pause.
-func (p *Process) Continue() error { return p.cmd.Process.Signal(syscall.SIGCONT) }
+func (p *Process) Continue() error { return p.signalAll(unix.SIGCONT) }
+
+// signalAll reaches the server and all that it started. Once they are gone the number may be somebody else's.
+func (p *Process) signalAll(signal unix.Signal) error {
+	if !p.Alive() {
+		return os.ErrProcessDone
+	}
+	return unix.Kill(-p.PID, signal)
+}
 
 // Alive says whether the server still runs.
 func (p *Process) Alive() bool {
@@ -209,9 +221,9 @@ func (p *Process) Stderr() string {
 	return strings.TrimSpace(string(text))
 }
 
-// Stop ends the server, politely first, and returns when it is gone. A second Stop does nothing.
+// Stop ends the server, politely first, and returns when it is gone with all that it started. A second Stop does nothing.
 func (p *Process) Stop() {
-	p.cmd.Process.Signal(syscall.SIGCONT) // it may have been paused
+	p.Continue() // it may have been paused
 	p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.gone:
@@ -221,4 +233,36 @@ func (p *Process) Stop() {
 	}
 	p.stderr.Close()
 	os.Remove(p.stderr.Name())
+}
+
+// endOrphans ends what a server that has ended leaves of its group. While one of them lives nobody else gets the group's number.
+func endOrphans(leader int) {
+	for deadline := time.Now().Add(stopTimeout); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		orphans := orphansOf(leader)
+		if len(orphans) == 0 {
+			return
+		}
+		for _, pid := range orphans {
+			unix.Kill(pid, unix.SIGKILL)
+		}
+	}
+}
+
+// orphansOf returns those of a group that live on without its leader. One that has ended and waits for its new parent to notice
+// does not live.
+func orphansOf(leader int) (living []int) {
+	members, err := group(leader)
+	if err != nil {
+		return nil
+	}
+	for _, pid := range members[1:] {
+		proc, err := procfs.NewProc(pid)
+		if err != nil {
+			continue
+		}
+		if stat, err := proc.Stat(); err == nil && stat.State != "Z" && stat.State != "X" {
+			living = append(living, pid)
+		}
+	}
+	return living
 }

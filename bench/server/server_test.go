@@ -21,6 +21,12 @@ func TestSameServerTwiceHasTwoNames(t *testing.T) {
 	}
 }
 
+func TestNothingLeftToMeasure(t *testing.T) {
+	if _, err := Build(t.TempDir(), nil); err == nil || !strings.Contains(err.Error(), "ssed-own") {
+		t.Fatalf("got %v, want an error that names what there is", err)
+	}
+}
+
 // script returns a server that is a shell script.
 func script(t *testing.T, text string) Spec {
 	t.Helper()

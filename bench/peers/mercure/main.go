@@ -1,0 +1,46 @@
+// Command mercure is the hub of github.com/dunglas/mercure with its default transport, which keeps no history, and ssed's
+// lines as the way in.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+
+	"github.com/dunglas/mercure"
+
+	"github.com/ssed/ssed/bench/peers/peer"
+)
+
+func main() {
+	peer.Main(peer.Peer{
+		Name:   "mercure",
+		Module: "github.com/dunglas/mercure",
+		Changed: []string{
+			"no token is asked of subscribers: none of the others does",
+			"nothing is logged: a line for each subscriber is not what is measured",
+		},
+		New: func() (peer.Hub, error) {
+			silent := mercure.WithLogger(slog.New(slog.DiscardHandler))
+			h, err := mercure.NewHub(context.Background(), mercure.WithAnonymous(), silent)
+			return hub{h}, err
+		},
+	})
+}
+
+type hub struct{ hub *mercure.Hub }
+
+// Subscribe puts the namespace where the library looks for topics.
+func (h hub) Subscribe(w http.ResponseWriter, r *http.Request, namespace string) {
+	r.URL.RawQuery = url.Values{"topic": {namespace}}.Encode()
+	h.hub.SubscribeHandler(w, r)
+}
+
+// Publish dispatches one public update.
+func (h hub) Publish(namespace, event, data []byte) error {
+	return h.hub.Publish(context.Background(), &mercure.Update{
+		Topics: []string{string(namespace)},
+		Event:  mercure.Event{Type: string(event), Data: string(data)},
+	})
+}

@@ -1,0 +1,187 @@
+package peers
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// A process is one running server.
+type process struct {
+	server
+	listen, publish string // addresses
+	cmd             *exec.Cmd
+	gone            chan struct{} // closed when it has ended
+	why             error         // how, from then on
+}
+
+// start runs a server on free ports until the test ends, and returns when it takes connections.
+func start(t *testing.T, s server) *process {
+	t.Helper()
+	p := &process{server: s, listen: freePort(t), publish: freePort(t), gone: make(chan struct{})}
+	p.cmd = exec.Command(s.program(t), "-listen", p.listen, "-publish", p.publish)
+	var said strings.Builder
+	p.cmd.Stdout, p.cmd.Stderr = &said, &said
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		p.why = p.cmd.Wait()
+		close(p.gone)
+	}()
+	t.Cleanup(func() {
+		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+		<-p.gone
+		if t.Failed() {
+			t.Logf("%s said:\n%s", s.name, said.String())
+		}
+	})
+	for _, address := range []string{p.listen, p.publish} {
+		testtool.WaitFor(t, s.name+" on "+address, func() bool {
+			conn, err := net.Dial("tcp", address)
+			if err == nil {
+				conn.Close()
+			}
+			return err == nil
+		})
+	}
+	return p
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// A stream is what one subscriber has got so far.
+type stream struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// subscribe returns once the head of the answer has come.
+func (p *process) subscribe(t *testing.T, namespace string) *stream {
+	t.Helper()
+	s, err := p.trySubscribe(t.Context(), namespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (p *process) trySubscribe(ctx context.Context, namespace string) (*stream, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.listen+"/subscribe"+namespace, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Accept", "text/event-stream") // as browsers do; nchan asks for it
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	if kind := response.Header.Get("Content-Type"); response.StatusCode != http.StatusOK || !strings.HasPrefix(kind, "text/event-stream") {
+		response.Body.Close()
+		return nil, fmt.Errorf("%s answers %s, Content-Type %q", p.name, response.Status, kind)
+	}
+	s := &stream{}
+	go func() {
+		defer response.Body.Close()
+		io.Copy(s, response.Body)
+	}()
+	return s, nil
+}
+
+func (s *stream) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(b)
+}
+
+func (s *stream) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+// waitFor waits until the subscriber has got a text.
+func (s *stream) waitFor(t *testing.T, text string) {
+	t.Helper()
+	testtool.WaitFor(t, "a subscriber to get "+text, func() bool { return strings.Contains(s.String(), text) })
+}
+
+// A publisher is a connection to publish on, in the server's own way.
+type publisher struct {
+	p    *process
+	conn net.Conn
+	in   *bufio.Reader
+	sent int
+}
+
+func (p *process) dial(t *testing.T) *publisher {
+	t.Helper()
+	conn, err := net.Dial("tcp", p.publish)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return &publisher{p: p, conn: conn, in: bufio.NewReader(conn)}
+}
+
+// send publishes all data in one write, and returns when every message was accepted.
+func (p *publisher) send(t *testing.T, namespace string, data ...string) {
+	t.Helper()
+	var text strings.Builder
+	for _, d := range data {
+		if p.p.post {
+			fmt.Fprintf(&text, "POST /publish%s HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n%s", namespace, len(d), d)
+		} else {
+			fmt.Fprintf(&text, "PUB %s tick %s\n", namespace, d)
+		}
+	}
+	if _, err := io.WriteString(p.conn, text.String()); err != nil {
+		t.Fatal(err)
+	}
+	for range data {
+		p.sent++
+		if err := p.accepted(); err != nil {
+			t.Fatalf("message %d: %v", p.sent, err)
+		}
+	}
+}
+
+// accepted reads one reply.
+func (p *publisher) accepted() error {
+	if !p.p.post {
+		line, err := p.in.ReadString('\n')
+		if want := fmt.Sprintf("OK %d\n", p.sent); err == nil && line != want {
+			err = fmt.Errorf("the reply is %q, want %q", line, want)
+		}
+		return err
+	}
+	response, err := http.ReadResponse(p.in, nil)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode/100 != 2 {
+		return fmt.Errorf("the answer is %s", response.Status)
+	}
+	_, err = io.Copy(io.Discard, response.Body)
+	return err
+}

@@ -1,0 +1,185 @@
+package server
+
+import (
+	"bytes"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// known builds servers of these names; nginx and Node.js may be missing.
+func known(t *testing.T, needs string, names ...string) []Spec {
+	t.Helper()
+	if needs != "" {
+		testtool.Need(t, needs)
+	}
+	specs, err := Build(t.TempDir(), names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return specs
+}
+
+func TestEveryServerTellsItsVersion(t *testing.T) {
+	tests := []struct{ name, needs, begins string }{
+		{"ssed", "", "ssed "},
+		{"floor", "", "github.com/ssed/ssed/bench/floor "},
+		{"sseserver", "", "sseserver v1."},
+		{"node", "node", "node v"},
+		{"nchan", "nginx", "nchan 1."},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			spec := known(t, tt.needs, tt.name)[0]
+			got, err := spec.Version()
+			if err != nil || !strings.HasPrefix(got, tt.begins) || strings.Contains(got, "\n") {
+				t.Errorf("version %q, %v, want one line that begins with %q", got, err, tt.begins)
+			}
+			if spec.Peer != strings.Contains(got, "; ") {
+				t.Errorf("version %q: only a peer tells what was changed in it", got)
+			}
+		})
+	}
+}
+
+// TestPeersThatCannotRunAreLeftOut: with the go tool alone in PATH there is no Node.js.
+func TestPeersThatCannotRunAreLeftOut(t *testing.T) {
+	goTool, err := exec.LookPath("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	if err := os.Symlink(goTool, filepath.Join(bin, "go")); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin)
+	var said bytes.Buffer
+	if specs := buildPeers(t.TempDir(), []string{"node"}, &said); len(specs) > 0 || !strings.HasPrefix(said.String(), "bench: node is left out: ") {
+		t.Errorf("got %+v, and said %q", specs, &said)
+	}
+	if _, err := Build(t.TempDir(), []string{"node"}); err == nil {
+		t.Error("asked for by its name, it must be there")
+	}
+}
+
+// TestNginxStartsAndEndsWithItsWorker: two listeners, two processes.
+func TestNginxStartsAndEndsWithItsWorker(t *testing.T) {
+	p, err := Start(known(t, "nginx", "nchan")[0], 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Stop()
+	var members []int
+	testtool.WaitFor(t, "the worker", func() bool {
+		members, err = group(p.PID)
+		return err != nil || len(members) == 2
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Stop()
+	gone(t, p, members)
+}
+
+// gone fails unless neither the processes nor the listeners are there.
+func gone(t *testing.T, p *Process, members []int) {
+	t.Helper()
+	for _, pid := range members {
+		if state := stateOf(pid); state != "" && state != "Z" {
+			t.Errorf("process %d is in state %s after Stop", pid, state)
+		}
+	}
+	for _, address := range []string{p.Subscribe, p.Publish} {
+		if conn, err := net.Dial("tcp", address); err == nil {
+			conn.Close()
+			t.Errorf("somebody listens on %s after Stop", address)
+		}
+	}
+}
+
+// stateOf is the letter of /proc/PID/stat, or nothing.
+func stateOf(pid int) string {
+	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return ""
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	return fields[0]
+}
+
+// TestChildrenCount: what a server starts is measured, paused and ended with it. The server is a shell that leaves the work to
+// the floor, and does not end it.
+func TestChildrenCount(t *testing.T) {
+	floor := known(t, "", "floor")[0]
+	p, err := Start(script(t, floor.Path+` "$@" & wait`), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Stop()
+	members, err := group(p.PID)
+	if err != nil || len(members) != 2 || members[0] != p.PID {
+		t.Fatalf("the group is %v, %v", members, err)
+	}
+	child := members[1]
+	part, partErr := usageOfOne(child)
+	shell, shellErr := usageOfOne(p.PID)
+	whole, err := UsageOf(p.PID)
+	if err != nil || partErr != nil || shellErr != nil || part.CPU <= 0 || whole.CPU < part.CPU+shell.CPU {
+		t.Errorf("usage %v, before that the child's %v and the shell's %v (%v, %v, %v)", whole.CPU, part.CPU, shell.CPU, err, partErr, shellErr)
+	}
+	own := &Process{PID: child} // leads no group: itself alone
+	both, err := p.Files()
+	alone, aloneErr := own.Files()
+	if err != nil || aloneErr != nil || both < alone+3 {
+		t.Errorf("%d descriptors, of that %d the child's (%v, %v)", both, alone, err, aloneErr)
+	}
+	checkMemory(t, p, own)
+
+	if err := p.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	testtool.WaitFor(t, "the child to stand still", func() bool { return stateOf(child) == "T" })
+	p.Stop()
+	gone(t, p, members)
+	if err := p.Pause(); err == nil {
+		t.Error("a server that is gone was paused")
+	}
+}
+
+// checkMemory compares a server's memory with its child's, which is most of it. What they share counts less than twice.
+func checkMemory(t *testing.T, p, child *Process) {
+	t.Helper()
+	whole, err := p.RSS()
+	part, partErr := child.RSS()
+	t.Logf("%d bytes of RSS, the child %d", whole, part)
+	if err != nil || partErr != nil || whole < part*3/4 || whole > part+4<<20 {
+		t.Errorf("%d bytes of RSS, the child %d (%v, %v)", whole, part, err, partErr)
+	}
+	if err := p.ForgetPeak(); err != nil {
+		t.Error(err)
+	}
+	whole, err = p.PeakRSS()
+	part, partErr = child.PeakRSS()
+	if err != nil || partErr != nil || whole <= part {
+		t.Errorf("%d bytes of RSS at most, the child %d (%v, %v)", whole, part, err, partErr)
+	}
+}
+
+// TestThisProcessIsAskedAboutAlone: its children are the servers.
+func TestThisProcessIsAskedAboutAlone(t *testing.T) {
+	p, err := Start(known(t, "", "floor")[0], 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Stop()
+	if members, err := group(os.Getpid()); err != nil || !slices.Equal(members, []int{os.Getpid()}) {
+		t.Errorf("the group is %v, %v", members, err)
+	}
+}
