@@ -9,57 +9,6 @@ import (
 	"testing"
 )
 
-func TestMedian(t *testing.T) {
-	for _, test := range []struct {
-		xs   []float64
-		want float64
-	}{
-		{[]float64{3}, 3},
-		{[]float64{9, 1, 5}, 5},
-		{[]float64{4, 1, 3, 2}, 2.5},
-		{[]float64{1, 1, 1000}, 1},
-		{[]float64{-5, 5}, 0},
-	} {
-		before := append([]float64(nil), test.xs...)
-		if got := median(test.xs); got != test.want {
-			t.Errorf("median(%v) = %v, want %v", test.xs, got, test.want)
-		}
-		for i := range before {
-			if before[i] != test.xs[i] {
-				t.Errorf("median changed its argument: %v", test.xs)
-			}
-		}
-	}
-	if got := median(nil); !math.IsNaN(got) {
-		t.Errorf("median of nothing is %v", got)
-	}
-}
-
-func TestRatiosPairRuns(t *testing.T) {
-	// The machine slowed to a third in the course of it. Every pair says 0.5; the medians alone would say 0.67 or 0.33
-	// had the servers not been measured in turn.
-	if got := ratios([]float64{30, 20, 10}, []float64{60, 40, 20}); got != 0.5 {
-		t.Errorf("got %v, want 0.5", got)
-	}
-	if got := ratios([]float64{10, 10, 90}, []float64{10, 20, 30}); got != 1 {
-		t.Errorf("got %v, want the median of 1, 0.5 and 3", got)
-	}
-	for _, none := range [][2][]float64{{nil, nil}, {{1}, nil}, {{1}, {0}}, {{0}, {0}}} {
-		if got := ratios(none[0], none[1]); !math.IsNaN(got) {
-			t.Errorf("ratios(%v) = %v, want NaN", none, got)
-		}
-	}
-}
-
-func TestSpread(t *testing.T) {
-	if got := spread([]float64{90, 100, 120}); got != 0.3 {
-		t.Errorf("got %v, want 0.3", got)
-	}
-	if got := spread(nil); got != 0 {
-		t.Errorf("got %v, want 0", got)
-	}
-}
-
 func TestShort(t *testing.T) {
 	for x, want := range map[float64]string{0: "0.00", 0.951: "0.95", 12.34: "12.3", 663: "663", 9999: "9999", 10_000: "10.0 k",
 		323_000: "323 k", 13.1e6: "13.1 M", 2.5e9: "2.50 G", -1536: "-1536", math.NaN(): "-"} {

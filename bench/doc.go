@@ -4,9 +4,9 @@
 //	go run ./bench fanout
 //	go run ./bench all --seconds 3 --json results.json
 //
-// main.go reads the flags, scenarios.go says what is measured, measure.go and rounds.go do it, stats.go and report.go make
-// the tables. responsive.go and soak.go are the scenarios that are asked for by name. The generators are in load, the servers'
-// processes in server, the floor in floor, the process that asks a busy daemon questions in probe.
+// main.go reads the flags, scenarios.go says what is measured, measure.go and rounds.go do it, report.go makes the tables, with
+// stats for the medians. responsive.go and soak.go are the scenarios that are asked for by name. The generators are in load, the
+// servers' processes in server, the floor in floor, the process that asks a busy daemon questions in probe.
 //
 // The invariant: nothing here knows a server from the inside. Servers are reached by socket and seen through /proc.
 package main

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ssed/ssed/bench/stats"
 )
 
 // table prints one scenario: a block for each case, a line for each metric, a column for each server, ratios to the last one.
@@ -35,7 +37,7 @@ func (b *bench) table(out io.Writer, s scenario) {
 		}
 		cells := []string{fmt.Sprintf("%s, %s / %s", c.metric, c.of, c.to)}
 		for _, spec := range b.specs {
-			ratio := ratios(b.collect(s.name, c.of, spec.Name, c.metric), b.collect(s.name, c.to, spec.Name, c.metric))
+			ratio := stats.Ratios(b.collect(s.name, c.of, spec.Name, c.metric), b.collect(s.name, c.to, spec.Name, c.metric))
 			cells = append(cells, short(ratio))
 		}
 		rows = append(rows, append(cells, slices.Repeat([]string{""}, len(b.specs))...))
@@ -86,12 +88,12 @@ func (b *bench) line(s scenario, testCase, metric string) []string {
 	first := b.collect(s.name, testCase, b.specs[0].Name, metric)
 	cells := []string{metric}
 	for _, spec := range b.specs {
-		cells = append(cells, short(median(b.collect(s.name, testCase, spec.Name, metric))))
+		cells = append(cells, short(stats.Median(b.collect(s.name, testCase, spec.Name, metric))))
 	}
 	for _, spec := range b.specs[:len(b.specs)-1] {
-		cells = append(cells, short(ratios(b.collect(s.name, testCase, spec.Name, metric), last)))
+		cells = append(cells, short(stats.Ratios(b.collect(s.name, testCase, spec.Name, metric), last)))
 	}
-	cells = append(cells, fmt.Sprintf("%.0f%%", 100*spread(first)))
+	cells = append(cells, fmt.Sprintf("%.0f%%", 100*stats.Spread(first)))
 	for _, g := range s.goals {
 		if g.metric == metric && (g.in == "" || g.in == testCase) {
 			return append(cells, g.String())
@@ -149,6 +151,20 @@ func (b *bench) metrics(scenario, testCase string) []string {
 			if !slices.Contains(all, v.metric) {
 				all = append(all, v.metric)
 			}
+		}
+	}
+	return all
+}
+
+// collect returns one metric of one case on one server, by repetition.
+func (b *bench) collect(scenario, testCase, server, metric string) []float64 {
+	var all []float64
+	for _, r := range b.runs {
+		if r.scenario != scenario || r.testCase != testCase || r.server != server {
+			continue
+		}
+		if x, ok := r.values.get(metric); ok {
+			all = append(all, x)
 		}
 	}
 	return all

@@ -47,11 +47,12 @@ var rooms = map[string]struct {
 	"internal/e2e/restarts":   {},
 	"internal/testtool":       {},
 	"internal/tidy":           {},
-	"bench":                   {imports: []string{"bench/load", "bench/server", "bench/rawio"}, outside: []string{"golang.org/x/sys", "github.com/alecthomas/kong", "github.com/HdrHistogram/hdrhistogram-go"}},
+	"bench":                   {imports: []string{"bench/load", "bench/server", "bench/rawio", "bench/stats"}, outside: []string{"golang.org/x/sys", "github.com/alecthomas/kong", "github.com/HdrHistogram/hdrhistogram-go"}},
 	"bench/floor":             {imports: []string{"bench/rawio"}, outside: []string{"golang.org/x/sys"}},
 	"bench/load":              {imports: []string{"bench/rawio"}, outside: []string{"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/sys"}},
 	"bench/server":            {imports: []string{"bench/rawio"}, outside: []string{"github.com/prometheus/procfs", "golang.org/x/sys"}},
 	"bench/rawio":             {outside: []string{"golang.org/x/sys"}},
+	"bench/stats":             {pure: true},
 	"bench/probe":             {imports: []string{"bench/server"}, outside: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
 	"internal/e2e/vanished":   {},
 }

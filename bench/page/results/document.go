@@ -1,0 +1,224 @@
+package results
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// File is what one JSON file says of itself.
+type File struct {
+	Name    string   `json:"-"`
+	Started string   `json:"started"` // RFC 3339
+	Command []string `json:"command"` // the arguments of bench
+	Machine Machine  `json:"machine"`
+	Seconds float64  `json:"seconds"` // of each run, 0 if each scenario has its own
+	Repeat  int      `json:"repeat"`  // runs of each server and case, 0 likewise
+}
+
+// Machine is where bench ran.
+type Machine struct {
+	Kernel   string `json:"kernel"`
+	CPU      string `json:"cpu"`
+	CPUs     int    `json:"cpus"`
+	Go       string `json:"go"`
+	Revision string `json:"revision"` // of bench, and of the ssed that it builds
+}
+
+// Server is one column of bench's tables.
+type Server struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Notes   string `json:"notes"`
+}
+
+// Scenario is one question, asked in its cases.
+type Scenario struct {
+	Name    string       `json:"name"`
+	What    string       `json:"what"`
+	Cases   []Case       `json:"cases"`
+	Goals   []Goal       `json:"goals"`
+	Compare []Comparison `json:"compare"`
+	Axis    string       `json:"axis"` // what X counts, if the cases are a series
+}
+
+// Case is one way of asking, and its place on the scenario's axis.
+type Case struct {
+	Name string  `json:"name"`
+	X    float64 `json:"x"`
+}
+
+// Bound is what a goal asks of a number: at least, or at most, if not 0.
+type Bound struct {
+	Least float64 `json:"least"`
+	Most  float64 `json:"most"`
+}
+
+// Goal is a bound on a metric of ssed: as it is, or as a ratio to the floor.
+type Goal struct {
+	Bound
+	Metric   string `json:"metric"`
+	Absolute bool   `json:"absolute"`
+	In       string `json:"in"` // the case, or all
+}
+
+// Comparison is a metric in one case over the same in another, on the same server.
+type Comparison struct {
+	Bound
+	Metric string `json:"metric"`
+	Of     string `json:"of"`
+	To     string `json:"to"`
+}
+
+// run is one run of one case on one server.
+type run struct {
+	Scenario   string             `json:"scenario"`
+	Case       string             `json:"case"`
+	Server     string             `json:"server"`
+	Repetition int                `json:"repetition"`
+	Values     map[string]float64 `json:"values"`
+	Failed     string             `json:"failed"`
+	file       int                // of Set.Files
+}
+
+type document struct {
+	File
+	Servers   []Server   `json:"servers"`
+	Scenarios []Scenario `json:"scenarios"`
+	Runs      []run      `json:"runs"`
+}
+
+// Read joins all JSON files of dir, by name. They must be of one machine, and a server that is in the same scenario of two of
+// them must have one version: numbers of different things have no common median.
+func Read(dir string) (*Set, error) {
+	paths, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil {
+		return nil, err
+	}
+	if len(paths) == 0 {
+		return nil, fmt.Errorf("%s: no *.json in it; go run ./bench writes one with --json FILE", dir)
+	}
+	slices.Sort(paths)
+	s := &Set{versions: map[[2]string]string{}}
+	for _, path := range paths {
+		doc, err := readDocument(path)
+		if err == nil {
+			err = s.join(doc)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	s.complete()
+	return s, nil
+}
+
+func readDocument(path string) (doc document, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return doc, err
+	}
+	if err := json.Unmarshal(text, &doc); err != nil {
+		return doc, fmt.Errorf("not a file of bench: %w", err)
+	}
+	if len(doc.Runs) == 0 {
+		return doc, fmt.Errorf("not a file of bench: no runs in it")
+	}
+	doc.Name = filepath.Base(path)
+	for i, r := range doc.Runs {
+		if r.Scenario == "" || r.Server == "" {
+			return doc, fmt.Errorf("run %d of %d names no scenario or no server", i+1, len(doc.Runs))
+		}
+		if len(r.Values) == 0 && r.Failed == "" {
+			doc.Runs[i].Failed = "no reason given"
+		}
+	}
+	return doc, nil
+}
+
+// join adds what one file says. What two files say of a scenario is taken from the first, but for cases that only the second has.
+func (s *Set) join(doc document) error {
+	if len(s.Files) > 0 {
+		a, b := s.Files[0].Machine, doc.Machine
+		if a.Kernel != b.Kernel || a.CPU != b.CPU || a.CPUs != b.CPUs {
+			return fmt.Errorf("another machine than in %s: %d x %s, kernel %s; that was %d x %s, kernel %s. Give each its directory",
+				s.Files[0].Name, b.CPUs, b.CPU, b.Kernel, a.CPUs, a.CPU, a.Kernel)
+		}
+	}
+	for _, server := range doc.Servers {
+		s.addServer(server)
+	}
+	for _, scenario := range doc.Scenarios {
+		known := s.addScenario(scenario)
+		for _, c := range scenario.Cases {
+			known.addCase(c)
+		}
+	}
+	for _, r := range doc.Runs {
+		r.file = len(s.Files)
+		s.addServer(Server{Name: r.Server})
+		s.addScenario(Scenario{Name: r.Scenario}).addCase(Case{Name: r.Case})
+		if err := s.oneVersion(r, doc); err != nil {
+			return err
+		}
+		s.runs = append(s.runs, r)
+	}
+	s.Files = append(s.Files, doc.File)
+	return nil
+}
+
+// oneVersion refuses runs of one scenario on two versions of a server.
+func (s *Set) oneVersion(r run, doc document) error {
+	i := slices.IndexFunc(doc.Servers, func(server Server) bool { return server.Name == r.Server })
+	if i < 0 || doc.Servers[i].Version == "" {
+		return nil
+	}
+	key, version := [2]string{r.Scenario, r.Server}, doc.Servers[i].Version
+	if before, ok := s.versions[key]; ok && before != version {
+		return fmt.Errorf("%s of %s is version %s, and %s in a file before. Give each its directory", r.Scenario, r.Server, version, before)
+	}
+	s.versions[key] = version
+	return nil
+}
+
+func (s *Set) addServer(server Server) {
+	i := slices.IndexFunc(s.Servers, func(known Server) bool { return known.Name == server.Name })
+	if i < 0 {
+		s.Servers = append(s.Servers, server)
+		return
+	}
+	known := &s.Servers[i]
+	known.Version = also(known.Version, server.Version)
+	known.Notes = also(known.Notes, server.Notes)
+}
+
+// also says both, if they differ.
+func also(known, another string) string {
+	const between = "; also "
+	switch {
+	case known == "":
+		return another
+	case another == "" || slices.Contains(strings.Split(known, between), another):
+		return known
+	}
+	return known + between + another
+}
+
+func (s *Set) addScenario(scenario Scenario) *Scenario {
+	i := slices.IndexFunc(s.Scenarios, func(known Scenario) bool { return known.Name == scenario.Name })
+	if i < 0 {
+		scenario.Cases = nil // each is added, once
+		s.Scenarios = append(s.Scenarios, scenario)
+		i = len(s.Scenarios) - 1
+	}
+	return &s.Scenarios[i]
+}
+
+func (c *Scenario) addCase(added Case) {
+	if !slices.ContainsFunc(c.Cases, func(known Case) bool { return known.Name == added.Name }) {
+		c.Cases = append(c.Cases, added)
+	}
+}

@@ -1,0 +1,122 @@
+package results
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Set is all that was read.
+type Set struct {
+	Files     []File
+	Servers   []Server // in the order of columns
+	Scenarios []Scenario
+	runs      []run
+	versions  map[[2]string]string // by scenario and server
+}
+
+// complete puts series in order, and leaves out scenarios and servers that nobody ran.
+func (s *Set) complete() {
+	s.Scenarios = slices.DeleteFunc(s.Scenarios, func(scenario Scenario) bool { return !s.ran(run{Scenario: scenario.Name}) })
+	s.Servers = slices.DeleteFunc(s.Servers, func(server Server) bool { return !s.ran(run{Server: server.Name}) })
+	for i := range s.Scenarios {
+		scenario := &s.Scenarios[i]
+		scenario.Cases = slices.DeleteFunc(scenario.Cases, func(c Case) bool {
+			return !s.ran(run{Scenario: scenario.Name, Case: c.Name})
+		})
+		if scenario.Axis != "" {
+			slices.SortStableFunc(scenario.Cases, func(a, b Case) int { return cmp.Compare(a.X, b.X) })
+		}
+	}
+}
+
+// Floor is the name of the server that is a measure and no rival.
+const Floor = "floor"
+
+// Subject is the server that the page is about: ssed, or the first that is not the floor.
+func (s *Set) Subject() string {
+	for _, fits := range []func(name string) bool{
+		func(name string) bool { return name == "ssed" },
+		func(name string) bool { return name != Floor },
+	} {
+		if i := slices.IndexFunc(s.Servers, func(server Server) bool { return fits(server.Name) }); i >= 0 {
+			return s.Servers[i].Name
+		}
+	}
+	return s.Servers[0].Name
+}
+
+// Reference is the server that ratios are to: the floor, or the last, as in bench's own tables.
+func (s *Set) Reference() string {
+	if s.ran(run{Server: Floor}) {
+		return Floor
+	}
+	return s.Servers[len(s.Servers)-1].Name
+}
+
+// Peers are all but the subject and the floor.
+func (s *Set) Peers() (names []string) {
+	for _, server := range s.Servers {
+		if server.Name != s.Subject() && server.Name != Floor {
+			names = append(names, server.Name)
+		}
+	}
+	return names
+}
+
+// Scenario returns the scenario of that name, if there are runs of it.
+func (s *Set) Scenario(name string) (Scenario, bool) {
+	i := slices.IndexFunc(s.Scenarios, func(scenario Scenario) bool { return scenario.Name == name })
+	if i < 0 {
+		return Scenario{}, false
+	}
+	return s.Scenarios[i], true
+}
+
+// matches says whether r has all that like names: scenario, case and server, each if not "".
+func (r run) matches(like run) bool {
+	return (like.Scenario == "" || like.Scenario == r.Scenario) &&
+		(like.Case == "" || like.Case == r.Case) &&
+		(like.Server == "" || like.Server == r.Server)
+}
+
+func (s *Set) ran(like run) bool {
+	return slices.ContainsFunc(s.runs, func(r run) bool { return r.matches(like) })
+}
+
+// Of returns a metric of a case on a server, run by run, without those that failed.
+func (s *Set) Of(scenario, testCase, server, metric string) (all Samples) {
+	for _, r := range s.runs {
+		if x, ok := r.Values[metric]; ok && r.Failed == "" && r.matches(run{Scenario: scenario, Case: testCase, Server: server}) {
+			all = append(all, sample{r.file, r.Repetition, x})
+		}
+	}
+	return all
+}
+
+// Compared returns a comparison on a server, run by run.
+func (s *Set) Compared(scenario string, c Comparison, server string) Samples {
+	return s.Of(scenario, c.Of, server, c.Metric).Over(s.Of(scenario, c.To, server, c.Metric))
+}
+
+// Asked returns the servers that were asked in a scenario, in the order of columns, whether they came through or not.
+func (s *Set) Asked(scenario string) (names []string) {
+	for _, server := range s.Servers {
+		if s.ran(run{Scenario: scenario, Server: server.Name}) {
+			names = append(names, server.Name)
+		}
+	}
+	return names
+}
+
+// Ran counts the runs of a case on a server, and those that failed. An empty name means all.
+func (s *Set) Ran(scenario, testCase, server string) (all, failed int) {
+	for _, r := range s.runs {
+		if r.matches(run{Scenario: scenario, Case: testCase, Server: server}) {
+			all++
+			if r.Failed != "" {
+				failed++
+			}
+		}
+	}
+	return all, failed
+}

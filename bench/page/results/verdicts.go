@@ -1,0 +1,95 @@
+package results
+
+import "math"
+
+// State is what became of a goal.
+type State int
+
+// The zero State claims nothing.
+const (
+	NotMeasured State = iota
+	NotReached
+	Reached
+)
+
+// Verdict is a goal in one case, and what was measured.
+type Verdict struct {
+	Bound
+	Scenario, Case string
+	Metric         Metric
+	Ratio          bool // Measured is one
+	Measured       float64
+	State          State
+	Why            string // if nothing was measured, or if it is not reached for another reason than Measured
+	Disturbed, Of  int    // runs, of subject and reference
+}
+
+// Verdicts judges every goal of every scenario that was run. Bounds that are 0 are told for their own sake: no goals.
+func (s *Set) Verdicts() (all []Verdict) {
+	for _, scenario := range s.Scenarios {
+		for _, goal := range scenario.Goals {
+			if goal.Bound == (Bound{}) {
+				continue
+			}
+			for _, c := range scenario.Cases {
+				if goal.In == "" || goal.In == c.Name {
+					all = append(all, s.verdict(scenario, c, goal))
+				}
+			}
+		}
+		for _, c := range scenario.Compare {
+			if c.Bound != (Bound{}) {
+				all = append(all, s.comparison(scenario, c))
+			}
+		}
+	}
+	return all
+}
+
+func (s *Set) verdict(scenario Scenario, c Case, goal Goal) Verdict {
+	v := Verdict{Bound: goal.Bound, Scenario: scenario.Name, Case: c.Name, Metric: Lookup(goal.Metric), Ratio: !goal.Absolute}
+	of := s.Of(scenario.Name, c.Name, s.Subject(), goal.Metric)
+	if goal.Absolute {
+		v.Measured = of.Median()
+	} else {
+		v.Measured = of.Ratio(s.Of(scenario.Name, c.Name, s.Reference(), goal.Metric))
+	}
+	s.doubt(&v, c.Name, s.Subject())
+	if !goal.Absolute && s.Reference() != s.Subject() {
+		s.doubt(&v, c.Name, s.Reference())
+	}
+	return s.judged(v, c.Name)
+}
+
+func (s *Set) comparison(scenario Scenario, c Comparison) Verdict {
+	v := Verdict{Bound: c.Bound, Scenario: scenario.Name, Case: c.Of + " over " + c.To, Metric: Lookup(c.Metric), Ratio: true}
+	v.Measured = s.Compared(scenario.Name, c, s.Subject()).Median()
+	s.doubt(&v, c.Of, s.Subject())
+	s.doubt(&v, c.To, s.Subject())
+	return s.judged(v, c.Of, c.To)
+}
+
+func (s *Set) doubt(v *Verdict, testCase, server string) {
+	n, of := s.Disturbed(v.Scenario, testCase, server)
+	v.Disturbed, v.Of = v.Disturbed+n, v.Of+of
+}
+
+// judged holds what was measured against the bound. A goal whose runs did not all come through is not reached, whatever the
+// others say.
+func (s *Set) judged(v Verdict, cases ...string) Verdict {
+	for _, c := range cases {
+		if _, failed := s.Ran(v.Scenario, c, s.Subject()); failed > 0 {
+			v.State, v.Why = NotReached, "runs failed"
+			return v
+		}
+	}
+	switch {
+	case math.IsNaN(v.Measured):
+		v.Why = "no such runs"
+	case v.Least != 0 && v.Measured < v.Least, v.Most != 0 && v.Measured > v.Most:
+		v.State = NotReached
+	default:
+		v.State = Reached
+	}
+	return v
+}
