@@ -2,10 +2,10 @@ package admin
 
 import (
 	"embed"
-	"encoding/json"
 	"io/fs"
 	"net/http"
 	"net/http/pprof"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -91,8 +91,8 @@ type failure struct {
 // Error is that of error.
 func (f *failure) Error() string { return f.words }
 
-// answer makes a handler of a function that returns what to send as JSON; nil is
-// an answer without a body. Errors are JSON, too: {"error": "what was wrong"}.
+// answer makes a handler of a function that returns what to send as JSON, or what is
+// rendered already; nil is an answer without a body. Errors are JSON, too: {"error": "what was wrong"}.
 func answer(f func(*http.Request) (any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		value, err := f(r)
@@ -106,11 +106,13 @@ func answer(f func(*http.Request) (any, error)) http.Handler {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
+		body, ready := value.(rendered)
+		if !ready {
+			body = render(value)
+		}
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		w.WriteHeader(status)
-		body := json.NewEncoder(w)
-		body.SetIndent("", "  ") // as the ancestor's
-		body.SetEscapeHTML(false)
-		_ = body.Encode(value) // it fails when the client has gone
+		_, _ = w.Write(body) // it fails when the client has gone
 	})
 }

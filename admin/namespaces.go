@@ -5,7 +5,12 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/ssed/ssed/loop"
 )
+
+// sets is what is asked of a survey here: everybody wants the same.
+type sets struct{}
 
 type namespacesJSON struct {
 	Namespaces []setJSON `json:"namespaces"`
@@ -23,10 +28,15 @@ type setJSON struct {
 func (s *Server) namespaces(r *http.Request) (any, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
 	defer cancel()
-	conns, err := s.opts.Loop.Conns(ctx)
+	all, err := s.surveys.get(ctx)
 	if err != nil {
 		return nil, err
 	}
+	return all.page(sets{}, func() any { return setsOf(all.conns) }), nil
+}
+
+// setsOf counts who shares which set.
+func setsOf(conns []loop.Conn) namespacesJSON {
 	at := map[uint64]int{}
 	answer := namespacesJSON{Namespaces: []setJSON{}}
 	for i := range conns {
@@ -44,5 +54,5 @@ func (s *Server) namespaces(r *http.Request) (any, error) {
 	slices.SortFunc(answer.Namespaces, func(a, b setJSON) int {
 		return strings.Compare(strings.Join(a.Namespaces, " "), strings.Join(b.Namespaces, " "))
 	})
-	return answer, nil
+	return answer
 }

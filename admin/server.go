@@ -60,6 +60,7 @@ type Server struct {
 	sessions sessions
 	failures failures
 	sampler  *sampler
+	surveys  *surveys
 	started  time.Time
 }
 
@@ -73,6 +74,7 @@ func New(opts Options) *Server {
 	}
 	s := &Server{opts: opts, handed: newQueue(), started: time.Now()}
 	s.sampler = newSampler(s)
+	s.surveys = newSurveys(s.survey)
 	s.http = &http.Server{
 		Handler:           s.Handler(),
 		ReadHeaderTimeout: headerTimeout,

@@ -22,7 +22,7 @@ import (
 type statusJSON struct {
 	Node          string           `json:"node"`
 	Status        string           `json:"status"`
-	ReportedAt    int64            `json:"reported_at"`    // seconds since 1970
+	ReportedAt    int64            `json:"reported_at"`    // seconds since 1970; nothing in it is older
 	StartupTime   int64            `json:"startup_time"`   // likewise
 	MsgsBroadcast uint64           `json:"msgs_broadcast"` // accepted from publishers
 	Connections   []connectionJSON `json:"connections"`
@@ -72,27 +72,39 @@ func (s *Server) status(r *http.Request) (any, error) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
 	defer cancel()
-	stats, err := s.opts.Loop.Stats(ctx)
+	of := view{choice, s.subscribeURL(r), s.sessions.tokenOf(r) != ""}
+	if choice.limit == 0 { // the figures alone take one question, and no walk
+		stats, err := s.opts.Loop.Stats(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return s.show(of, stats, nil, time.Now()), nil
+	}
+	all, err := s.surveys.get(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var conns []loop.Conn
-	if choice.limit > 0 {
-		if conns, err = s.opts.Loop.Conns(ctx); err != nil {
-			return nil, err
-		}
-	}
-	now := time.Now()
-	shown, next := choice.of(conns)
-	status := s.figures(stats, now)
+	return all.page(of, func() any { return s.show(of, all.stats, all.conns, all.began) }), nil
+}
+
+// A view is all that one answer may differ in from another of the same survey.
+type view struct {
+	choice
+	subscribeURL string
+	signedIn     bool
+}
+
+// show is what a view has of all connections, as they were at a time.
+func (s *Server) show(of view, stats loop.Stats, conns []loop.Conn, at time.Time) *statusJSON {
+	shown, next := of.of(conns)
+	status := s.figures(stats, at)
 	status.NextAfter = next
 	status.Connections = make([]connectionJSON, len(shown))
-	for i := range shown {
-		status.Connections[i] = connection(&shown[i], now)
+	for i, c := range shown {
+		status.Connections[i] = connection(c, at)
 	}
-	status.SubscribeURL = s.subscribeURL(r)
-	status.SignedIn = s.sessions.tokenOf(r) != ""
-	return status, nil
+	status.SubscribeURL, status.SignedIn = of.subscribeURL, of.signedIn
+	return status
 }
 
 func (s *Server) figures(stats loop.Stats, now time.Time) *statusJSON {
@@ -213,20 +225,21 @@ func (c *choice) set(key, value string) error {
 	return nil
 }
 
-// of returns the connections chosen of all, in order, and where the next page
-// begins. A page follows another by age only: backlogs change.
-func (c *choice) of(conns []loop.Conn) (chosen []loop.Conn, next loop.ConnID) {
-	conns = slices.DeleteFunc(conns, func(x loop.Conn) bool { return x.ID <= c.after || !c.hears(&x) })
-	slices.SortFunc(conns, func(a, b loop.Conn) int {
-		if c.byBacklog && a.LagBytes != b.LagBytes {
-			return cmp.Compare(b.LagBytes, a.LagBytes)
+// of returns the connections chosen of all, which come oldest first, and where the
+// next page begins. A page follows another by age only: backlogs change.
+func (c *choice) of(conns []loop.Conn) (chosen []*loop.Conn, next loop.ConnID) {
+	for i := range conns {
+		if x := &conns[i]; x.ID > c.after && c.hears(x) {
+			chosen = append(chosen, x)
 		}
-		return cmp.Compare(a.ID, b.ID)
-	})
-	if len(conns) <= c.limit {
-		return conns, 0
 	}
-	if chosen = conns[:c.limit]; c.limit > 0 && !c.byBacklog {
+	if c.byBacklog {
+		slices.SortStableFunc(chosen, func(a, b *loop.Conn) int { return cmp.Compare(b.LagBytes, a.LagBytes) })
+	}
+	if len(chosen) <= c.limit {
+		return chosen, 0
+	}
+	if chosen = chosen[:c.limit]; c.limit > 0 && !c.byBacklog {
 		next = chosen[c.limit-1].ID
 	}
 	return chosen, next

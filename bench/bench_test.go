@@ -81,27 +81,12 @@ func TestGoalsNameMetricsAndCases(t *testing.T) {
 	}
 }
 
-// TestScenariosRun plays every scenario, small and short, floor against floor, and looks at table and file, not at speed.
-func TestScenariosRun(t *testing.T) {
-	o := good()
-	o.Scenario, o.Subscribers, o.JSON = []string{"all"}, 20, filepath.Join(t.TempDir(), "runs.json")
-	stdout := os.Stdout
-	table, err := os.CreateTemp(t.TempDir(), "table")
-	if err != nil {
+// play plays scenarios and returns what their file says of the runs.
+func play(t *testing.T, o options) []record {
+	t.Helper()
+	o.JSON = filepath.Join(t.TempDir(), "runs.json")
+	if err := run(o); err != nil {
 		t.Fatal(err)
-	}
-	os.Stdout = table
-	err = run(o)
-	os.Stdout = stdout
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, _ := os.ReadFile(table.Name())
-	all, _ := choose(o.Scenario)
-	for _, s := range all {
-		if !strings.Contains(string(text), s.name+": "+s.what) {
-			t.Errorf("no table of %s in:\n%s", s.name, text)
-		}
 	}
 	var doc document
 	raw, err := os.ReadFile(o.JSON)
@@ -111,7 +96,29 @@ func TestScenariosRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range doc.Runs {
+	return doc.Runs
+}
+
+// TestScenariosRun plays every scenario, small and short, floor against floor, and looks at table and file, not at speed.
+func TestScenariosRun(t *testing.T) {
+	o := good()
+	o.Scenario, o.Subscribers = []string{"all"}, 20
+	stdout := os.Stdout
+	table, err := os.CreateTemp(t.TempDir(), "table")
+	if err != nil {
+		t.Fatal(err)
+	}
+	os.Stdout = table
+	defer func() { os.Stdout = stdout }()
+	runs := play(t, o)
+	text, _ := os.ReadFile(table.Name())
+	all, _ := choose(o.Scenario)
+	for _, s := range all {
+		if !strings.Contains(string(text), s.name+": "+s.what) {
+			t.Errorf("no table of %s in:\n%s", s.name, text)
+		}
+	}
+	for _, r := range runs {
 		if r.Server != "floor" && r.Server != "floor#2" {
 			t.Errorf("a run of %q", r.Server)
 		}

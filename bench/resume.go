@@ -46,16 +46,17 @@ func (b *bench) scanned(spec server.Spec) (values, error) {
 	return b.messages(spec, config)
 }
 
-// A resuming is a daemon whose history was filled.
+// A resuming is a daemon whose history was filled, and others who hear a steady stream of it meanwhile.
 type resuming struct {
 	b      *bench
 	p      *server.Process
 	kept   *load.Kept
+	others *bystanders
 	values values
 	full   int64 // RSS
 }
 
-// fill starts a daemon and fills its history, and weighs it before and after.
+// fill starts a daemon and fills its history, weighs it before and after, and has the others come.
 func (b *bench) fill(spec server.Spec) (r *resuming, err error) {
 	r = &resuming{b: b}
 	if r.p, err = server.Start(spec.With(keepHistory), b.options.ServerCPU); err != nil {
@@ -69,6 +70,9 @@ func (b *bench) fill(spec server.Spec) (r *resuming, err error) {
 	}
 	if err == nil {
 		r.full, _, err = settle(r.p, still)
+	}
+	if err == nil {
+		r.others, err = b.standBy(r.p)
 	}
 	if err != nil {
 		err = explain(err, r.p)
@@ -97,6 +101,15 @@ func (r *resuming) close() {
 	r.p.Stop()
 }
 
+// noticed sends the others away and returns what they noticed, unless something went wrong: err, or among themselves.
+func (r *resuming) noticed(err error) (values, error) {
+	got, errOthers := r.others.leave()
+	if err != nil || errOthers != nil {
+		return nil, explain(fmt.Errorf("coming back: %v; the others: %v", err, errOthers), r.p)
+	}
+	return got, nil
+}
+
 // manyComeBack lets as many clients as there are namespaces come back together, each for what it missed of its own, and looks at what
 // others, who hear a steady stream, notice of it.
 func (b *bench) manyComeBack(spec server.Spec) (values, error) {
@@ -105,23 +118,19 @@ func (b *bench) manyComeBack(spec server.Spec) (values, error) {
 		return nil, err
 	}
 	defer r.close()
-	others, err := b.standBy(r.p)
-	if err != nil {
-		return nil, explain(err, r.p)
-	}
 	clients, err := r.kept.EachItsOwn()
 	if err != nil {
 		return nil, err
 	}
 	defer clients.Close()
 	time.Sleep(b.options.measure())
-	err = r.comeBack(clients, others)
+	err = r.comeBack(clients)
 	if err == nil {
 		time.Sleep(b.options.measure())
 	}
-	got, errOthers := others.leave()
-	if err != nil || errOthers != nil {
-		return nil, explain(fmt.Errorf("coming back: %v; the others: %v", err, errOthers), r.p)
+	got, err := r.noticed(err)
+	if err != nil {
+		return nil, err
 	}
 	settled, _, err := settle(r.p, min(b.options.measure(), stillMax))
 	r.values = append(r.values, value{rssLive, float64(settled) / mebi})
@@ -130,8 +139,8 @@ func (b *bench) manyComeBack(spec server.Spec) (values, error) {
 
 // comeBack takes the time. That a message for each of the clients follows all at once, to see that they are live, is another load, and
 // nothing that the others are asked about.
-func (r *resuming) comeBack(clients *load.Comeback, others *bystanders) error {
-	defer others.enter(after)
+func (r *resuming) comeBack(clients *load.Comeback) error {
+	defer r.others.enter(after)
 	if err := r.p.ForgetPeak(); err != nil {
 		return err
 	}
@@ -139,7 +148,7 @@ func (r *resuming) comeBack(clients *load.Comeback, others *bystanders) error {
 	if err != nil {
 		return err
 	}
-	others.enter(during)
+	r.others.enter(during)
 	start := time.Now()
 	if err := clients.CatchUp(comebackMax); err != nil {
 		return err
@@ -149,7 +158,7 @@ func (r *resuming) comeBack(clients *load.Comeback, others *bystanders) error {
 	if err != nil {
 		return err
 	}
-	others.enter(aside)
+	r.others.enter(aside)
 	if err := clients.HearLive(comebackMax); err != nil {
 		return err
 	}
@@ -180,20 +189,12 @@ func (b *bench) oneComesBack(spec server.Spec) (values, error) {
 		return nil, err
 	}
 	defer r.close()
-	others, err := b.standBy(r.p)
-	if err != nil {
-		return nil, explain(err, r.p)
-	}
-	err = r.askAndReplay(path, others)
-	got, errOthers := others.leave()
-	if err != nil || errOthers != nil {
-		return nil, explain(fmt.Errorf("coming back: %v; the others: %v", err, errOthers), r.p)
-	}
-	return append(r.values, got...), nil
+	got, err := r.noticed(r.askAndReplay(path))
+	return append(r.values, got...), err
 }
 
 // askAndReplay asks for a while as nobody comes back, and for as long as somebody does.
-func (r *resuming) askAndReplay(path string, others *bystanders) error {
+func (r *resuming) askAndReplay(path string) error {
 	quiet, err := server.Probe(r.probe(path))
 	if err != nil {
 		return err
@@ -202,7 +203,7 @@ func (r *resuming) askAndReplay(path string, others *bystanders) error {
 	if err != nil {
 		return err
 	}
-	others.enter(during)
+	r.others.enter(during)
 	start, err := look(r.p)
 	if err != nil {
 		return err

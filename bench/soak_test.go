@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,22 +16,11 @@ func TestSoakAndResponsiveRun(t *testing.T) {
 	testtool.Long(t, "some seconds long")
 	o := good()
 	o.Scenario, o.Server, o.Seconds, o.Subscribers, o.InFlight = []string{"soak", "responsive"}, []string{"ssed", "floor"}, 1, 100, 16
-	o.JSON = filepath.Join(t.TempDir(), "runs.json")
-	if err := run(o); err != nil {
-		t.Fatal(err)
+	runs := play(t, o)
+	if len(runs) != 4 {
+		t.Fatalf("%d runs, want one of the soak, three of responsive, and none of the floor", len(runs))
 	}
-	var doc document
-	raw, err := os.ReadFile(o.JSON)
-	if err == nil {
-		err = json.Unmarshal(raw, &doc)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(doc.Runs) != 4 {
-		t.Fatalf("%d runs, want one of the soak, three of responsive, and none of the floor", len(doc.Runs))
-	}
-	soak := doc.Runs[0].Values
+	soak := runs[0].Values
 	for _, metric := range []string{published, verified, opened, endedLeft, endedReset, rssAtTenth, rssAtEnd, rssAfter,
 		pacedFirst + ": p50 ms", pacedLast + ": p99 ms", closedFirst + ": p50 ms", closedLast + ": p99 ms"} {
 		if !(soak[metric] > 0) {
@@ -42,7 +30,7 @@ func TestSoakAndResponsiveRun(t *testing.T) {
 	if soak[steadyVerified] != 40 || soak[filesAfter] > soak[filesBefore] || soak[filesMost] < soak[filesBefore]+40 {
 		t.Errorf("soak: %v", soak)
 	}
-	for _, r := range doc.Runs[1:] {
+	for _, r := range runs[1:] {
 		for _, metric := range []string{acceptLatency.p99, pingLatency.max, idleAccept.p50, idlePing.p50, deliveriesPerSec} {
 			if !(r.Values[metric] > 0) {
 				t.Errorf("%s, %s: %s is %v", r.Scenario, r.Case, metric, r.Values[metric])

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
-	"golang.org/x/sys/unix"
 
 	"github.com/ssed/ssed/publish"
 )
@@ -180,21 +179,4 @@ func (p *publisher) closed(l *loop, _ error) {
 	}
 	l.stats.Publishers--
 	l.forget(&p.client)
-}
-
-// sendAll sends until all is gone or the socket is full, and returns how much
-// was taken, and why the connection is broken, if it is.
-func sendAll(fd int, b []byte) (n int, errno unix.Errno) {
-	for n < len(b) {
-		sent, errno := send(fd, b[n:])
-		n += sent
-		switch errno {
-		case 0, unix.EINTR:
-		case unix.EAGAIN:
-			return n, 0
-		default:
-			return n, errno
-		}
-	}
-	return n, 0
 }

@@ -59,14 +59,9 @@ func (l *loop) replaySome(s *subscriber) (done bool) {
 	}
 	chunk, ends := l.history.Read(l.replays.chunk[:0], l.replays.ends[:0], set, r.after, r.until, replayBytesMax)
 	l.replays.chunk, l.replays.ends = chunk, ends
-	n, errno := sendAll(s.fd(), chunk)
-	if errno != 0 {
-		s.end(endedBy(errno))
+	n, ok := l.sendTo(s, chunk)
+	if !ok {
 		return false
-	}
-	l.stats.BytesOut += uint64(n)
-	if n > 0 {
-		s.wrote = l.wheel.now
 	}
 	l.replayed(s, r, n)
 	switch {

@@ -21,3 +21,35 @@ func send(fd int, b []byte) (int, unix.Errno) {
 	}
 	return int(n), 0
 }
+
+// sendAll sends until all is gone or the socket is full, and returns how much
+// was taken, and why the connection is broken, if it is.
+func sendAll(fd int, b []byte) (n int, errno unix.Errno) {
+	for n < len(b) {
+		sent, errno := send(fd, b[n:])
+		n += sent
+		switch errno {
+		case 0, unix.EINTR:
+		case unix.EAGAIN:
+			return n, 0
+		default:
+			return n, errno
+		}
+	}
+	return n, 0
+}
+
+// sendTo sends s what goes before its stream, and returns how much its socket
+// took. If the connection is broken, s is closed, and ok is false.
+func (l *loop) sendTo(s *subscriber, b []byte) (n int, ok bool) {
+	n, errno := sendAll(s.fd(), b)
+	l.stats.BytesOut += uint64(n)
+	if errno != 0 {
+		s.end(endedBy(errno))
+		return n, false
+	}
+	if n > 0 {
+		s.wrote = l.wheel.now
+	}
+	return n, true
+}

@@ -78,34 +78,25 @@ func (l *loop) bridgeOf(s *subscriber, rest []byte) *bridge {
 // sendBridge sends what leads s to the newest message, and tells whether it is
 // there. If not, s waits again, or is closed.
 func (l *loop) sendBridge(s *subscriber) bool {
-	b := l.bridges.of[s]
-	for {
+	for b := l.bridges.of[s]; len(b.rest) > 0 || b.missed > 0; {
 		if len(b.rest) == 0 {
-			if b.missed == 0 {
-				l.dropBridge(s)
-				return true
-			}
 			b.rest = l.appendGap(nil, sse.Gap{Reason: sse.GapSlow, Missed: b.missed, Newest: l.newestID()})
 			l.bridges.bytes += len(b.rest)
 			b.missed = 0
 		}
-		n, errno := send(s.fd(), b.rest)
-		switch errno {
-		case 0, unix.EAGAIN:
-		case unix.EINTR:
-			continue
-		default:
-			s.end(endedBy(errno))
+		n, ok := l.sendTo(s, b.rest)
+		if !ok {
 			return false
 		}
 		b.rest = b.rest[n:]
 		l.bridges.bytes -= n
-		l.stats.BytesOut += uint64(n)
 		if len(b.rest) > 0 {
 			l.block(s)
 			return false
 		}
 	}
+	l.dropBridge(s)
+	return true
 }
 
 // dropBridge forgets s's bridge, if it has one.

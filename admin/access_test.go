@@ -1,0 +1,77 @@
+package admin_test
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/loop"
+)
+
+func TestAccess(t *testing.T) {
+	open := serve(t)
+	guarded := serve(t, "admin-token admin", "part-token admin /pets", "other-token publish")
+	for _, tt := range []struct {
+		name   string
+		h      *house
+		path   string
+		fields []string
+		status int
+		says   string
+	}{
+		{"this machine", open, "/admin/status.json", nil, 200, `"status": "OK"`},
+		{"by another name of it", open, "/admin/status.json", []string{"Host: localhost:8001"}, 200, ""},
+		{"and of IPv6", open, "/admin/status.json", []string{"Host: [::1]:8001"}, 200, ""},
+		{"by a name that points here", open, "/admin/status.json", []string{"Host: evil.example"}, 403, "give a token the admin right"},
+		{"by way of a proxy", open, "/admin/", []string{"X-Forwarded-For: 127.0.0.1"}, 403, "proxy"},
+		{"by way of another", open, "/metrics", []string{"Forwarded: for=127.0.0.1"}, 403, "proxy"},
+		{"and a third", open, "/debug/pprof/", []string{"Via: 1.1 x"}, 403, "proxy"},
+		{"health by way of a proxy", open, "/admin/healthz", []string{"X-Forwarded-For: 8.8.8.8", "Host: x.example"}, 200, "serving"},
+		{"without a token", guarded, "/admin/status.json", nil, 401, "admin right"},
+		{"metrics without", guarded, "/metrics", nil, 401, ""},
+		{"profiles without", guarded, "/debug/pprof/heap", nil, 401, ""},
+		{"with one", guarded, "/admin/status.json", []string{"X-Authorization: admin-token", "Host: any.example", "X-Forwarded-For: 1.2.3.4"}, 200, ""},
+		{"as Bearer", guarded, "/metrics", []string{"Authorization: bearer admin-token"}, 200, "ssed_subscribers 0"},
+		{"profiles with one", guarded, "/debug/pprof/", []string{"X-Authorization: admin-token"}, 200, "heap"},
+		{"an unknown one", guarded, "/admin/status.json", []string{"X-Authorization: admin-tokem"}, 401, "not known"},
+		{"one without the right", guarded, "/admin/status.json", []string{"X-Authorization: other-token"}, 401, "not the admin right"},
+		{"one for a part", guarded, "/admin/status.json", []string{"X-Authorization: part-token"}, 403, "part"},
+		{"a made-up session", guarded, "/admin/status.json", []string{"Cookie: ssed_admin=AAAA"}, 401, ""},
+		{"a browser is asked to sign in", guarded, "/admin/", []string{"Accept: text/html"}, 200, `action="/admin/login"`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			status, answer, header := tt.h.ask(t, "GET", tt.path, "", tt.fields...)
+			if status != tt.status || !strings.Contains(answer, tt.says) {
+				t.Errorf("got %d %.300q, want %d with %q", status, answer, tt.status, tt.says)
+			}
+			if header.Get("Content-Security-Policy") == "" || header.Get("Cache-Control") != "no-store" {
+				t.Errorf("the head is %v", header)
+			}
+		})
+	}
+}
+
+// TestToldToBeLocal: a PROXY line makes nobody a client of this machine whose
+// connection is not, and a proxy of this machine nobody else.
+func TestToldToBeLocal(t *testing.T) {
+	h := serveWith(t, loop.Options{ProxyProtocol: true})
+	for lead, want := range map[string]string{
+		"PROXY TCP4 127.0.0.1 127.0.0.1 1 1\r\n": "200", // the peer is local here, too
+		"PROXY TCP4 9.9.9.9 127.0.0.1 1 1\r\n":   "403",
+		"PROXY UNKNOWN\r\n":                      "403",
+	} {
+		c, err := net.Dial("tcp", strings.TrimPrefix(h.base, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.SetDeadline(time.Now().Add(patience))
+		fmt.Fprintf(c, "%sGET /admin/status.json HTTP/1.1\r\nHost: localhost\r\n\r\n", lead)
+		if answer, err := bufio.NewReader(c).ReadString('\n'); !strings.Contains(answer, want) {
+			t.Errorf("%q: %q, %v, want %s", lead, answer, err, want)
+		}
+	}
+}

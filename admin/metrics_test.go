@@ -1,0 +1,31 @@
+package admin_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+)
+
+func TestMetricsAreClean(t *testing.T) {
+	h := serve(t)
+	h.subscribe(t, "/subscribe/secret-namespace", "x")
+	code, answer, _ := h.ask(t, "GET", "/metrics", "")
+	if code != 200 || strings.Contains(answer, "secret-namespace") {
+		t.Errorf("%d %s", code, answer)
+	}
+	problems, err := promlint.New(strings.NewReader(answer)).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		if strings.HasPrefix(p.Metric, "ssed_") {
+			t.Errorf("%s: %s", p.Metric, p.Text)
+		}
+	}
+	for _, name := range []string{"ssed_subscribers 1", `ssed_disconnects_total{reason="slow"} 0`, "ssed_fan_out_seconds_bucket", "ssed_pass_seconds_count", "go_goroutines", "process_resident_memory_bytes"} {
+		if !strings.Contains(answer, name) {
+			t.Errorf("%s is missing", name)
+		}
+	}
+}
