@@ -88,15 +88,19 @@ func play(t *testing.T, o options) []record {
 	if err := run(o); err != nil {
 		t.Fatal(err)
 	}
-	var doc document
-	raw, err := os.ReadFile(o.JSON)
+	return readRuns(t, o.JSON).Runs
+}
+
+func readRuns(t *testing.T, file string) (doc document) {
+	t.Helper()
+	raw, err := os.ReadFile(file)
 	if err == nil {
 		err = json.Unmarshal(raw, &doc)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return doc.Runs
+	return doc
 }
 
 // TestScenariosRun plays every scenario, small and short, floor against floor, and looks at table and file, not at speed.

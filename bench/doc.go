@@ -4,9 +4,11 @@
 //	go run ./bench fanout
 //	go run ./bench all --seconds 3 --json results.json
 //
-// main.go reads the flags, scenarios.go says what is measured, measure.go and rounds.go do it, report.go makes the tables, with
-// stats for the medians. responsive.go and soak.go are the scenarios that are asked for by name. The generators are in load, the
-// servers' processes in server, the floor in floor, the process that asks a busy daemon questions in probe.
+// main.go reads the flags, scenarios.go says what is measured; measure.go, rounds.go, series.go, storm.go and emojitracker.go do it;
+// report.go makes the tables, with stats for the medians, document.go and results.go what is kept of them. responsive.go, resume.go and
+// soak.go are the scenarios that are asked for by name. The generators are in load, the servers' processes in server, the floor in
+// floor, the process that asks a busy daemon questions in probe. Two modules of their own: the servers that ssed is measured beside are
+// in peers, what makes a page of results is in page.
 //
 // The invariant: nothing here knows a server from the inside. Servers are reached by socket and seen through /proc.
 package main

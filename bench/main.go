@@ -2,8 +2,10 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -22,6 +24,7 @@ type options struct {
 	Case      string   `placeholder:"TEXT" help:"Only the cases whose names hold this."`
 	Server    []string `default:"ssed,floor" help:"Servers to measure in turn: ${servers}. Ratios are to the last."`
 	JSON      string   `name:"json" placeholder:"FILE" help:"Write every run's values there too."`
+	Results   string   `placeholder:"DIR" help:"Make a folder DIR/DATE-COMMIT with every run's values, and a page and plots of them."`
 	ServerCPU int      `name:"server-cpu" default:"0" help:"Processor for the server, -1 for any."`
 	LoadCPU   int      `name:"load-cpu" default:"1" help:"Processor for the load, -1 for any."`
 
@@ -90,6 +93,10 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
+	files, err := o.files()
+	if err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "ssed-bench-")
 	if err != nil {
 		return err
@@ -110,21 +117,29 @@ func run(o options) error {
 			return err
 		}
 	}
-	b := &bench{dir: dir, started: time.Now()}
+	b := &bench{dir: dir, started: time.Now(), all: specs}
 	for _, s := range chosen {
 		b.specs = s.askable(specs)
-		if b.options, err = o.in(s); err == nil {
-			err = b.scenario(s)
-		}
-		if err != nil {
+		if b.options, err = o.in(s); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		b.asked = append(b.asked, b.options.tell(s))
+		played := b.scenario(s)
+		// What has been measured is not lost if the next does not get through.
+		for _, file := range files {
+			if err := b.writeJSON(file); err != nil {
+				return errors.Join(played, err)
+			}
+		}
+		if played != nil {
+			return fmt.Errorf("%s: %w", s.name, played)
 		}
 		b.table(os.Stdout, s)
 	}
-	if o.JSON == "" {
+	if o.Results == "" {
 		return nil
 	}
-	return b.writeJSON(o.JSON)
+	return page(filepath.Dir(files[len(files)-1]))
 }
 
 // choose turns the names on the command line into scenarios, in the order of the list.

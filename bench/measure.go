@@ -33,6 +33,11 @@ const (
 	socketMiB         = "kernel socket MiB"
 	stalledClosed     = "stalled ones closed"
 	unexpectedStreams = "streams scanned"
+	backSeconds       = "seconds until all are back"
+	answerP50         = "p50 answer ms"
+	answerP99         = "p99 answer ms"
+	peakMiB           = "memory MiB at most"
+	memoryEnforced    = "bound enforced"
 	rssPerSubscriber  = "RSS bytes/subscriber"
 	rssAtOnce         = "RSS bytes/subscriber at once"
 	openSeconds       = "seconds to open all"
@@ -69,6 +74,8 @@ func (v values) get(metric string) (float64, bool) {
 type bench struct {
 	options options       // of the scenario that is being played
 	specs   []server.Spec // that it is for
+	all     []server.Spec // that were asked for
+	asked   []asked       // the scenarios so far
 	dir     string        // for what is built
 	started time.Time
 	runs    []result
@@ -79,6 +86,7 @@ type result struct {
 	scenario, testCase, server string
 	repetition                 int
 	values                     values
+	failed                     string // why there are none
 }
 
 // scenario runs every case on every server, in turn, as often as asked: what the machine does meanwhile hits all alike.
@@ -92,17 +100,25 @@ func (b *bench) scenario(s scenario) error {
 				label := fmt.Sprintf("%s, %s, %s, %d of %d", s.name, c.name, spec.Name, repetition+1, b.options.Repeat)
 				b.say(label)
 				got, err := c.run(b, spec)
-				if err != nil {
+				switch {
+				case err != nil && !spec.Peer:
 					return fmt.Errorf("%s, %s: %w", c.name, spec.Name, err)
-				}
-				if got != nil {
-					b.runs = append(b.runs, result{s.name, c.name, spec.Name, repetition, got})
+				case err != nil: // what another server does not get through is a result, too
+					b.runs = append(b.runs, result{s.name, c.name, spec.Name, repetition, nil, firstLine(err)})
+				case got != nil:
+					b.runs = append(b.runs, result{s.name, c.name, spec.Name, repetition, got, ""})
 				}
 			}
 		}
 	}
 	b.say("")
 	return nil
+}
+
+// firstLine returns an error without what the server had to say.
+func firstLine(err error) string {
+	text, _, _ := strings.Cut(err.Error(), "\n")
+	return text
 }
 
 // say keeps one line of progress on a terminal, and leaves logs alone.
@@ -177,7 +193,12 @@ func (b *bench) messages(spec server.Spec, config load.Config) (values, error) {
 		return nil, err
 	}
 	defer p.Stop()
-	config.Subscribe, config.Publish = p.Subscribe, p.Publish
+	return b.messagesOf(p, spec, config)
+}
+
+// messagesOf is messages on a server that runs already.
+func (b *bench) messagesOf(p *server.Process, spec server.Spec, config load.Config) (values, error) {
+	config.Subscribe, config.Publish, config.PostTo = p.Subscribe, p.Publish, spec.PublishPath
 	config.PayloadBytes = b.options.PayloadBytes
 	config.Measure, config.Drain = b.options.measure(), drainTimeout
 	config.Warm = min(config.Measure/4, warmMax)

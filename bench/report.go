@@ -1,18 +1,13 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/ssed/ssed/bench/server"
 	"github.com/ssed/ssed/bench/stats"
 )
 
@@ -44,6 +39,11 @@ func (b *bench) table(out io.Writer, s scenario) {
 		rows[len(rows)-1] = append(rows[len(rows)-1], c.goal.String())
 	}
 	write(out, rows)
+	for _, r := range b.runs {
+		if r.scenario == s.name && r.failed != "" {
+			fmt.Fprintf(out, "failed: %s, %s, run %d: %s\n", r.testCase, r.server, r.repetition+1, r.failed)
+		}
+	}
 	if n, of := b.disturbed(s.name); n > 0 {
 		fmt.Fprintf(out, "disturbed: in %d of %d runs something else had the processor of server or load for more than %.0f%% of the time\n",
 			n, of, 100*disturbedAbove)
@@ -94,12 +94,17 @@ func (b *bench) line(s scenario, testCase, metric string) []string {
 		cells = append(cells, short(stats.Ratios(b.collect(s.name, testCase, spec.Name, metric), last)))
 	}
 	cells = append(cells, fmt.Sprintf("%.0f%%", 100*stats.Spread(first)))
+	var goals []string
 	for _, g := range s.goals {
-		if g.metric == metric && (g.in == "" || g.in == testCase) {
-			return append(cells, g.String())
+		if g.metric == metric && (g.in == "" || g.in == testCase) && (g.over == "" || b.has(g.over)) {
+			goals = append(goals, g.String())
 		}
 	}
-	return append(cells, "")
+	return append(cells, strings.Join(goals, ", "))
+}
+
+func (b *bench) has(name string) bool {
+	return slices.ContainsFunc(b.specs, func(spec server.Spec) bool { return spec.Name == name })
 }
 
 // write aligns the first column to the left and the others to the right.
@@ -134,10 +139,14 @@ func (g goal) String() string {
 	if g.absolute {
 		of = ""
 	}
-	if g.least != 0 {
-		return of + ">= " + short(g.least)
+	over := ""
+	if g.over != "" {
+		over = " to " + g.over
 	}
-	return of + "<= " + short(g.most)
+	if g.least != 0 {
+		return of + ">= " + short(g.least) + over
+	}
+	return of + "<= " + short(g.most) + over
 }
 
 // metrics lists what any run of a case reported, in the order in which it first came up.
@@ -151,20 +160,6 @@ func (b *bench) metrics(scenario, testCase string) []string {
 			if !slices.Contains(all, v.metric) {
 				all = append(all, v.metric)
 			}
-		}
-	}
-	return all
-}
-
-// collect returns one metric of one case on one server, by repetition.
-func (b *bench) collect(scenario, testCase, server, metric string) []float64 {
-	var all []float64
-	for _, r := range b.runs {
-		if r.scenario != scenario || r.testCase != testCase || r.server != server {
-			continue
-		}
-		if x, ok := r.values.get(metric); ok {
-			all = append(all, x)
 		}
 	}
 	return all
@@ -193,66 +188,16 @@ func short(x float64) string {
 	}
 }
 
-// The JSON file: every value of every run, and what it was measured on.
-type document struct {
-	Started string   `json:"started"` // RFC 3339
-	Command []string `json:"command"`
-	Machine machine  `json:"machine"`
-	Runs    []record `json:"runs"`
-}
-
-type machine struct {
-	Kernel   string `json:"kernel"`
-	CPU      string `json:"cpu"`
-	CPUs     int    `json:"cpus"`
-	Go       string `json:"go"`
-	Revision string `json:"revision,omitempty"`
-}
-
-type record struct {
-	Scenario   string             `json:"scenario"`
-	Case       string             `json:"case"`
-	Server     string             `json:"server"`
-	Repetition int                `json:"repetition"`
-	Values     map[string]float64 `json:"values"`
-}
-
-func (b *bench) writeJSON(path string) error {
-	doc := document{Started: b.started.Format("2006-01-02T15:04:05Z07:00"), Command: os.Args[1:], Machine: thisMachine()}
+// collect returns one metric of one case on one server, by repetition.
+func (b *bench) collect(scenario, testCase, server, metric string) []float64 {
+	var all []float64
 	for _, r := range b.runs {
-		all := map[string]float64{}
-		for _, v := range r.values {
-			all[v.metric] = v.number
+		if r.scenario != scenario || r.testCase != testCase || r.server != server {
+			continue
 		}
-		doc.Runs = append(doc.Runs, record{r.scenario, r.testCase, r.server, r.repetition, all})
-	}
-	text, err := json.MarshalIndent(doc, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, append(text, '\n'), 0o644)
-}
-
-func thisMachine() machine {
-	m := machine{CPUs: runtime.NumCPU(), Go: runtime.Version()}
-	var name unix.Utsname
-	if unix.Uname(&name) == nil {
-		m.Kernel = unix.ByteSliceToString(name.Release[:])
-	}
-	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(text)) {
-			if key, what, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
-				m.CPU = strings.TrimSpace(what)
-				break
-			}
+		if x, ok := r.values.get(metric); ok {
+			all = append(all, x)
 		}
 	}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				m.Revision = s.Value
-			}
-		}
-	}
-	return m
+	return all
 }

@@ -55,7 +55,7 @@ func (b *bench) responsive(spec server.Spec, publishers, inFlight int) (values, 
 	if err != nil {
 		return nil, err
 	}
-	p, err := server.Start(spec.With("--max-publishers=100"), b.options.ServerCPU) // the descriptors are for subscribers
+	p, err := server.Start(spec.Crowded(), b.options.ServerCPU)
 	if err != nil {
 		return nil, err
 	}

@@ -9,12 +9,15 @@ import (
 
 // publish measures the way in alone.
 func (b *bench) publish(spec server.Spec, replies bool) (values, error) {
+	if spec.PublishPath != "" && !replies {
+		return nil, nil // HTTP answers every request
+	}
 	p, err := server.Start(spec, b.options.ServerCPU)
 	if err != nil {
 		return nil, err
 	}
 	defer p.Stop()
-	config := load.FloodConfig{Publish: p.Publish, PayloadBytes: b.options.PayloadBytes, Replies: replies,
+	config := load.FloodConfig{Publish: p.Publish, PostTo: spec.PublishPath, PayloadBytes: b.options.PayloadBytes, Replies: replies,
 		Measure: b.options.measure(), Drain: drainTimeout}
 	warm := config
 	warm.Measure = min(config.Measure/4, warmMax)

@@ -1,57 +1,6 @@
 package main
 
-import (
-	"slices"
-
-	"github.com/ssed/ssed/bench/load"
-	"github.com/ssed/ssed/bench/server"
-)
-
-// scenario is one question, asked in one or more cases.
-type scenario struct {
-	name  string
-	what  string // the question, in a line
-	cases []testCase
-	// goals are checked against the ratio of the first server to the last.
-	goals []goal
-	// compare holds two cases on the same server against each other.
-	compare []comparison
-	// byName keeps it out of "all": it takes long, or asks for what only ssed has.
-	byName bool
-	// Its own numbers, if not 0.
-	seconds, secondsMax float64
-	repeat              int
-}
-
-// askable returns the servers that the scenario is for.
-func (s scenario) askable(specs []server.Spec) []server.Spec {
-	if !s.byName {
-		return specs
-	}
-	return slices.DeleteFunc(slices.Clone(specs), func(spec server.Spec) bool { return !spec.Namespaces })
-}
-
-// testCase is one way of asking. run starts the server, measures once and stops it.
-type testCase struct {
-	name string
-	run  func(b *bench, spec server.Spec) (values, error)
-}
-
-// goal is a bound on a metric: as a ratio to the last server, or as it is.
-type goal struct {
-	metric   string
-	least    float64 // at least this, if not 0
-	most     float64 // at most this, if not 0
-	absolute bool    // of the first server's own value
-	in       string  // the case, or all if empty
-}
-
-// comparison is one server's metric in one case over that in another.
-type comparison struct {
-	metric string
-	of, to string
-	goal   goal
-}
+import "github.com/ssed/ssed/bench/server"
 
 // The scenarios of DESIGN section 9, with its goals.
 var scenarios = []scenario{
@@ -60,9 +9,13 @@ var scenarios = []scenario{
 		what: "1,000 subscribers of one namespace, as fast as it goes",
 		cases: []testCase{
 			{"64 in flight", func(b *bench, s server.Spec) (values, error) { return b.closedLoop(s, 1000, 1, 0, 64) }},
-			{"1024 in flight", func(b *bench, s server.Spec) (values, error) { return b.closedLoop(s, 1000, 1, 0, 1024) }},
+			{"1024 in flight", (*bench).deep},
 		},
-		goals: []goal{{metric: deliveriesPerSec, least: 0.95}, {metric: latencyP99, most: 1.1}},
+		goals: []goal{
+			{metric: deliveriesPerSec, least: 0.95},
+			{metric: deliveriesPerSec, least: 40, in: "64 in flight", over: "sseserver"},
+			{metric: latencyP99, most: 1.1},
+		},
 	},
 	{
 		name: "steady",
@@ -117,14 +70,40 @@ var scenarios = []scenario{
 		},
 		goals: []goal{{metric: megabytesPerSec, least: 0.9}},
 	},
+	scenario{
+		name:    "namespaces",
+		what:    "10,000 subscribers, spread over namespaces, and one message in flight per subscriber's namespaces",
+		compare: []comparison{{cpuPerDelivery, "10,000 namespaces", "1 namespaces", goal{most: 1.3}}},
+	}.along("namespaces", "namespaces", (*bench).namespaces, 1, 100, 1000, 10_000, 100_000),
+	scenario{
+		name: "growth",
+		what: "from ten subscribers to 19,000, 16 messages in flight: how the cost of a delivery grows",
+	}.along("subscribers", "subscribers", (*bench).growth, 10, 100, 1000, 10_000, 19_000),
+	scenario{
+		name: "payload",
+		what: "200 subscribers, from 16 bytes of data to 64 KiB, at most 256 KiB in flight",
+	}.along("bytes of data", "bytes", (*bench).payload, 16, 64, 256, 1<<10, 4<<10, 16<<10, 64<<10),
+	scenario{
+		name: "depth",
+		what: "messages for a namespace of so many segments, 1,000 subscribers on all levels above it",
+	}.along("segments", "segments", (*bench).depth, 1, 2, 4, 8, 16),
+	scenario{
+		name: "sets",
+		what: "1,000 subscribers that all ask for the same set, and messages for each namespace of it in turn",
+	}.along("namespaces in the set", "in the set", (*bench).sets, 1, 2, 5, 10, 20, 50),
+	scenario{
+		name: "slow",
+		what: "1,000 subscribers, a part of whom read 20 KB/s: what the others get",
+	}.along("% slow readers", "% slow", (*bench).slow, 0, 10, 20, 30, 40, 50),
 	{
-		name: "namespaces",
-		what: "10,000 subscribers, one message in flight per namespace: each its own namespace, or one for all",
-		cases: []testCase{
-			{"one namespace", func(b *bench, s server.Spec) (values, error) { return b.closedLoop(s, 10_000, 1, 0, 1) }},
-			{"10,000 namespaces", (*bench).namespaces},
-		},
-		compare: []comparison{{cpuPerDelivery, "10,000 namespaces", "one namespace", goal{most: 1.3}}},
+		name:  "storm",
+		what:  "9,000 subscribers are cut off, and all come back at once",
+		cases: []testCase{{"storm", (*bench).storm}},
+	},
+	{
+		name:  "emojitracker",
+		what:  "850 emoji, 5,000 clients, some 400 tweets/s in three streams, in 512 MB of memory",
+		cases: []testCase{{"emojitracker", (*bench).emojitracker}},
 	},
 	{
 		name: "responsive",
@@ -166,42 +145,4 @@ var scenarios = []scenario{
 		cases:  []testCase{{"soak", (*bench).soak}},
 		byName: true, seconds: 600, secondsMax: 3600, repeat: 1,
 	},
-}
-
-// closedLoop keeps inFlight messages on their way to subscribers, of whom the first stalled never read.
-func (b *bench) closedLoop(spec server.Spec, subscribers, topics, stalled, inFlight int) (values, error) {
-	if n := b.options.Subscribers; n > 0 {
-		stalled = stalled * n / subscribers
-		topics = max(topics*n/subscribers, 1)
-		subscribers = n
-	}
-	if b.options.InFlight > 0 {
-		inFlight = b.options.InFlight
-	}
-	return b.messages(spec, load.Config{Topics: load.Split(subscribers, topics), Stalled: stalled, InFlight: inFlight})
-}
-
-// namespaces gives each subscriber a namespace of its own. A server that has none (the floor) sends everything to all, which
-// is other work: it is not asked.
-func (b *bench) namespaces(spec server.Spec) (values, error) {
-	if !spec.Namespaces {
-		return nil, nil
-	}
-	return b.closedLoop(spec, 10_000, 10_000, 0, 1)
-}
-
-func (b *bench) steady(spec server.Spec) (values, error) {
-	subscribers := 1000
-	if n := b.options.Subscribers; n > 0 {
-		subscribers = n
-	}
-	return b.messages(spec, load.Config{Topics: load.Split(subscribers, 1), RatePerSec: b.options.Rate})
-}
-
-// drain keeps the publisher ahead of the subscribers by a window of bytes: enough that the server never waits for a line,
-// and less than the backlog at which a server gives up on a subscriber.
-func (b *bench) drain(spec server.Spec, subscribers int) (values, error) {
-	const aroundData = 20 // event and data fields and line ends, about
-	inFlight := max(b.options.WindowBytes/(b.options.PayloadBytes+aroundData), 1)
-	return b.messages(spec, load.Config{Topics: load.Split(subscribers, 1), InFlight: inFlight})
 }

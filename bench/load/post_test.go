@@ -87,7 +87,7 @@ func TestPublishByPost(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer crowd.Close()
-	if err := crowd.Connect(5 * time.Second); err == nil {
+	if err = crowd.Connect(5 * time.Second); err == nil {
 		err = crowd.Run(millis(100), time.Second, func() error { return nil })
 	}
 	if err == nil {

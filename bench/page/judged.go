@@ -19,34 +19,23 @@ func goals(t *text, set *results.Set) {
 	for _, v := range verdicts {
 		what := v.Metric.Title
 		rows = append(rows, []string{fmt.Sprintf("[%s](#%s), %s", plain(v.Scenario), anchor(v.Scenario), plain(v.Case)),
-			plain(what), bound(set, v), measured(v, v.Measured), state(v), disturbedRuns(v)})
+			plain(what), bound(v), measured(v, v.Measured), state(v), disturbedRuns(v)})
 	}
 	t.table([]string{"scenario", "metric", "goal", "measured", "", "disturbed"}, rows, true)
 }
 
-func bound(set *results.Set, v results.Verdict) string {
+func bound(v results.Verdict) string {
 	words, x := "at most", v.Most
 	if v.Least != 0 {
 		words, x = "at least", v.Least
 	}
 	words += " " + measured(v, x)
 	if v.Ratio {
-		if _, ok := caseOf(set, v); ok {
-			words += " of " + reference(set)
+		if v.Over != "" {
+			words += " of " + called(v.Over)
 		}
 	}
 	return words
-}
-
-// caseOf tells a goal in a case from one case over another, which is a ratio to nobody.
-func caseOf(set *results.Set, v results.Verdict) (results.Case, bool) {
-	scenario, _ := set.Scenario(v.Scenario)
-	for _, c := range scenario.Cases {
-		if c.Name == v.Case {
-			return c, true
-		}
-	}
-	return results.Case{}, false
 }
 
 func measured(v results.Verdict, x float64) string {

@@ -207,11 +207,14 @@ func howToRead(t *text, set *results.Set) {
 }
 
 // reference is what ratios are to, in a sentence.
-func reference(set *results.Set) string {
-	if set.Reference() == results.Floor {
+func reference(set *results.Set) string { return called(set.Reference()) }
+
+// called is a server's name in a sentence.
+func called(server string) string {
+	if server == results.Floor {
 		return "the floor"
 	}
-	return plain(set.Reference())
+	return plain(server)
 }
 
 // name is a server's in a table: the subject stands out.

@@ -84,6 +84,8 @@ func TestGoals(t *testing.T) {
 		"a ratio that is not":         {object{"metric": rate, "least": 0.95}, map[string][]float64{"ssed": {94}, "floor": {100}}, "| at least 0.95 of the floor | 0.94 | ✗ **not reached** |"},
 		"the bound itself":            {object{"metric": rate, "most": 1.5}, map[string][]float64{"ssed": {150}, "floor": {100}}, "| at most 1.50 of the floor | 1.50 | ✓ reached |"},
 		"an own value":                {object{"metric": rate, "most": 2000.0, "absolute": true}, map[string][]float64{"ssed": {3000}}, "| at most 2.00k | 3.00k | ✗ **not reached** |"},
+		"a ratio to somebody else":    {object{"metric": rate, "least": 40.0, "over": "nchan"}, map[string][]float64{"ssed": {500}, "nchan": {10}, "floor": {600}}, "| at least 40.0 of nchan | 50.0 | ✓ reached |"},
+		"to somebody who is not here": {object{"metric": rate, "least": 40.0, "over": "nchan"}, map[string][]float64{"ssed": {500}, "floor": {600}}, "| at least 40.0 of nchan | – | not measured: no such runs |"},
 		"in another case":             {object{"metric": rate, "least": 1.0, "in": "elsewhere"}, map[string][]float64{"ssed": {3000}}, "- Failed: 0 of 1 run\n"},
 		"a metric that nobody has":    {object{"metric": "lines/s", "least": 1.0, "absolute": true}, map[string][]float64{"ssed": {3000}}, "| – | not measured: no such runs |"},
 		"one of ssed's runs failed":   {object{"metric": rate, "least": 0.5}, map[string][]float64{"ssed": {96, -1}, "floor": {100, 100}}, "| 0.96 | ✗ **not reached**: runs failed |"},

@@ -15,6 +15,10 @@ func section(t *text, set *results.Set, scenario results.Scenario, drawn map[str
 	if scenario.What != "" {
 		t.say("%s.", plain(upper(strings.TrimRight(scenario.What, "."))))
 	}
+	if scenario.Seconds > 0 && scenario.Repeat > 0 {
+		t.say("%s of %v s on each server and case, %d bytes of data where nothing else is said.",
+			upper(plural(scenario.Repeat, "run")), scenario.Seconds, scenario.PayloadBytes)
+	}
 	for _, p := range pictures {
 		if _, ok := drawn[p.file]; ok && p.section(set) == scenario.Name {
 			t.say("![%s](%s)", plain(p.title), p.file)

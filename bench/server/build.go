@@ -22,11 +22,11 @@ type Spec struct {
 	Namespaces  bool   // it tells namespaces apart
 	Sets        bool   // it understands ?ns=a&ns=b
 	Tree        bool   // a subscription to /a hears /a/b, and does not hear /ab
-	Post        bool   // published to with HTTP POST instead of lines
-	PublishPath string // then: what comes before the namespace in the path
+	PublishPath string // not empty if it is published to by HTTP POST and not by lines: what comes before the namespace in the path
 
 	listenFlag, publishFlag, publishPrefix string
 	env                                    []string
+	crowded                                []string       // arguments that leave the descriptors to subscribers
 	versionArgs                            []string       // that make it print its version; none if it cannot
 	deathSignal                            syscall.Signal // what it gets when this process dies; none is SIGKILL
 }
@@ -36,6 +36,9 @@ func (s Spec) With(args ...string) Spec {
 	s.Args = append(slices.Clone(s.Args), args...)
 	return s
 }
+
+// Crowded returns the spec as it is started for as many subscribers as there are descriptors.
+func (s Spec) Crowded() Spec { return s.With(s.crowded...) }
 
 // Version tells which version of the server it is, on one line; of a peer also what was changed in it, and why: "; " stands
 // before each change.
@@ -108,7 +111,8 @@ func numbered(specs []Spec) []Spec {
 
 func build(dir, name string) (Spec, error) {
 	ssed := Spec{Name: name, Namespaces: true, Sets: true, Tree: true, Args: []string{"serve"}, versionArgs: []string{"version"},
-		listenFlag: "--listen", publishFlag: "--publish", publishPrefix: "tcp://"}
+		listenFlag: "--listen", publishFlag: "--publish", publishPrefix: "tcp://",
+		crowded: []string{"--max-publishers=100"}}
 	var err error
 	switch {
 	case name == "ssed":

@@ -28,10 +28,11 @@ func buildPeers(dir string, names []string, tell io.Writer) []Spec {
 
 // buildPeer also asks the server for its version, which fails if a program that it needs is missing.
 func buildPeer(dir, name string) (Spec, error) {
-	home, err := peersHome()
+	home, err := Home()
 	if err != nil {
 		return Spec{}, err
 	}
+	home = filepath.Join(home, "bench", "peers")
 	spec := Spec{Name: name, Peer: true, Namespaces: true, versionArgs: []string{"-version"}, listenFlag: "-listen", publishFlag: "-publish"}
 	if name == "node" {
 		spec.Path = filepath.Join(home, "node", "hub.mjs")
@@ -40,7 +41,7 @@ func buildPeer(dir, name string) (Spec, error) {
 		err = goBuild(name, "-C", home, "-o", spec.Path, "./"+name)
 	}
 	if name == "nchan" {
-		spec.Post, spec.PublishPath = true, "/publish"
+		spec.PublishPath = "/publish"
 		spec.Args = []string{"-prefix", filepath.Join(dir, "nchan-files")}
 		// On SIGKILL nginx's master takes no worker along.
 		spec.deathSignal = syscall.SIGTERM
@@ -51,11 +52,11 @@ func buildPeer(dir, name string) (Spec, error) {
 	return spec, err
 }
 
-// peersHome is where the module of the peers lies.
-func peersHome() (string, error) {
+// Home is where the source of ssed lies, with the modules that are no part of it.
+func Home() (string, error) {
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/ssed/ssed").Output()
 	if err != nil {
 		return "", fmt.Errorf("where is the source of ssed? go list: %w", err)
 	}
-	return filepath.Join(strings.TrimSpace(string(out)), "bench", "peers"), nil
+	return strings.TrimSpace(string(out)), nil
 }

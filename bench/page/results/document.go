@@ -43,6 +43,11 @@ type Scenario struct {
 	Goals   []Goal       `json:"goals"`
 	Compare []Comparison `json:"compare"`
 	Axis    string       `json:"axis"` // what X counts, if the cases are a series
+
+	// How it was played, if the file as a whole does not say.
+	Seconds      float64 `json:"seconds"` // of each run
+	Repeat       int     `json:"repeat"`  // runs of each server and case
+	PayloadBytes int     `json:"payload"`
 }
 
 // Case is one way of asking, and its place on the scenario's axis.
@@ -57,12 +62,13 @@ type Bound struct {
 	Most  float64 `json:"most"`
 }
 
-// Goal is a bound on a metric of ssed: as it is, or as a ratio to the floor.
+// Goal is a bound on a metric of ssed: as it is, or as a ratio to another server.
 type Goal struct {
 	Bound
 	Metric   string `json:"metric"`
 	Absolute bool   `json:"absolute"`
-	In       string `json:"in"` // the case, or all
+	In       string `json:"in"`   // the case, or all
+	Over     string `json:"over"` // the server that the ratio is to, or the reference
 }
 
 // Comparison is a metric in one case over the same in another, on the same server.

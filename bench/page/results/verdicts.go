@@ -1,6 +1,9 @@
 package results
 
-import "math"
+import (
+	"cmp"
+	"math"
+)
 
 // State is what became of a goal.
 type State int
@@ -17,7 +20,8 @@ type Verdict struct {
 	Bound
 	Scenario, Case string
 	Metric         Metric
-	Ratio          bool // Measured is one
+	Ratio          bool   // Measured is one
+	Over           string // then: to this server; empty for one case over another
 	Measured       float64
 	State          State
 	Why            string // if nothing was measured, or if it is not reached for another reason than Measured
@@ -49,14 +53,15 @@ func (s *Set) Verdicts() (all []Verdict) {
 func (s *Set) verdict(scenario Scenario, c Case, goal Goal) Verdict {
 	v := Verdict{Bound: goal.Bound, Scenario: scenario.Name, Case: c.Name, Metric: Lookup(goal.Metric), Ratio: !goal.Absolute}
 	of := s.Of(scenario.Name, c.Name, s.Subject(), goal.Metric)
+	s.doubt(&v, c.Name, s.Subject())
 	if goal.Absolute {
 		v.Measured = of.Median()
-	} else {
-		v.Measured = of.Ratio(s.Of(scenario.Name, c.Name, s.Reference(), goal.Metric))
+		return s.judged(v, c.Name)
 	}
-	s.doubt(&v, c.Name, s.Subject())
-	if !goal.Absolute && s.Reference() != s.Subject() {
-		s.doubt(&v, c.Name, s.Reference())
+	v.Over = cmp.Or(goal.Over, s.Reference())
+	v.Measured = of.Ratio(s.Of(scenario.Name, c.Name, v.Over, goal.Metric))
+	if v.Over != s.Subject() {
+		s.doubt(&v, c.Name, v.Over)
 	}
 	return s.judged(v, c.Name)
 }

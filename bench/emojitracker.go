@@ -1,0 +1,83 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/ssed/ssed/bench/load"
+	"github.com/ssed/ssed/bench/server"
+)
+
+// What Emojitracker asked of the library that ssed descends from: a stream of everything, a sum of it every 17 ms, which is what most
+// people looked at, and a stream for each of 850 emoji; on one machine with 512 MB.
+const (
+	emojiTotal       = 850
+	emojiSubscribers = 5000
+	emojiMemory      = 512 << 20
+	emojiEps         = 1000. / 17 // sums per second
+	emojiPerEps      = 7          // tweets in each: some four hundred a second
+)
+
+// Data of these sizes, in bytes: an emoji's code point, a sum of seven in JSON, a tweet in JSON.
+const (
+	rawBytes     = 16
+	epsBytes     = 96
+	detailsBytes = 400
+)
+
+// emojiTopics returns the streams, and in what order they are published to. Of a hundred subscribers 60 see the sums, 3 all, and the
+// rest have opened an emoji.
+func emojiTopics(subscribers int) (topics []load.Topic, turns []int) {
+	eps, raw := subscribers*60/100, subscribers*3/100
+	add := func(namespace string, subscribers, size int) {
+		topics = append(topics, load.Topic{Subscribers: subscribers, Namespaces: []string{namespace}, Targets: []string{namespace}, PayloadBytes: size})
+	}
+	add("/eps", eps, epsBytes)
+	add("/raw", raw, rawBytes)
+	details := load.Split(subscribers-eps-raw, emojiTotal)
+	for i := range details {
+		add(fmt.Sprintf("/details/%d", i), details[i].Subscribers, detailsBytes)
+	}
+	for tweet := range emojiTotal * emojiPerEps {
+		if tweet%emojiPerEps == 0 {
+			turns = append(turns, 0)
+		}
+		turns = append(turns, 1, 2+tweet%emojiTotal)
+	}
+	return topics, turns
+}
+
+// emojitracker plays that, in that memory.
+func (b *bench) emojitracker(spec server.Spec) (values, error) {
+	if !spec.Namespaces {
+		return nil, nil
+	}
+	topics, turns := emojiTopics(cmp.Or(b.options.Subscribers, emojiSubscribers))
+	config := load.Config{Topics: topics, Turns: turns, RatePerSec: emojiEps * (1 + 2*emojiPerEps)}
+	p, err := server.Start(spec, b.options.ServerCPU)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Stop()
+	cage, err := p.Confine(emojiMemory)
+	if err != nil {
+		return nil, err
+	}
+	defer cage.Release()
+	got, err := b.messagesOf(p, spec, config)
+	if err != nil {
+		return nil, err
+	}
+	peak, err := cage.Peak()
+	if err != nil {
+		return nil, err
+	}
+	if peak > emojiMemory {
+		return nil, fmt.Errorf("it took %d MiB of memory; %d are there", peak>>20, emojiMemory>>20)
+	}
+	enforced := 0.
+	if cage.Enforced() {
+		enforced = 1
+	}
+	return append(got, value{peakMiB, float64(peak) / mebi}, value{memoryEnforced, enforced}), nil
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/ssed/ssed/bench/load"
+	"github.com/ssed/ssed/bench/server"
+)
+
+// along makes the scenario a series: one case for each x, called by x and the unit.
+func (s scenario) along(axis, unit string, run func(b *bench, spec server.Spec, x int) (values, error), xs ...int) scenario {
+	s.axis, s.xs = axis, xs
+	for _, x := range xs {
+		s.cases = append(s.cases, testCase{
+			name: grouped(x) + " " + unit,
+			run:  func(b *bench, spec server.Spec) (values, error) { return run(b, spec, x) },
+		})
+	}
+	return s
+}
+
+// grouped writes a number with commas between thousands.
+func grouped(n int) string {
+	if n < 1000 {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%s,%03d", grouped(n/1000), n%1000)
+}
+
+// growth keeps a few messages in flight to more and more subscribers.
+func (b *bench) growth(spec server.Spec, subscribers int) (values, error) {
+	if most := b.options.Subscribers; most > 0 {
+		subscribers = min(subscribers, most)
+	}
+	inFlight := cmp.Or(b.options.InFlight, 16)
+	return b.messages(spec.Crowded(), load.Config{Topics: load.Split(subscribers, 1), InFlight: inFlight})
+}
+
+// payload sends messages of a size, with about as many bytes in flight whatever it is.
+func (b *bench) payload(spec server.Spec, size int) (values, error) {
+	const bytesInFlight, most = 256 << 10, 64
+	topics := load.Split(cmp.Or(b.options.Subscribers, 200), 1)
+	topics[0].PayloadBytes = size
+	return b.messages(spec, load.Config{Topics: topics, InFlight: min(bytesInFlight/size, most)})
+}
+
+// namespaces spreads 10,000 subscribers over namespaces, with one message in flight to the readers of each. Where there are
+// more namespaces than subscribers, everybody asks for a set. A server that has no namespaces (the floor) sends everything to
+// all, which is other work: it is asked only for one.
+func (b *bench) namespaces(spec server.Spec, namespaces int) (values, error) {
+	const subscribers = 10_000
+	size := max(namespaces/subscribers, 1)
+	if namespaces > 1 && !spec.Namespaces || size > 1 && !spec.Sets {
+		return nil, nil
+	}
+	if size == 1 {
+		return b.closedLoop(spec, subscribers, namespaces, 0, 1)
+	}
+	topics := load.Sets(cmp.Or(b.options.Subscribers, subscribers), cmp.Or(b.options.Subscribers, subscribers), size)
+	return b.messages(spec, load.Config{Topics: topics, InFlight: 1})
+}
+
+// depth publishes so many segments deep to subscribers on all levels above. The floor stands beside it: it sends everything to all, which
+// here is what is asked.
+func (b *bench) depth(spec server.Spec, depth int) (values, error) {
+	if spec.Peer {
+		return nil, nil
+	}
+	return b.messages(spec, load.Config{Topics: load.Deep(cmp.Or(b.options.Subscribers, 1000), depth), InFlight: 16})
+}
+
+// sets publishes in turn to the namespaces of a set that all subscribers ask for.
+func (b *bench) sets(spec server.Spec, size int) (values, error) {
+	if spec.Peer {
+		return nil, nil
+	}
+	return b.messages(spec, load.Config{Topics: load.Sets(cmp.Or(b.options.Subscribers, 1000), 1, size), InFlight: 16})
+}
+
+// slow has a part of the subscribers read two kilobytes ten times a second, and measures what the others get meanwhile. Whom the server
+// ends for that comes again.
+func (b *bench) slow(spec server.Spec, percent int) (values, error) {
+	p, err := server.Start(spec, b.options.ServerCPU)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Stop()
+	total := cmp.Or(b.options.Subscribers, 1000)
+	sipping := total * percent / 100
+	crowd, err := load.NewCrowd(load.CrowdConfig{Subscribe: p.Subscribe, Publish: p.Publish, PostTo: spec.PublishPath,
+		Steady: total - sipping, Sipping: sipping, Subscriptions: [][]string{{"/bench"}}, Namespaces: []string{"/bench"},
+		PayloadBytes: b.options.PayloadBytes, Publishers: 1, InFlight: cmp.Or(b.options.InFlight, 64), Patience: drainTimeout})
+	if err != nil {
+		return nil, err
+	}
+	defer crowd.Close()
+	if err := crowd.Connect(connectTimeout); err != nil {
+		return nil, explain(err, p)
+	}
+	got, err := b.sip(p, crowd)
+	if err != nil {
+		return nil, explain(err, p)
+	}
+	return got, nil
+}
+
+// sip warms up, until the slow ones' buffers are full, and measures.
+func (b *bench) sip(p *server.Process, crowd *load.Crowd) (values, error) {
+	if err := crowd.Run(min(b.options.measure(), warmMax), time.Second, nothing); err != nil {
+		return nil, err
+	}
+	before, err := look(p)
+	if err != nil {
+		return nil, err
+	}
+	start := crowd.Counts
+	crowd.Closed = hdrhistogram.New(1, int64(time.Hour), 3)
+	if err := crowd.Run(b.options.measure(), time.Second, nothing); err != nil {
+		return nil, err
+	}
+	after, err := look(p)
+	if err != nil {
+		return nil, err
+	}
+	latency := crowd.Closed
+	crowd.Closed = nil
+	got := crowdFlow(start, crowd.Counts, before, after)
+	got = append(got,
+		value{latencyP50, float64(latency.ValueAtPercentile(50)) / 1e3},
+		value{latencyP99, float64(latency.ValueAtPercentile(99)) / 1e3},
+		value{endedCut, float64(crowd.Counts.Cut - start.Cut)},
+		value{rssGrowthMiB, float64(after.rss-before.rss) / mebi},
+		value{socketMiB, float64(after.socket) / mebi})
+	return got, crowd.Drain(drainTimeout)
+}

@@ -1,0 +1,76 @@
+package server
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+)
+
+// TestConfinement looks at a server that has what it needs. Where no group can be made, that is its peak alone.
+func TestConfinement(t *testing.T) {
+	floor, err := Build(t.TempDir(), []string{"floor"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Start(floor[0], -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const bound = 64 << 20
+	c, err := p.Confine(bound)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Release()
+	if peak, err := c.Peak(); err != nil || peak < 100<<10 || peak > bound {
+		t.Errorf("%d bytes at most, %v", peak, err)
+	}
+	dir := c.dir
+	c.Release()
+	if p.Alive() {
+		t.Error("the server outlived its confinement")
+	}
+	if _, err := os.Stat(dir); dir != "" && !os.IsNotExist(err) {
+		t.Errorf("the group %s is left behind: %v", dir, err)
+	}
+}
+
+// TestTheBoundHolds has a process take ten times what it may.
+func TestTheBoundHolds(t *testing.T) {
+	stderr, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sh", "-c", `read go; x=$(head -c 320000000 /dev/zero | tr '\0' x); sleep 20`)
+	goAhead, err := cmd.StdinPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Process{PID: cmd.Process.Pid, name: "tail", cmd: cmd, stderr: stderr, gone: make(chan struct{})}
+	go func() {
+		p.why = cmd.Wait()
+		close(p.gone)
+	}()
+	c, err := p.Confine(32 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Release()
+	if !c.Enforced() {
+		t.Skip("no memory group can be made here: it takes root and the memory controller")
+	}
+	io.WriteString(goAhead, "go\n")
+	select {
+	case <-p.gone:
+	case <-time.After(10 * time.Second):
+		t.Fatal("it has ten times its bound, and lives")
+	}
+	if peak, err := c.Peak(); err != nil || peak < 16<<20 || peak > 40<<20 {
+		t.Errorf("%d bytes at most, %v", peak, err)
+	}
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/ssed/ssed/bench/load"
+	"github.com/ssed/ssed/bench/server"
+)
+
+const stormSubscribers = 9000 // twice as many fit into 19,000 descriptors: a server may notice late who has gone
+
+// storm is what a lost uplink does: everybody is cut off, and everybody comes back at once. Nobody waits for anybody's answer; a
+// connection that finds the listener's queue full is tried again by the kernel a second later, and by then two.
+func (b *bench) storm(spec server.Spec) (values, error) {
+	p, err := server.Start(spec, b.options.ServerCPU)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Stop()
+	n := cmp.Or(b.options.Subscribers, stormSubscribers)
+	first, err := b.subscribers(p, n)
+	if err != nil {
+		return nil, err
+	}
+	defer first.Close()
+	if err := first.Connect(connectTimeout); err != nil {
+		return nil, explain(err, p)
+	}
+	second, err := load.New(load.Config{Subscribe: p.Subscribe, Publish: p.Publish, PostTo: spec.PublishPath, Topics: load.Split(n, 1),
+		PayloadBytes: b.options.PayloadBytes, InFlight: 1, Measure: min(b.options.measure(), warmMax), Drain: drainTimeout})
+	if err != nil {
+		return nil, err
+	}
+	defer second.Close()
+	before, err := look(p)
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	first.Close()
+	err = second.Open(n)
+	if err == nil {
+		err = second.Answered(connectTimeout)
+	}
+	if err != nil {
+		return nil, explain(err, p)
+	}
+	took := time.Since(start)
+	after, err := look(p)
+	if err != nil {
+		return nil, err
+	}
+	// They are back only if they hear something.
+	if _, err := second.Run(load.Hooks{}); err != nil {
+		return nil, explain(err, p)
+	}
+	var spent effort
+	spent.add(before, after)
+	got := values{
+		{backSeconds, took.Seconds()},
+		{answerP50, float64(second.Answers().ValueAtPercentile(50)) / 1e6},
+		{answerP99, float64(second.Answers().ValueAtPercentile(99)) / 1e6},
+		{cpuPerConnection, spent.server.CPU.Seconds() * 1e6 / float64(n)},
+		{rssGrowthMiB, float64(after.rss-before.rss) / mebi},
+	}
+	return append(got, spent.shares()...), nil
+}
