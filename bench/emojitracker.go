@@ -12,6 +12,7 @@ import (
 // people looked at, and a stream for each of 850 emoji; on one machine with 512 MB.
 const (
 	emojiTotal       = 850
+	firstEmoji       = 0x1f300 // of five digits, as all that follow: no name begins with another
 	emojiSubscribers = 5000
 	emojiMemory      = 512 << 20
 	emojiEps         = 1000. / 17 // sums per second
@@ -36,7 +37,7 @@ func emojiTopics(subscribers int) (topics []load.Topic, turns []int) {
 	add("/raw", raw, rawBytes)
 	details := load.Split(subscribers-eps-raw, emojiTotal)
 	for i := range details {
-		add(fmt.Sprintf("/details/%d", i), details[i].Subscribers, detailsBytes)
+		add(fmt.Sprintf("/details/%X", firstEmoji+i), details[i].Subscribers, detailsBytes)
 	}
 	for tweet := range emojiTotal * emojiPerEps {
 		if tweet%emojiPerEps == 0 {

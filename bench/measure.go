@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
+
 	"github.com/ssed/ssed/bench/load"
 	"github.com/ssed/ssed/bench/server"
 )
@@ -221,6 +223,9 @@ func (b *bench) messagesOf(p *server.Process, spec server.Spec, config load.Conf
 	if err != nil {
 		return nil, explain(err, p)
 	}
+	if run.Deliveries == 0 {
+		return nil, fmt.Errorf("nothing arrived in the %v that were measured", config.Measure)
+	}
 	got := flow(run, before, after)
 	if config.Stalled > 0 {
 		// Their own sockets do not tell: the end of a stream that nobody reads never arrives.
@@ -234,17 +239,13 @@ func flow(run *load.Result, before, after snapshot) values {
 	seconds := run.Elapsed.Seconds()
 	var spent effort
 	spent.add(before, after)
-	latency := func(percentile float64) float64 { return float64(run.Latency.ValueAtPercentile(percentile)) / 1e3 }
 	got := values{
 		{deliveriesPerSec, float64(run.Deliveries) / seconds},
 		{messagesPerSec, float64(run.Messages) / seconds},
 		{megabytesPerSec, float64(run.Bytes) / seconds / 1e6},
-		{cpuPerDelivery, float64(spent.server.CPU.Nanoseconds()) / float64(max(run.Deliveries, 1))},
-		{latencyP50, latency(50)},
-		{latencyP99, latency(99)},
-		{latencyP999, latency(99.9)},
-		{latencyMax, float64(run.Latency.Max()) / 1e3},
+		{cpuPerDelivery, float64(spent.server.CPU.Nanoseconds()) / float64(run.Deliveries)},
 	}
+	got = append(got, microseconds(run.Latency)...)
 	got = append(got, spent.shares()...)
 	got = append(got,
 		value{rssMiB, float64(after.rss) / mebi},
@@ -254,6 +255,20 @@ func flow(run *load.Result, before, after snapshot) values {
 		got = append(got, value{unexpectedStreams, float64(run.Scanned)})
 	}
 	return got
+}
+
+// microseconds are the latencies of a run: none if nothing that was published in the measured time has arrived.
+func microseconds(h *hdrhistogram.Histogram) values {
+	if h.TotalCount() == 0 {
+		return nil
+	}
+	at := func(percentile float64) float64 { return float64(h.ValueAtPercentile(percentile)) / 1e3 }
+	return values{
+		{latencyP50, at(50)},
+		{latencyP99, at(99)},
+		{latencyP999, at(99.9)},
+		{latencyMax, float64(h.Max()) / 1e3},
+	}
 }
 
 // explain adds what the server had to say to an error of a run.

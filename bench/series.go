@@ -129,9 +129,8 @@ func (b *bench) sip(p *server.Process, crowd *load.Crowd) (values, error) {
 	latency := crowd.Closed
 	crowd.Closed = nil
 	got := crowdFlow(start, crowd.Counts, before, after)
+	got = append(got, microseconds(latency)...)
 	got = append(got,
-		value{latencyP50, float64(latency.ValueAtPercentile(50)) / 1e3},
-		value{latencyP99, float64(latency.ValueAtPercentile(99)) / 1e3},
 		value{endedCut, float64(crowd.Counts.Cut - start.Cut)},
 		value{rssGrowthMiB, float64(after.rss-before.rss) / mebi},
 		value{socketMiB, float64(after.socket) / mebi})
