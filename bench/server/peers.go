@@ -39,6 +39,7 @@ func buildPeer(dir, name string) (Spec, error) {
 		spec.Path = filepath.Join(dir, name)
 		err = goBuild(name, "-C", home, "-o", spec.Path, "./"+name)
 	}
+	spec.Tree = name == "sseserver"
 	if name == "nchan" {
 		spec.Post, spec.PublishPath = true, "/publish"
 		spec.Args = []string{"-prefix", filepath.Join(dir, "nchan-files")}
