@@ -15,11 +15,12 @@ type server struct {
 	name   string
 	needs  string // a program without which it does not run
 	post   bool   // published to by HTTP POST, and on the subscribers' listener, too
+	tree   bool   // who subscribes to /a hears /a/b
 	module string // of a library: -version must tell the version that go.mod asks for
 }
 
 var servers = []server{
-	{name: "sseserver", module: "github.com/mroth/sseserver"},
+	{name: "sseserver", tree: true, module: "github.com/mroth/sseserver"},
 	{name: "r3labs", module: "github.com/r3labs/sse/v2"},
 	{name: "gosse", module: "github.com/tmaxmax/go-sse"},
 	{name: "mercure", module: "github.com/dunglas/mercure"},

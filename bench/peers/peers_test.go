@@ -20,23 +20,30 @@ func each(t *testing.T, test func(t *testing.T, s server)) {
 	}
 }
 
+// TestSubscribersHearTheirNamespaceAlone: not one whose name begins alike, and one below their own only where the server has it so.
 func TestSubscribersHearTheirNamespaceAlone(t *testing.T) {
 	each(t, func(t *testing.T, s server) {
 		p := start(t, s)
-		dogs, cats := p.subscribe(t, "/pets/dogs"), p.subscribe(t, "/pets/cats")
-		publisher := p.dial(t)
-		publisher.send(t, "/pets/dogs", "Corgi")
-		publisher.send(t, "/pets/cats", "Manx")
-		publisher.send(t, "/pets/dogs", "Terrier")
-		dogs.waitFor(t, "Terrier")
-		cats.waitFor(t, "Manx")
-		if got := dogs.String(); !strings.Contains(got, "Corgi") || strings.Contains(got, "Manx") {
-			t.Errorf("the dogs' subscriber got %q", got)
+		namespaces := []string{"/pet", "/pets", "/pets/dogs"}
+		var streams []*stream
+		for _, namespace := range namespaces {
+			streams = append(streams, p.subscribe(t, namespace))
 		}
-		publisher.send(t, "/pets/cats", "Siamese")
-		cats.waitFor(t, "Siamese") // behind which whatever strayed would have come
-		if got := cats.String(); strings.Contains(got, "Corgi") || strings.Contains(got, "Terrier") {
-			t.Errorf("the cats' subscriber got %q", got)
+		publisher := p.dial(t)
+		for i, namespace := range namespaces {
+			publisher.send(t, namespace, fmt.Sprintf("~message-%d~", i))
+		}
+		for i, namespace := range namespaces {
+			publisher.send(t, namespace, "~last~") // behind which whatever strayed has come
+			streams[i].waitFor(t, "~last~")
+		}
+		for i, stream := range streams {
+			for from := range namespaces {
+				want := from == i || s.tree && i == 1 && from == 2
+				if got := stream.String(); strings.Contains(got, fmt.Sprintf("~message-%d~", from)) != want {
+					t.Errorf("published to %s, heard in %s: %v, want %v: %q", namespaces[from], namespaces[i], !want, want, got)
+				}
+			}
 		}
 	})
 }

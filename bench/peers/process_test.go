@@ -29,7 +29,11 @@ type process struct {
 func start(t *testing.T, s server) *process {
 	t.Helper()
 	p := &process{server: s, listen: freePort(t), publish: freePort(t), gone: make(chan struct{})}
-	p.cmd = exec.Command(s.program(t), "-listen", p.listen, "-publish", p.publish)
+	args := []string{"-listen", p.listen, "-publish", p.publish}
+	if s.name == "nchan" {
+		args = append(args, "-prefix", t.TempDir())
+	}
+	p.cmd = exec.Command(s.program(t), args...)
 	var said strings.Builder
 	p.cmd.Stdout, p.cmd.Stderr = &said, &said
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -40,6 +40,7 @@ func buildPeer(dir, name string) (Spec, error) {
 		spec.Path = filepath.Join(dir, name)
 		err = goBuild(name, "-C", home, "-o", spec.Path, "./"+name)
 	}
+	spec.Tree = name == "sseserver"
 	if name == "nchan" {
 		spec.PublishPath = "/publish"
 		spec.Args = []string{"-prefix", filepath.Join(dir, "nchan-files")}
