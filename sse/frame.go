@@ -23,7 +23,7 @@ func AppendFrame(dst, event, data []byte) []byte {
 	if len(event) > 0 {
 		dst = appendField(dst, "event:", event)
 	}
-	for {
+	for !plain(data) {
 		end := lineEnd(data)
 		if end < 0 {
 			break
@@ -56,8 +56,7 @@ func appendField(dst []byte, name string, value []byte) []byte {
 }
 
 // lineEnd returns the offset of the first CR or LF, or -1. Two searches with
-// the library's vector code beat one loop over bytes, and data without any
-// line break, the common case, costs just those two.
+// the library's vector code beat one loop over bytes.
 func lineEnd(data []byte) int {
 	lf := bytes.IndexByte(data, '\n')
 	if lf >= 0 {
