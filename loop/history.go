@@ -56,12 +56,8 @@ func (l *loop) keepHistory() error {
 	return nil
 }
 
-// appendID appends the id line of the message that is being published, if it has
-// one.
+// appendID appends the id line of the message that is being published.
 func (l *loop) appendID(dst []byte) []byte {
-	if !l.keeps {
-		return dst
-	}
 	return sse.AppendIDLine(dst, sse.ID{Epoch: l.epoch, Seq: l.stats.Published + 1})
 }
 

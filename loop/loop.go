@@ -91,8 +91,12 @@ func (l *loop) Publish(namespace, event, data []byte) (uint64, error) {
 		return 0, errStopping
 	}
 	l.findHearers(namespace)
+	frame := l.frame[:0]
+	if l.keeps {
+		frame = l.appendID(frame)
+	}
 	if len(l.hearers) > 0 || l.keeps {
-		l.frame = sse.AppendFrame(l.appendID(l.frame[:0]), event, data)
+		l.frame = sse.AppendFrame(frame, event, data)
 		l.keepAndDeliver(namespace, l.frame)
 	}
 	l.stats.Published++
@@ -124,11 +128,15 @@ func (l *loop) keepAndDeliver(namespace, frame []byte) {
 // findHearers sets l.hearers and l.keeps. Messages come in runs of one namespace,
 // so the last answer is kept for as long as the index does not change.
 func (l *loop) findHearers(namespace []byte) {
-	if len(l.heardLast) == 0 || !bytes.Equal(namespace, l.heardLast) {
-		l.keeps = l.history != nil && l.history.Keeps(namespace)
-		l.hearers = l.index.AppendHearers(l.hearers[:0], namespace)
-		l.heardLast = append(l.heardLast[:0], namespace...)
+	if !bytes.Equal(namespace, l.heardLast) {
+		l.lookUp(namespace)
 	}
+}
+
+func (l *loop) lookUp(namespace []byte) {
+	l.keeps = l.history != nil && l.history.Keeps(namespace)
+	l.hearers = l.index.AppendHearers(l.hearers[:0], namespace)
+	l.heardLast = append(l.heardLast[:0], namespace...)
 }
 
 // indexChanged makes findHearers look again.
@@ -142,7 +150,7 @@ func (l *loop) indexChanged() {
 func (l *loop) deliver(frame []byte) {
 	hearers := l.hearers
 	for _, a := range hearers {
-		if cost := a.stream.Cost(len(frame)); l.retained()+cost > l.opts.BacklogTotalBytesMax {
+		if cost := a.stream.Cost(len(frame)); cost > 0 && l.retained()+cost > l.opts.BacklogTotalBytesMax {
 			l.relieve(cost + l.opts.BacklogTotalBytesMax/reliefPart)
 		}
 		if len(a.subscribers) == 0 {
@@ -150,8 +158,11 @@ func (l *loop) deliver(frame []byte) {
 		}
 		a.stream.Append(frame)
 		l.stats.Deliveries += uint64(len(a.subscribers))
-		l.round.add(a)
-		l.keepWarm(a)
+		a.used = true
+		if !a.inRound || a.unvisited < len(a.subscribers) {
+			l.round.add(a)
+			l.keepWarm(a)
+		}
 	}
 	l.round.bytes += len(frame) * len(hearers)
 }
@@ -175,7 +186,7 @@ func (l *loop) answer() gnet.Action {
 // budget goes. The rest wait for the next one.
 func (l *loop) pumpWoken() {
 	if len(l.woken) == 0 {
-		l.wokenSpare = l.watch.take(l.wokenSpare)
+		l.wokenSpare = l.watch.take(l.wokenSpare[:0])
 		l.woken = l.wokenSpare
 	}
 	l.budget.renew(time.Now())
@@ -252,7 +263,7 @@ func (l *loop) await(w waiter, fd int, number uint32, watched bool) (uint32, err
 }
 
 // nextNumber finds a number that no waiter has. They begin anew after four
-// billion; 0 is the watch's own.
+// billion; 0 is nobody's.
 func (l *loop) nextNumber() uint32 {
 	for {
 		l.number++

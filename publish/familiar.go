@@ -20,11 +20,23 @@ func (f *familiar) remember(line []byte, c *command, canonical []byte) {
 	f.event = f.begin[len(f.begin)-1-len(c.event):][:len(c.event)]
 }
 
-// data returns a line's data if the line is familiar.
-func (f *familiar) data(line []byte) (data []byte, ok bool) {
-	n := len(f.begin)
-	if n == 0 || len(line) < n || !bytes.Equal(line[:n], f.begin) {
-		return nil, false
+// familiarLines publishes the lines at the beginning of in, as long as they are
+// familiar, whole and not too long. The first one that is not is left to be looked
+// at closely, as are all while a token is needed, which may not cover them any more.
+func (s *Session) familiarLines(in []byte, sink Sink, out []byte) (rest, replies []byte) {
+	f := &s.familiar
+	if len(f.begin) == 0 || len(s.held) > 0 || s.needsToken() {
+		return in, out
 	}
-	return line[n:], true
+	longest := s.lineBytesMax() - len(f.begin)
+	for bytes.HasPrefix(in, f.begin) {
+		data := in[len(f.begin):]
+		end := bytes.IndexByte(data, '\n')
+		if end < 0 || end > longest {
+			break
+		}
+		out = s.publish(f.namespace, f.event, trimCR(data[:end]), sink, out)
+		in = data[end+1:]
+	}
+	return in, out
 }

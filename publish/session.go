@@ -101,7 +101,9 @@ func (s *Session) Feed(in []byte, sink Sink, out []byte) (replies []byte, done b
 	for len(in) > 0 && s.state != finished {
 		switch s.state {
 		case inLine:
-			in, out = s.line(in, sink, out)
+			if in, out = s.familiarLines(in, sink, out); len(in) > 0 {
+				in, out = s.line(in, sink, out)
+			}
 		case inPayload:
 			in = s.fill(in)
 		case atPayloadEnd:
@@ -141,11 +143,6 @@ func (s *Session) line(in []byte, sink Sink, out []byte) (rest, replies []byte) 
 
 // run obeys one line. rest is what follows it: a payload, if the line is a PUBN.
 func (s *Session) run(line, rest []byte, sink Sink, out []byte) (after, replies []byte) {
-	if data, ok := s.familiar.data(line); ok && !s.needsToken() {
-		out = s.publish(s.familiar.namespace, s.familiar.event, data, sink, out)
-		s.release()
-		return rest, out
-	}
 	var c command
 	if refused := parse(line, &c); refused != nil {
 		s.release()

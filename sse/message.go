@@ -64,7 +64,7 @@ func CheckData(data []byte, bytesMax int) error {
 	if len(data) > bytesMax {
 		return fmt.Errorf("%w: the data has %d bytes, at most %d are allowed", ErrTooLong, len(data), bytesMax)
 	}
-	if !utf8.Valid(data) {
+	if !plain(data) && !utf8.Valid(data) {
 		return fmt.Errorf("%w in the data at byte %d", ErrUTF8, firstInvalid(data))
 	}
 	return nil

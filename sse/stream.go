@@ -71,7 +71,9 @@ func (s *Stream) Append(frame []byte) {
 	s.newest = g.end()
 	g.buf = append(g.buf, frame...)
 	s.messages++
-	s.pool.count(g, cap(g.buf))
+	if g.counted != cap(g.buf) {
+		s.pool.count(g, cap(g.buf))
+	}
 }
 
 // Cost returns how many bytes more of memory the stream may hold once a frame of
@@ -79,6 +81,8 @@ func (s *Stream) Append(frame []byte) {
 func (s *Stream) Cost(size int) int {
 	g := s.tail
 	switch used := len(g.buf) + size; {
+	case used <= min(g.counted, SegmentBytesMax):
+		return 0 // there is room in what is counted already
 	case len(g.buf) > 0 && used > SegmentBytesMax:
 		return max(size, SegmentBytesMax) // a new segment
 	case used <= cap(g.buf):
