@@ -20,18 +20,26 @@ type doorbell struct {
 }
 
 func newDoorbell() (*doorbell, error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	button, chime, err := newChime()
 	if err != nil {
-		return nil, os.NewSyscallError("socketpair", err)
-	}
-	far := os.NewFile(uintptr(fds[1]), "doorbell")
-	defer far.Close()
-	chime, err := net.FileConn(far)
-	if err != nil {
-		unix.Close(fds[0])
 		return nil, err
 	}
-	return &doorbell{button: os.NewFile(uintptr(fds[0]), "doorbell"), chime: chime}, nil
+	return &doorbell{button: os.NewFile(uintptr(button), "doorbell"), chime: chime}, nil
+}
+
+// newChime makes a connection that gnet can register, and our end of it.
+func newChime() (button int, chime net.Conn, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, nil, os.NewSyscallError("socketpair", err)
+	}
+	far := os.NewFile(uintptr(fds[1]), "chime")
+	defer far.Close()
+	if chime, err = net.FileConn(far); err != nil {
+		unix.Close(fds[0])
+		return -1, nil, err
+	}
+	return fds[0], chime, nil
 }
 
 // ring makes the loop answer soon. Any goroutine may call it.

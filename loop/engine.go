@@ -1,7 +1,9 @@
 package loop
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
@@ -38,15 +40,34 @@ func (e *events) OnTick() (time.Duration, gnet.Action) {
 	return tick, gnet.None
 }
 
+// register gives gnet a connection of ours, whose peer is on the loop.
+func (e *events) register(p peer, chime net.Conn) (gnet.Conn, error) {
+	ctx := gnet.NewContext(context.Background(), p)
+	registered, err := e.engine.Register(gnet.NewNetConnContext(ctx, chime))
+	if err != nil {
+		return nil, err
+	}
+	result := <-registered
+	if result.Err != nil {
+		return nil, result.Err
+	}
+	return result.Conn, e.err // OnOpen has set it before the registration was answered
+}
+
 func (e *events) OnOpen(conn gnet.Conn) ([]byte, gnet.Action) {
 	l := e.loop
 	l.engine = conn.EventLoop()
-	as, fromUnix := conn.Context().(role)
-	if !fromUnix && conn.Context() != nil { // the doorbell
+	var as role
+	switch ours := conn.Context().(type) {
+	case *doorbell:
 		l.intake.epoll, e.err = findEpoll(conn.Fd())
 		return nil, gnet.None
-	}
-	if !fromUnix {
+	case *watch:
+		e.err = ours.hang(l.intake.epoll, conn.Fd())
+		return nil, gnet.None
+	case role: // a unix door's
+		as = ours
+	default:
 		as = l.listeners.of(conn)
 	}
 	if !l.hasPlace(as, conn.Fd()) {

@@ -186,7 +186,7 @@ func (l *loop) answer() gnet.Action {
 // budget goes. The rest wait for the next one.
 func (l *loop) pumpWoken() {
 	if len(l.woken) == 0 {
-		l.wokenSpare = l.watch.take(l.wokenSpare)
+		l.wokenSpare = l.watch.take(l.wokenSpare[:0])
 		l.woken = l.wokenSpare
 	}
 	l.budget.renew(time.Now())
@@ -263,7 +263,7 @@ func (l *loop) await(w waiter, fd int, number uint32, watched bool) (uint32, err
 }
 
 // nextNumber finds a number that no waiter has. They begin anew after four
-// billion; 0 is the watch's own.
+// billion; 0 is nobody's.
 func (l *loop) nextNumber() uint32 {
 	for {
 		l.number++

@@ -64,7 +64,7 @@ func New(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loop: cannot make the doorbell: %w", err)
 	}
-	watch, err := newWatch(bell)
+	watch, err := newWatch()
 	if err != nil {
 		bell.close()
 		return nil, fmt.Errorf("loop: cannot make the writability watch: %w", err)
@@ -223,25 +223,19 @@ func (s *Server) gnetURLs() (urls []string, forget func(), err error) {
 	return []string{"unix://" + folder + "/unused"}, func() { os.RemoveAll(folder) }, nil
 }
 
-// hangDoorbell registers gnet's end of the doorbell, and with that the server
-// is ready.
+// hangDoorbell registers gnet's ends of the doorbell and of the watch, and with that
+// the server is ready.
 func (s *Server) hangDoorbell(events *events) {
-	ctx := gnet.NewContext(context.Background(), s.loop.bell)
-	var bell gnet.RegisteredResult
-	registered, err := events.engine.Register(gnet.NewNetConnContext(ctx, s.loop.bell.chime))
+	bell, err := events.register(s.loop.bell, s.loop.bell.chime)
 	if err == nil {
-		bell = <-registered
-		err = bell.Err
-	}
-	if err == nil {
-		err = events.err // OnOpen has set it before the registration was answered
+		_, err = events.register(s.loop.watch, s.loop.watch.chime)
 	}
 	if err != nil {
 		events.err = err
 		go events.engine.Stop(context.Background()) // it waits for the goroutine that we are on
 		return
 	}
-	s.startDoors(bell.Conn.EventLoop())
+	s.startDoors(bell.EventLoop())
 	close(s.ready)
 }
 

@@ -1,103 +1,104 @@
 package loop
 
 import (
+	"net"
 	"os"
-	"sync"
 
+	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
 )
 
 // A watch tells when sockets that were full can take more. gnet does not report
-// that, so they are registered, for one event, with an epoll instance of our
-// own; one goroutine waits on it and hands what became writable to the loop.
+// that, so they are registered, for one event, with an epoll instance of our own.
 // A socket is not tried again meanwhile: a stalled subscriber costs one registration.
 //
 // An event carries the connection's number. The descriptor alone would not do:
 // it may have been closed and given to a stranger by the time the loop looks.
+//
+// No goroutine waits for the events. An epoll instance can be watched by another
+// one, so ours is registered with gnet's, in the name of a connection of gnet's that
+// is watched no more itself. gnet believes that this one can be read, and reads it;
+// therefore it always holds one byte.
 type watch struct {
-	epoll int
-	stop  int // eventfd that ends the goroutine
-	bell  *doorbell
-	done  chan struct{}
-
-	mu    sync.Mutex
-	ready []uint32
+	epoll  int
+	button int      // our end of the connection
+	chime  net.Conn // gnet's end, until it is registered
+	events []unix.EpollEvent
 }
 
-func newWatch(bell *doorbell) (*watch, error) {
-	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+// watchBatch is how many sockets the watch tells of at once. The rest are told of
+// in the next turn.
+const watchBatch = 512
+
+func newWatch() (*watch, error) {
+	button, chime, err := newChime()
 	if err != nil {
-		return nil, os.NewSyscallError("epoll_create1", err)
-	}
-	stop, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err != nil {
-		unix.Close(epoll)
-		return nil, os.NewSyscallError("eventfd", err)
-	}
-	w := &watch{epoll: epoll, stop: stop, bell: bell, done: make(chan struct{})}
-	if err := w.control(unix.EPOLL_CTL_ADD, stop, unix.EPOLLIN, 0); err != nil {
-		unix.Close(epoll)
-		unix.Close(stop)
 		return nil, err
 	}
-	go w.run()
-	return w, nil
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		unix.Close(button)
+		chime.Close()
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	return &watch{epoll: epoll, button: button, chime: chime, events: make([]unix.EpollEvent, watchBatch)}, nil
 }
 
-// add watches a socket under a number, which is not 0, for one event. The
-// kernel drops the registration when the socket is closed.
+// hang puts the watch in the place of its chime, which gnet knows by fd.
+func (w *watch) hang(gnetEpoll, fd int) error {
+	if err := unix.EpollCtl(gnetEpoll, unix.EPOLL_CTL_DEL, fd, nil); err != nil {
+		return os.NewSyscallError("epoll_ctl", err)
+	}
+	w.wind()
+	event := unix.EpollEvent{Events: gnetReads, Fd: int32(fd)}
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(gnetEpoll, unix.EPOLL_CTL_ADD, w.epoll, &event))
+}
+
+// wind puts the byte there that gnet is to read.
+func (w *watch) wind() {
+	if n, errno := send(w.button, []byte{1}); n != 1 {
+		panic(os.NewSyscallError("sendto", errno)) // only a bug of ours can make it fail
+	}
+}
+
+// add watches a socket under a number for one event. The kernel drops the
+// registration when the socket is closed.
 func (w *watch) add(fd int, number uint32) error {
-	return w.control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLOUT|unix.EPOLLONESHOT, number)
+	return w.control(unix.EPOLL_CTL_ADD, fd, number)
 }
 
 // again watches for one more event on a socket that was added before.
 func (w *watch) again(fd int, number uint32) error {
-	return w.control(unix.EPOLL_CTL_MOD, fd, unix.EPOLLOUT|unix.EPOLLONESHOT, number)
+	return w.control(unix.EPOLL_CTL_MOD, fd, number)
 }
 
-func (w *watch) control(op, fd int, events uint32, number uint32) error {
-	event := unix.EpollEvent{Events: events, Fd: int32(number)} // the kernel does not look into it
+func (w *watch) control(op, fd int, number uint32) error {
+	event := unix.EpollEvent{Events: unix.EPOLLOUT | unix.EPOLLONESHOT, Fd: int32(number)} // the kernel does not look into it
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(w.epoll, op, fd, &event))
 }
 
-// take returns the numbers of the sockets that became writable, in place of a
-// buffer that the caller no longer needs.
-func (w *watch) take(spare []uint32) []uint32 {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	ready := w.ready
-	w.ready = spare[:0]
-	return ready
-}
-
-func (w *watch) run() {
-	defer close(w.done)
-	events := make([]unix.EpollEvent, 512)
-	for {
-		n, err := unix.EpollWait(w.epoll, events, -1)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			panic(os.NewSyscallError("epoll_wait", err)) // only a bug of ours can make it fail
-		}
-		w.mu.Lock()
-		for _, e := range events[:n] {
-			if e.Fd == 0 {
-				w.mu.Unlock()
-				return
-			}
-			w.ready = append(w.ready, uint32(e.Fd))
-		}
-		w.mu.Unlock()
-		w.bell.ring()
+// take appends the numbers of sockets that became writable. Each is told once; if
+// there are more, traffic is called again.
+func (w *watch) take(dst []uint32) []uint32 {
+	n, _ := unix.EpollWait(w.epoll, w.events, 0) // it fails only when interrupted
+	for _, e := range w.events[:max(n, 0)] {
+		dst = append(dst, uint32(e.Fd))
 	}
+	return dst
 }
 
-// close ends the goroutine. The loop must be gone.
+// traffic is called when sockets became writable.
+func (w *watch) traffic(l *loop, _ []byte) gnet.Action {
+	w.wind()
+	return l.answer()
+}
+
+func (w *watch) expire(*loop)        {}
+func (w *watch) closed(*loop, error) {}
+
+// close gives everything back. The loop must be gone.
 func (w *watch) close() {
-	_, _ = unix.Write(w.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0})
-	<-w.done
 	unix.Close(w.epoll)
-	unix.Close(w.stop)
+	unix.Close(w.button)
+	w.chime.Close()
 }

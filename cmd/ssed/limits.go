@@ -23,7 +23,7 @@ const (
 // for the sake of select(2)) goes up to the hard one, which is returned.
 //
 // Threads: the loop may hold one all the time. With GOMAXPROCS=1 whatever runs
-// beside it (the writability watch, the publishers' own loop) would wait for its turns to
+// beside it (the admin pages, the publishers' own loop) would wait for its turns to
 // end. Setting the number also keeps it: the runtime would otherwise follow
 // later changes of CPU affinity, down to 1.
 func raiseLimits() (openFiles int, err error) {

@@ -1,0 +1,118 @@
+package loop
+
+import (
+	"os"
+	"slices"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestWatch plays gnet: its epoll instance reports the chime's descriptor, which can
+// be read, as often as a socket that was full drains, and not when none does.
+func TestWatch(t *testing.T) {
+	w, err := newWatch()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.close()
+	outer, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(outer)
+	_, chime := pair(t) // gnet has a copy of the descriptor; any number will do
+	if err := unix.EpollCtl(outer, unix.EPOLL_CTL_ADD, chime, &unix.EpollEvent{Events: gnetReads, Fd: int32(chime)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.hang(outer, chime); err != nil {
+		t.Fatal(err)
+	}
+	read, err := w.chime.(interface{ File() (*os.File, error) }).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+
+	full, far := pair(t)
+	for round := range 3 {
+		n := fill(t, full)
+		watch := w.again
+		if round == 0 {
+			watch = w.add
+		}
+		if err := watch(full, 77); err != nil {
+			t.Fatal(err)
+		}
+		if got := reported(t, outer); len(got) != 0 {
+			t.Fatalf("a full socket is reported: %v", got)
+		}
+		drain(t, far, n)
+		if got := reported(t, outer); !slices.Equal(got, []int32{int32(chime)}) {
+			t.Fatalf("gnet is told of %v, the chime is %d", got, chime)
+		}
+		if n, err := read.Read(make([]byte, 8)); n != 1 || err != nil {
+			t.Fatalf("gnet reads %d bytes, %v", n, err)
+		}
+		w.wind()
+		if got := w.take(nil); !slices.Equal(got, []uint32{77}) {
+			t.Fatalf("%v drained, want 77", got)
+		}
+		if got := reported(t, outer); len(got) != 0 || len(w.take(nil)) != 0 {
+			t.Fatal("it is told twice")
+		}
+	}
+}
+
+// pair returns two connected sockets.
+func pair(t *testing.T) (a, b int) {
+	t.Helper()
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fds[0]); unix.Close(fds[1]) })
+	return fds[0], fds[1]
+}
+
+// fill sends until the socket is full, and returns how much that was.
+func fill(t *testing.T, fd int) (total int) {
+	t.Helper()
+	b := make([]byte, 64<<10)
+	for {
+		n, errno := send(fd, b)
+		if errno == unix.EAGAIN {
+			return total
+		}
+		if errno != 0 {
+			t.Fatal(errno)
+		}
+		total += n
+	}
+}
+
+func drain(t *testing.T, fd, total int) {
+	t.Helper()
+	b := make([]byte, 64<<10)
+	for total > 0 {
+		n, err := unix.Read(fd, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		total -= n
+	}
+}
+
+// reported returns what an epoll instance reports now.
+func reported(t *testing.T, epoll int) (fds []int32) {
+	t.Helper()
+	events := make([]unix.EpollEvent, 8)
+	n, err := unix.EpollWait(epoll, events, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range events[:n] {
+		fds = append(fds, e.Fd)
+	}
+	return fds
+}
