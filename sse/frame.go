@@ -55,15 +55,25 @@ func appendField(dst []byte, name string, value []byte) []byte {
 	return append(dst, '\n')
 }
 
-// lineEnd returns the offset of the first CR or LF, or -1. Two searches with
-// the library's vector code beat one loop over bytes.
+// lineWindow is how far lineEnd looks for an LF before it looks for a CR.
+const lineWindow = 1024
+
+// lineEnd returns the offset of the first CR or LF, or -1. Two searches with the
+// library's vector code beat one loop over bytes. They go from window to window: a
+// megabyte of CRs, say, would be searched to its end for an LF for each of them.
 func lineEnd(data []byte) int {
-	lf := bytes.IndexByte(data, '\n')
-	if lf >= 0 {
-		data = data[:lf]
+	for at := 0; at < len(data); at += lineWindow {
+		window := data[at:min(at+lineWindow, len(data))]
+		lf := bytes.IndexByte(window, '\n')
+		if lf >= 0 {
+			window = window[:lf]
+		}
+		if cr := bytes.IndexByte(window, '\r'); cr >= 0 {
+			return at + cr
+		}
+		if lf >= 0 {
+			return at + lf
+		}
 	}
-	if cr := bytes.IndexByte(data, '\r'); cr >= 0 {
-		return cr
-	}
-	return lf
+	return -1
 }

@@ -2,6 +2,7 @@ package sse
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -172,16 +173,41 @@ func TestDecoderItself(t *testing.T) {
 	}
 }
 
-func BenchmarkAppendFrame64(b *testing.B) {
-	data := []byte(strings.Repeat("x", 64))
-	name := []byte("tick")
-	var buf []byte
-	b.SetBytes(int64(len(data)))
-	b.ReportAllocs()
-	for b.Loop() {
-		buf = AppendFrame(buf[:0], name, data)
+// TestLineEnd puts one line break, or two, at every place of data that is longer than
+// two windows.
+func TestLineEnd(t *testing.T) {
+	data := []byte(strings.Repeat("x", 2*lineWindow+3))
+	if got := lineEnd(data); got != -1 {
+		t.Fatalf("a line break at %d of data that has none", got)
 	}
-	if !utf8.Valid(buf) {
-		b.Fatal("it wrote something else")
+	for at := range data {
+		for _, breaks := range []string{"\r", "\n", "\r\n", "\n\r"} {
+			with := append([]byte(nil), data...)
+			copy(with[at:], breaks)
+			if got := lineEnd(with); got != at {
+				t.Fatalf("%q at %d is found at %d", breaks, at, got)
+			}
+		}
+	}
+}
+
+// BenchmarkFrame makes the frame of one message.
+func BenchmarkFrame(b *testing.B) {
+	for _, bm := range []struct{ kind, text string }{{"ascii", "x"}, {"umlauts", "ä"}, {"lines", "0123456\n"}, {"returns", "\r"}} {
+		for _, size := range []int{64, 1024, 64 << 10} {
+			b.Run(fmt.Sprintf("data=%s/bytes=%d", bm.kind, size), func(b *testing.B) {
+				data := []byte(strings.Repeat(bm.text, size/len(bm.text)))
+				name := []byte("tick")
+				var buf []byte
+				b.SetBytes(int64(size))
+				b.ReportAllocs()
+				for b.Loop() {
+					buf = AppendFrame(buf[:0], name, data)
+				}
+				if !utf8.Valid(buf) {
+					b.Fatal("it wrote something else")
+				}
+			})
+		}
 	}
 }
