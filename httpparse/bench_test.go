@@ -27,38 +27,50 @@ const chromiumHead = "GET /subscribe?ns=/pets&ns=/time HTTP/1.1\r\n" +
 	"Accept-Encoding: gzip, deflate, br, zstd\r\n" +
 	"Accept-Language: en-GB,en;q=0.9\r\n\r\n"
 
-func benchmarkParse(b *testing.B, head string) {
-	var p Parser
-	var req Request
-	buf := []byte(head)
-	b.SetBytes(int64(len(buf)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if n, err := p.Parse(buf, &req); n != len(buf) || err != nil {
-			b.Fatal(n, err)
-		}
+// BenchmarkParse is a request head that came whole.
+func BenchmarkParse(b *testing.B) {
+	for _, bm := range []struct{ from, head string }{{"curl", curlHead}, {"chromium", chromiumHead}} {
+		b.Run("head="+bm.from, func(b *testing.B) {
+			var p Parser
+			var req Request
+			buf := []byte(bm.head)
+			b.SetBytes(int64(len(buf)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if n, err := p.Parse(buf, &req); n != len(buf) || err != nil {
+					b.Fatal(n, err)
+				}
+			}
+		})
 	}
 }
 
-func BenchmarkParseCurl(b *testing.B)     { benchmarkParse(b, curlHead) }
-func BenchmarkParseChromium(b *testing.B) { benchmarkParse(b, chromiumHead) }
-
-// BenchmarkRefuseTLS is what a port scanner costs.
-func BenchmarkRefuseTLS(b *testing.B) {
-	var p Parser
-	var req Request
-	buf := []byte("\x16\x03\x01\x02\x00\x01")
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := p.Parse(buf, &req); err != errTLS {
-			b.Fatal(err)
-		}
+// BenchmarkRefuse is what a port scanner costs.
+func BenchmarkRefuse(b *testing.B) {
+	for _, bm := range []struct {
+		what, head string
+		err        error
+	}{
+		{"tls", "\x16\x03\x01\x02\x00\x01", errTLS},
+	} {
+		b.Run("head="+bm.what, func(b *testing.B) {
+			var p Parser
+			var req Request
+			buf := []byte(bm.head)
+			b.SetBytes(int64(len(buf)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := p.Parse(buf, &req); err != bm.err {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 
-// BenchmarkReparseDribble feeds the largest head byte by byte; one round is all
-// its 16,384 calls.
-func BenchmarkReparseDribble(b *testing.B) {
+// BenchmarkReparse feeds the largest head byte by byte; one op is all its 16,384
+// calls.
+func BenchmarkReparse(b *testing.B) {
 	var p Parser
 	var req Request
 	buf := append([]byte(curlHead[:len(curlHead)-2]), "A:"...)

@@ -151,19 +151,48 @@ func TestLookupDoesNotAllocate(t *testing.T) {
 	}
 }
 
-func BenchmarkAppendHearers(b *testing.B) {
+// BenchmarkHearers looks up who hears a message, among so many sets, of which one
+// hears it.
+func BenchmarkHearers(b *testing.B) {
 	for _, sets := range []int{1, 1000, 100_000} {
-		b.Run(fmt.Sprint(sets, " sets"), func(b *testing.B) {
-			var x Index[int]
-			for i := range sets {
-				set, _ := NewSet(fmt.Sprint("/details/", i))
-				x.Attach(set, i)
+		for _, depth := range []int{2, 8} {
+			b.Run(fmt.Sprintf("sets=%d/depth=%d", sets, depth), func(b *testing.B) {
+				var x Index[int]
+				for i := range sets {
+					set, _ := NewSet(fmt.Sprint("/details/", i))
+					x.Attach(set, i)
+				}
+				ns := []byte("/details/0" + strings.Repeat("/below", depth-2))
+				dst := make([]int, 0, 8)
+				b.ReportAllocs()
+				for b.Loop() {
+					dst = x.AppendHearers(dst[:0], ns)
+				}
+				if len(dst) != 1 {
+					b.Fatalf("heard by %v", dst)
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkAttach is what it costs the index that a set comes and goes.
+func BenchmarkAttach(b *testing.B) {
+	for _, members := range []int{1, SetMax} {
+		b.Run(fmt.Sprintf("members=%d", members), func(b *testing.B) {
+			var all []string
+			for i := range members {
+				all = append(all, fmt.Sprint("/details/", i))
 			}
-			ns := []byte("/details/0")
-			dst := make([]int, 0, 8)
+			var x Index[int]
 			b.ReportAllocs()
 			for b.Loop() {
-				dst = x.AppendHearers(dst[:0], ns)
+				set, err := NewSet(all...)
+				if err != nil {
+					b.Fatal(err)
+				}
+				x.Attach(set, 1)
+				x.Detach(set)
 			}
 		})
 	}

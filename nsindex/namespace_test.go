@@ -123,12 +123,22 @@ func TestCanonicalDoesNotAllocate(t *testing.T) {
 	}
 }
 
+// BenchmarkCanonical is what a namespace costs that was not checked before.
 func BenchmarkCanonical(b *testing.B) {
-	ns := []byte("/details/1F602")
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := Canonical(ns); err != nil {
-			b.Fatal(err)
-		}
+	for _, bm := range []struct{ kind, ns string }{
+		{"short", "/details/1F602"},
+		{"deep", strings.Repeat("/segment", NamespaceSegmentsMax)},
+		{"umlauts", "/tiere/hündchen"},
+	} {
+		b.Run("namespace="+bm.kind, func(b *testing.B) {
+			ns := []byte(bm.ns)
+			b.SetBytes(int64(len(ns)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := Canonical(ns); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -2,6 +2,8 @@ package publish
 
 import (
 	"bytes"
+	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -16,28 +18,38 @@ func (n *nowhere) Publish(_, _, _ []byte) (uint64, error) {
 // readBytes is what a loop reads at once.
 const readBytes = 64 << 10
 
-// BenchmarkFeedPub64 feeds PUBs with 64 bytes of data, in reads as a loop makes
-// them, so lines are cut at the ends of the reads. One op is one line.
-func BenchmarkFeedPub64(b *testing.B) {
-	line := append([]byte("PUB /pets/dogs new-dog "), bytes.Repeat([]byte("x"), 64)...)
-	b.Run("quiet", func(b *testing.B) { feedLines(b, append(line, '\n'), "QUIET on\n") })
-	b.Run("oks", func(b *testing.B) { feedLines(b, append(line, '\n'), "") })
+// BenchmarkFeed feeds commands with 64 bytes of data, in reads as a loop makes them,
+// so that lines are cut at the ends of the reads. One op is one command.
+func BenchmarkFeed(b *testing.B) {
+	data := strings.Repeat("x", 64)
+	one := "PUB /pets/dogs new-dog " + data + "\n"
+	turns := ""
+	for i := range 100 {
+		turns += fmt.Sprintf("PUB /pets/%02d new-dog %s\n", i, data)
+	}
+	for _, bm := range []struct{ name, lines, first string }{
+		{"command=PUB/namespaces=1/replies=errors", one, "QUIET on\n"},
+		{"command=PUB/namespaces=1/replies=all", one, ""},
+		{"command=PUB/namespaces=100/replies=errors", turns, "QUIET on\n"},
+		{"command=PUBN/namespaces=1/replies=errors", "PUBN /pets/dogs new-dog 64\n" + data + "\n", "QUIET on\n"},
+	} {
+		b.Run(bm.name, func(b *testing.B) { benchmarkFeed(b, []byte(bm.lines), bm.first) })
+	}
 }
 
-func BenchmarkFeedPubN64(b *testing.B) {
-	command := append([]byte("PUBN /pets/dogs new-dog 64\n"), bytes.Repeat([]byte("x"), 64)...)
-	feedLines(b, append(command, '\n'), "QUIET on\n")
-}
-
-func feedLines(b *testing.B, line []byte, first string) {
-	lines := bytes.Repeat(line, readBytes) // a whole number of reads and of lines
+func benchmarkFeed(b *testing.B, some []byte, first string) {
+	lines := bytes.Repeat(some, readBytes) // a whole number of reads and of lines
 	session, sink := NewSession(&Config{}), &nowhere{}
 	out, _ := session.Feed([]byte(first), sink, make([]byte, 0, readBytes))
-	b.SetBytes(int64(len(line)))
+	each := bytes.Count(some, []byte("PUB"))
+	b.SetBytes(int64(len(some) / each))
 	b.ReportAllocs()
-	b.ResetTimer()
-	for at, want := 0, uint64(b.N); sink.sequence < want; at = (at + readBytes) % len(lines) {
-		out, _ = session.Feed(lines[at:at+readBytes], sink, out[:0])
+	at := 0
+	for want := uint64(1); b.Loop(); want++ {
+		if sink.sequence < want {
+			out, _ = session.Feed(lines[at:at+readBytes], sink, out[:0])
+			at = (at + readBytes) % len(lines)
+		}
 	}
 }
 
@@ -47,6 +59,8 @@ func BenchmarkFeedDribble(b *testing.B) {
 	line = append(line, '\n')
 	session, sink := NewSession(&Config{}), &nowhere{}
 	var out []byte
+	b.SetBytes(1)
+	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		at := i % len(line)
 		out, _ = session.Feed(line[at:at+1], sink, out[:0])

@@ -323,14 +323,22 @@ func TestID(t *testing.T) {
 	}
 }
 
+// BenchmarkHistoryAdd keeps messages, in so many namespaces by turns.
 func BenchmarkHistoryAdd(b *testing.B) {
-	h := NewHistory(256<<20, func(string) Retention { return Retention{Messages: 100} })
-	frame := []byte("id:k3j9x2ab-1234567\ndata:" + strings.Repeat("x", 64) + "\n\n")
-	ns := []byte("/pets/dogs")
-	seq := uint64(0)
-	b.ReportAllocs()
-	for b.Loop() {
-		seq++
-		h.Add(ns, frame, seq, 0)
+	for _, namespaces := range []int{1, 10_000} {
+		b.Run(fmt.Sprintf("namespaces=%d/kept=100", namespaces), func(b *testing.B) {
+			h := NewHistory(256<<20, func(string) Retention { return Retention{Messages: 100} })
+			all := make([][]byte, namespaces)
+			for i := range all {
+				all[i] = fmt.Appendf(nil, "/pets/%d", i)
+			}
+			seq := uint64(0)
+			b.SetBytes(int64(len(benchFrame)))
+			b.ReportAllocs()
+			for b.Loop() {
+				seq++
+				h.Add(all[seq%uint64(namespaces)], benchFrame, seq, 0)
+			}
+		})
 	}
 }

@@ -27,7 +27,8 @@ func BenchmarkReplay(b *testing.B) {
 	for _, size := range []struct{ namespaces, each int }{{10_000, 100}, {500_000, 1}} {
 		h, newest := filled(size.namespaces, size.each)
 		run := func(name string, what func()) {
-			b.Run(fmt.Sprintf("%d namespaces, %s", size.namespaces, name), func(b *testing.B) {
+			b.Run(fmt.Sprintf("namespaces=%d/ask=%s", size.namespaces, name), func(b *testing.B) {
+				b.ReportAllocs()
 				for b.Loop() {
 					what()
 				}
@@ -36,18 +37,18 @@ func BenchmarkReplay(b *testing.B) {
 		var frames []byte
 		var ends []FrameEnd
 		after := uint64(0)
-		run("64 KiB of all", func() {
+		run("part-of-all", func() {
 			frames, ends = h.Read(frames[:0], ends[:0], set, after, newest, 64<<10)
 			if after = 0; len(ends) > 0 {
 				after = ends[len(ends)-1].Seq
 			}
 		})
-		run("the newest ten", func() { frames, ends = h.Read(frames[:0], ends[:0], set, newest-10, newest, 64<<10) })
-		run("Lost of ten", func() { h.Lost(set, newest-10, 0) })
-		run("Lost of all", func() { h.Lost(set, 0, 0) })
-		run("Before, ten", func() { h.Before(set, 10, 0) })
-		run("Before, all", func() { h.Before(set, 1<<30, 0) })
-		run("Since", func() { h.Since(set, uint32(newest/1000), newest, 0) })
+		run("newest-10", func() { frames, ends = h.Read(frames[:0], ends[:0], set, newest-10, newest, 64<<10) })
+		run("lost-of-10", func() { h.Lost(set, newest-10, 0) })
+		run("lost-of-all", func() { h.Lost(set, 0, 0) })
+		run("before-10", func() { h.Before(set, 10, 0) })
+		run("before-all", func() { h.Before(set, 1<<30, 0) })
+		run("since", func() { h.Since(set, uint32(newest/1000), newest, 0) })
 	}
 }
 
@@ -60,6 +61,7 @@ func BenchmarkNewNamespaces(b *testing.B) {
 		h.Add(fmt.Appendf(nil, "/details/%d", seq), benchFrame, seq+1, 0)
 	}
 	var ns []byte
+	b.ReportAllocs()
 	for b.Loop() {
 		seq++
 		ns = fmt.Appendf(ns[:0], "/details/%d", seq)

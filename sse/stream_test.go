@@ -293,17 +293,45 @@ func TestMisuseIsNoticed(t *testing.T) {
 	}
 }
 
-func BenchmarkStreamAppend64(b *testing.B) {
+// BenchmarkStream appends frames, which so many cursors take in parts of 64 KiB as a
+// pass does, or which nobody takes until the end. One op is one frame.
+func BenchmarkStream(b *testing.B) {
+	for _, bm := range []struct {
+		cursors int
+		lag     uint64 // how far the last cursor may lag, in bytes
+		name    string
+	}{{1, 64 << 10, "64KiB"}, {1000, 64 << 10, "64KiB"}, {2, 16 << 20, "16MiB"}} {
+		for _, size := range []int{90, 1024} {
+			b.Run(fmt.Sprintf("cursors=%d/lag=%s/bytes=%d", bm.cursors, bm.name, size), func(b *testing.B) {
+				benchmarkStream(b, bm.cursors, bm.lag, make([]byte, size))
+			})
+		}
+	}
+}
+
+func benchmarkStream(b *testing.B, cursors int, lag uint64, frame []byte) {
 	var pool Pool
 	s := NewStream(&pool)
-	var c Cursor
-	s.Join(&c)
-	frame := make([]byte, 90)
+	all := make([]Cursor, cursors)
+	for i := range all {
+		s.Join(&all[i])
+	}
+	last := &all[cursors-1]
+	b.SetBytes(int64(len(frame)))
 	b.ReportAllocs()
 	for b.Loop() {
 		s.Append(frame)
-		if s.Lag(&c) > 64<<10 {
-			s.Advance(&c, len(s.Pending(&c)))
+		if s.Lag(&all[0]) < 64<<10 {
+			continue
+		}
+		for i := range all {
+			if c := &all[i]; c != last || s.Lag(last) >= lag {
+				for p := s.Pending(c); len(p) > 0; p = s.Pending(c) {
+					s.Advance(c, len(p))
+				}
+			}
+		}
+		if s.Lag(last) == 0 {
 			s.Rewind()
 		}
 	}
