@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,7 +31,22 @@ func (o *options) files() ([]string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	return append(all, filepath.Join(dir, "runs.json")), nil
+	file, err := fresh(dir)
+	return append(all, file), err
+}
+
+// fresh returns a file for runs that is not there yet: what was measured before, on the same commit and day, stays and stands on the
+// same page.
+func fresh(dir string) (string, error) {
+	name := filepath.Join(dir, "runs.json")
+	for n := 2; ; n++ {
+		if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
+			return name, nil
+		} else if err != nil {
+			return "", err
+		}
+		name = filepath.Join(dir, fmt.Sprintf("runs-%d.json", n))
+	}
 }
 
 // commit returns the short name of the commit that is checked out, and whether something was changed since.

@@ -32,6 +32,20 @@ func TestResults(t *testing.T) {
 	}
 }
 
+// TestResultsAreKept: what was measured before, on the same day, is not written over.
+func TestResultsAreKept(t *testing.T) {
+	dir := t.TempDir()
+	for _, want := range []string{"runs.json", "runs-2.json", "runs-3.json"} {
+		file, err := fresh(dir)
+		if err != nil || filepath.Base(file) != want {
+			t.Fatalf("%s, %v: want %s", file, err, want)
+		}
+		if err := os.WriteFile(file, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestFailures plays a scenario that a peer does not get through, and then the server itself.
 func TestFailures(t *testing.T) {
 	lost := errors.New("subscriber 3: message 17 came where 16 was due\nthe server said: much")
