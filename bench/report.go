@@ -32,7 +32,7 @@ func (b *bench) table(out io.Writer, s scenario) {
 		}
 		cells := []string{fmt.Sprintf("%s, %s / %s", c.metric, c.of, c.to)}
 		for _, spec := range b.specs {
-			ratio := stats.Ratios(b.collect(s.name, c.of, spec.Name, c.metric), b.collect(s.name, c.to, spec.Name, c.metric))
+			ratio := b.ratio(place{s.name, c.of, spec.Name}, place{s.name, c.to, spec.Name}, c.metric)
 			cells = append(cells, short(ratio))
 		}
 		rows = append(rows, append(cells, slices.Repeat([]string{""}, len(b.specs))...))
@@ -69,31 +69,43 @@ func (b *bench) disturbed(scenario string) (n, of int) {
 	return n, of
 }
 
+// reference is the server that ratios are to: the floor, and else the last.
+func (b *bench) reference() int {
+	if i := slices.IndexFunc(b.specs, func(spec server.Spec) bool { return spec.Name == "floor" }); i >= 0 {
+		return i
+	}
+	return len(b.specs) - 1
+}
+
+// compared are the servers but for the reference.
+func (b *bench) compared() []server.Spec {
+	i := b.reference()
+	return slices.Concat(b.specs[:i], b.specs[i+1:])
+}
+
 // header names a case's columns.
 func (b *bench) header(testCase string) []string {
 	cells := []string{testCase}
 	for _, spec := range b.specs {
 		cells = append(cells, spec.Name)
 	}
-	last := len(b.specs) - 1
-	for _, spec := range b.specs[:last] {
-		cells = append(cells, spec.Name+"/"+b.specs[last].Name)
+	for _, spec := range b.compared() {
+		cells = append(cells, spec.Name+"/"+b.specs[b.reference()].Name)
 	}
 	return append(cells, "spread", "goal")
 }
 
 // line is one metric's row: medians, ratios, how far the runs of the first server differ, the goal.
 func (b *bench) line(s scenario, testCase, metric string) []string {
-	last := b.collect(s.name, testCase, b.specs[len(b.specs)-1].Name, metric)
-	first := b.collect(s.name, testCase, b.specs[0].Name, metric)
+	of := func(spec server.Spec) place { return place{s.name, testCase, spec.Name} }
 	cells := []string{metric}
 	for _, spec := range b.specs {
-		cells = append(cells, short(stats.Median(b.collect(s.name, testCase, spec.Name, metric))))
+		cells = append(cells, short(stats.Median(b.collect(of(spec), metric))))
 	}
-	for _, spec := range b.specs[:len(b.specs)-1] {
-		cells = append(cells, short(stats.Ratios(b.collect(s.name, testCase, spec.Name, metric), last)))
+	for _, spec := range b.compared() {
+		cells = append(cells, short(b.ratio(of(spec), of(b.specs[b.reference()]), metric)))
 	}
-	cells = append(cells, fmt.Sprintf("%.0f%%", 100*stats.Spread(first)))
+	cells = append(cells, fmt.Sprintf("%.0f%%", 100*stats.Spread(b.collect(of(b.specs[0]), metric))))
 	var goals []string
 	for _, g := range s.goals {
 		if g.metric == metric && (g.in == "" || g.in == testCase) && (g.over == "" || b.has(g.over)) {
@@ -188,16 +200,36 @@ func short(x float64) string {
 	}
 }
 
-// collect returns one metric of one case on one server, by repetition.
-func (b *bench) collect(scenario, testCase, server, metric string) []float64 {
+// place is where runs belong.
+type place struct{ scenario, testCase, server string }
+
+func (r *result) at() place { return place{r.scenario, r.testCase, r.server} }
+
+// collect returns one metric of the runs of a place that came through.
+func (b *bench) collect(at place, metric string) []float64 {
 	var all []float64
 	for _, r := range b.runs {
-		if r.scenario != scenario || r.testCase != testCase || r.server != server {
-			continue
-		}
-		if x, ok := r.values.get(metric); ok {
+		if x, ok := r.values.get(metric); ok && r.at() == at {
 			all = append(all, x)
 		}
 	}
 	return all
+}
+
+// ratio is the median of the ratios of a metric in two places, run by run: of those that were played in the same turn. A run whose
+// counterpart failed has none.
+func (b *bench) ratio(one, other place, metric string) float64 {
+	var xs, ys []float64
+	for _, r := range b.runs {
+		x, ok := r.values.get(metric)
+		if !ok || r.at() != one {
+			continue
+		}
+		for _, s := range b.runs {
+			if y, ok := s.values.get(metric); ok && s.at() == other && s.repetition == r.repetition {
+				xs, ys = append(xs, x), append(ys, y)
+			}
+		}
+	}
+	return stats.Ratios(xs, ys)
 }

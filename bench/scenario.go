@@ -71,6 +71,14 @@ func (b *bench) closedLoop(spec server.Spec, subscribers, topics, stalled, inFli
 	return b.messages(spec, load.Config{Topics: load.Split(subscribers, topics), Stalled: stalled, InFlight: inFlight})
 }
 
+// stalled has some of the subscribers never read. Peers are asked by slow, which is made so that every server's buffers fill.
+func (b *bench) stalled(spec server.Spec, subscribers, stalled int) (values, error) {
+	if spec.Peer {
+		return nil, nil
+	}
+	return b.closedLoop(spec, subscribers, 1, stalled, 64)
+}
+
 // deep keeps a thousand messages in flight: more than most peers keep for a subscriber, who would be sent away or miss some.
 func (b *bench) deep(spec server.Spec) (values, error) {
 	if spec.Peer {

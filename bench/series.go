@@ -67,7 +67,7 @@ func (b *bench) namespaces(spec server.Spec, namespaces int) (values, error) {
 // depth publishes so many segments deep to subscribers on all levels above. The floor stands beside it: it sends everything to all, which
 // here is what is asked.
 func (b *bench) depth(spec server.Spec, depth int) (values, error) {
-	if spec.Peer {
+	if spec.Peer && !spec.Tree {
 		return nil, nil
 	}
 	return b.messages(spec, load.Config{Topics: load.Deep(cmp.Or(b.options.Subscribers, 1000), depth), InFlight: 16})
@@ -82,18 +82,19 @@ func (b *bench) sets(spec server.Spec, size int) (values, error) {
 }
 
 // slow has a part of the subscribers read two kilobytes ten times a second, and measures what the others get meanwhile. Whom the server
-// ends for that comes again.
+// ends for that comes again. Messages are so large that also a server that sends few of them fills the buffers of the slow ones.
 func (b *bench) slow(spec server.Spec, percent int) (values, error) {
 	p, err := server.Start(spec, b.options.ServerCPU)
 	if err != nil {
 		return nil, err
 	}
 	defer p.Stop()
-	total := cmp.Or(b.options.Subscribers, 1000)
+	const size = 4 << 10
+	total := cmp.Or(b.options.Subscribers, 200)
 	sipping := total * percent / 100
 	crowd, err := load.NewCrowd(load.CrowdConfig{Subscribe: p.Subscribe, Publish: p.Publish, PostTo: spec.PublishPath,
 		Steady: total - sipping, Sipping: sipping, Subscriptions: [][]string{{"/bench"}}, Namespaces: []string{"/bench"},
-		PayloadBytes: b.options.PayloadBytes, Publishers: 1, InFlight: cmp.Or(b.options.InFlight, 64), Patience: drainTimeout})
+		PayloadBytes: size, Publishers: 1, InFlight: cmp.Or(b.options.InFlight, 16), Patience: drainTimeout})
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ func (b *bench) slow(spec server.Spec, percent int) (values, error) {
 	if err := crowd.Connect(connectTimeout); err != nil {
 		return nil, explain(err, p)
 	}
-	got, err := b.sip(p, crowd)
+	got, err := b.sip(p, crowd, size)
 	if err != nil {
 		return nil, explain(err, p)
 	}
@@ -109,8 +110,8 @@ func (b *bench) slow(spec server.Spec, percent int) (values, error) {
 }
 
 // sip warms up, until the slow ones' buffers are full, and measures.
-func (b *bench) sip(p *server.Process, crowd *load.Crowd) (values, error) {
-	if err := crowd.Run(min(b.options.measure(), warmMax), time.Second, nothing); err != nil {
+func (b *bench) sip(p *server.Process, crowd *load.Crowd, size int) (values, error) {
+	if err := crowd.Run(min(b.options.measure(), 2*warmMax), time.Second, nothing); err != nil {
 		return nil, err
 	}
 	before, err := look(p)
@@ -128,10 +129,12 @@ func (b *bench) sip(p *server.Process, crowd *load.Crowd) (values, error) {
 	}
 	latency := crowd.Closed
 	crowd.Closed = nil
+	waiting := crowd.Waiting() * float64(size) / mebi
 	got := crowdFlow(start, crowd.Counts, before, after)
 	got = append(got, microseconds(latency)...)
 	got = append(got,
-		value{endedCut, float64(crowd.Counts.Cut - start.Cut)},
+		value{slowWaiting, waiting},
+		value{endedCut, float64(crowd.Counts.Cut)},
 		value{rssGrowthMiB, float64(after.rss-before.rss) / mebi},
 		value{socketMiB, float64(after.socket) / mebi})
 	return got, crowd.Drain(drainTimeout)

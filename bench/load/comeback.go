@@ -118,7 +118,7 @@ func (c *Comeback) HearLive(limit time.Duration) error {
 
 func (c *Comeback) open(n int) (err error) {
 	r := &c.clients[n]
-	if r.fd, err = dial(c.kept.to, source(n)); err != nil {
+	if r.fd, err = dial(c.kept.to, source(n), 0); err != nil {
 		return err
 	}
 	request := fmt.Appendf(nil, "GET /subscribe%s HTTP/1.1\r\nHost: bench\r\nLast-Event-ID: %s\r\n\r\n", r.namespace, r.id)

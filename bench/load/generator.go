@@ -162,8 +162,11 @@ func (g *Generator) window(size int) uint64 {
 // now is the time since the generator's birth, in nanoseconds.
 func (g *Generator) now() int64 { return int64(time.Since(g.birth)) }
 
-// Close ends all connections.
+// Close ends all connections. A second Close does nothing.
 func (g *Generator) Close() {
+	if g.poller == nil {
+		return
+	}
 	for i := range g.subs {
 		if fd := g.subs[i].fd; fd >= 0 {
 			hangUp(int(fd))
@@ -174,6 +177,7 @@ func (g *Generator) Close() {
 		hangUp(g.pub.fd)
 	}
 	g.poller.Close()
+	g.poller = nil
 }
 
 // Connect opens every subscriber's connection, a few hundred at a time, and returns when each has the head of its answer.
@@ -188,6 +192,22 @@ func (g *Generator) Connect(limit time.Duration) error {
 		}
 	}
 	return nil
+}
+
+// Rush opens every connection without waiting for anybody's answer, takes the answers as they come, and returns when all are there.
+func (g *Generator) Rush(limit time.Duration) error {
+	const slice = 64
+	deadline := g.now() + int64(limit)
+	for g.open < len(g.subs) {
+		if err := g.Open(slice); err != nil {
+			return err
+		}
+		g.lock()
+		if err := g.turn(0); err != nil {
+			return err
+		}
+	}
+	return g.Answered(time.Duration(deadline - g.now()))
 }
 
 // Open begins n more connections, or as many as are left, and waits for nothing.

@@ -210,6 +210,39 @@ func TestOpenLoopCountsFromWhenAMessageWasDue(t *testing.T) {
 	}
 }
 
+// TestOpenLoopCountsWhatWasSentTooLate stops the server until after the end, with more due than fits into a socket. What could not
+// even be sent in time must be among the latencies: it is what came last.
+func TestOpenLoopCountsWhatWasSentTooLate(t *testing.T) {
+	const perSec = 5000
+	h := &hub{}
+	h.frame = func(who, n int, event, data string) string {
+		if who == 0 && n == 200 {
+			time.Sleep(millis(800))
+		}
+		return ssedFrame(event, data)
+	}
+	config := h.start(t).config()
+	config.RatePerSec, config.PayloadBytes = perSec, 8000
+	config.Measure, config.Drain = millis(300), 10*time.Second
+	result, _, err := play(t, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	due := int64(5 * perSec * config.Measure.Seconds())
+	if got := result.Latency.TotalCount(); got < due*9/10 || got > due*11/10 {
+		t.Errorf("%d latencies, want one for each of some %d deliveries that were due", got, due)
+	}
+	if result.Overdue == 0 || time.Duration(result.Latency.ValueAtPercentile(50)) < millis(300) {
+		t.Errorf("%d overdue, p50 is %v", result.Overdue, time.Duration(result.Latency.ValueAtPercentile(50)))
+	}
+	config.Drain = millis(100)
+	h.forget()
+	h.sequence = 0
+	if _, _, err := play(t, config); err == nil || !strings.Contains(err.Error(), "overloaded") {
+		t.Errorf("got %v, want an error of an overload", err)
+	}
+}
+
 func TestFloodCountsWhatTheServerTook(t *testing.T) {
 	h := (&hub{}).start(t)
 	for _, replies := range []bool{false, true} {

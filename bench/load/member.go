@@ -54,7 +54,6 @@ const (
 	awayMax    = 200 * time.Millisecond // and stays away
 	sipEvery   = 100 * time.Millisecond
 	sipBytes   = 2 << 10
-	sipBuffer  = 8 << 10                // of the kernel's, or megabytes would gather there before the server noticed anything
 	cutAway    = 500 * time.Millisecond // how long one that the server has ended stays away
 	serverTime = 15 * time.Second       // what the server may take to answer, and to notice that one has left
 )
@@ -78,16 +77,15 @@ func (c *Crowd) newMember(i int) member {
 // open begins a connection.
 func (c *Crowd) open(i int) error {
 	m := &c.members[i]
-	fd, err := dial(c.subscribe, source(i))
+	buffer := 0
+	if m.habit >= sipping {
+		buffer = lazyBuffer
+	}
+	fd, err := dial(c.subscribe, source(i), buffer)
 	if err != nil {
 		return fmt.Errorf("subscriber %d: connect: %w", i, err)
 	}
 	c.Counts.Opened++
-	if m.habit == sipping {
-		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, sipBuffer); err != nil {
-			return err
-		}
-	}
 	m.fd, m.stage, m.since = int32(fd), asking, c.now()
 	m.scan.carry, m.head = m.scan.carry[:0], m.head[:0]
 	for p, pipe := range c.pubs {

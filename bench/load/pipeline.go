@@ -70,6 +70,21 @@ func (c *Crowd) publish(p *pipeline, now int64) (more bool) {
 	return len(p.out) >= burstMax
 }
 
+// Waiting returns how many messages those who sip or never read have yet to read, on average: what a server, or the kernel, keeps
+// for each of them, or has thrown away. It is 0 if there are none.
+func (c *Crowd) Waiting() float64 {
+	sum, lazy := uint64(0), 0
+	for i := range c.members {
+		if m := &c.members[i]; m.habit >= sipping && m.stage == listening {
+			lazy++
+			for p, pipe := range c.pubs {
+				sum += pipe.sent - min(m.tracks[p].most, pipe.sent)
+			}
+		}
+	}
+	return float64(sum) / float64(max(lazy, 1))
+}
+
 // room says how many messages p may publish in closed loop. The slowest subscriber is looked for only when the window is full, and
 // from where one that had not moved was found last: most looks are over at once.
 func (c *Crowd) room(p *pipeline, now int64) uint64 {

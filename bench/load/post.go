@@ -12,7 +12,7 @@ import (
 // dialPoster connects to a server that is published to by HTTP POST. Requests are pipelined (RFC 9112 section 9.3.2), and every
 // one is answered.
 func dialPoster(to *unix.SockaddrInet4) (*publisher, error) {
-	fd, err := dial(to, nil)
+	fd, err := dial(to, nil, 0)
 	if err != nil {
 		return nil, fmt.Errorf("publisher: connect: %w", err)
 	}

@@ -35,7 +35,7 @@ type publisher struct {
 
 // dialPublisher connects to the publishers' side and, if quiet, asks for no OKs.
 func dialPublisher(to *unix.SockaddrInet4, quiet bool) (*publisher, error) {
-	fd, err := dial(to, nil)
+	fd, err := dial(to, nil, 0)
 	if err != nil {
 		return nil, fmt.Errorf("publisher: connect: %w", err)
 	}

@@ -13,7 +13,11 @@ type Result struct {
 	Deliveries uint64 // received, over all subscribers
 	Bytes      uint64 // received, frames and what is around them
 	Elapsed    time.Duration
-	Scanned    int // subscribers whose stream had more in it than the expected frames
+	// StreamBytes is what a subscriber of the first topic was due over the whole run, in frames as ssed sends them.
+	StreamBytes uint64
+	// Overdue is how many messages of an open loop were due in that time and could only be sent after it.
+	Overdue int
+	Scanned int // subscribers whose stream had more in it than the expected frames
 	// Latency is in nanoseconds: closed loop from when a message was published, open loop from when it was due.
 	Latency *hdrhistogram.Histogram
 }
@@ -73,13 +77,20 @@ func (g *Generator) Run(hooks Hooks) (*Result, error) {
 	if err := g.drain(); err != nil {
 		return nil, err
 	}
+	overdue := 0
+	if g.config.RatePerSec > 0 {
+		overdue = int(g.published - end.published)
+	}
 	return &Result{
 		Messages:   end.published - start.published,
 		Deliveries: end.deliveries - start.deliveries,
 		Bytes:      end.bytes - start.bytes,
 		Elapsed:    time.Duration(end.at - start.at),
-		Scanned:    g.scanned,
-		Latency:    g.histogram,
+		Overdue:    overdue,
+
+		StreamBytes: g.topics[0].sent * uint64(len(g.topics[0].frame)),
+		Scanned:     g.scanned,
+		Latency:     g.histogram,
 	}, nil
 }
 
@@ -177,18 +188,27 @@ func (g *Generator) publishRoom(now int64) bool {
 	return false
 }
 
-// drain waits until everything that was published has arrived everywhere, and every OK that is owed has come.
+// drain waits until everything that was published has arrived everywhere, and every OK that is owed has come. An open loop first sends
+// what was due before the end, however late: left out, the slowest messages would be missing from the latencies.
 func (g *Generator) drain() error {
 	deadline := g.now() + int64(g.config.Drain)
 	for {
+		overdue := g.config.RatePerSec > 0 && g.due < g.measureTo
+		if overdue {
+			g.publish(g.measureTo - 1)
+		}
 		if err := g.pub.flush(); err != nil {
 			return err
 		}
 		behind := g.behind()
-		if behind == nil && g.pub.oks == 0 && len(g.pub.out) == 0 {
+		if behind == nil && g.pub.oks == 0 && len(g.pub.out) == 0 && !overdue {
 			return nil
 		}
 		if g.now() > deadline {
+			if overdue {
+				late := time.Duration(g.measureTo - g.due).Round(time.Millisecond)
+				return fmt.Errorf("overloaded: %v after the end, what was due in the last %v is not sent yet", g.config.Drain, late)
+			}
 			if behind == nil {
 				return fmt.Errorf("publisher: %d messages were not answered %v after the end", g.pub.oks, g.config.Drain)
 			}

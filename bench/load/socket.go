@@ -30,9 +30,13 @@ func source(n int) *unix.SockaddrInet4 {
 	return &unix.SockaddrInet4{Addr: [4]byte{127, 0, byte(host / 250), byte(1 + host%250)}}
 }
 
-// dial begins to connect to a loopback address and returns at once; from is nil or where to connect from. What is
-// written before the connection is up fails with EAGAIN.
-func dial(to, from *unix.SockaddrInet4) (int, error) {
+// lazyBuffer is what the kernel may keep for one who reads slowly or not at all. By default megabytes gather there before the server
+// notices anything.
+const lazyBuffer = 8 << 10
+
+// dial begins to connect to a loopback address and returns at once; from is nil or where to connect from, buffer is for the receiving
+// side, in bytes, or 0 for the kernel's own measure. What is written before the connection is up fails with EAGAIN.
+func dial(to, from *unix.SockaddrInet4, buffer int) (int, error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, err
@@ -42,6 +46,9 @@ func dial(to, from *unix.SockaddrInet4) (int, error) {
 		if err = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); err == nil {
 			err = unix.Bind(fd, from)
 		}
+	}
+	if err == nil && buffer > 0 {
+		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, buffer)
 	}
 	if err == nil {
 		err = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)

@@ -37,11 +37,15 @@ type subscriber struct {
 
 // start opens subscriber n's connection and sends the request if the kernel is that quick, which over loopback it is.
 func (g *Generator) start(n int) error {
-	fd, err := dial(g.subscribe, source(n))
+	s := &g.subs[n]
+	buffer := 0
+	if s.stalls {
+		buffer = lazyBuffer
+	}
+	fd, err := dial(g.subscribe, source(n), buffer)
 	if err != nil {
 		return fmt.Errorf("subscriber %d: connect: %w", n, err)
 	}
-	s := &g.subs[n]
 	s.fd, s.state, s.began = int32(fd), connecting, g.now()
 	s.target = g.topics[s.topic].target()
 	g.open++

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/ssed/ssed/bench/load"
+	"github.com/ssed/ssed/bench/server"
+)
+
+// moments are two snapshots, two seconds apart, in which the server worked for one second and waited for a half, and the load worked
+// for 200 ms and waited for 20.
+func moments() (before, after snapshot) {
+	at := time.Now()
+	use := func(cpu, waited time.Duration) server.Usage { return server.Usage{CPU: cpu, Waited: waited} }
+	before = snapshot{at: at, server: use(5*time.Second, time.Second), load: use(3*time.Second, 0), rss: 10 << 20, socket: 1 << 20, files: 900}
+	after = snapshot{at: at.Add(2 * time.Second), server: use(6*time.Second, 1500*time.Millisecond),
+		load: use(3200*time.Millisecond, 20*time.Millisecond), rss: 13 << 20, socket: 4 << 20, files: 700}
+	return before, after
+}
+
+func check(t *testing.T, got values, want map[string]float64) {
+	t.Helper()
+	for metric, x := range want {
+		if y, ok := got.get(metric); !ok || y < x*0.999 || y > x*1.001 {
+			t.Errorf("%s is %v (%v), want %v", metric, y, ok, x)
+		}
+	}
+}
+
+func TestFlow(t *testing.T) {
+	latency := hdrhistogram.New(1, int64(time.Hour), 3)
+	for i := range 1000 {
+		latency.RecordValue(int64(i+1) * 1000) // 1 us to 1 ms
+	}
+	before, after := moments()
+	got := flow(&load.Result{Messages: 400, Deliveries: 400_000, Bytes: 50e6, Elapsed: 2 * time.Second, Latency: latency}, before, after)
+	check(t, got, map[string]float64{
+		deliveriesPerSec: 200_000, messagesPerSec: 200, megabytesPerSec: 25, cpuPerDelivery: 1e9 / 400_000,
+		latencyP50: 500, latencyP99: 990, latencyP999: 999, latencyMax: 1000,
+		serverBusy: 0.5, loadBusy: 0.1, serverWaited: 0.25, loadWaited: 0.01,
+		rssMiB: 13, rssGrowthMiB: 3, socketMiB: 4,
+	})
+	if _, ok := got.get(unexpectedStreams); ok {
+		t.Error("streams were scanned that were as expected")
+	}
+	if got := microseconds(hdrhistogram.New(1, 10, 1)); got != nil {
+		t.Errorf("no delivery, and a latency of %v", got)
+	}
+}
+
+func TestCrowdFlow(t *testing.T) {
+	before, after := moments()
+	got := crowdFlow(load.CrowdCounts{Published: 50, Heard: 10_000}, load.CrowdCounts{Published: 150, Heard: 60_000}, before, after)
+	check(t, got, map[string]float64{messagesPerSec: 50, deliveriesPerSec: 25_000, cpuPerDelivery: 1e9 / 50_000, serverBusy: 0.5, loadBusy: 0.1})
+}
+
+func TestEffortAddsUp(t *testing.T) {
+	before, after := moments()
+	var e effort
+	e.add(before, after)
+	e.add(before, after)
+	if e.elapsed != 4*time.Second || e.server.CPU != 2*time.Second || e.server.Waited != time.Second || e.load.CPU != 400*time.Millisecond || e.load.Waited != 40*time.Millisecond {
+		t.Errorf("%+v", e)
+	}
+}
+
+// TestPlausible plays scenarios on the real daemon and holds what they say against each other.
+func TestPlausible(t *testing.T) {
+	o := good()
+	o.Scenario, o.Server, o.Seconds, o.Subscribers = []string{"fanout", "steady", "growth", "storm", "slow"}, []string{"ssed", "floor"}, 0.3, 40
+	for _, r := range play(t, o) {
+		v := r.Values
+		switch r.Scenario {
+		case "fanout", "growth", "steady":
+			each := 40.0
+			if r.Case == "10 subscribers" {
+				each = 10
+			}
+			// What is on its way at the borders counts as a delivery in one time and as a message in the other.
+			if ratio := v[deliveriesPerSec] / v[messagesPerSec]; ratio < 0.7*each || ratio > 1.4*each {
+				t.Errorf("%s, %s, %s: %v deliveries of a message to %v", r.Scenario, r.Case, r.Server, ratio, each)
+			}
+			if v[serverBusy] <= 0 || v[serverBusy] > 1.5 || v[latencyP50] <= 0 || v[latencyP50] > v[latencyP99] || v[latencyP99] > v[latencyMax] {
+				t.Errorf("%s, %s, %s: %v", r.Scenario, r.Case, r.Server, v)
+			}
+			if r.Scenario == "steady" && (v[messagesPerSec] < 70 || v[messagesPerSec] > 130) {
+				t.Errorf("%v messages/s, want the 100 that were asked for", v[messagesPerSec])
+			}
+		case "storm":
+			if v[backSeconds] <= 0 || v[backSeconds] > 10 || v[answerP99] > v[backSeconds]*1e3 || v[answerP50] > v[answerP99] {
+				t.Errorf("storm on %s: %v", r.Server, v)
+			}
+		case "slow":
+			if noticed := v[slowWaiting]+v[endedCut] > 0; noticed != (r.Case != "0 % slow") {
+				t.Errorf("%s on %s: %v MiB wait for each slow one, %v were ended", r.Case, r.Server, v[slowWaiting], v[endedCut])
+			}
+		}
+	}
+}
