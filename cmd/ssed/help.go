@@ -19,6 +19,7 @@ const description = `A Server-Sent Events daemon: programs publish lines, browse
 
 // flagGroups are the parts of the help, in the order of daemonFlags.
 var flagGroups = []kong.Group{
+	{Key: "config", Title: "Configuration:"},
 	{Key: "where", Title: "Where clients connect:"},
 	{Key: "who", Title: "Who may do what:"},
 	{Key: "much", Title: "Limits (SIZE is bytes, such as 65536, or 64KiB, 1MiB, 2GiB):"},
@@ -29,8 +30,12 @@ var flagGroups = []kong.Group{
 
 // daemonHelp tells what each of the daemonFlags is for.
 var daemonHelp = map[string]string{
+	"config": `A TOML file that says what flags say, by their long names, so that what is in force can be kept and
+		reviewed: heartbeat = "5s", listen = [":80"]. A flag counts for more than the environment, that for more
+		than the file. "ssed check" reads it as the daemon would; unknown names are refused. Default: no file.`,
+
 	"listen": `Where subscribers connect (HTTP): host:port, :port or unix:///path. Repeat it for
-		several. Default ${default}, on all addresses of this machine.`,
+		several. Default ${default}, on all addresses of this machine; or :$$PORT where a platform sets PORT.`,
 	"publish": `Where publishers connect (lines): tcp://host:port or unix:///path. Repeat it for
 		several. Default ${default}; a TCP address that is not loopback needs a publish token.`,
 	"admin": `Where the admin pages are (/admin/, /metrics): beside /subscribe (on, the default), nowhere (off), or on an
@@ -50,7 +55,7 @@ var daemonHelp = map[string]string{
 		address (X-Forwarded-For, Forwarded or X-Real-IP); "unix" for whoever connects to a unix socket.
 		Repeat it for several. Default: none is believed.`,
 	"proxy-protocol": `Every subscriber's connection begins with a PROXY line, of version 1 or 2, as a proxy
-		in front sends it. With --trusted-proxy, only those may.`,
+		in front sends it to tell the client's address. With --trusted-proxy, only those may.`,
 
 	"backlog": `How far a slow subscriber may lag behind before --slow decides; all share the backlog,
 		so it can be generous. Default ${default}.`,
@@ -60,8 +65,10 @@ var daemonHelp = map[string]string{
 		behind are disconnected. Default ${default}.`,
 	"mailbox": `How much may wait between the publishers' own loop and the delivery; beyond it publishers
 		wait, nothing is dropped. Default ${default}.`,
-	"data-max": `Longest data of one message. Default ${default}.`,
-	"head-max": `Longest head of a subscriber's request. Default ${default}.`,
+	"data-max": `Longest data of one message; a longer one is refused, so that no publisher fills everybody's backlog
+		with one line. Default ${default}.`,
+	"head-max": `Longest head of a subscriber's request, which is held in memory until it is complete. Default
+		${default}.`,
 	"sndbuf": `What the kernel buffers for each connection (SO_SNDBUF). Left to itself it takes megabytes
 		for each client that never reads. Default ${default}.`,
 	"max-conns": `Most subscribers at once; those beyond it are told to come back later. Default: as many as the limit
@@ -84,21 +91,29 @@ var daemonHelp = map[string]string{
 
 	"heartbeat": `A subscriber who got nothing for this long gets a comment, so that proxies keep the
 		connection. Default ${default}.`,
-	"header-timeout": `How long a client may take to send its request. Default ${default}.`,
+	"header-timeout": `How long a client may take to send its request, so that who sends none takes no place for ever.
+		Default ${default}.`,
 
 	"stall-timeout": `How long a subscriber may take nothing of what waits for it before it is disconnected: it does
 		not read, or vanished without a word. Default ${default}.`,
 	"drain": `When it is asked to end, the daemon delivers what it accepted, and then lets its subscribers go one by
 		one over this time, each with a time to come back, so that they do not return all at once. Default ${default}.`,
 
-	"debug":     `Serve profiles of the process at /debug/pprof/, to those who may see the admin pages.`,
-	"log-level": `What is logged to standard error: debug, info, warn or error. Default ${default}.`,
+	"debug": `Serve profiles of the process at /debug/pprof/, to those who may see the admin pages: where its
+		time and memory go.`,
+	"log-format": `How the log is written: as text for people, as JSON with one object a line for programs, or auto: text on
+		a terminal, JSON elsewhere. Default ${default}.`,
+	"log-level": `The least that is logged to standard error: debug, info (who comes and goes), warn (what an operator
+		should know) or error. Default ${default}.`,
 }
 
 // newParser returns the parser that fills cli. The defaults are those of the
 // packages that they are for.
 func newParser(cli *commands) *kong.Kong {
+	found := newSettings()
 	return kong.Must(cli,
+		kong.Resolvers(found),
+		kong.Bind(found),
 		kong.Name("ssed"),
 		kong.Description(description),
 		kong.DefaultEnvars("SSED"),
