@@ -221,6 +221,33 @@ func TestUsageErrorIsOneLineAndCode2(t *testing.T) {
 	run(t, nil, []string{"SSED_HEARTBEAT=often"}).wantFailure(t, exitUsage, "SSED_HEARTBEAT")
 }
 
+// TestHelpTellsUnitsAndDefaults wants it of every flag of the daemon: the unit by the
+// placeholder, which the title of the group explains.
+func TestHelpTellsUnitsAndDefaults(t *testing.T) {
+	for _, flag := range newParser(&commands{}).Model.DefaultCmd.Flags {
+		want := ""
+		switch flag.Target.Interface().(type) {
+		case byteSize:
+			want = "SIZE"
+		case time.Duration:
+			want = "DURATION"
+		case int:
+			want = "N"
+		}
+		if want != "" && flag.PlaceHolder != want {
+			t.Errorf("--%s: its placeholder is %q, want %s", flag.Name, flag.PlaceHolder, want)
+		}
+		for title, unit := range map[string]string{"SIZE": "64KiB", "DURATION": "15s"} {
+			if want == title && !strings.Contains(flag.Group.Title, unit) {
+				t.Errorf("--%s: %q does not tell what a %s is", flag.Name, flag.Group.Title, title)
+			}
+		}
+		if flag.HasDefault && !strings.Contains(flag.Help, "efault") {
+			t.Errorf("--%s: its help does not tell the default: %s", flag.Name, flag.Help)
+		}
+	}
+}
+
 // TestHelp wants every flag and its environment variable in the help, and "ssed
 // --help" to tell those of the default command, too.
 func TestHelp(t *testing.T) {

@@ -23,7 +23,7 @@ var flagGroups = []kong.Group{
 	{Key: "where", Title: "Where clients connect:"},
 	{Key: "who", Title: "Who may do what:"},
 	{Key: "much", Title: "Limits (SIZE is bytes, such as 65536, or 64KiB, 1MiB, 2GiB):"},
-	{Key: "history", Title: "History, for those who come back:"},
+	{Key: "history", Title: "History, for those who come back (SIZE such as 64KiB, 1GiB; DURATION such as 15s, 24h):"},
 	{Key: "when", Title: "Times (such as 500ms, 15s, 2m):"},
 	{Key: "log", Title: "Log:"},
 }
@@ -47,12 +47,13 @@ var daemonHelp = map[string]string{
 		left out), then the namespace below which it holds (/ if left out), such as "TOKEN publish /pets".
 		A right is everybody's until a token has it. Repeat it for several; in the environment they are
 		separated by semicolons. Prefer the environment: other users of a machine can read command lines.`,
-	"token-file": `More tokens, one such line each; empty lines and those that begin with # are passed
+	"token-file": `More tokens, where no list of processes shows them: one such line each; empty lines and those that begin with # are passed
 		over. It is reread on SIGHUP; a bad file changes nothing and says so.`,
-	"cors-origin": `Pages of this origin may subscribe, such as https://example.org; with credentials.
+	"cors-origin": `Pages of this origin may subscribe, such as https://example.org; with credentials. Browsers keep
+		pages of other origins from reading.
 		Repeat it for several. Default ${default}: pages of any origin, without credentials.`,
 	"trusted-proxy": `Network (10.0.0.0/8) or address of a proxy that is believed when it tells a client's
-		address (X-Forwarded-For, Forwarded or X-Real-IP); "unix" for whoever connects to a unix socket.
+		address (X-Forwarded-For, Forwarded or X-Real-IP); "unix" for whoever connects to a unix socket. Of anybody else that would be a claim.
 		Repeat it for several. Default: none is believed.`,
 	"proxy-protocol": `Every subscriber's connection begins with a PROXY line, of version 1 or 2, as a proxy
 		in front sends it to tell the client's address. With --trusted-proxy, only those may.`,
@@ -71,22 +72,26 @@ var daemonHelp = map[string]string{
 		${default}.`,
 	"sndbuf": `What the kernel buffers for each connection (SO_SNDBUF). Left to itself it takes megabytes
 		for each client that never reads. Default ${default}.`,
-	"max-conns": `Most subscribers at once; those beyond it are told to come back later. Default: as many as the limit
+	"max-conns": `Most subscribers at once, for machines that have other things to do; those beyond it are told to come
+		back later. Default 0: as many as the limit
 		on open files allows (ulimit -Hn).`,
 	"max-conns-per-ip": `Most subscribers from one address (of IPv6: from one /64 network), so that one client cannot
-		take all places. Behind a proxy, set --trusted-proxy, too. Default: no limit.`,
-	"max-publishers": `Most publishers at once; those beyond it are told "ERR busy". Default: 1000, or a quarter of the
+		take all places. Behind a proxy, set --trusted-proxy, too. Default 0: no limit.`,
+	"max-publishers": `Most publishers at once, so that they leave open files to the subscribers; those beyond it are told
+		"ERR busy". Default 0: 1000, or a quarter of the
 		limit on open files if that is less.`,
 
 	"history": `How many messages of each namespace are kept. Messages get ids then, and whoever comes back with the
 		last one it had (an EventSource does so by itself), or asks with ?last=N or ?since=30s, gets what it missed.
 		Default ${default}: none, and no ids.`,
-	"history-age": `No message is kept for longer, where a --history-for does not say otherwise. Default: no such limit.`,
+	"history-age": `No message is kept for longer, so that nobody gets what is stale; a --history-for may say otherwise. Default
+		0s: no such limit.`,
 	"history-for": `What is kept of the namespaces at and below a prefix, instead, such as /chat=1000,24h or /logs=0. Repeat
-		it for several (the longest prefix counts); in the environment they are separated by semicolons.`,
-	"history-bytes": `Most memory for the history. The oldest messages of the largest namespaces go first, and a
+		it for several (the longest prefix counts); in the environment they are separated by semicolons. Default: none.`,
+	"history-bytes": `Most memory for the history, however many namespaces there are. The oldest messages of the largest namespaces go first, and a
 		namespace's newest goes last. Default ${default}.`,
-	"gap-event": `Name of the event that tells a subscriber that it does not get all that it missed. Empty: it is
+	"gap-event": `Name of the event that tells a subscriber that it does not get all that it missed, should a page use the
+		default for something else. Empty: it is
 		not told. Default ${default}.`,
 
 	"heartbeat": `A subscriber who got nothing for this long gets a comment, so that proxies keep the

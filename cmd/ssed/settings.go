@@ -227,10 +227,7 @@ func (s *settings) blame(flag string, err error) {
 		return
 	}
 	s.wrong[flag] = true
-	text := err.Error()
-	if where := s.origins[flag].blames(flag); s.file == nil || flag != "config" {
-		text = where + ": " + text
-	}
+	text := s.origins[flag].blames(flag) + ": " + err.Error()
 	s.problems = append(s.problems, strings.ReplaceAll(text, "\n", "; "))
 }
 
