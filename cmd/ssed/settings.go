@@ -20,7 +20,7 @@ type origin struct {
 	line     int
 }
 
-// of names the origin of a flag's value, for people.
+// String names the origin, for people.
 func (o origin) String() string {
 	switch {
 	case o.flag:
