@@ -25,6 +25,9 @@ const (
 // as a lone "-", and is no measure of a good token: take 128 random bits.
 const TokenBytesMin = 8
 
+// badLinesMax is how many bad lines an error tells: what fits a look.
+const badLinesMax = 10
+
 // ErrToken marks a token line that cannot be understood.
 var ErrToken = errors.New("bad token line")
 
@@ -49,10 +52,11 @@ type Grant struct {
 // ParseTable makes a Table of lines of the form "TOKEN [RIGHTS] [PREFIX]".
 // RIGHTS is a comma-separated list of subscribe, publish and admin (default:
 // all three); PREFIX is a namespace (default "/"): the token is good there and
-// below. Empty lines and lines that begin with "#" are passed over. Errors wrap
-// ErrToken, count lines from 1, and never show a token.
+// below. Empty lines and lines that begin with "#" are passed over. The error wraps
+// ErrToken, tells the first ten bad lines, counted from 1, and never shows a token.
 func ParseTable(lines []string) (*Table, error) {
 	t := &Table{}
+	var bad []error
 	for i, line := range lines {
 		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' {
@@ -60,12 +64,28 @@ func ParseTable(lines []string) (*Table, error) {
 		}
 		e, err := parseEntry(strings.Fields(line))
 		if err != nil {
-			return nil, fmt.Errorf("%w %d: %w", ErrToken, i+1, err)
+			bad = append(bad, fmt.Errorf("%w %d: %w", ErrToken, i+1, err))
+			if len(bad) == badLinesMax {
+				break // it is no file of tokens
+			}
+			continue
 		}
 		t.entries = append(t.entries, e)
 		t.rights |= e.rights
 	}
+	if len(bad) > 0 {
+		return nil, inOneLine(bad)
+	}
 	return t, nil
+}
+
+// inOneLine is errors.Join for a log.
+func inOneLine(errs []error) error {
+	all := errs[0]
+	for _, err := range errs[1:] {
+		all = fmt.Errorf("%w; %w", all, err)
+	}
+	return all
 }
 
 func parseEntry(fields []string) (entry, error) {

@@ -43,6 +43,23 @@ func TestParseTable(t *testing.T) {
 	}
 }
 
+func TestParseTableTellsTheFirstTenBadLines(t *testing.T) {
+	lines := []string{"good-token-0"}
+	for range 11 {
+		lines = append(lines, "s3cret-s3cret fly", "", "good-token-1 admin")
+	}
+	_, err := ParseTable(lines)
+	if err == nil || !errors.Is(err, ErrToken) || strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "\n") {
+		t.Fatalf("got %q", err)
+	}
+	for i := range 11 {
+		line := fmt.Sprintf("bad token line %d: ", 3*i+2)
+		if told := strings.Contains(err.Error(), line); told != (i < 10) {
+			t.Errorf("%q: %t, in %q", line, told, err)
+		}
+	}
+}
+
 func TestGrant(t *testing.T) {
 	table, err := ParseTable([]string{
 		"everything-goes",

@@ -52,6 +52,7 @@ func TestDefaultsAreTheLoops(t *testing.T) {
 		HeaderTimeout: 10 * time.Second,
 		StallTimeout:  30 * time.Second,
 		Drain:         5 * time.Second,
+		LogFormat:     "auto",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -143,6 +144,7 @@ func TestEnvironment(t *testing.T) {
 		"SSED_HEARTBEAT":        "5s",
 		"SSED_HEADER_TIMEOUT":   "1m",
 		"SSED_LOG_LEVEL":        "warn",
+		"SSED_LOG_FORMAT":       "json",
 		"SSED_CORS_ORIGIN":      "https://a.example,https://b.example",
 		"SSED_TRUSTED_PROXY":    "10.0.0.0/8,unix",
 		"SSED_PROXY_PROTOCOL":   "true",
@@ -156,7 +158,7 @@ func TestEnvironment(t *testing.T) {
 		Backlog: 3 << 20, BacklogTotal: 64 << 20, Mailbox: 1 << 20, DataMax: 64 << 10, HeadMax: 8 << 10, Sndbuf: 64 << 10, MaxConns: 100, MaxConnsPerIP: 7, MaxPublishers: 8, Slow: "skip",
 		History: 7, HistoryAge: time.Hour, HistoryBytes: 1 << 30, GapEvent: "hole",
 		HistoryFor: []historyRule{{Prefix: "/a", Messages: 5}, {Prefix: "/b/c", Messages: 0, Age: time.Minute}},
-		Heartbeat:  5 * time.Second, StallTimeout: time.Minute, HeaderTimeout: time.Minute, LogLevel: 4,
+		Heartbeat:  5 * time.Second, StallTimeout: time.Minute, HeaderTimeout: time.Minute, LogLevel: 4, LogFormat: jsonLog,
 		CORSOrigin: []string{"https://a.example", "https://b.example"}, TrustedProxy: []string{"10.0.0.0/8", "unix"}, ProxyProtocol: true,
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -187,12 +189,12 @@ func TestUsageErrors(t *testing.T) {
 		{"unknown right", nil, []string{"--token", secret + " shout"}, "no list of rights"},
 		{"bad prefix", nil, []string{"--token", secret + " publish pets"}, "must start with"},
 		{"empty token", nil, []string{"--token", ""}, "--token: it is empty"},
-		{"empty token in the environment", map[string]string{"SSED_TOKEN": ""}, nil, "--token: it is empty"},
-		{"one of two tokens empty", map[string]string{"SSED_TOKEN": secret + "; "}, nil, "--token: a token must not be empty"},
+		{"empty token in the environment", map[string]string{"SSED_TOKEN": ""}, nil, "SSED_TOKEN: it is empty"},
+		{"one of two tokens empty", map[string]string{"SSED_TOKEN": secret + "; "}, nil, "SSED_TOKEN: a token must not be empty"},
 		{"token that reads like a comment", nil, []string{"--token", "#" + secret}, "--token: a token must not"},
 		{"a token file that is not there", nil, []string{"--token-file", "/nonexistent/tokens"}, "--token-file: open"},
 		{"a token file without tokens", nil, []string{"--token-file", "/dev/null"}, "holds no token"},
-		{"no publishers", map[string]string{"SSED_PUBLISH": ""}, nil, "--publish: it is empty"},
+		{"no publishers", map[string]string{"SSED_PUBLISH": ""}, nil, "SSED_PUBLISH: it is empty"},
 		{"no subscribers", nil, []string{"demo", "--listen="}, "--listen: it is empty"},
 		{"public publishing without a token", nil, []string{"--publish", "tcp://0.0.0.0:8002"}, "needs a token"},
 		{"public publishing with a subscriber's token", nil, []string{"--publish", "tcp://:8002", "--token", secret + " subscribe"}, "needs a token"},
@@ -217,6 +219,33 @@ func TestUsageErrors(t *testing.T) {
 func TestUsageErrorIsOneLineAndCode2(t *testing.T) {
 	run(t, nil, nil, "--publish", "tcp://0.0.0.0:0").wantFailure(t, exitUsage, "needs a token", "--help")
 	run(t, nil, []string{"SSED_HEARTBEAT=often"}).wantFailure(t, exitUsage, "SSED_HEARTBEAT")
+}
+
+// TestHelpTellsUnitsAndDefaults wants it of every flag of the daemon: the unit by the
+// placeholder, which the title of the group explains.
+func TestHelpTellsUnitsAndDefaults(t *testing.T) {
+	for _, flag := range newParser(&commands{}).Model.DefaultCmd.Flags {
+		want := ""
+		switch flag.Target.Interface().(type) {
+		case byteSize:
+			want = "SIZE"
+		case time.Duration:
+			want = "DURATION"
+		case int:
+			want = "N"
+		}
+		if want != "" && flag.PlaceHolder != want {
+			t.Errorf("--%s: its placeholder is %q, want %s", flag.Name, flag.PlaceHolder, want)
+		}
+		for title, unit := range map[string]string{"SIZE": "64KiB", "DURATION": "15s"} {
+			if want == title && !strings.Contains(flag.Group.Title, unit) {
+				t.Errorf("--%s: %q does not tell what a %s is", flag.Name, flag.Group.Title, title)
+			}
+		}
+		if flag.HasDefault && !strings.Contains(flag.Help, "efault") {
+			t.Errorf("--%s: its help does not tell the default: %s", flag.Name, flag.Help)
+		}
+	}
 }
 
 // TestHelp wants every flag and its environment variable in the help, and "ssed

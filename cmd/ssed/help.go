@@ -19,18 +19,23 @@ const description = `A Server-Sent Events daemon: programs publish lines, browse
 
 // flagGroups are the parts of the help, in the order of daemonFlags.
 var flagGroups = []kong.Group{
+	{Key: "config", Title: "Configuration:"},
 	{Key: "where", Title: "Where clients connect:"},
 	{Key: "who", Title: "Who may do what:"},
 	{Key: "much", Title: "Limits (SIZE is bytes, such as 65536, or 64KiB, 1MiB, 2GiB):"},
-	{Key: "history", Title: "History, for those who come back:"},
+	{Key: "history", Title: "History, for those who come back (SIZE such as 64KiB, 1GiB; DURATION such as 15s, 24h):"},
 	{Key: "when", Title: "Times (such as 500ms, 15s, 2m):"},
 	{Key: "log", Title: "Log:"},
 }
 
 // daemonHelp tells what each of the daemonFlags is for.
 var daemonHelp = map[string]string{
+	"config": `A TOML file that says what flags say, by their long names, so that what is in force can be kept and
+		reviewed: heartbeat = "5s", listen = [":80"]. A flag counts for more than the environment, that for more
+		than the file. "ssed check" reads it as the daemon would; unknown names are refused. Default: no file.`,
+
 	"listen": `Where subscribers connect (HTTP): host:port, :port or unix:///path. Repeat it for
-		several. Default ${default}, on all addresses of this machine.`,
+		several. Default ${default}, on all addresses of this machine; or :$$PORT where a platform sets PORT.`,
 	"publish": `Where publishers connect (lines): tcp://host:port or unix:///path. Repeat it for
 		several. Default ${default}; a TCP address that is not loopback needs a publish token.`,
 	"admin": `Where the admin pages are (/admin/, /metrics): beside /subscribe (on, the default), nowhere (off), or on an
@@ -42,15 +47,16 @@ var daemonHelp = map[string]string{
 		left out), then the namespace below which it holds (/ if left out), such as "TOKEN publish /pets".
 		A right is everybody's until a token has it. Repeat it for several; in the environment they are
 		separated by semicolons. Prefer the environment: other users of a machine can read command lines.`,
-	"token-file": `More tokens, one such line each; empty lines and those that begin with # are passed
+	"token-file": `More tokens, where no list of processes shows them: one such line each; empty lines and those that begin with # are passed
 		over. It is reread on SIGHUP; a bad file changes nothing and says so.`,
-	"cors-origin": `Pages of this origin may subscribe, such as https://example.org; with credentials.
+	"cors-origin": `Pages of this origin may subscribe, such as https://example.org; with credentials. Browsers keep
+		pages of other origins from reading.
 		Repeat it for several. Default ${default}: pages of any origin, without credentials.`,
 	"trusted-proxy": `Network (10.0.0.0/8) or address of a proxy that is believed when it tells a client's
-		address (X-Forwarded-For, Forwarded or X-Real-IP); "unix" for whoever connects to a unix socket.
+		address (X-Forwarded-For, Forwarded or X-Real-IP); "unix" for whoever connects to a unix socket. Of anybody else that would be a claim.
 		Repeat it for several. Default: none is believed.`,
 	"proxy-protocol": `Every subscriber's connection begins with a PROXY line, of version 1 or 2, as a proxy
-		in front sends it. With --trusted-proxy, only those may.`,
+		in front sends it to tell the client's address. With --trusted-proxy, only those may.`,
 
 	"backlog": `How far a slow subscriber may lag behind before --slow decides; all share the backlog,
 		so it can be generous. Default ${default}.`,
@@ -60,45 +66,59 @@ var daemonHelp = map[string]string{
 		behind are disconnected. Default ${default}.`,
 	"mailbox": `How much may wait between the publishers' own loop and the delivery; beyond it publishers
 		wait, nothing is dropped. Default ${default}.`,
-	"data-max": `Longest data of one message. Default ${default}.`,
-	"head-max": `Longest head of a subscriber's request. Default ${default}.`,
+	"data-max": `Longest data of one message; a longer one is refused, so that no publisher fills everybody's backlog
+		with one line. Default ${default}.`,
+	"head-max": `Longest head of a subscriber's request, which is held in memory until it is complete. Default
+		${default}.`,
 	"sndbuf": `What the kernel buffers for each connection (SO_SNDBUF). Left to itself it takes megabytes
 		for each client that never reads. Default ${default}.`,
-	"max-conns": `Most subscribers at once; those beyond it are told to come back later. Default: as many as the limit
+	"max-conns": `Most subscribers at once, for machines that have other things to do; those beyond it are told to come
+		back later. Default 0: as many as the limit
 		on open files allows (ulimit -Hn).`,
 	"max-conns-per-ip": `Most subscribers from one address (of IPv6: from one /64 network), so that one client cannot
-		take all places. Behind a proxy, set --trusted-proxy, too. Default: no limit.`,
-	"max-publishers": `Most publishers at once; those beyond it are told "ERR busy". Default: 1000, or a quarter of the
+		take all places. Behind a proxy, set --trusted-proxy, too. Default 0: no limit.`,
+	"max-publishers": `Most publishers at once, so that they leave open files to the subscribers; those beyond it are told
+		"ERR busy". Default 0: 1000, or a quarter of the
 		limit on open files if that is less.`,
 
 	"history": `How many messages of each namespace are kept. Messages get ids then, and whoever comes back with the
 		last one it had (an EventSource does so by itself), or asks with ?last=N or ?since=30s, gets what it missed.
 		Default ${default}: none, and no ids.`,
-	"history-age": `No message is kept for longer, where a --history-for does not say otherwise. Default: no such limit.`,
+	"history-age": `No message is kept for longer, so that nobody gets what is stale; a --history-for may say otherwise. Default
+		0s: no such limit.`,
 	"history-for": `What is kept of the namespaces at and below a prefix, instead, such as /chat=1000,24h or /logs=0. Repeat
-		it for several (the longest prefix counts); in the environment they are separated by semicolons.`,
-	"history-bytes": `Most memory for the history. The oldest messages of the largest namespaces go first, and a
+		it for several (the longest prefix counts); in the environment they are separated by semicolons. Default: none.`,
+	"history-bytes": `Most memory for the history, however many namespaces there are. The oldest messages of the largest namespaces go first, and a
 		namespace's newest goes last. Default ${default}.`,
-	"gap-event": `Name of the event that tells a subscriber that it does not get all that it missed. Empty: it is
+	"gap-event": `Name of the event that tells a subscriber that it does not get all that it missed, should a page use the
+		default for something else. Empty: it is
 		not told. Default ${default}.`,
 
 	"heartbeat": `A subscriber who got nothing for this long gets a comment, so that proxies keep the
 		connection. Default ${default}.`,
-	"header-timeout": `How long a client may take to send its request. Default ${default}.`,
+	"header-timeout": `How long a client may take to send its request, so that who sends none takes no place for ever.
+		Default ${default}.`,
 
 	"stall-timeout": `How long a subscriber may take nothing of what waits for it before it is disconnected: it does
 		not read, or vanished without a word. Default ${default}.`,
 	"drain": `When it is asked to end, the daemon delivers what it accepted, and then lets its subscribers go one by
 		one over this time, each with a time to come back, so that they do not return all at once. Default ${default}.`,
 
-	"debug":     `Serve profiles of the process at /debug/pprof/, to those who may see the admin pages.`,
-	"log-level": `What is logged to standard error: debug, info, warn or error. Default ${default}.`,
+	"debug": `Serve profiles of the process at /debug/pprof/, to those who may see the admin pages: where its
+		time and memory go.`,
+	"log-format": `How the log is written: as text for people, as JSON with one object a line for programs, or auto: text on
+		a terminal, JSON elsewhere. Default ${default}.`,
+	"log-level": `The least that is logged to standard error: debug, info (who comes and goes), warn (what an operator
+		should know) or error. Default ${default}.`,
 }
 
 // newParser returns the parser that fills cli. The defaults are those of the
 // packages that they are for.
 func newParser(cli *commands) *kong.Kong {
+	found := newSettings()
 	return kong.Must(cli,
+		kong.Resolvers(found),
+		kong.Bind(found),
 		kong.Name("ssed"),
 		kong.Description(description),
 		kong.DefaultEnvars("SSED"),

@@ -34,6 +34,15 @@ func (r *historyRule) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// String writes a rule as UnmarshalText reads it.
+func (r historyRule) String() string {
+	text := r.Prefix + "=" + strconv.Itoa(r.Messages)
+	if r.Age > 0 {
+		text += "," + r.Age.String()
+	}
+	return text
+}
+
 // history is what is kept of which namespaces: what --history says, unless a
 // --history-for says something else.
 func (f *daemonFlags) history() []loop.HistoryRule {

@@ -54,9 +54,9 @@ func (f *daemonFlags) connections(openFiles int) (subscribers, publishers int, e
 	case places < 2:
 		return 0, 0, fmt.Errorf("cannot serve with a limit of %d open files: raise it (ulimit -Hn, or LimitNOFILE= of systemd) above %d", openFiles, openFilesKept+1)
 	case subscribers < 1:
-		return 0, 0, fmt.Errorf("cannot serve --max-publishers %d: the limit of %d open files (ulimit -Hn) allows %d with one subscriber", f.MaxPublishers, openFiles, places-1)
+		return 0, 0, &flagError{"max-publishers", fmt.Errorf("cannot serve %d: the limit of %d open files (ulimit -Hn) allows %d with one subscriber", f.MaxPublishers, openFiles, places-1)}
 	case f.MaxConns > subscribers:
-		return 0, 0, fmt.Errorf("cannot serve --max-conns %d: the limit of %d open files (ulimit -Hn) allows %d beside %d publishers", f.MaxConns, openFiles, subscribers, publishers)
+		return 0, 0, &flagError{"max-conns", fmt.Errorf("cannot serve %d: the limit of %d open files (ulimit -Hn) allows %d beside %d publishers", f.MaxConns, openFiles, subscribers, publishers)}
 	case f.MaxConns > 0:
 		subscribers = f.MaxConns
 	}

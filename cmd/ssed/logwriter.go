@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -26,6 +27,8 @@ type logWriter struct {
 	out  io.Writer
 	wake chan struct{} // has room for one: there is something to write
 	done chan struct{} // closed once nothing more will be written
+
+	inJSON atomic.Bool // what it says by itself is JSON, as the log is
 
 	mu    sync.Mutex
 	queue []byte // whole lines
@@ -104,9 +107,8 @@ func (w *logWriter) tell(lost int) {
 	if lost == 0 {
 		return
 	}
-	var notice bytes.Buffer
-	slog.New(slog.NewTextHandler(&notice, nil)).Warn("lines of the log are missing here: it was not read in time, or could not be written", "lines", lost)
-	if w.write(notice.Bytes()) > 0 {
+	notice := w.record(slog.LevelWarn, "lines of the log are missing here: it was not read in time, or could not be written", "lines", lost)
+	if w.write([]byte(notice)) > 0 {
 		w.mu.Lock()
 		w.lost += lost
 		w.mu.Unlock()

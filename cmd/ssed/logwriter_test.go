@@ -370,7 +370,7 @@ func TestWhyItDiedComesLast(t *testing.T) {
 	pipe.start(t, failing(t)...)
 	log := pipe.readAll(t)
 	first, rest, _ := strings.Cut(log, "\n")
-	if !strings.Contains(first, "every user of this machine may read the token file") ||
+	if !strings.Contains(first, "every user of this machine may read the tokens") ||
 		!strings.HasPrefix(rest, "ssed: ") || strings.Count(rest, "\n") != 1 {
 		t.Errorf("got %q", log)
 	}

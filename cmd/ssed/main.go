@@ -7,6 +7,7 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 )
@@ -34,9 +35,13 @@ func main() {
 
 // fail ends the process with one line that says what is wrong. One line, also
 // where an error holds several: that is what logs and scripts can read. It comes
-// after everything that was logged.
+// after everything that was logged, and is a record where that is JSON.
 func fail(stderr *logWriter, code int, format string, args ...any) {
 	line := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "; ")
-	stderr.end("ssed: "+line+"\n", logEndTime)
+	last := "ssed: " + line + "\n"
+	if stderr.inJSON.Load() {
+		last = stderr.record(slog.LevelError, "ssed failed", "err", line)
+	}
+	stderr.end(last, logEndTime)
 	os.Exit(code)
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
@@ -22,8 +20,8 @@ func (c *serveCommand) Run(stderr *logWriter) error {
 // runDaemon runs the daemon until SIGINT or SIGTERM asks it to end, and drains it
 // then. stderr gets its log. It returns an error if the daemon could not start, or
 // died. beside runs beside it once it is up, and has to return when its context ends.
-func (f *daemonFlags) runDaemon(stderr io.Writer, beside func(context.Context, *daemon)) error {
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: f.LogLevel}))
+func (f *daemonFlags) runDaemon(stderr *logWriter, beside func(context.Context, *daemon)) error {
+	log := f.newLogger(stderr)
 
 	openFiles, err := raiseLimits()
 	if err != nil {

@@ -21,19 +21,19 @@ const tokenFileBytesMax = 1 << 20
 func (f *daemonFlags) tokens() (*auth.Table, error) {
 	for _, line := range f.Token {
 		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
-			return nil, errors.New("--token: a token must not be empty or begin with #")
+			return nil, &flagError{"token", errors.New("a token must not be empty or begin with #")}
 		}
 	}
 	flags, err := auth.ParseTable(f.Token)
 	if err != nil {
-		return nil, fmt.Errorf("--token: %w", err)
+		return nil, &flagError{"token", err}
 	}
 	if f.TokenFile == "" {
 		return flags, nil
 	}
 	file, err := readTokenFile(f.TokenFile)
 	if err != nil {
-		return nil, fmt.Errorf("--token-file: %w", err)
+		return nil, &flagError{"token-file", err}
 	}
 	return flags.And(file), nil
 }
@@ -67,7 +67,7 @@ func readTokenFile(name string) (*auth.Table, error) {
 func checkExposure(endpoints []publish.Endpoint, tokens *auth.Table) error {
 	for _, endpoint := range endpoints {
 		if !endpoint.Loopback() && !tokens.Required(auth.Publish) {
-			return fmt.Errorf("--publish: %v can be reached from other machines, so publishing needs a token (--token, SSED_TOKEN or --token-file)", endpoint)
+			return &flagError{"publish", fmt.Errorf("%v can be reached from other machines, so publishing needs a token (--token, SSED_TOKEN or --token-file)", endpoint)}
 		}
 	}
 	return nil
@@ -102,12 +102,15 @@ func checkOpening(tokens, old *auth.Table) error {
 	return nil
 }
 
-// warnOfReaders tells when others may read the token file.
+// warnOfReaders tells when others may read the tokens of a file.
 func (f *daemonFlags) warnOfReaders(log *slog.Logger) {
-	if f.TokenFile == "" {
-		return
+	files := []string{f.TokenFile}
+	if config, err := readConfigFile(f.Config); err == nil && config.values["token"] != nil {
+		files = append(files, f.Config)
 	}
-	if info, err := os.Stat(f.TokenFile); err == nil && info.Mode().Perm()&0o007 != 0 {
-		log.Warn("every user of this machine may read the token file: chmod o= it", "file", f.TokenFile, "mode", info.Mode().Perm())
+	for _, file := range files {
+		if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o007 != 0 {
+			log.Warn("every user of this machine may read the tokens: chmod o= the file", "file", file, "mode", info.Mode().Perm())
+		}
 	}
 }

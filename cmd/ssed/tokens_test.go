@@ -95,7 +95,7 @@ func TestReloadKeepsThePublicDoorClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := testtool.Start(t, "--publish=tcp://:0", "--token-file="+file)
-	if !strings.Contains(d.Log(), "every user of this machine may read the token file") {
+	if !strings.Contains(d.Log(), "every user of this machine may read the tokens") {
 		t.Errorf("nobody warned:\n%s", d.Log())
 	}
 	if err := os.WriteFile(file, []byte("some-token subscribe\n"), 0o644); err != nil {

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/ssed/ssed/top"
 )
 
@@ -53,6 +51,5 @@ func (c *topCommand) Run() error {
 
 // isScreen tells whether a file is a terminal, and one on which a cursor can move.
 func isScreen(f *os.File) bool {
-	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-	return err == nil && os.Getenv("TERM") != "dumb"
+	return isTerminal(f) && os.Getenv("TERM") != "dumb"
 }

@@ -90,14 +90,15 @@ func start(t testing.TB, cmd *exec.Cmd, env []string) *Daemon {
 	return d
 }
 
-// configures matches the variables that ssed reads: its own, and those by which
+// configures matches the variables that ssed reads: its own, a platform's, and those by which
 // systemd, if it runs the tests, would take our daemons' messages for its service's.
-var configures = regexp.MustCompile(`^(SSED_|NOTIFY_SOCKET=|WATCHDOG_)`)
+var configures = regexp.MustCompile(`^(SSED_|PORT=|NOTIFY_SOCKET=|WATCHDOG_)`)
 
-// Environ is the environment without what would configure ssed.
+// Environ is the environment without what would configure ssed, but for the log: it
+// is text, as people and the tests here read it.
 func Environ() []string {
 	// A program with the race detector sleeps a second before it ends.
-	kept := []string{"GORACE=atexit_sleep_ms=50"}
+	kept := []string{"GORACE=atexit_sleep_ms=50", "SSED_LOG_FORMAT=text"}
 	for _, variable := range os.Environ() {
 		if !configures.MatchString(variable) {
 			kept = append(kept, variable)

@@ -35,7 +35,7 @@ var rooms = map[string]struct {
 	"publish/evioserver":      {imports: []string{"publish", "sse", "nsindex"}, outside: []string{"github.com/tidwall/evio", "golang.org/x/sys"}},
 	"loop":                    {imports: []string{"httpparse", "sse", "nsindex", "publish", "auth"}, outside: []string{"github.com/panjf2000/gnet/v2", "github.com/pires/go-proxyproto", "golang.org/x/sys"}},
 	"admin":                   {imports: []string{"loop", "sse", "nsindex", "auth"}, outside: []string{"github.com/prometheus/client_golang", "golang.org/x/sync"}},
-	"cmd/ssed":                {imports: []string{"admin", "top", "loop", "httpparse", "publish", "publish/evioserver", "sse", "nsindex", "auth"}, outside: []string{"github.com/alecthomas/kong", "github.com/coreos/go-systemd/v22", "github.com/prometheus/procfs", "golang.org/x/sys"}},
+	"cmd/ssed":                {imports: []string{"admin", "top", "loop", "httpparse", "publish", "publish/evioserver", "sse", "nsindex", "auth"}, outside: []string{"github.com/alecthomas/kong", "github.com/coreos/go-systemd/v22", "github.com/pelletier/go-toml/v2", "github.com/prometheus/procfs", "golang.org/x/sys"}},
 	"internal/e2e/admin":      {},
 	"top":                     {imports: []string{"nsindex", "top/hush"}, outside: []string{"github.com/charmbracelet/bubbletea", "github.com/charmbracelet/x/ansi"}},
 	"top/hush":                {},

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// TestCheckTellsEverything wants each of many things that are wrong, where it is,
+// and nothing else.
+func TestCheckTellsEverything(t *testing.T) {
+	file := configOf(t, `# line 1
+lisen = [":80"]
+backlog = "much"
+heartbeat = 5
+
+slow = "maybe"
+history-for = ["/a=5", "b"]
+max-conns = 10000000
+stall-timeout = "1ms"
+debug = "yes"
+admin = "8003"
+cors-origin = [
+    "https://a.example",
+    "x",
+]
+publish = "tcp://127.0.0.1:1"
+config = "other.toml"
+gap_event = "gap"
+listen = ["nowhere"]
+history = 1.5
+[where]
+port = 80
+`)
+	r := run(t, nil, []string{"SSED_MAILBOX=x", "SSED_DRAIN=-1s", "SSED_TOKEN=", "PORT=5000"}, "check", "--config", file, "--header-timeout=1ms", "--trusted-proxy=everybody")
+	if r.code != exitFailure || r.stdout != "" {
+		t.Errorf("exit code %d, and it printed %q", r.code, r.stdout)
+	}
+	want := []string{
+		file + `:2: there is no flag "lisen"; the nearest is "listen"`,
+		file + `:17: there is no flag "config"`,
+		file + `:18: there is no flag "gap_event"; the nearest is "gap-event"`,
+		file + `:21: "where" is a table`,
+		file + `:3: backlog: "much" is no size`,
+		file + `:4: heartbeat: it must be a time with its unit`,
+		file + `:6: slow: "maybe" is none of disconnect, skip`,
+		file + `:7: history-for: "b" is no rule`,
+		file + `:9: stall-timeout: must be 1s or more`,
+		file + `:10: debug: it must be true or false`,
+		file + `:11: admin: must be on, off, or an address`,
+		file + `:12: cors-origin: the origin "x"`,
+		file + `:16: publish: it must be a list`,
+		file + `:19: listen: listen address "nowhere"`,
+		file + `:20: history: it must be a number`,
+		`SSED_MAILBOX: "x" is no size`,
+		`SSED_DRAIN: must be 0s`,
+		`SSED_TOKEN: it is empty`,
+		`--header-timeout: must be 100ms or more`,
+		`--trusted-proxy: `,
+	}
+	lines := strings.Split(strings.TrimSpace(r.stderr), "\n")
+	for _, words := range want {
+		before := len(lines)
+		lines = slices.DeleteFunc(lines, func(line string) bool { return strings.HasPrefix(line, words) })
+		if found := before - len(lines); found != 1 {
+			t.Errorf("%d lines begin with %q", found, words)
+		}
+	}
+	if len(lines) != 1 || lines[0] != "ssed: the daemon would not start: these 20 things are wrong" {
+		t.Errorf("what is left: %q", lines)
+	}
+}
+
+// TestCheckFailsAsServeDoes wants the same words of both, for what needs a look at
+// files or at the limits of the process.
+func TestCheckFailsAsServeDoes(t *testing.T) {
+	tokens := filepath.Join(t.TempDir(), "tokens")
+	if err := os.WriteFile(tokens, []byte("# tokens\n\ngood-token-1\nbad-token-2 fly\n\nshort\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name  string
+		text  string
+		where string // behind the file's name
+		says  string
+	}{
+		{"no TOML", "heartbeat = '5s'\nlisten ':80'\n", ":2: ", "expected"},
+		{"a key twice", "drain = '5s'\ndrain = '6s'\n", ":2: ", "already defined"},
+		{"a token's line", "s3cr3t-token publish\n", ":1: ", "expected"},
+		{"a bad token", "\ntoken = ['s3cr3t-token shout']\n", ":2: token: ", "no list of rights"},
+		{"a token file that is not there", "token-file = '/nonexistent/tokens'\n", ":1: token-file: ", "no such file"},
+		{"a bad token file", "token-file = '" + tokens + "'\n", ":1: token-file: ", tokens + ": bad token line 4: its second field is no list of rights; they are subscribe, publish and admin, with commas between, after the token; bad token line 6: the token has 5 bytes"},
+		{"public publishing", "publish = ['tcp://0.0.0.0:8002']", ":1: publish: ", "needs a token"},
+		{"backlog below a message", "data-max = '2MiB'\nbacklog = '1MiB'\n", ":2: backlog: ", "cannot hold one message"},
+		{"more connections than files", "max-conns = 10000000\n", ":1: max-conns: ", "open files"},
+		{"more publishers than files", "max-publishers = 10000000\n", ":1: max-publishers: ", "open files"},
+		{"an empty rule", "history-for = ['/a=5', '']\n", ":1: history-for: ", "an entry is empty"},
+		{"a relative socket", "listen = ['unix://run/x']\n", ":1: listen: ", "absolute"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			file := configOf(t, tt.text)
+			check := run(t, nil, nil, "check", "--config", file)
+			lines := strings.Split(check.stderr, "\n")
+			if check.code != exitFailure || len(lines) != 3 || !strings.Contains(lines[0], file+tt.where) || !strings.Contains(lines[0], tt.says) {
+				t.Errorf("exit code %d: %q", check.code, check.stderr)
+			}
+			serve := run(t, nil, nil, "--config", file)
+			if serve.code == 0 || !strings.Contains(serve.stderr, tt.says) {
+				t.Errorf("serve: exit code %d: %q", serve.code, serve.stderr)
+			}
+			for _, said := range []string{check.stderr, serve.stderr} {
+				if strings.Contains(said, "s3cr3t") || strings.Contains(said, "token-1") || strings.Contains(said, "token-2") {
+					t.Errorf("it shows a token: %s", said)
+				}
+			}
+		})
+	}
+	t.Run("no file", func(t *testing.T) {
+		for _, command := range []string{"check", "serve", "config"} {
+			r := run(t, nil, []string{"SSED_CONFIG=/nonexistent/ssed.toml"}, command)
+			if r.code == 0 || !strings.Contains(r.stderr, "SSED_CONFIG: open /nonexistent/ssed.toml") {
+				t.Errorf("%s: exit code %d: %q", command, r.code, r.stderr)
+			}
+		}
+	})
+	t.Run("PORT", func(t *testing.T) {
+		r := run(t, nil, []string{"PORT=http"}, "check")
+		if r.code != exitFailure || !strings.Contains(r.stderr, `PORT: "http" is no port`) {
+			t.Errorf("exit code %d: %q", r.code, r.stderr)
+		}
+	})
+}
+
+// TestCheckListensNowhere checks the addresses of a daemon that is up.
+func TestCheckListensNowhere(t *testing.T) {
+	d := testtool.Start(t)
+	address := strings.TrimPrefix(d.Subscribe[0], "http://")
+	r := run(t, nil, nil, "check", "--listen", address, "--publish", d.Publish[0])
+	r.wantSuccess(t)
+	if r.stdout != "ok\n" {
+		t.Errorf("it printed %q", r.stdout)
+	}
+	run(t, nil, toOf(d), "pub", "/x", "y").wantSuccess(t)
+}
+
+// TestExampleFile checks deploy/ssed.toml as it is, and with all that is in comments
+// there, which has to be every flag.
+func TestExampleFile(t *testing.T) {
+	text, err := os.ReadFile("../../deploy/ssed.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens := filepath.Join(t.TempDir(), "tokens")
+	if err := os.WriteFile(tokens, []byte("a-token-of-this-test admin\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all := regexp.MustCompile(`(?m)^# ([a-z-]+ = )`).ReplaceAllString(string(text), "$1")
+	all = strings.Replace(all, "/etc/ssed/tokens", tokens, 1)
+	for _, text := range []string{string(text), all} {
+		r := run(t, nil, nil, "check", "--config", configOf(t, text))
+		r.wantSuccess(t)
+	}
+	file, err := parseConfigFile("ssed.toml", []byte(all))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range newParser(&commands{}).Model.Children {
+		for _, flag := range command.Flags {
+			if _, there := file.values[flag.Name]; command.Name == "serve" && !there && flag.Name != "config" {
+				t.Errorf("it has no %s", flag.Name)
+			}
+		}
+	}
+}

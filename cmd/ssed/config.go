@@ -1,0 +1,95 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"reflect"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"github.com/pelletier/go-toml/v2"
+)
+
+type configCommand struct {
+	daemonFlags
+}
+
+// Run prints what is in force, in the form of a configuration file.
+func (c *configCommand) Run(s *settings) error {
+	return s.print(os.Stdout)
+}
+
+// print writes every flag of the command with its value, and where that came from
+// as a comment. What has no value, and what is secret, is a comment as a whole.
+func (s *settings) print(out io.Writer) error {
+	var text strings.Builder
+	group := ""
+	for _, flag := range s.ctx.Selected().Flags {
+		line, err := describe(flag)
+		if err != nil {
+			return fmt.Errorf("cannot print --%s: %w", flag.Name, err)
+		}
+		if flag.Group.Title != group {
+			if group != "" {
+				text.WriteByte('\n')
+			}
+			group = flag.Group.Title
+			fmt.Fprintf(&text, "# %s\n", group)
+		}
+		fmt.Fprintf(&text, "%-44s # %v\n", line, s.origins[flag.Name])
+	}
+	_, err := io.WriteString(out, text.String())
+	return err
+}
+
+// secretTag marks the flags whose values are shown to nobody.
+const secretTag = "secret"
+
+// describe writes a flag and its value as a line of a configuration file.
+func describe(flag *kong.Flag) (string, error) {
+	value := flag.Target
+	switch {
+	case value.IsZero() && (flag.IsSlice() || !flag.HasDefault && value.Kind() == reflect.String):
+		return "# " + flag.Name + " is not set", nil
+	case flag.Tag.Has(secretTag) && flag.IsSlice():
+		return fmt.Sprintf("# %s is set (%d) and not shown", flag.Name, value.Len()), nil
+	case flag.Tag.Has(secretTag):
+		return "# " + flag.Name + " is set and not shown", nil
+	}
+	plain, err := plainValue(value)
+	if err != nil {
+		return "", err
+	}
+	line, err := toml.Marshal(map[string]any{flag.Name: plain})
+	if flag.Name == "config" {
+		line = append([]byte("# "), line...) // a file cannot name another
+	}
+	return strings.TrimSpace(string(line)), err
+}
+
+// plainValue is a value as a file has it: numbers, true and false are themselves,
+// the rest is text.
+func plainValue(value reflect.Value) (any, error) {
+	if value.Kind() == reflect.Slice {
+		list := make([]any, value.Len())
+		for i := range list {
+			var err error
+			if list[i], err = plainValue(value.Index(i)); err != nil {
+				return nil, err
+			}
+		}
+		return list, nil
+	}
+	switch v := value.Interface().(type) {
+	case bool, int, string:
+		return v, nil
+	case slog.Level:
+		return strings.ToLower(v.String()), nil
+	case fmt.Stringer:
+		return v.String(), nil
+	default:
+		return nil, fmt.Errorf("a %T has no text", v)
+	}
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// How the log is written: see --log-format.
+const (
+	autoLog = "auto"
+	textLog = "text"
+	jsonLog = "json"
+)
+
+// newLogger makes the daemon's log, which goes to stderr, and has that say what it
+// says by itself in the same format.
+func (f *daemonFlags) newLogger(stderr *logWriter) *slog.Logger {
+	inJSON := f.LogFormat == jsonLog || f.LogFormat == autoLog && !isTerminal(os.Stderr)
+	stderr.inJSON.Store(inJSON)
+	return slog.New(newHandler(stderr, inJSON, f.LogLevel))
+}
+
+func newHandler(out io.Writer, inJSON bool, level slog.Level) slog.Handler {
+	options := &slog.HandlerOptions{Level: level}
+	if inJSON {
+		return slog.NewJSONHandler(out, options)
+	}
+	return slog.NewTextHandler(out, options)
+}
+
+// record is one line of the log, as the daemon writes it.
+func (w *logWriter) record(level slog.Level, msg string, args ...any) string {
+	var line bytes.Buffer
+	slog.New(newHandler(&line, w.inJSON.Load(), level)).Log(context.Background(), level, msg, args...)
+	return line.String()
+}
+
+func isTerminal(f *os.File) bool {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}
