@@ -34,6 +34,7 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" default:"withargs" help:"Run the daemon. This is the default command: its flags work without its name."`
 	Pub     pubCommand     `cmd:"" help:"Publish one message, or each line of standard input."`
 	Sub     subCommand     `cmd:"" help:"Subscribe: show events in this terminal, or as JSON for scripts."`
+	Doctor  doctorCommand  `cmd:"" help:"Look through a proxy at a stream, and say what it does to it and how that is mended."`
 	Top     topCommand     `cmd:"" help:"Show what a daemon is doing, live in this terminal."`
 	Demo    demoCommand    `cmd:"" help:"Run the daemon, and publish the time and the state of this host to it each second."`
 	Version versionCommand `cmd:"" help:"Print version, commit and Go version."`
