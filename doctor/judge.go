@@ -177,7 +177,10 @@ func judgeCORS(p *probe, origin string) Finding {
 
 // brief writes a time as people read it.
 func brief(d time.Duration) string {
-	if d < 10*time.Second {
+	switch {
+	case d < 10*time.Millisecond:
+		return d.Round(10 * time.Microsecond).String()
+	case d < 10*time.Second:
 		return d.Round(time.Millisecond).String()
 	}
 	return d.Round(100 * time.Millisecond).String()

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/ssed/ssed/doctor"
@@ -58,17 +56,18 @@ func (c *doctorCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	ctx, end := context.WithCancelCause(context.Background())
+	defer end(nil)
+	endOnSignal(end)
 	o := doctor.Options{URL: s.url.String(), Token: c.Token, Origin: c.Origin, Idle: c.Idle}
 	if c.Publish != "" {
 		o.Publish = func(ctx context.Context, data string) error { return c.publish(ctx, s, data) }
 	}
 	fmt.Fprintf(os.Stderr, "ssed: watching %v for %v\n", s, c.Idle)
 	findings, err := doctor.Examine(ctx, o)
-	switch {
-	case ctx.Err() != nil:
-		return exitCode(128 + int(syscall.SIGINT))
+	switch told, ok := errors.AsType[exitCode](context.Cause(ctx)); {
+	case ok:
+		return told
 	case err != nil:
 		return err
 	case printFindings(os.Stdout, findings) > 0:

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/ssed/ssed/internal/testtool"
 )
@@ -52,6 +55,31 @@ func TestDoctorRefuses(t *testing.T) {
 		{[]string{"x"}, "namespace"},
 	} {
 		run(t, nil, nil, append([]string{"doctor"}, tt.args...)...).wantFailure(t, exitUsage, tt.says)
+	}
+}
+
+func TestDoctorIsInterrupted(t *testing.T) {
+	d := testtool.Start(t)
+	cmd := exec.Command(testtool.Build(t), "doctor", "--idle=1h", d.Subscribe[0], "/x")
+	cmd.Env = testtool.Environ()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Process.Kill()
+	subscribed(t, d, 2)
+	cmd.Process.Signal(syscall.SIGINT)
+	ended := make(chan int)
+	go func() {
+		state, _ := cmd.Process.Wait()
+		ended <- state.ExitCode()
+	}()
+	select {
+	case code := <-ended:
+		if code != 130 {
+			t.Errorf("exit code %d, want 130", code)
+		}
+	case <-time.After(testtool.Patience):
+		t.Error("it does not end")
 	}
 }
 

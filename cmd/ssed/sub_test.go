@@ -360,10 +360,16 @@ func TestSubEndsWhileItCannotWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	sub.Process.Signal(syscall.SIGINT)
-	ended := make(chan struct{})
-	go func() { sub.Process.Wait(); close(ended) }()
+	ended := make(chan int)
+	go func() {
+		state, _ := sub.Process.Wait()
+		ended <- state.ExitCode()
+	}()
 	select {
-	case <-ended:
+	case code := <-ended:
+		if code != 130 {
+			t.Errorf("exit code %d, want 130", code)
+		}
 	case <-time.After(testtool.Patience):
 		t.Error("it does not end")
 	}
