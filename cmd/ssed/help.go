@@ -14,7 +14,8 @@ import (
 const description = `A Server-Sent Events daemon: programs publish lines, browsers and curl subscribe.
 
     ssed demo                                        # the daemon with data to look at
-    curl -N http://localhost:8001/subscribe/time     # a subscriber
+    ssed sub /time                                   # a subscriber
+    curl -N http://localhost:8001/subscribe/time     # another one
     ssed pub /pets/dogs Corgi                        # a publisher`
 
 // flagGroups are the parts of the help, in the order of daemonFlags.
@@ -125,6 +126,7 @@ func newParser(cli *commands) *kong.Kong {
 		kong.ExplicitGroups(flagGroups),
 		kong.Vars{
 			"publish_url":    defaultPublishURL,
+			"subscribe_url":  defaultSubscribeURL,
 			"backlog":        byteSize(loop.DefaultBacklogBytes).String(),
 			"backlog_total":  byteSize(loop.DefaultBacklogTotalBytes).String(),
 			"mailbox":        byteSize(loop.DefaultMailboxBytes).String(),
@@ -132,6 +134,7 @@ func newParser(cli *commands) *kong.Kong {
 			"head_max":       byteSize(httpparse.DefaultHeadBytesMax).String(),
 			"history_bytes":  byteSize(loop.DefaultHistoryBytes).String(),
 			"gap_event":      sse.DefaultGapEvent,
+			"event_max":      byteSize(sse.DecoderBytesMax).String(),
 			"sndbuf":         byteSize(loop.DefaultSendBufferBytes).String(),
 			"heartbeat":      loop.DefaultHeartbeat.String(),
 			"stall_timeout":  loop.DefaultStallTimeout.String(),

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -18,6 +19,11 @@ const (
 	exitUsage   = 2 // it was not asked in a way that makes sense
 )
 
+// An exitCode ends the process without a word: what there is to say was said.
+type exitCode int
+
+func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
+
 func main() {
 	stderr := newLogWriter(os.Stderr)
 	parser := newParser(&commands{})
@@ -28,6 +34,10 @@ func main() {
 	}
 
 	if err := command.Run(stderr); err != nil {
+		if code, ok := errors.AsType[exitCode](err); ok {
+			stderr.end("", logEndTime)
+			os.Exit(int(code))
+		}
 		fail(stderr, exitFailure, "%v", err)
 	}
 	stderr.end("", logEndTime)

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// TestDoctor looks at a daemon without a proxy; internal/e2e/proxies puts proxies in
+// between.
+func TestDoctor(t *testing.T) {
+	d := testtool.Start(t, "--token", "sub-sesame subscribe", "--token", "pub-sesame publish", "--cors-origin", "https://example.org")
+	env := []string{"SSED_TOKEN=sub-sesame", "SSED_PUBLISH_TOKEN=pub-sesame"}
+	others := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/x", "X-Authorization: sub-sesame")
+	for _, tt := range []struct {
+		name string
+		args []string
+		code int
+		says []string
+	}{
+		{"all is well", []string{"--origin=https://example.org", d.Subscribe[0], "/x"}, 0,
+			[]string{"ok   events       what was published came ", "ok   idle ", "ok   compression  there is none", "ok   protocol     HTTP/1.1: ", "ok   cors "}},
+		{"a bad origin", []string{"--origin=https://other.example", d.Subscribe[0] + "/subscribe/x"}, exitFailure,
+			[]string{"BAD  answer       the answer is 403 Forbidden", "-> ssed: --cors-origin https://other.example"}},
+		{"a bad token", []string{"--token=wrong-sesame", d.Subscribe[0], "/x"}, exitFailure, []string{"BAD  answer       the answer is 401 Unauthorized"}},
+	} {
+		r := run(t, nil, env, append([]string{"doctor", "--idle=1s", "--publish", d.Publish[0]}, tt.args...)...)
+		if r.code != tt.code || strings.Contains(r.stdout+r.stderr, "sesame") {
+			t.Errorf("%s: exit code %d, want %d, and no token: %+v", tt.name, r.code, tt.code, r)
+		}
+		for _, words := range tt.says {
+			if !strings.Contains(r.stdout, words) {
+				t.Errorf("%s: %q is missing in\n%s", tt.name, words, r.stdout)
+			}
+		}
+	}
+	if got := others.Frame(t); !strings.HasPrefix(got, "event:ssed-doctor\ndata:ssed-doctor-") {
+		t.Errorf("others see %q", got)
+	}
+}
+
+func TestDoctorRefuses(t *testing.T) {
+	for _, tt := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"--idle=10ms", "/x"}, "--idle: "},
+		{[]string{"--publish=tcp://127.0.0.1:1", "http://localhost/stream"}, "--publish: the URL does not tell a namespace"},
+		{[]string{"--publish=localhost:1", "/x"}, "tcp://host:port"},
+		{[]string{"--publish-token=a publish", "/x"}, "one token alone"},
+		{[]string{"x"}, "namespace"},
+	} {
+		run(t, nil, nil, append([]string{"doctor"}, tt.args...)...).wantFailure(t, exitUsage, tt.says)
+	}
+}
+
+func TestDoctorIsInterrupted(t *testing.T) {
+	d := testtool.Start(t)
+	cmd := exec.Command(testtool.Build(t), "doctor", "--idle=1h", d.Subscribe[0], "/x")
+	cmd.Env = testtool.Environ()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Process.Kill()
+	subscribed(t, d, 2)
+	cmd.Process.Signal(syscall.SIGINT)
+	ended := make(chan int)
+	go func() {
+		state, _ := cmd.Process.Wait()
+		ended <- state.ExitCode()
+	}()
+	select {
+	case code := <-ended:
+		if code != 130 {
+			t.Errorf("exit code %d, want 130", code)
+		}
+	case <-time.After(testtool.Patience):
+		t.Error("it does not end")
+	}
+}
+
+// TestDoctorDoesNotPublishUnasked: SSED_PUBLISH is where a daemon listens.
+func TestDoctorDoesNotPublishUnasked(t *testing.T) {
+	d := testtool.Start(t, "--heartbeat=1s")
+	r := run(t, nil, []string{"SSED_PUBLISH=" + d.Publish[0]}, "doctor", "--idle=3s", d.Subscribe[0], "/x")
+	if r.code != 0 || !strings.Contains(r.stdout, "--publish looks closer") {
+		t.Errorf("%+v", r)
+	}
+}

@@ -1,0 +1,401 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os/exec"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// A liveSub is a "ssed sub" that runs.
+type liveSub struct {
+	cmd    *exec.Cmd
+	stdout io.ReadCloser
+	lines  chan string
+	stderr bytes.Buffer
+	ended  chan struct{}
+}
+
+// startSub starts "ssed sub args..."; what it writes is read, unless a test is to leave
+// it lying.
+func startSub(t *testing.T, env []string, args ...string) *liveSub {
+	t.Helper()
+	s := &liveSub{lines: make(chan string, 10_000), ended: make(chan struct{})}
+	s.cmd = exec.Command(testtool.Build(t), append([]string{"sub"}, args...)...)
+	s.cmd.Env = append(testtool.Environ(), env...)
+	s.cmd.Stderr = &s.stderr
+	var err error
+	if s.stdout, err = s.cmd.StdoutPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		for lines := bufio.NewScanner(s.stdout); lines.Scan(); {
+			s.lines <- lines.Text()
+		}
+		close(s.lines)
+	}()
+	go func() {
+		<-read
+		s.cmd.Wait()
+		close(s.ended)
+	}()
+	t.Cleanup(func() {
+		s.cmd.Process.Kill()
+		<-s.ended
+	})
+	return s
+}
+
+// line returns the next line of its standard output.
+func (s *liveSub) line(t *testing.T) string {
+	t.Helper()
+	select {
+	case line, ok := <-s.lines:
+		if !ok {
+			<-s.ended
+			t.Fatalf("it has ended; it said %q", s.stderr.String())
+		}
+		return line
+	case <-time.After(testtool.Patience):
+		t.Fatal("no line")
+	}
+	return ""
+}
+
+// event returns the next line as JSON.
+func (s *liveSub) event(t *testing.T) (e jsonLine) {
+	t.Helper()
+	line := s.line(t)
+	decoder := json.NewDecoder(strings.NewReader(line))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&e); err != nil {
+		t.Fatalf("%q: %v", line, err)
+	}
+	if age := time.Since(e.Time); age < 0 || age > 2*testtool.Patience {
+		t.Errorf("%q: its time is %v ago", line, age)
+	}
+	return e
+}
+
+// wantData wants these events, in order, and no others between them.
+func (s *liveSub) wantData(t *testing.T, want ...string) {
+	t.Helper()
+	for _, data := range want {
+		if e := s.event(t); e.Type != "event" || *e.Data != data {
+			t.Fatalf("got %+v, want %q", e, data)
+		}
+	}
+}
+
+// end waits for its end.
+func (s *liveSub) end(t *testing.T) result {
+	t.Helper()
+	select {
+	case <-s.ended:
+	case <-time.After(testtool.Patience):
+		t.Fatal("it does not end")
+	}
+	return result{"", s.stderr.String(), s.cmd.ProcessState.ExitCode()}
+}
+
+// subscribed waits until a daemon has had so many subscribers.
+func subscribed(t *testing.T, d *testtool.Daemon, connections int) {
+	t.Helper()
+	testtool.WaitFor(t, "a subscriber", func() bool { return strings.Count(d.Log(), "msg=CONNECT") >= connections })
+}
+
+func publishAll(t *testing.T, d *testtool.Daemon, namespace string, data ...string) {
+	t.Helper()
+	p := testtool.DialPublisher(t, d.Publish[0])
+	for _, x := range data {
+		if got := p.Ask(t, "PUB "+namespace+" - "+x); !strings.HasPrefix(got, "OK ") {
+			t.Fatal(got)
+		}
+	}
+}
+
+func TestSubShows(t *testing.T) {
+	d := testtool.Start(t, "--history", "10")
+	p := testtool.DialPublisher(t, d.Publish[0])
+	p.Ask(t, "PUB /pets/dogs new-dog Corgi")
+	p.Ask(t, "PUBN /pets - 4\na\n\x1bb")
+	whole := d.Subscribe[0] + "/subscribe?ns=/pets/dogs&ns=/cars"
+	tests := []struct {
+		name string
+		args []string
+		want string // of standard output, as a regular expression
+	}{
+		{"text", []string{"--last=9", d.Subscribe[0], "/pets"},
+			`^TIME /pets ID-1 new-dog: Corgi\nTIME /pets ID-2 message: a\n {12} \| \\x1bb\n$`},
+		{"the root", []string{"--last=9", d.Subscribe[0], "/"}, `^TIME / ID-1 new-dog: Corgi\nTIME / ID-2 `},
+		{"several", []string{"--last=9", "--count=1", d.Subscribe[0], "/cars", "/pets/dogs"}, `^TIME /cars,/pets/dogs ID-1 new-dog: Corgi\n$`},
+		{"a whole URL", []string{"--last=9", "--count=1", whole}, `^TIME /pets/dogs,/cars ID-1 new-dog: Corgi\n$`},
+		{"the newest", []string{"--last=1", "--count=1", d.Subscribe[0], "/pets"}, `^TIME /pets ID-2 `},
+		{"since a time", []string{"--since=10m", d.Subscribe[0], "/pets"}, `^TIME /pets ID-1 new-dog: Corgi\nTIME`},
+		{"JSON", []string{"--json", "--last=9", d.Subscribe[0], "/pets"},
+			`^{"time":"[^"]*","type":"event","subscription":\["/pets"\],"id":"ID-1","event":"new-dog","data":"Corgi"}\n` +
+				`{"time":"[^"]*","type":"event","subscription":\["/pets"\],"id":"ID-2","event":"message","data":"a\\n\\u001bb"}\n$`},
+		{"raw", []string{"--raw", "--last=9", d.Subscribe[0], "/pets"},
+			`^id:ID-1\nevent:new-dog\ndata:Corgi\n\nid:ID-2\ndata:a\ndata:\x1bb\n\n$`},
+		{"raw, up to the last that counts", []string{"--raw", "--last=9", "--count=1", d.Subscribe[0], "/pets"},
+			`^id:ID-1\nevent:new-dog\ndata:Corgi\n\n$`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := run(t, nil, []string{"SSED_COUNT=2"}, append([]string{"sub"}, tt.args...)...)
+			r.wantSuccess(t)
+			want := strings.NewReplacer("TIME", `\d\d:\d\d:\d\d\.\d{3}`, "ID", `[a-z0-9]+`).Replace(tt.want)
+			if !regexp.MustCompile(want).MatchString(r.stdout) {
+				t.Errorf("got %q\nwant %s", r.stdout, tt.want)
+			}
+		})
+	}
+}
+
+func TestSubVerbose(t *testing.T) {
+	d := testtool.Start(t, "--history", "1")
+	publishAll(t, d, "/x", "1")
+	r := run(t, nil, nil, "sub", "-v", "--last=1", "--count=1", d.Subscribe[0], "/x")
+	for _, want := range []string{"< HTTP/1.1 200 OK\n", "< Content-Type: text/event-stream; charset=utf-8\n", "< Connection: close\n"} {
+		if r.code != 0 || !strings.Contains(r.stderr, want) {
+			t.Errorf("exit code %d, %q is missing in %q", r.code, want, r.stderr)
+		}
+	}
+}
+
+// TestSubOverARestart: the daemon is killed, and its successor knows nothing of
+// before. What came is in order, and that something may be missing is told.
+func TestSubOverARestart(t *testing.T) {
+	first := testtool.Start(t, "--history", "10")
+	relay := testtool.StartRelay(t, first.Subscribe[0])
+	sub := startSub(t, nil, "--json", "--count=5", relay.URL, "/x")
+	subscribed(t, first, 1)
+	publishAll(t, first, "/x", "1", "2", "3")
+	sub.wantData(t, "1", "2", "3")
+
+	first.Process.Kill()
+	first.Wait(t)
+	second := testtool.Start(t, "--history", "10")
+	publishAll(t, second, "/x", "4")
+	relay.To(second.Subscribe[0])
+	if e := sub.event(t); e.Type != "gap" || e.Gap == nil || e.Gap.Reason != "epoch" || !strings.HasSuffix(e.Gap.Asked, "-3") {
+		t.Errorf("got %+v, want a gap", e)
+	}
+	sub.wantData(t, "4")
+	publishAll(t, second, "/x", "5")
+	sub.wantData(t, "5")
+	if r := sub.end(t); r.code != 0 {
+		t.Errorf("exit code %d; it said %q", r.code, r.stderr)
+	}
+}
+
+// TestSubOverCuts: each connection breaks in the middle of something, and all events
+// are there, once and in order.
+func TestSubOverCuts(t *testing.T) {
+	const count = 200
+	d := testtool.Start(t, "--history", "1000")
+	relay := testtool.StartRelay(t, d.Subscribe[0])
+	var cuts atomic.Int64
+	relay.Limit(func() int64 { return 1701 + 101*cuts.Add(1) })
+	sub := startSub(t, nil, "--json", fmt.Sprint("--count=", count), relay.URL, "/x")
+	subscribed(t, d, 1)
+	var all []string
+	for i := range count {
+		all = append(all, fmt.Sprint("number ", i))
+	}
+	publishAll(t, d, "/x", all...)
+	sub.wantData(t, all...)
+	r := sub.end(t)
+	r.wantSuccess(t)
+	if cuts.Load() < 3 {
+		t.Errorf("it was not cut: %d connections", cuts.Load())
+	}
+}
+
+// TestSubTellsOfAHole: without ids nobody can come back for what was missed.
+func TestSubTellsOfAHole(t *testing.T) {
+	d := testtool.Start(t)
+	relay := testtool.StartRelay(t, d.Subscribe[0])
+	text := startSub(t, nil, relay.URL, "/x")
+	asJSON := startSub(t, nil, "--json", relay.URL, "/x")
+	subscribed(t, d, 2)
+	relay.Cut()
+	if line := text.line(t); !strings.Contains(line, "lost: ") || !strings.Contains(line, "no ids") {
+		t.Errorf("got %q", line)
+	}
+	if e := asJSON.event(t); e.Type != "lost" || e.Reason == "" {
+		t.Errorf("got %+v", e)
+	}
+	subscribed(t, d, 4)
+	publishAll(t, d, "/x", "after")
+	asJSON.wantData(t, "after")
+	if line := text.line(t); !strings.HasSuffix(line, "/x - message: after") {
+		t.Errorf("got %q", line)
+	}
+}
+
+func TestSubShowsAGap(t *testing.T) {
+	d := testtool.Start(t, "--history", "1", "--gap-event", "hole")
+	publishAll(t, d, "/x", "1", "2", "3")
+	r := run(t, nil, nil, "sub", "--count=1", "--gap-event=hole", "--since", "0ther-17", d.Subscribe[0], "/x")
+	r.wantSuccess(t)
+	if !strings.Contains(r.stdout, "gap: messages are missing (epoch), after 0ther-17, up to ") || !strings.HasSuffix(r.stdout, "message: 3\n") {
+		t.Errorf("got %q", r.stdout)
+	}
+	// An application's own event of that name is one of its events.
+	testtool.DialPublisher(t, d.Publish[0]).Ask(t, `PUB /y hole {"reason":"mine"}`)
+	if r := run(t, nil, nil, "sub", "--count=1", "--gap-event=hole", "--last=1", d.Subscribe[0], "/y"); !strings.HasSuffix(r.stdout, "hole: {\"reason\":\"mine\"}\n") {
+		t.Errorf("got %q", r.stdout)
+	}
+}
+
+func TestSubIsRefused(t *testing.T) {
+	d := testtool.Start(t, "--history", "1", "--token", "right-sesame subscribe", "--token", "pub-sesame publish")
+	closed := testtool.Start(t)
+	closed.Stop(t)
+	tests := []struct {
+		name string
+		env  string
+		args []string
+		code int
+		says []string
+	}{
+		{"without a token", "", []string{d.Subscribe[0], "/x"}, exitFailure, []string{d.Subscribe[0] + "/subscribe/x: ", "(401)", "SSED_TOKEN"}},
+		{"with a wrong one", "SSED_TOKEN=wrong-sesame", []string{d.Subscribe[0], "/x"}, exitFailure, []string{"(401)", "not known"}},
+		{"with one in the URL", "", []string{d.Subscribe[0] + "/subscribe/x?token=wrong-sesame"}, exitFailure, []string{"(401)"}},
+		{"with one in the URL, where nobody is", "", []string{closed.Subscribe[0] + "/subscribe/x?token=wrong-sesame"}, exitFailure, []string{"refused"}},
+		{"with one for something else", "SSED_TOKEN=pub-sesame", []string{d.Subscribe[0], "/x"}, exitFailure, []string{"may not subscribe"}},
+		{"what is no stream", "SSED_TOKEN=right-sesame", []string{d.Subscribe[0] + "/nothing"}, exitFailure, []string{"(404)"}},
+		{"what makes no sense", "SSED_TOKEN=right-sesame", []string{d.Subscribe[0] + "/subscribe/x?last=many"}, exitFailure, []string{"(400)"}},
+		{"no namespace", "", []string{"pets"}, exitUsage, []string{`"pets"`, "https://"}},
+		{"a URL among namespaces", "", []string{d.Subscribe[0] + "/subscribe/x", "/y"}, exitUsage, []string{"whole URL alone"}},
+		{"no URL", "", []string{"ftp://x/y"}, exitUsage, []string{"no URL of a stream"}},
+		{"a daemon's token", "SSED_TOKEN=right-sesame subscribe", []string{"/x"}, exitUsage, []string{"one token alone"}},
+		{"two forms", "", []string{"--raw", "--json", "/x"}, exitUsage, []string{"--json", "--raw"}},
+		{"less than no events", "", []string{"--count=-1", "/x"}, exitUsage, []string{"--count: "}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := run(t, nil, []string{tt.env}, append([]string{"sub"}, tt.args...)...)
+			r.wantFailure(t, tt.code, tt.says...)
+			if strings.Contains(r.stderr+r.stdout, "sesame") {
+				t.Errorf("a token is shown: %q", r.stderr)
+			}
+		})
+	}
+	publishers := testtool.DialPublisher(t, d.Publish[0])
+	publishers.Ask(t, "AUTH pub-sesame")
+	publishers.Ask(t, "PUB /x - allowed")
+	r := run(t, nil, []string{"SSED_TOKEN=right-sesame"}, "sub", "-v", "--last=1", "--count=1", d.Subscribe[0], "/x")
+	if r.code != 0 || !strings.Contains(r.stdout, "allowed") || strings.Contains(r.stderr, "sesame") {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestSubHasALimit(t *testing.T) {
+	d := testtool.Start(t, "--history", "2")
+	publishAll(t, d, "/x", "short", strings.Repeat("x", 5000))
+	r := run(t, nil, nil, "sub", "--event-max=4KiB", "--last=2", d.Subscribe[0], "/x")
+	r.wantFailure(t, exitFailure, "more than 4096 bytes", "--event-max")
+	if !strings.HasSuffix(r.stdout, "short\n") {
+		t.Errorf("what came before is not shown: %q", r.stdout)
+	}
+}
+
+// TestSubEnds by a signal, also while nobody reads what it writes, and when its reader
+// has gone and nothing comes.
+func TestSubEnds(t *testing.T) {
+	d := testtool.Start(t, "--history", "2")
+	for i, tt := range []struct {
+		name string
+		end  func(*liveSub)
+		code int
+	}{
+		{"Ctrl-C", func(s *liveSub) { s.cmd.Process.Signal(syscall.SIGINT) }, 130},
+		{"SIGTERM", func(s *liveSub) { s.cmd.Process.Signal(syscall.SIGTERM) }, 143},
+		{"no reader", func(s *liveSub) { s.stdout.Close() }, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := startSub(t, nil, d.Subscribe[0], "/x")
+			subscribed(t, d, i+1)
+			tt.end(s)
+			if r := s.end(t); r.code != tt.code || r.stderr != "" {
+				t.Errorf("exit code %d, want %d; it said %q", r.code, tt.code, r.stderr)
+			}
+		})
+	}
+}
+
+func TestSubEndsWhileItCannotWrite(t *testing.T) {
+	d := testtool.Start(t, "--history", "8")
+	for range 8 {
+		publishAll(t, d, "/x", strings.Repeat("x", 100<<10)) // a pipe holds 64 KiB
+	}
+	sub := exec.Command(testtool.Build(t), "sub", "--last=8", d.Subscribe[0], "/x")
+	sub.Env = testtool.Environ()
+	unread, err := sub.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sub.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Process.Kill()
+	if _, err := io.ReadFull(unread, make([]byte, 10)); err != nil {
+		t.Fatal(err)
+	}
+	sub.Process.Signal(syscall.SIGINT)
+	ended := make(chan int)
+	go func() {
+		state, _ := sub.Process.Wait()
+		ended <- state.ExitCode()
+	}()
+	select {
+	case code := <-ended:
+		if code != 130 {
+			t.Errorf("exit code %d, want 130", code)
+		}
+	case <-time.After(testtool.Patience):
+		t.Error("it does not end")
+	}
+}
+
+func TestSubInColour(t *testing.T) {
+	s := newScreen(t)
+	d := testtool.Start(t, "--history", "1")
+	publishAll(t, d, "/x", "Corgi")
+	for _, tt := range []struct {
+		env   string
+		color bool
+	}{{"env", true}, {"NO_COLOR=1", false}} {
+		s.shell(t, tt.env+" "+testtool.Build(t)+" sub --since 0ther-1 "+d.Subscribe[0]+" /x")
+		s.shows(t, "/x gap: messages are missing (epoch)", "message: Corgi")
+		shown := s.do(t, "capture-pane", "-p", "-e")
+		for _, code := range []string{"\x1b[36m", "\x1b[32m", "\x1b[31mgap"} {
+			if strings.Contains(shown, code) != tt.color {
+				t.Errorf("%s: %q in %q", tt.env, code, shown)
+			}
+		}
+		s.keys(t, "C-c")
+		s.left(t)
+		s.shell(t, "clear; echo co''de $?")
+		s.shows(t, "code 0") // of clear
+		s.shell(t, "clear")
+		testtool.WaitFor(t, "an empty screen", func() bool { return !strings.Contains(s.text(t), "code") })
+	}
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/ssed/ssed/sse"
+	"github.com/ssed/ssed/subscribe"
+)
+
+// A subView writes what comes of one subscription, for people or for scripts.
+type subView interface {
+	event(at time.Time, e sse.Event)
+	gap(at time.Time, e sse.Event, g sse.Gap)
+	// hole tells that the stream broke, and that what is sent now is missed.
+	hole(at time.Time, why string)
+}
+
+// readGap reads an event that tells of messages that are missing. An application's
+// own event of that name is none.
+func readGap(e sse.Event, name string) (g sse.Gap, ok bool) {
+	if e.Name != name || e.HasID || json.Unmarshal([]byte(e.Data), &g) != nil {
+		return sse.Gap{}, false
+	}
+	return g, g.Reason != ""
+}
+
+// A jsonView writes one object a line.
+type jsonView struct {
+	out        *bytes.Buffer
+	namespaces []string
+}
+
+// A jsonLine is such an object. The stream does not tell the namespace of an event, so
+// what is there is what was subscribed to.
+type jsonLine struct {
+	Time         time.Time `json:"time"`
+	Type         string    `json:"type"` // event, gap or lost
+	Subscription []string  `json:"subscription,omitempty"`
+	ID           string    `json:"id,omitempty"`
+	Event        string    `json:"event,omitempty"`
+	Data         *string   `json:"data,omitempty"`
+	Gap          *sse.Gap  `json:"gap,omitempty"`
+	Reason       string    `json:"reason,omitempty"`
+}
+
+func (v *jsonView) event(at time.Time, e sse.Event) {
+	v.write(jsonLine{Time: at, Type: "event", ID: e.ID, Event: e.Name, Data: &e.Data})
+}
+
+func (v *jsonView) gap(at time.Time, e sse.Event, g sse.Gap) {
+	v.write(jsonLine{Time: at, Type: "gap", Event: e.Name, Data: &e.Data, Gap: &g})
+}
+
+func (v *jsonView) hole(at time.Time, why string) {
+	v.write(jsonLine{Time: at, Type: "lost", Reason: why})
+}
+
+func (v *jsonView) write(line jsonLine) {
+	line.Subscription = v.namespaces
+	encoder := json.NewEncoder(v.out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(line); err != nil {
+		panic(err) // strings and numbers only, into memory
+	}
+}
+
+// A rawView has nothing to add to the bytes.
+type rawView struct{}
+
+func (rawView) event(time.Time, sse.Event)        {}
+func (rawView) gap(time.Time, sse.Event, sse.Gap) {}
+func (rawView) hole(time.Time, string)            {}
+
+// A textView writes for people: a line for each line of data.
+type textView struct {
+	out        *bytes.Buffer
+	namespaces []string
+	color      bool
+}
+
+// Colours (ECMA-48, "select graphic rendition"): those sixteen that each terminal has
+// set to what can be read on its background.
+const (
+	colorDim     = "2"
+	colorPlace   = "36"
+	colorName    = "1;32"
+	colorTrouble = "1;31"
+)
+
+const textTime = "15:04:05.000"
+
+func (v *textView) event(at time.Time, e sse.Event) {
+	id := e.ID
+	if id == "" {
+		id = "-"
+	}
+	v.begin(at)
+	v.put(colorDim, id+" ")
+	v.put(colorName, e.Name+":")
+	first := true
+	for line := range strings.SplitSeq(e.Data, "\n") {
+		if !first {
+			v.put(colorDim, strings.Repeat(" ", len(textTime))+" |")
+		}
+		first = false
+		v.put("", " "+line)
+		v.out.WriteByte('\n')
+	}
+}
+
+func (v *textView) gap(at time.Time, _ sse.Event, g sse.Gap) {
+	v.begin(at)
+	v.put(colorTrouble, "gap: messages are missing")
+	v.put("", gapWords(g))
+	v.out.WriteByte('\n')
+}
+
+func (v *textView) hole(at time.Time, why string) {
+	v.begin(at)
+	v.put(colorTrouble, "lost: "+why)
+	v.put("", "; the stream has no ids, so what is sent until it is back is missed")
+	v.out.WriteByte('\n')
+}
+
+func (v *textView) begin(at time.Time) {
+	v.put(colorDim, at.Format(textTime)+" ")
+	if len(v.namespaces) > 0 {
+		v.put(colorPlace, strings.Join(v.namespaces, ",")+" ")
+	}
+}
+
+// put writes what may come from strangers.
+func (v *textView) put(color, text string) {
+	text = printable(text)
+	if v.color && color != "" {
+		text = "\x1b[" + color + "m" + text + "\x1b[m"
+	}
+	v.out.WriteString(text)
+}
+
+// gapWords says what is known of a gap (docs/resume.md).
+func gapWords(g sse.Gap) string {
+	said := " (" + g.Reason + ")"
+	if g.Missed > 0 {
+		said += fmt.Sprintf(", %d of them", g.Missed)
+	}
+	if g.Asked != "" {
+		said += ", after " + g.Asked
+	}
+	if g.CompleteAfter != "" {
+		said += ", up to " + g.CompleteAfter
+	}
+	return said
+}
+
+// printable shows as Go would write them in a string the characters that would not be
+// seen, or that a terminal obeys: those that control it (C0 and C1), and those that
+// turn the direction of writing.
+func printable(s string) string {
+	odd := func(r rune) bool { return r != '\t' && !unicode.IsPrint(r) }
+	if !strings.ContainsFunc(s, odd) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if odd(r) {
+			quoted := strconv.QuoteRuneToASCII(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// lostWords says what happened to a stream, and what happens next.
+func lostWords(l subscribe.Loss) string {
+	said := printable(l.Err.Error())
+	if l.Failures == 0 {
+		said = "lost: " + said
+	}
+	return fmt.Sprintf("%s; trying again in %.1f s", said, l.Wait.Seconds())
+}

@@ -1,0 +1,182 @@
+package doctor
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/sse"
+)
+
+// A server does to a stream what a proxy might.
+type server struct {
+	lateHead     time.Duration
+	status       int
+	media        string
+	holds        bool // what is published never comes
+	compresses   bool
+	lets         bool // the compressor lets go of events
+	lives        time.Duration
+	first        string // what it begins with
+	allow        []string
+	mu           sync.Mutex
+	heard        []chan string
+	sawToken     bool
+	refusesGzip  bool
+	publishError error
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	events := make(chan string, 1)
+	s.mu.Lock()
+	s.heard = append(s.heard, events)
+	s.sawToken = s.sawToken || r.Header.Get("X-Authorization") == "sesame"
+	s.mu.Unlock()
+	takesGzip := r.Header.Get("Accept-Encoding") == "gzip"
+	if s.refusesGzip && takesGzip {
+		w.WriteHeader(http.StatusNotAcceptable)
+		return
+	}
+	w.Header().Set("Content-Type", s.media)
+	w.Header()["Access-Control-Allow-Origin"] = s.allow
+	select {
+	case <-time.After(s.lateHead):
+	case <-r.Context().Done():
+		return
+	}
+	if s.compresses && takesGzip {
+		w.Header().Set("Content-Encoding", "gzip")
+	}
+	w.WriteHeader(s.status)
+	fmt.Fprint(w, s.first)
+	w.(http.Flusher).Flush()
+	var ends <-chan time.Time
+	if s.lives > 0 {
+		ends = time.After(s.lives)
+	}
+	for {
+		select {
+		case <-ends:
+			return
+		case <-r.Context().Done():
+			return
+		case data := <-events:
+			s.send(w, "data:"+data+"\n\n", s.compresses && takesGzip)
+		}
+	}
+}
+
+// send sends one event, or holds it back.
+func (s *server) send(w http.ResponseWriter, text string, packed bool) {
+	switch {
+	case s.holds, packed && !s.lets:
+		return
+	case packed:
+		compressor := gzip.NewWriter(w)
+		compressor.Write([]byte(text))
+		compressor.Flush()
+	default:
+		fmt.Fprint(w, text)
+	}
+	w.(http.Flusher).Flush()
+}
+
+func (s *server) publish(_ context.Context, data string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, events := range s.heard {
+		events <- data
+	}
+	return s.publishError
+}
+
+func TestExamine(t *testing.T) {
+	tests := []struct {
+		name    string
+		does    server
+		publish bool
+		bad     string
+		says    string
+	}{
+		{"all is well", server{}, true, "", "what was published came "},
+		{"late", server{lateHead: headMax + 100*time.Millisecond}, true, "head", "; ssed sends it at once"},
+		{"never", server{lateHead: time.Hour}, true, "head", "none came in "},
+		{"held back", server{holds: true}, true, "events", "what was published never came"},
+		{"nothing", server{}, false, "events", "nothing came in 1s"},
+		{"a heartbeat", server{first: sse.Keepalive}, false, "", "none came in a bunch"},
+		{"heartbeats in a bunch", server{first: sse.Keepalive + sse.Keepalive}, false, "events", "2 heartbeats came at once"},
+		{"compressed", server{compresses: true, lets: true}, true, "", "compressed (gzip) on its way; what was published came "},
+		{"compressed and held back", server{compresses: true}, true, "compression", "compressed (gzip) on its way; what was published never came"},
+		{"no gzip", server{refusesGzip: true}, true, "compression", "gets no stream"},
+		{"it ends", server{lives: 500 * time.Millisecond}, true, "idle", "the stream ended after "},
+		{"another origin", server{allow: []string{"https://other.example"}}, true, "cors", "pages of https://example.org may not read this"},
+		{"no origin", server{allow: []string{}}, true, "cors", `is ""`},
+		{"two origins", server{allow: []string{"*", "*"}}, true, "cors", "there 2 times"},
+		{"a refusal", server{status: 502}, true, "answer", "502 Bad Gateway"},
+		{"a page", server{media: "text/html"}, true, "answer", `"text/html"`},
+		{"nobody behind it", server{first: "retry:2000\n\n", lives: time.Millisecond}, false, "answer", "no daemon behind the proxy"},
+	}
+	for i := range tests {
+		tt := &tests[i]
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := &tt.does
+			if s.status == 0 {
+				s.status = http.StatusOK
+			}
+			if s.media == "" {
+				s.media = "text/event-stream"
+			}
+			if s.allow == nil {
+				s.allow = []string{"https://example.org"}
+			}
+			listening := httptest.NewServer(s)
+			defer listening.Close()
+			o := Options{URL: listening.URL, Token: "sesame", Origin: "https://example.org", Idle: time.Second}
+			if tt.publish {
+				o.Publish = s.publish
+			}
+			findings, err := Examine(t.Context(), o)
+			if err != nil || !s.sawToken {
+				t.Fatalf("%v; it showed its token: %v", err, s.sawToken)
+			}
+			said := ""
+			for _, f := range findings {
+				said += f.What + ": " + f.Says + "\n"
+				if f.Bad != (f.What == tt.bad) {
+					t.Errorf("%s: bad %v: %s", f.What, f.Bad, f.Says)
+				}
+				if f.Bad && f.Mend == nil && f.What != "answer" {
+					t.Errorf("%s: nothing mends it", f.What)
+				}
+			}
+			if !strings.Contains(said, tt.says) {
+				t.Errorf("%q is missing in\n%s", tt.says, said)
+			}
+		})
+	}
+}
+
+func TestExamineWithoutAnybody(t *testing.T) {
+	findings, err := Examine(t.Context(), Options{URL: "http://127.0.0.1:1/?token=sesame", Idle: time.Second})
+	if err != nil || len(findings) != 1 || !findings[0].Bad || !strings.Contains(findings[0].Says, "refused") || strings.Contains(findings[0].Says, "sesame") {
+		t.Errorf("%v, %v", findings, err)
+	}
+}
+
+func TestExamineCannotPublish(t *testing.T) {
+	no := errors.New("no")
+	s := &server{status: 200, media: "text/event-stream", publishError: no}
+	listening := httptest.NewServer(s)
+	defer listening.Close()
+	if _, err := Examine(t.Context(), Options{URL: listening.URL, Idle: time.Minute, Publish: s.publish}); !errors.Is(err, no) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,98 @@
+package proxies
+
+import (
+	"errors"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// with is p with more edits.
+func (p proxy) with(more ...edit) proxy {
+	edits := p.edits
+	p.edits = func(at site, idle time.Duration) []edit { return append(edits(at, idle), more...) }
+	return p
+}
+
+// sees runs "ssed doctor" and returns its verdicts ("ok", "BAD") by what they are about,
+// all it said, and its exit code.
+func sees(t *testing.T, args ...string) (verdicts map[string]string, said string, code int) {
+	t.Helper()
+	cmd := exec.Command(testtool.Build(t), append([]string{"doctor"}, args...)...)
+	cmd.Env = testtool.Environ()
+	out, err := cmd.Output()
+	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
+		t.Fatal(err)
+	}
+	verdicts = map[string]string{}
+	for line := range strings.Lines(string(out)) {
+		if words := strings.Fields(line); words[0] != "->" {
+			verdicts[words[1]] = words[0]
+		}
+	}
+	return verdicts, string(out), cmd.ProcessState.ExitCode()
+}
+
+var (
+	buffers    = edit{"proxy_buffering off;", "proxy_buffering on; proxy_ignore_headers X-Accel-Buffering;"}
+	compresses = edit{"gzip off;", "gzip on; gzip_types text/event-stream; gzip_min_length 0; gzip_http_version 1.0; gzip_proxied any;"}
+)
+
+// TestDoctor: what each setting does to a stream is found, and what mends it is said.
+func TestDoctor(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		proxy   proxy
+		idle    time.Duration // of the proxy
+		publish bool
+		bad     string // what is found to be bad
+		says    []string
+	}{
+		{"as shipped", nginx, idleShipped, true, "", []string{"what was published came ", "the stream lived for 5s", "HTTP/1.1: browsers open six", "compression  there is none"}},
+		{"as shipped, by heartbeats", nginx, idleShipped, false, "", []string{"none came in a bunch"}},
+		{"as shipped, HAProxy", haproxy, idleShipped, true, "", []string{"what was published came "}},
+		{"buffering", nginx.with(buffers), idleShipped, true, "head", []string{"held back", "-> nginx: proxy_buffering off;"}},
+		{"buffering, by heartbeats", nginx.with(buffers), idleShipped, false, "head", []string{"held back", "-> nginx: proxy_buffering off;"}},
+		{"gzip that lets go", nginx.with(compresses), idleShipped, true, "", []string{"compressed (gzip) on its way; what was published came "}},
+		{"a short time", nginx, time.Second, true, "idle", []string{"the stream ended after 1", "-> nginx: proxy_read_timeout 60s;"}},
+		{"a short time, HAProxy", haproxy, time.Second, true, "idle", []string{"the stream ended after 1", "-> haproxy: timeout server 60s"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			testtool.Need(t, tt.proxy.program)
+			heartbeat := "--heartbeat=1s"
+			if tt.bad == "idle" {
+				heartbeat = "--heartbeat=15s"
+			}
+			f := behind(t, tt.proxy, tt.idle, heartbeat)
+			args := []string{"--idle=5s", "http://" + f.listen, "/x"}
+			if tt.publish {
+				args = append(args, "--publish="+f.daemon.Publish[0])
+			}
+			verdicts, said, code := sees(t, args...)
+			wantCode := 0
+			if tt.bad != "" {
+				wantCode = 1
+			}
+			if code != wantCode {
+				t.Errorf("exit code %d, want %d", code, wantCode)
+			}
+			for what, verdict := range verdicts {
+				if (verdict == "BAD") != (what == tt.bad) {
+					t.Errorf("%s: %s", what, verdict)
+				}
+			}
+			for _, words := range tt.says {
+				if !strings.Contains(said, words) {
+					t.Errorf("%q is missing", words)
+				}
+			}
+			if t.Failed() {
+				t.Log(said)
+			}
+		})
+	}
+}

@@ -1,0 +1,222 @@
+package subscribe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ssed/ssed/sse"
+)
+
+// A script is what a server answers, one function for each request.
+type script []func(http.ResponseWriter, *http.Request)
+
+// What was seen of a script.
+type played struct {
+	ended error
+	data  []string // of the events
+	lost  []Loss
+	asked []http.Header
+}
+
+// play serves a script, and runs o against it.
+func play(t *testing.T, s script, o Options) (p played) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.asked = append(p.asked, r.Header)
+		if len(s) == 0 {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		next := s[0]
+		s = s[1:]
+		next(w, r)
+	}))
+	defer server.Close()
+	o.URL = server.URL
+	o.Event = func(e sse.Event) error {
+		p.data = append(p.data, e.Data)
+		return nil
+	}
+	o.Lost = func(l Loss) { p.lost = append(p.lost, l) }
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	p.ended = Run(ctx, o)
+	return p
+}
+
+// stream answers an event stream that ends, or breaks.
+func stream(text string, breaks bool) func(http.ResponseWriter, *http.Request) {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream;charset=UTF-8")
+		fmt.Fprint(w, text)
+		w.(http.Flusher).Flush()
+		if breaks {
+			panic(http.ErrAbortHandler)
+		}
+	}
+}
+
+func status(code int, media, said string) func(http.ResponseWriter, *http.Request) {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", media)
+		w.Header().Set("Location", "https://elsewhere.example/")
+		w.WriteHeader(code)
+		fmt.Fprint(w, said)
+	}
+}
+
+func TestRunComesBack(t *testing.T) {
+	p := play(t, script{
+		stream("retry:1\nid:a-1\ndata:1\n\nid:a-2\ndata:cut", false),
+		status(503, "text/plain", "later"),
+		status(502, "text/html", "<html>"),
+		stream("id:a-2\ndata:2\n\n", true),
+		stream("id\ndata:3\n\n", false),
+	}, Options{Token: "secret", LastEventID: "a-0"})
+	if p.ended != nil || !slices.Equal(p.data, []string{"1", "2", "3"}) {
+		t.Errorf("%q, ended by %v", p.data, p.ended)
+	}
+	var ids []string
+	for _, head := range p.asked {
+		ids = append(ids, head.Get("Last-Event-ID"))
+		if head.Get("Accept") != "text/event-stream" || head.Get("X-Authorization") != "secret" || head.Get("Accept-Encoding") != "" {
+			t.Errorf("it asked with %v", head)
+		}
+	}
+	if want := []string{"a-0", "a-1", "a-1", "a-1", "a-2", ""}; !slices.Equal(ids, want) {
+		t.Errorf("it came back with %q, want %q", ids, want)
+	}
+	var said []string
+	for _, l := range p.lost {
+		said = append(said, fmt.Sprint(l.Failures, " ", l.Resumes, " ", l.Err))
+	}
+	want := []string{
+		"0 true the server has ended the stream",
+		"1 true the server refuses (503): later",
+		"2 true the server refuses (502): Bad Gateway",
+		"0 true unexpected EOF",
+		"0 false the server has ended the stream",
+	}
+	if !slices.Equal(said, want) {
+		t.Errorf("it was told\n%q, want\n%q", said, want)
+	}
+}
+
+func TestRunEnds(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		answer func(http.ResponseWriter, *http.Request)
+		says   string
+	}{
+		{"refused", status(403, "text/plain", "not you\nmore"), "the server refuses (403): not you"},
+		{"refused with a page", status(404, "text/html", " <html>"), "the server refuses (404): Not Found"},
+		{"redirected", status(307, "text/plain", "there"), "the server redirects (307) to https://elsewhere.example/"},
+		{"a page", status(200, "text/html", "data:1\n\n"), `no event stream, but "text/html"`},
+		{"no type", status(200, "", "data:1\n\n"), "no event stream"},
+		{"too long", stream(strings.Repeat("x", 2000), false), "more than 1000 bytes"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := play(t, script{tt.answer}, Options{BytesMax: 1000})
+			if p.ended == nil || !strings.Contains(p.ended.Error(), tt.says) {
+				t.Errorf("ended by %v, want %q", p.ended, tt.says)
+			}
+			if len(p.data)+len(p.lost) > 0 || len(p.asked) != 1 {
+				t.Errorf("events %q, lost %v, asked %d times", p.data, p.lost, len(p.asked))
+			}
+		})
+	}
+}
+
+// TestRunGivesUpAtOnce where nobody has ever answered, without the URL's secrets.
+func TestRunGivesUpAtOnce(t *testing.T) {
+	err := Run(t.Context(), Options{
+		URL:  "http://127.0.0.1:1/?token=secret",
+		Lost: func(l Loss) { t.Errorf("it goes on: %v", l.Err) },
+	})
+	if err == nil || !strings.Contains(err.Error(), "refused") || strings.Contains(err.Error(), "secret") {
+		t.Errorf("got %v", err)
+	}
+	if err := Run(t.Context(), Options{URL: ":"}); err == nil {
+		t.Error("this is no URL")
+	}
+}
+
+func TestRunIsStopped(t *testing.T) {
+	mine := errors.New("mine")
+	for _, tt := range []struct {
+		name string
+		o    Options
+		raw  string
+	}{
+		{"by an event", Options{Event: func(sse.Event) error { return mine }}, "data:1\n\n"},
+		{"by bytes", Options{Event: func(sse.Event) error { return nil }, Raw: func([]byte) error { return mine }}, ""},
+		{"in a pause", Options{Event: func(sse.Event) error { return nil }, Pause: func() error { return mine }}, "data:1\n\ndata:2\n\n"},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(stream("data:1\n\ndata:2\n\n", false)))
+		raw := ""
+		tt.o.URL = server.URL
+		if tt.o.Raw == nil {
+			tt.o.Raw = func(b []byte) error {
+				raw += string(b)
+				return nil
+			}
+		}
+		if err := Run(t.Context(), tt.o); err != mine || raw != tt.raw {
+			t.Errorf("%s: %v, after %q", tt.name, err, raw)
+		}
+		server.Close()
+	}
+}
+
+func TestPause(t *testing.T) {
+	for _, tt := range []struct {
+		retry    time.Duration
+		failures int
+		from     time.Duration // to half as much again
+	}{
+		{0, 0, retryMin},
+		{-1, 3, 8 * retryMin},
+		{3 * time.Second, 0, 3 * time.Second},
+		{3 * time.Second, 2, 12 * time.Second},
+		{3 * time.Second, 3, backoffMax},
+		{3 * time.Second, 1 << 30, backoffMax},
+		{time.Minute, 5, time.Minute},
+		{1 << 62, 9, retryMax},
+	} {
+		seen := map[time.Duration]bool{}
+		for range 100 {
+			wait := pause(tt.retry, tt.failures)
+			if wait < tt.from || wait >= tt.from*3/2 {
+				t.Fatalf("%v after %d failures: %v", tt.retry, tt.failures, wait)
+			}
+			seen[wait] = true
+		}
+		if len(seen) < 50 {
+			t.Errorf("%v after %d failures: only %d different times of 100", tt.retry, tt.failures, len(seen))
+		}
+	}
+}
+
+// TestWaitEnds with the context, however long it is.
+func TestWaitEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		c := &client{retry: time.Hour}
+		if err := c.wait(ctx, ErrEnded); err != context.DeadlineExceeded || time.Since(began) != time.Second {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		if err := c.wait(context.Background(), ErrEnded); err != nil || time.Since(began) < retryMax {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+	})
+}
