@@ -60,16 +60,23 @@ func TestMakeInstall(t *testing.T) {
 	}
 }
 
-func TestTheDebianPackage(t *testing.T) {
+// makeDeb returns the path of the package that "make deb" makes.
+func makeDeb(t *testing.T) string {
+	t.Helper()
 	testtool.Need(t, "dpkg-deb")
 	testtool.Long(t, "the first run fetches and compiles nfpm, which takes half a minute")
-	build, folder := t.TempDir(), t.TempDir()
+	build := t.TempDir()
 	say(t, root, "make", "deb", "BUILD="+build)
 	debs, err := filepath.Glob(filepath.Join(build, "ssed_*.deb"))
 	if err != nil || len(debs) != 1 {
 		t.Fatalf("make deb made %q, %v", debs, err)
 	}
-	say(t, ".", "dpkg-deb", "-R", debs[0], folder) // -x, and what dpkg is told in DEBIAN/
+	return debs[0]
+}
+
+func TestTheDebianPackage(t *testing.T) {
+	deb, folder := makeDeb(t), t.TempDir()
+	say(t, ".", "dpkg-deb", "-R", deb, folder) // -x, and what dpkg is told in DEBIAN/
 	prefix := filepath.Join(folder, "usr")
 	wantFiles(t, prefix, append(installed, "share/man/man1/ssed.1.gz", "share/man/man1/ssed-pub.1.gz")...)
 
@@ -90,7 +97,7 @@ func TestTheDebianPackage(t *testing.T) {
 		t.Errorf("ssed version: %q, %v", version, err)
 	}
 	// The version of the package is one that dpkg can compare.
-	say(t, ".", "dpkg", "--compare-versions", strings.TrimSpace(say(t, ".", "dpkg-deb", "-f", debs[0], "Version")), "gt", "0~")
+	say(t, ".", "dpkg", "--compare-versions", strings.TrimSpace(say(t, ".", "dpkg-deb", "-f", deb, "Version")), "gt", "0~")
 	wantService(t, testtool.StartBy(t, binary, "serve"))
 }
 
