@@ -12,8 +12,8 @@ BUILD   ?= build
 
 # A release of nfpm as it was measured: 25 s of one core for the first run, as long as
 # its modules take to compile, and 1 s from then on. That is too much for go.mod,
-# where everybody's "go mod download" would fetch it. Newer ones (from 2.46) need
-# modules that the module proxy does not have.
+# where everybody's "go mod download" would fetch it. From 2.46 on it needs modules that
+# could not be fetched.
 NFPM = go run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
 
 # A configuration is installed where there is one, and then the service reads it.
