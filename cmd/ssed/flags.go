@@ -35,6 +35,9 @@ type commands struct {
 	Check   checkCommand   `cmd:"" help:"Tell everything for which the daemon would not start with these flags, this environment and this file. Nothing listens."`
 	Demo    demoCommand    `cmd:"" help:"Run the daemon, and publish the time and the state of this host to it each second."`
 	Version versionCommand `cmd:"" help:"Print version, commit and Go version."`
+
+	Completion completionCommand `cmd:"" help:"Print what makes a shell complete ssed's commands and flags."`
+	Man        manCommand        `cmd:"" hidden:"" help:"Write the man pages, for packages."`
 }
 
 // daemonFlags are the flags of every command that runs the daemon. What they

@@ -52,7 +52,14 @@ func StartEnv(t testing.TB, env []string, args ...string) *Daemon {
 func StartLimited(t testing.TB, files int, args ...string) *Daemon {
 	t.Helper()
 	limit := fmt.Sprintf("--nofile=%d:%d", files, files)
-	return start(t, exec.Command(Need(t, "prlimit"), append([]string{limit, Build(t)}, args...)...), nil)
+	return StartBy(t, append([]string{Need(t, "prlimit"), limit, Build(t)}, args...)...)
+}
+
+// StartBy is Start for a daemon of another binary, or one that another program
+// becomes: the whole command line.
+func StartBy(t testing.TB, line ...string) *Daemon {
+	t.Helper()
+	return start(t, exec.Command(line[0], line[1:]...), nil)
 }
 
 func start(t testing.TB, cmd *exec.Cmd, env []string) *Daemon {

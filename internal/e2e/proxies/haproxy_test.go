@@ -8,7 +8,7 @@ var haproxy = proxy{
 	program: "haproxy",
 	config:  "haproxy.cfg",
 	args:    haproxyArgs,
-	check:   "-c",
+	check:   with("-c"),
 	trust:   []string{"--trusted-proxy=" + proxySource},
 	edits: func(at site, idle time.Duration) []edit {
 		return append(haproxyEdits(at, idle),
@@ -24,7 +24,7 @@ var haproxyV2 = proxy{
 	program: "haproxy",
 	config:  "haproxy.cfg",
 	args:    haproxyArgs,
-	check:   "-c",
+	check:   with("-c"),
 	trust:   []string{"--proxy-protocol", "--trusted-proxy=" + proxySource},
 	edits: func(at site, idle time.Duration) []edit {
 		return append(haproxyEdits(at, idle),

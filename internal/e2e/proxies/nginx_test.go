@@ -12,7 +12,7 @@ var nginx = proxy{
 		// -e: where it complains about what it finds in the configuration.
 		return []string{"-p", folder, "-e", "stderr", "-c", config, "-g", "daemon off;"}
 	},
-	check: "-t",
+	check: with("-t"),
 	edits: func(at site, idle time.Duration) []edit {
 		return []edit{
 			// Addresses.

@@ -14,8 +14,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// Debian keeps both proxies where the PATH of users does not look.
+	// Debian keeps two of them where the PATH of users does not look.
 	os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin")
+	// Caddy keeps its configuration in the user's home; here it finds no such place.
+	os.Setenv("XDG_CONFIG_HOME", os.DevNull)
 	os.Exit(testtool.Main(m))
 }
 
@@ -35,12 +37,17 @@ type proxy struct {
 	program string
 	config  string                                   // the file in deploy/
 	args    func(config, folder string) []string     // of its command line, for the foreground
-	check   string                                   // one more of them: only look at the configuration
+	check   func(run []string) []string              // those that only look at the configuration
 	trust   []string                                 // what lets the daemon believe it about its clients
 	edits   func(at site, idle time.Duration) []edit // what must differ from what is shipped
 }
 
-var proxies = []proxy{nginx, haproxy, haproxyV2}
+var proxies = []proxy{nginx, haproxy, haproxyV2, caddy}
+
+// with returns a check that is one more argument.
+func with(flag string) func([]string) []string {
+	return func(run []string) []string { return append(run[:len(run):len(run)], flag) }
+}
 
 // An edit puts what this machine needs in the place of what is shipped.
 type edit struct{ shipped, here string }
@@ -106,7 +113,7 @@ func (p proxy) configure(t *testing.T, at site, edits []edit) string {
 func startProxy(t *testing.T, p proxy, at site, config string) *testtool.Command {
 	t.Helper()
 	program, args := testtool.Need(t, p.program), p.args(config, at.folder)
-	if said, err := exec.Command(program, append(args, p.check)...).CombinedOutput(); err != nil {
+	if said, err := exec.Command(program, p.check(args)...).CombinedOutput(); err != nil {
 		t.Fatalf("%s does not like deploy/%s: %v\n%s", p.program, p.config, err, said)
 	}
 	// In a group: nginx has workers, and they must not outlive the test either.
@@ -137,5 +144,5 @@ func freePort(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// seconds writes a duration as both proxies read it.
+// seconds writes a duration as all of them read it.
 func seconds(d time.Duration) string { return fmt.Sprintf("%ds", int(d.Seconds())) }

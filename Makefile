@@ -1,0 +1,65 @@
+# The verbs of this repository. "go build", "go test" and "go run ./bench" are all that
+# development needs; this adds what an installation consists of.
+#
+#     make                          the binary, static, in build/
+#     make test bench
+#     make install PREFIX=/usr DESTDIR=/tmp/root
+#     make deb                      a Debian package in build/
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+BUILD   ?= build
+
+# A release of nfpm as it was measured: 25 s of one core for the first run, as long as
+# its modules take to compile, and 1 s from then on. That is too much for go.mod,
+# where everybody's "go mod download" would fetch it. From 2.46 on it needs modules that
+# could not be fetched.
+NFPM = go run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
+
+# A configuration is installed where there is one, and then the service reads it.
+CONFIG = $(wildcard deploy/ssed.toml)
+SERVE  = $(PREFIX)/bin/ssed serve$(if $(CONFIG), --config /etc/ssed/ssed.toml)
+
+MAN  = $(DESTDIR)$(PREFIX)/share/man/man1
+DOC  = $(DESTDIR)$(PREFIX)/share/doc/ssed
+UNIT = $(DESTDIR)$(PREFIX)/lib/systemd/system
+
+.PHONY: build test bench install deb clean
+build:
+	CGO_ENABLED=0 go build -trimpath -ldflags=-s -o $(BUILD)/ssed ./cmd/ssed
+
+test:
+	go test ./...
+
+bench:
+	go run ./bench all
+
+install: build
+	install -D -m 755 $(BUILD)/ssed $(DESTDIR)$(PREFIX)/bin/ssed
+	install -d $(MAN) $(UNIT) $(DOC)
+	$(BUILD)/ssed man $(MAN)
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+		$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	$(BUILD)/ssed completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ssed
+	$(BUILD)/ssed completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_ssed
+	$(BUILD)/ssed completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/ssed.fish
+	sed 's|^ExecStart=.*|ExecStart=$(SERVE)|' deploy/ssed.service > $(UNIT)/ssed.service
+	install -D -m 644 deploy/ssed.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/ssed.conf
+	install -D -m 644 deploy/ssed.default $(DESTDIR)/etc/default/ssed
+	$(if $(CONFIG),install -D -m 644 $(CONFIG) $(DESTDIR)/etc/ssed/ssed.toml)
+	install -m 644 README.md CHANGELOG.md docs/*.md docs/*.txt deploy/nginx.conf deploy/haproxy.cfg deploy/Caddyfile $(DOC)
+	install -m 644 LICENSE $(DOC)/copyright
+
+# A Debian version begins with a digit, and a hyphen in it has a meaning; the one of a
+# commit without a release sorts below every release.
+deb:
+	rm -rf $(BUILD)/root
+	$(MAKE) install BUILD=$(BUILD) PREFIX=/usr DESTDIR=$(BUILD)/root
+	gzip -9nf $(BUILD)/root/usr/share/man/man1/*.1
+	cp deploy/deb/nfpm.yaml deploy/deb/postinst deploy/deb/prerm $(BUILD)
+	cd $(BUILD)/root && find etc -type f -printf '  - {src: root/%p, dst: /%p, type: config|noreplace}\n' >> ../nfpm.yaml
+	version=$$($(BUILD)/ssed version | sed -n 's/^ssed v\([^ ]*\) .*/\1/p' | tr - '~') && \
+	cd $(BUILD) && VERSION=$${version:-0~devel} ARCH=$$(go env GOARCH) $(NFPM) package -p deb
+
+clean:
+	rm -rf $(BUILD)

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/ssed/ssed/cmd/ssed/reference"
+)
+
+type completionCommand struct {
+	Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
+}
+
+// Run prints the completion for one shell.
+func (c *completionCommand) Run(ctx *kong.Context) error {
+	write := map[string]func(*kong.Application) string{
+		"bash": reference.Bash,
+		"zsh":  reference.Zsh,
+		"fish": reference.Fish,
+	}[c.Shell]
+	_, err := fmt.Fprint(ctx.Stdout, write(ctx.Model))
+	return err
+}
+
+type manCommand struct {
+	Folder string `arg:"" help:"Where to write them; it must be there."`
+}
+
+// Run writes the man pages into a folder.
+func (c *manCommand) Run(ctx *kong.Context) error {
+	for name, page := range reference.Pages(ctx.Model) {
+		if err := os.WriteFile(filepath.Join(c.Folder, name), []byte(page), 0o644); err != nil {
+			return fmt.Errorf("cannot write the man pages: %w", err)
+		}
+	}
+	return nil
+}

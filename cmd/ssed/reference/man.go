@@ -1,0 +1,113 @@
+package reference
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// Pages returns the man pages of section 1 by file name: ssed.1, and one for each
+// command, such as ssed-pub.1. They are in the language of man(7), and hold no date
+// and no version, so that the same source makes the same bytes.
+func Pages(app *kong.Application) map[string]string {
+	pages := map[string]string{app.Name + ".1": overview(app)}
+	for _, command := range commands(app) {
+		pages[app.Name+"-"+command.Name+".1"] = page(app, command)
+	}
+	return pages
+}
+
+// overview is the page of the program as a whole.
+func overview(app *kong.Application) string {
+	var b strings.Builder
+	what, rest, _ := strings.Cut(app.Help, "\n\n")
+	title(&b, app.Name, what)
+	b.WriteString(".SH SYNOPSIS\n")
+	fmt.Fprintf(&b, ".B %s\n.RI [ command ]\n.RI [ flags ]\n", app.Name)
+	fmt.Fprintf(&b, ".SH DESCRIPTION\n%s\n", roff(what))
+	if rest != "" {
+		fmt.Fprintf(&b, ".PP\n.EX\n%s\n.EE\n", roff(rest))
+	}
+	b.WriteString(".SH COMMANDS\n")
+	for _, command := range commands(app) {
+		fmt.Fprintf(&b, ".TP\n.BR %s\\-%s (1)\n%s\n", app.Name, roff(command.Name), roff(command.Help))
+	}
+	if app.DefaultCmd != nil {
+		b.WriteString(".SH FLAGS\n")
+		fmt.Fprintf(&b, "These are the flags of %s\\-%s(1), which need not name it.\n", app.Name, app.DefaultCmd.Name)
+		options(&b, flags(app, app.DefaultCmd))
+	}
+	ending(&b)
+	return b.String()
+}
+
+// page is the page of one command.
+func page(app *kong.Application, command *kong.Command) string {
+	var b strings.Builder
+	title(&b, app.Name+"-"+command.Name, sentence(command.Help))
+	fmt.Fprintf(&b, ".SH SYNOPSIS\n.B %s %s\n.RI [ flags ]\n", app.Name, command.Name)
+	for _, argument := range command.Positional {
+		fmt.Fprintf(&b, ".I %s\n", roff(argument.Summary()))
+	}
+	fmt.Fprintf(&b, ".SH DESCRIPTION\n%s\n", roff(command.Help))
+	if command.Detail != "" {
+		fmt.Fprintf(&b, ".PP\n%s\n", roff(command.Detail))
+	}
+	if len(command.Positional) > 0 {
+		b.WriteString(".SH ARGUMENTS\n")
+	}
+	for _, argument := range command.Positional {
+		fmt.Fprintf(&b, ".TP\n.I %s\n%s\n", roff(argument.Summary()), roff(argument.Help))
+	}
+	b.WriteString(".SH FLAGS\n")
+	options(&b, flags(app, command))
+	ending(&b)
+	return b.String()
+}
+
+func title(b *strings.Builder, name, what string) {
+	fmt.Fprintf(b, ".TH %s 1 \"\" ssed \"ssed manual\"\n", strings.ToUpper(roff(name)))
+	fmt.Fprintf(b, ".SH NAME\n%s \\- %s\n", roff(name), roff(strings.TrimSuffix(what, ".")))
+}
+
+// options writes a paragraph for each flag, and a heading where a group begins.
+func options(b *strings.Builder, flags []*kong.Flag) {
+	group := ""
+	for _, flag := range flags {
+		if flag.Group != nil && flag.Group.Title != group {
+			group = flag.Group.Title
+			fmt.Fprintf(b, ".SS %s\n", roff(strings.TrimSuffix(group, ":")))
+		}
+		b.WriteString(".TP\n")
+		if flag.Short != 0 {
+			fmt.Fprintf(b, "\\fB\\-%c\\fR, ", flag.Short)
+		}
+		fmt.Fprintf(b, "\\fB%s\\fR", roff("--"+flag.Name))
+		if takesValue(flag) {
+			fmt.Fprintf(b, "=\\fI%s\\fR", roff(flag.FormatPlaceHolder()))
+		}
+		fmt.Fprintf(b, "\n%s\n", roff(flag.Help))
+		if len(flag.Envs) > 0 {
+			fmt.Fprintf(b, "In the environment: \\fB%s\\fR.\n", roff(strings.Join(flag.Envs, ", ")))
+		}
+	}
+}
+
+func ending(b *strings.Builder) {
+	b.WriteString(".SH EXIT STATUS\n")
+	b.WriteString("0 if all went well, 1 if what was asked for did not work, 2 if it was not asked in a way that makes sense.\n")
+}
+
+// roff escapes text, so that the formatter takes none of it for a command: a hyphen
+// stays one that can be pasted, and no line begins with a control character.
+func roff(text string) string {
+	text = strings.NewReplacer(`\`, `\e`, `-`, `\-`, "\t", "    ").Replace(text)
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if strings.HasPrefix(line, ".") || strings.HasPrefix(line, "'") {
+			lines[i] = `\&` + line
+		}
+	}
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,119 @@
+package deploy
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// installed are the files that an installation consists of, below PREFIX.
+var installed = []string{
+	"bin/ssed",
+	"lib/systemd/system/ssed.service",
+	"lib/sysusers.d/ssed.conf",
+	"share/bash-completion/completions/ssed",
+	"share/doc/ssed/README.md",
+	"share/doc/ssed/copyright",
+	"share/doc/ssed/deploy.md",
+	"share/doc/ssed/nginx.conf",
+	"share/fish/vendor_completions.d/ssed.fish",
+	"share/zsh/vendor-completions/_ssed",
+}
+
+// settings are the files that belong to the administrator.
+func settings(t *testing.T) []string {
+	t.Helper()
+	files := []string{"/etc/default/ssed"}
+	if _, err := os.Stat(filepath.Join(root, "deploy", "ssed.toml")); err == nil {
+		files = append(files, "/etc/ssed/ssed.toml")
+	}
+	return files
+}
+
+// wantFiles wants these to be there, each with something in it.
+func wantFiles(t *testing.T, folder string, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		if info, err := os.Stat(filepath.Join(folder, name)); err != nil {
+			t.Error(err)
+		} else if info.Size() == 0 {
+			t.Errorf("%s is empty", name)
+		}
+	}
+}
+
+func TestMakeInstall(t *testing.T) {
+	folder := t.TempDir()
+	say(t, root, "make", "install", "BUILD="+t.TempDir(), "DESTDIR="+folder, "PREFIX=/opt/ssed")
+	prefix := filepath.Join(folder, "opt", "ssed")
+	wantFiles(t, prefix, append(installed, "share/man/man1/ssed.1", "share/man/man1/ssed-pub.1")...)
+	wantFiles(t, folder, settings(t)...)
+	service, err := os.ReadFile(filepath.Join(prefix, "lib/systemd/system/ssed.service"))
+	if err != nil || !bytes.Contains(service, []byte("\nExecStart=/opt/ssed/bin/ssed serve")) {
+		t.Errorf("the service does not start what was installed, %v:\n%s", err, service)
+	}
+}
+
+// makeDeb returns the path of the package that "make deb" makes.
+func makeDeb(t *testing.T) string {
+	t.Helper()
+	testtool.Need(t, "dpkg-deb")
+	testtool.Long(t, "the first run fetches and compiles nfpm, which takes half a minute")
+	build := t.TempDir()
+	say(t, root, "make", "deb", "BUILD="+build)
+	debs, err := filepath.Glob(filepath.Join(build, "ssed_*.deb"))
+	if err != nil || len(debs) != 1 {
+		t.Fatalf("make deb made %q, %v", debs, err)
+	}
+	return debs[0]
+}
+
+func TestTheDebianPackage(t *testing.T) {
+	deb, folder := makeDeb(t), t.TempDir()
+	say(t, ".", "dpkg-deb", "-R", deb, folder) // -x, and what dpkg is told in DEBIAN/
+	prefix := filepath.Join(folder, "usr")
+	wantFiles(t, prefix, append(installed, "share/man/man1/ssed.1.gz", "share/man/man1/ssed-pub.1.gz")...)
+
+	conffiles, err := os.ReadFile(filepath.Join(folder, "DEBIAN", "conffiles"))
+	got := strings.Fields(string(conffiles))
+	slices.Sort(got)
+	if want := settings(t); err != nil || !slices.Equal(got, want) {
+		t.Errorf("dpkg keeps what is changed of %q, %v, want %q", got, err, want)
+	}
+	wantFiles(t, folder, settings(t)...)
+	for _, script := range []string{"postinst", "prerm"} {
+		say(t, ".", "sh", "-n", filepath.Join(folder, "DEBIAN", script))
+	}
+
+	binary := filepath.Join(prefix, "bin", "ssed")
+	version, err := exec.Command(binary, "version").Output()
+	if err != nil || !bytes.HasPrefix(version, []byte("ssed ")) {
+		t.Errorf("ssed version: %q, %v", version, err)
+	}
+	// The version of the package is one that dpkg can compare.
+	say(t, ".", "dpkg", "--compare-versions", strings.TrimSpace(say(t, ".", "dpkg-deb", "-f", deb, "Version")), "gt", "0~")
+	wantService(t, testtool.StartBy(t, binary, "serve"))
+}
+
+// TestTheUserExists after the package was installed: sysusers makes it.
+func TestTheUserExists(t *testing.T) {
+	if os.Geteuid() != 0 {
+		testtool.Lack(t, "systemd-sysusers needs root")
+	}
+	folder := t.TempDir()
+	if err := os.Mkdir(filepath.Join(folder, "etc"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	say(t, root, "install", "-D", "deploy/ssed.sysusers", filepath.Join(folder, "usr/lib/sysusers.d/ssed.conf"))
+	say(t, ".", "systemd-sysusers", "--root="+folder, "ssed.conf")
+	users, err := os.ReadFile(filepath.Join(folder, "etc/passwd"))
+	if err != nil || !strings.Contains(string(users), "ssed:x:") || !strings.Contains(string(users), "nologin") {
+		t.Errorf("%v, /etc/passwd:\n%s", err, users)
+	}
+}

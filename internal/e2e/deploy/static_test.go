@@ -1,0 +1,100 @@
+package deploy
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// dockerBuild returns the command by which the Dockerfile builds, with another place
+// for what comes out.
+func dockerBuild(t *testing.T, out string) string {
+	t.Helper()
+	run := regexp.MustCompile(`(?m)^RUN (.+)$`).FindAllStringSubmatch(shipped(t, "deploy", "Dockerfile"), -1)
+	if len(run) != 1 {
+		t.Fatalf("the Dockerfile runs %q, want one command", run)
+	}
+	return edit(t, run[0][1], " /out/ssed ", " "+out+" ")
+}
+
+// TestTheStaticBinaryNeedsNothing: it serves as nobody, in a folder where nothing else
+// is, as in an image from scratch.
+func TestTheStaticBinaryNeedsNothing(t *testing.T) {
+	if os.Geteuid() != 0 {
+		testtool.Lack(t, "chroot needs root")
+	}
+	chroot := testtool.Need(t, "chroot")
+	empty := t.TempDir()
+	say(t, root, "sh", "-c", dockerBuild(t, filepath.Join(empty, "ssed")))
+	if err := os.Chmod(empty, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	d := testtool.StartBy(t, chroot, "--userspec=65534:65534", empty, "/ssed", "serve")
+	wantService(t, d)
+	if code := d.Stop(t); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestTheSameSourceMakesTheSameBytes, wherever it is. What the binary knows of a
+// commit is left out: the copies are no repositories.
+func TestTheSameSourceMakesTheSameBytes(t *testing.T) {
+	build := func(folder string) []byte {
+		t.Helper()
+		copySource(t, folder)
+		say(t, folder, "sh", "-c", dockerBuild(t, "out"))
+		binary, err := os.ReadFile(filepath.Join(folder, "out"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return binary
+	}
+	here, there := t.TempDir(), filepath.Join(t.TempDir(), "a", "longer", "path")
+	one, two := build(here), build(there)
+	if !bytes.Equal(one, two) {
+		t.Errorf("%d bytes in one folder, %d in another, and they differ", len(one), len(two))
+	}
+	for _, folder := range []string{here, there} {
+		if bytes.Contains(one, []byte(folder)) {
+			t.Errorf("the binary names the folder that it was built in")
+		}
+	}
+}
+
+// copySource copies the daemon's module without its tests and those rooms that are
+// not built.
+func copySource(t *testing.T, to string) {
+	t.Helper()
+	copied := 0
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, name)
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && rel != "." && (strings.HasPrefix(d.Name(), ".") || rel == "internal" || rel == "bench" || rel == "build"):
+			return filepath.SkipDir
+		case d.IsDir():
+			return os.MkdirAll(filepath.Join(to, rel), 0o755)
+		case strings.HasSuffix(name, "_test.go") || !d.Type().IsRegular():
+			return nil
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		copied++
+		return os.WriteFile(filepath.Join(to, rel), text, 0o644)
+	})
+	if err != nil || copied < 50 {
+		t.Fatalf("copied %d files, %v", copied, err)
+	}
+}

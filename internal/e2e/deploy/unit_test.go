@@ -1,0 +1,115 @@
+package deploy
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// exposureMax bounds what "systemd-analyze security" finds, in tenths: 0 is a service
+// that can do nothing. What is left to ssed is to be on the network.
+const exposureMax = "15"
+
+// unit writes the unit where systemd-analyze can read it, with the binary of this
+// test, and returns its path.
+func unit(t *testing.T) string {
+	t.Helper()
+	text := edit(t, shipped(t, "deploy", "ssed.service"), "ExecStart=/usr/bin/ssed serve\n", "ExecStart="+testtool.Build(t)+" serve\n")
+	path := filepath.Join(t.TempDir(), "ssed.service")
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestSystemdUnderstandsTheUnit(t *testing.T) {
+	if said := say(t, ".", "systemd-analyze", "verify", "--man=no", unit(t)); said != "" {
+		t.Errorf("systemd-analyze verify says:\n%s", said)
+	}
+}
+
+func TestTheUnitIsHardened(t *testing.T) {
+	said := say(t, ".", "systemd-analyze", "security", "--offline=yes", "--threshold="+exposureMax, "--no-pager", unit(t))
+	if !strings.Contains(said, "Overall exposure level for ssed.service: ") {
+		t.Errorf("there is no verdict in:\n%s", said)
+	}
+}
+
+// TestTheUnitAllowsWhatTheDaemonCalls: its filter answers EPERM to all else, and a
+// daemon that is refused one call of a rare path would fail in that path only.
+func TestTheUnitAllowsWhatTheDaemonCalls(t *testing.T) {
+	testtool.Need(t, "strace")
+	if out, err := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope"); err == nil && strings.TrimSpace(string(out)) == "3" {
+		t.Skip("nobody may trace on this machine")
+	}
+	allowed := filter(t)
+	trace := filepath.Join(t.TempDir(), "trace")
+	// -D: the daemon is our child, and strace goes with it.
+	d := testtool.StartBy(t, testtool.Need(t, "strace"), "-D", "-f", "-qq", "-o", trace, testtool.Build(t),
+		"serve", "--publish-loop=own", "--history=10", "--publish=tcp://127.0.0.1:0", "--publish=unix://"+filepath.Join(t.TempDir(), "publish.sock"))
+	wantService(t, d)
+	d.Publish = d.Publish[1:]
+	wantService(t, d)
+	say(t, ".", "curl", "-sf", "-o", "/dev/null", d.Admin, strings.TrimSuffix(d.Admin, "admin/")+"metrics")
+
+	d.Stop(t)
+	var text []byte
+	testtool.WaitFor(t, "the end of the trace", func() bool {
+		text, _ = os.ReadFile(trace)
+		return strings.Contains(string(text), " exit_group(")
+	})
+	var called []string
+	for _, found := range regexp.MustCompile(`(?m)^\d+ +([a-z_0-9]+)\(`).FindAllStringSubmatch(string(text), -1) {
+		called = append(called, found[1])
+	}
+	slices.Sort(called)
+	called = slices.Compact(called)
+	if !slices.Contains(called, "accept4") || !slices.Contains(called, "epoll_ctl") {
+		t.Fatalf("only these calls were seen: %q", called)
+	}
+	for _, call := range called {
+		if !allowed[call] {
+			t.Errorf("the daemon calls %s, and the unit does not allow that", call)
+		}
+	}
+}
+
+// filter returns the calls that SystemCallFilter= of the unit allows.
+func filter(t *testing.T) map[string]bool {
+	t.Helper()
+	allowed := map[string]bool{}
+	for _, line := range regexp.MustCompile(`(?m)^SystemCallFilter=(~?)(.+)$`).FindAllStringSubmatch(shipped(t, "deploy", "ssed.service"), -1) {
+		for _, set := range strings.Fields(line[2]) {
+			for _, call := range expand(t, set) {
+				allowed[call] = line[1] == ""
+			}
+		}
+	}
+	// systemd allows these in any case: without them nothing can be executed.
+	for _, call := range expand(t, "@default") {
+		allowed[call] = true
+	}
+	return allowed
+}
+
+// expand returns the calls of a set, and of those that are in it.
+func expand(t *testing.T, set string) (calls []string) {
+	t.Helper()
+	list := say(t, ".", "systemd-analyze", "syscall-filter", "--no-pager", set)
+	for line := range strings.Lines(list) {
+		name := strings.TrimSpace(line)
+		switch {
+		case name == set || name == "" || strings.HasPrefix(name, "#"):
+		case strings.HasPrefix(name, "@"):
+			calls = append(calls, expand(t, name)...)
+		default:
+			calls = append(calls, name)
+		}
+	}
+	return calls
+}

@@ -1,0 +1,31 @@
+package proxies
+
+import (
+	"net"
+	"time"
+)
+
+// caddy is what deploy/Caddyfile is as it stands.
+var caddy = proxy{
+	name:    "caddy",
+	program: "caddy",
+	config:  "Caddyfile",
+	trust:   []string{"--trusted-proxy=" + proxySource},
+	args: func(config, _ string) []string {
+		return []string{"run", "--adapter", "caddyfile", "--config", config}
+	},
+	check: func(run []string) []string { return append([]string{"validate"}, run[1:]...) },
+	edits: func(at site, idle time.Duration) []edit {
+		host, port, _ := net.SplitHostPort(at.listen)
+		return []edit{
+			// Addresses; there is one Caddy for each test, and none is asked to change.
+			{"\n:80 {\n", "\n:" + port + " {\n\tbind " + host + "\n"},
+			{"reverse_proxy 127.0.0.1:8001 {", "reverse_proxy " + at.daemon + " {"},
+			{"\n\tservers {\n", "\n\tadmin off\n\tservers {\n"},
+			// Paths.
+			{"\n\tlog {\n", "\n\tstorage file_system " + at.folder + "\n\tlog {\n"},
+			// The time that tests wait for.
+			{"read_timeout " + seconds(idleShipped) + "\n", "read_timeout " + seconds(idle) + "\n"},
+		}
+	},
+}
