@@ -99,23 +99,25 @@ func (g *grid) ratio(c column, server string) string {
 	return "×" + results.Three(ratio)
 }
 
-// best says whether no other server of the column is better, the floor aside. One alone is not called the best.
+// best says whether no other server of the column is better and one is worse, the floor aside.
 func (g *grid) best(c column, server string) bool {
 	if c.metric.Better == results.Neither || g.aside(server) {
 		return false
 	}
-	mine, rivals := g.of(c, server).Median(), 0
+	mine, worse := g.of(c, server).Median(), 0
 	for _, other := range g.set.Servers {
 		theirs := g.of(c, other.Name).Median()
 		if other.Name == server || g.aside(other.Name) || math.IsNaN(theirs) {
 			continue
 		}
-		rivals++
-		if float64(c.metric.Better)*(theirs-mine) > 0 {
+		switch lead := float64(c.metric.Better) * (mine - theirs); {
+		case lead < 0:
 			return false
+		case lead > 0:
+			worse++
 		}
 	}
-	return rivals > 0
+	return worse > 0
 }
 
 func (g *grid) aside(server string) bool {

@@ -36,7 +36,7 @@ var pictures = []picture{
 	{file: "namespaces-cpu.svg", title: "What a delivery costs, as namespaces grow in number", scenarios: []string{"namespaces"}, metric: cpu},
 	{file: "depth-cpu.svg", title: "What a delivery costs, as namespaces grow in depth", scenarios: []string{"depth"}, metric: cpu},
 	{file: "sets-cpu.svg", title: "What a delivery costs, as subscribers ask for more namespaces", scenarios: []string{"sets"}, metric: cpu},
-	{file: "slow-rate.svg", title: "Deliveries per second to those who read, beside those who are slow", scenarios: []string{"slow"}, metric: rate},
+	{file: "slow-rate.svg", title: "Messages per second to those who read, beside those who are slow", scenarios: []string{"slow"}, metric: "messages/s"},
 }
 
 func pictureNames() (names []string) {

@@ -17,8 +17,6 @@ type file struct {
 	Started   string         `json:"started"`
 	Command   []string       `json:"command"`
 	Machine   map[string]any `json:"machine"`
-	Seconds   float64        `json:"seconds,omitempty"`
-	Repeat    int            `json:"repeat,omitempty"`
 	Servers   []object       `json:"servers,omitempty"`
 	Scenarios []object       `json:"scenarios,omitempty"`
 	Runs      []run          `json:"runs"`
@@ -96,7 +94,6 @@ var peers = []struct {
 // rich is the measured file with peers and with every scenario that has a picture, by formula.
 func rich(t *testing.T) file {
 	f := recorded(t)
-	f.Seconds, f.Repeat = 0.5, 2
 	f.Servers = []object{{"name": "ssed", "version": "0.9 (1234567)", "notes": "`ssed serve` with its defaults"}}
 	for _, p := range peers {
 		f.Servers = append(f.Servers, object{"name": p.name, "version": p.version, "notes": p.notes})
@@ -167,7 +164,9 @@ func series(f *file, name, axis string, xs ...float64) {
 			}
 			noise := 1 + 0.06*float64(repetition)
 			one := func(server string, work float64) run {
-				values := map[string]float64{cpu: cost * work * noise, rate: 9e8 / cost / work / noise, p99: 20 * cost * work, "load busy": 0.9}
+				perSec := 9e8 / cost / work / noise
+				values := map[string]float64{cpu: cost * work * noise, rate: perSec, p99: 20 * cost * work, "load busy": 0.9}
+				values["messages/s"] = perSec / 1000
 				return run{name, c, server, repetition, values, ""}
 			}
 			f.Runs = append(f.Runs, one("ssed", 1), one("floor", 0.93))
@@ -180,5 +179,6 @@ func series(f *file, name, axis string, xs ...float64) {
 			}
 		}
 	}
-	f.Scenarios = append(f.Scenarios, object{"name": name, "what": "what changes over " + axis, "cases": cases, "axis": axis})
+	f.Scenarios = append(f.Scenarios, object{"name": name, "what": "what changes over " + axis, "cases": cases, "axis": axis,
+		"seconds": 0.5, "repeat": 2, "payload": 64})
 }
