@@ -14,6 +14,7 @@ type grid struct {
 	base    string // whose ratio stands below the numbers; a column that it is not in takes the subject's
 	columns []column
 	ratios  bool // some cell shows one
+	spreads bool // some cell shows how far runs lie apart
 	limited bool // some cell is marked for the load
 	other   bool // some column's ratio is not to base
 }
@@ -74,11 +75,13 @@ func (g *grid) cell(c column, server string) string {
 	}
 	if len(samples) > 1 {
 		below = append(below, percent(samples.Spread()))
+		g.spreads = true
 	}
 	if failed > 0 {
 		below = append(below, fmt.Sprintf("✗ %d of %d failed", failed, all))
 	}
-	return strings.ReplaceAll(number, " ", "&nbsp;") + small(strings.ReplaceAll(strings.Join(below, " · "), " ", "&nbsp;"))
+	return strings.ReplaceAll(number, " ", "&nbsp;") +
+		small(strings.ReplaceAll(strings.Join(below, " · "), " ", "&nbsp;"))
 }
 
 // ratio is "" where there is none to tell.
@@ -124,13 +127,23 @@ func (g *grid) aside(server string) bool {
 	return server == results.Floor && server != g.set.Subject()
 }
 
-// remarks explains the marks that the grid has.
+// remarks explains what the cells have beside their numbers.
 func (g *grid) remarks(t *text) {
+	var below []string
+	if g.ratios {
+		below = append(below, "times that of "+called(g.base))
+	}
+	if g.spreads {
+		below = append(below, "how far the runs lie apart")
+	}
+	if len(below) > 0 {
+		t.say("Below each number: %s.", strings.Join(below, " · "))
+	}
 	if g.limited {
 		t.say("† The load was busy for more than %.0f %% of the time: it was the limit.", 100*results.LimitAbove)
 	}
 	if g.other {
-		t.say("Where %s was not asked, the ratio is to %s.", plain(g.base), plain(g.set.Subject()))
+		t.say("Where %s was not asked, the ratio is to %s.", called(g.base), plain(g.set.Subject()))
 	}
 }
 

@@ -11,7 +11,8 @@
 // dependency of ssed.
 //
 // main.go reads and writes files, page.go has the order of the page, command.go what to type to repeat it, judged.go the goals and the
-// losses, scenario.go and cells.go the tables, pictures.go says what is drawn, markdown.go how text gets there. results finds and judges numbers, figure draws.
+// losses, scenario.go and cells.go the tables, pictures.go says what is drawn, markdown.go how text gets there. results finds and
+// judges numbers, figure draws.
 //
 // The invariants: the same files give the same bytes. Nothing on the page is there but for what the files say: no number and no
 // verdict is written here. It names no path of the machine that it was measured on.

@@ -26,7 +26,7 @@ func goals(t *text, set *results.Set) {
 	t.table([]string{"scenario", "metric", "goal", "measured", "", "disturbed"}, rows, true)
 	if slices.ContainsFunc(verdicts, func(v results.Verdict) bool { return v.LoadWasLimit }) {
 		t.say("† The load was busy for more than %.0f %% of the time on both sides. Then a ratio tends to 1 whatever the server does, "+
-			"and a number is what the load can do, at least.", 100*results.LimitAbove)
+			"and a value of its own is the least that it can do.", 100*results.LimitAbove)
 	}
 }
 
@@ -116,7 +116,8 @@ func losses(t *text, set *results.Set) {
 func lossTable(t *text, set *results.Set, lost []results.Loss) {
 	var rows [][]string
 	for _, l := range lost {
-		row := []string{fmt.Sprintf("[%s](#%s), %s", plain(l.Scenario), anchor(l.Scenario), plain(l.Case)), plain(l.Metric.Title), plain(l.Server)}
+		where := fmt.Sprintf("[%s](#%s), %s", plain(l.Scenario), anchor(l.Scenario), plain(l.Case))
+		row := []string{where, plain(l.Metric.Title), plain(l.Server)}
 		switch {
 		case l.SubjectFailed:
 			row[1] = "coming through at all"

@@ -122,9 +122,6 @@ func glance(t *text, set *results.Set) {
 	}
 	t.say("## At a glance")
 	g.write(t, "server")
-	if g.ratios {
-		t.say("Below each number: times that of %s · how far the runs lie apart.", plain(g.base))
-	}
 	g.remarks(t)
 }
 

@@ -43,15 +43,17 @@ func TestScenariosShowAndLoseWhatTheyAreAbout(t *testing.T) {
 				"messages/s": 882.0, "due messages not sent": 0.0, "deliveries/s": 1000.0},
 			object{"memory MiB at most": 20.0, "bound enforced": 0.0, "p99 latency us": 1900.0, "server busy": 0.1,
 				"messages/s": 883.0, "due messages not sent": 3.0, "deliveries/s": 1001.0},
-			[]string{"| server | memory at most | bound enforced | p99 latency | server busy | messages/s | due messages not sent | deliveries/s |",
-				"| **ssed** | 40.0&nbsp;MiB<br><sub>×2.00&nbsp;·&nbsp;0&nbsp;%</sub> | yes<br>", "| r3labs | **20.0&nbsp;MiB**", "| no<br>", "| 883<br>", "| **0**<br>", "| 3<br>",
+			[]string{"| server | memory at most | bound enforced | p99 latency | server busy | messages/s | due messages not sent |",
+				"| **ssed** | 40.0&nbsp;MiB<br><sub>×2.00&nbsp;·&nbsp;0&nbsp;%</sub> | yes<br>",
+				"| r3labs | **20.0&nbsp;MiB**", "| no<br>", "| 883<br>", "| **0**<br>", "| 3<br>",
 				"emojitracker | memory at most | r3labs", "emojitracker | server busy | r3labs", "In 2 of them"},
 			[]string{"emojitracker | messages/s | r3labs", "emojitracker | deliveries/s | r3labs", "**883**", "**1.00k**"},
 		},
 		"slow": {
 			object{"messages/s": 100.0, "p99 latency us": 10.0, "RSS growth MiB": 4.0, "slow ones ended by the server": 9.0, "load busy": 0.1},
 			object{"messages/s": 200.0, "p99 latency us": 20.0, "RSS growth MiB": 2.0, "slow ones ended by the server": 8.0, "load busy": 0.1},
-			[]string{"| server | messages/s | p99 latency | RSS growth | slow ones ended by the server |", "slow | messages/s | r3labs | 200 | 100 | ×2.00 |",
+			[]string{"| server | messages/s | p99 latency | RSS growth | slow ones ended by the server |",
+				"slow | messages/s | r3labs | 200 | 100 | ×2.00 |",
 				"slow | RSS growth | r3labs | 2.00 MiB | 4.00 MiB | ×0.50 |", "In 2 of them"},
 			[]string{"slow | p99 latency | r3labs", "load busy |"},
 		},
@@ -144,19 +146,19 @@ func TestNoPathOfTheMachineIsTold(t *testing.T) {
 		command []string
 		want    string
 	}{
-		"a file":      {[]string{"all", "--json", "/a/dir/x.json", "--seconds", "2"}, "go run ./bench all --seconds 2 --results bench/results\n"},
-		"joined":      {[]string{"all", "--json=/a/dir/x.json", "--repeat=2"}, "go run ./bench all --repeat=2 --results bench/results\n"},
-		"a directory": {[]string{"--results", "/a/dir", "growth", "--case", "1,000 sub"}, "go run ./bench growth --case '1,000 sub' --results bench/results\n"},
-		"binaries":    {[]string{"fanout", "--server", "/a/dir/before,./after,floor"}, "go run ./bench fanout --server ./before,./after,floor --results bench/results\n"},
-		"one, joined": {[]string{"fanout", "--server=/a/dir/before"}, "go run ./bench fanout --server ./before --results bench/results\n"},
-		"no value":    {[]string{"fanout", "--json"}, "go run ./bench fanout --results bench/results\n"},
+		"a file":      {[]string{"all", "--json", "/a/dir/x.json", "--seconds", "2"}, "all --seconds 2"},
+		"joined":      {[]string{"all", "--json=/a/dir/x.json", "--repeat=2"}, "all --repeat=2"},
+		"a directory": {[]string{"--results", "/a/dir", "growth", "--case", "1,000 sub"}, "growth --case '1,000 sub'"},
+		"binaries":    {[]string{"fanout", "--server", "/a/dir/before,./after,floor"}, "fanout --server ./before,./after,floor"},
+		"one, joined": {[]string{"fanout", "--server=/a/dir/before"}, "fanout --server ./before"},
+		"no value":    {[]string{"fanout", "--json"}, "fanout"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := tiny(rate, map[string][]float64{"ssed": {100}, "nchan": {-1}})
 			f.Command = test.command
 			f.Runs[1].Failed = "fork/exec /tmp/a/dir/nginx: no answer to /subscribe/bench/dir"
 			page := readme(t, put(t, map[string]any{"x.json": f}))
-			want(t, page, test.want, "fork/exec …/nginx: no answer to /subscribe/bench/dir")
+			want(t, page, "\ngo run ./bench "+test.want+" --results bench/results\n", "fork/exec …/nginx: no answer to /subscribe/bench/dir")
 			wantNot(t, page, "/a/dir", "/tmp")
 		})
 	}
@@ -195,6 +197,13 @@ func TestSubscribersOfTheirOwnAreTold(t *testing.T) {
 		t.Fatal("numbers of 100 subscribers and of 1,000 have a common median")
 	}
 	want(t, err.Error(), "b.json: fanout with --subscribers 0 --payload 32, and in a.json with 100 and 32")
+}
+
+func TestASpreadIsExplainedWithoutARatio(t *testing.T) {
+	alone := tiny(rate, map[string][]float64{"ssed": {100, 110}})
+	want(t, readme(t, put(t, map[string]any{"a.json": alone})), "Below each number: how far the runs lie apart.\n")
+	once := tiny(rate, map[string][]float64{"ssed": {100}})
+	wantNot(t, readme(t, put(t, map[string]any{"a.json": once})), "Below each number")
 }
 
 func TestDisturbancesHaveTwoNames(t *testing.T) {

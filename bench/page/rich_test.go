@@ -114,12 +114,12 @@ func rich(t *testing.T) file {
 			"goals": []object{{"metric": ofOne, "most": 600, "absolute": true}}},
 	}
 	idle(&f)
-	series(&f, "growth", "subscribers", 10, 100, 1000, 10_000)
-	series(&f, "payload", "bytes of data", 16, 64, 256, 1024, 4096, 16_384)
-	series(&f, "namespaces", "namespaces", 1, 10, 100, 1000, 10_000)
-	series(&f, "depth", "levels", 1, 2, 4, 8, 16)
-	series(&f, "sets", "namespaces of each subscriber", 1, 2, 4, 8)
-	series(&f, "slow", "% of the readers that are slow", 0, 1, 10, 50)
+	series(&f, "growth", "subscribers", 10, 100, 1000, 10_000, 19_000)
+	series(&f, "payload", "bytes of data", 16, 64, 256, 1024, 4096, 16_384, 65_536)
+	series(&f, "namespaces", "namespaces", 1, 100, 1000, 10_000, 100_000)
+	series(&f, "depth", "segments", 1, 2, 4, 8, 16)
+	series(&f, "sets", "namespaces in the set", 1, 2, 5, 10, 20, 50)
+	series(&f, "slow", "% slow readers", 0, 10, 20, 30, 40, 50)
 	return f
 }
 
@@ -142,11 +142,13 @@ func slowed(r run, server string, work, memory float64) run {
 }
 
 func idle(f *file) {
-	f.Runs = append(f.Runs, run{"idle", "idle", "ssed", 0, map[string]float64{ofOne: 588}, ""}, run{"idle", "idle", "ssed", 1, map[string]float64{ofOne: 596}, ""},
-		run{"idle", "idle", "floor", 0, map[string]float64{ofOne: 97}, ""}, run{"idle", "idle", "floor", 1, map[string]float64{ofOne: 98}, ""})
+	one := func(server string, repetition int, bytes float64) run {
+		return run{"idle", "idle", server, repetition, map[string]float64{ofOne: bytes}, ""}
+	}
+	f.Runs = append(f.Runs, one("ssed", 0, 588), one("ssed", 1, 596), one("floor", 0, 97), one("floor", 1, 98))
 	for _, p := range peers {
 		for i := range 2 {
-			f.Runs = append(f.Runs, run{"idle", "idle", p.name, i, map[string]float64{ofOne: 590 * p.memory * (1 + 0.02*float64(i))}, ""})
+			f.Runs = append(f.Runs, one(p.name, i, 590*p.memory*(1+0.02*float64(i))))
 		}
 	}
 }

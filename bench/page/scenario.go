@@ -27,9 +27,6 @@ func section(t *text, set *results.Set, scenario results.Scenario, drawn map[str
 	} else {
 		g.cases(t, scenario)
 	}
-	if g.ratios {
-		t.say("Below each number: times that of %s · how far the runs lie apart.", reference(set))
-	}
 	g.remarks(t)
 	compared(t, set, scenario)
 	failures(t, set, scenario)

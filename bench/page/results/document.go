@@ -163,7 +163,8 @@ func readDocument(path string) (doc document, err error) {
 	return doc, nil
 }
 
-// join adds what one file says. What two files say of a scenario is taken from the first, but for cases that only the second has.
+// join adds what one file says. What two files say of a scenario is taken from the first, but for how it was played, and for cases
+// that only the second has.
 func (s *Set) join(doc document) error {
 	if len(s.Files) > 0 {
 		a, b := s.Files[0].Machine, doc.Machine
