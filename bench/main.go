@@ -2,13 +2,16 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -101,8 +104,24 @@ func main() {
 	}
 }
 
-// run builds, pins, measures and reports.
+// run builds, pins, measures and reports, until it is done or a signal comes. The signal takes the servers away from what measures
+// them, which then returns, and what was begun is put in order on the way out. A second one ends the process where it is.
 func run(o options) error {
+	ctx, unheard := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer unheard()
+	defer context.AfterFunc(ctx, func() {
+		unheard()
+		server.StopAll()
+	})()
+	err := measure(ctx, o)
+	if ctx.Err() != nil {
+		return errors.New("interrupted: what was being measured is not in the results")
+	}
+	return err
+}
+
+// measure is run but for the signal.
+func measure(ctx context.Context, o options) error {
 	if err := o.check(); err != nil {
 		return err
 	}
@@ -142,6 +161,9 @@ func run(o options) error {
 		}
 		b.asked = append(b.asked, b.options.tell(s))
 		played := b.scenario(s)
+		if ctx.Err() != nil {
+			return ctx.Err() // whatever failed last was not the server's fault
+		}
 		// What has been measured is not lost if the next does not get through.
 		for _, file := range files {
 			if err := b.writeJSON(file); err != nil {
