@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"syscall"
 	"text/template"
@@ -34,6 +35,10 @@ const name = "nchan"
 // filesMax is how many descriptors a server has while it is measured, if the machine gives so many. nginx takes memory for as
 // many connections at once, so more would be held against it.
 const filesMax = 20_000
+
+// Whoever starts this may have asked to have it end with them (PR_SET_PDEATHSIG), as the bench does. The kernel keeps that for a
+// thread: only if the first one executes nginx does nginx inherit it.
+func init() { runtime.LockOSThread() }
 
 func main() {
 	o := peer.Flags()
