@@ -39,6 +39,11 @@ func TestOptionsAreBounded(t *testing.T) {
 		"no rate":          func(o *options) { o.Rate = 0 },
 		"negative flight":  func(o *options) { o.InFlight = -1 },
 		"no window":        func(o *options) { o.WindowBytes = 0 },
+		"too fast":         func(o *options) { o.Rate = rateMax + 1 },
+		"no number":        func(o *options) { o.Rate = math.NaN() },
+		"a huge flight":    func(o *options) { o.InFlight = inFlightMax + 1 },
+		"a huge window":    func(o *options) { o.WindowBytes = windowBytesMax + 1 },
+		"a foreign admin":  func(o *options) { o.Admin = "http://192.0.2.1/admin" },
 	} {
 		o := good()
 		if spoil(&o); o.check() == nil {

@@ -2,13 +2,16 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -39,18 +42,35 @@ type options struct {
 	Admin        string  `placeholder:"URL" help:"Admin snapshot to ask for in responsive. Default: /admin/status.json on the subscribers' port, if it is there."`
 }
 
+// A typing error neither fills the memory nor asks for what no machine can do. What is in flight is kept by the server.
+const (
+	rateMax        = 1_000_000 // a message each microsecond
+	inFlightMax    = 1 << 14   // with the longest payload, a gibibyte in each namespace
+	windowBytesMax = 1 << 28
+)
+
+// check bounds the options. A float that is not compared like this could be NaN, which the parser takes for a number.
 func (o *options) check() error {
 	switch {
-	case o.Seconds < 0 || o.Repeat < 0 || o.Repeat > 100:
+	case !(o.Seconds >= 0) || o.Repeat < 0 || o.Repeat > 100:
 		return fmt.Errorf("--seconds %v and --repeat %d: want more than 0, and at most 100 runs", o.Seconds, o.Repeat)
 	case o.PayloadBytes < load.PayloadMin || o.PayloadBytes > 64<<10:
 		return fmt.Errorf("--payload %d: want %d to %d bytes", o.PayloadBytes, load.PayloadMin, 64<<10)
 	case o.Subscribers < 0 || o.Subscribers > 19_000:
 		return fmt.Errorf("--subscribers %d: want at most 19000, for a process has 20000 descriptors", o.Subscribers)
-	case o.ProbeRate <= 0 || o.ProbeRate > 1000:
+	case !(o.ProbeRate > 0) || o.ProbeRate > 1000:
 		return fmt.Errorf("--probe-rate %v: want at most 1000", o.ProbeRate)
-	case o.Rate <= 0 || o.InFlight < 0 || o.WindowBytes < 1:
+	case !(o.Rate > 0) || o.InFlight < 0 || o.WindowBytes < 1:
 		return fmt.Errorf("--rate, --in-flight and --window must be positive")
+	case o.Rate > rateMax || o.InFlight > inFlightMax || o.WindowBytes > windowBytesMax:
+		return fmt.Errorf("--rate %v, --in-flight %d and --window %d: want at most %d a second, %d messages and %d bytes", o.Rate, o.InFlight,
+			o.WindowBytes, rateMax, inFlightMax, windowBytesMax)
+	}
+	if o.Admin == "" {
+		return nil
+	}
+	if err := server.CheckAdmin(o.Admin); err != nil {
+		return fmt.Errorf("--admin: %w", err)
 	}
 	return nil
 }
@@ -84,8 +104,24 @@ func main() {
 	}
 }
 
-// run builds, pins, measures and reports.
+// run builds, pins, measures and reports, until it is done or a signal comes. The signal takes the servers away from what measures
+// them, which then returns, and what was begun is put in order on the way out. A second one ends the process where it is.
 func run(o options) error {
+	ctx, unheard := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer unheard()
+	defer context.AfterFunc(ctx, func() {
+		unheard()
+		server.StopAll()
+	})()
+	err := measure(ctx, o)
+	if ctx.Err() != nil {
+		return errors.New("interrupted: what was being measured is not in the results")
+	}
+	return err
+}
+
+// measure is run but for the signal.
+func measure(ctx context.Context, o options) error {
 	if err := o.check(); err != nil {
 		return err
 	}
@@ -125,6 +161,9 @@ func run(o options) error {
 		}
 		b.asked = append(b.asked, b.options.tell(s))
 		played := b.scenario(s)
+		if ctx.Err() != nil {
+			return ctx.Err() // whatever failed last was not the server's fault
+		}
 		// What has been measured is not lost if the next does not get through.
 		for _, file := range files {
 			if err := b.writeJSON(file); err != nil {

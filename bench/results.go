@@ -1,16 +1,20 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 
 	"github.com/ssed/ssed/bench/server"
+)
+
+// Time limits: to ask git is a matter of a moment; the page's program may have to be built first.
+const (
+	gitTimeout  = 10 * time.Second
+	pageTimeout = 5 * time.Minute
 )
 
 // files returns the files that every run's values are to be written to. The results' is last, in a folder that says when they were
@@ -51,11 +55,11 @@ func fresh(dir string) (string, error) {
 
 // commit returns the short name of the commit that is checked out, and whether something was changed since.
 func commit() (string, error) {
-	name, err := output("git", "rev-parse", "--short=8", "HEAD")
+	name, err := server.Output(gitTimeout, "git", "rev-parse", "--short=8", "HEAD")
 	if err != nil {
 		return "", err
 	}
-	changed, err := output("git", "status", "--porcelain", "--untracked-files=no")
+	changed, err := server.Output(gitTimeout, "git", "status", "--porcelain", "--untracked-files=no")
 	if err != nil {
 		return "", err
 	}
@@ -76,15 +80,6 @@ func page(dir string) error {
 	if err != nil {
 		return err
 	}
-	_, err = output("go", "run", "-C", filepath.Join(home, "bench", "page"), ".", dir)
+	_, err = server.Output(pageTimeout, "go", "run", "-C", filepath.Join(home, "bench", "page"), ".", dir)
 	return err
-}
-
-// output runs a command and returns what it printed, without the last line's end.
-func output(name string, args ...string) (string, error) {
-	text, err := exec.Command(name, args...).Output()
-	if exit, ok := err.(*exec.ExitError); ok {
-		return "", fmt.Errorf("%s %v: %w: %s", name, args, err, bytes.TrimSpace(exit.Stderr))
-	}
-	return string(bytes.TrimSpace(text)), err
 }

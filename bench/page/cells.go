@@ -14,6 +14,7 @@ type grid struct {
 	base    string // whose ratio stands below the numbers; a column that it is not in takes the subject's
 	columns []column
 	ratios  bool // some cell shows one
+	spreads bool // some cell shows how far runs lie apart
 	limited bool // some cell is marked for the load
 	other   bool // some column's ratio is not to base
 }
@@ -74,11 +75,13 @@ func (g *grid) cell(c column, server string) string {
 	}
 	if len(samples) > 1 {
 		below = append(below, percent(samples.Spread()))
+		g.spreads = true
 	}
 	if failed > 0 {
 		below = append(below, fmt.Sprintf("✗ %d of %d failed", failed, all))
 	}
-	return strings.ReplaceAll(number, " ", "&nbsp;") + small(strings.ReplaceAll(strings.Join(below, " · "), " ", "&nbsp;"))
+	return strings.ReplaceAll(number, " ", "&nbsp;") +
+		small(strings.ReplaceAll(strings.Join(below, " · "), " ", "&nbsp;"))
 }
 
 // ratio is "" where there is none to tell.
@@ -99,36 +102,48 @@ func (g *grid) ratio(c column, server string) string {
 	return "×" + results.Three(ratio)
 }
 
-// best says whether no other server of the column is better, the floor aside. One alone is not called the best.
+// best says whether no other server of the column is better and one is worse, the floor aside.
 func (g *grid) best(c column, server string) bool {
 	if c.metric.Better == results.Neither || g.aside(server) {
 		return false
 	}
-	mine, rivals := g.of(c, server).Median(), 0
+	mine, worse := g.of(c, server).Median(), 0
 	for _, other := range g.set.Servers {
 		theirs := g.of(c, other.Name).Median()
 		if other.Name == server || g.aside(other.Name) || math.IsNaN(theirs) {
 			continue
 		}
-		rivals++
-		if float64(c.metric.Better)*(theirs-mine) > 0 {
+		switch lead := float64(c.metric.Better) * (mine - theirs); {
+		case lead < 0:
 			return false
+		case lead > 0:
+			worse++
 		}
 	}
-	return rivals > 0
+	return worse > 0
 }
 
 func (g *grid) aside(server string) bool {
 	return server == results.Floor && server != g.set.Subject()
 }
 
-// remarks explains the marks that the grid has.
+// remarks explains what the cells have beside their numbers.
 func (g *grid) remarks(t *text) {
+	var below []string
+	if g.ratios {
+		below = append(below, "times that of "+called(g.base))
+	}
+	if g.spreads {
+		below = append(below, "how far the runs lie apart")
+	}
+	if len(below) > 0 {
+		t.say("Below each number: %s.", strings.Join(below, " · "))
+	}
 	if g.limited {
 		t.say("† The load was busy for more than %.0f %% of the time: it was the limit.", 100*results.LimitAbove)
 	}
 	if g.other {
-		t.say("Where %s was not asked, the ratio is to %s.", plain(g.base), plain(g.set.Subject()))
+		t.say("Where %s was not asked, the ratio is to %s.", called(g.base), plain(g.set.Subject()))
 	}
 }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/ssed/ssed/bench/page/results"
 )
@@ -22,6 +24,18 @@ func goals(t *text, set *results.Set) {
 			plain(what), bound(v), measured(v, v.Measured), state(v), disturbedRuns(v)})
 	}
 	t.table([]string{"scenario", "metric", "goal", "measured", "", "disturbed"}, rows, true)
+	if slices.ContainsFunc(verdicts, func(v results.Verdict) bool { return v.LoadWasLimit }) {
+		t.say("† The load was busy for more than %.0f %% of the time on both sides. Then a ratio tends to 1 whatever the server does, "+
+			"and a value of its own is the least that it can do.", 100*results.LimitAbove)
+	}
+}
+
+// inTheWay adds what people have found out about goals that are not reached, as they wrote it.
+func inTheWay(t *text, remarks string) {
+	if remarks = strings.TrimSpace(remarks); remarks != "" {
+		t.say("## What stands in the way")
+		t.say("%s", remarks)
+	}
 }
 
 func bound(v results.Verdict) string {
@@ -51,6 +65,12 @@ func state(v results.Verdict) string {
 	}[v.State]
 	if v.Why != "" {
 		words += ": " + v.Why
+	}
+	if v.LoadWasLimit {
+		words += " † the load was the limit"
+		if v.Instead != "" {
+			words += ": see " + plain(v.Instead)
+		}
 	}
 	return words
 }
@@ -96,7 +116,8 @@ func losses(t *text, set *results.Set) {
 func lossTable(t *text, set *results.Set, lost []results.Loss) {
 	var rows [][]string
 	for _, l := range lost {
-		row := []string{fmt.Sprintf("[%s](#%s), %s", plain(l.Scenario), anchor(l.Scenario), plain(l.Case)), plain(l.Metric.Title), plain(l.Server)}
+		where := fmt.Sprintf("[%s](#%s), %s", plain(l.Scenario), anchor(l.Scenario), plain(l.Case))
+		row := []string{where, plain(l.Metric.Title), plain(l.Server)}
 		switch {
 		case l.SubjectFailed:
 			row[1] = "coming through at all"

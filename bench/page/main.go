@@ -39,6 +39,11 @@ func write(dir string) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	// What people say to the goals is optional.
+	remarks, err := os.ReadFile(filepath.Join(dir, "remarks.md"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	drawn, err := draw(set)
 	if err != nil {
 		return err
@@ -54,5 +59,5 @@ func write(dir string) error {
 			return err
 		}
 	}
-	return os.WriteFile(readme, []byte(mark+page(set, drawn)), 0o644)
+	return os.WriteFile(readme, []byte(mark+page(set, drawn, string(remarks))), 0o644)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -45,10 +46,13 @@ var escapes = strings.NewReplacer("\\", "\\\\", "|", "\\|", "<", "&lt;", ">", "&
 // plain is text of others that must not become Markdown, nor end a line or a cell.
 func plain(s string) string { return escapes.Replace(s) }
 
+// directories are those of a machine; a namespace begins with none of these words.
+var directories = regexp.MustCompile(`/(?:tmp|home|root|var|usr|opt|mnt|srv)/(?:[^\s/:]+/)*`)
+
 // quoted is what a server or a run said, cut to a length that leaves the page readable.
 func quoted(s string) string {
 	const runesMax = 300
-	s = strings.Join(strings.Fields(s), " ")
+	s = directories.ReplaceAllString(strings.Join(strings.Fields(s), " "), "…/")
 	if runes := []rune(s); len(runes) > runesMax {
 		s = string(runes[:runesMax]) + " …"
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -11,8 +10,8 @@ import (
 	"github.com/ssed/ssed/bench/page/results"
 )
 
-// page is the whole of it. drawn has the pictures that there are.
-func page(set *results.Set, drawn map[string][]byte) string {
+// page is the whole of it. drawn has the pictures that there are, remarks what people say to the goals.
+func page(set *results.Set, drawn map[string][]byte, remarks string) string {
 	var t text
 	t.say("# %s, measured", plain(set.Subject()))
 	summary(&t, set)
@@ -20,6 +19,7 @@ func page(set *results.Set, drawn map[string][]byte) string {
 	measuredOn(&t, set)
 	howToRead(&t, set)
 	goals(&t, set)
+	inTheWay(&t, remarks)
 	losses(&t, set)
 	t.say("## What was measured")
 	var links []string
@@ -50,14 +50,21 @@ func summary(t *text, set *results.Set) {
 	all, failed := set.Ran("", "", "")
 	t.say("%s on one machine, in %s: %s, %s.", plural(len(set.Servers), "server"), plural(len(set.Scenarios), "scenario"),
 		plural(all, "run"), when(set))
-	verdicts := map[results.State]int{}
+	verdicts, limited := map[results.State]int{}, 0
 	for _, v := range set.Verdicts() {
 		verdicts[v.State]++
+		if v.State == results.Reached && v.LoadWasLimit {
+			limited++
+		}
 	}
 	lost, of := set.Losses(set.Peers()...)
 	var lines []string
 	if n := verdicts[results.Reached] + verdicts[results.NotReached] + verdicts[results.NotMeasured]; n > 0 {
-		line := fmt.Sprintf("- [Goals](#goals): %d of %d reached, %d not reached", verdicts[results.Reached], n, verdicts[results.NotReached])
+		line := fmt.Sprintf("- [Goals](#goals): %d of %d reached", verdicts[results.Reached], n)
+		if limited > 0 {
+			line += fmt.Sprintf(" (%d of them with the load as the limit)", limited)
+		}
+		line += fmt.Sprintf(", %d not reached", verdicts[results.NotReached])
 		if verdicts[results.NotMeasured] > 0 {
 			line += fmt.Sprintf(", %d not measured", verdicts[results.NotMeasured])
 		}
@@ -115,16 +122,16 @@ func glance(t *text, set *results.Set) {
 	}
 	t.say("## At a glance")
 	g.write(t, "server")
-	if g.ratios {
-		t.say("Below each number: times that of %s · how far the runs lie apart.", plain(g.base))
-	}
 	g.remarks(t)
 }
 
 func measuredOn(t *text, set *results.Set) {
 	m := set.Files[0].Machine
 	t.say("## Machine, servers, command")
-	rows := [][]string{{"processor", fmt.Sprintf("%s, %s", plain(cmp.Or(m.CPU, "unknown")), plural(m.CPUs, "processor"))}, {"kernel", plain(m.Kernel)}}
+	rows := [][]string{
+		{"processor", fmt.Sprintf("%s, %s", plain(cmp.Or(m.CPU, "unknown")), plural(m.CPUs, "processor"))},
+		{"kernel", plain(m.Kernel)},
+	}
 	for _, row := range []struct {
 		name string
 		of   func(results.File) string
@@ -146,63 +153,35 @@ func measuredOn(t *text, set *results.Set) {
 
 	rows = nil
 	for _, server := range set.Servers {
-		rows = append(rows, []string{name(set, server.Name), plain(cmp.Or(server.Version, "–")), plain(server.Notes)})
+		rows = append(rows, []string{name(set, server.Name), quoted(cmp.Or(server.Version, "–")), quoted(server.Notes)})
 	}
 	t.table([]string{"server", "version", "notes"}, rows, true)
-	t.say("To repeat it, and to make this page:")
+	t.say("To repeat it, from the root of the project; each makes a page like this:")
 	t.say("```sh\n%s\n```", commands(set))
-}
-
-// commands is what to type. Only the name of the JSON file is kept: its directory is another's.
-func commands(set *results.Set) string {
-	var lines []string
-	for _, f := range set.Files {
-		line, next := "go run ./bench", ""
-		for _, arg := range f.Command {
-			if file, ok := strings.CutPrefix(arg, "--json="); ok {
-				arg = "--json=" + filepath.Base(file)
-			} else if next == "--json" {
-				arg = filepath.Base(arg)
-			}
-			line, next = line+" "+shell(arg), arg
-		}
-		about := "# " + f.Name
-		if at, err := time.Parse(time.RFC3339, f.Started); err == nil {
-			about += at.Format(", begun 2006-01-02 15:04 MST")
-		}
-		if f.Seconds > 0 {
-			about += fmt.Sprintf(", %v s a run", f.Seconds)
-		}
-		if f.Repeat > 0 {
-			about += fmt.Sprintf(", each %d times", f.Repeat)
-		}
-		lines = append(lines, about, line)
-	}
-	return strings.Join(append(lines, "# the page; DIR, seen from bench/page, holds the JSON files", "go run -C bench/page . DIR"), "\n")
-}
-
-// shell quotes an argument if a shell would read more into it.
-func shell(arg string) string {
-	if arg != "" && !strings.ContainsFunc(arg, func(r rune) bool { return strings.ContainsRune(" \t\n\"'`$&|;<>()*?[]{}~#!\\", r) }) {
-		return arg
-	}
-	return "'" + strings.ReplaceAll(strings.ReplaceAll(arg, "\n", " "), "'", `'\''`) + "'"
 }
 
 func howToRead(t *text, set *results.Set) {
 	t.say("## How to read it")
 	lines := []string{
-		"- Every number is the **median** of its runs. The lines over bars and points in the pictures go from the least to the greatest run. The **spread** is that distance as a part of the median.",
-		fmt.Sprintf("- Servers took turns (A B A B). A **ratio** is the median of the ratios of runs that followed each other, to %s: when the machine slows down for a minute, both sides of it slow down. It need not be the quotient of the medians beside it.", reference(set)),
+		"- Every number is the **median** of its runs. The lines over bars and points in the pictures go from the least to " +
+			"the greatest run. The **spread** is that distance as a part of the median.",
+		fmt.Sprintf("- Servers took turns (A B A B). A **ratio** is the median of the ratios of runs that followed each other, "+
+			"to %s: when the machine slows down for a minute, both sides of it slow down. It need not be the quotient of the "+
+			"medians beside it.", reference(set)),
 	}
 	if set.Reference() == results.Floor {
-		lines = append(lines, "- The **floor** is the least that one thread can do for the work: it has no namespaces, no request parser and no limits. It is a measure, and no server that one could run instead.")
+		lines = append(lines, "- The **floor** is the least that one thread can do for the work: it has no namespaces, no request "+
+			"parser and no limits. It is a measure, and no server that one could run instead.")
 	}
 	lines = append(lines,
-		"- Server and load have a processor each. CPU per delivery counts user and system time of the server; over loopback, the kernel does much of the receiver's work on the sender's account, for every server alike.",
-		"- **bold**: the best number of a column, the floor aside.",
-		fmt.Sprintf("- **†**: the load was busy for more than %.0f %% of the time. It was the limit, and the server could perhaps do more; its CPU per delivery stands.", 100*results.LimitAbove),
-		"- **✗ failed**: no run came through; the reason is told below the table. Runs that failed are in no median. **–**: not asked, or no such number.")
+		"- Server and load have a processor each. CPU per delivery counts user and system time of the server; over loopback, "+
+			"the kernel does much of the receiver's work on the sender's account, for every server alike.",
+		"- **bold**: the best number of a column, the floor aside. Where messages are due at a rate (open loop), all deliver "+
+			"what is due, and more per second is not better.",
+		fmt.Sprintf("- **†**: the load was busy for more than %.0f %% of the time. It was the limit, and the server could perhaps "+
+			"do more; its CPU per delivery stands.", 100*results.LimitAbove),
+		"- **✗ failed**: no run came through; the reason is told below the table. Runs that failed are in no median. "+
+			"**–**: not asked, or no such number.")
 	t.say("%s", strings.Join(lines, "\n"))
 }
 

@@ -53,7 +53,7 @@ func TestNumbersAreMediansAndPairedRatios(t *testing.T) {
 	want(t, page,
 		"| **ssed** | 200<br><sub>×0.50&nbsp;·&nbsp;100&nbsp;%</sub> |",
 		"| floor | 200<br><sub>100&nbsp;%</sub> |",
-		"go run ./bench fanout --json x.json\n",
+		"go run ./bench fanout --results bench/results\n",
 		"Some \\| CPU")
 	wantNot(t, page, "/a/dir")
 }
@@ -80,17 +80,28 @@ func TestGoals(t *testing.T) {
 		numbers map[string][]float64
 		want    string
 	}{
-		"a ratio that is reached":     {object{"metric": rate, "least": 0.95}, map[string][]float64{"ssed": {96}, "floor": {100}}, "| at least 0.95 of the floor | 0.96 | ✓ reached |"},
-		"a ratio that is not":         {object{"metric": rate, "least": 0.95}, map[string][]float64{"ssed": {94}, "floor": {100}}, "| at least 0.95 of the floor | 0.94 | ✗ **not reached** |"},
-		"the bound itself":            {object{"metric": rate, "most": 1.5}, map[string][]float64{"ssed": {150}, "floor": {100}}, "| at most 1.50 of the floor | 1.50 | ✓ reached |"},
-		"an own value":                {object{"metric": rate, "most": 2000.0, "absolute": true}, map[string][]float64{"ssed": {3000}}, "| at most 2.00k | 3.00k | ✗ **not reached** |"},
-		"a ratio to somebody else":    {object{"metric": rate, "least": 40.0, "over": "nchan"}, map[string][]float64{"ssed": {500}, "nchan": {10}, "floor": {600}}, "| at least 40.0 of nchan | 50.0 | ✓ reached |"},
-		"to somebody who is not here": {object{"metric": rate, "least": 40.0, "over": "nchan"}, map[string][]float64{"ssed": {500}, "floor": {600}}, "| at least 40.0 of nchan | – | not measured: no such runs |"},
-		"in another case":             {object{"metric": rate, "least": 1.0, "in": "elsewhere"}, map[string][]float64{"ssed": {3000}}, "- Failed: 0 of 1 run\n"},
-		"a metric that nobody has":    {object{"metric": "lines/s", "least": 1.0, "absolute": true}, map[string][]float64{"ssed": {3000}}, "| – | not measured: no such runs |"},
-		"one of ssed's runs failed":   {object{"metric": rate, "least": 0.5}, map[string][]float64{"ssed": {96, -1}, "floor": {100, 100}}, "| 0.96 | ✗ **not reached**: runs failed |"},
-		"one that bounds nothing":     {object{"metric": rate}, map[string][]float64{"ssed": {96}}, "- Failed: 0 of 1 run\n"},
-		"told in the list of results": {object{"metric": rate, "least": 0.95}, map[string][]float64{"ssed": {94}, "floor": {100}}, "[Goals](#goals): 0 of 1 reached, 1 not reached"},
+		"a ratio that is reached": {object{"metric": rate, "least": 0.95},
+			map[string][]float64{"ssed": {96}, "floor": {100}}, "| at least 0.95 of the floor | 0.96 | ✓ reached |"},
+		"a ratio that is not": {object{"metric": rate, "least": 0.95},
+			map[string][]float64{"ssed": {94}, "floor": {100}}, "| at least 0.95 of the floor | 0.94 | ✗ **not reached** |"},
+		"the bound itself": {object{"metric": rate, "most": 1.5},
+			map[string][]float64{"ssed": {150}, "floor": {100}}, "| at most 1.50 of the floor | 1.50 | ✓ reached |"},
+		"an own value": {object{"metric": rate, "most": 2000.0, "absolute": true},
+			map[string][]float64{"ssed": {3000}}, "| at most 2.00k | 3.00k | ✗ **not reached** |"},
+		"a ratio to somebody else": {object{"metric": rate, "least": 40.0, "over": "nchan"},
+			map[string][]float64{"ssed": {500}, "nchan": {10}, "floor": {600}}, "| at least 40.0 of nchan | 50.0 | ✓ reached |"},
+		"to somebody who is not here": {object{"metric": rate, "least": 40.0, "over": "nchan"},
+			map[string][]float64{"ssed": {500}, "floor": {600}}, "| at least 40.0 of nchan | – | not measured: no such runs |"},
+		"in another case": {object{"metric": rate, "least": 1.0, "in": "elsewhere"},
+			map[string][]float64{"ssed": {3000}}, "- Failed: 0 of 1 run\n"},
+		"a metric that nobody has": {object{"metric": "lines/s", "least": 1.0, "absolute": true},
+			map[string][]float64{"ssed": {3000}}, "| – | not measured: no such runs |"},
+		"one of ssed's runs failed": {object{"metric": rate, "least": 0.5},
+			map[string][]float64{"ssed": {96, -1}, "floor": {100, 100}}, "| 0.96 | ✗ **not reached**: runs failed |"},
+		"one that bounds nothing": {object{"metric": rate},
+			map[string][]float64{"ssed": {96}}, "- Failed: 0 of 1 run\n"},
+		"told in the list of results": {object{"metric": rate, "least": 0.95},
+			map[string][]float64{"ssed": {94}, "floor": {100}}, "[Goals](#goals): 0 of 1 reached, 1 not reached"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := tiny(rate, test.numbers)
@@ -131,12 +142,18 @@ func TestLosses(t *testing.T) {
 		"less is better": {cpu, map[string][]float64{"ssed": {100, 110}, "nchan": {50, 55}},
 			[]string{"| server CPU per delivery | nchan | 52.5 ns | 105 ns | ×0.50 |"}, nil},
 		"runs that overlap": {rate, map[string][]float64{"ssed": {100, 200}, "nchan": {150, 210}},
-			[]string{"In none of them", "In 1 more the peer is ahead, but the runs overlap"}, []string{"every run of a peer was better than every run of ssed:"}},
-		"a single run":    {rate, map[string][]float64{"ssed": {100}, "nchan": {150}}, []string{"In 1 more the peer is ahead"}, []string{"In 1 of them"}},
-		"none":            {rate, map[string][]float64{"ssed": {100, 110}, "nchan": {50, 55}, "floor": {400, 400}}, []string{"In none of them", ": 1 comparison."}, []string{"| ×1.50 |", "it may be chance</summary>"}},
-		"nobody to ask":   {rate, map[string][]float64{"ssed": {100, 110}, "floor": {50, 55}}, []string{"No peer was measured beside it."}, nil},
-		"no floor":        {rate, map[string][]float64{"ssed": {100, 110}, "r3labs": {150, 165}}, []string{"| r3labs | 158 | 105 | ×1.50 |"}, []string{"The floor"}},
-		"ssed has failed": {rate, map[string][]float64{"ssed": {-1, -1}, "nchan": {50, 55}}, []string{"| coming through at all | nchan | yes | ✗ failed |  |"}, nil},
+			[]string{"In none of them", "In 1 more the peer is ahead, but the runs overlap"},
+			[]string{"every run of a peer was better than every run of ssed:"}},
+		"a single run": {rate, map[string][]float64{"ssed": {100}, "nchan": {150}},
+			[]string{"In 1 more the peer is ahead"}, []string{"In 1 of them"}},
+		"none": {rate, map[string][]float64{"ssed": {100, 110}, "nchan": {50, 55}, "floor": {400, 400}},
+			[]string{"In none of them", ": 1 comparison."}, []string{"| ×1.50 |", "it may be chance</summary>"}},
+		"nobody to ask": {rate, map[string][]float64{"ssed": {100, 110}, "floor": {50, 55}},
+			[]string{"No peer was measured beside it."}, nil},
+		"no floor": {rate, map[string][]float64{"ssed": {100, 110}, "r3labs": {150, 165}},
+			[]string{"| r3labs | 158 | 105 | ×1.50 |"}, []string{"The floor"}},
+		"ssed has failed": {rate, map[string][]float64{"ssed": {-1, -1}, "nchan": {50, 55}},
+			[]string{"| coming through at all | nchan | yes | ✗ failed |  |"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			page := readme(t, put(t, map[string]any{"x.json": tiny(test.metric, test.numbers)}))

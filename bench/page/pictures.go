@@ -27,16 +27,26 @@ const (
 )
 
 var pictures = []picture{
-	{file: "fanout-rate.svg", title: "Fan-out: deliveries per second", scenarios: []string{"fanout"}, metric: rate, bars: true},
-	{file: "latency-p99.svg", title: "p99 latency of a delivery", scenarios: []string{"fanout", "steady"}, metric: p99, bars: true, log: true},
-	{file: "idle-rss.svg", title: "Memory of an idle subscriber", scenarios: []string{"idle"}, metric: ofOne, bars: true, log: true},
-	{file: "growth-cpu.svg", title: "What a delivery costs, as subscribers grow", scenarios: []string{"growth"}, metric: cpu},
-	{file: "growth-rate.svg", title: "Deliveries per second, as subscribers grow", scenarios: []string{"growth"}, metric: rate},
-	{file: "payload-cpu.svg", title: "What a delivery costs, as payloads grow", scenarios: []string{"payload"}, metric: cpu},
-	{file: "namespaces-cpu.svg", title: "What a delivery costs, as namespaces grow in number", scenarios: []string{"namespaces"}, metric: cpu},
-	{file: "depth-cpu.svg", title: "What a delivery costs, as namespaces grow in depth", scenarios: []string{"depth"}, metric: cpu},
-	{file: "sets-cpu.svg", title: "What a delivery costs, as subscribers ask for more namespaces", scenarios: []string{"sets"}, metric: cpu},
-	{file: "slow-rate.svg", title: "Deliveries per second to those who read, beside those who are slow", scenarios: []string{"slow"}, metric: rate},
+	{file: "fanout-rate.svg", title: "Fan-out: deliveries per second",
+		scenarios: []string{"fanout"}, metric: rate, bars: true},
+	{file: "latency-p99.svg", title: "p99 latency of a delivery",
+		scenarios: []string{"fanout", "steady"}, metric: p99, bars: true, log: true},
+	{file: "idle-rss.svg", title: "Memory of an idle subscriber",
+		scenarios: []string{"idle"}, metric: ofOne, bars: true, log: true},
+	{file: "growth-cpu.svg", title: "What a delivery costs, as subscribers grow",
+		scenarios: []string{"growth"}, metric: cpu},
+	{file: "growth-rate.svg", title: "Deliveries per second, as subscribers grow",
+		scenarios: []string{"growth"}, metric: rate},
+	{file: "payload-cpu.svg", title: "What a delivery costs, as payloads grow",
+		scenarios: []string{"payload"}, metric: cpu},
+	{file: "namespaces-cpu.svg", title: "What a delivery costs, as namespaces grow in number",
+		scenarios: []string{"namespaces"}, metric: cpu},
+	{file: "depth-cpu.svg", title: "What a delivery costs, as namespaces grow in depth",
+		scenarios: []string{"depth"}, metric: cpu},
+	{file: "sets-cpu.svg", title: "What a delivery costs, as subscribers ask for more namespaces",
+		scenarios: []string{"sets"}, metric: cpu},
+	{file: "slow-rate.svg", title: "Messages per second to those who read, beside those who are slow",
+		scenarios: []string{"slow"}, metric: "messages/s"},
 }
 
 func pictureNames() (names []string) {

@@ -17,8 +17,6 @@ type file struct {
 	Started   string         `json:"started"`
 	Command   []string       `json:"command"`
 	Machine   map[string]any `json:"machine"`
-	Seconds   float64        `json:"seconds,omitempty"`
-	Repeat    int            `json:"repeat,omitempty"`
 	Servers   []object       `json:"servers,omitempty"`
 	Scenarios []object       `json:"scenarios,omitempty"`
 	Runs      []run          `json:"runs"`
@@ -96,7 +94,6 @@ var peers = []struct {
 // rich is the measured file with peers and with every scenario that has a picture, by formula.
 func rich(t *testing.T) file {
 	f := recorded(t)
-	f.Seconds, f.Repeat = 0.5, 2
 	f.Servers = []object{{"name": "ssed", "version": "0.9 (1234567)", "notes": "`ssed serve` with its defaults"}}
 	for _, p := range peers {
 		f.Servers = append(f.Servers, object{"name": p.name, "version": p.version, "notes": p.notes})
@@ -117,12 +114,12 @@ func rich(t *testing.T) file {
 			"goals": []object{{"metric": ofOne, "most": 600, "absolute": true}}},
 	}
 	idle(&f)
-	series(&f, "growth", "subscribers", 10, 100, 1000, 10_000)
-	series(&f, "payload", "bytes of data", 16, 64, 256, 1024, 4096, 16_384)
-	series(&f, "namespaces", "namespaces", 1, 10, 100, 1000, 10_000)
-	series(&f, "depth", "levels", 1, 2, 4, 8, 16)
-	series(&f, "sets", "namespaces of each subscriber", 1, 2, 4, 8)
-	series(&f, "slow", "% of the readers that are slow", 0, 1, 10, 50)
+	series(&f, "growth", "subscribers", 10, 100, 1000, 10_000, 19_000)
+	series(&f, "payload", "bytes of data", 16, 64, 256, 1024, 4096, 16_384, 65_536)
+	series(&f, "namespaces", "namespaces", 1, 100, 1000, 10_000, 100_000)
+	series(&f, "depth", "segments", 1, 2, 4, 8, 16)
+	series(&f, "sets", "namespaces in the set", 1, 2, 5, 10, 20, 50)
+	series(&f, "slow", "% slow readers", 0, 10, 20, 30, 40, 50)
 	return f
 }
 
@@ -145,11 +142,13 @@ func slowed(r run, server string, work, memory float64) run {
 }
 
 func idle(f *file) {
-	f.Runs = append(f.Runs, run{"idle", "idle", "ssed", 0, map[string]float64{ofOne: 588}, ""}, run{"idle", "idle", "ssed", 1, map[string]float64{ofOne: 596}, ""},
-		run{"idle", "idle", "floor", 0, map[string]float64{ofOne: 97}, ""}, run{"idle", "idle", "floor", 1, map[string]float64{ofOne: 98}, ""})
+	one := func(server string, repetition int, bytes float64) run {
+		return run{"idle", "idle", server, repetition, map[string]float64{ofOne: bytes}, ""}
+	}
+	f.Runs = append(f.Runs, one("ssed", 0, 588), one("ssed", 1, 596), one("floor", 0, 97), one("floor", 1, 98))
 	for _, p := range peers {
 		for i := range 2 {
-			f.Runs = append(f.Runs, run{"idle", "idle", p.name, i, map[string]float64{ofOne: 590 * p.memory * (1 + 0.02*float64(i))}, ""})
+			f.Runs = append(f.Runs, one(p.name, i, 590*p.memory*(1+0.02*float64(i))))
 		}
 	}
 }
@@ -167,7 +166,9 @@ func series(f *file, name, axis string, xs ...float64) {
 			}
 			noise := 1 + 0.06*float64(repetition)
 			one := func(server string, work float64) run {
-				values := map[string]float64{cpu: cost * work * noise, rate: 9e8 / cost / work / noise, p99: 20 * cost * work, "load busy": 0.9}
+				perSec := 9e8 / cost / work / noise
+				values := map[string]float64{cpu: cost * work * noise, rate: perSec, p99: 20 * cost * work, "load busy": 0.9}
+				values["messages/s"] = perSec / 1000
 				return run{name, c, server, repetition, values, ""}
 			}
 			f.Runs = append(f.Runs, one("ssed", 1), one("floor", 0.93))
@@ -180,5 +181,6 @@ func series(f *file, name, axis string, xs ...float64) {
 			}
 		}
 	}
-	f.Scenarios = append(f.Scenarios, object{"name": name, "what": "what changes over " + axis, "cases": cases, "axis": axis})
+	f.Scenarios = append(f.Scenarios, object{"name": name, "what": "what changes over " + axis, "cases": cases, "axis": axis,
+		"seconds": 0.5, "repeat": 2, "payload": 64})
 }

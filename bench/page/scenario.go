@@ -15,10 +15,7 @@ func section(t *text, set *results.Set, scenario results.Scenario, drawn map[str
 	if scenario.What != "" {
 		t.say("%s.", plain(upper(strings.TrimRight(scenario.What, "."))))
 	}
-	if scenario.Seconds > 0 && scenario.Repeat > 0 {
-		t.say("%s of %v s on each server and case, %d bytes of data where nothing else is said.",
-			upper(plural(scenario.Repeat, "run")), scenario.Seconds, scenario.PayloadBytes)
-	}
+	played(t, scenario)
 	for _, p := range pictures {
 		if _, ok := drawn[p.file]; ok && p.section(set) == scenario.Name {
 			t.say("![%s](%s)", plain(p.title), p.file)
@@ -30,13 +27,36 @@ func section(t *text, set *results.Set, scenario results.Scenario, drawn map[str
 	} else {
 		g.cases(t, scenario)
 	}
-	if g.ratios {
-		t.say("Below each number: times that of %s · how far the runs lie apart.", reference(set))
-	}
 	g.remarks(t)
 	compared(t, set, scenario)
 	failures(t, set, scenario)
 	doubts(t, set, scenario)
+}
+
+// played says how long and how often, in each file if they differ, and what was not as the scenario has it.
+func played(t *text, scenario results.Scenario) {
+	var said, times []string
+	for _, p := range scenario.Plays {
+		if p.Seconds == 0 || p.Repeat == 0 {
+			continue
+		}
+		one := fmt.Sprintf("%s of %v s", plural(p.Repeat, "run"), p.Seconds)
+		if !slices.Contains(times, one) {
+			times = append(times, one)
+		}
+		said = append(said, fmt.Sprintf("%s in %s", one, plain(p.File)))
+	}
+	switch {
+	case len(times) == 0:
+		return
+	case len(times) == 1:
+		said = times
+	}
+	t.say("On each server and case %s; %d bytes of data where nothing else is said.",
+		strings.Join(said, ", "), scenario.Plays[0].PayloadBytes)
+	if n := scenario.Plays[0].Subscribers; n > 0 {
+		t.say("**`--subscribers %d`** was asked for, instead of the scenario's own number.", n)
+	}
 }
 
 func upper(s string) string {
@@ -90,10 +110,7 @@ func (g *grid) turned(t *text, corner string) {
 	t.table(head, rows, false)
 }
 
-// openMetrics are shown in full for a series, the others are folded.
-var openMetrics = []string{"deliveries/s", "server CPU ns/delivery"}
-
-// series adds a table for each metric: servers downward, the axis to the right.
+// series adds a table for each metric: servers downward, the axis to the right. What is not there to be read is folded.
 func (g *grid) series(t *text, scenario results.Scenario) {
 	var metrics []results.Metric
 	for _, c := range scenario.Cases {
@@ -113,7 +130,7 @@ func (g *grid) series(t *text, scenario results.Scenario) {
 		g.write(t, fmt.Sprintf("%s, by %s", plain(m.Title), plain(scenario.Axis)))
 	}
 	for _, m := range metrics {
-		if slices.Contains(openMetrics, m.Name) {
+		if m.ToRead {
 			one(m)
 		} else {
 			folded, titles = append(folded, m), append(titles, plain(m.Title))

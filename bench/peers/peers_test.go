@@ -75,6 +75,23 @@ func TestAThousandMessagesArriveInOrder(t *testing.T) {
 	})
 }
 
+// TestLongMessagesArriveWhole: the longest that the bench publishes, which nginx writes to a file before it takes it.
+func TestLongMessagesArriveWhole(t *testing.T) {
+	var data strings.Builder
+	for i := 0; data.Len() < 64<<10; i++ {
+		fmt.Fprintf(&data, "~%06d~", i)
+	}
+	each(t, func(t *testing.T, s server) {
+		p := start(t, s)
+		subscriber, publisher := p.subscribe(t, "/long"), p.dial(t)
+		publisher.send(t, "/long", data.String(), "~last~")
+		subscriber.waitFor(t, "~last~")
+		if got := subscriber.String(); strings.Count(got, data.String()) != 1 {
+			t.Errorf("%d bytes were published, and are not among the %d that came", data.Len(), len(got))
+		}
+	})
+}
+
 // TestTheHeadMeansSubscribed: who has the head of the answer misses nothing, however soon it is published.
 func TestTheHeadMeansSubscribed(t *testing.T) {
 	const subscribers = 200

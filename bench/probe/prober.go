@@ -89,26 +89,37 @@ func (p *prober) ask() (*server.ProbeAnswers, error) {
 // prepare connects the publisher and looks whether there is an admin.
 func (p *prober) prepare() error {
 	for _, address := range []string{p.subscribe, p.publish} {
-		if at, err := netip.ParseAddrPort(address); err != nil || !at.Addr().IsLoopback() {
-			return fmt.Errorf("address %q: want a loopback address and a port", address)
+		if at, err := netip.ParseAddrPort(address); err != nil || !at.Addr().Is4() || !at.Addr().IsLoopback() {
+			return fmt.Errorf("address %q: want an IPv4 loopback address and a port", address)
 		}
+	}
+	given := p.admin != ""
+	if !given {
+		p.admin = "http://" + p.subscribe + "/admin/status.json?limit=0"
+	}
+	if err := server.CheckAdmin(p.admin); err != nil {
+		return fmt.Errorf("admin: %w", err)
 	}
 	conn, err := net.DialTimeout("tcp", p.publish, answerTimeout)
 	if err != nil {
 		return err
 	}
 	p.ping = conn.(*net.TCPConn)
-	p.http.Timeout = answerTimeout
-	given := p.admin != ""
-	if !given {
-		p.admin = "http://" + p.subscribe + "/admin/status.json?limit=0"
-	}
+	p.http = adminClient()
 	if err := p.snapshot(); err != nil {
 		if p.admin = ""; given {
 			return fmt.Errorf("admin: %w", err)
 		}
 	}
 	return nil
+}
+
+// adminClient goes nowhere but where it is sent: not by a proxy, and not on to where an answer points.
+func adminClient() http.Client {
+	direct := http.DefaultTransport.(*http.Transport).Clone()
+	direct.Proxy = nil
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return http.Client{Transport: direct, CheckRedirect: stay, Timeout: answerTimeout}
 }
 
 // every calls ask each time that it is due, and returns when all of them have.

@@ -97,3 +97,25 @@ func TestWrongAnswersAreErrors(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestAdminIsAskedWhereItIs: an answer that points elsewhere is not followed, and no name or foreign address is asked at all.
+func TestAdminIsAskedWhereItIs(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { t.Error("it went elsewhere") }))
+	defer elsewhere.Close()
+	admin := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusFound))
+	defer admin.Close()
+	for url, want := range map[string]string{
+		admin.URL:                   "302 Found",
+		"http://localhost:1/status": "loopback",
+		"http://192.0.2.1/status":   "loopback",
+	} {
+		p := daemon{head: goodHead, pong: "PONG\n"}.start(t)
+		p.admin = url
+		if _, err := p.ask(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", url, err, want)
+		}
+	}
+	if adminClient().Transport.(*http.Transport).Proxy != nil {
+		t.Error("a proxy is asked")
+	}
+}

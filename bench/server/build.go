@@ -2,14 +2,19 @@ package server
 
 import (
 	"debug/buildinfo"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
+	"time"
+)
+
+// Time limits: a build may have to fetch what it needs first, and a version is a word.
+const (
+	buildTimeout   = 5 * time.Minute
+	versionTimeout = 10 * time.Second
 )
 
 // Spec says how to run one server: the command, to which the two addresses are added.
@@ -21,7 +26,6 @@ type Spec struct {
 	Peer        bool   // one that ssed is measured beside
 	Namespaces  bool   // it tells namespaces apart
 	Sets        bool   // it understands ?ns=a&ns=b
-	Tree        bool   // a subscription to /a hears /a/b, and does not hear /ab
 	PublishPath string // not empty if it is published to by HTTP POST and not by lines: what comes before the namespace in the path
 
 	listenFlag, publishFlag, publishPrefix string
@@ -46,15 +50,7 @@ func (s Spec) Version() (string, error) {
 	if len(s.versionArgs) == 0 {
 		return builtFrom(s.Path)
 	}
-	out, err := exec.Command(s.Path, s.versionArgs...).Output()
-	if err != nil {
-		var exit *exec.ExitError
-		if errors.As(err, &exit) && len(exit.Stderr) > 0 {
-			return "", errors.New(strings.TrimSpace(string(exit.Stderr)))
-		}
-		return "", err
-	}
-	return strings.TrimSpace(string(out)), nil
+	return Output(versionTimeout, s.Path, s.versionArgs...)
 }
 
 // builtFrom tells what the go tool wrote into a program: its module, and the module's version or revision.
@@ -110,7 +106,7 @@ func numbered(specs []Spec) []Spec {
 }
 
 func build(dir, name string) (Spec, error) {
-	ssed := Spec{Name: name, Namespaces: true, Sets: true, Tree: true, Args: []string{"serve"}, versionArgs: []string{"version"},
+	ssed := Spec{Name: name, Namespaces: true, Sets: true, Args: []string{"serve"}, versionArgs: []string{"version"},
 		listenFlag: "--listen", publishFlag: "--publish", publishPrefix: "tcp://",
 		crowded: []string{"--max-publishers=100"}}
 	var err error
@@ -146,9 +142,8 @@ func compile(dir, name, pkg string) (string, error) {
 
 // goBuild runs go build; what is for messages.
 func goBuild(what string, args ...string) error {
-	cmd := exec.Command("go", append([]string{"build"}, args...)...)
-	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
-	if err := cmd.Run(); err != nil {
+	err := within(buildTimeout, os.Stderr, os.Stderr, "go", append([]string{"build"}, args...)...)
+	if err != nil {
 		return fmt.Errorf("build %s: %w", what, err)
 	}
 	return nil

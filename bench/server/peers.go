@@ -3,9 +3,7 @@ package server
 import (
 	"fmt"
 	"io"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 )
 
@@ -40,7 +38,6 @@ func buildPeer(dir, name string) (Spec, error) {
 		spec.Path = filepath.Join(dir, name)
 		err = goBuild(name, "-C", home, "-o", spec.Path, "./"+name)
 	}
-	spec.Tree = name == "sseserver"
 	if name == "nchan" {
 		spec.PublishPath = "/publish"
 		spec.Args = []string{"-prefix", filepath.Join(dir, "nchan-files")}
@@ -55,9 +52,9 @@ func buildPeer(dir, name string) (Spec, error) {
 
 // Home is where the source of ssed lies, with the modules that are no part of it.
 func Home() (string, error) {
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/ssed/ssed").Output()
+	dir, err := Output(versionTimeout, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/ssed/ssed")
 	if err != nil {
-		return "", fmt.Errorf("where is the source of ssed? go list: %w", err)
+		return "", fmt.Errorf("where is the source of ssed? %w", err)
 	}
-	return strings.TrimSpace(string(out)), nil
+	return dir, nil
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/netip"
+	"net/url"
 	"os"
 	"os/exec"
 	"strconv"
@@ -40,6 +42,20 @@ type ProbeConfig struct {
 // BuildProbe compiles the probe into dir and returns its path.
 func BuildProbe(dir string) (string, error) {
 	return compile(dir, "probe", "github.com/ssed/ssed/bench/probe")
+}
+
+// CheckAdmin returns an error unless a URL is one of plain HTTP to an IPv4 loopback address: nothing that the bench sends leaves the
+// machine. A name is refused, for it may mean any address.
+func CheckAdmin(admin string) error {
+	u, err := url.Parse(admin)
+	if err != nil {
+		return err
+	}
+	host, err := netip.ParseAddr(u.Hostname())
+	if err != nil || !host.Is4() || !host.IsLoopback() || u.Scheme != "http" || u.User != nil {
+		return fmt.Errorf("%q: want http://, an IPv4 loopback address such as 127.0.0.1, and a path", admin)
+	}
+	return nil
 }
 
 // Probe runs a probe on the caller's processor. It returns at once; wait returns the answers when it has ended. The caller's

@@ -130,6 +130,34 @@ func scheduled(pid int) (Usage, error) {
 	return sum, nil
 }
 
+// Busy returns how long a processor has worked since the machine came up, for whomever, or all of them together if cpu is negative:
+// user, nice, system, interrupts of both kinds, and what the hypervisor took away meanwhile, from /proc/stat. What grows by more than the
+// server on that processor used ([UsageOf]) was somebody else's. A server's own Waited does not tell that, since its threads wait for
+// each other as well.
+//
+// The kernel counts in ticks of 10 ms (USER_HZ), and gives a whole one to whoever it finds at work: good for seconds, not for
+// milliseconds. Where it keeps interrupts out of the processes' accounts, those of the server's own packets count as somebody else's.
+func Busy(cpu int) (time.Duration, error) {
+	fs, err := procfs.NewDefaultFS()
+	if err != nil {
+		return 0, err
+	}
+	stat, err := fs.Stat()
+	if err != nil {
+		return 0, err
+	}
+	of, ok := stat.CPUTotal, true
+	if cpu >= 0 {
+		of, ok = stat.CPU[int64(cpu)]
+	}
+	if !ok {
+		return 0, fmt.Errorf("/proc/stat has no processor %d", cpu)
+	}
+	// A guest's time is in user and nice already.
+	seconds := of.User + of.Nice + of.System + of.IRQ + of.SoftIRQ + of.Steal
+	return time.Duration(seconds * float64(time.Second)), nil
+}
+
 // RSS returns the resident memory in bytes. Of a server of several processes it is their proportional set size: a page that
 // they share counts once.
 func (p *Process) RSS() (int64, error) {

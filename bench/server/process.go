@@ -54,26 +54,11 @@ func Start(spec Spec, cpu int) (*Process, error) {
 	// A group of its own, so that what the server starts can be found and ended with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: cmp.Or(spec.deathSignal, syscall.SIGKILL)}
 	p := &Process{Subscribe: listen, Publish: publish, name: spec.Name, cmd: cmd, stderr: stderr, gone: make(chan struct{})}
-	started := make(chan error, 1)
-	go func() {
-		// The child dies with the thread that started it (Pdeathsig), so that has to
-		// live as long: Go ends threads at times.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := startOn(cmd, cpu)
-		started <- err
-		if err != nil {
-			return
-		}
-		p.why = cmd.Wait()
-		endOrphans(cmd.Process.Pid)
-		close(p.gone)
-	}()
-	if err := <-started; err != nil {
+	if err := p.launch(cpu); err != nil {
+		stderr.Close()
 		os.Remove(stderr.Name())
 		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
 	}
-	p.PID = cmd.Process.Pid
 	for _, address := range []string{listen, publish} {
 		if err := p.waitFor(address); err != nil {
 			p.Stop()
@@ -81,6 +66,21 @@ func Start(spec Spec, cpu int) (*Process, error) {
 		}
 	}
 	return p, nil
+}
+
+// live is a server's whole life. The child dies with the thread that started it (Pdeathsig), so that has to live as long: Go ends
+// threads at times.
+func (p *Process) live(cpu int, started chan<- error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := startOn(p.cmd, cpu)
+	started <- err
+	if err != nil {
+		return
+	}
+	p.why = p.cmd.Wait()
+	endOrphans(p.cmd.Process.Pid)
+	p.left()
 }
 
 // freePorts returns two free loopback addresses, and keeps them from being given to

@@ -3,7 +3,7 @@
 // its unit, but knows no page and no picture.
 //
 // document.go reads and joins files, set.go and samples.go find numbers in them, verdicts.go, losses.go and doubts.go judge
-// them, metric.go knows the metrics and their units.
+// them, metric.go knows the metrics and their units, shown.go which of them a scenario is about.
 //
 // The invariant: a run that failed is in no number, and is told as a failure. What was not measured is NaN or absent.
 package results

@@ -1,12 +1,14 @@
 package results
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // File is what one JSON file says of itself.
@@ -15,8 +17,6 @@ type File struct {
 	Started string   `json:"started"` // RFC 3339
 	Command []string `json:"command"` // the arguments of bench
 	Machine Machine  `json:"machine"`
-	Seconds float64  `json:"seconds"` // of each run, 0 if each scenario has its own
-	Repeat  int      `json:"repeat"`  // runs of each server and case, 0 likewise
 }
 
 // Machine is where bench ran.
@@ -44,10 +44,17 @@ type Scenario struct {
 	Compare []Comparison `json:"compare"`
 	Axis    string       `json:"axis"` // what X counts, if the cases are a series
 
-	// How it was played, if the file as a whole does not say.
+	Play
+	Plays []Play `json:"-"` // of all files that have it
+}
+
+// Play is how a scenario was played in one file.
+type Play struct {
+	File         string  `json:"-"`
 	Seconds      float64 `json:"seconds"` // of each run
 	Repeat       int     `json:"repeat"`  // runs of each server and case
 	PayloadBytes int     `json:"payload"`
+	Subscribers  int     `json:"subscribers"` // instead of the scenario's own number, if not 0
 }
 
 // Case is one way of asking, and its place on the scenario's axis.
@@ -97,8 +104,9 @@ type document struct {
 	Runs      []run      `json:"runs"`
 }
 
-// Read joins all JSON files of dir, by name. They must be of one machine, and a server that is in the same scenario of two of
-// them must have one version: numbers of different things have no common median.
+// Read joins all JSON files of dir, in the order in which they were begun. They must be of one machine, and a server that is in the same scenario of two of
+// them must have one version: numbers of different things have no common
+// median. The same holds for what was asked.
 func Read(dir string) (*Set, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil {
@@ -107,19 +115,29 @@ func Read(dir string) (*Set, error) {
 	if len(paths) == 0 {
 		return nil, fmt.Errorf("%s: no *.json in it; go run ./bench writes one with --json FILE", dir)
 	}
-	slices.Sort(paths)
-	s := &Set{versions: map[[2]string]string{}}
+	var docs []document
 	for _, path := range paths {
 		doc, err := readDocument(path)
-		if err == nil {
-			err = s.join(doc)
-		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		docs = append(docs, doc)
+	}
+	slices.SortStableFunc(docs, func(a, b document) int { return cmp.Or(a.began().Compare(b.began()), cmp.Compare(a.Name, b.Name)) })
+	s := &Set{versions: map[[2]string]string{}}
+	for _, doc := range docs {
+		if err := s.join(doc); err != nil {
+			return nil, fmt.Errorf("%s: %w", filepath.Join(dir, doc.Name), err)
 		}
 	}
 	s.complete()
 	return s, nil
+}
+
+// began is the zero time where the file does not say.
+func (f File) began() time.Time {
+	at, _ := time.Parse(time.RFC3339, f.Started)
+	return at
 }
 
 func readDocument(path string) (doc document, err error) {
@@ -145,7 +163,8 @@ func readDocument(path string) (doc document, err error) {
 	return doc, nil
 }
 
-// join adds what one file says. What two files say of a scenario is taken from the first, but for cases that only the second has.
+// join adds what one file says. What two files say of a scenario is taken from the first, but for how it was played, and for cases
+// that only the second has.
 func (s *Set) join(doc document) error {
 	if len(s.Files) > 0 {
 		a, b := s.Files[0].Machine, doc.Machine
@@ -159,6 +178,13 @@ func (s *Set) join(doc document) error {
 	}
 	for _, scenario := range doc.Scenarios {
 		known := s.addScenario(scenario)
+		if doc.played(scenario.Name) {
+			scenario.Play.File = doc.Name
+			if err := known.alike(scenario.Play); err != nil {
+				return err
+			}
+			known.Plays = append(known.Plays, scenario.Play)
+		}
 		for _, c := range scenario.Cases {
 			known.addCase(c)
 		}
@@ -173,6 +199,21 @@ func (s *Set) join(doc document) error {
 		s.runs = append(s.runs, r)
 	}
 	s.Files = append(s.Files, doc.File)
+	return nil
+}
+
+func (d document) played(scenario string) bool {
+	return slices.ContainsFunc(d.Runs, func(r run) bool { return r.Scenario == scenario })
+}
+
+// alike refuses another number of subscribers, or another size of data, than in the files before.
+func (c *Scenario) alike(p Play) error {
+	for _, before := range c.Plays {
+		if before.Subscribers != p.Subscribers || before.PayloadBytes != p.PayloadBytes {
+			return fmt.Errorf("%s with --subscribers %d --payload %d, and in %s with %d and %d. Give each its directory",
+				c.Name, p.Subscribers, p.PayloadBytes, before.File, before.Subscribers, before.PayloadBytes)
+		}
+	}
 	return nil
 }
 

@@ -7,10 +7,13 @@ const (
 	LimitAbove     = 0.95
 )
 
+// What else had the processor is told by one pair of names or by the other, as bench has learnt to tell it.
 const (
-	serverWaited = "server kept waiting"
-	loadWaited   = "load kept waiting"
-	loadBusy     = "load busy"
+	serverWaited    = "server kept waiting"
+	loadWaited      = "load kept waiting"
+	serverDisturbed = "server disturbed"
+	loadDisturbed   = "load disturbed"
+	loadBusy        = "load busy"
 )
 
 // Disturbed counts the runs of a case on a server in which something else had a processor, and all that did not fail. An
@@ -21,11 +24,22 @@ func (s *Set) Disturbed(scenario, testCase, server string) (n, of int) {
 			continue
 		}
 		of++
-		if max(r.Values[serverWaited], r.Values[loadWaited]) > DisturbedAbove {
+		if r.disturbed() > DisturbedAbove {
 			n++
 		}
 	}
 	return n, of
+}
+
+// disturbed is the part of the time in which server or load were kept from their processors, whichever is more.
+func (r run) disturbed() float64 {
+	of := func(newer, older string) float64 {
+		if x, ok := r.Values[newer]; ok {
+			return x
+		}
+		return r.Values[older]
+	}
+	return max(of(serverDisturbed, serverWaited), of(loadDisturbed, loadWaited))
 }
 
 // LoadWasLimit says whether the load had hardly a moment left in the median run: then the server might do more.

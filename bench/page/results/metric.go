@@ -3,7 +3,6 @@ package results
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 )
 
@@ -22,63 +21,8 @@ type Metric struct {
 	Name   string // as in the file
 	Title  string // for people, without the unit where numbers carry theirs
 	Better Better
+	ToRead bool // the scenario is there for it
 	unit   unit
-}
-
-// key are the metrics that a table shows, in its order, if the runs have them.
-var key = []string{
-	"deliveries/s", "lines/s", "connections/s",
-	"server CPU ns/delivery", "server CPU ns/line", "server CPU us/connection",
-	"p50 latency us", "p99 latency us",
-	"RSS bytes/subscriber", "RSS MiB", rssGrowth, stalledClosed,
-	"seconds to open all",
-}
-
-// RSS grows by next to nothing, but where somebody does not read.
-const (
-	rssGrowth     = "RSS growth MiB"
-	stalledClosed = "stalled ones closed"
-)
-
-// Metrics lists what there is to show of a case: the key metrics and those with a goal; all of them if none is known.
-func (s *Set) Metrics(scenario Scenario, testCase string) (shown []Metric) {
-	reported := s.reported(run{Scenario: scenario.Name, Case: testCase})
-	wanted := slices.Clone(key)
-	for _, g := range scenario.Goals {
-		if !slices.Contains(wanted, g.Metric) {
-			wanted = slices.Insert(wanted, 0, g.Metric)
-		}
-	}
-	if !slices.Contains(reported, stalledClosed) {
-		wanted = slices.DeleteFunc(wanted, func(name string) bool { return name == rssGrowth })
-	}
-	for _, name := range wanted {
-		if slices.Contains(reported, name) {
-			shown = append(shown, Lookup(name))
-		}
-	}
-	if len(shown) == 0 {
-		for _, name := range reported {
-			shown = append(shown, Lookup(name))
-		}
-	}
-	return shown
-}
-
-// reported lists the metrics of runs, by name.
-func (s *Set) reported(like run) (names []string) {
-	for _, r := range s.runs {
-		if !r.matches(like) {
-			continue
-		}
-		for name := range r.Values {
-			if !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		}
-	}
-	slices.Sort(names)
-	return names
 }
 
 // kinds tells unit and direction by a part of the name. The first that fits counts.
@@ -87,7 +31,9 @@ var kinds = []struct {
 	unit   unit
 	better Better
 }{
-	{"CPU ns/", nanoseconds, Less}, {"CPU us/", microseconds, Less}, {" busy", share, Neither}, {" kept waiting", share, Neither},
+	{"CPU ns/", nanoseconds, Less}, {"CPU us/", microseconds, Less},
+	{" busy", share, Neither}, {" kept waiting", share, Neither}, {" disturbed", share, Neither},
+	{boundEnforced, truth, Neither}, {dueNotSent, count, Less},
 	{" us", microseconds, Less}, {" ms", milliseconds, Less}, {"seconds ", seconds, Less},
 	{"RSS bytes", bytes, Less}, {" MiB", mebibytes, Less}, {"bytes ", bytes, Less},
 	{"/s", count, More},
@@ -130,6 +76,7 @@ var (
 	bytes        = unit{1, byteSteps}
 	mebibytes    = unit{1, []step{{1, " MiB"}, {1 << 10, " GiB"}}}
 	share        = unit{100, []step{{1, " %"}}}
+	truth        = unit{scale: 1} // no, or yes
 )
 
 // Format writes a number of the metric with three digits that count, and its unit. "–" is no number.
@@ -149,6 +96,9 @@ func (m Metric) write(x float64, digits func(float64) string) string {
 	if math.IsNaN(x) {
 		return "–"
 	}
+	if m.unit.steps == nil {
+		return map[float64]string{0: "no", 1: "yes"}[math.Floor(x)] // a half, where two runs differ, is no yes
+	}
 	x *= m.unit.scale
 	at := m.unit.steps[0]
 	for _, s := range m.unit.steps {
@@ -156,6 +106,9 @@ func (m Metric) write(x float64, digits func(float64) string) string {
 		if math.Abs(x) >= s.from*0.9995 {
 			at = s
 		}
+	}
+	if at.name == "" && x == math.Trunc(x) {
+		return fmt.Sprintf("%.0f", x) // so many things, and no part of one
 	}
 	return digits(x/at.from) + at.name
 }

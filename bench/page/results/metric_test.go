@@ -31,6 +31,12 @@ func TestMetricsCarryTheirUnits(t *testing.T) {
 		{"RSS MiB", 2048, "2.00 GiB", "RSS", Less},
 		{"load busy", 0.431, "43.1 %", "load busy", Neither},
 		{"server kept waiting", 0, "0 %", "server kept waiting", Neither},
+		{"server disturbed", 0.5, "50.0 %", "server disturbed", Neither},
+		{"bound enforced", 1, "yes", "bound enforced", Neither},
+		{"bound enforced", 0.5, "no", "bound enforced", Neither},
+		{"due messages not sent", 3, "3", "due messages not sent", Less},
+		{"memory MiB at most", 40, "40.0 MiB", "memory at most", Less},
+		{"seconds until all are back", 1.5, "1.50 s", "seconds until all are back", Less},
 		{"stalled ones closed", 200, "200", "stalled ones closed", Neither},
 		{"p99 latency us", math.NaN(), "–", "p99 latency", Less},
 	} {

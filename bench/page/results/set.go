@@ -14,10 +14,11 @@ type Set struct {
 	versions  map[[2]string]string // by scenario and server
 }
 
-// complete puts series in order, and leaves out scenarios and servers that nobody ran.
+// complete puts series in order and the floor behind the others, and leaves out scenarios and servers that nobody ran.
 func (s *Set) complete() {
 	s.Scenarios = slices.DeleteFunc(s.Scenarios, func(scenario Scenario) bool { return !s.ran(run{Scenario: scenario.Name}) })
 	s.Servers = slices.DeleteFunc(s.Servers, func(server Server) bool { return !s.ran(run{Server: server.Name}) })
+	slices.SortStableFunc(s.Servers, func(a, b Server) int { return place(a) - place(b) })
 	for i := range s.Scenarios {
 		scenario := &s.Scenarios[i]
 		scenario.Cases = slices.DeleteFunc(scenario.Cases, func(c Case) bool {
@@ -31,6 +32,13 @@ func (s *Set) complete() {
 
 // Floor is the name of the server that is a measure and no rival.
 const Floor = "floor"
+
+func place(server Server) int {
+	if server.Name == Floor {
+		return 1
+	}
+	return 0
+}
 
 // Subject is the server that the page is about: ssed, or the first that is not the floor.
 func (s *Set) Subject() string {

@@ -3,6 +3,8 @@ package results
 import (
 	"cmp"
 	"math"
+	"slices"
+	"strings"
 )
 
 // State is what became of a goal.
@@ -26,6 +28,8 @@ type Verdict struct {
 	State          State
 	Why            string // if nothing was measured, or if it is not reached for another reason than Measured
 	Disturbed, Of  int    // runs, of subject and reference
+	LoadWasLimit   bool   // on both sides, so that the ratio tends to 1 whatever the server does
+	Instead        string // then: the metric that says more, if there is one
 }
 
 // Verdicts judges every goal of every scenario that was run. Bounds that are 0 are told for their own sake: no goals.
@@ -56,6 +60,7 @@ func (s *Set) verdict(scenario Scenario, c Case, goal Goal) Verdict {
 	s.doubt(&v, c.Name, s.Subject())
 	if goal.Absolute {
 		v.Measured = of.Median()
+		s.limit(&v, c.Name, c.Name, s.Subject())
 		return s.judged(v, c.Name)
 	}
 	v.Over = cmp.Or(goal.Over, s.Reference())
@@ -63,6 +68,7 @@ func (s *Set) verdict(scenario Scenario, c Case, goal Goal) Verdict {
 	if v.Over != s.Subject() {
 		s.doubt(&v, c.Name, v.Over)
 	}
+	s.limit(&v, c.Name, c.Name, v.Over)
 	return s.judged(v, c.Name)
 }
 
@@ -71,12 +77,28 @@ func (s *Set) comparison(scenario Scenario, c Comparison) Verdict {
 	v.Measured = s.Compared(scenario.Name, c, s.Subject()).Median()
 	s.doubt(&v, c.Of, s.Subject())
 	s.doubt(&v, c.To, s.Subject())
+	s.limit(&v, c.Of, c.To, s.Subject())
 	return s.judged(v, c.Of, c.To)
 }
 
 func (s *Set) doubt(v *Verdict, testCase, server string) {
 	n, of := s.Disturbed(v.Scenario, testCase, server)
 	v.Disturbed, v.Of = v.Disturbed+n, v.Of+of
+}
+
+// limit marks what the load has measured of itself. What a server spends on the work is not of that kind.
+func (s *Set) limit(v *Verdict, testCase, otherCase, other string) {
+	if !strings.HasSuffix(v.Metric.Name, "/s") && !strings.Contains(v.Metric.Name, "latency") {
+		return
+	}
+	v.LoadWasLimit = s.LoadWasLimit(v.Scenario, testCase, s.Subject()) && s.LoadWasLimit(v.Scenario, otherCase, other)
+	if !v.LoadWasLimit {
+		return
+	}
+	reported := s.reported(run{Scenario: v.Scenario, Case: testCase})
+	if i := slices.IndexFunc(reported, func(name string) bool { return strings.HasPrefix(name, "server CPU ") }); i >= 0 {
+		v.Instead = Lookup(reported[i]).Title
+	}
 }
 
 // judged holds what was measured against the bound. A goal whose runs did not all come through is not reached, whatever the

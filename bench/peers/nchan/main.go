@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"syscall"
 	"text/template"
@@ -26,6 +27,7 @@ var changed = []string{
 	"worker_rlimit_nofile 20000 and worker_connections 22500: 512 connections would be all, and with the last sixteenth in use nginx closes waiting ones",
 	"keepalive_requests 1000000000: a publisher's connection would be closed after 1000 messages",
 	"access_log off: the log is not what is measured",
+	"user root where root starts it: nobody, who nginx would make its worker, may not enter the temporary folder that long bodies are written to",
 }
 
 const name = "nchan"
@@ -33,6 +35,10 @@ const name = "nchan"
 // filesMax is how many descriptors a server has while it is measured, if the machine gives so many. nginx takes memory for as
 // many connections at once, so more would be held against it.
 const filesMax = 20_000
+
+// Whoever starts this may have asked to have it end with them (PR_SET_PDEATHSIG), as the bench does. The kernel keeps that for a
+// thread: only if the first one executes nginx does nginx inherit it.
+func init() { runtime.LockOSThread() }
 
 func main() {
 	o := peer.Flags()
@@ -112,7 +118,7 @@ func (i *installed) become(o *peer.Options, prefix string) error {
 	var text strings.Builder
 	err = template.Must(template.New(name).Parse(configuration)).Execute(&text, map[string]any{
 		"Module": i.module, "Prefix": prefix, "Name": name + "-" + port,
-		"Files": files, "Connections": files + files/8, "Listen": o.Listen, "Publish": o.Publish,
+		"Files": files, "Connections": files + files/8, "Listen": o.Listen, "Publish": o.Publish, "Root": os.Geteuid() == 0,
 	})
 	if err != nil {
 		return err
