@@ -130,6 +130,18 @@ func scheduled(pid int) (Usage, error) {
 	return sum, nil
 }
 
+// BoundTo returns the processor that a process is bound to, if it is one alone.
+func BoundTo(pid int) (cpu int, bound bool) {
+	var set unix.CPUSet
+	if unix.SchedGetaffinity(pid, &set) != nil || set.Count() != 1 {
+		return 0, false
+	}
+	for !set.IsSet(cpu) {
+		cpu++
+	}
+	return cpu, true
+}
+
 // Busy returns how long a processor has worked since the machine came up, for whomever, or all of them together if cpu is negative:
 // user, nice, system, interrupts of both kinds, and what the hypervisor took away meanwhile, from /proc/stat. What grows by more than the
 // server on that processor used ([UsageOf]) was somebody else's. A server's own Waited does not tell that, since its threads wait for
