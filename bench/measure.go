@@ -158,11 +158,9 @@ type labour struct {
 }
 
 func labourOf(pid int) (l labour, err error) {
-	usage, err := server.UsageOf(pid)
-	if err != nil {
+	if l.own, err = server.WorkOf(pid); err != nil {
 		return l, err
 	}
-	l.own = usage.CPU
 	if cpu, bound := server.BoundTo(pid); bound {
 		l.processor, err = server.Busy(cpu)
 	}
