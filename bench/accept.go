@@ -83,7 +83,7 @@ func (b *bench) accept(spec server.Spec, open opener) (values, error) {
 	opened := float64(rounds * n)
 	got := values{
 		{connectionsPerSec, opened / busy.Seconds()},
-		{cpuPerConnection, spent.server.CPU.Seconds() * 1e6 / opened},
+		{cpuPerConnection, spent.server.own.Seconds() * 1e6 / opened},
 	}
 	return append(got, spent.shares()...), nil
 }

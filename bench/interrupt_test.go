@@ -26,6 +26,7 @@ func TestAnInterruptLeavesNothing(t *testing.T) {
 		args        []string
 		amid        func(server string) bool // the run is where it is to be interrupted
 	}{
+		{"while it builds", "", []string{"fanout", "--server", "floor"}, building},
 		{"as messages flow", "", []string{"fanout", "--server", "floor", "--json", "runs.json"}, crowded},
 		{"with a bound on memory", "", []string{"emojitracker", "--server", "ssed"}, crowded},
 		{"while nginx is held still", "nginx", []string{"accept", "--server", "nchan", "--case", "waiting"}, heldStill},
@@ -53,7 +54,7 @@ func interrupt(t *testing.T, program string, args []string, amid func(server str
 		}
 	}
 	var said bytes.Buffer
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = module, append(os.Environ(), "TMPDIR="+temp, "GOTMPDIR="+work), &said, &said
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = module, append(os.Environ(), "TMPDIR="+temp), &said, &said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -106,6 +107,11 @@ func children(pid int) (all []string) {
 func crowded(process string) bool {
 	open, _ := os.ReadDir(filepath.Join(process, "fd"))
 	return len(open) > 100
+}
+
+func building(process string) bool {
+	name, _ := os.ReadFile(filepath.Join(process, "comm"))
+	return string(name) == "go\n"
 }
 
 func heldStill(process string) bool { return fieldsOf(process)[0] == "T" }

@@ -29,8 +29,8 @@ const (
 	latencyMax        = "max latency us"
 	serverBusy        = "server busy"
 	loadBusy          = "load busy"
-	serverWaited      = "server kept waiting"
-	loadWaited        = "load kept waiting"
+	serverDisturbed   = "server disturbed"
+	loadDisturbed     = "load disturbed"
 	rssMiB            = "RSS MiB"
 	rssGrowthMiB      = "RSS growth MiB"
 	socketMiB         = "kernel socket MiB"
@@ -146,11 +146,34 @@ func onTerminal() bool {
 // snapshot is what /proc says at one moment.
 type snapshot struct {
 	at           time.Time
-	server, load server.Usage
+	server, load labour
 	rss          int64 // of the server, in bytes
 	socket       int64 // of the machine, in bytes
 	files        int   // descriptors that the server has open
 }
+
+// labour is how long a process has worked, and the processor that it is bound to, for whomever; the latter is 0 if it is bound to none.
+type labour struct {
+	own, processor time.Duration
+}
+
+func labourOf(pid int) (l labour, err error) {
+	if l.own, err = server.WorkOf(pid); err != nil {
+		return l, err
+	}
+	if cpu, bound := server.BoundTo(pid); bound {
+		l.processor, err = server.Busy(cpu)
+	}
+	return l, err
+}
+
+// since returns the labour between an earlier moment and this one.
+func (l labour) since(before labour) labour {
+	return labour{l.own - before.own, l.processor - before.processor}
+}
+
+// others is how long the processor worked for somebody else.
+func (l labour) others() time.Duration { return max(l.processor-l.own, 0) }
 
 // look takes a snapshot.
 func look(p *server.Process) (s snapshot, err error) {
@@ -162,11 +185,11 @@ func look(p *server.Process) (s snapshot, err error) {
 
 // time notes what server and load have worked up to now.
 func (s *snapshot) time(p *server.Process) (err error) {
-	if s.server, err = server.UsageOf(p.PID); err != nil {
+	if s.server, err = labourOf(p.PID); err != nil {
 		return err
 	}
 	s.at = time.Now()
-	if s.load, err = server.UsageOf(os.Getpid()); err != nil {
+	if s.load, err = labourOf(os.Getpid()); err != nil {
 		return ownError{err}
 	}
 	return nil
@@ -186,29 +209,29 @@ func (s *snapshot) weigh(p *server.Process) (err error) {
 	return nil
 }
 
-// effort is what server and load did between two snapshots.
+// effort is what server and load did between snapshots.
 type effort struct {
-	server, load server.Usage
+	server, load labour
 	elapsed      time.Duration
 }
 
 func (e *effort) add(before, after snapshot) {
 	e.elapsed += after.at.Sub(before.at)
-	e.server.CPU += after.server.CPU - before.server.CPU
-	e.server.Waited += after.server.Waited - before.server.Waited
-	e.load.CPU += after.load.CPU - before.load.CPU
-	e.load.Waited += after.load.Waited - before.load.Waited
+	server, load := after.server.since(before.server), after.load.since(before.load)
+	e.server.own += server.own
+	e.server.processor += server.processor
+	e.load.own += load.own
+	e.load.processor += load.processor
 }
 
-// shares are the parts of the elapsed time in which server and load ran, and in which they could not because something
-// else had their processor.
+// shares are the parts of the elapsed time in which server and load ran, and in which something else had their processors.
 func (e *effort) shares() values {
 	of := func(d time.Duration) float64 { return d.Seconds() / e.elapsed.Seconds() }
 	return values{
-		{serverBusy, of(e.server.CPU)},
-		{loadBusy, of(e.load.CPU)},
-		{serverWaited, of(e.server.Waited)},
-		{loadWaited, of(e.load.Waited)},
+		{serverBusy, of(e.server.own)},
+		{loadBusy, of(e.load.own)},
+		{serverDisturbed, of(e.server.others())},
+		{loadDisturbed, of(e.load.others())},
 	}
 }
 
@@ -278,7 +301,7 @@ func flow(run *load.Result, before, after snapshot) values {
 		{deliveriesPerSec, float64(run.Deliveries) / seconds},
 		{messagesPerSec, float64(run.Messages) / seconds},
 		{megabytesPerSec, float64(run.Bytes) / seconds / 1e6},
-		{cpuPerDelivery, float64(spent.server.CPU.Nanoseconds()) / float64(run.Deliveries)},
+		{cpuPerDelivery, float64(spent.server.own.Nanoseconds()) / float64(run.Deliveries)},
 	}
 	got = append(got, microseconds(run.Latency)...)
 	got = append(got, spent.shares()...)

@@ -7,17 +7,15 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/ssed/ssed/bench/load"
-	"github.com/ssed/ssed/bench/server"
 )
 
-// moments are two snapshots, two seconds apart, in which the server worked for one second and waited for a half, and the load worked
-// for 200 ms and waited for 20.
+// moments are two snapshots, two seconds apart, in which the server worked for one second on a processor that worked for one and a half,
+// and the load for 200 ms on one that worked for 220.
 func moments() (before, after snapshot) {
 	at := time.Now()
-	use := func(cpu, waited time.Duration) server.Usage { return server.Usage{CPU: cpu, Waited: waited} }
-	before = snapshot{at: at, server: use(5*time.Second, time.Second), load: use(3*time.Second, 0), rss: 10 << 20, socket: 1 << 20, files: 900}
-	after = snapshot{at: at.Add(2 * time.Second), server: use(6*time.Second, 1500*time.Millisecond),
-		load: use(3200*time.Millisecond, 20*time.Millisecond), rss: 13 << 20, socket: 4 << 20, files: 700}
+	before = snapshot{at: at, server: labour{5 * time.Second, time.Second}, load: labour{3 * time.Second, 0}, rss: 10 << 20, socket: 1 << 20, files: 900}
+	after = snapshot{at: at.Add(2 * time.Second), server: labour{6 * time.Second, 2500 * time.Millisecond},
+		load: labour{3200 * time.Millisecond, 220 * time.Millisecond}, rss: 13 << 20, socket: 4 << 20, files: 700}
 	return before, after
 }
 
@@ -40,7 +38,7 @@ func TestFlow(t *testing.T) {
 	check(t, got, map[string]float64{
 		deliveriesPerSec: 200_000, messagesPerSec: 200, megabytesPerSec: 25, cpuPerDelivery: 1e9 / 400_000,
 		latencyP50: 500, latencyP99: 990, latencyP999: 999, latencyMax: 1000,
-		serverBusy: 0.5, loadBusy: 0.1, serverWaited: 0.25, loadWaited: 0.01,
+		serverBusy: 0.5, loadBusy: 0.1, serverDisturbed: 0.25, loadDisturbed: 0.01,
 		rssMiB: 13, rssGrowthMiB: 3, socketMiB: 4,
 	})
 	if _, ok := got.get(unexpectedStreams); ok {
@@ -62,7 +60,7 @@ func TestEffortAddsUp(t *testing.T) {
 	var e effort
 	e.add(before, after)
 	e.add(before, after)
-	if e.elapsed != 4*time.Second || e.server.CPU != 2*time.Second || e.server.Waited != time.Second || e.load.CPU != 400*time.Millisecond || e.load.Waited != 40*time.Millisecond {
+	if e.elapsed != 4*time.Second || e.server != (labour{2 * time.Second, 3 * time.Second}) || e.load != (labour{400 * time.Millisecond, 440 * time.Millisecond}) {
 		t.Errorf("%+v", e)
 	}
 }

@@ -51,7 +51,7 @@ func (b *bench) table(out io.Writer, s scenario) {
 	fmt.Fprintln(out)
 }
 
-// disturbedAbove is the part of the time that server or load may wait for their processors in a run that is worth believing.
+// disturbedAbove is the part of the time that something else may have a processor of a run that is worth believing.
 const disturbedAbove = 0.05
 
 func (b *bench) disturbed(scenario string) (n, of int) {
@@ -60,8 +60,8 @@ func (b *bench) disturbed(scenario string) (n, of int) {
 			continue
 		}
 		of++
-		server, _ := r.values.get(serverWaited)
-		load, _ := r.values.get(loadWaited)
+		server, _ := r.values.get(serverDisturbed)
+		load, _ := r.values.get(loadDisturbed)
 		if max(server, load) > disturbedAbove {
 			n++
 		}

@@ -182,7 +182,7 @@ func crowdFlow(start, end load.CrowdCounts, before, after snapshot) values {
 	got := values{
 		{messagesPerSec, float64(end.Published-start.Published) / seconds},
 		{deliveriesPerSec, float64(heard) / seconds},
-		{cpuPerDelivery, float64(spent.server.CPU.Nanoseconds()) / float64(max(heard, 1))},
+		{cpuPerDelivery, float64(spent.server.own.Nanoseconds()) / float64(max(heard, 1))},
 	}
 	return append(got, spent.shares()...)
 }

@@ -40,7 +40,7 @@ func (b *bench) publish(spec server.Spec, replies bool) (values, error) {
 	spent.add(before, after)
 	got := values{
 		{linesPerSec, float64(run.Lines) / run.Elapsed.Seconds()},
-		{cpuPerLine, float64(spent.server.CPU.Nanoseconds()) / float64(max(run.Lines, 1))},
+		{cpuPerLine, float64(spent.server.own.Nanoseconds()) / float64(max(run.Lines, 1))},
 	}
 	got = append(got, spent.shares()...)
 	return append(got, value{rssMiB, float64(after.rss) / mebi}), nil

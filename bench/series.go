@@ -67,7 +67,7 @@ func (b *bench) namespaces(spec server.Spec, namespaces int) (values, error) {
 // depth publishes so many segments deep to subscribers on all levels above. The floor stands beside it: it sends everything to all, which
 // here is what is asked.
 func (b *bench) depth(spec server.Spec, depth int) (values, error) {
-	if spec.Peer && !spec.Tree {
+	if spec.Peer {
 		return nil, nil
 	}
 	return b.messages(spec, load.Config{Topics: load.Deep(cmp.Or(b.options.Subscribers, 1000), depth), InFlight: 16})

@@ -180,7 +180,7 @@ func (s *soaking) progress(now snapshot) string {
 	n := s.crowd.Counts
 	var spent effort
 	spent.add(s.samples[max(len(s.samples)-2, 0)], now)
-	busy := spent.server.CPU.Seconds() / max(spent.elapsed.Seconds(), 1e-9)
+	busy := spent.server.own.Seconds() / max(spent.elapsed.Seconds(), 1e-9)
 	return fmt.Sprintf("soak: %v of %v, %s messages, %s deliveries, %d connections; server: %.0f %% busy, RSS %s MiB, %d descriptors; sockets %s MiB",
 		time.Since(s.start).Round(time.Second), s.b.options.measure(), short(float64(n.Published)), short(float64(n.Heard)),
 		n.Opened, 100*busy, short(float64(now.rss)/mebi), now.files, short(float64(now.socket)/mebi))

@@ -57,7 +57,7 @@ func (b *bench) storm(spec server.Spec) (values, error) {
 		{backSeconds, took.Seconds()},
 		{answerP50, float64(second.Answers().ValueAtPercentile(50)) / 1e6},
 		{answerP99, float64(second.Answers().ValueAtPercentile(99)) / 1e6},
-		{cpuPerConnection, spent.server.CPU.Seconds() * 1e6 / float64(n)},
+		{cpuPerConnection, spent.server.own.Seconds() * 1e6 / float64(n)},
 		{rssGrowthMiB, float64(after.rss-before.rss) / mebi},
 	}
 	return append(got, spent.shares()...), nil

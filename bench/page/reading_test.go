@@ -40,10 +40,10 @@ func TestScenariosShowAndLoseWhatTheyAreAbout(t *testing.T) {
 		},
 		"emojitracker": {
 			object{"memory MiB at most": 40.0, "bound enforced": 1.0, "p99 latency us": 900.0, "server busy": 0.2,
-				"messages/s": 882.0, "due messages not sent": 0.0, "deliveries/s": 1000.0},
+				"messages/s": 882.0, "messages overdue at the end": 0.0, "deliveries/s": 1000.0},
 			object{"memory MiB at most": 20.0, "bound enforced": 0.0, "p99 latency us": 1900.0, "server busy": 0.1,
-				"messages/s": 883.0, "due messages not sent": 3.0, "deliveries/s": 1001.0},
-			[]string{"| server | memory at most | bound enforced | p99 latency | server busy | messages/s | due messages not sent |",
+				"messages/s": 883.0, "messages overdue at the end": 3.0, "deliveries/s": 1001.0},
+			[]string{"| server | memory at most | bound enforced | p99 latency | server busy | messages/s | messages overdue at the end |",
 				"| **ssed** | 40.0&nbsp;MiB<br><sub>×2.00&nbsp;·&nbsp;0&nbsp;%</sub> | yes<br>",
 				"| r3labs | **20.0&nbsp;MiB**", "| no<br>", "| 883<br>", "| **0**<br>", "| 3<br>",
 				"emojitracker | memory at most | r3labs", "emojitracker | server busy | r3labs", "In 2 of them"},

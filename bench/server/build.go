@@ -137,12 +137,12 @@ func build(dir, name string) (Spec, error) {
 // compile builds one command of this module. The go tool's own cache makes the second time cheap.
 func compile(dir, name, pkg string) (string, error) {
 	path := filepath.Join(dir, name)
-	return path, goBuild(pkg, "-o", path, pkg)
+	return path, goBuild(dir, pkg, "-o", path, pkg)
 }
 
-// goBuild runs go build; what is for messages.
-func goBuild(what string, args ...string) error {
-	err := within(buildTimeout, os.Stderr, os.Stderr, "go", append([]string{"build"}, args...)...)
+// goBuild runs go build; what is for messages. The go tool's own files are in dir, for it leaves them behind if it is interrupted early.
+func goBuild(dir, what string, args ...string) error {
+	err := within(buildTimeout, os.Stderr, os.Stderr, []string{"GOTMPDIR=" + dir}, "go", append([]string{"build"}, args...)...)
 	if err != nil {
 		return fmt.Errorf("build %s: %w", what, err)
 	}

@@ -36,7 +36,7 @@ func buildPeer(dir, name string) (Spec, error) {
 		spec.Path = filepath.Join(home, "node", "hub.mjs")
 	} else {
 		spec.Path = filepath.Join(dir, name)
-		err = goBuild(name, "-C", home, "-o", spec.Path, "./"+name)
+		err = goBuild(dir, name, "-C", home, "-o", spec.Path, "./"+name)
 	}
 	if name == "nchan" {
 		spec.PublishPath = "/publish"

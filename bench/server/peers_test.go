@@ -128,11 +128,11 @@ func TestChildrenCount(t *testing.T) {
 		t.Fatalf("the group is %v, %v", members, err)
 	}
 	child := members[1]
-	part, partErr := usageOfOne(child)
-	shell, shellErr := usageOfOne(p.PID)
-	whole, err := UsageOf(p.PID)
-	if err != nil || partErr != nil || shellErr != nil || part.CPU <= 0 || whole.CPU < part.CPU+shell.CPU {
-		t.Errorf("usage %v, before that the child's %v and the shell's %v (%v, %v, %v)", whole.CPU, part.CPU, shell.CPU, err, partErr, shellErr)
+	part, partErr := workOfOne(child)
+	shell, shellErr := workOfOne(p.PID)
+	whole, err := WorkOf(p.PID)
+	if err != nil || partErr != nil || shellErr != nil || part <= 0 || whole < part+shell {
+		t.Errorf("usage %v, before that the child's %v and the shell's %v (%v, %v, %v)", whole, part, shell, err, partErr, shellErr)
 	}
 	own := &Process{PID: child} // leads no group: itself alone
 	both, err := p.Files()

@@ -12,13 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Usage is what the scheduler says of a server: time on a processor, user and system, and time in line for one, which tells
-// a quiet machine from a disturbed measurement.
-type Usage struct {
-	CPU    time.Duration
-	Waited time.Duration
-}
-
 // group returns the processes that make up what was started as pid: a server leads a process group, which its children are
 // born into. This process is asked about alone, whatever group it is in.
 func group(pid int) ([]int, error) {
@@ -70,51 +63,49 @@ func sum[N int | int64](pid int, of func(procfs.Proc) (N, error)) (total N, err 
 // ended says whether an error of /proc means that the process is no more.
 func ended(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) }
 
-// UsageOf returns the usage of a server since its start, with that of its children who live. Asked about the caller's own
-// process, it leaves the children out: they are the servers.
-func UsageOf(pid int) (Usage, error) {
+// WorkOf returns the time that a server has spent on a processor since its start, user and system, with that of its children who live.
+// Asked about the caller's own process, it leaves the children out: they are the servers.
+func WorkOf(pid int) (time.Duration, error) {
 	members, err := group(pid)
 	if err != nil {
-		return Usage{}, err
+		return 0, err
 	}
-	var total Usage
+	var total time.Duration
 	for _, member := range members {
-		one, err := usageOfOne(member)
+		one, err := workOfOne(member)
 		if err != nil && (member == pid || !ended(err)) {
-			return Usage{}, err
+			return 0, err
 		}
-		total.CPU += one.CPU
-		total.Waited += one.Waited
+		total += one
 	}
 	return total, nil
 }
 
-// usageOfOne returns the usage of one process.
+// workOfOne is WorkOf of one process.
 //
 // /proc/PID/stat counts in ticks of 10 ms, which is coarse for a server that is idle nine tenths of a short run. The
 // scheduler's own sums, one per thread, are in nanoseconds, but a thread takes its own with it when it ends. So: the fine sum,
 // unless the coarse one says that threads are missing from it.
-func usageOfOne(pid int) (Usage, error) {
+func workOfOne(pid int) (time.Duration, error) {
 	const ticks = 20 * time.Millisecond
 	proc, err := procfs.NewProc(pid)
 	if err != nil {
-		return Usage{}, err
+		return 0, err
 	}
 	stat, err := proc.Stat()
 	if err != nil {
-		return Usage{}, err
+		return 0, err
 	}
 	coarse := time.Duration(stat.CPUTime() * float64(time.Second))
 	fine, err := scheduled(pid)
-	if err != nil || coarse > fine.CPU+ticks {
-		fine.CPU = coarse
+	if err != nil || coarse > fine+ticks {
+		return coarse, nil
 	}
 	return fine, nil
 }
 
 // scheduled adds up schedstat over a process's threads.
-func scheduled(pid int) (Usage, error) {
-	var sum Usage
+func scheduled(pid int) (sum time.Duration, err error) {
 	threads, err := procfs.AllThreads(pid)
 	if err != nil {
 		return sum, err
@@ -124,16 +115,27 @@ func scheduled(pid int) (Usage, error) {
 		if err != nil {
 			return sum, err
 		}
-		sum.CPU += time.Duration(sched.RunningNanoseconds)
-		sum.Waited += time.Duration(sched.WaitingNanoseconds)
+		sum += time.Duration(sched.RunningNanoseconds)
 	}
 	return sum, nil
 }
 
+// BoundTo returns the processor that a process is bound to, if it is one alone.
+func BoundTo(pid int) (cpu int, bound bool) {
+	var set unix.CPUSet
+	if unix.SchedGetaffinity(pid, &set) != nil || set.Count() != 1 {
+		return 0, false
+	}
+	for !set.IsSet(cpu) {
+		cpu++
+	}
+	return cpu, true
+}
+
 // Busy returns how long a processor has worked since the machine came up, for whomever, or all of them together if cpu is negative:
 // user, nice, system, interrupts of both kinds, and what the hypervisor took away meanwhile, from /proc/stat. What grows by more than the
-// server on that processor used ([UsageOf]) was somebody else's. A server's own Waited does not tell that, since its threads wait for
-// each other as well.
+// server on that processor worked ([WorkOf]) was somebody else's. How long its threads waited for the processor does not tell that, since
+// they wait for each other as well.
 //
 // The kernel counts in ticks of 10 ms (USER_HZ), and gives a whole one to whoever it finds at work: good for seconds, not for
 // milliseconds. Where it keeps interrupts out of the processes' accounts, those of the server's own packets count as somebody else's.

@@ -64,7 +64,7 @@ func work(t *testing.T, enough time.Duration) {
 // TestThreadsThatEndedCount: the scheduler's fine sums lose them, and the coarse one does not.
 func TestThreadsThatEndedCount(t *testing.T) {
 	const enough = 300 * time.Millisecond
-	before, err := UsageOf(os.Getpid())
+	before, err := WorkOf(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,13 +82,13 @@ func TestThreadsThatEndedCount(t *testing.T) {
 		return os.IsNotExist(err)
 	})
 	fine, err := scheduled(os.Getpid())
-	if err != nil || fine.CPU-fineBefore.CPU > enough/2 {
-		t.Fatalf("the threads that live used %v more, %v: this tests nothing", fine.CPU-fineBefore.CPU, err)
+	if err != nil || fine-fineBefore > enough/2 {
+		t.Fatalf("the threads that live used %v more, %v: this tests nothing", fine-fineBefore, err)
 	}
-	after, err := UsageOf(os.Getpid())
-	const ticks = 40 * time.Millisecond // to either side, and what UsageOf forgives
-	if err != nil || after.CPU-before.CPU < enough-ticks {
-		t.Errorf("%v more, %v, after %v of work", after.CPU-before.CPU, err, enough)
+	after, err := WorkOf(os.Getpid())
+	const ticks = 40 * time.Millisecond // to either side, and what WorkOf forgives
+	if err != nil || after-before < enough-ticks {
+		t.Errorf("%v more, %v, after %v of work", after-before, err, enough)
 	}
 }
 

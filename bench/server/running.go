@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -63,20 +64,21 @@ func (p *Process) left() {
 // error has what it said on its standard error.
 func Output(limit time.Duration, name string, args ...string) (string, error) {
 	var out, said strings.Builder
-	err := within(limit, &out, &said, name, args...)
+	err := within(limit, &out, &said, nil, name, args...)
 	if text := strings.TrimSpace(said.String()); err != nil && text != "" {
 		err = fmt.Errorf("%w: %s", err, text)
 	}
 	return strings.TrimSpace(out.String()), err
 }
 
-// within is Output with other ends of the pipes.
-func within(limit time.Duration, out, said io.Writer, name string, args ...string) error {
+// within is Output with other ends of the pipes, and with more in the environment.
+func within(limit time.Duration, out, said io.Writer, env []string, name string, args ...string) error {
 	ctx, cancel := context.WithTimeout(ending, limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Stdout, cmd.Stderr = out, said
-	cmd.WaitDelay = time.Second // for whoever it started and holds its pipes
+	cmd.Stdout, cmd.Stderr, cmd.Env = out, said, append(os.Environ(), env...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 3 * time.Second // then it is killed, and whoever it started and holds its pipes is left alone
 	err := cmd.Run()
 	switch {
 	case err == nil:

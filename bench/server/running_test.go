@@ -11,7 +11,7 @@ func TestOutput(t *testing.T) {
 		{"echo 1.2; echo careful >&2", "1.2", ""},
 		{"echo no such thing >&2; exit 3", "", "exit status 3: no such thing"},
 		{"sleep 60", "", "not done in 200ms"},
-		{"sleep 4 & echo begun", "begun", "not done in 200ms"}, // and what it started holds the pipe
+		{"sleep 9 & echo begun", "begun", "not done in 200ms"}, // and what it started holds the pipe
 	} {
 		began := time.Now()
 		got, err := Output(200*time.Millisecond, "sh", "-c", tt.script)

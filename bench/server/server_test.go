@@ -60,7 +60,7 @@ func TestProcessIsMeasuredAndStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Stop()
-	if usage, err := UsageOf(p.PID); err != nil || usage.CPU <= 0 {
+	if usage, err := WorkOf(p.PID); err != nil || usage <= 0 {
 		t.Errorf("usage %+v, %v", usage, err)
 	}
 	if rss, err := p.RSS(); err != nil || rss < 100<<10 || rss > 1<<30 {
@@ -90,7 +90,7 @@ func TestProcessIsMeasuredAndStopped(t *testing.T) {
 }
 
 func TestUsageGrowsWithWork(t *testing.T) {
-	before, err := UsageOf(os.Getpid())
+	before, err := WorkOf(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,15 +98,15 @@ func TestUsageGrowsWithWork(t *testing.T) {
 		for i := range 1 << 20 {
 			_ = i * i
 		}
-		now, err := UsageOf(os.Getpid())
+		now, err := WorkOf(os.Getpid())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if now.CPU > before.CPU {
+		if now > before {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("ten seconds of work, and the usage is still %v", now.CPU)
+			t.Fatalf("ten seconds of work, and the usage is still %v", now)
 		}
 	}
 }

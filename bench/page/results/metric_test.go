@@ -34,7 +34,7 @@ func TestMetricsCarryTheirUnits(t *testing.T) {
 		{"server disturbed", 0.5, "50.0 %", "server disturbed", Neither},
 		{"bound enforced", 1, "yes", "bound enforced", Neither},
 		{"bound enforced", 0.5, "no", "bound enforced", Neither},
-		{"due messages not sent", 3, "3", "due messages not sent", Less},
+		{"messages overdue at the end", 3, "3", "messages overdue at the end", Less},
 		{"memory MiB at most", 40, "40.0 MiB", "memory at most", Less},
 		{"seconds until all are back", 1.5, "1.50 s", "seconds until all are back", Less},
 		{"stalled ones closed", 200, "200", "stalled ones closed", Neither},

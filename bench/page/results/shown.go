@@ -11,7 +11,7 @@ var toRead = map[string][]string{
 	"steady":       {"server CPU ns/delivery", "p50 latency us", "p99 latency us"},
 	"idle":         {"RSS bytes/subscriber", "seconds to open all", "seconds to settle"},
 	"accept":       {"connections/s", "server CPU us/connection"},
-	"stalled":      {"deliveries/s", "RSS growth MiB", "stalled ones closed"},
+	"stalled":      {"deliveries/s", "RSS growth MiB", "stalled ones closed", "MiB due to each stalled one"},
 	"publish":      {"lines/s"},
 	"drain":        {"MB/s", "messages/s"},
 	"namespaces":   {"server CPU ns/delivery"},
@@ -19,14 +19,14 @@ var toRead = map[string][]string{
 	"payload":      {"server CPU ns/delivery", "MB/s"},
 	"depth":        {"server CPU ns/delivery"},
 	"sets":         {"server CPU ns/delivery"},
-	"slow":         {"messages/s", "p99 latency us", "RSS growth MiB", "slow ones ended by the server"},
+	"slow":         {"messages/s", "p99 latency us", "RSS growth MiB", "slow ones ended by the server", "MiB waiting per slow one"},
 	"storm":        {"seconds until all are back", "p50 answer ms", "p99 answer ms", "server CPU us/connection"},
-	"emojitracker": {"memory MiB at most", boundEnforced, "p99 latency us", serverBusy, "messages/s", dueNotSent},
+	"emojitracker": {"memory MiB at most", boundEnforced, "p99 latency us", serverBusy, "messages/s", overdue},
 }
 
 // besides are shown wherever they were measured, after what is to be read, in this order.
 var besides = []string{
-	dueNotSent, "deliveries/s", "lines/s", "connections/s",
+	overdue, "deliveries/s", "lines/s", "connections/s",
 	"server CPU ns/delivery", "server CPU ns/line", "server CPU us/connection",
 	"p50 latency us", "p99 latency us", "p50 answer ms", "p99 answer ms", "seconds until all are back",
 	"RSS bytes/subscriber", "RSS bytes/subscriber at once", "RSS MiB", "memory MiB at most",
@@ -44,7 +44,7 @@ var elsewhere = []string{
 
 const (
 	boundEnforced = "bound enforced"
-	dueNotSent    = "due messages not sent"
+	overdue       = "messages overdue at the end"
 	serverBusy    = "server busy"
 )
 
@@ -76,7 +76,7 @@ var openLoops = []string{"steady", "emojitracker"}
 // takes of the processor is.
 func (s *Set) directed(scenario, name string) Metric {
 	m := Lookup(name)
-	if slices.Contains(openLoops, scenario) || slices.Contains(s.reported(run{Scenario: scenario}), dueNotSent) {
+	if slices.Contains(openLoops, scenario) || slices.Contains(s.reported(run{Scenario: scenario}), overdue) {
 		switch {
 		case strings.HasSuffix(name, "/s"):
 			m.Better = Neither

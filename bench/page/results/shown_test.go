@@ -121,7 +121,7 @@ func reporting(scenario string, metrics ...string) (*Set, Scenario) {
 
 func TestWhatIsToBeReadIsShownFirst(t *testing.T) {
 	for scenario, names := range toRead {
-		s, of := reporting(scenario, append(metricsOfBench(t), "slow ones ended by the server", dueNotSent)...)
+		s, of := reporting(scenario, append(metricsOfBench(t), "slow ones ended by the server", overdue)...)
 		shown := s.Metrics(of, "the case")
 		for i, name := range names {
 			if shown[i].Name != name || !shown[i].ToRead {
@@ -159,8 +159,8 @@ func TestMoreThanWhatIsDueIsNotBetter(t *testing.T) {
 		{"emojitracker", "server busy", nil, Less},
 		{"emojitracker", "p99 latency us", nil, Less},
 		{"another one", "deliveries/s", nil, More},
-		{"another one", "deliveries/s", []string{dueNotSent}, Neither},
-		{"another one", dueNotSent, []string{dueNotSent}, Less},
+		{"another one", "deliveries/s", []string{overdue}, Neither},
+		{"another one", overdue, []string{overdue}, Less},
 	} {
 		s, of := reporting(test.scenario, append(test.reported, test.metric)...)
 		if got := s.directed(of.Name, test.metric).Better; got != test.want {
