@@ -257,6 +257,17 @@ func TestConnsMax(t *testing.T) {
 	if err != nil || !strings.HasPrefix(string(got), "retry:") || !strings.HasSuffix(string(got), "\n\n") {
 		t.Errorf("the third got %q, %v", got, err)
 	}
+	asked := func(loop.Stats) bool { return true }
+	turnedAway := until(t, s, "stats", asked).TurnedAway
+	c := dial(t, s.ListenAddrs()[0])
+	io.WriteString(c, "HEAD /subscribe/n HTTP/1.1\r\nHost: x\r\n\r\n")
+	got, err = io.ReadAll(c)
+	if _, body, ended := strings.Cut(string(got), "\r\n\r\n"); err != nil || !ended || body != "" {
+		t.Errorf("HEAD, which takes no place, got %q, %v", got, err)
+	}
+	if n := until(t, s, "stats", asked).TurnedAway; n != turnedAway {
+		t.Errorf("HEAD was counted as turned away: %d after %d", n, turnedAway)
+	}
 	second.Close()
 	until(t, s, "there is room", func(s loop.Stats) bool { return s.Subscribers == 1 })
 	_, r = subscribe(t, s, "/subscribe/n")

@@ -65,13 +65,14 @@ func (l *loop) serveSubscribe(v *visitor, req *httpparse.Request) {
 		l.refuse(v, 400, err.Error(), withBody)
 		return
 	}
-	cause, full := l.full(v)
-	switch {
+	if !withBody {
+		l.leave(v, l.heads.stream()) // it takes no place, so there is always one
+		return
+	}
+	switch cause, full := l.full(v); {
 	case full:
 		l.turnAway(cause)
 		l.leave(v, l.heads.comeBack())
-	case !withBody:
-		l.leave(v, l.heads.stream())
 	default:
 		l.subscribe(v, l.audienceOf(set), l.identities.intern(req.Get("User-Agent"), v.from), missed)
 	}

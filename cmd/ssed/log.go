@@ -28,9 +28,18 @@ func (f *daemonFlags) newLogger(stderr *logWriter) *slog.Logger {
 func newHandler(out io.Writer, inJSON bool, level slog.Level) slog.Handler {
 	options := &slog.HandlerOptions{Level: level}
 	if inJSON {
+		options.ReplaceAttr = durationsAsText
 		return slog.NewJSONHandler(out, options)
 	}
 	return slog.NewTextHandler(out, options)
+}
+
+// durationsAsText writes a time as the text log does, such as 5s: a bare number of nanoseconds tells nobody what it is.
+func durationsAsText(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }
 
 // record is one line of the log, as the daemon writes it.

@@ -27,6 +27,7 @@ type loggedLine struct {
 	Lines      int
 	Admin      string
 	Reason     string
+	Age        string
 }
 
 // readLog reads a log in JSON to its end; onLine is told of each line. Whatever is
@@ -72,6 +73,11 @@ func TestLogInJSON(t *testing.T) {
 			}
 			if subscriber != nil {
 				subscriber.Rest(t)
+			}
+			for _, line := range lines {
+				if _, err := time.ParseDuration(line.Age); line.Msg == "DISCONNECT" && err != nil {
+					t.Errorf("the age is %q: want a time with its unit", line.Age)
+				}
 			}
 			for _, msg := range []string{"ssed is up", "CONNECT", "draining", "DISCONNECT"} {
 				if !slices.ContainsFunc(lines, func(line loggedLine) bool { return line.Msg == msg }) {
