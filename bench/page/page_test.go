@@ -115,6 +115,15 @@ func TestGoals(t *testing.T) {
 	}
 }
 
+// TestGoalsOfOtherCases: a goal for all cases is not one for those that are about something else, but for one whose runs failed it is.
+func TestGoalsOfOtherCases(t *testing.T) {
+	f := tiny(rate, map[string][]float64{"ssed": {3000}})
+	f.Runs = append(f.Runs, run{"fanout", "another", "ssed", 0, map[string]float64{p99: 5}, ""})
+	f.Scenarios = []object{{"name": "fanout", "what": "much", "cases": []object{{"name": "64 in flight"}, {"name": "another"}},
+		"goals": []object{{"metric": rate, "least": 2000.0, "absolute": true}}}}
+	want(t, readme(t, put(t, map[string]any{"x.json": f})), "[Goals](#goals): 1 of 1 reached")
+}
+
 func TestOneCaseOverAnother(t *testing.T) {
 	f := tiny(rate, map[string][]float64{"ssed": {100, 100}, "r3labs": {100, 100}})
 	for _, r := range slices.Clone(f.Runs) {

@@ -40,7 +40,7 @@ func (s *Set) Verdicts() (all []Verdict) {
 				continue
 			}
 			for _, c := range scenario.Cases {
-				if goal.In == "" || goal.In == c.Name {
+				if goal.In == c.Name || goal.In == "" && s.asks(scenario, c, goal.Metric) {
 					all = append(all, s.verdict(scenario, c, goal))
 				}
 			}
@@ -52,6 +52,15 @@ func (s *Set) Verdicts() (all []Verdict) {
 		}
 	}
 	return all
+}
+
+// asks says whether a goal for all cases is one for this one: a case that is about something else does not report the metric, where another
+// does.
+func (s *Set) asks(scenario Scenario, c Case, metric string) bool {
+	subject := run{Scenario: scenario.Name, Server: s.Subject()}
+	here := subject
+	here.Case = c.Name
+	return slices.Contains(s.reported(here), metric) || !slices.Contains(s.reported(subject), metric)
 }
 
 func (s *Set) verdict(scenario Scenario, c Case, goal Goal) Verdict {
