@@ -47,7 +47,7 @@ func FuzzRender(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var value any
 		if json.Unmarshal(text, &value) != nil || depthOf(value) > depthMax {
-			t.Skip()
+			return // no value, or one deeper than any of ours
 		}
 		if got, want := string(render(value)), reference(t, value); got != want {
 			t.Errorf("%q: got\n%s\nwant\n%s", text, got, want)
