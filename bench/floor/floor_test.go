@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ssed/ssed/internal/testtool"
 )
 
 // The floor takes its process over: one thread, no collector. So the tests run it as a process of its own, which is
@@ -28,7 +30,7 @@ func TestMain(m *testing.M) {
 // startFloor returns the addresses for subscribers and for publishers.
 func startFloor(t *testing.T, flags ...string) (string, string) {
 	t.Helper()
-	listen, publish := freePort(t), freePort(t)
+	listen, publish := testtool.FreePort(t), testtool.FreePort(t)
 	cmd := exec.Command(os.Args[0], append([]string{"-listen", listen, "-publish", publish}, flags...)...)
 	cmd.Env = append(os.Environ(), runFloor+"=1")
 	cmd.Stderr = os.Stderr
@@ -39,16 +41,6 @@ func startFloor(t *testing.T, flags ...string) (string, string) {
 	dial(t, listen).Close()
 	dial(t, publish).Close()
 	return listen, publish
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // dial connects, waiting for the floor to be up.

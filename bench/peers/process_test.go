@@ -28,7 +28,7 @@ type process struct {
 // start runs a server on free ports until the test ends, and returns when it takes connections.
 func start(t *testing.T, s server) *process {
 	t.Helper()
-	p := &process{server: s, listen: freePort(t), publish: freePort(t), gone: make(chan struct{})}
+	p := &process{server: s, listen: testtool.FreePort(t), publish: testtool.FreePort(t), gone: make(chan struct{})}
 	args := []string{"-listen", p.listen, "-publish", p.publish}
 	if s.name == "nchan" {
 		args = append(args, "-prefix", t.TempDir())
@@ -61,16 +61,6 @@ func start(t *testing.T, s server) *process {
 		})
 	}
 	return p
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // A stream is what one subscriber has got so far.

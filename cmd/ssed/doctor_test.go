@@ -3,9 +3,7 @@ package main
 import (
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/ssed/ssed/internal/testtool"
 )
@@ -67,20 +65,7 @@ func TestDoctorIsInterrupted(t *testing.T) {
 	}
 	defer cmd.Process.Kill()
 	subscribed(t, d, 2)
-	cmd.Process.Signal(syscall.SIGINT)
-	ended := make(chan int)
-	go func() {
-		state, _ := cmd.Process.Wait()
-		ended <- state.ExitCode()
-	}()
-	select {
-	case code := <-ended:
-		if code != 130 {
-			t.Errorf("exit code %d, want 130", code)
-		}
-	case <-time.After(testtool.Patience):
-		t.Error("it does not end")
-	}
+	wantInterrupted(t, cmd.Process)
 }
 
 // TestDoctorDoesNotPublishUnasked: SSED_PUBLISH is where a daemon listens.

@@ -359,20 +359,7 @@ func TestSubEndsWhileItCannotWrite(t *testing.T) {
 	if _, err := io.ReadFull(unread, make([]byte, 10)); err != nil {
 		t.Fatal(err)
 	}
-	sub.Process.Signal(syscall.SIGINT)
-	ended := make(chan int)
-	go func() {
-		state, _ := sub.Process.Wait()
-		ended <- state.ExitCode()
-	}()
-	select {
-	case code := <-ended:
-		if code != 130 {
-			t.Errorf("exit code %d, want 130", code)
-		}
-	case <-time.After(testtool.Patience):
-		t.Error("it does not end")
-	}
+	wantInterrupted(t, sub.Process)
 }
 
 func TestSubInColour(t *testing.T) {

@@ -25,3 +25,15 @@ func Listen(t testing.TB, serve func(net.Conn)) net.Listener {
 	}()
 	return l
 }
+
+// FreePort returns an address of 127.0.0.1 that nobody listens on, for a program that
+// cannot choose one itself and tell.
+func FreePort(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
