@@ -14,7 +14,7 @@ import (
 // The codes of an ERR reply. Programs may rely on them; the words behind a code
 // are for people and may change.
 const (
-	CodeSyntax    = "syntax"    // the line is not a command
+	CodeSyntax    = "syntax"    // the line is not a command, or no key can be taken
 	CodeNamespace = "namespace" // the grammar of namespaces refuses it
 	CodeEvent     = "event"     // the event name cannot be put on the wire
 	CodeUTF8      = "utf8"      // the data is not UTF-8
@@ -47,6 +47,7 @@ var codes = []struct {
 }{
 	{nsindex.ErrNamespace, CodeNamespace},
 	{sse.ErrEvent, CodeEvent},
+	{sse.ErrKey, CodeSyntax},
 	{sse.ErrUTF8, CodeUTF8},
 	{sse.ErrTooLong, CodeTooLong},
 	{ErrBusy, CodeBusy},
