@@ -27,6 +27,10 @@ const (
 // on its way down.
 var ErrBusy = errors.New("busy")
 
+// ErrPending is what a Sink returns, as it is, when it will know later what became
+// of the message. Its session then leaves a hole in the replies: see Replies.
+var ErrPending = errors.New("the answer comes later")
+
 // A ReplyError is a command's refusal: the reply "ERR <code> <words>".
 type ReplyError struct {
 	Code  string // one of the Code constants

@@ -17,7 +17,8 @@ const heldBytesKept = 4096
 type Sink interface {
 	// Publish takes one checked message (canonical namespace, checked event,
 	// valid UTF-8 data) and returns its place in the order of publishing. An
-	// error that wraps ErrBusy becomes "ERR busy <words>".
+	// error that wraps ErrBusy becomes "ERR busy <words>"; ErrPending leaves the
+	// reply open.
 	Publish(namespace, event, data []byte) (sequence uint64, err error)
 }
 
@@ -89,6 +90,8 @@ type Session struct {
 	key     key // what KEY said, for the next PUB or PUBN
 
 	familiar familiar
+
+	holes []hole // replies left open by the Sink since Replies.Add last took them
 }
 
 // payload is the PUBN whose bytes are not all there yet.
@@ -107,7 +110,8 @@ func (s *Session) Buffered() int { return len(s.held) }
 
 // Feed parses in (after what an earlier call left over), publishes into sink and
 // appends the replies to out. done is true after QUIT, and after an HTTP request
-// that went astray: send replies, then close. in is not kept.
+// that went astray: send replies, then close. in is not kept. If the sink returned
+// ErrPending, replies has holes: see Pending and Replies.
 func (s *Session) Feed(in []byte, sink Sink, out []byte) (replies []byte, done bool) {
 	for len(in) > 0 && s.state != finished {
 		switch s.state {
@@ -309,11 +313,20 @@ func (s *Session) publish(namespace, event, data []byte, sink Sink, out []byte) 
 	sequence, err := sink.Publish(namespace, event, data)
 	switch {
 	case err != nil:
-		return AppendError(out, err)
+		return s.unpublished(err, out)
 	case s.quiet:
 		return out
 	}
 	return appendSequence(out, sequence)
+}
+
+// unpublished answers what the sink took later or not at all.
+func (s *Session) unpublished(err error, out []byte) []byte {
+	if err == ErrPending {
+		s.holes = append(s.holes, hole{len(out), s.quiet})
+		return out
+	}
+	return AppendError(out, err)
 }
 
 // auth answers AUTH. A bad token costs the command only: what an earlier one
