@@ -31,6 +31,12 @@ func (l *locked) Publish(namespace, event, data []byte) (uint64, error) {
 	return l.sink.Publish(namespace, event, data)
 }
 
+func (l *locked) PublishKeyed(key, namespace, event, data []byte) (uint64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sink.PublishKeyed(key, namespace, event, data)
+}
+
 // serve speaks the protocol on a unix socket, one goroutine for each connection.
 func serve(t *testing.T, cfg *Config, sink Sink) (url string) {
 	return listen(t, func(conn net.Conn) {
@@ -114,6 +120,7 @@ func TestClientRefusesLocally(t *testing.T) {
 		{"event with a space", sse.Message{Namespace: "/", Event: "a b"}, sse.ErrEvent},
 		{"event that means none", sse.Message{Namespace: "/", Event: "-"}, sse.ErrEvent},
 		{"event with a line break", sse.Message{Namespace: "/", Event: "a\nb"}, sse.ErrEvent},
+		{"key with a command in it", sse.Message{Namespace: "/", Key: "a\nPUB / - x"}, sse.ErrKey},
 		{"data that is no text", sse.Message{Namespace: "/", Data: []byte("\xff")}, sse.ErrUTF8},
 	}
 	for _, tt := range tests {

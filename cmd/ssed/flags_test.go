@@ -254,7 +254,14 @@ func TestHelp(t *testing.T) {
 	wants := map[string][]string{"": {"serve", "pub", "demo", "version"}}
 	for _, command := range newParser(&commands{}).Model.Children {
 		for _, flag := range command.Flags {
-			wants[command.Name] = append(wants[command.Name], "--"+flag.Name, "$"+flag.Envs[0])
+			wants[command.Name] = append(wants[command.Name], "--"+flag.Name)
+			for _, variable := range flag.Envs {
+				wants[command.Name] = append(wants[command.Name], "$"+variable)
+			}
+			// A key names one message: no variable may be left over for the next.
+			if hasOne := len(flag.Envs) == 1; hasOne == (flag.Name == "key") {
+				t.Errorf("ssed %s --%s has the variables %v", command.Name, flag.Name, flag.Envs)
+			}
 			if flag.Help == "" {
 				t.Errorf("ssed %s --%s has no help", command.Name, flag.Name)
 			}

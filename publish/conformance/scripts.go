@@ -40,6 +40,7 @@ var groups = []struct {
 	scripts []script
 }{
 	{"commands", publish.Config{}, commandScripts},
+	{"no keys", publish.Config{}, keylessScripts},
 	{"limits", publish.Config{DataBytesMax: limit}, limitScripts},
 	{"tokens", publish.Config{Auth: wardrobe{}}, tokenScripts},
 }
@@ -65,9 +66,10 @@ var commandScripts = []script{
 	{name: "bad event", send: "PUB / " + strings.Repeat("e", 257) + " x\nPING\n", want: "ERR event ...\nPONG\n"},
 	{name: "bad UTF-8", send: "PUB / - \xff\nPING\n", want: "ERR utf8 ...\nPONG\n"},
 	{name: "empty lines", send: "\n\r\nPING\n", want: "ERR syntax the line is empty\nERR syntax the line is empty\nPONG\n"},
-	{name: "no command", send: "pub / - x\nPING\n", want: "ERR syntax \"pub\" is not a command: PUB, PUBN, AUTH, PING, QUIET and QUIT are, in upper case\nPONG\n"},
+	{name: "no command", send: "pub / - x\nPING\n", want: "ERR syntax \"pub\" is not a command: PUB, PUBN, KEY, AUTH, PING, QUIET and QUIT are, in upper case\nPONG\n"},
 	{name: "QUIET", send: "QUIET on\nPUB / - 1\nPUB x - 2\nPING\nQUIET off\nPUB / - 3\n", want: "OK\nERR namespace ...\nPONG\nOK\nOK +2\n"},
 	{name: "AUTH with nothing to prove", send: "AUTH anything\nPUB / - 1\n", want: "OK\nOK +1\n"},
+	{name: "QUIET and KEY", send: "QUIET on\nKEY\nPUB / - 1\nPUB / - 2\nPING\n", want: "OK\nERR syntax ...\nERR syntax ...\nPONG\n"},
 	{name: "QUIT", send: "PUB / - 1\nQUIT\n", want: "OK +1\nOK\n"},
 	{name: "QUIT and then some", send: "QUIT\nPUB / - 1\n", want: "OK\n"},
 	{name: "nothing at all", send: "", want: ""},
@@ -75,6 +77,22 @@ var commandScripts = []script{
 	{name: "half a payload at the end", send: "PUBN / - 9\nCorgi", want: ""},
 	{name: "a payload without line end at the end", send: "PUBN / - 5\nCorgi", want: ""},
 }
+
+// keylessScripts are for a server that keeps no keys: no message is published whose
+// publisher wanted it with a key, and the next is published.
+var keylessScripts = []script{
+	{name: "KEY and PUB", send: "KEY a\nPUB / - 1\nPUB / - 2\n", want: noKeys + unkeyed + "OK +1\n"},
+	{name: "KEY and PUBN", send: "KEY a\nPUBN / - 5\nPING\n\nPUB / - 2\n", want: noKeys + unkeyed + "OK +1\n"},
+	{name: "KEY after a message of the same kind", send: "PUB / - 1\nKEY a\nPUB / - 2\nPUB / - 3\n", want: "OK +1\n" + noKeys + unkeyed + "OK +2\n"},
+	{name: "bad KEY", send: "KEY a b\nPING\nPUB / - 1\nPUB / - 2\n", want: "ERR syntax the key holds a space ...\nPONG\n" + unkeyed + "OK +1\n"},
+	{name: "KEY twice", send: "KEY a\nKEY b\nPUB x\nPUB / - 1\n", want: noKeys + noKeys + "ERR syntax ...\nOK +1\n"},
+	{name: "KEY that waits for nothing", send: "KEY a\n", want: noKeys},
+}
+
+const (
+	noKeys  = "ERR syntax this server keeps no keys: ...\n"
+	unkeyed = "ERR syntax the KEY before this was refused, ...\n"
+)
 
 // limit is small enough for scripts to pass it.
 const limit = 1000
