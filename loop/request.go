@@ -72,7 +72,10 @@ func (l *loop) serveSubscribe(v *visitor, req *httpparse.Request) {
 	switch cause, full := l.full(v); {
 	case full:
 		l.turnAway(cause)
-		l.leave(v, l.heads.comeBack())
+		l.leave(v, l.heads.comeBack(retryTime()))
+	case missed.ahead:
+		l.turnAway(turnedAhead)
+		l.leave(v, l.heads.comeBack(retrySoon()))
 	default:
 		l.subscribe(v, l.audienceOf(set), l.identities.intern(req.Get("User-Agent"), v.from), missed)
 	}
