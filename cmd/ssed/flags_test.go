@@ -27,6 +27,14 @@ func parse(t *testing.T, env map[string]string, args ...string) (*commands, erro
 	return cli, err
 }
 
+var storeDefaults = storeFlags{
+	StoreSync:          syncRule{interval: time.Second},
+	NATSStream:         "ssed",
+	NATSStreamBytes:    1 << 30,
+	NATSStreamReplicas: 1,
+	NATSTimeout:        5 * time.Second,
+}
+
 func TestDefaultsAreTheLoops(t *testing.T) {
 	cli, err := parse(t, nil)
 	if err != nil {
@@ -53,6 +61,7 @@ func TestDefaultsAreTheLoops(t *testing.T) {
 		StallTimeout:  30 * time.Second,
 		Drain:         5 * time.Second,
 		LogFormat:     "auto",
+		storeFlags:    storeDefaults,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -160,6 +169,7 @@ func TestEnvironment(t *testing.T) {
 		HistoryFor: []historyRule{{Prefix: "/a", Messages: 5}, {Prefix: "/b/c", Messages: 0, Age: time.Minute}},
 		Heartbeat:  5 * time.Second, StallTimeout: time.Minute, HeaderTimeout: time.Minute, LogLevel: 4, LogFormat: jsonLog,
 		CORSOrigin: []string{"https://a.example", "https://b.example"}, TrustedProxy: []string{"10.0.0.0/8", "unix"}, ProxyProtocol: true,
+		storeFlags: storeDefaults,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
