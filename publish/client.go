@@ -42,6 +42,7 @@ type Client struct {
 	room      sync.Cond // there may be room for one more command: for callers
 	unwritten []byte    // whole commands
 	awaited   []answer  // of the commands without a reply yet, in order
+	reading   bool      // from the first request on: a server that is full says so unasked
 	err       error     // why the connection ended
 }
 
@@ -93,7 +94,6 @@ func newClient(conn net.Conn) *Client {
 	c := &Client{conn: conn}
 	c.work.L, c.room.L = &c.mu, &c.mu
 	go c.write()
-	go c.read()
 	return c
 }
 
@@ -175,6 +175,10 @@ func (c *Client) send(ctx context.Context, r request, then answer) error {
 		c.awaited = append(c.awaited, toKey)
 	}
 	c.awaited = append(c.awaited, then)
+	if !c.reading {
+		c.reading = true
+		go c.read()
+	}
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -314,6 +315,25 @@ func TestDialFails(t *testing.T) {
 	_, err := Dial(t.Context(), "unix:///nowhere/s")
 	if fmt.Sprint(err) != "cannot connect to unix:///nowhere/s: no such file or directory" {
 		t.Errorf("Dial: %v", err)
+	}
+}
+
+// TestClientOfAFullServer: the server says that it is full before anything is asked,
+// and that must be the first answer however early it comes.
+func TestClientOfAFullServer(t *testing.T) {
+	near, far := net.Pipe()
+	client := newClient(near)
+	defer client.Close()
+	go func() {
+		fmt.Fprintln(far, "ERR busy too many")
+		io.Copy(io.Discard, far)
+	}()
+	for range 10_000 {
+		runtime.Gosched() // the words arrive, if somebody reads already
+	}
+	var refused *ReplyError
+	if err := client.Ping(t.Context()); !errors.As(err, &refused) || refused.Code != CodeBusy {
+		t.Errorf("the answer is %v", err)
 	}
 }
 

@@ -40,7 +40,7 @@ func (k *key) Publish(namespace, event, data []byte) (sequence uint64, err error
 	return k.sink.PublishKeyed(k.text, namespace, event, data)
 }
 
-// takeKey answers KEY. The sink that it goes to must be that of the PUB.
+// takeKey answers KEY.
 func (s *Session) takeKey(text []byte, sink Sink, out []byte) []byte {
 	if _, ok := sink.(KeyedSink); !ok {
 		s.key.refuse(CodeSyntax)
@@ -63,6 +63,7 @@ func (s *Session) keyed(sink Sink) Sink {
 	return s.key.before(sink)
 }
 
+// before stands in front of sink, which took the KEY and so is a KeyedSink.
 func (k *key) before(sink Sink) Sink {
 	k.sink = sink.(KeyedSink)
 	return k

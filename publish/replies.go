@@ -22,8 +22,8 @@ type hole struct {
 //	                  ▲
 //	                Settle
 //
-// Every byte is copied at most three times, however long it waits. While nothing is
-// pending a loop may send what Feed returned as it is (see Session.Pending).
+// What a reply costs does not depend on how many are waiting. While none is, and none
+// is pending, a loop may send what Feed returned as it is: see Session.Pending.
 type Replies struct {
 	ready  []byte       // may be sent
 	open   queue[space] // replies still to come

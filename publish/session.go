@@ -109,9 +109,9 @@ func NewSession(cfg *Config) *Session { return &Session{cfg: cfg} }
 func (s *Session) Buffered() int { return len(s.held) }
 
 // Feed parses in (after what an earlier call left over), publishes into sink and
-// appends the replies to out. done is true after QUIT, and after an HTTP request
-// that went astray: send replies, then close. in is not kept. If the sink returned
-// ErrPending, replies has holes: see Pending and Replies.
+// appends the replies to out. sink is the same in all calls. done is true after QUIT,
+// and after an HTTP request that went astray: send replies, then close. in is not
+// kept. If the sink returned ErrPending, replies has holes: see Pending and Replies.
 func (s *Session) Feed(in []byte, sink Sink, out []byte) (replies []byte, done bool) {
 	for len(in) > 0 && s.state != finished {
 		switch s.state {

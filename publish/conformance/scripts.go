@@ -33,6 +33,13 @@ func (s script) replies(base uint64) string {
 	return strings.Join(lines, "\n")
 }
 
+// withOwnKeys makes the keys of a script, which begin with #, those of one play: the
+// base is another in each, and a server remembers.
+func (s script) withOwnKeys(base uint64) script {
+	s.send = strings.ReplaceAll(s.send, "KEY #", fmt.Sprintf("KEY %d-", base))
+	return s
+}
+
 // groups are scripts that share a server's configuration.
 var groups = []struct {
 	name    string
@@ -40,7 +47,6 @@ var groups = []struct {
 	scripts []script
 }{
 	{"commands", publish.Config{}, commandScripts},
-	{"no keys", publish.Config{}, keylessScripts},
 	{"limits", publish.Config{DataBytesMax: limit}, limitScripts},
 	{"tokens", publish.Config{Auth: wardrobe{}}, tokenScripts},
 }
@@ -87,6 +93,17 @@ var keylessScripts = []script{
 	{name: "bad KEY", send: "KEY a b\nPING\nPUB / - 1\nPUB / - 2\n", want: "ERR syntax the key holds a space ...\nPONG\n" + unkeyed + "OK +1\n"},
 	{name: "KEY twice", send: "KEY a\nKEY b\nPUB x\nPUB / - 1\n", want: noKeys + noKeys + "ERR syntax ...\nOK +1\n"},
 	{name: "KEY that waits for nothing", send: "KEY a\n", want: noKeys},
+}
+
+// keyScripts are for one that does.
+var keyScripts = []script{
+	{name: "KEY and PUB", send: "KEY #a\nPUB / - 1\nPUB / - 2\n", want: "OK\nOK +1\nOK +2\n"},
+	{name: "KEY and PUBN", send: "KEY #a\r\nPUBN / - 5\r\nPING\n\r\nPING\n", want: "OK\nOK +1\nPONG\n"},
+	{name: "KEY again", send: "KEY #a\nPUB / - 1\nPUB / - 2\nKEY #b\nPUB / - 3\nKEY #a\nPUB / - 1\nPUB / - 4\n", want: "OK\nOK +1\nOK +2\nOK\nOK +3\nOK\nOK +1\nOK +4\n"},
+	{name: "KEY in QUIET", send: "QUIET on\nKEY #a\nPUB / - 1\nKEY #a\nPUB / - 1\nQUIET off\nPUB / - 2\n", want: "OK\nOK\nOK +2\n"},
+	{name: "KEY is spent with its PUB", send: "KEY #a\nPUB x - 1\nPUB / - 2\nKEY #a\nPUB / - 3\n", want: "OK\nERR namespace ...\nOK +1\nOK\nOK +2\n"},
+	{name: "bad KEY", send: "KEY a b\nPING\nPUB / - 1\nPUB / - 2\n", want: "ERR syntax the key holds a space ...\nPONG\n" + unkeyed + "OK +1\n"},
+	{name: "KEY and QUIT", send: "KEY #a\nPUB / - 1\nPING\nKEY #b\nQUIT\n", want: "OK\nOK +1\nPONG\nOK\nOK\n"},
 }
 
 const (

@@ -13,12 +13,17 @@ import (
 	"github.com/ssed/ssed/publish/conformance"
 )
 
-// A store is a Sink that answers from another goroutine.
+// A store is a Sink that answers from another goroutine, and keeps keys.
 type store struct {
 	recorder
-	asked   chan conformance.Message
+	asked   chan question
 	answers chan answer
 	open    int // messages without an answer; belongs to evio's goroutine
+}
+
+type question struct {
+	key string
+	m   conformance.Message
 }
 
 type answer struct {
@@ -30,7 +35,7 @@ type answer struct {
 const readsMax = 1 << 13
 
 func newStore(t *testing.T) *store {
-	s := &store{asked: make(chan conformance.Message, readsMax), answers: make(chan answer, readsMax)}
+	s := &store{asked: make(chan question, readsMax), answers: make(chan answer, readsMax)}
 	var all sync.WaitGroup
 	all.Go(s.answer)
 	t.Cleanup(func() { close(s.asked); all.Wait() })
@@ -38,20 +43,30 @@ func newStore(t *testing.T) *store {
 }
 
 func (s *store) answer() {
-	for m := range s.asked {
-		var a answer
-		if m.Namespace == "/full" {
+	known := map[string]answer{}
+	for q := range s.asked {
+		a, again := known[q.key]
+		switch {
+		case again:
+		case q.m.Namespace == "/full":
 			a.err = fmt.Errorf("%w: the disk is full", publish.ErrBusy)
-		} else {
-			a.sequence, a.err = s.recorder.Publish([]byte(m.Namespace), []byte(m.Event), []byte(m.Data))
+		default:
+			a.sequence, a.err = s.recorder.Publish([]byte(q.m.Namespace), []byte(q.m.Event), []byte(q.m.Data))
+			if q.key != "" {
+				known[q.key] = a
+			}
 		}
 		s.answers <- a
 	}
 }
 
 func (s *store) Publish(namespace, event, data []byte) (uint64, error) {
+	return s.PublishKeyed(nil, namespace, event, data)
+}
+
+func (s *store) PublishKeyed(key, namespace, event, data []byte) (uint64, error) {
 	s.open++
-	s.asked <- conformance.Message{Namespace: string(namespace), Event: string(event), Data: string(data)}
+	s.asked <- question{string(key), conformance.Message{Namespace: string(namespace), Event: string(event), Data: string(data)}}
 	return 0, publish.ErrPending
 }
 
@@ -70,6 +85,7 @@ func TestConformanceOfLaterAnswers(t *testing.T) {
 		return conformance.Server{
 			Dial:     func(t testing.TB) net.Conn { return dial(t, s.Addrs()[0]) },
 			Messages: sink.Messages,
+			Keys:     true,
 		}
 	})
 }
