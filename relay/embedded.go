@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -57,6 +56,9 @@ type embedded struct {
 	server *server.Server
 	lock   *os.File
 	log    *slog.Logger
+	// failed is closed once a write to the disk failed. From then on nothing is stored
+	// and no publish is answered, room or not, until the server is started anew.
+	failed <-chan struct{}
 }
 
 // startEmbedded starts the server and returns once it has read what the store has.
@@ -76,7 +78,7 @@ func startEmbedded(opts EmbeddedOptions) (*embedded, error) {
 		lock.Close()
 		return nil, err
 	}
-	natsLog := &natsLog{log: opts.Log}
+	natsLog := newNatsLog(opts.Log)
 	s, err := server.NewServer(&server.Options{
 		ServerName: "ssed", // otherwise a new key's name at each start
 		DontListen: true,
@@ -98,7 +100,7 @@ func startEmbedded(opts EmbeddedOptions) (*embedded, error) {
 	}
 	s.SetLoggerV2(natsLog, false, false, false)
 	s.Start() // without a port it returns when all is done, or after a Fatalf
-	e := &embedded{dir: dir, server: s, lock: lock, log: opts.Log}
+	e := &embedded{dir: dir, server: s, lock: lock, log: opts.Log, failed: natsLog.failed}
 	if why := natsLog.fatal.Load(); why != nil {
 		e.shutdown()
 		return nil, fmt.Errorf("store %s: %s; start with another folder, or give this one back what it lacks", dir, *why)
@@ -151,15 +153,15 @@ func takeStore(dir string) (lock *os.File, err error) {
 
 // storeBytesMax is how large the store may get. Like the library does by default, it
 // leaves a quarter of what is free, since files hold more than what counts as stored.
-// Before a disk is full publishers must be told so: a server whose write fails does
-// not write again until it is started anew. But a stream whose limit is above what
+// Publishers are refused before the disk is full, for a write that fails ends it all
+// (embedded.failed). But a stream whose limit is above what
 // the server offers would be refused, so that limit wins, with a warning.
 func storeBytesMax(dir string, opts EmbeddedOptions) (int64, error) {
 	var disk unix.Statfs_t
 	if err := unix.Statfs(dir, &disk); err != nil {
 		return 0, fmt.Errorf("store %s: %w", dir, err)
 	}
-	free := int64(disk.Bavail) * disk.Bsize
+	free := int64(disk.Bavail) * int64(disk.Bsize)
 	if free < storeRoomMin {
 		return 0, fmt.Errorf("store %s: its disk has %d MiB free, and %d is the least to start with; make room, or name a folder on another disk", dir, free>>20, storeRoomMin>>20)
 	}
@@ -200,12 +202,4 @@ func syncStore(dir string) error {
 	}
 	defer folder.Close()
 	return unix.Syncfs(int(folder.Fd()))
-}
-
-// explain adds what an operator can do to what the server says of a disk.
-func explain(text string) string {
-	if strings.Contains(text, unix.ENOSPC.Error()) {
-		return text + ": make room on the store's disk and start again, until then nothing can be published"
-	}
-	return text
 }

@@ -164,62 +164,6 @@ func TestStoreThatCannotBe(t *testing.T) {
 	startStore(t, EmbeddedOptions{Dir: taken})
 }
 
-// smallDisk is a disk of its own, of so many bytes.
-func smallDisk(t *testing.T, bytes int) (dir string) {
-	t.Helper()
-	dir = t.TempDir()
-	if err := unix.Mount("none", dir, "tmpfs", 0, fmt.Sprintf("size=%d", bytes)); err != nil {
-		testtool.Lack(t, "a small disk needs the right to mount one (%v)", err)
-	}
-	t.Cleanup(func() {
-		// The server deletes what was purged beside its shutdown.
-		testtool.WaitFor(t, "the end of all use of the small disk", func() bool { return unix.Unmount(dir, 0) == nil })
-	})
-	return dir
-}
-
-func TestFullDisk(t *testing.T) {
-	dir := smallDisk(t, storeRoomMin-1<<20)
-	e, err := startEmbedded(EmbeddedOptions{Dir: dir})
-	if e != nil || err == nil || !strings.Contains(err.Error(), "make room") {
-		t.Errorf("on a full disk: %v, %v", e, err)
-	}
-}
-
-// TestDiskFillsUp: publishers are told before the disk is full, what was accepted
-// stays, and once there is room it goes on, without a new start.
-func TestDiskFillsUp(t *testing.T) {
-	ctx, dir := testContext(t), smallDisk(t, 64<<20)
-	log := &logBuffer{}
-	_, js := startStore(t, EmbeddedOptions{Dir: dir, Log: log.logger()})
-	stream, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: "ssed", Subjects: []string{"ssed.>"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, accepted := make([]byte, 256<<10), uint64(0)
-	for err == nil && accepted < 1000 {
-		if _, err = js.Publish(ctx, "ssed.a", data); err == nil {
-			accepted++
-		}
-	}
-	var refusal *jetstream.APIError
-	if !errors.As(err, &refusal) || accepted < 32<<20/uint64(len(data)) {
-		t.Fatalf("after %d messages: %v, want a refusal", accepted, err)
-	}
-	if info, err := stream.Info(ctx); err != nil || info.State.Msgs != accepted {
-		t.Errorf("of %d messages that were accepted %+v, %v are there", accepted, info, err)
-	}
-	if strings.Contains(log.String(), "no space left") {
-		t.Errorf("the disk was full:\n%s", log)
-	}
-	if err := stream.Purge(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := js.Publish(ctx, "ssed.a", data); err != nil {
-		t.Errorf("there is room again, and publishing: %v", err)
-	}
-}
-
 // TestLimitAboveTheDisk: the stream's limit is the operator's word.
 func TestLimitAboveTheDisk(t *testing.T) {
 	const limit = 1 << 50
@@ -235,7 +179,7 @@ func TestLimitAboveTheDisk(t *testing.T) {
 
 func TestNatsLog(t *testing.T) {
 	log := &logBuffer{}
-	n := &natsLog{log: log.logger()}
+	n := newNatsLog(log.logger())
 	n.Tracef("traced")
 	n.Debugf("debugged")
 	n.Noticef("noticed")
@@ -245,11 +189,23 @@ func TestNatsLog(t *testing.T) {
 		t.Errorf("logged %q and ended with %q", log, *n.fatal.Load())
 	}
 	n.Warnf("%d warnings", 7)
-	n.Errorf("write: %v", unix.ENOSPC)
-	for _, want := range []string{`level=WARN msg="nats: 7 warnings"`, `level=ERROR msg="nats: write: no space left on device: make room`} {
+	n.Errorf("read: %v", unix.EIO)
+	select {
+	case <-n.failed:
+		t.Error("a failed read is taken for a failed write")
+	default:
+	}
+	for range 2 {
+		n.Errorf("Critical write error: %v", unix.ENOSPC)
+	}
+	<-n.failed
+	for _, want := range []string{`level=WARN msg="nats: 7 warnings"`, `level=ERROR msg="nats: read: `, `level=ERROR msg="nats: Critical write error: no space left`} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("%q lacks %q", log, want)
 		}
+	}
+	if n := strings.Count(log.String(), "make room"); n != 1 {
+		t.Errorf("what to do is said %d times:\n%s", n, log)
 	}
 }
 

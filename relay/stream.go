@@ -34,6 +34,11 @@ const (
 	// streamNameBytesMax is the server's own limit: it names folders after streams.
 	streamNameBytesMax = 255
 
+	// streamPatience is how long one attempt waits for an answer. A cluster in which
+	// a stream was just made, or lost its leader, answers some questions about it
+	// never at all, so they have to be asked again.
+	streamPatience = 2 * time.Second
+
 	// epochMax makes epochs of eight letters and digits, as without a relay.
 	epochMax = 36 * 36 * 36 * 36 * 36 * 36 * 36 * 36
 )
@@ -52,13 +57,30 @@ type streamConfig struct {
 
 // ensureStream returns the stream, and makes it if it is missing; several daemons
 // may do so at once. One that has other settings is changed only if cfg says so:
-// it belongs to others, too, and a lower limit throws messages away. Errors of ours
-// wrap errStreamDiffers or errStreamUnfit and say what to do.
+// it belongs to others, too, and a lower limit throws messages away. Where nobody
+// answers it asks again until ctx ends. Errors of ours wrap errStreamDiffers or
+// errStreamUnfit and say what to do.
 func ensureStream(ctx context.Context, js jetstream.JetStream, cfg streamConfig) (jetstream.Stream, error) {
 	if err := checkStreamName(cfg.Name); err != nil {
 		return nil, err
 	}
 	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
+	for {
+		attempt, cancel := context.WithTimeout(ctx, streamPatience)
+		stream, err := cfg.ensure(attempt, js)
+		cancel()
+		if err == nil || !errors.Is(err, context.DeadlineExceeded) {
+			return stream, err
+		}
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("stream %q: nobody answers for it; most of its servers must run, and reach each other: %w", cfg.Name, ctx.Err())
+		}
+	}
+}
+
+// ensure is one attempt. It may be repeated wherever it ended: who asks for a stream
+// that is there with the same settings gets it.
+func (cfg streamConfig) ensure(ctx context.Context, js jetstream.JetStream) (jetstream.Stream, error) {
 	stream, err := js.Stream(ctx, cfg.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		stream, err = js.CreateStream(ctx, cfg.onto(jetstream.StreamConfig{Name: cfg.Name}))
