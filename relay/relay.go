@@ -34,6 +34,13 @@ const (
 	callTime = 5 * time.Second
 	// watchInterval is how often the stream's state is looked at.
 	watchInterval = 2 * time.Second
+	// pingInterval is how often the server is asked whether it is there. One that
+	// hangs is noticed after three of them.
+	pingInterval = 3 * time.Second
+	// backTimes is how often a stream must seem to have lost its newest messages
+	// until it is believed: a server that was the leader of its cluster may say so
+	// for a while.
+	backTimes = 5
 	// reconnectPause lies between two attempts to connect again.
 	reconnectPause = 250 * time.Millisecond
 )
@@ -86,6 +93,7 @@ type Relay struct {
 	// Of what was handed to the loop; Serve's goroutine writes both.
 	epoch       string
 	deliveredTo atomic.Uint64
+	back        int // how often the stream had less than that
 }
 
 // New makes a Relay. It does not connect yet; what is published meanwhile waits.
@@ -251,15 +259,25 @@ func (r *Relay) relay(ctx context.Context, to loop.Inlet) error {
 	epoch := epochOf(info)
 	r.reached(stream, info, epoch)
 	from := firstOf(info.State, r.opts.Preload)
-	if epoch == r.epoch {
-		from = r.deliveredTo.Load() + 1
+	if at := r.deliveredTo.Load(); epoch == r.epoch {
+		if info.State.LastSeq < at && !r.wentBack() {
+			return fmt.Errorf("the stream's last message is %d, and %d was delivered: its server may not have caught up yet", info.State.LastSeq, at)
+		}
+		from = min(at, info.State.LastSeq) + 1
 	}
-	r.epoch = epoch
+	r.epoch, r.back = epoch, 0
+	r.newest.Store(info.State.LastSeq)
 	r.deliveredTo.Store(from - 1)
 	if err := to.Begin(ctx, epoch, from-1); err != nil {
 		return err
 	}
 	return r.consume(ctx, to, stream, epoch, from, info.State.LastSeq)
+}
+
+// wentBack tells whether the stream has had less than was delivered often enough.
+func (r *Relay) wentBack() bool {
+	r.back++
+	return r.back >= backTimes
 }
 
 // firstOf is the number of the first message to be read at the start.
@@ -282,8 +300,9 @@ func (r *Relay) connect() error {
 		nats.ReconnectWait(reconnectPause),
 		nats.ReconnectJitter(reconnectPause, reconnectPause),
 		nats.ReconnectBufSize(-1), // what cannot be sent now is to be known as such
-		nats.PingInterval(5*time.Second),
+		nats.PingInterval(pingInterval),
 		nats.MaxPingsOutstanding(2),
+		nats.FlusherTimeout(pingInterval),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { r.disconnected(err) }),
 		nats.ReconnectHandler(func(conn *nats.Conn) { r.reconnected(conn) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {

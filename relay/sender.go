@@ -119,18 +119,27 @@ func (s *sender) wait() <-chan struct{} {
 	return s.room
 }
 
-// run sends until stop is closed.
+// run sends until stop is closed. The clock has a goroutine of its own: a connection
+// whose server hangs holds up who writes to it.
 func (s *sender) run(stop <-chan struct{}) {
-	look := time.NewTicker(lookInterval)
-	defer look.Stop()
+	go func() {
+		look := time.NewTicker(lookInterval)
+		defer look.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case now := <-look.C:
+				s.look(now)
+			}
+		}
+	}()
 	for {
 		select {
 		case <-stop:
 			return
 		case <-s.wake:
 			s.send()
-		case now := <-look.C:
-			s.look(now)
 		}
 	}
 }
