@@ -49,6 +49,7 @@ var rooms = map[string]struct {
 	"internal/e2e/proxies":    {},
 	"internal/e2e/publishers": {},
 	"internal/e2e/restarts":   {},
+	"internal/e2e/tutorial":   {},
 	"internal/testtool":       {outside: []string{"golang.org/x/sys"}},
 	"internal/tidy":           {},
 	"bench":                   {imports: []string{"bench/load", "bench/server", "bench/rawio", "bench/stats"}, outside: []string{"golang.org/x/sys", "github.com/alecthomas/kong", "github.com/HdrHistogram/hdrhistogram-go"}},
