@@ -40,7 +40,7 @@ var rooms = map[string]struct {
 	"cmd/ssed":                {imports: []string{"admin", "top", "loop", "httpparse", "publish", "publish/evioserver", "sse", "nsindex", "auth", "subscribe", "doctor", "cmd/ssed/reference"}, outside: []string{"github.com/alecthomas/kong", "github.com/coreos/go-systemd/v22", "github.com/pelletier/go-toml/v2", "github.com/prometheus/procfs", "golang.org/x/sys"}},
 	"cmd/ssed/reference":      {outside: []string{"github.com/alecthomas/kong"}, pure: true},
 	"internal/e2e/admin":      {},
-	"top":                     {imports: []string{"nsindex", "top/hush"}, outside: []string{"github.com/charmbracelet/bubbletea", "github.com/charmbracelet/x/ansi"}},
+	"top":                     {imports: []string{"nsindex", "sse", "top/hush"}, outside: []string{"github.com/charmbracelet/bubbletea", "github.com/charmbracelet/x/ansi"}},
 	"top/hush":                {},
 	"internal/e2e/attackers":  {},
 	"internal/e2e/clients":    {imports: []string{"internal/testtool", "publish", "sse"}},
