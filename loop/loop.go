@@ -53,6 +53,7 @@ type loop struct {
 	roster   roster
 	settling settling
 	journal  journal
+	hooks    *hooks // nil: there are none
 
 	index     nsindex.Index[*audience]
 	audiences uint64      // how many there ever were
@@ -211,6 +212,7 @@ func (l *loop) turnWheel() {
 		l.heads.setDate(time.Now())
 		l.settle()
 		l.journal.heldBack(l)
+		l.hooks.heldBack(l.log)
 	}
 	if l.history != nil {
 		l.history.Sweep(l.wheel.now, sweepNamespaces)

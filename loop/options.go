@@ -31,6 +31,8 @@ const (
 	DefaultSendBufferBytes = 128 << 10
 	// DefaultHistoryBytes is some two million short messages.
 	DefaultHistoryBytes = 256 << 20
+	// DefaultReportsMax is half a second of the fastest storm of connections.
+	DefaultReportsMax = 16 << 10
 	// DefaultHeartbeat is below the idle time-outs of common proxies.
 	DefaultHeartbeat = 15 * time.Second
 	// DefaultStallTimeout is longer than a phone needs to change from one network
@@ -133,6 +135,23 @@ type Options struct {
 	// taking a byte. It is not read from meanwhile.
 	ReplyTimeout time.Duration
 
+	// OnSubscribe is told of each new subscriber, OnUnsubscribe of its end: how it
+	// stands then, with its age and messages, and the reason by the word that the log
+	// has. They are called one after the other, in the order of what happened, on one
+	// goroutine that is not the loop's. So they may take their time, and ask anything
+	// of the Server but to wait in Shutdown or Serve. A panic in them ends the program.
+	//
+	// While ReportsMax calls wait, new subscribers are not reported, neither that they
+	// come nor that they go. They are counted in Stats.Unreported, the log tells of
+	// them, and OnUnreported is told, on the same goroutine, how many there were since
+	// it was told last: a program that keeps books asks Conns then.
+	OnSubscribe   func(Conn)
+	OnUnsubscribe func(c Conn, reason string)
+	OnUnreported  func(subscribers int)
+	// ReportsMax is how many calls of OnSubscribe and OnUnsubscribe may wait before
+	// new subscribers go unreported. The ends of those who were reported come on top.
+	ReportsMax int
+
 	// Logger gets what an operator should know. Default: slog.Default().
 	Logger *slog.Logger
 }
@@ -169,6 +188,7 @@ func (o Options) withDefaults() (Options, error) {
 		{&o.DataBytesMax, sse.DataBytesMax, "DataBytesMax"},
 		{&o.HeadBytesMax, httpparse.DefaultHeadBytesMax, "HeadBytesMax"},
 		{&o.SendBufferBytes, DefaultSendBufferBytes, "SendBufferBytes"},
+		{&o.ReportsMax, DefaultReportsMax, "ReportsMax"},
 		{&o.ConnsMax, descriptorLimit() - descriptorReserve - o.PublishersMax, "ConnsMax"},
 	} {
 		if *size.value == 0 {
