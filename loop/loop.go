@@ -47,6 +47,7 @@ type loop struct {
 	cors       cors
 	trust      trust
 	identities identities
+	petitions  petitions
 
 	visitors []*visitor // used ones, for the next connections
 	crowds   crowds
@@ -176,6 +177,7 @@ func (l *loop) answer() gnet.Action {
 		l.turnWheel()
 	}
 	l.calls.run(l)
+	l.hearDecisions()
 	if l.stop.Load() != stopNot && l.drain() {
 		return gnet.Shutdown
 	}

@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,6 +34,11 @@ const (
 	DefaultHistoryBytes = 256 << 20
 	// DefaultReportsMax is half a second of the fastest storm of connections.
 	DefaultReportsMax = 16 << 10
+	// DefaultAuthorizeMax keeps what waits for a database, goroutines and heads, below
+	// some 20 MB.
+	DefaultAuthorizeMax = 1000
+	// DefaultAuthorizeTimeout is longer than a database that is well takes to answer.
+	DefaultAuthorizeTimeout = 10 * time.Second
 	// DefaultHeartbeat is below the idle time-outs of common proxies.
 	DefaultHeartbeat = 15 * time.Second
 	// DefaultStallTimeout is longer than a phone needs to change from one network
@@ -135,6 +141,23 @@ type Options struct {
 	// taking a byte. It is not read from meanwhile.
 	ReplyTimeout time.Duration
 
+	// Authorize decides, for each request to subscribe that the Tokens allow, whether
+	// it may: nil lets it in. An error refuses it, with 403 and the error's words, so
+	// that a browser does not ask again; ErrUnauthenticated and ErrComeBack say what
+	// else an error can mean. One that wraps context.DeadlineExceeded is such as ErrComeBack.
+	//
+	// Each call has a goroutine of its own, so it may wait for whatever tells it. The
+	// client waits meanwhile. ctx ends when that one has gone, or AuthorizeTimeout is
+	// over, or the server ends, which do not wait for the call to return. Default:
+	// everybody may.
+	Authorize func(ctx context.Context, r *Request) error
+	// AuthorizeMax is how many calls of Authorize there may be at once; the next
+	// clients are asked to come back later.
+	AuthorizeMax int
+	// AuthorizeTimeout is how long a client waits for Authorize; then it is asked to
+	// come back later.
+	AuthorizeTimeout time.Duration
+
 	// OnSubscribe is told of each new subscriber, OnUnsubscribe of its end: how it
 	// stands then, with its age and messages, and the reason by the word that the log
 	// has. They are called one after the other, in the order of what happened, on one
@@ -188,6 +211,7 @@ func (o Options) withDefaults() (Options, error) {
 		{&o.DataBytesMax, sse.DataBytesMax, "DataBytesMax"},
 		{&o.HeadBytesMax, httpparse.DefaultHeadBytesMax, "HeadBytesMax"},
 		{&o.SendBufferBytes, DefaultSendBufferBytes, "SendBufferBytes"},
+		{&o.AuthorizeMax, DefaultAuthorizeMax, "AuthorizeMax"},
 		{&o.ReportsMax, DefaultReportsMax, "ReportsMax"},
 		{&o.ConnsMax, descriptorLimit() - descriptorReserve - o.PublishersMax, "ConnsMax"},
 	} {
@@ -217,8 +241,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("loop: GapEvent: %w", err)
 	}
 	o.setTimes()
-	if o.Heartbeat < time.Second || o.StallTimeout < time.Second || o.HeaderTimeout < tick || o.ReplyTimeout < tick {
-		return o, errors.New("loop: Heartbeat and StallTimeout must be 1s or more, HeaderTimeout and ReplyTimeout 100ms or more")
+	if o.Heartbeat < time.Second || o.StallTimeout < time.Second || o.HeaderTimeout < tick || o.AuthorizeTimeout < tick || o.ReplyTimeout < tick {
+		return o, errors.New("loop: Heartbeat and StallTimeout must be 1s or more, HeaderTimeout, AuthorizeTimeout and ReplyTimeout 100ms or more")
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -233,6 +257,7 @@ func (o *Options) setTimes() {
 	}{
 		{&o.Heartbeat, DefaultHeartbeat},
 		{&o.HeaderTimeout, DefaultHeaderTimeout},
+		{&o.AuthorizeTimeout, DefaultAuthorizeTimeout},
 		{&o.StallTimeout, DefaultStallTimeout},
 		{&o.Drain, DefaultDrain},
 		{&o.ReplyTimeout, DefaultReplyTimeout},

@@ -59,6 +59,8 @@ type Stats struct {
 
 	Ended map[string]uint64 // subscribers that ended, by reason
 
+	Authorizing int // calls of Authorize that have not returned
+
 	Reports    int    // calls of OnSubscribe and OnUnsubscribe that are to be made, or have not returned
 	Unreported uint64 // subscribers that these were not told of, because too many reports waited
 
@@ -76,6 +78,7 @@ type tally struct {
 func (l *loop) snapshot() Stats {
 	s := l.stats.Stats
 	s.Streams, s.Blocked, s.Backlog = l.index.Len(), len(l.blocked), l.retained()
+	s.Authorizing = l.petitions.running
 	s.Reports = l.hooks.waits()
 	s.Ended = make(map[string]uint64, reasons)
 	if l.history != nil {

@@ -9,6 +9,7 @@ const (
 	turnedDraining                // the server is ending
 	turnedClosed                  // not even a place to tell it to come back
 	turnedPublisher               // PublishersMax
+	turnedUndecided               // Authorize did not say in time, or has too many to decide about
 	turneds
 )
 
@@ -20,6 +21,7 @@ func (t turned) String() string {
 		"the daemon is ending; they are told to come back",
 		"there is no place left to tell them to come back; they are closed",
 		"there are as many publishers as there may be (--max-publishers); they are told ERR busy",
+		"it was not decided whether they may subscribe (Options.Authorize); they are told to come back",
 	}[t]
 }
 
