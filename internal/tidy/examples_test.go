@@ -2,7 +2,10 @@ package tidy
 
 import (
 	"go/ast"
+	"os"
 	"path"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -141,4 +144,45 @@ func addUsedNames(used map[string]bool, file *ast.File) {
 		}
 		return true
 	})
+}
+
+// TestEmbeddingDocsAreCompiled wants the code in docs/embedding.md to stand, line for
+// line, in an example or a program, and the examples that it names to be there.
+func TestEmbeddingDocsAreCompiled(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "embedding.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var code []string // of each file, without indentation
+	examples := map[string]bool{}
+	for _, s := range sources(t) {
+		if !strings.HasPrefix(path.Base(s.path), "example") {
+			continue
+		}
+		code = append(code, flat(string(s.text)))
+		for _, decl := range s.file.Decls {
+			if d, ok := decl.(*ast.FuncDecl); ok {
+				examples[d.Name.Name] = true
+			}
+		}
+	}
+	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	if len(blocks) < 4 {
+		t.Fatalf("found only %d blocks of code", len(blocks))
+	}
+	for _, block := range blocks {
+		if !slices.ContainsFunc(code, func(file string) bool { return strings.Contains(file, "\n"+flat(block[1])) }) {
+			t.Errorf("this stands in no example:\n%s", block[1])
+		}
+	}
+	for _, name := range regexp.MustCompile(`\bExample\w+`).FindAllString(string(text), -1) {
+		if !examples[name] {
+			t.Errorf("there is no %s", name)
+		}
+	}
+}
+
+// flat is code without its indentation.
+func flat(code string) string {
+	return regexp.MustCompile(`(?m)^[ \t]+`).ReplaceAllString(code, "")
 }
