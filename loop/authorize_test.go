@@ -318,3 +318,66 @@ func TestAuthorizeInAStorm(t *testing.T) {
 		t.Error("too few were answered to show anything")
 	}
 }
+
+// TestAuthorizeTakesAnyHead: in pieces, behind a PROXY line, and before a body that is
+// longer than any head.
+func TestAuthorizeTakesAnyHead(t *testing.T) {
+	agents := make(chan string, 1)
+	authorize := func(_ context.Context, r *loop.Request) error {
+		agents <- r.Header("User-Agent") + " " + r.Client.String()
+		return nil
+	}
+	plain, proxied := serve(t, loop.Options{Authorize: authorize}), serve(t, loop.Options{Authorize: authorize, ProxyProtocol: true})
+	const head = "GET /subscribe/n HTTP/1.1\r\nHost: x\r\nUser-Agent: a\r\nContent-Length: 100000\r\n\r\n"
+	for _, tt := range []struct {
+		name   string
+		server *loop.Server
+		pieces []string
+		want   string
+	}{
+		{"a long body", plain, []string{head + strings.Repeat("x", 100_000)}, "a 127.0.0.1"},
+		{"byte by byte", plain, strings.Split(head, ""), "a 127.0.0.1"},
+		{"a PROXY line", proxied, []string{"PROXY TCP4 192.0.2.7 192.0.2.8 1 2\r\n" + head}, "a 192.0.2.7"},
+		{"a PROXY line in pieces", proxied, []string{"PROXY TCP4 192.0.2.7 192", ".0.2.8 1 2\r\nGET /subs", head[len("GET /subs"):]}, "a 192.0.2.7"},
+	} {
+		c := dial(t, tt.server.ListenAddrs()[0])
+		for _, piece := range tt.pieces {
+			io.WriteString(c, piece)
+			time.Sleep(100 * time.Microsecond) // mostly they are read one by one
+		}
+		if status, _ := readHead(t, bufio.NewReader(c)); status != 200 {
+			t.Errorf("%s: %d", tt.name, status)
+		}
+		if got := <-agents; got != tt.want {
+			t.Errorf("%s: %q, not %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestWhoIsDecidedAboutAtTheEnd comes back: there is nothing to subscribe to any more.
+func TestWhoIsDecidedAboutAtTheEnd(t *testing.T) {
+	word := make(chan error)
+	first := true
+	s := serve(t, loop.Options{Drain: time.Minute, Authorize: func(context.Context, *loop.Request) error {
+		if first {
+			first = false
+			return nil
+		}
+		return <-word
+	}})
+	stays, _ := subscribe(t, s, "/subscribe/n") // so that there is somebody to drain
+	waits := dial(t, s.ListenAddrs()[0])
+	io.WriteString(waits, plainGet)
+	until(t, s, "it is decided about", func(s loop.Stats) bool { return s.Authorizing == 1 })
+	ended := make(chan error)
+	go func() { ended <- s.Shutdown(context.Background()) }()
+	until(t, s, "it is stopping", func(s loop.Stats) bool { return s.Stopping })
+	word <- nil
+	if got, err := io.ReadAll(waits); err != nil || !strings.Contains(string(got), "\r\n\r\nretry:") {
+		t.Errorf("%q, %v", got, err)
+	}
+	stays.Close()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}

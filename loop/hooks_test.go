@@ -275,3 +275,22 @@ func TestShutdownLeavesABlockedHookBehind(t *testing.T) {
 		t.Errorf("it was called after the end: %+v", got)
 	}
 }
+
+func TestHooksOfAServerThatCannotListen(t *testing.T) {
+	var b book
+	other := serve(t, loop.Options{})
+	s, err := loop.New(b.keep(loop.Options{Listen: []string{other.ListenAddrs()[0].String()}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve() }()
+	select {
+	case err := <-served:
+		if err == nil {
+			t.Error("it served where another server does")
+		}
+	case <-time.After(patience):
+		t.Error("it waits for hooks that were never called")
+	}
+}
