@@ -47,6 +47,9 @@ var metrics = []metric{
 	counter("ssed_gaps_total", "Times that a subscriber was told of a gap on coming back.", func(s *loop.Stats) float64 { return float64(s.Gaps) }),
 	counter("ssed_skips_total", "How often a slow subscriber was passed over to the newest message.", func(s *loop.Stats) float64 { return float64(s.Skips) }),
 	counter("ssed_skipped_messages_total", "Messages that subscribers were passed over.", func(s *loop.Stats) float64 { return float64(s.Skipped) }),
+	gauge("ssed_authorizing", "Calls of Authorize that have not returned, in a program that has it.", func(s *loop.Stats) float64 { return float64(s.Authorizing) }),
+	gauge("ssed_reports_waiting", "Calls of OnSubscribe and OnUnsubscribe that are to be made, in a program that has them.", func(s *loop.Stats) float64 { return float64(s.Reports) }),
+	counter("ssed_unreported_subscribers_total", "Subscribers that these were not told of.", func(s *loop.Stats) float64 { return float64(s.Unreported) }),
 }
 
 var (
