@@ -197,6 +197,7 @@ func (r *Relay) Serve(to loop.Inlet) error {
 		}
 		if ctx.Err() == nil {
 			r.lost(err)
+			r.giveUpFailed()
 			select {
 			case <-ctx.Done():
 			case <-time.After(retryPause):
@@ -220,9 +221,42 @@ type finalError struct{ error }
 
 func (e *finalError) Unwrap() error { return e.error }
 
-// open starts the embedded server, if there is one.
+// errStoreFailed means that the embedded server could not write. It answers nobody
+// from then on, and must be started anew.
+var errStoreFailed = errors.New("the store cannot be written to: is its disk full?")
+
+// giveUpFailed ends the embedded server, and the connection to it, if it has failed.
+func (r *Relay) giveUpFailed() {
+	select {
+	case <-r.failed():
+	default:
+		return
+	}
+	r.mu.Lock()
+	conn, store := r.conn, r.store
+	r.conn, r.store, r.stream = nil, nil, nil
+	r.status.Reached = false
+	r.mu.Unlock()
+	r.sender.detach()
+	if conn != nil {
+		conn.Close()
+	}
+	store.shutdown()
+}
+
+// failed is closed when the embedded server has failed.
+func (r *Relay) failed() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.store == nil {
+		return nil
+	}
+	return r.store.failed
+}
+
+// open starts the embedded server, if there is to be one and there is none.
 func (r *Relay) open() error {
-	if r.opts.Embedded == nil {
+	if r.opts.Embedded == nil || r.store != nil {
 		return nil
 	}
 	opts := *r.opts.Embedded
@@ -240,6 +274,9 @@ func (r *Relay) open() error {
 // relay reaches the stream and delivers what is in it until something breaks that
 // the connection does not mend by itself.
 func (r *Relay) relay(ctx context.Context, to loop.Inlet) error {
+	if err := r.open(); err != nil {
+		return err
+	}
 	if err := r.connect(); err != nil {
 		return err
 	}

@@ -160,6 +160,14 @@ func (s *sender) attach(conn *nats.Conn) error {
 	return nil
 }
 
+// detach has the sender wait for another connection.
+func (s *sender) detach() {
+	s.mu.Lock()
+	s.conn = nil
+	s.mu.Unlock()
+	s.reconnected()
+}
+
 // send sends what is to be sent.
 func (s *sender) send() {
 	for {
