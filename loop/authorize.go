@@ -104,7 +104,7 @@ func (l *loop) askWhetherItMay(v *visitor, set nsindex.Set, read []byte, withBod
 func (l *loop) putOff(v *visitor, cause turned, withBody bool) {
 	l.turnAway(cause)
 	if withBody {
-		l.leave(v, l.heads.comeBack())
+		l.leave(v, l.heads.comeBack(retryTime()))
 	} else {
 		l.leave(v, l.heads.stream())
 	}

@@ -15,6 +15,11 @@ import (
 // else is done.
 const repliesTime = time.Second
 
+// returnTime is how long messages may take to come back from the Relay once their
+// publishers were told OK. A subscriber that leaves without them gets them where it
+// comes back.
+const returnTime = time.Second
+
 // drain brings the end on: when everything that was accepted stands in the
 // streams, the subscribers begin to leave. It tells whether all is done, or there
 // is no more waiting for it.
@@ -22,7 +27,7 @@ func (l *loop) drain() (done bool) {
 	if l.stop.Load() == stopNow {
 		return l.doors.shut(l.bell)
 	}
-	if !l.leaving && l.round.empty() && len(l.intake.box) == 0 && l.box.empty() {
+	if !l.leaving && l.relay.returned(l) && l.round.empty() && len(l.intake.box) == 0 && l.box.empty() {
 		l.beginFarewell()
 	}
 	if !l.leaving || l.stats.Subscribers > 0 {
@@ -31,6 +36,22 @@ func (l *loop) drain() (done bool) {
 	}
 	// What is blocked now are publishers that have yet to read their replies.
 	return (len(l.blocked) == 0 || l.wheel.now-l.left >= ticks(repliesTime)) && l.doors.shut(l.bell)
+}
+
+// returned tells whether all that publishers were told OK for has come back from
+// the Relay, or there is no more waiting for it. Nothing is taken from then on.
+func (r *relay) returned(l *loop) bool {
+	switch {
+	case r.Relay == nil:
+		return true
+	case r.owed.Load() > 0:
+		r.ended = l.wheel.now
+		return false
+	case l.newest < r.acked.Load() && l.wheel.now-r.ended < ticks(returnTime):
+		return false
+	}
+	l.box.close()
+	return true
 }
 
 // doors is how the loop has the unix sockets closed before its end: what they let

@@ -29,6 +29,12 @@ const (
 	retrySpread = 6 * time.Second
 )
 
+// soonSpread is when those come back for whom this is too early by moments.
+const soonSpread = 500 * time.Millisecond
+
+// retrySoon is when one of those should come back.
+func retrySoon() time.Duration { return soonSpread/5 + rand.N(soonSpread) }
+
 // retryTime is when one client should come back.
 func retryTime() time.Duration { return retryMin + rand.N(retrySpread) }
 
@@ -83,9 +89,9 @@ func (h *heads) preflight() []byte {
 }
 
 // comeBack is the polite refusal: a stream that holds only a retry time.
-func (h *heads) comeBack() []byte {
+func (h *heads) comeBack(after time.Duration) []byte {
 	h.stream()
-	h.scratch = sse.AppendRetry(h.scratch, retryTime().Milliseconds())
+	h.scratch = sse.AppendRetry(h.scratch, after.Milliseconds())
 	return h.scratch
 }
 

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -27,6 +28,13 @@ const epochMax = 36 * 36 * 36 * 36 * 36 * 36 * 36 * 36
 
 // keepHistory begins a history, if the options want one.
 func (l *loop) keepHistory() error {
+	if l.relay.Relay != nil {
+		if len(l.opts.History) > 0 {
+			return errors.New("loop: History is for a server without a Relay, which keeps everything that it has room for")
+		}
+		l.forgetAll()
+		return nil
+	}
 	rules := slices.Clone(l.opts.History)
 	keeps := false
 	for i, r := range rules {
@@ -58,7 +66,7 @@ func (l *loop) keepHistory() error {
 
 // appendID appends the id line of the message that is being published.
 func (l *loop) appendID(dst []byte) []byte {
-	return sse.AppendIDLine(dst, sse.ID{Epoch: l.epoch, Seq: l.stats.Published + 1})
+	return sse.AppendIDLine(dst, sse.ID{Epoch: l.epoch, Seq: l.newest + 1})
 }
 
 // idOf is a message's id; empty if nothing is kept, so that there are none.
@@ -70,7 +78,7 @@ func (l *loop) idOf(seq uint64) string {
 }
 
 // newestID is that of the newest message, if there are ids.
-func (l *loop) newestID() string { return l.idOf(l.stats.Published) }
+func (l *loop) newestID() string { return l.idOf(l.newest) }
 
 // appendGap appends a gap's event, unless they are switched off.
 func (l *loop) appendGap(dst []byte, g sse.Gap) []byte {

@@ -45,6 +45,11 @@ func (l *loop) congested() bool {
 	return l.round.bytes >= roundBytesMax && !l.round.empty()
 }
 
+// mayPublish tells whether a publisher may be read now.
+func (l *loop) mayPublish() bool {
+	return (l.relay.Relay == nil || !l.relay.Full()) && l.makeRoom()
+}
+
 // makeRoom delivers what this turn may still deliver, if there is no room, and
 // tells whether there is room then.
 func (l *loop) makeRoom() bool {
@@ -65,7 +70,7 @@ func (l *loop) admitWaiting() {
 
 // admitLine lets in most of those who stand in line, as far as there is room.
 func (l *loop) admitLine(most int) {
-	for ; most > 0 && len(l.intake.line) > 0 && !l.congested(); most-- {
+	for ; most > 0 && len(l.intake.line) > 0 && l.mayPublish(); most-- {
 		p := l.intake.line[0]
 		l.intake.line[0] = nil
 		l.intake.line = l.intake.line[1:]
@@ -89,9 +94,13 @@ func (l *loop) emptyBox() {
 			if !l.makeRoom() {
 				return
 			}
-			var namespace, frame []byte
-			namespace, frame, l.intake.box = nextRecord(l.intake.box)
-			l.publishFramed(namespace, frame)
+			var r record
+			r, l.intake.box = nextRecord(l.intake.box)
+			if r.seq > 0 || len(r.namespace) == 0 {
+				l.relayed(r)
+			} else {
+				l.publishFramed(r.namespace, r.frame)
+			}
 		}
 	}
 }

@@ -57,6 +57,7 @@ type loop struct {
 	hooks    *hooks // nil: there are none
 
 	index     nsindex.Index[*audience]
+	newest    uint64      // number of the newest message
 	audiences uint64      // how many there ever were
 	hearers   []*audience // of the last message
 	keeps     bool        // it has ids, and is kept
@@ -68,6 +69,7 @@ type loop struct {
 	history   *sse.History // nil: nothing is kept
 	epoch     string       // of the ids
 	replays   replays
+	relay     relay
 	number    uint32 // the last number given to a waiter
 	round     round
 	budget    budget
@@ -101,8 +103,14 @@ func (l *loop) Publish(namespace, event, data []byte) (uint64, error) {
 		l.frame = sse.AppendFrame(frame, event, data)
 		l.keepAndDeliver(namespace, l.frame)
 	}
+	l.published(l.newest + 1)
+	return l.newest, nil
+}
+
+// published counts a message.
+func (l *loop) published(seq uint64) {
+	l.newest = seq
 	l.stats.Published++
-	return l.stats.Published, nil
 }
 
 // publishFramed does the same for a message from the mailbox, which was framed
@@ -114,13 +122,13 @@ func (l *loop) publishFramed(namespace, frame []byte) {
 		frame = l.frame
 	}
 	l.keepAndDeliver(namespace, frame)
-	l.stats.Published++
+	l.published(l.newest + 1)
 }
 
 // keepAndDeliver does with a frame what is to be done.
 func (l *loop) keepAndDeliver(namespace, frame []byte) {
 	if l.keeps {
-		l.history.Add(namespace, frame, l.stats.Published+1, l.wheel.now)
+		l.history.Add(namespace, frame, l.newest+1, l.wheel.now)
 	}
 	if len(l.hearers) > 0 {
 		l.deliver(frame)
@@ -171,6 +179,7 @@ func (l *loop) deliver(frame []byte) {
 
 // answer does what the doorbell was rung for.
 func (l *loop) answer() gnet.Action {
+	l.relay.land(l)
 	l.admitWaiting()
 	l.pumpWoken()
 	for range l.elapsed.Swap(0) {

@@ -21,7 +21,7 @@ type mailbox struct {
 
 	mu      sync.Mutex
 	records []byte        // what waits: see appendRecord
-	count   uint64        // how many messages were ever put in
+	count   uint64        // how many records were ever put in
 	room    chan struct{} // closed when the loop has emptied the box
 	closed  bool
 }
@@ -34,6 +34,11 @@ func newMailbox(bytesMax int, bell *doorbell) *mailbox {
 // counted from 1. It waits while the box is full. The error wraps
 // publish.ErrBusy when the server is stopping, or is the context's.
 func (m *mailbox) put(ctx context.Context, namespace, event, data []byte) (uint64, error) {
+	return m.putNumbered(ctx, 0, namespace, event, data)
+}
+
+// putNumbered adds one that has its number already.
+func (m *mailbox) putNumbered(ctx context.Context, seq uint64, namespace, event, data []byte) (uint64, error) {
 	m.mu.Lock()
 	for !m.closed && len(m.records) > 0 && len(m.records)+len(namespace)+len(data) > m.bytesMax {
 		room := m.room
@@ -50,7 +55,7 @@ func (m *mailbox) put(ctx context.Context, namespace, event, data []byte) (uint6
 		return 0, errStopping
 	}
 	wasEmpty := len(m.records) == 0
-	m.records = appendRecord(m.records, namespace, event, data)
+	m.records = appendRecord(m.records, seq, namespace, event, data)
 	m.count++
 	if wasEmpty {
 		m.bell.ring()
@@ -89,27 +94,40 @@ func (m *mailbox) close() {
 	}
 }
 
-// recordHead is two lengths: of the namespace and of the frame.
-const recordHead = 2 + 4
+// A record is one message of the box, or a word of a Relay's.
+type record struct {
+	seq       uint64 // its number, if it has one already; 0: the loop gives it
+	namespace []byte // none: it is a word, which stands in place of the frame
+	frame     []byte
+}
 
-func appendRecord(dst, namespace, event, data []byte) []byte {
+// recordHead is the number and two lengths: of the namespace and of the frame.
+const recordHead = 8 + 2 + 4
+
+func appendRecord(dst []byte, seq uint64, namespace, event, data []byte) []byte {
 	head := len(dst)
 	dst = append(dst, make([]byte, recordHead)...)
 	dst = append(dst, namespace...)
 	frame := len(dst)
-	dst = sse.AppendFrame(dst, event, data)
-	binary.LittleEndian.PutUint16(dst[head:], uint16(len(namespace)))
-	binary.LittleEndian.PutUint32(dst[head+2:], uint32(len(dst)-frame))
+	if len(namespace) > 0 {
+		dst = sse.AppendFrame(dst, event, data)
+	} else {
+		dst = append(dst, data...)
+	}
+	binary.LittleEndian.PutUint64(dst[head:], seq)
+	binary.LittleEndian.PutUint16(dst[head+8:], uint16(len(namespace)))
+	binary.LittleEndian.PutUint32(dst[head+10:], uint32(len(dst)-frame))
 	return dst
 }
 
 // nextRecord splits the first record off.
-func nextRecord(records []byte) (namespace, frame, rest []byte) {
-	n := int(binary.LittleEndian.Uint16(records))
-	f := int(binary.LittleEndian.Uint32(records[2:]))
-	namespace = records[recordHead : recordHead+n]
-	frame = records[recordHead+n : recordHead+n+f]
-	return namespace, frame, records[recordHead+n+f:]
+func nextRecord(records []byte) (r record, rest []byte) {
+	n := int(binary.LittleEndian.Uint16(records[8:]))
+	f := int(binary.LittleEndian.Uint32(records[10:]))
+	r.seq = binary.LittleEndian.Uint64(records)
+	r.namespace = records[recordHead : recordHead+n]
+	r.frame = records[recordHead+n : recordHead+n+f]
+	return r, records[recordHead+n+f:]
 }
 
 var errStopping = fmt.Errorf("%w: the server is stopping; publish again once it is back", publish.ErrBusy)

@@ -22,13 +22,18 @@ func testMailbox(t *testing.T, bytesMax int) *mailbox {
 }
 
 func TestRecords(t *testing.T) {
-	records := appendRecord(nil, []byte("/pets"), []byte("new-dog"), []byte("Corgi"))
-	records = appendRecord(records, []byte("/"), nil, []byte("a\nb"))
-	for _, want := range [][2]string{{"/pets", "event:new-dog\ndata:Corgi\n\n"}, {"/", "data:a\ndata:b\n\n"}} {
-		var ns, frame []byte
-		ns, frame, records = nextRecord(records)
-		if string(ns) != want[0] || string(frame) != want[1] {
-			t.Errorf("got %q, %q, want %q", ns, frame, want)
+	records := appendRecord(nil, 0, []byte("/pets"), []byte("new-dog"), []byte("Corgi"))
+	records = appendRecord(records, 7, []byte("/"), nil, []byte("a\nb"))
+	records = appendRecord(records, 1<<60, nil, nil, []byte("a\nword"))
+	for _, want := range []record{
+		{0, []byte("/pets"), []byte("event:new-dog\ndata:Corgi\n\n")},
+		{7, []byte("/"), []byte("data:a\ndata:b\n\n")},
+		{1 << 60, nil, []byte("a\nword")},
+	} {
+		var got record
+		got, records = nextRecord(records)
+		if got.seq != want.seq || !bytes.Equal(got.namespace, want.namespace) || !bytes.Equal(got.frame, want.frame) {
+			t.Errorf("got %d %q %q, want %d %q %q", got.seq, got.namespace, got.frame, want.seq, want.namespace, want.frame)
 		}
 	}
 	if len(records) > 0 {
@@ -62,11 +67,11 @@ func TestMailboxLosesNothing(t *testing.T) {
 			t.Fatalf("the box held %d bytes, %d are allowed", len(records), limit)
 		}
 		for len(records) > 0 {
-			var ns, frame []byte
-			ns, frame, records = nextRecord(records)
+			var r record
+			r, records = nextRecord(records)
 			var s, i int
-			fmt.Sscanf(string(ns), "/%d", &s)
-			fmt.Sscanf(string(frame), "data:%d", &i)
+			fmt.Sscanf(string(r.namespace), "/%d", &s)
+			fmt.Sscanf(string(r.frame), "data:%d", &i)
 			if i != next[s] {
 				t.Fatalf("sender %d: message %d came, want %d", s, i, next[s])
 			}

@@ -97,6 +97,11 @@ type Options struct {
 	GapEvent   string
 	NoGapEvent bool
 
+	// Relay is the hub through which all messages go. Default: none; the server
+	// numbers and keeps them by itself. With one it begins to take subscribers
+	// when the Relay says so: see Inlet.
+	Relay Relay
+
 	// Handover is who serves what the loop does not. Default: nobody does.
 	Handover *Handover
 

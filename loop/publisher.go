@@ -22,6 +22,7 @@ const keepAliveIdle = time.Minute
 type publisher struct {
 	client
 	session  *publish.Session
+	owing    *owing // nil where there is no Relay
 	unread   []byte // what it sent and may not come in yet
 	unsent   []byte // replies that its socket did not take
 	number   uint32 // its registration with the watch; 0: none yet
@@ -36,6 +37,9 @@ func (l *loop) admit(conn gnet.Conn) {
 	p := &publisher{
 		client:  client{conn: conn, openedSec: l.seconds()},
 		session: publish.NewSession(l.session),
+	}
+	if l.relay.Relay != nil {
+		p.owing = &owing{l: l, p: p}
 	}
 	conn.SetContext(p)
 	l.stats.Publishers++
@@ -62,7 +66,7 @@ func (p *publisher) traffic(l *loop, in []byte) gnet.Action {
 			return gnet.None
 		}
 	}
-	if p.inLine || !l.makeRoom() {
+	if p.inLine || !l.mayPublish() {
 		p.unread = append(p.unread, in...)
 		l.standInLine(p)
 		return gnet.None
@@ -97,14 +101,18 @@ func (p *publisher) admitted(l *loop) {
 // bound.
 func (p *publisher) feed(l *loop, in []byte) (goesOn bool) {
 	if p.leaving {
-		return p.waiting
+		return p.waiting || p.owes()
 	}
-	l.replies, p.leaving = p.session.Feed(in, l, l.replies[:0])
+	l.replies, p.leaving = p.session.Feed(in, p.sink(l), l.replies[:0])
+	if p.owing != nil {
+		p.owing.replies.Add(p.session, l.replies)
+		l.replies = p.owing.replies.Take(l.replies[:0])
+	}
 	l.schedulePass()
 	if !p.reply(l, l.replies) {
 		return false
 	}
-	if p.waiting {
+	if p.waiting || p.owes() {
 		l.detach(p)
 		return true
 	}
@@ -151,16 +159,9 @@ func (p *publisher) writable(l *loop) {
 		p.unsent = nil
 		p.close()
 	case len(p.unsent) > 0:
-	case p.leaving:
-		p.close()
 	default:
 		p.unsent = nil
-		if !p.inLine {
-			l.attach(p)
-		}
-		if p.broken {
-			p.close()
-		}
+		p.goOn(l)
 	}
 }
 

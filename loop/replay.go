@@ -18,6 +18,7 @@ const replayBytesMax = 64 << 10
 type replay struct {
 	after, until uint64 // it has what is up to after, and gets what is up to until
 	told         uint64 // the newest lost message that it knows of
+	earlier      *earlier
 }
 
 // replays are those of all subscribers.
@@ -36,7 +37,7 @@ func (l *loop) resume(s *subscriber, missed resumption) {
 	}
 	if missed.after < missed.until {
 		l.history.Mark(missed.until)
-		l.replays.of[s] = &replay{missed.after, missed.until, missed.told}
+		l.replays.of[s] = &replay{missed.after, missed.until, missed.told, missed.earlier}
 		l.stats.Replays++
 		s.marks |= replaying
 		s.audience.behind++
@@ -54,7 +55,13 @@ func (l *loop) tellGap(s *subscriber, g sse.Gap) {
 // If not, s waits for its socket, or stands in the queue, or is closed.
 func (l *loop) replaySome(s *subscriber) (done bool) {
 	r, set := l.replays.of[s], s.audience.set.Members()
-	if lost := l.history.LostSince(set, r.after, l.wheel.now); lost > r.told {
+	if r.earlier != nil {
+		return l.replayEarlier(s, r)
+	}
+	if lost := l.history.LostSince(set, r.after, l.wheel.now); lost > 0 && l.relay.Relay != nil {
+		r.earlier = &earlier{until: lost, reason: sse.GapExpired, asked: []byte(l.idOf(r.after))}
+		return l.replayEarlier(s, r)
+	} else if lost > r.told {
 		return l.fellBehind(s, r, lost)
 	}
 	chunk, ends := l.history.Read(l.replays.chunk[:0], l.replays.ends[:0], set, r.after, r.until, replayBytesMax)
@@ -63,7 +70,7 @@ func (l *loop) replaySome(s *subscriber) (done bool) {
 	if !ok {
 		return false
 	}
-	l.replayed(s, r, n)
+	l.replayed(s, r, chunk, ends, n)
 	switch {
 	case l.retained() > l.opts.BacklogTotalBytesMax: // by what was cut off for this one
 		s.end(reasonEvicted)
@@ -84,8 +91,7 @@ func (l *loop) replaySome(s *subscriber) (done bool) {
 // replayed notes that a socket has taken n bytes of the chunk. The rest of a frame
 // that was cut is kept for s: by the time its socket takes more, the history may
 // have let go of it.
-func (l *loop) replayed(s *subscriber, r *replay, n int) {
-	chunk, ends := l.replays.chunk, l.replays.ends
+func (l *loop) replayed(s *subscriber, r *replay, chunk []byte, ends []sse.FrameEnd, n int) {
 	whole := sort.Search(len(ends), func(i int) bool { return ends[i].Offset > n })
 	begin := 0
 	if whole > 0 {

@@ -81,7 +81,10 @@ func (l *loop) enter(v *visitor, req *httpparse.Request, set nsindex.Set, withBo
 	switch cause, full := l.full(v); {
 	case full:
 		l.turnAway(cause)
-		l.leave(v, l.heads.comeBack())
+		l.leave(v, l.heads.comeBack(retryTime()))
+	case missed.ahead:
+		l.turnAway(turnedAhead)
+		l.leave(v, l.heads.comeBack(retrySoon()))
 	default:
 		l.subscribe(v, l.audienceOf(set), l.identities.intern(req.Get("User-Agent"), v.from), missed)
 	}

@@ -17,6 +17,8 @@ type resumption struct {
 	after, until uint64   // equal: nothing
 	gap          *sse.Gap // what it cannot have
 	told         uint64   // the newest lost message that the gap, or nobody, has to tell of
+	earlier      *earlier // what is to be read from the Relay
+	ahead        bool     // it has had more than this server
 }
 
 // askedBytesMax is how much of an id that is none is told back.
@@ -45,22 +47,23 @@ func (l *loop) resumption(req *httpparse.Request, set nsindex.Set) (r resumption
 	if err != nil {
 		return r, err
 	}
-	newest := l.stats.Published
+	newest := l.newest
 	members := set.Members()
 	r.after, r.until = newest, newest
 	id, errID := sse.ParseID(w.id)
 	switch {
 	case w.id != nil && errID == nil && id.Epoch == l.epoch && id.Seq <= newest:
 		r.after = id.Seq
-		if r.told = l.history.Lost(members, r.after, l.wheel.now); r.told > 0 {
-			r.gap = l.gap(sse.GapExpired, w.id, members, r)
-		}
+		l.missing(&r, members, sse.GapExpired, w)
+		return r, nil
+	case w.id != nil && errID == nil && id.Epoch == l.epoch && l.relay.Relay != nil && id.Seq <= l.relay.Newest():
+		r.ahead = true
 		return r, nil
 	case w.id != nil && errID == nil && id.Epoch != l.epoch:
 		r.after = 0
-		r.told = l.history.Lost(members, 0, l.wheel.now)
-		r.gap = l.gap(sse.GapEpoch, w.id, members, r)
+		l.missing(&r, members, sse.GapEpoch, w)
 		return r, nil
+	case w.last == 0:
 	case w.last > lastMax:
 		r.after = 0
 	case w.last >= 0:
@@ -68,11 +71,31 @@ func (l *loop) resumption(req *httpparse.Request, set nsindex.Set) (r resumption
 	case w.sinces:
 		r.after = l.history.Since(members, l.wheel.now-min(l.wheel.now, ticks(w.since)), newest, l.wheel.now)
 	}
-	r.told = l.history.Lost(members, r.after, l.wheel.now)
+	reason := ""
 	if w.id != nil {
-		r.gap = l.gap(sse.GapMalformed, w.id, members, r)
+		reason = sse.GapMalformed
 	}
+	l.missing(&r, members, reason, w)
 	return r, nil
+}
+
+// missing finds what is missing of a set behind r.after, and has it read from the
+// Relay, or told. The reason is why the client has to be told; that something
+// expired it is told only if so.
+func (l *loop) missing(r *resumption, members []string, reason string, w wish) {
+	lost := l.history.Lost(members, r.after, l.wheel.now)
+	surely := reason == sse.GapEpoch || reason == sse.GapMalformed
+	if l.relay.Relay != nil && lost > 0 && r.after < r.until {
+		r.earlier = &earlier{until: lost, reason: reason, sure: surely, asked: bytes.Clone(w.id)}
+		if reason == "" || reason == sse.GapMalformed {
+			r.earlier.want(w)
+		}
+		return
+	}
+	r.told = lost
+	if surely || reason == sse.GapExpired && lost > 0 {
+		r.gap = l.gap(reason, w.id, members, *r)
+	}
 }
 
 // gap describes what a client that came with an id cannot have.

@@ -93,6 +93,7 @@ func New(opts Options) (*Server, error) {
 		crowds:     newCrowds(opts.ConnsPerAddressMax),
 		journal:    newJournal(opts.Logger),
 		hooks:      newHooks(&opts),
+		relay:      relay{Relay: opts.Relay, flights: map[flightKey]*flight{}},
 	}
 	if err := s.loop.keepHistory(); err != nil {
 		bell.close()
@@ -299,16 +300,6 @@ func (s *Server) giveBack() {
 	l.bell.close()
 }
 
-// lastCalls waits for the hooks. What they ask of the server is answered meanwhile:
-// that it has stopped.
-func (s *Server) lastCalls() {
-	if !s.asked.Load() {
-		time.AfterFunc(lastCallsTime, s.hurryUp)
-	}
-	s.loop.hooks.finish(s.hurry, s.loop.log)
-	close(s.over)
-}
-
 // Ready is closed once the server accepts connections.
 func (s *Server) Ready() <-chan struct{} { return s.ready }
 
@@ -335,6 +326,17 @@ func (s *Server) Publish(ctx context.Context, m sse.Message) error {
 	if err := sse.CheckData(m.Data, s.loop.opts.DataBytesMax); err != nil {
 		return err
 	}
+	if m.Key != "" {
+		if err := sse.CheckKey(m.Key); err != nil {
+			return err
+		}
+	}
+	if s.loop.relay.Relay != nil {
+		return s.publishRelayed(ctx, m, namespace)
+	}
+	if m.Key != "" {
+		return errNoKeys
+	}
 	_, err = s.loop.box.put(ctx, []byte(namespace), []byte(m.Event), m.Data)
 	return err
 }
@@ -342,7 +344,12 @@ func (s *Server) Publish(ctx context.Context, m sse.Message) error {
 // Mailbox is the way in for publishers that run on a loop of their own. Its
 // sequence numbers count what went through it, which is the order of publishing
 // as long as all publishers use it.
-func (s *Server) Mailbox() publish.Sink { return s.loop.box }
+func (s *Server) Mailbox() publish.Sink {
+	if s.loop.relay.Relay != nil {
+		return newBatch(s.loop)
+	}
+	return s.loop.box
+}
 
 // Session is the configuration of the publishers' sessions.
 func (s *Server) Session() publish.Config { return *s.loop.session }
@@ -354,7 +361,9 @@ func (s *Server) Session() publish.Config { return *s.loop.session }
 // leaves out the calls that wait for a hook to return, and returns the context's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	l := s.loop
-	l.box.close() // before stop is set: once the box is found empty, nothing may come
+	if l.relay.Relay == nil {
+		l.box.close() // before stop is set: once the box is found empty, nothing may come
+	}
 	l.stop.CompareAndSwap(stopNot, stopDrain)
 	s.asked.Store(true)
 	if s.began.CompareAndSwap(false, true) {

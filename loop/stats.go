@@ -18,13 +18,14 @@ const (
 	reasonEvicted                // all backlogs together were too much, and its was the longest
 	reasonKicked                 // it was thrown out: by an operator, or for going on to send after its request
 	reasonShutdown               // the server ended
+	reasonRelay                  // what it missed could not be read from the Relay
 	reasonError                  // a fault of ours
 	reasons
 )
 
 // String is the reason's word in logs and statistics.
 func (r reason) String() string {
-	return [reasons]string{"left", "reset", "slow", "stalled", "evicted", "kicked", "shutdown", "error"}[r]
+	return [reasons]string{"left", "reset", "slow", "stalled", "evicted", "kicked", "shutdown", "relay", "error"}[r]
 }
 
 // ours tells whether the subscriber would have gone on.
@@ -42,6 +43,7 @@ type Stats struct {
 	Backlog     int // bytes that all streams hold for those who lag
 
 	Published        uint64 // messages accepted
+	Newest           uint64 // number of the newest of them
 	Deliveries       uint64 // messages put into streams, times those who read them
 	BytesOut         uint64 // bytes of frames and heartbeats that sockets took
 	Refused          uint64 // requests answered with a final status
@@ -80,6 +82,7 @@ func (l *loop) snapshot() Stats {
 	s.Streams, s.Blocked, s.Backlog = l.index.Len(), len(l.blocked), l.retained()
 	s.Authorizing = l.petitions.running
 	s.Reports = l.hooks.waits()
+	s.Newest = l.newest
 	s.Ended = make(map[string]uint64, reasons)
 	if l.history != nil {
 		s.Kept, s.KeptBytes = l.history.Messages(), l.history.Bytes()

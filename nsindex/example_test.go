@@ -60,11 +60,13 @@ func ExampleIndex() {
 
 	fmt.Println(index.AppendHearers(nil, []byte("/pets/dogs/corgi")))
 	fmt.Println(index.AppendHearers(nil, []byte("/time")))
+	fmt.Println(len(index.AppendAll(nil)), "sets in all")
 	index.Detach(dogs)
 	_, found := index.Find(dogs)
 	fmt.Println(index.Len(), found)
 	// Output:
 	// [dogs pets and time]
 	// [pets and time]
+	// 2 sets in all
 	// 1 false
 }

@@ -64,6 +64,14 @@ func (x *Index[T]) remove(ns string, hearer T) {
 	x.at[ns] = hearers[:last]
 }
 
+// AppendAll appends every hearer to dst.
+func (x *Index[T]) AppendAll(dst []T) []T {
+	for _, hearer := range x.sets {
+		dst = append(dst, hearer)
+	}
+	return dst
+}
+
 // AppendHearers appends to dst everyone who hears a message on ns, a canonical
 // namespace: the hearers at ns itself and at each of its ancestors. Nobody
 // comes twice, since no set holds two namespaces of which one is below the

@@ -6,13 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/ssed/ssed/nsindex"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -35,7 +33,7 @@ var ErrClosed = errors.New("the client is closed")
 //
 // It does not reconnect: once the connection has failed, every call returns what
 // it failed of, and the caller dials again. A message whose reply was not seen
-// may or may not have been published.
+// may or may not have been published. If it has a Key, it can be sent again.
 type Client struct {
 	conn net.Conn
 
@@ -44,6 +42,7 @@ type Client struct {
 	room      sync.Cond // there may be room for one more command: for callers
 	unwritten []byte    // whole commands
 	awaited   []answer  // of the commands without a reply yet, in order
+	reading   bool      // from the first request on: a server that is full says so unasked
 	err       error     // why the connection ended
 }
 
@@ -84,7 +83,7 @@ func Dial(ctx context.Context, url string, opts ...Option) (*Client, error) {
 	if o.token != "" {
 		hello = "AUTH " + o.token + "\n"
 	}
-	if _, err := c.do(ctx, []byte(hello)); err != nil {
+	if _, err := c.do(ctx, request{text: []byte(hello)}); err != nil {
 		c.Close()
 		return nil, fmt.Errorf("cannot publish to %s: %w", endpoint, err)
 	}
@@ -95,19 +94,20 @@ func newClient(conn net.Conn) *Client {
 	c := &Client{conn: conn}
 	c.work.L, c.room.L = &c.mu, &c.mu
 	go c.write()
-	go c.read()
 	return c
 }
 
 // Publish sends one message, waits for its reply and returns its place in the
 // order of publishing. A refusal is a *ReplyError. If ctx ends first, the message
-// may still be published, and the connection stays good.
+// may still be published, and the connection stays good. A message with a Key that
+// the server knows is not published again, and the sequence is that of the first;
+// one whose Key the server refuses is not published at all.
 func (c *Client) Publish(ctx context.Context, m sse.Message) (sequence uint64, err error) {
-	command, err := encode(m)
+	r, err := encode(m)
 	if err != nil {
 		return 0, err
 	}
-	return c.do(ctx, command)
+	return c.do(ctx, r)
 }
 
 // PublishAsync sends one message and does not wait for its reply: then is called
@@ -118,17 +118,17 @@ func (c *Client) Publish(ctx context.Context, m sse.Message) (sequence uint64, e
 //
 // m.Data is the caller's again at once. Ping waits for everything sent before.
 func (c *Client) PublishAsync(ctx context.Context, m sse.Message, then func(sequence uint64, err error)) error {
-	command, err := encode(m)
+	r, err := encode(m)
 	if err != nil {
 		return err
 	}
-	return c.send(ctx, command, then)
+	return c.send(ctx, r, then)
 }
 
 // Ping asks for a sign of life. Replies come in order: when it returns, everything
 // that was sent before has its reply, and every then has returned.
 func (c *Client) Ping(ctx context.Context) error {
-	_, err := c.do(ctx, []byte("PING\n"))
+	_, err := c.do(ctx, request{text: []byte("PING\n")})
 	return err
 }
 
@@ -139,14 +139,14 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// do sends a command and waits for its reply.
-func (c *Client) do(ctx context.Context, command []byte) (sequence uint64, err error) {
+// do sends a request and waits for its answer.
+func (c *Client) do(ctx context.Context, r request) (sequence uint64, err error) {
 	type reply struct {
 		sequence uint64
 		err      error
 	}
 	answered := make(chan reply, 1) // the reader never waits for a caller who left
-	err = c.send(ctx, command, func(sequence uint64, err error) { answered <- reply{sequence, err} })
+	err = c.send(ctx, r, func(sequence uint64, err error) { answered <- reply{sequence, err} })
 	if err != nil {
 		return 0, err
 	}
@@ -158,8 +158,8 @@ func (c *Client) do(ctx context.Context, command []byte) (sequence uint64, err e
 	}
 }
 
-// send puts a command behind the others, as soon as there is room.
-func (c *Client) send(ctx context.Context, command []byte, then answer) error {
+// send puts a request behind the others, as soon as there is room.
+func (c *Client) send(ctx context.Context, r request, then answer) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.waitForRoom(ctx); err != nil {
@@ -168,8 +168,17 @@ func (c *Client) send(ctx context.Context, command []byte, then answer) error {
 	if len(c.unwritten) == 0 {
 		c.work.Signal()
 	}
-	c.unwritten = append(c.unwritten, command...)
+	c.unwritten = append(c.unwritten, r.text...)
+	if r.keyed {
+		var toKey answer
+		toKey, then = together(then)
+		c.awaited = append(c.awaited, toKey)
+	}
 	c.awaited = append(c.awaited, then)
+	if !c.reading {
+		c.reading = true
+		go c.read()
+	}
 	return nil
 }
 
@@ -289,40 +298,4 @@ func (c *Client) end(err error) {
 	c.conn.Close()
 	c.work.Broadcast()
 	c.room.Broadcast()
-}
-
-// encode checks a message and writes it as a command.
-func encode(m sse.Message) ([]byte, error) {
-	namespace, err := nsindex.Canonical(m.Namespace)
-	if err != nil {
-		return nil, err
-	}
-	event, err := encodeEvent(m.Event)
-	if err != nil {
-		return nil, err
-	}
-	// How long data may be is for the server to say.
-	if err := sse.CheckData(m.Data, math.MaxInt); err != nil {
-		return nil, err
-	}
-	command := make([]byte, 0, len(namespace)+len(event)+len(m.Data)+32)
-	if bytes.ContainsAny(m.Data, "\r\n") {
-		command = fmt.Appendf(command, "PUBN %s %s %d\n", namespace, event, len(m.Data))
-	} else {
-		command = fmt.Appendf(command, "PUB %s %s ", namespace, event)
-	}
-	return append(append(command, m.Data...), '\n'), nil
-}
-
-// encodeEvent refuses the names that the protocol has no way to write.
-func encodeEvent(event string) (string, error) {
-	switch {
-	case event == "":
-		return "-", nil
-	case event == "-":
-		return "", fmt.Errorf(`%w: "-" means no event in the line protocol, and cannot be a name`, sse.ErrEvent)
-	case strings.Contains(event, " "):
-		return "", fmt.Errorf("%w: it holds a space, which ends the name in the line protocol", sse.ErrEvent)
-	}
-	return event, sse.CheckEvent(event)
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -29,6 +30,12 @@ func (l *locked) Publish(namespace, event, data []byte) (uint64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.sink.Publish(namespace, event, data)
+}
+
+func (l *locked) PublishKeyed(key, namespace, event, data []byte) (uint64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sink.PublishKeyed(key, namespace, event, data)
 }
 
 // serve speaks the protocol on a unix socket, one goroutine for each connection.
@@ -114,6 +121,7 @@ func TestClientRefusesLocally(t *testing.T) {
 		{"event with a space", sse.Message{Namespace: "/", Event: "a b"}, sse.ErrEvent},
 		{"event that means none", sse.Message{Namespace: "/", Event: "-"}, sse.ErrEvent},
 		{"event with a line break", sse.Message{Namespace: "/", Event: "a\nb"}, sse.ErrEvent},
+		{"key with a command in it", sse.Message{Namespace: "/", Key: "a\nPUB / - x"}, sse.ErrKey},
 		{"data that is no text", sse.Message{Namespace: "/", Data: []byte("\xff")}, sse.ErrUTF8},
 	}
 	for _, tt := range tests {
@@ -307,6 +315,25 @@ func TestDialFails(t *testing.T) {
 	_, err := Dial(t.Context(), "unix:///nowhere/s")
 	if fmt.Sprint(err) != "cannot connect to unix:///nowhere/s: no such file or directory" {
 		t.Errorf("Dial: %v", err)
+	}
+}
+
+// TestClientOfAFullServer: the server says that it is full before anything is asked,
+// and that must be the first answer however early it comes.
+func TestClientOfAFullServer(t *testing.T) {
+	near, far := net.Pipe()
+	client := newClient(near)
+	defer client.Close()
+	go func() {
+		fmt.Fprintln(far, "ERR busy too many")
+		io.Copy(io.Discard, far)
+	}()
+	for range 10_000 {
+		runtime.Gosched() // the words arrive, if somebody reads already
+	}
+	var refused *ReplyError
+	if err := client.Ping(t.Context()); !errors.As(err, &refused) || refused.Code != CodeBusy {
+		t.Errorf("the answer is %v", err)
 	}
 }
 

@@ -10,9 +10,10 @@
 //
 // Caveats. The slices that a Sink is given are parts of in, or of the session's
 // own buffer: they are good until Publish returns. A Session has no lock: it
-// belongs to the loop that reads its connection.
+// belongs to the loop that reads its connection. A Sink that must ask somebody else
+// may answer later (ErrPending); the loop then keeps Replies for the connection.
 //
-// The parser (parse.go) and the session (session.go) do no I/O: bytes in,
+// The parser (parse.go), the session (session.go) and its replies do no I/O: bytes in,
 // messages and reply bytes out. Only client.go and endpoint.go know the network.
 // What a namespace is, is not known here: package nsindex knows.
 //

@@ -30,6 +30,26 @@ func ExampleSession() {
 	// PONG
 }
 
+// A message with a key can be sent again when the connection broke before its reply:
+// a server with a store publishes it once.
+func ExampleClient_Publish_key() {
+	paid := sse.Message{Namespace: "/orders", Event: "paid", Data: []byte("4711"), Key: "order-4711-paid"}
+	ctx := context.Background()
+	for range 3 {
+		client, err := publish.Dial(ctx, "tcp://127.0.0.1:8002")
+		if err != nil {
+			log.Fatal(err)
+		}
+		sequence, err := client.Publish(ctx, paid)
+		client.Close()
+		if err == nil {
+			fmt.Println("published as", sequence)
+			return
+		}
+		log.Print(err)
+	}
+}
+
 // One goroutine keeps many messages in flight, and waits for all with Ping.
 func ExampleClient_PublishAsync() {
 	ctx := context.Background()

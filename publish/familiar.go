@@ -22,10 +22,11 @@ func (f *familiar) remember(line []byte, c *command, canonical []byte) {
 
 // familiarLines publishes the lines at the beginning of in, as long as they are
 // familiar, whole and not too long. The first one that is not is left to be looked
-// at closely, as are all while a token is needed, which may not cover them any more.
+// at closely, as are all while a token is needed, which may not cover them any more,
+// and the one that a key waits for.
 func (s *Session) familiarLines(in []byte, sink Sink, out []byte) (rest, replies []byte) {
 	f := &s.familiar
-	if len(f.begin) == 0 || len(s.held) > 0 || s.needsToken() {
+	if len(f.begin) == 0 || len(s.held) > 0 || s.key.waits || s.needsToken() {
 		return in, out
 	}
 	longest := s.lineBytesMax() - len(f.begin)

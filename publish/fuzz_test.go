@@ -3,11 +3,15 @@ package publish
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"testing"
+
+	"github.com/ssed/ssed/sse"
 )
 
 // FuzzFeed splits any input anywhere: replies and messages must be those of the
-// whole, every reply must be a reply, and memory must stay bounded.
+// whole, every reply must be a reply, and memory must stay bounded. Nor may it matter
+// to the replies when the sink answers.
 func FuzzFeed(f *testing.F) {
 	for _, c := range conversations {
 		if len(c.in) < 5000 {
@@ -29,8 +33,29 @@ func FuzzFeed(f *testing.F) {
 			if limit := lineBytesMax(cfg.DataBytesMax); s.Buffered() > limit || cap(s.held) > max(heldBytesKept, 2*limit) {
 				t.Fatalf("it holds %d bytes of %d", s.Buffered(), cap(s.held))
 			}
+			if limit := 2 * sse.KeyBytesMax; cap(s.key.text) > limit {
+				t.Fatalf("it holds a key of %d bytes", cap(s.key.text))
+			}
+		}
+		if out := feedLater(&cfg, in, int(first)+1, int(then)%4); out != whole {
+			t.Fatalf("answers to %q that come later:\n%q, at once %q", in, out, whole)
 		}
 	})
+}
+
+// feedLater feeds pieces of n bytes, and has each settled messages answered.
+func feedLater(cfg *Config, in []byte, n, settled int) string {
+	s, sink := NewSession(cfg), &later{}
+	var r Replies
+	var sent []byte
+	for piece := range slices.Chunk(in, n) {
+		out, _ := s.Feed(piece, sink, nil)
+		r.Add(s, out)
+		sink.settle(&r, settled)
+		sent = r.Take(sent)
+	}
+	sink.settle(&r, r.Waiting())
+	return string(r.Take(sent))
 }
 
 // checkReplies reads the replies as a client would.

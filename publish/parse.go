@@ -11,6 +11,7 @@ import (
 //
 //	command = "PUB"   SP namespace SP event SP data       end
 //	        | "PUBN"  SP namespace SP event SP size       end  size*BYTE end
+//	        | "KEY"   SP key                              end
 //	        | "AUTH"  SP token                            end
 //	        | "PING"                                      end
 //	        | "QUIET" SP ( "on" | "off" )                 end
@@ -36,6 +37,7 @@ type verb uint8
 const (
 	verbPub verb = iota + 1
 	verbPubN
+	verbKey
 	verbAuth
 	verbPing
 	verbQuiet
@@ -51,18 +53,24 @@ type command struct {
 	event     []byte // PUB, PUBN; empty means none, "-" on the wire
 	data      []byte // PUB
 	size      uint64 // PUBN: bytes of payload behind this line
-	token     []byte // AUTH
+	word      []byte // KEY: the key; AUTH: the token
 	quiet     bool   // QUIET
 }
 
-// parse takes one line apart, without its LF or CRLF, into c, which is empty.
+// parse takes one line apart, without its LF or CRLF, into c, which is empty. Of a
+// PUB, PUBN or KEY that is refused c has the verb: a key's books are kept by it.
 func parse(line []byte, c *command) *ReplyError {
 	word, rest, spaced := cut(line)
 	switch string(word) {
 	case "PUB":
+		c.verb = verbPub
 		return c.parsePub(rest)
 	case "PUBN":
+		c.verb = verbPubN
 		return c.parsePubN(rest)
+	case "KEY":
+		c.verb = verbKey
+		return c.parseKey(rest)
 	case "AUTH":
 		return c.parseAuth(rest)
 	case "PING":
@@ -84,7 +92,7 @@ func (c *command) parsePub(rest []byte) *ReplyError {
 	if !spaced {
 		return refuse(CodeSyntax, "PUB has no data: to send empty data, end the line with a space after the event")
 	}
-	c.verb, c.namespace, c.event, c.data = verbPub, namespace, named(event), data
+	c.namespace, c.event, c.data = namespace, named(event), data
 	return nil
 }
 
@@ -99,7 +107,7 @@ func (c *command) parsePubN(rest []byte) *ReplyError {
 	if !ok {
 		return refuse(CodeSyntax, "%s is not a number of bytes: write %s, then the bytes and a line end", quote(digits), form)
 	}
-	c.verb, c.namespace, c.event, c.size = verbPubN, namespace, named(event), size
+	c.namespace, c.event, c.size = namespace, named(event), size
 	return nil
 }
 
@@ -119,11 +127,23 @@ func parseSize(digits []byte) (size uint64, ok bool) {
 	return size, true
 }
 
+// parseKey is the one that looks into its field: a KEY is nothing else.
+func (c *command) parseKey(key []byte) *ReplyError {
+	if len(key) == 0 {
+		return refuse(CodeSyntax, "KEY has no key: write KEY <key>")
+	}
+	if err := sse.CheckKey(key); err != nil {
+		return refusal(err)
+	}
+	c.word = key
+	return nil
+}
+
 func (c *command) parseAuth(token []byte) *ReplyError {
 	if len(token) == 0 {
 		return refuse(CodeSyntax, "AUTH has no token: write AUTH <token>")
 	}
-	c.verb, c.token = verbAuth, token
+	c.verb, c.word = verbAuth, token
 	return nil
 }
 
@@ -155,7 +175,7 @@ func (c *command) parseUnknown(word, line []byte) *ReplyError {
 	case len(word) == 0:
 		return refuse(CodeSyntax, "the line begins with a space")
 	}
-	return refuse(CodeSyntax, "%s is not a command: PUB, PUBN, AUTH, PING, QUIET and QUIT are, in upper case", quote(word))
+	return refuse(CodeSyntax, "%s is not a command: PUB, PUBN, KEY, AUTH, PING, QUIET and QUIT are, in upper case", quote(word))
 }
 
 // speaksHTTP recognises a browser that was talked into posting to this port. A

@@ -9,7 +9,7 @@ import (
 func TestParse(t *testing.T) {
 	tests := []struct {
 		line string
-		want string // verb, namespace, event, data, size, token, quiet; or the code
+		want string // verb, namespace, event, data, size, word, quiet; or the code
 	}{
 		{"PUB /a e d d", `1 "/a" "e" "d d" 0 "" false`},
 		{"PUB a e ", `1 "a" "e" "" 0 "" false`}, // what the fields hold is not looked at
@@ -17,13 +17,17 @@ func TestParse(t *testing.T) {
 		{"PUB /a -- d", `1 "/a" "--" "d" 0 "" false`},
 		{"PUBN /a e 12", `2 "/a" "e" "" 12 "" false`},
 		{"PUBN /a - 999999999999999999", `2 "/a" "" "" 999999999999999999 "" false`},
-		{"AUTH a b ", `3 "" "" "" 0 "a b " false`},
-		{"PING", `4 "" "" "" 0 "" false`},
-		{"QUIET on", `5 "" "" "" 0 "" true`},
-		{"QUIET off", `5 "" "" "" 0 "" false`},
-		{"QUIT", `6 "" "" "" 0 "" false`},
-		{"GET / HTTP/1.1", `7 "" "" "" 0 "" false`},
-		{"HOST: example.org", `7 "" "" "" 0 "" false`},
+		{"AUTH a b ", `4 "" "" "" 0 "a b " false`},
+		{"PING", `5 "" "" "" 0 "" false`},
+		{"QUIET on", `6 "" "" "" 0 "" true`},
+		{"QUIET off", `6 "" "" "" 0 "" false`},
+		{"QUIT", `7 "" "" "" 0 "" false`},
+		{"GET / HTTP/1.1", `8 "" "" "" 0 "" false`},
+		{"HOST: example.org", `8 "" "" "" 0 "" false`},
+		{"KEY a", `3 "" "" "" 0 "a" false`},
+		{"KEY", "syntax"},
+		{"KEY a b", "syntax"},
+		{"KEY  a", "syntax"},
 		{"PUBN /a e ", "syntax"},
 		{"PUBN /a e +1", "syntax"},
 		{"PUBN /a e 1 ", "syntax"},
@@ -37,7 +41,7 @@ func TestParse(t *testing.T) {
 	for _, tt := range tests {
 		var c command
 		err := parse([]byte(tt.line), &c)
-		got := fmt.Sprintf("%d %q %q %q %d %q %v", c.verb, c.namespace, c.event, c.data, c.size, c.token, c.quiet)
+		got := fmt.Sprintf("%d %q %q %q %d %q %v", c.verb, c.namespace, c.event, c.data, c.size, c.word, c.quiet)
 		if err != nil {
 			got = err.Code
 		}

@@ -14,7 +14,7 @@ import (
 // The codes of an ERR reply. Programs may rely on them; the words behind a code
 // are for people and may change.
 const (
-	CodeSyntax    = "syntax"    // the line is not a command
+	CodeSyntax    = "syntax"    // the line is not a command, or no key can be taken
 	CodeNamespace = "namespace" // the grammar of namespaces refuses it
 	CodeEvent     = "event"     // the event name cannot be put on the wire
 	CodeUTF8      = "utf8"      // the data is not UTF-8
@@ -26,6 +26,10 @@ const (
 // ErrBusy marks the errors of a Sink that mean "later": the server is full, or
 // on its way down.
 var ErrBusy = errors.New("busy")
+
+// ErrPending is what a Sink returns, as it is, when it will know later what became
+// of the message. Its session then leaves a hole in the replies: see Replies.
+var ErrPending = errors.New("the answer comes later")
 
 // A ReplyError is a command's refusal: the reply "ERR <code> <words>".
 type ReplyError struct {
@@ -47,6 +51,7 @@ var codes = []struct {
 }{
 	{nsindex.ErrNamespace, CodeNamespace},
 	{sse.ErrEvent, CodeEvent},
+	{sse.ErrKey, CodeSyntax},
 	{sse.ErrUTF8, CodeUTF8},
 	{sse.ErrTooLong, CodeTooLong},
 	{ErrBusy, CodeBusy},

@@ -17,8 +17,17 @@ const heldBytesKept = 4096
 type Sink interface {
 	// Publish takes one checked message (canonical namespace, checked event,
 	// valid UTF-8 data) and returns its place in the order of publishing. An
-	// error that wraps ErrBusy becomes "ERR busy <words>".
+	// error that wraps ErrBusy becomes "ERR busy <words>"; ErrPending leaves the
+	// reply open.
 	Publish(namespace, event, data []byte) (sequence uint64, err error)
+}
+
+// A KeyedSink also knows a message again by its key.
+type KeyedSink interface {
+	Sink
+	// PublishKeyed is Publish with a checked key (sse.CheckKey). A message whose
+	// key it knows already is not published: the sequence is that of the first.
+	PublishKeyed(key, namespace, event, data []byte) (sequence uint64, err error)
 }
 
 // A Grant is what a good token allows.
@@ -65,6 +74,8 @@ const (
 //	        ▲  ▲                     │                      │
 //	        │  └──────── LF ─────────┘                      │
 //	        └───────────────────── LF ──────────────────────┘
+//
+// A KEY changes none of these states, but s.key, where it waits for a PUB or PUBN.
 type Session struct {
 	cfg   *Config
 	grant Grant // what AUTH gave; nil before
@@ -76,8 +87,11 @@ type Session struct {
 	held []byte
 
 	payload payload
+	key     key // what KEY said, for the next PUB or PUBN
 
 	familiar familiar
+
+	holes []hole // replies left open by the Sink since Replies.Add last took them
 }
 
 // payload is the PUBN whose bytes are not all there yet.
@@ -95,8 +109,9 @@ func NewSession(cfg *Config) *Session { return &Session{cfg: cfg} }
 func (s *Session) Buffered() int { return len(s.held) }
 
 // Feed parses in (after what an earlier call left over), publishes into sink and
-// appends the replies to out. done is true after QUIT, and after an HTTP request
-// that went astray: send replies, then close. in is not kept.
+// appends the replies to out. sink is the same in all calls. done is true after QUIT,
+// and after an HTTP request that went astray: send replies, then close. in is not
+// kept. If the sink returned ErrPending, replies has holes: see Pending and Replies.
 func (s *Session) Feed(in []byte, sink Sink, out []byte) (replies []byte, done bool) {
 	for len(in) > 0 && s.state != finished {
 		switch s.state {
@@ -125,6 +140,7 @@ func (s *Session) line(in []byte, sink Sink, out []byte) (rest, replies []byte) 
 		size = len(s.held) + len(in)
 	}
 	if limit := s.lineBytesMax(); size > limit {
+		s.key.passed(verbAt(s.held, in), CodeTooLong)
 		s.release()
 		s.state = skippingLine
 		return in, AppendError(out, refuse(CodeTooLong, "a line has at most %d bytes: this one is skipped", limit))
@@ -145,6 +161,7 @@ func (s *Session) line(in []byte, sink Sink, out []byte) (rest, replies []byte) 
 func (s *Session) run(line, rest []byte, sink Sink, out []byte) (after, replies []byte) {
 	var c command
 	if refused := parse(line, &c); refused != nil {
+		s.key.passed(c.verb, refused.Code)
 		s.release()
 		return rest, AppendError(out, refused)
 	}
@@ -153,8 +170,10 @@ func (s *Session) run(line, rest []byte, sink Sink, out []byte) (after, replies 
 		out = s.pub(line, &c, sink, out)
 	case verbPubN:
 		return s.pubN(&c, rest, sink, out)
+	case verbKey:
+		out = s.takeKey(c.word, sink, out)
 	case verbAuth:
-		out = s.auth(c.token, out)
+		out = s.auth(c.word, out)
 	case verbPing:
 		out = appendPong(out)
 	case verbQuiet:
@@ -174,10 +193,13 @@ func (s *Session) run(line, rest []byte, sink Sink, out []byte) (after, replies 
 func (s *Session) pub(line []byte, c *command, sink Sink, out []byte) []byte {
 	namespace, err := s.admit(c)
 	if err != nil {
+		s.key.clear()
 		return AppendError(out, err)
 	}
 	s.familiar.remember(line, c, namespace)
-	return s.publish(namespace, c.event, c.data, sink, out)
+	out = s.publish(namespace, c.event, c.data, s.keyed(sink), out)
+	s.key.clear()
+	return out
 }
 
 // pubN publishes at once if the payload and its line end are there; then nothing
@@ -194,7 +216,8 @@ func (s *Session) pubN(c *command, rest []byte, sink Sink, out []byte) (after, r
 	}
 	if uint64(len(rest)) > c.size && rest[c.size] == '\n' {
 		s.state = inLine
-		out = s.publish(namespace, c.event, rest[:c.size], sink, out)
+		out = s.publish(namespace, c.event, rest[:c.size], s.keyed(sink), out)
+		s.key.clear()
 		s.release()
 		return rest[c.size+1:], out
 	}
@@ -235,8 +258,9 @@ func (s *Session) endPayload(in []byte, sink Sink, out []byte) (rest, replies []
 	case in[0] == '\n':
 		if !p.refused {
 			namespace, data := s.held[:p.namespace], s.held[p.namespace+p.event:]
-			out = s.publish(namespace, s.held[p.namespace:][:p.event], data, sink, out)
+			out = s.publish(namespace, s.held[p.namespace:][:p.event], data, s.keyed(sink), out)
 		}
+		s.key.clear()
 		s.release()
 		s.state = inLine
 		return in[1:], out
@@ -245,6 +269,7 @@ func (s *Session) endPayload(in []byte, sink Sink, out []byte) (rest, replies []
 		out = AppendError(out, refuse(CodeSyntax,
 			"no line end behind the payload: does the number of bytes match? All up to the next line end is skipped"))
 	}
+	s.key.clear()
 	s.release()
 	s.state = skippingLine
 	return in, out
@@ -263,6 +288,9 @@ func (s *Session) skipLine(in []byte) (rest []byte) {
 // admit checks everything about a PUB or PUBN but its data, in the order in which
 // a publisher can mend it, and returns the canonical namespace.
 func (s *Session) admit(c *command) (namespace []byte, err error) {
+	if s.key.refused != "" {
+		return nil, refuse(s.key.refused, "the KEY before this was refused, and without its key it is not published")
+	}
 	needsToken := s.needsToken()
 	if needsToken && s.grant == nil {
 		return nil, refuse(CodeAuth, "publishing needs a token here: send AUTH <token> first")
@@ -285,11 +313,20 @@ func (s *Session) publish(namespace, event, data []byte, sink Sink, out []byte) 
 	sequence, err := sink.Publish(namespace, event, data)
 	switch {
 	case err != nil:
-		return AppendError(out, err)
+		return s.unpublished(err, out)
 	case s.quiet:
 		return out
 	}
 	return appendSequence(out, sequence)
+}
+
+// unpublished answers what the sink took later or not at all.
+func (s *Session) unpublished(err error, out []byte) []byte {
+	if err == ErrPending {
+		s.holes = append(s.holes, hole{len(out), s.quiet})
+		return out
+	}
+	return AppendError(out, err)
 }
 
 // auth answers AUTH. A bad token costs the command only: what an earlier one

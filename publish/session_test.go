@@ -55,6 +55,7 @@ var smallLine = lineBytesMax(8)
 type conversation struct {
 	name    string
 	cfg     *Config
+	keyless bool // the sink keeps no keys
 	in      string
 	out     string
 	got     []string
@@ -72,7 +73,7 @@ const (
 	notUTF8    = "ERR utf8 invalid UTF-8 in the data at byte 1\n"
 )
 
-var conversations = []conversation{
+var conversations = append(keyConversations, []conversation{
 	// PUB
 	{name: "PUB", in: "PUB /pets/dogs new-dog Corgi\n", out: "OK 1\n", got: []string{"/pets/dogs|new-dog|Corgi"}},
 	{name: "PUB in CRLF", in: "PUB /pets new-dog Corgi\r\n", out: "OK 1\n", got: []string{"/pets|new-dog|Corgi"}},
@@ -168,7 +169,7 @@ var conversations = []conversation{
 	// What is no command
 	{name: "empty line", in: "\n\r\nPING\n", out: emptyLine + emptyLine + "PONG\n"},
 	{name: "lower case", in: "pub /pets e x\nPING\n",
-		out: `ERR syntax "pub" is not a command: PUB, PUBN, AUTH, PING, QUIET and QUIT are, in upper case` + "\nPONG\n"},
+		out: `ERR syntax "pub" is not a command: PUB, PUBN, KEY, AUTH, PING, QUIET and QUIT are, in upper case` + "\nPONG\n"},
 	{name: "leading space", in: " PING\nPING\n", out: "ERR syntax the line begins with a space\nPONG\n"},
 	{name: "a long word is cut short", in: strings.Repeat("\x00", 99) + "\n", out: "ERR syntax \"" + strings.Repeat(`\x00`, 32) + "\"... is not a command: ...\n"},
 	{name: "a web page posts", in: "POST / HTTP/1.1\r\nHost: x\r\n\r\nPUB / - x\n", out: "ERR syntax publishers do not speak HTTP here: ...\n", done: true},
@@ -180,7 +181,7 @@ var conversations = []conversation{
 	{name: "half a payload", in: "PUBN /pets e 5\nCor", pending: len("/petseCor")},
 	{name: "payload without its line end", in: "PUBN /pets e 5\nCorgi\r", pending: len("/petseCorgi")},
 	{name: "half a payload that is refused", in: "PUBN pets e 500\nCor", out: "ERR namespace ...\n"},
-}
+}...)
 
 func (c *conversation) config() *Config {
 	if c.cfg == nil {
@@ -191,22 +192,33 @@ func (c *conversation) config() *Config {
 
 // feed plays input to a new session in pieces of at most n bytes.
 func feed(cfg *Config, in []byte, sizes ...int) (s *Session, out string, got []string, done bool) {
+	var sink recorder
+	s, out, done = feedTo(&sink, cfg, in, sizes...)
+	return s, out, sink.got, done
+}
+
+func feedTo(sink Sink, cfg *Config, in []byte, sizes ...int) (s *Session, out string, done bool) {
 	s = NewSession(cfg)
 	var replies []byte
-	var sink recorder
 	for i := 0; len(in) > 0; i++ {
 		n := min(sizes[min(i, len(sizes)-1)], len(in))
 		piece := bytes.Clone(in[:n])
-		replies, done = s.Feed(piece, &sink, replies)
+		replies, done = s.Feed(piece, sink, replies)
 		clear(piece) // it is not the session's any more
 		in = in[n:]
 	}
-	return s, string(replies), sink.got, done
+	return s, string(replies), done
 }
 
 func (c *conversation) play(t *testing.T, sizes ...int) {
 	t.Helper()
-	s, out, got, done := feed(c.config(), []byte(c.in), sizes...)
+	remembers := &recorder{}
+	sink := Sink(remembers)
+	if c.keyless {
+		sink = struct{ Sink }{remembers}
+	}
+	s, out, done := feedTo(sink, c.config(), []byte(c.in), sizes...)
+	got := remembers.got
 	if !matches(out, c.out) {
 		t.Errorf("split %v: replies\n%q, want\n%q", sizes, out, c.out)
 	}
@@ -253,7 +265,7 @@ func TestSession(t *testing.T) {
 func TestSessionPipelined(t *testing.T) {
 	var in, want strings.Builder
 	for _, c := range conversations {
-		if c.cfg == nil && !c.done && c.pending == 0 && strings.HasSuffix(c.in, "\n") {
+		if c.cfg == nil && !c.keyless && !c.done && c.pending == 0 && strings.HasSuffix(c.in, "\n") {
 			in.WriteString(c.in)
 			want.WriteString(c.out)
 		}

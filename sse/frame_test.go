@@ -113,6 +113,44 @@ func TestCheckEvent(t *testing.T) {
 	}
 }
 
+func TestCheckKey(t *testing.T) {
+	for _, tt := range []struct {
+		name, key string
+		ok        bool
+	}{
+		{"none", "", false},
+		{"a UUID", "6ba7b810-9dad-11d1-80b4-00c04fd430c8", true},
+		{"one byte", "-", true},
+		{"every other ASCII character", `!"#$%&'()*+,-./09:;<=>?@AZ[\]^_az{|}~` + "`", true},
+		{"beyond ASCII", "größe", true},
+		{"as long as allowed", strings.Repeat("ö", KeyBytesMax/2), true},
+		{"too long", strings.Repeat("x", KeyBytesMax+1), false},
+		{"space", "a b", false},
+		{"space at the end", "a ", false},
+		{"no-break space", "a\u00a0b", false},
+		{"LF", "a\n", false},
+		{"NUL", "\x00", false},
+		{"DEL", "a\x7f", false},
+		{"DEL behind what is not ASCII", "ö\x7f", false},
+		{"next line, a control character of C1", "a\u0085", false},
+		{"not UTF-8", "a\xff", false},
+		{"half a rune", "\xe6\x97", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := CheckKey(tt.key)
+			if (err == nil) != tt.ok {
+				t.Errorf("CheckKey(%q) = %v", tt.key, err)
+			}
+			if err != nil && !errors.Is(err, ErrKey) {
+				t.Errorf("%v does not wrap ErrKey", err)
+			}
+			if inBytes := CheckKey([]byte(tt.key)); fmt.Sprint(inBytes) != fmt.Sprint(err) {
+				t.Errorf("as bytes: %v", inBytes)
+			}
+		})
+	}
+}
+
 func TestCheckData(t *testing.T) {
 	for _, tt := range []struct {
 		name, data string

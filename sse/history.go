@@ -19,6 +19,7 @@ type History struct {
 	bytes     int
 	messages  int
 	mark      uint64
+	floor     uint64 // see Raise
 	ranks     ranks
 	aging     []*node // those whose messages have an age limit
 	swept     int     // how far Sweep has come in them
@@ -127,6 +128,10 @@ func (h *History) drop(n *node) {
 		m.lost.note(seq, h.mark)
 	}
 }
+
+// Raise notes that messages up to a number may exist that were never added: up to
+// there no set is complete, whatever is kept of it.
+func (h *History) Raise(floor uint64) { h.floor = max(h.floor, floor) }
 
 // Mark notes that somebody is being sent what was published up to a number: see
 // LostSince.

@@ -20,6 +20,7 @@ type modelMessage struct {
 
 type historyModel struct {
 	all       []modelMessage
+	floor     uint64
 	now       uint32
 	retention func(string) Retention
 }
@@ -90,6 +91,10 @@ func TestHistoryAgainstModel(t *testing.T) {
 			for range 400 {
 				switch random.IntN(6) {
 				case 0:
+					if random.IntN(20) == 0 {
+						m.floor = max(m.floor, seq/2)
+						h.Raise(seq / 2)
+					}
 					m.now += uint32(random.IntN(10))
 					h.Sweep(m.now, random.IntN(10))
 				case 1, 2, 3:
@@ -111,6 +116,9 @@ func TestHistoryAgainstModel(t *testing.T) {
 func compareHistory(t *testing.T, h *History, m *historyModel, set []string, after, newest uint64, random *rand.Rand) {
 	t.Helper()
 	kept, lost := m.of(set, after)
+	if m.floor > after {
+		lost = max(lost, m.floor)
+	}
 	if got := h.Lost(set, after, m.now); got != lost {
 		t.Fatalf("%q after %d: the newest lost is %d, the model's %d", set, after, got, lost)
 	}

@@ -3,6 +3,7 @@ package sse
 import (
 	"errors"
 	"fmt"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -15,11 +16,17 @@ const EventBytesMax = 256
 // have no limit. One MiB bounds what a publisher can make the server hold.
 const DataBytesMax = 1 << 20
 
+// KeyBytesMax is the longest deduplication key, in bytes. Keys are UUIDs, digests
+// or a name and a number; a store remembers each of them for a while.
+const KeyBytesMax = 128
+
 // The reasons why a message is refused. Errors returned by this package wrap
 // one of these and say in words what was found.
 var (
 	// ErrEvent marks an event name that cannot be put on the wire.
 	ErrEvent = errors.New("bad event name")
+	// ErrKey marks what cannot be a deduplication key.
+	ErrKey = errors.New("bad key")
 	// ErrUTF8 marks text that is not valid UTF-8. Browsers would replace the
 	// bad bytes, so subscribers would see something else than was sent.
 	ErrUTF8 = errors.New("invalid UTF-8")
@@ -37,6 +44,9 @@ type Message struct {
 	// Data is the payload: any UTF-8, line breaks included. Subscribers see
 	// CR and CRLF as LF, since the format has only line breaks.
 	Data []byte
+	// Key makes a repetition harmless where the server has a store: published again
+	// with the same key, the message is not a second one. Empty: none.
+	Key string
 }
 
 // CheckEvent tells whether an event name can be put on the wire as it is: valid
@@ -54,6 +64,40 @@ func CheckEvent[T ~string | ~[]byte](event T) error {
 	}
 	if !validUTF8(event) {
 		return fmt.Errorf("%w: it is not valid UTF-8", ErrEvent)
+	}
+	return nil
+}
+
+// CheckKey tells whether key can be a deduplication key: 1 to KeyBytesMax bytes of
+// UTF-8 without white space and control characters, so that it is one field of a
+// line and one value of a header. Errors wrap ErrKey.
+func CheckKey[T ~string | ~[]byte](key T) error {
+	if len(key) == 0 {
+		return fmt.Errorf("%w: the key is empty", ErrKey)
+	}
+	if len(key) > KeyBytesMax {
+		return fmt.Errorf("%w: the key has %d bytes, at most %d are allowed", ErrKey, len(key), KeyBytesMax)
+	}
+	for i := range len(key) {
+		if c := key[i]; c <= ' ' || c == 0x7f {
+			return fmt.Errorf("%w: the key holds a space or control character at byte %d", ErrKey, i)
+		}
+		if key[i] >= utf8.RuneSelf {
+			return checkKeyRunes(string(key))
+		}
+	}
+	return nil
+}
+
+// checkKeyRunes looks at what lies beyond ASCII: the same rules as in a namespace.
+func checkKeyRunes(key string) error {
+	if !utf8.ValidString(key) {
+		return fmt.Errorf("%w: the key is not valid UTF-8", ErrKey)
+	}
+	for i, r := range key {
+		if unicode.IsSpace(r) || unicode.IsControl(r) {
+			return fmt.Errorf("%w: the key holds a space or control character at byte %d", ErrKey, i)
+		}
 	}
 	return nil
 }

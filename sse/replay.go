@@ -102,11 +102,12 @@ func (h *History) walkWhile(set []string, isNew func(*node) bool, visit func(*no
 // behind the number after, and 0 if none is: behind it, and behind after, the set
 // is complete. What is too old at the time of now is gone.
 func (h *History) Lost(set []string, after uint64, now uint32) (newest uint64) {
-	return behind(after, h.losses(set, after, now).newest)
+	return behind(after, max(h.floor, h.losses(set, after, now).newest))
 }
 
 // LostSince is Lost for somebody in the middle of what was published up to the mark,
-// and leaves out what was younger than that: it gets this in another way.
+// and leaves out what was younger than that, which it gets in another way, and what
+// was never added.
 func (h *History) LostSince(set []string, after uint64, now uint32) (newest uint64) {
 	return behind(after, h.losses(set, after, now).marked)
 }

@@ -10,11 +10,13 @@ import (
 	"github.com/ssed/ssed/auth"
 	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/publish/evioserver"
+	"github.com/ssed/ssed/relay"
 )
 
 // A daemon is what the flags asked for, wired together.
 type daemon struct {
 	loop       *loop.Server
+	relay      *relay.Relay       // the way to the store; nil where there is none
 	publishers *evioserver.Server // the publishers' own loop; nil where the loop reads them itself
 	admin      *adminPages
 	tokens     *auth.Table   // at the start; SIGHUP may bring others
@@ -32,6 +34,15 @@ type engine interface {
 	Shutdown(context.Context) error
 }
 
+// A storeEngine is the engine that a Relay is once it knows where to deliver.
+type storeEngine struct {
+	*relay.Relay
+	inlet loop.Inlet
+}
+
+// Serve is that of engine.
+func (e storeEngine) Serve() error { return e.Relay.Serve(e.inlet) }
+
 // newDaemon wires a daemon that may have so many files open. Nothing listens yet.
 func (f *daemonFlags) newDaemon(openFiles int, log *slog.Logger) (*daemon, error) {
 	endpoints, err := f.endpoints()
@@ -46,8 +57,44 @@ func (f *daemonFlags) newDaemon(openFiles int, log *slog.Logger) (*daemon, error
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{tokens: tokens, endAtMost: f.endAtMost(), log: log, died: make(chan error, 2)}
+	d := &daemon{tokens: tokens, endAtMost: f.endAtMost(), log: log, died: make(chan error, 3)}
 
+	options := f.loopOptions(tokens, connsMax, publishersMax, log)
+	if f.PublishLoop == sharedLoop {
+		options.Publish = endpoints
+	}
+	if f.wanted() {
+		if d.relay, err = f.newRelay(log); err != nil {
+			return nil, err
+		}
+		options.Relay, options.History = d.relay, nil
+	}
+	d.admin = f.newAdminPages()
+	options.Handover = d.admin.handover()
+	if d.loop, err = loop.New(options); err != nil {
+		return nil, err
+	}
+	if d.relay != nil { // the last to end: the loop waits for what is on its way
+		d.engines = append(d.engines, storeEngine{d.relay, d.loop.Inlet()})
+	}
+	d.engines = append(d.engines, d.loop)
+
+	if f.PublishLoop == ownLoop {
+		d.publishers = evioserver.New(evioserver.Options{
+			Endpoints:     endpoints,
+			Sink:          d.loop.Mailbox(),
+			Session:       d.loop.Session(),
+			PublishersMax: publishersMax,
+			Logger:        log,
+		})
+		d.engines = append(d.engines, d.publishers)
+	}
+	d.admin.attach(d, f.Debug)
+	return d, nil
+}
+
+// loopOptions are those of the subscribers' loop, as far as flags say them.
+func (f *daemonFlags) loopOptions(tokens *auth.Table, connsMax, publishersMax int, log *slog.Logger) loop.Options {
 	options := loop.Options{
 		Listen:               f.Listen,
 		Tokens:               tokens,
@@ -77,28 +124,7 @@ func (f *daemonFlags) newDaemon(openFiles int, log *slog.Logger) (*daemon, error
 	if f.Drain == 0 {
 		options.Drain = -1 // at once; 0 would be the default
 	}
-	if f.PublishLoop == sharedLoop {
-		options.Publish = endpoints
-	}
-	d.admin = f.newAdminPages()
-	options.Handover = d.admin.handover()
-	if d.loop, err = loop.New(options); err != nil {
-		return nil, err
-	}
-	d.engines = append(d.engines, d.loop)
-
-	if f.PublishLoop == ownLoop {
-		d.publishers = evioserver.New(evioserver.Options{
-			Endpoints:     endpoints,
-			Sink:          d.loop.Mailbox(),
-			Session:       d.loop.Session(),
-			PublishersMax: publishersMax,
-			Logger:        log,
-		})
-		d.engines = append(d.engines, d.publishers)
-	}
-	d.admin.attach(d, f.Debug)
-	return d, nil
+	return options
 }
 
 // start starts the engines one after the other: publishers must find the loop

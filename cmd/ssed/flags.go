@@ -74,6 +74,8 @@ type daemonFlags struct {
 	HistoryBytes byteSize      `group:"history" placeholder:"SIZE" default:"${history_bytes}"`
 	GapEvent     string        `group:"history" placeholder:"NAME" default:"${gap_event}"`
 
+	storeFlags
+
 	Heartbeat     time.Duration `group:"when" placeholder:"DURATION" default:"${heartbeat}"`
 	HeaderTimeout time.Duration `group:"when" placeholder:"DURATION" default:"${header_timeout}"`
 	StallTimeout  time.Duration `group:"when" placeholder:"DURATION" default:"${stall_timeout}"`

@@ -27,6 +27,14 @@ func parse(t *testing.T, env map[string]string, args ...string) (*commands, erro
 	return cli, err
 }
 
+var storeDefaults = storeFlags{
+	StoreSync:          syncRule{interval: time.Second},
+	NATSStream:         "ssed",
+	NATSStreamBytes:    1 << 30,
+	NATSStreamReplicas: 1,
+	NATSTimeout:        5 * time.Second,
+}
+
 func TestDefaultsAreTheLoops(t *testing.T) {
 	cli, err := parse(t, nil)
 	if err != nil {
@@ -53,6 +61,7 @@ func TestDefaultsAreTheLoops(t *testing.T) {
 		StallTimeout:  30 * time.Second,
 		Drain:         5 * time.Second,
 		LogFormat:     "auto",
+		storeFlags:    storeDefaults,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -160,6 +169,7 @@ func TestEnvironment(t *testing.T) {
 		HistoryFor: []historyRule{{Prefix: "/a", Messages: 5}, {Prefix: "/b/c", Messages: 0, Age: time.Minute}},
 		Heartbeat:  5 * time.Second, StallTimeout: time.Minute, HeaderTimeout: time.Minute, LogLevel: 4, LogFormat: jsonLog,
 		CORSOrigin: []string{"https://a.example", "https://b.example"}, TrustedProxy: []string{"10.0.0.0/8", "unix"}, ProxyProtocol: true,
+		storeFlags: storeDefaults,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -254,7 +264,14 @@ func TestHelp(t *testing.T) {
 	wants := map[string][]string{"": {"serve", "pub", "demo", "version"}}
 	for _, command := range newParser(&commands{}).Model.Children {
 		for _, flag := range command.Flags {
-			wants[command.Name] = append(wants[command.Name], "--"+flag.Name, "$"+flag.Envs[0])
+			wants[command.Name] = append(wants[command.Name], "--"+flag.Name)
+			for _, variable := range flag.Envs {
+				wants[command.Name] = append(wants[command.Name], "$"+variable)
+			}
+			// A key names one message: no variable may be left over for the next.
+			if hasOne := len(flag.Envs) == 1; hasOne == (flag.Name == "key") {
+				t.Errorf("ssed %s --%s has the variables %v", command.Name, flag.Name, flag.Envs)
+			}
 			if flag.Help == "" {
 				t.Errorf("ssed %s --%s has no help", command.Name, flag.Name)
 			}

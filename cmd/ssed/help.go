@@ -8,6 +8,7 @@ import (
 
 	"github.com/ssed/ssed/httpparse"
 	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/relay"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -25,6 +26,7 @@ var flagGroups = []kong.Group{
 	{Key: "who", Title: "Who may do what:"},
 	{Key: "much", Title: "Limits (SIZE is bytes, such as 65536, or 64KiB, 1MiB, 2GiB):"},
 	{Key: "history", Title: "History, for those who come back (SIZE such as 64KiB, 1GiB; DURATION such as 15s, 24h):"},
+	{Key: "store", Title: "A store, for messages that outlive the daemon, or that several daemons share: NATS JetStream (SIZE such as 64KiB, 1GiB; DURATION such as 15s, 24h):"},
 	{Key: "when", Title: "Times (such as 500ms, 15s, 2m):"},
 	{Key: "log", Title: "Log:"},
 }
@@ -95,6 +97,31 @@ var daemonHelp = map[string]string{
 		default for something else. Empty: it is
 		not told. Default ${default}.`,
 
+	"store": `Keep all messages in this folder, so that ids, and what subscribers missed, outlive a restart or a crash.
+		The daemon runs a NATS server with JetStream within itself for it, which nobody else can reach. Every message
+		has an id then. Default: nothing is kept on disk.`,
+	"store-sync": `What OK promises with --store: always, that the message is on the disk, which costs each publisher the disk's
+		time; or an interval (such as 1s), that the kernel has it, which outlives the daemon, but a power failure may cost
+		what came in the last interval. Default ${default}.`,
+	"nats": `Use the stream of a NATS server or cluster as the store: daemons with the same stream act as one. Repeat it for the
+		servers of a cluster, in case one is down: nats://host:4222, or tls://. Default: none.`,
+	"nats-creds-file": `The daemon's credentials for NATS (a JWT and its key, as nsc writes them), where servers want them. Default: none.`,
+	"nats-ca-file": `Who signs for the NATS servers (PEM), should they have certificates that the system does not trust. Default:
+		those that the system trusts.`,
+	"nats-cert-file": `The daemon's own certificate (PEM), where NATS servers ask for one; with --nats-key-file. Default: none.`,
+	"nats-key-file":  `The key of that certificate (PEM). Default: none.`,
+	"nats-stream": `Name of the stream, and first part of its subjects: with ssed, /pets/dogs is the subject ssed.pets.dogs. It is made if it
+		is missing; one that is there with other settings is refused. Default ${default}.`,
+	"nats-stream-age":   `The stream keeps no message for longer, so that nobody gets what is stale. Default 0s: no such limit.`,
+	"nats-stream-bytes": `Most that the stream takes of a disk; the oldest messages go first. Default ${default}.`,
+	"nats-stream-per-namespace": `How many messages the stream keeps of each namespace, so that a busy one does not push a quiet one's last out.
+		Default 0: no such limit.`,
+	"nats-stream-replicas": `How many servers of a cluster have the stream: 3 outlive the loss of one. Default ${default}.`,
+	"nats-stream-update": `Change the stream where it is there with other settings, and log what was changed. A lower limit throws messages away
+		at once, so it is not done unasked.`,
+	"nats-timeout": `How long a publisher waits for the store before it is told "ERR busy": longer than a cluster needs to find a new leader.
+		Default ${default}.`,
+
 	"heartbeat": `A subscriber who got nothing for this long gets a comment, so that proxies keep the
 		connection. Default ${default}.`,
 	"header-timeout": `How long a client may take to send its request, so that who sends none takes no place for ever.
@@ -125,21 +152,24 @@ func newParser(cli *commands) *kong.Kong {
 		kong.DefaultEnvars("SSED"),
 		kong.ExplicitGroups(flagGroups),
 		kong.Vars{
-			"publish_url":    defaultPublishURL,
-			"subscribe_url":  defaultSubscribeURL,
-			"backlog":        byteSize(loop.DefaultBacklogBytes).String(),
-			"backlog_total":  byteSize(loop.DefaultBacklogTotalBytes).String(),
-			"mailbox":        byteSize(loop.DefaultMailboxBytes).String(),
-			"data_max":       byteSize(sse.DataBytesMax).String(),
-			"head_max":       byteSize(httpparse.DefaultHeadBytesMax).String(),
-			"history_bytes":  byteSize(loop.DefaultHistoryBytes).String(),
-			"gap_event":      sse.DefaultGapEvent,
-			"event_max":      byteSize(sse.DecoderBytesMax).String(),
-			"sndbuf":         byteSize(loop.DefaultSendBufferBytes).String(),
-			"heartbeat":      loop.DefaultHeartbeat.String(),
-			"stall_timeout":  loop.DefaultStallTimeout.String(),
-			"drain":          loop.DefaultDrain.String(),
-			"header_timeout": loop.DefaultHeaderTimeout.String(),
+			"publish_url":       defaultPublishURL,
+			"subscribe_url":     defaultSubscribeURL,
+			"backlog":           byteSize(loop.DefaultBacklogBytes).String(),
+			"backlog_total":     byteSize(loop.DefaultBacklogTotalBytes).String(),
+			"mailbox":           byteSize(loop.DefaultMailboxBytes).String(),
+			"data_max":          byteSize(sse.DataBytesMax).String(),
+			"head_max":          byteSize(httpparse.DefaultHeadBytesMax).String(),
+			"history_bytes":     byteSize(loop.DefaultHistoryBytes).String(),
+			"nats_stream":       relay.DefaultStream,
+			"nats_stream_bytes": byteSize(relay.DefaultStreamBytes).String(),
+			"nats_timeout":      relay.DefaultTimeout.String(),
+			"gap_event":         sse.DefaultGapEvent,
+			"event_max":         byteSize(sse.DecoderBytesMax).String(),
+			"sndbuf":            byteSize(loop.DefaultSendBufferBytes).String(),
+			"heartbeat":         loop.DefaultHeartbeat.String(),
+			"stall_timeout":     loop.DefaultStallTimeout.String(),
+			"drain":             loop.DefaultDrain.String(),
+			"header_timeout":    loop.DefaultHeaderTimeout.String(),
 		},
 		kong.PostBuild(addDaemonHelp),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),

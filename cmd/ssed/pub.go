@@ -24,19 +24,31 @@ const lineBytesMax = 64 << 20
 const dialTimeout = 10 * time.Second
 
 type pubCommand struct {
-	To    string `placeholder:"URL" default:"${publish_url}" help:"The daemon's publish address: tcp://host:port or unix:///path. Default ${default}."`
-	Token string `placeholder:"TOKEN" help:"Token to publish with. Prefer the environment: other users of a machine can read command lines."`
-	Event string `placeholder:"NAME" help:"Name of the event; without one, browsers call it \"message\"."`
+	To    string  `placeholder:"URL" default:"${publish_url}" help:"The daemon's publish address: tcp://host:port or unix:///path. Default ${default}."`
+	Token string  `placeholder:"TOKEN" help:"Token to publish with. Prefer the environment: other users of a machine can read command lines."`
+	Event string  `placeholder:"NAME" help:"Name of the event; without one, browsers call it \"message\"."`
+	Key   *string `env:"-" placeholder:"KEY" help:"Names the message, so that it can be sent again and is published once, as long as the daemon remembers the key. Only one with a store does (--store or --nats). At most 128 bytes without spaces."`
 
 	Namespace string  `arg:"" help:"Where to publish, such as /pets/dogs. It is heard there and above, at /pets and /."`
 	Data      *string `arg:"" optional:"" help:"The message. Without it every line of standard input is one, published as soon as it is there. Put -- before data that begins with a dash."`
 }
 
 // Validate catches the token of a daemon's --token, rights and all: both
-// commands read SSED_TOKEN.
+// commands read SSED_TOKEN. It also keeps a key from being that of every line: the
+// daemon would publish the first and drop the others. (That is why there is no
+// variable for it either: one that is left over would do the same to a script.)
 func (c *pubCommand) Validate() error {
 	if strings.ContainsAny(c.Token, " ;") {
 		return errors.New("--token: give one token alone, without rights and namespace")
+	}
+	if c.Key == nil {
+		return nil
+	}
+	if err := sse.CheckKey(*c.Key); err != nil {
+		return fmt.Errorf("--key: %w", err)
+	}
+	if c.Data == nil {
+		return errors.New("--key: a key names one message: give that as an argument; lines of standard input have none")
 	}
 	return nil
 }
@@ -61,7 +73,11 @@ func (c *pubCommand) Run() error {
 }
 
 func (c *pubCommand) message(data []byte) sse.Message {
-	return sse.Message{Namespace: c.Namespace, Event: c.Event, Data: data}
+	m := sse.Message{Namespace: c.Namespace, Event: c.Event, Data: data}
+	if c.Key != nil {
+		m.Key = *c.Key
+	}
+	return m
 }
 
 // publishLines publishes every line of in, with many on their way at once. It

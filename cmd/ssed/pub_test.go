@@ -1,13 +1,17 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/publish/evioserver"
 )
 
 // toOf is the environment that leads "ssed pub" to a daemon.
@@ -74,6 +78,77 @@ func TestPubSaysWhichLineIsWrong(t *testing.T) {
 				t.Errorf("a token is shown: %q, %q", r.stderr, d.Log())
 			}
 		})
+	}
+}
+
+// memory is a server's sink that keeps keys.
+type memory struct {
+	mu   sync.Mutex
+	keys map[string]uint64
+	next uint64
+}
+
+func (m *memory) Publish(_, _, _ []byte) (uint64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.next++
+	return m.next, nil
+}
+
+func (m *memory) PublishKeyed(key, namespace, event, data []byte) (uint64, error) {
+	if sequence, ok := m.keys[string(key)]; ok {
+		return sequence, nil
+	}
+	sequence, err := m.Publish(namespace, event, data)
+	m.keys[string(key)] = sequence
+	return sequence, err
+}
+
+func TestPubWithAKey(t *testing.T) {
+	sink := &memory{keys: map[string]uint64{}}
+	server := evioserver.New(evioserver.Options{Endpoints: []publish.Endpoint{{Network: "tcp", Address: "127.0.0.1:0"}}, Sink: sink})
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve() }()
+	select {
+	case <-server.Ready():
+	case err := <-ended:
+		t.Fatal(err)
+	}
+	defer server.Shutdown(context.Background())
+	env := []string{"SSED_TO=tcp://" + server.Addrs()[0].String(), "SSED_KEY=left-over"}
+	for _, args := range [][]string{{"--key", "a", "/x", "1"}, {"--key=a", "/x", "1"}, {"--key", "b", "/x", "2\n3"}, {"/x", "4"}, {"/x", "4"}} {
+		run(t, nil, env, append([]string{"pub"}, args...)...).wantSuccess(t)
+	}
+	sink.mu.Lock()
+	defer sink.mu.Unlock()
+	if sink.next != 4 || len(sink.keys) != 2 {
+		t.Errorf("%d messages were published, with the keys %v", sink.next, sink.keys)
+	}
+}
+
+func TestPubRefusesAKey(t *testing.T) {
+	d := testtool.Start(t)
+	subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/pets")
+	tests := []struct {
+		name string
+		args []string
+		code int
+		says []string
+	}{
+		{"the daemon has no store", []string{"--key", "a", "/pets", "x"}, exitFailure, []string{"cannot publish: syntax: this server keeps no keys", "--store"}},
+		{"lines", []string{"--key", "a", "/pets"}, exitUsage, []string{"--key", "one message", "standard input"}},
+		{"a variable of the shell that is not set", []string{"--key", "", "/pets", "x"}, exitUsage, []string{"--key", "empty"}},
+		{"two words", []string{"--key", "a b", "/pets", "x"}, exitUsage, []string{"--key", "space"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := run(t, strings.NewReader("line\n"), toOf(d), append([]string{"pub"}, tt.args...)...)
+			r.wantFailure(t, tt.code, tt.says...)
+		})
+	}
+	run(t, nil, toOf(d), "pub", "/pets", "last").wantSuccess(t)
+	if got := subscriber.Frame(t); got != "data:last\n\n" {
+		t.Errorf("published was %q", got)
 	}
 }
 

@@ -16,6 +16,7 @@ func (f *daemonFlags) check(wrong func(flag string, err error)) {
 	f.checkSizes(wrong)
 	f.checkNumbers(wrong)
 	f.checkAddresses(wrong)
+	f.checkStore(wrong)
 	tokens, err := f.tokens()
 	if err != nil {
 		blameIn(err, wrong)

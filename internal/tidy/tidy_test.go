@@ -36,8 +36,9 @@ var rooms = map[string]struct {
 	"publish/conformance":     {imports: []string{"publish", "nsindex"}},
 	"publish/evioserver":      {imports: []string{"publish", "sse", "nsindex"}, outside: []string{"github.com/tidwall/evio", "golang.org/x/sys"}},
 	"loop":                    {imports: []string{"httpparse", "sse", "nsindex", "publish", "auth"}, outside: []string{"github.com/panjf2000/gnet/v2", "github.com/pires/go-proxyproto", "golang.org/x/sys"}},
+	"relay":                   {imports: []string{"loop", "publish", "sse", "nsindex"}, outside: []string{"github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2", "github.com/nats-io/nuid", "golang.org/x/sys"}},
 	"admin":                   {imports: []string{"loop", "sse", "nsindex", "auth"}, outside: []string{"github.com/prometheus/client_golang", "golang.org/x/sync"}},
-	"cmd/ssed":                {imports: []string{"admin", "top", "loop", "httpparse", "publish", "publish/evioserver", "sse", "nsindex", "auth", "subscribe", "doctor", "cmd/ssed/reference"}, outside: []string{"github.com/alecthomas/kong", "github.com/coreos/go-systemd/v22", "github.com/pelletier/go-toml/v2", "github.com/prometheus/procfs", "golang.org/x/sys"}},
+	"cmd/ssed":                {imports: []string{"admin", "top", "loop", "relay", "httpparse", "publish", "publish/evioserver", "sse", "nsindex", "auth", "subscribe", "doctor", "cmd/ssed/reference"}, outside: []string{"github.com/alecthomas/kong", "github.com/coreos/go-systemd/v22", "github.com/pelletier/go-toml/v2", "github.com/prometheus/procfs", "golang.org/x/sys"}},
 	"cmd/ssed/reference":      {outside: []string{"github.com/alecthomas/kong"}, pure: true},
 	"internal/e2e/admin":      {},
 	"top":                     {imports: []string{"nsindex", "top/hush"}, outside: []string{"github.com/charmbracelet/bubbletea", "github.com/charmbracelet/x/ansi"}},
@@ -49,6 +50,7 @@ var rooms = map[string]struct {
 	"internal/e2e/proxies":    {},
 	"internal/e2e/publishers": {},
 	"internal/e2e/restarts":   {},
+	"internal/natstest":       {imports: []string{"internal/testtool"}, outside: []string{"github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2", "golang.org/x/sys"}},
 	"internal/testtool":       {},
 	"internal/tidy":           {},
 	"bench":                   {imports: []string{"bench/load", "bench/server", "bench/rawio", "bench/stats"}, outside: []string{"golang.org/x/sys", "github.com/alecthomas/kong", "github.com/HdrHistogram/hdrhistogram-go"}},
@@ -67,7 +69,7 @@ var rooms = map[string]struct {
 }
 
 // pureFiles are the files without I/O in a room that is not pure as a whole.
-var pureFiles = []string{"publish/parse.go", "publish/session.go", "publish/reply.go"}
+var pureFiles = []string{"publish/parse.go", "publish/session.go", "publish/key.go", "publish/replies.go", "publish/reply.go", "relay/subject.go"}
 
 // impure is what a pure room may not import: I/O, clocks, logs and locks.
 var impure = []string{"net", "net/http", "os", "io/ioutil", "log", "log/slog", "sync", "sync/atomic", "time", "syscall", "golang.org/x/sys/unix"}
@@ -155,8 +157,8 @@ func TestImportsRunOneWay(t *testing.T) {
 	}
 }
 
-// TestEventLibrariesHaveOneImporterEach also covers tests.
-func TestEventLibrariesHaveOneImporterEach(t *testing.T) {
+// TestEnginesHaveOneImporterEach also covers tests.
+func TestEnginesHaveOneImporterEach(t *testing.T) {
 	for _, s := range sources(t) {
 		for _, p := range imports(s) {
 			if strings.HasPrefix(p, "github.com/panjf2000/gnet") && s.room() != "loop" {
@@ -164,6 +166,9 @@ func TestEventLibrariesHaveOneImporterEach(t *testing.T) {
 			}
 			if strings.HasPrefix(p, "github.com/tidwall/evio") && s.room() != "publish/evioserver" {
 				t.Errorf("%s imports evio; only publish/evioserver may", s.path)
+			}
+			if strings.HasPrefix(p, "github.com/nats-io/") && s.room() != "relay" && s.room() != "internal/natstest" {
+				t.Errorf("%s imports NATS; only relay may, and what starts servers for tests", s.path)
 			}
 		}
 	}
@@ -197,7 +202,7 @@ func TestOnlyTheCommandReadsTheWorld(t *testing.T) {
 	reads := regexp.MustCompile(`\b(os|syscall)\.(Getenv|LookupEnv|Environ|Args)\b|\bsignal\.Notify|\bflag\.(Parse|String|Int|Bool|Duration)\b`)
 	for _, s := range sources(t) {
 		room := s.room()
-		if s.isTest || room == "cmd/ssed" || room == "top/hush" || room == "internal/testtool" || strings.HasPrefix(room, "bench") {
+		if s.isTest || room == "cmd/ssed" || room == "top/hush" || room == "internal/testtool" || room == "internal/natstest" || strings.HasPrefix(room, "bench") {
 			continue
 		}
 		if found := reads.Find(s.text); found != nil {

@@ -30,6 +30,8 @@ type Server struct {
 	// Messages returns all that was published so far, in order. It may lag. If it
 	// is nil, only replies are checked.
 	Messages func() []Message
+	// Keys says that the server keeps keys, longer than the tests take.
+	Keys bool
 }
 
 // Run checks a server. start makes one with the given configuration, and sees to
@@ -37,18 +39,28 @@ type Server struct {
 func Run(t *testing.T, start func(t *testing.T, cfg publish.Config) Server) {
 	for _, group := range groups {
 		t.Run(group.name, func(t *testing.T) {
-			s := start(t, group.cfg)
-			for _, script := range group.scripts {
-				t.Run(script.name, func(t *testing.T) {
-					s.play(t, group.cfg, script, max(1, len(script.send)))
-					if len(script.send) < dribbledBytesMax && !strings.Contains(script.send, "QUIT\n") {
-						s.play(t, group.cfg, script, 1)
-					}
-				})
+			start(t, group.cfg).playAll(t, group.cfg, group.scripts)
+		})
+	}
+	t.Run("keys", func(t *testing.T) {
+		s, scripts := start(t, publish.Config{}), keylessScripts
+		if s.Keys {
+			scripts = keyScripts
+		}
+		s.playAll(t, publish.Config{}, scripts)
+	})
+	t.Run("connections", func(t *testing.T) { runConnections(t, start(t, publish.Config{})) })
+}
+
+func (s Server) playAll(t *testing.T, cfg publish.Config, scripts []script) {
+	for _, script := range scripts {
+		t.Run(script.name, func(t *testing.T) {
+			s.play(t, cfg, script, max(1, len(script.send)))
+			if len(script.send) < dribbledBytesMax && !strings.Contains(script.send, "QUIT\n") {
+				s.play(t, cfg, script, 1)
 			}
 		})
 	}
-	t.Run("connections", func(t *testing.T) { runConnections(t, start(t, publish.Config{})) })
 }
 
 // play sends a script in pieces of at most pieceBytes, and compares what comes
@@ -56,8 +68,13 @@ func Run(t *testing.T, start func(t *testing.T, cfg publish.Config) Server) {
 func (s Server) play(t *testing.T, cfg publish.Config, script script, pieceBytes int) {
 	t.Helper()
 	base := s.base(t, script.token)
+	script = script.withOwnKeys(base)
 	reference := recorder{sequence: base}
-	want, done := publish.NewSession(&cfg).Feed([]byte(script.send), &reference, nil)
+	sink := publish.Sink(&reference)
+	if s.Keys {
+		sink = &keeper{&reference, map[string]uint64{}}
+	}
+	want, done := publish.NewSession(&cfg).Feed([]byte(script.send), sink, nil)
 	if scripted := script.replies(base); !matches(string(want), scripted) {
 		t.Fatalf("a Session replies\n%s, and the script is\n%s", shorten(string(want)), shorten(scripted))
 	}
@@ -167,4 +184,19 @@ func (r *recorder) Publish(namespace, event, data []byte) (uint64, error) {
 	r.sequence++
 	r.messages = append(r.messages, Message{string(namespace), string(event), string(data)})
 	return r.sequence, nil
+}
+
+// keeper is the Sink of the reference for a server that keeps keys.
+type keeper struct {
+	*recorder
+	known map[string]uint64
+}
+
+func (k *keeper) PublishKeyed(key, namespace, event, data []byte) (sequence uint64, err error) {
+	sequence, ok := k.known[string(key)]
+	if !ok {
+		sequence, err = k.Publish(namespace, event, data)
+		k.known[string(key)] = sequence
+	}
+	return sequence, err
 }

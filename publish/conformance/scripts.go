@@ -33,6 +33,13 @@ func (s script) replies(base uint64) string {
 	return strings.Join(lines, "\n")
 }
 
+// withOwnKeys makes the keys of a script, which begin with #, those of one play: the
+// base is another in each, and a server remembers.
+func (s script) withOwnKeys(base uint64) script {
+	s.send = strings.ReplaceAll(s.send, "KEY #", fmt.Sprintf("KEY %d-", base))
+	return s
+}
+
 // groups are scripts that share a server's configuration.
 var groups = []struct {
 	name    string
@@ -65,9 +72,10 @@ var commandScripts = []script{
 	{name: "bad event", send: "PUB / " + strings.Repeat("e", 257) + " x\nPING\n", want: "ERR event ...\nPONG\n"},
 	{name: "bad UTF-8", send: "PUB / - \xff\nPING\n", want: "ERR utf8 ...\nPONG\n"},
 	{name: "empty lines", send: "\n\r\nPING\n", want: "ERR syntax the line is empty\nERR syntax the line is empty\nPONG\n"},
-	{name: "no command", send: "pub / - x\nPING\n", want: "ERR syntax \"pub\" is not a command: PUB, PUBN, AUTH, PING, QUIET and QUIT are, in upper case\nPONG\n"},
+	{name: "no command", send: "pub / - x\nPING\n", want: "ERR syntax \"pub\" is not a command: PUB, PUBN, KEY, AUTH, PING, QUIET and QUIT are, in upper case\nPONG\n"},
 	{name: "QUIET", send: "QUIET on\nPUB / - 1\nPUB x - 2\nPING\nQUIET off\nPUB / - 3\n", want: "OK\nERR namespace ...\nPONG\nOK\nOK +2\n"},
 	{name: "AUTH with nothing to prove", send: "AUTH anything\nPUB / - 1\n", want: "OK\nOK +1\n"},
+	{name: "QUIET and KEY", send: "QUIET on\nKEY\nPUB / - 1\nPUB / - 2\nPING\n", want: "OK\nERR syntax ...\nERR syntax ...\nPONG\n"},
 	{name: "QUIT", send: "PUB / - 1\nQUIT\n", want: "OK +1\nOK\n"},
 	{name: "QUIT and then some", send: "QUIT\nPUB / - 1\n", want: "OK\n"},
 	{name: "nothing at all", send: "", want: ""},
@@ -75,6 +83,33 @@ var commandScripts = []script{
 	{name: "half a payload at the end", send: "PUBN / - 9\nCorgi", want: ""},
 	{name: "a payload without line end at the end", send: "PUBN / - 5\nCorgi", want: ""},
 }
+
+// keylessScripts are for a server that keeps no keys: no message is published whose
+// publisher wanted it with a key, and the next is published.
+var keylessScripts = []script{
+	{name: "KEY and PUB", send: "KEY a\nPUB / - 1\nPUB / - 2\n", want: noKeys + unkeyed + "OK +1\n"},
+	{name: "KEY and PUBN", send: "KEY a\nPUBN / - 5\nPING\n\nPUB / - 2\n", want: noKeys + unkeyed + "OK +1\n"},
+	{name: "KEY after a message of the same kind", send: "PUB / - 1\nKEY a\nPUB / - 2\nPUB / - 3\n", want: "OK +1\n" + noKeys + unkeyed + "OK +2\n"},
+	{name: "bad KEY", send: "KEY a b\nPING\nPUB / - 1\nPUB / - 2\n", want: "ERR syntax the key holds a space ...\nPONG\n" + unkeyed + "OK +1\n"},
+	{name: "KEY twice", send: "KEY a\nKEY b\nPUB x\nPUB / - 1\n", want: noKeys + noKeys + "ERR syntax ...\nOK +1\n"},
+	{name: "KEY that waits for nothing", send: "KEY a\n", want: noKeys},
+}
+
+// keyScripts are for one that does.
+var keyScripts = []script{
+	{name: "KEY and PUB", send: "KEY #a\nPUB / - 1\nPUB / - 2\n", want: "OK\nOK +1\nOK +2\n"},
+	{name: "KEY and PUBN", send: "KEY #a\r\nPUBN / - 5\r\nPING\n\r\nPING\n", want: "OK\nOK +1\nPONG\n"},
+	{name: "KEY again", send: "KEY #a\nPUB / - 1\nPUB / - 2\nKEY #b\nPUB / - 3\nKEY #a\nPUB / - 1\nPUB / - 4\n", want: "OK\nOK +1\nOK +2\nOK\nOK +3\nOK\nOK +1\nOK +4\n"},
+	{name: "KEY in QUIET", send: "QUIET on\nKEY #a\nPUB / - 1\nKEY #a\nPUB / - 1\nQUIET off\nPUB / - 2\n", want: "OK\nOK\nOK +2\n"},
+	{name: "KEY is spent with its PUB", send: "KEY #a\nPUB x - 1\nPUB / - 2\nKEY #a\nPUB / - 3\n", want: "OK\nERR namespace ...\nOK +1\nOK\nOK +2\n"},
+	{name: "bad KEY", send: "KEY a b\nPING\nPUB / - 1\nPUB / - 2\n", want: "ERR syntax the key holds a space ...\nPONG\n" + unkeyed + "OK +1\n"},
+	{name: "KEY and QUIT", send: "KEY #a\nPUB / - 1\nPING\nKEY #b\nQUIT\n", want: "OK\nOK +1\nPONG\nOK\nOK\n"},
+}
+
+const (
+	noKeys  = "ERR syntax this server keeps no keys: ...\n"
+	unkeyed = "ERR syntax the KEY before this was refused, ...\n"
+)
 
 // limit is small enough for scripts to pass it.
 const limit = 1000

@@ -88,11 +88,26 @@ func (s *Server) data(c evio.Conn, in []byte) (out []byte, action evio.Action) {
 		return nil, s.awake(c, p)
 	}
 	out, p.done = p.session.Feed(in, s.opts.Sink, s.replies[:0])
+	if p.session.Pending() > 0 {
+		out = s.settle(p, out)
+	}
 	s.replies = out
 	if cap(out) > repliesBytesKept {
 		s.replies = nil
 	}
 	return out, p.action()
+}
+
+// settle fills the holes that the Sink left in replies: out must be whole, for evio
+// answers a publisher here or never. It waits once for all that was read at once, so
+// a publisher that pipelines pays the way to the answers once, too.
+func (s *Server) settle(p *publisher, out []byte) []byte {
+	s.later.Add(p.session, out)
+	s.opts.Sink.(publish.Settler).Settle(&s.later)
+	if n := s.later.Waiting(); n > 0 {
+		panic(fmt.Sprintf("evioserver: %d messages have no answer after Settle", n))
+	}
+	return s.later.Take(out[:0])
 }
 
 // action is what becomes of the connection once its replies are sent.

@@ -37,8 +37,10 @@ var (
 // Options say where and for whom a Server listens.
 type Options struct {
 	Endpoints []publish.Endpoint // at least one
-	Sink      publish.Sink       // takes the messages; called on evio's goroutine
 	Session   publish.Config     // of every connection
+	// Sink takes the messages; it is called on evio's goroutine. One that returns
+	// publish.ErrPending must be a publish.Settler.
+	Sink publish.Sink
 	// PublishersMax is how many may be connected; the next is told "ERR busy"
 	// and closed. Zero means 1000. It must leave descriptors for everybody else:
 	// evio ends when it cannot accept.
@@ -67,8 +69,9 @@ type Server struct {
 	publishers map[evio.Conn]*publisher // those that may be woken: see wakeAll
 
 	// The rest belongs to evio's goroutine.
-	listening time.Time // since when
-	replies   []byte    // one buffer for all: evio copies what Data returns
+	listening time.Time       // since when
+	replies   []byte          // one buffer for all: evio copies what Data returns
+	later     publish.Replies // of one publisher at a time: see settle
 }
 
 // New makes a Server that does not listen yet.

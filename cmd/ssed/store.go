@@ -1,0 +1,104 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/ssed/ssed/relay"
+)
+
+// storeFlags say where messages are kept beyond this process: in a store of its own,
+// or in one that several daemons share. What they mean is told in daemonHelp.
+type storeFlags struct {
+	Store     string   `group:"store" placeholder:"DIR"`
+	StoreSync syncRule `group:"store" placeholder:"always|INTERVAL" default:"1s"`
+
+	NATS          []string `name:"nats" group:"store" placeholder:"URL" secret:""` // may hold a password
+	NATSCredsFile string   `name:"nats-creds-file" group:"store" placeholder:"FILE"`
+	NATSCAFile    string   `name:"nats-ca-file" group:"store" placeholder:"FILE"`
+	NATSCertFile  string   `name:"nats-cert-file" group:"store" placeholder:"FILE"`
+	NATSKeyFile   string   `name:"nats-key-file" group:"store" placeholder:"FILE"`
+
+	NATSStream             string        `name:"nats-stream" group:"store" placeholder:"NAME" default:"${nats_stream}"`
+	NATSStreamAge          time.Duration `name:"nats-stream-age" group:"store" placeholder:"DURATION" default:"0s"`
+	NATSStreamBytes        byteSize      `name:"nats-stream-bytes" group:"store" placeholder:"SIZE" default:"${nats_stream_bytes}"`
+	NATSStreamPerNamespace int           `name:"nats-stream-per-namespace" group:"store" placeholder:"N" default:"0"`
+	NATSStreamReplicas     int           `name:"nats-stream-replicas" group:"store" placeholder:"N" default:"1"`
+	NATSStreamUpdate       bool          `name:"nats-stream-update" group:"store"`
+
+	NATSTimeout time.Duration `name:"nats-timeout" group:"store" placeholder:"DURATION" default:"${nats_timeout}"`
+}
+
+// A syncRule is --store-sync: "always", or an interval.
+type syncRule struct {
+	always   bool
+	interval time.Duration
+}
+
+// UnmarshalText reads a rule, for kong.
+func (r *syncRule) UnmarshalText(text []byte) error {
+	if string(text) == "always" {
+		*r = syncRule{always: true}
+		return nil
+	}
+	interval, err := time.ParseDuration(string(text))
+	if err != nil || interval < 10*time.Millisecond {
+		return fmt.Errorf("%q is neither always nor an interval of 10ms or more, such as 1s", text)
+	}
+	*r = syncRule{interval: interval}
+	return nil
+}
+
+// String writes a rule as UnmarshalText reads it.
+func (r syncRule) String() string {
+	if r.always {
+		return "always"
+	}
+	return r.interval.String()
+}
+
+// wanted tells whether there is a store.
+func (f *storeFlags) wanted() bool { return f.Store != "" || len(f.NATS) > 0 }
+
+// newRelay makes what stands between this daemon and its store.
+func (f *daemonFlags) newRelay(log *slog.Logger) (*relay.Relay, error) {
+	options := relay.Options{
+		Servers: relay.Servers{
+			URLs:            f.NATS,
+			CredentialsFile: f.NATSCredsFile,
+			CAFile:          f.NATSCAFile,
+			CertFile:        f.NATSCertFile,
+			KeyFile:         f.NATSKeyFile,
+		},
+		Stream: relay.Stream{
+			Name:         f.NATSStream,
+			MaxAge:       f.NATSStreamAge,
+			MaxBytes:     int64(f.NATSStreamBytes),
+			PerNamespace: int64(f.NATSStreamPerNamespace),
+			Replicas:     f.NATSStreamReplicas,
+			Update:       f.NATSStreamUpdate,
+		},
+		Timeout:      f.NATSTimeout,
+		DataBytesMax: int(f.DataMax),
+		Logger:       log,
+	}
+	if f.Store != "" {
+		options.Embedded = &relay.EmbeddedOptions{Dir: f.Store, SyncAlways: f.StoreSync.always, SyncInterval: f.StoreSync.interval}
+	}
+	return relay.New(options)
+}
+
+// checkStore knows what cannot be meant together.
+func (f *daemonFlags) checkStore(wrong func(flag string, err error)) {
+	switch {
+	case f.Store != "" && len(f.NATS) > 0:
+		wrong("store", errors.New("a store of this daemon's own and NATS servers (--nats) exclude each other"))
+	case !f.wanted():
+		return
+	}
+	if f.History > 0 || f.HistoryAge > 0 || len(f.HistoryFor) > 0 {
+		wrong("history", errors.New("with --store or --nats the stream's limits say what is kept: --nats-stream-age, --nats-stream-bytes, --nats-stream-per-namespace"))
+	}
+}

@@ -1,0 +1,204 @@
+package loop
+
+import (
+	"context"
+	"time"
+
+	"github.com/ssed/ssed/sse"
+)
+
+// What a subscriber missed and this server does not keep is read from the Relay, in
+// parts, while the loop goes on. It is a replay's first phase; the second is what
+// the server keeps, and then comes the live stream.
+
+const (
+	// readsMax is how many reads of the hub are under way at once. Each costs the
+	// hub a consumer; more would only wait there.
+	readsMax = 16
+	// readTime is how long one may take, a hub that is away for a moment included.
+	readTime = 10 * time.Second
+	// What was read is kept for a while, for those who come a little later and have
+	// missed the same: so many parts, of so many bytes together.
+	partsKept      = 64
+	partsKeptBytes = 16 << 20
+)
+
+// An earlier is that phase of one subscriber's replay.
+type earlier struct {
+	until  uint64 // where the second phase takes over
+	reason string // why there is a gap, if there is one
+	asked  []byte // the id that it came with
+	sure   bool   // there is a gap in any case
+	last   int    // see Query
+	since  time.Time
+	part   *Part // read, and to be sent next
+	err    error
+}
+
+// A flightKey tells which reads are the same.
+type flightKey struct {
+	set          string
+	after, until uint64
+	newest       uint64
+	last         int
+	since        time.Time
+}
+
+// A flight is one read of the hub, for all who want the same: those that were
+// connected to a server that went away have missed the same.
+type flight struct {
+	key  flightKey
+	set  []string
+	who  []*subscriber
+	done bool
+	part Part
+	err  error
+}
+
+// readEarlier has the next part read for s, which stands nowhere until it comes.
+func (l *loop) readEarlier(s *subscriber, r *replay) {
+	e, set := r.earlier, s.audience.set
+	key := flightKey{set.Key(), r.after, e.until, 0, e.last, e.since}
+	if e.last > 0 {
+		key.newest = r.until
+	}
+	f, ok := l.relay.flights[key]
+	if ok && f.done {
+		e.part = &f.part
+		l.replays.queue = append(l.replays.queue, s)
+		l.bell.ring()
+		return
+	}
+	if !ok {
+		f = &flight{key: key, set: set.Members()}
+		l.relay.flights[key] = f
+		l.relay.lined = append(l.relay.lined, f)
+	}
+	f.who = append(f.who, s)
+	l.depart()
+}
+
+// depart begins with reads that were to wait.
+func (l *loop) depart() {
+	for ; l.relay.running < readsMax && len(l.relay.lined) > 0; l.relay.lined = l.relay.lined[1:] {
+		l.relay.running++
+		go l.relay.lined[0].read(l)
+	}
+}
+
+// read runs on a goroutine of its own.
+func (f *flight) read(l *loop) {
+	ctx, cancel := context.WithTimeout(context.Background(), readTime)
+	defer cancel()
+	k := f.key
+	f.part, f.err = l.relay.Read(ctx, Query{f.set, k.after, k.until, replayBytesMax, k.last, k.newest, k.since})
+	g := &l.relay.landed
+	g.mu.Lock()
+	g.flights = append(g.flights, f)
+	g.mu.Unlock()
+	l.bell.ring()
+}
+
+// land gives what was read to those who wait for it. They stand in the replays'
+// queue then, since they may be thousands.
+func (f *flight) land(l *loop) {
+	l.relay.running--
+	l.keepPart(f)
+	if f.err != nil {
+		l.log.Warn("what subscribers missed cannot be read from the store; they are told to come back",
+			"subscribers", len(f.who), "err", f.err)
+	}
+	for _, s := range f.who {
+		r, ok := l.replays.of[s]
+		if !ok {
+			continue // it has left
+		}
+		r.earlier.part, r.earlier.err = &f.part, f.err
+		l.replays.queue = append(l.replays.queue, s)
+	}
+	l.depart()
+	l.bell.ring()
+}
+
+// keepPart keeps what was read, and lets go of what was read before.
+func (l *loop) keepPart(f *flight) {
+	r := &l.relay
+	if f.err != nil {
+		delete(r.flights, f.key)
+		return
+	}
+	f.done = true
+	r.parts = append(r.parts, f)
+	r.partsBytes += len(f.part.Frames)
+	for len(r.parts) > partsKept || r.partsBytes > partsKeptBytes {
+		r.partsBytes -= len(r.parts[0].part.Frames)
+		delete(r.flights, r.parts[0].key)
+		r.parts[0] = nil
+		r.parts = r.parts[1:]
+	}
+}
+
+// replayEarlier sends s the part that was read, or has the next one read.
+func (l *loop) replayEarlier(s *subscriber, r *replay) (done bool) {
+	e := r.earlier
+	switch {
+	case e.part == nil:
+		l.readEarlier(s, r)
+		return false
+	case e.err != nil:
+		l.sendAway(s)
+		return false
+	}
+	part := e.part
+	r.after = max(r.after, part.After)
+	if e.sure || e.reason != "" && part.Lost > r.told {
+		l.tellEarlierGap(s, r, part)
+		return l.sendFirst(s)
+	}
+	r.told = max(r.told, part.Lost)
+	e.last, e.since, e.part = 0, time.Time{}, nil
+	n, ok := l.sendTo(s, part.Frames)
+	if !ok {
+		return false
+	}
+	l.replayed(s, r, part.Frames, part.Ends, n)
+	switch {
+	case n < len(part.Frames):
+		l.block(s)
+	case !part.Last:
+		l.readEarlier(s, r)
+	default:
+		r.after, r.earlier = max(r.after, e.until), nil
+		return l.replaySome(s)
+	}
+	return false
+}
+
+// tellEarlierGap tells s what neither this server nor the hub has.
+func (l *loop) tellEarlierGap(s *subscriber, r *replay, part *Part) {
+	e := r.earlier
+	g := l.gap(e.reason, e.asked, s.audience.set.Members(), resumption{after: e.until, until: r.until, told: part.Lost})
+	if len(part.Ends) > 0 {
+		g.Oldest = l.idOf(part.Ends[0].Seq)
+	}
+	e.sure, e.reason, r.told = false, sse.GapExpired, max(r.told, part.Lost)
+	l.stats.Gaps++
+	l.tellGap(s, *g)
+}
+
+// sendAway tells s when to come back, and closes it: it stands between two frames.
+func (l *loop) sendAway(s *subscriber) {
+	l.frame = sse.AppendRetry(l.frame[:0], retryTime().Milliseconds())
+	_, _ = send(s.fd(), l.frame) // if it finds no room, s comes back after its usual time
+	s.end(reasonRelay)
+}
+
+// want notes where a request wants to begin, if it says so.
+func (e *earlier) want(w wish) {
+	switch {
+	case w.last > 0 && w.last <= lastMax:
+		e.last = w.last
+	case w.last < 0 && w.sinces:
+		e.since = time.Now().Add(-w.since)
+	}
+}

@@ -1,0 +1,193 @@
+package loop_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/sse"
+)
+
+// A hub is a loop.Relay in memory, as simple as can be: a list of messages. It
+// answers and delivers from a goroutine of its own, when it is told to.
+type hub struct {
+	mu       sync.Mutex
+	more     sync.Cond
+	messages []sse.Message // the first has the number 1
+	gone     map[uint64]bool
+	waiting  []func()
+	held     bool // nothing is answered
+	down     bool // nothing can be read
+	fullAt   int
+	reads    int
+}
+
+func newHub() *hub {
+	h := &hub{gone: map[uint64]bool{}, fullAt: 1 << 20}
+	h.more.L = &h.mu
+	return h
+}
+
+func (h *hub) Submit(m loop.Submission, to loop.Answerer) {
+	message := sse.Message{Namespace: string(m.Namespace), Event: string(m.Event), Key: string(m.Key), Data: slices.Clone(m.Data)}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.waiting = append(h.waiting, func() {
+		if string(message.Data) == "refuse me" {
+			to.Answer(0, errors.New("the hub refuses it"))
+			return
+		}
+		h.messages = append(h.messages, message)
+		to.Answer(uint64(len(h.messages)), nil)
+		h.more.Broadcast()
+	})
+	if !h.held {
+		go h.settle(len(h.waiting))
+	}
+}
+
+// settle answers what waits, in order.
+func (h *hub) settle(most int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for ; most > 0 && len(h.waiting) > 0 && !h.held; most-- {
+		h.waiting[0]()
+		h.waiting = h.waiting[1:]
+	}
+}
+
+func (h *hub) hold(held bool) {
+	h.mu.Lock()
+	h.held = held
+	h.mu.Unlock()
+	h.settle(1 << 30)
+}
+
+func (h *hub) Full() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.waiting) >= h.fullAt
+}
+
+func (h *hub) Wait(ctx context.Context) error {
+	for h.Full() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Millisecond):
+		}
+	}
+	return nil
+}
+
+func (h *hub) Newest() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return uint64(len(h.messages))
+}
+
+var errDown = errors.New("the hub is down")
+
+func (h *hub) Read(_ context.Context, q loop.Query) (p loop.Part, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.reads++
+	if h.down {
+		return p, errDown
+	}
+	p.After = q.After
+	if q.Last > 0 {
+		p.After = q.Newest
+		for n := 0; p.After > 0 && n < q.Last; p.After-- {
+			if hears(q.Set, h.messages[p.After-1].Namespace) {
+				n++
+			}
+		}
+	}
+	for seq := p.After + 1; seq <= q.Until; seq++ {
+		m := h.messages[seq-1]
+		switch {
+		case !hears(q.Set, m.Namespace):
+		case h.gone[seq]:
+			p.Lost = seq
+		case len(p.Frames) >= q.BytesMax:
+			return p, nil
+		default:
+			p.Frames = sse.AppendIDLine(p.Frames, sse.ID{Epoch: "hub", Seq: seq})
+			p.Frames = sse.AppendFrame(p.Frames, []byte(m.Event), m.Data)
+			p.Ends = append(p.Ends, sse.FrameEnd{Offset: len(p.Frames), Seq: seq})
+		}
+	}
+	p.Last = true
+	return p, nil
+}
+
+// message is the one with a number.
+func (h *hub) message(seq uint64) sse.Message {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.messages[seq-1]
+}
+
+func (h *hub) set(f func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	f()
+}
+
+func (h *hub) readsSoFar() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.reads
+}
+
+func hears(set []string, ns string) bool {
+	return slices.ContainsFunc(set, func(s string) bool { return s == "/" || ns == s || strings.HasPrefix(ns, s+"/") })
+}
+
+// deliver delivers what is in the hub behind a number, as it comes, until the test
+// ends.
+func (h *hub) deliver(t testing.TB, s *loop.Server, after uint64) {
+	ctx, cancel := context.WithCancel(context.Background())
+	in := s.Inlet()
+	if err := errors.Join(in.Begin(ctx, "hub", after), in.Live(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Stats(ctx); err != nil { // the loop looks into its mailbox before it answers
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for seq := after + 1; ; seq++ {
+			h.mu.Lock()
+			for uint64(len(h.messages)) < seq && ctx.Err() == nil {
+				h.more.Wait()
+			}
+			if ctx.Err() != nil {
+				h.mu.Unlock()
+				return
+			}
+			m := h.messages[seq-1]
+			h.mu.Unlock()
+			if in.Deliver(ctx, seq, []byte(m.Namespace), []byte(m.Event), m.Data) != nil {
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() { cancel(); h.more.Broadcast(); <-done })
+}
+
+// serveHub runs a server that begins with what comes to the hub from now on.
+func serveHub(t testing.TB, h *hub, opts loop.Options) *loop.Server {
+	t.Helper()
+	opts.Relay = h
+	s := serve(t, opts)
+	h.deliver(t, s, h.Newest())
+	return s
+}

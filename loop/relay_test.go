@@ -1,0 +1,388 @@
+package loop_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
+)
+
+func TestRelayAnswersPublishersInOrder(t *testing.T) {
+	h := newHub()
+	s := serveHub(t, h, loop.Options{})
+	_, r := subscribe(t, s, "/subscribe/x")
+	h.hold(true)
+	p := dial(t, s.PublishAddrs()[0])
+	io.WriteString(p, "PUB /x - one\nPING\nPUB /x - refuse me\nnonsense\nKEY k\nPUB /x a two\nQUIET on\nPUB /x - three\nPUB /x - refuse me\nQUIT\n")
+	// Nobody else is held up by that.
+	other := dial(t, s.PublishAddrs()[0])
+	io.WriteString(other, "PING\n")
+	expect(t, other, "PONG\n")
+	h.hold(false)
+	replies := bufio.NewReader(p)
+	for _, want := range []string{"OK 1", "PONG", "ERR busy the hub refuses it", "ERR syntax ", "OK", "OK 2", "OK", "ERR busy ", "OK"} {
+		if got := line(t, replies); !strings.HasPrefix(got, want) {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	}
+	if rest, err := io.ReadAll(replies); len(rest) > 0 || err != nil {
+		t.Errorf("after QUIT: %q, %v", rest, err)
+	}
+	if id := expectData(t, r, "one", "two", "three"); id != "hub-3" {
+		t.Errorf("the last id is %q", id)
+	}
+	if h.message(2).Key != "k" || h.message(3).Key != "" {
+		t.Errorf("the keys are %q and %q", h.message(2).Key, h.message(3).Key)
+	}
+}
+
+// TestRelayAnswersThoseWhoOnlyRead: printf ... | nc closes its sending side at once.
+func TestRelayAnswersThoseWhoOnlyRead(t *testing.T) {
+	h := newHub()
+	s := serveHub(t, h, loop.Options{})
+	h.hold(true)
+	p := dial(t, s.PublishAddrs()[0])
+	io.WriteString(p, "PUB /x - one\n")
+	p.(*net.TCPConn).CloseWrite()
+	until(t, s, "the publisher is there", func(st loop.Stats) bool { return st.Publishers == 1 })
+	for len(waitingAt(h)) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	h.hold(false)
+	if got, err := io.ReadAll(p); string(got) != "OK 1\n" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func waitingAt(h *hub) []func() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.waiting
+}
+
+// TestRelayHoldsPublishersBack: when the hub takes no more, publishers wait in their
+// sockets, and nothing is lost.
+func TestRelayHoldsPublishersBack(t *testing.T) {
+	const publishers, each = 5, 3000
+	h := newHub()
+	h.fullAt = 100
+	s := serveHub(t, h, loop.Options{})
+	_, r := subscribe(t, s, "/subscribe/")
+	h.hold(true)
+	var all sync.WaitGroup
+	for i := range publishers {
+		p := dial(t, s.PublishAddrs()[0])
+		all.Go(func() {
+			var text strings.Builder
+			for n := range each {
+				fmt.Fprintf(&text, "PUB /p%d - %d\n", i, n)
+			}
+			io.WriteString(p, text.String())
+		})
+		all.Go(func() {
+			replies := bufio.NewReader(p)
+			for range each {
+				if reply, err := replies.ReadString('\n'); !strings.HasPrefix(reply, "OK ") {
+					t.Errorf("got %q, %v", reply, err)
+					return
+				}
+			}
+		})
+	}
+	for len(waitingAt(h)) < 100 {
+		time.Sleep(time.Millisecond)
+	}
+	h.hold(false)
+	last := map[string]int{}
+	for range publishers * each {
+		e := nextEvent(t, r)
+		ns := h.message(seqOf(t, e.id)).Namespace
+		if want := fmt.Sprint(last[ns]); e.data != want {
+			t.Fatalf("%s: got %q, want %q", ns, e.data, want)
+		}
+		last[ns]++
+	}
+	all.Wait()
+}
+
+func seqOf(t testing.TB, id string) (seq uint64) {
+	t.Helper()
+	if n, _ := fmt.Sscanf(id, "hub-%d", &seq); n != 1 {
+		t.Fatalf("the id is %q", id)
+	}
+	return seq
+}
+
+// TestRelayPublish is for Go programs, and for publishers on a loop of their own.
+func TestRelayPublish(t *testing.T) {
+	h := newHub()
+	s := serveHub(t, h, loop.Options{})
+	publishAll(t, s, sse.Message{Namespace: "/x", Data: []byte("one")})
+	if h.Newest() != 1 {
+		t.Error("Publish returned before the hub had the message")
+	}
+	if err := s.Publish(context.Background(), sse.Message{Namespace: "/x", Data: []byte("refuse me")}); err == nil {
+		t.Error("what the hub refuses is published")
+	}
+	h.hold(true)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	if err := s.Publish(ctx, sse.Message{Namespace: "/x", Data: []byte("two")}); err != context.DeadlineExceeded {
+		t.Errorf("while the hub does not answer: %v", err)
+	}
+	h.hold(false)
+	sink := s.Mailbox().(publish.Settler)
+	cfg := s.Session()
+	session := publish.NewSession(&cfg)
+	var replies publish.Replies
+	out, _ := session.Feed([]byte("PUB /x - a\nPING\nPUB /x - refuse me\nPUB /x - b\n"), sink, nil)
+	replies.Add(session, out)
+	sink.Settle(&replies)
+	if got := string(replies.Take(nil)); got != "OK 3\nPONG\nERR busy the hub refuses it\nOK 4\n" {
+		t.Errorf("the replies are %q", got)
+	}
+}
+
+// TestRelayReplay has clients come and go at several servers of one hub, of which
+// some began late and keep little: whoever comes back anywhere gets what it missed,
+// once, in order.
+func TestRelayReplay(t *testing.T) {
+	random := rand.New(rand.NewPCG(9, 9))
+	h := newHub()
+	servers := []*loop.Server{serveHub(t, h, loop.Options{HistoryBytesMax: 20_000})}
+	namespaces := []string{"/a", "/a/b", "/c", "/c/d/e", "/f"}
+	publishSome := func(n int) {
+		for range n {
+			ns := namespaces[random.IntN(len(namespaces))]
+			data := fmt.Sprint(h.Newest()+1, strings.Repeat("x", random.IntN(400)))
+			publishAll(t, servers[0], sse.Message{Namespace: ns, Data: []byte(data)})
+		}
+	}
+	for round := range 40 {
+		publishSome(50)
+		if round%10 == 5 {
+			servers = append(servers, serveHub(t, h, loop.Options{HistoryBytesMax: 5000 * (1 + random.IntN(20))}))
+		}
+		s := servers[random.IntN(len(servers))]
+		until(t, s, "it has everything", func(st loop.Stats) bool { return st.Newest == h.Newest() })
+		set := []string{"/a", "/c", "/", "/c/d", "/none"}[random.IntN(5)]
+		target, after := "/subscribe"+set, h.Newest()
+		switch random.IntN(3) {
+		case 0:
+			last := random.IntN(300)
+			target += fmt.Sprintf("?last=%d", last)
+			for n := 0; after > 0; after-- {
+				if hears([]string{set}, h.message(after).Namespace) {
+					if n++; n > last {
+						break
+					}
+				}
+			}
+		default:
+			after = uint64(random.IntN(int(h.Newest() + 1)))
+			target += fmt.Sprintf("?last_event_id=hub-%d", after)
+		}
+		c, r := subscribe(t, s, target)
+		publishSome(3)
+		publishAll(t, servers[0], sse.Message{Namespace: "/none", Data: []byte("end")})
+		for seq := after + 1; seq <= h.Newest(); seq++ {
+			m := h.message(seq)
+			if !hears([]string{set}, m.Namespace) {
+				continue
+			}
+			if e := nextEvent(t, r); e.data != string(m.Data) || seqOf(t, e.id) != seq {
+				t.Fatalf("round %d, %s: got %.40q with %s, want %.40q with %d", round, target, e.data, e.id, m.Data, seq)
+			}
+		}
+		c.Close()
+	}
+}
+
+// TestRelayReplayIsShared: those who missed the same cost the hub one reader.
+func TestRelayReplayIsShared(t *testing.T) {
+	const clients = 300
+	h := newHub()
+	first := serveHub(t, h, loop.Options{})
+	for i := range 500 {
+		publishAll(t, first, sse.Message{Namespace: "/x", Data: fmt.Appendf(nil, "%d %s", i, strings.Repeat("y", 1000))})
+	}
+	s := serveHub(t, h, loop.Options{})
+	var all sync.WaitGroup
+	for range clients {
+		_, r := subscribe(t, s, "/subscribe/x?last_event_id=hub-10")
+		all.Go(func() {
+			for i := 10; i < 500; i++ {
+				if e := nextEvent(t, r); !strings.HasPrefix(e.data, fmt.Sprint(i, " ")) {
+					t.Errorf("got %.40q, want %d", e.data, i)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	if reads := h.readsSoFar(); reads > clients/4 { // in 8 parts
+		t.Errorf("%d clients with the same wish had the hub read %d times", clients, reads)
+	}
+}
+
+// gapOf reads an event, which must be a gap.
+func gapOf(t testing.TB, r *bufio.Reader) (g sse.Gap) {
+	t.Helper()
+	e := nextEvent(t, r)
+	if e.name != "gap" || json.Unmarshal([]byte(e.data), &g) != nil {
+		t.Fatalf("got %+v, want a gap", e)
+	}
+	return g
+}
+
+func TestRelayGaps(t *testing.T) {
+	h := newHub()
+	first := serveHub(t, h, loop.Options{})
+	publishTo(t, first, "/x", "1", "2", "3")
+	publishTo(t, first, "/y", "4")
+	publishTo(t, first, "/x", "5")
+	h.set(func() { h.gone[2] = true })
+	s := serveHub(t, h, loop.Options{})
+
+	_, r := comeBack(t, s, "/subscribe/x", "hub-1")
+	if g := gapOf(t, r); g != (sse.Gap{Reason: sse.GapExpired, Asked: "hub-1", Oldest: "hub-3", CompleteAfter: "hub-2", Newest: "hub-5"}) {
+		t.Errorf("something is gone: %+v", g)
+	}
+	expectData(t, r, "3", "5")
+	_, r = comeBack(t, s, "/subscribe/x", "hub-2")
+	expectData(t, r, "3", "5") // and no gap
+	_, r = comeBack(t, s, "/subscribe/y", "hub-1")
+	expectData(t, r, "4") // what is gone is another's
+	_, r = comeBack(t, s, "/subscribe/x", "other-4")
+	if g := gapOf(t, r); g != (sse.Gap{Reason: sse.GapEpoch, Asked: "other-4", Oldest: "hub-1", CompleteAfter: "hub-2", Newest: "hub-5"}) {
+		t.Errorf("of another epoch: %+v", g)
+	}
+	expectData(t, r, "1", "3", "5")
+	_, r = comeBack(t, s, "/subscribe/x?last=2", "nonsense")
+	if g := gapOf(t, r); g.Reason != sse.GapMalformed || g.Oldest != "hub-3" {
+		t.Errorf("without an id: %+v", g)
+	}
+	expectData(t, r, "3", "5")
+}
+
+// TestRelayLeavesOut: numbers that do not come, and an epoch that ends, are a gap for
+// all who are connected.
+func TestRelayLeavesOut(t *testing.T) {
+	ctx := context.Background()
+	s := serve(t, loop.Options{Relay: newHub()})
+	in := s.Inlet()
+	for _, err := range []error{in.Begin(ctx, "one", 7), in.Live(ctx)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	until(t, s, "it has begun", func(st loop.Stats) bool { return st.Newest == 7 })
+	_, quiet := subscribe(t, s, "/subscribe/quiet")
+	_, r := subscribe(t, s, "/subscribe/x")
+	deliver := func(seq uint64, data string) {
+		if err := in.Deliver(ctx, seq, []byte("/x"), nil, []byte(data)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deliver(7, "old")
+	deliver(8, "eight")
+	deliver(8, "again")
+	if err := in.Pass(ctx, 9); err != nil {
+		t.Fatal(err)
+	}
+	deliver(10, "ten")
+	deliver(15, "fifteen")
+	if id := expectData(t, r, "eight", "ten"); id != "one-10" {
+		t.Errorf("the id is %q", id)
+	}
+	for _, r := range []*bufio.Reader{r, quiet} {
+		if g := gapOf(t, r); g != (sse.Gap{Reason: sse.GapExpired, Asked: "one-10", CompleteAfter: "one-14", Newest: "one-14"}) {
+			t.Errorf("what was left out: %+v", g)
+		}
+	}
+	if id := expectData(t, r, "fifteen"); id != "one-15" {
+		t.Errorf("the id is %q", id)
+	}
+	if err := in.Begin(ctx, "two", 3); err != nil {
+		t.Fatal(err)
+	}
+	deliver(4, "four")
+	for _, r := range []*bufio.Reader{r, quiet} {
+		if g := gapOf(t, r); g != (sse.Gap{Reason: sse.GapEpoch, Asked: "one-15", CompleteAfter: "two-3", Newest: "two-3"}) {
+			t.Errorf("another epoch: %+v", g)
+		}
+	}
+	if id := expectData(t, r, "four"); id != "two-4" {
+		t.Errorf("the id is %q", id)
+	}
+}
+
+// wantComeBack wants a stream that only tells when to come back.
+func wantComeBack(t testing.TB, s *loop.Server, target string, soonest, latest time.Duration) {
+	t.Helper()
+	_, r := subscribe(t, s, target)
+	rest, err := io.ReadAll(r)
+	var ms int
+	if n, _ := fmt.Sscanf(string(rest), "retry:%d\n\n", &ms); n != 1 || err != nil {
+		t.Fatalf("%s: got %q, %v", target, rest, err)
+	}
+	if after := time.Duration(ms) * time.Millisecond; after < soonest || after > latest {
+		t.Errorf("they are to come back after %v", after)
+	}
+}
+
+func TestRelayTurnsAway(t *testing.T) {
+	h := newHub()
+	early := serve(t, loop.Options{Relay: h})
+	wantComeBack(t, early, "/subscribe/x", time.Second, 10*time.Second)
+
+	s := serveHub(t, h, loop.Options{})
+	publishTo(t, s, "/x", "1", "2")
+	late := serve(t, loop.Options{Relay: h})
+	in := late.Inlet() // which gets no more than this
+	if err := errors.Join(in.Begin(context.Background(), "hub", 2), in.Live(context.Background())); err != nil {
+		t.Fatal(err)
+	}
+	until(t, late, "it has begun", func(st loop.Stats) bool { return st.Newest == 2 })
+	publishTo(t, s, "/x", "3")
+	wantComeBack(t, late, "/subscribe/x?last_event_id=hub-3", 0, time.Second)
+
+	h.set(func() { h.down = true })
+	wantComeBack(t, late, "/subscribe/x?last_event_id=hub-1", time.Second, 10*time.Second)
+	until(t, late, "that is counted", func(st loop.Stats) bool { return st.Ended["relay"] == 1 })
+}
+
+// TestRelayShutdown: what publishers were told OK for is delivered before the end.
+func TestRelayShutdown(t *testing.T) {
+	h := newHub()
+	s := serveHub(t, h, loop.Options{})
+	_, r := subscribe(t, s, "/subscribe/x")
+	h.hold(true)
+	p := dial(t, s.PublishAddrs()[0])
+	io.WriteString(p, "PUB /x - last words\n")
+	for len(waitingAt(h)) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Shutdown(context.Background()) }()
+	until(t, s, "it is ending", func(st loop.Stats) bool { return st.Stopping })
+	io.WriteString(dial(t, s.PublishAddrs()[0]), "")
+	h.hold(false)
+	expect(t, p, "OK 1\n")
+	expectData(t, r, "last words")
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}

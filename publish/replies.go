@@ -1,0 +1,139 @@
+package publish
+
+// A Settler is a Sink that returns ErrPending and can be waited for.
+type Settler interface {
+	Sink
+	// Settle blocks until all that was left pending since the last Settle has its
+	// answer, and settles it in to, in the order of publishing.
+	Settle(to *Replies)
+}
+
+// A hole is a reply that a session left open.
+type hole struct {
+	at    int  // where in what Feed returned
+	quiet bool // an OK is not sent: QUIET was on at the time
+}
+
+// Replies are a publisher's replies in order, some of which are still to come.
+// What is behind an open one waits for it, be it a PONG or an ERR. The zero value
+// has none. It has no lock: it belongs to whoever feeds the session.
+//
+//	Take ◀── ready │ hole │ behind ... │ hole │ behind ... ◀── Add
+//	                  ▲
+//	                Settle
+//
+// What a reply costs does not depend on how many are waiting. While none is, and none
+// is pending, a loop may send what Feed returned as it is: see Session.Pending.
+type Replies struct {
+	ready  []byte       // may be sent
+	open   queue[space] // replies still to come
+	behind queue[byte]  // what follows the first of them, without holes
+}
+
+// A space is a hole among others.
+type space struct {
+	followed int // bytes of behind between it and the next one
+	quiet    bool
+}
+
+// Pending is how many holes are in what Feed has returned since Replies.Add last
+// took them.
+func (s *Session) Pending() int { return len(s.holes) }
+
+// Add takes what Feed has returned, with the holes that the session noted in it. If
+// Feed was called several times to append to one out, it is added once, whole. out
+// is the caller's again.
+func (r *Replies) Add(s *Session, out []byte) {
+	from := 0
+	for _, h := range s.holes {
+		r.follow(out[from:h.at])
+		r.open.push(space{quiet: h.quiet})
+		from = h.at
+	}
+	r.follow(out[from:])
+	if s.holes = s.holes[:0]; cap(s.holes) > itemsKept {
+		s.holes = nil
+	}
+}
+
+// follow puts bytes behind everything.
+func (r *Replies) follow(text []byte) {
+	if r.Waiting() == 0 {
+		r.ready = append(r.ready, text...)
+		return
+	}
+	r.behind.push(text...)
+	r.open.last().followed += len(text)
+}
+
+// Settle answers the oldest reply that is still to come: with "OK <sequence>", which
+// is left out if it was quiet at the time, or with the ERR that err makes. There
+// must be one: more answers than messages would go to the wrong ones.
+func (r *Replies) Settle(sequence uint64, err error) {
+	if r.Waiting() == 0 {
+		panic("publish: an answer for which no reply waits")
+	}
+	s := r.open.pop(1)[0]
+	switch {
+	case err != nil:
+		r.ready = AppendError(r.ready, err)
+	case !s.quiet:
+		r.ready = appendSequence(r.ready, sequence)
+	}
+	r.ready = append(r.ready, r.behind.pop(s.followed)...)
+}
+
+// Take appends to dst what may be sent: everything before the first reply that is
+// still to come.
+func (r *Replies) Take(dst []byte) []byte {
+	dst = append(dst, r.ready...)
+	if r.ready = r.ready[:0]; cap(r.ready) > readyBytesKept {
+		r.ready = nil
+	}
+	return dst
+}
+
+// Waiting is how many replies are still to come.
+func (r *Replies) Waiting() int { return r.open.len() }
+
+// What is kept of an empty queue, and of replies that were taken: enough for the
+// short lines of one read, so that those cost no allocation. What held a flood is
+// given back.
+const (
+	itemsKept      = 512
+	readyBytesKept = 8 << 10
+)
+
+// A queue gives out what was put in, in order.
+type queue[T any] struct {
+	items []T
+	gone  int // how many of them were given out
+}
+
+func (q *queue[T]) len() int { return len(q.items) - q.gone }
+
+// last is the newest. There must be one.
+func (q *queue[T]) last() *T { return &q.items[len(q.items)-1] }
+
+// push puts items in. What was given out makes room where that costs no more than
+// it saves: at most one copy for each item that went.
+func (q *queue[T]) push(items ...T) {
+	if len(q.items)+len(items) > cap(q.items) && q.gone >= q.len() {
+		q.items = q.items[:copy(q.items, q.items[q.gone:])]
+		q.gone = 0
+	}
+	q.items = append(q.items, items...)
+}
+
+// pop gives out the oldest n, which are good until the next push.
+func (q *queue[T]) pop(n int) []T {
+	items := q.items[q.gone:][:n]
+	q.gone += n
+	if q.gone == len(q.items) {
+		q.items, q.gone = q.items[:0], 0
+		if cap(q.items) > itemsKept {
+			q.items = nil
+		}
+	}
+	return items
+}

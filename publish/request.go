@@ -1,0 +1,74 @@
+package publish
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/ssed/ssed/nsindex"
+	"github.com/ssed/ssed/sse"
+)
+
+// A request is what a client sends for one answer: a command, or KEY and the PUB or
+// PUBN that it is for.
+type request struct {
+	text  []byte
+	keyed bool // the first of two commands is KEY
+}
+
+// together makes one answer of two replies. The PUB behind a KEY that was refused is
+// refused as well, so nothing was published; why, the first reply says.
+func together(then answer) (toKey, toPub answer) {
+	var refused error
+	toKey = func(_ uint64, err error) { refused = err }
+	toPub = func(sequence uint64, err error) {
+		if refused != nil {
+			sequence, err = 0, refused
+		}
+		then(sequence, err)
+	}
+	return toKey, toPub
+}
+
+// encode checks a message and writes it as commands.
+func encode(m sse.Message) (r request, err error) {
+	namespace, err := nsindex.Canonical(m.Namespace)
+	if err != nil {
+		return r, err
+	}
+	event, err := encodeEvent(m.Event)
+	if err != nil {
+		return r, err
+	}
+	// How long data may be is for the server to say.
+	if err := sse.CheckData(m.Data, math.MaxInt); err != nil {
+		return r, err
+	}
+	text := make([]byte, 0, len(m.Key)+len(namespace)+len(event)+len(m.Data)+40)
+	if m.Key != "" {
+		if err := sse.CheckKey(m.Key); err != nil {
+			return r, err
+		}
+		text = fmt.Appendf(text, "KEY %s\n", m.Key)
+	}
+	if bytes.ContainsAny(m.Data, "\r\n") {
+		text = fmt.Appendf(text, "PUBN %s %s %d\n", namespace, event, len(m.Data))
+	} else {
+		text = fmt.Appendf(text, "PUB %s %s ", namespace, event)
+	}
+	return request{append(append(text, m.Data...), '\n'), m.Key != ""}, nil
+}
+
+// encodeEvent refuses the names that the protocol has no way to write.
+func encodeEvent(event string) (string, error) {
+	switch {
+	case event == "":
+		return "-", nil
+	case event == "-":
+		return "", fmt.Errorf(`%w: "-" means no event in the line protocol, and cannot be a name`, sse.ErrEvent)
+	case strings.Contains(event, " "):
+		return "", fmt.Errorf("%w: it holds a space, which ends the name in the line protocol", sse.ErrEvent)
+	}
+	return event, sse.CheckEvent(event)
+}

@@ -1,0 +1,325 @@
+package relay
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/sse"
+)
+
+const (
+	// readMessages is how many messages are asked for at once.
+	readMessages = 256
+	// readIdle is how long the server keeps a reader's place without a word from it.
+	readIdle = 30 * time.Second
+	// readAgain lies between two attempts, while the hub is away.
+	readAgain = 200 * time.Millisecond
+	// deletedMax is how many deleted messages are looked at one by one.
+	deletedMax = 10_000
+	// fullMax is how many namespaces of a set are looked at one by one.
+	fullMax = 100
+)
+
+// errBehind means that a server of the cluster was asked that has not caught up.
+var errBehind = errors.New("the server that was asked has not caught up yet")
+
+// Read is that of loop.Relay. It tries again as long as ctx lasts.
+func (r *Relay) Read(ctx context.Context, q loop.Query) (loop.Part, error) {
+	for {
+		part, err := r.read(ctx, q)
+		if err == nil {
+			return part, nil
+		}
+		select {
+		case <-ctx.Done():
+			return part, err
+		case <-time.After(readAgain):
+		}
+	}
+}
+
+func (r *Relay) read(ctx context.Context, q loop.Query) (part loop.Part, err error) {
+	r.mu.Lock()
+	stream, js, epoch := r.stream, r.js, r.status.Epoch
+	r.mu.Unlock()
+	if stream == nil {
+		return part, errors.New("the store is not reached")
+	}
+	a := archive{r: r, js: js, stream: stream, epoch: epoch, filters: filters(r.opts.Stream.Name, q.Set)}
+	info, err := stream.Info(ctx)
+	if err != nil {
+		return part, err
+	}
+	if epochOf(info) != epoch {
+		return part, errRemade
+	}
+	switch {
+	case q.Last > 0:
+		part.After, err = a.before(ctx, info.State, q.Last, q.Newest)
+	case !q.Since.IsZero():
+		part.After, err = a.since(ctx, q.Since, q.Until)
+	default:
+		part.After = q.After
+	}
+	if err != nil {
+		return part, err
+	}
+	if part.Lost, err = a.lost(ctx, info, part.After, q.Until); err != nil {
+		return part, err
+	}
+	return part, a.fill(ctx, &part, q.Until, q.BytesMax)
+}
+
+// An archive is one question to what the stream has of a set.
+type archive struct {
+	r       *Relay
+	js      jetstream.JetStream
+	stream  jetstream.Stream
+	epoch   string
+	filters []string
+}
+
+// open makes a consumer of the set, which the server forgets by itself.
+func (a *archive) open(ctx context.Context, config jetstream.ConsumerConfig) (jetstream.Consumer, error) {
+	config.AckPolicy = jetstream.AckNonePolicy
+	config.MemoryStorage, config.Replicas = true, 1
+	config.InactiveThreshold = readIdle
+	config.FilterSubjects = a.filters
+	return a.stream.CreateConsumer(ctx, config)
+}
+
+func (a *archive) close(consumer jetstream.Consumer) {
+	ctx, cancel := context.WithTimeout(context.Background(), callTime)
+	defer cancel()
+	_ = a.stream.DeleteConsumer(ctx, consumer.CachedInfo().Name) // or it goes by itself
+}
+
+// fill reads messages behind part.After, up to a number, until there are enough.
+func (a *archive) fill(ctx context.Context, part *loop.Part, until uint64, bytesMax int) error {
+	if part.After >= until {
+		part.Last = true
+		return nil
+	}
+	consumer, err := a.open(ctx, jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: part.After + 1})
+	if err != nil {
+		return err
+	}
+	defer a.close(consumer)
+	pending := consumer.CachedInfo().NumPending
+	for pending > 0 && !part.Last && len(part.Frames) < bytesMax {
+		batch, err := consumer.Fetch(int(min(pending, readMessages)), jetstream.FetchMaxWait(callTime))
+		if err != nil {
+			return err
+		}
+		n := 0
+		for m := range batch.Messages() {
+			meta, err := m.Metadata()
+			if err != nil {
+				return err
+			}
+			n++
+			pending = meta.NumPending
+			if part.Last = part.Last || meta.Sequence.Stream > until; !part.Last && len(part.Frames) < bytesMax {
+				a.add(part, m, meta.Sequence.Stream)
+			}
+		}
+		if err := batch.Error(); err != nil {
+			return err
+		}
+		if n == 0 {
+			return errors.New("the store does not send what it has")
+		}
+	}
+	if pending == 0 && len(part.Frames) < bytesMax {
+		part.Last = true
+	}
+	if part.Last {
+		return a.sure(ctx, part, until)
+	}
+	return nil
+}
+
+// add appends one message's frame.
+func (a *archive) add(part *loop.Part, m jetstream.Msg, seq uint64) {
+	_, err := appendNamespace(nil, a.r.opts.Stream.Name, []byte(m.Subject()))
+	event, errEvent := eventOf(m.Headers())
+	if err != nil || errEvent != nil || sse.CheckData(m.Data(), a.r.opts.DataBytesMax) != nil {
+		return // it was counted when it came
+	}
+	part.Frames = sse.AppendIDLine(part.Frames, sse.ID{Epoch: a.epoch, Seq: seq})
+	part.Frames = sse.AppendFrame(part.Frames, []byte(event), m.Data())
+	part.Ends = append(part.Ends, sse.FrameEnd{Offset: len(part.Frames), Seq: seq})
+}
+
+// sure makes sure that there is no more. A consumer reads from any server of the
+// cluster, which may lag behind; the stream's leader does not.
+func (a *archive) sure(ctx context.Context, part *loop.Part, until uint64) error {
+	if a.stream.CachedInfo().Config.Replicas <= 1 {
+		return nil
+	}
+	after := part.After
+	if n := len(part.Ends); n > 0 {
+		after = part.Ends[n-1].Seq
+	}
+	for _, filter := range a.filters {
+		next, err := a.next(ctx, filter, after)
+		if err != nil {
+			return err
+		}
+		if next > after && next <= until {
+			return errBehind
+		}
+	}
+	return nil
+}
+
+// next asks the leader for the number of the first message of a subject behind a
+// number; 0: there is none.
+func (a *archive) next(ctx context.Context, filter string, after uint64) (seq uint64, err error) {
+	request, err := json.Marshal(map[string]any{"seq": after + 1, "next_by_subj": filter})
+	if err != nil {
+		return 0, err
+	}
+	m, err := a.js.Conn().RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+a.r.opts.Stream.Name, request)
+	if err != nil {
+		return 0, err
+	}
+	var answer struct {
+		Message struct {
+			Seq uint64 `json:"seq"`
+		} `json:"message"`
+		Error *jetstream.APIError `json:"error"`
+	}
+	if err := json.Unmarshal(m.Data, &answer); err != nil {
+		return 0, fmt.Errorf("the store's answer cannot be read: %w", err)
+	}
+	switch {
+	case answer.Error == nil:
+		return answer.Message.Seq, nil
+	case answer.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
+		return 0, nil
+	}
+	return 0, answer.Error
+}
+
+// pending is how many messages of the set there are from a number on.
+func (a *archive) pending(ctx context.Context, from uint64) (uint64, error) {
+	consumer, err := a.open(ctx, jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from})
+	if err != nil {
+		return 0, err
+	}
+	a.close(consumer)
+	return consumer.CachedInfo().NumPending, nil
+}
+
+// before finds the number behind which the set has its newest messages up to a
+// number, as many as asked for, or all if there are fewer. The stream cannot be asked
+// that; but it can be asked how many there are from a number on, some twenty times.
+func (a *archive) before(ctx context.Context, state jetstream.StreamState, messages int, newest uint64) (after uint64, err error) {
+	later, err := a.pending(ctx, newest+1)
+	if err != nil {
+		return 0, err
+	}
+	want := later + uint64(messages)
+	low, high := max(state.FirstSeq, 1), max(newest+1, 1) // it lies from low on, and below high
+	for low < high {
+		middle := low + (high-low)/2
+		n, err := a.pending(ctx, middle)
+		if err != nil {
+			return 0, err
+		}
+		if n <= want {
+			high = middle // all from here on are wanted
+		} else {
+			low = middle + 1
+		}
+	}
+	return low - 1, nil
+}
+
+// since finds the number behind which the set has its messages from a time on.
+func (a *archive) since(ctx context.Context, since time.Time, until uint64) (after uint64, err error) {
+	consumer, err := a.open(ctx, jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since})
+	if err != nil {
+		return 0, err
+	}
+	defer a.close(consumer)
+	if consumer.CachedInfo().NumPending == 0 {
+		return until, nil
+	}
+	m, err := consumer.Next(jetstream.FetchMaxWait(callTime))
+	if err != nil {
+		return 0, err
+	}
+	meta, err := m.Metadata()
+	if err != nil {
+		return 0, err
+	}
+	return min(meta.Sequence.Stream-1, until), nil
+}
+
+// lost is the number of the newest message behind after, and up to until, that may be
+// one of the set and is gone; 0: none is. What a deleted message was about is not
+// known, so it may have been one, with one exception: where the stream has a limit
+// for each namespace, one that has not come to it has lost nothing by it.
+func (a *archive) lost(ctx context.Context, info *jetstream.StreamInfo, after, until uint64) (uint64, error) {
+	lost := min(info.State.FirstSeq-min(info.State.FirstSeq, 1), until)
+	switch {
+	case after >= until || info.State.NumDeleted == 0:
+	case info.Config.MaxMsgsPerSubject > 0:
+		newest, err := a.lostOfFull(ctx, uint64(info.Config.MaxMsgsPerSubject), after, until)
+		if err != nil {
+			return 0, err
+		}
+		lost = max(lost, newest)
+	case info.State.NumDeleted > deletedMax:
+		lost = until
+	default:
+		details, err := a.stream.Info(ctx, jetstream.WithDeletedDetails(true))
+		if err != nil {
+			return 0, err
+		}
+		for _, seq := range details.State.Deleted {
+			if seq <= until {
+				lost = max(lost, seq)
+			}
+		}
+	}
+	if lost <= after {
+		return 0, nil
+	}
+	return lost, nil
+}
+
+// lostOfFull is lost for namespaces that have as many messages as they may.
+func (a *archive) lostOfFull(ctx context.Context, limit, after, until uint64) (lost uint64, err error) {
+	full := 0
+	for _, filter := range a.filters {
+		info, err := a.stream.Info(ctx, jetstream.WithSubjectFilter(filter))
+		if err != nil {
+			return 0, err
+		}
+		for subject, messages := range info.State.Subjects {
+			if messages < limit {
+				continue
+			}
+			if full++; full > fullMax {
+				return until, nil
+			}
+			oldest, err := a.next(ctx, subject, 0)
+			if err != nil {
+				return 0, err
+			}
+			if oldest > after+1 {
+				lost = max(lost, min(oldest-1, until))
+			}
+		}
+	}
+	return lost, nil
+}

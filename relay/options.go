@@ -1,0 +1,83 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// DefaultStream is the stream's name unless told otherwise.
+const DefaultStream = "ssed"
+
+// DefaultStreamBytes bounds what a stream takes of a disk unless told otherwise.
+const DefaultStreamBytes = 1 << 30
+
+// A Stream says which stream is the hub, and what it keeps. A stream that is there
+// already is used if it is like this, and never changed unless Update says so.
+type Stream struct {
+	Name         string        // also the root of its subjects; default DefaultStream
+	MaxAge       time.Duration // no message is kept for longer; 0: no such limit
+	MaxBytes     int64         // of all messages, on each replica; 0: DefaultStreamBytes, negative: no limit
+	PerNamespace int64         // the newest so many of each namespace; 0: no such limit
+	Replicas     int           // how many servers have it; default 1
+	Update       bool          // change the stream if it is there with other settings
+}
+
+func (s Stream) config(log *slog.Logger) streamConfig {
+	return streamConfig{
+		Name:              s.Name,
+		MaxAge:            s.MaxAge,
+		MaxBytes:          max(0, s.MaxBytes),
+		MaxMsgsPerSubject: s.PerNamespace,
+		Replicas:          s.Replicas,
+		Update:            s.Update,
+		Log:               log,
+	}
+}
+
+// streamAgeMin is the shortest limit that JetStream takes.
+const streamAgeMin = 100 * time.Millisecond
+
+// replicasMax is JetStream's own limit.
+const replicasMax = 5
+
+// check fills in defaults, and tells what is wrong.
+func (o *Options) check() error {
+	s := &o.Stream
+	if s.Name == "" {
+		s.Name = DefaultStream
+	}
+	if s.MaxBytes == 0 {
+		s.MaxBytes = DefaultStreamBytes
+	}
+	if s.Replicas == 0 {
+		s.Replicas = 1
+	}
+	if err := checkStreamName(s.Name); err != nil {
+		return fmt.Errorf("relay: %w", err)
+	}
+	switch {
+	case s.MaxAge < 0 || s.MaxAge > 0 && s.MaxAge < streamAgeMin:
+		return fmt.Errorf("relay: a stream cannot keep messages for %v: it is %v or more, or 0 for no limit", s.MaxAge, streamAgeMin)
+	case s.PerNamespace < 0:
+		return errors.New("relay: the messages of a namespace are 0 (no limit) or more")
+	case s.Replicas < 1 || s.Replicas > replicasMax:
+		return fmt.Errorf("relay: a stream has 1 to %d replicas, not %d", replicasMax, s.Replicas)
+	case o.Timeout < lookInterval:
+		return fmt.Errorf("relay: publishers wait %v or more", lookInterval)
+	}
+	if o.Embedded != nil {
+		if len(o.Servers.URLs) > 0 {
+			return errors.New("relay: a store of one's own and NATS servers exclude each other")
+		}
+		if s.Replicas > 1 {
+			return errors.New("relay: a store within this process has one replica; several take several NATS servers")
+		}
+		return nil
+	}
+	if err := o.Servers.check(); err != nil {
+		return fmt.Errorf("relay: %w", err)
+	}
+	return nil
+}

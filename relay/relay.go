@@ -1,0 +1,355 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
+)
+
+// Defaults of Options.
+const (
+	// DefaultTimeout is shorter than a client's usual patience, and longer than a
+	// cluster needs to find a new leader.
+	DefaultTimeout = 5 * time.Second
+	// DefaultPreload is what a server reads of the stream before it takes
+	// subscribers: what those who come back after a restart have missed.
+	DefaultPreload = 100_000
+)
+
+const (
+	// retryPause lies between two attempts to reach the stream.
+	retryPause = time.Second
+	// callTime is how long one question to JetStream may take.
+	callTime = 5 * time.Second
+	// watchInterval is how often the stream's state is looked at.
+	watchInterval = 2 * time.Second
+	// pingInterval is how often the server is asked whether it is there. One that
+	// hangs is noticed after three of them.
+	pingInterval = 3 * time.Second
+	// backTimes is how often a stream must seem to have lost its newest messages
+	// until it is believed: a server that was the leader of its cluster may say so
+	// for a while.
+	backTimes = 5
+	// reconnectPause lies between two attempts to connect again.
+	reconnectPause = 250 * time.Millisecond
+)
+
+var errClosed = fmt.Errorf("%w: the server is stopping; publish again once it is back", publish.ErrBusy)
+
+// Options say which stream is the hub, and where it is. The zero value of a field
+// means its default.
+type Options struct {
+	// Embedded keeps the stream within this process; nil: it is at the URLs.
+	Embedded *EmbeddedOptions
+	Servers  Servers
+	Stream   Stream
+
+	// Timeout is how long a publisher waits for the stream's answer before it is
+	// told that the server is busy.
+	Timeout time.Duration
+	// Preload is how many of the stream's newest messages are read at the start.
+	// Negative: none.
+	Preload int
+	// DataBytesMax is the longest data that is delivered; zero means
+	// sse.DataBytesMax. What others publish to the stream may be longer.
+	DataBytesMax int
+	// Logger gets what an operator should know. Default: slog.Default().
+	Logger *slog.Logger
+}
+
+// A Relay is a loop.Relay whose hub is a stream of NATS JetStream. Serve runs it
+// until Shutdown. All methods may be called from any goroutine.
+type Relay struct {
+	opts   Options
+	log    *slog.Logger
+	sender *sender
+	ready  chan struct{}
+	stop   chan struct{}
+	done   chan struct{}
+	once   sync.Once
+
+	newest  atomic.Uint64 // see Newest
+	strange strange
+
+	mu     sync.Mutex
+	began  bool // Serve was called, or Shutdown before it
+	store  *embedded
+	conn   *nats.Conn
+	js     jetstream.JetStream
+	stream jetstream.Stream // nil: it is not reached yet
+	status Status
+
+	// Of what was handed to the loop; Serve's goroutine writes both.
+	epoch       string
+	deliveredTo atomic.Uint64
+	back        int // how often the stream had less than that
+}
+
+// New makes a Relay. It does not connect yet; what is published meanwhile waits.
+func New(opts Options) (*Relay, error) {
+	if opts.Timeout == 0 {
+		opts.Timeout = DefaultTimeout
+	}
+	if opts.Preload == 0 {
+		opts.Preload = DefaultPreload
+	}
+	if opts.DataBytesMax == 0 {
+		opts.DataBytesMax = sse.DataBytesMax
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
+	r := &Relay{
+		opts:  opts,
+		log:   opts.Logger,
+		ready: make(chan struct{}),
+		stop:  make(chan struct{}),
+		done:  make(chan struct{}),
+	}
+	r.sender = newSender(opts.Timeout, r.subject, r.saw)
+	r.strange.log = opts.Logger
+	r.status.Stream = opts.Stream.Name
+	return r, nil
+}
+
+func (r *Relay) subject(namespace []byte) string {
+	return string(appendSubject(nil, r.opts.Stream.Name, namespace))
+}
+
+// saw notes that the stream has a message with a number.
+func (r *Relay) saw(seq uint64) {
+	for newest := r.newest.Load(); newest < seq && !r.newest.CompareAndSwap(newest, seq); {
+		newest = r.newest.Load()
+	}
+}
+
+// Submit is that of loop.Relay.
+func (r *Relay) Submit(m loop.Submission, to loop.Answerer) { r.sender.submit(m, to) }
+
+// Full is that of loop.Relay.
+func (r *Relay) Full() bool { return r.sender.full() }
+
+// Newest is that of loop.Relay.
+func (r *Relay) Newest() uint64 { return r.newest.Load() }
+
+// Wait is that of loop.Relay.
+func (r *Relay) Wait(ctx context.Context) error {
+	for {
+		room := r.sender.wait()
+		if room == nil {
+			return nil
+		}
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Ready is closed once Serve has begun. That the stream is reached is another
+// matter: see Status.
+func (r *Relay) Ready() <-chan struct{} { return r.ready }
+
+// Serve connects, finds the stream or makes it, and delivers what is in it to a
+// server, until Shutdown; then it returns nil. Where the stream is not to be had it
+// tries again; but an embedded store that cannot be used, and a stream that is not as
+// the options want it, are errors.
+func (r *Relay) Serve(to loop.Inlet) error {
+	if !r.begin() {
+		return nil
+	}
+	defer close(r.done)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		<-r.stop
+		cancel()
+	}()
+	defer r.release()
+	if err := r.open(); err != nil {
+		return err
+	}
+	close(r.ready)
+	var running sync.WaitGroup
+	defer running.Wait()
+	running.Go(func() { r.sender.run(r.stop) })
+	defer r.sender.close()
+	for ctx.Err() == nil {
+		err := r.relay(ctx, to)
+		var final *finalError
+		if errors.As(err, &final) {
+			return err
+		}
+		if ctx.Err() == nil {
+			r.lost(err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(retryPause):
+			}
+		}
+	}
+	return nil
+}
+
+// begin tells whether Serve, or Shutdown, is the first to be called.
+func (r *Relay) begin() (first bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	first = !r.began
+	r.began = true
+	return first
+}
+
+// A finalError is one that no attempt will mend.
+type finalError struct{ error }
+
+func (e *finalError) Unwrap() error { return e.error }
+
+// open starts the embedded server, if there is one.
+func (r *Relay) open() error {
+	if r.opts.Embedded == nil {
+		return nil
+	}
+	opts := *r.opts.Embedded
+	opts.Log, opts.StoreBytesMax = r.log, r.opts.Stream.MaxBytes
+	store, err := startEmbedded(opts)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.store = store
+	return nil
+}
+
+// relay reaches the stream and delivers what is in it until something breaks that
+// the connection does not mend by itself.
+func (r *Relay) relay(ctx context.Context, to loop.Inlet) error {
+	if err := r.connect(); err != nil {
+		return err
+	}
+	asked, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	stream, err := ensureStream(asked, r.js, r.opts.Stream.config(r.log))
+	if errors.Is(err, errStreamDiffers) || errors.Is(err, errStreamUnfit) {
+		return &finalError{err}
+	}
+	if err != nil {
+		return err
+	}
+	info, err := stream.Info(asked)
+	if err != nil {
+		return err
+	}
+	epoch := epochOf(info)
+	r.reached(stream, info, epoch)
+	from := firstOf(info.State, r.opts.Preload)
+	if at := r.deliveredTo.Load(); epoch == r.epoch {
+		if info.State.LastSeq < at && !r.wentBack() {
+			return fmt.Errorf("the stream's last message is %d, and %d was delivered: its server may not have caught up yet", info.State.LastSeq, at)
+		}
+		from = min(at, info.State.LastSeq) + 1
+	}
+	r.epoch, r.back = epoch, 0
+	r.newest.Store(info.State.LastSeq)
+	r.deliveredTo.Store(from - 1)
+	if err := to.Begin(ctx, epoch, from-1); err != nil {
+		return err
+	}
+	return r.consume(ctx, to, stream, epoch, from, info.State.LastSeq)
+}
+
+// wentBack tells whether the stream has had less than was delivered often enough.
+func (r *Relay) wentBack() bool {
+	r.back++
+	return r.back >= backTimes
+}
+
+// firstOf is the number of the first message to be read at the start.
+func firstOf(state jetstream.StreamState, preload int) uint64 {
+	from := state.LastSeq + 1
+	from -= min(from-1, uint64(max(0, preload)))
+	return max(from, state.FirstSeq, 1)
+}
+
+// connect connects, if we are not connected.
+func (r *Relay) connect() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.conn != nil && !r.conn.IsClosed() {
+		return nil
+	}
+	options := append(r.opts.Servers.options(),
+		nats.Name("ssed"),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(reconnectPause),
+		nats.ReconnectJitter(reconnectPause, reconnectPause),
+		nats.ReconnectBufSize(-1), // what cannot be sent now is to be known as such
+		nats.PingInterval(pingInterval),
+		nats.MaxPingsOutstanding(2),
+		nats.FlusherTimeout(pingInterval),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { r.disconnected(err) }),
+		nats.ReconnectHandler(func(conn *nats.Conn) { r.reconnected(conn) }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			r.log.Warn("the NATS client reports an error", "err", err)
+		}),
+	)
+	var err error
+	if r.store != nil {
+		r.conn, err = r.store.connect(options...)
+	} else {
+		r.conn, err = nats.Connect(r.opts.Servers.list(), options...)
+	}
+	if err != nil {
+		r.conn = nil
+		return fmt.Errorf("cannot connect to %s: %w", r.opts.Servers.names(), err)
+	}
+	if r.js, err = jetstream.New(r.conn, jetstream.WithDefaultTimeout(callTime)); err != nil {
+		return err
+	}
+	r.status.connected(r.conn)
+	return r.sender.attach(r.conn)
+}
+
+// Shutdown ends Serve, closes the connection, and ends the embedded server, whose
+// files are then whole. What is still on its way is answered "busy".
+func (r *Relay) Shutdown(ctx context.Context) error {
+	r.once.Do(func() { close(r.stop) })
+	if r.begin() {
+		return nil // it never served
+	}
+	select {
+	case <-r.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// release gives back what Serve held.
+func (r *Relay) release() {
+	r.mu.Lock()
+	conn, store := r.conn, r.store
+	r.mu.Unlock()
+	if conn != nil {
+		conn.Close()
+	}
+	if store != nil {
+		store.shutdown()
+	}
+}
