@@ -3,142 +3,150 @@ package loop_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
-	"log"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
+	"time"
+	"unicode/utf8"
 
 	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/nsindex"
 	"github.com/ssed/ssed/sse"
 )
 
-// A notebook is a hub for one server, in memory: what is published is numbered and
-// kept here, and comes back to the loop by the Inlet. One that outlives the server, or
-// that several share, does the same (package relay).
-type notebook struct {
-	mu    sync.Mutex
-	more  sync.Cond
-	notes []loop.Submission // the first has the number 1
-	asks  []loop.Answerer   // of those that were not delivered yet
+// A listHub is a loop.Relay at its shortest: a list in memory, and the servers that
+// it delivers to. (Package relay has one that lasts: a stream of NATS JetStream.)
+type listHub struct {
+	mu       sync.Mutex
+	messages []loop.Submission
+	from     time.Time
+	keys     map[string]uint64
+	servers  []loop.Inlet
 }
 
-// Submit keeps a copy, and does not answer at once: it must not wait.
-func (n *notebook) Submit(m loop.Submission, to loop.Answerer) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.notes = append(n.notes, loop.Submission{
-		Namespace: append([]byte(nil), m.Namespace...),
-		Event:     append([]byte(nil), m.Event...),
-		Data:      append([]byte(nil), m.Data...),
-		Key:       append([]byte(nil), m.Key...), // one that is known already would be answered with its number
-	})
-	n.asks = append(n.asks, to)
-	n.more.Signal()
-}
-
-func (n *notebook) Full() bool                 { return false }
-func (n *notebook) Wait(context.Context) error { return nil }
-
-func (n *notebook) Newest() uint64 {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return uint64(len(n.notes))
-}
-
-// Read finds what somebody missed who comes back.
-func (n *notebook) Read(ctx context.Context, q loop.Query) (part loop.Part, err error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	part = loop.Part{After: q.After, Last: true, Lost: 0}
-	if q.Last > 0 || !q.Since.IsZero() {
-		part.After = q.Newest // this one does not look for the newest few
+// Submit answers at once here. Most hubs answer later.
+func (h *listHub) Submit(m loop.Submission, to loop.Answerer) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if seq, again := h.keys[string(m.Key)]; again {
+		to.Answer(seq, nil)
+		return
 	}
-	for seq := part.After + 1; seq <= min(q.Until, uint64(len(n.notes))); seq++ {
-		if len(part.Frames) >= q.BytesMax {
-			part.Last = false
-			break
+	m = loop.Submission{Namespace: slices.Clone(m.Namespace), Event: slices.Clone(m.Event), Key: slices.Clone(m.Key), Data: slices.Clone(m.Data)}
+	h.messages = append(h.messages, m)
+	seq := uint64(len(h.messages))
+	if len(m.Key) > 0 {
+		h.keys[string(m.Key)] = seq
+	}
+	to.Answer(seq, nil)
+	for _, server := range h.servers {
+		go deliver(server, seq, m)
+	}
+}
+
+// deliver brings a server one message. It needs all numbers: where others write to
+// the hub, too, there may be one that is no message of ours.
+func deliver(server loop.Inlet, seq uint64, m loop.Submission) error {
+	if !utf8.Valid(m.Data) {
+		return server.Pass(context.Background(), seq)
+	}
+	return server.Deliver(context.Background(), seq, m.Namespace, m.Event, m.Data)
+}
+
+// letGo is for a hub that keeps messages for a while only.
+func (h *listHub) letGo(until uint64) (err error) {
+	for _, server := range h.servers {
+		err = errors.Join(err, server.Trim(context.Background(), until))
+	}
+	return err
+}
+
+func (h *listHub) Full() bool                 { return false }
+func (h *listHub) Wait(context.Context) error { return nil }
+func (h *listHub) Newest() uint64             { return uint64(len(h.messages)) }
+
+// Read reads what a server that began late does not have.
+func (h *listHub) Read(_ context.Context, q loop.Query) (part loop.Part, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if part.After = q.After; q.Last > 0 {
+		part.After = q.Newest - min(q.Newest, uint64(q.Last)) // good enough where a set is everything
+	} else if q.Since.After(h.from) {
+		part.After = q.Until
+	}
+	part.Lost = 0 // nothing is ever lost here
+	for seq := part.After + 1; seq <= q.Until && len(part.Frames) < q.BytesMax; seq++ {
+		m := h.messages[seq-1]
+		if slices.ContainsFunc(q.Set, func(ns string) bool { return nsindex.Within(m.Namespace, ns) }) {
+			part.Frames = sse.AppendIDLine(part.Frames, sse.ID{Epoch: "list", Seq: seq})
+			part.Frames = sse.AppendFrame(part.Frames, m.Event, m.Data)
+			part.Ends = append(part.Ends, sse.FrameEnd{Offset: len(part.Frames), Seq: seq})
 		}
-		note := n.notes[seq-1]
-		part.Frames = sse.AppendIDLine(part.Frames, sse.ID{Epoch: "notes", Seq: seq})
-		part.Frames = sse.AppendFrame(part.Frames, note.Event, note.Data)
-		part.Ends = append(part.Ends, sse.FrameEnd{Offset: len(part.Frames), Seq: seq})
+		part.Last = seq == q.Until
 	}
 	return part, nil
 }
 
-// deliver answers and brings back, in order, until the server has ended.
-func (n *notebook) deliver(inlet loop.Inlet) error {
-	ctx := context.Background()
-	if err := inlet.Begin(ctx, "notes", 0); err != nil {
+// join has a server begin with what comes from now on.
+func (h *listHub) join(server *loop.Server) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	inlet, ctx := server.Inlet(), context.Background()
+	h.servers = append(h.servers, inlet)
+	if err := inlet.Begin(ctx, "list", h.Newest()); err != nil {
 		return err
 	}
-	if err := inlet.Live(ctx); err != nil { // from now on it takes subscribers
-		return err
-	}
-	for seq := uint64(1); ; seq++ {
-		n.mu.Lock()
-		for uint64(len(n.notes)) < seq {
-			n.more.Wait()
-		}
-		note, to := n.notes[seq-1], n.asks[seq-1]
-		n.mu.Unlock()
-		to.Answer(seq, nil)
-		var err error
-		if len(note.Data) > 100 {
-			err = inlet.Pass(ctx, seq) // kept, but not for this server
-		} else {
-			err = inlet.Deliver(ctx, seq, note.Namespace, note.Event, note.Data)
-		}
-		if err == nil && seq == 1_000_000 {
-			err = inlet.Trim(ctx, seq-1000) // for a hub that lets go of what is old
-		}
-		if err != nil {
-			return err
-		}
-	}
+	return inlet.Live(ctx)
 }
 
-// A Relay takes the numbering and the keeping of messages out of the server.
+// A hub joins servers: what is published at one is delivered by all, with the same
+// ids, and who comes back to another gets what it missed.
 func ExampleRelay() {
-	var notes notebook
-	notes.more.L = &notes.mu
-	server, err := loop.New(loop.Options{
-		Listen: []string{"127.0.0.1:0"},
-		Relay:  &notes,
-		Drain:  -1,
-		Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		log.Fatal(err)
+	hub := &listHub{keys: map[string]uint64{}, from: time.Now()}
+	serveOne := func() (server *loop.Server, end func()) {
+		server, err := loop.New(loop.Options{Relay: hub, Listen: []string{"127.0.0.1:0"}, Drain: -1, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			panic(err)
+		}
+		go server.Serve()
+		<-server.Ready()
+		if err := hub.join(server); err != nil {
+			panic(err)
+		}
+		return server, func() { server.Shutdown(context.Background()) }
 	}
-	go notes.deliver(server.Inlet())
-	go server.Serve()
-	<-server.Ready()
-	defer server.Shutdown(context.Background())
-
-	for _, dog := range []string{"Corgi", "Beagle"} {
-		if err := server.Publish(context.Background(), sse.Message{Namespace: "/pets", Event: "new-dog", Data: []byte(dog)}); err != nil {
-			log.Fatal(err)
+	first, end := serveOne()
+	defer end()
+	ctx := context.Background()
+	for _, data := range []string{"one", "two", "two"} {
+		if err := first.Publish(ctx, sse.Message{Namespace: "/x", Data: []byte(data), Key: data}); err != nil {
+			panic(err)
 		}
 	}
-	for stats := (loop.Stats{}); stats.Newest < 2; { // they come back in a moment
-		if stats, err = server.Stats(context.Background()); err != nil {
-			log.Fatal(err)
-		}
+	second, end := serveOne()
+	defer end()
+	if stats, err := second.Stats(ctx); err != nil || stats.Newest != 2 { // it has begun
+		panic(err)
 	}
-	res, err := http.Get("http://" + server.ListenAddrs()[0].String() + "/subscribe/pets?last_event_id=notes-1")
+	if err := hub.letGo(0); err != nil { // nothing yet
+		panic(err)
+	}
+	answer, err := http.Get(fmt.Sprintf("http://%s/subscribe/x?last_event_id=list-0", second.ListenAddrs()[0]))
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
-	defer res.Body.Close()
-	frame := bufio.NewScanner(res.Body)
-	for range 3 {
-		frame.Scan()
-		fmt.Println(frame.Text())
+	defer answer.Body.Close()
+	for lines := bufio.NewScanner(answer.Body); lines.Scan() && lines.Text() != "data:two"; {
+		if strings.Contains(lines.Text(), ":") {
+			fmt.Println(lines.Text())
+		}
 	}
 	// Output:
-	// id:notes-2
-	// event:new-dog
-	// data:Beagle
+	// id:list-1
+	// data:one
+	// id:list-2
 }

@@ -180,13 +180,3 @@ func (h *hooks) finish(hurry <-chan struct{}, log *slog.Logger) {
 		}
 	}
 }
-
-// lastCalls waits for the hooks. What they ask of the server is answered meanwhile:
-// that it has stopped.
-func (s *Server) lastCalls() {
-	if !s.asked.Load() {
-		time.AfterFunc(lastCallsTime, s.hurryUp)
-	}
-	s.loop.hooks.finish(s.hurry, s.loop.log)
-	close(s.over)
-}

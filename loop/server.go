@@ -92,8 +92,8 @@ func New(opts Options) (*Server, error) {
 		replays:    replays{of: map[*subscriber]*replay{}},
 		crowds:     newCrowds(opts.ConnsPerAddressMax),
 		journal:    newJournal(opts.Logger),
-		hooks:      newHooks(&opts),
 		relay:      relay{Relay: opts.Relay, flights: map[flightKey]*flight{}},
+		hooks:      newHooks(&opts),
 	}
 	if err := s.loop.keepHistory(); err != nil {
 		bell.close()
@@ -300,6 +300,16 @@ func (s *Server) giveBack() {
 	l.bell.close()
 }
 
+// lastCalls waits for the hooks. What they ask of the server is answered meanwhile:
+// that it has stopped.
+func (s *Server) lastCalls() {
+	if !s.asked.Load() {
+		time.AfterFunc(lastCallsTime, s.hurryUp)
+	}
+	s.loop.hooks.finish(s.hurry, s.loop.log)
+	close(s.over)
+}
+
 // Ready is closed once the server accepts connections.
 func (s *Server) Ready() <-chan struct{} { return s.ready }
 
@@ -326,16 +336,8 @@ func (s *Server) Publish(ctx context.Context, m sse.Message) error {
 	if err := sse.CheckData(m.Data, s.loop.opts.DataBytesMax); err != nil {
 		return err
 	}
-	if m.Key != "" {
-		if err := sse.CheckKey(m.Key); err != nil {
-			return err
-		}
-	}
-	if s.loop.relay.Relay != nil {
+	if s.loop.relay.Relay != nil || m.Key != "" {
 		return s.publishRelayed(ctx, m, namespace)
-	}
-	if m.Key != "" {
-		return errNoKeys
 	}
 	_, err = s.loop.box.put(ctx, []byte(namespace), []byte(m.Event), m.Data)
 	return err

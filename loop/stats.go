@@ -80,9 +80,9 @@ type tally struct {
 func (l *loop) snapshot() Stats {
 	s := l.stats.Stats
 	s.Streams, s.Blocked, s.Backlog = l.index.Len(), len(l.blocked), l.retained()
+	s.Newest = l.newest
 	s.Authorizing = l.petitions.running
 	s.Reports = l.hooks.waits()
-	s.Newest = l.newest
 	s.Ended = make(map[string]uint64, reasons)
 	if l.history != nil {
 		s.Kept, s.KeptBytes = l.history.Messages(), l.history.Bytes()

@@ -57,16 +57,16 @@ func ExampleIndex() {
 	dogs, _ := nsindex.NewSet("/pets/dogs")
 	index.Attach(pets, "pets and time")
 	index.Attach(dogs, "dogs")
+	fmt.Println("all:", len(index.AppendAll(nil)))
 
 	fmt.Println(index.AppendHearers(nil, []byte("/pets/dogs/corgi")))
 	fmt.Println(index.AppendHearers(nil, []byte("/time")))
-	fmt.Println(len(index.AppendAll(nil)), "sets in all")
 	index.Detach(dogs)
 	_, found := index.Find(dogs)
 	fmt.Println(index.Len(), found)
 	// Output:
+	// all: 2
 	// [dogs pets and time]
 	// [pets and time]
-	// 2 sets in all
 	// 1 false
 }

@@ -19,9 +19,9 @@ import (
 
 // Defaults of Options.
 const (
-	// DefaultTimeout is shorter than a client's usual patience, and longer than a
-	// cluster needs to find a new leader.
-	DefaultTimeout = 5 * time.Second
+	// DefaultTimeout is longer than a cluster needs to find a new leader, which takes
+	// it four to nine seconds.
+	DefaultTimeout = 10 * time.Second
 	// DefaultPreload is what a server reads of the stream before it takes
 	// subscribers: what those who come back after a restart have missed.
 	DefaultPreload = 100_000

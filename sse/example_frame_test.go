@@ -41,21 +41,6 @@ func ExampleCheckEvent() {
 	// true true
 }
 
-// A key names a message before it has an id: published again, it is known where there
-// is a store.
-func ExampleCheckKey() {
-	m := sse.Message{Namespace: "/orders", Data: []byte("7"), Key: "order-7"}
-	fmt.Println(sse.CheckKey(m.Key))
-	for _, key := range []string{"", "two words", strings.Repeat("x", sse.KeyBytesMax+1)} {
-		fmt.Println(errors.Is(sse.CheckKey(key), sse.ErrKey))
-	}
-	// Output:
-	// <nil>
-	// true
-	// true
-	// true
-}
-
 // An id names a message for good. Whoever shows one of another life of the server
 // is told.
 func ExampleParseID() {

@@ -39,9 +39,6 @@ func ExampleHistory() {
 	// A newcomer wants the last one, or what was since the time 4.
 	fmt.Println(history.Before(set, 1, now), history.Since(set, 4, until, now))
 
-	history.Raise(2) // whoever had less than 2 may have missed what was never added here
-	fmt.Println("lost up to", history.Lost([]string{"/pets/cats"}, 0, now))
-
 	history.Sweep(200, 10) // everything is too old now
 	fmt.Println(history.Messages(), "are kept")
 	// Output:
@@ -52,6 +49,5 @@ func ExampleHistory() {
 	// 5 "data:5\n\n"
 	// lost meanwhile: 0
 	// 4 3
-	// lost up to 2
 	// 0 are kept
 }
