@@ -65,6 +65,7 @@ type Server struct {
 	started    bool
 	addrs      []net.Addr
 	publishers map[evio.Conn]*publisher // those that may be woken: see wakeAll
+	crowd      crowd
 
 	// The rest belongs to evio's goroutine.
 	listening time.Time // since when
@@ -146,6 +147,9 @@ func (s *Server) listen(endpoints []publish.Endpoint) error {
 	go func() { ended <- s.runEvio(endpoints) }()
 	look := time.NewTicker(s.opts.ReplyTimeout / 4)
 	defer look.Stop()
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	defer s.tellOfCrowd()
 	for {
 		select {
 		case err := <-ended:
@@ -154,6 +158,8 @@ func (s *Server) listen(endpoints []publish.Endpoint) error {
 			return errAbandoned
 		case <-look.C:
 			s.wakeAll()
+		case <-second.C:
+			s.tellOfCrowd()
 		}
 	}
 }
