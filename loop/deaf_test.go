@@ -28,11 +28,16 @@ func TestCrowdsOfPublishersDoNotFillTheLog(t *testing.T) {
 			logger := slog.New(slog.NewTextHandler(&log, nil)) // at the debug level everybody has a line
 			s := serve(t, loop.Options{ReplyTimeout: timeout, PublishersMax: deaf, Logger: logger})
 			publishers := s.PublishAddrs()[0]
+			closed := func() uint64 {
+				return until(t, s, "an answer", func(loop.Stats) bool { return true }).PublishersClosed
+			}
 			if kind == "own loop" {
-				publishers = serveOwnWith(t, evioserver.Options{
+				own := serveOwnWith(t, evioserver.Options{
 					Endpoints: []publish.Endpoint{anyPort}, Sink: s.Mailbox(), Session: s.Session(),
 					ReplyTimeout: timeout, PublishersMax: deaf, Logger: logger,
-				}).Addrs()[0]
+				})
+				publishers = own.Addrs()[0]
+				closed = func() uint64 { _, _, n := own.Counts(); return n }
 			}
 			var crowd []net.Conn
 			for range deaf {
@@ -52,6 +57,9 @@ func TestCrowdsOfPublishersDoNotFillTheLog(t *testing.T) {
 				go conn.Write(bytes.Repeat([]byte("PING\n"), 8<<20/len("PING\n"))) // until it is closed
 			}
 			wantTold(t, &log, deaf, deaf-1, regexp.MustCompile(`msg="(?:a|more) publishers? do(?:es)? not read (?:.*publishers=(\d+))?.*`))
+			if n := closed(); n != deaf {
+				t.Errorf("%d are counted as closed, want %d", n, deaf)
+			}
 		})
 	}
 }

@@ -15,6 +15,7 @@ type crowd struct {
 func (s *Server) mayTellOfDeaf() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.deaf++
 	s.crowd.deaf++
 	return s.crowd.deaf <= deafLines
 }

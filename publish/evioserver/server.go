@@ -66,6 +66,8 @@ type Server struct {
 	addrs      []net.Addr
 	publishers map[evio.Conn]*publisher // those that may be woken: see wakeAll
 	crowd      crowd
+	turnedAway uint64 // since the start, as is deaf: see Counts
+	deaf       uint64
 
 	// The rest belongs to evio's goroutine.
 	listening time.Time // since when
