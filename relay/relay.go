@@ -50,10 +50,10 @@ var errClosed = fmt.Errorf("%w: the server is stopping; publish again once it is
 // Options say which stream is the hub, and where it is. The zero value of a field
 // means its default.
 type Options struct {
-	// Embedded keeps the stream within this process; nil: it is at the URLs.
-	Embedded *EmbeddedOptions
-	Servers  Servers
-	Stream   Stream
+	// Store keeps the stream within this process; nil: it is at the Servers.
+	Store   *Store
+	Servers Servers
+	Stream  Stream
 
 	// Timeout is how long a publisher waits for the stream's answer before it is
 	// told that the server is busy.
@@ -256,12 +256,16 @@ func (r *Relay) failed() <-chan struct{} {
 
 // open starts the embedded server, if there is to be one and there is none.
 func (r *Relay) open() error {
-	if r.opts.Embedded == nil || r.store != nil {
+	if r.opts.Store == nil || r.store != nil {
 		return nil
 	}
-	opts := *r.opts.Embedded
-	opts.Log, opts.StoreBytesMax = r.log, r.opts.Stream.MaxBytes
-	store, err := startEmbedded(opts)
+	store, err := startEmbedded(embeddedOptions{
+		Dir:           r.opts.Store.Dir,
+		SyncAlways:    r.opts.Store.SyncAlways,
+		SyncInterval:  r.opts.Store.SyncInterval,
+		StoreBytesMax: max(0, r.opts.Stream.MaxBytes),
+		Log:           r.log,
+	})
 	if err != nil {
 		return err
 	}
