@@ -104,6 +104,8 @@ func (r *Relay) watch(ctx context.Context, to loop.Inlet, stream jetstream.Strea
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		case <-r.failed():
+			return errStoreFailed
 		case <-closed:
 			return errors.New("the client stopped reading the stream")
 		case <-look.C:

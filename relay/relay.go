@@ -19,9 +19,9 @@ import (
 
 // Defaults of Options.
 const (
-	// DefaultTimeout is shorter than a client's usual patience, and longer than a
-	// cluster needs to find a new leader.
-	DefaultTimeout = 5 * time.Second
+	// DefaultTimeout is longer than a cluster needs to find a new leader, which takes
+	// it four to nine seconds.
+	DefaultTimeout = 10 * time.Second
 	// DefaultPreload is what a server reads of the stream before it takes
 	// subscribers: what those who come back after a restart have missed.
 	DefaultPreload = 100_000
@@ -50,10 +50,10 @@ var errClosed = fmt.Errorf("%w: the server is stopping; publish again once it is
 // Options say which stream is the hub, and where it is. The zero value of a field
 // means its default.
 type Options struct {
-	// Embedded keeps the stream within this process; nil: it is at the URLs.
-	Embedded *EmbeddedOptions
-	Servers  Servers
-	Stream   Stream
+	// Store keeps the stream within this process; nil: it is at the Servers.
+	Store   *Store
+	Servers Servers
+	Stream  Stream
 
 	// Timeout is how long a publisher waits for the stream's answer before it is
 	// told that the server is busy.
@@ -197,6 +197,7 @@ func (r *Relay) Serve(to loop.Inlet) error {
 		}
 		if ctx.Err() == nil {
 			r.lost(err)
+			r.giveUpFailed()
 			select {
 			case <-ctx.Done():
 			case <-time.After(retryPause):
@@ -220,14 +221,51 @@ type finalError struct{ error }
 
 func (e *finalError) Unwrap() error { return e.error }
 
-// open starts the embedded server, if there is one.
-func (r *Relay) open() error {
-	if r.opts.Embedded == nil {
+// errStoreFailed means that the embedded server could not write. It answers nobody
+// from then on, and must be started anew.
+var errStoreFailed = errors.New("the store cannot be written to: is its disk full?")
+
+// giveUpFailed ends the embedded server, and the connection to it, if it has failed.
+func (r *Relay) giveUpFailed() {
+	select {
+	case <-r.failed():
+	default:
+		return
+	}
+	r.mu.Lock()
+	conn, store := r.conn, r.store
+	r.conn, r.store, r.stream = nil, nil, nil
+	r.status.Reached = false
+	r.mu.Unlock()
+	r.sender.detach()
+	if conn != nil {
+		conn.Close()
+	}
+	store.shutdown()
+}
+
+// failed is closed when the embedded server has failed.
+func (r *Relay) failed() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.store == nil {
 		return nil
 	}
-	opts := *r.opts.Embedded
-	opts.Log, opts.StoreBytesMax = r.log, r.opts.Stream.MaxBytes
-	store, err := startEmbedded(opts)
+	return r.store.failed
+}
+
+// open starts the embedded server, if there is to be one and there is none.
+func (r *Relay) open() error {
+	if r.opts.Store == nil || r.store != nil {
+		return nil
+	}
+	store, err := startEmbedded(embeddedOptions{
+		Dir:           r.opts.Store.Dir,
+		SyncAlways:    r.opts.Store.SyncAlways,
+		SyncInterval:  r.opts.Store.SyncInterval,
+		StoreBytesMax: max(0, r.opts.Stream.MaxBytes),
+		Log:           r.log,
+	})
 	if err != nil {
 		return err
 	}
@@ -240,6 +278,9 @@ func (r *Relay) open() error {
 // relay reaches the stream and delivers what is in it until something breaks that
 // the connection does not mend by itself.
 func (r *Relay) relay(ctx context.Context, to loop.Inlet) error {
+	if err := r.open(); err != nil {
+		return err
+	}
 	if err := r.connect(); err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func (r *Relay) Status() Status {
 		s.Reconnects = r.conn.Stats().Reconnects
 	}
 	r.mu.Unlock()
-	s.Embedded = r.opts.Embedded != nil
+	s.Embedded = r.opts.Store != nil
 	s.Last = max(s.Last, r.newest.Load())
 	s.Delivered = r.deliveredTo.Load()
 	if s.Reached {

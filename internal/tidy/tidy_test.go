@@ -62,6 +62,11 @@ var rooms = map[string]struct {
 	"bench/stats":             {pure: true},
 	"bench/probe":             {imports: []string{"bench/server"}, outside: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
 	"internal/e2e/vanished":   {},
+
+	// Programs around the server.
+	"internal/e2e/embed":          {},
+	"internal/e2e/embed/clock":    {imports: []string{"loop", "sse"}},
+	"internal/e2e/embed/petstore": {imports: []string{"loop", "sse", "admin"}},
 }
 
 // pureFiles are the files without I/O in a room that is not pure as a whole.
