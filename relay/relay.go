@@ -70,6 +70,7 @@ type Relay struct {
 	ready  chan struct{}
 	stop   chan struct{}
 	done   chan struct{}
+	again  chan struct{} // has something when the stream is to be looked at, sooner than by the clock
 	once   sync.Once
 
 	newest  atomic.Uint64 // see Newest
@@ -82,10 +83,12 @@ type Relay struct {
 	js     jetstream.JetStream
 	stream jetstream.Stream // nil: it is not reached yet
 	status Status
+	failed bool // the embedded store's disk failed it, for good
 
-	// Of what was handed to the loop; Serve's goroutine writes both.
+	// Of what was handed to the loop; Serve's goroutine writes the first two.
 	epoch       string
 	deliveredTo atomic.Uint64
+	live        atomic.Bool
 }
 
 // New makes a Relay. It does not connect yet; what is published meanwhile waits.
@@ -111,6 +114,7 @@ func New(opts Options) (*Relay, error) {
 		ready: make(chan struct{}),
 		stop:  make(chan struct{}),
 		done:  make(chan struct{}),
+		again: make(chan struct{}, 1),
 	}
 	r.sender = newSender(opts.Timeout, r.subject, r.saw)
 	r.strange.log = opts.Logger
@@ -223,6 +227,13 @@ func (r *Relay) open() error {
 	if err != nil {
 		return err
 	}
+	go func() {
+		select {
+		case <-store.failed:
+			r.fail()
+		case <-r.stop:
+		}
+	}()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.store = store
@@ -269,10 +280,9 @@ func firstOf(state jetstream.StreamState, preload int) uint64 {
 	return max(from, state.FirstSeq, 1)
 }
 
-// connect connects, if we are not connected.
+// connect connects, if we are not connected. It may take a while, and those who ask
+// for the Status do not wait for it.
 func (r *Relay) connect() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	if r.conn != nil && !r.conn.IsClosed() {
 		return nil
 	}
@@ -290,21 +300,29 @@ func (r *Relay) connect() error {
 			r.log.Warn("the NATS client reports an error", "err", err)
 		}),
 	)
+	var conn *nats.Conn
 	var err error
 	if r.store != nil {
-		r.conn, err = r.store.connect(options...)
+		conn, err = r.store.connect(options...)
 	} else {
-		r.conn, err = nats.Connect(r.opts.Servers.list(), options...)
+		conn, err = nats.Connect(r.opts.Servers.list(), options...)
+	}
+	if errors.Is(err, nats.ErrNoServers) { // the client's word for this
+		err = errors.New("nobody listens there (connection refused)")
 	}
 	if err != nil {
-		r.conn = nil
 		return fmt.Errorf("cannot connect to %s: %w", r.opts.Servers.names(), err)
 	}
-	if r.js, err = jetstream.New(r.conn, jetstream.WithDefaultTimeout(callTime)); err != nil {
+	js, err := jetstream.New(conn, jetstream.WithDefaultTimeout(callTime))
+	if err != nil {
+		conn.Close()
 		return err
 	}
-	r.status.connected(r.conn)
-	return r.sender.attach(r.conn)
+	r.mu.Lock()
+	r.conn, r.js = conn, js
+	r.status.Server = r.server(conn)
+	r.mu.Unlock()
+	return r.sender.attach(conn)
 }
 
 // Shutdown ends Serve, closes the connection, and ends the embedded server, whose
