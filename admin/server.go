@@ -45,6 +45,8 @@ type Options struct {
 	Subscribers func() net.Addr
 	// Publishers counts publishers that are not connected to the loop. Default: none.
 	Publishers func() int
+	// Store tells how the store does, at once. Default: there is none.
+	Store func() Store
 	// Debug serves the profiles of net/http/pprof at /debug/pprof/, too.
 	Debug bool
 	// Logger is told who signs in, and who fails to. Default: slog.Default().

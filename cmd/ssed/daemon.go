@@ -89,7 +89,7 @@ func (f *daemonFlags) newDaemon(openFiles int, log *slog.Logger) (*daemon, error
 		})
 		d.engines = append(d.engines, d.publishers)
 	}
-	d.admin.attach(d, f.Debug)
+	d.admin.attach(d, f)
 	return d, nil
 }
 
