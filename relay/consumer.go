@@ -35,9 +35,10 @@ func (r *Relay) consume(ctx context.Context, to loop.Inlet, stream jetstream.Str
 			return err
 		}
 		r.deliveredTo.Store(max(r.deliveredTo.Load(), caughtUp)) // what was deleted will not come
-		if !r.live.Swap(true) {
+		r.liveOnce.Do(func() {
+			close(r.live)
 			r.log.Info("what the store had is delivered; subscribers are taken from now on", "delivered", r.deliveredTo.Load())
-		}
+		})
 		return nil
 	}
 	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{

@@ -88,7 +88,8 @@ type Relay struct {
 	// Of what was handed to the loop; Serve's goroutine writes the first two.
 	epoch       string
 	deliveredTo atomic.Uint64
-	live        atomic.Bool
+	live        chan struct{} // closed once that is all that was there before
+	liveOnce    sync.Once
 }
 
 // New makes a Relay. It does not connect yet; what is published meanwhile waits.
@@ -115,6 +116,7 @@ func New(opts Options) (*Relay, error) {
 		stop:  make(chan struct{}),
 		done:  make(chan struct{}),
 		again: make(chan struct{}, 1),
+		live:  make(chan struct{}),
 	}
 	r.sender = newSender(opts.Timeout, r.subject, r.saw)
 	r.strange.log = opts.Logger
@@ -160,6 +162,10 @@ func (r *Relay) Wait(ctx context.Context) error {
 // Ready is closed once Serve has begun. That the stream is reached is another
 // matter: see Status.
 func (r *Relay) Ready() <-chan struct{} { return r.ready }
+
+// Live is closed once all that the stream had before the server is delivered, so that
+// the loop takes subscribers.
+func (r *Relay) Live() <-chan struct{} { return r.live }
 
 // Serve connects, finds the stream or makes it, and delivers what is in it to a
 // server, until Shutdown; then it returns nil. Where the stream is not to be had it

@@ -54,7 +54,12 @@ func (r *Relay) Status() Status {
 		s.Reconnects = r.conn.Stats().Reconnects
 	}
 	r.mu.Unlock()
-	s.Embedded, s.Live = r.opts.Embedded != nil, r.live.Load()
+	s.Embedded = r.opts.Embedded != nil
+	select {
+	case <-r.live:
+		s.Live = true
+	default:
+	}
 	s.Last = max(s.Last, r.newest.Load())
 	s.Delivered = r.deliveredTo.Load()
 	if s.Reached {

@@ -45,7 +45,7 @@ func (f *daemonFlags) runDaemon(stderr *logWriter, beside func(context.Context, 
 		return err
 	}
 	defer d.shutdown()
-	if err := d.start(); err != nil {
+	if err := d.start(asked); err != nil {
 		return err
 	}
 	log.Info("ssed is up",
@@ -66,8 +66,9 @@ func (f *daemonFlags) runDaemon(stderr *logWriter, beside func(context.Context, 
 			tokens, err = f.reload(d, tokens)
 			notify.reloaded(err)
 		case <-asked.Done():
-			log.Info("draining", "because", context.Cause(asked), "over", f.Drain, "at_most", d.endAtMost)
-			notify.stopping(d.endAtMost)
+			atMost := d.endAtMost + d.storeTime()
+			log.Info("draining", "because", context.Cause(asked), "over", f.Drain, "at_most", atMost)
+			notify.stopping(atMost)
 			return nil
 		}
 	}
