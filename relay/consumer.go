@@ -33,10 +33,15 @@ func (r *Relay) consume(ctx context.Context, to loop.Inlet, stream jetstream.Str
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	live := func() error {
+		if r.deliveredTo.Load() < caughtUp { // what was deleted will not come
+			if err := errors.Join(to.Pass(ctx, caughtUp), to.Trim(ctx, caughtUp)); err != nil {
+				return err
+			}
+			r.deliveredTo.Store(caughtUp)
+		}
 		if err := to.Live(ctx); err != nil {
 			return err
 		}
-		r.deliveredTo.Store(max(r.deliveredTo.Load(), caughtUp)) // what was deleted will not come
 		r.liveOnce.Do(func() {
 			close(r.live)
 			r.log.Info("what the store had is delivered; subscribers are taken from now on", "delivered", r.deliveredTo.Load())
