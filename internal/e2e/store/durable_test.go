@@ -108,7 +108,9 @@ func TestAskForWhatWas(t *testing.T) {
 				"last_event_id=" + want[10].id.String():                        11,
 				"last_event_id=" + want[second].id.String() + "&last=1":        second + 1,
 			} {
-				got := start(t, n.stream(c.set+and+ask), "").until(t, want[len(want)-1].data)
+				r := start(t, n.stream(c.set+and+ask), "")
+				got := r.until(t, want[len(want)-1].data)
+				r.end()
 				if !slices.Equal(got, want[from:]) {
 					t.Errorf("%s: %d messages, the first is %v, want %d from %v on", ask, len(got), got[0], len(want)-from, want[from])
 				}
