@@ -34,6 +34,9 @@ const (
 	callTime = 5 * time.Second
 	// watchInterval is how often the stream's state is looked at.
 	watchInterval = 2 * time.Second
+	// elsewhereAfter is how long nobody may answer for the stream before another server
+	// is tried. A cluster needs less to find a new leader.
+	elsewhereAfter = 10 * time.Second
 	// reconnectPause lies between two attempts to connect again.
 	reconnectPause = 250 * time.Millisecond
 )
@@ -71,6 +74,7 @@ type Relay struct {
 	stop   chan struct{}
 	done   chan struct{}
 	once   sync.Once
+	again  chan struct{} // holds one once the connection was lost and is back
 
 	newest  atomic.Uint64 // see Newest
 	strange strange
@@ -83,7 +87,9 @@ type Relay struct {
 	stream jetstream.Stream // nil: it is not reached yet
 	status Status
 
-	// Of what was handed to the loop; Serve's goroutine writes both.
+	// Serve's goroutine writes these: when the stream could not be asked first, and
+	// what was handed to the loop.
+	failing     time.Time
 	epoch       string
 	deliveredTo atomic.Uint64
 }
@@ -111,6 +117,7 @@ func New(opts Options) (*Relay, error) {
 		ready: make(chan struct{}),
 		stop:  make(chan struct{}),
 		done:  make(chan struct{}),
+		again: make(chan struct{}, 1),
 	}
 	r.sender = newSender(opts.Timeout, r.subject, r.saw)
 	r.strange.log = opts.Logger
@@ -187,8 +194,9 @@ func (r *Relay) Serve(to loop.Inlet) error {
 		if errors.As(err, &final) {
 			return err
 		}
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && !errors.Is(err, errReconnected) {
 			r.lost(err)
+			r.failed()
 			select {
 			case <-ctx.Done():
 			case <-time.After(retryPause):
@@ -249,6 +257,7 @@ func (r *Relay) relay(ctx context.Context, to loop.Inlet) error {
 		return err
 	}
 	epoch := epochOf(info)
+	r.failing = time.Time{}
 	r.reached(stream, info, epoch)
 	from := firstOf(info.State, r.opts.Preload)
 	if epoch == r.epoch {

@@ -90,6 +90,10 @@ func (r *Relay) lost(err error) {
 	if err == nil {
 		return
 	}
+	if errors.Is(err, errInterrupted) {
+		r.trouble(err.Error(), "the store is not read; subscribers keep their streams, and it is tried again")
+		return
+	}
 	r.trouble(err.Error(), "the store is not reached; publishers wait, and it is tried again")
 }
 
@@ -117,6 +121,10 @@ func (r *Relay) disconnected(err error) {
 
 func (r *Relay) reconnected(conn *nats.Conn) {
 	r.sender.reconnected()
+	select {
+	case r.again <- struct{}{}:
+	default:
+	}
 	r.mu.Lock()
 	r.status.connected(conn)
 	server := r.status.Server
