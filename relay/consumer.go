@@ -27,7 +27,8 @@ const (
 const pullHeartbeat = time.Second
 
 var (
-	errRemade = errors.New("the stream was deleted, and made anew")
+	errWentBack = errors.New("the stream has less than was delivered of it")
+	errRemade   = errors.New("the stream was deleted, and made anew")
 	// errReconnected ends a consumer whose last messages may have gone the way of the
 	// connection.
 	errReconnected = errors.New("the connection was lost for a while")
@@ -46,10 +47,9 @@ func (r *Relay) consume(ctx context.Context, to loop.Inlet, stream jetstream.Str
 	ctx, cancel := context.WithCancelCause(ctx)
 	d := &delivery{r: r, to: to, ctx: ctx, cancel: cancel, caughtUp: caughtUp}
 	defer d.end()
-	select {
-	case <-r.again: // it was before this consumer
-	default:
-	}
+	r.mu.Lock()
+	r.interrupt = cancel
+	r.mu.Unlock()
 	if from > caughtUp {
 		d.live = true
 		if err := to.Live(ctx); err != nil {
@@ -79,7 +79,20 @@ func (r *Relay) consume(ctx context.Context, to loop.Inlet, stream jetstream.Str
 		return fmt.Errorf("%w: %w", errInterrupted, err)
 	}
 	defer consuming.Stop()
-	return r.watch(ctx, stream, epoch, consuming.Closed())
+	return r.watch(ctx, to, stream, epoch, consuming.Closed())
+}
+
+// wentBack tells whether the stream has had less than was delivered often enough.
+func (r *Relay) wentBack() bool {
+	r.back++
+	return r.back >= backTimes
+}
+
+// firstOf is the number of the first message to be read at the start.
+func firstOf(state jetstream.StreamState, preload int) uint64 {
+	from := state.LastSeq + 1
+	from -= min(from-1, uint64(max(0, preload)))
+	return max(from, state.FirstSeq, 1)
 }
 
 // A delivery is what one consumer sends.
@@ -153,19 +166,20 @@ func (r *Relay) deliver(ctx context.Context, to loop.Inlet, m jetstream.Msg, seq
 
 // watch looks at the stream now and then until ctx ends, or the stream is gone, or is
 // another one than it was.
-func (r *Relay) watch(ctx context.Context, stream jetstream.Stream, epoch string, closed <-chan struct{}) error {
+func (r *Relay) watch(ctx context.Context, to loop.Inlet, stream jetstream.Stream, epoch string, closed <-chan struct{}) error {
 	look := time.NewTicker(watchInterval)
 	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		case <-r.failed():
+			return errStoreFailed
 		case <-closed:
 			return errors.New("the client stopped reading the stream")
-		case <-r.again:
-			return errReconnected
 		case <-look.C:
 		}
+		at := r.deliveredTo.Load() // before: more may come while we ask
 		asked, cancel := context.WithTimeout(ctx, callTime)
 		info, err := stream.Info(asked)
 		cancel()
@@ -175,20 +189,27 @@ func (r *Relay) watch(ctx context.Context, stream jetstream.Stream, epoch string
 		case err != nil:
 			if ctx.Err() == nil {
 				r.trouble(err.Error(), "the store does not answer")
-				r.failed()
+				r.unanswered()
 			}
 			continue
 		case epochOf(info) != epoch:
 			return errRemade
+		case info.State.LastSeq < at:
+			return errWentBack
 		}
 		r.looked(info)
+		if first := info.State.FirstSeq; first > 1 {
+			if err := to.Trim(ctx, first-1); err != nil {
+				return err
+			}
+		}
 	}
 }
 
-// failed notes that the stream could not be asked, and goes to another server when
+// unanswered notes that the stream could not be asked, and goes to another server when
 // that has lasted: the one that we are connected to may be cut off from the others. It
 // is for Serve's goroutine.
-func (r *Relay) failed() {
+func (r *Relay) unanswered() {
 	now := time.Now()
 	if r.failing.IsZero() {
 		r.failing = now

@@ -19,9 +19,9 @@ import (
 
 // Defaults of Options.
 const (
-	// DefaultTimeout is shorter than a client's usual patience, and longer than a
-	// cluster needs to find a new leader.
-	DefaultTimeout = 5 * time.Second
+	// DefaultTimeout is longer than a cluster needs to find a new leader, which takes
+	// it four to nine seconds.
+	DefaultTimeout = 10 * time.Second
 	// DefaultPreload is what a server reads of the stream before it takes
 	// subscribers: what those who come back after a restart have missed.
 	DefaultPreload = 100_000
@@ -37,6 +37,13 @@ const (
 	// elsewhereAfter is how long nobody may answer for the stream before another server
 	// is tried. A cluster needs less to find a new leader.
 	elsewhereAfter = 10 * time.Second
+	// pingInterval is how often the server is asked whether it is there. One that
+	// hangs is noticed after three of them.
+	pingInterval = 3 * time.Second
+	// backTimes is how often a stream must seem to have lost its newest messages
+	// until it is believed: a server that was the leader of its cluster may say so
+	// for a while.
+	backTimes = 5
 	// reconnectPause lies between two attempts to connect again.
 	reconnectPause = 250 * time.Millisecond
 )
@@ -46,10 +53,10 @@ var errClosed = fmt.Errorf("%w: the server is stopping; publish again once it is
 // Options say which stream is the hub, and where it is. The zero value of a field
 // means its default.
 type Options struct {
-	// Embedded keeps the stream within this process; nil: it is at the URLs.
-	Embedded *EmbeddedOptions
-	Servers  Servers
-	Stream   Stream
+	// Store keeps the stream within this process; nil: it is at the Servers.
+	Store   *Store
+	Servers Servers
+	Stream  Stream
 
 	// Timeout is how long a publisher waits for the stream's answer before it is
 	// told that the server is busy.
@@ -74,7 +81,6 @@ type Relay struct {
 	stop   chan struct{}
 	done   chan struct{}
 	once   sync.Once
-	again  chan struct{} // holds one once the connection was lost and is back
 
 	newest  atomic.Uint64 // see Newest
 	strange strange
@@ -87,11 +93,14 @@ type Relay struct {
 	stream jetstream.Stream // nil: it is not reached yet
 	status Status
 
+	interrupt context.CancelCauseFunc // ends the present consumer; nil: there was none yet
+
 	// Serve's goroutine writes these: when the stream could not be asked first, and
 	// what was handed to the loop.
 	failing     time.Time
 	epoch       string
 	deliveredTo atomic.Uint64
+	back        int // how often the stream had less than that
 }
 
 // New makes a Relay. It does not connect yet; what is published meanwhile waits.
@@ -117,7 +126,6 @@ func New(opts Options) (*Relay, error) {
 		ready: make(chan struct{}),
 		stop:  make(chan struct{}),
 		done:  make(chan struct{}),
-		again: make(chan struct{}, 1),
 	}
 	r.sender = newSender(opts.Timeout, r.subject, r.saw)
 	r.strange.log = opts.Logger
@@ -196,7 +204,8 @@ func (r *Relay) Serve(to loop.Inlet) error {
 		}
 		if ctx.Err() == nil && !errors.Is(err, errReconnected) {
 			r.lost(err)
-			r.failed()
+			r.unanswered()
+			r.giveUpFailed()
 			select {
 			case <-ctx.Done():
 			case <-time.After(retryPause):
@@ -220,14 +229,51 @@ type finalError struct{ error }
 
 func (e *finalError) Unwrap() error { return e.error }
 
-// open starts the embedded server, if there is one.
-func (r *Relay) open() error {
-	if r.opts.Embedded == nil {
+// errStoreFailed means that the embedded server could not write. It answers nobody
+// from then on, and must be started anew.
+var errStoreFailed = errors.New("the store cannot be written to: is its disk full?")
+
+// giveUpFailed ends the embedded server, and the connection to it, if it has failed.
+func (r *Relay) giveUpFailed() {
+	select {
+	case <-r.failed():
+	default:
+		return
+	}
+	r.mu.Lock()
+	conn, store := r.conn, r.store
+	r.conn, r.store, r.stream = nil, nil, nil
+	r.status.Reached = false
+	r.mu.Unlock()
+	r.sender.detach()
+	if conn != nil {
+		conn.Close()
+	}
+	store.shutdown()
+}
+
+// failed is closed when the embedded server has failed.
+func (r *Relay) failed() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.store == nil {
 		return nil
 	}
-	opts := *r.opts.Embedded
-	opts.Log, opts.StoreBytesMax = r.log, r.opts.Stream.MaxBytes
-	store, err := startEmbedded(opts)
+	return r.store.failed
+}
+
+// open starts the embedded server, if there is to be one and there is none.
+func (r *Relay) open() error {
+	if r.opts.Store == nil || r.store != nil {
+		return nil
+	}
+	store, err := startEmbedded(embeddedOptions{
+		Dir:           r.opts.Store.Dir,
+		SyncAlways:    r.opts.Store.SyncAlways,
+		SyncInterval:  r.opts.Store.SyncInterval,
+		StoreBytesMax: max(0, r.opts.Stream.MaxBytes),
+		Log:           r.log,
+	})
 	if err != nil {
 		return err
 	}
@@ -240,6 +286,9 @@ func (r *Relay) open() error {
 // relay reaches the stream and delivers what is in it until something breaks that
 // the connection does not mend by itself.
 func (r *Relay) relay(ctx context.Context, to loop.Inlet) error {
+	if err := r.open(); err != nil {
+		return err
+	}
 	if err := r.connect(); err != nil {
 		return err
 	}
@@ -260,22 +309,22 @@ func (r *Relay) relay(ctx context.Context, to loop.Inlet) error {
 	r.failing = time.Time{}
 	r.reached(stream, info, epoch)
 	from := firstOf(info.State, r.opts.Preload)
-	if epoch == r.epoch {
-		from = r.deliveredTo.Load() + 1
+	if at := r.deliveredTo.Load(); epoch == r.epoch {
+		if info.State.LastSeq < at && !r.wentBack() {
+			return fmt.Errorf("the stream's last message is %d, and %d was delivered: its server may not have caught up yet", info.State.LastSeq, at)
+		}
+		from = min(at, info.State.LastSeq) + 1
 	}
-	r.epoch = epoch
+	if epoch != r.epoch || info.State.LastSeq < r.deliveredTo.Load() {
+		r.newest.Store(info.State.LastSeq)
+	}
+	r.epoch, r.back = epoch, 0
+	r.saw(info.State.LastSeq)
 	r.deliveredTo.Store(from - 1)
 	if err := to.Begin(ctx, epoch, from-1); err != nil {
 		return err
 	}
 	return r.consume(ctx, to, stream, epoch, from, info.State.LastSeq)
-}
-
-// firstOf is the number of the first message to be read at the start.
-func firstOf(state jetstream.StreamState, preload int) uint64 {
-	from := state.LastSeq + 1
-	from -= min(from-1, uint64(max(0, preload)))
-	return max(from, state.FirstSeq, 1)
 }
 
 // connect connects, if we are not connected.
@@ -291,8 +340,9 @@ func (r *Relay) connect() error {
 		nats.ReconnectWait(reconnectPause),
 		nats.ReconnectJitter(reconnectPause, reconnectPause),
 		nats.ReconnectBufSize(-1), // what cannot be sent now is to be known as such
-		nats.PingInterval(5*time.Second),
+		nats.PingInterval(pingInterval),
 		nats.MaxPingsOutstanding(2),
+		nats.FlusherTimeout(pingInterval),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { r.disconnected(err) }),
 		nats.ReconnectHandler(func(conn *nats.Conn) { r.reconnected(conn) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {

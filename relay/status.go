@@ -44,7 +44,7 @@ func (r *Relay) Status() Status {
 		s.Reconnects = r.conn.Stats().Reconnects
 	}
 	r.mu.Unlock()
-	s.Embedded = r.opts.Embedded != nil
+	s.Embedded = r.opts.Store != nil
 	s.Last = max(s.Last, r.newest.Load())
 	s.Delivered = r.deliveredTo.Load()
 	if s.Reached {
@@ -121,11 +121,10 @@ func (r *Relay) disconnected(err error) {
 
 func (r *Relay) reconnected(conn *nats.Conn) {
 	r.sender.reconnected()
-	select {
-	case r.again <- struct{}{}:
-	default:
-	}
 	r.mu.Lock()
+	if r.interrupt != nil {
+		r.interrupt(errReconnected)
+	}
 	r.status.connected(conn)
 	server := r.status.Server
 	r.mu.Unlock()

@@ -57,7 +57,12 @@ func (a *adminPages) attach(d *daemon, withProfiles bool) {
 		options.Subscribers = func() net.Addr { return d.loop.ListenAddrs()[0] }
 	}
 	if d.publishers != nil {
-		options.Publishers = d.publishers.Publishers
+		options.Publishers = func(stats *loop.Stats) {
+			connected, turnedAway, closed := d.publishers.Counts()
+			stats.Publishers += connected
+			stats.TurnedAway += turnedAway
+			stats.PublishersClosed += closed
+		}
 	}
 	a.server = admin.New(options)
 }
