@@ -194,6 +194,10 @@ func (r *Relay) watch(ctx context.Context, to loop.Inlet, stream jetstream.Strea
 			continue
 		case epochOf(info) != epoch:
 			return errRemade
+		case !leads(info):
+			r.trouble(errCutOff.Error(), "the store does not answer")
+			r.unanswered()
+			continue
 		case info.State.LastSeq < at:
 			return errWentBack
 		}

@@ -305,6 +305,9 @@ func (r *Relay) relay(ctx context.Context, to loop.Inlet) error {
 	if err != nil {
 		return err
 	}
+	if !leads(info) {
+		return errCutOff
+	}
 	epoch := epochOf(info)
 	r.failing = time.Time{}
 	r.reached(stream, info, epoch)
