@@ -45,6 +45,7 @@ var rooms = map[string]struct {
 	"top/hush":                {},
 	"internal/e2e/attackers":  {},
 	"internal/e2e/clients":    {imports: []string{"internal/testtool", "publish", "sse"}},
+	"internal/e2e/cluster":    {},
 	"internal/e2e/deploy":     {},
 	"internal/e2e/overload":   {},
 	"internal/e2e/proxies":    {},
