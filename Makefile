@@ -20,6 +20,9 @@ NFPM = go run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
 CONFIG = $(wildcard deploy/ssed.toml)
 SERVE  = $(PREFIX)/bin/ssed serve$(if $(CONFIG), --config /etc/ssed/ssed.toml)
 
+# Documents are installed in the folders that they have here: they link to each other.
+EXAMPLES = deploy/nginx.conf deploy/haproxy.cfg deploy/Caddyfile deploy/ssed.toml
+
 MAN  = $(DESTDIR)$(PREFIX)/share/man/man1
 DOC  = $(DESTDIR)$(PREFIX)/share/doc/ssed
 UNIT = $(DESTDIR)$(PREFIX)/lib/systemd/system
@@ -47,7 +50,7 @@ install: build
 	install -D -m 644 deploy/ssed.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/ssed.conf
 	install -D -m 644 deploy/ssed.default $(DESTDIR)/etc/default/ssed
 	$(if $(CONFIG),install -D -m 644 $(CONFIG) $(DESTDIR)/etc/ssed/ssed.toml)
-	install -m 644 README.md CHANGELOG.md docs/*.md docs/*.txt deploy/nginx.conf deploy/haproxy.cfg deploy/Caddyfile $(DOC)
+	for file in *.md $$(find docs -type f) $(EXAMPLES); do install -D -m 644 $$file $(DOC)/$$file || exit; done
 	install -m 644 LICENSE $(DOC)/copyright
 
 # A Debian version begins with a digit, and a hyphen in it has a meaning; the one of a

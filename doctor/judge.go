@@ -27,11 +27,13 @@ var (
 	mendCompression = []string{
 		"nginx: gzip off;",
 		"haproxy: no \"compression\" line in this backend, or a \"compression type\" without text/event-stream",
+		"caddy: no encode here, or a match in it without text/event-stream",
 	}
 	mendIdle = []string{
 		"nginx: proxy_read_timeout 60s;",
 		"haproxy: timeout client 60s",
 		"haproxy: timeout server 60s",
+		"caddy: read_timeout 60s, in the transport of reverse_proxy",
 		"ssed: --heartbeat at half of the proxy's time or less, where that cannot be changed",
 	}
 )
@@ -165,7 +167,7 @@ func judgeCORS(p *probe, origin string) Finding {
 	switch {
 	case len(allowed) > 1:
 		f.Says = fmt.Sprintf("Access-Control-Allow-Origin is there %d times, and browsers take none of them: ssed sends it, and so does the proxy", len(allowed))
-		f.Mend = []string{"nginx: proxy_hide_header Access-Control-Allow-Origin; or no add_header of it", "haproxy: http-response set-header, not add-header"}
+		f.Mend = []string{"nginx: proxy_hide_header Access-Control-Allow-Origin; or no add_header of it", "haproxy: http-response set-header, not add-header", "caddy: header Access-Control-Allow-Origin, without a + before it"}
 	case len(allowed) == 0 || !slices.Contains([]string{"*", origin}, allowed[0]):
 		f.Says = fmt.Sprintf("pages of %s may not read this: Access-Control-Allow-Origin is %q", origin, p.res.Header.Get("Access-Control-Allow-Origin"))
 		f.Mend = []string{"ssed: --cors-origin " + origin}

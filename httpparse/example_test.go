@@ -3,6 +3,7 @@ package httpparse_test
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"github.com/ssed/ssed/httpparse"
 )
@@ -50,4 +51,45 @@ func ExampleRefusal() {
 		fmt.Println(refusal.Status, refusal.Reason)
 	}
 	// Output: 400 a line ends in LF alone; HTTP lines end in CRLF
+}
+
+// The address of a client behind proxies, read from the end of what they wrote.
+func ExampleClientAddr() {
+	var req httpparse.Request
+	parser := httpparse.Parser{HeadBytesMax: httpparse.DefaultHeadBytesMax}
+	_, err := parser.Parse([]byte("GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 6.6.6.6, 192.0.2.7, 10.0.0.2\r\n\r\n"), &req)
+	if err != nil {
+		fmt.Println(err)
+	}
+	ours := netip.MustParsePrefix("10.0.0.0/8")
+	fmt.Println(httpparse.ClientAddr(&req, netip.MustParseAddr("10.0.0.1"), ours.Contains))
+	fmt.Println(httpparse.ClientAddr(&req, netip.MustParseAddr("203.0.113.9"), ours.Contains)) // no proxy of ours
+	// Output:
+	// 192.0.2.7
+	// 203.0.113.9
+}
+
+// What a request says besides its target: fields that may repeat, and its body, which
+// is none of this package's business.
+func ExampleRequest() {
+	var req httpparse.Request
+	var parser httpparse.Parser
+	_, err := parser.Parse([]byte("POST /a%2520b%3F?x=1 HTTP/1.0\r\nAccept: text/html\r\naccept: */*\r\nContent-Length: 5\r\n\r\nhello"), &req)
+	if err != nil {
+		fmt.Println(err)
+	}
+	path, err := httpparse.AppendUnescaped(nil, req.Path) // once
+	fmt.Printf("%s is %s, %v, in HTTP/1.%d\n", req.Target, path, err, req.Minor)
+	accepts := func(f httpparse.Field) bool { return f.Is("Accept") }
+	for _, field := range req.Fields { // at most FieldsMax
+		if accepts(field) {
+			fmt.Printf("%s: %s\n", field.Name, field.Value)
+		}
+	}
+	fmt.Println(req.HasBody(), req.ContentLength, req.Chunked, len(req.Fields) <= httpparse.FieldsMax)
+	// Output:
+	// /a%2520b%3F?x=1 is /a%20b?, <nil>, in HTTP/1.0
+	// Accept: text/html
+	// accept: */*
+	// true 5 false true
 }

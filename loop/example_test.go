@@ -7,6 +7,7 @@ import (
 
 	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/publish/evioserver"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -79,4 +80,37 @@ func ExampleServer_Shutdown() {
 		log.Fatal(err)
 	}
 	// Output:
+}
+
+// Other programs publish with lines of text (package publish has a client for Go). On
+// a machine with cores to spare they can have a loop of their own, package
+// evioserver, which hands the messages in by the Mailbox.
+func ExampleServer_Mailbox() {
+	server, err := loop.New(loop.Options{Listen: []string{"127.0.0.1:0"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	publishers := evioserver.New(evioserver.Options{
+		Endpoints: []publish.Endpoint{{Network: "tcp", Address: "127.0.0.1:8002"}},
+		Sink:      server.Mailbox(),
+		Session:   server.Session(), // the same tokens and limits
+	})
+	go func() { log.Fatal(publishers.Serve()) }()
+	log.Fatal(server.Serve())
+}
+
+// A port of 0 is any that is free: for tests, and for several servers in one process.
+func ExampleServer_ListenAddrs() {
+	server, err := loop.New(loop.Options{
+		Listen:  []string{"127.0.0.1:0", "[::1]:0"},
+		Publish: []publish.Endpoint{{Network: "tcp", Address: "127.0.0.1:0"}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	go func() {
+		<-server.Ready()
+		log.Print("subscribe at ", server.ListenAddrs(), ", publish at ", server.PublishAddrs())
+	}()
+	log.Fatal(server.Serve())
 }

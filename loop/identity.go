@@ -1,7 +1,9 @@
 package loop
 
 import (
+	"net"
 	"net/netip"
+	"strings"
 
 	"github.com/panjf2000/gnet/v2"
 )
@@ -72,6 +74,15 @@ func peerAddr(conn gnet.Conn) netip.Addr {
 		return addr.AddrPort().Addr().Unmap()
 	}
 	return netip.Addr{}
+}
+
+// lasting is an address that may be kept: gnet gives the text of an IPv6 zone to
+// somebody else once the connection is closed.
+func lasting(addr net.Addr) net.Addr {
+	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.Zone != "" {
+		return &net.TCPAddr{IP: tcp.IP, Port: tcp.Port, Zone: strings.Clone(tcp.Zone)}
+	}
+	return addr
 }
 
 // address is where a visitor's request comes from: what a trusted proxy has told,

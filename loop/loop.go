@@ -47,12 +47,14 @@ type loop struct {
 	cors       cors
 	trust      trust
 	identities identities
+	petitions  petitions
 
 	visitors []*visitor // used ones, for the next connections
 	crowds   crowds
 	roster   roster
 	settling settling
 	journal  journal
+	hooks    *hooks // nil: there are none
 
 	index     nsindex.Index[*audience]
 	newest    uint64      // number of the newest message
@@ -184,6 +186,7 @@ func (l *loop) answer() gnet.Action {
 		l.turnWheel()
 	}
 	l.calls.run(l)
+	l.hearDecisions()
 	if l.stop.Load() != stopNot && l.drain() {
 		return gnet.Shutdown
 	}
@@ -220,6 +223,7 @@ func (l *loop) turnWheel() {
 		l.heads.setDate(time.Now())
 		l.settle()
 		l.journal.heldBack(l)
+		l.hooks.heldBack(l.log)
 	}
 	if l.history != nil {
 		l.history.Sweep(l.wheel.now, sweepNamespaces)

@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,6 +32,13 @@ const (
 	DefaultSendBufferBytes = 128 << 10
 	// DefaultHistoryBytes is some two million short messages.
 	DefaultHistoryBytes = 256 << 20
+	// DefaultReportsMax is half a second of the fastest storm of connections.
+	DefaultReportsMax = 16 << 10
+	// DefaultAuthorizeMax keeps what waits for a database, goroutines and heads, below
+	// some 20 MB.
+	DefaultAuthorizeMax = 1000
+	// DefaultAuthorizeTimeout is longer than a database that is well takes to answer.
+	DefaultAuthorizeTimeout = 10 * time.Second
 	// DefaultHeartbeat is below the idle time-outs of common proxies.
 	DefaultHeartbeat = 15 * time.Second
 	// DefaultStallTimeout is longer than a phone needs to change from one network
@@ -53,10 +61,11 @@ const (
 // never be reached.
 const descriptorReserve = 256
 
-// Options configure a Server. The zero value of each field means its default.
+// Options configure a Server. The zero value of each field means its default; so
+// Options{} is a daemon for subscribers on port 8001, and for this program to publish.
 type Options struct {
 	// Listen is where subscribers connect: "host:port", ":8001" or
-	// "unix:///path". Default ":8001".
+	// "unix:///path". Default: ":8001".
 	Listen []string
 	// Publish is where publishers connect, served on this loop. Default: none;
 	// messages then come by Server.Publish and Server.Mailbox.
@@ -73,7 +82,7 @@ type Options struct {
 	// connects to a unix socket. Default: nobody's.
 	TrustedProxies []string
 	// ProxyProtocol wants every subscriber's connection to begin with a PROXY
-	// line, of version 1 or 2. With TrustedProxies, only from those.
+	// line, of version 1 or 2. With TrustedProxies, only from those. Default: none.
 	ProxyProtocol bool
 
 	// History is what is kept of namespaces for those who come back, by the longest
@@ -81,10 +90,10 @@ type Options struct {
 	History []HistoryRule
 	// HistoryBytesMax bounds the history of all namespaces together. The oldest
 	// messages of the largest namespaces go first, and each namespace's newest
-	// goes last.
+	// goes last. Default: DefaultHistoryBytes.
 	HistoryBytesMax int
 	// GapEvent is the name of the event that tells a subscriber what it does not
-	// get. Default: "gap". NoGapEvent leaves it out.
+	// get. NoGapEvent leaves it out. Default: sse.DefaultGapEvent.
 	GapEvent   string
 	NoGapEvent bool
 
@@ -97,22 +106,25 @@ type Options struct {
 	Handover *Handover
 
 	// BacklogBytesMax is how many bytes a subscriber may lag behind before it
-	// is closed.
+	// is closed. Default: DefaultBacklogBytes.
 	BacklogBytesMax int
 	// BacklogTotalBytesMax is how many bytes all streams may hold together for
-	// those who lag. Past it, those who are furthest behind are closed.
+	// those who lag. Past it, those who are furthest behind are closed. Default:
+	// DefaultBacklogTotalBytes.
 	BacklogTotalBytesMax int
 	// Slow is what becomes of a subscriber that lags behind further than
 	// BacklogBytesMax. Default: SlowDisconnect.
 	Slow Slow
 	// MailboxBytesMax bounds what waits between Publish and the loop, in bytes.
-	// Callers wait when it is full.
+	// Callers wait when it is full. Default: DefaultMailboxBytes.
 	MailboxBytesMax int
-	// DataBytesMax is the longest data of one message.
+	// DataBytesMax is the longest data of one message. Default: sse.DataBytesMax.
 	DataBytesMax int
-	// HeadBytesMax is the longest request head of a subscriber.
+	// HeadBytesMax is the longest request head of a subscriber. Default:
+	// httpparse.DefaultHeadBytesMax.
 	HeadBytesMax int
 	// SendBufferBytes is SO_SNDBUF of each connection (the kernel doubles it).
+	// Default: DefaultSendBufferBytes.
 	SendBufferBytes int
 	// ConnsMax is how many subscribers there may be at once; the next are asked
 	// to come back later. Default: RLIMIT_NOFILE less a reserve, some of which is
@@ -121,22 +133,62 @@ type Options struct {
 	// ConnsPerAddressMax is how many subscribers one client address may have (an
 	// IPv6 client: its /64 network). Default: any number.
 	ConnsPerAddressMax int
-	// PublishersMax is how many publishers may be connected to this loop.
+	// PublishersMax is how many publishers may be connected to this loop. Default:
+	// DefaultPublishersMax, or a quarter of RLIMIT_NOFILE where that is less; none
+	// without Publish.
 	PublishersMax int
 
-	// Heartbeat is the longest silence on a stream.
+	// Heartbeat is the longest silence on a stream. Default: DefaultHeartbeat.
 	Heartbeat time.Duration
-	// HeaderTimeout is how long a request head may take to arrive.
+	// HeaderTimeout is how long a request head may take to arrive. Default:
+	// DefaultHeaderTimeout.
 	HeaderTimeout time.Duration
 	// StallTimeout is how long a subscriber may take nothing of what waits for it,
-	// be it that it does not read or that it vanished, before it is closed.
+	// be it that it does not read or that it vanished, before it is closed. Default:
+	// DefaultStallTimeout.
 	StallTimeout time.Duration
 	// Drain is the time over which subscribers are told to come back, and closed,
-	// once Shutdown was called. Negative: all at once.
+	// once Shutdown was called. Negative: all at once. Default: DefaultDrain.
 	Drain time.Duration
 	// ReplyTimeout is how long a publisher may leave its replies unread without
-	// taking a byte. It is not read from meanwhile.
+	// taking a byte. It is not read from meanwhile. Default: DefaultReplyTimeout.
 	ReplyTimeout time.Duration
+
+	// Authorize decides, for each request to subscribe that the Tokens allow, whether
+	// it may: nil lets it in. An error refuses it, with 403 and the error's words, so
+	// that a browser does not ask again; ErrUnauthenticated and ErrComeBack say what
+	// else an error can mean. One that wraps context.DeadlineExceeded is such as ErrComeBack.
+	//
+	// Each call has a goroutine of its own, so it may wait for whatever tells it. The
+	// client waits meanwhile. ctx ends when that one has gone, or AuthorizeTimeout is
+	// over, or the server ends, which do not wait for the call to return. Default:
+	// everybody may.
+	Authorize func(ctx context.Context, r *Request) error
+	// AuthorizeMax is how many calls of Authorize there may be at once; the next
+	// clients are asked to come back later. Default: DefaultAuthorizeMax.
+	AuthorizeMax int
+	// AuthorizeTimeout is how long a client waits for Authorize; then it is asked to
+	// come back later. Default: DefaultAuthorizeTimeout.
+	AuthorizeTimeout time.Duration
+
+	// OnSubscribe is told of each new subscriber, OnUnsubscribe of its end: how it
+	// stands then, with its age and messages, and the reason by the word that the log
+	// has. They are called one after the other, in the order of what happened, on one
+	// goroutine that is not the loop's. So they may take their time, and ask anything
+	// of the Server but to wait in Shutdown or Serve. A panic in them ends the program.
+	//
+	// While ReportsMax calls wait, new subscribers are not reported, neither that they
+	// come nor that they go. They are counted in Stats.Unreported, the log tells of
+	// them, and OnUnreported is told, on the same goroutine, how many there were since
+	// it was told last: a program that keeps books asks Conns then. Default: nobody
+	// is told.
+	OnSubscribe   func(Conn)
+	OnUnsubscribe func(c Conn, reason string)
+	OnUnreported  func(subscribers int)
+	// ReportsMax is how many calls of OnSubscribe and OnUnsubscribe may wait before
+	// new subscribers go unreported. The ends of those who were reported come on
+	// top. Default: DefaultReportsMax.
+	ReportsMax int
 
 	// Logger gets what an operator should know. Default: slog.Default().
 	Logger *slog.Logger
@@ -174,6 +226,8 @@ func (o Options) withDefaults() (Options, error) {
 		{&o.DataBytesMax, sse.DataBytesMax, "DataBytesMax"},
 		{&o.HeadBytesMax, httpparse.DefaultHeadBytesMax, "HeadBytesMax"},
 		{&o.SendBufferBytes, DefaultSendBufferBytes, "SendBufferBytes"},
+		{&o.AuthorizeMax, DefaultAuthorizeMax, "AuthorizeMax"},
+		{&o.ReportsMax, DefaultReportsMax, "ReportsMax"},
 		{&o.ConnsMax, descriptorLimit() - descriptorReserve - o.PublishersMax, "ConnsMax"},
 	} {
 		if *size.value == 0 {
@@ -202,8 +256,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("loop: GapEvent: %w", err)
 	}
 	o.setTimes()
-	if o.Heartbeat < time.Second || o.StallTimeout < time.Second || o.HeaderTimeout < tick || o.ReplyTimeout < tick {
-		return o, errors.New("loop: Heartbeat and StallTimeout must be 1s or more, HeaderTimeout and ReplyTimeout 100ms or more")
+	if o.Heartbeat < time.Second || o.StallTimeout < time.Second || o.HeaderTimeout < tick || o.AuthorizeTimeout < tick || o.ReplyTimeout < tick {
+		return o, errors.New("loop: Heartbeat and StallTimeout must be 1s or more, HeaderTimeout, AuthorizeTimeout and ReplyTimeout 100ms or more")
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -218,6 +272,7 @@ func (o *Options) setTimes() {
 	}{
 		{&o.Heartbeat, DefaultHeartbeat},
 		{&o.HeaderTimeout, DefaultHeaderTimeout},
+		{&o.AuthorizeTimeout, DefaultAuthorizeTimeout},
 		{&o.StallTimeout, DefaultStallTimeout},
 		{&o.Drain, DefaultDrain},
 		{&o.ReplyTimeout, DefaultReplyTimeout},

@@ -136,6 +136,14 @@ func (p *publisher) goOn(l *loop) {
 // publishRelayed is Publish where there is a Relay: it returns when the hub has
 // the message.
 func (s *Server) publishRelayed(ctx context.Context, m sse.Message, namespace string) error {
+	if s.loop.relay.Relay == nil {
+		return errNoKeys
+	}
+	if m.Key != "" {
+		if err := sse.CheckKey(m.Key); err != nil {
+			return err
+		}
+	}
 	if err := s.loop.relay.Wait(ctx); err != nil {
 		return err
 	}

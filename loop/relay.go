@@ -81,11 +81,13 @@ const (
 	wordPass  = 'p'
 	wordBegin = 'b' // an epoch follows
 	wordLive  = 'l'
+	wordTrim  = 't'
 )
 
 // Begin tells where the messages begin that will be delivered: behind a number, in
 // an epoch that all servers at the hub have in common. If there was another before,
-// the hub's messages are gone, and everybody is told of the gap.
+// or a larger number was delivered, the hub has lost messages that it had, and
+// everybody is told of the gap.
 func (i Inlet) Begin(ctx context.Context, epoch string, newest uint64) error {
 	return i.word(ctx, newest, append([]byte{wordBegin}, epoch...))
 }
@@ -106,6 +108,12 @@ func (i Inlet) Pass(ctx context.Context, seq uint64) error {
 	return i.word(ctx, seq, []byte{wordPass})
 }
 
+// Trim tells that the hub has let go of its messages up to a number. Nobody gets them
+// any more.
+func (i Inlet) Trim(ctx context.Context, until uint64) error {
+	return i.word(ctx, until, []byte{wordTrim})
+}
+
 func (i Inlet) word(ctx context.Context, seq uint64, word []byte) error {
 	_, err := i.box.putNumbered(ctx, seq, nil, nil, word)
 	return err
@@ -120,6 +128,8 @@ type relay struct {
 	landed landing
 
 	live       bool
+	liveAt     uint32    // when that was, in ticks
+	before     uint64    // what came up to then was published at some time before
 	ended      uint32    // tick at which the last submission had not been answered
 	running    int       // reads of the hub that are under way
 	lined      []*flight // those that wait for that
@@ -163,8 +173,10 @@ func (l *loop) relayed(r record) {
 		if l.advance(r.seq) {
 			l.newest++
 		}
+	case r.frame[0] == wordTrim:
+		l.history.Raise(min(r.seq, l.newest))
 	case r.frame[0] == wordLive:
-		l.relay.live = true
+		l.relay.live, l.relay.liveAt, l.relay.before = true, l.wheel.now, l.newest
 	case r.frame[0] == wordBegin:
 		l.begin(string(r.frame[1:]), r.seq)
 	}
@@ -190,7 +202,7 @@ func (l *loop) advance(seq uint64) bool {
 
 // begin begins with another epoch.
 func (l *loop) begin(epoch string, newest uint64) {
-	if epoch == l.epoch {
+	if epoch == l.epoch && newest >= l.newest {
 		return
 	}
 	asked := l.newestID()
@@ -200,7 +212,7 @@ func (l *loop) begin(epoch string, newest uint64) {
 	l.history.Raise(newest)
 	l.indexChanged()
 	if again {
-		l.log.Warn("the store was made anew; all subscribers are told of the gap", "epoch", epoch)
+		l.log.Warn("the store has lost what it had; all subscribers are told of the gap", "epoch", epoch, "newest", newest)
 		l.tellAll(sse.Gap{Reason: sse.GapEpoch, Asked: asked, Newest: l.newestID(), CompleteAfter: l.newestID()})
 	}
 }

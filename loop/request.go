@@ -17,11 +17,11 @@ func (l *loop) serve(v *visitor, req *httpparse.Request, read []byte) gnet.Actio
 	if l.opts.Handover.has(req.Path) {
 		return l.handOver(v, read, string(req.Method) != "HEAD")
 	}
-	l.serveSubscribe(v, req)
+	l.serveSubscribe(v, req, read)
 	return gnet.None
 }
 
-func (l *loop) serveSubscribe(v *visitor, req *httpparse.Request) {
+func (l *loop) serveSubscribe(v *visitor, req *httpparse.Request, read []byte) {
 	withBody := string(req.Method) != "HEAD"
 	var mayRead bool
 	l.heads.cors, mayRead = l.cors.allow(req.Get("Origin"))
@@ -60,6 +60,15 @@ func (l *loop) serveSubscribe(v *visitor, req *httpparse.Request) {
 		l.refuse(v, status, why, withBody)
 		return
 	}
+	if l.opts.Authorize != nil {
+		l.askWhetherItMay(v, set, read, withBody)
+		return
+	}
+	l.enter(v, req, set, withBody)
+}
+
+// enter makes a visitor that may subscribe a subscriber, if there is a place.
+func (l *loop) enter(v *visitor, req *httpparse.Request, set nsindex.Set, withBody bool) {
 	missed, err := l.resumption(req, set)
 	if err != nil {
 		l.refuse(v, 400, err.Error(), withBody)

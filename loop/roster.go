@@ -99,7 +99,7 @@ func (l *loop) describe(s *subscriber) Conn {
 	a := s.audience
 	c := Conn{
 		ID:         s.id(),
-		Peer:       s.conn.RemoteAddr(),
+		Peer:       lasting(s.conn.RemoteAddr()),
 		Told:       s.who.told(),
 		Agent:      s.who.agentName(),
 		Namespaces: a.set.Members(),

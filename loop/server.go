@@ -24,8 +24,13 @@ import (
 type Server struct {
 	loop  *loop
 	ready chan struct{}
-	done  chan struct{}
-	began atomic.Bool // Serve or, before it, Shutdown was called
+	done  chan struct{} // closed when the loop has ended
+	began atomic.Bool   // Serve or, before it, Shutdown was called
+
+	asked   atomic.Bool   // Shutdown was called
+	hurry   chan struct{} // closed when there is no more time for the hooks
+	hurryUp func()        // closes it
+	over    chan struct{} // closed when the hooks, too, have ended
 
 	listen, publish []publish.Endpoint
 	tcp             []publish.Endpoint // those of both that gnet listens on
@@ -44,7 +49,9 @@ func New(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{ready: make(chan struct{}), done: make(chan struct{}), publish: opts.Publish}
+	s := &Server{ready: make(chan struct{}), done: make(chan struct{}), publish: opts.Publish,
+		hurry: make(chan struct{}), over: make(chan struct{})}
+	s.hurryUp = sync.OnceFunc(func() { close(s.hurry) })
 	for _, address := range opts.Listen {
 		e, err := listenEndpoint(address)
 		if err != nil {
@@ -86,6 +93,7 @@ func New(opts Options) (*Server, error) {
 		crowds:     newCrowds(opts.ConnsPerAddressMax),
 		journal:    newJournal(opts.Logger),
 		relay:      relay{Relay: opts.Relay, flights: map[flightKey]*flight{}},
+		hooks:      newHooks(&opts),
 	}
 	if err := s.loop.keepHistory(); err != nil {
 		bell.close()
@@ -99,15 +107,19 @@ func New(opts Options) (*Server, error) {
 	return s, nil
 }
 
-// Serve listens and serves until Shutdown, and then returns nil. The error says
-// which address could not be used, or why the engine ended unasked. A Server
-// serves once.
+// Serve listens and serves until Shutdown, and then returns nil, when the hooks have
+// returned or Shutdown waits no longer. The error says which address could not be used,
+// or why the engine ended unasked; the hooks have 5 s then. A Server serves once.
 func (s *Server) Serve() error {
 	if !s.began.CompareAndSwap(false, true) {
 		return errors.New("loop: Serve was called twice, or after Shutdown")
 	}
-	defer s.giveBack()
 	l := s.loop
+	if l.hooks != nil {
+		go l.hooks.run()
+	}
+	defer s.lastCalls() // after what follows
+	defer s.giveBack()
 	l.listeners = newRoles()
 	releasePorts, err := s.settleAll()
 	defer releasePorts()
@@ -288,6 +300,16 @@ func (s *Server) giveBack() {
 	l.bell.close()
 }
 
+// lastCalls waits for the hooks. What they ask of the server is answered meanwhile:
+// that it has stopped.
+func (s *Server) lastCalls() {
+	if !s.asked.Load() {
+		time.AfterFunc(lastCallsTime, s.hurryUp)
+	}
+	s.loop.hooks.finish(s.hurry, s.loop.log)
+	close(s.over)
+}
+
 // Ready is closed once the server accepts connections.
 func (s *Server) Ready() <-chan struct{} { return s.ready }
 
@@ -314,16 +336,8 @@ func (s *Server) Publish(ctx context.Context, m sse.Message) error {
 	if err := sse.CheckData(m.Data, s.loop.opts.DataBytesMax); err != nil {
 		return err
 	}
-	if m.Key != "" {
-		if err := sse.CheckKey(m.Key); err != nil {
-			return err
-		}
-	}
-	if s.loop.relay.Relay != nil {
+	if s.loop.relay.Relay != nil || m.Key != "" {
 		return s.publishRelayed(ctx, m, namespace)
-	}
-	if m.Key != "" {
-		return errNoKeys
 	}
 	_, err = s.loop.box.put(ctx, []byte(namespace), []byte(m.Event), m.Data)
 	return err
@@ -344,26 +358,30 @@ func (s *Server) Session() publish.Config { return *s.loop.session }
 
 // Shutdown ends the server. It takes no new messages, delivers what was accepted,
 // and then lets the subscribers go, spread over Options.Drain, each with a time to
-// come back; those who come meanwhile are told the same. When ctx ends first, it
-// closes all connections as they are and returns the context's error.
+// come back; those who come meanwhile are told the same. It returns when OnUnsubscribe
+// has, for all of them. When ctx ends first, it closes all connections as they are,
+// leaves out the calls that wait for a hook to return, and returns the context's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	l := s.loop
 	if l.relay.Relay == nil {
 		l.box.close() // before stop is set: once the box is found empty, nothing may come
 	}
 	l.stop.CompareAndSwap(stopNot, stopDrain)
+	s.asked.Store(true)
 	if s.began.CompareAndSwap(false, true) {
 		s.giveBack() // it never served
+		close(s.over)
 		return nil
 	}
 	l.bell.ring()
 	select {
-	case <-s.done:
+	case <-s.over:
 		return nil
 	case <-ctx.Done():
 		l.stop.Store(stopNow)
 		l.bell.ring()
-		<-s.done
+		s.hurryUp()
+		<-s.over
 		return ctx.Err()
 	}
 }

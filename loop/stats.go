@@ -61,6 +61,11 @@ type Stats struct {
 
 	Ended map[string]uint64 // subscribers that ended, by reason
 
+	Authorizing int // calls of Authorize that have not returned
+
+	Reports    int    // calls of OnSubscribe and OnUnsubscribe that are to be made, or have not returned
+	Unreported uint64 // subscribers that these were not told of, because too many reports waited
+
 	Stopping bool      // Shutdown was called
 	Passes   Histogram // how long each turn of the loop spent on writing to subscribers
 	FanOuts  Histogram // from the first message of a round to when all who could take the round had it
@@ -76,6 +81,8 @@ func (l *loop) snapshot() Stats {
 	s := l.stats.Stats
 	s.Streams, s.Blocked, s.Backlog = l.index.Len(), len(l.blocked), l.retained()
 	s.Newest = l.newest
+	s.Authorizing = l.petitions.running
+	s.Reports = l.hooks.waits()
 	s.Ended = make(map[string]uint64, reasons)
 	if l.history != nil {
 		s.Kept, s.KeptBytes = l.history.Messages(), l.history.Bytes()

@@ -35,6 +35,7 @@ const (
 	headHeld                    // part of its head is in gnet's buffer, and goes out first
 	bridged                     // what stands in loop.bridges goes out first
 	replaying                   // what loop.replays has for it goes out first, too
+	announced                   // OnSubscribe is told of it, so OnUnsubscribe will be
 )
 
 // goFirst are the marks of what goes out before the stream, in this order.
@@ -57,6 +58,7 @@ func (l *loop) subscribe(v *visitor, a *audience, who *identity, missed resumpti
 	l.crowds.add(s.address())
 	l.setHeartbeat(s)
 	l.journal.connected(s)
+	l.hooks.came(s, l)
 	if _, err := conn.Write(l.heads.stream()); err != nil {
 		return // gnet has closed it
 	}
@@ -271,6 +273,7 @@ func (s *subscriber) closed(l *loop, err error) {
 		delete(l.blocked, s.number)
 	}
 	l.journal.ended(s, l)
+	l.hooks.went(s, l)
 	l.dropBridge(s)
 	delete(l.replays.of, s)
 	l.crowds.remove(s.address())

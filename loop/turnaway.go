@@ -11,6 +11,7 @@ const (
 	turnedAhead                   // it has had more of the Relay's messages than this server
 	turnedClosed                  // not even a place to tell it to come back
 	turnedPublisher               // PublishersMax
+	turnedUndecided               // Authorize did not say in time, or has too many to decide about
 	turneds
 )
 
@@ -24,6 +25,7 @@ func (t turned) String() string {
 		"they have had more from another daemon than this one has; they are told to come back at once",
 		"there is no place left to tell them to come back; they are closed",
 		"there are as many publishers as there may be (--max-publishers); they are told ERR busy",
+		"it was not decided whether they may subscribe (Options.Authorize); they are told to come back",
 	}[t]
 }
 

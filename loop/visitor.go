@@ -20,7 +20,7 @@ import (
 const lingerTime = 2 * time.Second
 
 // A visitor is a connection that has not subscribed yet: its request head is
-// on its way, or it was refused and is leaving.
+// on its way, or is being decided about, or it was refused and is leaving.
 type visitor struct {
 	client
 	head    []byte     // what came of its head so far, if it did not come at once
@@ -28,6 +28,8 @@ type visitor struct {
 	from    netip.Addr // its address, as a proxy has it; zero: the peer's
 	proxied bool       // its PROXY line has been read
 	leaving bool
+
+	petition *petition // not nil: it waits for Options.Authorize
 }
 
 // visitorsKept is how many used visitors wait to be used again. Most live for a
@@ -52,6 +54,9 @@ func (l *loop) welcome(conn gnet.Conn) {
 func (v *visitor) traffic(l *loop, in []byte) gnet.Action {
 	if v.leaving {
 		return gnet.None
+	}
+	if v.petition != nil {
+		return v.petition.hear()
 	}
 	if v.head != nil {
 		v.head = append(v.head, in...)
@@ -144,16 +149,23 @@ func (l *loop) leave(v *visitor, answer []byte) {
 	}
 }
 
-// expire ends a head that takes too long, or a farewell that does.
+// expire ends a head that takes too long, or a decision, or a farewell that does.
 func (v *visitor) expire(l *loop) {
 	if v.leaving {
 		v.close()
 		return
 	}
+	if v.petition != nil {
+		l.undecided(v)
+		return
+	}
 	l.refuseUnread(v, v.head, 408, "the request head did not arrive within "+l.opts.HeaderTimeout.String())
 }
 
-func (v *visitor) closed(l *loop, _ error) { l.retire(v) }
+func (v *visitor) closed(l *loop, _ error) {
+	l.withdraw(v)
+	l.retire(v)
+}
 
 // retire ends v's part in its connection's life.
 func (l *loop) retire(v *visitor) {

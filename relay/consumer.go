@@ -20,6 +20,8 @@ const (
 	pullBytes    = 8 << 20
 )
 
+var errWentBack = errors.New("the stream has less than was delivered of it")
+
 var errRemade = errors.New("the stream was deleted, and made anew")
 
 // consume delivers what is in the stream, from a number on, until something breaks.
@@ -85,7 +87,7 @@ func (r *Relay) consume(ctx context.Context, to loop.Inlet, stream jetstream.Str
 		return fmt.Errorf("cannot read the stream: %w", err)
 	}
 	defer consuming.Stop()
-	return r.watch(ctx, stream, epoch, consuming.Closed())
+	return r.watch(ctx, to, stream, epoch, consuming.Closed())
 }
 
 // deliver hands one message of the stream to the loop.
@@ -107,18 +109,21 @@ func (r *Relay) deliver(ctx context.Context, to loop.Inlet, m jetstream.Msg, seq
 
 // watch looks at the stream now and then until ctx ends, or the stream is gone, or is
 // another one than it was.
-func (r *Relay) watch(ctx context.Context, stream jetstream.Stream, epoch string, closed <-chan struct{}) error {
+func (r *Relay) watch(ctx context.Context, to loop.Inlet, stream jetstream.Stream, epoch string, closed <-chan struct{}) error {
 	look := time.NewTicker(watchInterval)
 	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		case <-r.failed():
+			return errStoreFailed
 		case <-closed:
 			return errors.New("the client stopped reading the stream")
 		case <-look.C:
 		case <-r.again:
 		}
+		at := r.deliveredTo.Load() // before: more may come while we ask
 		asked, cancel := context.WithTimeout(ctx, callTime)
 		info, err := stream.Info(asked)
 		cancel()
@@ -132,8 +137,15 @@ func (r *Relay) watch(ctx context.Context, stream jetstream.Stream, epoch string
 			continue
 		case epochOf(info) != epoch:
 			return errRemade
+		case info.State.LastSeq < at:
+			return errWentBack
 		}
 		r.looked(info)
+		if first := info.State.FirstSeq; first > 1 {
+			if err := to.Trim(ctx, first-1); err != nil {
+				return err
+			}
+		}
 	}
 }
 

@@ -32,34 +32,59 @@ func smallDisk(t *testing.T, bytes int) (dir string) {
 
 func TestFullDisk(t *testing.T) {
 	dir := smallDisk(t, storeRoomMin-1<<20)
-	e, err := startEmbedded(EmbeddedOptions{Dir: dir})
+	e, err := startEmbedded(embeddedOptions{Dir: dir})
 	if e != nil || err == nil || !strings.Contains(err.Error(), "make room") {
 		t.Errorf("on a full disk: %v, %v", e, err)
 	}
+	// With nothing but the reserve it starts, for what is there can be read.
+	dir = smallDisk(t, storeRoomMin+8<<20)
+	if n, err := storeBytesMax(dir, embeddedOptions{}); n != 1 || err != nil {
+		t.Errorf("on a disk with a reserve only: %d bytes, %v, want 1: 0 would be the library's own measure", n, err)
+	}
+	startStore(t, embeddedOptions{Dir: dir})
 }
 
 // TestDiskFillsUp: publishers are told before the disk is full, what was accepted
-// stays, and once there is room it goes on, without a new start.
+// stays, over a new start too, and once there is room it goes on.
 func TestDiskFillsUp(t *testing.T) {
-	ctx, dir := testContext(t), smallDisk(t, 64<<20)
-	log := &logBuffer{}
-	_, js := startStore(t, EmbeddedOptions{Dir: dir, Log: log.logger()})
-	stream, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: "ssed", Subjects: []string{"ssed.>"}})
+	const size, message = 96 << 20, 256 << 10
+	ctx, dir, log := testContext(t), smallDisk(t, size), &logBuffer{}
+	data, accepted := make([]byte, message), 0
+	publish := func(js jetstream.JetStream, most int) (err error) {
+		for most > 0 && err == nil {
+			if _, err = js.Publish(ctx, "ssed.a", data); err == nil {
+				accepted++
+				most--
+			}
+		}
+		return err
+	}
+	first, js := startStore(t, embeddedOptions{Dir: dir, Log: log.logger()})
+	if _, err := ensureStream(ctx, js, streamConfig{Name: "ssed"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := publish(js, size/2/message); err != nil {
+		t.Fatalf("half of the disk is free, and after %d messages: %v", accepted, err)
+	}
+	first.shutdown()
+
+	second, js := startStore(t, embeddedOptions{Dir: dir, Log: log.logger()})
+	var refusal *jetstream.APIError
+	if err := publish(js, size/message); !errors.As(err, &refusal) {
+		t.Fatalf("after %d messages: %v, want a refusal", accepted, err)
+	}
+	if least := (size - reserveBytesMin) * 9 / 10 / message; accepted < least {
+		t.Errorf("refused after %d messages, there was room for %d", accepted, least)
+	}
+	second.shutdown()
+
+	_, js = startStore(t, embeddedOptions{Dir: dir, Log: log.logger()})
+	stream, err := ensureStream(ctx, js, streamConfig{Name: "ssed"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, accepted := make([]byte, 256<<10), uint64(0)
-	for err == nil && accepted < 1000 {
-		if _, err = js.Publish(ctx, "ssed.a", data); err == nil {
-			accepted++
-		}
-	}
-	var refusal *jetstream.APIError
-	if !errors.As(err, &refusal) || accepted < 32<<20/uint64(len(data)) {
-		t.Fatalf("after %d messages: %v, want a refusal", accepted, err)
-	}
-	if info, err := stream.Info(ctx); err != nil || info.State.Msgs != accepted {
-		t.Errorf("of %d messages that were accepted %+v, %v are there", accepted, info, err)
+	if n := stream.CachedInfo().State.Msgs; n != uint64(accepted) {
+		t.Errorf("of %d messages that were accepted %d are there", accepted, n)
 	}
 	if strings.Contains(log.String(), "no space left") {
 		t.Errorf("the disk was full:\n%s", log)
@@ -67,7 +92,7 @@ func TestDiskFillsUp(t *testing.T) {
 	if err := stream.Purge(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := js.Publish(ctx, "ssed.a", data); err != nil {
+	if err := publish(js, 1); err != nil {
 		t.Errorf("there is room again, and publishing: %v", err)
 	}
 }
@@ -78,7 +103,7 @@ func TestDiskFillsUp(t *testing.T) {
 func TestDiskFilledByOthers(t *testing.T) {
 	ctx, disk := testContext(t), smallDisk(t, 64<<20)
 	dir, log := filepath.Join(disk, "store"), &logBuffer{}
-	e, js := startStore(t, EmbeddedOptions{Dir: dir, Log: log.logger()})
+	e, js := startStore(t, embeddedOptions{Dir: dir, Log: log.logger()})
 	if _, err := ensureStream(ctx, js, streamConfig{Name: "ssed"}); err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +131,7 @@ func TestDiskFilledByOthers(t *testing.T) {
 	if n := strings.Count(log.String(), "make room"); n != 1 {
 		t.Errorf("what to do is said %d times:\n%s", n, log)
 	}
-	_, js = startStore(t, EmbeddedOptions{Dir: dir, Log: log.logger()})
+	_, js = startStore(t, embeddedOptions{Dir: dir, Log: log.logger()})
 	stream, err := ensureStream(ctx, js, streamConfig{Name: "ssed"})
 	if err != nil {
 		t.Fatal(err)

@@ -24,6 +24,11 @@ const (
 	// the server keeps messages in, for it writes a new one before an old one goes.
 	storeRoomMin = 16 << 20
 
+	// A tenth of the disk stays free, within these: files hold more than what counts
+	// as stored, until those with many deleted messages are written anew.
+	reserveBytesMin = 2 * storeRoomMin
+	reserveBytesMax = 1 << 30
+
 	// memoryStoreBytesMax is for streams in memory, of which we have none. The
 	// library would offer three quarters of the machine's memory.
 	memoryStoreBytesMax = 16 << 20
@@ -33,8 +38,8 @@ const (
 	lockFile = "ssed.lock"
 )
 
-// EmbeddedOptions say where the server within this process keeps its messages.
-type EmbeddedOptions struct {
+// embeddedOptions say where the server within this process keeps its messages.
+type embeddedOptions struct {
 	// Dir is made, for this user only, if it is missing.
 	Dir string
 	// SyncAlways has a message on the disk before it is acknowledged. Otherwise the
@@ -63,7 +68,7 @@ type embedded struct {
 
 // startEmbedded starts the server and returns once it has read what the store has.
 // Errors say what to do; they wrap errStoreInUse if somebody else has it.
-func startEmbedded(opts EmbeddedOptions) (*embedded, error) {
+func startEmbedded(opts embeddedOptions) (*embedded, error) {
 	opts.Log = cmp.Or(opts.Log, slog.New(slog.DiscardHandler))
 	dir, err := filepath.Abs(opts.Dir)
 	if err != nil {
@@ -151,17 +156,17 @@ func takeStore(dir string) (lock *os.File, err error) {
 	return lock, nil
 }
 
-// storeBytesMax is how large the store may get. Like the library does by default, it
-// leaves a quarter of what is free, since files hold more than what counts as stored.
-// Publishers are refused before the disk is full, for a write that fails ends it all
-// (embedded.failed). But a stream whose limit is above what
+// storeBytesMax is how large the store may get: what it has, and what the disk has
+// free but for a reserve. Publishers are refused before the disk is full, for a write
+// that fails ends it all (embedded.failed). The library's own measure, three quarters
+// of what is free, would shrink with each start. A stream whose limit is above what
 // the server offers would be refused, so that limit wins, with a warning.
-func storeBytesMax(dir string, opts EmbeddedOptions) (int64, error) {
+func storeBytesMax(dir string, opts embeddedOptions) (int64, error) {
 	var disk unix.Statfs_t
 	if err := unix.Statfs(dir, &disk); err != nil {
 		return 0, fmt.Errorf("store %s: %w", dir, err)
 	}
-	free := int64(disk.Bavail) * int64(disk.Bsize)
+	free, size := int64(disk.Bavail)*int64(disk.Bsize), int64(disk.Blocks)*int64(disk.Bsize)
 	if free < storeRoomMin {
 		return 0, fmt.Errorf("store %s: its disk has %d MiB free, and %d is the least to start with; make room, or name a folder on another disk", dir, free>>20, storeRoomMin>>20)
 	}
@@ -169,7 +174,8 @@ func storeBytesMax(dir string, opts EmbeddedOptions) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("store %s: %w", dir, err)
 	}
-	room := stored + free/4*3
+	reserve := min(max(size/10, reserveBytesMin), reserveBytesMax)
+	room := max(stored+max(free-reserve, 0), 1) // 0 would leave it to the library
 	if opts.StoreBytesMax > room {
 		opts.Log.Warn("the stream may outgrow its disk, and a full disk ends publishing until the next start: make room, or lower the stream's limit of bytes",
 			"store", dir, "limit_bytes", opts.StoreBytesMax, "room_bytes", room)

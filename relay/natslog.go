@@ -38,7 +38,7 @@ func (n *natsLog) Errorf(format string, args ...any) {
 	n.write(slog.LevelError, format, args)
 	if strings.Contains(format, writeFailed) {
 		n.once.Do(func() {
-			n.log.Error("the store cannot be written to, and nothing is stored until it is started anew: make room on its disk, or mend it, and start again")
+			n.log.Error("the store cannot be written to: make room on its disk, or mend it; it is opened anew until that is done, and publishers are told ERR busy meanwhile")
 			close(n.failed)
 		})
 	}

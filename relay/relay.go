@@ -19,9 +19,9 @@ import (
 
 // Defaults of Options.
 const (
-	// DefaultTimeout is shorter than a client's usual patience, and longer than a
-	// cluster needs to find a new leader.
-	DefaultTimeout = 5 * time.Second
+	// DefaultTimeout is longer than a cluster needs to find a new leader, which takes
+	// it four to nine seconds.
+	DefaultTimeout = 10 * time.Second
 	// DefaultPreload is what a server reads of the stream before it takes
 	// subscribers: what those who come back after a restart have missed.
 	DefaultPreload = 100_000
@@ -34,6 +34,13 @@ const (
 	callTime = 5 * time.Second
 	// watchInterval is how often the stream's state is looked at.
 	watchInterval = 2 * time.Second
+	// pingInterval is how often the server is asked whether it is there. One that
+	// hangs is noticed after three of them.
+	pingInterval = 3 * time.Second
+	// backTimes is how often a stream must seem to have lost its newest messages
+	// until it is believed: a server that was the leader of its cluster may say so
+	// for a while.
+	backTimes = 5
 	// reconnectPause lies between two attempts to connect again.
 	reconnectPause = 250 * time.Millisecond
 )
@@ -43,10 +50,10 @@ var errClosed = fmt.Errorf("%w: the server is stopping; publish again once it is
 // Options say which stream is the hub, and where it is. The zero value of a field
 // means its default.
 type Options struct {
-	// Embedded keeps the stream within this process; nil: it is at the URLs.
-	Embedded *EmbeddedOptions
-	Servers  Servers
-	Stream   Stream
+	// Store keeps the stream within this process; nil: it is at the Servers.
+	Store   *Store
+	Servers Servers
+	Stream  Stream
 
 	// Timeout is how long a publisher waits for the stream's answer before it is
 	// told that the server is busy.
@@ -83,13 +90,13 @@ type Relay struct {
 	js     jetstream.JetStream
 	stream jetstream.Stream // nil: it is not reached yet
 	status Status
-	failed bool // the embedded store's disk failed it, for good
 
-	// Of what was handed to the loop; Serve's goroutine writes the first two.
+	// Of what was handed to the loop; Serve's goroutine writes all but live.
 	epoch       string
 	deliveredTo atomic.Uint64
 	live        chan struct{} // closed once that is all that was there before
 	liveOnce    sync.Once
+	back        int // how often the stream had less than that
 }
 
 // New makes a Relay. It does not connect yet; what is published meanwhile waits.
@@ -199,6 +206,7 @@ func (r *Relay) Serve(to loop.Inlet) error {
 		}
 		if ctx.Err() == nil {
 			r.lost(err)
+			r.giveUpFailed()
 			select {
 			case <-ctx.Done():
 			case <-time.After(retryPause):
@@ -222,24 +230,54 @@ type finalError struct{ error }
 
 func (e *finalError) Unwrap() error { return e.error }
 
-// open starts the embedded server, if there is one.
-func (r *Relay) open() error {
-	if r.opts.Embedded == nil {
+// errStoreFailed means that the embedded server could not write. It answers nobody
+// from then on, and must be started anew.
+var errStoreFailed = errors.New("the store cannot be written to: is its disk full?")
+
+// giveUpFailed ends the embedded server, and the connection to it, if it has failed.
+func (r *Relay) giveUpFailed() {
+	select {
+	case <-r.failed():
+	default:
+		return
+	}
+	r.mu.Lock()
+	conn, store := r.conn, r.store
+	r.conn, r.store, r.stream = nil, nil, nil
+	r.status.Reached = false
+	r.mu.Unlock()
+	r.sender.detach()
+	if conn != nil {
+		conn.Close()
+	}
+	store.shutdown()
+}
+
+// failed is closed when the embedded server has failed.
+func (r *Relay) failed() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.store == nil {
 		return nil
 	}
-	opts := *r.opts.Embedded
-	opts.Log, opts.StoreBytesMax = r.log, r.opts.Stream.MaxBytes
-	store, err := startEmbedded(opts)
+	return r.store.failed
+}
+
+// open starts the embedded server, if there is to be one and there is none.
+func (r *Relay) open() error {
+	if r.opts.Store == nil || r.store != nil {
+		return nil
+	}
+	store, err := startEmbedded(embeddedOptions{
+		Dir:           r.opts.Store.Dir,
+		SyncAlways:    r.opts.Store.SyncAlways,
+		SyncInterval:  r.opts.Store.SyncInterval,
+		StoreBytesMax: max(0, r.opts.Stream.MaxBytes),
+		Log:           r.log,
+	})
 	if err != nil {
 		return err
 	}
-	go func() {
-		select {
-		case <-store.failed:
-			r.fail()
-		case <-r.stop:
-		}
-	}()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.store = store
@@ -249,6 +287,9 @@ func (r *Relay) open() error {
 // relay reaches the stream and delivers what is in it until something breaks that
 // the connection does not mend by itself.
 func (r *Relay) relay(ctx context.Context, to loop.Inlet) error {
+	if err := r.open(); err != nil {
+		return err
+	}
 	if err := r.connect(); err != nil {
 		return err
 	}
@@ -268,10 +309,14 @@ func (r *Relay) relay(ctx context.Context, to loop.Inlet) error {
 	epoch := epochOf(info)
 	r.reached(stream, info, epoch)
 	from := firstOf(info.State, r.opts.Preload)
-	if epoch == r.epoch {
-		from = r.deliveredTo.Load() + 1
+	if at := r.deliveredTo.Load(); epoch == r.epoch {
+		if info.State.LastSeq < at && !r.wentBack() {
+			return fmt.Errorf("the stream's last message is %d, and %d was delivered: its server may not have caught up yet", info.State.LastSeq, at)
+		}
+		from = min(at, info.State.LastSeq) + 1
 	}
-	r.epoch = epoch
+	r.epoch, r.back = epoch, 0
+	r.newest.Store(info.State.LastSeq)
 	r.deliveredTo.Store(from - 1)
 	if err := to.Begin(ctx, epoch, from-1); err != nil {
 		return err
@@ -279,56 +324,17 @@ func (r *Relay) relay(ctx context.Context, to loop.Inlet) error {
 	return r.consume(ctx, to, stream, epoch, from, info.State.LastSeq)
 }
 
+// wentBack tells whether the stream has had less than was delivered often enough.
+func (r *Relay) wentBack() bool {
+	r.back++
+	return r.back >= backTimes
+}
+
 // firstOf is the number of the first message to be read at the start.
 func firstOf(state jetstream.StreamState, preload int) uint64 {
 	from := state.LastSeq + 1
 	from -= min(from-1, uint64(max(0, preload)))
 	return max(from, state.FirstSeq, 1)
-}
-
-// connect connects, if we are not connected. It may take a while, and those who ask
-// for the Status do not wait for it.
-func (r *Relay) connect() error {
-	if r.conn != nil && !r.conn.IsClosed() {
-		return nil
-	}
-	options := append(r.opts.Servers.options(),
-		nats.Name("ssed"),
-		nats.MaxReconnects(-1),
-		nats.ReconnectWait(reconnectPause),
-		nats.ReconnectJitter(reconnectPause, reconnectPause),
-		nats.ReconnectBufSize(-1), // what cannot be sent now is to be known as such
-		nats.PingInterval(5*time.Second),
-		nats.MaxPingsOutstanding(2),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { r.disconnected(err) }),
-		nats.ReconnectHandler(func(conn *nats.Conn) { r.reconnected(conn) }),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			r.log.Warn("the NATS client reports an error", "err", err)
-		}),
-	)
-	var conn *nats.Conn
-	var err error
-	if r.store != nil {
-		conn, err = r.store.connect(options...)
-	} else {
-		conn, err = nats.Connect(r.opts.Servers.list(), options...)
-	}
-	if errors.Is(err, nats.ErrNoServers) { // the client's word for this
-		err = errors.New("nobody listens there (connection refused)")
-	}
-	if err != nil {
-		return fmt.Errorf("cannot connect to %s: %w", r.opts.Servers.names(), err)
-	}
-	js, err := jetstream.New(conn, jetstream.WithDefaultTimeout(callTime))
-	if err != nil {
-		conn.Close()
-		return err
-	}
-	r.mu.Lock()
-	r.conn, r.js = conn, js
-	r.status.Server = r.server(conn)
-	r.mu.Unlock()
-	return r.sender.attach(conn)
 }
 
 // Shutdown ends Serve, closes the connection, and ends the embedded server, whose

@@ -39,11 +39,8 @@ type Status struct {
 	Since      time.Time // when that began
 }
 
-// The words of a trouble that is no error of somebody else's.
-const (
-	writeFailedWords = "a write to the store's disk failed: make room on it, or mend it, and start again"
-	unprovenWords    = "connected again, but the stream has not answered yet"
-)
+// unprovenWords are the trouble between a new connection and the stream's first answer.
+const unprovenWords = "connected again, but the stream has not answered yet"
 
 // Status tells how things stand.
 func (r *Relay) Status() Status {
@@ -54,7 +51,7 @@ func (r *Relay) Status() Status {
 		s.Reconnects = r.conn.Stats().Reconnects
 	}
 	r.mu.Unlock()
-	s.Embedded = r.opts.Embedded != nil
+	s.Embedded = r.opts.Store != nil
 	select {
 	case <-r.live:
 		s.Live = true
@@ -117,10 +114,6 @@ func (r *Relay) looked(info *jetstream.StreamInfo) {
 
 // wellAgain ends a trouble. The caller holds mu.
 func (r *Relay) wellAgain() {
-	if r.failed {
-		r.status.Trouble = writeFailedWords
-		return
-	}
 	if r.status.Trouble != "" {
 		r.log.Info("the store answers again", "server", r.status.Server, "stream", r.status.Stream,
 			"after", time.Since(r.status.Since).Round(time.Millisecond))
@@ -140,7 +133,7 @@ func (r *Relay) lost(err error) {
 func (r *Relay) trouble(what, message string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.failed || r.status.Trouble == what {
+	if r.status.Trouble == what {
 		return
 	}
 	if r.status.Trouble == "" {
@@ -152,21 +145,17 @@ func (r *Relay) trouble(what, message string) {
 	}
 }
 
-// fail notes that the embedded store takes nothing any more. The log has it already.
-func (r *Relay) fail() {
-	r.trouble(writeFailedWords, "")
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.failed = true
-}
-
+// disconnected notes that the connection was lost; without an error, we closed it.
 func (r *Relay) disconnected(err error) {
 	select {
 	case <-r.stop:
 		return
 	default:
 	}
-	if err == nil || err == io.EOF {
+	if err == nil {
+		return
+	}
+	if err == io.EOF {
 		err = errors.New("the server closed it")
 	}
 	r.trouble(err.Error(), "the connection to the store is lost; subscribers keep their streams, publishers wait, and are told ERR busy after --nats-timeout; it is tried again")

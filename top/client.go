@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ssed/ssed/sse"
 )
 
 const (
@@ -107,9 +109,9 @@ func (c *Client) live(ctx context.Context, each func(samples []sample, begin boo
 	res, err := c.do(ctx, http.MethodGet, "/admin/live", nil)
 	if err == nil {
 		defer res.Body.Close()
-		err = readEvents(res.Body, func(event string, data []byte) error {
+		err = readEvents(res.Body, func(e sse.Event) error {
 			silence.Reset(silenceMax)
-			return give(event, data, each)
+			return give(e, each)
 		})
 	}
 	switch {
@@ -122,19 +124,19 @@ func (c *Client) live(ctx context.Context, each func(samples []sample, begin boo
 }
 
 // give decodes one event of the stream of samples.
-func give(event string, data []byte, each func([]sample, bool)) error {
+func give(e sse.Event, each func([]sample, bool)) error {
 	samples := make([]sample, 1)
 	var err error
-	switch event {
+	switch e.Name {
 	case "history":
-		err = json.Unmarshal(data, &samples)
+		err = json.Unmarshal([]byte(e.Data), &samples)
 	case "sample":
-		err = json.Unmarshal(data, &samples[0])
+		err = json.Unmarshal([]byte(e.Data), &samples[0])
 	default:
 		return nil // of a later version
 	}
 	if err == nil {
-		each(samples, event == "history")
+		each(samples, e.Name == "history")
 	}
 	return err
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/ssed/ssed/sse"
 )
 
 func TestClean(t *testing.T) {
@@ -163,16 +165,16 @@ func TestEvents(t *testing.T) {
 	}{
 		{"ours", "event:history\ndata:[]\n\nevent:sample\ndata:{}\n\n", "history=[] sample={} ", io.EOF},
 		{"with spaces and CRLF", "event: sample\r\ndata: {}\r\n\r\n", "sample={} ", io.EOF},
-		{"data in lines", "data:a\ndata:b\n\n", "=a\nb ", io.EOF},
-		{"comments and empty events", ":keepalive\n\n\nevent:x\n\ndata:a\n\n", "=a ", io.EOF},
+		{"data in lines", "data:a\ndata:b\n\n", "message=a\nb ", io.EOF},
+		{"comments and empty events", ":keepalive\n\n\nevent:x\n\ndata:a\n\n", "message=a ", io.EOF},
 		{"cut off", "event:sample\ndata:{}\n", "", io.EOF},
 		{"enough", "event:stop\ndata:1\n\ndata:2\n\n", "stop=1 ", stop},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var got strings.Builder
-			err := readEvents(strings.NewReader(tt.stream), func(event string, data []byte) error {
-				got.WriteString(event + "=" + string(data) + " ")
-				if event == "stop" {
+			err := readEvents(strings.NewReader(tt.stream), func(e sse.Event) error {
+				got.WriteString(e.Name + "=" + e.Data + " ")
+				if e.Name == "stop" {
 					return stop
 				}
 				return nil
@@ -182,7 +184,7 @@ func TestEvents(t *testing.T) {
 			}
 		})
 	}
-	if err := readEvents(strings.NewReader("data:"+strings.Repeat("x", eventBytesMax)), nil); err == nil || err == io.EOF {
+	if err := readEvents(strings.NewReader("data:"+strings.Repeat("x", 2*eventBytesMax)), nil); err == nil || err == io.EOF {
 		t.Errorf("a line without end: %v", err)
 	}
 }

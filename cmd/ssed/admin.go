@@ -59,7 +59,12 @@ func (a *adminPages) attach(d *daemon, f *daemonFlags) {
 		options.Subscribers = func() net.Addr { return d.loop.ListenAddrs()[0] }
 	}
 	if d.publishers != nil {
-		options.Publishers = d.publishers.Publishers
+		options.Publishers = func(stats *loop.Stats) {
+			connected, turnedAway, closed := d.publishers.Counts()
+			stats.Publishers += connected
+			stats.TurnedAway += turnedAway
+			stats.PublishersClosed += closed
+		}
 	}
 	if d.relay != nil {
 		options.Store = func() admin.Store { return storeShown(d.relay.Status(), f.NATSTimeout) }

@@ -18,12 +18,12 @@ type demoCommand struct {
 
 // Run serves like serveCommand, and publishes the time and the state of this
 // host once a second.
-func (c *demoCommand) Run(stderr *logWriter) error {
+func (c *demoCommand) Run(stderr *logWriter, s *settings) error {
 	host, err := newHost()
 	if err != nil {
 		return fmt.Errorf("cannot read the state of this host: %w", err)
 	}
-	return c.runDaemon(stderr, func(ctx context.Context, d *daemon) {
+	return c.runDaemon(stderr, s, func(ctx context.Context, d *daemon) {
 		fmt.Print(d.invitation())
 		publishHost(ctx, d, host)
 	})

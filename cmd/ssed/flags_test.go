@@ -32,7 +32,7 @@ var storeDefaults = storeFlags{
 	NATSStream:         "ssed",
 	NATSStreamBytes:    1 << 30,
 	NATSStreamReplicas: 1,
-	NATSTimeout:        5 * time.Second,
+	NATSTimeout:        10 * time.Second,
 }
 
 func TestDefaultsAreTheLoops(t *testing.T) {

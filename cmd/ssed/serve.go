@@ -13,14 +13,14 @@ type serveCommand struct {
 }
 
 // Run serves until a signal ends it.
-func (c *serveCommand) Run(stderr *logWriter) error {
-	return c.runDaemon(stderr, func(context.Context, *daemon) {})
+func (c *serveCommand) Run(stderr *logWriter, s *settings) error {
+	return c.runDaemon(stderr, s, func(context.Context, *daemon) {})
 }
 
 // runDaemon runs the daemon until SIGINT or SIGTERM asks it to end, and drains it
 // then. stderr gets its log. It returns an error if the daemon could not start, or
 // died. beside runs beside it once it is up, and has to return when its context ends.
-func (f *daemonFlags) runDaemon(stderr *logWriter, beside func(context.Context, *daemon)) error {
+func (f *daemonFlags) runDaemon(stderr *logWriter, s *settings, beside func(context.Context, *daemon)) error {
 	log := f.newLogger(stderr)
 
 	openFiles, err := raiseLimits()
@@ -40,6 +40,7 @@ func (f *daemonFlags) runDaemon(stderr *logWriter, beside func(context.Context, 
 	defer signal.Stop(hup)
 
 	f.warnOfReaders(log)
+	s.warnOfSlips(log)
 	d, err := f.newDaemon(openFiles, log)
 	if err != nil {
 		return err

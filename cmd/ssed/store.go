@@ -85,7 +85,7 @@ func (f *daemonFlags) newRelay(log *slog.Logger) (*relay.Relay, error) {
 		Logger:       log,
 	}
 	if f.Store != "" {
-		options.Embedded = &relay.EmbeddedOptions{Dir: f.Store, SyncAlways: f.StoreSync.always, SyncInterval: f.StoreSync.interval}
+		options.Store = &relay.Store{Dir: f.Store, SyncAlways: f.StoreSync.always, SyncInterval: f.StoreSync.interval}
 	}
 	return relay.New(options)
 }

@@ -36,12 +36,12 @@ var rooms = map[string]struct {
 	"publish/conformance":     {imports: []string{"publish", "nsindex"}},
 	"publish/evioserver":      {imports: []string{"publish", "sse", "nsindex"}, outside: []string{"github.com/tidwall/evio", "golang.org/x/sys"}},
 	"loop":                    {imports: []string{"httpparse", "sse", "nsindex", "publish", "auth"}, outside: []string{"github.com/panjf2000/gnet/v2", "github.com/pires/go-proxyproto", "golang.org/x/sys"}},
-	"relay":                   {imports: []string{"loop", "publish", "sse", "nsindex"}, outside: []string{"github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2", "github.com/nats-io/nuid", "golang.org/x/sys"}},
+	"relay":                   {imports: []string{"loop", "publish", "sse", "nsindex"}, outside: []string{"github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2", "github.com/nats-io/nuid", "github.com/nats-io/nkeys", "github.com/nats-io/jwt/v2", "golang.org/x/sys"}},
 	"admin":                   {imports: []string{"loop", "sse", "nsindex", "auth"}, outside: []string{"github.com/prometheus/client_golang", "golang.org/x/sync"}},
 	"cmd/ssed":                {imports: []string{"admin", "top", "loop", "relay", "httpparse", "publish", "publish/evioserver", "sse", "nsindex", "auth", "subscribe", "doctor", "cmd/ssed/reference"}, outside: []string{"github.com/alecthomas/kong", "github.com/coreos/go-systemd/v22", "github.com/pelletier/go-toml/v2", "github.com/prometheus/procfs", "golang.org/x/sys"}},
 	"cmd/ssed/reference":      {outside: []string{"github.com/alecthomas/kong"}, pure: true},
 	"internal/e2e/admin":      {},
-	"top":                     {imports: []string{"nsindex", "top/hush"}, outside: []string{"github.com/charmbracelet/bubbletea", "github.com/charmbracelet/x/ansi"}},
+	"top":                     {imports: []string{"nsindex", "sse", "top/hush"}, outside: []string{"github.com/charmbracelet/bubbletea", "github.com/charmbracelet/x/ansi"}},
 	"top/hush":                {},
 	"internal/e2e/attackers":  {},
 	"internal/e2e/clients":    {imports: []string{"internal/testtool", "publish", "sse"}},
@@ -50,8 +50,10 @@ var rooms = map[string]struct {
 	"internal/e2e/proxies":    {},
 	"internal/e2e/publishers": {},
 	"internal/e2e/restarts":   {},
+	"internal/e2e/store":      {},
 	"internal/natstest":       {imports: []string{"internal/testtool"}, outside: []string{"github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2", "golang.org/x/sys"}},
-	"internal/testtool":       {},
+	"internal/e2e/tutorial":   {},
+	"internal/testtool":       {outside: []string{"golang.org/x/sys"}},
 	"internal/tidy":           {},
 	"bench":                   {imports: []string{"bench/load", "bench/server", "bench/rawio", "bench/stats"}, outside: []string{"golang.org/x/sys", "github.com/alecthomas/kong", "github.com/HdrHistogram/hdrhistogram-go"}},
 	"bench/floor":             {imports: []string{"bench/rawio"}, outside: []string{"golang.org/x/sys"}},
@@ -61,6 +63,11 @@ var rooms = map[string]struct {
 	"bench/stats":             {pure: true},
 	"bench/probe":             {imports: []string{"bench/server"}, outside: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
 	"internal/e2e/vanished":   {},
+
+	// Programs around the server.
+	"internal/e2e/embed":          {},
+	"internal/e2e/embed/clock":    {imports: []string{"loop", "sse"}},
+	"internal/e2e/embed/petstore": {imports: []string{"loop", "sse", "admin"}},
 }
 
 // pureFiles are the files without I/O in a room that is not pure as a whole.
@@ -162,8 +169,8 @@ func TestEnginesHaveOneImporterEach(t *testing.T) {
 			if strings.HasPrefix(p, "github.com/tidwall/evio") && s.room() != "publish/evioserver" {
 				t.Errorf("%s imports evio; only publish/evioserver may", s.path)
 			}
-			if strings.HasPrefix(p, "github.com/nats-io/") && s.room() != "relay" && s.room() != "internal/natstest" {
-				t.Errorf("%s imports NATS; only relay may, and what starts servers for tests", s.path)
+			if strings.HasPrefix(p, "github.com/nats-io/") && s.room() != "relay" && s.room() != "internal/natstest" && s.room() != "internal/e2e/store" {
+				t.Errorf("%s imports NATS; only relay may, and tests that are about it", s.path)
 			}
 		}
 	}

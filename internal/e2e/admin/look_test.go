@@ -92,7 +92,7 @@ func TestEverythingHasAName(t *testing.T) {
 			Ignored    bool
 		}
 	}
-	p.do(t, "Accessibility.getFullAXTree", nil, &tree)
+	p.Do(t, "Accessibility.getFullAXTree", nil, &tree)
 	named := []string{"button", "textbox", "searchbox", "checkbox", "table", "tree", "treeitem", "image", "log", "link"}
 	seen := map[string]bool{}
 	for _, node := range tree.Nodes {

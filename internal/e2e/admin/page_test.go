@@ -12,7 +12,7 @@ import (
 
 // A page is the admin page of a daemon in a browser of its own.
 type page struct {
-	*devtools
+	*testtool.Devtools
 	origin   string   // the daemon's
 	expected []string // parts of what the console may say after all
 }
@@ -35,16 +35,13 @@ func (p *page) waitLive(t *testing.T) {
 // checks that the page talked to nobody else and had nothing to complain about.
 func browse(t *testing.T, origin string) *page {
 	t.Helper()
-	p := &page{devtools: startDevtools(t), origin: origin}
-	var target struct{ TargetID, SessionID string }
-	p.do(t, "Target.createTarget", values{"url": "about:blank"}, &target)
-	p.do(t, "Target.attachToTarget", values{"targetId": target.TargetID, "flatten": true}, &target)
-	p.session = target.SessionID
+	p := &page{Devtools: testtool.StartDevtools(t), origin: origin}
+	p.OpenTab(t)
 	for _, domain := range []string{"Network", "Page", "Runtime", "Log"} {
-		p.do(t, domain+".enable", nil, nil)
+		p.Do(t, domain+".enable", nil, nil)
 	}
 	p.size(t, 1440, 1000)
-	p.do(t, "Page.navigate", values{"url": origin + "/admin/"}, nil)
+	p.Do(t, "Page.navigate", testtool.Values{"url": origin + "/admin/"}, nil)
 	t.Cleanup(func() {
 		p.wantOnlyDaemon(t)
 		p.wantSilence(t)
@@ -56,7 +53,7 @@ func browse(t *testing.T, origin string) *page {
 func (p *page) wantOnlyDaemon(t *testing.T) {
 	t.Helper()
 	type request struct{ Request struct{ URL string } }
-	requests := told[request](t, p.devtools, "Network.requestWillBeSent")
+	requests := testtool.Told[request](t, p.Devtools, "Network.requestWillBeSent")
 	for _, r := range requests {
 		to, err := url.Parse(r.Request.URL)
 		if err != nil || to.Scheme+"://"+to.Host != p.origin {
@@ -72,7 +69,7 @@ func (p *page) wantOnlyDaemon(t *testing.T) {
 func (p *page) wantSilence(t *testing.T) {
 	t.Helper()
 	for _, kind := range []string{"Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded"} {
-		for _, said := range told[json.RawMessage](t, p.devtools, kind) {
+		for _, said := range testtool.Told[json.RawMessage](t, p.Devtools, kind) {
 			if !slices.ContainsFunc(p.expected, func(part string) bool { return strings.Contains(string(said), part) }) {
 				t.Errorf("%s: %s", kind, said)
 			}
@@ -87,7 +84,7 @@ func eval[T any](t *testing.T, p *page, script string) (value T) {
 		Result           struct{ Value json.RawMessage }
 		ExceptionDetails json.RawMessage
 	}
-	p.do(t, "Runtime.evaluate", values{"expression": script, "awaitPromise": true, "returnByValue": true}, &answer)
+	p.Do(t, "Runtime.evaluate", testtool.Values{"expression": script, "awaitPromise": true, "returnByValue": true}, &answer)
 	if answer.ExceptionDetails != nil {
 		t.Fatalf("%s: %s", script, answer.ExceptionDetails)
 	}
@@ -103,7 +100,7 @@ func (p *page) wait(t *testing.T, what, script string) {
 	t.Helper()
 	testtool.WaitFor(t, what+" on the page", func() bool {
 		var answer struct{ Result struct{ Value any } }
-		err := p.ask(t, "Runtime.evaluate", values{"expression": "(async () => Boolean(await (" + script + ")))()", "awaitPromise": true, "returnByValue": true}, &answer)
+		err := p.Ask(t, "Runtime.evaluate", testtool.Values{"expression": "(async () => Boolean(await (" + script + ")))()", "awaitPromise": true, "returnByValue": true}, &answer)
 		return err == nil && answer.Result.Value == true
 	})
 }
@@ -131,7 +128,7 @@ func (p *page) click(t *testing.T, selector string) {
 		return len(at) == 2
 	})
 	for _, kind := range []string{"mousePressed", "mouseReleased"} {
-		p.do(t, "Input.dispatchMouseEvent", values{"type": kind, "x": at[0], "y": at[1], "button": "left", "clickCount": 1}, nil)
+		p.Do(t, "Input.dispatchMouseEvent", testtool.Values{"type": kind, "x": at[0], "y": at[1], "button": "left", "clickCount": 1}, nil)
 	}
 }
 
@@ -142,12 +139,12 @@ var virtualKeys = map[string]int{"Tab": 9, "Enter": 13, "End": 35, "Home": 36, "
 func (p *page) press(t *testing.T, keys ...string) {
 	t.Helper()
 	for _, key := range keys {
-		down := values{"type": "keyDown", "key": key, "code": key, "windowsVirtualKeyCode": virtualKeys[key]}
+		down := testtool.Values{"type": "keyDown", "key": key, "code": key, "windowsVirtualKeyCode": virtualKeys[key]}
 		if key == "Enter" {
 			down["text"] = "\r" // what makes it press a button
 		}
-		p.do(t, "Input.dispatchKeyEvent", down, nil)
-		p.do(t, "Input.dispatchKeyEvent", values{"type": "keyUp", "key": key, "code": key, "windowsVirtualKeyCode": virtualKeys[key]}, nil)
+		p.Do(t, "Input.dispatchKeyEvent", down, nil)
+		p.Do(t, "Input.dispatchKeyEvent", testtool.Values{"type": "keyUp", "key": key, "code": key, "windowsVirtualKeyCode": virtualKeys[key]}, nil)
 	}
 }
 
@@ -160,19 +157,19 @@ func (p *page) fill(t *testing.T, selector, text string) {
 		field.select();
 		return true;
 	})()`)
-	p.do(t, "Input.insertText", values{"text": text}, nil)
+	p.Do(t, "Input.insertText", testtool.Values{"text": text}, nil)
 }
 
 // size makes the window so large, in CSS pixels. What is narrow is a phone.
 func (p *page) size(t *testing.T, width, height int) {
 	t.Helper()
-	p.do(t, "Emulation.setDeviceMetricsOverride", values{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}, nil)
+	p.Do(t, "Emulation.setDeviceMetricsOverride", testtool.Values{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}, nil)
 }
 
 // prefer sets what the user prefers of a media feature, such as a dark page.
 func (p *page) prefer(t *testing.T, feature, value string) {
 	t.Helper()
-	p.do(t, "Emulation.setEmulatedMedia", values{"features": []values{{"name": feature, "value": value}}}, nil)
+	p.Do(t, "Emulation.setEmulatedMedia", testtool.Values{"features": []testtool.Values{{"name": feature, "value": value}}}, nil)
 }
 
 // quote makes a script's string of text.

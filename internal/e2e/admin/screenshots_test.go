@@ -140,7 +140,7 @@ func somewhere() string {
 func (p *page) screenshot(t *testing.T) []byte {
 	t.Helper()
 	var shot struct{ Data string }
-	p.do(t, "Page.captureScreenshot", values{"format": "png"}, &shot)
+	p.Do(t, "Page.captureScreenshot", testtool.Values{"format": "png"}, &shot)
 	png, err := base64.StdEncoding.DecodeString(shot.Data)
 	if err != nil {
 		t.Fatal(err)

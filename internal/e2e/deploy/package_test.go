@@ -2,9 +2,11 @@ package deploy
 
 import (
 	"bytes"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -18,12 +20,32 @@ var installed = []string{
 	"lib/systemd/system/ssed.service",
 	"lib/sysusers.d/ssed.conf",
 	"share/bash-completion/completions/ssed",
-	"share/doc/ssed/README.md",
 	"share/doc/ssed/copyright",
-	"share/doc/ssed/deploy.md",
-	"share/doc/ssed/nginx.conf",
 	"share/fish/vendor_completions.d/ssed.fish",
 	"share/zsh/vendor-completions/_ssed",
+}
+
+// wantDocuments wants all documents there, and the examples that they lead to.
+func wantDocuments(t *testing.T, folder string) {
+	t.Helper()
+	documents := []string{"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"}
+	err := filepath.WalkDir(filepath.Join(root, "docs"), func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			name, err = filepath.Rel(root, name)
+			documents = append(documents, name)
+		}
+		return err
+	})
+	if err != nil || !slices.Contains(documents, "docs/architecture.svg") || !slices.Contains(documents, "docs/decisions/001-one-loop.md") {
+		t.Fatalf("found only %q, %v: this test looks in the wrong place", documents, err)
+	}
+	for _, link := range regexp.MustCompile(`\]\(\.\./(deploy/[^)]+)\)`).FindAllStringSubmatch(shipped(t, "docs", "deploy.md")+shipped(t, "docs", "configuration.md"), -1) {
+		documents = append(documents, link[1])
+	}
+	if !slices.Contains(documents, "deploy/nginx.conf") {
+		t.Fatalf("no document leads to the example for nginx: this test looks for other links")
+	}
+	wantFiles(t, folder, documents...)
 }
 
 // settings are the files that belong to the administrator.
@@ -53,6 +75,7 @@ func TestMakeInstall(t *testing.T) {
 	say(t, root, "make", "install", "BUILD="+t.TempDir(), "DESTDIR="+folder, "PREFIX=/opt/ssed")
 	prefix := filepath.Join(folder, "opt", "ssed")
 	wantFiles(t, prefix, append(installed, "share/man/man1/ssed.1", "share/man/man1/ssed-pub.1")...)
+	wantDocuments(t, filepath.Join(prefix, "share/doc/ssed"))
 	wantFiles(t, folder, settings(t)...)
 	service, err := os.ReadFile(filepath.Join(prefix, "lib/systemd/system/ssed.service"))
 	if err != nil || !bytes.Contains(service, []byte("\nExecStart=/opt/ssed/bin/ssed serve")) {
@@ -79,6 +102,7 @@ func TestTheDebianPackage(t *testing.T) {
 	say(t, ".", "dpkg-deb", "-R", deb, folder) // -x, and what dpkg is told in DEBIAN/
 	prefix := filepath.Join(folder, "usr")
 	wantFiles(t, prefix, append(installed, "share/man/man1/ssed.1.gz", "share/man/man1/ssed-pub.1.gz")...)
+	wantDocuments(t, filepath.Join(prefix, "share/doc/ssed"))
 
 	conffiles, err := os.ReadFile(filepath.Join(folder, "DEBIAN", "conffiles"))
 	got := strings.Fields(string(conffiles))

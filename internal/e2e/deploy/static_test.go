@@ -35,7 +35,7 @@ func TestTheStaticBinaryNeedsNothing(t *testing.T) {
 	if err := os.Chmod(empty, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	d := testtool.StartBy(t, chroot, "--userspec=65534:65534", empty, "/ssed", "serve")
+	d := testtool.StartBy(t, chroot, nobody, empty, "/ssed", "serve")
 	wantService(t, d)
 	if code := d.Stop(t); code != 0 {
 		t.Errorf("exit code %d", code)

@@ -58,6 +58,8 @@ func TestDoctor(t *testing.T) {
 		{"buffering, by heartbeats", nginx.with(buffers), idleShipped, false, "head", []string{"held back", "-> nginx: proxy_buffering off;"}},
 		{"gzip that lets go", nginx.with(compresses), idleShipped, true, "", []string{"compressed (gzip) on its way; what was published came "}},
 		{"a short time", nginx, time.Second, true, "idle", []string{"the stream ended after 1", "-> nginx: proxy_read_timeout 60s;"}},
+		{"as shipped, Caddy", caddy, idleShipped, true, "", []string{"what was published came "}},
+		{"a short time, Caddy", caddy, time.Second, true, "idle", []string{"the stream ended after 1", "-> caddy: read_timeout 60s"}},
 		{"a short time, HAProxy", haproxy, time.Second, true, "idle", []string{"the stream ended after 1", "-> haproxy: timeout server 60s"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

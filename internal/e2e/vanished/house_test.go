@@ -32,7 +32,7 @@ func newHouse(t *testing.T, args ...string) *house {
 	t.Helper()
 	h := &house{place: newPlace(t)}
 	testtool.Build(t) // not in there, where no network is
-	h.in(t, func() {
+	h.In(t, func() {
 		h.daemon = testtool.Start(t, append([]string{"--listen=0.0.0.0:0", "--listen=[::]:0", "--listen=:0", "--log-level=debug"}, args...)...)
 		var err error
 		if h.say, err = publish.Dial(t.Context(), h.daemon.Publish[0]); err != nil {
@@ -129,7 +129,7 @@ func (s *subscriber) String() string { return "of " + s.namespace + " at " + s.s
 func (p place) subscribe(t *testing.T, address, namespace string) *subscriber {
 	t.Helper()
 	s := &subscriber{server: address, namespace: namespace}
-	p.in(t, func() {
+	p.In(t, func() {
 		var err error
 		if s.conn, err = net.DialTimeout("tcp", address, testtool.Patience); err != nil {
 			t.Fatal(err)

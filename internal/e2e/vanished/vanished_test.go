@@ -30,18 +30,18 @@ type way struct {
 var ways = []way{
 	{
 		"the link goes down",
-		func(t *testing.T, h *house, r remote) { r.ip(t, "link set dev home down") },
-		func(t *testing.T, h *house, r remote) { r.ip(t, "link set dev home up") },
+		func(t *testing.T, h *house, r remote) { r.IP(t, "link set dev home down") },
+		func(t *testing.T, h *house, r remote) { r.IP(t, "link set dev home up") },
 	},
 	{
 		// As behind a router that has forgotten them: the daemon's own link is
 		// fine, and nobody says anything.
 		"the packets are lost",
 		func(t *testing.T, h *house, r remote) {
-			r.ip(t, "route add blackhole "+r.daemon4)
-			r.ip(t, "route add blackhole "+r.daemon6)
+			r.IP(t, "route add blackhole "+r.daemon4)
+			r.IP(t, "route add blackhole "+r.daemon6)
 		},
-		func(t *testing.T, h *house, r remote) { r.ip(t, "route delete blackhole "+r.daemon4) },
+		func(t *testing.T, h *house, r remote) { r.IP(t, "route delete blackhole "+r.daemon4) },
 	},
 	{
 		// As when it was switched off on the same network: it no longer answers
@@ -50,14 +50,14 @@ var ways = []way{
 		func(t *testing.T, h *house, r remote) {
 			h.sysctl(t, "ipv4/neigh/"+r.near+"/retrans_time_ms", "100")
 			h.sysctl(t, "ipv6/neigh/"+r.near+"/retrans_time_ms", "100")
-			r.ip(t, "address flush dev home")
-			h.ip(t, "neighbour flush dev "+r.near)
+			r.IP(t, "address flush dev home")
+			h.IP(t, "neighbour flush dev "+r.near)
 		},
 		nil,
 	},
 	{
 		"the daemon's own link is gone",
-		func(t *testing.T, h *house, r remote) { h.ip(t, "link delete dev "+r.near) },
+		func(t *testing.T, h *house, r remote) { h.IP(t, "link delete dev "+r.near) },
 		nil,
 	},
 }

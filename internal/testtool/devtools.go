@@ -1,4 +1,4 @@
-package admin
+package testtool
 
 import (
 	"bufio"
@@ -9,15 +9,13 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/ssed/ssed/internal/testtool"
 )
 
-// devtools speaks the DevTools protocol: JSON messages, each with a NUL behind.
+// A Devtools speaks the DevTools protocol: JSON messages, each with a NUL behind.
 // https://chromedevtools.github.io/devtools-protocol/
-type devtools struct {
+type Devtools struct {
 	to      io.WriteCloser
-	session string // of the page that commands are for
+	session string // of the tab that commands are for
 
 	mu      sync.Mutex
 	sent    int
@@ -37,21 +35,30 @@ type event struct {
 	Params json.RawMessage
 }
 
-// startDevtools starts a fresh Chromium, which is told what to do on descriptor 3 and
+// StartDevtools starts a fresh Chromium, which is told what to do on descriptor 3 and
 // answers on 4.
-func startDevtools(t *testing.T) *devtools {
+func StartDevtools(t testing.TB) *Devtools {
 	t.Helper()
 	commands, toBrowser := pipe(t)
 	fromBrowser, answers := pipe(t)
-	testtool.StartChromium(t, []*os.File{commands, answers}, "--remote-debugging-pipe", "--hide-scrollbars", "--force-color-profile=srgb")
+	StartChromium(t, []*os.File{commands, answers}, "--remote-debugging-pipe", "--hide-scrollbars", "--force-color-profile=srgb")
 	commands.Close()
 	answers.Close()
-	d := &devtools{to: toBrowser, waiting: map[int]chan<- reply{}, gone: make(chan struct{})}
+	d := &Devtools{to: toBrowser, waiting: map[int]chan<- reply{}, gone: make(chan struct{})}
 	go d.read(fromBrowser)
 	return d
 }
 
-func pipe(t *testing.T) (r, w *os.File) {
+// OpenTab opens an empty tab, which commands are for from now on.
+func (d *Devtools) OpenTab(t testing.TB) {
+	t.Helper()
+	var target struct{ TargetID, SessionID string }
+	d.Do(t, "Target.createTarget", Values{"url": "about:blank"}, &target)
+	d.Do(t, "Target.attachToTarget", Values{"targetId": target.TargetID, "flatten": true}, &target)
+	d.session = target.SessionID
+}
+
+func pipe(t testing.TB) (r, w *os.File) {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -62,7 +69,7 @@ func pipe(t *testing.T) (r, w *os.File) {
 }
 
 // read takes what the browser says until it is gone.
-func (d *devtools) read(from io.Reader) {
+func (d *Devtools) read(from io.Reader) {
 	defer close(d.gone)
 	for messages := bufio.NewReader(from); ; {
 		text, err := messages.ReadBytes(0)
@@ -88,20 +95,20 @@ func (d *devtools) read(from io.Reader) {
 	}
 }
 
-// values are a command's parameters.
-type values map[string]any
+// Values are a command's parameters.
+type Values map[string]any
 
-// do sends a command and waits for what it returns, which it stores in result
+// Do sends a command and waits for what it returns, which it stores in result
 // unless that is nil.
-func (d *devtools) do(t *testing.T, method string, params values, result any) {
+func (d *Devtools) Do(t testing.TB, method string, params Values, result any) {
 	t.Helper()
-	if err := d.ask(t, method, params, result); err != nil {
+	if err := d.Ask(t, method, params, result); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// ask is do for commands that may fail: the error is the browser's.
-func (d *devtools) ask(t *testing.T, method string, params values, result any) error {
+// Ask is Do for commands that may fail: the error is the browser's.
+func (d *Devtools) Ask(t testing.TB, method string, params Values, result any) error {
 	t.Helper()
 	answered := make(chan reply, 1)
 	d.mu.Lock()
@@ -109,7 +116,7 @@ func (d *devtools) ask(t *testing.T, method string, params values, result any) e
 	id := d.sent
 	d.waiting[id] = answered
 	d.mu.Unlock()
-	command := values{"id": id, "method": method, "params": params}
+	command := Values{"id": id, "method": method, "params": params}
 	if d.session != "" {
 		command["sessionId"] = d.session
 	}
@@ -130,14 +137,14 @@ func (d *devtools) ask(t *testing.T, method string, params values, result any) e
 		}
 	case <-d.gone:
 		t.Fatalf("Chromium ended at %s", method)
-	case <-time.After(testtool.Patience):
-		t.Fatalf("%s was not answered in %v", method, testtool.Patience)
+	case <-time.After(Patience):
+		t.Fatalf("%s was not answered in %v", method, Patience)
 	}
 	return nil
 }
 
-// told returns the parameters of all events of one kind so far.
-func told[T any](t *testing.T, d *devtools, method string) (all []T) {
+// Told returns the parameters of all events of one kind so far.
+func Told[T any](t testing.TB, d *Devtools, method string) (all []T) {
 	t.Helper()
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// slipMax is how many letters a variable may be away from a flag's and still be taken
+// for a slip. Others are somebody else's: where a service is named ssed, Kubernetes
+// sets SSED_PORT and SSED_SERVICE_HOST.
+const slipMax = 2
+
+// warnOfSlips tells of variables that are nearly a flag's. Nobody reads them, so the
+// default is in force: SSED_TOKENS would leave the daemon open to everybody.
+func (s *settings) warnOfSlips(log *slog.Logger) {
+	known := map[string]bool{}
+	var names []string
+	kong.Visit(s.ctx.Model, func(node kong.Visitable, next kong.Next) error {
+		if flag, ok := node.(*kong.Flag); ok {
+			for _, variable := range flag.Envs {
+				known[variable] = true
+			}
+		}
+		return next(nil)
+	})
+	for _, flag := range s.ctx.Flags() {
+		names = append(names, flag.Name)
+	}
+	for _, variable := range os.Environ() {
+		variable, _, _ = strings.Cut(variable, "=")
+		name, ours := strings.CutPrefix(variable, "SSED_")
+		if !ours || known[variable] {
+			continue
+		}
+		name = strings.ToLower(strings.ReplaceAll(name, "_", "-"))
+		if near := nearest(name, names); distance(name, near) <= slipMax {
+			log.Warn("no flag has this variable, so nothing reads it", "variable", variable, "nearest", "SSED_"+upper(near))
+		}
+	}
+}
+
+// upper is the name of a flag as variables have it.
+func upper(flag string) string { return strings.ToUpper(strings.ReplaceAll(flag, "-", "_")) }

@@ -1,0 +1,82 @@
+package deploy
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// nobody is who the service is here, where no user ssed was made.
+const nobody = "--userspec=65534:65534"
+
+// installedService installs into a folder, and returns it with the command line of
+// the unit that is there.
+func installedService(t *testing.T) (folder string, line []string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		testtool.Lack(t, "chroot needs root")
+	}
+	folder = t.TempDir()
+	say(t, root, "make", "install", "BUILD="+t.TempDir(), "DESTDIR="+folder, "PREFIX=/usr")
+	if err := os.Chmod(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	unit, err := os.ReadFile(filepath.Join(folder, "usr/lib/systemd/system/ssed.service"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	starts := regexp.MustCompile(`(?m)^ExecStart=(.+)$`).FindAllSubmatch(unit, -1)
+	if len(starts) != 1 || !strings.Contains(string(starts[0][1]), " --config /etc/ssed/ssed.toml") {
+		t.Fatalf("the unit starts %q, want one command with the configuration that was installed", starts)
+	}
+	return folder, strings.Fields(string(starts[0][1]))
+}
+
+// TestTheServiceStarts with the command line of the installed unit, where nothing but
+// what was installed is. The environment has free ports instead of those in
+// ssed.toml; all else is that file's.
+func TestTheServiceStarts(t *testing.T) {
+	folder, line := installedService(t)
+	d := testtool.StartBy(t, append([]string{testtool.Need(t, "chroot"), nobody, folder}, line...)...)
+	wantService(t, d)
+	// /logs=0 of the file, and history elsewhere.
+	for namespace, want := range map[string]string{"/pets": "id:", "/logs/web": "data:"} {
+		subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe"+namespace)
+		testtool.DialPublisher(t, d.Publish[0]).Ask(t, "PUB "+namespace+" - x")
+		if got := subscriber.Frame(t); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %q, want it to begin with %q: is ssed.toml read?", namespace, got, want)
+		}
+	}
+	if code := d.Stop(t); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestTheSuggestedVariables of /etc/default/ssed are ones with which it would start.
+func TestTheSuggestedVariables(t *testing.T) {
+	folder, line := installedService(t)
+	tokens := filepath.Join(folder, "etc/ssed/tokens")
+	if err := os.WriteFile(tokens, []byte("a-long-secret publish\n"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(tokens, 0, 65534); err != nil { // root:ssed
+		t.Fatal(err)
+	}
+	suggested := regexp.MustCompile(`(?m)^#(SSED_\w+=.+)$`).FindAllStringSubmatch(shipped(t, "deploy", "ssed.default"), -1)
+	if len(suggested) < 4 {
+		t.Fatalf("found only %q: this test looks in the wrong place", suggested)
+	}
+	check := exec.Command(testtool.Need(t, "chroot"), append([]string{nobody, folder, line[0], "check"}, line[2:]...)...)
+	check.Env = testtool.Environ()
+	for _, variable := range suggested {
+		check.Env = append(check.Env, variable[1])
+	}
+	if out, err := check.CombinedOutput(); err != nil || string(out) != "ok\n" {
+		t.Errorf("ssed check says %q, %v", out, err)
+	}
+}

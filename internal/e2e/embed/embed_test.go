@@ -1,0 +1,171 @@
+package embed
+
+import (
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+func TestMain(m *testing.M) { os.Exit(testtool.Main(m)) }
+
+// start builds one of the programs, runs it on a free port and returns its URL.
+func start(t *testing.T, name string) (url string) {
+	t.Helper()
+	address, binary := testtool.FreePort(t), filepath.Join(t.TempDir(), name)
+	args := []string{"build", "-o", binary, "-ldflags", "-X main.address=" + address}
+	if testtool.Race {
+		args = append(args, "-race")
+	}
+	if out, err := exec.Command("go", append(args, "./"+name)...).CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	program := testtool.StartCommand(t, binary)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("%s said:\n%s", name, program.Errors())
+		}
+	})
+	testtool.WaitFor(t, name+" listens", func() bool {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
+	return "http://" + address
+}
+
+// get returns an answer that ends.
+func get(t *testing.T, url string) (status int, fields http.Header, body string) {
+	t.Helper()
+	client := http.Client{Timeout: testtool.Patience}
+	res, err := client.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, res.Header, string(text)
+}
+
+// wantHead wants a stream to begin as the ancestor's did, and as every page may read it.
+func wantHead(t *testing.T, url string) {
+	t.Helper()
+	res, err := (&http.Client{Timeout: testtool.Patience}).Head(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	for name, want := range map[string]string{
+		"Content-Type":                "text/event-stream; charset=utf-8",
+		"Cache-Control":               "no-cache",
+		"Access-Control-Allow-Origin": "*",
+	} {
+		if got := res.Header.Get(name); res.StatusCode != 200 || got != want {
+			t.Errorf("%d, %s is %q, not %q", res.StatusCode, name, got, want)
+		}
+	}
+}
+
+// TestClock: the page and the stream are on one port, and the time comes each second.
+func TestClock(t *testing.T) {
+	url := start(t, "clock")
+	if status, _, page := get(t, url+"/"); status != 200 || !strings.Contains(page, `new EventSource("/subscribe/time")`) {
+		t.Errorf("the page: %d %q", status, page)
+	}
+	wantHead(t, url+"/subscribe/time")
+	everything, clock := testtool.Subscribe(t, url+"/subscribe/"), testtool.Subscribe(t, url+"/subscribe/time")
+	var told [2]time.Time
+	frame := ""
+	for i := range told {
+		frame = clock.Frame(t)
+		found := regexp.MustCompile(`^data:(\d+:\d\d:\d\d [ap]m) \(\S+\)\n\n$`).FindStringSubmatch(frame)
+		if found == nil {
+			t.Fatalf("this tells no time: %q", frame)
+		}
+		told[i], _ = time.Parse("3:04:05 pm", found[1])
+	}
+	const day = 24 * time.Hour
+	if passed := (told[1].Sub(told[0]) + day) % day; passed < time.Second || passed > 10*time.Second {
+		t.Errorf("between two ticks the clock went on by %v", passed)
+	}
+	for everything.Frame(t) != frame { // it came a tick or two earlier
+	}
+}
+
+// TestPetStore: who subscribes to all pets hears of cats and dogs, the others of their
+// own kind only, in one order; and the status page knows of them.
+func TestPetStore(t *testing.T) {
+	testtool.Long(t, "a new pet may take five seconds")
+	url := start(t, "petstore")
+	wantHead(t, url+"/subscribe/pets")
+	all, cats, dogs := testtool.Subscribe(t, url+"/subscribe/pets"), testtool.Subscribe(t, url+"/subscribe/pets/cats"), testtool.Subscribe(t, url+"/subscribe/pets/dogs")
+	isPet := regexp.MustCompile(`^event:new-(?:cat\ndata:(?:Persian|Maine Coon|LOLcat)|dog\ndata:(?:Corgi|Terrier|Dachshund))\n\n$`)
+	for range 3 {
+		frame, kind := all.Frame(t), cats
+		if !isPet.MatchString(frame) {
+			t.Fatalf("this is no pet: %q", frame)
+		}
+		if strings.HasPrefix(frame, "event:new-dog\n") {
+			kind = dogs
+		}
+		if got := kind.Frame(t); got != frame {
+			t.Errorf("who wants that kind only got %q, not %q", got, frame)
+		}
+	}
+	wantStatus(t, url)
+}
+
+// wantStatus wants the ancestor's status.json, with its names.
+func wantStatus(t *testing.T, url string) {
+	t.Helper()
+	if status, fields, page := get(t, url+"/admin/"); status != 200 || !strings.HasPrefix(fields.Get("Content-Type"), "text/html") {
+		t.Errorf("/admin/: %d %q", status, page)
+	}
+	_, _, text := get(t, url+"/admin/status.json")
+	var status struct {
+		Node, Status  string
+		ReportedAt    int64  `json:"reported_at"`
+		StartupTime   int64  `json:"startup_time"`
+		MsgsBroadcast uint64 `json:"msgs_broadcast"`
+		Connections   []struct {
+			RequestPath string `json:"request_path"`
+			Namespace   string
+			CreatedAt   int64  `json:"created_at"`
+			ClientIP    string `json:"client_ip"`
+			UserAgent   string `json:"user_agent"`
+			MsgsSent    uint64 `json:"msgs_sent"`
+		}
+	}
+	if err := json.Unmarshal([]byte(text), &status); err != nil {
+		t.Fatal(err)
+	}
+	if status.Node != "petstore" || status.Status != "OK" || status.StartupTime == 0 || status.ReportedAt < status.StartupTime || status.MsgsBroadcast < 4 {
+		t.Errorf("%s", text)
+	}
+	var seen []string
+	for _, c := range status.Connections {
+		seen = append(seen, c.RequestPath+" "+c.Namespace)
+		if c.CreatedAt == 0 || !strings.HasPrefix(c.ClientIP, "127.0.0.1") || c.UserAgent != "Go-http-client/1.1" || c.Namespace == "/pets" && c.MsgsSent < 3 {
+			t.Errorf("%+v", c)
+		}
+	}
+	slices.Sort(seen)
+	if want := []string{"/subscribe/pets /pets", "/subscribe/pets/cats /pets/cats", "/subscribe/pets/dogs /pets/dogs"}; !slices.Equal(seen, want) {
+		t.Errorf("connected are %q, not %q", seen, want)
+	}
+}

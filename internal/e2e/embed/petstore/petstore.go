@@ -1,0 +1,57 @@
+// Petstore tells of new cats and dogs, each on a namespace of its own below /pets, and
+// shows what it does at /admin/. It is a port of an example of mroth/sseserver.
+//
+// Its messages are plain text. JSON goes the same way: json.Marshal makes the data, and
+// JSON.parse reads it in the page.
+package main
+
+import (
+	"context"
+	"log"
+	"math/rand/v2"
+	"time"
+
+	"github.com/ssed/ssed/admin"
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/sse"
+)
+
+var (
+	dogBreeds = []string{"Corgi", "Terrier", "Dachshund"}
+	catBreeds = []string{"Persian", "Maine Coon", "LOLcat"}
+)
+
+// address is where it listens; a test has it set by the linker.
+var address = ":8222"
+
+// newPet is the one that comes next.
+func newPet() sse.Message {
+	if rand.N(2) == 0 {
+		return sse.Message{Namespace: "/pets/cats", Event: "new-cat", Data: []byte(catBreeds[rand.N(len(catBreeds))])}
+	}
+	return sse.Message{Namespace: "/pets/dogs", Event: "new-dog", Data: []byte(dogBreeds[rand.N(len(dogBreeds))])}
+}
+
+func main() {
+	var pages *admin.Server
+	status := admin.Options{Node: "petstore"}
+	s, err := loop.New(loop.Options{
+		Listen:   []string{address},
+		Handover: &loop.Handover{Paths: status.Paths(), ConnsMax: admin.ConnsMax, Take: func(c *loop.HandedConn) { pages.Take(c) }},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	status.Loop, status.Tokens = s, s.Tokens
+	pages = admin.New(status)
+
+	go func() {
+		for {
+			if err := s.Publish(context.Background(), newPet()); err != nil {
+				log.Fatal(err)
+			}
+			time.Sleep(time.Second + rand.N(4*time.Second))
+		}
+	}()
+	log.Fatal(s.Serve())
+}

@@ -1,0 +1,133 @@
+package tutorial
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+func TestMain(m *testing.M) { os.Exit(testtool.Main(m)) }
+
+// A reader has what the tutorial needs: a folder, terminals in it, and a browser. They
+// are in a place of their own, where the default ports are free.
+type reader struct {
+	place     testtool.Place
+	home      string
+	env       []string
+	terminals map[string]*terminal
+	known     epochs
+	browser   *browser
+}
+
+// TestTutorial follows the tutorial from its first command to its last.
+func TestTutorial(t *testing.T) {
+	testtool.Long(t, "it clones and builds the repository, and waits as people do")
+	p := readTutorial(t)
+	for _, program := range []string{"curl", "nc", "python3", "chromium"} {
+		testtool.Need(t, program)
+	}
+	r := newReader(t)
+	for _, b := range p.blocks {
+		switch {
+		case b.language == "console":
+			r.inTerminal(t, b)
+		case strings.HasPrefix(b.about, "http://"):
+			r.inBrowser(t, b)
+		default:
+			r.save(t, b)
+		}
+	}
+}
+
+func newReader(t *testing.T) *reader {
+	t.Helper()
+	home := t.TempDir()
+	r := &reader{place: testtool.NewPlace(t), home: home, terminals: map[string]*terminal{}, known: epochs{}}
+	// What is downloaded and compiled is where it always is; nothing else is found or left behind.
+	for _, variable := range testtool.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		if name != "SSED_LOG_FORMAT" && name != "HOME" && !strings.HasPrefix(name, "GIT_") && !strings.HasSuffix(strings.ToLower(name), "_proxy") {
+			r.env = append(r.env, variable)
+		}
+	}
+	for _, name := range []string{"GOENV", "GOCACHE", "GOPATH", "GOMODCACHE"} {
+		value, err := exec.Command("go", "env", name).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.env = append(r.env, name+"="+strings.TrimSpace(string(value)))
+	}
+	r.env = append(r.env, "HOME="+home, "PS1="+prompt, "PS2="+promptMore, "TERM=xterm", "LC_ALL=C.UTF-8", "HISTFILE=",
+		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=url."+publishTree(t)+".insteadOf", "GIT_CONFIG_VALUE_0=https://github.com/ssed/ssed")
+	return r
+}
+
+// publishTree makes a repository of the tree that this test is in, as it is now, and
+// returns its folder. It stands for the one that the tutorial has cloned.
+func publishTree(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir()
+	tree, err := filepath.Abs("../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	git := func(args ...string) {
+		cmd := exec.Command(testtool.Need(t, "git"), args...)
+		cmd.Env = append(os.Environ(), "GIT_DIR="+filepath.Join(folder, ".git"), "GIT_WORK_TREE="+tree,
+			"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@localhost", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@localhost")
+		cmd.Dir = tree
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %s: %v: %s", strings.Join(args, " "), err, out)
+		}
+	}
+	git("init", "--quiet")
+	git("add", "--all")
+	git("commit", "--quiet", "--message=as it is now")
+	return folder
+}
+
+// inTerminal follows a block in a terminal, which is opened if it is new. What ends by
+// itself has ended when it returns, and a subscriber has arrived: people take longer
+// for what is next.
+func (r *reader) inTerminal(t *testing.T, b block) {
+	t.Helper()
+	term := r.terminals[b.about]
+	if term == nil {
+		r.place.In(t, func() { term = openTerminal(t, b.about, r.home, r.env, r.known) })
+		r.terminals[b.about] = term
+	}
+	before := r.arrived()
+	term.follow(t, b)
+	where := fmt.Sprintf("docs/tutorial.md:%d", b.line)
+	switch last := b.lines[len(b.lines)-1]; {
+	case !b.leaves:
+		term.wantNothingBut(t, where, prompt)
+	case strings.HasPrefix(last, prompt+"curl -N"), strings.HasPrefix(last, prompt+"./ssed sub"):
+		testtool.WaitFor(t, "the subscriber of "+where, func() bool { return r.arrived() > before })
+	}
+}
+
+// arrived counts the subscribers that the daemon's log has told of.
+func (r *reader) arrived() (n int) {
+	for _, term := range r.terminals {
+		n += strings.Count(term.text(), "msg=CONNECT")
+	}
+	return n
+}
+
+// save writes a file as the tutorial shows it, where the daemon was built.
+func (r *reader) save(t *testing.T, b block) {
+	t.Helper()
+	if !filepath.IsLocal(b.about) {
+		t.Fatalf("docs/tutorial.md:%d: what is %q?", b.line, b.about)
+	}
+	text := strings.Join(b.lines, "\n") + "\n"
+	if err := os.WriteFile(filepath.Join(r.home, "ssed", b.about), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,78 @@
+package tidy
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestLinksLeadSomewhere looks at what documents say of this repository: files that
+// are there, and headings that are in them.
+func TestLinksLeadSomewhere(t *testing.T) {
+	root, found := filepath.Join("..", ".."), 0
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && name != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules") {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(name, ".md") {
+			return nil
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		for _, link := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(string(text), -1) {
+			if strings.Contains(link[1], "://") || strings.HasPrefix(link[1], "mailto:") {
+				continue
+			}
+			found++
+			if wrong := follow(name, link[1]); wrong != "" {
+				t.Errorf("%s: %s: %s", name, link[1], wrong)
+			}
+		}
+		return nil
+	})
+	if err != nil || found < 100 {
+		t.Errorf("found only %d links, %v: this test looks in the wrong place", found, err)
+	}
+}
+
+// follow says what is wrong with a link of a document, if something is.
+func follow(document, link string) (wrong string) {
+	file, heading, _ := strings.Cut(link, "#")
+	target := document
+	if file != "" {
+		target = filepath.Join(filepath.Dir(document), file)
+	}
+	if _, err := os.Stat(target); err != nil {
+		return err.Error()
+	}
+	if heading == "" {
+		return ""
+	}
+	text, err := os.ReadFile(target)
+	if err != nil {
+		return err.Error()
+	}
+	if !slices.Contains(headings(string(text)), heading) {
+		return "there is no such heading"
+	}
+	return ""
+}
+
+// headings are those of a Markdown document, as links name them: small letters, hyphens for
+// spaces, and nothing else but letters, digits and underscores.
+func headings(text string) (all []string) {
+	for _, line := range regexp.MustCompile(`(?m)^#+ +(.+)$`).FindAllStringSubmatch(text, -1) {
+		name := strings.ReplaceAll(strings.ToLower(strings.TrimSpace(line[1])), " ", "-")
+		all = append(all, regexp.MustCompile(`[^\p{L}\p{N}_-]`).ReplaceAllString(name, ""))
+	}
+	return all
+}

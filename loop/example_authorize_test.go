@@ -1,0 +1,89 @@
+package loop_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/nsindex"
+)
+
+// A door lets people in who have a session, below the namespace of their own.
+type door struct {
+	users map[string]string // a session → whose it is; in earnest a database
+	log   *slog.Logger
+}
+
+// authorize runs on a goroutine of its own and may wait, for as long as ctx lets it.
+// Its words are what the client reads, so they tell nothing of the database.
+func (d *door) authorize(ctx context.Context, r *loop.Request) error {
+	query, err := url.ParseQuery(r.Query)
+	if err != nil {
+		return err // 403: this cannot become right by asking again
+	}
+	session := query.Get("session")
+	if cookies, err := http.ParseCookie(r.Header("Cookie")); err == nil {
+		session = cookies[0].Value
+	}
+	user, ok := d.users[session]
+	switch {
+	case ctx.Err() != nil:
+		return loop.ErrComeBack // an EventSource asks again, in some seconds
+	case !ok:
+		return fmt.Errorf("%w: please log in", loop.ErrUnauthenticated) // 401
+	}
+	for _, ns := range r.Namespaces {
+		if !nsindex.Within([]byte(ns), "/users/"+user) {
+			return fmt.Errorf("%s may not hear %s", user, ns) // 403
+		}
+	}
+	d.log.Info("somebody is let in", "user", user, "client", r.Client, "peer", r.Peer)
+	return nil
+}
+
+// Authorize decides who may subscribe, by anything that the request says and by
+// whatever the program knows.
+func ExampleOptions_authorize() {
+	quiet := slog.New(slog.DiscardHandler)
+	people := door{users: map[string]string{"8f2a": "ann"}, log: quiet}
+	server, err := loop.New(loop.Options{
+		Listen:           []string{"127.0.0.1:0"},
+		TrustedProxies:   []string{"127.0.0.1"}, // whose word Request.Client is
+		Authorize:        people.authorize,
+		AuthorizeMax:     100,             // as many as the database takes at once
+		AuthorizeTimeout: 2 * time.Second, // then the client is told to come back
+		Drain:            -1,
+		Logger:           quiet,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	go server.Serve()
+	<-server.Ready()
+	defer server.Shutdown(context.Background())
+
+	for _, path := range []string{"/users/ann/mail?session=8f2a", "/users/bob/mail?session=8f2a", "/users/ann/mail"} {
+		res, err := http.Get("http://" + server.ListenAddrs()[0].String() + "/subscribe" + path)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(res.Status)
+		if res.StatusCode != 200 {
+			io.Copy(os.Stdout, res.Body)
+		}
+		res.Body.Close()
+	}
+	// Output:
+	// 200 OK
+	// 403 Forbidden
+	// ann may not hear /users/bob/mail
+	// 401 Unauthorized
+	// it is not known who asks: please log in
+}

@@ -1,0 +1,86 @@
+package loop_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"github.com/ssed/ssed/loop"
+)
+
+// A register knows who is there, without asking again and again. The hooks come one
+// after the other, so its lock is for those who read it.
+type register struct {
+	mu    sync.Mutex
+	there map[loop.ConnID]loop.Conn
+}
+
+func (r *register) came(c loop.Conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.there[c.ID] = c
+	fmt.Println("came:", c.Agent, c.Namespaces)
+}
+
+func (r *register) went(c loop.Conn, reason string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.there, c.ID)
+	fmt.Println("went:", c.Agent, reason)
+}
+
+// recount is for when the hooks took too long, and some came without being reported:
+// the register asks the server, as it would have to without hooks.
+func (r *register) recount(server *loop.Server) {
+	conns, err := server.Conns(context.Background())
+	if err != nil {
+		return // the server is ending
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.there)
+	for _, c := range conns {
+		r.there[c.ID] = c
+	}
+}
+
+// OnSubscribe and OnUnsubscribe keep a register of who is there.
+func ExampleOptions_onSubscribe() {
+	var server *loop.Server
+	people := register{there: map[loop.ConnID]loop.Conn{}}
+	server, err := loop.New(loop.Options{
+		Listen:        []string{"127.0.0.1:0"},
+		OnSubscribe:   people.came,
+		OnUnsubscribe: people.went,
+		OnUnreported:  func(int) { people.recount(server) },
+		ReportsMax:    10_000,
+		Drain:         -1,
+		Logger:        slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	go server.Serve()
+	<-server.Ready()
+
+	ask, _ := http.NewRequest("GET", "http://"+server.ListenAddrs()[0].String()+"/subscribe?ns=/time&ns=/pets", nil)
+	ask.Header.Set("User-Agent", "a-browser")
+	res, err := http.DefaultClient.Do(ask)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer res.Body.Close()
+
+	// It returns when everybody's end has been told.
+	if err := server.Shutdown(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("left behind:", len(people.there))
+	// Output:
+	// came: a-browser [/pets /time]
+	// went: a-browser shutdown
+	// left behind: 0
+}

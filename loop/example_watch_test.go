@@ -1,0 +1,101 @@
+package loop_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"expvar"
+	"fmt"
+	"log"
+	"net/http"
+	"time"
+
+	"github.com/ssed/ssed/loop"
+)
+
+// The figures, for whatever a program publishes its own with. The loop answers within
+// a millisecond or so; who asks without end is told ErrBusy.
+func ExampleServer_Stats() {
+	server, err := loop.New(loop.Options{Listen: []string{":8001"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	expvar.Publish("ssed", expvar.Func(func() any {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		stats, err := server.Stats(ctx)
+		switch {
+		case errors.Is(err, loop.ErrBusy):
+			return "too many ask at once"
+		case errors.Is(err, loop.ErrStopped):
+			return "the server has ended"
+		case err != nil:
+			return err.Error()
+		}
+		return map[string]any{
+			"subscribers":  stats.Subscribers,
+			"messages":     stats.Published,
+			"deliveries":   stats.Deliveries,
+			"ended":        stats.Ended, // by reason: "left", "slow", ...
+			"p99 delivery": percentile(&stats.FanOuts, 99).String(),
+			"busy writing": stats.Passes.Sum.String(), // since the start
+		}
+	}))
+	log.Fatal(server.Serve())
+}
+
+// percentile is below which so many percent of the durations were.
+func percentile(h *loop.Histogram, percent uint64) time.Duration {
+	total, below := uint64(0), uint64(0)
+	for _, n := range h.Counts {
+		total += n
+	}
+	for bucket, n := range h.Counts {
+		if below += n; below*100 >= total*percent {
+			return loop.HistogramBound(bucket)
+		}
+	}
+	return 0
+}
+
+// An endpoint of the program's own mux that tells who is slow, and one that throws
+// somebody out. Somebody who is thrown out may come back.
+func ExampleServer_Conns() {
+	server, err := loop.New(loop.Options{Listen: []string{":8001"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	http.HandleFunc("GET /slow", func(w http.ResponseWriter, r *http.Request) {
+		conns, err := server.Conns(r.Context())
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		out := json.NewEncoder(w)
+		for _, c := range conns {
+			client := c.Peer.String()
+			if c.Told.IsValid() {
+				client = c.Told.String() // a trusted proxy's word
+			}
+			if c.Blocked && c.LagBytes > 1<<20 {
+				out.Encode(map[string]any{
+					"id": c.ID, "client": client, "agent": c.Agent, "namespaces": c.Namespaces,
+					"age": c.Age.String(), "messages": c.Messages, "behind": c.LagBytes,
+					"stream": c.Stream, "stream_messages": c.Published,
+				})
+			}
+		}
+	})
+	http.HandleFunc("POST /disconnect", func(w http.ResponseWriter, r *http.Request) {
+		var id loop.ConnID
+		if _, err := fmt.Sscan(r.FormValue("id"), &id); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		if found, err := server.Disconnect(r.Context(), id); err != nil || !found {
+			http.Error(w, "there is nobody of that id", http.StatusNotFound)
+		}
+	})
+	go http.ListenAndServe("127.0.0.1:8080", nil)
+	log.Fatal(server.Serve())
+}

@@ -1,0 +1,182 @@
+package loop
+
+import (
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A report is one call of OnSubscribe or OnUnsubscribe that is to be made.
+type report struct {
+	of     Conn
+	ended  bool
+	reason reason
+}
+
+// hooks tell the program around the server who subscribes and who goes. The loop
+// writes a report and goes on; one goroutine calls, in the order of the reports.
+//
+// Memory is bounded by refusing the first report of a pair, never the second: who
+// was not reported on coming is not reported on going, and whoever was is. So at
+// most ReportsMax wait, and one more for each subscriber that there was when the
+// hooks stopped returning.
+type hooks struct {
+	subscribed   func(Conn)
+	unsubscribed func(Conn, string)
+	unreported   func(int)
+	max          int
+
+	held      int // subscribers without a report in this second; the loop's
+	pending   atomic.Int64
+	abandoned atomic.Bool
+	done      chan struct{} // closed when the last call has returned
+
+	mu      sync.Mutex
+	wake    sync.Cond
+	waiting []report
+	missed  int // subscribers that nobody was told of yet
+	ending  bool
+}
+
+// newHooks is nil where there is nobody to tell.
+func newHooks(o *Options) *hooks {
+	if o.OnSubscribe == nil && o.OnUnsubscribe == nil && o.OnUnreported == nil {
+		return nil
+	}
+	h := &hooks{
+		subscribed:   o.OnSubscribe,
+		unsubscribed: o.OnUnsubscribe,
+		unreported:   o.OnUnreported,
+		max:          o.ReportsMax,
+		done:         make(chan struct{}),
+	}
+	h.wake.L = &h.mu
+	return h
+}
+
+// came reports a new subscriber, if there is room.
+func (h *hooks) came(s *subscriber, l *loop) {
+	if h == nil {
+		return
+	}
+	if h.pending.Load() >= int64(h.max) {
+		l.stats.Unreported++
+		h.held++
+		h.mu.Lock()
+		h.missed++
+		h.mu.Unlock()
+		return
+	}
+	s.marks |= announced
+	h.put(report{of: l.describe(s)})
+}
+
+// went reports the end of a subscriber whose beginning was reported.
+func (h *hooks) went(s *subscriber, l *loop) {
+	if s.marks&announced != 0 {
+		h.put(report{of: l.describe(s), ended: true, reason: s.reason})
+	}
+}
+
+func (h *hooks) put(r report) {
+	h.pending.Add(1)
+	h.mu.Lock()
+	h.waiting = append(h.waiting, r)
+	if len(h.waiting) == 1 {
+		h.wake.Signal()
+	}
+	h.mu.Unlock()
+}
+
+// heldBack comes once a second and tells of those who were not reported.
+func (h *hooks) heldBack(log *slog.Logger) {
+	if h != nil && h.held > 0 {
+		log.Warn("subscribers came and were not reported to OnSubscribe: too many reports wait for the hooks to return",
+			"subscribers", h.held, "waiting", h.pending.Load())
+		h.held = 0
+	}
+}
+
+// waits is how many calls are to be made.
+func (h *hooks) waits() int {
+	if h == nil {
+		return 0
+	}
+	return int(h.pending.Load())
+}
+
+// run makes the calls, until the end.
+func (h *hooks) run() {
+	defer close(h.done)
+	var batch []report
+	for {
+		var missed int
+		if batch, missed = h.take(batch); len(batch) == 0 && missed == 0 {
+			return
+		}
+		for i := range batch {
+			if h.abandoned.Load() {
+				return
+			}
+			h.call(&batch[i])
+			batch[i] = report{}
+			h.pending.Add(-1)
+		}
+		if missed > 0 && h.unreported != nil && !h.abandoned.Load() {
+			h.unreported(missed)
+		}
+	}
+}
+
+func (h *hooks) call(r *report) {
+	switch {
+	case r.ended && h.unsubscribed != nil:
+		h.unsubscribed(r.of, r.reason.String())
+	case !r.ended && h.subscribed != nil:
+		h.subscribed(r.of)
+	}
+}
+
+// reportsKept is how large a buffer is kept for the next reports.
+const reportsKept = 1024
+
+// take waits for reports. There are none only at the end.
+func (h *hooks) take(spare []report) (batch []report, missed int) {
+	if cap(spare) > reportsKept {
+		spare = nil // a crowd has come or gone
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for len(h.waiting) == 0 && h.missed == 0 && !h.ending {
+		h.wake.Wait()
+	}
+	batch, h.waiting = h.waiting, spare[:0]
+	missed, h.missed = h.missed, 0
+	return batch, missed
+}
+
+// lastCallsTime is how long a server that ended unasked waits for its hooks.
+const lastCallsTime = 5 * time.Second
+
+// finish lets the last calls be made, once the loop has ended, until there is no
+// more time for it.
+func (h *hooks) finish(hurry <-chan struct{}, log *slog.Logger) {
+	if h == nil {
+		return
+	}
+	h.mu.Lock()
+	h.ending = true
+	h.wake.Signal()
+	h.mu.Unlock()
+	select {
+	case <-h.done:
+	case <-hurry:
+		h.abandoned.Store(true)
+		select {
+		case <-h.done:
+		default:
+			log.Warn("the hooks did not return before the server's end; the calls that waited are not made", "waiting", h.pending.Load())
+		}
+	}
+}

@@ -1,0 +1,296 @@
+package loop_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/sse"
+)
+
+// A book is what hooks were told, in order.
+type book struct {
+	mu      sync.Mutex
+	entries []entry
+	missed  int
+}
+
+type entry struct {
+	of     loop.Conn
+	reason string // empty: it came
+}
+
+func (b *book) add(e entry) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.entries = append(b.entries, e)
+}
+
+func (b *book) read() (entries []entry, missed int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.entries), b.missed
+}
+
+// keep has a server's hooks write the book.
+func (b *book) keep(opts loop.Options) loop.Options {
+	opts.OnSubscribe = func(c loop.Conn) { b.add(entry{of: c}) }
+	opts.OnUnsubscribe = func(c loop.Conn, reason string) { b.add(entry{c, reason}) }
+	opts.OnUnreported = func(n int) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.missed += n
+	}
+	return opts
+}
+
+// await waits for so many entries.
+func (b *book) await(t *testing.T, n int) []entry {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
+		if got, _ := b.read(); len(got) >= n {
+			return got
+		} else if time.Now().After(deadline) {
+			t.Fatalf("the hooks were called %d times, not %d: %+v", len(got), n, got)
+		}
+	}
+}
+
+func TestHooksTellWhoComesAndGoes(t *testing.T) {
+	var b book
+	s := serve(t, b.keep(loop.Options{TrustedProxies: []string{"127.0.0.1"}}))
+	c := dial(t, s.ListenAddrs()[0])
+	fmt.Fprint(c, "GET /subscribe?ns=/time&ns=/pets HTTP/1.1\r\nHost: x\r\nUser-Agent: curl\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n")
+	came := b.await(t, 1)[0]
+	if of := came.of; of.Agent != "curl" || of.Told.String() != "192.0.2.7" || of.Peer.String() != c.LocalAddr().String() ||
+		!slices.Equal(of.Namespaces, []string{"/pets", "/time"}) || of.Messages != 0 || came.reason != "" {
+		t.Errorf("it came: %+v", came)
+	}
+	publishAll(t, s, sse.Message{Namespace: "/time"}, sse.Message{Namespace: "/pets/dogs"}, sse.Message{Namespace: "/other"})
+	r := bufio.NewReader(c)
+	readHead(t, r)
+	expect(t, r, "data:\n\ndata:\n\n")
+	c.Close()
+	went := b.await(t, 2)[1]
+	if went.of.ID != came.of.ID || went.of.Messages != 2 || went.reason != "left" && went.reason != "reset" {
+		t.Errorf("it went: %+v", went)
+	}
+
+	subscribe(t, s, "/subscribe/pets")
+	if found, err := s.Disconnect(context.Background(), b.await(t, 3)[2].of.ID); !found || err != nil {
+		t.Fatal(found, err)
+	}
+	if last := b.await(t, 4)[3]; last.reason != "kicked" {
+		t.Errorf("thrown out: %+v", last)
+	}
+	if head := ask(t, s, "HEAD /subscribe/pets HTTP/1.1\r\nHost: x\r\n\r\n"); !strings.HasPrefix(head, "HTTP/1.1 200 ") {
+		t.Error(head)
+	}
+	if got, missed := b.read(); len(got) != 4 || missed != 0 {
+		t.Errorf("a HEAD is no subscriber: %+v, %d", got, missed)
+	}
+}
+
+func TestOneHookWillDo(t *testing.T) {
+	ended := make(chan string, 1)
+	s := serve(t, loop.Options{OnUnsubscribe: func(_ loop.Conn, reason string) { ended <- reason }})
+	c, _ := subscribe(t, s, "/subscribe/n")
+	c.Close()
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		t.Error("OnUnsubscribe was not called")
+	}
+}
+
+// TestBlockedHookHoldsNobodyUp: messages flow, no more wait than may, and what was
+// not told is told of.
+func TestBlockedHookHoldsNobodyUp(t *testing.T) {
+	var b book
+	var log logbook
+	opts := b.keep(loop.Options{ReportsMax: 2, Logger: log.logger()})
+	tell, release := opts.OnSubscribe, make(chan struct{})
+	opts.OnSubscribe = func(c loop.Conn) {
+		<-release
+		tell(c)
+	}
+	s := serve(t, opts)
+	var conns []net.Conn
+	for range 5 {
+		c, r := subscribe(t, s, "/subscribe/n")
+		publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte("x")})
+		expect(t, r, "data:x\n\n")
+		conns = append(conns, c)
+	}
+	if stats := until(t, s, "the rest is counted", func(s loop.Stats) bool { return s.Unreported == 3 }); stats.Reports != 2 {
+		t.Errorf("%d reports wait", stats.Reports)
+	}
+	log.waitFor(t, "were not reported")
+	for _, c := range conns {
+		c.Close()
+	}
+	stats := until(t, s, "all have gone", func(s loop.Stats) bool { return s.Subscribers == 0 })
+	if stats.Reports != 4 {
+		t.Errorf("%d reports wait: who was not reported on coming is not on going", stats.Reports)
+	}
+	close(release)
+	b.await(t, 4)
+	until(t, s, "nothing waits", func(s loop.Stats) bool { return s.Reports == 0 })
+	c, _ := subscribe(t, s, "/subscribe/n") // there is room again
+	defer c.Close()
+	got := b.await(t, 5)
+	if _, missed := b.read(); missed != 3 || len(got) != 5 {
+		t.Errorf("%d untold, %+v", missed, got)
+	}
+	pairUp(t, got[:4])
+}
+
+// pairUp wants every subscriber to come once, and then to go once.
+func pairUp(t *testing.T, entries []entry) {
+	t.Helper()
+	here, seen := map[loop.ConnID]bool{}, map[loop.ConnID]bool{}
+	for _, e := range entries {
+		id := e.of.ID
+		if came := e.reason == ""; came == here[id] || came && seen[id] {
+			t.Fatalf("subscriber %d: %q out of order", id, e.reason)
+		}
+		here[id], seen[id] = e.reason == "", true
+	}
+	for id, stays := range here {
+		if stays {
+			t.Errorf("of subscriber %d's end nobody was told", id)
+		}
+	}
+}
+
+func TestHooksInAStorm(t *testing.T) {
+	var b book
+	opts := b.keep(loop.Options{ReportsMax: 20})
+	tell := opts.OnSubscribe
+	opts.OnSubscribe = func(c loop.Conn) {
+		time.Sleep(100 * time.Microsecond)
+		tell(c)
+	}
+	s := serve(t, opts)
+	const clients, visits = 8, 40
+	var all sync.WaitGroup
+	for range clients {
+		all.Go(func() {
+			for range visits {
+				c, err := net.Dial("tcp", s.ListenAddrs()[0].String())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				fmt.Fprint(c, "GET /subscribe/n HTTP/1.1\r\nHost: x\r\n\r\n")
+				c.SetDeadline(time.Now().Add(patience))
+				c.Read(make([]byte, 16))
+				c.Close()
+			}
+		})
+	}
+	all.Wait()
+	until(t, s, "all have gone and all was told", func(s loop.Stats) bool { return s.Subscribers == 0 && s.Visitors == 0 && s.Reports == 0 })
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := s.Shutdown(ctx); err != nil {
+		t.Fatal(err)
+	}
+	entries, missed := b.read()
+	if len(entries)/2+missed != clients*visits {
+		t.Errorf("%d were told of, %d were not: there were %d", len(entries)/2, missed, clients*visits)
+	}
+	pairUp(t, entries)
+}
+
+func TestShutdownTellsTheHooksOfAll(t *testing.T) {
+	var b book
+	opts := b.keep(loop.Options{})
+	tell := opts.OnUnsubscribe
+	var s *loop.Server
+	opts.OnUnsubscribe = func(c loop.Conn, reason string) {
+		if _, err := s.Stats(context.Background()); err != nil && !errors.Is(err, loop.ErrStopped) {
+			t.Error(err) // and it does not wait for a loop that is no more
+		}
+		time.Sleep(time.Millisecond)
+		tell(c, reason)
+	}
+	s = serve(t, opts)
+	const n = 30
+	for range n {
+		subscribe(t, s, "/subscribe/n")
+	}
+	if err := s.Shutdown(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	got, _ := b.read()
+	pairUp(t, got)
+	if len(got) != 2*n || got[len(got)-1].reason != "shutdown" {
+		t.Errorf("%d calls, the last %+v", len(got), got[len(got)-1])
+	}
+}
+
+func TestShutdownLeavesABlockedHookBehind(t *testing.T) {
+	var b book
+	var log logbook
+	opts := b.keep(loop.Options{Listen: []string{"127.0.0.1:0"}, Drain: -1, Logger: log.logger()})
+	tell, release := opts.OnSubscribe, make(chan struct{})
+	opts.OnSubscribe = func(c loop.Conn) {
+		tell(c)
+		<-release
+	}
+	s, err := loop.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve() }()
+	<-s.Ready()
+	for range 3 {
+		subscribe(t, s, "/subscribe/n")
+	}
+	b.await(t, 1)
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	if err := s.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Shutdown: %v", err)
+	}
+	if err := <-served; err != nil {
+		t.Errorf("Serve: %v", err)
+	}
+	if !strings.Contains(log.String(), "the hooks did not return") {
+		t.Errorf("the log does not tell: %s", log.String())
+	}
+	close(release)
+	time.Sleep(20 * time.Millisecond) // what must not happen has a moment to happen
+	if got, _ := b.read(); len(got) != 1 {
+		t.Errorf("it was called after the end: %+v", got)
+	}
+}
+
+func TestHooksOfAServerThatCannotListen(t *testing.T) {
+	var b book
+	other := serve(t, loop.Options{})
+	s, err := loop.New(b.keep(loop.Options{Listen: []string{other.ListenAddrs()[0].String()}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve() }()
+	select {
+	case err := <-served:
+		if err == nil {
+			t.Error("it served where another server does")
+		}
+	case <-time.After(patience):
+		t.Error("it waits for hooks that were never called")
+	}
+}

@@ -1,0 +1,41 @@
+package sse_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ssed/ssed/sse"
+)
+
+// A stream is read as it comes, in pieces that end anywhere. Package subscribe does
+// this over HTTP, and comes back where the stream breaks.
+func ExampleDecoder() {
+	decoder := sse.Decoder{BytesMax: sse.DecoderBytesMax}
+	decoder.ResumeFrom("k3x9-40") // what the stream was asked for; it holds until there is a newer one
+	for _, piece := range []string{"retry:2500\n\nid:k3x9-41\nevent:new-d", "og\ndata:Corgi\ndata:brown\n", "\ndata:cut off"} {
+		_, err := decoder.Feed([]byte(piece), func(e sse.Event) error {
+			fmt.Printf("%s %q, id %q (%v)\n", e.Name, e.Data, e.ID, e.HasID)
+			return nil
+		})
+		if err != nil {
+			fmt.Println(err)
+		}
+	}
+	wait, told := decoder.Retry()
+	fmt.Println("come back after", wait, told, "with", decoder.LastEventID())
+	// Output:
+	// new-dog "Corgi\nbrown", id "k3x9-41" (true)
+	// come back after 2500 true with k3x9-41
+}
+
+// No stream can make its reader hold more than it wants to.
+func ExampleTooLongError() {
+	decoder := sse.Decoder{BytesMax: 1000}
+	_, err := decoder.Feed([]byte("data:"+strings.Repeat("x", 2000)), func(sse.Event) error { return nil })
+	var tooLong *sse.TooLongError
+	if errors.As(err, &tooLong) {
+		fmt.Println(tooLong.What, tooLong.BytesMax)
+	}
+	// Output: line 1000
+}

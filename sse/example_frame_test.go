@@ -1,0 +1,88 @@
+package sse_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ssed/ssed/sse"
+)
+
+// A message becomes a frame: the bytes that every subscriber gets. Line breaks in its
+// data become lines of data, so nobody can smuggle in a field.
+func ExampleAppendFrame() {
+	m := sse.Message{Namespace: "/pets/dogs", Event: "new-dog", Data: []byte("Corgi\nid: 7")}
+	if err := sse.CheckEvent(m.Event); err != nil {
+		fmt.Println(err)
+	}
+	if err := sse.CheckData(m.Data, sse.DataBytesMax); err != nil {
+		fmt.Println(err)
+	}
+	frame := sse.AppendIDLine(nil, sse.ID{Epoch: "k3x9", Seq: 41})
+	frame = sse.AppendFrame(frame, []byte(m.Event), m.Data)
+	fmt.Printf("%s", frame)
+	// Output:
+	// id:k3x9-41
+	// event:new-dog
+	// data:Corgi
+	// data:id: 7
+}
+
+// What cannot be put on the wire is refused, by one of three errors.
+func ExampleCheckEvent() {
+	for _, event := range []string{"new-dog", "new\ndog", strings.Repeat("x", sse.EventBytesMax+1)} {
+		fmt.Println(sse.CheckEvent(event) == nil, errors.Is(sse.CheckEvent(event), sse.ErrEvent))
+	}
+	fmt.Println(errors.Is(sse.CheckData([]byte("\xff"), 10), sse.ErrUTF8), errors.Is(sse.CheckData(make([]byte, 11), 10), sse.ErrTooLong))
+	// Output:
+	// true false
+	// false true
+	// false true
+	// true true
+}
+
+// An id names a message for good. Whoever shows one of another life of the server
+// is told.
+func ExampleParseID() {
+	epoch := sse.NewEpoch(123456)
+	id := sse.ID{Epoch: epoch, Seq: 7}
+	fmt.Println(id, len(sse.AppendIDLine(nil, id)) <= sse.IDLineBytesMax)
+
+	again, err := sse.ParseID(id.Append(nil))
+	fmt.Println(again == id, again.Seq, err)
+	_, err = sse.ParseID([]byte("7"))
+	fmt.Println(errors.Is(err, sse.ErrID))
+	// Output:
+	// 2n9c-7 true
+	// true 7 <nil>
+	// true
+}
+
+// What else may stand in a stream: when to come back, a sign of life, and what the
+// subscriber does not get.
+func ExampleAppendGap() {
+	stream := sse.AppendRetry(nil, 2500)
+	stream = append(stream, sse.Keepalive...)
+	stream = sse.AppendGap(stream, sse.DefaultGapEvent, sse.Gap{
+		Reason: sse.GapExpired, Asked: "k3x9-7", Oldest: "k3x9-20", Newest: "k3x9-41", CompleteAfter: "k3x9-19",
+	})
+	stream = sse.AppendGap(stream, "gap", sse.Gap{Reason: sse.GapSlow, Missed: 12})
+	stream = sse.AppendGap(stream, "gap", sse.Gap{Reason: sse.GapEpoch, Asked: "old1-7"})
+	stream = sse.AppendGap(stream, "gap", sse.Gap{Reason: sse.GapMalformed, Asked: "yesterday"})
+	fmt.Printf("%s", stream)
+	// Output:
+	// retry:2500
+	//
+	// :keepalive
+	// event:gap
+	// data:{"reason":"expired","asked":"k3x9-7","oldest":"k3x9-20","newest":"k3x9-41","complete_after":"k3x9-19"}
+	//
+	// event:gap
+	// data:{"reason":"slow","missed":12}
+	//
+	// event:gap
+	// data:{"reason":"epoch","asked":"old1-7"}
+	//
+	// event:gap
+	// data:{"reason":"malformed","asked":"yesterday"}
+}

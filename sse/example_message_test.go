@@ -1,0 +1,32 @@
+package sse_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ssed/ssed/sse"
+)
+
+// A key makes it harmless to publish a message again where the server has a store:
+// it is then known, and not published twice.
+func ExampleCheckKey() {
+	paid := sse.Message{Namespace: "/orders", Event: "paid", Data: []byte("4711"), Key: "order-4711-paid"}
+	fmt.Println(sse.CheckKey(paid.Key))
+	for _, key := range []string{"two words", strings.Repeat("k", sse.KeyBytesMax+1)} {
+		fmt.Println(errors.Is(sse.CheckKey(key), sse.ErrKey))
+	}
+	// Output:
+	// <nil>
+	// true
+	// true
+}
+
+// A history that begins in the middle knows that it does.
+func ExampleHistory_Raise() {
+	history := sse.NewHistory(1<<20, func(string) sse.Retention { return sse.Retention{Messages: 100} })
+	history.Raise(41)
+	history.Add([]byte("/x"), []byte("id:e-42\ndata:x\n\n"), 42, 0)
+	fmt.Println(history.Lost([]string{"/x"}, 40, 0), history.Lost([]string{"/x"}, 41, 0))
+	// Output: 41 0
+}

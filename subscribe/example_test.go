@@ -1,0 +1,90 @@
+package subscribe_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"time"
+
+	"github.com/ssed/ssed/sse"
+	"github.com/ssed/ssed/subscribe"
+)
+
+// A stream is read until there is no more, across broken connections.
+func ExampleRun() {
+	visits := 0
+	daemon := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		visits++
+		if visits == 3 {
+			w.WriteHeader(http.StatusNoContent) // do not come back
+			return
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		fmt.Fprintf(w, "retry:1\n\nid:k3x9-%d\nevent:new-dog\ndata:Corgi, behind %q\n\n", visits, r.Header.Get("Last-Event-ID"))
+	}))
+	defer daemon.Close()
+
+	err := subscribe.Run(context.Background(), subscribe.Options{
+		URL:         daemon.URL + "/subscribe/pets",
+		LastEventID: "k3x9-0",
+		BytesMax:    1 << 20,
+		Event: func(e sse.Event) error {
+			fmt.Println(e.Name, e.Data)
+			return nil
+		},
+		Lost: func(l subscribe.Loss) {
+			fmt.Println("lost:", errors.Is(l.Err, subscribe.ErrEnded), l.Failures, l.Wait < time.Minute, l.Resumes)
+		},
+	})
+	fmt.Println(err)
+	// Output:
+	// new-dog Corgi, behind "k3x9-0"
+	// lost: true 0 true true
+	// new-dog Corgi, behind "k3x9-1"
+	// lost: true 0 true true
+	// <nil>
+}
+
+// A server that refuses says why. An event that is too long ends the stream, too.
+func ExampleRefusal() {
+	daemon := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "a token is needed", http.StatusUnauthorized)
+	}))
+	defer daemon.Close()
+
+	err := subscribe.Run(context.Background(), subscribe.Options{
+		URL:   daemon.URL,
+		Token: "wrong-token",
+		Event: func(sse.Event) error { return nil },
+	})
+	var refusal *subscribe.Refusal
+	if errors.As(err, &refusal) {
+		fmt.Println(refusal.Status, refusal.Said, refusal.Media)
+		if refusal.Location != "" {
+			fmt.Println("it is at", refusal.Location)
+		}
+	}
+	// Output: 401 a token is needed text/plain; charset=utf-8
+}
+
+// For a terminal: the bytes as they come, with what is in them flushed when nothing
+// more is at hand.
+func ExampleOptions() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+	defer cancel()
+	err := subscribe.Run(ctx, subscribe.Options{
+		URL:   "http://localhost:8001/subscribe/pets",
+		Head:  func(res *http.Response) { log.Print(res.Status) },
+		Event: func(sse.Event) error { return nil },
+		Raw: func(bytes []byte) error {
+			_, err := os.Stdout.Write(bytes)
+			return err
+		},
+		Pause: os.Stdout.Sync,
+	})
+	log.Fatal(err)
+}
