@@ -23,7 +23,7 @@ func (r *Relay) connect() error {
 		nats.PingInterval(pingInterval),
 		nats.MaxPingsOutstanding(2),
 		nats.FlusherTimeout(pingInterval),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { r.disconnected(err) }),
+		nats.DisconnectErrHandler(func(conn *nats.Conn, err error) { r.disconnected(conn, err) }),
 		nats.ReconnectHandler(func(conn *nats.Conn) { r.reconnected(conn) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			r.log.Warn("the NATS client reports an error", "err", err)

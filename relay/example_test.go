@@ -44,8 +44,8 @@ func ExampleNew() {
 		stored, served := make(chan error, 1), make(chan error, 1)
 		go func() { stored <- store.Serve(server.Inlet()) }()
 		go func() { served <- server.Serve() }()
-		<-store.Ready() // publishers may come
-		<-store.Live()  // and subscribers
+		<-store.Ready()
+		<-store.Live() // all that was there before is delivered
 
 		ctx := context.Background()
 		if err := server.Publish(ctx, sse.Message{Namespace: "/pets", Data: []byte("Corgi")}); err != nil {
@@ -66,9 +66,6 @@ func ExampleNew() {
 // Several programs that act as one: each is at the same stream of a NATS cluster,
 // which is made if it is missing. How things stand is for an operator to ask.
 func ExampleRelay_Status() {
-	if err := relay.CheckURL("tls://nats-1:4222"); err != nil { // before anything is started
-		log.Fatal(err)
-	}
 	hub, err := relay.New(relay.Options{
 		Servers: relay.Servers{
 			URLs:            []string{"tls://nats-1:4222", "tls://nats-2:4222", "tls://nats-3:4222"},
@@ -106,7 +103,11 @@ func ExampleRelay_Status() {
 // there is room, and reads what it does not keep itself. For a tool that only
 // publishes, the same is there to be called.
 func ExampleRelay_Submit() {
-	hub, err := relay.New(relay.Options{Servers: relay.Servers{URLs: []string{"nats://127.0.0.1:4222"}}})
+	const url = "nats://127.0.0.1:4222"
+	if err := relay.CheckURL(url); err != nil {
+		log.Fatal(err)
+	}
+	hub, err := relay.New(relay.Options{Servers: relay.Servers{URLs: []string{url}}})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -91,12 +91,12 @@ type Relay struct {
 	stream jetstream.Stream // nil: it is not reached yet
 	status Status
 
-	// Of what was handed to the loop; Serve's goroutine writes all but live.
+	// Of what was handed to the loop; Serve's goroutine writes the first two.
 	epoch       string
 	deliveredTo atomic.Uint64
+	back        int           // how often the stream had less than that
 	live        chan struct{} // closed once that is all that was there before
 	liveOnce    sync.Once
-	back        int // how often the stream had less than that
 }
 
 // New makes a Relay. It does not connect yet; what is published meanwhile waits.
@@ -126,6 +126,7 @@ func New(opts Options) (*Relay, error) {
 		live:  make(chan struct{}),
 	}
 	r.sender = newSender(opts.Timeout, r.subject, r.saw)
+	r.sender.hold(true)
 	r.strange.log = opts.Logger
 	r.status.Stream = opts.Stream.Name
 	return r, nil
@@ -204,6 +205,7 @@ func (r *Relay) Serve(to loop.Inlet) error {
 		if errors.As(err, &final) {
 			return err
 		}
+		r.sender.hold(true)
 		if ctx.Err() == nil {
 			r.lost(err)
 			r.giveUpFailed()
@@ -308,6 +310,7 @@ func (r *Relay) relay(ctx context.Context, to loop.Inlet) error {
 	}
 	epoch := epochOf(info)
 	r.reached(stream, info, epoch)
+	r.sender.hold(false)
 	from := firstOf(info.State, r.opts.Preload)
 	if at := r.deliveredTo.Load(); epoch == r.epoch {
 		if info.State.LastSeq < at && !r.wentBack() {

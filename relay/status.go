@@ -39,7 +39,7 @@ type Status struct {
 	Since      time.Time // when that began
 }
 
-// unprovenWords are the trouble between a new connection and the stream's first answer.
+// unprovenWords are a trouble that is no error of somebody else's.
 const unprovenWords = "connected again, but the stream has not answered yet"
 
 // Status tells how things stand.
@@ -145,17 +145,19 @@ func (r *Relay) trouble(what, message string) {
 	}
 }
 
-// disconnected notes that the connection was lost; without an error, we closed it.
-func (r *Relay) disconnected(err error) {
+func (r *Relay) disconnected(conn *nats.Conn, err error) {
+	r.mu.Lock()
+	ours := r.conn != conn
+	r.mu.Unlock()
 	select {
 	case <-r.stop:
-		return
+		ours = true
 	default:
 	}
-	if err == nil {
+	if ours { // we have closed it
 		return
 	}
-	if err == io.EOF {
+	if err == nil || err == io.EOF {
 		err = errors.New("the server closed it")
 	}
 	r.trouble(err.Error(), "the connection to the store is lost; subscribers keep their streams, publishers wait, and are told ERR busy after --nats-timeout; it is tried again")
