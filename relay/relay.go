@@ -194,8 +194,11 @@ func (r *Relay) Serve(to loop.Inlet) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {
-		<-r.stop
-		cancel()
+		select {
+		case <-r.stop:
+			cancel()
+		case <-ctx.Done():
+		}
 	}()
 	defer r.release()
 	if err := r.open(); err != nil {
@@ -204,7 +207,8 @@ func (r *Relay) Serve(to loop.Inlet) error {
 	close(r.ready)
 	var running sync.WaitGroup
 	defer running.Wait()
-	running.Go(func() { r.sender.run(r.stop) })
+	defer cancel() // an error ends it, too
+	running.Go(func() { r.sender.run(ctx.Done()) })
 	defer r.sender.close()
 	for ctx.Err() == nil {
 		err := r.relay(ctx, to)
