@@ -46,7 +46,8 @@ func ExampleServer_Serve() {
 		Loop:        server,
 		Tokens:      server.Tokens,
 		Subscribers: func() net.Addr { return server.ListenAddrs()[0] }, // for the pane that subscribes
-		Publishers:  func() int { return 0 },                            // those of a loop of their own
+		Publishers:  func(*loop.Stats) {},                               // adds those of a loop of their own
+		Store:       func() admin.Store { return admin.Store{} },        // how a relay does, if there is one
 		Logger:      slog.Default(),                                     // who signs in, and who fails to
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:8003")

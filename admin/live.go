@@ -72,14 +72,14 @@ func (p *sampler) sample() (sampleJSON, bool) {
 	ctx, cancel := context.WithTimeout(p.ctx, answerTimeout)
 	defer cancel()
 	asked := time.Now()
-	stats, err := p.server.opts.Loop.Stats(ctx)
+	stats, err := p.server.stats(ctx)
 	if err != nil {
 		return sampleJSON{}, false
 	}
 	return sampleJSON{
 		T:           asked.UnixMilli(),
 		Subscribers: stats.Subscribers,
-		Publishers:  stats.Publishers + p.server.opts.Publishers(),
+		Publishers:  stats.Publishers,
 		Streams:     stats.Streams,
 		Blocked:     stats.Blocked,
 		Backlog:     stats.Backlog,

@@ -30,6 +30,7 @@ func counter(name, help string, value func(*loop.Stats) float64) metric {
 // address.
 var metrics = []metric{
 	gauge("ssed_subscribers", "Connections that receive a stream.", func(s *loop.Stats) float64 { return float64(s.Subscribers) }),
+	gauge("ssed_publishers", "Connections of publishers.", func(s *loop.Stats) float64 { return float64(s.Publishers) }),
 	gauge("ssed_visitors", "Connections that have not subscribed yet, or are leaving.", func(s *loop.Stats) float64 { return float64(s.Visitors) }),
 	gauge("ssed_streams", "Different subscription sets.", func(s *loop.Stats) float64 { return float64(s.Streams) }),
 	gauge("ssed_blocked_connections", "Connections whose socket is full.", func(s *loop.Stats) float64 { return float64(s.Blocked) }),
@@ -54,7 +55,6 @@ var metrics = []metric{
 
 var (
 	disconnects = prometheus.NewDesc("ssed_disconnects_total", "Subscribers that ended, by reason.", []string{"reason"}, nil)
-	publishers  = prometheus.NewDesc("ssed_publishers", "Connections of publishers.", nil, nil)
 	passes      = prometheus.NewDesc("ssed_pass_seconds", "How long each turn of the event loop spent on writing to subscribers.", nil, nil)
 	fanOuts     = prometheus.NewDesc("ssed_fan_out_seconds", "From a message to when all who could take it had it.", nil, nil)
 )
@@ -68,7 +68,6 @@ func (c collector) Describe(descs chan<- *prometheus.Desc) {
 		descs <- m.desc
 	}
 	descs <- disconnects
-	descs <- publishers
 	descs <- passes
 	descs <- fanOuts
 }
@@ -78,7 +77,7 @@ func (c collector) Describe(descs chan<- *prometheus.Desc) {
 func (c collector) Collect(values chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
 	defer cancel()
-	stats, err := c.server.opts.Loop.Stats(ctx)
+	stats, err := c.server.stats(ctx)
 	if err != nil {
 		values <- prometheus.NewInvalidMetric(disconnects, err)
 		return
@@ -89,7 +88,6 @@ func (c collector) Collect(values chan<- prometheus.Metric) {
 	for reason, n := range stats.Ended {
 		values <- prometheus.MustNewConstMetric(disconnects, prometheus.CounterValue, float64(n), reason)
 	}
-	values <- prometheus.MustNewConstMetric(publishers, prometheus.GaugeValue, float64(stats.Publishers+c.server.opts.Publishers()))
 	values <- histogram(passes, &stats.Passes)
 	values <- histogram(fanOuts, &stats.FanOuts)
 }
@@ -112,5 +110,8 @@ func (s *Server) metrics() http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collector{s}, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if s.opts.Store != nil {
+		registry.MustRegister(storeCollector{s.opts.Store})
+	}
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: answerTimeout})
 }

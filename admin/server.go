@@ -43,8 +43,11 @@ type Options struct {
 	// Subscribers returns where subscribers connect, if that is another address than
 	// the pages have. Default: it is the same.
 	Subscribers func() net.Addr
-	// Publishers counts publishers that are not connected to the loop. Default: none.
-	Publishers func() int
+	// Publishers adds to the loop's figures those of publishers that are not connected to
+	// it: how many are, were turned away, and closed. Default: there are none.
+	Publishers func(*loop.Stats)
+	// Store tells how the store does, at once. Default: there is none.
+	Store func() Store
 	// Debug serves the profiles of net/http/pprof at /debug/pprof/, too.
 	Debug bool
 	// Logger is told who signs in, and who fails to. Default: slog.Default().
@@ -64,10 +67,18 @@ type Server struct {
 	started  time.Time
 }
 
+// stats asks the loop for its figures, and adds those of publishers elsewhere.
+func (s *Server) stats(ctx context.Context) (stats loop.Stats, err error) {
+	if stats, err = s.opts.Loop.Stats(ctx); err == nil {
+		s.opts.Publishers(&stats)
+	}
+	return stats, err
+}
+
 // New makes a Server, and begins to take samples for its charts.
 func New(opts Options) *Server {
 	if opts.Publishers == nil {
-		opts.Publishers = func() int { return 0 }
+		opts.Publishers = func(*loop.Stats) {}
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()

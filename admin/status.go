@@ -47,6 +47,7 @@ type statusJSON struct {
 	SubscribeURL        string            `json:"subscribe_url"`
 	SubscribeNeedsToken bool              `json:"subscribe_needs_token"`
 	SignedIn            bool              `json:"signed_in"`
+	Store               *storeJSON        `json:"store,omitempty"`
 }
 
 type connectionJSON struct {
@@ -74,7 +75,7 @@ func (s *Server) status(r *http.Request) (any, error) {
 	defer cancel()
 	of := view{choice, s.subscribeURL(r), s.sessions.tokenOf(r) != ""}
 	if choice.limit == 0 { // the figures alone take one question, and no walk
-		stats, err := s.opts.Loop.Stats(ctx)
+		stats, err := s.stats(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -118,7 +119,7 @@ func (s *Server) figures(stats loop.Stats, now time.Time) *statusJSON {
 		UptimeSeconds:       int64(now.Sub(s.started).Seconds()),
 		Subscribers:         stats.Subscribers,
 		Visitors:            stats.Visitors,
-		Publishers:          stats.Publishers + s.opts.Publishers(),
+		Publishers:          stats.Publishers,
 		Streams:             stats.Streams,
 		Blocked:             stats.Blocked,
 		BacklogBytes:        stats.Backlog,
@@ -131,6 +132,7 @@ func (s *Server) figures(stats loop.Stats, now time.Time) *statusJSON {
 		Disconnects:         stats.Ended,
 		Stopping:            stats.Stopping,
 		SubscribeNeedsToken: s.opts.Tokens().Required(auth.Subscribe),
+		Store:               s.store(now),
 	}
 }
 

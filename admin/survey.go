@@ -66,7 +66,7 @@ func (s *surveys) walk() (any, error) {
 func (s *Server) survey(ctx context.Context) (*survey, error) {
 	v := &survey{began: time.Now(), pages: map[any]func() rendered{}}
 	var err error
-	if v.stats, err = s.opts.Loop.Stats(ctx); err != nil {
+	if v.stats, err = s.stats(ctx); err != nil {
 		return nil, err
 	}
 	if v.conns, err = s.opts.Loop.Conns(ctx); err != nil {

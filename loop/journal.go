@@ -3,10 +3,11 @@ package loop
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"time"
 )
 
-// A journal writes what the log is told of subscribers that come and go. A crowd
+// A journal writes what the log is told of those that come and go. A crowd
 // must not fill it: of each kind the first few of a second have a line, the rest
 // are counted. At the debug level everybody has one.
 type journal struct {
@@ -15,6 +16,7 @@ type journal struct {
 	connects throttle
 	ends     throttle
 	skips    throttle
+	deafs    throttle
 	endsHeld [reasons]int
 	turned   [turneds]int
 }
@@ -54,6 +56,14 @@ func (j *journal) skipped(s *subscriber, passed uint64, l *loop) {
 	}
 }
 
+// deaf tells of a publisher that is closed, since it does not read its replies.
+func (j *journal) deaf(p *publisher, l *loop) {
+	if j.all || j.deafs.allow(l.seconds()) {
+		j.log.Warn("a publisher does not read its replies and is closed; what it was told OK for is published",
+			"client", nameOf(p.conn, netip.Addr{}), "unread_bytes", len(p.unsent), "after", l.opts.ReplyTimeout)
+	}
+}
+
 // heldBack comes once a second and tells how many lines were not written.
 func (j *journal) heldBack(l *loop) {
 	if n := j.connects.rest(); n > 0 {
@@ -61,6 +71,9 @@ func (j *journal) heldBack(l *loop) {
 	}
 	if n := j.skips.rest(); n > 0 {
 		j.log.Warn("more subscribers read too slowly and were passed over to the newest message", "subscribers", n)
+	}
+	if n := j.deafs.rest(); n > 0 {
+		j.log.Warn("more publishers do not read their replies and are closed", "publishers", n)
 	}
 	if n := j.ends.rest(); n > 0 {
 		j.log.Info("more subscribers ended", append([]any{"subscribers", n}, byReason(j.endsHeld)...)...)

@@ -2,7 +2,6 @@ package loop
 
 import (
 	"bytes"
-	"net/netip"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
@@ -167,8 +166,7 @@ func (p *publisher) writable(l *loop) {
 
 // expire closes a publisher whose replies lie unread for too long.
 func (p *publisher) expire(l *loop) {
-	l.log.Warn("a publisher does not read its replies and is closed; what it was told OK for is published",
-		"client", nameOf(p.conn, netip.Addr{}), "unread_bytes", len(p.unsent), "after", l.opts.ReplyTimeout)
+	l.journal.deaf(p, l)
 	l.stats.PublishersClosed++
 	p.unsent = nil
 	p.close()

@@ -128,6 +128,8 @@ type relay struct {
 	landed landing
 
 	live       bool
+	liveAt     uint32    // when that was, in ticks
+	before     uint64    // what came up to then was published at some time before
 	ended      uint32    // tick at which the last submission had not been answered
 	running    int       // reads of the hub that are under way
 	lined      []*flight // those that wait for that
@@ -174,7 +176,7 @@ func (l *loop) relayed(r record) {
 	case r.frame[0] == wordTrim:
 		l.history.Raise(min(r.seq, l.newest))
 	case r.frame[0] == wordLive:
-		l.relay.live = true
+		l.relay.live, l.relay.liveAt, l.relay.before = true, l.wheel.now, l.newest
 	case r.frame[0] == wordBegin:
 		l.begin(string(r.frame[1:]), r.seq)
 	}

@@ -14,7 +14,7 @@ func BenchmarkEmbedded(b *testing.B) {
 	for _, always := range []bool{false, true} {
 		for _, pending := range []int{1, 1000} {
 			b.Run(fmt.Sprintf("sync-always=%v/pending=%d", always, pending), func(b *testing.B) {
-				e, _ := startStore(b, EmbeddedOptions{Dir: b.TempDir(), SyncAlways: always})
+				e, _ := startStore(b, embeddedOptions{Dir: b.TempDir(), SyncAlways: always})
 				conn, err := e.connect()
 				if err != nil {
 					b.Fatal(err)

@@ -32,10 +32,16 @@ var errRemade = errors.New("the stream was deleted, and made anew")
 func (r *Relay) consume(ctx context.Context, to loop.Inlet, stream jetstream.Stream, epoch string, from, caughtUp uint64) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	if from > caughtUp {
+	live := func() error {
 		if err := to.Live(ctx); err != nil {
 			return err
 		}
+		r.deliveredTo.Store(max(r.deliveredTo.Load(), caughtUp)) // what was deleted will not come
+		r.liveOnce.Do(func() {
+			close(r.live)
+			r.log.Info("what the store had is delivered; subscribers are taken from now on", "delivered", r.deliveredTo.Load())
+		})
+		return nil
 	}
 	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
@@ -44,7 +50,13 @@ func (r *Relay) consume(ctx context.Context, to loop.Inlet, stream jetstream.Str
 	if err != nil {
 		return fmt.Errorf("cannot read the stream: %w", err)
 	}
-	live := from > caughtUp
+	// What is to come first may have been deleted since, and all behind it.
+	isLive := from > caughtUp || consumer.CachedInfo().NumPending == 0
+	if isLive {
+		if err := live(); err != nil {
+			return err
+		}
+	}
 	consuming, err := consumer.Consume(func(m jetstream.Msg) {
 		meta, err := m.Metadata()
 		if err != nil {
@@ -61,9 +73,9 @@ func (r *Relay) consume(ctx context.Context, to loop.Inlet, stream jetstream.Str
 		}
 		r.saw(seq + meta.NumPending)
 		r.deliveredTo.Store(seq)
-		if !live && seq >= caughtUp {
-			live = true
-			if err := to.Live(ctx); err != nil {
+		if !isLive && (seq >= caughtUp || meta.NumPending == 0) { // or the last was deleted
+			isLive = true
+			if err := live(); err != nil {
 				cancel(err)
 			}
 		}
@@ -109,6 +121,7 @@ func (r *Relay) watch(ctx context.Context, to loop.Inlet, stream jetstream.Strea
 		case <-closed:
 			return errors.New("the client stopped reading the stream")
 		case <-look.C:
+		case <-r.again:
 		}
 		at := r.deliveredTo.Load() // before: more may come while we ask
 		asked, cancel := context.WithTimeout(ctx, callTime)
@@ -117,8 +130,10 @@ func (r *Relay) watch(ctx context.Context, to loop.Inlet, stream jetstream.Strea
 		switch {
 		case errors.Is(err, jetstream.ErrStreamNotFound):
 			return errors.New("the stream was deleted")
+		case err != nil && !r.conn.IsConnected(): // that is told already
+			continue
 		case err != nil:
-			r.trouble(err.Error(), "the store does not answer")
+			r.trouble(err.Error(), "the stream does not answer; publishers wait, and are told ERR busy after --nats-timeout; it is asked again")
 			continue
 		case epochOf(info) != epoch:
 			return errRemade
@@ -131,16 +146,6 @@ func (r *Relay) watch(ctx context.Context, to loop.Inlet, stream jetstream.Strea
 				return err
 			}
 		}
-	}
-}
-
-func (r *Relay) looked(info *jetstream.StreamInfo) {
-	r.saw(info.State.LastSeq)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.status.looked(info)
-	if r.conn.IsConnected() {
-		r.status.Trouble = ""
 	}
 }
 

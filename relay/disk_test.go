@@ -32,16 +32,16 @@ func smallDisk(t *testing.T, bytes int) (dir string) {
 
 func TestFullDisk(t *testing.T) {
 	dir := smallDisk(t, storeRoomMin-1<<20)
-	e, err := startEmbedded(EmbeddedOptions{Dir: dir})
+	e, err := startEmbedded(embeddedOptions{Dir: dir})
 	if e != nil || err == nil || !strings.Contains(err.Error(), "make room") {
 		t.Errorf("on a full disk: %v, %v", e, err)
 	}
 	// With nothing but the reserve it starts, for what is there can be read.
 	dir = smallDisk(t, storeRoomMin+8<<20)
-	if n, err := storeBytesMax(dir, EmbeddedOptions{}); n != 1 || err != nil {
+	if n, err := storeBytesMax(dir, embeddedOptions{}); n != 1 || err != nil {
 		t.Errorf("on a disk with a reserve only: %d bytes, %v, want 1: 0 would be the library's own measure", n, err)
 	}
-	startStore(t, EmbeddedOptions{Dir: dir})
+	startStore(t, embeddedOptions{Dir: dir})
 }
 
 // TestDiskFillsUp: publishers are told before the disk is full, what was accepted
@@ -59,7 +59,7 @@ func TestDiskFillsUp(t *testing.T) {
 		}
 		return err
 	}
-	first, js := startStore(t, EmbeddedOptions{Dir: dir, Log: log.logger()})
+	first, js := startStore(t, embeddedOptions{Dir: dir, Log: log.logger()})
 	if _, err := ensureStream(ctx, js, streamConfig{Name: "ssed"}); err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestDiskFillsUp(t *testing.T) {
 	}
 	first.shutdown()
 
-	second, js := startStore(t, EmbeddedOptions{Dir: dir, Log: log.logger()})
+	second, js := startStore(t, embeddedOptions{Dir: dir, Log: log.logger()})
 	var refusal *jetstream.APIError
 	if err := publish(js, size/message); !errors.As(err, &refusal) {
 		t.Fatalf("after %d messages: %v, want a refusal", accepted, err)
@@ -78,7 +78,7 @@ func TestDiskFillsUp(t *testing.T) {
 	}
 	second.shutdown()
 
-	_, js = startStore(t, EmbeddedOptions{Dir: dir, Log: log.logger()})
+	_, js = startStore(t, embeddedOptions{Dir: dir, Log: log.logger()})
 	stream, err := ensureStream(ctx, js, streamConfig{Name: "ssed"})
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +103,7 @@ func TestDiskFillsUp(t *testing.T) {
 func TestDiskFilledByOthers(t *testing.T) {
 	ctx, disk := testContext(t), smallDisk(t, 64<<20)
 	dir, log := filepath.Join(disk, "store"), &logBuffer{}
-	e, js := startStore(t, EmbeddedOptions{Dir: dir, Log: log.logger()})
+	e, js := startStore(t, embeddedOptions{Dir: dir, Log: log.logger()})
 	if _, err := ensureStream(ctx, js, streamConfig{Name: "ssed"}); err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestDiskFilledByOthers(t *testing.T) {
 	if n := strings.Count(log.String(), "make room"); n != 1 {
 		t.Errorf("what to do is said %d times:\n%s", n, log)
 	}
-	_, js = startStore(t, EmbeddedOptions{Dir: dir, Log: log.logger()})
+	_, js = startStore(t, embeddedOptions{Dir: dir, Log: log.logger()})
 	stream, err := ensureStream(ctx, js, streamConfig{Name: "ssed"})
 	if err != nil {
 		t.Fatal(err)

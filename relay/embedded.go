@@ -38,8 +38,8 @@ const (
 	lockFile = "ssed.lock"
 )
 
-// EmbeddedOptions say where the server within this process keeps its messages.
-type EmbeddedOptions struct {
+// embeddedOptions say where the server within this process keeps its messages.
+type embeddedOptions struct {
 	// Dir is made, for this user only, if it is missing.
 	Dir string
 	// SyncAlways has a message on the disk before it is acknowledged. Otherwise the
@@ -68,7 +68,7 @@ type embedded struct {
 
 // startEmbedded starts the server and returns once it has read what the store has.
 // Errors say what to do; they wrap errStoreInUse if somebody else has it.
-func startEmbedded(opts EmbeddedOptions) (*embedded, error) {
+func startEmbedded(opts embeddedOptions) (*embedded, error) {
 	opts.Log = cmp.Or(opts.Log, slog.New(slog.DiscardHandler))
 	dir, err := filepath.Abs(opts.Dir)
 	if err != nil {
@@ -161,7 +161,7 @@ func takeStore(dir string) (lock *os.File, err error) {
 // that fails ends it all (embedded.failed). The library's own measure, three quarters
 // of what is free, would shrink with each start. A stream whose limit is above what
 // the server offers would be refused, so that limit wins, with a warning.
-func storeBytesMax(dir string, opts EmbeddedOptions) (int64, error) {
+func storeBytesMax(dir string, opts embeddedOptions) (int64, error) {
 	var disk unix.Statfs_t
 	if err := unix.Statfs(dir, &disk); err != nil {
 		return 0, fmt.Errorf("store %s: %w", dir, err)

@@ -13,6 +13,16 @@ const DefaultStream = "ssed"
 // DefaultStreamBytes bounds what a stream takes of a disk unless told otherwise.
 const DefaultStreamBytes = 1 << 30
 
+// A Store is a folder of this process's own.
+type Store struct {
+	Dir string // made, for this user only, if it is missing
+	// SyncAlways has a message on the disk before it is answered. Otherwise the kernel
+	// has it, which outlives this process but not a power failure, and SyncInterval is
+	// how often the kernel is told to write; 0: every two minutes.
+	SyncAlways   bool
+	SyncInterval time.Duration
+}
+
 // A Stream says which stream is the hub, and what it keeps. A stream that is there
 // already is used if it is like this, and never changed unless Update says so.
 type Stream struct {
@@ -67,7 +77,7 @@ func (o *Options) check() error {
 	case o.Timeout < lookInterval:
 		return fmt.Errorf("relay: publishers wait %v or more", lookInterval)
 	}
-	if o.Embedded != nil {
+	if o.Store != nil {
 		if len(o.Servers.URLs) > 0 {
 			return errors.New("relay: a store of one's own and NATS servers exclude each other")
 		}

@@ -50,10 +50,10 @@ var errClosed = fmt.Errorf("%w: the server is stopping; publish again once it is
 // Options say which stream is the hub, and where it is. The zero value of a field
 // means its default.
 type Options struct {
-	// Embedded keeps the stream within this process; nil: it is at the URLs.
-	Embedded *EmbeddedOptions
-	Servers  Servers
-	Stream   Stream
+	// Store keeps the stream within this process; nil: it is at the Servers.
+	Store   *Store
+	Servers Servers
+	Stream  Stream
 
 	// Timeout is how long a publisher waits for the stream's answer before it is
 	// told that the server is busy.
@@ -77,6 +77,7 @@ type Relay struct {
 	ready  chan struct{}
 	stop   chan struct{}
 	done   chan struct{}
+	again  chan struct{} // has something when the stream is to be looked at, sooner than by the clock
 	once   sync.Once
 
 	newest  atomic.Uint64 // see Newest
@@ -90,10 +91,12 @@ type Relay struct {
 	stream jetstream.Stream // nil: it is not reached yet
 	status Status
 
-	// Of what was handed to the loop; Serve's goroutine writes both.
+	// Of what was handed to the loop; Serve's goroutine writes the first two.
 	epoch       string
 	deliveredTo atomic.Uint64
-	back        int // how often the stream had less than that
+	back        int           // how often the stream had less than that
+	live        chan struct{} // closed once that is all that was there before
+	liveOnce    sync.Once
 }
 
 // New makes a Relay. It does not connect yet; what is published meanwhile waits.
@@ -119,6 +122,8 @@ func New(opts Options) (*Relay, error) {
 		ready: make(chan struct{}),
 		stop:  make(chan struct{}),
 		done:  make(chan struct{}),
+		again: make(chan struct{}, 1),
+		live:  make(chan struct{}),
 	}
 	r.sender = newSender(opts.Timeout, r.subject, r.saw)
 	r.strange.log = opts.Logger
@@ -164,6 +169,10 @@ func (r *Relay) Wait(ctx context.Context) error {
 // Ready is closed once Serve has begun. That the stream is reached is another
 // matter: see Status.
 func (r *Relay) Ready() <-chan struct{} { return r.ready }
+
+// Live is closed once all that the stream had before the server is delivered, so that
+// the loop takes subscribers.
+func (r *Relay) Live() <-chan struct{} { return r.live }
 
 // Serve connects, finds the stream or makes it, and delivers what is in it to a
 // server, until Shutdown; then it returns nil. Where the stream is not to be had it
@@ -256,12 +265,16 @@ func (r *Relay) failed() <-chan struct{} {
 
 // open starts the embedded server, if there is to be one and there is none.
 func (r *Relay) open() error {
-	if r.opts.Embedded == nil || r.store != nil {
+	if r.opts.Store == nil || r.store != nil {
 		return nil
 	}
-	opts := *r.opts.Embedded
-	opts.Log, opts.StoreBytesMax = r.log, r.opts.Stream.MaxBytes
-	store, err := startEmbedded(opts)
+	store, err := startEmbedded(embeddedOptions{
+		Dir:           r.opts.Store.Dir,
+		SyncAlways:    r.opts.Store.SyncAlways,
+		SyncInterval:  r.opts.Store.SyncInterval,
+		StoreBytesMax: max(0, r.opts.Stream.MaxBytes),
+		Log:           r.log,
+	})
 	if err != nil {
 		return err
 	}
@@ -322,45 +335,6 @@ func firstOf(state jetstream.StreamState, preload int) uint64 {
 	from := state.LastSeq + 1
 	from -= min(from-1, uint64(max(0, preload)))
 	return max(from, state.FirstSeq, 1)
-}
-
-// connect connects, if we are not connected.
-func (r *Relay) connect() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.conn != nil && !r.conn.IsClosed() {
-		return nil
-	}
-	options := append(r.opts.Servers.options(),
-		nats.Name("ssed"),
-		nats.MaxReconnects(-1),
-		nats.ReconnectWait(reconnectPause),
-		nats.ReconnectJitter(reconnectPause, reconnectPause),
-		nats.ReconnectBufSize(-1), // what cannot be sent now is to be known as such
-		nats.PingInterval(pingInterval),
-		nats.MaxPingsOutstanding(2),
-		nats.FlusherTimeout(pingInterval),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { r.disconnected(err) }),
-		nats.ReconnectHandler(func(conn *nats.Conn) { r.reconnected(conn) }),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			r.log.Warn("the NATS client reports an error", "err", err)
-		}),
-	)
-	var err error
-	if r.store != nil {
-		r.conn, err = r.store.connect(options...)
-	} else {
-		r.conn, err = nats.Connect(r.opts.Servers.list(), options...)
-	}
-	if err != nil {
-		r.conn = nil
-		return fmt.Errorf("cannot connect to %s: %w", r.opts.Servers.names(), err)
-	}
-	if r.js, err = jetstream.New(r.conn, jetstream.WithDefaultTimeout(callTime)); err != nil {
-		return err
-	}
-	r.status.connected(r.conn)
-	return r.sender.attach(r.conn)
 }
 
 // Shutdown ends Serve, closes the connection, and ends the embedded server, whose

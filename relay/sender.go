@@ -51,11 +51,11 @@ type sender struct {
 	wake    chan struct{}
 
 	mu      sync.Mutex
-	conn    *nats.Conn // nil: there is none yet
-	line    []*letter  // the first is the oldest that is not answered
-	first   uint64     // the number of that one
-	sent    uint64     // those below this number were sent
-	unheard int        // how many are in the state sent
+	conn    post      // nil: there is none yet
+	line    []*letter // the first is the oldest that is not answered
+	first   uint64    // the number of that one
+	sent    uint64    // those below this number were sent
+	unheard int       // how many are in the state sent
 	bytes   int
 	holding bool          // something is to be sent again, once nothing is unheard
 	probing bool          // one is sent again; the rest waits until it is stored
@@ -63,6 +63,13 @@ type sender struct {
 	closed  bool
 
 	duplicates, resent, refused atomic.Uint64
+}
+
+// A post is what takes messages to the stream: a *nats.Conn. Its error means that a
+// message was not sent.
+type post interface {
+	PublishMsg(*nats.Msg) error
+	MaxPayload() int64
 }
 
 func newSender(timeout time.Duration, subject func([]byte) string, storedAt func(uint64)) *sender {
@@ -192,7 +199,7 @@ func (s *sender) send() {
 
 // dispatch gives a letter to the connection. What the connection does not take was
 // not stored.
-func (s *sender) dispatch(conn *nats.Conn, number uint64, l *letter) {
+func (s *sender) dispatch(conn post, number uint64, l *letter) {
 	err := conn.PublishMsg(&nats.Msg{
 		Subject: l.subject,
 		Reply:   s.inbox + strconv.FormatUint(number, 36),
@@ -273,17 +280,18 @@ func (s *sender) look(now time.Time) {
 	if s.holding {
 		s.resume()
 	}
+	s.poke() // the probe may be one of those that were given up
 }
 
 // giveUp refuses a letter that has waited for too long.
 func (s *sender) giveUp(l *letter) {
 	switch l.state {
+	case sent:
+		s.become(l, refused, l.unknown())
 	case unsent:
 		s.become(l, refused, fmt.Errorf("%w: the store is not reached, nothing was stored; try again later", publish.ErrBusy))
 	case notStored:
 		s.become(l, refused, fmt.Errorf("%w: the store does not take it now (%w), nothing was stored; try again later", publish.ErrBusy, l.err))
-	case sent:
-		s.become(l, refused, l.unknown())
 	}
 }
 
@@ -315,16 +323,13 @@ func (s *sender) resume() {
 }
 
 // reconnected deals with what was under way when the connection was lost: the answers
-// to it are lost, too. With a key it can be sent again.
+// to it are lost, too. It is not sent again, not even with a key: of two messages the
+// second may be stored already and the first not, and would then come behind it.
 func (s *sender) reconnected() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.line {
-		switch {
-		case l.state != sent:
-		case l.key != "":
-			s.become(l, notStored, nats.ErrDisconnected)
-		default:
+		if l.state == sent {
 			s.become(l, refused, l.unknown())
 		}
 	}

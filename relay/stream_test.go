@@ -25,7 +25,7 @@ func TestStreamIsMade(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			log := &logBuffer{}
-			_, js := startStore(t, EmbeddedOptions{Dir: t.TempDir()})
+			_, js := startStore(t, embeddedOptions{Dir: t.TempDir()})
 			tt.cfg.Log = log.logger()
 			stream, err := ensureStream(testContext(t), js, tt.cfg)
 			if err != nil {
@@ -56,7 +56,7 @@ func TestStreamIsMade(t *testing.T) {
 
 // TestStreamIsMadeByMany: daemons that start at once find one stream.
 func TestStreamIsMadeByMany(t *testing.T) {
-	e, _ := startStore(t, EmbeddedOptions{Dir: t.TempDir()})
+	e, _ := startStore(t, embeddedOptions{Dir: t.TempDir()})
 	var epochs sync.Map
 	var daemons sync.WaitGroup
 	for range 8 {
@@ -109,7 +109,7 @@ func TestStreamDiffers(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ctx, log := testContext(t), &logBuffer{}
-			_, js := startStore(t, EmbeddedOptions{Dir: t.TempDir()})
+			_, js := startStore(t, embeddedOptions{Dir: t.TempDir()})
 			c := theirs()
 			tt.change(&c)
 			made, err := js.CreateStream(ctx, c)
@@ -172,7 +172,7 @@ func TestStreamUnfit(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ctx := testContext(t)
-			_, js := startStore(t, EmbeddedOptions{Dir: t.TempDir()})
+			_, js := startStore(t, embeddedOptions{Dir: t.TempDir()})
 			c := theirs()
 			tt.change(&c)
 			if c.Sealed { // nobody is born so
@@ -197,7 +197,7 @@ func TestStreamUnfit(t *testing.T) {
 
 func TestStreamInTheWay(t *testing.T) {
 	ctx := testContext(t)
-	_, js := startStore(t, EmbeddedOptions{Dir: t.TempDir()})
+	_, js := startStore(t, embeddedOptions{Dir: t.TempDir()})
 	if _, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: "orders", Subjects: []string{"ssed.orders.>"}}); err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func TestStreamName(t *testing.T) {
 			t.Errorf("%q: %v", good, err)
 		}
 	}
-	_, js := startStore(t, EmbeddedOptions{Dir: t.TempDir()})
+	_, js := startStore(t, embeddedOptions{Dir: t.TempDir()})
 	for _, bad := range []string{"", "a.b", "a*", "a>", "a b", "a\tb", "a/b", `a\b`, "$JS", "_INBOX", "\xff", "\ufffd", "a\u00a0", strings.Repeat("a", streamNameBytesMax+1)} {
 		if _, err := ensureStream(testContext(t), js, streamConfig{Name: bad}); err == nil || !strings.HasPrefix(err.Error(), "stream name") {
 			t.Errorf("%q: %v", bad, err)
@@ -227,7 +227,7 @@ func TestStreamName(t *testing.T) {
 // TestEpoch: it outlives a restart and not the stream.
 func TestEpoch(t *testing.T) {
 	ctx, dir := testContext(t), t.TempDir()
-	first, js := startStore(t, EmbeddedOptions{Dir: dir})
+	first, js := startStore(t, embeddedOptions{Dir: dir})
 	stream, err := ensureStream(ctx, js, streamConfig{Name: "ssed"})
 	if err != nil {
 		t.Fatal(err)
@@ -237,7 +237,7 @@ func TestEpoch(t *testing.T) {
 		t.Errorf("the epoch is %q", epoch)
 	}
 	first.shutdown()
-	_, js = startStore(t, EmbeddedOptions{Dir: dir})
+	_, js = startStore(t, embeddedOptions{Dir: dir})
 	if stream, err = ensureStream(ctx, js, streamConfig{Name: "ssed"}); err != nil {
 		t.Fatal(err)
 	}

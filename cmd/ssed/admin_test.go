@@ -63,3 +63,26 @@ func get(t *testing.T, url string) (status int, answer string) {
 	}
 	return res.StatusCode, string(body)
 }
+
+// TestPublishersAreCounted the same, whichever loop reads them.
+func TestPublishersAreCounted(t *testing.T) {
+	for _, kind := range []string{sharedLoop, ownLoop} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			d := testtool.Start(t, "--publish-loop="+kind, "--max-publishers=1")
+			testtool.DialPublisher(t, d.Publish[0]).Ask(t, "PING")
+			for range 3 {
+				if got := testtool.DialPublisher(t, d.Publish[0]).Reply(t); !strings.HasPrefix(got, "ERR busy ") {
+					t.Errorf("one too many is told %q", got)
+				}
+			}
+			_, metrics := get(t, d.Subscribe[0]+"/metrics")
+			_, status := get(t, d.Subscribe[0]+"/admin/status.json")
+			for _, want := range []string{"\nssed_publishers 1\n", "\nssed_turned_away_total 3\n", "\nssed_publishers_closed_total 0\n", `"publishers": 1,`, `"turned_away": 3,`} {
+				if !strings.Contains(metrics+status, want) {
+					t.Errorf("%q is missing", want)
+				}
+			}
+		})
+	}
+}

@@ -85,7 +85,7 @@ func (f *daemonFlags) newRelay(log *slog.Logger) (*relay.Relay, error) {
 		Logger:       log,
 	}
 	if f.Store != "" {
-		options.Embedded = &relay.EmbeddedOptions{Dir: f.Store, SyncAlways: f.StoreSync.always, SyncInterval: f.StoreSync.interval}
+		options.Store = &relay.Store{Dir: f.Store, SyncAlways: f.StoreSync.always, SyncInterval: f.StoreSync.interval}
 	}
 	return relay.New(options)
 }
@@ -97,6 +97,11 @@ func (f *daemonFlags) checkStore(wrong func(flag string, err error)) {
 		wrong("store", errors.New("a store of this daemon's own and NATS servers (--nats) exclude each other"))
 	case !f.wanted():
 		return
+	}
+	for _, url := range f.NATS {
+		if err := relay.CheckURL(url); err != nil {
+			wrong("nats", err)
+		}
 	}
 	if f.History > 0 || f.HistoryAge > 0 || len(f.HistoryFor) > 0 {
 		wrong("history", errors.New("with --store or --nats the stream's limits say what is kept: --nats-stream-age, --nats-stream-bytes, --nats-stream-per-namespace"))

@@ -12,12 +12,15 @@ import (
 )
 
 // embedded are the rooms that programs of others import.
-var embedded = []string{"loop", "sse", "publish", "publish/evioserver", "nsindex", "httpparse", "auth", "admin", "subscribe"}
+var embedded = []string{"loop", "sse", "publish", "publish/evioserver", "nsindex", "httpparse", "auth", "admin", "subscribe", "relay"}
 
 // unshown are public names that need no example, as patterns, with the reason.
 var unshown = map[string]string{
-	"loop.Default*": "each stands in the comment of its option, which loop.TestDefaultsAreTold holds",
-	"loop.Stats.*":  "figures, each with its comment; ExampleServer_Stats shows how one has them",
+	"loop.Default*":  "each stands in the comment of its option, which loop.TestDefaultsAreTold holds",
+	"relay.Default*": "each stands in the comment of its option",
+	"admin.Store.*":  "figures, each with its comment; ExampleServer_Serve shows where they come from",
+	"relay.Status.*": "figures, each with its comment; ExampleRelay_Status shows how one has them",
+	"loop.Stats.*":   "figures, each with its comment; ExampleServer_Stats shows how one has them",
 }
 
 // exempt tells whether a name needs no example.

@@ -63,7 +63,8 @@ func (s *Server) opened(c evio.Conn) (out []byte, opts evio.Options, action evio
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.publishers) >= s.opts.PublishersMax {
-		s.opts.Logger.Warn("a publisher was turned away: too many are connected", "max", s.opts.PublishersMax)
+		s.crowd.turnedAway++
+		s.turnedAway++
 		err := fmt.Errorf("%w: %d publishers are connected already, try again later", publish.ErrBusy, len(s.publishers))
 		return publish.AppendError(nil, err), opts, evio.Close
 	}
@@ -74,11 +75,12 @@ func (s *Server) opened(c evio.Conn) (out []byte, opts evio.Options, action evio
 	return nil, evio.Options{TCPKeepAlive: keepAlive, ReuseInputBuffer: true}, evio.None
 }
 
-// Publishers is how many are connected.
-func (s *Server) Publishers() int {
+// Counts is how many publishers are connected, and how many found no place or were
+// closed, as they did not read their replies, since the start.
+func (s *Server) Counts() (connected int, turnedAway, closed uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.publishers)
+	return len(s.publishers), s.turnedAway, s.deaf
 }
 
 // data is called with what a publisher sent; with nothing, after a Wake.
@@ -160,7 +162,9 @@ func (s *Server) awake(c evio.Conn, p *publisher) evio.Action {
 	case unsent == 0 || unsent != p.unsent:
 		p.unsent, p.since = unsent, now
 	case now.Sub(p.since) >= s.opts.ReplyTimeout:
-		s.opts.Logger.Warn("a publisher does not read its replies: closed", "bytes", unsent, "remote", c.RemoteAddr())
+		if s.mayTellOfDeaf() {
+			s.opts.Logger.Warn("a publisher does not read its replies: closed", "bytes", unsent, "remote", c.RemoteAddr())
+		}
 		// Closing with an action would wait for the replies to be sent. This makes
 		// evio's next write fail, and evio closes the connection itself.
 		s.warn(syscall.Shutdown(descriptor, syscall.SHUT_RDWR), "cannot close a publisher")

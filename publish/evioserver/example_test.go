@@ -44,7 +44,8 @@ func ExampleServer() {
 		sequence, err := client.Publish(ctx, sse.Message{Namespace: "/pets/dogs", Data: []byte("Corgi")})
 		fmt.Println(sequence, err)
 	}
-	fmt.Println("connected:", server.Publishers())
+	connected, turnedAway, closed := server.Counts()
+	fmt.Println("connected:", connected, "turned away:", turnedAway, "closed:", closed)
 	client.Close()
 
 	fmt.Println(server.Shutdown(ctx), <-served, sink.n.Load())
@@ -52,6 +53,6 @@ func ExampleServer() {
 	// 1 <nil>
 	// 2 <nil>
 	// 3 <nil>
-	// connected: 1
+	// connected: 1 turned away: 0 closed: 0
 	// <nil> <nil> 3
 }

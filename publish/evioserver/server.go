@@ -67,6 +67,9 @@ type Server struct {
 	started    bool
 	addrs      []net.Addr
 	publishers map[evio.Conn]*publisher // those that may be woken: see wakeAll
+	crowd      crowd
+	turnedAway uint64 // since the start, as is deaf: see Counts
+	deaf       uint64
 
 	// The rest belongs to evio's goroutine.
 	listening time.Time       // since when
@@ -149,6 +152,9 @@ func (s *Server) listen(endpoints []publish.Endpoint) error {
 	go func() { ended <- s.runEvio(endpoints) }()
 	look := time.NewTicker(s.opts.ReplyTimeout / 4)
 	defer look.Stop()
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	defer s.tellOfCrowd()
 	for {
 		select {
 		case err := <-ended:
@@ -157,6 +163,8 @@ func (s *Server) listen(endpoints []publish.Endpoint) error {
 			return errAbandoned
 		case <-look.C:
 			s.wakeAll()
+		case <-second.C:
+			s.tellOfCrowd()
 		}
 	}
 }

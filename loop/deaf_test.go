@@ -1,0 +1,88 @@
+package loop_test
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"log/slog"
+	"net"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/publish/evioserver"
+)
+
+// TestCrowdsOfPublishersDoNotFillTheLog: those that never read their replies, and
+// those that find no place. The first few of a second have a line, the others are
+// counted, and nobody is left out.
+func TestCrowdsOfPublishersDoNotFillTheLog(t *testing.T) {
+	const timeout, deaf, away = 500 * time.Millisecond, 40, 200
+	for _, kind := range []string{"shared loop", "own loop"} {
+		t.Run(kind, func(t *testing.T) {
+			var log logbook
+			logger := slog.New(slog.NewTextHandler(&log, nil)) // at the debug level everybody has a line
+			s := serve(t, loop.Options{ReplyTimeout: timeout, PublishersMax: deaf, Logger: logger})
+			publishers := s.PublishAddrs()[0]
+			closed := func() uint64 {
+				return until(t, s, "an answer", func(loop.Stats) bool { return true }).PublishersClosed
+			}
+			if kind == "own loop" {
+				own := serveOwnWith(t, evioserver.Options{
+					Endpoints: []publish.Endpoint{anyPort}, Sink: s.Mailbox(), Session: s.Session(),
+					ReplyTimeout: timeout, PublishersMax: deaf, Logger: logger,
+				})
+				publishers = own.Addrs()[0]
+				closed = func() uint64 { _, _, n := own.Counts(); return n }
+			}
+			var crowd []net.Conn
+			for range deaf {
+				conn := dial(t, publishers)
+				io.WriteString(conn, "PING\n")
+				if got := line(t, bufio.NewReader(conn)); got != "PONG" {
+					t.Fatalf("it is answered %q", got)
+				}
+				crowd = append(crowd, conn)
+			}
+			for range away {
+				dial(t, publishers).Close()
+			}
+			wantTold(t, &log, away, 5, regexp.MustCompile(`msg="(?:connections|publishers) were turned away.* (?:connections|publishers)=(\d+) (?:because|max)=.*`))
+
+			for _, conn := range crowd {
+				go conn.Write(bytes.Repeat([]byte("PING\n"), 8<<20/len("PING\n"))) // until it is closed
+			}
+			wantTold(t, &log, deaf, deaf-1, regexp.MustCompile(`msg="(?:a|more) publishers? do(?:es)? not read (?:.*publishers=(\d+))?.*`))
+			if n := closed(); n != deaf {
+				t.Errorf("%d are counted as closed, want %d", n, deaf)
+			}
+		})
+	}
+}
+
+// wantTold wants the log to tell of so many, in so many lines of a form at most. One without
+// a number tells of one.
+func wantTold(t *testing.T, log *logbook, want, linesMax int, form *regexp.Regexp) {
+	t.Helper()
+	told, lines := 0, [][]string(nil)
+	for deadline := time.Now().Add(patience); told < want; time.Sleep(10 * time.Millisecond) {
+		told, lines = 0, form.FindAllStringSubmatch(log.String(), -1)
+		for _, found := range lines {
+			n, err := strconv.Atoi(found[1])
+			if err != nil {
+				n = 1
+			}
+			told += n
+		}
+		if time.Now().After(deadline) {
+			break
+		}
+	}
+	if told != want || len(lines) > linesMax {
+		t.Errorf("%d lines tell of %d, want %d in %d lines at most:\n%s", len(lines), told, want, linesMax, strings.TrimSpace(log.String()))
+	}
+}
