@@ -19,7 +19,7 @@ func TestAbsentAtTheStart(t *testing.T) {
 			n := startNode(t, "--nats="+hub.URL, "--nats-timeout=500ms", "--publish-loop="+where)
 			n.waitForLog(t, "level=ERROR", "the store is not reached", hub.URL)
 
-			early := start(t, n.stream("/?last=100"), "")
+			early := start(t, n.stream("/?last=100000"), "")
 			testtool.WaitFor(t, "the early subscriber is told when to come back", func() bool { return early.retryTime() > 0 })
 			p := testtool.DialPublisher(t, n.Publish[0])
 			began := time.Now()
