@@ -215,6 +215,7 @@ func (r *Relay) watch(ctx context.Context, to loop.Inlet, stream jetstream.Strea
 		cancel()
 		switch {
 		case errors.Is(err, jetstream.ErrStreamNotFound):
+			r.sender.hold(true)
 			return errors.New("the stream was deleted")
 		case err != nil && !r.conn.IsConnected(): // that is told already
 			continue

@@ -216,7 +216,6 @@ func (r *Relay) Serve(to loop.Inlet) error {
 		if errors.As(err, &final) {
 			return err
 		}
-		r.sender.hold(true)
 		if ctx.Err() == nil && !errors.Is(err, errReconnected) {
 			r.lost(err)
 			r.unanswered()
@@ -314,6 +313,7 @@ func (r *Relay) relay(ctx context.Context, to loop.Inlet) error {
 		return &finalError{err}
 	}
 	if err != nil {
+		r.sender.hold(true)
 		return err
 	}
 	info, err := stream.Info(asked)
