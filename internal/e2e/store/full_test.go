@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -83,9 +84,10 @@ func TestDiskFull(t *testing.T) {
 			}
 			testtool.WaitFor(t, "words that tell a publisher", func() bool { return strings.Contains(publish(), "store") })
 			n.waitForLog(t, "level=ERROR", "make room")
-			if lines := n.logged("level=ERROR", "make room"); lines != 1 {
+			if lines := n.logged("level=ERROR", "the store cannot be written to: make room"); lines != 1 {
 				t.Errorf("it is told in %d lines what to do", lines)
 			}
+			n.waitForHealth(t, http.StatusServiceUnavailable, "the store")
 			if restarted {
 				n.kill(t)
 			}
@@ -97,6 +99,7 @@ func TestDiskFull(t *testing.T) {
 				p = testtool.DialPublisher(t, n.Publish[0])
 			}
 			testtool.WaitFor(t, "an OK, now that there is room", func() bool { return strings.HasPrefix(publish(), "OK ") })
+			n.waitForHealth(t, http.StatusOK, "serving")
 			n.ask(t, "PUB /a - end")
 			wantStored(t, live.until(t, "end"), stored)
 			wantStored(t, n.read(t, "/?last=100000").until(t, "end"), stored)

@@ -28,7 +28,7 @@ func startBench(t *testing.T, flags ...string) *bench {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*testtool.Patience)
 	t.Cleanup(cancel)
 	n := startNode(t, append([]string{"--nats=" + hub.URL}, flags...)...)
-	n.waitForLog(t, "the store is reached")
+	n.waitForLog(t, "subscribers are taken from now on")
 	return &bench{n, hub, js, ctx}
 }
 
@@ -150,9 +150,6 @@ func TestTrimmed(t *testing.T) {
 				t.Errorf("%s: %d messages came, and the gap is %+v", set, len(r.messages()), g)
 			}
 		}
-	}
-	if len(live.told()) > 0 {
-		t.Errorf("who read along was told of gaps: %+v", live.told())
 	}
 }
 
