@@ -65,6 +65,7 @@ func (h *hooks) came(s *subscriber, l *loop) {
 		h.held++
 		h.mu.Lock()
 		h.missed++
+		h.wake.Signal() // the last of those that waited may just have been called
 		h.mu.Unlock()
 		return
 	}

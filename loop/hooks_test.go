@@ -276,6 +276,23 @@ func TestShutdownLeavesABlockedHookBehind(t *testing.T) {
 	}
 }
 
+// TestTheEndTellsOfTheUnreported: also of the last second's.
+func TestTheEndTellsOfTheUnreported(t *testing.T) {
+	var log logbook
+	release := make(chan struct{})
+	s := serve(t, loop.Options{ReportsMax: 1, Drain: -1, Logger: log.logger(), OnSubscribe: func(loop.Conn) { <-release }})
+	subscribe(t, s, "/subscribe/n")
+	subscribe(t, s, "/subscribe/n")
+	until(t, s, "one is not reported", func(s loop.Stats) bool { return s.Unreported == 1 })
+	close(release)
+	if err := s.Shutdown(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), "were not reported") {
+		t.Errorf("the log does not tell: %s", log.String())
+	}
+}
+
 func TestHooksOfAServerThatCannotListen(t *testing.T) {
 	var b book
 	other := serve(t, loop.Options{})

@@ -66,6 +66,7 @@ type Part struct {
 	Ends   []sse.FrameEnd
 	Last   bool   // there is no more up to Until
 	Lost   uint64 // the newest message behind After that may be gone; 0: none is
+	Newest uint64 // of all messages in the hub, when it was asked
 }
 
 // An Inlet is how a Relay's messages come into the loop. Its methods wait while the

@@ -60,6 +60,11 @@ func (l *loop) resumption(req *httpparse.Request, set nsindex.Set) (r resumption
 	case w.id != nil && errID == nil && id.Epoch == l.epoch && l.relay.Relay != nil && id.Seq <= l.relay.Newest():
 		r.ahead = true
 		return r, nil
+	case w.id != nil && errID == nil && id.Epoch == l.epoch && l.relay.Relay != nil:
+		// Another server may know more than we were told of, if we are cut off.
+		r.after = id.Seq
+		r.earlier = &earlier{until: id.Seq, beyond: true, asked: bytes.Clone(w.id)}
+		return r, nil
 	case w.id != nil && errID == nil && id.Epoch != l.epoch:
 		r.after = 0
 		l.missing(&r, members, sse.GapEpoch, w)

@@ -294,6 +294,7 @@ func (s *Server) giveBack() {
 	l.stop.Store(stopNow)
 	l.box.close()
 	l.journal.heldBack(l) // of the last second, which the wheel did not end
+	l.hooks.heldBack(l.log)
 	close(s.done)
 	s.closeDoors()
 	l.watch.close()
@@ -363,11 +364,11 @@ func (s *Server) Session() publish.Config { return *s.loop.session }
 // leaves out the calls that wait for a hook to return, and returns the context's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	l := s.loop
+	s.asked.Store(true) // before stop is set, too: the loop may end at once
 	if l.relay.Relay == nil {
 		l.box.close() // before stop is set: once the box is found empty, nothing may come
 	}
 	l.stop.CompareAndSwap(stopNot, stopDrain)
-	s.asked.Store(true)
 	if s.began.CompareAndSwap(false, true) {
 		s.giveBack() // it never served
 		close(s.over)

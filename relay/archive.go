@@ -56,9 +56,13 @@ func (r *Relay) read(ctx context.Context, q loop.Query) (part loop.Part, err err
 	if err != nil {
 		return part, err
 	}
-	if epochOf(info) != epoch {
+	switch {
+	case epochOf(info) != epoch:
 		return part, errRemade
+	case !leads(info):
+		return part, errCutOff
 	}
+	part.Newest = info.State.LastSeq
 	switch {
 	case q.Last > 0:
 		part.After, err = a.before(ctx, info.State, q.Last, q.Newest)

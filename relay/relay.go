@@ -34,6 +34,9 @@ const (
 	callTime = 5 * time.Second
 	// watchInterval is how often the stream's state is looked at.
 	watchInterval = 2 * time.Second
+	// elsewhereAfter is how long nobody may answer for the stream before another server
+	// is tried. A cluster needs less to find a new leader.
+	elsewhereAfter = 10 * time.Second
 	// pingInterval is how often the server is asked whether it is there. One that
 	// hangs is noticed after three of them.
 	pingInterval = 3 * time.Second
@@ -91,7 +94,11 @@ type Relay struct {
 	stream jetstream.Stream // nil: it is not reached yet
 	status Status
 
-	// Of what was handed to the loop; Serve's goroutine writes the first two.
+	interrupt context.CancelCauseFunc // ends the present consumer; nil: there was none yet
+
+	// Serve's goroutine writes these: when the stream could not be asked first, and
+	// what was handed to the loop.
+	failing     time.Time
 	epoch       string
 	deliveredTo atomic.Uint64
 	back        int           // how often the stream had less than that
@@ -187,8 +194,11 @@ func (r *Relay) Serve(to loop.Inlet) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {
-		<-r.stop
-		cancel()
+		select {
+		case <-r.stop:
+			cancel()
+		case <-ctx.Done():
+		}
 	}()
 	defer r.release()
 	if err := r.open(); err != nil {
@@ -197,7 +207,8 @@ func (r *Relay) Serve(to loop.Inlet) error {
 	close(r.ready)
 	var running sync.WaitGroup
 	defer running.Wait()
-	running.Go(func() { r.sender.run(r.stop) })
+	defer cancel() // an error ends it, too
+	running.Go(func() { r.sender.run(ctx.Done()) })
 	defer r.sender.close()
 	for ctx.Err() == nil {
 		err := r.relay(ctx, to)
@@ -206,8 +217,9 @@ func (r *Relay) Serve(to loop.Inlet) error {
 			return err
 		}
 		r.sender.hold(true)
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && !errors.Is(err, errReconnected) {
 			r.lost(err)
+			r.unanswered()
 			r.giveUpFailed()
 			select {
 			case <-ctx.Done():
@@ -308,7 +320,11 @@ func (r *Relay) relay(ctx context.Context, to loop.Inlet) error {
 	if err != nil {
 		return err
 	}
+	if !leads(info) {
+		return errCutOff
+	}
 	epoch := epochOf(info)
+	r.failing = time.Time{}
 	r.reached(stream, info, epoch)
 	r.sender.hold(false)
 	from := firstOf(info.State, r.opts.Preload)
@@ -318,26 +334,16 @@ func (r *Relay) relay(ctx context.Context, to loop.Inlet) error {
 		}
 		from = min(at, info.State.LastSeq) + 1
 	}
+	if epoch != r.epoch || info.State.LastSeq < r.deliveredTo.Load() {
+		r.newest.Store(info.State.LastSeq)
+	}
 	r.epoch, r.back = epoch, 0
-	r.newest.Store(info.State.LastSeq)
+	r.saw(info.State.LastSeq)
 	r.deliveredTo.Store(from - 1)
 	if err := to.Begin(ctx, epoch, from-1); err != nil {
 		return err
 	}
 	return r.consume(ctx, to, stream, epoch, from, info.State.LastSeq)
-}
-
-// wentBack tells whether the stream has had less than was delivered often enough.
-func (r *Relay) wentBack() bool {
-	r.back++
-	return r.back >= backTimes
-}
-
-// firstOf is the number of the first message to be read at the start.
-func firstOf(state jetstream.StreamState, preload int) uint64 {
-	from := state.LastSeq + 1
-	from -= min(from-1, uint64(max(0, preload)))
-	return max(from, state.FirstSeq, 1)
 }
 
 // Shutdown ends Serve, closes the connection, and ends the embedded server, whose

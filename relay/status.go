@@ -103,6 +103,7 @@ func (r *Relay) reached(stream jetstream.Stream, info *jetstream.StreamInfo, epo
 
 // looked notes what the stream has answered.
 func (r *Relay) looked(info *jetstream.StreamInfo) {
+	r.failing = time.Time{}
 	r.saw(info.State.LastSeq)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -124,6 +125,10 @@ func (r *Relay) wellAgain() {
 // lost notes why the stream is not to be had.
 func (r *Relay) lost(err error) {
 	if err == nil {
+		return
+	}
+	if errors.Is(err, errInterrupted) {
+		r.trouble(err.Error(), "the store is not read; subscribers keep their streams, and it is tried again")
 		return
 	}
 	r.trouble(err.Error(), "the store is not reached; publishers wait, and are told ERR busy after --nats-timeout; it is tried again")
@@ -168,6 +173,9 @@ func (r *Relay) disconnected(conn *nats.Conn, err error) {
 func (r *Relay) reconnected(conn *nats.Conn) {
 	r.sender.reconnected()
 	r.mu.Lock()
+	if r.interrupt != nil {
+		r.interrupt(errReconnected)
+	}
 	r.status.Server = r.server(conn)
 	server := r.status.Server
 	r.mu.Unlock()

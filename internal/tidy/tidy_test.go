@@ -45,6 +45,7 @@ var rooms = map[string]struct {
 	"top/hush":                {},
 	"internal/e2e/attackers":  {},
 	"internal/e2e/clients":    {imports: []string{"internal/testtool", "publish", "sse"}},
+	"internal/e2e/cluster":    {},
 	"internal/e2e/deploy":     {},
 	"internal/e2e/overload":   {},
 	"internal/e2e/proxies":    {},
@@ -61,6 +62,7 @@ var rooms = map[string]struct {
 	"bench/server":            {imports: []string{"bench/rawio"}, outside: []string{"github.com/prometheus/procfs", "golang.org/x/sys"}},
 	"bench/rawio":             {outside: []string{"golang.org/x/sys"}},
 	"bench/stats":             {pure: true},
+	"bench/nats":              {outside: []string{"github.com/nats-io/nats-server/v2"}}, // a program: daemons that share a hub are measured with one
 	"bench/probe":             {imports: []string{"bench/server"}, outside: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
 	"internal/e2e/vanished":   {},
 
@@ -169,8 +171,8 @@ func TestEnginesHaveOneImporterEach(t *testing.T) {
 			if strings.HasPrefix(p, "github.com/tidwall/evio") && s.room() != "publish/evioserver" {
 				t.Errorf("%s imports evio; only publish/evioserver may", s.path)
 			}
-			if strings.HasPrefix(p, "github.com/nats-io/") && s.room() != "relay" && s.room() != "internal/natstest" && s.room() != "internal/e2e/store" {
-				t.Errorf("%s imports NATS; only relay may, and tests that are about it", s.path)
+			if strings.HasPrefix(p, "github.com/nats-io/") && !slices.Contains([]string{"relay", "bench/nats", "internal/natstest", "internal/e2e/store"}, s.room()) {
+				t.Errorf("%s imports NATS; only relay may, what starts servers for the bench and for tests, and tests that are about it", s.path)
 			}
 		}
 	}
