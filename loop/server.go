@@ -361,7 +361,8 @@ func (s *Server) Session() publish.Config { return *s.loop.session }
 // and then lets the subscribers go, spread over Options.Drain, each with a time to
 // come back; those who come meanwhile are told the same. It returns when OnUnsubscribe
 // has, for all of them. When ctx ends first, it closes all connections as they are,
-// leaves out the calls that wait for a hook to return, and returns the context's error.
+// leaves out the calls that wait for a hook to return, and returns the context's error;
+// so give it some seconds more than Drain.
 func (s *Server) Shutdown(ctx context.Context) error {
 	l := s.loop
 	s.asked.Store(true) // before stop is set, too: the loop may end at once
