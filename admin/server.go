@@ -46,6 +46,8 @@ type Options struct {
 	// Publishers adds to the loop's figures those of publishers that are not connected to
 	// it: how many are, were turned away, and closed. Default: there are none.
 	Publishers func(*loop.Stats)
+	// Store tells how the store does, at once. Default: there is none.
+	Store func() Store
 	// Debug serves the profiles of net/http/pprof at /debug/pprof/, too.
 	Debug bool
 	// Logger is told who signs in, and who fails to. Default: slog.Default().

@@ -29,6 +29,7 @@ type earlier struct {
 	reason string // why there is a gap, if there is one
 	asked  []byte // the id that it came with
 	sure   bool   // there is a gap in any case
+	beyond bool   // the id is none that this server knows of: the hub is asked whether it has it
 	last   int    // see Query
 	since  time.Time
 	part   *Part // read, and to be sent next
@@ -59,6 +60,11 @@ type flight struct {
 func (l *loop) readEarlier(s *subscriber, r *replay) {
 	e, set := r.earlier, s.audience.set
 	key := flightKey{set.Key(), r.after, e.until, 0, e.last, e.since}
+	if e.beyond { // an answer for another one may be older than the id
+		l.relay.lined = append(l.relay.lined, &flight{key: key, set: set.Members(), who: []*subscriber{s}})
+		l.depart()
+		return
+	}
 	if e.last > 0 {
 		key.newest = r.until
 	}
@@ -123,6 +129,9 @@ func (f *flight) land(l *loop) {
 // keepPart keeps what was read, and lets go of what was read before.
 func (l *loop) keepPart(f *flight) {
 	r := &l.relay
+	if r.flights[f.key] != f {
+		return // it was for one subscriber alone
+	}
 	if f.err != nil {
 		delete(r.flights, f.key)
 		return
@@ -146,8 +155,10 @@ func (l *loop) replayEarlier(s *subscriber, r *replay) (done bool) {
 		l.readEarlier(s, r)
 		return false
 	case e.err != nil:
-		l.sendAway(s)
+		l.sendAway(s, retryTime())
 		return false
+	case e.beyond:
+		return l.endBeyond(s, r)
 	}
 	part := e.part
 	r.after = max(r.after, part.After)
@@ -186,9 +197,23 @@ func (l *loop) tellEarlierGap(s *subscriber, r *replay, part *Part) {
 	l.tellGap(s, *g)
 }
 
+// endBeyond looks at what the hub says of an id that this server did not know of. If it
+// has that message, s comes too early by moments; if not, nobody can have had it.
+func (l *loop) endBeyond(s *subscriber, r *replay) (done bool) {
+	e := r.earlier
+	if e.part.Newest >= e.until {
+		l.sendAway(s, retrySoon())
+		return false
+	}
+	r.earlier, r.after = nil, r.until
+	l.stats.Gaps++
+	l.tellGap(s, *l.gap(sse.GapMalformed, e.asked, s.audience.set.Members(), resumption{after: r.until, until: r.until}))
+	return l.sendFirst(s)
+}
+
 // sendAway tells s when to come back, and closes it: it stands between two frames.
-func (l *loop) sendAway(s *subscriber) {
-	l.frame = sse.AppendRetry(l.frame[:0], retryTime().Milliseconds())
+func (l *loop) sendAway(s *subscriber, after time.Duration) {
+	l.frame = sse.AppendRetry(l.frame[:0], after.Milliseconds())
 	_, _ = send(s.fd(), l.frame) // if it finds no room, s comes back after its usual time
 	s.end(reasonRelay)
 }
@@ -201,4 +226,22 @@ func (e *earlier) want(w wish) {
 	case w.last < 0 && w.sinces:
 		e.since = time.Now().Add(-w.since)
 	}
+}
+
+// untimed is up to which number the Relay has to be asked what is younger than a
+// time; 0: what is kept, behind after, is all of it. Of messages that were published
+// before this server came it knows only that; and of those that it let go of, that
+// they are older than one that it has.
+func (l *loop) untimed(set []string, at uint32, after uint64) uint64 {
+	if l.relay.Relay == nil {
+		return 0
+	}
+	lost := l.history.Lost(set, 0, l.wheel.now)
+	if at <= l.relay.liveAt {
+		return max(lost, l.relay.before)
+	}
+	if oldest, ok := l.history.Oldest(set, lost); ok && oldest <= after {
+		return 0
+	}
+	return lost
 }

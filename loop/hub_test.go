@@ -23,6 +23,7 @@ type hub struct {
 	waiting  []func()
 	held     bool // nothing is answered
 	down     bool // nothing can be read
+	quiet    bool // it does not tell what is newest
 	fullAt   int
 	reads    int
 }
@@ -88,6 +89,9 @@ func (h *hub) Wait(ctx context.Context) error {
 func (h *hub) Newest() uint64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.quiet {
+		return 0
+	}
 	return uint64(len(h.messages))
 }
 
@@ -100,7 +104,7 @@ func (h *hub) Read(_ context.Context, q loop.Query) (p loop.Part, err error) {
 	if h.down {
 		return p, errDown
 	}
-	p.After = q.After
+	p.After, p.Newest = q.After, uint64(len(h.messages))
 	if q.Last > 0 {
 		p.After = q.Newest
 		for n := 0; p.After > 0 && n < q.Last; p.After-- {

@@ -66,6 +66,7 @@ type Part struct {
 	Ends   []sse.FrameEnd
 	Last   bool   // there is no more up to Until
 	Lost   uint64 // the newest message behind After that may be gone; 0: none is
+	Newest uint64 // of all messages in the hub, when it was asked
 }
 
 // An Inlet is how a Relay's messages come into the loop. Its methods wait while the
@@ -128,6 +129,8 @@ type relay struct {
 	landed landing
 
 	live       bool
+	liveAt     uint32    // when that was, in ticks
+	before     uint64    // what came up to then was published at some time before
 	ended      uint32    // tick at which the last submission had not been answered
 	running    int       // reads of the hub that are under way
 	lined      []*flight // those that wait for that
@@ -174,7 +177,7 @@ func (l *loop) relayed(r record) {
 	case r.frame[0] == wordTrim:
 		l.history.Raise(min(r.seq, l.newest))
 	case r.frame[0] == wordLive:
-		l.relay.live = true
+		l.relay.live, l.relay.liveAt, l.relay.before = true, l.wheel.now, l.newest
 	case r.frame[0] == wordBegin:
 		l.begin(string(r.frame[1:]), r.seq)
 	}

@@ -359,9 +359,21 @@ func TestRelayTurnsAway(t *testing.T) {
 	publishTo(t, s, "/x", "3")
 	wantComeBack(t, late, "/subscribe/x?last_event_id=hub-3", 0, time.Second)
 
+	// One that hears nothing of the hub's newest does not know of 3, but the hub does.
+	h.set(func() { h.quiet = true })
+	wantComeBack(t, late, "/subscribe/x?last_event_id=hub-3", 0, time.Second)
+	_, r := subscribe(t, late, "/subscribe/x?last_event_id=hub-4")
+	if g := gapOf(t, r); g != (sse.Gap{Reason: sse.GapMalformed, Asked: "hub-4", Newest: "hub-2"}) {
+		t.Errorf("an id that nobody has: %+v", g)
+	}
+	if err := in.Deliver(context.Background(), 3, []byte("/x"), nil, []byte("3")); err != nil {
+		t.Fatal(err)
+	}
+	expectData(t, r, "3")
+
 	h.set(func() { h.down = true })
 	wantComeBack(t, late, "/subscribe/x?last_event_id=hub-1", time.Second, 10*time.Second)
-	until(t, late, "that is counted", func(st loop.Stats) bool { return st.Ended["relay"] == 1 })
+	until(t, late, "that is counted", func(st loop.Stats) bool { return st.Ended["relay"] == 2 })
 }
 
 // TestRelayShutdown: what publishers were told OK for is delivered before the end.

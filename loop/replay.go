@@ -35,7 +35,7 @@ func (l *loop) resume(s *subscriber, missed resumption) {
 		l.stats.Gaps++
 		l.tellGap(s, *missed.gap)
 	}
-	if missed.after < missed.until {
+	if missed.after < missed.until || missed.earlier != nil {
 		l.history.Mark(missed.until)
 		l.replays.of[s] = &replay{missed.after, missed.until, missed.told, missed.earlier}
 		l.stats.Replays++

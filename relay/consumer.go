@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,62 +21,140 @@ const (
 	pullBytes    = 8 << 20
 )
 
-var errWentBack = errors.New("the stream has less than was delivered of it")
+// pullHeartbeat is how often a server says that it has nothing new. Without a word for
+// twice as long it is gone, or has forgotten the consumer, and another one is made;
+// until then subscribers wait.
+const pullHeartbeat = time.Second
 
-var errRemade = errors.New("the stream was deleted, and made anew")
+var (
+	errWentBack = errors.New("the stream has less than was delivered of it")
+	errRemade   = errors.New("the stream was deleted, and made anew")
+	// errReconnected ends a consumer whose last messages may have gone the way of the
+	// connection.
+	errReconnected = errors.New("the connection was lost for a while")
+	// errInterrupted marks why a stream that was reached is not read any more.
+	errInterrupted = errors.New("reading the stream was interrupted")
+)
 
-// consume delivers what is in the stream, from a number on, until something breaks.
-// At caughtUp everything is delivered that was there before the server.
+// consume delivers what is in the stream, from a number on, until something breaks:
+// a consumer lives in the memory of one server, and whoever has lost one begins again
+// behind the last message that was delivered. So numbers only ever rise here. At
+// caughtUp everything is delivered that was there before the server.
 //
-// The library's ordered consumer begins again behind the last message whenever it
-// missed one or its server is gone, so numbers only ever rise here.
+// The library's own ordered consumer does so, too, but waits up to half a minute to
+// see that its server is gone, and for its successor up to ten seconds at a time.
 func (r *Relay) consume(ctx context.Context, to loop.Inlet, stream jetstream.Stream, epoch string, from, caughtUp uint64) error {
 	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	if from > caughtUp {
-		if err := to.Live(ctx); err != nil {
-			return err
-		}
-	}
-	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:   from,
+	d := &delivery{r: r, to: to, ctx: ctx, cancel: cancel, caughtUp: caughtUp}
+	defer d.end()
+	r.mu.Lock()
+	r.interrupt = cancel
+	r.mu.Unlock()
+	asked, answered := context.WithTimeout(ctx, streamPatience)
+	defer answered()
+	consumer, err := stream.CreateConsumer(asked, jetstream.ConsumerConfig{
+		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:       from,
+		AckPolicy:         jetstream.AckNonePolicy,
+		MemoryStorage:     true,
+		Replicas:          1,
+		InactiveThreshold: readIdle,
 	})
 	if err != nil {
-		return fmt.Errorf("cannot read the stream: %w", err)
+		return fmt.Errorf("%w: %w", errInterrupted, err)
 	}
-	live := from > caughtUp
-	consuming, err := consumer.Consume(func(m jetstream.Msg) {
-		meta, err := m.Metadata()
-		if err != nil {
-			cancel(err)
-			return
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		seq := meta.Sequence.Stream
-		if err := r.deliver(ctx, to, m, seq); err != nil {
-			cancel(err)
-			return
-		}
-		r.saw(seq + meta.NumPending)
-		r.deliveredTo.Store(seq)
-		if !live && seq >= caughtUp {
-			live = true
-			if err := to.Live(ctx); err != nil {
-				cancel(err)
-			}
-		}
-	}, jetstream.PullMaxMessagesWithBytesLimit(pullMessages, pullBytes),
+	// What is to come first may have been deleted since, and all behind it.
+	if from > caughtUp || consumer.CachedInfo().NumPending == 0 {
+		d.goLive()
+	}
+	consuming, err := consumer.Consume(d.take,
+		jetstream.PullMaxMessagesWithBytesLimit(pullMessages, pullBytes),
+		jetstream.PullHeartbeat(pullHeartbeat),
 		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
-			r.log.Debug("reading the stream was interrupted", "err", err)
+			cancel(fmt.Errorf("%w: %w", errInterrupted, err))
 		}))
 	if err != nil {
-		return fmt.Errorf("cannot read the stream: %w", err)
+		return fmt.Errorf("%w: %w", errInterrupted, err)
 	}
 	defer consuming.Stop()
 	return r.watch(ctx, to, stream, epoch, consuming.Closed())
+}
+
+// wentBack tells whether the stream has had less than was delivered often enough.
+func (r *Relay) wentBack() bool {
+	r.back++
+	return r.back >= backTimes
+}
+
+// firstOf is the number of the first message to be read at the start.
+func firstOf(state jetstream.StreamState, preload int) uint64 {
+	from := state.LastSeq + 1
+	from -= min(from-1, uint64(max(0, preload)))
+	return max(from, state.FirstSeq, 1)
+}
+
+// A delivery is what one consumer sends.
+type delivery struct {
+	r        *Relay
+	to       loop.Inlet
+	ctx      context.Context
+	cancel   context.CancelCauseFunc
+	caughtUp uint64
+	live     bool
+
+	mu    sync.Mutex // held while a message is handed over
+	count uint64
+}
+
+// end returns when nothing is handed over any more.
+func (d *delivery) end() {
+	d.cancel(nil)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+}
+
+// take hands over one message. The consumer counts what it sends, and does not send
+// it again: one that is missing ends it.
+func (d *delivery) take(m jetstream.Msg) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ctx.Err() != nil {
+		return
+	}
+	meta, err := m.Metadata()
+	if err != nil {
+		d.cancel(err)
+		return
+	}
+	if d.count++; meta.Sequence.Consumer != d.count {
+		d.cancel(fmt.Errorf("%w: a message was lost on its way", errInterrupted))
+		return
+	}
+	seq := meta.Sequence.Stream
+	if err := d.r.deliver(d.ctx, d.to, m, seq); err != nil {
+		d.cancel(err)
+		return
+	}
+	d.r.saw(seq + meta.NumPending)
+	d.r.deliveredTo.Store(seq)
+	if !d.live && (seq >= d.caughtUp || meta.NumPending == 0) { // or the last was deleted
+		d.goLive()
+	}
+}
+
+// goLive tells that what was there before is delivered.
+func (d *delivery) goLive() {
+	d.live = true
+	if err := d.to.Live(d.ctx); err != nil {
+		d.cancel(err)
+		return
+	}
+	r := d.r
+	r.deliveredTo.Store(max(r.deliveredTo.Load(), d.caughtUp)) // what was deleted will not come
+	r.liveOnce.Do(func() {
+		close(r.live)
+		r.log.Info("what the store had is delivered; subscribers are taken from now on", "delivered", r.deliveredTo.Load())
+	})
 }
 
 // deliver hands one message of the stream to the loop.
@@ -109,6 +188,7 @@ func (r *Relay) watch(ctx context.Context, to loop.Inlet, stream jetstream.Strea
 		case <-closed:
 			return errors.New("the client stopped reading the stream")
 		case <-look.C:
+		case <-r.again:
 		}
 		at := r.deliveredTo.Load() // before: more may come while we ask
 		asked, cancel := context.WithTimeout(ctx, callTime)
@@ -117,11 +197,20 @@ func (r *Relay) watch(ctx context.Context, to loop.Inlet, stream jetstream.Strea
 		switch {
 		case errors.Is(err, jetstream.ErrStreamNotFound):
 			return errors.New("the stream was deleted")
+		case err != nil && !r.conn.IsConnected(): // that is told already
+			continue
 		case err != nil:
-			r.trouble(err.Error(), "the store does not answer")
+			if ctx.Err() == nil {
+				r.trouble(err.Error(), "the stream does not answer; publishers wait, and are told ERR busy after --nats-timeout; it is asked again")
+				r.unanswered()
+			}
 			continue
 		case epochOf(info) != epoch:
 			return errRemade
+		case !leads(info):
+			r.trouble(errCutOff.Error(), "the store does not answer")
+			r.unanswered()
+			continue
 		case info.State.LastSeq < at:
 			return errWentBack
 		}
@@ -134,13 +223,23 @@ func (r *Relay) watch(ctx context.Context, to loop.Inlet, stream jetstream.Strea
 	}
 }
 
-func (r *Relay) looked(info *jetstream.StreamInfo) {
-	r.saw(info.State.LastSeq)
+// unanswered notes that the stream could not be asked, and goes to another server when
+// that has lasted: the one that we are connected to may be cut off from the others. It
+// is for Serve's goroutine.
+func (r *Relay) unanswered() {
+	now := time.Now()
+	if r.failing.IsZero() {
+		r.failing = now
+	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.status.looked(info)
-	if r.conn.IsConnected() {
-		r.status.Trouble = ""
+	conn := r.conn
+	r.mu.Unlock()
+	if conn == nil || !conn.IsConnected() || len(conn.Servers()) < 2 || now.Sub(r.failing) < elsewhereAfter {
+		return
+	}
+	r.log.Warn("the server does not answer for the stream, and may be cut off; another one is tried", "server", conn.ConnectedServerName())
+	if err := conn.ForceReconnect(); err == nil {
+		r.failing = time.Time{}
 	}
 }
 

@@ -34,6 +34,9 @@ const (
 	callTime = 5 * time.Second
 	// watchInterval is how often the stream's state is looked at.
 	watchInterval = 2 * time.Second
+	// elsewhereAfter is how long nobody may answer for the stream before another server
+	// is tried. A cluster needs less to find a new leader.
+	elsewhereAfter = 10 * time.Second
 	// pingInterval is how often the server is asked whether it is there. One that
 	// hangs is noticed after three of them.
 	pingInterval = 3 * time.Second
@@ -77,6 +80,7 @@ type Relay struct {
 	ready  chan struct{}
 	stop   chan struct{}
 	done   chan struct{}
+	again  chan struct{} // has something when the stream is to be looked at, sooner than by the clock
 	once   sync.Once
 
 	newest  atomic.Uint64 // see Newest
@@ -90,10 +94,16 @@ type Relay struct {
 	stream jetstream.Stream // nil: it is not reached yet
 	status Status
 
-	// Of what was handed to the loop; Serve's goroutine writes both.
+	interrupt context.CancelCauseFunc // ends the present consumer; nil: there was none yet
+
+	// Serve's goroutine writes these: when the stream could not be asked first, and
+	// what was handed to the loop.
+	failing     time.Time
 	epoch       string
 	deliveredTo atomic.Uint64
-	back        int // how often the stream had less than that
+	back        int           // how often the stream had less than that
+	live        chan struct{} // closed once that is all that was there before
+	liveOnce    sync.Once
 }
 
 // New makes a Relay. It does not connect yet; what is published meanwhile waits.
@@ -119,8 +129,11 @@ func New(opts Options) (*Relay, error) {
 		ready: make(chan struct{}),
 		stop:  make(chan struct{}),
 		done:  make(chan struct{}),
+		again: make(chan struct{}, 1),
+		live:  make(chan struct{}),
 	}
 	r.sender = newSender(opts.Timeout, r.subject, r.saw)
+	r.sender.hold(true)
 	r.strange.log = opts.Logger
 	r.status.Stream = opts.Stream.Name
 	return r, nil
@@ -165,6 +178,10 @@ func (r *Relay) Wait(ctx context.Context) error {
 // matter: see Status.
 func (r *Relay) Ready() <-chan struct{} { return r.ready }
 
+// Live is closed once all that the stream had before the server is delivered, so that
+// the loop takes subscribers.
+func (r *Relay) Live() <-chan struct{} { return r.live }
+
 // Serve connects, finds the stream or makes it, and delivers what is in it to a
 // server, until Shutdown; then it returns nil. Where the stream is not to be had it
 // tries again; but an embedded store that cannot be used, and a stream that is not as
@@ -177,8 +194,11 @@ func (r *Relay) Serve(to loop.Inlet) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {
-		<-r.stop
-		cancel()
+		select {
+		case <-r.stop:
+			cancel()
+		case <-ctx.Done():
+		}
 	}()
 	defer r.release()
 	if err := r.open(); err != nil {
@@ -187,7 +207,8 @@ func (r *Relay) Serve(to loop.Inlet) error {
 	close(r.ready)
 	var running sync.WaitGroup
 	defer running.Wait()
-	running.Go(func() { r.sender.run(r.stop) })
+	defer cancel() // an error ends it, too
+	running.Go(func() { r.sender.run(ctx.Done()) })
 	defer r.sender.close()
 	for ctx.Err() == nil {
 		err := r.relay(ctx, to)
@@ -195,8 +216,10 @@ func (r *Relay) Serve(to loop.Inlet) error {
 		if errors.As(err, &final) {
 			return err
 		}
-		if ctx.Err() == nil {
+		r.sender.hold(true)
+		if ctx.Err() == nil && !errors.Is(err, errReconnected) {
 			r.lost(err)
+			r.unanswered()
 			r.giveUpFailed()
 			select {
 			case <-ctx.Done():
@@ -297,8 +320,13 @@ func (r *Relay) relay(ctx context.Context, to loop.Inlet) error {
 	if err != nil {
 		return err
 	}
+	if !leads(info) {
+		return errCutOff
+	}
 	epoch := epochOf(info)
+	r.failing = time.Time{}
 	r.reached(stream, info, epoch)
+	r.sender.hold(false)
 	from := firstOf(info.State, r.opts.Preload)
 	if at := r.deliveredTo.Load(); epoch == r.epoch {
 		if info.State.LastSeq < at && !r.wentBack() {
@@ -306,65 +334,16 @@ func (r *Relay) relay(ctx context.Context, to loop.Inlet) error {
 		}
 		from = min(at, info.State.LastSeq) + 1
 	}
+	if epoch != r.epoch || info.State.LastSeq < r.deliveredTo.Load() {
+		r.newest.Store(info.State.LastSeq)
+	}
 	r.epoch, r.back = epoch, 0
-	r.newest.Store(info.State.LastSeq)
+	r.saw(info.State.LastSeq)
 	r.deliveredTo.Store(from - 1)
 	if err := to.Begin(ctx, epoch, from-1); err != nil {
 		return err
 	}
 	return r.consume(ctx, to, stream, epoch, from, info.State.LastSeq)
-}
-
-// wentBack tells whether the stream has had less than was delivered often enough.
-func (r *Relay) wentBack() bool {
-	r.back++
-	return r.back >= backTimes
-}
-
-// firstOf is the number of the first message to be read at the start.
-func firstOf(state jetstream.StreamState, preload int) uint64 {
-	from := state.LastSeq + 1
-	from -= min(from-1, uint64(max(0, preload)))
-	return max(from, state.FirstSeq, 1)
-}
-
-// connect connects, if we are not connected.
-func (r *Relay) connect() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.conn != nil && !r.conn.IsClosed() {
-		return nil
-	}
-	options := append(r.opts.Servers.options(),
-		nats.Name("ssed"),
-		nats.MaxReconnects(-1),
-		nats.ReconnectWait(reconnectPause),
-		nats.ReconnectJitter(reconnectPause, reconnectPause),
-		nats.ReconnectBufSize(-1), // what cannot be sent now is to be known as such
-		nats.PingInterval(pingInterval),
-		nats.MaxPingsOutstanding(2),
-		nats.FlusherTimeout(pingInterval),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { r.disconnected(err) }),
-		nats.ReconnectHandler(func(conn *nats.Conn) { r.reconnected(conn) }),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			r.log.Warn("the NATS client reports an error", "err", err)
-		}),
-	)
-	var err error
-	if r.store != nil {
-		r.conn, err = r.store.connect(options...)
-	} else {
-		r.conn, err = nats.Connect(r.opts.Servers.list(), options...)
-	}
-	if err != nil {
-		r.conn = nil
-		return fmt.Errorf("cannot connect to %s: %w", r.opts.Servers.names(), err)
-	}
-	if r.js, err = jetstream.New(r.conn, jetstream.WithDefaultTimeout(callTime)); err != nil {
-		return err
-	}
-	r.status.connected(r.conn)
-	return r.sender.attach(r.conn)
 }
 
 // Shutdown ends Serve, closes the connection, and ends the embedded server, whose

@@ -257,3 +257,25 @@ const subjectsOverlap = 10065
 func epochOf(info *jetstream.StreamInfo) string {
 	return sse.NewEpoch(uint64(info.Created.UnixNano()) % epochMax)
 }
+
+// heardWithin is how lately a stream's leader must have heard of most of its servers
+// to be one. Those that do not hear of it elect another one after four seconds.
+const heardWithin = 3 * time.Second
+
+// errCutOff means that who answers for the stream may not be its leader any more.
+var errCutOff = errors.New("the server that leads the stream does not hear of most others: it may be cut off, and know less than they do")
+
+// leads tells whether who gave info is the stream's leader. One that is cut off does
+// not know for a while that there is another, and that the stream has grown.
+func leads(info *jetstream.StreamInfo) bool {
+	if info.Config.Replicas <= 1 || info.Cluster == nil {
+		return true
+	}
+	near := 1 // itself
+	for _, replica := range info.Cluster.Replicas {
+		if !replica.Offline && replica.Active < heardWithin {
+			near++
+		}
+	}
+	return 2*near > info.Config.Replicas
+}

@@ -104,6 +104,17 @@ func TestCheckFailsAsServeDoes(t *testing.T) {
 		{"more connections than files", "max-conns = 10000000\n", ":1: max-conns: ", "open files"},
 		{"more publishers than files", "max-publishers = 10000000\n", ":1: max-publishers: ", "open files"},
 		{"an empty rule", "history-for = ['/a=5', '']\n", ":1: history-for: ", "an entry is empty"},
+		{"a NATS server that is none", "nats = ['http://s3cr3t@h:1']", ":1: nats: ", "http://h:1 is no NATS server's URL"},
+		{"a NATS server that cannot be read", "nats = ['nats://h:1', 'nats://u:s3cr3t%ZZ@h']", ":1: nats: ", "cannot be read"},
+		{"a token in the place of the host", "nats = ['s3cr3t']", ":1: nats: ", "names no host"},
+		{"two stores", "store = '/s'\nnats = ['nats://u:s3cr3t@h']", ":1: store: ", "exclude each other"},
+		{"a store and a history", "store = '/s'\nhistory = 1", ":2: history: ", "the stream's limits say what is kept"},
+		{"replicas of a store of one's own", "store = '/s'\nnats-stream-replicas = 3", ":2: nats-stream-replicas: ", "has one"},
+		{"too many replicas", "nats = ['nats://h']\nnats-stream-replicas = 6", ":2: nats-stream-replicas: ", "1 to 5"},
+		{"fewer than no messages", "nats-stream-per-namespace = -1", ":1: nats-stream-per-namespace: ", "1 or more"},
+		{"a stream's age that is none", "nats-stream-age = '1ms'", ":1: nats-stream-age: ", "100ms or more"},
+		{"no patience", "nats-timeout = '1ms'", ":1: nats-timeout: ", "100ms or more"},
+		{"no sync", "store = '/s'\nstore-sync = 'never'", ":2: store-sync: ", "neither always nor an interval"},
 		{"a relative socket", "listen = ['unix://run/x']\n", ":1: listen: ", "absolute"},
 	}
 	for _, tt := range tests {

@@ -48,8 +48,9 @@ func StartCluster(t testing.TB, n int, config ...string) *Cluster {
 			routes = append(routes, fmt.Sprintf("%q", "nats://"+l.address))
 		}
 		s := configure(t, fmt.Sprintf("nats-%d", i), append([]string{
-			// Without a pool all goes over one connection.
-			fmt.Sprintf("cluster { name: ssed, listen: %q, advertise: %q, pool_size: -1, routes: [%s] }", doors[i], nowhere, strings.Join(routes, ", ")),
+			// Without a pool all goes over one connection. Clients know the servers that a
+			// test gave them, and hear of no others.
+			fmt.Sprintf("cluster { name: ssed, listen: %q, advertise: %q, no_advertise: true, pool_size: -1, routes: [%s] }", doors[i], nowhere, strings.Join(routes, ", ")),
 		}, config...)...)
 		c.Servers = append(c.Servers, s)
 	}

@@ -2,6 +2,7 @@ package natstest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -186,7 +187,13 @@ func (s *Server) Kill() { s.end(syscall.SIGKILL) }
 func (s *Server) Stop() { s.end(syscall.SIGTERM) }
 
 // Freeze stops the server where it is: it answers nothing, and its connections stay.
-func (s *Server) Freeze() { s.process.frozen = s.process.cmd.Process.Signal(syscall.SIGSTOP) == nil }
+// A thread in the middle of something has to notice the signal, so it waits for all.
+func (s *Server) Freeze() {
+	p := s.process.cmd.Process
+	s.process.frozen = p.Signal(syscall.SIGSTOP) == nil
+	for s.process.frozen && errors.Is(unix.Waitid(unix.P_PID, p.Pid, nil, unix.WSTOPPED|unix.WEXITED|unix.WNOWAIT, nil), unix.EINTR) {
+	}
+}
 
 // Thaw has a frozen server go on.
 func (s *Server) Thaw() {

@@ -36,7 +36,7 @@ var rooms = map[string]struct {
 	"publish/conformance":     {imports: []string{"publish", "nsindex"}},
 	"publish/evioserver":      {imports: []string{"publish", "sse", "nsindex"}, outside: []string{"github.com/tidwall/evio", "golang.org/x/sys"}},
 	"loop":                    {imports: []string{"httpparse", "sse", "nsindex", "publish", "auth"}, outside: []string{"github.com/panjf2000/gnet/v2", "github.com/pires/go-proxyproto", "golang.org/x/sys"}},
-	"relay":                   {imports: []string{"loop", "publish", "sse", "nsindex"}, outside: []string{"github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2", "github.com/nats-io/nuid", "golang.org/x/sys"}},
+	"relay":                   {imports: []string{"loop", "publish", "sse", "nsindex"}, outside: []string{"github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2", "github.com/nats-io/nuid", "github.com/nats-io/nkeys", "github.com/nats-io/jwt/v2", "golang.org/x/sys"}},
 	"admin":                   {imports: []string{"loop", "sse", "nsindex", "auth"}, outside: []string{"github.com/prometheus/client_golang", "golang.org/x/sync"}},
 	"cmd/ssed":                {imports: []string{"admin", "top", "loop", "relay", "httpparse", "publish", "publish/evioserver", "sse", "nsindex", "auth", "subscribe", "doctor", "cmd/ssed/reference"}, outside: []string{"github.com/alecthomas/kong", "github.com/coreos/go-systemd/v22", "github.com/pelletier/go-toml/v2", "github.com/prometheus/procfs", "golang.org/x/sys"}},
 	"cmd/ssed/reference":      {outside: []string{"github.com/alecthomas/kong"}, pure: true},
@@ -45,11 +45,13 @@ var rooms = map[string]struct {
 	"top/hush":                {},
 	"internal/e2e/attackers":  {},
 	"internal/e2e/clients":    {imports: []string{"internal/testtool", "publish", "sse"}},
+	"internal/e2e/cluster":    {},
 	"internal/e2e/deploy":     {},
 	"internal/e2e/overload":   {},
 	"internal/e2e/proxies":    {},
 	"internal/e2e/publishers": {},
 	"internal/e2e/restarts":   {},
+	"internal/e2e/store":      {},
 	"internal/natstest":       {imports: []string{"internal/testtool"}, outside: []string{"github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2", "golang.org/x/sys"}},
 	"internal/e2e/tutorial":   {},
 	"internal/testtool":       {outside: []string{"golang.org/x/sys"}},
@@ -60,6 +62,7 @@ var rooms = map[string]struct {
 	"bench/server":            {imports: []string{"bench/rawio"}, outside: []string{"github.com/prometheus/procfs", "golang.org/x/sys"}},
 	"bench/rawio":             {outside: []string{"golang.org/x/sys"}},
 	"bench/stats":             {pure: true},
+	"bench/nats":              {outside: []string{"github.com/nats-io/nats-server/v2"}}, // a program: daemons that share a hub are measured with one
 	"bench/probe":             {imports: []string{"bench/server"}, outside: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
 	"internal/e2e/vanished":   {},
 
@@ -168,8 +171,8 @@ func TestEnginesHaveOneImporterEach(t *testing.T) {
 			if strings.HasPrefix(p, "github.com/tidwall/evio") && s.room() != "publish/evioserver" {
 				t.Errorf("%s imports evio; only publish/evioserver may", s.path)
 			}
-			if strings.HasPrefix(p, "github.com/nats-io/") && s.room() != "relay" && s.room() != "internal/natstest" {
-				t.Errorf("%s imports NATS; only relay may, and what starts servers for tests", s.path)
+			if strings.HasPrefix(p, "github.com/nats-io/") && !slices.Contains([]string{"relay", "bench/nats", "internal/natstest", "internal/e2e/store"}, s.room()) {
+				t.Errorf("%s imports NATS; only relay may, what starts servers for the bench and for tests, and tests that are about it", s.path)
 			}
 		}
 	}

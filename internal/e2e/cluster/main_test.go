@@ -1,0 +1,116 @@
+package cluster
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/internal/natstest"
+	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
+)
+
+func TestMain(m *testing.M) {
+	os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin") // where Debian keeps HAProxy
+	os.Exit(testtool.Main(m))
+}
+
+// nodesCount is how many daemons and NATS servers there are, and replicas of the stream.
+const nodesCount = 3
+
+// stream is the stream's name.
+const stream = "ssed"
+
+// busyAfter is how long a publisher waits for the store before it is told so.
+const busyAfter = 2 * time.Second
+
+// A house is what runs.
+type house struct {
+	nats  *natstest.Cluster
+	nodes []*testtool.Daemon
+}
+
+// open starts a house. servers are the NATS servers that daemon i knows; nil: all of
+// them. flags are those of daemon i on top.
+func open(t *testing.T, servers func(h *house, i int) []string, flags func(i int) []string) *house {
+	t.Helper()
+	h := &house{nats: natstest.StartCluster(t, nodesCount)}
+	if servers == nil {
+		servers = func(h *house, _ int) []string { return h.nats.URLs() }
+	}
+	for i := range nodesCount {
+		args := []string{"--nats-stream-replicas=3", "--nats-timeout=" + busyAfter.String()}
+		for _, url := range servers(h, i) {
+			args = append(args, "--nats="+url)
+		}
+		if flags != nil {
+			args = append(args, flags(i)...)
+		}
+		h.nodes = append(h.nodes, testtool.Start(t, args...))
+	}
+	for _, d := range h.nodes {
+		waitReady(t, d)
+	}
+	return h
+}
+
+// waitReady waits until a daemon takes publishers and subscribers.
+func waitReady(t *testing.T, d *testtool.Daemon) {
+	t.Helper()
+	testtool.WaitFor(t, "a daemon that takes messages", func() bool {
+		return publishOnce(d.Publish[0], sse.Message{Namespace: "/ready", Data: []byte("ready")}) == nil
+	})
+	testtool.WaitFor(t, "a daemon that takes subscribers", func() bool {
+		return strings.Contains(peek(d.Subscribe[0]+"/subscribe/ready?last=1"), "data:ready\n\n")
+	})
+}
+
+// publishOnce publishes one message over a connection of its own.
+func publishOnce(url string, m sse.Message) error {
+	ctx, cancel := context.WithTimeout(context.Background(), testtool.Patience)
+	defer cancel()
+	client, err := publish.Dial(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	_, err = client.Publish(ctx, m)
+	return err
+}
+
+// peek reads a stream until its first event is whole, or it ends, or says nothing
+// for a while.
+func peek(url string, headers ...string) (text string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err.Error()
+	}
+	for _, header := range headers {
+		name, value, _ := strings.Cut(header, ": ")
+		request.Header.Set(name, value)
+	}
+	response, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		return err.Error()
+	}
+	defer response.Body.Close()
+	buffer := make([]byte, 64<<10)
+	for !strings.HasSuffix(text, "\n\n") {
+		n, err := response.Body.Read(buffer)
+		text += string(buffer[:n])
+		if err != nil && err != io.EOF {
+			return text + err.Error()
+		}
+		if err != nil {
+			return text
+		}
+	}
+	return text
+}
