@@ -94,9 +94,10 @@ func (l *loop) askWhetherItMay(v *visitor, set nsindex.Set, read []byte, withBod
 	l.petitions.running++
 	l.wheel.set(&v.client, ticks(l.opts.AuthorizeTimeout))
 	go func() {
+		defer l.petitions.decide(p, l.bell)
+		defer cancel()
+		p.err = ErrComeBack // unless it returns: it may end its goroutine, as t.Fatal does
 		p.err = l.opts.Authorize(ctx, &p.Request)
-		cancel()
-		l.petitions.decide(p, l.bell)
 	}()
 }
 

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -221,6 +222,19 @@ func TestAuthorizeTakesTooLong(t *testing.T) {
 	}
 	receive(t, w.ended, "its context ends")
 	log.waitFor(t, "it was not decided whether they may subscribe")
+}
+
+// TestAuthorizeEndsItsGoroutine: as t.Fatal does in a test of the program around. That is
+// no yes, and takes no place for ever.
+func TestAuthorizeEndsItsGoroutine(t *testing.T) {
+	s := serve(t, loop.Options{AuthorizeTimeout: time.Hour, Authorize: func(context.Context, *loop.Request) error {
+		runtime.Goexit()
+		return nil
+	}})
+	if _, body := answer(t, s, plainGet); !strings.HasPrefix(body, "retry:") {
+		t.Errorf("it gets %q", body)
+	}
+	until(t, s, "its place is free", func(s loop.Stats) bool { return s.Authorizing == 0 })
 }
 
 // TestAuthorizeIsBounded: by what runs, not by who waits for it.
