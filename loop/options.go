@@ -262,7 +262,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	return o, nil
+	var err error
+	o.Handover, err = o.Handover.withDefaults()
+	return o, err
 }
 
 func (o *Options) setTimes() {
