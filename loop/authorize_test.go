@@ -367,31 +367,3 @@ func TestAuthorizeTakesAnyHead(t *testing.T) {
 		}
 	}
 }
-
-// TestWhoIsDecidedAboutAtTheEnd comes back: there is nothing to subscribe to any more.
-func TestWhoIsDecidedAboutAtTheEnd(t *testing.T) {
-	word := make(chan error)
-	first := true
-	s := serve(t, loop.Options{Drain: time.Minute, Authorize: func(context.Context, *loop.Request) error {
-		if first {
-			first = false
-			return nil
-		}
-		return <-word
-	}})
-	stays, _ := subscribe(t, s, "/subscribe/n") // so that there is somebody to drain
-	waits := dial(t, s.ListenAddrs()[0])
-	io.WriteString(waits, plainGet)
-	until(t, s, "it is decided about", func(s loop.Stats) bool { return s.Authorizing == 1 })
-	ended := make(chan error)
-	go func() { ended <- s.Shutdown(context.Background()) }()
-	until(t, s, "it is stopping", func(s loop.Stats) bool { return s.Stopping })
-	word <- nil
-	if got, err := io.ReadAll(waits); err != nil || !strings.Contains(string(got), "\r\n\r\nretry:") {
-		t.Errorf("%q, %v", got, err)
-	}
-	stays.Close()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
-}

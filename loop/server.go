@@ -89,6 +89,7 @@ func New(opts Options) (*Server, error) {
 		identities: identities{},
 		blocked:    map[uint32]waiting{},
 		bridges:    bridges{of: map[*subscriber]*bridge{}},
+		petitions:  petitions{waiting: map[*petition]bool{}},
 		replays:    replays{of: map[*subscriber]*replay{}},
 		crowds:     newCrowds(opts.ConnsPerAddressMax),
 		journal:    newJournal(opts.Logger),
