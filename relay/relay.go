@@ -367,6 +367,7 @@ func (r *Relay) release() {
 	conn, store := r.conn, r.store
 	r.mu.Unlock()
 	if conn != nil {
+		conn.SetDisconnectErrHandler(nil) // it is not lost, it is not needed any more
 		conn.Close()
 	}
 	if store != nil {
