@@ -140,7 +140,8 @@ func New(opts Options) (*Relay, error) {
 }
 
 func (r *Relay) subject(namespace []byte) string {
-	return string(appendSubject(nil, r.opts.Stream.Name, namespace))
+	var short [128]byte // what is longer is allocated
+	return string(appendSubject(short[:0], r.opts.Stream.Name, namespace))
 }
 
 // saw notes that the stream has a message with a number.
