@@ -95,7 +95,9 @@ func New(opts Options) (*Server, error) {
 		relay:      relay{Relay: opts.Relay, flights: map[flightKey]*flight{}},
 		hooks:      newHooks(&opts),
 	}
+	s.loop.relay.reading, s.loop.relay.readNever = context.WithCancel(context.Background())
 	if err := s.loop.keepHistory(); err != nil {
+		s.loop.relay.readNever()
 		bell.close()
 		watch.close()
 		return nil, err
@@ -293,6 +295,7 @@ func (s *Server) giveBack() {
 	l := s.loop
 	l.stop.Store(stopNow)
 	l.box.close()
+	l.relay.readNever()
 	l.journal.heldBack(l) // of the last second, which the wheel did not end
 	l.hooks.heldBack(l.log)
 	close(s.done)
