@@ -17,6 +17,9 @@ const (
 	readsMax = 16
 	// readTime is how long one may take, a hub that is away for a moment included.
 	readTime = 10 * time.Second
+	// beyondTime is how long the hub may take to say whether it has a message: who
+	// waits may find another server that knows.
+	beyondTime = time.Second
 	// What was read is kept for a while, for those who come a little later and have
 	// missed the same: so many parts, of so many bytes together.
 	partsKept      = 64
@@ -48,21 +51,21 @@ type flightKey struct {
 // A flight is one read of the hub, for all who want the same: those that were
 // connected to a server that went away have missed the same.
 type flight struct {
-	key  flightKey
-	set  []string
-	who  []*subscriber
-	done bool
-	part Part
-	err  error
+	key    flightKey
+	set    []string
+	who    []*subscriber
+	beyond bool // only what is newest is asked for; see earlier
+	done   bool
+	part   Part
+	err    error
 }
 
 // readEarlier has the next part read for s, which stands nowhere until it comes.
 func (l *loop) readEarlier(s *subscriber, r *replay) {
 	e, set := r.earlier, s.audience.set
 	key := flightKey{set.Key(), r.after, e.until, 0, e.last, e.since}
-	if e.beyond { // an answer for another one may be older than the id
-		l.relay.lined = append(l.relay.lined, &flight{key: key, set: set.Members(), who: []*subscriber{s}})
-		l.depart()
+	if e.beyond {
+		l.askBeyond(s, key)
 		return
 	}
 	if e.last > 0 {
@@ -84,17 +87,36 @@ func (l *loop) readEarlier(s *subscriber, r *replay) {
 	l.depart()
 }
 
+// askBeyond has the hub asked for its newest message. What was asked before s came
+// does not count: the message that s has may have come since.
+func (l *loop) askBeyond(s *subscriber, key flightKey) {
+	r := &l.relay
+	if r.asking == nil {
+		r.asking = &flight{key: key, set: s.audience.set.Members(), beyond: true}
+		r.lined = append(r.lined, r.asking)
+	}
+	r.asking.who = append(r.asking.who, s)
+	l.depart()
+}
+
 // depart begins with reads that were to wait.
 func (l *loop) depart() {
 	for ; l.relay.running < readsMax && len(l.relay.lined) > 0; l.relay.lined = l.relay.lined[1:] {
 		l.relay.running++
+		if l.relay.lined[0] == l.relay.asking {
+			l.relay.asking = nil
+		}
 		go l.relay.lined[0].read(l)
 	}
 }
 
 // read runs on a goroutine of its own.
 func (f *flight) read(l *loop) {
-	ctx, cancel := context.WithTimeout(context.Background(), readTime)
+	patience := readTime
+	if f.beyond {
+		patience = beyondTime
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	k := f.key
 	f.part, f.err = l.relay.Read(ctx, Query{f.set, k.after, k.until, replayBytesMax, k.last, k.newest, k.since})
@@ -110,7 +132,7 @@ func (f *flight) read(l *loop) {
 func (f *flight) land(l *loop) {
 	l.relay.running--
 	l.keepPart(f)
-	if f.err != nil {
+	if f.err != nil && !f.beyond {
 		l.log.Warn("what subscribers missed cannot be read from the store; they are told to come back",
 			"subscribers", len(f.who), "err", f.err)
 	}
@@ -129,8 +151,8 @@ func (f *flight) land(l *loop) {
 // keepPart keeps what was read, and lets go of what was read before.
 func (l *loop) keepPart(f *flight) {
 	r := &l.relay
-	if r.flights[f.key] != f {
-		return // it was for one subscriber alone
+	if f.beyond {
+		return
 	}
 	if f.err != nil {
 		delete(r.flights, f.key)
