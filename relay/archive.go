@@ -129,8 +129,12 @@ func (a *archive) fill(ctx context.Context, part *loop.Part, until uint64, bytes
 			}
 			n++
 			pending = meta.NumPending
-			if part.Last = part.Last || meta.Sequence.Stream > until; !part.Last && len(part.Frames) < bytesMax {
-				a.add(part, m, meta.Sequence.Stream)
+			switch seq := meta.Sequence.Stream; {
+			case len(part.Frames) >= bytesMax: // the next part has it
+			case seq > until:
+				part.Last = true
+			default:
+				a.add(part, m, seq)
 			}
 		}
 		if err := batch.Error(); err != nil {
