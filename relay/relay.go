@@ -309,7 +309,6 @@ func (r *Relay) relay(ctx context.Context, to loop.Inlet) error {
 		return errCutOff
 	}
 	epoch := epochOf(info)
-	r.failing = time.Time{}
 	r.reached(stream, info, epoch)
 	from := firstOf(info.State, r.opts.Preload)
 	if at := r.deliveredTo.Load(); epoch == r.epoch {
