@@ -11,7 +11,7 @@
 # It takes haproxy, and ssed and nats-server: those of $SSED_BINARY and $NATS_SERVER, or
 # in the PATH. Where they are missing, go builds them.
 set -euo pipefail
-root=$(cd "$(dirname "$0")/.." && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
 PATH=$PATH:/usr/sbin # where Debian keeps haproxy
 
 # Each node has a loopback address of its own, so all have the same ports.
@@ -90,7 +90,7 @@ fi
 ssed=${SSED_BINARY:-$(command -v ssed || true)}
 if [ -z "$ssed" ]; then
   echo "three-nodes: building ssed"
-  (cd "$root" && go build -o "$work/ssed" ./cmd/ssed)
+  (cd "$here/.." && go build -o "$work/ssed" ./cmd/ssed)
   ssed=$work/ssed
 fi
 unset SSED_BINARY # ssed reads SSED_ variables
@@ -111,7 +111,7 @@ for i in "${nodes[@]}"; do
     "${urls[@]}" --nats-stream-replicas 3
 done
 for i in "${nodes[@]}"; do await "ssed-$i at its store" reached "$i"; done
-start haproxy haproxy -db -f "$root/deploy/three-nodes.cfg"
+start haproxy haproxy -db -f "$here/three-nodes.cfg"
 await haproxy answers "$net.10" 8051
 
 cat <<END

@@ -17,6 +17,7 @@ const nobody = "127.0.0.1:9"
 // TestLinkIsCut between one daemon and its only NATS server, and mended: the others go
 // on meanwhile, its subscribers keep their streams, and in the end have everything.
 func TestLinkIsCut(t *testing.T) {
+	t.Parallel() // it waits, most of the time
 	var link *testtool.Relay
 	h := open(t, func(h *house, i int) []string {
 		if i > 0 {
@@ -58,6 +59,7 @@ func TestLinkIsCut(t *testing.T) {
 // that knows of others goes there, one that does not waits, and in the end all have
 // everything once.
 func TestServerIsCutOff(t *testing.T) {
+	t.Parallel() // it waits, most of the time
 	h := open(t, func(h *house, i int) []string {
 		if i > 0 {
 			return h.nats.URLs()[i : i+1]
