@@ -233,3 +233,28 @@ func (l *logLines) String() string {
 	defer l.mu.Unlock()
 	return l.text.String()
 }
+
+// TestRelayReadsForNobody: who left while others were read for is not read for.
+func TestRelayReadsForNobody(t *testing.T) {
+	const atOnce = 16
+	h := newHub()
+	fill(h, "/x", "", 100)
+	slow := make(chan struct{})
+	h.set(func() { h.slow = slow })
+	s, _ := began(t, h, loop.Options{}, 100)
+	for n := range atOnce {
+		comeBack(t, s, "/subscribe/x", fmt.Sprintf("hub-%d", n))
+	}
+	testtool.WaitFor(t, "all reads that may be", func() bool { return h.readsSoFar() == atOnce })
+	for n := atOnce; n < 80; n++ {
+		c, _ := comeBack(t, s, "/subscribe/x", fmt.Sprintf("hub-%d", n))
+		c.Close()
+	}
+	until(t, s, "they have left", func(st loop.Stats) bool { return st.Subscribers == atOnce })
+	_, r := comeBack(t, s, "/subscribe/x", "hub-97")
+	close(slow)
+	expectData(t, r, "98", "99", "100")
+	if n := h.readsSoFar(); n != atOnce+1 {
+		t.Errorf("the hub was read %d times for %d who are there", n, atOnce+1)
+	}
+}
