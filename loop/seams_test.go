@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -256,5 +257,33 @@ func TestRelayReadsForNobody(t *testing.T) {
 	expectData(t, r, "98", "99", "100")
 	if n := h.readsSoFar(); n != atOnce+1 {
 		t.Errorf("the hub was read %d times for %d who are there", n, atOnce+1)
+	}
+}
+
+// TestRelayPublishersWithoutReplies: a publisher that half-closes, or says QUIT, in the
+// middle of what waits in line gets all of its replies, in order, and then its end.
+func TestRelayPublishersWithoutReplies(t *testing.T) {
+	for _, end := range []string{"QUIT\n", ""} {
+		h := newHub()
+		h.fullAt = 1
+		s := serveHub(t, h, loop.Options{})
+		h.hold(true)
+		first := dial(t, s.PublishAddrs()[0])
+		io.WriteString(first, "PUB /x - first\n")
+		testtool.WaitFor(t, "the hub is full", h.Full)
+		p := dial(t, s.PublishAddrs()[0])
+		io.WriteString(p, "PING\nPUBN /x - 10\nPING\nPING\n\nPING\nPUB /x - last\nPING\n"+end)
+		if end == "" {
+			p.(*net.TCPConn).CloseWrite()
+		}
+		expect(t, p, "PONG\n")
+		h.hold(false)
+		want := "OK 2\nPONG\nOK 3\nPONG\n"
+		if end != "" {
+			want += "OK\n"
+		}
+		if got, err := io.ReadAll(p); string(got) != want || err != nil {
+			t.Errorf("%q: got %q, %v", end, got, err)
+		}
 	}
 }
