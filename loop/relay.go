@@ -135,6 +135,7 @@ type relay struct {
 	live       bool
 	liveAt     uint32    // when that was, in ticks
 	before     uint64    // what came up to then was published at some time before
+	lost       uint64    // messages that subscribers were told of, and the log was not yet
 	told       uint64    // up to where everybody was told of a gap
 	settled    bool      // the server ends, and every submission is answered
 	ended      uint32    // tick at which that was seen
@@ -192,7 +193,8 @@ func (l *loop) relayed(r record) {
 
 // advance makes ready for the message with a number, and tells whether it is a new
 // one. Numbers that are left out are a gap for everybody: what their messages were
-// about is not known.
+// about is not known. Before the server is live there is nobody to be told, and a
+// stream may have many such holes.
 func (l *loop) advance(seq uint64) bool {
 	if seq <= l.newest {
 		return false
@@ -208,13 +210,21 @@ func (l *loop) advance(seq uint64) bool {
 	return true
 }
 
+// tellLost logs, once a second, what advance has told subscribers of.
+func (r *relay) tellLost(l *loop) {
+	if r.lost > 0 {
+		l.log.Warn("the store has let go of messages that were not delivered yet; all subscribers are told of the gap",
+			"messages", r.lost, "before", l.newest)
+		r.lost = 0
+	}
+}
+
 // leftOut tells everybody that numbers behind one were left out, once for all up to
 // the hub's newest: where it has let go of some there are holes upon holes, and a
 // gap before each message would drown them.
 func (l *loop) leftOut(after uint64) {
 	l.relay.told = max(l.newest, l.relay.Newest())
-	l.log.Warn("the store has let go of messages that were not delivered yet; all subscribers are told of the gap",
-		"after", after, "until", l.relay.told)
+	l.relay.lost += l.newest - after
 	l.tellAll(sse.Gap{Reason: sse.GapExpired, Asked: l.idOf(after), Newest: l.idOf(l.relay.told), CompleteAfter: l.idOf(l.relay.told)})
 }
 

@@ -134,7 +134,8 @@ func TestRelayHoles(t *testing.T) {
 	if g := gapOf(t, r); g.Asked != "hub-199" || g.CompleteAfter != "hub-202" {
 		t.Errorf("the gap beyond is %+v", g)
 	}
-	if n := strings.Count(log.String(), "let go of"); n != 2 {
+	until(t, s, "the log tells of it", func(loop.Stats) bool { return strings.Contains(log.String(), "let go of") })
+	if n := strings.Count(log.String(), "let go of"); n > 2 { // a line a second at most
 		t.Errorf("the log tells of it %d times: %s", n, log)
 	}
 }
