@@ -26,9 +26,6 @@ const (
 	// missed the same: so many parts, of so many bytes together.
 	partsKept      = 64
 	partsKeptBytes = 16 << 20
-	// sinceStep makes one wish of those who come within a second and want what came
-	// since the same while.
-	sinceStep = time.Second
 )
 
 // An earlier is that phase of one subscriber's replay.
@@ -292,7 +289,7 @@ func (e *earlier) want(w wish) {
 	case w.last > 0 && w.last <= lastMax:
 		e.last = w.last
 	case w.last < 0 && w.sinces:
-		e.since = time.Now().Add(-w.since).Truncate(sinceStep)
+		e.since = time.Now().Add(-w.since).Truncate(tick) // as what is kept here; those who come at once have one wish
 	}
 }
 

@@ -98,7 +98,8 @@ func (i Inlet) Begin(ctx context.Context, epoch string, newest uint64) error {
 func (i Inlet) Live(ctx context.Context) error { return i.word(ctx, 0, []byte{wordLive}) }
 
 // Deliver brings the message with a number. What was delivered before is passed
-// over; if numbers are left out, everybody is told of the gap.
+// over. If numbers are left out, everybody is told of the gap, once for all up to the
+// hub's newest; before Live there is nobody to tell.
 func (i Inlet) Deliver(ctx context.Context, seq uint64, namespace, event, data []byte) error {
 	_, err := i.box.putNumbered(ctx, seq, namespace, event, data)
 	return err

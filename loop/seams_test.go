@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -233,4 +234,57 @@ func (l *logLines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
+}
+
+// TestRelayReadsForNobody: who left while others were read for is not read for.
+func TestRelayReadsForNobody(t *testing.T) {
+	const atOnce = 16
+	h := newHub()
+	fill(h, "/x", "", 100)
+	slow := make(chan struct{})
+	h.set(func() { h.slow = slow })
+	s, _ := began(t, h, loop.Options{}, 100)
+	for n := range atOnce {
+		comeBack(t, s, "/subscribe/x", fmt.Sprintf("hub-%d", n))
+	}
+	testtool.WaitFor(t, "all reads that may be", func() bool { return h.readsSoFar() == atOnce })
+	for n := atOnce; n < 80; n++ {
+		c, _ := comeBack(t, s, "/subscribe/x", fmt.Sprintf("hub-%d", n))
+		c.Close()
+	}
+	until(t, s, "they have left", func(st loop.Stats) bool { return st.Subscribers == atOnce })
+	_, r := comeBack(t, s, "/subscribe/x", "hub-97")
+	close(slow)
+	expectData(t, r, "98", "99", "100")
+	if n := h.readsSoFar(); n != atOnce+1 {
+		t.Errorf("the hub was read %d times for %d who are there", n, atOnce+1)
+	}
+}
+
+// TestRelayPublishersWithoutReplies: a publisher that half-closes, or says QUIT, in the
+// middle of what waits in line gets all of its replies, in order, and then its end.
+func TestRelayPublishersWithoutReplies(t *testing.T) {
+	for _, end := range []string{"QUIT\n", ""} {
+		h := newHub()
+		h.fullAt = 1
+		s := serveHub(t, h, loop.Options{})
+		h.hold(true)
+		first := dial(t, s.PublishAddrs()[0])
+		io.WriteString(first, "PUB /x - first\n")
+		testtool.WaitFor(t, "the hub is full", h.Full)
+		p := dial(t, s.PublishAddrs()[0])
+		io.WriteString(p, "PING\nPUBN /x - 10\nPING\nPING\n\nPING\nPUB /x - last\nPING\n"+end)
+		if end == "" {
+			p.(*net.TCPConn).CloseWrite()
+		}
+		expect(t, p, "PONG\n")
+		h.hold(false)
+		want := "OK 2\nPONG\nOK 3\nPONG\n"
+		if end != "" {
+			want += "OK\n"
+		}
+		if got, err := io.ReadAll(p); string(got) != want || err != nil {
+			t.Errorf("%q: got %q, %v", end, got, err)
+		}
+	}
 }

@@ -18,7 +18,7 @@ const (
 	reasonEvicted                // all backlogs together were too much, and its was the longest
 	reasonKicked                 // it was thrown out: by an operator, or for going on to send after its request
 	reasonShutdown               // the server ended
-	reasonRelay                  // what it missed could not be read from the Relay
+	reasonRelay                  // what it missed could not be read from the Relay, or its numbers mean something else now
 	reasonError                  // a fault of ours
 	reasons
 )

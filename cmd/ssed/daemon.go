@@ -192,6 +192,9 @@ const (
 	endTimeout = 8 * time.Second
 	// afterDrain is what remains for that when the drain takes longer.
 	afterDrain = 2 * time.Second
+	// engineEnd is what an engine gets when the one before has used up that time: the
+	// store must be closed, however slowly somebody reads.
+	engineEnd = 900 * time.Millisecond
 	// storeEndTimeout is how long a store may take after that to be on the disk.
 	storeEndTimeout = 5 * time.Second
 )
@@ -213,11 +216,23 @@ func (d *daemon) shutdown() {
 	ctx, cancel := context.WithTimeout(context.Background(), d.endAtMost)
 	defer cancel()
 	for i := len(d.engines) - 1; i >= 0; i-- {
-		if err := d.engines[i].Shutdown(ctx); err != nil {
+		own, done := engineTime(ctx)
+		if err := d.engines[i].Shutdown(own); err != nil {
 			d.log.Warn("closed before everything was delivered", "err", err)
 		}
+		done()
 	}
 	d.admin.shutdown() // the last, so that it can tell that the rest is ending
+}
+
+// engineTime is how long one engine may take to end: what is left of ctx, and engineEnd
+// at least.
+func engineTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, _ := ctx.Deadline()
+	if least := time.Now().Add(engineEnd); end.Before(least) {
+		end = least
+	}
+	return context.WithDeadline(context.Background(), end)
 }
 
 // subscribeURLs returns where subscribers connect.
