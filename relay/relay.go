@@ -217,6 +217,9 @@ func (r *Relay) Serve(to loop.Inlet) error {
 		if errors.As(err, &final) {
 			return err
 		}
+		if errors.Is(err, publish.ErrBusy) { // the server has ended, and so will we
+			<-ctx.Done()
+		}
 		if ctx.Err() == nil && !errors.Is(err, errReconnected) {
 			r.lost(err)
 			r.unanswered()
@@ -325,7 +328,6 @@ func (r *Relay) relay(ctx context.Context, to loop.Inlet) error {
 		return errCutOff
 	}
 	epoch := epochOf(info)
-	r.failing = time.Time{}
 	r.reached(stream, info, epoch)
 	r.sender.hold(false)
 	from := firstOf(info.State, r.opts.Preload)
