@@ -29,8 +29,11 @@ func (d *door) authorize(ctx context.Context, r *loop.Request) error {
 		return err // 403: this cannot become right by asking again
 	}
 	session := query.Get("session")
-	if cookies, err := http.ParseCookie(r.Header("Cookie")); err == nil {
-		session = cookies[0].Value
+	cookies, _ := http.ParseCookie(r.Header("Cookie")) // none is an error, too
+	for _, c := range cookies {
+		if c.Name == "session" {
+			session = c.Value
+		}
 	}
 	user, ok := d.users[session]
 	switch {
@@ -70,7 +73,9 @@ func ExampleOptions_authorize() {
 	defer server.Shutdown(context.Background())
 
 	for _, path := range []string{"/users/ann/mail?session=8f2a", "/users/bob/mail?session=8f2a", "/users/ann/mail"} {
-		res, err := http.Get("http://" + server.ListenAddrs()[0].String() + "/subscribe" + path)
+		ask, _ := http.NewRequest("GET", "http://"+server.ListenAddrs()[0].String()+"/subscribe"+path, nil)
+		ask.Header.Set("Cookie", "theme=dark") // somebody else's
+		res, err := http.DefaultClient.Do(ask)
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -48,7 +48,7 @@ type Options struct {
 	// ReplyTimeout closes a publisher who lets its replies lie unread, and so is
 	// not read from, this long without taking a byte. Zero means 30 seconds.
 	ReplyTimeout time.Duration
-	// Logger is told what an operator wants to know; nil is told nothing.
+	// Logger gets what an operator should know. Default: slog.Default().
 	Logger *slog.Logger
 }
 
@@ -86,7 +86,7 @@ func New(opts Options) *Server {
 		opts.ReplyTimeout = replyTimeoutDefault
 	}
 	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.DiscardHandler)
+		opts.Logger = slog.Default()
 	}
 	return &Server{
 		opts:       opts,
