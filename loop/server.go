@@ -12,7 +12,6 @@ import (
 
 	"github.com/panjf2000/gnet/v2"
 
-	"github.com/ssed/ssed/auth"
 	"github.com/ssed/ssed/httpparse"
 	"github.com/ssed/ssed/nsindex"
 	"github.com/ssed/ssed/publish"
@@ -89,13 +88,16 @@ func New(opts Options) (*Server, error) {
 		identities: identities{},
 		blocked:    map[uint32]waiting{},
 		bridges:    bridges{of: map[*subscriber]*bridge{}},
+		petitions:  petitions{waiting: map[*petition]bool{}},
 		replays:    replays{of: map[*subscriber]*replay{}},
 		crowds:     newCrowds(opts.ConnsPerAddressMax),
 		journal:    newJournal(opts.Logger),
 		relay:      relay{Relay: opts.Relay, flights: map[flightKey]*flight{}},
 		hooks:      newHooks(&opts),
 	}
+	s.loop.relay.reading, s.loop.relay.readNever = context.WithCancel(context.Background())
 	if err := s.loop.keepHistory(); err != nil {
+		s.loop.relay.readNever()
 		bell.close()
 		watch.close()
 		return nil, err
@@ -293,6 +295,7 @@ func (s *Server) giveBack() {
 	l := s.loop
 	l.stop.Store(stopNow)
 	l.box.close()
+	l.relay.readNever()
 	l.journal.heldBack(l) // of the last second, which the wheel did not end
 	l.hooks.heldBack(l.log)
 	close(s.done)
@@ -361,7 +364,8 @@ func (s *Server) Session() publish.Config { return *s.loop.session }
 // and then lets the subscribers go, spread over Options.Drain, each with a time to
 // come back; those who come meanwhile are told the same. It returns when OnUnsubscribe
 // has, for all of them. When ctx ends first, it closes all connections as they are,
-// leaves out the calls that wait for a hook to return, and returns the context's error.
+// leaves out the calls that wait for a hook to return, and returns the context's error;
+// so give it some seconds more than Drain.
 func (s *Server) Shutdown(ctx context.Context) error {
 	l := s.loop
 	s.asked.Store(true) // before stop is set, too: the loop may end at once
@@ -386,11 +390,3 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return ctx.Err()
 	}
 }
-
-// Tokens are those in force.
-func (s *Server) Tokens() *auth.Table { return s.loop.tokens.Load() }
-
-// SetTokens changes who may subscribe and publish from here on. Publishers that
-// are connected are judged by the new tokens with their next message; streams
-// that are open stay open.
-func (s *Server) SetTokens(tokens *auth.Table) { s.loop.tokens.Store(tokens) }

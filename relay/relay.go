@@ -140,7 +140,8 @@ func New(opts Options) (*Relay, error) {
 }
 
 func (r *Relay) subject(namespace []byte) string {
-	return string(appendSubject(nil, r.opts.Stream.Name, namespace))
+	var short [128]byte // what is longer is allocated
+	return string(appendSubject(short[:0], r.opts.Stream.Name, namespace))
 }
 
 // saw notes that the stream has a message with a number.
@@ -215,6 +216,9 @@ func (r *Relay) Serve(to loop.Inlet) error {
 		var final *finalError
 		if errors.As(err, &final) {
 			return err
+		}
+		if errors.Is(err, publish.ErrBusy) { // the server has ended, and so will we
+			<-ctx.Done()
 		}
 		if ctx.Err() == nil && !errors.Is(err, errReconnected) {
 			r.lost(err)
@@ -367,6 +371,7 @@ func (r *Relay) release() {
 	conn, store := r.conn, r.store
 	r.mu.Unlock()
 	if conn != nil {
+		conn.SetDisconnectErrHandler(nil) // it is not lost, it is not needed any more
 		conn.Close()
 	}
 	if store != nil {

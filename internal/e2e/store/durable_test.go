@@ -63,7 +63,7 @@ func TestAskForWhatWas(t *testing.T) {
 	then := time.Now()
 	n.kill(t)
 	n.again(t)
-	testtool.WaitFor(t, "a time between the two halves that can be told", func() bool { return time.Since(then) > time.Second })
+	testtool.WaitFor(t, "a time between the two halves that can be told", func() bool { return time.Since(then) > 2*time.Second })
 	publishMany(t, n, namespaces, messages/2, messages)
 	all := live.until(t, fmt.Sprint(messages-1))
 	if len(all) != messages {
@@ -108,7 +108,8 @@ func TestAskForWhatWas(t *testing.T) {
 				"last_event_id=" + want[10].id.String(): 11,
 				"last_event_id=" + want[second].id.String() + "&last=1": second + 1,
 			} {
-				ask = strings.Replace(ask, "then", time.Since(then.Add(300*time.Millisecond)).String(), 1)
+				// What the store is asked for begins at a whole second.
+				ask = strings.Replace(ask, "then", time.Since(then.Add(1300*time.Millisecond)).String(), 1)
 				r := start(t, n.stream(c.set+and+ask), "")
 				got := r.until(t, want[len(want)-1].data)
 				r.end()
