@@ -49,11 +49,13 @@ func (n *node) again(t *testing.T) {
 func (n *node) stream(rest string) string { return n.Subscribe[0] + "/subscribe" + rest }
 
 // health is what a load balancer is told.
-func (n *node) health(t *testing.T) (status int, words string) {
+func (n *node) health(t *testing.T) (status int, words string) { return n.get(t, "/admin/healthz") }
+
+func (n *node) get(t *testing.T, path string) (status int, words string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), testtool.Patience)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, n.Subscribe[0]+"/admin/healthz", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, n.Subscribe[0]+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -109,6 +109,9 @@ func TestOthersPublish(t *testing.T) {
 func (n *node) wantStrangers(t *testing.T, conn *nats.Conn, so int) {
 	t.Helper()
 	n.waitForLog(t, "level=WARN", "cannot be delivered", "ssed.pets.dogs", "so_far=1\n")
+	if _, metrics := n.get(t, "/metrics"); !strings.Contains(metrics, fmt.Sprintf("\nssed_store_strange_total %d\n", so)) {
+		t.Errorf("the metrics do not have %d strange messages", so)
+	}
 	again := 0
 	testtool.WaitFor(t, "a second line that counts them", func() bool {
 		if again++; conn.Publish("ssed.pets", []byte{0xff}) != nil || conn.FlushTimeout(testtool.Patience) != nil {
