@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/ssed/ssed/auth"
 	"github.com/ssed/ssed/loop"
@@ -62,7 +63,7 @@ func (s *Server) publish(r *http.Request) (any, error) {
 }
 
 // healthz is for load balancers: 200 while the daemon serves, 503 when it is
-// ending, or its loop does not answer. Anybody may ask.
+// ending, its loop does not answer, or its store is of no use. Anybody may ask.
 func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), livenessTimeout)
 	defer cancel()
@@ -72,6 +73,10 @@ func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 	case stats.Stopping:
 		http.Error(w, "draining", http.StatusServiceUnavailable)
 	default:
+		if why := s.unfit(time.Now(), s.access(r) == nil); why != "" {
+			http.Error(w, why, http.StatusServiceUnavailable)
+			return
+		}
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Write([]byte("serving\n"))
 	}

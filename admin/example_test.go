@@ -9,9 +9,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"time"
 
 	"github.com/ssed/ssed/admin"
 	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/relay"
 )
 
 // The pages stand beside the streams, on one port: the loop hands those connections
@@ -47,6 +49,7 @@ func ExampleServer_Serve() {
 		Tokens:      server.Tokens,
 		Subscribers: func() net.Addr { return server.ListenAddrs()[0] }, // for the pane that subscribes
 		Publishers:  func(*loop.Stats) {},                               // adds those of a loop of their own
+		Store:       func() admin.Store { return admin.Store{} },        // how a relay does, if there is one
 		Logger:      slog.Default(),                                     // who signs in, and who fails to
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:8003")
@@ -84,4 +87,32 @@ func ExampleServer_Handler() {
 	metrics, _ := io.ReadAll(res.Body)
 	fmt.Println(res.StatusCode, strings.Contains(string(metrics), "\nssed_subscribers 0\n"))
 	// Output: 200 true
+}
+
+// Where the messages are in a store, its state is shown, too: the pages, the metrics and
+// healthz ask for it, and must not wait.
+func ExampleStore() {
+	const patience = 5 * time.Second // of publishers, before they are refused
+	hub, err := relay.New(relay.Options{Servers: relay.Servers{URLs: []string{"nats://127.0.0.1:4222"}}, Timeout: patience})
+	if err != nil {
+		log.Fatal(err)
+	}
+	server, err := loop.New(loop.Options{Listen: []string{":8001"}, Relay: hub})
+	if err != nil {
+		log.Fatal(err)
+	}
+	pages := admin.New(admin.Options{Loop: server, Tokens: server.Tokens, Store: func() admin.Store {
+		s := hub.Status()
+		return admin.Store{
+			Embedded: s.Embedded, Connected: s.Connected, Server: s.Server, Reached: s.Reached, Live: s.Live,
+			Stream: s.Stream, Epoch: s.Epoch, Replicas: s.Replicas, Leader: s.Leader,
+			First: s.First, Last: s.Last, Messages: s.Messages, Bytes: s.Bytes,
+			Delivered: s.Delivered, Lag: s.Lag, Unanswered: s.Unanswered, Refused: s.Refused,
+			Resent: s.Resent, Duplicates: s.Duplicates, Strange: s.Strange, Reconnects: s.Reconnects,
+			Trouble: s.Trouble, Since: s.Since, Patience: patience, // healthz bears a trouble for as long
+		}
+	}})
+	defer pages.Shutdown()
+	go func() { log.Fatal(hub.Serve(server.Inlet())) }()
+	log.Fatal(server.Serve())
 }

@@ -38,6 +38,12 @@ func serve(t *testing.T, tokens ...string) *house {
 
 func serveWith(t *testing.T, opts loop.Options) *house {
 	t.Helper()
+	return serveOptions(t, opts, func(*admin.Options) {})
+}
+
+// serveOptions has the options of the pages changed before they are served.
+func serveOptions(t *testing.T, opts loop.Options, change func(*admin.Options)) *house {
+	t.Helper()
 	var pages *admin.Server
 	log := slog.New(slog.DiscardHandler)
 	opts.Listen, opts.Logger, opts.Drain = []string{"127.0.0.1:0"}, log, -1
@@ -50,7 +56,9 @@ func serveWith(t *testing.T, opts loop.Options) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pages = admin.New(admin.Options{Loop: l, Tokens: l.Tokens, Version: "v0-test", Debug: true, Logger: log})
+	options := admin.Options{Loop: l, Tokens: l.Tokens, Version: "v0-test", Debug: true, Logger: log}
+	change(&options)
+	pages = admin.New(options)
 	served := make(chan error, 1)
 	go func() { served <- l.Serve() }()
 	select {

@@ -47,6 +47,7 @@ type statusJSON struct {
 	SubscribeURL        string            `json:"subscribe_url"`
 	SubscribeNeedsToken bool              `json:"subscribe_needs_token"`
 	SignedIn            bool              `json:"signed_in"`
+	Store               *storeJSON        `json:"store,omitempty"`
 }
 
 type connectionJSON struct {
@@ -131,6 +132,7 @@ func (s *Server) figures(stats loop.Stats, now time.Time) *statusJSON {
 		Disconnects:         stats.Ended,
 		Stopping:            stats.Stopping,
 		SubscribeNeedsToken: s.opts.Tokens().Required(auth.Subscribe),
+		Store:               s.store(now),
 	}
 }
 

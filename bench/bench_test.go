@@ -53,7 +53,7 @@ func TestOptionsAreBounded(t *testing.T) {
 }
 
 func TestChoose(t *testing.T) {
-	if all, err := choose([]string{"all"}); err != nil || len(all) != len(scenarios)-3 {
+	if all, err := choose([]string{"all"}); err != nil || len(all) != len(scenarios)-5 {
 		t.Errorf("all: %d of %d, %v", len(all), len(scenarios), err)
 	}
 	if two, err := choose([]string{"drain", "idle"}); err != nil || two[0].name != "drain" || two[1].name != "idle" {

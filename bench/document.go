@@ -69,6 +69,7 @@ type contrast struct {
 	To     string  `json:"to"`
 	Least  float64 `json:"least,omitempty"`
 	Most   float64 `json:"most,omitempty"`
+	Added  bool    `json:"added,omitempty"` // the difference is meant, not the ratio
 }
 
 type record struct {
@@ -94,7 +95,7 @@ func (o options) tell(s scenario) asked {
 		a.Goals = append(a.Goals, bound{g.metric, g.least, g.most, g.absolute, g.in, g.over})
 	}
 	for _, c := range s.compare {
-		a.Compare = append(a.Compare, contrast{c.metric, c.of, c.to, c.goal.least, c.goal.most})
+		a.Compare = append(a.Compare, contrast{c.metric, c.of, c.to, c.goal.least, c.goal.most, c.goal.added})
 	}
 	return a
 }

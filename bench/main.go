@@ -22,7 +22,7 @@ import (
 
 // options are the flags. Zero in the lower group means: what the scenario has by itself.
 type options struct {
-	Scenario []string `arg:"" help:"${scenarios}, or all (but for responsive, resume and soak, which are asked for by name)."`
+	Scenario []string `arg:"" help:"${scenarios}, or all (but for responsive, resume, store, cluster and soak, which are asked for by name)."`
 
 	Case      string   `placeholder:"TEXT" help:"Only the cases whose names hold this."`
 	Server    []string `default:"ssed,floor" help:"Servers to measure in turn: ${servers}. Ratios are to the last."`
@@ -39,6 +39,7 @@ type options struct {
 	Rate         float64 `default:"100" help:"Messages per second in steady."`
 	WindowBytes  int     `name:"window" default:"4194304" help:"Bytes of frames in flight in drain."`
 	ProbeRate    float64 `name:"probe-rate" default:"50" help:"Questions of each kind per second in responsive."`
+	StoreDir     string  `name:"store-dir" placeholder:"DIR" help:"Where store and cluster make the folders for what is kept, instead of where temporary files go; on a disk, or the numbers are none."`
 	Admin        string  `placeholder:"URL" help:"Admin snapshot to ask for in responsive. Default: /admin/status.json on the subscribers' port, if it is there."`
 }
 

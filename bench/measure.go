@@ -44,6 +44,7 @@ const (
 	answerP99         = "p99 answer ms"
 	peakMiB           = "memory MiB at most"
 	memoryEnforced    = "bound enforced"
+	storeOnDisk       = "store on a disk"
 	rssPerSubscriber  = "RSS bytes/subscriber"
 	rssAtOnce         = "RSS bytes/subscriber at once"
 	openSeconds       = "seconds to open all"

@@ -30,10 +30,13 @@ func (b *bench) table(out io.Writer, s scenario) {
 		if len(b.metrics(s.name, c.of)) == 0 || len(b.metrics(s.name, c.to)) == 0 {
 			continue // --case left it out
 		}
-		cells := []string{fmt.Sprintf("%s, %s / %s", c.metric, c.of, c.to)}
+		sign, how := "/", b.ratio
+		if c.goal.added {
+			sign, how = "-", b.difference
+		}
+		cells := []string{fmt.Sprintf("%s, %s %s %s", c.metric, c.of, sign, c.to)}
 		for _, spec := range b.specs {
-			ratio := b.ratio(place{s.name, c.of, spec.Name}, place{s.name, c.to, spec.Name}, c.metric)
-			cells = append(cells, short(ratio))
+			cells = append(cells, short(how(place{s.name, c.of, spec.Name}, place{s.name, c.to, spec.Name}, c.metric)))
 		}
 		rows = append(rows, append(cells, slices.Repeat([]string{""}, len(b.specs))...))
 		rows[len(rows)-1] = append(rows[len(rows)-1], c.goal.String())
@@ -148,8 +151,11 @@ func (g goal) String() string {
 		return "" // told for its own sake
 	}
 	of := "ratio "
-	if g.absolute {
+	switch {
+	case g.absolute:
 		of = ""
+	case g.added:
+		of = "added "
 	}
 	over := ""
 	if g.over != "" {
@@ -216,10 +222,22 @@ func (b *bench) collect(at place, metric string) []float64 {
 	return all
 }
 
-// ratio is the median of the ratios of a metric in two places, run by run: of those that were played in the same turn. A run whose
-// counterpart failed has none.
+// ratio is the median of the ratios of a metric in two places, run by run.
 func (b *bench) ratio(one, other place, metric string) float64 {
-	var xs, ys []float64
+	return stats.Ratios(b.pairs(one, other, metric))
+}
+
+// difference is the median of what a metric is more in one place than in another, run by run.
+func (b *bench) difference(one, other place, metric string) float64 {
+	xs, ys := b.pairs(one, other, metric)
+	for i := range xs {
+		xs[i] -= ys[i]
+	}
+	return stats.Median(xs)
+}
+
+// pairs are a metric's values in two places, of runs that were played in the same turn. A run whose counterpart failed has none.
+func (b *bench) pairs(one, other place, metric string) (xs, ys []float64) {
 	for _, r := range b.runs {
 		x, ok := r.values.get(metric)
 		if !ok || r.at() != one {
@@ -231,5 +249,5 @@ func (b *bench) ratio(one, other place, metric string) float64 {
 			}
 		}
 	}
-	return stats.Ratios(xs, ys)
+	return xs, ys
 }

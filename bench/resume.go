@@ -56,10 +56,10 @@ type resuming struct {
 	full   int64 // RSS
 }
 
-// fill starts a daemon and fills its history, weighs it before and after, and has the others come.
+// fill starts a daemon, which is to keep messages, and fills its history, weighs it before and after, and has the others come.
 func (b *bench) fill(spec server.Spec) (r *resuming, err error) {
 	r = &resuming{b: b}
-	if r.p, err = server.Start(spec.With(keepHistory), b.options.ServerCPU); err != nil {
+	if r.p, err = server.Start(spec, b.options.ServerCPU); err != nil {
 		return nil, err
 	}
 	still := min(b.options.measure(), stillMax)

@@ -7,8 +7,13 @@ import (
 	"github.com/ssed/ssed/bench/server"
 )
 
-// publish measures the way in alone.
+// publish measures the way in alone, from one publisher.
 func (b *bench) publish(spec server.Spec, replies bool) (values, error) {
+	return b.publishFrom(spec, 1, replies)
+}
+
+// publishFrom is publish from so many.
+func (b *bench) publishFrom(spec server.Spec, publishers int, replies bool) (values, error) {
 	if spec.PublishPath != "" && !replies {
 		return nil, nil // HTTP answers every request
 	}
@@ -17,8 +22,8 @@ func (b *bench) publish(spec server.Spec, replies bool) (values, error) {
 		return nil, err
 	}
 	defer p.Stop()
-	config := load.FloodConfig{Publish: p.Publish, PostTo: spec.PublishPath, PayloadBytes: b.options.PayloadBytes, Replies: replies,
-		Measure: b.options.measure(), Drain: drainTimeout}
+	config := load.FloodConfig{Publish: p.Publish, PostTo: spec.PublishPath, PayloadBytes: b.options.PayloadBytes, Publishers: publishers,
+		Replies: replies, Measure: b.options.measure(), Drain: drainTimeout}
 	warm := config
 	warm.Measure = min(config.Measure/4, warmMax)
 	if _, err := load.Flood(warm); err != nil {

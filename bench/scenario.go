@@ -47,6 +47,7 @@ type goal struct {
 	least    float64 // at least this, if not 0
 	most     float64 // at most this, if not 0
 	absolute bool    // of the first server's own value
+	added    bool    // in a comparison: of the difference, and not of the ratio
 	in       string  // the case, or all if empty
 	over     string  // the server that the ratio is to, the last if empty
 }

@@ -249,3 +249,21 @@ func (e *earlier) want(w wish) {
 		e.since = time.Now().Add(-w.since)
 	}
 }
+
+// untimed is up to which number the Relay has to be asked what is younger than a
+// time; 0: what is kept, behind after, is all of it. Of messages that were published
+// before this server came it knows only that; and of those that it let go of, that
+// they are older than one that it has.
+func (l *loop) untimed(set []string, at uint32, after uint64) uint64 {
+	if l.relay.Relay == nil {
+		return 0
+	}
+	lost := l.history.Lost(set, 0, l.wheel.now)
+	if at <= l.relay.liveAt {
+		return max(lost, l.relay.before)
+	}
+	if oldest, ok := l.history.Oldest(set, lost); ok && oldest <= after {
+		return 0
+	}
+	return lost
+}

@@ -19,6 +19,7 @@ type resumption struct {
 	told         uint64   // the newest lost message that the gap, or nobody, has to tell of
 	earlier      *earlier // what is to be read from the Relay
 	ahead        bool     // it has had more than this server
+	untimed      uint64   // up to this number only the Relay knows when messages came
 }
 
 // askedBytesMax is how much of an id that is none is told back.
@@ -74,7 +75,9 @@ func (l *loop) resumption(req *httpparse.Request, set nsindex.Set) (r resumption
 	case w.last >= 0:
 		r.after = l.history.Before(members, w.last, l.wheel.now)
 	case w.sinces:
-		r.after = l.history.Since(members, l.wheel.now-min(l.wheel.now, ticks(w.since)), newest, l.wheel.now)
+		at := l.wheel.now - min(l.wheel.now, ticks(w.since))
+		r.after = l.history.Since(members, at, newest, l.wheel.now)
+		r.untimed = l.untimed(members, at, r.after)
 	}
 	reason := ""
 	if w.id != nil {
@@ -90,6 +93,9 @@ func (l *loop) resumption(req *httpparse.Request, set nsindex.Set) (r resumption
 func (l *loop) missing(r *resumption, members []string, reason string, w wish) {
 	lost := l.history.Lost(members, r.after, l.wheel.now)
 	surely := reason == sse.GapEpoch || reason == sse.GapMalformed
+	if r.untimed > 0 {
+		r.after, lost = 0, r.untimed
+	}
 	if l.relay.Relay != nil && lost > 0 && r.after < r.until {
 		r.earlier = &earlier{until: lost, reason: reason, sure: surely, asked: bytes.Clone(w.id)}
 		if reason == "" || reason == sse.GapMalformed {

@@ -89,6 +89,7 @@ func New(opts Options) (*Server, error) {
 		identities: identities{},
 		blocked:    map[uint32]waiting{},
 		bridges:    bridges{of: map[*subscriber]*bridge{}},
+		petitions:  petitions{waiting: map[*petition]bool{}},
 		replays:    replays{of: map[*subscriber]*replay{}},
 		crowds:     newCrowds(opts.ConnsPerAddressMax),
 		journal:    newJournal(opts.Logger),
@@ -294,6 +295,7 @@ func (s *Server) giveBack() {
 	l.stop.Store(stopNow)
 	l.box.close()
 	l.journal.heldBack(l) // of the last second, which the wheel did not end
+	l.hooks.heldBack(l.log)
 	close(s.done)
 	s.closeDoors()
 	l.watch.close()
@@ -360,14 +362,15 @@ func (s *Server) Session() publish.Config { return *s.loop.session }
 // and then lets the subscribers go, spread over Options.Drain, each with a time to
 // come back; those who come meanwhile are told the same. It returns when OnUnsubscribe
 // has, for all of them. When ctx ends first, it closes all connections as they are,
-// leaves out the calls that wait for a hook to return, and returns the context's error.
+// leaves out the calls that wait for a hook to return, and returns the context's error;
+// so give it some seconds more than Drain.
 func (s *Server) Shutdown(ctx context.Context) error {
 	l := s.loop
+	s.asked.Store(true) // before stop is set, too: the loop may end at once
 	if l.relay.Relay == nil {
 		l.box.close() // before stop is set: once the box is found empty, nothing may come
 	}
 	l.stop.CompareAndSwap(stopNot, stopDrain)
-	s.asked.Store(true)
 	if s.began.CompareAndSwap(false, true) {
 		s.giveBack() // it never served
 		close(s.over)

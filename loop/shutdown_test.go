@@ -212,3 +212,16 @@ func TestShutdownSpreadsTheLeaving(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestQuestionsAfterTheEnd: however many ask, none is told to try again.
+func TestQuestionsAfterTheEnd(t *testing.T) {
+	s := serve(t, loop.Options{Drain: -1})
+	if err := s.Shutdown(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 2000 {
+		if _, err := s.Stats(context.Background()); !errors.Is(err, loop.ErrStopped) {
+			t.Fatalf("question %d: %v", n+1, err)
+		}
+	}
+}

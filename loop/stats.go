@@ -108,6 +108,11 @@ var ErrBusy = errors.New("loop: too many questions wait for an answer, try again
 
 // ask runs a question on the loop and waits for its answer.
 func ask[T any](ctx context.Context, s *Server, question func(*loop) T) (answer T, err error) {
+	select {
+	case <-s.done:
+		return answer, ErrStopped // nobody empties the queue any more
+	default:
+	}
 	answered := make(chan T, 1)
 	if !s.loop.calls.add(func(l *loop) { answered <- question(l) }) {
 		return answer, ErrBusy

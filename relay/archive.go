@@ -67,7 +67,7 @@ func (r *Relay) read(ctx context.Context, q loop.Query) (part loop.Part, err err
 	case q.Last > 0:
 		part.After, err = a.before(ctx, info.State, q.Last, q.Newest)
 	case !q.Since.IsZero():
-		part.After, err = a.since(ctx, q.Since, q.Until)
+		part.After, err = a.since(ctx, info.State, q.Since, q.Until)
 	default:
 		part.After = q.After
 	}
@@ -176,7 +176,7 @@ func (a *archive) sure(ctx context.Context, part *loop.Part, until uint64) error
 		after = part.Ends[n-1].Seq
 	}
 	for _, filter := range a.filters {
-		next, err := a.next(ctx, filter, after)
+		next, _, err := a.next(ctx, filter, after)
 		if err != nil {
 			return err
 		}
@@ -187,33 +187,34 @@ func (a *archive) sure(ctx context.Context, part *loop.Part, until uint64) error
 	return nil
 }
 
-// next asks the leader for the number of the first message of a subject behind a
-// number; 0: there is none.
-func (a *archive) next(ctx context.Context, filter string, after uint64) (seq uint64, err error) {
+// next asks the leader for the first message of a subject behind a number: for its
+// number and time. 0: there is none.
+func (a *archive) next(ctx context.Context, filter string, after uint64) (seq uint64, at time.Time, err error) {
 	request, err := json.Marshal(map[string]any{"seq": after + 1, "next_by_subj": filter})
 	if err != nil {
-		return 0, err
+		return 0, at, err
 	}
 	m, err := a.js.Conn().RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+a.r.opts.Stream.Name, request)
 	if err != nil {
-		return 0, err
+		return 0, at, err
 	}
 	var answer struct {
 		Message struct {
-			Seq uint64 `json:"seq"`
+			Seq  uint64    `json:"seq"`
+			Time time.Time `json:"time"`
 		} `json:"message"`
 		Error *jetstream.APIError `json:"error"`
 	}
 	if err := json.Unmarshal(m.Data, &answer); err != nil {
-		return 0, fmt.Errorf("the store's answer cannot be read: %w", err)
+		return 0, at, fmt.Errorf("the store's answer cannot be read: %w", err)
 	}
 	switch {
 	case answer.Error == nil:
-		return answer.Message.Seq, nil
+		return answer.Message.Seq, answer.Message.Time, nil
 	case answer.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
-		return 0, nil
+		return 0, at, nil
 	}
-	return 0, answer.Error
+	return 0, at, answer.Error
 }
 
 // pending is how many messages of the set there are from a number on.
@@ -251,25 +252,24 @@ func (a *archive) before(ctx context.Context, state jetstream.StreamState, messa
 	return low - 1, nil
 }
 
-// since finds the number behind which the set has its messages from a time on.
-func (a *archive) since(ctx context.Context, since time.Time, until uint64) (after uint64, err error) {
-	consumer, err := a.open(ctx, jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since})
-	if err != nil {
-		return 0, err
+// since finds the number behind which messages are younger than a time. A consumer can
+// be asked to begin there; but where it begins is now and then some messages too late
+// (nats-server 2.15.2), so the leader is asked for some twenty messages' times.
+func (a *archive) since(ctx context.Context, state jetstream.StreamState, since time.Time, until uint64) (after uint64, err error) {
+	low, high := max(state.FirstSeq, 1), until+1 // it lies from low on, and not behind high
+	for low < high {
+		middle := low + (high-low)/2
+		seq, at, err := a.next(ctx, ">", middle-1)
+		switch {
+		case err != nil:
+			return 0, err
+		case seq == 0 || seq >= high || !at.Before(since):
+			high = middle
+		default:
+			low = seq + 1
+		}
 	}
-	defer a.close(consumer)
-	if consumer.CachedInfo().NumPending == 0 {
-		return until, nil
-	}
-	m, err := consumer.Next(jetstream.FetchMaxWait(callTime))
-	if err != nil {
-		return 0, err
-	}
-	meta, err := m.Metadata()
-	if err != nil {
-		return 0, err
-	}
-	return min(meta.Sequence.Stream-1, until), nil
+	return min(low-1, until), nil
 }
 
 // lost is the number of the newest message behind after, and up to until, that may be
@@ -320,7 +320,7 @@ func (a *archive) lostOfFull(ctx context.Context, limit, after, until uint64) (l
 			if full++; full > fullMax {
 				return until, nil
 			}
-			oldest, err := a.next(ctx, subject, 0)
+			oldest, _, err := a.next(ctx, subject, 0)
 			if err != nil {
 				return 0, err
 			}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ssed/ssed/internal/natstest"
 	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/loop"
 )
 
 // TestStreamOnCluster: daemons on three servers make one stream on all of them, and
@@ -86,5 +87,32 @@ func TestStreamOfNobody(t *testing.T) {
 	s.Thaw()
 	if err := <-done; err != nil {
 		t.Errorf("a server that was frozen for a while: %v", err)
+	}
+}
+
+// TestServeEndsWhereTheStreamDiffers: nobody has to ask for its end, and the error says
+// what differs.
+func TestServeEndsWhereTheStreamDiffers(t *testing.T) {
+	server := natstest.Start(t)
+	_, js := server.Connect(t)
+	if _, err := ensureStream(testContext(t), js, streamConfig{Name: "ssed", MaxBytes: 1 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := New(Options{Servers: Servers{URLs: []string{server.URL}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- r.Serve(loop.Inlet{}) }() // it never gets so far as to deliver
+	select {
+	case err = <-ended:
+	case <-time.After(testtool.Patience):
+		t.Fatal("it does not end")
+	}
+	if !errors.Is(err, errStreamDiffers) || !strings.Contains(err.Error(), "bytes is 1048576 and should be 1073741824") {
+		t.Errorf("it ended with %v", err)
+	}
+	if err := r.Shutdown(testContext(t)); err != nil {
+		t.Errorf("a shutdown afterwards: %v", err)
 	}
 }

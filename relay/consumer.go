@@ -50,12 +50,6 @@ func (r *Relay) consume(ctx context.Context, to loop.Inlet, stream jetstream.Str
 	r.mu.Lock()
 	r.interrupt = cancel
 	r.mu.Unlock()
-	if from > caughtUp {
-		d.live = true
-		if err := to.Live(ctx); err != nil {
-			return err
-		}
-	}
 	asked, answered := context.WithTimeout(ctx, streamPatience)
 	defer answered()
 	consumer, err := stream.CreateConsumer(asked, jetstream.ConsumerConfig{
@@ -68,6 +62,10 @@ func (r *Relay) consume(ctx context.Context, to loop.Inlet, stream jetstream.Str
 	})
 	if err != nil {
 		return fmt.Errorf("%w: %w", errInterrupted, err)
+	}
+	// What is to come first may have been deleted since, and all behind it.
+	if from > caughtUp || consumer.CachedInfo().NumPending == 0 {
+		d.goLive()
 	}
 	consuming, err := consumer.Consume(d.take,
 		jetstream.PullMaxMessagesWithBytesLimit(pullMessages, pullBytes),
@@ -140,12 +138,43 @@ func (d *delivery) take(m jetstream.Msg) {
 	}
 	d.r.saw(seq + meta.NumPending)
 	d.r.deliveredTo.Store(seq)
-	if !d.live && seq >= d.caughtUp {
-		d.live = true
-		if err := d.to.Live(d.ctx); err != nil {
-			d.cancel(err)
+	if !d.live && (seq >= d.caughtUp || meta.NumPending == 0) { // or the last was deleted
+		d.goLive()
+	}
+}
+
+// goLive tells that what was there before is delivered.
+func (d *delivery) goLive() {
+	d.live = true
+	if err := errors.Join(d.passGone(), d.to.Live(d.ctx)); err != nil {
+		d.cancel(err)
+		return
+	}
+	r := d.r
+	r.deliveredTo.Store(max(r.deliveredTo.Load(), d.caughtUp)) // what was deleted will not come
+	r.liveOnce.Do(func() {
+		close(r.live)
+		r.log.Info("what the store had is delivered; subscribers are taken from now on", "delivered", r.deliveredTo.Load())
+	})
+}
+
+// passGone has the loop take the numbers up to caughtUp for its own if their messages
+// were deleted. Who had one of them would be sent away to come back later, until a
+// newer one comes. Of a server that has not caught up itself the rest will still come.
+func (d *delivery) passGone() error {
+	at := d.r.deliveredTo.Load()
+	if at >= d.caughtUp {
+		return nil
+	}
+	asked, cancel := context.WithTimeout(d.ctx, callTime)
+	defer cancel()
+	a := archive{r: d.r, js: d.r.js}
+	for _, subject := range subjectsOf(d.r.opts.Stream.Name) {
+		if next, _, err := a.next(asked, subject, at); err != nil || next > 0 && next <= d.caughtUp {
+			return nil
 		}
 	}
+	return errors.Join(d.to.Pass(d.ctx, d.caughtUp), d.to.Trim(d.ctx, d.caughtUp))
 }
 
 // deliver hands one message of the stream to the loop.
@@ -179,6 +208,7 @@ func (r *Relay) watch(ctx context.Context, to loop.Inlet, stream jetstream.Strea
 		case <-closed:
 			return errors.New("the client stopped reading the stream")
 		case <-look.C:
+		case <-r.again:
 		}
 		at := r.deliveredTo.Load() // before: more may come while we ask
 		asked, cancel := context.WithTimeout(ctx, callTime)
@@ -186,10 +216,13 @@ func (r *Relay) watch(ctx context.Context, to loop.Inlet, stream jetstream.Strea
 		cancel()
 		switch {
 		case errors.Is(err, jetstream.ErrStreamNotFound):
+			r.sender.hold(true)
 			return errors.New("the stream was deleted")
+		case err != nil && !r.conn.IsConnected(): // that is told already
+			continue
 		case err != nil:
 			if ctx.Err() == nil {
-				r.trouble(err.Error(), "the store does not answer")
+				r.trouble(err.Error(), "the stream does not answer; publishers wait, and are told ERR busy after --nats-timeout; it is asked again")
 				r.unanswered()
 			}
 			continue
@@ -228,17 +261,6 @@ func (r *Relay) unanswered() {
 	r.log.Warn("the server does not answer for the stream, and may be cut off; another one is tried", "server", conn.ConnectedServerName())
 	if err := conn.ForceReconnect(); err == nil {
 		r.failing = time.Time{}
-	}
-}
-
-func (r *Relay) looked(info *jetstream.StreamInfo) {
-	r.failing = time.Time{}
-	r.saw(info.State.LastSeq)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.status.looked(info)
-	if r.conn.IsConnected() {
-		r.status.Trouble = ""
 	}
 }
 

@@ -45,6 +45,7 @@ func ExampleNew() {
 		go func() { stored <- store.Serve(server.Inlet()) }()
 		go func() { served <- server.Serve() }()
 		<-store.Ready()
+		<-store.Live() // all that was there before is delivered
 
 		ctx := context.Background()
 		if err := server.Publish(ctx, sse.Message{Namespace: "/pets", Data: []byte("Corgi")}); err != nil {
@@ -102,7 +103,11 @@ func ExampleRelay_Status() {
 // there is room, and reads what it does not keep itself. For a tool that only
 // publishes, the same is there to be called.
 func ExampleRelay_Submit() {
-	hub, err := relay.New(relay.Options{Servers: relay.Servers{URLs: []string{"nats://127.0.0.1:4222"}}})
+	const url = "nats://127.0.0.1:4222"
+	if err := relay.CheckURL(url); err != nil {
+		log.Fatal(err)
+	}
+	hub, err := relay.New(relay.Options{Servers: relay.Servers{URLs: []string{url}}})
 	if err != nil {
 		log.Fatal(err)
 	}

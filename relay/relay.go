@@ -80,6 +80,7 @@ type Relay struct {
 	ready  chan struct{}
 	stop   chan struct{}
 	done   chan struct{}
+	again  chan struct{} // has something when the stream is to be looked at, sooner than by the clock
 	once   sync.Once
 
 	newest  atomic.Uint64 // see Newest
@@ -100,7 +101,9 @@ type Relay struct {
 	failing     time.Time
 	epoch       string
 	deliveredTo atomic.Uint64
-	back        int // how often the stream had less than that
+	back        int           // how often the stream had less than that
+	live        chan struct{} // closed once that is all that was there before
+	liveOnce    sync.Once
 }
 
 // New makes a Relay. It does not connect yet; what is published meanwhile waits.
@@ -126,15 +129,19 @@ func New(opts Options) (*Relay, error) {
 		ready: make(chan struct{}),
 		stop:  make(chan struct{}),
 		done:  make(chan struct{}),
+		again: make(chan struct{}, 1),
+		live:  make(chan struct{}),
 	}
 	r.sender = newSender(opts.Timeout, r.subject, r.saw)
+	r.sender.hold(true)
 	r.strange.log = opts.Logger
 	r.status.Stream = opts.Stream.Name
 	return r, nil
 }
 
 func (r *Relay) subject(namespace []byte) string {
-	return string(appendSubject(nil, r.opts.Stream.Name, namespace))
+	var short [128]byte // what is longer is allocated
+	return string(appendSubject(short[:0], r.opts.Stream.Name, namespace))
 }
 
 // saw notes that the stream has a message with a number.
@@ -172,6 +179,10 @@ func (r *Relay) Wait(ctx context.Context) error {
 // matter: see Status.
 func (r *Relay) Ready() <-chan struct{} { return r.ready }
 
+// Live is closed once all that the stream had before the server is delivered, so that
+// the loop takes subscribers.
+func (r *Relay) Live() <-chan struct{} { return r.live }
+
 // Serve connects, finds the stream or makes it, and delivers what is in it to a
 // server, until Shutdown; then it returns nil. Where the stream is not to be had it
 // tries again; but an embedded store that cannot be used, and a stream that is not as
@@ -184,8 +195,11 @@ func (r *Relay) Serve(to loop.Inlet) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {
-		<-r.stop
-		cancel()
+		select {
+		case <-r.stop:
+			cancel()
+		case <-ctx.Done():
+		}
 	}()
 	defer r.release()
 	if err := r.open(); err != nil {
@@ -194,7 +208,8 @@ func (r *Relay) Serve(to loop.Inlet) error {
 	close(r.ready)
 	var running sync.WaitGroup
 	defer running.Wait()
-	running.Go(func() { r.sender.run(r.stop) })
+	defer cancel() // an error ends it, too
+	running.Go(func() { r.sender.run(ctx.Done()) })
 	defer r.sender.close()
 	for ctx.Err() == nil {
 		err := r.relay(ctx, to)
@@ -299,6 +314,7 @@ func (r *Relay) relay(ctx context.Context, to loop.Inlet) error {
 		return &finalError{err}
 	}
 	if err != nil {
+		r.sender.hold(true)
 		return err
 	}
 	info, err := stream.Info(asked)
@@ -310,6 +326,7 @@ func (r *Relay) relay(ctx context.Context, to loop.Inlet) error {
 	}
 	epoch := epochOf(info)
 	r.reached(stream, info, epoch)
+	r.sender.hold(false)
 	from := firstOf(info.State, r.opts.Preload)
 	if at := r.deliveredTo.Load(); epoch == r.epoch {
 		if info.State.LastSeq < at && !r.wentBack() {
@@ -327,45 +344,6 @@ func (r *Relay) relay(ctx context.Context, to loop.Inlet) error {
 		return err
 	}
 	return r.consume(ctx, to, stream, epoch, from, info.State.LastSeq)
-}
-
-// connect connects, if we are not connected.
-func (r *Relay) connect() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.conn != nil && !r.conn.IsClosed() {
-		return nil
-	}
-	options := append(r.opts.Servers.options(),
-		nats.Name("ssed"),
-		nats.MaxReconnects(-1),
-		nats.ReconnectWait(reconnectPause),
-		nats.ReconnectJitter(reconnectPause, reconnectPause),
-		nats.ReconnectBufSize(-1), // what cannot be sent now is to be known as such
-		nats.PingInterval(pingInterval),
-		nats.MaxPingsOutstanding(2),
-		nats.FlusherTimeout(pingInterval),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { r.disconnected(err) }),
-		nats.ReconnectHandler(func(conn *nats.Conn) { r.reconnected(conn) }),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			r.log.Warn("the NATS client reports an error", "err", err)
-		}),
-	)
-	var err error
-	if r.store != nil {
-		r.conn, err = r.store.connect(options...)
-	} else {
-		r.conn, err = nats.Connect(r.opts.Servers.list(), options...)
-	}
-	if err != nil {
-		r.conn = nil
-		return fmt.Errorf("cannot connect to %s: %w", r.opts.Servers.names(), err)
-	}
-	if r.js, err = jetstream.New(r.conn, jetstream.WithDefaultTimeout(callTime)); err != nil {
-		return err
-	}
-	r.status.connected(r.conn)
-	return r.sender.attach(r.conn)
 }
 
 // Shutdown ends Serve, closes the connection, and ends the embedded server, whose
@@ -389,6 +367,7 @@ func (r *Relay) release() {
 	conn, store := r.conn, r.store
 	r.mu.Unlock()
 	if conn != nil {
+		conn.SetDisconnectErrHandler(nil) // it is not lost, it is not needed any more
 		conn.Close()
 	}
 	if store != nil {

@@ -49,9 +49,11 @@ type sender struct {
 	stored  func(seq uint64) // told of every number
 	inbox   string           // where the stream's answers go; the number of the message follows
 	wake    chan struct{}
+	headers headers
 
 	mu      sync.Mutex
 	conn    post      // nil: there is none yet
+	apart   bool      // the stream is not reached: nothing is sent
 	line    []*letter // the first is the oldest that is not answered
 	first   uint64    // the number of that one
 	sent    uint64    // those below this number were sent
@@ -81,7 +83,7 @@ func (s *sender) submit(m loop.Submission, to loop.Answerer) {
 	l := &letter{
 		subject: s.subject(m.Namespace),
 		key:     string(m.Key),
-		header:  newHeader(string(m.Event), string(m.Key)),
+		header:  s.headers.of(m.Event, m.Key),
 		data:    append(make([]byte, 0, len(m.Data)), m.Data...),
 		to:      to,
 		until:   time.Now().Add(s.timeout),
@@ -167,6 +169,15 @@ func (s *sender) attach(conn *nats.Conn) error {
 	return nil
 }
 
+// hold has the sender wait until the stream is there. What is published to a subject
+// without one is not stored, and if others listen to it, nobody says so.
+func (s *sender) hold(apart bool) {
+	s.mu.Lock()
+	s.apart = apart
+	s.mu.Unlock()
+	s.poke()
+}
+
 // detach has the sender wait for another connection.
 func (s *sender) detach() {
 	s.mu.Lock()
@@ -180,7 +191,7 @@ func (s *sender) send() {
 	for {
 		s.mu.Lock()
 		conn, number := s.conn, s.sent
-		if conn == nil || s.holding || s.probing && s.unheard > 0 || s.sent == s.first+uint64(len(s.line)) {
+		if conn == nil || s.apart || s.holding || s.probing && s.unheard > 0 || s.sent == s.first+uint64(len(s.line)) {
 			s.mu.Unlock()
 			return
 		}

@@ -25,14 +25,8 @@ func (s Servers) check() error {
 		return fmt.Errorf("no NATS server is given")
 	}
 	for _, text := range s.URLs {
-		u, err := url.Parse(text)
-		switch {
-		case err != nil:
-			return fmt.Errorf("a NATS server's URL cannot be read; write it like nats://host:4222")
-		case u.Scheme != "nats" && u.Scheme != "tls" && u.Scheme != "ws" && u.Scheme != "wss":
-			return fmt.Errorf("%s is no NATS server's URL: it begins with nats:// or tls://", u.Redacted())
-		case u.Hostname() == "":
-			return fmt.Errorf("the NATS server's URL %s names no host", u.Redacted())
+		if err := CheckURL(text); err != nil {
+			return err
 		}
 	}
 	if (s.CertFile == "") != (s.KeyFile == "") {
@@ -47,6 +41,21 @@ func (s Servers) check() error {
 			return fmt.Errorf("a file for the NATS server cannot be read: %w", err)
 		}
 		f.Close()
+	}
+	return nil
+}
+
+// CheckURL tells what is wrong with a NATS server's URL. The error has none of its
+// secrets, and what cannot be read may be one as a whole.
+func CheckURL(text string) error {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return fmt.Errorf("a NATS server's URL cannot be read; write it like nats://host:4222")
+	case u.Hostname() == "":
+		return fmt.Errorf("a NATS server's URL names no host; write it like nats://host:4222")
+	case u.Scheme != "nats" && u.Scheme != "tls" && u.Scheme != "ws" && u.Scheme != "wss":
+		return fmt.Errorf("%s is no NATS server's URL: it begins with nats:// or tls://", redacted(text))
 	}
 	return nil
 }
@@ -80,12 +89,12 @@ func (s Servers) names() string {
 	return strings.Join(names, " ")
 }
 
-// redacted is a URL without the user's secrets: a token stands in the user's place.
+// redacted is where a URL leads, without what else it holds: a password stands in it,
+// or a token in the user's place.
 func redacted(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {
 		return "(a URL that cannot be read)"
 	}
-	u.User = nil
-	return u.String()
+	return u.Scheme + "://" + u.Host
 }

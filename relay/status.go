@@ -2,6 +2,8 @@ package relay
 
 import (
 	"errors"
+	"io"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -12,9 +14,10 @@ import (
 type Status struct {
 	Embedded  bool   // the store is within this process
 	Connected bool   // there is a connection to a server
-	Server    string // which it is: its name and URL
+	Server    string // which it is: its name and URL; of an embedded one, its folder
 	Reached   bool   // the stream was found, or made
 	Stream    string
+	Live      bool   // all that was in it before is delivered: the loop takes subscribers
 	Epoch     string // of the ids
 	Replicas  int
 	Leader    string // the stream's leader; empty where it has one server only
@@ -32,8 +35,12 @@ type Status struct {
 	Duplicates uint64 // messages that the stream had already, by their key
 	Strange    uint64 // messages of others that cannot be delivered
 	Reconnects uint64
-	Trouble    string // what is wrong at the moment; empty: nothing
+	Trouble    string    // what is wrong at the moment; empty: nothing
+	Since      time.Time // when that began
 }
+
+// unprovenWords are a trouble that is no error of somebody else's.
+const unprovenWords = "connected again, but the stream has not answered yet"
 
 // Status tells how things stand.
 func (r *Relay) Status() Status {
@@ -45,10 +52,16 @@ func (r *Relay) Status() Status {
 	}
 	r.mu.Unlock()
 	s.Embedded = r.opts.Store != nil
+	select {
+	case <-r.live:
+		s.Live = true
+	default:
+	}
 	s.Last = max(s.Last, r.newest.Load())
 	s.Delivered = r.deliveredTo.Load()
 	if s.Reached {
-		s.Lag = s.Last - min(s.Last, s.Delivered)
+		passed := max(s.Delivered, max(s.First, 1)-1) // what is before the first cannot be delivered any more
+		s.Lag = s.Last - min(s.Last, passed)
 	}
 	s.Unanswered = r.sender.waiting()
 	s.Refused, s.Resent, s.Duplicates = r.sender.refused.Load(), r.sender.resent.Load(), r.sender.duplicates.Load()
@@ -56,12 +69,13 @@ func (r *Relay) Status() Status {
 	return s
 }
 
-func (s *Status) connected(conn *nats.Conn) {
-	s.Server = conn.ConnectedServerName()
-	if url := conn.ConnectedUrl(); url != "" {
-		s.Server += " " + redacted(url)
+// server names the server of a connection: by its name and URL, or by the folder of
+// one that has no port.
+func (r *Relay) server(conn *nats.Conn) string {
+	if r.store != nil {
+		return r.store.dir
 	}
-	s.Trouble = ""
+	return strings.TrimSpace(conn.ConnectedServerName() + " " + redacted(conn.ConnectedUrl()))
 }
 
 func (s *Status) looked(info *jetstream.StreamInfo) {
@@ -79,54 +93,109 @@ func (r *Relay) reached(stream jetstream.Stream, info *jetstream.StreamInfo, epo
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stream = stream
-	r.status.Reached, r.status.Epoch, r.status.Trouble = true, epoch, ""
+	r.status.Reached, r.status.Epoch = true, epoch
 	r.status.looked(info)
-	r.log.Info("the store is reached", "server", r.status.Server, "stream", r.status.Stream, "epoch", epoch,
-		"first", info.State.FirstSeq, "last", info.State.LastSeq, "messages", info.State.Msgs, "bytes", info.State.Bytes, "replicas", info.Config.Replicas)
+	words := []any{"server", r.status.Server, "stream", r.status.Stream, "epoch", epoch,
+		"first", info.State.FirstSeq, "last", info.State.LastSeq, "messages", info.State.Msgs, "bytes", info.State.Bytes, "replicas", info.Config.Replicas}
+	if r.status.Trouble != "" {
+		words = append(words, "after", r.status.lasted())
+	}
+	r.log.Info("the store is reached", words...)
+	r.status.Trouble, r.status.Since = "", time.Time{}
 }
 
-// lost notes why the stream is not to be had. The same trouble is logged once.
+// lasted is how long a trouble has lasted, for the log.
+func (s *Status) lasted() time.Duration { return time.Since(s.Since).Round(time.Millisecond) }
+
+// looked notes what the stream has answered.
+func (r *Relay) looked(info *jetstream.StreamInfo) {
+	r.failing = time.Time{}
+	r.saw(info.State.LastSeq)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.status.looked(info)
+	if r.conn.IsConnected() {
+		r.wellAgain()
+	}
+}
+
+// wellAgain ends a trouble. The caller holds mu.
+func (r *Relay) wellAgain() {
+	if r.status.Trouble != "" {
+		r.log.Info("the store answers again", "server", r.status.Server, "stream", r.status.Stream,
+			"after", r.status.lasted())
+	}
+	r.status.Trouble, r.status.Since = "", time.Time{}
+}
+
+// lost notes why the stream is not to be had.
 func (r *Relay) lost(err error) {
-	if err == nil {
+	if err == nil || r.isAway() {
 		return
 	}
 	if errors.Is(err, errInterrupted) {
 		r.trouble(err.Error(), "the store is not read; subscribers keep their streams, and it is tried again")
 		return
 	}
-	r.trouble(err.Error(), "the store is not reached; publishers wait, and it is tried again")
+	r.trouble(err.Error(), "the store is not reached; publishers wait, and are told ERR busy after --nats-timeout; it is tried again")
 }
 
+// isAway tells whether there is no connection at the moment, which was told already.
+func (r *Relay) isAway() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.conn != nil && r.conn.IsReconnecting() && r.status.Trouble != ""
+}
+
+// trouble notes what is wrong, and since when. The same trouble is logged once.
 func (r *Relay) trouble(what, message string) {
 	r.mu.Lock()
-	news := r.status.Trouble != what
+	defer r.mu.Unlock()
+	if r.status.Trouble == what {
+		return
+	}
+	if r.status.Trouble == "" {
+		r.status.Since = time.Now()
+	}
 	r.status.Trouble = what
-	r.mu.Unlock()
-	if news {
+	if message != "" {
 		r.log.Error(message, "err", what)
 	}
 }
 
-func (r *Relay) disconnected(err error) {
+func (r *Relay) disconnected(conn *nats.Conn, err error) {
+	r.mu.Lock()
+	ours := r.conn != conn
+	r.mu.Unlock()
 	select {
 	case <-r.stop:
-		return
+		ours = true
 	default:
 	}
-	if err == nil {
-		err = errors.New("the server closed the connection")
+	if ours { // we have closed it
+		return
 	}
-	r.trouble(err.Error(), "the connection to the store is lost; subscribers keep their streams, publishers wait, and it is tried again")
+	if err == nil || err == io.EOF {
+		err = errors.New("the server closed it")
+	}
+	r.trouble(err.Error(), "the connection to the store is lost; subscribers keep their streams, publishers wait, and are told ERR busy after --nats-timeout; it is tried again")
 }
 
+// reconnected has the stream looked at: that a server is there does not mean that
+// its stream is.
 func (r *Relay) reconnected(conn *nats.Conn) {
 	r.sender.reconnected()
 	r.mu.Lock()
 	if r.interrupt != nil {
 		r.interrupt(errReconnected)
 	}
-	r.status.connected(conn)
+	r.status.Server = r.server(conn)
 	server := r.status.Server
 	r.mu.Unlock()
 	r.log.Info("connected to the store again", "server", server)
+	r.trouble(unprovenWords, "")
+	select {
+	case r.again <- struct{}{}:
+	default:
+	}
 }

@@ -38,6 +38,19 @@ type status struct {
 	Disconnects   map[text]uint64 `json:"disconnects"`
 	Stopping      bool            `json:"stopping"`
 	Connections   []connection    `json:"connections"`
+	Store         *store          `json:"store"` // nil: there is none
+}
+
+type store struct {
+	Stream     text   `json:"stream"`
+	Reached    bool   `json:"reached"`
+	Connected  bool   `json:"connected"`
+	Live       bool   `json:"live"`
+	Last       uint64 `json:"last"`
+	Lag        uint64 `json:"lag"`
+	Unanswered int    `json:"unanswered"`
+	Refused    uint64 `json:"refused"`
+	Trouble    text   `json:"trouble"`
 }
 
 type connection struct {
@@ -97,6 +110,27 @@ func (s *status) endings() string {
 		return "none yet"
 	}
 	return strings.Join(words, " · ")
+}
+
+// line tells how the store does, and what is wrong with it.
+func (s *store) line() string {
+	state := "live"
+	switch {
+	case !s.Reached:
+		state = "not reached"
+	case !s.Connected:
+		state = "connection lost"
+	case s.Trouble != "":
+		state = "in trouble"
+	case !s.Live:
+		state = "catching up"
+	}
+	line := fmt.Sprintf("%s %s · last %s · lag %s · unanswered %s · refused %s", s.Stream, state,
+		count(float64(s.Last)), count(float64(s.Lag)), count(float64(s.Unanswered)), count(float64(s.Refused)))
+	if s.Trouble != "" {
+		line += " · " + string(s.Trouble)
+	}
+	return line
 }
 
 // others are the figures that have no chart.

@@ -217,7 +217,10 @@ func TestEveryViewFitsItsScreen(t *testing.T) {
 		"question":     func(m *model) { press(m, "end", "d") },
 		"filter":       func(m *model) { press(m, "/", "/"+strings.Repeat("long", 100)) },
 		"nobody":       func(m *model) { m.take(&status{}); m.takeSets(nil, time.Now()) },
-		"lost":         func(m *model) { m.Update(lostMsg{errors.New(strings.Repeat("long\n", 100))}) },
+		"a store": func(m *model) {
+			m.status.Store = &store{Stream: text(strings.Repeat("s", 300)), Trouble: text(strings.Repeat("日", 100))}
+		},
+		"lost": func(m *model) { m.Update(lostMsg{errors.New(strings.Repeat("long\n", 100))}) },
 		"wide letters": func(m *model) {
 			m.status.Connections[0].UserAgent = text(strings.Repeat("日本語é👩‍👩‍👧", 50))
 			m.status.Node = text(strings.Repeat("日", 100))

@@ -56,6 +56,9 @@ func snapshot(where string, s *status, sets []set, samples []sample) string {
 		fmt.Fprintf(w, "%s\t%s\n", figures[i].name, figures[i].write(figures[i].latest(samples)))
 	}
 	fmt.Fprintf(w, "others\t%s\nended\t%s\n", s.others(), s.endings())
+	if s.Store != nil {
+		fmt.Fprintf(w, "store\t%s\n", s.Store.line())
+	}
 	w.Flush()
 
 	lines := make([][]string, len(s.Connections))

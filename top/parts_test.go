@@ -77,6 +77,38 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+func TestStoreLine(t *testing.T) {
+	for _, tt := range []struct {
+		is   store
+		want string
+	}{
+		{store{Stream: "ssed", Trouble: "nobody listens there"}, "ssed not reached · last 0 · lag 0 · unanswered 0 · refused 0 · nobody listens there"},
+		{store{Stream: "ssed", Reached: true, Connected: true, Last: 5000, Lag: 4000}, "ssed catching up · last 5,000 · lag 4,000 · unanswered 0 · refused 0"},
+		{store{Stream: "ssed", Reached: true, Connected: true, Live: true, Last: 5000, Unanswered: 3}, "ssed live · last 5,000 · lag 0 · unanswered 3 · refused 0"},
+		{store{Stream: "ssed", Reached: true, Live: true, Refused: 2, Trouble: "EOF"}, "ssed connection lost · last 0 · lag 0 · unanswered 0 · refused 2 · EOF"},
+		{store{Stream: "ssed", Reached: true, Connected: true, Live: true, Trouble: "no leader"}, "ssed in trouble · last 0 · lag 0 · unanswered 0 · refused 0 · no leader"},
+	} {
+		if got := tt.is.line(); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+}
+
+// TestTheStoreIsShown, and only where there is one.
+func TestTheStoreIsShown(t *testing.T) {
+	m, _ := start()
+	if before := seen(m); strings.Contains(before, "store") || strings.Contains(snapshot("x", m.status, nil, nil), "store") {
+		t.Errorf("there is no store, and it is shown:\n%s", before)
+	}
+	m.status.Store = &store{Stream: "ssed", Reached: true, Connected: true, Live: true, Last: 7, Lag: 2}
+	if view := seen(m); !strings.Contains(view, "\nstore: ssed live · last 7 · lag 2 · ") {
+		t.Errorf("the store is not shown:\n%s", view)
+	}
+	if once := snapshot("x", m.status, nil, nil); !strings.Contains(once, "\nstore         ssed live · last 7 · lag 2 · ") {
+		t.Errorf("the store is not shown:\n%s", once)
+	}
+}
+
 // TestCharts: each column has step(columns) seconds, 60 of them here.
 func TestCharts(t *testing.T) {
 	level := func(at int64, n int) sample { return sample{T: at * 1000, Subscribers: n} }

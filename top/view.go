@@ -41,6 +41,9 @@ func (m *model) above() []string {
 		width := (m.width - len(gap)) / 2
 		lines = append(lines, m.chart(&figures[i], width)+gap+m.chart(&figures[i+1], width))
 	}
+	if m.status.Store != nil {
+		lines = append(lines, cut("store: "+m.status.Store.line(), m.width))
+	}
 	return append(lines,
 		cut(m.status.others(), m.width),
 		cut("ended: "+m.status.endings(), m.width))

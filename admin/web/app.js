@@ -10,6 +10,7 @@ import { watchLive } from "./live.js";
 import { setSubscribe, startPane } from "./pane.js";
 import { repeat } from "./poll.js";
 import { startPublish } from "./publish.js";
+import { makeStore, showStore } from "./store.js";
 import { startTree } from "./treeview.js";
 
 const statusMs = 2_000;
@@ -30,6 +31,7 @@ async function poll() {
   try {
     const status = await getJSON("status.json", connectionsQuery());
     showStatus(status);
+    showStore(status.store);
     showConnections(status);
     setSubscribe(status.subscribe_url, status.subscribe_needs_token);
     trouble("status", null);
@@ -46,6 +48,7 @@ function showLive(samples) {
 }
 
 makeFigures();
+makeStore();
 makeCharts();
 makeEndings();
 startPublish();

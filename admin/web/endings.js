@@ -16,6 +16,11 @@ const meanings = {
   error: "a fault of the daemon's",
 };
 
+// Words that have a row only once they are needed.
+const seldom = {
+  relay: "what was asked for of the past could not be read from the store",
+};
+
 const minuteMs = 60_000;
 
 // makeEndings fills the table before anything is known, so that it is as high as it
@@ -26,7 +31,8 @@ export const makeEndings = () => showEndings([{ t: 0, ended: {} }]);
 export function showEndings(samples) {
   const now = samples.at(-1).ended;
   const minuteAgo = before(samples, minuteMs).ended, first = samples[0].ended;
-  const rows = Object.keys({ ...meanings, ...now }).map(reason => ({
+  const shown = Object.keys({ ...meanings, ...now }).filter(reason => reason in meanings || now[reason] > 0);
+  const rows = shown.map(reason => ({
     reason,
     total: now[reason] ?? 0,
     minute: (now[reason] ?? 0) - (minuteAgo[reason] ?? 0),
@@ -36,7 +42,7 @@ export function showEndings(samples) {
 }
 
 const createRow = ({ reason }) => element("tr", {},
-  element("th", { scope: "row", title: meanings[reason] ?? "" }, reason),
+  element("th", { scope: "row", title: meanings[reason] ?? seldom[reason] ?? "" }, reason),
   ...["", "", ""].map(() => element("td", { className: "number" })));
 
 function updateRow(row, { total, minute, window }) {

@@ -15,6 +15,7 @@ type FloodConfig struct {
 	Publish      string
 	PostTo       string // publish by HTTP POST, to this path with the namespace behind it; every answer is then read
 	PayloadBytes int
+	Publishers   int  // connections, or one if 0; by HTTP POST it is always one
 	Replies      bool // read and check an OK for every line, instead of QUIET
 	Measure      time.Duration
 	Drain        time.Duration // most time the server may take to answer the end
@@ -29,8 +30,8 @@ type FloodResult struct {
 // floodBlock is how many lines are in the block that is sent over and over.
 const floodBlock = 1024
 
-// Flood publishes over one connection as fast as the server reads. The server's sequence numbers before and after must
-// differ by exactly the number of lines sent.
+// Flood publishes as fast as the server reads. The server's sequence numbers before and after must differ by exactly the number of
+// lines sent.
 func Flood(config FloodConfig) (*FloodResult, error) {
 	to, err := loopback(config.Publish)
 	if err != nil {
@@ -39,35 +40,38 @@ func Flood(config FloodConfig) (*FloodResult, error) {
 	if config.PostTo != "" {
 		return floodPosts(to, config)
 	}
-	p, err := dialPublisher(to, false)
-	if err != nil {
-		return nil, err
-	}
-	defer hangUp(p.fd)
 	line := newTopic(0, 1, Split(0, 1)[0], pubLine, max(config.PayloadBytes, PayloadMin), 1).lines[0]
-	first, err := p.publishOne(line, config.Drain)
+	pubs, err := dialFlood(to, max(config.Publishers, 1))
+	defer func() {
+		for _, p := range pubs {
+			hangUp(p.fd)
+		}
+	}()
 	if err != nil {
 		return nil, err
 	}
-	if !config.Replies {
-		if _, err := p.ask("QUIET on\n", config.Drain); err != nil {
+	first, err := pubs[0].publishOne(line, config.Drain)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range pubs {
+		p.last, p.among = first, len(pubs) > 1
+		if err := p.hush(!config.Replies, config.Drain); err != nil {
 			return nil, err
 		}
 	}
-	p.quiet, p.last = !config.Replies, first
-
 	start := time.Now()
-	sent, err := p.flood(bytes.Repeat(line, floodBlock), config.Measure, config.Drain)
+	sent, err := flood(pubs, bytes.Repeat(line, floodBlock), config.Measure, config.Drain)
 	if err != nil {
 		return nil, err
 	}
-	if !config.Replies {
-		if _, err := p.ask("QUIET off\n", config.Drain); err != nil {
+	for _, p := range pubs {
+		if err := p.hush(false, config.Drain); err != nil { // the answer comes behind the last line
 			return nil, err
 		}
 	}
 	result := &FloodResult{Lines: sent, Elapsed: time.Since(start)}
-	last, err := p.publishOne(line, config.Drain)
+	last, err := pubs[0].publishOne(line, config.Drain)
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +79,34 @@ func Flood(config FloodConfig) (*FloodResult, error) {
 		return nil, fmt.Errorf("%d lines were sent and the server counted %d", sent, got)
 	}
 	return result, nil
+}
+
+// dialFlood opens so many connections; those that are open are returned with an error, too.
+func dialFlood(to *unix.SockaddrInet4, n int) (pubs []*publisher, err error) {
+	for range n {
+		p, err := dialPublisher(to, false)
+		if err != nil {
+			return pubs, err
+		}
+		pubs = append(pubs, p)
+	}
+	return pubs, nil
+}
+
+// hush asks for no OKs, or for OKs again, if that is not so already.
+func (p *publisher) hush(quiet bool, limit time.Duration) error {
+	if p.quiet == quiet {
+		return nil
+	}
+	word := "off"
+	if quiet {
+		word = "on"
+	}
+	if _, err := p.ask("QUIET "+word+"\n", limit); err != nil {
+		return err
+	}
+	p.quiet = quiet
+	return nil
 }
 
 // floodPosts is Flood by HTTP POST. There are no sequence numbers, so it is the answers that are counted.
@@ -86,7 +118,7 @@ func floodPosts(to *unix.SockaddrInet4, config FloodConfig) (*FloodResult, error
 	defer hangUp(p.fd)
 	request := newTopic(0, 1, Split(0, 1)[0], post(config.PostTo), max(config.PayloadBytes, PayloadMin), 1).lines[0]
 	start := time.Now()
-	sent, err := p.flood(bytes.Repeat(request, floodBlock), config.Measure, config.Drain)
+	sent, err := flood([]*publisher{p}, bytes.Repeat(request, floodBlock), config.Measure, config.Drain)
 	if err != nil {
 		return nil, err
 	}
@@ -102,48 +134,61 @@ func (p *publisher) publishOne(line []byte, limit time.Duration) (uint64, error)
 	return okSequence(bytes.TrimSpace([]byte(reply)))
 }
 
-// flood sends the block of lines again and again for d, finishes the block it is in, reads all OKs that are owed, and
-// returns how many lines went out.
-func (p *publisher) flood(block []byte, d, drain time.Duration) (uint64, error) {
-	poller, err := rawio.NewPoller(1)
+// flood has every publisher send the block of lines again and again for d and finish the block it is in, reads all OKs that are owed,
+// and returns how many lines went out.
+func flood(pubs []*publisher, block []byte, d, drain time.Duration) (sent uint64, err error) {
+	poller, err := rawio.NewPoller(len(pubs))
 	if err != nil {
 		return 0, err
 	}
 	defer poller.Close()
-	if err := poller.Add(p.fd, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLET, publisherTag); err != nil {
-		return 0, err
+	for i, p := range pubs {
+		if err := poller.Add(p.fd, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLET, int32(i)); err != nil {
+			return 0, err
+		}
 	}
 	buf := make([]byte, readMax)
-	var sent uint64
 	end := time.Now().Add(d)
 	for {
 		now := time.Now()
-		if len(p.out) == 0 && now.Before(end) {
-			p.out = append(p.out, block...)
-			sent += floodBlock
-			if !p.quiet {
-				p.oks += floodBlock
+		owed, more := uint64(0), false
+		for _, p := range pubs {
+			sent += p.begin(block, now.Before(end))
+			if err := p.flush(); err != nil {
+				return 0, err
 			}
+			if err := p.read(buf); err != nil {
+				return 0, err
+			}
+			owed += p.oks + uint64(len(p.out))
+			more = more || p.writable && len(p.out) == 0 && now.Before(end)
 		}
-		if len(p.out) == 0 && p.oks == 0 {
-			return sent, nil
-		}
-		if now.After(end.Add(drain)) {
-			return 0, fmt.Errorf("publisher: %d lines were not answered %v after the end", p.oks, drain)
-		}
-		if err := p.flush(); err != nil {
-			return 0, err
-		}
-		if err := p.read(buf); err != nil {
-			return 0, err
-		}
-		if p.writable && len(p.out) == 0 && now.Before(end) {
+		switch {
+		case more:
 			continue
+		case owed == 0 && !now.Before(end):
+			return sent, nil
+		case now.After(end.Add(drain)):
+			return 0, fmt.Errorf("publisher: %d lines were not answered %v after the end", owed, drain)
 		}
 		events, err := poller.Wait(waitMax)
 		if err != nil {
 			return 0, err
 		}
-		p.writable = p.writable || len(events) > 0
+		for i := range events {
+			pubs[events[i].Fd].writable = true
+		}
 	}
+}
+
+// begin takes up the block again if the kernel has all of the last one, and returns how many lines that adds.
+func (p *publisher) begin(block []byte, goOn bool) uint64 {
+	if len(p.out) > 0 || !goOn {
+		return 0
+	}
+	p.out = append(p.out, block...)
+	if !p.quiet {
+		p.oks += floodBlock
+	}
+	return floodBlock
 }

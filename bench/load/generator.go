@@ -17,6 +17,8 @@ import (
 type Config struct {
 	Subscribe string // the server's address for subscribers
 	Publish   string // and for publishers; not needed by a generator that only connects
+	// Also are the subscribers' addresses of more servers that deliver the same: subscribers take turns over all of them.
+	Also []string
 
 	Topics       []Topic // what is published, and to whom
 	Stalled      int     // how many of the subscribers never read
@@ -52,7 +54,7 @@ const (
 // Generator is the client side of one measurement. It is used by one goroutine, and keeps that on its thread.
 type Generator struct {
 	config    Config
-	subscribe *unix.SockaddrInet4
+	subscribe []*unix.SockaddrInet4 // the servers, to which the subscribers go in turn
 	poller    *rawio.Poller
 	subs      []subscriber
 	topics    []topic
@@ -86,15 +88,19 @@ type Generator struct {
 func New(config Config) (*Generator, error) {
 	g := &Generator{config: config, birth: time.Now(), in: make([]byte, readMax), turns: config.Turns}
 	g.payloadSeen = g.payload
-	var err error
-	if g.subscribe, err = loopback(config.Subscribe); err != nil {
-		return nil, err
+	for _, address := range append([]string{config.Subscribe}, config.Also...) {
+		to, err := loopback(address)
+		if err != nil {
+			return nil, err
+		}
+		g.subscribe = append(g.subscribe, to)
 	}
 	g.histogram = hdrhistogram.New(1, int64(10*time.Minute), 3)
 	g.answers = hdrhistogram.New(1, int64(10*time.Minute), 3)
 	if err := g.populate(); err != nil {
 		return nil, err
 	}
+	var err error
 	if g.poller, err = rawio.NewPoller(512); err != nil {
 		return nil, err
 	}

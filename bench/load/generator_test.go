@@ -259,6 +259,52 @@ func TestFloodCountsWhatTheServerTook(t *testing.T) {
 	}
 }
 
+// TestFloodOfSeveral: each publisher's OKs rise, the numbers of the others between them, and nothing is counted twice.
+func TestFloodOfSeveral(t *testing.T) {
+	for _, replies := range []bool{false, true} {
+		h := (&hub{}).start(t)
+		config := FloodConfig{Publish: h.publish.Addr().String(), PayloadBytes: 64, Publishers: 3, Replies: replies, Measure: millis(50),
+			Drain: 5 * time.Second}
+		result, err := Flood(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if took := h.taken(); result.Lines < 3*floodBlock || took != int(result.Lines)+2 {
+			t.Errorf("%d lines, and the hub took %d", result.Lines, took)
+		}
+	}
+	h := (&hub{reply: func(n int) string { return fmt.Sprintf("OK %d\n", 1+n%2000) }}).start(t)
+	if _, err := Flood(FloodConfig{Publish: h.publish.Addr().String(), PayloadBytes: 64, Publishers: 3, Replies: true, Measure: millis(50), Drain: millis(500)}); err == nil {
+		t.Error("numbers that fall were taken")
+	}
+}
+
+// TestSubscribersTakeTurnsOverServers that deliver the same.
+func TestSubscribersTakeTurnsOverServers(t *testing.T) {
+	first, second := (&hub{}).start(t), (&hub{}).start(t)
+	config := first.config()
+	config.Publish, config.Also = "", []string{second.subscribe.Addr().String()}
+	g, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	if err := g.Connect(5 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	for h, want := range map[*hub]int{first: 3, second: 2} {
+		h.mu.Lock()
+		if len(h.subs) != want {
+			t.Errorf("%d subscribers of 5, want %d", len(h.subs), want)
+		}
+		h.mu.Unlock()
+	}
+	config.Also = []string{"192.0.2.1:80"}
+	if _, err := New(config); err == nil {
+		t.Error("a server elsewhere was taken")
+	}
+}
+
 func TestRunNeedsSomebody(t *testing.T) {
 	h := (&hub{}).start(t)
 	config := h.config()

@@ -77,6 +77,9 @@ func (h *hub) publisher(conn net.Conn) {
 			io.WriteString(conn, "OK\n")
 			continue
 		}
+		if len(word) < 4 {
+			return // a half line, from one who hung up
+		}
 		reply := h.broadcast(word[1], word[2], word[3])
 		if !quiet {
 			io.WriteString(conn, reply)

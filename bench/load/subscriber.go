@@ -42,7 +42,7 @@ func (g *Generator) start(n int) error {
 	if s.stalls {
 		buffer = lazyBuffer
 	}
-	fd, err := dial(g.subscribe, source(n), buffer)
+	fd, err := dial(g.subscribe[n%len(g.subscribe)], source(n), buffer)
 	if err != nil {
 		return fmt.Errorf("subscriber %d: connect: %w", n, err)
 	}

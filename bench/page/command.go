@@ -34,7 +34,7 @@ func command(args []string) string {
 			value = args[i+1]
 		}
 		switch flag {
-		case "--json", "--results":
+		case "--json", "--results", "--store-dir":
 		case "--server":
 			line += " --server " + shell(binariesHere(value))
 		default:

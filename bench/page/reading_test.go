@@ -107,6 +107,22 @@ func TestOneCaseOverAnotherSaysThatTheLoadWasTheLimit(t *testing.T) {
 	want(t, readme(t, put(t, map[string]any{"x.json": f})), "| 1.00 | ✓ reached † the load was the limit: see server CPU per delivery |")
 }
 
+// TestOneCaseMayAddToAnother: the bound is on the difference, in the metric's unit, and a ratio would be another number.
+func TestOneCaseMayAddToAnother(t *testing.T) {
+	const p50 = "p50 latency us"
+	f := scene("store", map[string][]object{"ssed": {{p50: 400.0}, {p50: 500.0}}})
+	for i, with := range []float64{1600, 1300} { // 1200 and 800 more
+		other := f.Runs[i]
+		other.Case, other.Values = "with", map[string]float64{p50: with}
+		f.Runs = append(f.Runs, other)
+	}
+	f.Scenarios[0]["compare"] = []object{{"metric": p50, "of": "with", "to": "store", "most": 1500, "added": true},
+		{"metric": p50, "of": "with", "to": "store", "most": 900, "added": true}, {"metric": p50, "of": "with", "to": "store"}}
+	want(t, readme(t, put(t, map[string]any{"x.json": f})),
+		"[store](#store), with minus store | p50 latency | at most 1.50 ms | 1.00 ms | ✓ reached |", "| at most 900 µs | 1.00 ms | ✗ **not reached** |",
+		"p50 latency: with minus store | 1.00 ms |", "p50 latency: with over store | 3.30 |")
+}
+
 func TestRunsPairWithinTheirFile(t *testing.T) {
 	// The goals alone, and later, on a machine that has become ten times slower, with peers and less often.
 	goals := tiny(rate, map[string][]float64{"ssed": {900, 800, 1000}, "floor": {1000, 1000, 1000}})
@@ -146,6 +162,7 @@ func TestNoPathOfTheMachineIsTold(t *testing.T) {
 		command []string
 		want    string
 	}{
+		"a store":     {[]string{"store", "--store-dir", "/a/dir", "--seconds", "2"}, "store --seconds 2"},
 		"a file":      {[]string{"all", "--json", "/a/dir/x.json", "--seconds", "2"}, "all --seconds 2"},
 		"joined":      {[]string{"all", "--json=/a/dir/x.json", "--repeat=2"}, "all --repeat=2"},
 		"a directory": {[]string{"--results", "/a/dir", "growth", "--case", "1,000 sub"}, "growth --case '1,000 sub'"},

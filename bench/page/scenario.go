@@ -157,11 +157,16 @@ func compared(t *text, set *results.Set, scenario results.Scenario) {
 	}
 	var rows [][]string
 	for _, c := range scenario.Compare {
-		row, some := []string{fmt.Sprintf("%s: %s over %s", plain(results.Lookup(c.Metric).Title), plain(c.Of), plain(c.To))}, false
+		metric := results.Lookup(c.Metric)
+		row, some := []string{fmt.Sprintf("%s: %s", plain(metric.Title), plain(c.Case()))}, false
 		for _, server := range asked {
-			ratio := set.Compared(scenario.Name, c, server).Median()
-			some = some || !math.IsNaN(ratio)
-			row = append(row, results.Three(ratio))
+			number := set.Compared(scenario.Name, c, server).Median()
+			some = some || !math.IsNaN(number)
+			if c.Added {
+				row = append(row, metric.Format(number))
+			} else {
+				row = append(row, results.Three(number))
+			}
 		}
 		if some {
 			rows = append(rows, row)

@@ -30,6 +30,7 @@ type Spec struct {
 
 	listenFlag, publishFlag, publishPrefix string
 	env                                    []string
+	stored                                 bool           // it takes subscribers only once its store is reached
 	crowded                                []string       // arguments that leave the descriptors to subscribers
 	versionArgs                            []string       // that make it print its version; none if it cannot
 	deathSignal                            syscall.Signal // what it gets when this process dies; none is SIGKILL

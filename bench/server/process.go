@@ -34,36 +34,58 @@ type Process struct {
 	why    error         // how, from then on
 }
 
+// A door is where a server is to listen.
+type door struct {
+	subscribe, publish string
+	release            func() // gives the ports to whoever asks
+}
+
 // Start runs the server on two free loopback ports, on the given processor (any, if negative), and waits until it takes
-// connections. It dies with this process.
-func Start(spec Spec, cpu int) (*Process, error) {
-	listen, publish, release, err := freePorts()
+// connections, and has its store if it is to have one. It dies with this process.
+func Start(spec Spec, cpu int) (*Process, error) { return StartBeside(nil, spec, cpu) }
+
+// StartBeside is Start of a server that is measured as a part of another one, if that is not nil: its work and its memory count there.
+// It is to be stopped before that one.
+func StartBeside(first *Process, spec Spec, cpu int) (*Process, error) {
+	at, err := freePorts()
 	if err != nil {
 		return nil, err
 	}
-	defer release()
+	defer at.release()
+	return startAt(spec, cpu, at, first)
+}
+
+// startAt is StartBeside at known addresses.
+func startAt(spec Spec, cpu int, at door, first *Process) (*Process, error) {
 	stderr, err := os.CreateTemp("", "ssed-bench-*.log")
 	if err != nil {
 		return nil, err
 	}
 	args := append([]string{}, spec.Args...)
-	args = append(args, spec.listenFlag, listen, spec.publishFlag, spec.publishPrefix+publish)
+	args = append(args, spec.listenFlag, at.subscribe, spec.publishFlag, spec.publishPrefix+at.publish)
 	cmd := exec.Command(spec.Path, args...)
 	cmd.Stdout, cmd.Stderr = stderr, stderr
 	cmd.Env = append(os.Environ(), spec.env...)
-	// A group of its own, so that what the server starts can be found and ended with it.
+	// A group of its own, so that what the server starts can be found and ended with it; or that of the one that it is a part of.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: cmp.Or(spec.deathSignal, syscall.SIGKILL)}
-	p := &Process{Subscribe: listen, Publish: publish, name: spec.Name, cmd: cmd, stderr: stderr, gone: make(chan struct{})}
+	if first != nil {
+		cmd.SysProcAttr.Pgid = first.PID
+	}
+	p := &Process{Subscribe: at.subscribe, Publish: at.publish, name: spec.Name, cmd: cmd, stderr: stderr, gone: make(chan struct{})}
 	if err := p.launch(cpu); err != nil {
 		stderr.Close()
 		os.Remove(stderr.Name())
 		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
 	}
-	for _, address := range []string{listen, publish} {
-		if err := p.waitFor(address); err != nil {
-			p.Stop()
-			return nil, err
-		}
+	if err = p.waitFor(at.subscribe); err == nil {
+		err = p.waitFor(at.publish)
+	}
+	if err == nil && spec.stored {
+		err = p.waitForStore()
+	}
+	if err != nil {
+		p.Stop()
+		return nil, err
 	}
 	return p, nil
 }
@@ -84,29 +106,28 @@ func (p *Process) live(cpu int, started chan<- error) {
 }
 
 // freePorts returns two free loopback addresses, and keeps them from being given to
-// somebody else by chance until release is called. The sockets that hold them do not
+// somebody else by chance until they are released. The sockets that hold them do not
 // listen, so that a server that sets SO_REUSEADDR can.
-func freePorts() (a, b string, release func(), err error) {
+func freePorts() (at door, err error) {
 	var held []int
-	release = func() {
+	at.release = func() {
 		for _, fd := range held {
 			unix.Close(fd)
 		}
 	}
-	var addresses [2]string
-	for i := range addresses {
+	for _, address := range []*string{&at.subscribe, &at.publish} {
 		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
-			release()
-			return "", "", nil, err
+			at.release()
+			return at, err
 		}
 		held = append(held, fd)
-		if addresses[i], err = bindAnywhere(fd); err != nil {
-			release()
-			return "", "", nil, err
+		if *address, err = bindAnywhere(fd); err != nil {
+			at.release()
+			return at, err
 		}
 	}
-	return addresses[0], addresses[1], release, nil
+	return at, nil
 }
 
 func bindAnywhere(fd int) (address string, err error) {

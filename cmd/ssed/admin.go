@@ -6,10 +6,12 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"github.com/ssed/ssed/admin"
 	"github.com/ssed/ssed/auth"
 	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/relay"
 )
 
 // Where the admin pages are: see --admin. Anything else is an address.
@@ -40,7 +42,7 @@ func (a *adminPages) handover() *loop.Handover {
 }
 
 // attach makes the pages, which show d. It is called before d serves.
-func (a *adminPages) attach(d *daemon, withProfiles bool) {
+func (a *adminPages) attach(d *daemon, f *daemonFlags) {
 	if a.where == adminOff {
 		return
 	}
@@ -50,7 +52,7 @@ func (a *adminPages) attach(d *daemon, withProfiles bool) {
 		Tokens:  func() *auth.Table { return d.loop.Tokens() },
 		Node:    nodeName(),
 		Version: describeBuild(info),
-		Debug:   withProfiles,
+		Debug:   f.Debug,
 		Logger:  d.log,
 	}
 	if a.where != adminOn {
@@ -64,7 +66,41 @@ func (a *adminPages) attach(d *daemon, withProfiles bool) {
 			stats.PublishersClosed += closed
 		}
 	}
+	if d.relay != nil {
+		options.Store = func() admin.Store { return storeShown(d.relay.Status(), f.NATSTimeout) }
+	}
 	a.server = admin.New(options)
+}
+
+// storeShown is a store as the pages show it. Publishers wait for it as long as
+// patience says.
+func storeShown(s relay.Status, patience time.Duration) admin.Store {
+	return admin.Store{
+		Embedded:   s.Embedded,
+		Connected:  s.Connected,
+		Server:     s.Server,
+		Reached:    s.Reached,
+		Live:       s.Live,
+		Stream:     s.Stream,
+		Epoch:      s.Epoch,
+		Replicas:   s.Replicas,
+		Leader:     s.Leader,
+		First:      s.First,
+		Last:       s.Last,
+		Messages:   s.Messages,
+		Bytes:      s.Bytes,
+		Delivered:  s.Delivered,
+		Lag:        s.Lag,
+		Unanswered: s.Unanswered,
+		Refused:    s.Refused,
+		Resent:     s.Resent,
+		Duplicates: s.Duplicates,
+		Strange:    s.Strange,
+		Reconnects: s.Reconnects,
+		Trouble:    s.Trouble,
+		Since:      s.Since,
+		Patience:   patience,
+	}
 }
 
 // nodeName is the ancestor's: "go-", the environment, and the dyno or the host.

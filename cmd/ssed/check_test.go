@@ -32,6 +32,8 @@ cors-origin = [
 publish = "tcp://127.0.0.1:1"
 config = "other.toml"
 gap_event = "gap"
+LISTEN = ["one"]
+log-level = "loud"
 listen = ["nowhere"]
 history = 1.5
 [where]
@@ -43,9 +45,11 @@ port = 80
 	}
 	want := []string{
 		file + `:2: there is no flag "lisen"; the nearest is "listen"`,
-		file + `:17: there is no flag "config"`,
+		file + `:17: there is no flag "config" for a file, nor one like it; ssed config prints them all`,
 		file + `:18: there is no flag "gap_event"; the nearest is "gap-event"`,
-		file + `:21: "where" is a table`,
+		file + `:19: there is no flag "LISTEN"; the nearest is "listen"`,
+		file + `:20: log-level: "loud" is none of debug, info, warn, error`,
+		file + `:23: "where" is a table`,
 		file + `:3: backlog: "much" is no size`,
 		file + `:4: heartbeat: it must be a time with its unit`,
 		file + `:6: slow: "maybe" is none of disconnect, skip`,
@@ -55,8 +59,8 @@ port = 80
 		file + `:11: admin: must be on, off, or an address`,
 		file + `:12: cors-origin: the origin "x"`,
 		file + `:16: publish: it must be a list`,
-		file + `:19: listen: listen address "nowhere"`,
-		file + `:20: history: it must be a number`,
+		file + `:21: listen: listen address "nowhere"`,
+		file + `:22: history: it must be a number`,
 		`SSED_MAILBOX: "x" is no size`,
 		`SSED_DRAIN: must be 0s`,
 		`SSED_TOKEN: it is empty`,
@@ -71,7 +75,7 @@ port = 80
 			t.Errorf("%d lines begin with %q", found, words)
 		}
 	}
-	if len(lines) != 1 || lines[0] != "ssed: the daemon would not start: these 20 things are wrong" {
+	if len(lines) != 1 || lines[0] != "ssed: the daemon would not start: these 22 things are wrong" {
 		t.Errorf("what is left: %q", lines)
 	}
 }
@@ -100,6 +104,17 @@ func TestCheckFailsAsServeDoes(t *testing.T) {
 		{"more connections than files", "max-conns = 10000000\n", ":1: max-conns: ", "open files"},
 		{"more publishers than files", "max-publishers = 10000000\n", ":1: max-publishers: ", "open files"},
 		{"an empty rule", "history-for = ['/a=5', '']\n", ":1: history-for: ", "an entry is empty"},
+		{"a NATS server that is none", "nats = ['http://s3cr3t@h:1']", ":1: nats: ", "http://h:1 is no NATS server's URL"},
+		{"a NATS server that cannot be read", "nats = ['nats://h:1', 'nats://u:s3cr3t%ZZ@h']", ":1: nats: ", "cannot be read"},
+		{"a token in the place of the host", "nats = ['s3cr3t']", ":1: nats: ", "names no host"},
+		{"two stores", "store = '/s'\nnats = ['nats://u:s3cr3t@h']", ":1: store: ", "exclude each other"},
+		{"a store and a history", "store = '/s'\nhistory = 1", ":2: history: ", "the stream's limits say what is kept"},
+		{"replicas of a store of one's own", "store = '/s'\nnats-stream-replicas = 3", ":2: nats-stream-replicas: ", "has one"},
+		{"too many replicas", "nats = ['nats://h']\nnats-stream-replicas = 6", ":2: nats-stream-replicas: ", "1 to 5"},
+		{"fewer than no messages", "nats-stream-per-namespace = -1", ":1: nats-stream-per-namespace: ", "1 or more"},
+		{"a stream's age that is none", "nats-stream-age = '1ms'", ":1: nats-stream-age: ", "100ms or more"},
+		{"no patience", "nats-timeout = '1ms'", ":1: nats-timeout: ", "100ms or more"},
+		{"no sync", "store = '/s'\nstore-sync = 'never'", ":2: store-sync: ", "neither always nor an interval"},
 		{"a relative socket", "listen = ['unix://run/x']\n", ":1: listen: ", "absolute"},
 	}
 	for _, tt := range tests {

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"reflect"
 	"strings"
@@ -85,8 +84,6 @@ func plainValue(value reflect.Value) (any, error) {
 	switch v := value.Interface().(type) {
 	case bool, int, string:
 		return v, nil
-	case slog.Level:
-		return strings.ToLower(v.String()), nil
 	case fmt.Stringer:
 		return v.String(), nil
 	default:

@@ -108,6 +108,22 @@ func TestConfigIsAFile(t *testing.T) {
 	}
 }
 
+// TestConfigShowsNoServers of NATS: their URLs may have passwords.
+func TestConfigShowsNoServers(t *testing.T) {
+	r := run(t, nil, []string{"SSED_NATS=nats://u:s3cr3t@a,nats://s3cr3t@b"}, "config", "--nats-creds-file=/c", "--nats-stream=pets")
+	r.wantSuccess(t)
+	if strings.Contains(r.stdout, "s3cr3t") {
+		t.Errorf("it shows a secret:\n%s", r.stdout)
+	}
+	for flag, want := range map[string]string{
+		"nats": "# nats is set (2) and not shown ", "nats-creds-file": "nats-creds-file = '/c' ", "nats-stream": "nats-stream = 'pets' ", "store": "# store is not set ",
+	} {
+		if line := lineOf(t, r.stdout, flag); !strings.HasPrefix(line, want) {
+			t.Errorf("got %q, want %q", line, want)
+		}
+	}
+}
+
 // TestSecretsHaveTheirTag wants every flag whose name sounds like a secret to be
 // marked as one, or to be the name of a file.
 func TestSecretsHaveTheirTag(t *testing.T) {

@@ -76,7 +76,11 @@ func (f *configFile) unknown(key string, names []string) error {
 	if _, isTable := f.values[key].(map[string]any); isTable {
 		return fmt.Errorf("%q is a table, and there are none here: every flag stands for itself, by its long name", key)
 	}
-	return fmt.Errorf("there is no flag %q; the nearest is %q", key, nearest(key, names))
+	near := nearest(strings.ToLower(key), names)
+	if distance(strings.ToLower(key), near) > len(key)/2 {
+		return fmt.Errorf("there is no flag %q for a file, nor one like it; ssed config prints them all", key)
+	}
+	return fmt.Errorf("there is no flag %q; the nearest is %q", key, near)
 }
 
 // nearest is the name that fewest changes make of word.

@@ -38,10 +38,26 @@ type engine interface {
 type storeEngine struct {
 	*relay.Relay
 	inlet loop.Inlet
+	log   *slog.Logger
 }
+
+// storeReadTimeout is how long the daemon waits for its own store before it says that
+// it is up. Until then it turns subscribers away.
+const storeReadTimeout = 10 * time.Second
 
 // Serve is that of engine.
 func (e storeEngine) Serve() error { return e.Relay.Serve(e.inlet) }
+
+// Shutdown is that of engine. It has a time of its own: the loop may have used all of
+// the other, and files are closed all the same.
+func (e storeEngine) Shutdown(context.Context) error {
+	ctx, cancel := context.WithTimeout(context.Background(), storeEndTimeout)
+	defer cancel()
+	if err := e.Relay.Shutdown(ctx); err != nil {
+		e.log.Warn("the store is left as if the daemon was killed: it does not close in time; what was told OK is kept, as --store-sync says", "waited", storeEndTimeout)
+	}
+	return nil
+}
 
 // newDaemon wires a daemon that may have so many files open. Nothing listens yet.
 func (f *daemonFlags) newDaemon(openFiles int, log *slog.Logger) (*daemon, error) {
@@ -75,7 +91,7 @@ func (f *daemonFlags) newDaemon(openFiles int, log *slog.Logger) (*daemon, error
 		return nil, err
 	}
 	if d.relay != nil { // the last to end: the loop waits for what is on its way
-		d.engines = append(d.engines, storeEngine{d.relay, d.loop.Inlet()})
+		d.engines = append(d.engines, storeEngine{d.relay, d.loop.Inlet(), log})
 	}
 	d.engines = append(d.engines, d.loop)
 
@@ -89,7 +105,7 @@ func (f *daemonFlags) newDaemon(openFiles int, log *slog.Logger) (*daemon, error
 		})
 		d.engines = append(d.engines, d.publishers)
 	}
-	d.admin.attach(d, f.Debug)
+	d.admin.attach(d, f)
 	return d, nil
 }
 
@@ -128,8 +144,8 @@ func (f *daemonFlags) loopOptions(tokens *auth.Table, connsMax, publishersMax in
 }
 
 // start starts the engines one after the other: publishers must find the loop
-// ready.
-func (d *daemon) start() error {
+// ready. It stops waiting for the store once the daemon is asked to end.
+func (d *daemon) start(asked context.Context) error {
 	for _, e := range d.engines {
 		go func() { d.died <- unasked(e.Serve()) }()
 		select {
@@ -138,7 +154,27 @@ func (d *daemon) start() error {
 			return err
 		}
 	}
-	return d.admin.listen(d.subscribeURLs()[0], d.died)
+	if err := d.admin.listen(d.subscribeURLs()[0], d.died); err != nil {
+		return err
+	}
+	return d.awaitStore(asked)
+}
+
+// awaitStore waits until the daemon takes subscribers, if that is up to a store of
+// its own. NATS servers may be away for long, and come later.
+func (d *daemon) awaitStore(asked context.Context) error {
+	if d.relay == nil || !d.relay.Status().Embedded {
+		return nil
+	}
+	select {
+	case <-d.relay.Live():
+	case <-time.After(storeReadTimeout):
+		d.log.Warn("the store is not read yet; until it is, subscribers are told to come back", "waited", storeReadTimeout)
+	case err := <-d.died:
+		return err
+	case <-asked.Done():
+	}
+	return nil
 }
 
 // unasked turns the end of an engine into an error. Serve returns nil after a
@@ -156,10 +192,20 @@ const (
 	endTimeout = 8 * time.Second
 	// afterDrain is what remains for that when the drain takes longer.
 	afterDrain = 2 * time.Second
+	// storeEndTimeout is how long a store may take after that to be on the disk.
+	storeEndTimeout = 5 * time.Second
 )
 
 // endAtMost is how long the end may take.
 func (f *daemonFlags) endAtMost() time.Duration { return max(endTimeout, f.Drain+afterDrain) }
+
+// storeTime is what a store may add to that.
+func (d *daemon) storeTime() time.Duration {
+	if d.relay == nil {
+		return 0
+	}
+	return storeEndTimeout
+}
 
 // shutdown ends the engines, the last one first: what the publishers were told
 // OK for is then in the loop, which delivers it.

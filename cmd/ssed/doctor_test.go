@@ -51,6 +51,7 @@ func TestDoctorRefuses(t *testing.T) {
 		{[]string{"--publish=localhost:1", "/x"}, "tcp://host:port"},
 		{[]string{"--publish-token=a publish", "/x"}, "one token alone"},
 		{[]string{"x"}, "namespace"},
+		{nil, "say what to subscribe to"},
 	} {
 		run(t, nil, nil, append([]string{"doctor"}, tt.args...)...).wantFailure(t, exitUsage, tt.says)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"log/slog"
 	"time"
 
 	"github.com/ssed/ssed/loop"
@@ -81,9 +80,9 @@ type daemonFlags struct {
 	StallTimeout  time.Duration `group:"when" placeholder:"DURATION" default:"${stall_timeout}"`
 	Drain         time.Duration `group:"when" placeholder:"DURATION" default:"${drain}"`
 
-	Debug     bool       `group:"log"`
-	LogFormat string     `group:"log" placeholder:"auto|text|json" enum:"auto,text,json" default:"auto"`
-	LogLevel  slog.Level `group:"log" placeholder:"LEVEL" default:"info"`
+	Debug     bool     `group:"log"`
+	LogFormat string   `group:"log" placeholder:"auto|text|json" enum:"auto,text,json" default:"auto"`
+	LogLevel  logLevel `group:"log" placeholder:"LEVEL" default:"info"`
 }
 
 // flags is how the settings find the daemon's among a command's.

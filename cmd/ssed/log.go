@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,8 +24,21 @@ const (
 func (f *daemonFlags) newLogger(stderr *logWriter) *slog.Logger {
 	inJSON := f.LogFormat == jsonLog || f.LogFormat == autoLog && !isTerminal(os.Stderr)
 	stderr.inJSON.Store(inJSON)
-	return slog.New(newHandler(stderr, inJSON, f.LogLevel))
+	return slog.New(newHandler(stderr, inJSON, slog.Level(f.LogLevel)))
 }
+
+// A logLevel is the least that is logged, as --log-level has it.
+type logLevel slog.Level
+
+// UnmarshalText reads one of slog's words. slog's own error does not tell them.
+func (l *logLevel) UnmarshalText(text []byte) error {
+	if err := (*slog.Level)(l).UnmarshalText(text); err != nil {
+		return fmt.Errorf("%q is none of debug, info, warn, error", text)
+	}
+	return nil
+}
+
+func (l logLevel) String() string { return strings.ToLower(slog.Level(l).String()) }
 
 func newHandler(out io.Writer, inJSON bool, level slog.Level) slog.Handler {
 	options := &slog.HandlerOptions{Level: level}

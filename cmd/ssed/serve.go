@@ -46,7 +46,7 @@ func (f *daemonFlags) runDaemon(stderr *logWriter, s *settings, beside func(cont
 		return err
 	}
 	defer d.shutdown()
-	if err := d.start(); err != nil {
+	if err := d.start(asked); err != nil {
 		return err
 	}
 	log.Info("ssed is up",
@@ -67,8 +67,9 @@ func (f *daemonFlags) runDaemon(stderr *logWriter, s *settings, beside func(cont
 			tokens, err = f.reload(d, tokens)
 			notify.reloaded(err)
 		case <-asked.Done():
-			log.Info("draining", "because", context.Cause(asked), "over", f.Drain, "at_most", d.endAtMost)
-			notify.stopping(d.endAtMost)
+			atMost := d.endAtMost + d.storeTime()
+			log.Info("draining", "because", context.Cause(asked), "over", f.Drain, "at_most", atMost)
+			notify.stopping(atMost)
 			return nil
 		}
 	}

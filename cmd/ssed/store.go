@@ -98,6 +98,11 @@ func (f *daemonFlags) checkStore(wrong func(flag string, err error)) {
 	case !f.wanted():
 		return
 	}
+	for _, url := range f.NATS {
+		if err := relay.CheckURL(url); err != nil {
+			wrong("nats", err)
+		}
+	}
 	if f.History > 0 || f.HistoryAge > 0 || len(f.HistoryFor) > 0 {
 		wrong("history", errors.New("with --store or --nats the stream's limits say what is kept: --nats-stream-age, --nats-stream-bytes, --nats-stream-per-namespace"))
 	}

@@ -282,6 +282,7 @@ func TestSubIsRefused(t *testing.T) {
 		{"with one for something else", "SSED_TOKEN=pub-sesame", []string{d.Subscribe[0], "/x"}, exitFailure, []string{"may not subscribe"}},
 		{"what is no stream", "SSED_TOKEN=right-sesame", []string{d.Subscribe[0] + "/nothing"}, exitFailure, []string{"(404)"}},
 		{"what makes no sense", "SSED_TOKEN=right-sesame", []string{d.Subscribe[0] + "/subscribe/x?last=many"}, exitFailure, []string{"(400)"}},
+		{"nothing", "", nil, exitUsage, []string{"say what to subscribe to"}},
 		{"no namespace", "", []string{"pets"}, exitUsage, []string{`"pets"`, "https://"}},
 		{"a URL among namespaces", "", []string{d.Subscribe[0] + "/subscribe/x", "/y"}, exitUsage, []string{"whole URL alone"}},
 		{"no URL", "", []string{"ftp://x/y"}, exitUsage, []string{"no URL of a stream"}},

@@ -25,6 +25,9 @@ type subscription struct {
 // daemon's URL and namespaces of it; or the URL of a stream, alone. last is negative
 // where it was not asked, since may be empty.
 func newSubscription(where []string, last int, since string) (s subscription, err error) {
+	if len(where) == 0 { // kong asks this before it misses the argument
+		return s, errors.New("say what to subscribe to: a namespace, such as /pets, or the URL of a stream")
+	}
 	base := defaultSubscribeURL
 	hasURL := strings.Contains(where[0], "://")
 	if hasURL {

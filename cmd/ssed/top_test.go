@@ -261,3 +261,12 @@ func pseudoTerminal(t *testing.T) (terminal *os.File, name string) {
 	}
 	return terminal, filepath.Join("/dev/pts", strconv.Itoa(number))
 }
+
+func TestTopShowsTheStore(t *testing.T) {
+	d := testtool.Start(t, "--store="+t.TempDir())
+	r := run(t, nil, nil, "top", "--once", d.Subscribe[0])
+	r.wantSuccess(t)
+	if !strings.Contains(r.stdout, "\nstore         ssed live · last 0 · lag 0 · unanswered 0 · refused 0\n") {
+		t.Errorf("%s", r.stdout)
+	}
+}

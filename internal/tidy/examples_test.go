@@ -18,6 +18,7 @@ var embedded = []string{"loop", "sse", "publish", "publish/evioserver", "nsindex
 var unshown = map[string]string{
 	"loop.Default*":  "each stands in the comment of its option, which loop.TestDefaultsAreTold holds",
 	"relay.Default*": "each stands in the comment of its option",
+	"admin.Store.*":  "figures, each with its comment; ExampleServer_Serve shows where they come from",
 	"relay.Status.*": "figures, each with its comment; ExampleRelay_Status shows how one has them",
 	"loop.Stats.*":   "figures, each with its comment; ExampleServer_Stats shows how one has them",
 }

@@ -51,6 +51,7 @@ var rooms = map[string]struct {
 	"internal/e2e/proxies":    {},
 	"internal/e2e/publishers": {},
 	"internal/e2e/restarts":   {},
+	"internal/e2e/store":      {},
 	"internal/natstest":       {imports: []string{"internal/testtool"}, outside: []string{"github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2", "golang.org/x/sys"}},
 	"internal/e2e/tutorial":   {},
 	"internal/testtool":       {outside: []string{"golang.org/x/sys"}},
@@ -61,6 +62,7 @@ var rooms = map[string]struct {
 	"bench/server":            {imports: []string{"bench/rawio"}, outside: []string{"github.com/prometheus/procfs", "golang.org/x/sys"}},
 	"bench/rawio":             {outside: []string{"golang.org/x/sys"}},
 	"bench/stats":             {pure: true},
+	"bench/nats":              {outside: []string{"github.com/nats-io/nats-server/v2"}}, // a program: daemons that share a hub are measured with one
 	"bench/probe":             {imports: []string{"bench/server"}, outside: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
 	"internal/e2e/vanished":   {},
 
@@ -169,8 +171,8 @@ func TestEnginesHaveOneImporterEach(t *testing.T) {
 			if strings.HasPrefix(p, "github.com/tidwall/evio") && s.room() != "publish/evioserver" {
 				t.Errorf("%s imports evio; only publish/evioserver may", s.path)
 			}
-			if strings.HasPrefix(p, "github.com/nats-io/") && s.room() != "relay" && s.room() != "internal/natstest" {
-				t.Errorf("%s imports NATS; only relay may, and what starts servers for tests", s.path)
+			if strings.HasPrefix(p, "github.com/nats-io/") && !slices.Contains([]string{"relay", "bench/nats", "internal/natstest", "internal/e2e/store"}, s.room()) {
+				t.Errorf("%s imports NATS; only relay may, what starts servers for the bench and for tests, and tests that are about it", s.path)
 			}
 		}
 	}

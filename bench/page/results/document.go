@@ -78,12 +78,21 @@ type Goal struct {
 	Over     string `json:"over"` // the server that the ratio is to, or the reference
 }
 
-// Comparison is a metric in one case over the same in another, on the same server.
+// Comparison is a metric in one case over the same in another, on the same server: their ratio, or what the one has added to the other.
 type Comparison struct {
 	Bound
 	Metric string `json:"metric"`
 	Of     string `json:"of"`
 	To     string `json:"to"`
+	Added  bool   `json:"added"`
+}
+
+// Case names the pair as if it were one case.
+func (c Comparison) Case() string {
+	if c.Added {
+		return c.Of + " minus " + c.To
+	}
+	return c.Of + " over " + c.To
 }
 
 // run is one run of one case on one server.

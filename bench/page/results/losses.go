@@ -32,7 +32,7 @@ func (s *Set) Losses(others ...string) (losses []Loss, of int) {
 		}
 		for _, c := range scenario.Compare {
 			for _, other := range others {
-				l := Loss{Scenario: scenario.Name, Case: c.Of + " over " + c.To, Metric: c.metric(), Server: other, Quotient: true}
+				l := Loss{Scenario: scenario.Name, Case: c.Case(), Metric: c.metric(), Server: other, Quotient: !c.Added}
 				of += l.hold(s.Compared(scenario.Name, c, other), s.Compared(scenario.Name, c, s.Subject()), &losses)
 			}
 		}

@@ -70,6 +70,9 @@ func TestSamplesPairByFileAndRepetition(t *testing.T) {
 	if over := a.Over(Samples{{0, 0, 0}, {0, 2, 15}}); len(over) != 1 || over[0].number != 2 {
 		t.Errorf("got %v, want 30/15 and nothing by 0", over)
 	}
+	if less := a.Less(b); len(less) != 2 || less[0].number != 20 || less[1].number != 6 {
+		t.Errorf("got %v, want 30-10 and 8-2", less)
+	}
 	if got := a.Ratio(nil); !math.IsNaN(got) {
 		t.Errorf("a ratio to nobody is %v", got)
 	}

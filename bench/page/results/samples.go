@@ -55,6 +55,17 @@ func (s Samples) Over(other Samples) (ratios Samples) {
 	return ratios
 }
 
+// Less returns the differences one by one.
+func (s Samples) Less(other Samples) (differences Samples) {
+	for _, one := range s {
+		if i := other.find(one); i >= 0 {
+			one.number -= other[i].number
+			differences = append(differences, one)
+		}
+	}
+	return differences
+}
+
 func paired(s, other Samples) (a, b []float64) {
 	for _, one := range s {
 		if i := other.find(one); i >= 0 {

@@ -103,7 +103,11 @@ func (s *Set) Of(scenario, testCase, server, metric string) (all Samples) {
 
 // Compared returns a comparison on a server, run by run.
 func (s *Set) Compared(scenario string, c Comparison, server string) Samples {
-	return s.Of(scenario, c.Of, server, c.Metric).Over(s.Of(scenario, c.To, server, c.Metric))
+	of, to := s.Of(scenario, c.Of, server, c.Metric), s.Of(scenario, c.To, server, c.Metric)
+	if c.Added {
+		return of.Less(to)
+	}
+	return of.Over(to)
 }
 
 // Asked returns the servers that were asked in a scenario, in the order of columns, whether they came through or not.

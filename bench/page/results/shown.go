@@ -30,7 +30,7 @@ var besides = []string{
 	"server CPU ns/delivery", "server CPU ns/line", "server CPU us/connection",
 	"p50 latency us", "p99 latency us", "p50 answer ms", "p99 answer ms", "seconds until all are back",
 	"RSS bytes/subscriber", "RSS bytes/subscriber at once", "RSS MiB", "memory MiB at most",
-	"seconds to open all", "seconds to settle",
+	"seconds to open all", "seconds to settle", storeOnDisk,
 }
 
 // elsewhere are shown only where toRead names them: they say again what another number says, or are there to judge it by.
@@ -44,6 +44,7 @@ var elsewhere = []string{
 
 const (
 	boundEnforced = "bound enforced"
+	storeOnDisk   = "store on a disk"
 	overdue       = "messages overdue at the end"
 	serverBusy    = "server busy"
 )

@@ -82,7 +82,7 @@ func (s *Set) verdict(scenario Scenario, c Case, goal Goal) Verdict {
 }
 
 func (s *Set) comparison(scenario Scenario, c Comparison) Verdict {
-	v := Verdict{Bound: c.Bound, Scenario: scenario.Name, Case: c.Of + " over " + c.To, Metric: Lookup(c.Metric), Ratio: true}
+	v := Verdict{Bound: c.Bound, Scenario: scenario.Name, Case: c.Case(), Metric: Lookup(c.Metric), Ratio: !c.Added}
 	v.Measured = s.Compared(scenario.Name, c, s.Subject()).Median()
 	s.doubt(&v, c.Of, s.Subject())
 	s.doubt(&v, c.To, s.Subject())

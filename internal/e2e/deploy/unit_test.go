@@ -43,6 +43,17 @@ func TestTheUnitIsHardened(t *testing.T) {
 // TestTheUnitAllowsWhatTheDaemonCalls: its filter answers EPERM to all else, and a
 // daemon that is refused one call of a rare path would fail in that path only.
 func TestTheUnitAllowsWhatTheDaemonCalls(t *testing.T) {
+	for name, args := range map[string][]string{
+		"a history": {"--history=10"},
+		"a store":   {"--store=" + filepath.Join(t.TempDir(), "store"), "--store-sync=always"},
+	} {
+		t.Run(name, func(t *testing.T) { wantAllowed(t, args...) })
+	}
+}
+
+// wantAllowed traces a daemon that does what a daemon does, from its start to its end.
+func wantAllowed(t *testing.T, args ...string) {
+	t.Helper()
 	testtool.Need(t, "strace")
 	if out, err := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope"); err == nil && strings.TrimSpace(string(out)) == "3" {
 		testtool.Lack(t, "nobody may trace on this machine: kernel.yama.ptrace_scope is 3 until it starts anew")
@@ -50,8 +61,8 @@ func TestTheUnitAllowsWhatTheDaemonCalls(t *testing.T) {
 	allowed := filter(t)
 	trace := filepath.Join(t.TempDir(), "trace")
 	// -D: the daemon is our child, and strace goes with it.
-	d := testtool.StartBy(t, testtool.Need(t, "strace"), "-D", "-f", "-qq", "-o", trace, testtool.Build(t),
-		"serve", "--publish-loop=own", "--history=10", "--publish=tcp://127.0.0.1:0", "--publish=unix://"+filepath.Join(t.TempDir(), "publish.sock"))
+	d := testtool.StartBy(t, append([]string{testtool.Need(t, "strace"), "-D", "-f", "-qq", "-o", trace, testtool.Build(t),
+		"serve", "--publish-loop=own", "--publish=tcp://127.0.0.1:0", "--publish=unix://" + filepath.Join(t.TempDir(), "publish.sock")}, args...)...)
 	wantService(t, d)
 	d.Publish = d.Publish[1:]
 	wantService(t, d)
@@ -76,6 +87,47 @@ func TestTheUnitAllowsWhatTheDaemonCalls(t *testing.T) {
 		if !allowed[call] {
 			t.Errorf("the daemon calls %s, and the unit does not allow that", call)
 		}
+	}
+	wantFamilies(t, string(text))
+	store := ""
+	for _, arg := range args {
+		if dir, ok := strings.CutPrefix(arg, "--store="); ok {
+			store = dir
+		}
+	}
+	wantFilesWithin(t, string(text), store)
+}
+
+// wantFamilies wants every socket of a trace to be of a family that the unit allows.
+func wantFamilies(t *testing.T, trace string) {
+	t.Helper()
+	allowed := regexp.MustCompile(`(?m)^RestrictAddressFamilies=(.+)$`).FindStringSubmatch(shipped(t, "deploy", "ssed.service"))
+	sockets := regexp.MustCompile(`socket(?:pair)?\((AF_[A-Z0-9]+)`).FindAllStringSubmatch(trace, -1)
+	if allowed == nil || len(sockets) == 0 {
+		t.Fatalf("the unit allows %q, and %d sockets were seen", allowed, len(sockets))
+	}
+	for _, socket := range sockets {
+		if !slices.Contains(strings.Fields(allowed[1]), socket[1]) {
+			t.Errorf("the daemon makes a socket of %s, and the unit does not allow that", socket[1])
+		}
+	}
+}
+
+// wantFilesWithin wants the files that were opened for writing in a trace to be below
+// a folder, which the unit lets the daemon write to (StateDirectory=); without one,
+// none is written at all.
+func wantFilesWithin(t *testing.T, trace, folder string) {
+	t.Helper()
+	written := 0
+	for _, file := range regexp.MustCompile(`openat\([^,]+, "([^"]+)", [A-Z_|]*O_(?:WRONLY|RDWR)`).FindAllStringSubmatch(trace, -1) {
+		if within := folder != "" && strings.HasPrefix(file[1], folder+"/"); within {
+			written++
+		} else if file[1] != "/dev/null" {
+			t.Errorf("the daemon writes to %s", file[1])
+		}
+	}
+	if folder != "" && written < 3 {
+		t.Errorf("only %d files of the store were seen: this test looks in the wrong place", written)
 	}
 }
 

@@ -9,6 +9,9 @@ require (
 	gopkg.in/cenkalti/backoff.v1 v1.1.0
 )
 
-require golang.org/x/net v0.0.0-20191116160921-f9c825593386 // indirect
+require (
+	golang.org/x/net v0.0.0-20191116160921-f9c825593386 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+)
 
 replace github.com/ssed/ssed => ../../..

@@ -1,0 +1,120 @@
+package server
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// TestDaemonsShareAHub: what one of them is told reaches the subscribers of the other, and both are measured as one.
+func TestDaemonsShareAHub(t *testing.T) {
+	testtool.Long(t, "it builds a NATS server and has three of them find a leader")
+	dir, parent := t.TempDir(), t.TempDir()
+	hub, err := StartHub(dir, parent, 3, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hub.Stop()
+	spec := known(t, "", "ssed")[0].WithHub(hub)
+	first, err := Start(spec, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Stop()
+	second, err := StartBeside(first, spec, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Stop()
+	if members, err := group(first.PID); err != nil || len(members) != 2 {
+		t.Errorf("measured as one: %v, %v", members, err)
+	}
+	heard := make(chan string, 1)
+	conn := dialTo(t, second.Subscribe)
+	fmt.Fprint(conn, "GET /subscribe/bench HTTP/1.1\r\nHost: bench\r\n\r\n")
+	go func() { heard <- lineWith(conn, "Corgi") }()
+	publisher := dialTo(t, first.Publish)
+	testtool.WaitFor(t, "the message on the other daemon", func() bool {
+		fmt.Fprint(publisher, "PUB /bench tick Corgi\n") // more than once: the subscriber may come later
+		select {
+		case said := <-heard:
+			if said == "" {
+				t.Fatal("the stream ended")
+			}
+			return true
+		default:
+			return false
+		}
+	})
+	second.Stop()
+	first.Stop()
+	hub.Stop()
+	if left, err := os.ReadDir(parent); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// dialTo connects, until the test ends.
+func dialTo(t *testing.T, address string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// lineWith reads up to a line that has a word, and returns it, or nothing if the stream ends before.
+func lineWith(conn net.Conn, word string) string {
+	for lines := bufio.NewScanner(conn); lines.Scan(); {
+		if strings.Contains(lines.Text(), word) {
+			return lines.Text()
+		}
+	}
+	return ""
+}
+
+// TestStoredServerIsWaitedFor: it takes subscribers when Start returns, and the folder is its store.
+func TestStoredServerIsWaitedFor(t *testing.T) {
+	folder := t.TempDir()
+	p, err := Start(known(t, "", "ssed")[0].WithStore(folder), -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Stop()
+	if taken, err := p.takes(); !taken || err != nil {
+		t.Errorf("a subscriber is taken: %v, %v", taken, err)
+	}
+	if files, err := os.ReadDir(folder); err != nil || len(files) == 0 {
+		t.Errorf("the store is %v, %v", files, err)
+	}
+	if _, err := OnDisk(folder); err != nil {
+		t.Error(err)
+	}
+	if _, err := OnDisk(folder + "/missing"); err == nil {
+		t.Error("a folder that is not there is on a disk, or not")
+	}
+}
+
+// TestServerWithoutAStoreTakesNobody: its hub is nowhere, and it says so to those who ask.
+func TestServerWithoutAStoreTakesNobody(t *testing.T) {
+	spec := known(t, "", "ssed")[0].With("--nats=nats://127.0.0.1:1")
+	p, err := Start(spec, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Stop()
+	if taken, err := p.takes(); taken || err != nil {
+		t.Errorf("a subscriber is taken: %v, %v", taken, err)
+	}
+	p.Stop()
+	if err := p.waitForStore(); err == nil {
+		t.Error("it has ended, and its store was reached")
+	}
+}

@@ -1,0 +1,243 @@
+package admin
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/ssed/ssed/internal/natstest"
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// get asks a daemon's admin pages.
+func get(t *testing.T, d *testtool.Daemon, path string) (code int, answer string) {
+	t.Helper()
+	res, err := http.Get(strings.TrimSuffix(d.Admin, "/admin/") + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(text)
+}
+
+// A store is what status.json tells of one.
+type store struct {
+	Embedded, Connected, Reached, Live                              bool
+	Server, Stream, Epoch, Trouble, Unfit                           string
+	First, Last, Messages, Delivered, Lag, Refused, Resent, Strange int
+}
+
+func storeOf(t *testing.T, d *testtool.Daemon) *store {
+	t.Helper()
+	var status struct{ Store *store }
+	if _, answer := get(t, d, "/admin/status.json?limit=0"); json.Unmarshal([]byte(answer), &status) != nil || status.Store == nil {
+		t.Fatalf("there is no store in %s", answer)
+	}
+	return status.Store
+}
+
+// waitHealth waits for a status of healthz, and returns the words.
+func waitHealth(t *testing.T, d *testtool.Daemon, want int) (words string) {
+	t.Helper()
+	testtool.WaitFor(t, http.StatusText(want)+" from healthz", func() bool {
+		var code int
+		code, words = get(t, d, "/admin/healthz")
+		return code == want
+	})
+	return words
+}
+
+// publishOK publishes so many messages.
+func publishOK(t *testing.T, d *testtool.Daemon, n int) {
+	t.Helper()
+	publisher := testtool.DialPublisher(t, d.Publish[0])
+	for range n {
+		if got := publisher.Ask(t, "PUB /pets/dogs - Corgi"); !strings.HasPrefix(got, "OK ") {
+			t.Fatalf("published, and answered %q", got)
+		}
+	}
+}
+
+// storeFigure selects a figure of the page's store by its place.
+func storeFigure(place string) string { return "#store-figures > div:nth-child(" + place + ") dd" }
+
+// TestOwnStore of a daemon, over a restart of it: all ways tell the same of it.
+func TestOwnStore(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	d := testtool.Start(t, "--store="+dir)
+	waitHealth(t, d, http.StatusOK)
+	publishOK(t, d, 3)
+	epoch := storeOf(t, d).Epoch
+	if code := d.Stop(t); code != 0 {
+		t.Fatalf("it ended with %d", code)
+	}
+
+	d = testtool.Start(t, "--store="+dir)
+	if words := waitHealth(t, d, http.StatusOK); words != "serving\n" {
+		t.Errorf("healthz says %q", words)
+	}
+	publishOK(t, d, 1)
+	testtool.WaitFor(t, "the delivery", func() bool { return storeOf(t, d).Delivered == 4 })
+	testtool.WaitFor(t, "another look at the stream", func() bool { return storeOf(t, d).Messages == 4 })
+	want := store{Embedded: true, Connected: true, Reached: true, Live: true, Server: dir, Stream: "ssed", Epoch: epoch, First: 1, Last: 4, Messages: 4, Delivered: 4}
+	if got := storeOf(t, d); *got != want {
+		t.Errorf("status.json tells %+v, want %+v", *got, want)
+	}
+	_, metrics := get(t, d, "/metrics")
+	for _, line := range []string{"ssed_store_last_sequence 4", "ssed_store_live 1", "ssed_store_lag_messages 0"} {
+		if !strings.Contains(metrics, "\n"+line+"\n") {
+			t.Errorf("%s is not in the metrics", line)
+		}
+	}
+
+	p := openPage(t, d.Subscribe[0])
+	p.waitText(t, "#store-state", "live")
+	for place, value := range map[string]string{"1": "1", "2": "4", "5": "4", "6": "0"} {
+		p.waitText(t, storeFigure(place), value)
+	}
+	if said := p.text(t, "#store-where"); said != "in this process · "+dir+" · stream ssed · ids "+epoch+"-…" {
+		t.Errorf("the page says %q of where it is", said)
+	}
+	p.size(t, 360, 740)
+	p.wait(t, "a narrow page", `document.documentElement.scrollWidth === 360`)
+}
+
+// TestNoStoreOnThePage where there is none.
+func TestNoStoreOnThePage(t *testing.T) {
+	t.Parallel()
+	p := openPage(t, testtool.Start(t).Subscribe[0])
+	p.waitText(t, storeFigure("1"), "–")
+	if height := eval[float64](t, p, `document.querySelector("#store").getBoundingClientRect().height`); height != 0 {
+		t.Errorf("its section takes %v pixels", height)
+	}
+}
+
+// TestStoreThatGoesAway is told by healthz, the page and the log: at the start, and
+// once publishers were refused because of it; and that it is back.
+func TestStoreThatGoesAway(t *testing.T) {
+	t.Parallel()
+	nats := natstest.Start(t)
+	nats.Stop()
+	d := testtool.Start(t, "--nats="+nats.URL, "--nats-timeout=1s")
+	if words := waitHealth(t, d, http.StatusServiceUnavailable); !strings.HasPrefix(words, "the store is not reached") {
+		t.Errorf("healthz says %q", words)
+	}
+	testtool.WaitFor(t, "why", func() bool {
+		_, words := get(t, d, "/admin/healthz")
+		return strings.Contains(words, "nobody listens there")
+	})
+	if got := testtool.DialPublisher(t, d.Publish[0]).Ask(t, "PUB /pets - early"); !strings.HasPrefix(got, "ERR busy the store is not reached") {
+		t.Errorf("a publisher is told %q", got)
+	}
+	p := openPage(t, d.Subscribe[0])
+	p.waitText(t, "#store-state", "not reached")
+	p.wait(t, "the trouble", `/since .*nobody listens there/.test(document.querySelector("#store-trouble").textContent)`)
+
+	nats.Restart(t)
+	waitHealth(t, d, http.StatusOK)
+	p.waitText(t, "#store-state", "live")
+	p.wait(t, "no trouble", `document.querySelector("#store-trouble").hidden`)
+	publishOK(t, d, 1)
+
+	nats.Kill()
+	if words := waitHealth(t, d, http.StatusServiceUnavailable); !strings.HasPrefix(words, "the connection to the store is lost, since ") {
+		t.Errorf("healthz says %q", words)
+	}
+	p.waitText(t, "#store-state", "connection lost")
+	// Until whoever reads the stream has noticed, too.
+	testtool.WaitFor(t, "some seconds", func() bool {
+		return !strings.Contains(storeOf(t, d).Unfit, "(1s)") && !strings.Contains(storeOf(t, d).Unfit, "(2s)")
+	})
+	if is := storeOf(t, d); is.Connected || !is.Live || is.Trouble == "" || is.Unfit == "" || is.Refused != 1 {
+		t.Errorf("status.json tells %+v", *is)
+	}
+
+	nats.Restart(t)
+	waitHealth(t, d, http.StatusOK)
+	publishOK(t, d, 1)
+	for line, want := range map[string]int{
+		"level=ERROR": 2, `msg="the store is not reached;`: 1, `msg="the store is reached"`: 2,
+		`msg="the connection to the store is lost;`: 1, `msg="connected to the store again"`: 1, `msg="what the store had is delivered;`: 1,
+	} {
+		if n := strings.Count(d.Log(), line); n != want {
+			t.Errorf("the log has %d lines with %q, want %d", n, line, want)
+		}
+	}
+}
+
+// TestStoreThatIsAwayForAMoment takes no node out: its publishers wait, and nobody was refused.
+func TestStoreThatIsAwayForAMoment(t *testing.T) {
+	t.Parallel()
+	nats := natstest.Start(t)
+	d := testtool.Start(t, "--nats="+nats.URL, "--nats-timeout=10m")
+	waitHealth(t, d, http.StatusOK)
+	nats.Kill()
+	testtool.WaitFor(t, "the loss", func() bool { return storeOf(t, d).Trouble != "" })
+	if code, words := get(t, d, "/admin/healthz"); code != http.StatusOK {
+		t.Errorf("healthz says %d %q", code, words)
+	}
+	nats.Restart(t)
+	testtool.WaitFor(t, "its return", func() bool { is := storeOf(t, d); return is.Connected && is.Trouble == "" })
+	publishOK(t, d, 1)
+}
+
+// TestSecretsOfTheStore: what is in its URL is shown nowhere, whether it opens or not.
+func TestSecretsOfTheStore(t *testing.T) {
+	t.Parallel()
+	const secret = "hush-hush"
+	nats := natstest.Start(t, `authorization { user: "ssed", password: "`+secret+`" }`)
+	address := strings.TrimPrefix(nats.URL, "nats://")
+	right := testtool.Start(t, "--log-level=debug", "--nats=nats://ssed:"+secret+"@"+address)
+	waitHealth(t, right, http.StatusOK)
+	publishOK(t, right, 1)
+	wrong := testtool.Start(t, "--log-level=debug", "--nats=nats://"+secret+"@"+address)
+	testtool.WaitFor(t, "the refusal", func() bool { return storeOf(t, wrong).Trouble != "" })
+	for _, d := range []*testtool.Daemon{right, wrong} {
+		shown := d.Log()
+		for _, path := range []string{"/admin/healthz", "/admin/status.json", "/metrics"} {
+			_, answer := get(t, d, path)
+			shown += answer
+		}
+		if strings.Contains(shown, secret) || !strings.Contains(shown, address) {
+			t.Errorf("what is shown has the secret, or not the address:\n%s", shown)
+		}
+	}
+	if words := waitHealth(t, wrong, http.StatusServiceUnavailable); !strings.Contains(words, "Authorization Violation") {
+		t.Errorf("healthz says %q", words)
+	}
+}
+
+// TestStoreWithoutItsNewestMessages: a node that comes later has delivered what there
+// is, though the newest numbers are those of messages that somebody has deleted.
+func TestStoreWithoutItsNewestMessages(t *testing.T) {
+	t.Parallel()
+	for _, deleted := range [][]uint64{{3}, {1, 2, 3}} {
+		nats := natstest.Start(t)
+		first := testtool.Start(t, "--nats="+nats.URL)
+		publishOK(t, first, 3)
+		_, js := nats.Connect(t)
+		stream, err := js.Stream(t.Context(), "ssed")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, seq := range deleted {
+			if err := stream.DeleteMsg(t.Context(), seq); err != nil {
+				t.Fatal(err)
+			}
+		}
+		second := testtool.Start(t, "--nats="+nats.URL)
+		waitHealth(t, second, http.StatusOK)
+		if is := storeOf(t, second); is.Last != 3 || is.Delivered != 3 || is.Lag != 0 {
+			t.Errorf("without %v: %+v", deleted, *is)
+		}
+		publishOK(t, first, 1)
+		testtool.WaitFor(t, "the next message", func() bool { return storeOf(t, second).Delivered == 4 })
+	}
+}

@@ -1,0 +1,81 @@
+package store
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/internal/natstest"
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// awayTime is how long the NATS server is away: longer than publishers wait, and than
+// the daemon's connection takes to notice a server that hangs.
+const awayTime = 10 * time.Second
+
+// TestAwayUnderLoad: the NATS server hangs, or dies and comes back. Publishers wait,
+// and are told ERR busy in the end; subscribers keep their streams; and afterwards
+// nothing is missing and nothing is there twice.
+func TestAwayUnderLoad(t *testing.T) {
+	testtool.Long(t, "a NATS server is away for ten seconds")
+	for name, fault := range map[string]struct {
+		away, back func(*testing.T, *natstest.Server)
+	}{
+		"hangs":  {func(_ *testing.T, s *natstest.Server) { s.Freeze() }, func(_ *testing.T, s *natstest.Server) { s.Thaw() }},
+		"killed": {func(_ *testing.T, s *natstest.Server) { s.Kill() }, func(t *testing.T, s *natstest.Server) { s.Restart(t) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			hub := natstest.Start(t)
+			n := startNode(t, "--nats="+hub.URL, "--nats-timeout=2s")
+			n.waitForLog(t, "subscribers are taken from now on")
+			readers := []*reader{n.read(t, "/?last=100000"), n.read(t, "/?last=100000"), n.read(t, "/w1?last=100000")}
+			crew := write(t, n.Publish[0], 4, endless)
+			crew.waitForAnswers(t, 500)
+
+			fault.away(t, hub)
+			gone := time.Now()
+			for _, w := range crew.writers {
+				testtool.WaitFor(t, w.namespace+" is told ERR busy", func() bool { return w.busies() > 0 })
+			}
+			if waited := time.Since(gone); waited < time.Second {
+				t.Errorf("the publishers were told ERR busy after %v; the store might have come back", waited)
+			}
+			n.waitForLog(t, "the connection to the store is lost")
+			n.waitForHealth(t, http.StatusServiceUnavailable, "the connection to the store is lost")
+			testtool.WaitFor(t, "so long an absence", func() bool { return time.Since(gone) >= awayTime })
+			fault.back(t, hub)
+
+			crew.waitForAnswers(t, 500)
+			n.waitForHealth(t, http.StatusOK, "serving")
+			crew.end(t)
+			n.ask(t, "PUB / - /end 0")
+			n.ask(t, "PUB /w1 - /end 1")
+			all := readers[0].until(t, "/end 1")
+			crew.check(t, all[:len(all)-2], false)
+			if other := readers[1].until(t, "/end 1"); !slices.Equal(other, all) {
+				t.Errorf("one reader has %d messages, and another %d", len(all), len(other))
+			}
+			some := slices.DeleteFunc(slices.Clone(all), func(m message) bool { return !strings.HasPrefix(m.data, "/w1 ") && m.data != "/end 1" })
+			if got := readers[2].until(t, "/end 1"); !slices.Equal(got, some) {
+				t.Errorf("a reader of one namespace has %d messages, %d are its own", len(got), len(some))
+			}
+			for _, r := range readers {
+				if r.connections() != 1 || len(r.told()) > 0 {
+					t.Errorf("a reader had %d connections, and was told of %+v", r.connections(), r.told())
+				}
+			}
+			for _, w := range crew.writers {
+				t.Logf("%s: %d stored, %d times ERR busy, %d broken", w.namespace, len(w.answered), w.busyTimes, w.broken)
+				if w.broken > 0 {
+					t.Errorf("%s: its connection ended", w.namespace)
+				}
+			}
+			if lines := n.logged("level=ERROR"); lines > 5 {
+				t.Errorf("there are %d errors in the log", lines)
+			}
+		})
+	}
+}

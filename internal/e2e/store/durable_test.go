@@ -1,0 +1,156 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// TestKilledInTheMiddle of a burst, again and again: who comes back with its last id
+// has every message once that was answered OK, and so has who reads all of it later.
+func TestKilledInTheMiddle(t *testing.T) {
+	for _, sync := range []string{"100ms", "always"} {
+		t.Run(sync, func(t *testing.T) {
+			dir := t.TempDir()
+			n := startNode(t, "--store="+dir, "--store-sync="+sync)
+			r := n.read(t, "/?last=100001")
+			crew := write(t, n.Publish[0], 4, 0)
+			for range 4 {
+				crew.burst(t, 1000, 100)
+				n.kill(t)
+				n.again(t)
+			}
+			crew.burst(t, 1000, 900)
+			crew.end(t)
+			n.ask(t, "PUB /end - /end 0")
+			got := r.until(t, "/end 0")
+			crew.check(t, got[:len(got)-1], true)
+			broken := 0
+			for _, w := range crew.writers {
+				broken += w.broken
+				if w.busyTimes > 0 {
+					t.Errorf("%s was told ERR busy %d times, the last: %s", w.namespace, w.busyTimes, w.lastBusy)
+				}
+			}
+			if broken == 0 || r.connections() < 5 {
+				t.Errorf("%d messages were under way when it was killed, and a reader had %d connections: no burst had a middle", broken, r.connections())
+			}
+			if len(r.told()) > 0 {
+				t.Errorf("a reader was told of gaps: %+v", r.told())
+			}
+			n.kill(t)
+			n.again(t)
+			if later := n.read(t, "/?last=100001").until(t, "/end 0"); !slices.Equal(later, got) {
+				t.Errorf("who read along has %d messages, %v to %v, and who came later %d, %v to %v",
+					len(got), got[0], got[len(got)-1], len(later), later[0], later[len(later)-1])
+			}
+		})
+	}
+}
+
+// TestAskForWhatWas before a restart, by everything that a subscriber can ask with,
+// where most of it is more than the daemon keeps in memory.
+func TestAskForWhatWas(t *testing.T) {
+	const messages = 6000
+	n := startNode(t, "--store="+t.TempDir(), "--history-bytes=64KiB")
+	live := n.read(t, "/?last=100001")
+	namespaces := []string{"/a", "/a/b", "/c", "/d/e/f"}
+	publishMany(t, n, namespaces, 0, messages/2)
+	then := time.Now()
+	n.kill(t)
+	n.again(t)
+	testtool.WaitFor(t, "a time between the two halves that can be told", func() bool { return time.Since(then) > time.Second })
+	publishMany(t, n, namespaces, messages/2, messages)
+	all := live.until(t, fmt.Sprint(messages-1))
+	if len(all) != messages {
+		t.Fatalf("%d of %d messages came, and the gaps %+v", len(all), messages, live.told())
+	}
+	at := func(i int) string { return namespaces[i%len(namespaces)] }
+	for _, c := range []struct {
+		set  string
+		has  func(namespace string) bool
+		name string
+	}{
+		{"/", func(string) bool { return true }, "all"},
+		{"/a", func(ns string) bool { return strings.HasPrefix(ns, "/a") }, "a and below"},
+		{"/a/b", func(ns string) bool { return ns == "/a/b" }, "one"},
+		{"?ns=/c&ns=/a/b", func(ns string) bool { return ns == "/c" || ns == "/a/b" }, "two"},
+		{"/d/e", func(ns string) bool { return ns == "/d/e/f" }, "above one"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var want []message
+			second := 0 // where the second half begins
+			for i, m := range all {
+				if !c.has(at(i)) {
+					continue
+				}
+				if i < messages/2 {
+					second++
+				}
+				want = append(want, m)
+			}
+			and := "?"
+			if strings.Contains(c.set, "?") {
+				and = "&"
+			}
+			for ask, from := range map[string]int{
+				"last=1":      len(want) - 1,
+				"last=700":    len(want) - 700,
+				"last=1200":   len(want) - 1200,
+				"last=99999":  0,
+				"last=100001": 0,
+				"since=1h":    0,
+				"since=" + time.Since(then.Add(500*time.Millisecond)).String(): second,
+				"last_event_id=" + want[10].id.String():                        11,
+				"last_event_id=" + want[second].id.String() + "&last=1":        second + 1,
+			} {
+				r := start(t, n.stream(c.set+and+ask), "")
+				got := r.until(t, want[len(want)-1].data)
+				r.end()
+				if !slices.Equal(got, want[from:]) {
+					t.Errorf("%s: %d messages, the first is %v, want %d from %v on", ask, len(got), got[0], len(want)-from, want[from])
+				}
+			}
+		})
+	}
+}
+
+// publishMany publishes numbers, in turn to each namespace, and wants OK for all.
+func publishMany(t *testing.T, n *node, namespaces []string, from, to int) {
+	t.Helper()
+	p := testtool.DialPublisher(t, n.Publish[0])
+	var lines strings.Builder
+	for i := from; i < to; i++ {
+		fmt.Fprintf(&lines, "PUB %s - %d\n", namespaces[i%len(namespaces)], i)
+	}
+	go p.Conn.Write([]byte(lines.String())) // what it cannot send is not answered
+	for i := from; i < to; i++ {
+		if reply := p.Reply(t); reply != fmt.Sprintf("OK %d", i+1) {
+			t.Fatalf("message %d was answered %q", i, reply)
+		}
+	}
+}
+
+// TestSecondDaemon on a store that another one holds.
+func TestSecondDaemon(t *testing.T) {
+	dir := t.TempDir()
+	n := startNode(t, "--store="+dir)
+	second := testtool.StartCommand(t, testtool.Build(t), "--listen="+own, "--publish=tcp://"+own, "--store="+dir)
+	testtool.WaitFor(t, "the end of the second daemon", func() bool { return strings.Contains(second.Errors(), "\n") })
+	said := second.Errors()
+	if !strings.Contains(said, "another process uses this store") || !strings.Contains(said, dir) || strings.Count(said, "\n") != 1 {
+		t.Errorf("the second daemon said %q", said)
+	}
+	if seq := n.ask(t, "PUB /a - b"); seq != 1 {
+		t.Errorf("the first daemon's first message has the number %d", seq)
+	}
+	n.kill(t)
+	n.again(t)
+	if seq := n.ask(t, "PUB /a - b"); seq != 2 {
+		t.Errorf("what came after has the number %d", seq)
+	}
+}

@@ -1,0 +1,123 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+func TestMain(m *testing.M) { os.Exit(testtool.Main(m)) }
+
+// own is a loopback address that nobody else uses. While no daemon runs, another
+// process could be given the port on 127.0.0.1.
+const own = "127.0.97.1:0"
+
+// A node is a daemon that is started again where it was.
+type node struct {
+	*testtool.Daemon
+	flags []string
+}
+
+// startNode starts a daemon. Its publishers find it on the same port again, too.
+func startNode(t *testing.T, flags ...string) *node {
+	t.Helper()
+	d := testtool.Start(t, append([]string{"--listen=" + own, "--publish=tcp://" + own}, flags...)...)
+	_, address, _ := strings.Cut(d.Subscribe[0], "://")
+	return &node{d, append([]string{"--listen=" + address, "--publish=" + d.Publish[0]}, flags...)}
+}
+
+// kill ends the daemon without a warning.
+func (n *node) kill(t *testing.T) {
+	t.Helper()
+	n.Process.Kill()
+	n.Wait(t)
+}
+
+// again starts the daemon again, once it has ended.
+func (n *node) again(t *testing.T) {
+	t.Helper()
+	n.Daemon = testtool.Start(t, n.flags...)
+}
+
+// stream is the URL of a subscription, such as "/pets?last=1".
+func (n *node) stream(rest string) string { return n.Subscribe[0] + "/subscribe" + rest }
+
+// health is what a load balancer is told.
+func (n *node) health(t *testing.T) (status int, words string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), testtool.Patience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, n.Subscribe[0]+"/admin/healthz", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(body)
+}
+
+// waitForHealth waits for a status with a word.
+func (n *node) waitForHealth(t *testing.T, status int, word string) {
+	t.Helper()
+	words := ""
+	testtool.WaitFor(t, fmt.Sprintf("status %d of healthz", status), func() bool {
+		var now int
+		now, words = n.health(t)
+		return now == status
+	})
+	if !strings.Contains(words, word) {
+		t.Errorf("healthz has status %d and says %q, want the word %q", status, words, word)
+	}
+}
+
+// ask publishes one line and wants OK with a number.
+func (n *node) ask(t *testing.T, line string) (seq uint64) {
+	t.Helper()
+	return askOn(t, testtool.DialPublisher(t, n.Publish[0]), line)
+}
+
+func askOn(t *testing.T, p *testtool.Publisher, line string) (seq uint64) {
+	t.Helper()
+	if reply := p.Ask(t, line); !scan(reply, "OK %d", &seq) {
+		t.Fatalf("%.40q was answered %q", line, reply)
+	}
+	return seq
+}
+
+// logged counts the lines of the daemon's log that hold all of these words.
+func (n *node) logged(words ...string) (lines int) {
+	for line := range strings.Lines(n.Log()) {
+		has := true
+		for _, word := range words {
+			has = has && strings.Contains(line, word)
+		}
+		if has {
+			lines++
+		}
+	}
+	return lines
+}
+
+// waitForLog waits for a line of the daemon's log that holds all of these words.
+func (n *node) waitForLog(t *testing.T, words ...string) {
+	t.Helper()
+	testtool.WaitFor(t, fmt.Sprintf("a line of the log with %q", words), func() bool { return n.logged(words...) > 0 })
+}
+
+func scan(text, format string, values ...any) bool {
+	n, err := fmt.Sscanf(text, format, values...)
+	return err == nil && n == len(values)
+}

@@ -1,0 +1,182 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/ssed/ssed/internal/natstest"
+	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/nsindex"
+)
+
+// A foreign message is one that another program publishes straight to NATS.
+type foreign struct {
+	name    string
+	subject string
+	header  nats.Header
+	data    string
+	event   string // as a subscriber gets it; empty: it gets nothing
+	at      string // the namespace that the subject is
+}
+
+var foreigners = []foreign{
+	{name: "as nats pub does", subject: "ssed.pets.dogs", data: "Corgi", event: "message", at: "/pets/dogs"},
+	{name: "with an event", subject: "ssed.pets.dogs", header: nats.Header{"Ssed-Event": {"new-dog"}}, data: "Terrier", event: "new-dog", at: "/pets/dogs"},
+	{name: "not UTF-8", subject: "ssed.pets.dogs", data: "Corgi \xff"},
+	{name: "too long", subject: "ssed.pets.dogs", data: strings.Repeat("x", 1025)},
+	{name: "as long as may be", subject: "ssed.pets.dogs", data: strings.Repeat("x", 1024), event: "message", at: "/pets/dogs"},
+	{name: "a subject that no namespace has", subject: "ssed.%41", data: "an A"},
+	{name: "an escape in lower case", subject: "ssed.a%2e", data: "a dot"},
+	{name: "an escape", subject: "ssed.pets.a%2Eb", data: "a dot", event: "message", at: "/pets/a.b"},
+	{name: "an event with a line break", subject: "ssed.pets", header: nats.Header{"Ssed-Event": {"a%0Adata:b"}}, data: "injected"},
+	{name: "other headers", subject: "ssed.pets", header: nats.Header{"X-Other": {"a"}, "Nats-Msg-Id": {"k"}}, data: "b", event: "message", at: "/pets"},
+	{name: "an event that is not UTF-8", subject: "ssed.pets", header: nats.Header{"Ssed-Event": {"\xff"}}, data: "c"},
+	{name: "several lines", subject: "ssed.pets", data: "one\ntwo\n\nid:3", event: "message", at: "/pets"},
+	{name: "nothing", subject: "ssed.pets", event: "message", at: "/pets"},
+	{name: "of the root", subject: "ssed", data: "root", event: "message", at: "/"},
+	{name: "elsewhere", subject: "other.pets", data: "of another stream"},
+}
+
+// TestOthersPublish straight to NATS: what can be delivered is, live and later, from
+// memory and from the stream, and the rest is passed over and stops nothing.
+func TestOthersPublish(t *testing.T) {
+	hub := natstest.Start(t)
+	n := startNode(t, "--nats="+hub.URL, "--data-max=1KiB", "--history-bytes=1KiB")
+	n.waitForLog(t, "subscribers are taken from now on")
+	live := n.read(t, "/")
+	n.ask(t, "PUB /pets begin -")
+	live.until(t, "-")
+	conn, _ := hub.Connect(t)
+	want := map[string][]string{"/": nil, "/pets": nil, "/pets/dogs": nil, "/pets/a.b": nil} // events and data by set
+	strangers := 0
+	for _, f := range foreigners {
+		if err := conn.PublishMsg(&nats.Msg{Subject: f.subject, Header: f.header, Data: []byte(f.data)}); err != nil {
+			t.Fatal(err)
+		}
+		if f.event == "" {
+			strangers++
+			continue
+		}
+		heard := fmt.Sprintf("%s %q", f.event, f.data)
+		for set := range want {
+			if nsindex.Within([]byte(f.at), set) {
+				want[set] = append(want[set], heard)
+			}
+		}
+	}
+	if err := conn.FlushTimeout(testtool.Patience); err != nil {
+		t.Fatal(err)
+	}
+	end := n.ask(t, "PUB / - end")
+	heard := events(live.until(t, "end"))
+	if !slices.Equal(heard[1:len(heard)-1], want["/"]) {
+		t.Errorf("live came\n%q, want\n%q", heard[1:len(heard)-1], want["/"])
+	}
+	if want := uint64(len(foreigners) + 1); end != want { // but for the one elsewhere
+		t.Errorf("the last message has the number %d, want %d: the stream has what cannot be delivered, too", end, want)
+	}
+	first := live.messages()[0].id.String()
+	for set, want := range want {
+		for _, from := range []string{first, ""} {
+			r := start(t, n.stream(set+"?last=100001"), from)
+			last := want[len(want)-1]
+			testtool.WaitFor(t, fmt.Sprintf("%s of %s", last, set), func() bool { return slices.Contains(events(r.messages()), last) })
+			got := events(r.messages())
+			if from == "" && got[0] == `begin "-"` {
+				got = got[1:]
+			}
+			if !slices.Equal(got[:min(len(got), len(want))], want) {
+				t.Errorf("of %s from %q on came\n%q, want\n%q", set, from, got, want)
+			}
+			if len(r.told()) > 0 {
+				t.Errorf("of %s a gap is told: %+v", set, r.told())
+			}
+		}
+	}
+	if len(live.told()) > 0 || live.connections() != 1 {
+		t.Errorf("who read along had %d connections, and was told of %+v", live.connections(), live.told())
+	}
+	n.wantStrangers(t, conn, strangers-1)
+}
+
+// wantStrangers wants the log to tell of messages that cannot be delivered, and how
+// many: not each, for who publishes one may publish thousands.
+func (n *node) wantStrangers(t *testing.T, conn *nats.Conn, so int) {
+	t.Helper()
+	n.waitForLog(t, "level=WARN", "cannot be delivered", "ssed.pets.dogs", "so_far=1\n")
+	again := 0
+	testtool.WaitFor(t, "a second line that counts them", func() bool {
+		if again++; conn.Publish("ssed.pets", []byte{0xff}) != nil || conn.FlushTimeout(testtool.Patience) != nil {
+			t.Fatal("the test's own connection is broken")
+		}
+		return n.logged("level=WARN", "cannot be delivered") > 1
+	})
+	counted := 0
+	for line := range strings.Lines(n.Log()) {
+		if _, number, ok := strings.Cut(line, "so_far="); ok {
+			scan(number, "%d", &counted)
+		}
+	}
+	if counted <= so || counted > so+again {
+		t.Errorf("%d strange messages were counted, there were %d, and then up to %d more", counted, so, again)
+	}
+}
+
+// events are what messages said.
+func events(messages []message) (events []string) {
+	for _, m := range messages {
+		events = append(events, fmt.Sprintf("%s %q", m.event, m.data))
+	}
+	return events
+}
+
+// TestOthersRead what ssed publishes.
+func TestOthersRead(t *testing.T) {
+	hub := natstest.Start(t)
+	n := startNode(t, "--nats="+hub.URL, "--nats-stream=news")
+	p := testtool.DialPublisher(t, n.Publish[0])
+	conn, _ := hub.Connect(t)
+	heard := make(chan *nats.Msg, 1)
+	for _, subject := range []string{"news", "news.>"} {
+		if _, err := conn.ChanSubscribe(subject, heard); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := conn.FlushTimeout(testtool.Patience); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		line, subject string
+		header        nats.Header
+		data          string
+	}{
+		{"PUB /pets/dogs - Corgi", "news.pets.dogs", nil, "Corgi"},
+		{"PUB /pets/dogs new-dog Corgi", "news.pets.dogs", nats.Header{"Ssed-Event": {"new-dog"}}, "Corgi"},
+		{"PUB / 50% off", "news", nats.Header{"Ssed-Event": {"50%25"}}, "off"},
+		{"PUB /a.b/*/> - é", "news.a%2Eb.%2A.%3E", nil, "é"},
+		{"KEY k-1\nPUB /a e d", "news.a", nats.Header{"Ssed-Event": {"e"}, "Nats-Msg-Id": {"k-1"}}, "d"},
+	} {
+		p.Send(t, c.line+"\n")
+		if strings.HasPrefix(c.line, "KEY") && p.Reply(t) != "OK" {
+			t.Fatalf("%q was refused", c.line)
+		}
+		var seq uint64
+		if reply := p.Reply(t); !scan(reply, "OK %d", &seq) {
+			t.Fatalf("%q was answered %q", c.line, reply)
+		}
+		var m *nats.Msg
+		select {
+		case m = <-heard:
+		case <-time.After(testtool.Patience):
+			t.Fatalf("%q was not heard of", c.line)
+		}
+		if m.Subject != c.subject || string(m.Data) != c.data || fmt.Sprint(m.Header) != fmt.Sprint(c.header) {
+			t.Errorf("%q is %s %v %q, want %s %v %q", c.line, m.Subject, m.Header, m.Data, c.subject, c.header, c.data)
+		}
+	}
+}
