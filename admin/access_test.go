@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssed/ssed/admin"
+	"github.com/ssed/ssed/auth"
 	"github.com/ssed/ssed/loop"
 )
 
@@ -73,5 +75,20 @@ func TestToldToBeLocal(t *testing.T) {
 		if answer, err := bufio.NewReader(c).ReadString('\n'); !strings.Contains(answer, want) {
 			t.Errorf("%q: %q, %v, want %s", lead, answer, err, want)
 		}
+	}
+}
+
+// TestTokensByDefault are the loop's: pages that nobody gave any are as shut as it is.
+func TestTokensByDefault(t *testing.T) {
+	table, err := auth.ParseTable([]string{"operators-token admin"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := serveOptions(t, loop.Options{Tokens: table}, func(o *admin.Options) { o.Tokens = nil })
+	if status, said, _ := h.ask(t, "GET", "/admin/status.json", ""); status != 401 {
+		t.Errorf("without a token: %d %q", status, said)
+	}
+	if status, said, _ := h.ask(t, "GET", "/admin/status.json", "", "Authorization: Bearer operators-token"); status != 200 {
+		t.Errorf("with one: %d %q", status, said)
 	}
 }

@@ -34,9 +34,10 @@ const (
 
 // Options say what a Server shows, and to whom.
 type Options struct {
-	Loop *loop.Server
+	Loop *loop.Server // the one that these pages show; the only option that must be there
 	// Tokens returns the tokens in force. Where one has the admin right, only such
 	// tokens open these pages; otherwise this machine's own clients may see them.
+	// Default: those of the Loop.
 	Tokens func() *auth.Table
 	// Node names this daemon among others, and Version what it was built from.
 	Node, Version string
@@ -77,6 +78,9 @@ func (s *Server) stats(ctx context.Context) (stats loop.Stats, err error) {
 
 // New makes a Server, and begins to take samples for its charts.
 func New(opts Options) *Server {
+	if opts.Tokens == nil {
+		opts.Tokens = opts.Loop.Tokens
+	}
 	if opts.Publishers == nil {
 		opts.Publishers = func(*loop.Stats) {}
 	}

@@ -57,8 +57,9 @@ type petition struct {
 // petitions are those of all visitors. Each has a goroutine until Authorize returns,
 // also where its visitor has gone: they are what is bounded.
 type petitions struct {
-	running int         // the loop's, as what follows
-	ready   []*petition // decided, and taken from the other goroutines
+	running int                // the loop's, as what follows
+	waiting map[*petition]bool // those with a visitor
+	ready   []*petition        // decided, and taken from the other goroutines
 
 	mu      sync.Mutex
 	decided []*petition
@@ -91,12 +92,14 @@ func (l *loop) askWhetherItMay(v *visitor, set nsindex.Set, read []byte, withBod
 	}
 	p.Client, p.Peer, p.Namespaces, p.Query = v.address(), lasting(v.conn.RemoteAddr()), set.Members(), string(p.head.Query)
 	v.petition = p
+	l.petitions.waiting[p] = true
 	l.petitions.running++
 	l.wheel.set(&v.client, ticks(l.opts.AuthorizeTimeout))
 	go func() {
+		defer l.petitions.decide(p, l.bell)
+		defer cancel()
+		p.err = ErrComeBack // unless it returns: it may end its goroutine, as t.Fatal does
 		p.err = l.opts.Authorize(ctx, &p.Request)
-		cancel()
-		l.petitions.decide(p, l.bell)
 	}()
 }
 
@@ -151,12 +154,20 @@ func (l *loop) decided(p *petition) {
 	}
 }
 
-// undecided is what becomes of a visitor that has waited for long enough.
-func (l *loop) undecided(v *visitor) {
+// undecided is what becomes of a visitor that has waited for long enough, or until
+// the end.
+func (l *loop) undecided(v *visitor, cause turned) {
 	p := v.petition
 	l.heads.cors, _ = l.cors.allow(p.head.Get("Origin"))
 	l.withdraw(v)
-	l.putOff(v, turnedUndecided, p.withBody)
+	l.putOff(v, cause, p.withBody)
+}
+
+// decideNoMore tells all who wait for a word to come back: the server ends.
+func (l *loop) decideNoMore() {
+	for p := range l.petitions.waiting {
+		l.undecided(p.v, turnedDraining)
+	}
 }
 
 // withdraw ends a visitor's petition, if it has one.
@@ -164,6 +175,7 @@ func (l *loop) withdraw(v *visitor) {
 	if p := v.petition; p != nil {
 		p.cancel()
 		p.v, v.petition = nil, nil
+		delete(l.petitions.waiting, p)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -223,6 +224,19 @@ func TestAuthorizeTakesTooLong(t *testing.T) {
 	log.waitFor(t, "it was not decided whether they may subscribe")
 }
 
+// TestAuthorizeEndsItsGoroutine: as t.Fatal does in a test of the program around. That is
+// no yes, and takes no place for ever.
+func TestAuthorizeEndsItsGoroutine(t *testing.T) {
+	s := serve(t, loop.Options{AuthorizeTimeout: time.Hour, Authorize: func(context.Context, *loop.Request) error {
+		runtime.Goexit()
+		return nil
+	}})
+	if _, body := answer(t, s, plainGet); !strings.HasPrefix(body, "retry:") {
+		t.Errorf("it gets %q", body)
+	}
+	until(t, s, "its place is free", func(s loop.Stats) bool { return s.Authorizing == 0 })
+}
+
 // TestAuthorizeIsBounded: by what runs, not by who waits for it.
 func TestAuthorizeIsBounded(t *testing.T) {
 	release := make(chan struct{})
@@ -351,33 +365,5 @@ func TestAuthorizeTakesAnyHead(t *testing.T) {
 		if got := <-agents; got != tt.want {
 			t.Errorf("%s: %q, not %q", tt.name, got, tt.want)
 		}
-	}
-}
-
-// TestWhoIsDecidedAboutAtTheEnd comes back: there is nothing to subscribe to any more.
-func TestWhoIsDecidedAboutAtTheEnd(t *testing.T) {
-	word := make(chan error)
-	first := true
-	s := serve(t, loop.Options{Drain: time.Minute, Authorize: func(context.Context, *loop.Request) error {
-		if first {
-			first = false
-			return nil
-		}
-		return <-word
-	}})
-	stays, _ := subscribe(t, s, "/subscribe/n") // so that there is somebody to drain
-	waits := dial(t, s.ListenAddrs()[0])
-	io.WriteString(waits, plainGet)
-	until(t, s, "it is decided about", func(s loop.Stats) bool { return s.Authorizing == 1 })
-	ended := make(chan error)
-	go func() { ended <- s.Shutdown(context.Background()) }()
-	until(t, s, "it is stopping", func(s loop.Stats) bool { return s.Stopping })
-	word <- nil
-	if got, err := io.ReadAll(waits); err != nil || !strings.Contains(string(got), "\r\n\r\nretry:") {
-		t.Errorf("%q, %v", got, err)
-	}
-	stays.Close()
-	if err := <-ended; err != nil {
-		t.Error(err)
 	}
 }

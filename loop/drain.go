@@ -87,6 +87,7 @@ func (l *loop) beginFarewell() {
 			l.wheel.set(&s.client, rand.Uint32N(spread+1))
 		}
 	}
+	l.decideNoMore()
 }
 
 // farewell tells a subscriber that has everything when to come back, and closes

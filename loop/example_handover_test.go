@@ -15,6 +15,7 @@ import (
 // A lobby is a net.Listener for connections that the loop hands over.
 type lobby struct {
 	conns chan net.Conn
+	shut  chan struct{}
 	addr  net.Addr
 }
 
@@ -22,18 +23,30 @@ func (l *lobby) take(c *loop.HandedConn) {
 	if c.ByLine { // there was a PROXY line, and who it tells of is not the peer
 		log.Print("for ", c.Told)
 	}
-	l.conns <- c // reads begin with what the loop has read: HandedConn.Read
+	select {
+	case l.conns <- c: // reads begin with what the loop has read: HandedConn.Read
+	case <-l.shut:
+		c.Close()
+	}
 }
 
-func (l *lobby) Accept() (net.Conn, error) { return <-l.conns, nil }
-func (l *lobby) Close() error              { return nil }
-func (l *lobby) Addr() net.Addr            { return l.addr }
+func (l *lobby) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.shut:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *lobby) Close() error   { close(l.shut); return nil } // http.Server calls it once
+func (l *lobby) Addr() net.Addr { return l.addr }
 
 // The port is the loop's, and a page of the program's is on it, too: connections that
 // ask for it leave the loop, and net/http serves them. The streams stay on the loop,
 // at its price.
 func ExampleHandover() {
-	page := &lobby{conns: make(chan net.Conn)}
+	page := &lobby{conns: make(chan net.Conn), shut: make(chan struct{})}
 	server, err := loop.New(loop.Options{
 		Listen: []string{"127.0.0.1:0"},
 		Handover: &loop.Handover{
@@ -57,6 +70,7 @@ func ExampleHandover() {
 	})}
 	pages.SetKeepAlivesEnabled(false) // the next request of a connection would not come to the loop
 	go pages.Serve(page)
+	defer pages.Close()
 
 	for _, path := range []string{"/", "/static/style.css", "/nowhere"} {
 		res, err := http.Get("http://" + page.addr.String() + path)

@@ -32,8 +32,8 @@ func (r *register) went(c loop.Conn, reason string) {
 	fmt.Println("went:", c.Agent, reason)
 }
 
-// recount is for when the hooks took too long, and some came without being reported:
-// the register asks the server, as it would have to without hooks.
+// recount is for when the hooks took too long, and some came without being reported, and
+// for when these have gone: the register asks the server, as it would without hooks.
 func (r *register) recount(server *loop.Server) {
 	conns, err := server.Conns(context.Background())
 	if err != nil {
@@ -55,7 +55,7 @@ func ExampleOptions_onSubscribe() {
 		Listen:        []string{"127.0.0.1:0"},
 		OnSubscribe:   people.came,
 		OnUnsubscribe: people.went,
-		OnUnreported:  func(int) { people.recount(server) },
+		OnUnreported:  func(_, _ int) { people.recount(server) },
 		ReportsMax:    10_000,
 		Drain:         -1,
 		Logger:        slog.New(slog.DiscardHandler),

@@ -71,7 +71,7 @@ func ExampleServer_Shutdown() {
 	go func() { served <- server.Serve() }()
 	<-server.Ready()
 
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second) // Drain is 5 s
 	defer cancel()
 	if err := server.Shutdown(ctx); err != nil {
 		log.Print("closed before everything was delivered: ", err)

@@ -33,6 +33,28 @@ func handTo(connsMax int) *loop.Handover {
 	}
 }
 
+// TestHandoverByDefault: who says no bound has one, and not none at all.
+func TestHandoverByDefault(t *testing.T) {
+	s := serve(t, loop.Options{Handover: handTo(0)})
+	res, err := http.Get("http://" + s.ListenAddrs()[0].String() + "/admin/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if got, err := io.ReadAll(res.Body); err != nil || string(got) != "/admin/x:" {
+		t.Errorf("%d %q, %v", res.StatusCode, got, err)
+	}
+}
+
+// TestHandoverIsChecked: a path that no request could ever have is a slip.
+func TestHandoverIsChecked(t *testing.T) {
+	for _, h := range []loop.Handover{{Paths: []string{"/x", "admin"}}, {Paths: []string{"/admin/"}}, {Paths: []string{""}}, {Paths: []string{"/x"}, ConnsMax: -1}} {
+		if _, err := loop.New(loop.Options{Handover: &h}); err == nil || !strings.Contains(err.Error(), "Handover") {
+			t.Errorf("%q, %d: %v", h.Paths, h.ConnsMax, err)
+		}
+	}
+}
+
 // TestHandover: a request that is not for the loop arrives whole where it belongs,
 // however it was split, and the connection goes on there.
 func TestHandover(t *testing.T) {

@@ -14,6 +14,9 @@ type report struct {
 	reason reason
 }
 
+// unreported counts subscribers that came, and that went, without a report.
+type unreported struct{ came, went int }
+
 // hooks tell the program around the server who subscribes and who goes. The loop
 // writes a report and goes on; one goroutine calls, in the order of the reports.
 //
@@ -24,7 +27,7 @@ type report struct {
 type hooks struct {
 	subscribed   func(Conn)
 	unsubscribed func(Conn, string)
-	unreported   func(int)
+	missing      func(came, went int)
 	max          int
 
 	held      int // subscribers without a report in this second; the loop's
@@ -35,7 +38,7 @@ type hooks struct {
 	mu      sync.Mutex
 	wake    sync.Cond
 	waiting []report
-	missed  int // subscribers that nobody was told of yet
+	missed  unreported // what missing is to be told
 	ending  bool
 }
 
@@ -47,7 +50,7 @@ func newHooks(o *Options) *hooks {
 	h := &hooks{
 		subscribed:   o.OnSubscribe,
 		unsubscribed: o.OnUnsubscribe,
-		unreported:   o.OnUnreported,
+		missing:      o.OnUnreported,
 		max:          o.ReportsMax,
 		done:         make(chan struct{}),
 	}
@@ -63,10 +66,7 @@ func (h *hooks) came(s *subscriber, l *loop) {
 	if h.pending.Load() >= int64(h.max) {
 		l.stats.Unreported++
 		h.held++
-		h.mu.Lock()
-		h.missed++
-		h.wake.Signal() // the last of those that waited may just have been called
-		h.mu.Unlock()
+		h.miss(unreported{came: 1})
 		return
 	}
 	s.marks |= announced
@@ -75,9 +75,22 @@ func (h *hooks) came(s *subscriber, l *loop) {
 
 // went reports the end of a subscriber whose beginning was reported.
 func (h *hooks) went(s *subscriber, l *loop) {
-	if s.marks&announced != 0 {
+	switch {
+	case s.marks&announced != 0:
 		h.put(report{of: l.describe(s), ended: true, reason: s.reason})
+	case h != nil:
+		h.miss(unreported{went: 1})
 	}
+}
+
+// miss counts what is not reported. It always wakes: the last of the calls that
+// waited may just have been made.
+func (h *hooks) miss(n unreported) {
+	h.mu.Lock()
+	h.missed.came += n.came
+	h.missed.went += n.went
+	h.wake.Signal()
+	h.mu.Unlock()
 }
 
 func (h *hooks) put(r report) {
@@ -112,8 +125,8 @@ func (h *hooks) run() {
 	defer close(h.done)
 	var batch []report
 	for {
-		var missed int
-		if batch, missed = h.take(batch); len(batch) == 0 && missed == 0 {
+		var missed unreported
+		if batch, missed = h.take(batch); len(batch) == 0 && missed == (unreported{}) {
 			return
 		}
 		for i := range batch {
@@ -124,8 +137,8 @@ func (h *hooks) run() {
 			batch[i] = report{}
 			h.pending.Add(-1)
 		}
-		if missed > 0 && h.unreported != nil && !h.abandoned.Load() {
-			h.unreported(missed)
+		if missed != (unreported{}) && h.missing != nil && !h.abandoned.Load() {
+			h.missing(missed.came, missed.went)
 		}
 	}
 }
@@ -143,17 +156,17 @@ func (h *hooks) call(r *report) {
 const reportsKept = 1024
 
 // take waits for reports. There are none only at the end.
-func (h *hooks) take(spare []report) (batch []report, missed int) {
+func (h *hooks) take(spare []report) (batch []report, missed unreported) {
 	if cap(spare) > reportsKept {
 		spare = nil // a crowd has come or gone
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for len(h.waiting) == 0 && h.missed == 0 && !h.ending {
+	for len(h.waiting) == 0 && h.missed == (unreported{}) && !h.ending {
 		h.wake.Wait()
 	}
 	batch, h.waiting = h.waiting, spare[:0]
-	missed, h.missed = h.missed, 0
+	missed, h.missed = h.missed, unreported{}
 	return batch, missed
 }
 

@@ -20,8 +20,11 @@ import (
 type book struct {
 	mu      sync.Mutex
 	entries []entry
-	missed  int
+	missed  changes
 }
+
+// changes are subscribers that came, and that went, without a call.
+type changes struct{ came, went int }
 
 type entry struct {
 	of     loop.Conn
@@ -34,7 +37,7 @@ func (b *book) add(e entry) {
 	b.entries = append(b.entries, e)
 }
 
-func (b *book) read() (entries []entry, missed int) {
+func (b *book) read() (entries []entry, missed changes) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.entries), b.missed
@@ -44,10 +47,10 @@ func (b *book) read() (entries []entry, missed int) {
 func (b *book) keep(opts loop.Options) loop.Options {
 	opts.OnSubscribe = func(c loop.Conn) { b.add(entry{of: c}) }
 	opts.OnUnsubscribe = func(c loop.Conn, reason string) { b.add(entry{c, reason}) }
-	opts.OnUnreported = func(n int) {
+	opts.OnUnreported = func(came, went int) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		b.missed += n
+		b.missed = changes{b.missed.came + came, b.missed.went + went}
 	}
 	return opts
 }
@@ -94,8 +97,8 @@ func TestHooksTellWhoComesAndGoes(t *testing.T) {
 	if head := ask(t, s, "HEAD /subscribe/pets HTTP/1.1\r\nHost: x\r\n\r\n"); !strings.HasPrefix(head, "HTTP/1.1 200 ") {
 		t.Error(head)
 	}
-	if got, missed := b.read(); len(got) != 4 || missed != 0 {
-		t.Errorf("a HEAD is no subscriber: %+v, %d", got, missed)
+	if got, missed := b.read(); len(got) != 4 || missed != (changes{}) {
+		t.Errorf("a HEAD is no subscriber: %+v, %+v", got, missed)
 	}
 }
 
@@ -147,8 +150,8 @@ func TestBlockedHookHoldsNobodyUp(t *testing.T) {
 	c, _ := subscribe(t, s, "/subscribe/n") // there is room again
 	defer c.Close()
 	got := b.await(t, 5)
-	if _, missed := b.read(); missed != 3 || len(got) != 5 {
-		t.Errorf("%d untold, %+v", missed, got)
+	if _, missed := b.read(); missed != (changes{3, 3}) || len(got) != 5 {
+		t.Errorf("%+v untold, %+v", missed, got)
 	}
 	pairUp(t, got[:4])
 }
@@ -205,8 +208,8 @@ func TestHooksInAStorm(t *testing.T) {
 		t.Fatal(err)
 	}
 	entries, missed := b.read()
-	if len(entries)/2+missed != clients*visits {
-		t.Errorf("%d were told of, %d were not: there were %d", len(entries)/2, missed, clients*visits)
+	if len(entries)/2+missed.came != clients*visits || missed.went != missed.came {
+		t.Errorf("%d were told of, %+v were not: there were %d", len(entries)/2, missed, clients*visits)
 	}
 	pairUp(t, entries)
 }
@@ -273,6 +276,49 @@ func TestShutdownLeavesABlockedHookBehind(t *testing.T) {
 	time.Sleep(20 * time.Millisecond) // what must not happen has a moment to happen
 	if got, _ := b.read(); len(got) != 1 {
 		t.Errorf("it was called after the end: %+v", got)
+	}
+}
+
+// TestBooksBecomeRightAgain: who asks Conns when OnUnreported is called knows in the end
+// who is there, also of those who came unreported and have left since.
+func TestBooksBecomeRightAgain(t *testing.T) {
+	var s *loop.Server
+	people, release := register{there: map[loop.ConnID]loop.Conn{}}, make(chan struct{})
+	s = serve(t, loop.Options{
+		ReportsMax: 1,
+		OnSubscribe: func(c loop.Conn) {
+			<-release
+			people.came(c)
+		},
+		OnUnsubscribe: people.went,
+		OnUnreported:  func(_, _ int) { people.recount(s) },
+	})
+	var conns []net.Conn
+	for range 3 {
+		c, _ := subscribe(t, s, "/subscribe/n")
+		conns = append(conns, c)
+	}
+	until(t, s, "two are not reported", func(s loop.Stats) bool { return s.Unreported == 2 })
+	close(release)
+	people.await(t, 3)
+	for _, c := range conns {
+		c.Close()
+	}
+	people.await(t, 0)
+}
+
+// await waits until so many are there.
+func (r *register) await(t *testing.T, n int) {
+	t.Helper()
+	there := func() int {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return len(r.there)
+	}
+	for deadline := time.Now().Add(patience); there() != n; time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the register has %d, not %d", there(), n)
+		}
 	}
 }
 

@@ -224,6 +224,7 @@ func (l *loop) turnWheel() {
 		l.settle()
 		l.journal.heldBack(l)
 		l.hooks.heldBack(l.log)
+		l.relay.tellLost(l)
 	}
 	if l.history != nil {
 		l.history.Sweep(l.wheel.now, sweepNamespaces)

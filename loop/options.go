@@ -179,12 +179,12 @@ type Options struct {
 	//
 	// While ReportsMax calls wait, new subscribers are not reported, neither that they
 	// come nor that they go. They are counted in Stats.Unreported, the log tells of
-	// them, and OnUnreported is told, on the same goroutine, how many there were since
-	// it was told last: a program that keeps books asks Conns then. Default: nobody
-	// is told.
+	// them, and OnUnreported is told, on the same goroutine, how many came and how many
+	// went since it was told last: a program that keeps books asks Conns then, each
+	// time. Default: nobody is told.
 	OnSubscribe   func(Conn)
 	OnUnsubscribe func(c Conn, reason string)
-	OnUnreported  func(subscribers int)
+	OnUnreported  func(came, went int)
 	// ReportsMax is how many calls of OnSubscribe and OnUnsubscribe may wait before
 	// new subscribers go unreported. The ends of those who were reported come on
 	// top. Default: DefaultReportsMax.
@@ -262,7 +262,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	return o, nil
+	var err error
+	o.Handover, err = o.Handover.withDefaults()
+	return o, err
 }
 
 func (o *Options) setTimes() {

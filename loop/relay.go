@@ -131,6 +131,7 @@ type relay struct {
 	live       bool
 	liveAt     uint32    // when that was, in ticks
 	before     uint64    // what came up to then was published at some time before
+	lost       uint64    // messages that subscribers were told of, and the log was not yet
 	ended      uint32    // tick at which the last submission had not been answered
 	running    int       // reads of the hub that are under way
 	lined      []*flight // those that wait for that
@@ -185,20 +186,31 @@ func (l *loop) relayed(r record) {
 
 // advance makes ready for the message with a number, and tells whether it is a new
 // one. Numbers that are left out are a gap for everybody: what their messages were
-// about is not known.
+// about is not known. Before the server is live there is nobody to be told, and a
+// stream may have many such holes.
 func (l *loop) advance(seq uint64) bool {
 	if seq <= l.newest {
 		return false
 	}
 	if lost := seq - 1; lost > l.newest {
-		l.log.Warn("the store has let go of messages that were not delivered yet; all subscribers are told of the gap",
-			"messages", lost-l.newest, "after", l.newest)
-		asked := l.newestID()
+		asked, missed := l.newestID(), lost-l.newest
 		l.newest = lost
 		l.history.Raise(lost)
-		l.tellAll(sse.Gap{Reason: sse.GapExpired, Asked: asked, Newest: l.newestID(), CompleteAfter: l.newestID()})
+		if l.relay.live {
+			l.relay.lost += missed
+			l.tellAll(sse.Gap{Reason: sse.GapExpired, Asked: asked, Newest: l.newestID(), CompleteAfter: l.newestID()})
+		}
 	}
 	return true
+}
+
+// tellLost logs, once a second, what advance has told subscribers of.
+func (r *relay) tellLost(l *loop) {
+	if r.lost > 0 {
+		l.log.Warn("the store has let go of messages that were not delivered yet; all subscribers are told of the gap",
+			"messages", r.lost, "before", l.newest)
+		r.lost = 0
+	}
 }
 
 // begin begins with another epoch.

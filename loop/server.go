@@ -89,6 +89,7 @@ func New(opts Options) (*Server, error) {
 		identities: identities{},
 		blocked:    map[uint32]waiting{},
 		bridges:    bridges{of: map[*subscriber]*bridge{}},
+		petitions:  petitions{waiting: map[*petition]bool{}},
 		replays:    replays{of: map[*subscriber]*replay{}},
 		crowds:     newCrowds(opts.ConnsPerAddressMax),
 		journal:    newJournal(opts.Logger),
@@ -361,7 +362,8 @@ func (s *Server) Session() publish.Config { return *s.loop.session }
 // and then lets the subscribers go, spread over Options.Drain, each with a time to
 // come back; those who come meanwhile are told the same. It returns when OnUnsubscribe
 // has, for all of them. When ctx ends first, it closes all connections as they are,
-// leaves out the calls that wait for a hook to return, and returns the context's error.
+// leaves out the calls that wait for a hook to return, and returns the context's error;
+// so give it some seconds more than Drain.
 func (s *Server) Shutdown(ctx context.Context) error {
 	l := s.loop
 	s.asked.Store(true) // before stop is set, too: the loop may end at once

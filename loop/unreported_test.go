@@ -9,7 +9,7 @@ import (
 // is not reported, the hooks may have run out of calls. Nobody else wakes them then.
 func TestUnreportedWakesTheHooks(t *testing.T) {
 	told := make(chan int)
-	h := newHooks(&Options{OnUnreported: func(n int) { told <- n }, ReportsMax: 1})
+	h := newHooks(&Options{OnUnreported: func(came, _ int) { told <- came }, ReportsMax: 1})
 	go h.run()
 	h.pending.Store(1) // what the loop saw, and is no more
 	for range 100 {    // the first ones may find it awake

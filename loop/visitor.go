@@ -156,7 +156,7 @@ func (v *visitor) expire(l *loop) {
 		return
 	}
 	if v.petition != nil {
-		l.undecided(v)
+		l.undecided(v, turnedUndecided)
 		return
 	}
 	l.refuseUnread(v, v.head, 408, "the request head did not arrive within "+l.opts.HeaderTimeout.String())

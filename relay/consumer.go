@@ -145,7 +145,7 @@ func (d *delivery) take(m jetstream.Msg) {
 // goLive tells that what was there before is delivered.
 func (d *delivery) goLive() {
 	d.live = true
-	if err := d.to.Live(d.ctx); err != nil {
+	if err := errors.Join(d.passGone(), d.to.Live(d.ctx)); err != nil {
 		d.cancel(err)
 		return
 	}
@@ -155,6 +155,25 @@ func (d *delivery) goLive() {
 		close(r.live)
 		r.log.Info("what the store had is delivered; subscribers are taken from now on", "delivered", r.deliveredTo.Load())
 	})
+}
+
+// passGone has the loop take the numbers up to caughtUp for its own if their messages
+// were deleted. Who had one of them would be sent away to come back later, until a
+// newer one comes. Of a server that has not caught up itself the rest will still come.
+func (d *delivery) passGone() error {
+	at := d.r.deliveredTo.Load()
+	if at >= d.caughtUp {
+		return nil
+	}
+	asked, cancel := context.WithTimeout(d.ctx, callTime)
+	defer cancel()
+	a := archive{r: d.r, js: d.r.js}
+	for _, subject := range subjectsOf(d.r.opts.Stream.Name) {
+		if next, _, err := a.next(asked, subject, at); err != nil || next > 0 && next <= d.caughtUp {
+			return nil
+		}
+	}
+	return errors.Join(d.to.Pass(d.ctx, d.caughtUp), d.to.Trim(d.ctx, d.caughtUp))
 }
 
 // deliver hands one message of the stream to the loop.
@@ -196,6 +215,7 @@ func (r *Relay) watch(ctx context.Context, to loop.Inlet, stream jetstream.Strea
 		cancel()
 		switch {
 		case errors.Is(err, jetstream.ErrStreamNotFound):
+			r.sender.hold(true)
 			return errors.New("the stream was deleted")
 		case err != nil && !r.conn.IsConnected(): // that is told already
 			continue

@@ -3,6 +3,7 @@ package relay
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/nats-io/nats.go"
 
@@ -33,6 +34,38 @@ func newHeader(event, key string) nats.Header {
 		return nats.Header{keyHeader: {key}}
 	}
 	return nats.Header{eventHeader: {encodeEvent(event)}, keyHeader: {key}}
+}
+
+// headersKept is how many events' headers are kept: more than publishers use names.
+const headersKept = 256
+
+// headers keeps the header of each event of late, which all its messages share: a
+// map for each was a tenth of all that was allocated. Nobody changes a header once
+// it is made. Its method may be called from any goroutine.
+type headers struct {
+	mu   sync.Mutex
+	kept map[string]nats.Header // nil: none yet
+}
+
+// of is newHeader.
+func (h *headers) of(event, key []byte) nats.Header {
+	if len(event) == 0 || len(key) > 0 {
+		return newHeader(string(event), string(key))
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	header, ok := h.kept[string(event)]
+	if !ok {
+		if len(h.kept) == headersKept {
+			clear(h.kept)
+		}
+		if h.kept == nil {
+			h.kept = map[string]nats.Header{}
+		}
+		header = newHeader(string(event), "")
+		h.kept[string(event)] = header
+	}
+	return header
 }
 
 // eventOf returns the event's name in a message's header, the first if there are

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -58,6 +59,24 @@ type ack struct {
 	} `json:"error"`
 }
 
+// plainAck reads an answer as nearly all are, {"stream":"ssed", "seq":17}, and tells
+// whether it is one. All others are for the JSON library, which takes ten times as
+// long.
+func plainAck(data []byte) (seq uint64, plain bool) {
+	name, ok := bytes.CutPrefix(data, []byte(`{"stream":"`))
+	end := bytes.IndexFunc(name, func(r rune) bool { return r == '"' || r == '\\' || r < ' ' })
+	if !ok || end < 0 {
+		return 0, false
+	}
+	digits, ok := bytes.CutPrefix(name[end:], []byte(`", "seq":`))
+	digits, closed := bytes.CutSuffix(digits, []byte("}"))
+	if !ok || !closed || len(digits) == 0 || digits[0] == '0' {
+		return 0, false
+	}
+	seq, err := strconv.ParseUint(string(digits), 10, 64)
+	return seq, err == nil
+}
+
 // heard takes one answer of the stream's.
 func (s *sender) heard(m *nats.Msg) {
 	number, err := strconv.ParseUint(strings.TrimPrefix(m.Subject, s.inbox), 36, 64)
@@ -66,6 +85,11 @@ func (s *sender) heard(m *nats.Msg) {
 	}
 	if len(m.Data) == 0 { // nobody listens there (status 503): there is no stream, or it has no leader
 		s.settle(number, notStored, 0, nats.ErrNoResponders)
+		return
+	}
+	if seq, plain := plainAck(m.Data); plain {
+		s.stored(seq)
+		s.settle(number, stored, seq, nil)
 		return
 	}
 	var a ack

@@ -140,7 +140,8 @@ func New(opts Options) (*Relay, error) {
 }
 
 func (r *Relay) subject(namespace []byte) string {
-	return string(appendSubject(nil, r.opts.Stream.Name, namespace))
+	var short [128]byte // what is longer is allocated
+	return string(appendSubject(short[:0], r.opts.Stream.Name, namespace))
 }
 
 // saw notes that the stream has a message with a number.
@@ -216,7 +217,6 @@ func (r *Relay) Serve(to loop.Inlet) error {
 		if errors.As(err, &final) {
 			return err
 		}
-		r.sender.hold(true)
 		if ctx.Err() == nil && !errors.Is(err, errReconnected) {
 			r.lost(err)
 			r.unanswered()
@@ -314,6 +314,7 @@ func (r *Relay) relay(ctx context.Context, to loop.Inlet) error {
 		return &finalError{err}
 	}
 	if err != nil {
+		r.sender.hold(true)
 		return err
 	}
 	info, err := stream.Info(asked)

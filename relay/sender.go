@@ -49,6 +49,7 @@ type sender struct {
 	stored  func(seq uint64) // told of every number
 	inbox   string           // where the stream's answers go; the number of the message follows
 	wake    chan struct{}
+	headers headers
 
 	mu      sync.Mutex
 	conn    post      // nil: there is none yet
@@ -82,7 +83,7 @@ func (s *sender) submit(m loop.Submission, to loop.Answerer) {
 	l := &letter{
 		subject: s.subject(m.Namespace),
 		key:     string(m.Key),
-		header:  newHeader(string(m.Event), string(m.Key)),
+		header:  s.headers.of(m.Event, m.Key),
 		data:    append(make([]byte, 0, len(m.Data)), m.Data...),
 		to:      to,
 		until:   time.Now().Add(s.timeout),

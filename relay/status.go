@@ -95,11 +95,17 @@ func (r *Relay) reached(stream jetstream.Stream, info *jetstream.StreamInfo, epo
 	r.stream = stream
 	r.status.Reached, r.status.Epoch = true, epoch
 	r.status.looked(info)
-	r.log.Info("the store is reached", "server", r.status.Server, "stream", r.status.Stream, "epoch", epoch,
-		"first", info.State.FirstSeq, "last", info.State.LastSeq, "messages", info.State.Msgs, "bytes", info.State.Bytes, "replicas", info.Config.Replicas)
-	r.status.Trouble = "" // that line says so, too
-	r.wellAgain()
+	words := []any{"server", r.status.Server, "stream", r.status.Stream, "epoch", epoch,
+		"first", info.State.FirstSeq, "last", info.State.LastSeq, "messages", info.State.Msgs, "bytes", info.State.Bytes, "replicas", info.Config.Replicas}
+	if r.status.Trouble != "" {
+		words = append(words, "after", r.status.lasted())
+	}
+	r.log.Info("the store is reached", words...)
+	r.status.Trouble, r.status.Since = "", time.Time{}
 }
+
+// lasted is how long a trouble has lasted, for the log.
+func (s *Status) lasted() time.Duration { return time.Since(s.Since).Round(time.Millisecond) }
 
 // looked notes what the stream has answered.
 func (r *Relay) looked(info *jetstream.StreamInfo) {
@@ -117,14 +123,14 @@ func (r *Relay) looked(info *jetstream.StreamInfo) {
 func (r *Relay) wellAgain() {
 	if r.status.Trouble != "" {
 		r.log.Info("the store answers again", "server", r.status.Server, "stream", r.status.Stream,
-			"after", time.Since(r.status.Since).Round(time.Millisecond))
+			"after", r.status.lasted())
 	}
 	r.status.Trouble, r.status.Since = "", time.Time{}
 }
 
 // lost notes why the stream is not to be had.
 func (r *Relay) lost(err error) {
-	if err == nil {
+	if err == nil || r.isAway() {
 		return
 	}
 	if errors.Is(err, errInterrupted) {
@@ -132,6 +138,13 @@ func (r *Relay) lost(err error) {
 		return
 	}
 	r.trouble(err.Error(), "the store is not reached; publishers wait, and are told ERR busy after --nats-timeout; it is tried again")
+}
+
+// isAway tells whether there is no connection at the moment, which was told already.
+func (r *Relay) isAway() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.conn != nil && r.conn.IsReconnecting() && r.status.Trouble != ""
 }
 
 // trouble notes what is wrong, and since when. The same trouble is logged once.

@@ -24,11 +24,11 @@ type Options struct {
 	LastEventID string // what came behind this message is asked for; empty for none
 	BytesMax    int    // of one event; 0 is sse.DecoderBytesMax
 
-	Event func(sse.Event) error
-	Raw   func([]byte) error   // nil, or gets the body as it comes, behind its events
-	Pause func() error         // nil, or is called when all that came at once was given, also where an error ends it
-	Head  func(*http.Response) // nil, or gets the head of each answer, also of a refusal
-	Lost  func(Loss)           // nil, or is told before Run waits to try again
+	Event func(sse.Event) error // nil, or gets each event
+	Raw   func([]byte) error    // nil, or gets the body as it comes, behind its events
+	Pause func() error          // nil, or is called when all that came at once was given, also where an error ends it
+	Head  func(*http.Response)  // nil, or gets the head of each answer, also of a refusal
+	Lost  func(Loss)            // nil, or is told before Run waits to try again
 }
 
 // A Loss is a stream that has ended, or did not come to be.
@@ -62,6 +62,9 @@ type client struct {
 func Run(ctx context.Context, o Options) error {
 	if _, err := http.NewRequest(http.MethodGet, o.URL, nil); err != nil {
 		return err
+	}
+	if o.Event == nil {
+		o.Event = func(sse.Event) error { return nil }
 	}
 	c := &client{Options: o, retry: retryDefault, id: o.LastEventID}
 	transport := &http.Transport{

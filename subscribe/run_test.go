@@ -220,3 +220,20 @@ func TestWaitEnds(t *testing.T) {
 		}
 	})
 }
+
+// TestNobodyIsTold: every callback may be left out.
+func TestNobodyIsTold(t *testing.T) {
+	left := 2
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if left--; left == 0 {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		fmt.Fprint(w, "retry:1\n\ndata:x\n\n")
+	}))
+	defer server.Close()
+	if err := Run(t.Context(), Options{URL: server.URL}); err != nil || left != 0 {
+		t.Errorf("%v, %d visits were left", err, left)
+	}
+}

@@ -43,7 +43,7 @@ type storeEngine struct {
 
 // storeReadTimeout is how long the daemon waits for its own store before it says that
 // it is up. Until then it turns subscribers away.
-const storeReadTimeout = time.Minute
+const storeReadTimeout = 10 * time.Second
 
 // Serve is that of engine.
 func (e storeEngine) Serve() error { return e.Relay.Serve(e.inlet) }

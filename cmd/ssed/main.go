@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"unicode/utf8"
 )
 
 // Exit codes, as shells and service managers understand them.
@@ -28,6 +29,12 @@ func main() {
 	stderr := newLogWriter(os.Stderr)
 	parser := newParser(&commands{})
 
+	// kong would make U+FFFD of what is none, and "ssed pub" would publish that.
+	for i, arg := range os.Args[1:] {
+		if !utf8.ValidString(arg) {
+			fail(stderr, exitUsage, "argument %d is not UTF-8", i+1) // and may be a token
+		}
+	}
 	command, err := parser.Parse(os.Args[1:])
 	if err != nil {
 		fail(stderr, exitUsage, "%v (ssed --help tells more)", err)

@@ -50,6 +50,14 @@ func TestPub(t *testing.T) {
 	}
 }
 
+// TestArgumentsAreNotChanged: what is not UTF-8 is refused, as it is in a line.
+func TestArgumentsAreNotChanged(t *testing.T) {
+	d := testtool.Start(t)
+	for _, args := range [][]string{{"pub", "/pets", "a\xffb"}, {"pub", "/pets\xff", "a"}, {"pub", "--event=\xff", "/pets", "a"}} {
+		run(t, nil, toOf(d), args...).wantFailure(t, exitUsage, "argument ", "is not UTF-8")
+	}
+}
+
 func TestPubSaysWhichLineIsWrong(t *testing.T) {
 	d := testtool.Start(t, "--data-max", "1KiB", "--token", "pets-token publish /pets")
 	long := strings.Repeat("x", 1025)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ func TestAbsentAtTheStart(t *testing.T) {
 			hub.Kill()
 			n := startNode(t, "--nats="+hub.URL, "--nats-timeout=500ms", "--publish-loop="+where)
 			n.waitForLog(t, "level=ERROR", "the store is not reached", hub.URL)
+			n.waitForHealth(t, http.StatusServiceUnavailable, "the store is not reached")
 
 			early := start(t, n.stream("/?last=100000"), "")
 			testtool.WaitFor(t, "the early subscriber is told when to come back", func() bool { return early.retryTime() > 0 })
@@ -33,7 +35,7 @@ func TestAbsentAtTheStart(t *testing.T) {
 				t.Errorf("the publisher waited %v for a store that might have come", waited)
 			}
 			// A publisher who repeats itself is heard as soon as there is a store.
-			patient := write(t, n.Publish[0], 2)
+			patient := write(t, n.Publish[0], 2, endless)
 			testtool.WaitFor(t, "a publisher that is told ERR busy", func() bool { return patient.busy() > 0 })
 			if lines := n.logged("level=ERROR"); lines != 1 {
 				t.Errorf("it is told %d times in the log that there is no store", lines)
@@ -41,6 +43,7 @@ func TestAbsentAtTheStart(t *testing.T) {
 
 			hub.Restart(t)
 			patient.waitForAnswers(t, 10)
+			n.waitForHealth(t, http.StatusOK, "serving")
 			patient.end(t)
 			askOn(t, p, "PUB /end - /end 0")
 			all := early.until(t, "/end 0")

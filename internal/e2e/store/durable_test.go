@@ -17,14 +17,14 @@ func TestKilledInTheMiddle(t *testing.T) {
 		t.Run(sync, func(t *testing.T) {
 			dir := t.TempDir()
 			n := startNode(t, "--store="+dir, "--store-sync="+sync)
-			r := n.read(t, "/?last=200000")
-			crew := write(t, n.Publish[0], 4)
+			r := n.read(t, "/?last=100001")
+			crew := write(t, n.Publish[0], 4, 0)
 			for range 4 {
-				crew.waitForAnswers(t, 200)
+				crew.burst(t, 1000, 100)
 				n.kill(t)
 				n.again(t)
 			}
-			crew.waitForAnswers(t, 200)
+			crew.burst(t, 1000, 900)
 			crew.end(t)
 			n.ask(t, "PUB /end - /end 0")
 			got := r.until(t, "/end 0")
@@ -44,7 +44,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 			}
 			n.kill(t)
 			n.again(t)
-			if later := n.read(t, "/?last=200000").until(t, "/end 0"); !slices.Equal(later, got) {
+			if later := n.read(t, "/?last=100001").until(t, "/end 0"); !slices.Equal(later, got) {
 				t.Errorf("who read along has %d messages, %v to %v, and who came later %d, %v to %v",
 					len(got), got[0], got[len(got)-1], len(later), later[0], later[len(later)-1])
 			}
@@ -57,7 +57,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 func TestAskForWhatWas(t *testing.T) {
 	const messages = 6000
 	n := startNode(t, "--store="+t.TempDir(), "--history-bytes=64KiB")
-	live := n.read(t, "/?last=200000")
+	live := n.read(t, "/?last=100001")
 	namespaces := []string{"/a", "/a/b", "/c", "/d/e/f"}
 	publishMany(t, n, namespaces, 0, messages/2)
 	then := time.Now()
@@ -108,7 +108,9 @@ func TestAskForWhatWas(t *testing.T) {
 				"last_event_id=" + want[10].id.String():                        11,
 				"last_event_id=" + want[second].id.String() + "&last=1":        second + 1,
 			} {
-				got := start(t, n.stream(c.set+and+ask), "").until(t, want[len(want)-1].data)
+				r := start(t, n.stream(c.set+and+ask), "")
+				got := r.until(t, want[len(want)-1].data)
+				r.end()
 				if !slices.Equal(got, want[from:]) {
 					t.Errorf("%s: %d messages, the first is %v, want %d from %v on", ask, len(got), got[0], len(want)-from, want[from])
 				}

@@ -1,7 +1,10 @@
 package store
 
 import (
+	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -44,6 +47,41 @@ func (n *node) again(t *testing.T) {
 
 // stream is the URL of a subscription, such as "/pets?last=1".
 func (n *node) stream(rest string) string { return n.Subscribe[0] + "/subscribe" + rest }
+
+// health is what a load balancer is told.
+func (n *node) health(t *testing.T) (status int, words string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), testtool.Patience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, n.Subscribe[0]+"/admin/healthz", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(body)
+}
+
+// waitForHealth waits for a status with a word.
+func (n *node) waitForHealth(t *testing.T, status int, word string) {
+	t.Helper()
+	words := ""
+	testtool.WaitFor(t, fmt.Sprintf("status %d of healthz", status), func() bool {
+		var now int
+		now, words = n.health(t)
+		return now == status
+	})
+	if !strings.Contains(words, word) {
+		t.Errorf("healthz has status %d and says %q, want the word %q", status, words, word)
+	}
+}
 
 // ask publishes one line and wants OK with a number.
 func (n *node) ask(t *testing.T, line string) (seq uint64) {

@@ -47,7 +47,7 @@ var foreigners = []foreign{
 func TestOthersPublish(t *testing.T) {
 	hub := natstest.Start(t)
 	n := startNode(t, "--nats="+hub.URL, "--data-max=1KiB", "--history-bytes=1KiB")
-	n.waitForLog(t, "the store is reached")
+	n.waitForLog(t, "subscribers are taken from now on")
 	live := n.read(t, "/")
 	n.ask(t, "PUB /pets begin -")
 	live.until(t, "-")

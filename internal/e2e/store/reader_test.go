@@ -27,6 +27,7 @@ type message struct {
 type reader struct {
 	url     string
 	decoder sse.Decoder
+	end     func() // it leaves, before the test ends
 
 	mu       sync.Mutex
 	got      []message
@@ -75,9 +76,12 @@ func start(t *testing.T, url, lastID string) *reader {
 			}
 		}
 	}()
-	t.Cleanup(func() {
+	r.end = func() {
 		cancel()
 		<-ended
+	}
+	t.Cleanup(func() {
+		r.end()
 		for _, problem := range r.problems {
 			t.Errorf("%s: %s", url, problem)
 		}
@@ -201,4 +205,52 @@ func (r *reader) until(t *testing.T, data string) (all []message) {
 		return len(all) > 0 && all[len(all)-1].data == data
 	})
 	return all
+}
+
+// untilGap waits for a number of gaps, and returns the last of them.
+func (r *reader) untilGap(t *testing.T, number int) (g sse.Gap) {
+	t.Helper()
+	testtool.WaitFor(t, fmt.Sprintf("gap %d on %s", number, r.url), func() bool { return len(r.told()) >= number })
+	return r.told()[number-1]
+}
+
+// wantNoSilence wants of a reader that had the first messages, numbers from 0, and
+// was to get these: they came once and in order, but for some that it was told of
+// before whatever came behind them.
+func (r *reader) wantNoSilence(t *testing.T, numbers []int) {
+	t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, m := range r.got {
+		if len(numbers) == 0 {
+			t.Fatalf("%s: %v came, and no more was expected", r.url, m)
+		}
+		for len(numbers) > 0 && fmt.Sprint(numbers[0]) != m.data {
+			if !r.knows(uint64(numbers[0]+1), i) {
+				t.Fatalf("%s: %v came, and %d is missing; the gaps are %+v at %v", r.url, m, numbers[0], r.gaps, r.places)
+			}
+			numbers = numbers[1:]
+		}
+		if len(numbers) == 0 || m.id.Seq != uint64(numbers[0]+1) {
+			t.Fatalf("%s: message %d is %v, which is there twice, or has the wrong number", r.url, i, m)
+		}
+		numbers = numbers[1:]
+	}
+	for _, number := range numbers {
+		if !r.knows(uint64(number+1), len(r.got)) {
+			t.Fatalf("%s: at the end %d is missing; the gaps are %+v", r.url, number, r.gaps)
+		}
+	}
+}
+
+// knows tells whether a gap that was told before message i has a number in it.
+func (r *reader) knows(seq uint64, i int) bool {
+	for j, g := range r.gaps {
+		asked, _ := sse.ParseID([]byte(g.Asked))
+		until, err := sse.ParseID([]byte(g.CompleteAfter))
+		if err == nil && r.places[j] <= i && asked.Seq < seq && seq <= until.Seq {
+			return true
+		}
+	}
+	return false
 }

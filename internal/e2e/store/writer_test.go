@@ -24,6 +24,7 @@ type writer struct {
 
 	mu        sync.Mutex
 	next      int            // the first number that was not sent yet
+	allowed   int            // up to which number it may begin
 	again     []int          // what is to be repeated, the oldest first
 	under     int            // how many are under way
 	answered  map[int]uint64 // number of the message: its sequence
@@ -40,15 +41,18 @@ type crew struct {
 	running sync.WaitGroup
 }
 
-// write starts writers, each in a namespace of its own below "/". Half of them use
-// keys.
-func write(t *testing.T, url string, writers int) *crew {
+// endless is more messages than are sent.
+const endless = 1 << 30
+
+// write starts writers, each in a namespace of its own below "/", for so many messages
+// each. Half of them use keys.
+func write(t *testing.T, url string, writers, messages int) *crew {
 	t.Helper()
 	c := &crew{}
 	gone, stop := context.WithCancel(context.Background())
 	c.stop = stop
 	for i := range writers {
-		w := &writer{namespace: fmt.Sprintf("/w%d", i), keyed: i%2 == 1, gone: gone, answered: map[int]uint64{}}
+		w := &writer{namespace: fmt.Sprintf("/w%d", i), keyed: i%2 == 1, gone: gone, allowed: messages, answered: map[int]uint64{}}
 		c.writers = append(c.writers, w)
 		c.running.Go(func() { w.run(url) })
 	}
@@ -69,12 +73,33 @@ func (c *crew) end(t *testing.T) {
 	}
 }
 
+// burst lets each writer send some more messages, and waits until some are stored.
+func (c *crew) burst(t *testing.T, messages, stored int) {
+	t.Helper()
+	c.wait(t, stored, func() {
+		for _, w := range c.writers {
+			w.mu.Lock()
+			w.allowed = w.next + messages
+			w.mu.Unlock()
+		}
+	})
+}
+
 // waitForAnswers waits until each writer has so many more messages stored.
 func (c *crew) waitForAnswers(t *testing.T, more int) {
 	t.Helper()
-	for _, w := range c.writers {
-		from := w.stored()
-		testtool.WaitFor(t, "the answers to "+w.namespace, func() bool { return w.stored() >= from+more })
+	c.wait(t, more, func() {})
+}
+
+func (c *crew) wait(t *testing.T, more int, begin func()) {
+	t.Helper()
+	from := make([]int, len(c.writers))
+	for i, w := range c.writers {
+		from[i] = w.stored()
+	}
+	begin()
+	for i, w := range c.writers {
+		testtool.WaitFor(t, "the answers to "+w.namespace, func() bool { return w.stored() >= from[i]+more })
 	}
 }
 
@@ -136,6 +161,7 @@ func (w *writer) talk(ctx context.Context, client *publish.Client) {
 			if client.Ping(ctx) != nil || w.finished() {
 				return
 			}
+			time.Sleep(time.Millisecond) // it has sent what it may
 			continue
 		}
 		m := sse.Message{Namespace: w.namespace, Event: "n", Data: w.data(number)}
@@ -159,7 +185,7 @@ func (w *writer) take() (number int, ok bool) {
 	switch {
 	case len(w.again) > 0:
 		number, w.again = w.again[0], w.again[1:]
-	case w.gone.Err() == nil:
+	case w.gone.Err() == nil && w.next < w.allowed:
 		number = w.next
 		w.next++
 	default:

@@ -1,0 +1,128 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// smallDisk is a disk of its own, of so many bytes.
+func smallDisk(t *testing.T, bytes int) (folder string) {
+	t.Helper()
+	folder = t.TempDir()
+	if err := unix.Mount("none", folder, "tmpfs", 0, fmt.Sprintf("size=%d", bytes)); err != nil {
+		testtool.Lack(t, "a small disk needs the right to mount one (%v)", err)
+	}
+	t.Cleanup(func() {
+		testtool.WaitFor(t, "the end of all use of the small disk", func() bool { return unix.Unmount(folder, 0) == nil })
+	})
+	return folder
+}
+
+// fill writes a file until its disk has no room.
+func fill(t *testing.T, name string) {
+	t.Helper()
+	file, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for piece := 1 << 20; piece > 0; { // to the last byte
+		if _, err = file.Write(make([]byte, piece)); err != nil {
+			piece /= 2
+		}
+	}
+	if !errors.Is(err, unix.ENOSPC) {
+		t.Fatal(err)
+	}
+}
+
+// TestDiskFull: others take all room of the disk that the store is on. Publishers are
+// told, so is the log, and a load balancer; and once there is room, with or without a
+// new start, all is there that was answered OK.
+func TestDiskFull(t *testing.T) {
+	for _, restarted := range []bool{false, true} {
+		t.Run(fmt.Sprintf("restarted %v", restarted), func(t *testing.T) {
+			disk := smallDisk(t, 64<<20)
+			n := startNode(t, "--store="+filepath.Join(disk, "store"), "--nats-stream-bytes=16MiB", "--nats-timeout=1s")
+			live := n.read(t, "/?last=100000")
+			p := testtool.DialPublisher(t, n.Publish[0])
+			stored := map[string]uint64{}
+			number := 0
+			publish := func() (reply string) {
+				data := fmt.Sprintf("%d %s", number, strings.Repeat("x", 10_000))
+				number++
+				reply = p.Ask(t, "PUB /a - "+data)
+				var seq uint64
+				if scan(reply, "OK %d", &seq) {
+					stored[data] = seq
+				}
+				return reply
+			}
+			for range 20 {
+				if reply := publish(); !strings.HasPrefix(reply, "OK ") {
+					t.Fatal(reply)
+				}
+			}
+			greedy := filepath.Join(disk, "greedy")
+			fill(t, greedy)
+			reply := ""
+			testtool.WaitFor(t, "an ERR for a publisher", func() bool {
+				reply = publish()
+				return !strings.HasPrefix(reply, "OK ")
+			})
+			if !strings.HasPrefix(reply, "ERR busy ") {
+				t.Errorf("on a full disk the reply is %q", reply)
+			}
+			testtool.WaitFor(t, "words that tell a publisher", func() bool { return strings.Contains(publish(), "store") })
+			n.waitForLog(t, "level=ERROR", "make room")
+			if lines := n.logged("level=ERROR", "the store cannot be written to: make room"); lines != 1 {
+				t.Errorf("it is told in %d lines what to do", lines)
+			}
+			n.waitForHealth(t, http.StatusServiceUnavailable, "the store")
+			if restarted {
+				n.kill(t)
+			}
+			if err := os.Remove(greedy); err != nil {
+				t.Fatal(err)
+			}
+			if restarted {
+				n.again(t)
+				p = testtool.DialPublisher(t, n.Publish[0])
+			}
+			testtool.WaitFor(t, "an OK, now that there is room", func() bool { return strings.HasPrefix(publish(), "OK ") })
+			n.waitForHealth(t, http.StatusOK, "serving")
+			n.ask(t, "PUB /a - end")
+			wantStored(t, live.until(t, "end"), stored)
+			wantStored(t, n.read(t, "/?last=100000").until(t, "end"), stored)
+			if len(live.told()) > 0 {
+				t.Errorf("a reader was told of gaps: %+v", live.told())
+			}
+		})
+	}
+}
+
+// wantStored wants all that was answered OK, once, with its number.
+func wantStored(t *testing.T, got []message, stored map[string]uint64) {
+	t.Helper()
+	found := 0
+	for i, m := range got {
+		if i > 0 && (m.id.Epoch != got[i-1].id.Epoch || m.id.Seq <= got[i-1].id.Seq) {
+			t.Errorf("%v came behind %v", m.id, got[i-1].id)
+		}
+		if seq, ok := stored[m.data]; ok && seq == m.id.Seq {
+			found++
+		}
+	}
+	if found != len(stored) {
+		t.Errorf("of %d messages that were answered OK %d came", len(stored), found)
+	}
+}

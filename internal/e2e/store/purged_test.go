@@ -1,0 +1,289 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"syscall"
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/ssed/ssed/internal/natstest"
+	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/sse"
+)
+
+// A bench is a daemon with a NATS server whose stream somebody lays hands on.
+type bench struct {
+	*node
+	hub *natstest.Server
+	js  jetstream.JetStream
+	ctx context.Context
+}
+
+func startBench(t *testing.T, flags ...string) *bench {
+	t.Helper()
+	hub := natstest.Start(t)
+	_, js := hub.Connect(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*testtool.Patience)
+	t.Cleanup(cancel)
+	n := startNode(t, append([]string{"--nats=" + hub.URL}, flags...)...)
+	n.waitForLog(t, "subscribers are taken from now on")
+	return &bench{n, hub, js, ctx}
+}
+
+func (b *bench) stream(t *testing.T) jetstream.Stream {
+	t.Helper()
+	stream, err := b.js.Stream(b.ctx, "ssed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stream
+}
+
+// restart has the daemon begin without a memory.
+func (b *bench) restart(t *testing.T) {
+	t.Helper()
+	b.kill(t)
+	b.again(t)
+}
+
+// between are the numbers from one on, up to another, in steps.
+func between(from, to, step int) (numbers []int) {
+	for i := from; i < to; i += step {
+		numbers = append(numbers, i)
+	}
+	return numbers
+}
+
+// TestPurged: who reads along has had everything. Who comes back later is told what
+// it does not get, by a daemon that was there and by one that was not.
+func TestPurged(t *testing.T) {
+	b := startBench(t)
+	live := b.read(t, "/?last=1000")
+	publishMany(t, b.node, []string{"/a", "/b"}, 0, 100)
+	had := live.until(t, "99")[19].id.String()
+	if err := b.stream(t).Purge(b.ctx); err != nil {
+		t.Fatal(err)
+	}
+	testtool.WaitFor(t, "a gap for one who comes back", func() bool {
+		number := len(live.messages())
+		publishMany(t, b.node, []string{"/b"}, number, number+1)
+		live.until(t, fmt.Sprint(number))
+		r := start(t, b.node.stream("/"), had)
+		r.until(t, fmt.Sprint(number))
+		r.end()
+		r.wantNoSilence(t, between(20, number+1, 1))
+		return len(r.told()) > 0
+	})
+	b.restart(t)
+	sum := len(live.messages())
+	live.waitAgain(t, b.node)
+	publishMany(t, b.node, []string{"/b"}, sum, sum+1)
+	live.until(t, fmt.Sprint(sum))
+	live.wantNoSilence(t, between(0, sum+1, 1))
+	if len(live.told()) > 0 {
+		t.Errorf("who read along was told of gaps: %+v", live.told())
+	}
+	for _, set := range []string{"/", "/a", "/b"} {
+		r := start(t, b.node.stream(set), had)
+		if g := r.untilGap(t, 1); g.Reason != sse.GapExpired || g.Asked != had || g.CompleteAfter != live.messages()[99].id.String() {
+			t.Errorf("%s: the gap is %+v", set, g)
+		}
+		if set != "/a" {
+			r.until(t, fmt.Sprint(sum))
+		}
+	}
+}
+
+// waitAgain waits until r is subscribed to a daemon that was started again.
+func (r *reader) waitAgain(t *testing.T, n *node) {
+	t.Helper()
+	n.waitFor(t, r)
+}
+
+// TestPurgedBySubject: of what is gone others are told, and nobody loses the rest.
+func TestPurgedBySubject(t *testing.T) {
+	b := startBench(t)
+	live := b.read(t, "/?last=1000")
+	publishMany(t, b.node, []string{"/a", "/b"}, 0, 100)
+	had := live.until(t, "99")[19].id.String()
+	if err := b.stream(t).Purge(b.ctx, jetstream.WithPurgeSubject("ssed.a")); err != nil {
+		t.Fatal(err)
+	}
+	for _, restarted := range []bool{false, true} {
+		if restarted {
+			b.restart(t)
+		}
+		for set, numbers := range map[string][]int{"/": between(20, 100, 1), "/b": between(21, 100, 2)} {
+			r := start(t, b.node.stream(set), had)
+			r.until(t, "99")
+			r.wantNoSilence(t, numbers)
+		}
+		if !restarted {
+			continue
+		}
+		r := start(t, b.node.stream("/a"), had)
+		if g := r.untilGap(t, 1); g.Reason != sse.GapExpired || g.CompleteAfter != live.messages()[98].id.String() {
+			t.Errorf("the gap is %+v", g)
+		}
+	}
+}
+
+// TestTrimmed by the stream's limit of bytes, under a reader that is there, and one
+// that is away.
+func TestTrimmed(t *testing.T) {
+	b := startBench(t, "--nats-stream-bytes=64KiB", "--history-bytes=16KiB")
+	live := b.read(t, "/?last=100000")
+	publishMany(t, b.node, []string{"/a", "/b"}, 0, 4000)
+	had := live.until(t, "3999")[19].id.String()
+	live.wantNoSilence(t, between(0, 4000, 1))
+	for _, restarted := range []bool{false, true} {
+		if restarted {
+			b.restart(t)
+		}
+		for set, numbers := range map[string][]int{"/": between(20, 4000, 1), "/b": between(21, 4000, 2)} {
+			r := start(t, b.node.stream(set), had)
+			r.until(t, "3999")
+			r.wantNoSilence(t, numbers)
+			if g := r.untilGap(t, 1); g.Reason != sse.GapExpired || g.Asked != had || len(r.messages()) < 300/len(set) {
+				t.Errorf("%s: %d messages came, and the gap is %+v", set, len(r.messages()), g)
+			}
+		}
+	}
+}
+
+// TestTrimmedPerNamespace: a busy namespace loses its old messages. A quiet one has
+// lost nothing, and its readers are told of nothing.
+func TestTrimmedPerNamespace(t *testing.T) {
+	b := startBench(t, "--nats-stream-per-namespace=100")
+	live := b.read(t, "/?last=100000")
+	const step = 40 // every 40th message is of /quiet
+	namespaces := []string{"/quiet"}
+	for range step - 1 {
+		namespaces = append(namespaces, "/busy")
+	}
+	publishMany(t, b.node, namespaces, 0, 2000)
+	had := live.until(t, "1999")[0].id.String()
+	for _, restarted := range []bool{false, true} {
+		if restarted {
+			b.restart(t)
+		}
+		r := start(t, b.node.stream("/quiet"), had)
+		r.until(t, fmt.Sprint(2000-step))
+		r.wantNoSilence(t, between(step, 2000, step))
+		if len(r.told()) > 0 {
+			t.Errorf("who lost nothing is told of %+v", r.told())
+		}
+		all := start(t, b.node.stream("/"), had)
+		all.until(t, "1999")
+		all.wantNoSilence(t, between(1, 2000, 1))
+		if restarted && len(all.told()) == 0 {
+			t.Error("what is not in the stream any more was there")
+		}
+	}
+	if lines := b.logged("level=WARN"); lines > 0 {
+		t.Errorf("there are %d warnings in the log of a daemon that just started", lines)
+	}
+}
+
+// TestDeleted single messages: one in the middle, and the newest one.
+func TestDeleted(t *testing.T) {
+	b := startBench(t)
+	live := b.read(t, "/?last=1000")
+	publishMany(t, b.node, []string{"/a"}, 0, 100)
+	all := live.until(t, "99")
+	for _, number := range []uint64{50, 99, 100} {
+		if err := b.stream(t).DeleteMsg(b.ctx, number); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.restart(t)
+	newest := b.readFrom(t, "/a", all[99].id.String()) // who had it does not wait for a newer one
+	for from, want := range map[int]string{19: all[99].id.String(), 59: all[99].id.String(), 99: ""} {
+		r := start(t, b.node.stream("/a"), all[from].id.String())
+		if want != "" {
+			if g := r.untilGap(t, 1); g.Reason != sse.GapExpired || g.CompleteAfter != want {
+				t.Errorf("from %d on the gap is %+v", from, g)
+			}
+			r.until(t, "97")
+		}
+		r.wantNoSilence(t, between(from+1, 100, 1))
+	}
+	publishMany(t, b.node, []string{"/a"}, 100, 101)
+	newest.until(t, "100")
+	if len(newest.messages()) != 1 || len(newest.told()) > 0 {
+		t.Errorf("who had everything got %v, and was told of %+v", newest.messages(), newest.told())
+	}
+}
+
+// TestMadeAnew: the stream is deleted, and made again by the daemon or by somebody
+// else. All ids are void, and everybody is told.
+func TestMadeAnew(t *testing.T) {
+	for _, by := range []string{"ssed", "somebody"} {
+		t.Run(by, func(t *testing.T) {
+			t.Parallel()
+			b := startBench(t)
+			live := b.read(t, "/?last=1000")
+			publishMany(t, b.node, []string{"/a"}, 0, 100)
+			before := live.until(t, "99")
+			config := b.stream(t).CachedInfo().Config
+			if err := b.js.DeleteStream(b.ctx, "ssed"); err != nil {
+				t.Fatal(err)
+			}
+			if by == "somebody" {
+				if _, err := b.js.CreateStream(b.ctx, config); err != nil {
+					t.Fatal(err)
+				}
+			}
+			g := live.untilGap(t, 1)
+			if g.Reason != sse.GapEpoch || g.Asked != before[99].id.String() {
+				t.Errorf("the gap is %+v", g)
+			}
+			publishMany(t, b.node, []string{"/a"}, 0, 5)
+			after := live.until(t, "4")
+			if len(after) != 105 || after[100].id.Epoch == before[0].id.Epoch || after[100].id.Seq != 1 || live.connections() != 1 {
+				t.Errorf("on %d connections %d messages came, the first behind the gap is %v", live.connections(), len(after), after[100])
+			}
+			r := start(t, b.node.stream("/"), before[20].id.String())
+			r.until(t, "4")
+			if g := r.untilGap(t, 1); g.Reason != sse.GapEpoch || len(r.messages()) != 5 {
+				t.Errorf("who comes back got %v behind %+v", r.messages(), g)
+			}
+		})
+	}
+}
+
+// TestPurgedAhead: the stream lets go of messages that the daemon has not read yet.
+func TestPurgedAhead(t *testing.T) {
+	const messages = 30_000
+	b := startBench(t)
+	live := b.read(t, "/")
+	publishMany(t, b.node, []string{"/a"}, 0, 1)
+	live.until(t, "0")
+	if err := b.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for i := 1; i < messages; i++ {
+		if _, err := b.js.PublishAsync("ssed.a", fmt.Append(nil, i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case <-b.js.PublishAsyncComplete():
+	case <-b.ctx.Done():
+		t.Fatal("the stream does not answer")
+	}
+	if err := b.stream(t).Purge(b.ctx, jetstream.WithPurgeKeep(10)); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	live.until(t, fmt.Sprint(messages-1))
+	live.wantNoSilence(t, between(0, messages, 1))
+	if g := live.untilGap(t, 1); g.Reason != sse.GapExpired || len(live.messages()) < 11 {
+		t.Errorf("%d messages came, and the gap %+v", len(live.messages()), g)
+	}
+	b.waitForLog(t, "level=WARN", "has let go of messages")
+}
