@@ -45,9 +45,12 @@ func (r *relay) returned(l *loop) bool {
 	case r.Relay == nil:
 		return true
 	case r.owed.Load() > 0:
-		r.ended = l.wheel.now
 		return false
-	case l.newest < r.acked.Load() && l.wheel.now-r.ended < ticks(returnTime):
+	case l.newest >= r.acked.Load():
+	case !r.settled:
+		r.settled, r.ended = true, l.wheel.now
+		return false
+	case l.wheel.now-r.ended < ticks(returnTime):
 		return false
 	}
 	l.box.close()
@@ -94,6 +97,10 @@ func (l *loop) beginFarewell() {
 // it. One that has yet to read is asked again soon.
 func (l *loop) farewell(s *subscriber) {
 	l.wheel.set(&s.client, 1)
+	if r, ok := l.replays.of[s]; ok && r.earlier != nil && s.marks&(headHeld|bridged) == 0 {
+		l.sendAway(s, retryTime(), reasonShutdown) // the hub has it for whoever comes back
+		return
+	}
 	if s.blocked || s.marks&replaying != 0 || s.audience.stream.Lag(&s.cursor) > 0 {
 		return
 	}

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/ssed/ssed/sse"
@@ -15,12 +16,16 @@ const (
 	// readsMax is how many reads of the hub are under way at once. Each costs the
 	// hub a consumer; more would only wait there.
 	readsMax = 16
-	// readTime is how long one may take, a hub that is away for a moment included.
+	// readTime is how long one may take, a hub that is away for a moment and the
+	// wait for the reads before it included.
 	readTime = 10 * time.Second
 	// What was read is kept for a while, for those who come a little later and have
 	// missed the same: so many parts, of so many bytes together.
 	partsKept      = 64
 	partsKeptBytes = 16 << 20
+	// sinceStep makes one wish of those who come within a second and want what came
+	// since the same while.
+	sinceStep = time.Second
 )
 
 // An earlier is that phase of one subscriber's replay.
@@ -48,12 +53,13 @@ type flightKey struct {
 // A flight is one read of the hub, for all who want the same: those that were
 // connected to a server that went away have missed the same.
 type flight struct {
-	key  flightKey
-	set  []string
-	who  []*subscriber
-	done bool
-	part Part
-	err  error
+	key   flightKey
+	set   []string
+	until time.Time // it is given up
+	who   []*subscriber
+	done  bool
+	part  Part
+	err   error
 }
 
 // readEarlier has the next part read for s, which stands nowhere until it comes.
@@ -61,7 +67,7 @@ func (l *loop) readEarlier(s *subscriber, r *replay) {
 	e, set := r.earlier, s.audience.set
 	key := flightKey{set.Key(), r.after, e.until, 0, e.last, e.since}
 	if e.beyond { // an answer for another one may be older than the id
-		l.relay.lined = append(l.relay.lined, &flight{key: key, set: set.Members(), who: []*subscriber{s}})
+		l.relay.lined = append(l.relay.lined, &flight{key: key, set: set.Members(), until: time.Now().Add(readTime), who: []*subscriber{s}})
 		l.depart()
 		return
 	}
@@ -76,7 +82,7 @@ func (l *loop) readEarlier(s *subscriber, r *replay) {
 		return
 	}
 	if !ok {
-		f = &flight{key: key, set: set.Members()}
+		f = &flight{key: key, set: set.Members(), until: time.Now().Add(readTime)}
 		l.relay.flights[key] = f
 		l.relay.lined = append(l.relay.lined, f)
 	}
@@ -84,20 +90,29 @@ func (l *loop) readEarlier(s *subscriber, r *replay) {
 	l.depart()
 }
 
-// depart begins with reads that were to wait.
+// depart begins with reads that were to wait, as far as somebody still wants them.
 func (l *loop) depart() {
-	for ; l.relay.running < readsMax && len(l.relay.lined) > 0; l.relay.lined = l.relay.lined[1:] {
+	for l.relay.running < readsMax && len(l.relay.lined) > 0 {
+		f := l.relay.lined[0]
+		l.relay.lined[0] = nil
+		l.relay.lined = l.relay.lined[1:]
+		if !slices.ContainsFunc(f.who, func(s *subscriber) bool { return l.replays.of[s] != nil }) {
+			l.forgetFlight(f)
+			continue
+		}
 		l.relay.running++
-		go l.relay.lined[0].read(l)
+		go f.read(l)
 	}
 }
 
 // read runs on a goroutine of its own.
 func (f *flight) read(l *loop) {
-	ctx, cancel := context.WithTimeout(context.Background(), readTime)
+	ctx, cancel := context.WithDeadline(l.relay.reading, f.until)
 	defer cancel()
 	k := f.key
-	f.part, f.err = l.relay.Read(ctx, Query{f.set, k.after, k.until, replayBytesMax, k.last, k.newest, k.since})
+	if f.err = ctx.Err(); f.err == nil {
+		f.part, f.err = l.relay.Read(ctx, Query{f.set, k.after, k.until, replayBytesMax, k.last, k.newest, k.since})
+	}
 	g := &l.relay.landed
 	g.mu.Lock()
 	g.flights = append(g.flights, f)
@@ -111,8 +126,7 @@ func (f *flight) land(l *loop) {
 	l.relay.running--
 	l.keepPart(f)
 	if f.err != nil {
-		l.log.Warn("what subscribers missed cannot be read from the store; they are told to come back",
-			"subscribers", len(f.who), "err", f.err)
+		l.journal.unread(f, l)
 	}
 	for _, s := range f.who {
 		r, ok := l.replays.of[s]
@@ -130,20 +144,48 @@ func (f *flight) land(l *loop) {
 func (l *loop) keepPart(f *flight) {
 	r := &l.relay
 	if r.flights[f.key] != f {
-		return // it was for one subscriber alone
+		return // it was for one subscriber alone, or was forgotten meanwhile
 	}
 	if f.err != nil {
-		delete(r.flights, f.key)
+		l.forgetFlight(f)
 		return
 	}
 	f.done = true
 	r.parts = append(r.parts, f)
 	r.partsBytes += len(f.part.Frames)
 	for len(r.parts) > partsKept || r.partsBytes > partsKeptBytes {
-		r.partsBytes -= len(r.parts[0].part.Frames)
-		delete(r.flights, r.parts[0].key)
-		r.parts[0] = nil
-		r.parts = r.parts[1:]
+		r.forgetPart(0)
+	}
+}
+
+// forgetFlight has nobody wait for f any more, if it was not forgotten before.
+func (l *loop) forgetFlight(f *flight) {
+	if l.relay.flights[f.key] == f {
+		delete(l.relay.flights, f.key)
+	}
+}
+
+// forgetPart lets go of one of the parts.
+func (r *relay) forgetPart(i int) {
+	f := r.parts[i]
+	r.partsBytes -= len(f.part.Frames)
+	delete(r.flights, f.key)
+	r.parts = slices.Delete(r.parts, i, i+1)
+}
+
+// forgetReads has nobody get what was read, or is being read, from behind a number
+// below until, but for those who wait for it already.
+func (l *loop) forgetReads(until uint64) {
+	r := &l.relay
+	for i := len(r.parts) - 1; i >= 0; i-- {
+		if r.parts[i].key.after < until {
+			r.forgetPart(i)
+		}
+	}
+	for key := range r.flights {
+		if key.after < until {
+			delete(r.flights, key)
+		}
 	}
 }
 
@@ -155,7 +197,7 @@ func (l *loop) replayEarlier(s *subscriber, r *replay) (done bool) {
 		l.readEarlier(s, r)
 		return false
 	case e.err != nil:
-		l.sendAway(s, retryTime())
+		l.sendAway(s, retryTime(), reasonRelay)
 		return false
 	case e.beyond:
 		return l.endBeyond(s, r)
@@ -168,12 +210,17 @@ func (l *loop) replayEarlier(s *subscriber, r *replay) (done bool) {
 	}
 	r.told = max(r.told, part.Lost)
 	e.last, e.since, e.part = 0, time.Time{}, nil
+	if e.reason == "" { // it has a beginning now, and wants all that follows
+		e.reason, e.asked = sse.GapExpired, []byte(l.idOf(r.after))
+	}
 	n, ok := l.sendTo(s, part.Frames)
 	if !ok {
 		return false
 	}
 	l.replayed(s, r, part.Frames, part.Ends, n)
 	switch {
+	case l.retained() > l.opts.BacklogTotalBytesMax: // as in replaySome
+		s.end(reasonEvicted)
 	case n < len(part.Frames):
 		l.block(s)
 	case !part.Last:
@@ -202,7 +249,7 @@ func (l *loop) tellEarlierGap(s *subscriber, r *replay, part *Part) {
 func (l *loop) endBeyond(s *subscriber, r *replay) (done bool) {
 	e := r.earlier
 	if e.part.Newest >= e.until {
-		l.sendAway(s, retrySoon())
+		l.sendAway(s, retrySoon(), reasonRelay)
 		return false
 	}
 	r.earlier, r.after = nil, r.until
@@ -211,11 +258,14 @@ func (l *loop) endBeyond(s *subscriber, r *replay) (done bool) {
 	return l.sendFirst(s)
 }
 
-// sendAway tells s when to come back, and closes it: it stands between two frames.
-func (l *loop) sendAway(s *subscriber, after time.Duration) {
-	l.frame = sse.AppendRetry(l.frame[:0], after.Milliseconds())
-	_, _ = send(s.fd(), l.frame) // if it finds no room, s comes back after its usual time
-	s.end(reasonRelay)
+// sendAway closes s in the middle of its replay, and tells it when to come back, if
+// it stands between two frames.
+func (l *loop) sendAway(s *subscriber, after time.Duration, why reason) {
+	if s.marks&(headHeld|bridged) == 0 {
+		l.frame = sse.AppendRetry(l.frame[:0], after.Milliseconds())
+		_, _ = send(s.fd(), l.frame) // if it finds no room, s comes back after its usual time
+	}
+	s.end(why)
 }
 
 // want notes where a request wants to begin, if it says so.
@@ -224,7 +274,7 @@ func (e *earlier) want(w wish) {
 	case w.last > 0 && w.last <= lastMax:
 		e.last = w.last
 	case w.last < 0 && w.sinces:
-		e.since = time.Now().Add(-w.since)
+		e.since = time.Now().Add(-w.since).Truncate(sinceStep)
 	}
 }
 

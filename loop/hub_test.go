@@ -26,10 +26,13 @@ type hub struct {
 	quiet    bool // it does not tell what is newest
 	fullAt   int
 	reads    int
+	ended    int // reads
+	epoch    string
+	slow     chan struct{} // reads wait until it is closed
 }
 
 func newHub() *hub {
-	h := &hub{gone: map[uint64]bool{}, fullAt: 1 << 20}
+	h := &hub{gone: map[uint64]bool{}, fullAt: 1 << 20, epoch: "hub"}
 	h.more.L = &h.mu
 	return h
 }
@@ -97,10 +100,21 @@ func (h *hub) Newest() uint64 {
 
 var errDown = errors.New("the hub is down")
 
-func (h *hub) Read(_ context.Context, q loop.Query) (p loop.Part, err error) {
+func (h *hub) Read(ctx context.Context, q loop.Query) (p loop.Part, err error) {
+	h.mu.Lock()
+	h.reads++
+	slow := h.slow
+	h.mu.Unlock()
+	defer func() { h.set(func() { h.ended++ }) }() // once it is unlocked
+	if slow != nil {
+		select {
+		case <-slow:
+		case <-ctx.Done():
+			return p, ctx.Err()
+		}
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.reads++
 	if h.down {
 		return p, errDown
 	}
@@ -122,7 +136,7 @@ func (h *hub) Read(_ context.Context, q loop.Query) (p loop.Part, err error) {
 		case len(p.Frames) >= q.BytesMax:
 			return p, nil
 		default:
-			p.Frames = sse.AppendIDLine(p.Frames, sse.ID{Epoch: "hub", Seq: seq})
+			p.Frames = sse.AppendIDLine(p.Frames, sse.ID{Epoch: h.epoch, Seq: seq})
 			p.Frames = sse.AppendFrame(p.Frames, []byte(m.Event), m.Data)
 			p.Ends = append(p.Ends, sse.FrameEnd{Offset: len(p.Frames), Seq: seq})
 		}
@@ -148,6 +162,12 @@ func (h *hub) readsSoFar() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.reads
+}
+
+func (h *hub) readsEnded() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.ended
 }
 
 func hears(set []string, ns string) bool {

@@ -17,6 +17,7 @@ type journal struct {
 	ends     throttle
 	skips    throttle
 	deafs    throttle
+	unreads  throttle
 	endsHeld [reasons]int
 	turned   [turneds]int
 }
@@ -64,6 +65,14 @@ func (j *journal) deaf(p *publisher, l *loop) {
 	}
 }
 
+// unread tells of a read of the store that failed.
+func (j *journal) unread(f *flight, l *loop) {
+	if j.all || j.unreads.allow(l.seconds()) {
+		j.log.Warn("what subscribers missed cannot be read from the store; they are told to come back",
+			"subscribers", len(f.who), "err", f.err)
+	}
+}
+
 // heldBack comes once a second and tells how many lines were not written.
 func (j *journal) heldBack(l *loop) {
 	if n := j.connects.rest(); n > 0 {
@@ -74,6 +83,9 @@ func (j *journal) heldBack(l *loop) {
 	}
 	if n := j.deafs.rest(); n > 0 {
 		j.log.Warn("more publishers do not read their replies and are closed", "publishers", n)
+	}
+	if n := j.unreads.rest(); n > 0 {
+		j.log.Warn("more cannot be read from the store", "reads", n)
 	}
 	if n := j.ends.rest(); n > 0 {
 		j.log.Info("more subscribers ended", append([]any{"subscribers", n}, byReason(j.endsHeld)...)...)

@@ -37,3 +37,11 @@ func (g *publishGrant) Allows(namespace []byte) bool {
 	}
 	return g.grant.Allows(namespace)
 }
+
+// Tokens are those in force.
+func (s *Server) Tokens() *auth.Table { return s.loop.tokens.Load() }
+
+// SetTokens changes who may subscribe and publish from here on. Publishers that
+// are connected are judged by the new tokens with their next message; streams
+// that are open stay open.
+func (s *Server) SetTokens(tokens *auth.Table) { s.loop.tokens.Store(tokens) }

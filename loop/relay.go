@@ -128,11 +128,16 @@ type relay struct {
 	acked  atomic.Uint64 // the newest number that a publisher was told
 	landed landing
 
+	reading   context.Context // ends with the server
+	readNever context.CancelFunc
+
 	live       bool
 	liveAt     uint32    // when that was, in ticks
 	before     uint64    // what came up to then was published at some time before
 	lost       uint64    // messages that subscribers were told of, and the log was not yet
-	ended      uint32    // tick at which the last submission had not been answered
+	told       uint64    // up to where everybody was told of a gap
+	settled    bool      // the server ends, and every submission is answered
+	ended      uint32    // tick at which that was seen
 	running    int       // reads of the hub that are under way
 	lined      []*flight // those that wait for that
 	flights    map[flightKey]*flight
@@ -177,6 +182,7 @@ func (l *loop) relayed(r record) {
 		}
 	case r.frame[0] == wordTrim:
 		l.history.Raise(min(r.seq, l.newest))
+		l.forgetReads(r.seq)
 	case r.frame[0] == wordLive:
 		l.relay.live, l.relay.liveAt, l.relay.before = true, l.wheel.now, l.newest
 	case r.frame[0] == wordBegin:
@@ -193,12 +199,11 @@ func (l *loop) advance(seq uint64) bool {
 		return false
 	}
 	if lost := seq - 1; lost > l.newest {
-		asked, missed := l.newestID(), lost-l.newest
+		after := l.newest
 		l.newest = lost
 		l.history.Raise(lost)
-		if l.relay.live {
-			l.relay.lost += missed
-			l.tellAll(sse.Gap{Reason: sse.GapExpired, Asked: asked, Newest: l.newestID(), CompleteAfter: l.newestID()})
+		if l.relay.live && lost > l.relay.told {
+			l.leftOut(after)
 		}
 	}
 	return true
@@ -213,6 +218,15 @@ func (r *relay) tellLost(l *loop) {
 	}
 }
 
+// leftOut tells everybody that numbers behind one were left out, once for all up to
+// the hub's newest: where it has let go of some there are holes upon holes, and a
+// gap before each message would drown them.
+func (l *loop) leftOut(after uint64) {
+	l.relay.told = max(l.newest, l.relay.Newest())
+	l.relay.lost += l.newest - after
+	l.tellAll(sse.Gap{Reason: sse.GapExpired, Asked: l.idOf(after), Newest: l.idOf(l.relay.told), CompleteAfter: l.idOf(l.relay.told)})
+}
+
 // begin begins with another epoch.
 func (l *loop) begin(epoch string, newest uint64) {
 	if epoch == l.epoch && newest >= l.newest {
@@ -221,7 +235,13 @@ func (l *loop) begin(epoch string, newest uint64) {
 	asked := l.newestID()
 	again := l.epoch != ""
 	l.forgetAll()
+	l.forgetReads(math.MaxUint64)
+	// What they miss is gone with its numbers, which mean something else now.
+	for s := range l.replays.of {
+		l.sendAway(s, retryTime(), reasonRelay)
+	}
 	l.epoch, l.newest = epoch, newest
+	l.relay.told, l.relay.before = 0, newest
 	l.history.Raise(newest)
 	l.indexChanged()
 	if again {

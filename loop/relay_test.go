@@ -329,6 +329,49 @@ func TestRelayLeavesOut(t *testing.T) {
 	}
 }
 
+// TestRelayTellsNewcomersOfHoles: what others were told of once is told to those who
+// come in the middle of it.
+func TestRelayTellsNewcomersOfHoles(t *testing.T) {
+	ctx := context.Background()
+	h := newHub()
+	h.set(func() { h.messages = make([]sse.Message, 20) })
+	s := serve(t, loop.Options{Relay: h})
+	in := s.Inlet()
+	deliver := func(seq uint64) {
+		if err := in.Deliver(ctx, seq, []byte("/x"), nil, fmt.Append(nil, seq)); err != nil {
+			t.Fatal(err)
+		}
+		until(t, s, "it is delivered", func(st loop.Stats) bool { return st.Newest == seq })
+	}
+	for _, err := range []error{in.Begin(ctx, "hub", 0), in.Live(ctx)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	deliver(1)
+	_, early := subscribe(t, s, "/subscribe/x")
+	deliver(5)
+	_, late := subscribe(t, s, "/subscribe/x")
+	deliver(9)
+	deliver(20)
+	_, after := subscribe(t, s, "/subscribe/x")
+	deliver(21)
+	for _, tt := range []struct {
+		r     *bufio.Reader
+		asked string
+		data  []string
+	}{
+		{early, "hub-1", []string{"5", "9", "20", "21"}},
+		{late, "hub-5", []string{"9", "20", "21"}},
+	} {
+		if g := gapOf(t, tt.r); g != (sse.Gap{Reason: sse.GapExpired, Asked: tt.asked, CompleteAfter: "hub-20", Newest: "hub-20"}) {
+			t.Errorf("who came at %s is told %+v", tt.asked, g)
+		}
+		expectData(t, tt.r, tt.data...)
+	}
+	expectData(t, after, "21")
+}
+
 // wantComeBack wants a stream that only tells when to come back.
 func wantComeBack(t testing.TB, s *loop.Server, target string, soonest, latest time.Duration) {
 	t.Helper()

@@ -31,6 +31,12 @@ type replays struct {
 
 // resume begins with what a new subscriber missed.
 func (l *loop) resume(s *subscriber, missed resumption) {
+	if l.relay.told > l.newest { // others were told already of what will be left out
+		if missed.gap == nil {
+			missed.gap = &sse.Gap{Reason: sse.GapExpired, Asked: l.newestID(), Newest: l.idOf(l.relay.told)}
+		}
+		missed.gap.CompleteAfter = l.idOf(l.relay.told)
+	}
 	if missed.gap != nil {
 		l.stats.Gaps++
 		l.tellGap(s, *missed.gap)

@@ -12,7 +12,6 @@ import (
 
 	"github.com/panjf2000/gnet/v2"
 
-	"github.com/ssed/ssed/auth"
 	"github.com/ssed/ssed/httpparse"
 	"github.com/ssed/ssed/nsindex"
 	"github.com/ssed/ssed/publish"
@@ -96,7 +95,9 @@ func New(opts Options) (*Server, error) {
 		relay:      relay{Relay: opts.Relay, flights: map[flightKey]*flight{}},
 		hooks:      newHooks(&opts),
 	}
+	s.loop.relay.reading, s.loop.relay.readNever = context.WithCancel(context.Background())
 	if err := s.loop.keepHistory(); err != nil {
+		s.loop.relay.readNever()
 		bell.close()
 		watch.close()
 		return nil, err
@@ -294,6 +295,7 @@ func (s *Server) giveBack() {
 	l := s.loop
 	l.stop.Store(stopNow)
 	l.box.close()
+	l.relay.readNever()
 	l.journal.heldBack(l) // of the last second, which the wheel did not end
 	l.hooks.heldBack(l.log)
 	close(s.done)
@@ -388,11 +390,3 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return ctx.Err()
 	}
 }
-
-// Tokens are those in force.
-func (s *Server) Tokens() *auth.Table { return s.loop.tokens.Load() }
-
-// SetTokens changes who may subscribe and publish from here on. Publishers that
-// are connected are judged by the new tokens with their next message; streams
-// that are open stay open.
-func (s *Server) SetTokens(tokens *auth.Table) { s.loop.tokens.Store(tokens) }

@@ -14,8 +14,11 @@ import (
 )
 
 const (
-	// readMessages is how many messages are asked for at once.
+	// readMessages is how many messages are asked for at once, and readFirst how many
+	// while it is not known how long they are: all that is asked for comes, and may be
+	// long.
 	readMessages = 256
+	readFirst    = 8
 	// readIdle is how long the server keeps a reader's place without a word from it.
 	readIdle = 30 * time.Second
 	// readAgain lies between two attempts, while the hub is away.
@@ -117,7 +120,7 @@ func (a *archive) fill(ctx context.Context, part *loop.Part, until uint64, bytes
 	defer a.close(consumer)
 	pending := consumer.CachedInfo().NumPending
 	for pending > 0 && !part.Last && len(part.Frames) < bytesMax {
-		batch, err := consumer.Fetch(int(min(pending, readMessages)), jetstream.FetchMaxWait(callTime))
+		batch, err := consumer.Fetch(int(min(pending, toAskFor(part, bytesMax))), jetstream.FetchMaxWait(callTime))
 		if err != nil {
 			return err
 		}
@@ -153,6 +156,16 @@ func (a *archive) fill(ctx context.Context, part *loop.Part, until uint64, bytes
 	return nil
 }
 
+// toAskFor is how many messages would fill a part, if they are like those in it.
+func toAskFor(part *loop.Part, bytesMax int) uint64 {
+	n := len(part.Ends)
+	if n == 0 {
+		return readFirst
+	}
+	each := len(part.Frames) / n
+	return uint64(min((bytesMax-len(part.Frames))/each+1, readMessages))
+}
+
 // add appends one message's frame.
 func (a *archive) add(part *loop.Part, m jetstream.Msg, seq uint64) {
 	_, err := appendNamespace(nil, a.r.opts.Stream.Name, []byte(m.Subject()))
@@ -175,16 +188,23 @@ func (a *archive) sure(ctx context.Context, part *loop.Part, until uint64) error
 	if n := len(part.Ends); n > 0 {
 		after = part.Ends[n-1].Seq
 	}
+	more, err := a.hasMore(ctx, after, until)
+	if more {
+		err = errBehind
+	}
+	return err
+}
+
+// hasMore asks the leader whether there is a message behind a number, and up to
+// another.
+func (a *archive) hasMore(ctx context.Context, after, until uint64) (bool, error) {
 	for _, filter := range a.filters {
 		next, _, err := a.next(ctx, filter, after)
-		if err != nil {
-			return err
-		}
-		if next > after && next <= until {
-			return errBehind
+		if err != nil || next > after && next <= until {
+			return err == nil, err
 		}
 	}
-	return nil
+	return false, nil
 }
 
 // next asks the leader for the first message of a subject behind a number: for its
@@ -230,6 +250,7 @@ func (a *archive) pending(ctx context.Context, from uint64) (uint64, error) {
 // before finds the number behind which the set has its newest messages up to a
 // number, as many as asked for, or all if there are fewer. The stream cannot be asked
 // that; but it can be asked how many there are from a number on, some twenty times.
+// While others publish it may find a few too many, but not too few.
 func (a *archive) before(ctx context.Context, state jetstream.StreamState, messages int, newest uint64) (after uint64, err error) {
 	later, err := a.pending(ctx, newest+1)
 	if err != nil {
@@ -242,6 +263,12 @@ func (a *archive) before(ctx context.Context, state jetstream.StreamState, messa
 		n, err := a.pending(ctx, middle)
 		if err != nil {
 			return 0, err
+		}
+		if n > want { // more may have come since
+			if later, err = a.pending(ctx, newest+1); err != nil {
+				return 0, err
+			}
+			want = later + uint64(messages)
 		}
 		if n <= want {
 			high = middle // all from here on are wanted

@@ -19,6 +19,8 @@ import (
 const (
 	pullMessages = 4096
 	pullBytes    = 8 << 20
+	// pullOverhead is what a message has beside its payload: its subjects, above all.
+	pullOverhead = 64 << 10
 )
 
 // pullHeartbeat is how often a server says that it has nothing new. Without a word for
@@ -45,7 +47,7 @@ var (
 // see that its server is gone, and for its successor up to ten seconds at a time.
 func (r *Relay) consume(ctx context.Context, to loop.Inlet, stream jetstream.Stream, epoch string, from, caughtUp uint64) error {
 	ctx, cancel := context.WithCancelCause(ctx)
-	d := &delivery{r: r, to: to, ctx: ctx, cancel: cancel, caughtUp: caughtUp}
+	d := &delivery{r: r, to: to, stream: stream, ctx: ctx, cancel: cancel, caughtUp: caughtUp}
 	defer d.end()
 	r.mu.Lock()
 	r.interrupt = cancel
@@ -63,12 +65,9 @@ func (r *Relay) consume(ctx context.Context, to loop.Inlet, stream jetstream.Str
 	if err != nil {
 		return fmt.Errorf("%w: %w", errInterrupted, err)
 	}
-	// What is to come first may have been deleted since, and all behind it.
-	if from > caughtUp || consumer.CachedInfo().NumPending == 0 {
-		d.goLive()
-	}
+	d.look(consumer.CachedInfo().NumPending)
 	consuming, err := consumer.Consume(d.take,
-		jetstream.PullMaxMessagesWithBytesLimit(pullMessages, pullBytes),
+		jetstream.PullMaxMessagesWithBytesLimit(pullMessages, r.pullBytes()),
 		jetstream.PullHeartbeat(pullHeartbeat),
 		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
 			cancel(fmt.Errorf("%w: %w", errInterrupted, err))
@@ -86,6 +85,10 @@ func (r *Relay) wentBack() bool {
 	return r.back >= backTimes
 }
 
+// pullBytes is how much is asked for at once. It is no less than the longest message:
+// one that is longer than what is asked for would never come, nor any behind it.
+func (r *Relay) pullBytes() int { return max(pullBytes, int(r.conn.MaxPayload())+pullOverhead) }
+
 // firstOf is the number of the first message to be read at the start.
 func firstOf(state jetstream.StreamState, preload int) uint64 {
 	from := state.LastSeq + 1
@@ -97,6 +100,7 @@ func firstOf(state jetstream.StreamState, preload int) uint64 {
 type delivery struct {
 	r        *Relay
 	to       loop.Inlet
+	stream   jetstream.Stream
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
 	caughtUp uint64
@@ -137,9 +141,40 @@ func (d *delivery) take(m jetstream.Msg) {
 	}
 	d.r.saw(seq + meta.NumPending)
 	d.r.deliveredTo.Store(seq)
-	if !d.live && (seq >= d.caughtUp || meta.NumPending == 0) { // or the last was deleted
+	d.look(meta.NumPending)
+}
+
+// look goes live, if that is due, when so many messages are to come.
+func (d *delivery) look(pending uint64) {
+	if d.live || pending > 0 && d.r.deliveredTo.Load() < d.caughtUp {
+		return
+	}
+	if err := d.passDeleted(); err != nil {
+		d.cancel(err)
+		return
+	}
+	if d.r.deliveredTo.Load() >= d.caughtUp {
 		d.goLive()
 	}
+}
+
+// passDeleted passes over what was there before and does not come: it is deleted, or
+// the server that was asked lags. The stream's leader knows.
+func (d *delivery) passDeleted() error {
+	r := d.r
+	at := r.deliveredTo.Load()
+	if at >= d.caughtUp {
+		return nil
+	}
+	a := archive{r: r, js: r.js, stream: d.stream, filters: subjectsOf(r.opts.Stream.Name)}
+	if more, err := a.hasMore(d.ctx, at, d.caughtUp); more || err != nil {
+		return err
+	}
+	if err := d.to.Pass(d.ctx, d.caughtUp); err != nil {
+		return err
+	}
+	r.deliveredTo.Store(d.caughtUp)
+	return nil
 }
 
 // goLive tells that what was there before is delivered.
@@ -150,7 +185,6 @@ func (d *delivery) goLive() {
 		return
 	}
 	r := d.r
-	r.deliveredTo.Store(max(r.deliveredTo.Load(), d.caughtUp)) // what was deleted will not come
 	r.liveOnce.Do(func() {
 		close(r.live)
 		r.log.Info("what the store had is delivered; subscribers are taken from now on", "delivered", r.deliveredTo.Load())

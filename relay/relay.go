@@ -217,6 +217,9 @@ func (r *Relay) Serve(to loop.Inlet) error {
 		if errors.As(err, &final) {
 			return err
 		}
+		if errors.Is(err, publish.ErrBusy) { // the server has ended, and so will we
+			<-ctx.Done()
+		}
 		if ctx.Err() == nil && !errors.Is(err, errReconnected) {
 			r.lost(err)
 			r.unanswered()

@@ -1,0 +1,236 @@
+package loop_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/sse"
+)
+
+// What may happen to a Relay's server while somebody comes back.
+
+// began serves from a hub, and delivers nothing by itself.
+func began(t testing.TB, h *hub, opts loop.Options, newest uint64) (*loop.Server, loop.Inlet) {
+	t.Helper()
+	opts.Relay = h
+	s := serve(t, opts)
+	in := s.Inlet()
+	if err := errors.Join(in.Begin(t.Context(), h.epoch, newest), in.Live(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	until(t, s, "it has begun", func(st loop.Stats) bool { return st.Newest == newest })
+	return s, in
+}
+
+// fill puts messages into a hub, each with its number for data.
+func fill(h *hub, ns, what string, n int) {
+	h.set(func() {
+		for range n {
+			h.messages = append(h.messages, sse.Message{Namespace: ns, Data: fmt.Append(nil, what, len(h.messages)+1)})
+		}
+	})
+}
+
+// dataOf are the data of a number of messages.
+func dataOf(what string, from, to int) (data []string) {
+	for n := from; n <= to; n++ {
+		data = append(data, fmt.Sprint(what, n))
+	}
+	return data
+}
+
+// TestRelayBeginsAnewDuringAReplay: who is in the middle of what it missed when the
+// numbers begin anew is closed, and what was read before is given to nobody.
+func TestRelayBeginsAnewDuringAReplay(t *testing.T) {
+	h := newHub()
+	fill(h, "/x", "old ", 20)
+	s, in := began(t, h, loop.Options{}, 20)
+	_, r := comeBack(t, s, "/subscribe/x", "hub-12")
+	expectData(t, r, dataOf("old ", 13, 20)...) // these are kept for the next one
+	slow := make(chan struct{})
+	h.set(func() { h.slow = slow })
+	_, waiting := comeBack(t, s, "/subscribe/x", "hub-5")
+	testtool.WaitFor(t, "the hub is read", func() bool { return h.readsSoFar() == 2 })
+
+	h.set(func() { h.messages, h.epoch = nil, "new" })
+	fill(h, "/x", "new ", 20)
+	if err := in.Begin(t.Context(), "new", 20); err != nil {
+		t.Fatal(err)
+	}
+	rest, err := io.ReadAll(waiting)
+	if !strings.HasPrefix(string(rest), "retry:") || strings.Contains(string(rest), "data:") || err != nil {
+		t.Errorf("in the middle of a replay: got %q, %v", rest, err)
+	}
+	_, again := comeBack(t, s, "/subscribe/x", "new-5") // while the old is still read
+	close(slow)
+	expectData(t, again, dataOf("new ", 6, 20)...)
+	_, again = comeBack(t, s, "/subscribe/x", "new-12")
+	if id := expectData(t, again, dataOf("new ", 13, 20)...); id != "new-20" {
+		t.Errorf("the id is %q", id)
+	}
+}
+
+// TestRelayTrim: what the hub has let go of nobody gets, though it was read before.
+func TestRelayTrim(t *testing.T) {
+	h := newHub()
+	fill(h, "/x", "", 9)
+	s, in := began(t, h, loop.Options{}, 9)
+	_, r := comeBack(t, s, "/subscribe/x", "hub-2")
+	expectData(t, r, dataOf("", 3, 9)...)
+	h.set(func() { h.gone[3], h.gone[4] = true, true })
+	if err := in.Trim(t.Context(), 4); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Stats(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, r = comeBack(t, s, "/subscribe/x", "hub-2")
+	if g := gapOf(t, r); g.CompleteAfter != "hub-4" {
+		t.Errorf("the gap is %+v", g)
+	}
+	expectData(t, r, dataOf("", 5, 9)...)
+}
+
+// TestRelayHoles: a hub that keeps a few of each namespace has holes everywhere. They
+// are told of once, and not at all to a server that takes nobody yet.
+func TestRelayHoles(t *testing.T) {
+	h := newHub()
+	log := &logLines{}
+	s := serve(t, loop.Options{Relay: h, Logger: slog.New(slog.NewTextHandler(log, nil))})
+	in := s.Inlet()
+	deliver := func(seq uint64) {
+		if err := in.Deliver(t.Context(), seq, []byte("/x"), nil, fmt.Append(nil, seq)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in.Begin(t.Context(), "hub", 0)
+	for seq := uint64(3); seq < 100; seq += 3 {
+		deliver(seq)
+	}
+	in.Live(t.Context())
+	until(t, s, "it has begun", func(st loop.Stats) bool { return st.Newest == 99 })
+	_, r := subscribe(t, s, "/subscribe/x")
+	fill(h, "/x", "", 200)
+	for seq := uint64(103); seq <= 203; seq += 4 {
+		deliver(seq)
+	}
+	if g := gapOf(t, r); g != (sse.Gap{Reason: sse.GapExpired, Asked: "hub-99", CompleteAfter: "hub-200", Newest: "hub-200"}) {
+		t.Errorf("the gap is %+v", g)
+	}
+	for seq := 103; seq < 200; seq += 4 {
+		expectData(t, r, fmt.Sprint(seq))
+	}
+	if g := gapOf(t, r); g.Asked != "hub-199" || g.CompleteAfter != "hub-202" {
+		t.Errorf("the gap beyond is %+v", g)
+	}
+	until(t, s, "the log tells of it", func(loop.Stats) bool { return strings.Contains(log.String(), "let go of") })
+	if n := strings.Count(log.String(), "let go of"); n > 2 { // a line a second at most
+		t.Errorf("the log tells of it %d times: %s", n, log)
+	}
+}
+
+// nextEventName is that of the next event; empty if the stream ends before it.
+func nextEventName(r *bufio.Reader) string {
+	for {
+		text, err := r.ReadString('\n')
+		if name, ok := strings.CutPrefix(text, "event:"); ok || err != nil {
+			return strings.TrimSpace(name)
+		}
+	}
+}
+
+// TestRelayBacklogOfReplays: what was cut off of long messages for those who do not
+// read counts as backlog.
+func TestRelayBacklogOfReplays(t *testing.T) {
+	h := newHub()
+	fill(h, "/x", strings.Repeat("y", 100_000), 3)
+	s, _ := began(t, h, loop.Options{DataBytesMax: 110_000, BacklogBytesMax: 1 << 20, BacklogTotalBytesMax: 1 << 20, SendBufferBytes: 16 << 10}, 3)
+	for range 40 {
+		c := subscribeThin(t, s, "/subscribe/x?last_event_id=hub-0")
+		defer c.Close()
+	}
+	until(t, s, "some are closed for the rest", func(st loop.Stats) bool { return st.Ended["evicted"] >= 10 })
+}
+
+// TestRelayShutdownWaitsForWhatComesBack: OK was said long ago, and the message is not
+// here yet.
+func TestRelayShutdownWaitsForWhatComesBack(t *testing.T) {
+	h := newHub()
+	s, in := began(t, h, loop.Options{}, 0)
+	_, r := subscribe(t, s, "/subscribe/x")
+	began := time.Now()
+	until(t, s, "the server is older than it waits at its end", func(loop.Stats) bool { return time.Since(began) > 1200*time.Millisecond })
+	publishAll(t, s, sse.Message{Namespace: "/x", Data: []byte("last words")})
+	ended := make(chan error, 1)
+	go func() { ended <- s.Shutdown(context.Background()) }()
+	until(t, s, "it is ending", func(st loop.Stats) bool { return st.Stopping })
+	if err := in.Deliver(t.Context(), 1, []byte("/x"), nil, []byte("last words")); err != nil {
+		t.Error(err)
+	}
+	expectData(t, r, "last words")
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRelayShutdownDuringARead: who waits for the hub is told to come back, and nothing
+// goes on for it.
+func TestRelayShutdownDuringARead(t *testing.T) {
+	h := newHub()
+	fill(h, "/x", "", 5)
+	h.set(func() { h.slow = make(chan struct{}) })
+	s, _ := began(t, h, loop.Options{Drain: -1}, 5)
+	_, r := comeBack(t, s, "/subscribe/x", "hub-2")
+	testtool.WaitFor(t, "the hub is read", func() bool { return h.readsSoFar() == 1 })
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if err := s.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+	if rest, err := io.ReadAll(r); !strings.HasPrefix(string(rest), "retry:") || err != nil {
+		t.Errorf("got %q, %v", rest, err)
+	}
+	testtool.WaitFor(t, "the read ends", func() bool { return h.readsEnded() == 1 })
+}
+
+// TestRelayLetsGoDuringAReplay: what goes between two parts is told of, to those as
+// well who came without an id.
+func TestRelayLetsGoDuringAReplay(t *testing.T) {
+	h := newHub()
+	fill(h, "/x", strings.Repeat("y", 100_000), 60)
+	s, _ := began(t, h, loop.Options{SendBufferBytes: 16 << 10}, 60)
+	_, r := subscribe(t, s, "/subscribe/x?last=50")
+	testtool.WaitFor(t, "the hub is read", func() bool { return h.readsSoFar() > 0 })
+	h.set(func() { h.gone[58] = true })
+	if name := nextEventName(r); name != "gap" {
+		t.Errorf("no gap is told: %.40q", name)
+	}
+}
+
+// logLines is a log that a test reads while the server writes it.
+type logLines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logLines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logLines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
