@@ -21,7 +21,7 @@ CONFIG = $(wildcard deploy/ssed.toml)
 SERVE  = $(PREFIX)/bin/ssed serve$(if $(CONFIG), --config /etc/ssed/ssed.toml)
 
 # Documents are installed in the folders that they have here: they link to each other.
-EXAMPLES = deploy/nginx.conf deploy/haproxy.cfg deploy/Caddyfile deploy/ssed.toml
+EXAMPLES = deploy/nginx.conf deploy/haproxy.cfg deploy/Caddyfile deploy/ssed.toml deploy/three-nodes.cfg deploy/three-nodes.sh
 
 MAN  = $(DESTDIR)$(PREFIX)/share/man/man1
 DOC  = $(DESTDIR)$(PREFIX)/share/doc/ssed

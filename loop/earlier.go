@@ -19,6 +19,9 @@ const (
 	// readTime is how long one may take, a hub that is away for a moment and the
 	// wait for the reads before it included.
 	readTime = 10 * time.Second
+	// beyondTime is how long the hub may take to say whether it has a message: who
+	// waits may find another server that knows.
+	beyondTime = time.Second
 	// What was read is kept for a while, for those who come a little later and have
 	// missed the same: so many parts, of so many bytes together.
 	partsKept      = 64
@@ -53,22 +56,22 @@ type flightKey struct {
 // A flight is one read of the hub, for all who want the same: those that were
 // connected to a server that went away have missed the same.
 type flight struct {
-	key   flightKey
-	set   []string
-	until time.Time // it is given up
-	who   []*subscriber
-	done  bool
-	part  Part
-	err   error
+	key    flightKey
+	set    []string
+	until  time.Time // it is given up
+	who    []*subscriber
+	beyond bool // only what is newest is asked for; see earlier
+	done   bool
+	part   Part
+	err    error
 }
 
 // readEarlier has the next part read for s, which stands nowhere until it comes.
 func (l *loop) readEarlier(s *subscriber, r *replay) {
 	e, set := r.earlier, s.audience.set
 	key := flightKey{set.Key(), r.after, e.until, 0, e.last, e.since}
-	if e.beyond { // an answer for another one may be older than the id
-		l.relay.lined = append(l.relay.lined, &flight{key: key, set: set.Members(), until: time.Now().Add(readTime), who: []*subscriber{s}})
-		l.depart()
+	if e.beyond {
+		l.askBeyond(s, key)
 		return
 	}
 	if e.last > 0 {
@@ -90,12 +93,27 @@ func (l *loop) readEarlier(s *subscriber, r *replay) {
 	l.depart()
 }
 
+// askBeyond has the hub asked for its newest message. What was asked before s came
+// does not count: the message that s has may have come since.
+func (l *loop) askBeyond(s *subscriber, key flightKey) {
+	r := &l.relay
+	if r.asking == nil {
+		r.asking = &flight{key: key, set: s.audience.set.Members(), until: time.Now().Add(beyondTime), beyond: true}
+		r.lined = append(r.lined, r.asking)
+	}
+	r.asking.who = append(r.asking.who, s)
+	l.depart()
+}
+
 // depart begins with reads that were to wait, as far as somebody still wants them.
 func (l *loop) depart() {
 	for l.relay.running < readsMax && len(l.relay.lined) > 0 {
 		f := l.relay.lined[0]
 		l.relay.lined[0] = nil
 		l.relay.lined = l.relay.lined[1:]
+		if f == l.relay.asking {
+			l.relay.asking = nil
+		}
 		if !slices.ContainsFunc(f.who, func(s *subscriber) bool { return l.replays.of[s] != nil }) {
 			l.forgetFlight(f)
 			continue
@@ -125,7 +143,7 @@ func (f *flight) read(l *loop) {
 func (f *flight) land(l *loop) {
 	l.relay.running--
 	l.keepPart(f)
-	if f.err != nil {
+	if f.err != nil && !f.beyond {
 		l.journal.unread(f, l)
 	}
 	for _, s := range f.who {

@@ -140,6 +140,7 @@ type relay struct {
 	ended      uint32    // tick at which that was seen
 	running    int       // reads of the hub that are under way
 	lined      []*flight // those that wait for that
+	asking     *flight   // the one of these that asks for no more than what is newest
 	flights    map[flightKey]*flight
 	parts      []*flight // those of flights that are done, the oldest first
 	partsBytes int

@@ -76,6 +76,7 @@ func (r *Relay) consume(ctx context.Context, to loop.Inlet, stream jetstream.Str
 		return fmt.Errorf("%w: %w", errInterrupted, err)
 	}
 	defer consuming.Stop()
+	r.failing = time.Time{}
 	return r.watch(ctx, to, stream, epoch, consuming.Closed())
 }
 

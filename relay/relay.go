@@ -328,7 +328,6 @@ func (r *Relay) relay(ctx context.Context, to loop.Inlet) error {
 		return errCutOff
 	}
 	epoch := epochOf(info)
-	r.failing = time.Time{}
 	r.reached(stream, info, epoch)
 	r.sender.hold(false)
 	from := firstOf(info.State, r.opts.Preload)

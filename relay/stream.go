@@ -266,10 +266,14 @@ const heardWithin = 3 * time.Second
 var errCutOff = errors.New("the server that leads the stream does not hear of most others: it may be cut off, and know less than they do")
 
 // leads tells whether who gave info is the stream's leader. One that is cut off does
-// not know for a while that there is another, and that the stream has grown.
+// not know for a while that there is another, and that the stream has grown; and any
+// other that is cut off says what it has, and that nobody leads.
 func leads(info *jetstream.StreamInfo) bool {
 	if info.Config.Replicas <= 1 || info.Cluster == nil {
 		return true
+	}
+	if info.Cluster.Leader == "" {
+		return false
 	}
 	near := 1 // itself
 	for _, replica := range info.Cluster.Replicas {

@@ -10,6 +10,7 @@ import (
 // TestLeaderIsKilled under load, and comes back: publishers wait or are told ERR busy,
 // subscribers keep their streams, and in the end all have everything once.
 func TestLeaderIsKilled(t *testing.T) {
+	t.Parallel() // it waits, most of the time
 	h := open(t, nil, nil)
 	var subscribers []*subscriber
 	var publishers []*publisher

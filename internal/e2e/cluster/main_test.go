@@ -86,7 +86,7 @@ func publishOnce(url string, m sse.Message) error {
 // peek reads a stream until its first event is whole, or it ends, or says nothing
 // for a while.
 func peek(url string, headers ...string) (text string) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

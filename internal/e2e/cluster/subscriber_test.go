@@ -100,6 +100,16 @@ func (s *subscriber) lastID() string {
 	return fmt.Sprintf("%s-%d", s.epoch, s.ids[len(s.ids)-1])
 }
 
+// newest is the number of the last message that it has; 0: it has none.
+func (s *subscriber) newest() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.ids) == 0 {
+		return 0
+	}
+	return s.ids[len(s.ids)-1]
+}
+
 // count is how many messages it has.
 func (s *subscriber) count() int {
 	s.mu.Lock()

@@ -1,0 +1,161 @@
+package cluster
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/sse"
+)
+
+// nobody is where nothing listens.
+const nobody = "127.0.0.1:9"
+
+// TestLinkIsCut between one daemon and its only NATS server, and mended: the others go
+// on meanwhile, its subscribers keep their streams, and in the end have everything.
+func TestLinkIsCut(t *testing.T) {
+	t.Parallel() // it waits, most of the time
+	var link *testtool.Relay
+	h := open(t, func(h *house, i int) []string {
+		if i > 0 {
+			return h.nats.URLs()
+		}
+		link = testtool.StartRelay(t, address(h.nats.Servers[0].URL))
+		return []string{"nats://" + address(link.URL)}
+	}, nil)
+	subscribers, publishers := everywhere(t, h)
+	link.To(nobody)
+	link.Reset()
+	testtool.WaitFor(t, "daemon 0 to notice", func() bool { return strings.Contains(h.nodes[0].Log(), "the connection to the store is lost") })
+	before := subscribers[0].count()
+	for i := 1; i < nodesCount; i++ {
+		publishers[i].waitFor(t, 200)
+		subscribers[i].waitFor(t, before+400)
+	}
+	wantTooEarly(t, h.nodes[0], subscribers[1])
+	if has := subscribers[0].count(); has > before+batchSize {
+		t.Errorf("the link is cut, and the number of messages grew from %d to %d", before, has)
+	}
+	// It comes from a daemon that was ahead, and goes on trying here.
+	id := subscribers[1].lastID()
+	behind, err := sse.ParseID([]byte(id))
+	if err != nil {
+		t.Fatalf("the id %q: %v", id, err)
+	}
+	back := listen(t, "back at 0", h.nodes[0].Subscribe[0]+"/subscribe/n", id)
+	testtool.WaitFor(t, "a publisher to be told that the store is away", func() bool { return publishers[0].repeated() > 0 })
+
+	link.To(address(h.nats.Servers[0].URL))
+	publishers[0].waitFor(t, 200)
+	published := end(t, publishers...)
+	keptStreams(t, subscribers, published)
+	back.wants(t, published, behind.Seq)
+}
+
+// TestServerIsCutOff from the other NATS servers, and its links are mended: a daemon
+// that knows of others goes there, one that does not waits, and in the end all have
+// everything once.
+func TestServerIsCutOff(t *testing.T) {
+	t.Parallel() // it waits, most of the time
+	h := open(t, func(h *house, i int) []string {
+		if i > 0 {
+			return h.nats.URLs()[i : i+1]
+		}
+		return h.nats.URLs()[1:]
+	}, nil)
+	subscribers, publishers := everywhere(t, h)
+	cut := connectedTo(t, h.nodes[0])
+	other := nodesCount - cut
+	h.nats.Partition(cut)
+	if leads := h.nats.Leader(t, stream); leads == cut {
+		t.Fatalf("%d is cut off, and leads", cut)
+	}
+	publishers[0].waitFor(t, 200) // it finds its way
+	publishers[other].waitFor(t, 200)
+	if now := connectedTo(t, h.nodes[0]); now != other {
+		t.Errorf("daemon 0 is connected to %d, and goes on: %d is cut off", now, cut)
+	}
+	has := subscribers[cut].count()
+	subscribers[0].waitFor(t, has+400)
+	wantTooEarly(t, h.nodes[cut], subscribers[0])
+	if now := subscribers[cut].count(); now > has {
+		t.Errorf("%d is cut off, and the number of messages there grew from %d to %d", cut, has, now)
+	}
+	h.nats.Heal(cut)
+	for _, p := range publishers {
+		p.waitFor(t, 200)
+	}
+	keptStreams(t, subscribers, end(t, publishers...))
+}
+
+// everywhere starts a subscriber and a publisher at each daemon, and returns once all
+// are at work.
+func everywhere(t *testing.T, h *house) (subscribers []*subscriber, publishers []*publisher) {
+	t.Helper()
+	for i, d := range h.nodes {
+		subscribers = append(subscribers, listen(t, fmt.Sprint("at ", i), d.Subscribe[0]+"/subscribe/n", ""))
+	}
+	for i, d := range h.nodes {
+		publishers = append(publishers, publishing(t, fmt.Sprint("p", i), fmt.Sprint("/n/", i), d.Publish[0]))
+	}
+	for i, p := range publishers {
+		p.waitFor(t, 100)
+		subscribers[i].waitFor(t, 100)
+	}
+	return subscribers, publishers
+}
+
+// keptStreams wants all subscribers to have everything, over the stream that they had.
+func keptStreams(t *testing.T, subscribers []*subscriber, published map[string]uint64) {
+	t.Helper()
+	for _, s := range subscribers {
+		s.wants(t, published, 0)
+		if lost := s.lost(); lost > 0 {
+			t.Errorf("%s: %d streams ended", s.name, lost)
+		}
+	}
+}
+
+var retry = regexp.MustCompile(`^retry:(\d+)\n\n$`)
+
+// wantTooEarly wants a daemon that lags to send who comes from another one away for a
+// while, and nothing else.
+func wantTooEarly(t *testing.T, d *testtool.Daemon, from *subscriber) {
+	t.Helper()
+	id := from.lastID()
+	got := ""
+	testtool.WaitFor(t, "a daemon that lags to say something", func() bool {
+		got = peek(d.Subscribe[0]+"/subscribe/n", "Last-Event-ID: "+id)
+		return strings.HasSuffix(got, "\n\n")
+	})
+	found := retry.FindStringSubmatch(got)
+	if found == nil {
+		t.Fatalf("who comes with %s gets %.300q", id, got)
+	}
+	if ms, _ := strconv.Atoi(found[1]); ms < 50 || ms > 10_000 {
+		t.Errorf("who comes with %s is to come back after %d ms", id, ms)
+	}
+}
+
+var servedBy = regexp.MustCompile(`server="nats-(\d) `)
+
+// connectedTo is the number of the NATS server that a daemon said last that it is
+// connected to.
+func connectedTo(t *testing.T, d *testtool.Daemon) int {
+	t.Helper()
+	said := servedBy.FindAllStringSubmatch(d.Log(), -1)
+	if len(said) == 0 {
+		t.Fatal("the daemon does not say where it is connected to")
+	}
+	n, _ := strconv.Atoi(said[len(said)-1][1])
+	return n
+}
+
+// address is the host:port of a URL.
+func address(url string) string {
+	_, address, _ := strings.Cut(url, "://")
+	return address
+}

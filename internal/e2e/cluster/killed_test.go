@@ -1,0 +1,105 @@
+package cluster
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// root is the repository's.
+var root = filepath.Join("..", "..", "..")
+
+// The ports that deploy/three-nodes.cfg has, at each node and at the proxy.
+const (
+	subscribePort = "8051"
+	publishPort   = "8052"
+)
+
+// network returns the beginning of addresses that nobody else uses: those of the nodes
+// and of the proxy in deploy/three-nodes.cfg.
+func network(n int) string {
+	return fmt.Sprintf("127.%d.%d", 100+os.Getpid()%100, os.Getpid()/100%120*2+n)
+}
+
+// startHAProxy starts HAProxy as deploy/three-nodes.cfg has it, and returns where
+// subscribers and publishers connect.
+func startHAProxy(t *testing.T, net string) (subscribe, publish string) {
+	t.Helper()
+	config := filepath.Join(root, "deploy", "three-nodes.cfg")
+	proxy := testtool.StartGroup(t, []string{"THREE_NODES_NET=" + net}, testtool.Need(t, "haproxy"), "-db", "-f", config)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("HAProxy said:\n%s%s", proxy.Output(), proxy.Errors())
+		}
+	})
+	testtool.WaitFor(t, "HAProxy", func() bool { return listens(net + ".10:" + subscribePort) })
+	return "http://" + net + ".10:" + subscribePort, "tcp://" + net + ".10:" + publishPort
+}
+
+// listens tells whether somebody does at an address.
+func listens(address string) bool {
+	conn, err := net.Dial("tcp", address)
+	if err == nil {
+		conn.Close()
+	}
+	return err == nil
+}
+
+// TestDaemonIsKilled in the middle of a burst: its clients come back through HAProxy,
+// to the others, with the id of what they had; its publishers repeat what was not
+// answered. In the end all have everything once.
+func TestDaemonIsKilled(t *testing.T) {
+	crowd := 300
+	if testtool.Race {
+		crowd = 60
+	}
+	net := network(0)
+	testtool.Need(t, "haproxy")
+	h := open(t, nil, func(i int) []string {
+		node := fmt.Sprintf("%s.%d:", net, i+1)
+		return []string{"--listen=" + node + subscribePort, "--publish=tcp://" + node + publishPort}
+	})
+	subscribe, publish := startHAProxy(t, net)
+	var subscribers []*subscriber
+	for i := range crowd {
+		subscribers = append(subscribers, listen(t, fmt.Sprint("subscriber ", i), subscribe+"/subscribe/n", ""))
+	}
+	var publishers []*publisher
+	for i := range 2 * nodesCount {
+		publishers = append(publishers, publishing(t, fmt.Sprint("p", i), fmt.Sprint("/n/", i), publish))
+	}
+	for _, p := range publishers {
+		p.waitFor(t, 100)
+	}
+	if err := h.nodes[1].Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	h.nodes[1].Wait(t)
+	for _, p := range publishers {
+		p.waitFor(t, 100)
+	}
+	published := end(t, publishers...)
+
+	dialled, lost := 0, 0
+	for _, p := range publishers {
+		dialled += p.dialled()
+	}
+	for _, s := range subscribers {
+		s.wants(t, published, 0)
+		if s.lost() > 0 {
+			lost++
+		}
+	}
+	if dialled == len(publishers) {
+		t.Error("no publisher lost its connection: none was at the daemon that was killed")
+	}
+	if lost < crowd/nodesCount-5 || lost > crowd/nodesCount+5 {
+		t.Errorf("%d of %d subscribers lost their stream; a third was at the daemon that was killed", lost, crowd)
+	}
+	t.Logf("%d messages to %d subscribers, of whom %d came back", len(published), crowd, lost)
+}

@@ -1,0 +1,138 @@
+package cluster
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// TestThreeNodesScript starts three nodes as deploy/three-nodes.sh has them, kills one
+// daemon, and goes on; Ctrl-C then leaves nothing behind.
+func TestThreeNodesScript(t *testing.T) {
+	for _, program := range []string{"bash", "haproxy", "setsid", "setpriv"} {
+		testtool.Need(t, program)
+	}
+	net, folder := network(1), t.TempDir()
+	script := startScript(t, net, folder)
+	pids := map[string]int{}
+	for _, line := range killLine.FindAllStringSubmatch(script.said(), -1) {
+		pids[line[2]], _ = strconv.Atoi(line[1])
+	}
+	if len(pids) != 2*nodesCount+1 {
+		t.Fatalf("it tells of %v:\n%s", pids, script.said())
+	}
+
+	front := net + ".10:"
+	var subscribers []*subscriber
+	for i := range 2 * nodesCount {
+		subscribers = append(subscribers, listen(t, fmt.Sprint("subscriber ", i), "http://"+front+subscribePort+"/subscribe/n", ""))
+	}
+	var publishers []*publisher
+	for i := range nodesCount {
+		publishers = append(publishers, publishing(t, fmt.Sprint("p", i), fmt.Sprint("/n/", i), "tcp://"+front+publishPort))
+	}
+	for _, p := range publishers {
+		p.waitFor(t, 100)
+	}
+	if err := syscall.Kill(pids["ssed-2"], syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range publishers {
+		p.waitFor(t, 100)
+	}
+	published := end(t, publishers...)
+	for _, s := range subscribers {
+		s.wants(t, published, 0)
+	}
+
+	if err := script.cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-script.ended:
+	case <-time.After(testtool.Patience):
+		t.Fatal("Ctrl-C does not end it")
+	}
+	if code := script.cmd.ProcessState.ExitCode(); code != 130 {
+		t.Errorf("it ended with %d", code)
+	}
+	for name, pid := range pids {
+		if syscall.Kill(pid, 0) == nil {
+			t.Errorf("%s outlived it", name)
+		}
+	}
+	left, err := os.ReadDir(folder)
+	if err != nil || len(left) > 0 {
+		t.Errorf("it left %v, %v", left, err)
+	}
+}
+
+var killLine = regexp.MustCompile(`kill -9 (\d+) +# (\S+)`)
+
+// A script is deploy/three-nodes.sh that runs.
+type script struct {
+	cmd   *exec.Cmd
+	ended chan struct{}
+
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write takes what it says.
+func (s *script) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *script) said() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+// startScript returns once the nodes are up.
+func startScript(t *testing.T, net, folder string) *script {
+	t.Helper()
+	s := &script{cmd: exec.Command("bash", filepath.Join(root, "deploy", "three-nodes.sh")), ended: make(chan struct{})}
+	s.cmd.Env = append(testtool.Environ(), "THREE_NODES_NET="+net, "TMPDIR="+folder, "SSED_BINARY="+testtool.Build(t))
+	s.cmd.Stdout, s.cmd.Stderr = s, s
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(s.ended)
+		s.cmd.Wait()
+	}()
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("three-nodes.sh said:\n%s", s.said())
+		}
+		s.cmd.Process.Signal(syscall.SIGTERM)
+		<-s.ended
+	})
+	up := func() bool { return strings.Contains(s.said(), "Ctrl-C ends all") }
+	deadline := time.Now().Add(4 * testtool.Patience) // it may have to build a NATS server
+	for !up() {
+		select {
+		case <-s.ended:
+			t.Fatal("it ended at once")
+		case <-time.After(10 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the nodes do not come up")
+		}
+	}
+	return s
+}
