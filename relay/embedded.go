@@ -177,7 +177,7 @@ func storeBytesMax(dir string, opts embeddedOptions) (int64, error) {
 	reserve := min(max(size/10, reserveBytesMin), reserveBytesMax)
 	room := max(stored+max(free-reserve, 0), 1) // 0 would leave it to the library
 	if opts.StoreBytesMax > room {
-		opts.Log.Warn("the stream may outgrow its disk, and a full disk ends publishing until the next start: make room, or lower the stream's limit of bytes",
+		opts.Log.Warn("the stream may outgrow its disk, and a full disk ends publishing until there is room: make some, or lower the stream's limit of bytes",
 			"store", dir, "limit_bytes", opts.StoreBytesMax, "room_bytes", room)
 		return opts.StoreBytesMax, nil
 	}
