@@ -34,6 +34,7 @@ func (c *checkCommand) Run(stderr *logWriter, s *settings) error {
 // errors only all flags together, with the limits of this process, can show.
 func (c *checkCommand) checkWiring(log *slog.Logger, s *settings) {
 	c.warnOfReaders(log)
+	c.warnOfHistory(log)
 	s.warnOfSlips(log)
 	openFiles, err := raiseLimits()
 	if err == nil {

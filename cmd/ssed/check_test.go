@@ -108,7 +108,6 @@ func TestCheckFailsAsServeDoes(t *testing.T) {
 		{"a NATS server that cannot be read", "nats = ['nats://h:1', 'nats://u:s3cr3t%ZZ@h']", ":1: nats: ", "cannot be read"},
 		{"a token in the place of the host", "nats = ['s3cr3t']", ":1: nats: ", "names no host"},
 		{"two stores", "store = '/s'\nnats = ['nats://u:s3cr3t@h']", ":1: store: ", "exclude each other"},
-		{"a store and a history", "store = '/s'\nhistory = 1", ":2: history: ", "the stream's limits say what is kept"},
 		{"replicas of a store of one's own", "store = '/s'\nnats-stream-replicas = 3", ":2: nats-stream-replicas: ", "has one"},
 		{"too many replicas", "nats = ['nats://h']\nnats-stream-replicas = 6", ":2: nats-stream-replicas: ", "1 to 5"},
 		{"fewer than no messages", "nats-stream-per-namespace = -1", ":1: nats-stream-per-namespace: ", "1 or more"},
@@ -162,6 +161,15 @@ func TestCheckListensNowhere(t *testing.T) {
 		t.Errorf("it printed %q", r.stdout)
 	}
 	run(t, nil, toOf(d), "pub", "/x", "y").wantSuccess(t)
+}
+
+// TestCheckTellsWhatMeansNothing: a store takes the place of the history, and a file
+// that has both is good, with a word.
+func TestCheckTellsWhatMeansNothing(t *testing.T) {
+	r := run(t, nil, nil, "check", "--config", configOf(t, "store = '/s'\nhistory = 1"))
+	if r.code != 0 || !strings.Contains(r.stderr, "--history") || !strings.Contains(r.stderr, "--nats-stream-age") {
+		t.Errorf("exit code %d: %q", r.code, r.stderr)
+	}
 }
 
 // TestExampleFile checks deploy/ssed.toml as it is, and with all that is in comments

@@ -40,6 +40,7 @@ func (f *daemonFlags) runDaemon(stderr *logWriter, s *settings, beside func(cont
 	defer signal.Stop(hup)
 
 	f.warnOfReaders(log)
+	f.warnOfHistory(log)
 	s.warnOfSlips(log)
 	d, err := f.newDaemon(openFiles, log)
 	if err != nil {

@@ -103,7 +103,12 @@ func (f *daemonFlags) checkStore(wrong func(flag string, err error)) {
 			wrong("nats", err)
 		}
 	}
-	if f.History > 0 || f.HistoryAge > 0 || len(f.HistoryFor) > 0 {
-		wrong("history", errors.New("with --store or --nats the stream's limits say what is kept: --nats-stream-age, --nats-stream-bytes, --nats-stream-per-namespace"))
+}
+
+// warnOfHistory tells when flags say of the history what the store's limits say now. A
+// configuration file with a history needs no change where a store is tried.
+func (f *daemonFlags) warnOfHistory(log *slog.Logger) {
+	if f.wanted() && (f.History > 0 || f.HistoryAge > 0 || len(f.HistoryFor) > 0) {
+		log.Warn("with a store, --history, --history-age and --history-for mean nothing: --nats-stream-age, --nats-stream-bytes and --nats-stream-per-namespace say what is kept")
 	}
 }
