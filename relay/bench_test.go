@@ -3,6 +3,7 @@ package relay
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -29,7 +30,7 @@ func BenchmarkEmbedded(b *testing.B) {
 				}
 				data := make([]byte, 100)
 				for b.Loop() {
-					if _, err := js.PublishMsgAsync(&nats.Msg{Subject: "ssed.pets.dogs", Header: newHeader("new-dog", ""), Data: data}); err != nil {
+					if _, err := js.PublishMsgAsync(&nats.Msg{Subject: "ssed.pets.dogs", Header: newHeader("new-dog", ""), Data: data}, jetstream.WithStallWait(time.Minute)); err != nil {
 						b.Fatal(err)
 					}
 				}
