@@ -31,7 +31,8 @@ type replays struct {
 
 // resume begins with what a new subscriber missed.
 func (l *loop) resume(s *subscriber, missed resumption) {
-	if l.relay.told > l.newest { // others were told already of what will be left out
+	// Others were told already of what will be left out, if it is to come at all.
+	if l.relay.told > l.newest && l.relay.Newest() > l.newest {
 		if missed.gap == nil {
 			missed.gap = &sse.Gap{Reason: sse.GapExpired, Asked: l.newestID(), Newest: l.idOf(l.relay.told)}
 		}

@@ -136,11 +136,12 @@ func (d *delivery) take(m jetstream.Msg) {
 		return
 	}
 	seq := meta.Sequence.Stream
+	d.r.saw(seq)
 	if err := d.r.deliver(d.ctx, d.to, m, seq); err != nil {
 		d.cancel(err)
 		return
 	}
-	d.r.saw(seq + meta.NumPending)
+	d.r.expected.Store(seq + meta.NumPending)
 	d.r.deliveredTo.Store(seq)
 	d.look(meta.NumPending)
 }

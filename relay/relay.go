@@ -83,8 +83,9 @@ type Relay struct {
 	again  chan struct{} // has something when the stream is to be looked at, sooner than by the clock
 	once   sync.Once
 
-	newest  atomic.Uint64 // see Newest
-	strange strange
+	newest   atomic.Uint64 // see Newest
+	expected atomic.Uint64 // what it should be by what the consumer has yet to send
+	strange  strange
 
 	mu     sync.Mutex
 	began  bool // Serve was called, or Shutdown before it
@@ -158,7 +159,10 @@ func (r *Relay) Submit(m loop.Submission, to loop.Answerer) { r.sender.submit(m,
 func (r *Relay) Full() bool { return r.sender.full() }
 
 // Newest is that of loop.Relay.
-func (r *Relay) Newest() uint64 { return r.newest.Load() }
+//
+// What the consumer expects is now and then too much, where the stream lets go of
+// messages at the same time; so it counts until the stream is looked at again.
+func (r *Relay) Newest() uint64 { return max(r.newest.Load(), r.expected.Load()) }
 
 // Wait is that of loop.Relay.
 func (r *Relay) Wait(ctx context.Context) error {

@@ -57,7 +57,7 @@ func (r *Relay) Status() Status {
 		s.Live = true
 	default:
 	}
-	s.Last = max(s.Last, r.newest.Load())
+	s.Last = max(s.Last, r.Newest())
 	s.Delivered = r.deliveredTo.Load()
 	if s.Reached {
 		passed := max(s.Delivered, max(s.First, 1)-1) // what is before the first cannot be delivered any more
@@ -110,6 +110,7 @@ func (s *Status) lasted() time.Duration { return time.Since(s.Since).Round(time.
 // looked notes what the stream has answered.
 func (r *Relay) looked(info *jetstream.StreamInfo) {
 	r.failing = time.Time{}
+	r.expected.Store(0)
 	r.saw(info.State.LastSeq)
 	r.mu.Lock()
 	defer r.mu.Unlock()
