@@ -1,0 +1,71 @@
+package tidy
+
+import (
+	"go/ast"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// logging are the rooms whose log an operator reads.
+var logging = []string{"loop", "publish/evioserver", "relay", "admin", "cmd/ssed"}
+
+// TestLogLinesAreExplained wants each line that the log may have at info or above in
+// docs/operations.md: by its words up to the first ";", ":" or ",", which is what one
+// searches for at night.
+func TestLogLinesAreExplained(t *testing.T) {
+	text, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	explained, found := strings.Join(strings.Fields(string(text)), " "), 0
+	for _, s := range sources(t) {
+		if s.isTest || !slices.Contains(logging, s.room()) {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			words, ok := logWords(n)
+			if !ok {
+				return true
+			}
+			found++
+			if i := strings.IndexAny(words, ";:,"); i > 0 {
+				words = words[:i]
+			}
+			if !strings.Contains(explained, words) {
+				t.Errorf("%s logs %q, which docs/operations.md does not explain", s.path, words)
+			}
+			return true
+		})
+	}
+	if found < 40 {
+		t.Errorf("found only %d lines: this test looks in the wrong place", found)
+	}
+}
+
+// logWords is the message of a call such as log.Warn("...", ...), if it is one.
+func logWords(n ast.Node) (words string, ok bool) {
+	call, ok := n.(*ast.CallExpr)
+	if !ok {
+		return "", false
+	}
+	method, ok := call.Fun.(*ast.SelectorExpr)
+	at := 0
+	switch {
+	case !ok:
+		return "", false
+	case method.Sel.Name == "Log" && len(call.Args) > 2:
+		at = 2
+	case slices.Contains([]string{"Info", "Warn", "Error"}, method.Sel.Name) && len(call.Args) > 0:
+	default:
+		return "", false
+	}
+	literal, ok := call.Args[at].(*ast.BasicLit)
+	if !ok {
+		return "", false
+	}
+	words, err := strconv.Unquote(literal.Value)
+	return words, err == nil && words != ""
+}
