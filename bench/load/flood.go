@@ -30,6 +30,10 @@ type FloodResult struct {
 // floodBlock is how many lines are in the block that is sent over and over.
 const floodBlock = 1024
 
+// floodOwedMax is how many OKs a publisher may be owed before it sends another block: milliseconds of the fastest server's work. The
+// sockets hold far more, which a slow server would need many seconds for after the end.
+const floodOwedMax = 16 * floodBlock
+
 // Flood publishes as fast as the server reads. The server's sequence numbers before and after must differ by exactly the number of
 // lines sent.
 func Flood(config FloodConfig) (*FloodResult, error) {
@@ -161,7 +165,7 @@ func flood(pubs []*publisher, block []byte, d, drain time.Duration) (sent uint64
 				return 0, err
 			}
 			owed += p.oks + uint64(len(p.out))
-			more = more || p.writable && len(p.out) == 0 && now.Before(end)
+			more = more || p.writable && len(p.out) == 0 && p.oks <= floodOwedMax && now.Before(end)
 		}
 		switch {
 		case more:
@@ -183,7 +187,7 @@ func flood(pubs []*publisher, block []byte, d, drain time.Duration) (sent uint64
 
 // begin takes up the block again if the kernel has all of the last one, and returns how many lines that adds.
 func (p *publisher) begin(block []byte, goOn bool) uint64 {
-	if len(p.out) > 0 || !goOn {
+	if len(p.out) > 0 || p.oks > floodOwedMax || !goOn {
 		return 0
 	}
 	p.out = append(p.out, block...)
