@@ -60,7 +60,7 @@ func (r *Relay) read(ctx context.Context, q loop.Query) (part loop.Part, err err
 		return part, err
 	}
 	switch {
-	case epochOf(info) != epoch:
+	case r.epochOf(info) != epoch:
 		return part, errRemade
 	case !leads(info):
 		return part, errCutOff

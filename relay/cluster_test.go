@@ -31,7 +31,7 @@ func TestStreamOnCluster(t *testing.T) {
 				t.Errorf("daemon %d: %v", i, err)
 				return
 			}
-			epochs[i] = epochOf(stream.CachedInfo())
+			epochs[i] = epochOf(stream.CachedInfo(), 0)
 		})
 	}
 	daemons.Wait()
@@ -55,7 +55,7 @@ func TestStreamOnCluster(t *testing.T) {
 				t.Logf("daemon %d: %v", i, err)
 				return false
 			}
-			if epoch := epochOf(stream.CachedInfo()); epoch != epochs[0] {
+			if epoch := epochOf(stream.CachedInfo(), 0); epoch != epochs[0] {
 				t.Fatalf("daemon %d knows the stream as %q, not as %q", i, epoch, epochs[0])
 			}
 			return true

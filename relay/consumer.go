@@ -242,7 +242,7 @@ func (r *Relay) watch(ctx context.Context, to loop.Inlet, stream jetstream.Strea
 				r.unanswered()
 			}
 			continue
-		case epochOf(info) != epoch:
+		case r.epochOf(info) != epoch:
 			return errRemade
 		case !leads(info):
 			r.trouble(errCutOff.Error(), "the store does not answer")

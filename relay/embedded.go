@@ -60,6 +60,7 @@ type embedded struct {
 	dir    string
 	server *server.Server
 	lock   *os.File
+	life   life
 	log    *slog.Logger
 	// failed is closed once a write to the disk failed. From then on nothing is stored
 	// and no publish is answered, room or not, until the server is started anew.
@@ -83,6 +84,19 @@ func startEmbedded(opts embeddedOptions) (*embedded, error) {
 		lock.Close()
 		return nil, err
 	}
+	boot, err := bootID()
+	if err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("store %s: the kernel does not tell its boot id: %w", dir, err)
+	}
+	present, anew, err := beginLife(dir, boot, opts.SyncAlways)
+	if err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("store %s: %w", dir, err)
+	}
+	if anew {
+		opts.Log.Warn("the machine stopped while the store was open: its newest messages may be lost; ids are of a new epoch, and who comes back is told of a gap", "store", dir)
+	}
 	natsLog := newNatsLog(opts.Log)
 	s, err := server.NewServer(&server.Options{
 		ServerName: "ssed", // otherwise a new key's name at each start
@@ -105,7 +119,7 @@ func startEmbedded(opts embeddedOptions) (*embedded, error) {
 	}
 	s.SetLoggerV2(natsLog, false, false, false)
 	s.Start() // without a port it returns when all is done, or after a Fatalf
-	e := &embedded{dir: dir, server: s, lock: lock, log: opts.Log, failed: natsLog.failed}
+	e := &embedded{dir: dir, server: s, lock: lock, life: present, log: opts.Log, failed: natsLog.failed}
 	if why := natsLog.fatal.Load(); why != nil {
 		e.shutdown()
 		return nil, fmt.Errorf("store %s: %s; start with another folder, or give this one back what it lacks", dir, *why)
@@ -124,7 +138,11 @@ func (e *embedded) shutdown() {
 	e.server.Shutdown()
 	e.server.WaitForShutdown()
 	// The server gives its files to the kernel and does not wait for the disk.
-	if err := syncStore(e.dir); err != nil {
+	err := syncStore(e.dir)
+	if err == nil {
+		err = e.life.end(e.dir)
+	}
+	if err != nil {
 		e.log.Error("the store may not be on the disk: what came last could be lost if this machine stops now", "store", e.dir, "err", err)
 	}
 	e.lock.Close()

@@ -331,7 +331,7 @@ func (r *Relay) relay(ctx context.Context, to loop.Inlet) error {
 	if !leads(info) {
 		return errCutOff
 	}
-	epoch := epochOf(info)
+	epoch := r.epochOf(info)
 	r.reached(stream, info, epoch)
 	r.sender.hold(false)
 	from := firstOf(info.State, r.opts.Preload)

@@ -200,3 +200,14 @@ func (r *Relay) reconnected(conn *nats.Conn) {
 	default:
 	}
 }
+
+// epochOf is the epoch of the stream's ids: of the stream and, where the store is our
+// own, of its life.
+func (r *Relay) epochOf(info *jetstream.StreamInfo) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.store == nil {
+		return epochOf(info, 0)
+	}
+	return epochOf(info, r.store.life.Number)
+}

@@ -253,9 +253,10 @@ const subjectsOverlap = 10065
 
 // epochOf is the stream's identity: the same for every daemon and after every
 // restart, and another once the stream was deleted and made anew, since its
-// sequences begin at 1 again then.
-func epochOf(info *jetstream.StreamInfo) string {
-	return sse.NewEpoch(uint64(info.Created.UnixNano()) % epochMax)
+// sequences begin at 1 again then. So it is in another life of a store of our own.
+func epochOf(info *jetstream.StreamInfo, life uint64) string {
+	const prime = 1_000_000_007 // far from what lies between two streams
+	return sse.NewEpoch((uint64(info.Created.UnixNano()) + life*prime) % epochMax)
 }
 
 // heardWithin is how lately a stream's leader must have heard of most of its servers

@@ -44,7 +44,7 @@ func TestStreamIsMade(t *testing.T) {
 			// Whoever asks for the same later finds it, and changes nothing.
 			tt.cfg.Update = true
 			again, err := ensureStream(testContext(t), js, tt.cfg)
-			if err != nil || epochOf(again.CachedInfo()) != epochOf(stream.CachedInfo()) {
+			if err != nil || epochOf(again.CachedInfo(), 0) != epochOf(stream.CachedInfo(), 0) {
 				t.Errorf("asked for again: %v", err)
 			}
 			if strings.Contains(log.String(), "changed") || !strings.Contains(log.String(), "the stream is ready") {
@@ -67,7 +67,7 @@ func TestStreamIsMadeByMany(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			epochs.Store(epochOf(stream.CachedInfo()), true)
+			epochs.Store(epochOf(stream.CachedInfo(), 0), true)
 		})
 	}
 	daemons.Wait()
@@ -232,7 +232,7 @@ func TestEpoch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	epoch := epochOf(stream.CachedInfo())
+	epoch := epochOf(stream.CachedInfo(), 0)
 	if len(epoch) == 0 || len(epoch) > 8 {
 		t.Errorf("the epoch is %q", epoch)
 	}
@@ -241,13 +241,13 @@ func TestEpoch(t *testing.T) {
 	if stream, err = ensureStream(ctx, js, streamConfig{Name: "ssed"}); err != nil {
 		t.Fatal(err)
 	}
-	if again := epochOf(stream.CachedInfo()); again != epoch {
+	if again := epochOf(stream.CachedInfo(), 0); again != epoch {
 		t.Errorf("after a restart %q became %q", epoch, again)
 	}
 	if stream, err = ensureStream(ctx, js, streamConfig{Name: "ssed", MaxAge: time.Hour, Update: true}); err != nil {
 		t.Fatal(err)
 	}
-	if again := epochOf(stream.CachedInfo()); again != epoch {
+	if again := epochOf(stream.CachedInfo(), 0); again != epoch {
 		t.Errorf("after an update %q became %q", epoch, again)
 	}
 	if err := js.DeleteStream(ctx, "ssed"); err != nil {
@@ -256,7 +256,7 @@ func TestEpoch(t *testing.T) {
 	if stream, err = ensureStream(ctx, js, streamConfig{Name: "ssed"}); err != nil {
 		t.Fatal(err)
 	}
-	if again := epochOf(stream.CachedInfo()); again == epoch {
+	if again := epochOf(stream.CachedInfo(), 0); again == epoch {
 		t.Errorf("another stream has the same epoch %q", again)
 	}
 }
