@@ -141,6 +141,7 @@ func TestWhoIsLetInMissesNothing(t *testing.T) {
 	for _, data := range []string{"1", "2", "3"} {
 		publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte(data)})
 	}
+	until(t, s, "the loop has them", func(s loop.Stats) bool { return s.Published == 3 })
 	word <- nil
 	r := bufio.NewReader(c)
 	if status, _ := readHead(t, r); status != 200 {

@@ -25,7 +25,7 @@ var caddy = proxy{
 			// Paths.
 			{"\n\tlog {\n", "\n\tstorage file_system " + at.folder + "\n\tlog {\n"},
 			// The time that tests wait for.
-			{"read_timeout " + seconds(idleShipped) + "\n", "read_timeout " + seconds(idle) + "\n"},
+			{"read_timeout " + spelled(idleShipped) + "\n", "read_timeout " + spelled(idle) + "\n"},
 		}
 	},
 }

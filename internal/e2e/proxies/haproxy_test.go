@@ -52,6 +52,6 @@ func haproxyEdits(at site, idle time.Duration) []edit {
 		// Limits of this machine.
 		{"maxconn 30000\n", "maxconn 1000\n"},
 		// The time that tests wait for.
-		{"timeout server " + seconds(idleShipped) + "\n", "timeout server " + seconds(idle) + "\n"},
+		{"timeout server " + spelled(idleShipped) + "\n", "timeout server " + spelled(idle) + "\n"},
 	}
 }

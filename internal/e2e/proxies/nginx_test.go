@@ -31,7 +31,7 @@ var nginx = proxy{
 			{"worker_rlimit_nofile 65536;", ""},
 			{"worker_connections 32768;", "worker_connections 1000;"},
 			// The time that tests wait for.
-			{"proxy_read_timeout " + seconds(idleShipped) + ";", "proxy_read_timeout " + seconds(idle) + ";"},
+			{"proxy_read_timeout " + spelled(idleShipped) + ";", "proxy_read_timeout " + spelled(idle) + ";"},
 		}
 	},
 }

@@ -144,5 +144,10 @@ func freePort(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// seconds writes a duration as all of them read it.
-func seconds(d time.Duration) string { return fmt.Sprintf("%ds", int(d.Seconds())) }
+// spelled writes a duration as all of them read it: 60s, or 1500ms.
+func spelled(d time.Duration) string {
+	if d%time.Second == 0 {
+		return fmt.Sprintf("%ds", d/time.Second)
+	}
+	return fmt.Sprintf("%dms", d.Milliseconds())
+}
