@@ -24,6 +24,11 @@ const returnTime = time.Second
 // streams, the subscribers begin to leave. It tells whether all is done, or there
 // is no more waiting for it.
 func (l *loop) drain() (done bool) {
+	select {
+	case <-l.ready:
+	default:
+		return false // gnet would wait for ever for what is being registered; the clock asks again
+	}
 	if l.stop.Load() == stopNow {
 		return l.doors.shut(l.bell)
 	}

@@ -28,8 +28,9 @@ type loop struct {
 	elapsed atomic.Uint32 // ticks that the wheel has yet to turn
 	calls   requests
 	tokens  atomic.Pointer[auth.Table]
-	handed  atomic.Int32 // connections that were handed over, and are open
-	stop    atomic.Int32 // stopNot, stopDrain, stopNow
+	ready   <-chan struct{} // closed once all that gnet serves from the start is registered
+	handed  atomic.Int32    // connections that were handed over, and are open
+	stop    atomic.Int32    // stopNot, stopDrain, stopNow
 
 	fdMax      int            // descriptors from here on are not for connections
 	engine     gnet.EventLoop // known from the first connection on

@@ -102,7 +102,7 @@ func New(opts Options) (*Server, error) {
 		watch.close()
 		return nil, err
 	}
-	s.loop.doors.close = s.closeDoors
+	s.loop.doors.close, s.loop.ready = s.closeDoors, s.ready
 	s.loop.session = &publish.Config{Auth: publishAuth{&s.loop.tokens}, DataBytesMax: opts.DataBytesMax}
 	s.loop.tokens.Store(opts.Tokens)
 	s.loop.heads.setDate(time.Now())
