@@ -60,9 +60,28 @@ func (f *fakeStream) work() {
 	f.answers = append(f.answers, answer)
 }
 
+// mend mends everything, and does all that can be done then.
+func (f *fakeStream) mend(s *sender, now time.Time) {
+	if f.cut {
+		f.cut = false
+		s.reconnected()
+	}
+	f.noLeader = false
+	for i := 0; i < 5000 && len(s.line) > 0; i++ {
+		s.send()
+		for len(f.onWay) > 0 {
+			f.work()
+		}
+		for ; len(f.answers) > 0; f.answers = f.answers[1:] {
+			s.heard(f.answers[0])
+		}
+		now = now.Add(lookInterval)
+		s.look(now)
+	}
+}
+
 // A verdict is what a publisher was told, once.
 type verdict struct {
-	t     *testing.T
 	n     int
 	told  int
 	seq   uint64
@@ -90,7 +109,7 @@ func TestSender(t *testing.T) {
 		step := func() {
 			switch n := random.IntN(20); {
 			case n < 8:
-				v := &verdict{t: t, n: len(all), order: &order}
+				v := &verdict{n: len(all), order: &order}
 				m := loop.Submission{Namespace: []byte("/x"), Data: fmt.Append(nil, v.n)}
 				switch random.IntN(12) {
 				case 0:
@@ -128,23 +147,7 @@ func TestSender(t *testing.T) {
 		for range 400 {
 			step()
 		}
-		// Everything is mended, and all is done that can be.
-		if f.cut {
-			f.cut = false
-			s.reconnected()
-		}
-		f.noLeader = false
-		for i := 0; i < 5000 && len(s.line) > 0; i++ {
-			s.send()
-			for len(f.onWay) > 0 {
-				f.work()
-			}
-			for ; len(f.answers) > 0; f.answers = f.answers[1:] {
-				s.heard(f.answers[0])
-			}
-			now = now.Add(lookInterval)
-			s.look(now)
-		}
+		f.mend(s, now)
 		checkVerdicts(t, seed, all, order, f.stored)
 		if s.unheard != 0 || s.bytes != 0 || len(s.line) > 0 {
 			t.Fatalf("seed %d: at the end %d are unheard, %d in line with %d bytes", seed, s.unheard, len(s.line), s.bytes)
@@ -194,7 +197,7 @@ func TestSenderMakesRoom(t *testing.T) {
 		if s.full() {
 			t.Fatalf("it is full with %d", i)
 		}
-		s.submit(loop.Submission{}, &verdict{t: t, n: i, order: &order})
+		s.submit(loop.Submission{}, &verdict{n: i, order: &order})
 	}
 	room := s.wait()
 	if room == nil || !s.full() {
@@ -212,7 +215,7 @@ func TestSenderMakesRoom(t *testing.T) {
 	if len(order) != onTheirWayMax {
 		t.Errorf("%d of %d were answered at the end", len(order), onTheirWayMax)
 	}
-	late := &verdict{t: t, n: onTheirWayMax, order: &order}
+	late := &verdict{n: onTheirWayMax, order: &order}
 	if s.submit(loop.Submission{}, late); !errors.Is(late.err, errClosed) {
 		t.Errorf("after the end: %v", late.err)
 	}
