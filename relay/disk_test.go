@@ -3,7 +3,6 @@ package relay
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,28 +15,14 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// smallDisk is a disk of its own, of so many bytes.
-func smallDisk(t *testing.T, bytes int) (dir string) {
-	t.Helper()
-	dir = t.TempDir()
-	if err := unix.Mount("none", dir, "tmpfs", 0, fmt.Sprintf("size=%d", bytes)); err != nil {
-		testtool.Lack(t, "a small disk needs the right to mount one (%v)", err)
-	}
-	t.Cleanup(func() {
-		// The server deletes what was purged beside its shutdown.
-		testtool.WaitFor(t, "the end of all use of the small disk", func() bool { return unix.Unmount(dir, 0) == nil })
-	})
-	return dir
-}
-
 func TestFullDisk(t *testing.T) {
-	dir := smallDisk(t, storeRoomMin-1<<20)
+	dir := testtool.SmallDisk(t, storeRoomMin-1<<20)
 	e, err := startEmbedded(embeddedOptions{Dir: dir})
 	if e != nil || err == nil || !strings.Contains(err.Error(), "make room") {
 		t.Errorf("on a full disk: %v, %v", e, err)
 	}
 	// With nothing but the reserve it starts, for what is there can be read.
-	dir = smallDisk(t, storeRoomMin+8<<20)
+	dir = testtool.SmallDisk(t, storeRoomMin+8<<20)
 	if n, err := storeBytesMax(dir, embeddedOptions{}); n != 1 || err != nil {
 		t.Errorf("on a disk with a reserve only: %d bytes, %v, want 1: 0 would be the library's own measure", n, err)
 	}
@@ -48,7 +33,7 @@ func TestFullDisk(t *testing.T) {
 // stays, over a new start too, and once there is room it goes on.
 func TestDiskFillsUp(t *testing.T) {
 	const size, message = 96 << 20, 256 << 10
-	ctx, dir, log := testContext(t), smallDisk(t, size), &logBuffer{}
+	ctx, dir, log := testContext(t), testtool.SmallDisk(t, size), &logBuffer{}
 	data, accepted := make([]byte, message), 0
 	publish := func(js jetstream.JetStream, most int) (err error) {
 		for most > 0 && err == nil {
@@ -101,7 +86,7 @@ func TestDiskFillsUp(t *testing.T) {
 // says once what to do, and what was accepted is there when the server is started
 // again with room.
 func TestDiskFilledByOthers(t *testing.T) {
-	ctx, disk := testContext(t), smallDisk(t, 64<<20)
+	ctx, disk := testContext(t), testtool.SmallDisk(t, 64<<20)
 	dir, log := filepath.Join(disk, "store"), &logBuffer{}
 	e, js := startStore(t, embeddedOptions{Dir: dir, Log: log.logger()})
 	if _, err := ensureStream(ctx, js, streamConfig{Name: "ssed"}); err != nil {

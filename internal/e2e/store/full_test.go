@@ -14,19 +14,6 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// smallDisk is a disk of its own, of so many bytes.
-func smallDisk(t *testing.T, bytes int) (folder string) {
-	t.Helper()
-	folder = t.TempDir()
-	if err := unix.Mount("none", folder, "tmpfs", 0, fmt.Sprintf("size=%d", bytes)); err != nil {
-		testtool.Lack(t, "a small disk needs the right to mount one (%v)", err)
-	}
-	t.Cleanup(func() {
-		testtool.WaitFor(t, "the end of all use of the small disk", func() bool { return unix.Unmount(folder, 0) == nil })
-	})
-	return folder
-}
-
 // fill writes a file until its disk has no room.
 func fill(t *testing.T, name string) {
 	t.Helper()
@@ -51,7 +38,7 @@ func fill(t *testing.T, name string) {
 func TestDiskFull(t *testing.T) {
 	for _, restarted := range []bool{false, true} {
 		t.Run(fmt.Sprintf("restarted %v", restarted), func(t *testing.T) {
-			disk := smallDisk(t, 64<<20)
+			disk := testtool.SmallDisk(t, 64<<20)
 			n := startNode(t, "--store="+filepath.Join(disk, "store"), "--nats-stream-bytes=16MiB", "--nats-timeout=1s")
 			live := n.read(t, "/?last=100000")
 			p := testtool.DialPublisher(t, n.Publish[0])
