@@ -9,11 +9,11 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/ssed/ssed/auth"
+	"github.com/ssed/ssed/internal/testtool"
 	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/sse"
 )
@@ -96,22 +96,7 @@ func TestCORS(t *testing.T) {
 }
 
 // A logbook is a debug log that a test reads.
-type logbook struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logbook) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logbook) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
+type logbook struct{ testtool.LockedBuffer }
 
 func (b *logbook) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug}))

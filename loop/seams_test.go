@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -106,7 +105,7 @@ func TestRelayTrim(t *testing.T) {
 // are told of once, and not at all to a server that takes nobody yet.
 func TestRelayHoles(t *testing.T) {
 	h := newHub()
-	log := &logLines{}
+	log := &logbook{}
 	s := serve(t, loop.Options{Relay: h, Logger: slog.New(slog.NewTextHandler(log, nil))})
 	in := s.Inlet()
 	deliver := func(seq uint64) {
@@ -216,24 +215,6 @@ func TestRelayLetsGoDuringAReplay(t *testing.T) {
 	if name := nextEventName(r); name != "gap" {
 		t.Errorf("no gap is told: %.40q", name)
 	}
-}
-
-// logLines is a log that a test reads while the server writes it.
-type logLines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *logLines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logLines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // TestRelayReadsForNobody: who left while others were read for is not read for.

@@ -7,7 +7,7 @@ import (
 
 // A Command is another program that runs beside a test, such as curl.
 type Command struct {
-	stdout, stderr lockedBuffer
+	stdout, stderr LockedBuffer
 }
 
 // StartCommand starts a program. It is killed when the test ends.

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -27,8 +26,8 @@ type Daemon struct {
 	Process   *os.Process
 
 	cmd    *exec.Cmd
-	stdout lockedBuffer
-	stderr lockedBuffer
+	stdout LockedBuffer
+	stderr LockedBuffer
 	ended  chan struct{} // closed once the process is gone
 }
 
@@ -162,22 +161,4 @@ func (d *Daemon) Stop(t testing.TB) (code int) {
 		t.Fatal(err)
 	}
 	return d.Wait(t)
-}
-
-// A lockedBuffer can be read while a process writes to it.
-type lockedBuffer struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }

@@ -17,7 +17,7 @@ type Relay struct {
 	target string       // host:port of the daemon
 	most   func() int64 // nil: no limit
 	open   map[*net.TCPConn]bool
-	heard  []*lockedBuffer
+	heard  []*LockedBuffer
 	ended  bool
 	tasks  sync.WaitGroup
 }
@@ -105,7 +105,7 @@ func (r *Relay) accept(listener net.Listener) {
 func (r *Relay) serve(client *net.TCPConn) {
 	defer client.Close()
 	r.mu.Lock()
-	target, sent, most := r.target, &lockedBuffer{}, int64(0)
+	target, sent, most := r.target, &LockedBuffer{}, int64(0)
 	r.heard = append(r.heard, sent)
 	if r.most != nil {
 		most = r.most()

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -9,7 +8,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -26,11 +24,11 @@ func TestThreeNodesScript(t *testing.T) {
 	net, folder := network(1), t.TempDir()
 	script := startScript(t, net, folder)
 	pids := map[string]int{}
-	for _, line := range killLine.FindAllStringSubmatch(script.said(), -1) {
+	for _, line := range killLine.FindAllStringSubmatch(script.said.String(), -1) {
 		pids[line[2]], _ = strconv.Atoi(line[1])
 	}
 	if len(pids) != 2*nodesCount+1 {
-		t.Fatalf("it tells of %v:\n%s", pids, script.said())
+		t.Fatalf("it tells of %v:\n%s", pids, script.said.String())
 	}
 
 	front := net + ".10:"
@@ -84,22 +82,7 @@ var killLine = regexp.MustCompile(`kill -9 (\d+) +# (\S+)`)
 type script struct {
 	cmd   *exec.Cmd
 	ended chan struct{}
-
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-// Write takes what it says.
-func (s *script) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(p)
-}
-
-func (s *script) said() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
+	said  testtool.LockedBuffer
 }
 
 // startScript returns once the nodes are up.
@@ -107,7 +90,7 @@ func startScript(t *testing.T, net, folder string) *script {
 	t.Helper()
 	s := &script{cmd: exec.Command("bash", filepath.Join(root, "deploy", "three-nodes.sh")), ended: make(chan struct{})}
 	s.cmd.Env = append(testtool.Environ(), "THREE_NODES_NET="+net, "TMPDIR="+folder, "SSED_BINARY="+testtool.Build(t))
-	s.cmd.Stdout, s.cmd.Stderr = s, s
+	s.cmd.Stdout, s.cmd.Stderr = &s.said, &s.said
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -117,12 +100,12 @@ func startScript(t *testing.T, net, folder string) *script {
 	}()
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("three-nodes.sh said:\n%s", s.said())
+			t.Logf("three-nodes.sh said:\n%s", s.said.String())
 		}
 		s.cmd.Process.Signal(syscall.SIGTERM)
 		<-s.ended
 	})
-	up := func() bool { return strings.Contains(s.said(), "Ctrl-C ends all") }
+	up := func() bool { return strings.Contains(s.said.String(), "Ctrl-C ends all") }
 	deadline := time.Now().Add(4 * testtool.Patience) // it may have to build a NATS server
 	for !up() {
 		select {
