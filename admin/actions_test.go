@@ -63,3 +63,13 @@ func TestPublishTakesTheRight(t *testing.T) {
 		t.Errorf("from this machine, without the token: %d %s", status, answer)
 	}
 }
+
+// TestPublishRefusesReservedEvents: the form is a publisher like others.
+func TestPublishRefusesReservedEvents(t *testing.T) {
+	h := serve(t)
+	for event, want := range map[string]int{"gap": 400, "new-dog": 200} {
+		if status, answer, _ := h.ask(t, "POST", "/admin/publish", "namespace=/x&data=y&event="+event); status != want {
+			t.Errorf("%s: %d %s", event, status, answer)
+		}
+	}
+}

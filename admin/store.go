@@ -28,7 +28,7 @@ type Store struct {
 	Refused    uint64 // such messages that it did not take in time, or at all
 	Resent     uint64
 	Duplicates uint64
-	Strange    uint64 // messages of others that cannot be delivered
+	Strange    uint64 // messages in the stream that cannot be delivered
 	Reconnects uint64
 
 	Trouble  string        // what is wrong at the moment; empty: nothing

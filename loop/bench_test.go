@@ -49,7 +49,7 @@ func benchmarkPublish(b *testing.B, hearers, kept, namespaces int) {
 		lines = append(lines, fmt.Appendf(nil, "PUB /pets/%d tick %s\n", i%namespaces, bytes.Repeat([]byte("x"), 64))...)
 	}
 	perRead := bytes.Count(lines, []byte("\n"))
-	session := publish.NewSession(&publish.Config{Auth: publishAuth{&l.tokens}})
+	session := publish.NewSession(&publish.Config{Auth: publishAuth{&l.tokens}, Reserved: opts.ReservedEvents()})
 	session.Feed([]byte("QUIET on\n"), l, nil)
 	b.SetBytes(int64(len(lines) / perRead))
 	b.ReportAllocs()

@@ -31,6 +31,15 @@ func ExampleOptions_history() {
 	log.Fatal(server.Serve())
 }
 
+// The server sends some events itself, and publishers may not use their names.
+func ExampleOptions_ReservedEvents() {
+	opts := loop.Options{GapEvent: "missed"}
+	for _, reserved := range opts.ReservedEvents() {
+		fmt.Println(reserved.Name)
+	}
+	// Output: missed
+}
+
 // Behind a proxy, for the pages of one site, for those who have a token. The checks
 // are for programs that want to say where a mistake stands.
 func ExampleOptions_access() {

@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,7 +94,8 @@ type Options struct {
 	// goes last. Default: DefaultHistoryBytes.
 	HistoryBytesMax int
 	// GapEvent is the name of the event that tells a subscriber what it does not
-	// get. NoGapEvent leaves it out. Default: sse.DefaultGapEvent.
+	// get. Publishers may not use it. NoGapEvent leaves the event out, and reserves
+	// no name. Default: sse.DefaultGapEvent.
 	GapEvent   string
 	NoGapEvent bool
 
@@ -265,6 +267,19 @@ func (o Options) withDefaults() (Options, error) {
 	var err error
 	o.Handover, err = o.Handover.withDefaults()
 	return o, err
+}
+
+// gapEventFlag is the flag of the daemon that sets Options.GapEvent.
+const gapEventFlag = "--gap-event"
+
+// ReservedEvents returns the names of the events that a Server with these options
+// sends itself. Publishers may not use them. With a Relay, give them to it as well, so
+// that messages of other programs do not carry such a name either.
+func (o *Options) ReservedEvents() (reserved sse.ReservedEvents) {
+	if !o.NoGapEvent {
+		reserved = append(reserved, sse.ReservedEvent{Name: cmp.Or(o.GapEvent, sse.DefaultGapEvent), Flag: gapEventFlag})
+	}
+	return reserved
 }
 
 func (o *Options) setTimes() {

@@ -103,7 +103,7 @@ func New(opts Options) (*Server, error) {
 		return nil, err
 	}
 	s.loop.doors.close, s.loop.ready = s.closeDoors, s.ready
-	s.loop.session = &publish.Config{Auth: publishAuth{&s.loop.tokens}, DataBytesMax: opts.DataBytesMax}
+	s.loop.session = &publish.Config{Auth: publishAuth{&s.loop.tokens}, DataBytesMax: opts.DataBytesMax, Reserved: opts.ReservedEvents()}
 	s.loop.tokens.Store(opts.Tokens)
 	s.loop.heads.setDate(time.Now())
 	return s, nil
@@ -327,14 +327,17 @@ func (s *Server) PublishAddrs() []net.Addr { return s.publishAddrs }
 // Publish sends a message to all who hear its namespace. It returns once the
 // message is accepted: it is then delivered, after every message that the
 // caller has published before. It waits while the mailbox is full. Errors wrap
-// nsindex.ErrNamespace, sse.ErrEvent, sse.ErrUTF8 or sse.ErrTooLong for a bad
-// message, publish.ErrBusy when the server is stopping, or are the context's.
+// nsindex.ErrNamespace, sse.ErrEvent (sse.ErrReserved for a name that the server
+// sends itself), sse.ErrUTF8 or sse.ErrTooLong for a bad message, publish.ErrBusy when the server is stopping, or are the context's.
 func (s *Server) Publish(ctx context.Context, m sse.Message) error {
 	namespace, err := nsindex.Canonical(m.Namespace)
 	if err != nil {
 		return err
 	}
 	if err := sse.CheckEvent(m.Event); err != nil {
+		return err
+	}
+	if err := s.loop.session.Reserved.Check([]byte(m.Event)); err != nil {
 		return err
 	}
 	if err := sse.CheckData(m.Data, s.loop.opts.DataBytesMax); err != nil {

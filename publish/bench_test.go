@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/ssed/ssed/sse"
 )
 
 // nowhere is the cheapest Sink there is: what remains is the parser and session.
@@ -38,8 +40,9 @@ func BenchmarkFeed(b *testing.B) {
 }
 
 func benchmarkFeed(b *testing.B, some []byte, first string) {
-	lines := bytes.Repeat(some, readBytes) // a whole number of reads and of lines
-	session, sink := NewSession(&Config{}), &nowhere{}
+	lines := bytes.Repeat(some, readBytes)                                           // a whole number of reads and of lines
+	reserved := sse.ReservedEvents{{Name: sse.DefaultGapEvent, Flag: "--gap-event"}} // as in a daemon
+	session, sink := NewSession(&Config{Reserved: reserved}), &nowhere{}
 	out, _ := session.Feed([]byte(first), sink, make([]byte, 0, readBytes))
 	each := bytes.Count(some, []byte("PUB"))
 	b.SetBytes(int64(len(some) / each))

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
 )
 
 // One token, good for one namespace and what is below. (auth.Table is the one that
@@ -32,10 +33,15 @@ func (full) Publish(_, _, _ []byte) (uint64, error) {
 
 // What a publisher may, and what it is told.
 func ExampleAuthenticator() {
-	session := publish.NewSession(&publish.Config{Auth: oneToken{"shop-secret", "/shop/"}, DataBytesMax: 10})
+	session := publish.NewSession(&publish.Config{
+		Auth:         oneToken{"shop-secret", "/shop/"},
+		DataBytesMax: 10,
+		Reserved:     sse.ReservedEvents{{Name: "gap", Flag: "--gap-event"}},
+	})
 	in := "PUB /shop/orders - 1\n" +
 		"AUTH shop-secret\n" +
 		"PUB /news - 1\n" +
+		"PUB /shop/orders gap 1\n" +
 		"PUB /shop/orders - 1\n" +
 		"PUB /shop/orders - more than ten bytes\n" +
 		"PUB /shop/ord"
@@ -50,6 +56,7 @@ func ExampleAuthenticator() {
 	// OK
 	//
 	// auth
+	// event
 	// busy
 	// too-long
 	//

@@ -16,7 +16,7 @@ import (
 const (
 	CodeSyntax    = "syntax"    // the line is not a command, or no key can be taken
 	CodeNamespace = "namespace" // the grammar of namespaces refuses it
-	CodeEvent     = "event"     // the event name cannot be put on the wire
+	CodeEvent     = "event"     // the event name cannot be put on the wire, or is reserved for the server
 	CodeUTF8      = "utf8"      // the data is not UTF-8
 	CodeTooLong   = "too-long"  // the line or the data passes a limit
 	CodeAuth      = "auth"      // no token, a wrong one, or not for this namespace
@@ -50,6 +50,7 @@ var codes = []struct {
 	code string
 }{
 	{nsindex.ErrNamespace, CodeNamespace},
+	{sse.ErrReserved, CodeEvent}, // before ErrEvent, which it wraps: its own prefix is cut off
 	{sse.ErrEvent, CodeEvent},
 	{sse.ErrKey, CodeSyntax},
 	{sse.ErrUTF8, CodeUTF8},

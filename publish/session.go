@@ -53,6 +53,9 @@ type Config struct {
 	// DataBytesMax is the longest data of one message; zero means
 	// sse.DataBytesMax.
 	DataBytesMax int
+	// Reserved are the event names that publishers may not use; nil reserves
+	// nothing. A PUB or PUBN with one of them is answered "ERR event".
+	Reserved sse.ReservedEvents
 }
 
 // state is what the next byte of a connection belongs to.
@@ -302,7 +305,10 @@ func (s *Session) admit(c *command) (namespace []byte, err error) {
 	if needsToken && !s.grant.Allows(namespace) {
 		return nil, refuse(CodeAuth, "the token does not cover namespace %s", quote(namespace))
 	}
-	return namespace, sse.CheckEvent(c.event)
+	if err := sse.CheckEvent(c.event); err != nil {
+		return nil, err
+	}
+	return namespace, s.cfg.Reserved.Check(c.event)
 }
 
 // publish checks the data, hands the message over and answers.

@@ -168,13 +168,12 @@ func toAskFor(part *loop.Part, bytesMax int) uint64 {
 
 // add appends one message's frame.
 func (a *archive) add(part *loop.Part, m jetstream.Msg, seq uint64) {
-	_, err := appendNamespace(nil, a.r.opts.Stream.Name, []byte(m.Subject()))
-	event, errEvent := eventOf(m.Headers())
-	if err != nil || errEvent != nil || sse.CheckData(m.Data(), a.r.opts.DataBytesMax) != nil {
+	_, event, err := a.r.unpack(m)
+	if err != nil {
 		return // it was counted when it came
 	}
 	part.Frames = sse.AppendIDLine(part.Frames, sse.ID{Epoch: a.epoch, Seq: seq})
-	part.Frames = sse.AppendFrame(part.Frames, []byte(event), m.Data())
+	part.Frames = sse.AppendFrame(part.Frames, event, m.Data())
 	part.Ends = append(part.Ends, sse.FrameEnd{Offset: len(part.Frames), Seq: seq})
 }
 

@@ -195,19 +195,30 @@ func (d *delivery) goLive() {
 
 // deliver hands one message of the stream to the loop.
 func (r *Relay) deliver(ctx context.Context, to loop.Inlet, m jetstream.Msg, seq uint64) error {
-	namespace, err := appendNamespace(nil, r.opts.Stream.Name, []byte(m.Subject()))
-	event := ""
-	if err == nil {
-		event, err = eventOf(m.Headers())
-	}
-	if err == nil {
-		err = sse.CheckData(m.Data(), r.opts.DataBytesMax)
-	}
+	namespace, event, err := r.unpack(m)
 	if err != nil {
 		r.strange.count(seq, m.Subject(), err)
 		return to.Pass(ctx, seq)
 	}
-	return to.Deliver(ctx, seq, namespace, []byte(event), m.Data())
+	return to.Deliver(ctx, seq, namespace, event, m.Data())
+}
+
+// unpack returns the namespace and the event of a message in the stream. The error
+// says why it cannot be delivered: other programs publish to the stream, too, and
+// what was stored under an earlier configuration may not fit the present one.
+func (r *Relay) unpack(m jetstream.Msg) (namespace, event []byte, err error) {
+	if namespace, err = appendNamespace(nil, r.opts.Stream.Name, []byte(m.Subject())); err != nil {
+		return nil, nil, err
+	}
+	name, err := eventOf(m.Headers())
+	if err != nil {
+		return nil, nil, err
+	}
+	event = []byte(name)
+	if err := r.opts.Reserved.Check(event); err != nil {
+		return nil, nil, fmt.Errorf("header %s: %w", eventHeader, err)
+	}
+	return namespace, event, sse.CheckData(m.Data(), r.opts.DataBytesMax)
 }
 
 // watch looks at the stream now and then until ctx ends, or the stream is gone, or is
@@ -280,8 +291,7 @@ func (r *Relay) unanswered() {
 	}
 }
 
-// strange counts messages in the stream that cannot be delivered: others publish to
-// it, too.
+// strange counts messages in the stream that cannot be delivered: see Relay.unpack.
 type strange struct {
 	log    *slog.Logger
 	total  atomic.Uint64
@@ -295,6 +305,6 @@ func (s *strange) count(seq uint64, subject string, err error) {
 	if now-last < int64(time.Second) || !s.logged.CompareAndSwap(last, now) {
 		return
 	}
-	s.log.Warn("a message in the stream cannot be delivered, and is passed over; another program than ssed published it",
+	s.log.Warn("a message in the stream cannot be delivered; skipping it",
 		"sequence", seq, "subject", fmt.Sprintf("%.200q", subject), "err", err, "so_far", total)
 }

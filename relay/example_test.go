@@ -22,22 +22,20 @@ func ExampleNew() {
 	}
 	defer os.RemoveAll(dir)
 	for range 2 { // the second time is a restart
+		options := loop.Options{Listen: []string{"127.0.0.1:0"}, Drain: -1, Logger: slog.New(slog.DiscardHandler)}
 		store, err := relay.New(relay.Options{
 			Store:        &relay.Store{Dir: dir, SyncAlways: false, SyncInterval: time.Second},
 			Stream:       relay.Stream{MaxAge: 24 * time.Hour, MaxBytes: 1 << 30, PerNamespace: 100_000},
 			Preload:      1000, // of what was there before
 			DataBytesMax: sse.DataBytesMax,
+			Reserved:     options.ReservedEvents(),
 			Logger:       slog.New(slog.DiscardHandler),
 		})
 		if err != nil {
 			log.Fatal(err)
 		}
-		server, err := loop.New(loop.Options{
-			Relay:  store,
-			Listen: []string{"127.0.0.1:0"},
-			Drain:  -1,
-			Logger: slog.New(slog.DiscardHandler),
-		})
+		options.Relay = store
+		server, err := loop.New(options)
 		if err != nil {
 			log.Fatal(err)
 		}

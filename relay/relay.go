@@ -67,6 +67,10 @@ type Options struct {
 	// DataBytesMax is the longest data that is delivered; zero means
 	// sse.DataBytesMax. What others publish to the stream may be longer.
 	DataBytesMax int
+	// Reserved are the event names that the server sends itself: see
+	// loop.Options.ReservedEvents. Messages in the stream that have one of them are
+	// not delivered, but counted in Status.Strange. Default: none.
+	Reserved sse.ReservedEvents
 	// Logger gets what an operator should know. Default: slog.Default().
 	Logger *slog.Logger
 }

@@ -33,7 +33,7 @@ type Status struct {
 	Refused    uint64 // publishers' messages that the stream did not take in time
 	Resent     uint64 // messages that were sent again
 	Duplicates uint64 // messages that the stream had already, by their key
-	Strange    uint64 // messages of others that cannot be delivered
+	Strange    uint64 // messages in the stream that cannot be delivered
 	Reconnects uint64
 	Trouble    string    // what is wrong at the moment; empty: nothing
 	Since      time.Time // when that began

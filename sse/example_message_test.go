@@ -30,3 +30,18 @@ func ExampleHistory_Raise() {
 	fmt.Println(history.Lost([]string{"/x"}, 40, 0), history.Lost([]string{"/x"}, 41, 0))
 	// Output: 41 0
 }
+
+// The server's own events have names that publishers may not use.
+func ExampleReservedEvents_Check() {
+	reserved := sse.ReservedEvents{{Name: sse.DefaultGapEvent, Flag: "--gap-event"}}
+	for _, event := range []string{"new-dog", "gap"} {
+		err := reserved.Check([]byte(event))
+		fmt.Println(event, errors.Is(err, sse.ErrReserved))
+	}
+	renamed := sse.ReservedEvent{Name: "missed", Flag: "--gap-event"}
+	fmt.Println(sse.ReservedEvents{renamed}.Check([]byte("gap")))
+	// Output:
+	// new-dog false
+	// gap true
+	// <nil>
+}

@@ -80,7 +80,7 @@ func (f *daemonFlags) newDaemon(openFiles int, log *slog.Logger) (*daemon, error
 		options.Publish = endpoints
 	}
 	if f.wanted() {
-		if d.relay, err = f.newRelay(log); err != nil {
+		if d.relay, err = f.newRelay(options.ReservedEvents(), log); err != nil {
 			return nil, err
 		}
 		options.Relay, options.History = d.relay, nil

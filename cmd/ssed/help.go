@@ -93,9 +93,8 @@ var daemonHelp = map[string]string{
 		it for several (the longest prefix counts); in the environment they are separated by semicolons. Default: none.`,
 	"history-bytes": `Most memory for the history, however many namespaces there are. The oldest messages of the largest namespaces go first, and a
 		namespace's newest goes last. Default ${default}.`,
-	"gap-event": `Name of the event that tells a subscriber that it does not get all that it missed, should a page use the
-		default for something else. Empty: it is
-		not told. Default ${default}.`,
+	"gap-event": `Name of the event that tells a subscriber which messages it missed and does not get. Publishers cannot use
+		this name. Empty: no such event is sent, and no name is reserved. Default ${default}.`,
 
 	"store": `Keep all messages in this folder, so that ids, and what subscribers missed, outlive a restart or a crash.
 		The daemon runs a NATS server with JetStream within itself for it, which nobody else can reach. Every message

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ssed/ssed/relay"
+	"github.com/ssed/ssed/sse"
 )
 
 // storeFlags say where messages are kept beyond this process: in a store of its own,
@@ -62,8 +63,9 @@ func (r syncRule) String() string {
 // wanted tells whether there is a store.
 func (f *storeFlags) wanted() bool { return f.Store != "" || len(f.NATS) > 0 }
 
-// newRelay makes what stands between this daemon and its store.
-func (f *daemonFlags) newRelay(log *slog.Logger) (*relay.Relay, error) {
+// newRelay makes what stands between this daemon and its store. Messages with a
+// reserved event name are not delivered.
+func (f *daemonFlags) newRelay(reserved sse.ReservedEvents, log *slog.Logger) (*relay.Relay, error) {
 	options := relay.Options{
 		Servers: relay.Servers{
 			URLs:            f.NATS,
@@ -82,6 +84,7 @@ func (f *daemonFlags) newRelay(log *slog.Logger) (*relay.Relay, error) {
 		},
 		Timeout:      f.NATSTimeout,
 		DataBytesMax: int(f.DataMax),
+		Reserved:     reserved,
 		Logger:       log,
 	}
 	if f.Store != "" {

@@ -33,7 +33,7 @@ var rooms = map[string]struct {
 	"publish":                 {imports: []string{"sse", "nsindex"}},
 	"subscribe":               {imports: []string{"sse"}},
 	"doctor":                  {imports: []string{"sse"}},
-	"publish/conformance":     {imports: []string{"publish", "nsindex"}},
+	"publish/conformance":     {imports: []string{"publish", "nsindex", "sse"}},
 	"publish/evioserver":      {imports: []string{"publish", "sse", "nsindex"}, outside: []string{"github.com/tidwall/evio", "golang.org/x/sys"}},
 	"loop":                    {imports: []string{"httpparse", "sse", "nsindex", "publish", "auth"}, outside: []string{"github.com/panjf2000/gnet/v2", "github.com/pires/go-proxyproto", "golang.org/x/sys"}},
 	"relay":                   {imports: []string{"loop", "publish", "sse", "nsindex"}, outside: []string{"github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2", "github.com/nats-io/nuid", "github.com/nats-io/nkeys", "github.com/nats-io/jwt/v2", "golang.org/x/sys"}},

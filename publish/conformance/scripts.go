@@ -7,6 +7,7 @@ import (
 
 	"github.com/ssed/ssed/nsindex"
 	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
 )
 
 // A script is what a publisher sends on one connection and what it gets. Unless
@@ -49,6 +50,7 @@ var groups = []struct {
 	{"commands", publish.Config{}, commandScripts},
 	{"limits", publish.Config{DataBytesMax: limit}, limitScripts},
 	{"tokens", publish.Config{Auth: wardrobe{}}, tokenScripts},
+	{"reserved events", publish.Config{Reserved: reserved}, reservedScripts},
 }
 
 var commandScripts = []script{
@@ -120,6 +122,20 @@ var limitScripts = []script{
 	{name: "line past the limit", send: strings.Repeat("x", 100*limit) + "\nPING\n", want: "ERR too-long ...\nPONG\n"},
 	{name: "line past the limit that never ends", send: "PING\n" + strings.Repeat("x", 100*limit), want: "PONG\nERR too-long ...\n"},
 	{name: "payload past the limit", send: payload(strings.Repeat("PING\n", 20*limit)) + "PING\n", want: "ERR too-long the data has 100000 bytes, at most 1000 are allowed\nPONG\n"},
+}
+
+// reserved are the names that a daemon reserves by default.
+var reserved = sse.ReservedEvents{{Name: sse.DefaultGapEvent, Flag: "--gap-event"}}
+
+const isReserved = "ERR event the server sends events named \"gap\" itself; use another name, or rename the server's event with --gap-event\n"
+
+var reservedScripts = []script{
+	{name: "PUB", send: "PUB / gap x\nPUB / new-dog Corgi\n", want: isReserved + "OK +1\n"},
+	{name: "PUBN", send: "PUBN / gap 5\nPING\n\nPING\n", want: isReserved + "PONG\n"},
+	{name: "QUIET", send: "QUIET on\nPUB / gap x\nPING\n", want: "OK\n" + isReserved + "PONG\n"},
+	{name: "between lines that are alike", send: "PUB / a 1\nPUB / a 2\nPUB / gap 3\nPUB / a 4\nPUB / gap 5\n", want: "OK +1\nOK +2\n" + isReserved + "OK +3\n" + isReserved},
+	{name: "names that only resemble it", send: "PUB / Gap 1\nPUB / gaps 2\nPUB / ga 3\nPUB / - gap\n", want: "OK +1\nOK +2\nOK +3\nOK +4\n"},
+	{name: "a bad namespace comes first", send: "PUB x gap 1\n", want: "ERR namespace ...\n"},
 }
 
 const needsToken = "ERR auth publishing needs a token here: send AUTH <token> first\n"

@@ -22,7 +22,7 @@ var web embed.FS
 // A report is one thing that a client's script has seen.
 type report struct {
 	Kind       string // "open", "event", "error"; of fetch also "chunk", "end"
-	Name, Data string // of an event; of a chunk only the data
+	Name, Data string // of an event; of a chunk, and of a message named "open" or "error", only the data
 	ReadyState int    // after an error: 0 connecting, 2 closed
 	Status     int    // of fetch's answer
 }

@@ -36,6 +36,7 @@ var foreigners = []foreign{
 	{name: "an event with a line break", subject: "ssed.pets", header: nats.Header{"Ssed-Event": {"a%0Adata:b"}}, data: "injected"},
 	{name: "other headers", subject: "ssed.pets", header: nats.Header{"X-Other": {"a"}, "Nats-Msg-Id": {"k"}}, data: "b", event: "message", at: "/pets"},
 	{name: "an event that is not UTF-8", subject: "ssed.pets", header: nats.Header{"Ssed-Event": {"\xff"}}, data: "c"},
+	{name: "an event of the daemon's own", subject: "ssed.pets", header: nats.Header{"Ssed-Event": {"gap"}}, data: "{}"},
 	{name: "several lines", subject: "ssed.pets", data: "one\ntwo\n\nid:3", event: "message", at: "/pets"},
 	{name: "nothing", subject: "ssed.pets", event: "message", at: "/pets"},
 	{name: "of the root", subject: "ssed", data: "root", event: "message", at: "/"},

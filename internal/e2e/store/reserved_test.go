@@ -1,0 +1,58 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// TestReservedEventsInTheStore: messages that were stored while their event name was
+// free, and is reserved now, are skipped, from memory and from the stream, and the
+// rest is delivered.
+func TestReservedEventsInTheStore(t *testing.T) {
+	dir := t.TempDir()
+	n := startNode(t, "--store="+dir, "--gap-event=hole")
+	p := testtool.DialPublisher(t, n.Publish[0])
+	var want []string
+	add := func(event, data string) {
+		askOn(t, p, "PUB /pets "+event+" "+data)
+		if event != "gap" {
+			want = append(want, fmt.Sprintf("%s %q", event, data))
+		}
+	}
+	add("begin", "-")
+	add("gap", "early")
+	for i := range 50 {
+		add("new-dog", fmt.Sprint(i, strings.Repeat("x", 200))) // memory has 1 KiB
+	}
+	add("gap", "late")
+	add("new-dog", "Corgi")
+	if reply := p.Ask(t, "KEY k"); reply != "OK" {
+		t.Fatal(reply)
+	}
+	for _, line := range []string{"PUB /pets hole x", "PUBN /pets hole 1\nx"} {
+		if reply := p.Ask(t, line); !strings.HasPrefix(reply, "ERR event ") {
+			t.Errorf("%q: %q", line, reply)
+		}
+	}
+	if code := n.Stop(t); code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+
+	n = startNode(t, "--store="+dir, "--history-bytes=1KiB")
+	n.waitForLog(t, "cannot be delivered", "--gap-event")
+	r := n.read(t, "/pets?last=1000")
+	testtool.WaitFor(t, "all of the store", func() bool {
+		got := events(r.messages())
+		return len(got) > 0 && got[len(got)-1] == want[len(want)-1]
+	})
+	if got := events(r.messages()); !slices.Equal(got, want) || len(r.told()) > 0 {
+		t.Errorf("after the restart came\n%q, want\n%q, and gaps %+v", got, want, r.told())
+	}
+	if _, metrics := n.get(t, "/metrics"); !strings.Contains(metrics, "\nssed_store_strange_total 2\n") {
+		t.Error("the metrics do not have 2 messages that cannot be delivered")
+	}
+}
