@@ -2,6 +2,7 @@ package admin
 
 import (
 	"crypto/rand"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -12,10 +13,10 @@ import (
 	"github.com/ssed/ssed/auth"
 )
 
-// guard lets those pass who may see the pages.
-func (s *Server) guard(next http.Handler) http.Handler {
+// guard passes on the requests that access does not refuse.
+func (s *Server) guard(access func(*http.Request) *failure, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch refused := s.access(r); {
+		switch refused := access(r); {
 		case refused == nil:
 			next.ServeHTTP(w, r)
 		case refused.status == http.StatusUnauthorized && r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html"):
@@ -39,13 +40,29 @@ func (s *Server) access(r *http.Request) *failure {
 		if isLocal(r) {
 			return nil
 		}
-		return &failure{http.StatusForbidden, "these pages are for this machine only, asked for as localhost and not by way of a proxy; give a token the admin right (--token 'TOKEN admin') to open them to whoever has it"}
+		return &failure{http.StatusForbidden, "these pages are only for clients on this machine that ask for localhost, and not through a proxy; to open them to others, give a token the admin right (--token 'TOKEN admin'), or for /metrics alone the metrics right"}
 	}
 	token := s.presented(r)
 	if token == "" {
 		return &failure{http.StatusUnauthorized, "a token with the admin right is needed: send X-Authorization or Authorization: Bearer, or sign in at /admin/login"}
 	}
-	return s.check(token, tokens)
+	return checkToken(token, tokens, auth.Admin)
+}
+
+// metricsAccess decides about /metrics: whoever may see the pages may read it, and so
+// may a token with the metrics right. Such a token takes nothing from anybody: this
+// machine's own clients keep what they may.
+func (s *Server) metricsAccess(r *http.Request) *failure {
+	refused := s.access(r)
+	tokens := s.opts.Tokens()
+	if refused == nil || !tokens.Required(auth.Metrics) {
+		return refused
+	}
+	token := s.presented(r)
+	if token == "" {
+		return &failure{http.StatusUnauthorized, "a token with the metrics or the admin right is needed: send X-Authorization or Authorization: Bearer"}
+	}
+	return checkToken(token, tokens, auth.Metrics)
 }
 
 // presented is the token that a request has, or its session began with; or "".
@@ -56,15 +73,16 @@ func (s *Server) presented(r *http.Request) string {
 	return s.sessions.tokenOf(r)
 }
 
-// check tells whether a token opens the pages. They show all namespaces, so a
-// token for some of them does not.
-func (s *Server) check(token string, tokens *auth.Table) *failure {
-	grant, ok := tokens.Grant([]byte(token), auth.Admin)
+// checkToken returns why a token does not open what takes a right; nil if it does.
+// The pages and the metrics are about all namespaces, so a token for some of them is
+// not enough.
+func checkToken(token string, tokens *auth.Table, right auth.Right) *failure {
+	grant, ok := tokens.Grant([]byte(token), right)
 	switch {
 	case !ok:
-		return &failure{http.StatusUnauthorized, "this token is not known, or has not the admin right"}
+		return &failure{http.StatusUnauthorized, fmt.Sprintf("this token is not known, or does not have the %v right", right)}
 	case !grant.Allows([]byte("/")):
-		return &failure{http.StatusForbidden, "this token is for a part of the namespaces, and these pages show all"}
+		return &failure{http.StatusForbidden, "this token is for some namespaces only, and these pages are about all of them"}
 	}
 	return nil
 }

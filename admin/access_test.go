@@ -39,8 +39,8 @@ func TestAccess(t *testing.T) {
 		{"as Bearer", guarded, "/metrics", []string{"Authorization: bearer admin-token"}, 200, "ssed_subscribers 0"},
 		{"profiles with one", guarded, "/debug/pprof/", []string{"X-Authorization: admin-token"}, 200, "heap"},
 		{"an unknown one", guarded, "/admin/status.json", []string{"X-Authorization: admin-tokem"}, 401, "not known"},
-		{"one without the right", guarded, "/admin/status.json", []string{"X-Authorization: other-token"}, 401, "not the admin right"},
-		{"one for a part", guarded, "/admin/status.json", []string{"X-Authorization: part-token"}, 403, "part"},
+		{"one without the right", guarded, "/admin/status.json", []string{"X-Authorization: other-token"}, 401, "does not have the admin right"},
+		{"one for a part", guarded, "/admin/status.json", []string{"X-Authorization: part-token"}, 403, "some namespaces"},
 		{"a made-up session", guarded, "/admin/status.json", []string{"Cookie: ssed_admin=AAAA"}, 401, ""},
 		{"a browser is asked to sign in", guarded, "/admin/", []string{"Accept: text/html"}, 200, `action="/admin/login"`},
 	} {
@@ -53,6 +53,57 @@ func TestAccess(t *testing.T) {
 				t.Errorf("the head is %v", header)
 			}
 		})
+	}
+}
+
+// TestMetricsAccess: a token with the metrics right reads /metrics, and nothing else. It
+// takes nothing from those who may see the pages.
+func TestMetricsAccess(t *testing.T) {
+	both := serve(t, "admin-token admin", "scraper-token metrics", "part-token metrics /pets", "reader-token subscribe")
+	alone := serve(t, "scraper-token metrics")
+	all := serve(t, "any-right-token", "scraper-token metrics")
+	proxied := "X-Forwarded-For: 1.2.3.4"
+	const figures = "ssed_subscribers 0"
+	for _, tt := range []struct {
+		name         string
+		h            *house
+		method, path string
+		fields       []string
+		status       int
+		says         string
+	}{
+		{"the scraper", both, "GET", "/metrics", []string{"Authorization: Bearer scraper-token"}, 200, figures},
+		{"through a proxy", both, "GET", "/metrics", []string{"X-Authorization: scraper-token", proxied, "Host: x.example"}, 200, figures},
+		{"the operator", both, "GET", "/metrics", []string{"X-Authorization: admin-token"}, 200, figures},
+		{"a token with every right", all, "GET", "/metrics", []string{"X-Authorization: any-right-token"}, 200, figures},
+		{"nobody", both, "GET", "/metrics", nil, 401, "metrics or the admin right"},
+		{"an unknown token", both, "GET", "/metrics", []string{"X-Authorization: scraper-tokem"}, 401, "does not have the metrics right"},
+		{"a token without the right", both, "GET", "/metrics", []string{"X-Authorization: reader-token"}, 401, "does not have the metrics right"},
+		{"a token for some namespaces", both, "GET", "/metrics", []string{"X-Authorization: part-token"}, 403, "some namespaces"},
+		{"to change something", both, "POST", "/metrics", []string{"X-Authorization: scraper-token"}, 405, ""},
+		{"the status page", both, "GET", "/admin/", []string{"X-Authorization: scraper-token"}, 401, "does not have the admin right"},
+		{"the status", both, "GET", "/admin/status.json", []string{"X-Authorization: scraper-token"}, 401, "does not have the admin right"},
+		{"an action", both, "POST", "/admin/disconnect", []string{"X-Authorization: scraper-token"}, 401, "does not have the admin right"},
+		{"profiles", both, "GET", "/debug/pprof/", []string{"X-Authorization: scraper-token"}, 401, "does not have the admin right"},
+		{"something below", both, "GET", "/metrics/x", []string{"X-Authorization: scraper-token"}, 401, "does not have the admin right"},
+		{"this machine, where no token is an admin's", alone, "GET", "/metrics", nil, 200, figures},
+		{"and its status", alone, "GET", "/admin/status.json", nil, 200, ""},
+		{"others, there", alone, "GET", "/metrics", []string{proxied}, 401, "metrics or the admin right"},
+		{"others with the token, there", alone, "GET", "/metrics", []string{proxied, "X-Authorization: scraper-token"}, 200, figures},
+		{"others with the token for the status, there", alone, "GET", "/admin/status.json", []string{proxied, "X-Authorization: scraper-token"}, 403, "only for clients on this machine"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			status, answer, header := tt.h.ask(t, tt.method, tt.path, "", tt.fields...)
+			if status != tt.status || !strings.Contains(answer, tt.says) {
+				t.Errorf("got %d %.300q, want %d with %q", status, answer, tt.status, tt.says)
+			}
+			if asks := header.Get("WWW-Authenticate"); (asks == "Bearer") != (status == 401) {
+				t.Errorf("WWW-Authenticate is %q", asks)
+			}
+		})
+	}
+	if status, answer, _ := both.ask(t, "POST", "/admin/login", "token=scraper-token"); status != 401 {
+		t.Errorf("a scraper signs in: %d %.100q", status, answer)
 	}
 }
 

@@ -38,7 +38,8 @@ func (s *Server) Handler() http.Handler {
 	}
 
 	open := http.NewServeMux()
-	open.Handle("/", s.guard(guarded))
+	open.Handle("/", s.guard(s.access, guarded))
+	open.Handle("/metrics", s.guard(s.metricsAccess, guarded))
 	open.Handle("GET /admin", http.RedirectHandler("/admin/", http.StatusPermanentRedirect))
 	// The login form looks like the page, before anybody has signed in.
 	open.Handle("GET /admin/style.css", bounded(pages))

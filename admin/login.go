@@ -52,7 +52,7 @@ func (s *Server) showLogin(w http.ResponseWriter, status int, problem string) {
 func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, loginBytesMax)
 	token := r.PostFormValue("token")
-	if refused := s.check(token, s.opts.Tokens()); refused != nil {
+	if refused := checkToken(token, s.opts.Tokens(), auth.Admin); refused != nil {
 		if n := s.failures.add(time.Now()); n > 0 {
 			s.opts.Logger.Warn("sign-ins to the admin pages failed", "sign_ins", n, "last_client", r.RemoteAddr)
 		}

@@ -35,8 +35,9 @@ const (
 // Options say what a Server shows, and to whom.
 type Options struct {
 	Loop *loop.Server // the one that these pages show; the only option that must be there
-	// Tokens returns the tokens in force. Where one has the admin right, only such
-	// tokens open these pages; otherwise this machine's own clients may see them.
+	// Tokens returns the tokens in force. One with the metrics right reads /metrics and
+	// nothing else. If one has the admin right, only such tokens open these pages;
+	// otherwise clients on this machine may see them.
 	// Default: those of the Loop.
 	Tokens func() *auth.Table
 	// Node names this daemon among others, and Version what it was built from.

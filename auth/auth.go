@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ssed/ssed/nsindex"
@@ -17,9 +18,13 @@ type Right uint8
 const (
 	Subscribe Right = 1 << iota // "subscribe": read namespaces over HTTP
 	Publish                     // "publish": send messages, after AUTH
-	Admin                       // "admin": see the status pages
-	all       = Subscribe | Publish | Admin
+	Admin                       // "admin": see the admin pages, and act on them; includes Metrics
+	Metrics                     // "metrics": read /metrics, and nothing else of the admin pages
+	all       = Subscribe | Publish | Admin | Metrics
 )
+
+// words are the rights as token lines have them, in the order of the constants.
+var words = []string{"subscribe", "publish", "admin", "metrics"}
 
 // TokenBytesMin is the shortest token that is accepted. It keeps out slips such
 // as a lone "-", and is no measure of a good token: take 128 random bits.
@@ -50,8 +55,8 @@ type Grant struct {
 }
 
 // ParseTable makes a Table of lines of the form "TOKEN [RIGHTS] [PREFIX]".
-// RIGHTS is a comma-separated list of subscribe, publish and admin (default:
-// all three); PREFIX is a namespace (default "/"): the token is good there and
+// RIGHTS is a comma-separated list of subscribe, publish, admin and metrics (default:
+// all of them; admin includes metrics); PREFIX is a namespace (default "/"): the token is good there and
 // below. Empty lines and lines that begin with "#" are passed over. The error wraps
 // ErrToken, tells the first ten bad lines, counted from 1, and never shows a token.
 func ParseTable(lines []string) (*Table, error) {
@@ -104,9 +109,12 @@ func parseEntry(fields []string) (entry, error) {
 		for word := range strings.SplitSeq(fields[1], ",") {
 			right, ok := rightOf(word)
 			if !ok {
-				return entry{}, errors.New("its second field is no list of rights; they are subscribe, publish and admin, with commas between, after the token")
+				return entry{}, errors.New("its second field is no list of rights; they are subscribe, publish, admin and metrics, with commas between, after the token")
 			}
 			e.rights |= right
+		}
+		if e.rights&Admin != 0 {
+			e.rights |= Metrics
 		}
 	}
 	if len(fields) > 2 {
@@ -120,13 +128,8 @@ func parseEntry(fields []string) (entry, error) {
 }
 
 func rightOf(word string) (Right, bool) {
-	switch word {
-	case "subscribe":
-		return Subscribe, true
-	case "publish":
-		return Publish, true
-	case "admin":
-		return Admin, true
+	if i := slices.Index(words, word); i >= 0 {
+		return Subscribe << i, true
 	}
 	return 0, false
 }
@@ -155,8 +158,9 @@ func (t *Table) And(other *Table) *Table {
 // token is there that allows it.
 func (t *Table) Required(right Right) bool { return t != nil && t.rights&right != 0 }
 
-// Opens tells which rights would be everybody's if t took old's place, though old
-// keeps them to tokens.
+// Opens returns the rights that would be everybody's if t took old's place, though old
+// keeps them to tokens. Metrics is never one of them: without a token that has it,
+// /metrics is for those who may see the admin pages.
 func (t *Table) Opens(old *Table) (rights []Right) {
 	for _, right := range []Right{Subscribe, Publish, Admin} {
 		if old.Required(right) && !t.Required(right) {
@@ -168,8 +172,8 @@ func (t *Table) Opens(old *Table) (rights []Right) {
 
 // String is a right's word in token lines.
 func (r Right) String() string {
-	for _, word := range []string{"subscribe", "publish", "admin"} {
-		if right, _ := rightOf(word); right == r {
+	for i, word := range words {
+		if Subscribe<<i == r {
 			return word
 		}
 	}

@@ -16,6 +16,7 @@ func TestParseTable(t *testing.T) {
 		{"a token alone may do all", "s3cret-s3cret", ""},
 		{"rights", "s3cret-s3cret subscribe,publish", ""},
 		{"rights and a prefix", "s3cret-s3cret publish /pets", ""},
+		{"all four rights", "s3cret-s3cret subscribe,publish,admin,metrics /", ""},
 		{"comments and empty lines", "# who\n\n  s3cret-s3cret  \n", ""},
 		{"too short", "abc", "line 1: the token has 3 bytes"},
 		{"an unknown right", "\ns3cret-s3cret fly", "line 2: its second field is no list of rights"},
@@ -66,6 +67,8 @@ func TestGrant(t *testing.T) {
 		"only-reads-pets subscribe /pets",
 		"writes-in-two-places publish /pets",
 		"writes-in-two-places publish /time",
+		"scrapes-figures metrics",
+		"operates-it admin",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -80,6 +83,15 @@ func TestGrant(t *testing.T) {
 		{"everything-goes", Subscribe, "/", true, true},
 		{"everything-goes", Publish, "/a/b", true, true},
 		{"everything-goes", Admin, "/", true, true},
+		{"everything-goes", Metrics, "/", true, true},
+		{"scrapes-figures", Metrics, "/", true, true},
+		{"scrapes-figures", Admin, "/", false, false},
+		{"scrapes-figures", Subscribe, "/", false, false},
+		{"scrapes-figures", Publish, "/", false, false},
+		{"operates-it", Admin, "/", true, true},
+		{"operates-it", Metrics, "/", true, true},
+		{"operates-it", Publish, "/", false, false},
+		{"only-reads-pets", Metrics, "/pets", false, false},
 		{"only-reads-pets", Subscribe, "/pets/dogs", true, true},
 		{"only-reads-pets", Subscribe, "/petsmart", true, false},
 		{"only-reads-pets", Subscribe, "/", true, false},
@@ -111,6 +123,13 @@ func TestRequired(t *testing.T) {
 	}
 	if !table.Required(Publish) || table.Required(Subscribe) || table.Required(Admin) {
 		t.Error("a token to publish with must not close the door to subscribers")
+	}
+	scraper, err := ParseTable([]string{"s3cret-s3cret metrics"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !scraper.Required(Metrics) || scraper.Required(Admin) || scraper.Required(Subscribe) || scraper.Required(Publish) {
+		t.Error("a token for metrics must not close the other doors")
 	}
 }
 
@@ -153,6 +172,8 @@ func TestOpens(t *testing.T) {
 		{"one right is left", table("second-token publish"), both, "[subscribe]"},
 		{"nothing is left", nil, both, "[subscribe publish]"},
 		{"more than before", both, table("second-token publish"), "[]"},
+		{"the scraper's is left out", table("first-token subscribe"), table("first-token subscribe", "scraper-token metrics"), "[]"},
+		{"the operator's is left out", table("first-token subscribe"), table("first-token subscribe", "admin-token admin"), "[admin]"},
 		{"another token of the same right", table("third-token subscribe,publish"), both, "[]"},
 	} {
 		if got := fmt.Sprint(tt.new.Opens(tt.old)); got != tt.want {

@@ -13,12 +13,13 @@ func ExampleParseTable() {
 		"# the shop's own programs",
 		"shop-secret publish /shop",
 		"operators-secret admin",
+		"prometheus-secret metrics",
 	})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	for _, right := range []auth.Right{auth.Subscribe, auth.Publish, auth.Admin} {
+	for _, right := range []auth.Right{auth.Subscribe, auth.Publish, auth.Admin, auth.Metrics} {
 		fmt.Println(right, "needs a token:", tokens.Required(right))
 	}
 	grant, ok := tokens.Grant([]byte("shop-secret"), auth.Publish)
@@ -30,6 +31,7 @@ func ExampleParseTable() {
 	// subscribe needs a token: false
 	// publish needs a token: true
 	// admin needs a token: true
+	// metrics needs a token: true
 	// true true false
 	// true true
 }

@@ -42,12 +42,12 @@ var daemonHelp = map[string]string{
 	"publish": `Where publishers connect (lines): tcp://host:port or unix:///path. Repeat it for
 		several. Default ${default}; a TCP address that is not loopback needs a publish token.`,
 	"admin": `Where the admin pages are (/admin/, /metrics): beside /subscribe (on, the default), nowhere (off), or on an
-		address of their own (host:port). They are for this machine only, unless a token has the admin right.`,
+		address of their own (host:port). They are for this machine only, unless a token has the admin right, or for /metrics the metrics right.`,
 	"publish-loop": `Which event loop reads the publishers: the subscribers' (shared, the default, best on
 		few cores), or one of their own, so that a flood of publishing leaves the delivery alone (own).`,
 
-	"token": `A token: its text, then its rights (a comma list of subscribe, publish and admin; all if
-		left out), then the namespace below which it holds (/ if left out), such as "TOKEN publish /pets".
+	"token": `A token: its text, then its rights (a comma list of subscribe, publish, admin, and metrics for a scraper that
+		reads /metrics alone; all if left out), then the namespace below which it holds (/ if left out), such as "TOKEN publish /pets".
 		A right is everybody's until a token has it. Repeat it for several; in the environment they are
 		separated by semicolons. Prefer the environment: other users of a machine can read command lines.`,
 	"token-file": `More tokens, where no list of processes shows them: one such line each; empty lines and those that begin with # are passed
