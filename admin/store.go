@@ -97,18 +97,19 @@ func (s *Server) store(now time.Time) *storeJSON {
 	if !is.Since.IsZero() {
 		told.TroubleSince = is.Since.Unix()
 	}
-	told.Unfit, _ = is.unfit(now)
+	told.Unfit, _ = is.Unfit(now)
 	return told
 }
 
-// unfit tells why a load balancer should send nobody here, and the cause where that
-// is somebody else's words; both are empty while all is well.
+// Unfit returns why a load balancer should not send clients here, and the cause where
+// that is in somebody else's words, which may name servers and addresses. Both are empty
+// if nothing speaks against it.
 //
 // A trouble counts once it has lasted for as long as publishers wait for its end:
 // until then nobody was refused anything, and a server that is replaced, or a new
 // leader that is sought, is no reason to change sides. A node that lags is as good
 // as before; only one that was never there yet would turn its subscribers away.
-func (s *Store) unfit(now time.Time) (why, cause string) {
+func (s *Store) Unfit(now time.Time) (why, cause string) {
 	switch {
 	case !s.Reached && s.Connected:
 		return "the stream is not reached", s.Trouble
@@ -133,7 +134,7 @@ func (s *Server) unfit(now time.Time, mayKnow bool) string {
 		return ""
 	}
 	is := s.opts.Store()
-	why, cause := is.unfit(now)
+	why, cause := is.Unfit(now)
 	if cause != "" && mayKnow {
 		why += ": " + strings.Join(strings.Fields(cause), " ")
 	}

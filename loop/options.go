@@ -107,6 +107,14 @@ type Options struct {
 	// Handover is who serves what the loop does not. Default: nobody does.
 	Handover *Handover
 
+	// Unfit returns why a load balancer should not send clients here, in one line, or
+	// "" if it may. The loop calls it for each request for /healthz, on its own
+	// goroutine, so it must return at once: read a value that another goroutine
+	// keeps. The answer is 503 with these words, or 200. While the server ends the
+	// answer is 503 in any case. Default: the loop's own view, which is 503 until a
+	// Relay is live. A Handover with "/healthz" among its Paths answers instead.
+	Unfit func() string
+
 	// BacklogBytesMax is how many bytes a subscriber may lag behind before it
 	// is closed. Default: DefaultBacklogBytes.
 	BacklogBytesMax int

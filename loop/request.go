@@ -12,10 +12,20 @@ import (
 )
 
 // serve answers a visitor's request, or gives the connection to somebody who can,
-// with all that was read of it. The loop itself knows one resource, /subscribe.
+// with all that was read of it. The loop itself knows /subscribe and /healthz.
 func (l *loop) serve(v *visitor, req *httpparse.Request, read []byte) gnet.Action {
-	if l.opts.Handover.has(req.Path) {
+	handed := l.opts.Handover.has(req.Path)
+	isHealth := !handed && string(req.Path) == healthPath
+	if v.unproxied && !isHealth {
+		l.refuseUnread(v, read, 400, needsProxyLine)
+		return gnet.None
+	}
+	if handed {
 		return l.handOver(v, read, string(req.Method) != "HEAD")
+	}
+	if isHealth {
+		l.serveHealth(v, req)
+		return gnet.None
 	}
 	l.serveSubscribe(v, req, read)
 	return gnet.None

@@ -23,11 +23,12 @@ const lingerTime = 2 * time.Second
 // on its way, or is being decided about, or it was refused and is leaving.
 type visitor struct {
 	client
-	head    []byte     // what came of its head so far, if it did not come at once
-	seen    int        // how much of head was parsed in vain
-	from    netip.Addr // its address, as a proxy has it; zero: the peer's
-	proxied bool       // its PROXY line has been read
-	leaving bool
+	head      []byte     // what came of its head so far, if it did not come at once
+	seen      int        // how much of head was parsed in vain
+	from      netip.Addr // its address, as a proxy has it; zero: the peer's
+	proxied   bool       // its PROXY line has been read, or is not there
+	unproxied bool       // it is not there: see mayAskHealth
+	leaving   bool
 
 	petition *petition // not nil: it waits for Options.Authorize
 }
@@ -97,6 +98,10 @@ func (v *visitor) keep(in []byte) {
 // else. It tells whether the request may be read now.
 func (v *visitor) readProxyLine(l *loop, in []byte) (rest []byte, ok bool) {
 	n, ok := proxyLineEnd(in)
+	if !ok && mayAskHealth(in) {
+		v.proxied, v.unproxied = true, true
+		return in, true
+	}
 	if ok && n == 0 {
 		v.keep(in)
 		return nil, false
@@ -107,7 +112,7 @@ func (v *visitor) readProxyLine(l *loop, in []byte) (rest []byte, ok bool) {
 		ok = err == nil
 	}
 	if peer := peerAddr(v.conn); !ok || !l.trust.nobody() && !l.trust.covers(peer) {
-		l.refuseUnread(v, in, 400, "this port expects a PROXY line of a trusted proxy before the request")
+		l.refuseUnread(v, in, 400, needsProxyLine)
 		return nil, false
 	}
 	v.proxied = true

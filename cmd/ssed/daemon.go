@@ -19,6 +19,7 @@ type daemon struct {
 	relay      *relay.Relay       // the way to the store; nil where there is none
 	publishers *evioserver.Server // the publishers' own loop; nil where the loop reads them itself
 	admin      *adminPages
+	health     *health       // of the store; nil where there is none
 	tokens     *auth.Table   // at the start; SIGHUP may bring others
 	endAtMost  time.Duration // how long shutdown may take
 	log        *slog.Logger
@@ -84,6 +85,12 @@ func (f *daemonFlags) newDaemon(openFiles int, log *slog.Logger) (*daemon, error
 			return nil, err
 		}
 		options.Relay, options.History = d.relay, nil
+		d.health = newHealth(func() string {
+			store := storeShown(d.relay.Status(), f.NATSTimeout)
+			unfit, _ := store.Unfit(time.Now()) // the cause may name servers, and strangers ask
+			return unfit
+		})
+		options.Unfit = d.health.unfit
 	}
 	d.admin = f.newAdminPages()
 	options.Handover = d.admin.handover()
@@ -146,6 +153,9 @@ func (f *daemonFlags) loopOptions(tokens *auth.Table, connsMax, publishersMax in
 // start starts the engines one after the other: publishers must find the loop
 // ready. It stops waiting for the store once the daemon is asked to end.
 func (d *daemon) start(asked context.Context) error {
+	if d.health != nil {
+		go d.health.watch(asked) // from then on the loop says that it ends
+	}
 	for _, e := range d.engines {
 		go func() { d.died <- unasked(e.Serve()) }()
 		select {

@@ -80,6 +80,12 @@ func (n *node) waitForHealth(t *testing.T, status int, word string) {
 		now, words = n.health(t)
 		return now == status
 	})
+	// Strangers are told the same on the subscribers' port, but for the cause.
+	testtool.WaitFor(t, fmt.Sprintf("status %d of /healthz, and the words %q", status, words), func() bool {
+		own, stranger := n.get(t, "/healthz")
+		_, words = n.health(t)
+		return own == status && strings.HasPrefix(strings.TrimSpace(words), strings.TrimSpace(stranger))
+	})
 	if !strings.Contains(words, word) {
 		t.Errorf("healthz has status %d and says %q, want the word %q", status, words, word)
 	}

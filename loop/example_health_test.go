@@ -1,0 +1,50 @@
+package loop_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/ssed/ssed/loop"
+)
+
+// A load balancer asks /healthz on the port where subscribers connect. What else the
+// program needs to be of use has a say: here its database, whose state another
+// goroutine keeps in a value that can be read at once.
+func ExampleOptions_health() {
+	var databaseGone atomic.Bool
+	server, err := loop.New(loop.Options{
+		Listen: []string{"127.0.0.1:0"},
+		Unfit: func() string {
+			if databaseGone.Load() {
+				return "the database is gone"
+			}
+			return ""
+		},
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	go server.Serve()
+	<-server.Ready()
+	defer server.Shutdown(context.Background())
+
+	for _, gone := range []bool{false, true} {
+		databaseGone.Store(gone)
+		answer, err := http.Get(fmt.Sprintf("http://%s/healthz", server.ListenAddrs()[0]))
+		if err != nil {
+			log.Fatal(err)
+		}
+		words, _ := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		fmt.Printf("%d %s", answer.StatusCode, words)
+	}
+	// Output:
+	// 200 serving
+	// 503 the database is gone
+}

@@ -1,0 +1,74 @@
+package loop
+
+import (
+	"bytes"
+	"strconv"
+
+	"github.com/ssed/ssed/httpparse"
+)
+
+// healthPath is where load balancers and container runtimes ask whether to send
+// clients here. Anybody may ask: kubelets and balancers carry no token.
+const healthPath = "/healthz"
+
+// needsProxyLine is what a client is told that sends no PROXY line where one is needed.
+const needsProxyLine = "this port expects a PROXY line of a trusted proxy before the request"
+
+// serveHealth answers a request for healthPath. The answer takes no handover place and
+// no subscriber's place, so it comes while those are full.
+func (l *loop) serveHealth(v *visitor, req *httpparse.Request) {
+	l.heads.cors, _ = l.cors.allow(req.Get("Origin"))
+	status, words := 200, "serving"
+	switch method := string(req.Method); {
+	case method != "GET" && method != "HEAD":
+		l.stats.Refused++
+		status, words = 405, "ask for "+healthPath+" with GET or HEAD"
+	default:
+		if unfit := l.unfit(); unfit != "" {
+			status, words = 503, unfit
+		}
+	}
+	l.leave(v, l.heads.health(status, words, string(req.Method) != "HEAD"))
+}
+
+// unfit returns why clients should not be sent here, or "".
+func (l *loop) unfit() string {
+	switch {
+	case l.stop.Load() != stopNot:
+		return "draining"
+	case l.opts.Unfit != nil:
+		if words := l.opts.Unfit(); words != "" {
+			return inOneLine(words)
+		}
+	case l.relay.Relay != nil && !l.relay.live:
+		return "this node has yet to read its store before it takes subscribers"
+	}
+	return ""
+}
+
+// health is an answer to healthPath: one line of text that nobody may keep.
+func (h *heads) health(status int, words string, withBody bool) []byte {
+	h.begin(status)
+	if status == 405 {
+		h.add("Allow: GET, HEAD\r\n")
+	}
+	h.add("Cache-Control: no-store\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ")
+	h.scratch = strconv.AppendInt(h.scratch, int64(len(words)+1), 10)
+	h.add("\r\n\r\n")
+	if withBody {
+		h.add(words, "\n")
+	}
+	return h.scratch
+}
+
+// mayAskHealth reports whether a request that begins like this may be one for
+// healthPath. With Options.ProxyProtocol such a request needs no PROXY line: kubelets
+// and the checks of containers and many balancers cannot send one.
+func mayAskHealth(in []byte) bool {
+	for _, begin := range []string{"GET " + healthPath, "HEAD " + healthPath} {
+		if n := min(len(in), len(begin)); bytes.Equal(in[:n], []byte(begin)[:n]) {
+			return true
+		}
+	}
+	return false
+}
