@@ -98,7 +98,7 @@ func TestCheckFailsAsServeDoes(t *testing.T) {
 		{"a token's line", "s3cr3t-token publish\n", ":1: ", "expected"},
 		{"a bad token", "\ntoken = ['s3cr3t-token shout']\n", ":2: token: ", "no list of rights"},
 		{"a token file that is not there", "token-file = '/nonexistent/tokens'\n", ":1: token-file: ", "no such file"},
-		{"a bad token file", "token-file = '" + tokens + "'\n", ":1: token-file: ", tokens + ": bad token line 4: its second field is no list of rights; they are subscribe, publish and admin, with commas between, after the token; bad token line 6: the token has 5 bytes"},
+		{"a bad token file", "token-file = '" + tokens + "'\n", ":1: token-file: ", tokens + ": bad token line 4: its second field is no list of rights; they are subscribe, publish, admin and metrics, with commas between, after the token; bad token line 6: the token has 5 bytes"},
 		{"public publishing", "publish = ['tcp://0.0.0.0:8002']", ":1: publish: ", "needs a token"},
 		{"backlog below a message", "data-max = '2MiB'\nbacklog = '1MiB'\n", ":2: backlog: ", "cannot hold one message"},
 		{"more connections than files", "max-conns = 10000000\n", ":1: max-conns: ", "open files"},

@@ -25,15 +25,16 @@ var slowWords = map[string]loop.Slow{
 
 // commands is the command line: its sub-commands, and the flags of each.
 type commands struct {
-	Serve   serveCommand   `cmd:"" default:"withargs" help:"Run the daemon. This is the default command: its flags work without its name."`
-	Pub     pubCommand     `cmd:"" help:"Publish one message, or each line of standard input."`
-	Sub     subCommand     `cmd:"" help:"Subscribe: show events in this terminal, or as JSON for scripts."`
-	Doctor  doctorCommand  `cmd:"" help:"Look through a proxy at a stream, and say what it does to it and how that is mended."`
-	Top     topCommand     `cmd:"" help:"Show what a daemon is doing, live in this terminal."`
-	Config  configCommand  `cmd:"" help:"Print what is in force, in the form of a configuration file, and where each value comes from. Tokens are not shown."`
-	Check   checkCommand   `cmd:"" help:"Tell everything for which the daemon would not start with these flags, this environment and this file. Nothing listens."`
-	Demo    demoCommand    `cmd:"" help:"Run the daemon, and publish the time and the state of this host to it each second."`
-	Version versionCommand `cmd:"" help:"Print version, commit and Go version."`
+	Serve   serveCommand       `cmd:"" default:"withargs" help:"Run the daemon. This is the default command: its flags work without its name."`
+	Pub     pubCommand         `cmd:"" help:"Publish one message, or each line of standard input."`
+	Sub     subCommand         `cmd:"" help:"Subscribe: show events in this terminal, or as JSON for scripts."`
+	Doctor  doctorCommand      `cmd:"" help:"Look through a proxy at a stream, and say what it does to it and how that is mended."`
+	Top     topCommand         `cmd:"" help:"Show what a daemon is doing, live in this terminal."`
+	Config  configCommand      `cmd:"" help:"Print what is in force, in the form of a configuration file, and where each value comes from. Tokens are not shown."`
+	Check   checkCommand       `cmd:"" help:"Tell everything for which the daemon would not start with these flags, this environment and this file. Nothing listens."`
+	Demo    demoCommand        `cmd:"" help:"Run the daemon, and publish the time and the state of this host to it each second."`
+	Health  healthcheckCommand `cmd:"" name:"healthcheck" help:"Ask a daemon whether it is healthy: exit 0 if it is, 1 if not. For containers."`
+	Version versionCommand     `cmd:"" help:"Print version, commit and Go version."`
 
 	Completion completionCommand `cmd:"" help:"Print what makes a shell complete ssed's commands and flags."`
 	Man        manCommand        `cmd:"" hidden:"" help:"Write the man pages, for packages."`

@@ -94,15 +94,22 @@ func (s *settings) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (an
 // Validate implements kong.Resolver. Kong calls it when all values are in place.
 // The command "check" tells what is wrong in its own way.
 func (s *settings) Validate(*kong.Application) error {
-	command := s.ctx.Selected().Target.Addr().Interface()
-	if daemon, ok := command.(interface{ flags() *daemonFlags }); ok {
+	if daemon := s.daemon(); daemon != nil {
 		s.refuseEmptyLists()
-		daemon.flags().check(s.blame)
+		daemon.check(s.blame)
 	}
-	if _, ok := command.(*checkCommand); ok || len(s.problems) == 0 {
+	if _, ok := s.ctx.Selected().Target.Addr().Interface().(*checkCommand); ok || len(s.problems) == 0 {
 		return nil
 	}
 	return errors.New(strings.Join(s.problems, "; "))
+}
+
+// daemon returns the daemon's flags among those of the command, or nil.
+func (s *settings) daemon() *daemonFlags {
+	if command, ok := s.ctx.Selected().Target.Addr().Interface().(interface{ flags() *daemonFlags }); ok {
+		return command.flags()
+	}
+	return nil
 }
 
 // load reads the file that --config names, and looks for keys that are no flags.
@@ -133,6 +140,9 @@ func (s *settings) load() {
 		return
 	}
 	s.file = file
+	if s.daemon() == nil {
+		return // a command that needs some of the file leaves its other keys to the daemon
+	}
 	for _, key := range file.keys {
 		if s.flag(key) == nil || key == "config" || key == "help" {
 			s.problems = append(s.problems, fmt.Sprintf("%s:%d: %v", file.name, file.lines[key], file.unknown(key, names)))

@@ -2,8 +2,10 @@ package deploy
 
 import (
 	"bytes"
+	"encoding/json"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -37,9 +39,36 @@ func TestTheStaticBinaryNeedsNothing(t *testing.T) {
 	}
 	d := testtool.StartBy(t, chroot, nobody, empty, "/ssed", "serve")
 	wantService(t, d)
+	check := func() (exit int, said string) {
+		line := append([]string{nobody, empty}, healthcheck(t)...)
+		cmd := exec.Command(chroot, line...)
+		cmd.Env = append(testtool.Environ(), "SSED_LISTEN="+strings.TrimPrefix(d.Subscribe[0], "http://"))
+		out, _ := cmd.CombinedOutput()
+		return cmd.ProcessState.ExitCode(), string(out)
+	}
+	if exit, said := check(); exit != 0 || !strings.Contains(said, "serving") {
+		t.Errorf("the health check exits with %d and says %q", exit, said)
+	}
 	if code := d.Stop(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
+	if exit, said := check(); exit != 1 {
+		t.Errorf("without a daemon the health check exits with %d and says %q", exit, said)
+	}
+}
+
+// healthcheck returns the command of the Dockerfile's HEALTHCHECK. It has no shell that
+// could take it apart.
+func healthcheck(t *testing.T) (line []string) {
+	t.Helper()
+	found := regexp.MustCompile(`(?m)^HEALTHCHECK .*CMD (\[.+\])$`).FindStringSubmatch(shipped(t, "deploy", "Dockerfile"))
+	if found == nil {
+		t.Fatal("the Dockerfile has no HEALTHCHECK in the form of a JSON array")
+	}
+	if err := json.Unmarshal([]byte(found[1]), &line); err != nil {
+		t.Fatal(err)
+	}
+	return line
 }
 
 // TestTheSameSourceMakesTheSameBytes, wherever it is. What the binary knows of a
