@@ -249,7 +249,7 @@ func (r *Relay) watch(ctx context.Context, to loop.Inlet, stream jetstream.Strea
 			continue
 		case err != nil:
 			if ctx.Err() == nil {
-				r.trouble(err.Error(), "the stream does not answer; publishers wait, and are told ERR busy after --nats-timeout; it is asked again")
+				r.trouble(r.explained(err).Error(), "the stream does not answer; publishers wait, and are told ERR busy after --nats-timeout; it is asked again")
 				r.unanswered()
 			}
 			continue

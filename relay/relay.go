@@ -229,7 +229,7 @@ func (r *Relay) Serve(to loop.Inlet) error {
 			<-ctx.Done()
 		}
 		if ctx.Err() == nil && !errors.Is(err, errReconnected) {
-			r.lost(err)
+			r.lost(r.explained(err))
 			r.unanswered()
 			r.giveUpFailed()
 			select {

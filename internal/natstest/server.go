@@ -83,19 +83,11 @@ func Start(t testing.TB, config ...string) *Server {
 	return s
 }
 
-// configure writes a server's configuration.
+// configure makes a server and writes its configuration.
 func configure(t testing.TB, name string, config ...string) *Server {
 	t.Helper()
 	s := &Server{URL: "nats://" + holdPort(t), Monitor: "http://" + holdPort(t), Name: name, folder: t.TempDir()}
-	lines := append([]string{
-		"server_name: " + name,
-		"listen: " + strings.TrimPrefix(s.URL, "nats://"),
-		"http: " + strings.TrimPrefix(s.Monitor, "http://"),
-		fmt.Sprintf("jetstream { store_dir: %q, max_file_store: 1GB, max_memory_store: 64MB }", filepath.Join(s.folder, "store")),
-	}, config...)
-	if err := os.WriteFile(s.file(), []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	s.Configure(t, config...)
 	t.Cleanup(func() {
 		s.end(syscall.SIGKILL)
 		if t.Failed() {
@@ -104,6 +96,21 @@ func configure(t testing.TB, name string, config ...string) *Server {
 		}
 	})
 	return s
+}
+
+// Configure writes the configuration of the next life, as Start does. "jetstream:
+// disabled" among the lines takes JetStream away.
+func (s *Server) Configure(t testing.TB, config ...string) {
+	t.Helper()
+	lines := append([]string{
+		"server_name: " + s.Name,
+		"listen: " + strings.TrimPrefix(s.URL, "nats://"),
+		"http: " + strings.TrimPrefix(s.Monitor, "http://"),
+		fmt.Sprintf("jetstream { store_dir: %q, max_file_store: 1GB, max_memory_store: 64MB }", filepath.Join(s.folder, "store")),
+	}, config...) // of two values the later one counts
+	if err := os.WriteFile(s.file(), []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (s *Server) file() string    { return filepath.Join(s.folder, "nats.conf") }
