@@ -1,17 +1,11 @@
 package main
 
 import (
-	"bytes"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/ssed/ssed/internal/testtool"
 )
@@ -214,52 +208,6 @@ func TestTopRefuses(t *testing.T) {
 	s.shows(t, "ssed: no daemon answers at http://127.0.0.1:1: ", "code 1")
 	s.shell(t, "clear; TERM=dumb "+testtool.Build(t)+" top; echo code $?")
 	s.shows(t, "no terminal that could show this", "code 1")
-}
-
-// TestOtherCommandsLeaveTheTerminalAlone: a library of "ssed top" would ask it for
-// its colours as each command begins, and wait for an answer (see top/hush).
-func TestOtherCommandsLeaveTheTerminalAlone(t *testing.T) {
-	terminal, name := pseudoTerminal(t)
-	side, err := os.OpenFile(name, os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(testtool.Build(t), "version")
-	for _, variable := range testtool.Environ() {
-		if !strings.HasPrefix(variable, "CI=") && !strings.HasPrefix(variable, "TERM=") {
-			cmd.Env = append(cmd.Env, variable) // nothing is asked of a terminal where CI is set
-		}
-	}
-	cmd.Env = append(cmd.Env, "TERM=xterm-256color")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = side, side, side
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	if err := cmd.Run(); err != nil {
-		t.Error(err)
-	}
-	side.Close()
-	said, _ := io.ReadAll(terminal) // it fails once the other side is closed, and all is read
-	if !bytes.HasPrefix(said, []byte("ssed ")) || bytes.ContainsRune(said, '\x1b') {
-		t.Errorf("it said %q", said)
-	}
-}
-
-// pseudoTerminal opens one (pts(4)): its controlling side, and the other's name.
-func pseudoTerminal(t *testing.T) (terminal *os.File, name string) {
-	t.Helper()
-	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { terminal.Close() })
-	fd := int(terminal.Fd())
-	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return terminal, filepath.Join("/dev/pts", strconv.Itoa(number))
 }
 
 func TestTopShowsTheStore(t *testing.T) {
