@@ -3,7 +3,7 @@ package top
 import (
 	"strings"
 
-	tea "github.com/charmbracelet/bubbletea"
+	tea "charm.land/bubbletea/v2"
 
 	"github.com/ssed/ssed/nsindex"
 )
@@ -24,23 +24,8 @@ latency     how long the event loop took to answer a question
 
 Any key goes back.`
 
-// keys takes keys that were hit in quick succession: Bubble Tea has them in one
-// message. What is pasted is for the filter; it is no series of commands.
-func (m *model) keys(all tea.KeyMsg) tea.Cmd {
-	if all.Type != tea.KeyRunes || all.Alt {
-		return m.key(all)
-	}
-	var commands []tea.Cmd
-	for _, r := range all.Runes {
-		if !all.Paste || m.typing {
-			commands = append(commands, m.key(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune{r}}))
-		}
-	}
-	return tea.Batch(commands...)
-}
-
 // key does what a key means where it was hit.
-func (m *model) key(key tea.KeyMsg) tea.Cmd {
+func (m *model) key(key tea.KeyPressMsg) tea.Cmd {
 	m.note = ""
 	switch {
 	case key.String() == "ctrl+c":
@@ -73,7 +58,7 @@ func (m *model) command(key string) tea.Cmd {
 		list.move(1)
 	case "pgup":
 		list.move(-m.rows())
-	case "pgdown", " ":
+	case "pgdown", "space":
 		list.move(m.rows())
 	case "home", "g":
 		list.move(-len(list.keys))
@@ -122,7 +107,7 @@ func (m *model) ask() {
 	}
 }
 
-func (m *model) confirm(key tea.KeyMsg) tea.Cmd {
+func (m *model) confirm(key tea.KeyPressMsg) tea.Cmd {
 	chosen := m.asking
 	m.asking = nil
 	if key.String() != "y" {
@@ -132,24 +117,47 @@ func (m *model) confirm(key tea.KeyMsg) tea.Cmd {
 	return m.disconnect(chosen)
 }
 
-// typeFilter takes a key that belongs to the filter.
-func (m *model) typeFilter(key tea.KeyMsg) tea.Cmd {
-	switch key.Type {
-	case tea.KeyRunes:
-		m.typed = cut(m.typed+string(clean(string(key.Runes))), nsindex.NamespaceBytesMax)
-	case tea.KeyBackspace:
+// typeFilter handles a key press while the filter is typed. A namespace has no
+// spaces, so the space bar does nothing here.
+func (m *model) typeFilter(key tea.KeyPressMsg) tea.Cmd {
+	switch key.String() {
+	case "space":
+	case "backspace":
 		if runes := []rune(m.typed); len(runes) > 0 {
 			m.typed = string(runes[:len(runes)-1])
 		}
-	case tea.KeyCtrlU:
+	case "ctrl+u":
 		m.typed = ""
-	case tea.KeyEsc:
+	case "esc":
 		m.typing = false
-	case tea.KeyEnter:
+	case "enter":
 		m.typing = false
 		return m.filter(strings.TrimSpace(m.typed))
+	default:
+		m.insert(key.Text) // "" for keys that write nothing
 	}
 	return nil
+}
+
+// paste adds pasted text to the filter if one is being typed. Otherwise it does
+// nothing: pasted text must not act as commands.
+func (m *model) paste(content string) {
+	if m.typing {
+		m.note = ""
+		m.insert(content)
+	}
+}
+
+// insert adds text to the filter, cleaned of control characters, until the filter
+// is as long as a namespace can be.
+func (m *model) insert(s string) {
+	for _, r := range s {
+		longer := m.typed + string(clean(string(r)))
+		m.typed = cut(longer, nsindex.NamespaceBytesMax)
+		if m.typed != longer {
+			return
+		}
+	}
 }
 
 // filter shows a namespace and what is below it only; "" is all. The slash in

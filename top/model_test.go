@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
-	tea "github.com/charmbracelet/bubbletea"
+	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/ssed/ssed/nsindex"
 )
 
 // A madeUp daemon notes what it is asked.
@@ -74,23 +76,28 @@ func someSamples(n int) []sample {
 	return samples
 }
 
-// press hits keys and runs what the model wants done then, but for timers: those
-// are what follows an answer.
+// press presses keys, given by name or as text to type, and runs the commands that
+// the model returns. It does not run the timers that follow an answer.
 func press(m *model, keys ...string) {
-	names := map[string]tea.KeyType{"tab": tea.KeyTab, "enter": tea.KeyEnter, "esc": tea.KeyEsc, "down": tea.KeyDown, "up": tea.KeyUp,
-		"pgdown": tea.KeyPgDown, "pgup": tea.KeyPgUp, "home": tea.KeyHome, "end": tea.KeyEnd, "backspace": tea.KeyBackspace, "ctrl+u": tea.KeyCtrlU}
+	names := map[string]tea.KeyPressMsg{"tab": {Code: tea.KeyTab}, "enter": {Code: tea.KeyEnter}, "esc": {Code: tea.KeyEsc},
+		"down": {Code: tea.KeyDown}, "up": {Code: tea.KeyUp}, "pgdown": {Code: tea.KeyPgDown}, "pgup": {Code: tea.KeyPgUp},
+		"home": {Code: tea.KeyHome}, "end": {Code: tea.KeyEnd}, "backspace": {Code: tea.KeyBackspace},
+		"space": {Code: tea.KeySpace, Text: " "}, "ctrl+u": {Code: 'u', Mod: tea.ModCtrl}}
 	for _, key := range keys {
-		msg := tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune(key)}
-		if kind, ok := names[key]; ok {
-			msg = tea.KeyMsg{Type: kind}
+		if msg, ok := names[key]; ok {
+			_, cmd := m.Update(msg)
+			do(m, cmd)
+			continue
 		}
-		_, cmd := m.Update(msg)
-		do(m, cmd)
+		for _, r := range key {
+			_, cmd := m.Update(tea.KeyPressMsg{Code: r, Text: string(r)})
+			do(m, cmd)
+		}
 	}
 }
 
 // seen is the view without what makes text stand out.
-func seen(m *model) string { return ansi.Strip(m.View()) }
+func seen(m *model) string { return ansi.Strip(m.View().Content) }
 
 func do(m *model, cmd tea.Cmd) {
 	if cmd == nil {
@@ -132,6 +139,8 @@ func TestKeys(t *testing.T) {
 		{"quickly", []string{"jjd"}, "disconnect 10.0.0.2 on /ns/2? y/n", ""},
 		{"answered yes", []string{"d", "y"}, "disconnected 10.0.0.0 on /ns/0", "disconnect 100," + all + ",namespaces"},
 		{"answered otherwise", []string{"d", "d"}, "nothing was done", ""},
+		{"a page down, with the space bar", []string{"space", "d"}, "disconnect 10.0.0.14 on", ""},
+		{"the space bar in a filter", []string{"/", "/", "space", "b", "enter"}, "only /b and below", all + "/b,namespaces"},
 		{"a page down", []string{"pgdown", "d"}, "disconnect 10.0.0.14 on", ""},
 		{"and up", []string{"pgdown", "pgup", "d"}, "disconnect 10.0.0.0 on", ""},
 		{"the end", []string{"end", "d"}, "disconnect 10.0.0.29 on", ""},
@@ -166,19 +175,29 @@ func TestKeys(t *testing.T) {
 
 func TestPastedTextIsNoSeriesOfCommands(t *testing.T) {
 	m, d := start()
-	paste := tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("dyq"), Paste: true}
+	paste := tea.PasteMsg{Content: "dyq"}
 	if _, cmd := m.Update(paste); cmd != nil || m.asking != nil || len(d.asked) > 0 {
 		t.Errorf("it did something: %v, %v", m.asking, d.asked)
 	}
 	press(m, "/", "ctrl+u")
-	m.Update(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("/pets\x1b[31m\u202e"), Paste: true})
+	m.Update(tea.PasteMsg{Content: "/pets\x1b[31m\u202e"})
 	if m.typed != "/pets?[31m?" {
 		t.Errorf("%q", m.typed)
+	}
+	longest := "/" + strings.Repeat("x", nsindex.NamespaceBytesMax-1)
+	for _, tt := range []struct{ pasted, typed string }{
+		{longest, longest},
+		{longest + "xx", longest[:nsindex.NamespaceBytesMax-1] + "…"},
+	} {
+		press(m, "ctrl+u")
+		if m.Update(tea.PasteMsg{Content: tt.pasted}); m.typed != tt.typed {
+			t.Errorf("pasted %d bytes: the filter is %q", len(tt.pasted), m.typed)
+		}
 	}
 }
 
 func TestQuit(t *testing.T) {
-	for _, keys := range []tea.KeyMsg{{Type: tea.KeyRunes, Runes: []rune("q")}, {Type: tea.KeyCtrlC}} {
+	for _, keys := range []tea.KeyPressMsg{{Code: 'q', Text: "q"}, {Code: 'c', Mod: tea.ModCtrl}} {
 		m, _ := start()
 		_, cmd := m.Update(keys)
 		if cmd == nil {
@@ -233,7 +252,7 @@ func TestEveryViewFitsItsScreen(t *testing.T) {
 			m.style.color = true
 			state(m)
 			m.Update(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
-			lines := strings.Split(m.View(), "\n")
+			lines := strings.Split(m.View().Content, "\n")
 			if len(lines) > max(1, size[1]) {
 				t.Errorf("%s: %d lines for %v", name, len(lines), size)
 			}
@@ -250,11 +269,11 @@ func TestNoColor(t *testing.T) {
 	m, _ := start()
 	m.Update(lostMsg{errors.New("x")})
 	m.style.color = true
-	if !strings.Contains(m.View(), "\x1b[1;31m") {
+	if !strings.Contains(m.View().Content, "\x1b[1;31m") {
 		t.Error("there is no red")
 	}
 	m.style.color = false
-	if strings.Contains(m.View(), "31m") || strings.Contains(m.View(), "36m") || !strings.Contains(m.View(), "\x1b[7m") {
+	if strings.Contains(m.View().Content, "31m") || strings.Contains(m.View().Content, "36m") || !strings.Contains(m.View().Content, "\x1b[7m") {
 		t.Error("there is a colour, or nothing is selected")
 	}
 }

@@ -5,7 +5,8 @@ import (
 	"io"
 	"time"
 
-	tea "github.com/charmbracelet/bubbletea"
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 )
 
 // retryInterval is how long a daemon that is gone has before it is asked again.
@@ -18,9 +19,9 @@ type Options struct {
 	Color bool      // false: what stands out does so in black and white
 }
 
-// Run shows the daemon until q is hit or ctx ends. It returns an error, and has
-// not touched the terminal then, if the daemon is not there or refuses; one that
-// goes away later is waited for.
+// Run shows the daemon until the user quits or ctx ends, and restores the terminal.
+// If the daemon does not answer or refuses, Run returns an error and leaves the
+// terminal untouched. If the daemon goes away later, Run waits for it.
 func Run(ctx context.Context, c *Client, o Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -28,17 +29,24 @@ func Run(ctx context.Context, c *Client, o Options) error {
 	if err != nil {
 		return err
 	}
-	program := tea.NewProgram(newModel(c, c.where, first, o.Color),
-		tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithAltScreen(), tea.WithoutSignalHandler())
-	// A context of its own, or an interrupt that it sees itself, would have it close
-	// the terminal while it still reads from there.
+	return show(ctx, newModel(c, c.where, first, o.Color), o, func(send func(tea.Msg)) { follow(ctx, c, send) })
+}
+
+// show runs the model on the terminal until ctx ends, and beside it a function
+// that sends it messages.
+func show(ctx context.Context, m tea.Model, o Options, feed func(send func(tea.Msg))) error {
+	program := tea.NewProgram(m, tea.WithInput(o.In), tea.WithOutput(unasked(o.Out)), tea.WithoutSignalHandler(),
+		tea.WithColorProfile(colorprofile.ANSI)) // style decides about colours
+	// With tea.WithContext, or after an interrupt that it sees itself, Bubble Tea
+	// would close the terminal while it still reads from it.
 	defer context.AfterFunc(ctx, program.Quit)()
-	go follow(ctx, c, program.Send)
-	_, err = program.Run()
+	// As a command, so that a panic there restores the terminal, too.
+	go program.Send(tea.BatchMsg{func() tea.Msg { feed(program.Send); return nil }})
+	_, err := program.Run()
 	return err
 }
 
-// follow sends the daemon's samples on, and says when they break off, until ctx
+// follow sends the daemon's samples, and a lostMsg when they break off, until ctx
 // ends.
 func follow(ctx context.Context, c *Client, send func(tea.Msg)) {
 	for {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 )
 
@@ -13,8 +14,14 @@ const (
 	gap        = "  "
 )
 
-// View is that of tea.Model: exactly as many lines as the screen has, none wider.
-func (m *model) View() string {
+// View implements tea.Model. It fills the alternate screen, so the shell's screen
+// comes back at the end.
+func (m *model) View() tea.View {
+	return tea.View{Content: m.content(), AltScreen: true}
+}
+
+// content has exactly as many lines as the screen, none wider than it.
+func (m *model) content() string {
 	if m.height < 4 || m.width < 20 {
 		return cut("ssed top: the window is too small", m.width)
 	}
