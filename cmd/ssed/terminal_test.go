@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ssed/ssed/internal/testtool"
 )
 
@@ -89,3 +91,116 @@ func TestOtherCommandsLeaveTheTerminalAlone(t *testing.T) {
 
 // colors matches what makes text stand out (SGR, ECMA-48 8.3.117).
 var colors = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+
+// asks matches the sequences that a terminal answers (DA, DSR, DECRQM, XTVERSION, the
+// state of the keyboard, colours, terminfo), and those that change what its keys send.
+var asks = regexp.MustCompile(`\x1b\[[?>=]?[0-9;]*(\$p|c|n|x|q|u)|\x1b\[[><=?][0-9;:]*m|\x1b\][0-9;]*;\?|\x1bP|\x05|\x1bZ`)
+
+// TestTopLeavesTheTerminalAsItWas however it ends and whatever the terminal calls
+// itself, and asks it nothing: an answer that comes late, over a slow line, would
+// be input for the shell.
+func TestTopLeavesTheTerminalAsItWas(t *testing.T) {
+	d := testtool.Start(t)
+	interrupt := func(s syscall.Signal) func(*testing.T, *testtool.Terminal, *exec.Cmd) {
+		return func(t *testing.T, _ *testtool.Terminal, cmd *exec.Cmd) {
+			if err := cmd.Process.Signal(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	keys := func(keys string) func(*testing.T, *testtool.Terminal, *exec.Cmd) {
+		return func(t *testing.T, terminal *testtool.Terminal, _ *exec.Cmd) { terminal.Type(t, keys) }
+	}
+	xterm := []string{"TERM=xterm-256color"}
+	for _, tt := range []struct {
+		name string
+		env  []string
+		end  func(*testing.T, *testtool.Terminal, *exec.Cmd)
+	}{
+		{"q", xterm, keys("q")},
+		{"Ctrl-C", xterm, keys("\x03")},
+		{"SIGINT", xterm, interrupt(syscall.SIGINT)},
+		{"SIGTERM", xterm, interrupt(syscall.SIGTERM)},
+		{"SIGHUP", xterm, interrupt(syscall.SIGHUP)},
+		{"one that has all features", []string{"TERM=xterm-kitty", "TERM_PROGRAM=kitty", "COLORTERM=truecolor"}, keys("q")},
+		{"over ssh", []string{"TERM=xterm-ghostty", "SSH_TTY=/dev/pts/0"}, keys("q")},
+		{"Linux's console", []string{"TERM=linux"}, keys("q")},
+		{"an old one", []string{"TERM=vt100"}, keys("q")},
+		{"an unknown one", nil, keys("q")},
+		{"no colour", []string{"TERM=xterm", "NO_COLOR=1"}, keys("q")},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			terminal := testtool.NewTerminal(t)
+			before := terminal.Mode(t)
+			cmd := terminal.Start(t, tt.env, testtool.Build(t), "top", d.Subscribe[0])
+			testtool.WaitFor(t, "the screen", func() bool { return strings.Contains(terminal.Output(), "● live") })
+			if mode := terminal.Mode(t); mode.Lflag&unix.ICANON != 0 {
+				t.Fatal("the terminal is not raw, so this test proves nothing")
+			}
+			tt.end(t, terminal, cmd)
+			if code := wait(t, cmd); code != 0 {
+				t.Errorf("exit code %d", code)
+			}
+			if after := terminal.Mode(t); after != before {
+				t.Errorf("the terminal's mode was %+v and is %+v", before, after)
+			}
+			checkScreenLeft(t, terminal.Rest(t))
+		})
+	}
+}
+
+// checkScreenLeft wants every mode that was switched on to be off again, the
+// cursor to be shown, and no questions.
+func checkScreenLeft(t *testing.T, said string) {
+	t.Helper()
+	if found := asks.FindString(said); found != "" {
+		t.Errorf("it asks the terminal, or changes its keys: %q", found)
+	}
+	modes := map[string]bool{"25": true, "7": true} // set at first: the cursor, wrapping
+	for _, m := range regexp.MustCompile(`\x1b\[\?([0-9;]+)([hl])`).FindAllStringSubmatch(said, -1) {
+		for _, mode := range strings.Split(m[1], ";") {
+			modes[mode] = m[2] == "h"
+		}
+	}
+	for mode, set := range modes {
+		if set != (mode == "25" || mode == "7") {
+			t.Errorf("mode %s of the terminal is left %v", mode, set)
+		}
+	}
+	if _, entered := modes["1049"]; !entered {
+		t.Error("it has not used the other screen, so this test proves nothing")
+	}
+}
+
+// TestTopEndsWithItsTerminal: when the window is closed, the process must not stay.
+func TestTopEndsWithItsTerminal(t *testing.T) {
+	d := testtool.Start(t)
+	terminal := testtool.NewTerminal(t)
+	cmd := terminal.Start(t, []string{"TERM=xterm-256color"}, testtool.Build(t), "top", d.Subscribe[0])
+	testtool.WaitFor(t, "the screen", func() bool { return strings.Contains(terminal.Output(), "● live") })
+	terminal.HangUp(t)
+	wait(t, cmd)
+}
+
+// TestTopResizes draws for the terminal's new size, however small.
+func TestTopResizes(t *testing.T) {
+	d := testtool.Start(t)
+	terminal := testtool.NewTerminal(t)
+	cmd := terminal.Start(t, []string{"TERM=xterm-256color"}, testtool.Build(t), "top", d.Subscribe[0])
+	testtool.WaitFor(t, "the screen", func() bool { return strings.Contains(terminal.Output(), "● live") })
+	for _, tt := range []struct {
+		columns, lines uint16
+		shows          string
+	}{{50, 3, "the window is too small"}, {120, 40, "by name"}, {1, 1, ""}, {80, 24, "● live"}} {
+		drawn := len(terminal.Output())
+		terminal.Resize(t, tt.columns, tt.lines)
+		testtool.WaitFor(t, "a new screen", func() bool {
+			more := terminal.Output()[drawn:]
+			return more != "" && strings.Contains(more, tt.shows)
+		})
+	}
+	terminal.Type(t, "q")
+	if code := wait(t, cmd); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}

@@ -40,7 +40,7 @@ func (c *topCommand) Run() error {
 	if !isScreen(os.Stdout) {
 		return errors.New("standard output is no terminal that could show this: use --once, or ask the daemon for /admin/status.json or /metrics")
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	return top.Run(ctx, client, top.Options{
 		In:    os.Stdin,

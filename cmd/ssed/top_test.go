@@ -147,7 +147,7 @@ func TestTop(t *testing.T) {
 func TestTopIsToldToEnd(t *testing.T) {
 	s := newScreen(t)
 	d := testtool.Start(t)
-	for _, end := range []string{"TERM", "INT", "C-c"} {
+	for _, end := range []string{"TERM", "INT", "HUP", "C-c"} {
 		s.shell(t, testtool.Build(t)+" top "+d.Subscribe[0]+" & echo $! >"+s.socket+".pid; fg")
 		s.shows(t, "● live")
 		if end == "C-c" {
