@@ -3,16 +3,22 @@ package main
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/ssed/ssed/bench/server"
+	"github.com/ssed/ssed/internal/testtool"
 )
 
 // TestResults has a page made of a short run.
 func TestResults(t *testing.T) {
+	git := testtool.Need(t, "git")
+	if out, err := exec.Command(git, "rev-parse", "HEAD").CombinedOutput(); err != nil {
+		testtool.Lack(t, "git knows no commit here, as in a copy that is not a clone: %v: %s", err, out)
+	}
 	o := good()
 	o.Results = t.TempDir()
 	if err := run(o); err != nil {

@@ -47,11 +47,12 @@ func TestConfinement(t *testing.T) {
 
 // TestTheBoundHolds has a process take ten times what it may.
 func TestTheBoundHolds(t *testing.T) {
+	sh := testtool.Need(t, "sh", "head", "tr", "sleep")
 	stderr, err := os.CreateTemp(t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("sh", "-c", `read go; x=$(head -c 320000000 /dev/zero | tr '\0' x); sleep 20`)
+	cmd := exec.Command(sh, "-c", `read go; x=$(head -c 320000000 /dev/zero | tr '\0' x); sleep 20`)
 	goAhead, err := cmd.StdinPipe()
 	if err == nil {
 		err = cmd.Start()

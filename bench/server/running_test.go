@@ -4,9 +4,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ssed/ssed/internal/testtool"
 )
 
 func TestOutput(t *testing.T) {
+	testtool.Need(t, "sh", "sleep")
 	for _, tt := range []struct{ script, want, err string }{
 		{"echo 1.2; echo careful >&2", "1.2", ""},
 		{"echo no such thing >&2; exit 3", "", "exit status 3: no such thing"},

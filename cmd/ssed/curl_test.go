@@ -36,6 +36,7 @@ func wantOutput(t *testing.T, c *testtool.Command, want string) {
 // TestAncestorsExample is the example of mroth/sseserver's README: a clock without
 // an event name on /time, dogs and cats on /pets, and what curl prints of it.
 func TestAncestorsExample(t *testing.T) {
+	testtool.Need(t, "curl")
 	d := testtool.Start(t)
 	clock := startCurl(t, d.Subscribe[0]+"/subscribe/time")
 	pets := startCurl(t, d.Subscribe[0]+"/subscribe/pets")
@@ -90,7 +91,7 @@ data:LOLcat
 // TestFirstSteps is what a new user tries first, on either loop: curl here, nc
 // there.
 func TestFirstSteps(t *testing.T) {
-	nc := testtool.Need(t, "nc")
+	nc := testtool.Need(t, "nc", "curl")
 	bothLoops(t, func(t *testing.T, flag string) {
 		d := testtool.Start(t, flag)
 		pets := startCurl(t, d.Subscribe[0]+"/subscribe/pets")

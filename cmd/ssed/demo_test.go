@@ -52,7 +52,7 @@ func timeOf(t *testing.T, frame string) time.Time {
 
 // TestDemoSaysWhatToTry runs the first line that the demo prints, as it stands.
 func TestDemoSaysWhatToTry(t *testing.T) {
-	testtool.Need(t, "curl")
+	sh := testtool.Need(t, "sh", "curl")
 	socket := "unix://" + shortTempDir(t) + "/listen.sock"
 	tests := []struct {
 		name string
@@ -74,7 +74,7 @@ func TestDemoSaysWhatToTry(t *testing.T) {
 			}
 			line := d.Output()[strings.Index(d.Output(), "curl"):]
 			line, _, _ = strings.Cut(line, "\n")
-			curl := testtool.StartCommand(t, "sh", "-c", "exec "+line)
+			curl := testtool.StartCommand(t, sh, "-c", "exec "+line)
 			testtool.WaitFor(t, "the time from "+line, func() bool { return strings.Contains(curl.Output(), "data:20") })
 		})
 	}

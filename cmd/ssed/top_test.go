@@ -4,7 +4,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/ssed/ssed/internal/testtool"
@@ -18,7 +20,8 @@ type screen struct {
 
 func newScreen(t *testing.T) *screen {
 	t.Helper()
-	tmux := testtool.Need(t, "tmux")
+	tmux := testtool.Need(t, "tmux", "sh", "env", "clear", "stty", "grep") // and what the tests type
+	testtool.Started(t, "a terminal")
 	folder, err := os.MkdirTemp("", "ssed") // the path of a socket is short
 	if err != nil {
 		t.Fatal(err)
@@ -147,18 +150,23 @@ func TestTop(t *testing.T) {
 func TestTopIsToldToEnd(t *testing.T) {
 	s := newScreen(t)
 	d := testtool.Start(t)
+	signals := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "HUP": syscall.SIGHUP}
 	for _, end := range []string{"TERM", "INT", "HUP", "C-c"} {
 		s.shell(t, testtool.Build(t)+" top "+d.Subscribe[0]+" & echo $! >"+s.socket+".pid; fg")
 		s.shows(t, "● live")
 		if end == "C-c" {
 			s.keys(t, end)
 		} else {
-			pid, err := os.ReadFile(s.socket + ".pid")
+			text, err := os.ReadFile(s.socket + ".pid")
 			if err != nil {
 				t.Fatal(err)
 			}
-			if out, err := exec.Command("kill", "-"+end, strings.TrimSpace(string(pid))).CombinedOutput(); err != nil {
-				t.Fatalf("%v: %s", err, out)
+			pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+			if err == nil {
+				err = syscall.Kill(pid, signals[end])
+			}
+			if err != nil {
+				t.Fatal(err)
 			}
 		}
 		s.left(t)
@@ -189,6 +197,7 @@ func TestTopInBlackAndWhite(t *testing.T) {
 }
 
 func TestTopRefuses(t *testing.T) {
+	s := newScreen(t)
 	d := testtool.Start(t, "--token", "admin-token admin")
 	run(t, nil, nil, "top", d.Subscribe[0]).wantFailure(t, exitFailure, "no terminal", "--once", "/admin/status.json", "/metrics")
 	run(t, nil, nil, "top", "--once", d.Subscribe[0]).wantFailure(t, exitFailure, "refuses (401)", "SSED_TOKEN")
@@ -201,7 +210,6 @@ func TestTopRefuses(t *testing.T) {
 		t.Errorf("%s", r.stdout)
 	}
 
-	s := newScreen(t)
 	s.shell(t, testtool.Build(t)+" top --token wrong "+d.Subscribe[0]+"; echo code $?")
 	s.shows(t, "refuses (401): this token is not known", "code 1")
 	s.shell(t, "clear; "+testtool.Build(t)+" top 127.0.0.1:1; echo code $?")

@@ -119,6 +119,7 @@ func (s *Server) logFile() string { return filepath.Join(s.folder, "nats.log") }
 // start begins a life.
 func (s *Server) start(t testing.TB) {
 	t.Helper()
+	testtool.Started(t, "a NATS server")
 	said, err := os.OpenFile(s.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)

@@ -59,6 +59,7 @@ func lookAtSources() error {
 // race detector if the test has it.
 func Build(t testing.TB) string {
 	t.Helper()
+	Started(t, "the build of ssed")
 	binary.once.Do(build)
 	if binary.err != nil {
 		t.Fatal(binary.err)

@@ -13,6 +13,7 @@ type Command struct {
 // StartCommand starts a program. It is killed when the test ends.
 func StartCommand(t testing.TB, program string, args ...string) *Command {
 	t.Helper()
+	Started(t, program)
 	c := &Command{}
 	cmd := exec.Command(program, args...)
 	cmd.Stdout, cmd.Stderr = &c.stdout, &c.stderr

@@ -63,6 +63,7 @@ func StartBy(t testing.TB, line ...string) *Daemon {
 
 func start(t testing.TB, cmd *exec.Cmd, env []string) *Daemon {
 	t.Helper()
+	Started(t, "a daemon")
 	d := &Daemon{cmd: cmd, ended: make(chan struct{})}
 	d.cmd.Env = append(append(Environ(), "SSED_LISTEN=127.0.0.1:0", "SSED_PUBLISH=tcp://127.0.0.1:0", "SSED_DRAIN=0s"), env...)
 	d.cmd.Stdout = &d.stdout

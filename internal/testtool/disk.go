@@ -11,6 +11,7 @@ import (
 // takes the right to mount one.
 func SmallDisk(t testing.TB, bytes int) (folder string) {
 	t.Helper()
+	lookFirst(t, "a small disk")
 	folder = t.TempDir()
 	if err := unix.Mount("none", folder, "tmpfs", 0, fmt.Sprintf("size=%d", bytes)); err != nil {
 		Lack(t, "a small disk needs the right to mount one (%v)", err)

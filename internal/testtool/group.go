@@ -19,6 +19,7 @@ func StartGroup(t testing.TB, env []string, program string, args ...string) *Com
 
 func startGroup(t testing.TB, cmd *exec.Cmd) *Command {
 	t.Helper()
+	Started(t, cmd.Path)
 	c := &Command{}
 	cmd.Stdout, cmd.Stderr = &c.stdout, &c.stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -9,6 +9,7 @@ import (
 // port of 127.0.0.1, until the test ends.
 func Listen(t testing.TB, serve func(net.Conn)) net.Listener {
 	t.Helper()
+	Started(t, "a listener")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

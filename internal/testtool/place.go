@@ -30,6 +30,7 @@ func NewPlace(t testing.TB) Place {
 		Lack(t, "cannot make a network namespace (%v): this test needs root", err)
 	}
 	defer home.enterAgain(t)
+	Started(t, "a network namespace")
 	p := thisPlace(t)
 	t.Cleanup(func() { p.NS.Close() })
 	p.IP(t, "link set dev lo up")
@@ -73,8 +74,9 @@ func (p Place) enterAgain(t testing.TB) {
 // IP runs ip(8) in this place.
 func (p Place) IP(t testing.TB, command string) {
 	t.Helper()
+	ip := Need(t, "ip")
 	p.In(t, func() {
-		if out, err := exec.Command("ip", strings.Fields(command)...).CombinedOutput(); err != nil {
+		if out, err := exec.Command(ip, strings.Fields(command)...).CombinedOutput(); err != nil {
 			t.Fatalf("ip %s: %v: %s", command, err, out)
 		}
 	})

@@ -20,6 +20,7 @@ type Publisher struct {
 // when the test ends.
 func DialPublisher(t testing.TB, url string) *Publisher {
 	t.Helper()
+	Started(t, "a publisher")
 	network, address, _ := strings.Cut(url, "://")
 	conn, err := net.DialTimeout(network, address, Patience)
 	if err != nil {

@@ -26,6 +26,7 @@ type Relay struct {
 // Daemon.Subscribe[0]. It ends with the test.
 func StartRelay(t testing.TB, url string) *Relay {
 	t.Helper()
+	Started(t, "a relay")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

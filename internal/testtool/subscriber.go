@@ -19,6 +19,7 @@ type Subscriber struct {
 // connection closes when the test ends. headers are "Name: value" lines.
 func Subscribe(t testing.TB, url string, headers ...string) *Subscriber {
 	t.Helper()
+	Started(t, "a subscriber")
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)

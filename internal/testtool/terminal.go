@@ -27,8 +27,9 @@ func NewTerminal(t testing.TB) *Terminal {
 	t.Helper()
 	control, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		t.Fatal(err)
+		Lack(t, "there are no pseudo terminals: %v", err)
 	}
+	Started(t, "a terminal")
 	terminal := &Terminal{control: control, closed: make(chan struct{})}
 	t.Cleanup(func() { control.Close() })
 	var number int

@@ -70,6 +70,7 @@ func (p *page) markRow(t *testing.T, agent string) string {
 // TestHead: what the ancestor's page told, and the state.
 func TestHead(t *testing.T) {
 	t.Parallel()
+	testtool.Need(t, "chromium")
 	d := testtool.Start(t)
 	publisher := testtool.DialPublisher(t, d.Publish[0])
 	subscribe(t, d, "/pets", "one")
@@ -91,6 +92,7 @@ func TestHead(t *testing.T) {
 // TestChartsMove: what is plotted grows, is what happened, and can be seen.
 func TestChartsMove(t *testing.T) {
 	t.Parallel()
+	testtool.Need(t, "chromium")
 	d := testtool.Start(t)
 	publisher := testtool.DialPublisher(t, d.Publish[0])
 	p := openPage(t, d.Subscribe[0])
@@ -121,6 +123,7 @@ const pictures = `[...document.querySelectorAll(".chart canvas")].map(canvas => 
 // TestTree: subscribers stand at their namespaces, and the keys of a tree work.
 func TestTree(t *testing.T) {
 	t.Parallel()
+	testtool.Need(t, "chromium")
 	d := testtool.Start(t)
 	subscribe(t, d, "/pets/dogs", "one")
 	subscribe(t, d, "/pets/dogs", "two")
@@ -162,6 +165,7 @@ func TestTree(t *testing.T) {
 // TestTable: who is there, in pages, below a namespace, furthest behind first.
 func TestTable(t *testing.T) {
 	t.Parallel()
+	testtool.Need(t, "chromium")
 	d := testtool.Start(t)
 	for i := range 60 {
 		subscribe(t, d, fmt.Sprintf("/pets/%d", i%2), fmt.Sprint("number-", i))
@@ -189,6 +193,7 @@ func TestTable(t *testing.T) {
 // stream ends and is counted.
 func TestDisconnect(t *testing.T) {
 	t.Parallel()
+	testtool.Need(t, "chromium")
 	d := testtool.Start(t)
 	first, second := subscribe(t, d, "/pets", "corgi"), subscribe(t, d, "/pets", "terrier")
 	subscribe(t, d, "/pets", "beagle")
@@ -221,6 +226,7 @@ func TestDisconnect(t *testing.T) {
 // TestPublishAndListen: a test message arrives in the pane, as text, under any name.
 func TestPublishAndListen(t *testing.T) {
 	t.Parallel()
+	testtool.Need(t, "chromium")
 	d := testtool.Start(t)
 	p := openPage(t, d.Subscribe[0])
 	p.fill(t, "#listen input", "/pets /time")
@@ -277,6 +283,7 @@ func TestPublishAndListen(t *testing.T) {
 // TestParser cuts a stream into two at every place.
 func TestParser(t *testing.T) {
 	t.Parallel()
+	testtool.Need(t, "chromium")
 	p := openPage(t, testtool.Start(t).Subscribe[0])
 	const stream = "data:one\n\n" + ":comment\nevent:e\rdata: two\r\ndata\r\n\r\n" + "event:lost\n\n" +
 		"id:7\nretry:50\ndata:  three: four\n\n" + "data:\n\n" + "data:cut off"
@@ -301,6 +308,7 @@ func TestParser(t *testing.T) {
 // TestPaneResumes: with history, the pane gets what it missed while it was cut off.
 func TestPaneResumes(t *testing.T) {
 	t.Parallel()
+	testtool.Need(t, "chromium")
 	d := testtool.Start(t, "--history=10")
 	relay := testtool.StartRelay(t, d.Subscribe[0])
 	publisher := testtool.DialPublisher(t, d.Publish[0])
@@ -321,6 +329,7 @@ func TestPaneResumes(t *testing.T) {
 // TestComesBack: the page goes on by itself when the daemon was started again.
 func TestComesBack(t *testing.T) {
 	t.Parallel()
+	testtool.Need(t, "chromium")
 	d := testtool.Start(t)
 	relay := testtool.StartRelay(t, d.Subscribe[0])
 	p := openPage(t, relay.URL)
@@ -339,6 +348,7 @@ func TestComesBack(t *testing.T) {
 // TestSignIn: where a token has the admin right, the page is for who has it.
 func TestSignIn(t *testing.T) {
 	t.Parallel()
+	testtool.Need(t, "chromium")
 	d := testtool.Start(t, "--token=open-sesame admin", "--token=listener subscribe")
 	p := browse(t, d.Subscribe[0])
 	p.expected = append(p.expected, "/admin/login") // the console tells of any 401

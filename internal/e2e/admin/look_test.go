@@ -10,6 +10,7 @@ import (
 // TestPhone: nothing is wider than a small phone.
 func TestPhone(t *testing.T) {
 	t.Parallel()
+	testtool.Need(t, "chromium")
 	d := testtool.Start(t)
 	subscribe(t, d, "/a-namespace-with-a-rather-long-name/and-another-one-below-it", "an-agent-with-a-name-that-is-longer-than-the-screen-is-wide")
 	p := openPage(t, d.Subscribe[0])
@@ -28,6 +29,7 @@ func TestPhone(t *testing.T) {
 // wants that.
 func TestPreferences(t *testing.T) {
 	t.Parallel()
+	testtool.Need(t, "chromium")
 	p := openPage(t, testtool.Start(t).Subscribe[0])
 	const background = "getComputedStyle(document.body).backgroundColor"
 	const transition = `getComputedStyle(document.querySelector("button")).transitionDuration`
@@ -49,6 +51,7 @@ const chartStroke = `import("/admin/charts.js").then(({ charts }) => charts[0].p
 // TestKeyboard: Tab leads to all there is, and the focus can be seen everywhere.
 func TestKeyboard(t *testing.T) {
 	t.Parallel()
+	testtool.Need(t, "chromium")
 	d := testtool.Start(t)
 	subscribe(t, d, "/pets", "corgi")
 	p := openPage(t, d.Subscribe[0])
@@ -82,6 +85,7 @@ func TestKeyboard(t *testing.T) {
 // browser's own accessibility tree has it.
 func TestEverythingHasAName(t *testing.T) {
 	t.Parallel()
+	testtool.Need(t, "chromium")
 	d := testtool.Start(t)
 	subscribe(t, d, "/pets", "corgi")
 	p := openPage(t, d.Subscribe[0])

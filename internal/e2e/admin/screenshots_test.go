@@ -27,6 +27,7 @@ const liveTime = 3 * time.Minute
 // It is for who has changed the page, and so has a build tag of its own: it takes
 // minutes, and no two pictures are alike.
 func TestScreenshots(t *testing.T) {
+	testtool.Need(t, "chromium")
 	d := testtool.StartEnv(t, []string{"GO_ENV=production", "DYNO=web-1"}, "--stall-timeout=1h")
 	crowd(t, d)
 	publish(t, d)

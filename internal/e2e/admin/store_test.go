@@ -70,6 +70,7 @@ func storeFigure(place string) string { return "#store-figures > div:nth-child("
 // TestOwnStore of a daemon, over a restart of it: all ways tell the same of it.
 func TestOwnStore(t *testing.T) {
 	t.Parallel()
+	testtool.Need(t, "chromium")
 	dir := t.TempDir()
 	d := testtool.Start(t, "--store="+dir)
 	waitHealth(t, d, http.StatusOK)
@@ -112,6 +113,7 @@ func TestOwnStore(t *testing.T) {
 // TestNoStoreOnThePage where there is none.
 func TestNoStoreOnThePage(t *testing.T) {
 	t.Parallel()
+	testtool.Need(t, "chromium")
 	p := openPage(t, testtool.Start(t).Subscribe[0])
 	p.waitText(t, storeFigure("1"), "–")
 	if height := eval[float64](t, p, `document.querySelector("#store").getBoundingClientRect().height`); height != 0 {
@@ -123,6 +125,7 @@ func TestNoStoreOnThePage(t *testing.T) {
 // once publishers were refused because of it; and that it is back.
 func TestStoreThatGoesAway(t *testing.T) {
 	t.Parallel()
+	testtool.Need(t, "chromium")
 	nats := natstest.Start(t)
 	nats.Stop()
 	d := testtool.Start(t, "--nats="+nats.URL, "--nats-timeout=1s")

@@ -59,6 +59,7 @@ func TestSlowHeadersAndBodies(t *testing.T) {
 		"body":    {"-B", "-s", "100000", "-x", "24"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			testtool.Need(t, "slowhttptest")
 			s := besiege(t)
 			wantLost(t, s.slowHTTP(t, args...))
 			s.wantGone(t, 0) // they have left
@@ -75,6 +76,7 @@ func TestSlowHeadersAndBodies(t *testing.T) {
 // Each also fills a send buffer of the kernel's (--sndbuf). A plain close leaves
 // that to be sent, and at 5 bytes a second it would be held for hours.
 func TestSlowReaders(t *testing.T) {
+	testtool.Need(t, "slowhttptest")
 	const many, backlog = 800, 4 << 20
 	s := besiege(t, "--backlog=4MiB", "--data-max=512KiB")
 	s.slowHTTP(t, "-X", "-w", "256", "-y", "512", "-k", "2")

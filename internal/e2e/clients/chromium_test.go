@@ -7,6 +7,12 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
+// needChromium skips a test on a machine without it.
+func needChromium(t *testing.T) {
+	t.Helper()
+	testtool.Need(t, "chromium")
+}
+
 // browse opens a page of the watcher's in a fresh Chromium.
 func browse(t *testing.T, w *watcher, page string, query url.Values) {
 	t.Helper()
@@ -18,7 +24,6 @@ func browse(t *testing.T, w *watcher, page string, query url.Values) {
 func inChromium(page string) opener {
 	return func(t *testing.T, subscribe string, names ...string) *watcher {
 		t.Helper()
-		testtool.Need(t, "chromium")
 		w := newWatcher(t)
 		browse(t, w, page, url.Values{"url": {subscribe}, "name": names})
 		return w

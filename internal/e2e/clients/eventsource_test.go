@@ -10,20 +10,21 @@ import (
 )
 
 // An opener starts a client that opens an EventSource at a URL and listens for
-// events with these names, and for those without one. The client ends with the test;
-// where the program it needs is missing the test is skipped.
+// events with these names, and for those without one. The client ends with the test.
 type opener func(t *testing.T, subscribe string, names ...string) *watcher
 
-// eventSources are the implementations of EventSource that we can drive.
+// eventSources are the implementations of EventSource that we can drive. A test calls
+// need first: it skips the test if the programs for the client are missing.
 var eventSources = []struct {
 	name string
+	need func(t *testing.T)
 	open opener
 }{
-	{"Chromium page", inChromium("page.html")},
-	{"Chromium worker", inChromium("worker.html")},
-	{"Node", inBareNode},
-	{"npm eventsource", inNode("eventsource")},
-	{"npm eventsource 2", inNode("eventsource-2")},
+	{"Chromium page", needChromium, inChromium("page.html")},
+	{"Chromium worker", needChromium, inChromium("worker.html")},
+	{"Node", needBareNode, inBareNode},
+	{"npm eventsource", needPackages, inNode("eventsource")},
+	{"npm eventsource 2", needPackages, inNode("eventsource-2")},
 }
 
 // TestEventSource: onopen fires at once, before anything was published, and then
@@ -35,6 +36,7 @@ func TestEventSource(t *testing.T) {
 	for _, source := range eventSources {
 		t.Run(source.name, func(t *testing.T) {
 			t.Parallel()
+			source.need(t)
 			d := startQuiet(t)
 			w := source.open(t, d.Subscribe[0]+"/subscribe/corpus", Names(corpus)...)
 			w.wait(t, "open", 1)
@@ -62,6 +64,7 @@ func TestEventSourceComesBack(t *testing.T) {
 		for _, tt := range ends {
 			t.Run(source.name+", "+tt.name, func(t *testing.T) {
 				t.Parallel()
+				source.need(t)
 				d := startQuiet(t)
 				relay := testtool.StartRelay(t, d.Subscribe[0])
 				w := source.open(t, relay.URL+"/subscribe/pets", "new-dog")
@@ -89,6 +92,7 @@ func TestEventSourceWithManyTopics(t *testing.T) {
 	for _, source := range eventSources[:2] {
 		t.Run(source.name, func(t *testing.T) {
 			t.Parallel()
+			source.need(t)
 			d := startQuiet(t)
 			relay := testtool.StartRelay(t, d.Subscribe[0])
 			const topics = 12
@@ -130,6 +134,7 @@ func TestEventSourceWithToken(t *testing.T) {
 	for _, source := range eventSources {
 		t.Run(source.name, func(t *testing.T) {
 			t.Parallel()
+			source.need(t)
 			d := startQuiet(t, "--token", pageToken+" subscribe")
 			good := source.open(t, d.Subscribe[0]+"/subscribe/pets?token="+pageToken)
 			bad := source.open(t, d.Subscribe[0]+"/subscribe/pets?token=guessed-token")

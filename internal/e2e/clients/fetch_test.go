@@ -27,6 +27,7 @@ func TestFetchWithPreflight(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+			needChromium(t)
 			d := startQuiet(t, "--token", pageToken+" subscribe")
 			relay := testtool.StartRelay(t, d.Subscribe[0])
 			w := fetch(t, relay.URL+"/subscribe/pets", tt.headers...)
@@ -62,6 +63,7 @@ func TestFetchIsToldWhy(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+			needChromium(t)
 			d := startQuiet(t, "--token", pageToken+" subscribe /pets")
 			w := fetch(t, d.Subscribe[0]+tt.path, tt.headers...)
 			w.wantStatus(t, tt.status)
@@ -76,7 +78,6 @@ func TestFetchIsToldWhy(t *testing.T) {
 // fetch fetches a URL in a page of another origin.
 func fetch(t *testing.T, target string, headers ...string) *watcher {
 	t.Helper()
-	testtool.Need(t, "chromium")
 	w := newWatcher(t)
 	browse(t, w, "fetch.html", url.Values{"url": {target}, "header": headers})
 	return w

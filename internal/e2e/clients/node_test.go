@@ -18,20 +18,26 @@ const nodeFolder = "node"
 func inNode(implementation string) opener {
 	return func(t *testing.T, subscribe string, names ...string) *watcher {
 		t.Helper()
-		needPackages(t)
 		return startNode(t, nil, implementation, subscribe, names)
+	}
+}
+
+// ownEventSource is the flag with which Node has an EventSource of its own.
+const ownEventSource = "--experimental-eventsource"
+
+// needBareNode skips a test on a machine without a Node that has an EventSource.
+func needBareNode(t *testing.T) {
+	t.Helper()
+	node := testtool.Need(t, "node")
+	if err := exec.Command(node, ownEventSource, "-e", "new EventSource('data:,').close()").Run(); err != nil {
+		testtool.Lack(t, "this Node has no EventSource of its own: 20.18 or 22.3 and later have one")
 	}
 }
 
 // inBareNode opens the EventSource that is part of Node itself.
 func inBareNode(t *testing.T, subscribe string, names ...string) *watcher {
 	t.Helper()
-	const flag = "--experimental-eventsource"
-	node := testtool.Need(t, "node")
-	if err := exec.Command(node, flag, "-e", "new EventSource('data:,').close()").Run(); err != nil {
-		testtool.Lack(t, "this Node has no EventSource of its own: 20.18 or 22.3 and later have one")
-	}
-	return startNode(t, []string{flag}, "builtin", subscribe, names)
+	return startNode(t, []string{ownEventSource}, "builtin", subscribe, names)
 }
 
 func startNode(t *testing.T, flags []string, implementation, subscribe string, names []string) *watcher {
@@ -60,7 +66,7 @@ var packages struct {
 // the environment variable CI is set it fails.
 func needPackages(t *testing.T) {
 	t.Helper()
-	npm := testtool.Need(t, "npm")
+	npm := testtool.Need(t, "npm", "node")
 	packages.once.Do(func() { packages.output, packages.err = install(npm) })
 	if packages.err != nil {
 		testtool.Lack(t, "npm ci: %v\n%s", packages.err, packages.output)

@@ -23,13 +23,14 @@ func TestEventSourceSurvivesRestarts(t *testing.T) {
 	for _, source := range eventSources {
 		t.Run(source.name, func(t *testing.T) {
 			t.Parallel()
+			source.need(t)
 			d := startOn(t, own, "tcp://"+own)
 			survive(t, d, source.open(t, d.Subscribe[0]+"/subscribe/pets", "new-dog"))
 		})
 	}
 	t.Run("Chromium tabs", func(t *testing.T) {
 		t.Parallel()
-		testtool.Need(t, "chromium")
+		needChromium(t)
 		d := startOn(t, own, "tcp://"+own)
 		// One stream less than a browser opens to a host: one that it has given up
 		// but not yet closed must not keep the next from coming back.

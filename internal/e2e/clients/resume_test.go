@@ -76,6 +76,7 @@ func TestEventSourceMissesNothing(t *testing.T) {
 			for what, target := range targets {
 				t.Run(fmt.Sprintf("%s, %s, cut by %s", source.name, what, who), func(t *testing.T) {
 					t.Parallel()
+					source.need(t)
 					d := startQuiet(t, history)
 					first := Message{Data: "first"}
 					w, relay := openImpatient(t, source.open, d, target, first)
@@ -173,6 +174,7 @@ func TestEventSourceIsToldOfARestart(t *testing.T) {
 	for _, source := range eventSources {
 		t.Run(source.name, func(t *testing.T) {
 			t.Parallel()
+			source.need(t)
 			d := startQuiet(t, history)
 			first := Message{Data: "first"}
 			w, relay := openImpatient(t, source.open, d, "/subscribe/pets", first)

@@ -18,11 +18,9 @@ import (
 // TestThreeNodesScript starts three nodes as deploy/three-nodes.sh has them, kills one
 // daemon, and goes on; Ctrl-C then leaves nothing behind.
 func TestThreeNodesScript(t *testing.T) {
-	for _, program := range []string{"bash", "haproxy", "setsid", "setpriv"} {
-		testtool.Need(t, program)
-	}
+	bash := testtool.Need(t, "bash", "haproxy", "setsid", "setpriv")
 	net, folder := network(1), t.TempDir()
-	script := startScript(t, net, folder)
+	script := startScript(t, bash, net, folder)
 	pids := map[string]int{}
 	for _, line := range killLine.FindAllStringSubmatch(script.said.String(), -1) {
 		pids[line[2]], _ = strconv.Atoi(line[1])
@@ -86,9 +84,9 @@ type script struct {
 }
 
 // startScript returns once the nodes are up.
-func startScript(t *testing.T, net, folder string) *script {
+func startScript(t *testing.T, bash, net, folder string) *script {
 	t.Helper()
-	s := &script{cmd: exec.Command("bash", filepath.Join(root, "deploy", "three-nodes.sh")), ended: make(chan struct{})}
+	s := &script{cmd: exec.Command(bash, filepath.Join(root, "deploy", "three-nodes.sh")), ended: make(chan struct{})}
 	s.cmd.Env = append(testtool.Environ(), "THREE_NODES_NET="+net, "TMPDIR="+folder, "SSED_BINARY="+testtool.Build(t))
 	s.cmd.Stdout, s.cmd.Stderr = &s.said, &s.said
 	if err := s.cmd.Start(); err != nil {

@@ -31,23 +31,25 @@ var afterwards = []struct{ name, does, says string }{
 	{"a purge leaves nothing", "dpkg -P ssed >/dev/null; ls /etc/default/ssed 2>/dev/null || echo gone", "gone"},
 }
 
-// wantInstallable installs the package, upgrades it and removes it, with the real dpkg.
-func wantInstallable(t *testing.T, deb string) {
-	t.Helper()
+// TestTheDebianPackageInstalls installs the package, upgrades it and removes it, with the
+// real dpkg, on a copy of this machine.
+func TestTheDebianPackageInstalls(t *testing.T) {
 	if os.Geteuid() != 0 {
 		testtool.Lack(t, "dpkg needs root")
 	}
-	in := func(script string) ([]byte, error) {
-		return exec.CommandContext(t.Context(), "unshare", "-m", "bash", "-c", overlay, "bash", t.TempDir(), script, deb).Output()
+	unshare := testtool.Need(t, "unshare", "bash", "mount", "chroot", "dpkg")
+	in := func(script, deb string) ([]byte, error) {
+		return exec.CommandContext(t.Context(), unshare, "-m", "bash", "-c", overlay, "bash", t.TempDir(), script, deb).Output()
 	}
-	if _, err := in(""); err != nil {
+	if _, err := in("", ""); err != nil {
 		testtool.Lack(t, "this machine does not let its root mount a copy of its files: %v", err)
 	}
+	deb := makeDeb(t)
 	script := "dpkg -i /root/ssed.deb >/dev/null\n"
 	for _, step := range afterwards {
 		script += "echo \"$(bash -ec \"" + strings.NewReplacer(`$`, `\$`, `"`, `\"`).Replace(step.does) + "\")\"\n"
 	}
-	out, err := in(script)
+	out, err := in(script, deb)
 	said := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
 	if err != nil || len(said) != len(afterwards) {
 		t.Fatalf("dpkg said %q, %v", said, err)
@@ -58,6 +60,3 @@ func wantInstallable(t *testing.T, deb string) {
 		}
 	}
 }
-
-// TestTheDebianPackageInstalls on a copy of this machine.
-func TestTheDebianPackageInstalls(t *testing.T) { wantInstallable(t, makeDeb(t)) }

@@ -38,6 +38,7 @@ func edit(t *testing.T, text, shipped, here string) string {
 func say(t *testing.T, folder, program string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), testtool.Need(t, program), args...)
+	testtool.Started(t, program)
 	cmd.Dir = folder
 	out, err := cmd.CombinedOutput()
 	if err != nil {

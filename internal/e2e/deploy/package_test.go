@@ -70,7 +70,14 @@ func wantFiles(t *testing.T, folder string, names ...string) {
 	}
 }
 
+// needMake looks for the programs that "make install" runs.
+func needMake(t *testing.T) {
+	t.Helper()
+	testtool.Need(t, "make", "sh", "install", "sed", "find")
+}
+
 func TestMakeInstall(t *testing.T) {
+	needMake(t)
 	folder := t.TempDir()
 	say(t, root, "make", "install", "BUILD="+t.TempDir(), "DESTDIR="+folder, "PREFIX=/opt/ssed")
 	prefix := filepath.Join(folder, "opt", "ssed")
@@ -86,7 +93,8 @@ func TestMakeInstall(t *testing.T) {
 // makeDeb returns the path of the package that "make deb" makes.
 func makeDeb(t *testing.T) string {
 	t.Helper()
-	testtool.Need(t, "dpkg-deb")
+	needMake(t)
+	testtool.Need(t, "dpkg-deb", "cp", "rm", "gzip", "tr")
 	testtool.Long(t, "the first run fetches and compiles nfpm, which takes half a minute")
 	build := t.TempDir()
 	say(t, root, "make", "deb", "BUILD="+build)
@@ -98,6 +106,7 @@ func makeDeb(t *testing.T) string {
 }
 
 func TestTheDebianPackage(t *testing.T) {
+	testtool.Need(t, "dpkg")
 	deb, folder := makeDeb(t), t.TempDir()
 	say(t, ".", "dpkg-deb", "-R", deb, folder) // -x, and what dpkg is told in DEBIAN/
 	prefix := filepath.Join(folder, "usr")
@@ -130,6 +139,7 @@ func TestTheUserExists(t *testing.T) {
 	if os.Geteuid() != 0 {
 		testtool.Lack(t, "systemd-sysusers needs root")
 	}
+	testtool.Need(t, "install", "systemd-sysusers")
 	folder := t.TempDir()
 	if err := os.Mkdir(filepath.Join(folder, "etc"), 0o755); err != nil {
 		t.Fatal(err)

@@ -21,6 +21,8 @@ func installedService(t *testing.T) (folder string, line []string) {
 	if os.Geteuid() != 0 {
 		testtool.Lack(t, "chroot needs root")
 	}
+	testtool.Need(t, "chroot") // of the callers
+	needMake(t)
 	folder = t.TempDir()
 	say(t, root, "make", "install", "BUILD="+t.TempDir(), "DESTDIR="+folder, "PREFIX=/usr")
 	if err := os.Chmod(folder, 0o755); err != nil {

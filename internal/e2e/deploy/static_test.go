@@ -31,7 +31,7 @@ func TestTheStaticBinaryNeedsNothing(t *testing.T) {
 	if os.Geteuid() != 0 {
 		testtool.Lack(t, "chroot needs root")
 	}
-	chroot := testtool.Need(t, "chroot")
+	chroot := testtool.Need(t, "chroot", "sh")
 	empty := t.TempDir()
 	say(t, root, "sh", "-c", dockerBuild(t, filepath.Join(empty, "ssed")))
 	if err := os.Chmod(empty, 0o755); err != nil {

@@ -28,12 +28,14 @@ func unit(t *testing.T) string {
 }
 
 func TestSystemdUnderstandsTheUnit(t *testing.T) {
+	testtool.Need(t, "systemd-analyze")
 	if said := say(t, ".", "systemd-analyze", "verify", "--man=no", unit(t)); said != "" {
 		t.Errorf("systemd-analyze verify says:\n%s", said)
 	}
 }
 
 func TestTheUnitIsHardened(t *testing.T) {
+	testtool.Need(t, "systemd-analyze")
 	said := say(t, ".", "systemd-analyze", "security", "--offline=yes", "--threshold="+exposureMax, "--no-pager", unit(t))
 	if !strings.Contains(said, "Overall exposure level for ssed.service: ") {
 		t.Errorf("there is no verdict in:\n%s", said)
@@ -54,14 +56,14 @@ func TestTheUnitAllowsWhatTheDaemonCalls(t *testing.T) {
 // wantAllowed traces a daemon that does what a daemon does, from its start to its end.
 func wantAllowed(t *testing.T, args ...string) {
 	t.Helper()
-	testtool.Need(t, "strace")
+	strace := testtool.Need(t, "strace", "curl", "systemd-analyze")
 	if out, err := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope"); err == nil && strings.TrimSpace(string(out)) == "3" {
 		testtool.Lack(t, "nobody may trace on this machine: kernel.yama.ptrace_scope is 3 until it starts anew")
 	}
 	allowed := filter(t)
 	trace := filepath.Join(t.TempDir(), "trace")
 	// -D: the daemon is our child, and strace goes with it.
-	d := testtool.StartBy(t, append([]string{testtool.Need(t, "strace"), "-D", "-f", "-qq", "-o", trace, testtool.Build(t),
+	d := testtool.StartBy(t, append([]string{strace, "-D", "-f", "-qq", "-o", trace, testtool.Build(t),
 		"serve", "--publish-loop=own", "--publish=tcp://127.0.0.1:0", "--publish=unix://" + filepath.Join(t.TempDir(), "publish.sock")}, args...)...)
 	wantService(t, d)
 	d.Publish = d.Publish[1:]

@@ -28,9 +28,7 @@ type reader struct {
 func TestTutorial(t *testing.T) {
 	testtool.Long(t, "it clones and builds the repository, and waits as people do")
 	p := readTutorial(t)
-	for _, program := range []string{"curl", "nc", "python3", "chromium"} {
-		testtool.Need(t, program)
-	}
+	testtool.Need(t, "bash", "git", "ip", "curl", "nc", "python3", "chromium")
 	r := newReader(t)
 	for _, b := range p.blocks {
 		switch {

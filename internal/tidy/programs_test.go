@@ -1,0 +1,73 @@
+package tidy
+
+import (
+	"go/ast"
+	"go/token"
+	"slices"
+	"strconv"
+	"testing"
+)
+
+// starters are the functions that start a program, with the place of its name among
+// their arguments.
+var starters = map[string]int{
+	"exec.Command":          0,
+	"exec.CommandContext":   1,
+	"exec.LookPath":         0,
+	"testtool.StartCommand": 1,
+	"testtool.StartGroup":   2,
+	"testtool.StartBy":      1,
+}
+
+// skips are the methods that skip a test, whatever CI is.
+var skips = []string{"Skip", "Skipf", "SkipNow"}
+
+// TestTestsLookForTheirPrograms: a test takes the path of every program but "go" from
+// testtool.Need, and skips by way of testtool alone. So a machine without the program
+// skips the test, CI fails it, and nothing is running at that moment.
+func TestTestsLookForTheirPrograms(t *testing.T) {
+	found := 0
+	for _, s := range sources(t) {
+		if !s.isTest && s.room() != "internal/testtool" && s.room() != "internal/natstest" {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			selector, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			on, ok := selector.X.(*ast.Ident)
+			if !ok {
+				return true
+			}
+			at := fset.Position(call.Pos())
+			if place, starts := starters[on.Name+"."+selector.Sel.Name]; starts && place < len(call.Args) {
+				found++
+				if program := literal(call.Args[place]); program != "" && program != "go" {
+					t.Errorf("%s starts %q: take its path from testtool.Need, before anything is started", at, program)
+				}
+			}
+			inTest := slices.Contains([]string{"t", "b", "tb", "f"}, on.Name)
+			if inTest && slices.Contains(skips, selector.Sel.Name) && s.room() != "internal/testtool" {
+				t.Errorf("%s skips a test: call testtool.Need, Lack or Long, which fail it where CI is set", at)
+			}
+			return true
+		})
+	}
+	if found < 20 {
+		t.Errorf("found only %d programs that tests start: this test looks in the wrong place", found)
+	}
+}
+
+// literal returns the value of a string literal, or "".
+func literal(e ast.Expr) string {
+	if l, ok := e.(*ast.BasicLit); ok && l.Kind == token.STRING {
+		value, _ := strconv.Unquote(l.Value)
+		return value
+	}
+	return ""
+}
