@@ -265,7 +265,8 @@ func TestPurgedAhead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := 1; i < messages; i++ {
-		if _, err := b.js.PublishAsync("ssed.a", fmt.Append(nil, i)); err != nil {
+		// On a busy machine the server may need longer than the default of 200 ms to make room.
+		if _, err := b.js.PublishAsync("ssed.a", fmt.Append(nil, i), jetstream.WithStallWait(testtool.Patience)); err != nil {
 			t.Fatal(err)
 		}
 	}
