@@ -10,7 +10,11 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-func TestMain(m *testing.M) { os.Exit(testtool.Main(m)) }
+func TestMain(m *testing.M) {
+	code := testtool.Main(m)
+	os.RemoveAll(deb.folder)
+	os.Exit(code)
+}
 
 // root is the repository's.
 var root = filepath.Join("..", "..", "..")

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/ssed/ssed/internal/testtool"
@@ -90,19 +91,34 @@ func TestMakeInstall(t *testing.T) {
 	}
 }
 
-// makeDeb returns the path of the package that "make deb" makes.
+// deb is the package that "make deb" makes, once per test process. TestMain removes it.
+var deb struct {
+	once         sync.Once
+	folder, path string
+}
+
+// makeDeb returns the path of the package.
 func makeDeb(t *testing.T) string {
 	t.Helper()
 	needMake(t)
 	testtool.Need(t, "dpkg-deb", "cp", "rm", "gzip", "tr")
 	testtool.Long(t, "the first run fetches and compiles nfpm, which takes half a minute")
-	build := t.TempDir()
-	say(t, root, "make", "deb", "BUILD="+build)
-	debs, err := filepath.Glob(filepath.Join(build, "ssed_*.deb"))
-	if err != nil || len(debs) != 1 {
-		t.Fatalf("make deb made %q, %v", debs, err)
+	deb.once.Do(func() {
+		var err error
+		if deb.folder, err = os.MkdirTemp("", "ssed-deb-"); err != nil {
+			t.Fatal(err)
+		}
+		say(t, root, "make", "deb", "BUILD="+deb.folder)
+		debs, err := filepath.Glob(filepath.Join(deb.folder, "ssed_*.deb"))
+		if err != nil || len(debs) != 1 {
+			t.Fatalf("make deb made %q, %v", debs, err)
+		}
+		deb.path = debs[0]
+	})
+	if deb.path == "" {
+		t.Fatal("an earlier test could not make the package")
 	}
-	return debs[0]
+	return deb.path
 }
 
 func TestTheDebianPackage(t *testing.T) {
