@@ -45,12 +45,13 @@ func ExampleServer_Serve() {
 		log.Fatal(err)
 	}
 	pages := admin.New(admin.Options{
-		Loop:        server,
-		Tokens:      server.Tokens,
-		Subscribers: func() net.Addr { return server.ListenAddrs()[0] }, // for the pane that subscribes
-		Publishers:  func(*loop.Stats) {},                               // adds those of a loop of their own
-		Store:       func() admin.Store { return admin.Store{} },        // how a relay does, if there is one
-		Logger:      slog.Default(),                                     // who signs in, and who fails to
+		Loop:         server,
+		Tokens:       server.Tokens,
+		Subscribers:  func() net.Addr { return server.ListenAddrs()[0] }, // for the pane that subscribes
+		Publishers:   func(*loop.Stats) {},                               // adds those of a loop of their own
+		Store:        func() admin.Store { return admin.Store{} },        // how a relay does, if there is one
+		LogLinesLost: func() uint64 { return 0 },                         // of a log that drops lines
+		Logger:       slog.Default(),                                     // who signs in, and who fails to
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:8003")
 	if err != nil {

@@ -55,6 +55,7 @@ var metrics = []metric{
 
 var (
 	disconnects = prometheus.NewDesc("ssed_disconnects_total", "Subscribers that ended, by reason.", []string{"reason"}, nil)
+	logLost     = prometheus.NewDesc("ssed_log_lines_lost_total", "Lines of the log that could not be written, or were not read in time.", nil, nil)
 	passes      = prometheus.NewDesc("ssed_pass_seconds", "How long each turn of the event loop spent on writing to subscribers.", nil, nil)
 	fanOuts     = prometheus.NewDesc("ssed_fan_out_seconds", "From a message to when all who could take it had it.", nil, nil)
 )
@@ -68,6 +69,7 @@ func (c collector) Describe(descs chan<- *prometheus.Desc) {
 		descs <- m.desc
 	}
 	descs <- disconnects
+	descs <- logLost
 	descs <- passes
 	descs <- fanOuts
 }
@@ -88,6 +90,7 @@ func (c collector) Collect(values chan<- prometheus.Metric) {
 	for reason, n := range stats.Ended {
 		values <- prometheus.MustNewConstMetric(disconnects, prometheus.CounterValue, float64(n), reason)
 	}
+	values <- prometheus.MustNewConstMetric(logLost, prometheus.CounterValue, float64(c.server.opts.LogLinesLost()))
 	values <- histogram(passes, &stats.Passes)
 	values <- histogram(fanOuts, &stats.FanOuts)
 }

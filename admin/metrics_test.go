@@ -23,7 +23,7 @@ func TestMetricsAreClean(t *testing.T) {
 			t.Errorf("%s: %s", p.Metric, p.Text)
 		}
 	}
-	for _, name := range []string{"ssed_subscribers 1", `ssed_disconnects_total{reason="slow"} 0`, "ssed_fan_out_seconds_bucket", "ssed_pass_seconds_count", "ssed_authorizing 0", "ssed_reports_waiting 0", "ssed_unreported_subscribers_total 0", "go_goroutines", "process_resident_memory_bytes"} {
+	for _, name := range []string{"ssed_subscribers 1", `ssed_disconnects_total{reason="slow"} 0`, "ssed_log_lines_lost_total 0", "ssed_fan_out_seconds_bucket", "ssed_pass_seconds_count", "ssed_authorizing 0", "ssed_reports_waiting 0", "ssed_unreported_subscribers_total 0", "go_goroutines", "process_resident_memory_bytes"} {
 		if !strings.Contains(answer, name) {
 			t.Errorf("%s is missing", name)
 		}

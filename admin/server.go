@@ -50,6 +50,8 @@ type Options struct {
 	Publishers func(*loop.Stats)
 	// Store tells how the store does, at once. Default: there is none.
 	Store func() Store
+	// LogLinesLost returns how many lines of the daemon's log could not be written. Default: 0.
+	LogLinesLost func() uint64
 	// Debug serves the profiles of net/http/pprof at /debug/pprof/, too.
 	Debug bool
 	// Logger is told who signs in, and who fails to. Default: slog.Default().
@@ -84,6 +86,9 @@ func New(opts Options) *Server {
 	}
 	if opts.Publishers == nil {
 		opts.Publishers = func(*loop.Stats) {}
+	}
+	if opts.LogLinesLost == nil {
+		opts.LogLinesLost = func() uint64 { return 0 }
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()

@@ -42,6 +42,7 @@ type statusJSON struct {
 	TurnedAway          uint64            `json:"turned_away"`
 	Skips               uint64            `json:"skips"`
 	Skipped             uint64            `json:"skipped"`
+	LogLinesLost        uint64            `json:"log_lines_lost"`
 	Disconnects         map[string]uint64 `json:"disconnects"`
 	Stopping            bool              `json:"stopping"`
 	SubscribeURL        string            `json:"subscribe_url"`
@@ -129,6 +130,7 @@ func (s *Server) figures(stats loop.Stats, now time.Time) *statusJSON {
 		TurnedAway:          stats.TurnedAway,
 		Skips:               stats.Skips,
 		Skipped:             stats.Skipped,
+		LogLinesLost:        s.opts.LogLinesLost(),
 		Disconnects:         stats.Ended,
 		Stopping:            stats.Stopping,
 		SubscribeNeedsToken: s.opts.Tokens().Required(auth.Subscribe),

@@ -162,7 +162,7 @@ func TestWhoLeavesLeavesAlone(t *testing.T) {
 func TestAnswersShareAWalk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l slowLoop
-		s := &Server{opts: Options{Tokens: func() *auth.Table { return nil }, Publishers: func(*loop.Stats) {}}, surveys: newSurveys(l.take)}
+		s := &Server{opts: Options{Tokens: func() *auth.Table { return nil }, Publishers: func(*loop.Stats) {}, LogLinesLost: func() uint64 { return 0 }}, surveys: newSurveys(l.take)}
 		answers := map[string][]rendered{}
 		var mu sync.Mutex
 		var all sync.WaitGroup

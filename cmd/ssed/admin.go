@@ -55,6 +55,7 @@ func (a *adminPages) attach(d *daemon, f *daemonFlags) {
 		Debug:   f.Debug,
 		Logger:  d.log,
 	}
+	options.LogLinesLost = d.stderr.lost
 	if a.where != adminOn {
 		options.Subscribers = func() net.Addr { return d.loop.ListenAddrs()[0] }
 	}

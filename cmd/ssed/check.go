@@ -12,17 +12,17 @@ type checkCommand struct {
 
 // Run tells everything that is wrong, one line each, on standard error, and "ok" on
 // standard output if nothing is. Its log is text: it is for whoever asked.
-func (c *checkCommand) Run(stderr *logWriter, s *settings) error {
+func (c *checkCommand) Run(stderr *logWriter, stdout *output, s *settings) error {
 	if len(s.problems) == 0 {
-		c.checkWiring(slog.New(newHandler(stderr, false, slog.LevelWarn)), s)
+		c.checkWiring(stderr, s)
 	}
 	for _, problem := range s.problems {
 		fmt.Fprintln(stderr, problem)
 	}
 	switch n := len(s.problems); n {
 	case 0:
-		fmt.Println("ok")
-		return nil
+		_, err := fmt.Fprintln(stdout, "ok")
+		return err
 	case 1:
 		return errors.New("the daemon would not start: this is wrong")
 	default:
@@ -32,13 +32,14 @@ func (c *checkCommand) Run(stderr *logWriter, s *settings) error {
 
 // checkWiring makes the daemon as it would be served, short of listening: some
 // errors only all flags together, with the limits of this process, can show.
-func (c *checkCommand) checkWiring(log *slog.Logger, s *settings) {
+func (c *checkCommand) checkWiring(stderr *logWriter, s *settings) {
+	log := slog.New(newHandler(stderr, false, slog.LevelWarn))
 	c.warnOfReaders(log)
 	c.warnOfHistory(log)
 	s.warnOfSlips(log)
 	openFiles, err := raiseLimits()
 	if err == nil {
-		_, err = c.newDaemon(openFiles, log)
+		_, err = c.newDaemon(openFiles, log, stderr)
 	}
 	var at *flagError
 	switch {

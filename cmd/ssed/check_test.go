@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -194,7 +195,7 @@ func TestExampleFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, command := range newParser(&commands{}).Model.Children {
+	for _, command := range newParser(&commands{}, io.Discard).Model.Children {
 		for _, flag := range command.Flags {
 			if _, there := file.values[flag.Name]; command.Name == "serve" && !there && flag.Name != "config" {
 				t.Errorf("it has no %s", flag.Name)

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"reflect"
 	"strings"
 
@@ -16,8 +15,8 @@ type configCommand struct {
 }
 
 // Run prints what is in force, in the form of a configuration file.
-func (c *configCommand) Run(s *settings) error {
-	return s.print(os.Stdout)
+func (c *configCommand) Run(stdout *output, s *settings) error {
+	return s.print(stdout)
 }
 
 // print writes every flag of the command with its value, and where that came from

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -129,7 +130,7 @@ func TestConfigShowsNoServers(t *testing.T) {
 func TestSecretsHaveTheirTag(t *testing.T) {
 	secret := regexp.MustCompile(`token|secret|password|key`)
 	var serve *kong.Node
-	for _, command := range newParser(&commands{}).Model.Children {
+	for _, command := range newParser(&commands{}, io.Discard).Model.Children {
 		if command.Name == "serve" {
 			serve = command
 		}

@@ -23,6 +23,7 @@ type daemon struct {
 	tokens     *auth.Table   // at the start; SIGHUP may bring others
 	endAtMost  time.Duration // how long shutdown may take
 	log        *slog.Logger
+	stderr     *logWriter // where log goes
 
 	engines []engine   // all of the above that run, in the order of their start
 	died    chan error // gets an error for each engine that ends unasked
@@ -60,8 +61,9 @@ func (e storeEngine) Shutdown(context.Context) error {
 	return nil
 }
 
-// newDaemon wires a daemon that may have so many files open. Nothing listens yet.
-func (f *daemonFlags) newDaemon(openFiles int, log *slog.Logger) (*daemon, error) {
+// newDaemon wires a daemon that can have openFiles descriptors, and that writes log to
+// stderr. Nothing listens yet.
+func (f *daemonFlags) newDaemon(openFiles int, log *slog.Logger, stderr *logWriter) (*daemon, error) {
 	endpoints, err := f.endpoints()
 	if err != nil {
 		return nil, err
@@ -74,7 +76,7 @@ func (f *daemonFlags) newDaemon(openFiles int, log *slog.Logger) (*daemon, error
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{tokens: tokens, endAtMost: f.endAtMost(), log: log, died: make(chan error, 3)}
+	d := &daemon{tokens: tokens, endAtMost: f.endAtMost(), log: log, stderr: stderr, died: make(chan error, 3)}
 
 	options := f.loopOptions(tokens, connsMax, publishersMax, log)
 	if f.PublishLoop == sharedLoop {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -24,7 +25,8 @@ func (c *demoCommand) Run(stderr *logWriter, s *settings) error {
 		return fmt.Errorf("cannot read the state of this host: %w", err)
 	}
 	return c.runDaemon(stderr, s, func(ctx context.Context, d *daemon) {
-		fmt.Print(d.invitation())
+		// If nobody reads standard output this may fail or block, and the demo goes on.
+		go io.WriteString(patientFile{os.Stdout}, d.invitation())
 		publishHost(ctx, d, host)
 	})
 }

@@ -51,7 +51,7 @@ func (c *doctorCommand) Validate() error {
 
 // Run looks for as long as --idle says, and tells what it found. With something bad in
 // it the exit code is 1.
-func (c *doctorCommand) Run() error {
+func (c *doctorCommand) Run(stdout *output) error {
 	s, err := newSubscription(c.Where, -1, "")
 	if err != nil {
 		return err
@@ -70,7 +70,7 @@ func (c *doctorCommand) Run() error {
 		return told
 	case err != nil:
 		return err
-	case printFindings(os.Stdout, findings) > 0:
+	case printFindings(stdout, findings) > 0:
 		return exitCode(exitFailure)
 	}
 	return nil

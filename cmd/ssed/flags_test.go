@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"reflect"
 	"strings"
@@ -23,7 +24,7 @@ func parse(t *testing.T, env map[string]string, args ...string) (*commands, erro
 		t.Setenv(name, value)
 	}
 	cli := &commands{}
-	_, err := newParser(cli).Parse(args)
+	_, err := newParser(cli, io.Discard).Parse(args)
 	return cli, err
 }
 
@@ -234,7 +235,7 @@ func TestUsageErrorIsOneLineAndCode2(t *testing.T) {
 // TestHelpTellsUnitsAndDefaults wants it of every flag of the daemon: the unit by the
 // placeholder, which the title of the group explains.
 func TestHelpTellsUnitsAndDefaults(t *testing.T) {
-	for _, flag := range newParser(&commands{}).Model.DefaultCmd.Flags {
+	for _, flag := range newParser(&commands{}, io.Discard).Model.DefaultCmd.Flags {
 		want := ""
 		switch flag.Target.Interface().(type) {
 		case byteSize:
@@ -262,7 +263,7 @@ func TestHelpTellsUnitsAndDefaults(t *testing.T) {
 // --help" to tell those of the default command, too.
 func TestHelp(t *testing.T) {
 	wants := map[string][]string{"": {"serve", "pub", "demo", "version"}}
-	for _, command := range newParser(&commands{}).Model.Children {
+	for _, command := range newParser(&commands{}, io.Discard).Model.Children {
 		for _, flag := range command.Flags {
 			wants[command.Name] = append(wants[command.Name], "--"+flag.Name)
 			for _, variable := range flag.Envs {

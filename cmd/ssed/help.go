@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"os"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -139,14 +141,15 @@ var daemonHelp = map[string]string{
 		should know) or error. Default ${default}.`,
 }
 
-// newParser returns the parser that fills cli. The defaults are those of the
-// packages that they are for.
-func newParser(cli *commands) *kong.Kong {
+// newParser returns the parser that fills cli, and prints help to stdout. The defaults
+// are those of the packages that the flags configure.
+func newParser(cli *commands, stdout io.Writer) *kong.Kong {
 	found := newSettings()
 	return kong.Must(cli,
 		kong.Resolvers(found),
 		kong.Bind(found),
 		kong.Name("ssed"),
+		kong.Writers(stdout, os.Stderr),
 		kong.Description(description),
 		kong.DefaultEnvars("SSED"),
 		kong.ExplicitGroups(flagGroups),

@@ -19,8 +19,8 @@ const (
 	jsonLog = "json"
 )
 
-// newLogger makes the daemon's log, which goes to stderr, and has that say what it
-// says by itself in the same format.
+// newLogger returns the daemon's log. It goes to stderr, and sets the format of the lines
+// that stderr adds.
 func (f *daemonFlags) newLogger(stderr *logWriter) *slog.Logger {
 	inJSON := f.LogFormat == jsonLog || f.LogFormat == autoLog && !isTerminal(os.Stderr)
 	stderr.inJSON.Store(inJSON)
@@ -57,14 +57,17 @@ func durationsAsText(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// record is one line of the log, as the daemon writes it.
+// record returns one line of the log in the format of the daemon's other lines.
 func (w *logWriter) record(level slog.Level, msg string, args ...any) string {
 	var line bytes.Buffer
 	slog.New(newHandler(&line, w.inJSON.Load(), level)).Log(context.Background(), level, msg, args...)
 	return line.String()
 }
 
-func isTerminal(f *os.File) bool {
-	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-	return err == nil
+func isTerminal(f *os.File) (is bool) {
+	err := withDescriptor(f, func(fd int) {
+		_, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+		is = err == nil
+	})
+	return is && err == nil
 }

@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,8 +21,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ssed/ssed/internal/testtool"
-	"github.com/ssed/ssed/publish"
-	"github.com/ssed/ssed/sse"
 )
 
 // A fakeReader of the log can hang, and can fail.
@@ -48,7 +45,7 @@ func (r *fakeReader) hang() (goOn func()) {
 	return r.mu.Unlock
 }
 
-var lostLine = regexp.MustCompile(`(?m)^time=.* level=WARN msg="lines of the log are missing here.*" lines=(\d+)$`)
+var lostLine = regexp.MustCompile(`(?m)^time=.* level=WARN msg="log lines were lost" lines=(\d+) because="[^"]+"$`)
 
 // lostLines adds up what a log says is missing.
 func lostLines(t *testing.T, log string) (lost int) {
@@ -113,7 +110,7 @@ func TestLogWriterNeverBlocks(t *testing.T) {
 	testtool.WaitFor(t, "the queue to be empty", func() bool {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		return len(w.queue) == 0 && w.lost == 0
+		return len(w.queue) == 0 && w.overflow == 0
 	})
 	fmt.Fprintf(w, "later\n")
 	w.end("last\n", testtool.Patience)
@@ -162,18 +159,66 @@ func TestLogWriterTellsOfFailures(t *testing.T) {
 	reader := &fakeReader{broken: true}
 	w := newLogWriter(reader)
 	w.Write([]byte("1\n"))
-	testtool.WaitFor(t, "the failure to be noticed", func() bool {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		return w.lost == 1
-	})
+	testtool.WaitFor(t, "the failure to be noticed", func() bool { return w.lost() == 1 })
 	goOn := reader.hang()
 	reader.broken = false
 	goOn()
 	w.Write([]byte("2\n"))
 	w.end("last\n", testtool.Patience)
-	if log := reader.text.String(); lostLines(t, log) != 2 || !strings.HasSuffix(log, "\nlast\n") {
-		t.Errorf("2 lines are lost, but the log is %q", log)
+	log := reader.text.String()
+	if rest, found := strings.CutSuffix(log, "\n2\nlast\n"); !found || lostLines(t, rest+"\n") != 1 {
+		t.Errorf("1 line is lost before another, but the log is %q", log)
+	}
+}
+
+// A smallTarget takes so many bytes, then fails until it gets room again.
+type smallTarget struct {
+	mu   sync.Mutex
+	room int
+	text bytes.Buffer
+}
+
+func (s *smallTarget) Write(lines []byte) (n int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n = min(s.room, len(lines)); n < len(lines) {
+		err = errors.New("it is full")
+	}
+	s.room -= n
+	s.text.Write(lines[:n])
+	return n, err
+}
+
+// TestLogWriterIsCutAnywhere gives a target room for every number of bytes of some lines,
+// then for every number of bytes of what follows, then for all. Whatever is cut, each line is there or is
+// counted, and none runs into another.
+func TestLogWriterIsCutAnywhere(t *testing.T) {
+	write := func(w *logWriter, room *smallTarget, bytes int, lines ...string) {
+		room.mu.Lock()
+		room.room = bytes
+		room.mu.Unlock()
+		w.writeBatch([]byte(strings.Join(lines, "")))
+	}
+	for first := range 20 {
+		for second := range 200 {
+			target := &smallTarget{}
+			w := &logWriter{out: target}
+			write(w, target, first, "line 1\n", "line 2\n", "line 3\n")
+			write(w, target, second, "line 4\n", "line 5\n")
+			write(w, target, 1000, "line 6\n", "line 7\n")
+			log, found := target.text.String(), 0
+			for line := range strings.Lines(log) {
+				switch {
+				case len(line) == len("line 1\n") && strings.HasPrefix(line, "line "):
+					found++
+				case strings.Count(line, "line ") > 1:
+					t.Fatalf("%d, %d: a line ran into another: %q", first, second, line)
+				}
+			}
+			if lost := lostLines(t, log); found+lost != 7 || uint64(lost) != w.lost() {
+				t.Fatalf("%d, %d: %d lines are there, %d are said to be lost and %d are counted, of 7: %q", first, second, found, lost, w.lost(), log)
+			}
+		}
 	}
 }
 
@@ -185,14 +230,8 @@ type logPipe struct {
 
 func newLogPipe(t *testing.T) *logPipe {
 	t.Helper()
-	out, in, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		in.Close()
-		out.Close()
-	})
+	out, in := pipe(t)
+	t.Cleanup(func() { in.Close() })
 	return &logPipe{out, in, bufio.NewReader(out)}
 }
 
@@ -211,11 +250,11 @@ func (p *logPipe) start(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// fill makes the next write to the pipe block. It opens the pipe once more, since
-// its own writes must not block, and the daemon's must.
-func (p *logPipe) fill(t *testing.T) {
+// fill makes the next write to a pipe block. It opens the pipe once more, since its own
+// writes must not block, and the daemon's must.
+func fill(t *testing.T, pipe *os.File) {
 	t.Helper()
-	fd, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", p.in.Fd()), unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", pipe.Fd()), unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,21 +264,6 @@ func (p *logPipe) fill(t *testing.T) {
 		}
 		if err != unix.EAGAIN {
 			t.Fatal(err)
-		}
-	}
-}
-
-// readTo reads to a line that matches, and returns it and all before it.
-func (p *logPipe) readTo(t *testing.T, match *regexp.Regexp) (log string) {
-	t.Helper()
-	p.out.SetReadDeadline(time.Now().Add(testtool.Patience))
-	for {
-		line, err := p.lines.ReadString('\n')
-		if err != nil {
-			t.Fatalf("the log has no line that matches %s: %v", match, err)
-		}
-		if log += line; match.MatchString(line) {
-			return log
 		}
 	}
 }
@@ -254,97 +278,6 @@ func (p *logPipe) readAll(t *testing.T) (log string) {
 		t.Fatalf("the log does not end: %v", err)
 	}
 	return strings.ReplaceAll(string(text), "\x00", "")
-}
-
-// TestNobodyReadsTheLog provokes more lines than there is room for, and nobody
-// reads them. Subscribers and publishers are served as ever. Once the log is read,
-// each line is there, or counted.
-func TestNobodyReadsTheLog(t *testing.T) {
-	bothLoops(t, func(t *testing.T, flag string) {
-		folder, pipe := shortTempDir(t), newLogPipe(t)
-		subscribers, publishers := filepath.Join(folder, "s"), "unix://"+filepath.Join(folder, "p")
-		cmd := pipe.start(t, flag, "--listen=unix://"+subscribers, "--publish="+publishers, "--log-level=debug", "--drain=0s")
-		var client *publish.Client
-		testtool.WaitFor(t, "the daemon to be up", func() (up bool) {
-			var err error
-			client, err = publish.Dial(t.Context(), publishers)
-			return err == nil
-		})
-		defer client.Close()
-		bystander := visit(t, subscribers, "/subscribe/x")
-
-		const visits = 1500 // a CONNECT and a DISCONNECT each, of more than 1 KB; and a refusal
-		long := "/subscribe" + strings.Repeat("/"+strings.Repeat("n", 99), 10)
-		for n := range visits {
-			visit(t, subscribers, long).Close()
-			visit(t, subscribers, "/nothing").Close()
-			data := fmt.Sprint("message ", n)
-			if _, err := client.Publish(t.Context(), sse.Message{Namespace: "/x", Data: []byte(data)}); err != nil {
-				t.Fatal(err)
-			}
-			bystander.wantLine(t, "data:"+data+"\n")
-		}
-		log := pipe.readTo(t, lostLine)
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
-		log += pipe.readAll(t)
-		if err := cmd.Wait(); err != nil {
-			t.Error(err)
-		}
-		wantEveryLine(t, log, 3*visits+2) // the bystander's two
-	})
-}
-
-// wantEveryLine wants all lines of subscribers that came, went and were refused to
-// be there, or to be counted; and the daemon's last.
-func wantEveryLine(t *testing.T, log string, all int) {
-	t.Helper()
-	found := 0
-	for _, message := range []string{"CONNECT", "DISCONNECT", `"a request is refused"`} {
-		found += strings.Count(log, " msg="+message+" ")
-	}
-	if lost := lostLines(t, log); lost == 0 || found+lost != all {
-		t.Errorf("%d lines are there and %d are said to be lost, of %d", found, lost, all)
-	}
-	if !strings.Contains(log, " msg=draining ") {
-		t.Error("the last line of the log is missing")
-	}
-}
-
-// A visited socket has answered a request.
-type visited struct {
-	net.Conn
-	stream *bufio.Reader
-}
-
-// visit asks a daemon's unix socket for a target, and returns once the answer begins.
-func visit(t *testing.T, socket, target string) visited {
-	t.Helper()
-	conn, err := net.Dial("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	v := visited{conn, bufio.NewReader(conn)}
-	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", target)
-	v.wantLine(t, "HTTP/1.1 ")
-	return v
-}
-
-// wantLine waits for a line that begins like this.
-func (v visited) wantLine(t *testing.T, prefix string) {
-	t.Helper()
-	v.SetReadDeadline(time.Now().Add(testtool.Patience))
-	for {
-		line, err := v.stream.ReadString('\n')
-		if err != nil {
-			t.Fatalf("no line that begins with %q: %v", prefix, err)
-		}
-		if strings.HasPrefix(line, prefix) {
-			return
-		}
-	}
 }
 
 // failing are flags for a daemon that logs something and dies: its token file can
@@ -366,7 +299,7 @@ func failing(t *testing.T) (args []string) {
 // TestWhyItDiedComesLast: after all that was logged, also where that had to wait.
 func TestWhyItDiedComesLast(t *testing.T) {
 	pipe := newLogPipe(t)
-	pipe.fill(t)
+	fill(t, pipe.in)
 	pipe.start(t, failing(t)...)
 	log := pipe.readAll(t)
 	first, rest, _ := strings.Cut(log, "\n")
@@ -379,7 +312,7 @@ func TestWhyItDiedComesLast(t *testing.T) {
 // TestItDiesAlthoughNobodyReadsTheLog, and tells by its exit code how.
 func TestItDiesAlthoughNobodyReadsTheLog(t *testing.T) {
 	pipe := newLogPipe(t)
-	pipe.fill(t)
+	fill(t, pipe.in)
 	cmd := pipe.start(t, failing(t)...)
 	died := make(chan struct{})
 	go func() {

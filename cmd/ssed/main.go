@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 )
 
@@ -26,8 +27,11 @@ type exitCode int
 func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
 
 func main() {
-	stderr := newLogWriter(os.Stderr)
-	parser := newParser(&commands{})
+	survivePipes()
+	stderr := newLogWriter(patientFile{os.Stderr})
+	stdout := &output{Writer: patientFile{os.Stdout}}
+	parser := newParser(&commands{}, stdout)
+	parser.Exit = func(int) { finish(stderr, stdout, nil) } // after --help
 
 	// kong would make U+FFFD of what is none, and "ssed pub" would publish that.
 	for i, arg := range os.Args[1:] {
@@ -36,18 +40,34 @@ func main() {
 		}
 	}
 	command, err := parser.Parse(os.Args[1:])
-	if err != nil {
+	if err != nil && stdout.failure() == nil {
 		fail(stderr, exitUsage, "%v (ssed --help tells more)", err)
 	}
+	if err == nil {
+		err = command.Run(stderr, stdout)
+	}
+	finish(stderr, stdout, err)
+}
 
-	if err := command.Run(stderr); err != nil {
-		if code, ok := errors.AsType[exitCode](err); ok {
-			stderr.end("", logEndTime)
-			os.Exit(int(code))
-		}
+// finish ends the process with the exit code for err, which the command returned. A
+// command ends quietly if nobody reads its standard output any more, as in "ssed config |
+// head -1". Its exit code is then the one of a process that SIGPIPE ended, unless it
+// returned an exitCode.
+func finish(stderr *logWriter, stdout *output, err error) {
+	code, decided := errors.AsType[exitCode](err)
+	unwritten := stdout.failure()
+	readerGone := errors.Is(unwritten, syscall.EPIPE)
+	switch {
+	case unwritten != nil && !readerGone:
+		fail(stderr, exitFailure, "%v", unwritten)
+	case decided:
+	case readerGone:
+		code = 128 + exitCode(syscall.SIGPIPE)
+	case err != nil:
 		fail(stderr, exitFailure, "%v", err)
 	}
 	stderr.end("", logEndTime)
+	os.Exit(int(code))
 }
 
 // fail ends the process with one line that says what is wrong. One line, also

@@ -42,7 +42,7 @@ func (f *daemonFlags) runDaemon(stderr *logWriter, s *settings, beside func(cont
 	f.warnOfReaders(log)
 	f.warnOfHistory(log)
 	s.warnOfSlips(log)
-	d, err := f.newDaemon(openFiles, log)
+	d, err := f.newDaemon(openFiles, log, stderr)
 	if err != nil {
 		return err
 	}

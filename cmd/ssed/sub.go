@@ -59,7 +59,7 @@ var errEnough = errors.New("all events that were asked for are there")
 
 // Run shows events until there are enough of them, the server ends it for good, the
 // reader of standard output has gone, or a signal comes.
-func (c *subCommand) Run() error {
+func (c *subCommand) Run(stdout *output) error {
 	s, err := newSubscription(c.Where, c.Last, c.Since)
 	if err != nil {
 		return err
@@ -67,10 +67,10 @@ func (c *subCommand) Run() error {
 	ctx, end := context.WithCancelCause(context.Background())
 	defer end(nil)
 	endOnSignal(end)
-	go endWithReader(end, int(os.Stdout.Fd()))
+	go endWithReader(end, syscall.Stdout)
 
 	ended := make(chan error, 1)
-	go func() { ended <- subscribe.Run(ctx, c.options(s)) }()
+	go func() { ended <- subscribe.Run(ctx, c.options(s, stdout)) }()
 	select {
 	case err = <-ended:
 	case <-ctx.Done():
@@ -81,6 +81,9 @@ func (c *subCommand) Run() error {
 	}
 	if told, ok := errors.AsType[exitCode](context.Cause(ctx)); ok {
 		return told
+	}
+	if errors.Is(stdout.failure(), syscall.EPIPE) {
+		return exitCode(0) // like endWithReader
 	}
 	return c.verdict(s, err)
 }
@@ -93,7 +96,7 @@ func (c *subCommand) verdict(s subscription, err error) error {
 	case err == nil:
 		fmt.Fprintf(os.Stderr, "ssed: %v: the server says that there is no more (204)\n", s)
 		return nil
-	case errors.Is(err, errEnough), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, errEnough):
 		return nil
 	case wasRefused && refused.Status == http.StatusUnauthorized && c.Token == "" && !s.url.Query().Has("token"):
 		return fmt.Errorf("%v: %s; give a token with --token or SSED_TOKEN", s, printable(err.Error()))
@@ -105,11 +108,11 @@ func (c *subCommand) verdict(s subscription, err error) error {
 
 // options are what subscribe.Run does for this command. What is shown gathers in
 // memory and is written when all that came at once is there.
-func (c *subCommand) options(s subscription) subscribe.Options {
+func (c *subCommand) options(s subscription, stdout *output) subscribe.Options {
 	out := &bytes.Buffer{}
 	view, seen := c.view(out, s), 0
 	flush := func() error {
-		_, err := out.WriteTo(os.Stdout)
+		_, err := out.WriteTo(stdout)
 		return err
 	}
 	o := subscribe.Options{
@@ -184,17 +187,17 @@ func printHead(w io.Writer, res *http.Response) {
 
 // endOnSignal ends with the exit code that shells give a process which a signal ended.
 func endOnSignal(end context.CancelCauseFunc) {
-	signal.Ignore(syscall.SIGPIPE) // it is an error of writing, then
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		end(exitCode(128 + int((<-signals).(syscall.Signal))))
-		signal.Reset() // the next one has its default effect
+		signal.Stop(signals) // the next one has its default effect
 	}()
 }
 
-// endWithReader ends quietly once nobody is left who could read standard output, also
-// while there is nothing to write: "ssed sub /pets | head -1".
+// endWithReader calls end for a quiet end, with exit code 0, once the reader of fd is
+// gone or its terminal hung up, also while there is nothing to write: "ssed sub /pets |
+// head -1".
 func endWithReader(end context.CancelCauseFunc, fd int) {
 	for {
 		watched := []unix.PollFd{{Fd: int32(fd)}} // errors and hang-ups are always told

@@ -29,24 +29,31 @@ func (c *topCommand) Validate() error {
 }
 
 // Run shows the daemon until its user has seen enough.
-func (c *topCommand) Run() error {
+func (c *topCommand) Run(stdout *output) error {
 	client, err := top.NewClient(c.URL, c.Token)
 	if err != nil {
 		return err
 	}
 	if c.Once {
-		return top.Once(context.Background(), client, os.Stdout)
+		return top.Once(context.Background(), client, stdout)
 	}
 	if !isScreen(os.Stdout) {
 		return errors.New("standard output is no terminal that could show this: use --once, or ask the daemon for /admin/status.json or /metrics")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	return top.Run(ctx, client, top.Options{
+	// SIGHUP may be ignored, or go to another process.
+	ctx, end := context.WithCancelCause(ctx)
+	go endWithReader(end, syscall.Stdout)
+	err = top.Run(ctx, client, top.Options{
 		In:    os.Stdin,
 		Out:   os.Stdout,
 		Color: os.Getenv("NO_COLOR") == "", // no-color.org
 	})
+	if told, ok := errors.AsType[exitCode](context.Cause(ctx)); ok {
+		return told // whatever a terminal that is gone made of the end
+	}
+	return err
 }
 
 // isScreen tells whether a file is a terminal, and one on which a cursor can move.

@@ -9,10 +9,10 @@ import (
 type versionCommand struct{}
 
 // Run prints one line, such as "ssed v1.2.0 (commit 0123456789ab) go1.26.0 linux/amd64".
-func (versionCommand) Run() error {
+func (versionCommand) Run(stdout *output) error {
 	info, _ := debug.ReadBuildInfo()
-	fmt.Printf("ssed %s %s/%s\n", describeBuild(info), runtime.GOOS, runtime.GOARCH)
-	return nil
+	_, err := fmt.Fprintf(stdout, "ssed %s %s/%s\n", describeBuild(info), runtime.GOOS, runtime.GOARCH)
+	return err
 }
 
 // describeBuild tells what the binary was built from. The go command records the

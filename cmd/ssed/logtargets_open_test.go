@@ -1,0 +1,230 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// hangingPipe is a pipe that nobody reads before it is mended.
+func hangingPipe(t *testing.T) *openTarget {
+	out, in := pipe(t)
+	to := &openTarget{stderr: in, fail: func(*testing.T) {}}
+	to.mend = func(*testing.T) { to.read(out) }
+	return to
+}
+
+// nonBlockingPipe is one that another process makes non-blocking, which shares it.
+func nonBlockingPipe(t *testing.T) *openTarget {
+	to := hangingPipe(t)
+	shared, err := unix.Dup(int(to.stderr.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	to.fail = func(t *testing.T) {
+		if err := unix.SetNonblock(shared, true); err != nil {
+			t.Fatal(err)
+		}
+		unix.Close(shared)
+	}
+	return to
+}
+
+func closedPipe(t *testing.T) *openTarget {
+	out, in := pipe(t)
+	return &openTarget{stderr: in, fail: func(t *testing.T) { readStart(t, out).Close() }}
+}
+
+func closedSocket(t *testing.T) *openTarget {
+	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, in := os.NewFile(uintptr(ends[0]), "a socket"), os.NewFile(uintptr(ends[1]), "its peer")
+	t.Cleanup(func() { out.Close() })
+	return &openTarget{stderr: in, fail: func(t *testing.T) { readStart(t, out).Close() }}
+}
+
+// reopenedFIFO has a reader that goes in the middle of a line. What it left is the next
+// one's.
+func reopenedFIFO(t *testing.T) *openTarget {
+	path := filepath.Join(t.TempDir(), "log")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	first, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := &openTarget{stderr: in}
+	beginning := make([]byte, 100)
+	to.fail = func(t *testing.T) {
+		first.SetReadDeadline(time.Now().Add(testtool.Patience))
+		if _, err := io.ReadFull(first, beginning); err != nil {
+			t.Fatal(err)
+		}
+		first.Close()
+	}
+	to.mend = func(t *testing.T) {
+		next, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { next.Close() })
+		to.read(io.MultiReader(bytes.NewReader(beginning), next))
+	}
+	return to
+}
+
+// fullDisk has room for a little of the log until another file is removed.
+func fullDisk(t *testing.T) *openTarget {
+	folder := testtool.SmallDisk(t, 2*smallFile)
+	other, log := filepath.Join(folder, "other"), filepath.Join(folder, "log")
+	if err := os.WriteFile(other, make([]byte, smallFile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return &openTarget{
+		stderr: create(t, log),
+		fail:   func(*testing.T) {},
+		mend: func(t *testing.T) {
+			if err := os.Remove(other); err != nil {
+				t.Fatal(err)
+			}
+		},
+		text: func(t *testing.T) string { return contents(t, log) },
+		cut:  true,
+	}
+}
+
+// emptiedFile is a log that may not grow any more, and is copied and emptied then, as
+// logrotate's copytruncate does.
+func emptiedFile(t *testing.T) *openTarget {
+	log, copied := filepath.Join(t.TempDir(), "log"), ""
+	return &openTarget{
+		stderr: create(t, log),
+		fail:   func(*testing.T) {},
+		mend: func(t *testing.T) {
+			copied = contents(t, log)
+			if err := os.Truncate(log, 0); err != nil {
+				t.Fatal(err)
+			}
+		},
+		text: func(t *testing.T) string { return copied + contents(t, log) },
+		cut:  true,
+	}
+}
+
+func alwaysFull(t *testing.T) *openTarget {
+	in, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &openTarget{stderr: in, fail: func(*testing.T) {}, doomed: startLines}
+}
+
+func hungUpTerminal(t *testing.T) *openTarget {
+	tty, screen := terminal(t)
+	return &openTarget{stderr: tty, fail: func(t *testing.T) { readStart(t, screen).Close() }}
+}
+
+// closedAtExec is a pipe that the daemon does not get. No socket of the daemon's may
+// become its descriptors 0 to 2 then: the log, or a crash, would go there.
+func closedAtExec(t *testing.T) *openTarget {
+	out, in := pipe(t)
+	return &openTarget{stderr: in, fail: func(t *testing.T) {
+		if text, err := io.ReadAll(out); len(text) > 0 || err != nil { // it ends: nobody has it
+			t.Errorf("it was written to: %q, %v", text, err)
+		}
+	}}
+}
+
+func pipe(t *testing.T) (out, in *os.File) {
+	t.Helper()
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { out.Close() })
+	return out, in
+}
+
+// create makes a log file as a shell does for ">>".
+func create(t *testing.T, path string) *os.File {
+	t.Helper()
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func contents(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// read reads a target to its end, from now on.
+func (to *openTarget) read(from io.Reader) {
+	text, ended := &testtool.LockedBuffer{}, make(chan struct{})
+	to.text, to.ended = func(*testing.T) string { return text.String() }, ended
+	go func() {
+		defer close(ended)
+		io.Copy(text, from)
+	}()
+}
+
+// startLines is how many lines startLogger makes a daemon log: two of gnet, "ssed is up"
+// and CONNECT.
+const startLines = 4
+
+// readStart reads them, so that what is written later is known to be lost.
+func readStart(t *testing.T, out *os.File) *os.File {
+	t.Helper()
+	for lines := 0; lines < startLines; {
+		some := make([]byte, 4096)
+		n, err := out.Read(some)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines += bytes.Count(some[:n], []byte("\n"))
+	}
+	return out
+}
+
+// getUnix asks a daemon's unix socket for a page.
+func getUnix(t *testing.T, socket, path string) string {
+	t.Helper()
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport, Timeout: testtool.Patience}
+	res, err := client.Get("http://localhost" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %v, %v: %s", path, res.Status, err, body)
+	}
+	return string(body)
+}

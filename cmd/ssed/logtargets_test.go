@@ -1,0 +1,283 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
+)
+
+// A logTarget is what a daemon has for standard error.
+type logTarget struct {
+	name string
+	// through is the command line that becomes the daemon; the daemon's own follows.
+	through []string
+	open    func(t *testing.T) *openTarget
+	visits  int    // enough for lines to be lost
+	because string // the reason that the log gives for lost lines; empty: none are lost
+}
+
+// An openTarget is one that a daemon writes to.
+type openTarget struct {
+	stderr *os.File
+	fail   func(t *testing.T)        // from now on lines are lost
+	mend   func(t *testing.T)        // from now on they are not; nil: no reader can come back
+	text   func(t *testing.T) string // all that has arrived
+	ended  <-chan struct{}           // closed once nothing more arrives; nil: text always has it all
+	cut    bool                      // a line may be cut where there was no more room
+	doomed uint64                    // lines of the start, which are lost too
+}
+
+const (
+	many = 1500 // visits: more than logBytesMax and a pipe hold
+	some = 60
+	// smallFile is how many bytes of log a target takes that can be full: about ten visits.
+	smallFile = 64 << 10
+)
+
+var logTargets = []logTarget{
+	{"a pipe whose reader hangs", nil, hangingPipe, many, tooSlow},
+	{"a pipe whose reader hangs, made non-blocking", nil, nonBlockingPipe, many, tooSlow},
+	{"a pipe without a reader", nil, closedPipe, some, "broken pipe"},
+	{"a pipe without a reader, SIGPIPE ignored at exec", []string{"sh", "-c", `trap "" PIPE; exec "$0" "$@"`}, closedPipe, some, "broken pipe"},
+	{"a socket without a reader", nil, closedSocket, some, "broken pipe"},
+	{"a FIFO that gets another reader", nil, reopenedFIFO, some, "broken pipe"},
+	{"a full disk that gets room", nil, fullDisk, some, "no space left on device"},
+	{"a file at its size limit that is emptied", []string{"prlimit", fmt.Sprintf("--fsize=%d", smallFile)}, emptiedFile, some, "file too large"},
+	{"a device that is always full", nil, alwaysFull, some, "no space left on device"},
+	{"a terminal that hangs up", nil, hungUpTerminal, some, "input/output error"},
+	{"descriptors that are closed at exec", []string{"sh", "-c", `exec "$0" "$@" <&- >&- 2>&-`}, closedAtExec, some, ""},
+}
+
+// TestLogTargets makes a daemon's log fail in every way that it can. Subscribers and
+// publishers are served as before, and each line arrives or is counted: by the metric,
+// and, as soon as the log can be written again, by a line at the place of the gap.
+func TestLogTargets(t *testing.T) {
+	for _, target := range logTargets {
+		t.Run(target.name, func(t *testing.T) {
+			bothLoops(t, func(t *testing.T, flag string) { target.try(t, flag) })
+		})
+	}
+}
+
+func (target *logTarget) try(t *testing.T, flag string) {
+	to := target.open(t)
+	d := startLogger(t, target.through, to.stderr, flag)
+	to.fail(t)
+	d.serve(t, target.visits)
+	logged := uint64(linesPerVisit * target.visits)
+	if to.mend == nil {
+		want := logged + to.doomed
+		if target.because == "" {
+			want = 0
+		}
+		testtool.WaitFor(t, fmt.Sprintf("%d lines to be lost", want), func() bool { return d.lost(t) >= want })
+		if lost := d.lost(t); lost != want {
+			t.Errorf("%d lines are lost, want %d", lost, want)
+		}
+		d.end(t)
+		return
+	}
+	to.mend(t)
+	d.serve(t, 1) // so that there is something to write
+	testtool.WaitFor(t, "the number of lost lines in the log", func() bool { return readTarget(to.text(t)).lost > 0 })
+	lost := d.lost(t)
+	d.end(t)
+	if to.ended != nil {
+		<-to.ended
+	}
+	got := readTarget(to.text(t))
+	if logged += linesPerVisit + 2; uint64(got.visitors)+got.lost != logged { // 2 of the bystander
+		t.Errorf("%d lines are there and %d are said to be lost, of %d", got.visitors, got.lost, logged)
+	}
+	if got.lost != lost || got.because != target.because {
+		t.Errorf("the log says that %d lines are lost because %q, want %d, because %q", got.lost, got.because, lost, target.because)
+	}
+	if len(got.broken) > 1 || len(got.broken) == 1 && (!to.cut || !strings.HasPrefix(got.broken[0], `{"time":"`)) {
+		t.Errorf("these are no lines of a log: %q", got.broken)
+	}
+	if !got.drained {
+		t.Error("the last line of the log is missing")
+	}
+}
+
+// A logger is a daemon that logs much, and may lose it.
+type logger struct {
+	cmd         *exec.Cmd
+	subscribers string // a unix socket
+	client      *publish.Client
+	bystander   visited
+}
+
+func startLogger(t *testing.T, through []string, stderr *os.File, flag string) *logger {
+	t.Helper()
+	folder := shortTempDir(t)
+	d := &logger{subscribers: filepath.Join(folder, "s")}
+	publishers := "unix://" + filepath.Join(folder, "p")
+	line := append(through[:len(through):len(through)], testtool.Build(t), flag, "--log-format=json", "--log-level=debug",
+		"--listen=unix://"+d.subscribers, "--publish="+publishers, "--drain=0s")
+	d.cmd = exec.Command(testtool.Need(t, line[0]), line[1:]...)
+	d.cmd.Env = testtool.Environ()
+	d.cmd.Stderr = stderr
+	if err := d.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stderr.Close() // the daemon has its own
+	t.Cleanup(func() {
+		d.cmd.Process.Kill()
+		d.cmd.Wait()
+	})
+	testtool.WaitFor(t, "the daemon to be up", func() (up bool) {
+		var err error
+		d.client, err = publish.Dial(t.Context(), publishers)
+		return err == nil
+	})
+	t.Cleanup(func() { d.client.Close() })
+	d.bystander = visit(t, d.subscribers, "/subscribe/x")
+	return d
+}
+
+// linesPerVisit are a CONNECT and a DISCONNECT, each of more than 1 KB, and a refusal.
+const linesPerVisit = 3
+
+// serve serves visitors, while a publisher publishes to a subscriber.
+func (d *logger) serve(t *testing.T, visits int) {
+	t.Helper()
+	long := "/subscribe" + strings.Repeat("/"+strings.Repeat("n", 99), 10)
+	for n := range visits {
+		visit(t, d.subscribers, long).Close()
+		visit(t, d.subscribers, "/nothing").Close()
+		data := fmt.Sprint("message ", n)
+		if _, err := d.client.Publish(t.Context(), sse.Message{Namespace: "/x", Data: []byte(data)}); err != nil {
+			t.Fatal(err)
+		}
+		d.bystander.wantLine(t, "data:"+data+"\n")
+	}
+	testtool.WaitFor(t, "the last of the visitors to be gone", func() bool { return d.metric(t, "ssed_subscribers") == 1 })
+}
+
+// lost is how many lines of its log are lost, as its metrics and its status tell.
+func (d *logger) lost(t *testing.T) uint64 {
+	t.Helper()
+	var status struct {
+		Lost *uint64 `json:"log_lines_lost"`
+	}
+	before := d.metric(t, "ssed_log_lines_lost_total")
+	answer := getUnix(t, d.subscribers, "/admin/status.json?limit=0")
+	if err := json.Unmarshal([]byte(answer), &status); err != nil || status.Lost == nil {
+		t.Fatalf("no log_lines_lost: %v: %s", err, answer)
+	}
+	if after := d.metric(t, "ssed_log_lines_lost_total"); *status.Lost < before || *status.Lost > after {
+		t.Errorf("log_lines_lost is %d, the metric was %d before and %d after", *status.Lost, before, after)
+	}
+	return *status.Lost
+}
+
+func (d *logger) metric(t *testing.T, name string) uint64 {
+	t.Helper()
+	answer := getUnix(t, d.subscribers, "/metrics")
+	_, value, found := strings.Cut(answer, "\n"+name+" ")
+	value, _, _ = strings.Cut(value, "\n")
+	n, err := strconv.ParseUint(value, 10, 64)
+	if !found || err != nil {
+		t.Fatalf("%s is %q, %v", name, value, err)
+	}
+	return n
+}
+
+// end asks the daemon to end, and wants it to end well.
+func (d *logger) end(t *testing.T) {
+	t.Helper()
+	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- d.cmd.Wait() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(testtool.Patience):
+		t.Fatalf("it is still there after %v", testtool.Patience)
+	}
+}
+
+// A targetLog is what was found in a log.
+type targetLog struct {
+	visitors int      // lines of visitors
+	lost     uint64   // how many it says are lost
+	because  string   // the latest reason
+	broken   []string // lines that are not JSON, but for empty ones
+	drained  bool
+}
+
+// readTarget reads a log in JSON.
+func readTarget(text string) (found targetLog) {
+	for line := range strings.Lines(text) {
+		var record struct {
+			Msg, Because string
+			Lines        uint64
+		}
+		if err := json.Unmarshal([]byte(line), &record); err != nil && strings.TrimSpace(line) != "" {
+			found.broken = append(found.broken, line)
+		}
+		switch record.Msg {
+		case "CONNECT", "DISCONNECT", "a request is refused":
+			found.visitors++
+		case "log lines were lost":
+			found.lost += record.Lines
+			found.because = record.Because
+		case "draining":
+			found.drained = true
+		}
+	}
+	return found
+}
+
+// A visited socket has answered a request.
+type visited struct {
+	net.Conn
+	stream *bufio.Reader
+}
+
+// visit asks a daemon's unix socket for a target, and returns once the answer begins.
+func visit(t *testing.T, socket, target string) visited {
+	t.Helper()
+	conn, err := net.Dial("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	v := visited{conn, bufio.NewReader(conn)}
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", target)
+	v.wantLine(t, "HTTP/1.1 ")
+	return v
+}
+
+// wantLine waits for a line that begins like this.
+func (v visited) wantLine(t *testing.T, prefix string) {
+	t.Helper()
+	v.SetReadDeadline(time.Now().Add(testtool.Patience))
+	for {
+		line, err := v.stream.ReadString('\n')
+		if err != nil {
+			t.Fatalf("no line that begins with %q: %v", prefix, err)
+		}
+		if strings.HasPrefix(line, prefix) {
+			return
+		}
+	}
+}

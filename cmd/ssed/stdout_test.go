@@ -1,0 +1,209 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// runInto runs "ssed args..." to its end with these files for standard output and standard
+// error. Without the latter the result has what it said.
+func runInto(t *testing.T, stdout, stderr *os.File, args ...string) result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), testtool.Patience)
+	defer cancel()
+	var said bytes.Buffer
+	cmd := exec.CommandContext(ctx, testtool.Build(t), args...)
+	cmd.Env, cmd.Stdout, cmd.Stderr = testtool.Environ(), stdout, &said
+	if stderr != nil {
+		cmd.Stderr = stderr
+	}
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	if ctx.Err() != nil {
+		t.Fatalf("ssed %q did not end; it said:\n%s", args, said.String())
+	}
+	return result{"", said.String(), cmd.ProcessState.ExitCode()}
+}
+
+// unread is a pipe without a reader.
+func unread(t *testing.T) *os.File {
+	t.Helper()
+	out, in := pipe(t)
+	out.Close()
+	t.Cleanup(func() { in.Close() })
+	return in
+}
+
+func full(t *testing.T) *os.File {
+	t.Helper()
+	file, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	return file
+}
+
+// TestOutputThatCannotBeWritten runs each command that prints something and ends, without
+// a reader, and onto a device that is full. The former is no error: "ssed config | head -1".
+func TestOutputThatCannotBeWritten(t *testing.T) {
+	d := testtool.Start(t, "--history=3")
+	publishAll(t, d, "/x", "1", "2", "3")
+	const unreadCode = 128 + int(syscall.SIGPIPE)
+	for _, tt := range []struct {
+		name string
+		args []string
+		code int // without a reader
+	}{
+		{"version", []string{"version"}, unreadCode},
+		{"help", []string{"--help"}, unreadCode},
+		{"help of a command", []string{"sub", "--help"}, unreadCode},
+		{"config", []string{"config"}, unreadCode},
+		{"check", []string{"check"}, unreadCode},
+		{"completion", []string{"completion", "bash"}, unreadCode},
+		{"top", []string{"top", "--once", d.Subscribe[0]}, unreadCode},
+		{"doctor", []string{"doctor", "--idle=1s", "--publish=" + d.Publish[0], d.Subscribe[0], "/x"}, unreadCode},
+		// A stream has no end of its own: "ssed sub /x | head -1" is how one is read.
+		{"sub", []string{"sub", "--last=3", d.Subscribe[0], "/x"}, 0},
+		{"sub, some events", []string{"sub", "--raw", "--last=3", "--count=3", d.Subscribe[0], "/x"}, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			// doctor says on standard error what it does.
+			said := func(r result) string {
+				return strings.TrimPrefix(r.stderr, fmt.Sprintf("ssed: watching %s/subscribe/x for 1s\n", d.Subscribe[0]))
+			}
+			if r := runInto(t, unread(t), nil, tt.args...); r.code != tt.code || said(r) != "" {
+				t.Errorf("without a reader: exit code %d, want %d; it said %q", r.code, tt.code, r.stderr)
+			}
+			if r := runInto(t, unread(t), unread(t), tt.args...); r.code != tt.code {
+				t.Errorf("without any reader: exit code %d, want %d", r.code, tt.code)
+			}
+			r := runInto(t, full(t), nil, tt.args...)
+			if r.stderr = said(r); r.stderr != "ssed: cannot write to standard output: no space left on device\n" || r.code != exitFailure {
+				t.Errorf("onto a full device: exit code %d; it said %q", r.code, r.stderr)
+			}
+		})
+	}
+}
+
+// TestErrorsThatNobodyReads do not change what a command does, or its exit code.
+func TestErrorsThatNobodyReads(t *testing.T) {
+	d := testtool.Start(t, "--history=3")
+	for _, tt := range []struct {
+		name string
+		args []string
+		code int
+	}{
+		{"pub", []string{"pub", "--to", d.Publish[0], "/x", "1"}, 0},
+		{"pub, refused", []string{"pub", "--to", d.Publish[0], "/x//y", "1"}, exitFailure},
+		{"sub", []string{"sub", "-v", "--last=1", "--count=1", d.Subscribe[0], "/x"}, 0},
+		{"sub, refused", []string{"sub", d.Subscribe[0] + "/nothing"}, exitFailure},
+		{"doctor", []string{"doctor", "--idle=1s", "--publish=" + d.Publish[0], d.Subscribe[0], "/x"}, 0},
+		{"check", []string{"check", "--publish=nowhere"}, exitFailure},
+		{"serve", []string{"--listen=unix:///nonexistent/socket"}, exitFailure},
+		{"usage", []string{"--no-such-flag"}, exitUsage},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for name, stderr := range map[string]*os.File{"without a reader": unread(t), "onto a full device": full(t)} {
+				if r := runInto(t, nil, stderr, tt.args...); r.code != tt.code {
+					t.Errorf("%s: exit code %d, want %d", name, r.code, tt.code)
+				}
+			}
+		})
+	}
+}
+
+// TestNobodyReadsTheDemo: its words for people are lost, or wait for a reader, and it
+// publishes.
+func TestNobodyReadsTheDemo(t *testing.T) {
+	_, blocked := pipe(t)
+	fill(t, blocked)
+	for name, stdout := range map[string]*os.File{
+		"without a reader": unread(t), "blocked": blocked, "full": full(t),
+	} {
+		t.Run(name, func(t *testing.T) {
+			socket := shortTempDir(t) + "/s"
+			cmd := exec.Command(testtool.Build(t), "demo", "--listen=unix://"+socket, "--publish=tcp://127.0.0.1:0", "--drain=0s")
+			cmd.Env, cmd.Stdout, cmd.Stderr = testtool.Environ(), stdout, unread(t)
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			d := &logger{cmd: cmd, subscribers: socket}
+			t.Cleanup(func() { cmd.Process.Kill() })
+			testtool.WaitFor(t, "the demo", func() bool { _, err := os.Stat(socket); return err == nil })
+			clock := visit(t, socket, "/subscribe/time")
+			for range 2 {
+				clock.wantLine(t, "data:2")
+			}
+			d.end(t)
+		})
+	}
+}
+
+// TestTopWithoutItsTerminal ends, also if the end of the terminal is no signal to it.
+func TestTopWithoutItsTerminal(t *testing.T) {
+	d := testtool.Start(t)
+	for _, tt := range []struct {
+		name    string
+		through []string
+	}{
+		{"signalled", nil},
+		{"not signalled", []string{"sh", "-c", `trap "" HUP; exec "$0" "$@"`}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tty, screen := terminal(t)
+			if err := unix.IoctlSetWinsize(int(tty.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80}); err != nil {
+				t.Fatal(err)
+			}
+			line := append(tt.through, testtool.Build(t), "top", d.Subscribe[0])
+			cmd := exec.Command(line[0], line[1:]...)
+			var said bytes.Buffer
+			cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = append(testtool.Environ(), "TERM=xterm"), tty, tty, &said
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan struct{})
+			go func() {
+				cmd.Wait()
+				close(ended)
+			}()
+			t.Cleanup(func() {
+				cmd.Process.Kill()
+				<-ended
+			})
+			tty.Close()
+			for shown := ""; !strings.Contains(shown, "▸"); {
+				some := make([]byte, 4096)
+				n, err := screen.Read(some)
+				if err != nil {
+					t.Fatal(err)
+				}
+				shown += string(some[:n])
+			}
+			screen.Close()
+			select {
+			case <-ended:
+			case <-time.After(testtool.Patience):
+				t.Fatal("it does not end")
+			}
+			if said.Len() > 0 {
+				t.Errorf("it said %q", said.String())
+			}
+		})
+	}
+}
