@@ -24,7 +24,7 @@ func ExampleNew() {
 	for range 2 { // the second time is a restart
 		options := loop.Options{Listen: []string{"127.0.0.1:0"}, Drain: -1, Logger: slog.New(slog.DiscardHandler)}
 		store, err := relay.New(relay.Options{
-			Store:        &relay.Store{Dir: dir, SyncAlways: false, SyncInterval: time.Second},
+			Store:        &relay.Store{Dir: dir, SyncAlways: false, SyncInterval: time.Second, CacheBytesMax: relay.DefaultStoreCacheBytes},
 			Stream:       relay.Stream{MaxAge: 24 * time.Hour, MaxBytes: 1 << 30, PerNamespace: 100_000},
 			Preload:      1000, // of what was there before
 			DataBytesMax: sse.DataBytesMax,

@@ -41,6 +41,10 @@ const (
 // bytes is about what a letter takes of memory.
 func (l *letter) bytes() int { return len(l.data) + len(l.subject) + 256 }
 
+// recordBytes is about what a letter takes in the store's cache: its record, with the
+// event in its header.
+func (l *letter) recordBytes() int { return len(l.data) + len(l.subject) + len(l.key) + 128 }
+
 // unknown is the error for a letter whose answer was lost.
 func (l *letter) unknown() error {
 	if l.key != "" {

@@ -13,6 +13,10 @@ const DefaultStream = "ssed"
 // DefaultStreamBytes bounds what a stream takes of a disk unless told otherwise.
 const DefaultStreamBytes = 1 << 30
 
+// DefaultStoreCacheBytes bounds the cache of the embedded server unless told
+// otherwise. It lets publishers store about 90 MB/s.
+const DefaultStoreCacheBytes = 128 << 20
+
 // A Store is a folder of this process's own.
 type Store struct {
 	Dir string // made, for this user only, if it is missing
@@ -21,6 +25,10 @@ type Store struct {
 	// how often the kernel is told to write; 0: every two minutes.
 	SyncAlways   bool
 	SyncInterval time.Duration
+	// CacheBytesMax bounds what the embedded server caches of the messages that were
+	// just published, in bytes. Publishers get their OKs later when it is full.
+	// Default: DefaultStoreCacheBytes.
+	CacheBytesMax int
 }
 
 // A Stream says which stream is the hub, and what it keeps. A stream that is there
@@ -78,6 +86,9 @@ func (o *Options) check() error {
 		return fmt.Errorf("relay: publishers wait %v or more", lookInterval)
 	}
 	if o.Store != nil {
+		if o.Store.CacheBytesMax < 0 {
+			return fmt.Errorf("relay: invalid CacheBytesMax %d: expected a positive number of bytes, or 0 for the default", o.Store.CacheBytesMax)
+		}
 		if len(o.Servers.URLs) > 0 {
 			return errors.New("relay: a store of one's own and NATS servers exclude each other")
 		}

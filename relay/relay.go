@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -138,6 +139,9 @@ func New(opts Options) (*Relay, error) {
 		live:  make(chan struct{}),
 	}
 	r.sender = newSender(opts.Timeout, r.subject, r.saw)
+	if opts.Store != nil {
+		r.sender.boundCache(cmp.Or(opts.Store.CacheBytesMax, DefaultStoreCacheBytes))
+	}
 	r.sender.hold(true)
 	r.strange.log = opts.Logger
 	r.status.Stream = opts.Stream.Name
@@ -336,6 +340,11 @@ func (r *Relay) relay(ctx context.Context, to loop.Inlet) error {
 		return errCutOff
 	}
 	epoch := r.epochOf(info)
+	if r.store != nil {
+		if err := shortenCache(r.store.server, r.opts.Stream.Name); err != nil {
+			r.log.Warn("the store's cache keeps its default time, so the store takes more memory under load", "err", err)
+		}
+	}
 	r.reached(stream, info, epoch)
 	r.sender.hold(false)
 	from := firstOf(info.State, r.opts.Preload)

@@ -63,6 +63,7 @@ type sender struct {
 	probing bool          // one is sent again; the rest waits until it is stored
 	room    chan struct{} // closed when there is some; nil while nobody waits for it
 	closed  bool
+	cache   cacheUse // of the embedded server
 
 	duplicates, resent, refused atomic.Uint64
 }
@@ -256,9 +257,11 @@ func (s *sender) become(l *letter, now state, err error) {
 	s.holding = s.holding || now == notStored
 }
 
-// answer answers the oldest letters, as far as their fate is known.
+// answer answers the oldest letters, as far as their fate is known and the cache of
+// the embedded server has room. While it has none, letters stay in the line, which
+// fills up and holds up the publishers.
 func (s *sender) answer() {
-	for len(s.line) > 0 && s.line[0].state >= stored {
+	for len(s.line) > 0 && s.line[0].state >= stored && (s.closed || !s.cache.full()) {
 		l := s.line[0]
 		s.line[0] = nil
 		s.line = s.line[1:]
@@ -267,6 +270,8 @@ func (s *sender) answer() {
 		s.bytes -= l.bytes()
 		if l.state == refused {
 			s.refused.Add(1)
+		} else {
+			s.cache.add(l.recordBytes())
 		}
 		l.to.Answer(l.seq, l.err)
 	}
@@ -281,6 +286,7 @@ func (s *sender) answer() {
 func (s *sender) look(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.cache.tick()
 	for _, l := range s.line {
 		if now.Before(l.until) {
 			break // those behind it came later
