@@ -36,10 +36,11 @@ func (c *checkCommand) checkWiring(stderr *logWriter, s *settings) {
 	log := slog.New(newHandler(stderr, false, slog.LevelWarn))
 	c.warnOfReaders(log)
 	c.warnOfHistory(log)
+	s.warnOfMemory(&c.daemonFlags, log)
 	s.warnOfSlips(log)
 	openFiles, err := raiseLimits()
 	if err == nil {
-		_, err = c.newDaemon(openFiles, log, stderr)
+		_, err = c.newDaemon(openFiles, s.memory, log, stderr)
 	}
 	var at *flagError
 	switch {

@@ -61,9 +61,9 @@ func (e storeEngine) Shutdown(context.Context) error {
 	return nil
 }
 
-// newDaemon wires a daemon that can have openFiles descriptors, and that writes log to
-// stderr. Nothing listens yet.
-func (f *daemonFlags) newDaemon(openFiles int, log *slog.Logger, stderr *logWriter) (*daemon, error) {
+// newDaemon wires a daemon that can have openFiles descriptors and the memory that the
+// limit allows, and that writes log to stderr. Nothing listens yet.
+func (f *daemonFlags) newDaemon(openFiles int, memory memoryLimit, log *slog.Logger, stderr *logWriter) (*daemon, error) {
 	endpoints, err := f.endpoints()
 	if err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func (f *daemonFlags) newDaemon(openFiles int, log *slog.Logger, stderr *logWrit
 		options.Publish = endpoints
 	}
 	if f.wanted() {
-		if d.relay, err = f.newRelay(options.ReservedEvents(), log); err != nil {
+		if d.relay, err = f.newRelay(options.ReservedEvents(), memory, log); err != nil {
 			return nil, err
 		}
 		options.Relay, options.History = d.relay, nil

@@ -68,7 +68,7 @@ var daemonHelp = map[string]string{
 	"slow": `What becomes of a subscriber that lags further: it is disconnected, and comes back by itself, or it
 		skips to the newest message, after an "event:gap" that tells how many it missed. Default ${default}.`,
 	"backlog-total": `How much all streams may hold together for those who lag; past it, those who are furthest
-		behind are disconnected. Default ${default}.`,
+		behind are disconnected. Default ${default}, or less where a memory limit (cgroup) has no room for it.`,
 	"mailbox": `How much may wait between the publishers' own loop and the delivery; beyond it publishers
 		wait, nothing is dropped. Default ${default}.`,
 	"data-max": `Longest data of one message; a longer one is refused, so that no publisher fills everybody's backlog
@@ -94,7 +94,7 @@ var daemonHelp = map[string]string{
 	"history-for": `What is kept of the namespaces at and below a prefix, instead, such as /chat=1000,24h or /logs=0. Repeat
 		it for several (the longest prefix counts); in the environment they are separated by semicolons. Default: none.`,
 	"history-bytes": `Most memory for the history, however many namespaces there are. The oldest messages of the largest namespaces go first, and a
-		namespace's newest goes last. Default ${default}.`,
+		namespace's newest goes last. Default ${default}, or less where a memory limit (cgroup) has no room for it.`,
 	"gap-event": `Name of the event that tells a subscriber which messages it missed and does not get. Publishers cannot use
 		this name. Empty: no such event is sent, and no name is reserved. Default ${default}.`,
 

@@ -21,6 +21,7 @@ func (c *serveCommand) Run(stderr *logWriter, s *settings) error {
 // then. stderr gets its log. It returns an error if the daemon could not start, or
 // died. beside runs beside it once it is up, and has to return when its context ends.
 func (f *daemonFlags) runDaemon(stderr *logWriter, s *settings, beside func(context.Context, *daemon)) error {
+	boundCollector()
 	log := f.newLogger(stderr)
 
 	openFiles, err := raiseLimits()
@@ -41,8 +42,10 @@ func (f *daemonFlags) runDaemon(stderr *logWriter, s *settings, beside func(cont
 
 	f.warnOfReaders(log)
 	f.warnOfHistory(log)
+	f.limitMemory(log, s.memory)
+	s.warnOfMemory(f, log)
 	s.warnOfSlips(log)
-	d, err := f.newDaemon(openFiles, log, stderr)
+	d, err := f.newDaemon(openFiles, s.memory, log, stderr)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ type origin struct {
 	variable string // of the environment
 	file     string // of --config
 	line     int
+	memory   byteSize // the default, lowered to fit a memory limit of so many bytes
 }
 
 // String names the origin, for people.
@@ -29,6 +30,8 @@ func (o origin) String() string {
 		return "$" + o.variable
 	case o.file != "":
 		return fmt.Sprintf("%s:%d", o.file, o.line)
+	case o.memory > 0:
+		return fmt.Sprintf("from the memory limit of %v", o.memory)
 	}
 	return "default"
 }
@@ -63,6 +66,7 @@ type settings struct {
 	origins  map[string]origin // of all flags of the command, by their names
 	problems []string          // what is wrong, one line each, and where
 	wrong    map[string]bool   // the flags that problems are about
+	memory   memoryLimit       // of this process, for the commands that run the daemon
 }
 
 func newSettings() *settings {
@@ -96,6 +100,7 @@ func (s *settings) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (an
 func (s *settings) Validate(*kong.Application) error {
 	if daemon := s.daemon(); daemon != nil {
 		s.refuseEmptyLists()
+		s.fitMemory(daemon)
 		daemon.check(s.blame)
 	}
 	if _, ok := s.ctx.Selected().Target.Addr().Interface().(*checkCommand); ok || len(s.problems) == 0 {

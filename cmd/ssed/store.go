@@ -65,7 +65,7 @@ func (f *storeFlags) wanted() bool { return f.Store != "" || len(f.NATS) > 0 }
 
 // newRelay makes what stands between this daemon and its store. Messages with a
 // reserved event name are not delivered.
-func (f *daemonFlags) newRelay(reserved sse.ReservedEvents, log *slog.Logger) (*relay.Relay, error) {
+func (f *daemonFlags) newRelay(reserved sse.ReservedEvents, memory memoryLimit, log *slog.Logger) (*relay.Relay, error) {
 	options := relay.Options{
 		Servers: relay.Servers{
 			URLs:            f.NATS,
@@ -88,7 +88,12 @@ func (f *daemonFlags) newRelay(reserved sse.ReservedEvents, log *slog.Logger) (*
 		Logger:       log,
 	}
 	if f.Store != "" {
-		options.Store = &relay.Store{Dir: f.Store, SyncAlways: f.StoreSync.always, SyncInterval: f.StoreSync.interval}
+		options.Store = &relay.Store{
+			Dir:           f.Store,
+			SyncAlways:    f.StoreSync.always,
+			SyncInterval:  f.StoreSync.interval,
+			CacheBytesMax: memory.storeCacheBytes(),
+		}
 	}
 	return relay.New(options)
 }

@@ -38,7 +38,7 @@ var rooms = map[string]struct {
 	"loop":                    {imports: []string{"httpparse", "sse", "nsindex", "publish", "auth"}, outside: []string{"github.com/panjf2000/gnet/v2", "github.com/pires/go-proxyproto", "golang.org/x/sys"}},
 	"relay":                   {imports: []string{"loop", "publish", "sse", "nsindex"}, outside: []string{"github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2", "github.com/nats-io/nuid", "github.com/nats-io/nkeys", "github.com/nats-io/jwt/v2", "golang.org/x/sys"}},
 	"admin":                   {imports: []string{"loop", "sse", "nsindex", "auth"}, outside: []string{"github.com/prometheus/client_golang", "golang.org/x/sync"}},
-	"cmd/ssed":                {imports: []string{"admin", "top", "loop", "relay", "httpparse", "publish", "publish/evioserver", "sse", "nsindex", "auth", "subscribe", "doctor", "cmd/ssed/reference"}, outside: []string{"github.com/alecthomas/kong", "github.com/coreos/go-systemd/v22", "github.com/pelletier/go-toml/v2", "github.com/prometheus/procfs", "golang.org/x/sys"}},
+	"cmd/ssed":                {imports: []string{"admin", "top", "loop", "relay", "httpparse", "publish", "publish/evioserver", "sse", "nsindex", "auth", "subscribe", "doctor", "cmd/ssed/reference"}, outside: []string{"github.com/alecthomas/kong", "github.com/coreos/go-systemd/v22", "github.com/pelletier/go-toml/v2", "github.com/prometheus/procfs", "github.com/KimMachineGun/automemlimit", "golang.org/x/sys"}},
 	"cmd/ssed/reference":      {outside: []string{"github.com/alecthomas/kong"}, pure: true},
 	"internal/e2e/admin":      {},
 	"top":                     {imports: []string{"nsindex", "sse"}, outside: []string{"charm.land/bubbletea/v2", "github.com/charmbracelet/colorprofile", "github.com/charmbracelet/x/ansi"}},

@@ -14,11 +14,13 @@ import (
 // limits are what bounds a daemon's memory. Those that are 0 have their default.
 type limits struct {
 	conns             int // subscribers that there are at most
-	streams           int // different subscription sets that are slow at most; 0: one
+	streams           int // different subscription sets that are slow at most; 0: one, negative: none
 	backlogBytes      int // --backlog
 	backlogTotalBytes int // --backlog-total
 	dataBytes         int // --data-max
 	sendBufferBytes   int // --sndbuf
+	historyBytes      int // --history-bytes, where a history is kept
+	storeBytes        int // of a store: what is on its way there and back, its cache and the mailbox
 }
 
 // flags are the limits as the daemon takes them.
@@ -28,7 +30,7 @@ func (l limits) flags() (args []string) {
 		bytes int
 	}{
 		{"--backlog", l.backlogBytes}, {"--backlog-total", l.backlogTotalBytes},
-		{"--data-max", l.dataBytes}, {"--sndbuf", l.sendBufferBytes},
+		{"--data-max", l.dataBytes}, {"--sndbuf", l.sendBufferBytes}, {"--history-bytes", l.historyBytes},
 	} {
 		if f.bytes > 0 {
 			args = append(args, fmt.Sprintf("%s=%d", f.name, f.bytes))
@@ -39,11 +41,10 @@ func (l limits) flags() (args []string) {
 
 // The parts of the formula in docs/overload.md.
 const (
-	baseBytes = 25 << 20 // a daemon that does nothing takes 24, 17 of them pages of its program
-	connBytes = 2 << 10  // 560 to 1,900 were measured, by its age and what it does
-	poolBytes = 4 << 20  // segments kept for the next ones
-	// garbage: the collector lets the heap grow to twice of what is in use.
-	garbage = 2
+	baseBytes  = 48 << 20 // a daemon that does nothing, and the garbage of a small heap
+	emptyBytes = 25 << 20 // a daemon that does nothing takes 24, 17 of them pages of its program
+	connBytes  = 2 << 10  // 560 to 1,900 were measured, by its age and what it does
+	poolBytes  = 4 << 20  // segments kept for the next ones
 	// halfEmpty: two segments that follow each other hold more than one is long,
 	// or the second would not have been begun. So a stream's are at least half
 	// full, but for one more.
@@ -51,9 +52,16 @@ const (
 )
 
 // rssMax is the formula in docs/overload.md: the most that a daemon may take. The
-// publishers here are few and send whole messages.
+// publishers here are few and send whole messages. A small heap has no more garbage
+// than what is in use, so that much of the base is not for it.
 func (l limits) rssMax() int64 {
-	streams := max(1, l.streams)
+	streams := l.streams
+	switch {
+	case streams == 0:
+		streams = 1
+	case streams < 0:
+		streams = 0
+	}
 	backlog := l.backlogBytes
 	if backlog == 0 {
 		backlog = loop.DefaultBacklogBytes
@@ -63,7 +71,8 @@ func (l limits) rssMax() int64 {
 		total = loop.DefaultBacklogTotalBytes
 	}
 	segments := min(total, (halfEmpty*backlog+sse.SegmentBytesMax)*streams)
-	return int64(baseBytes + connBytes*l.conns + garbage*(segments+poolBytes))
+	inUse := segments + poolBytes + l.historyBytes + l.storeBytes
+	return int64(connBytes*l.conns + min(baseBytes+inUse+inUse/4, emptyBytes+2*inUse))
 }
 
 // highestMemory is the most that a process ever took of the machine, in bytes.

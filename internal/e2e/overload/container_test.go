@@ -1,0 +1,74 @@
+package overload
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// TestDefaultsFitAMemoryLimit floods a daemon with default flags in a real control group:
+// it keeps within seven eighths of the limit, and is not killed.
+func TestDefaultsFitAMemoryLimit(t *testing.T) {
+	testtool.Long(t, "it publishes half a gigabyte")
+	if testtool.Race {
+		t.Skip("the race detector takes several times the memory")
+	}
+	const limit, flooded, laggards = 256 << 20, 256 << 20, 20
+	for _, tt := range []struct {
+		name string
+		args func(t *testing.T) []string
+	}{{"history", kept}, {"store", stored}} {
+		t.Run(tt.name, func(t *testing.T) {
+			group := testtool.NewMemoryGroup(t, limit)
+			args := append(tt.args(t), "--slow=skip", "--stall-timeout=1m")
+			d := testtool.StartBy(t, group.Line(append([]string{testtool.Build(t)}, args...)...)...)
+			if !strings.Contains(d.Log(), `msg="memory limit found" limit=256MiB gomemlimit=224MiB`) {
+				t.Error("the log does not have the limit")
+			}
+			for i := range laggards { // they never read, and each has a stream of its own
+				conn, err := net.Dial("tcp", strings.TrimPrefix(d.Subscribe[0], "http://"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close()
+				if _, err := fmt.Fprintf(conn, "GET /subscribe/flood/%d HTTP/1.1\r\nHost: localhost\r\n\r\n", i); err != nil {
+					t.Fatal(err)
+				}
+			}
+			testtool.WaitFor(t, "the subscribers", func() bool { return gauge(t, d, "ssed_subscribers") == laggards })
+			backlog := 0 // the most that there was
+			flood(t, d, laggards, 1<<10, func(published int) bool {
+				backlog = max(backlog, gauge(t, d, "ssed_backlog_bytes"))
+				return published<<10 > flooded
+			})
+			highest, err := highestMemory(d.Process.Pid)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("RSS: at most %d MiB, the limit is %d MiB", highest>>20, limit>>20)
+			if highest > limit/8*7 {
+				t.Errorf("the daemon took %d MiB of its limit of %d MiB", highest>>20, limit>>20)
+			}
+			if killed := group.Killed(t); killed > 0 {
+				t.Errorf("%d processes were killed", killed)
+			}
+			if backlog < 30<<20 {
+				t.Errorf("the subscribers lagged only %d MiB", backlog>>20)
+			}
+		})
+	}
+}
+
+// TestFlagsBeyondAMemoryLimit: with flags that exceed the limit the daemon is started all
+// the same, and the log names them.
+func TestFlagsBeyondAMemoryLimit(t *testing.T) {
+	group := testtool.NewMemoryGroup(t, 128<<20)
+	d := testtool.StartBy(t, group.Line(testtool.Build(t), "--history=1", "--history-bytes=512MiB")...)
+	testtool.WaitFor(t, "the warning", func() bool {
+		return strings.Contains(d.Log(), "the flags allow more memory than the memory limit has room for; lower them or raise the limit\" flags=--history-bytes limit=128MiB")
+	})
+	flood(t, d, 1, 100, func(published int) bool { return published > 0 })
+}
