@@ -53,7 +53,7 @@ func TestTestsLookForTheirPrograms(t *testing.T) {
 			}
 			inTest := slices.Contains([]string{"t", "b", "tb", "f"}, on.Name)
 			if inTest && slices.Contains(skips, selector.Sel.Name) && s.room() != "internal/testtool" {
-				t.Errorf("%s skips a test: call testtool.Need, Lack or Long, which fail it where CI is set", at)
+				t.Errorf("%s skips a test: call testtool.Need, Lack, Long or WithoutRace", at)
 			}
 			return true
 		})

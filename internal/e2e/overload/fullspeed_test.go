@@ -81,9 +81,7 @@ func flood(t *testing.T, d *testtool.Daemon, namespaces, bytes int, enough func(
 // much again: the daemon takes no more than the formula in docs/overload.md allows.
 func TestFullSpeedFillsHistory(t *testing.T) {
 	testtool.Long(t, "it fills a history of 256 MiB twice")
-	if testtool.Race {
-		t.Skip("the race detector takes several times the memory")
-	}
+	testtool.WithoutRace(t, "it takes several times the memory")
 	store := 2*loop.DefaultMailboxBytes + 32<<20 + relay.DefaultStoreCacheBytes
 	for _, tt := range []struct {
 		name       string
