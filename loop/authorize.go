@@ -15,7 +15,7 @@ import (
 	"github.com/panjf2000/gnet/v2"
 
 	"github.com/ssed/ssed/httpparse"
-	"github.com/ssed/ssed/nsindex"
+	"github.com/ssed/ssed/internal/subreq"
 )
 
 // What an error of Options.Authorize may wrap.
@@ -46,12 +46,11 @@ func (r *Request) Header(name string) string { return string(r.head.Get(name)) }
 // A petition is a visitor's request that waits for the word of Options.Authorize.
 type petition struct {
 	Request
-	v        *visitor // nil once its connection waits no longer
-	set      nsindex.Set
-	withBody bool
-	cancel   context.CancelFunc
-	noise    uint8 // how often its client sent more
-	err      error // the word
+	v      *visitor       // nil once its connection waits no longer
+	ask    subreq.Request // in memory of its own
+	cancel context.CancelFunc
+	noise  uint8 // how often its client sent more
+	err    error // the word
 }
 
 // petitions are those of all visitors. Each has a goroutine until Authorize returns,
@@ -75,22 +74,22 @@ func (p *petitions) decide(one *petition, bell *doorbell) {
 
 // askWhetherItMay has Options.Authorize decide about a visitor's request. Its head is
 // copied, for what was read dies.
-func (l *loop) askWhetherItMay(v *visitor, set nsindex.Set, read []byte, withBody bool) {
-	if cause, full := l.full(v); full && withBody {
-		l.putOff(v, cause, withBody)
+func (l *loop) askWhetherItMay(v *visitor, ask subreq.Request, read []byte) {
+	if cause, full := l.full(v); full && ask.Body {
+		l.putOff(v, cause, ask.Body)
 		return
 	}
 	if l.petitions.running >= l.opts.AuthorizeMax {
-		l.putOff(v, turnedUndecided, withBody)
+		l.putOff(v, turnedUndecided, ask.Body)
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &petition{v: v, set: set, withBody: withBody, cancel: cancel}
+	p := &petition{v: v, ask: ask.Clone(), cancel: cancel}
 	head := bytes.Clone(read[:min(len(read), l.opts.HeadBytesMax)])
 	if n, err := l.parser.Parse(head, &p.head); n == 0 {
 		panic(fmt.Sprint("loop: the copy of a request head is none: ", err))
 	}
-	p.Client, p.Peer, p.Namespaces, p.Query = v.address(), lasting(v.conn.RemoteAddr()), set.Members(), string(p.head.Query)
+	p.Client, p.Peer, p.Namespaces, p.Query = v.address(), lasting(v.conn.RemoteAddr()), ask.Set.Members(), string(p.head.Query)
 	v.petition = p
 	l.petitions.waiting[p] = true
 	l.petitions.running++
@@ -144,13 +143,13 @@ func (l *loop) decided(p *petition) {
 	l.withdraw(v)
 	switch err := p.err; {
 	case err == nil:
-		l.enter(v, req, p.set, p.withBody)
+		l.enter(v, &p.ask, req.Get("User-Agent"))
 	case errors.Is(err, ErrComeBack), errors.Is(err, context.DeadlineExceeded):
-		l.putOff(v, turnedUndecided, p.withBody)
+		l.putOff(v, turnedUndecided, p.ask.Body)
 	case errors.Is(err, ErrUnauthenticated):
-		l.refuse(v, 401, inOneLine(err.Error()), p.withBody)
+		l.refuse(v, 401, inOneLine(err.Error()), p.ask.Body)
 	default:
-		l.refuse(v, 403, inOneLine(err.Error()), p.withBody)
+		l.refuse(v, 403, inOneLine(err.Error()), p.ask.Body)
 	}
 }
 
@@ -160,7 +159,7 @@ func (l *loop) undecided(v *visitor, cause turned) {
 	p := v.petition
 	l.heads.cors, _ = l.cors.allow(p.head.Get("Origin"))
 	l.withdraw(v)
-	l.putOff(v, cause, p.withBody)
+	l.putOff(v, cause, p.ask.Body)
 }
 
 // decideNoMore tells all who wait for a word to come back: the server ends.

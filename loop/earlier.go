@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ssed/ssed/internal/subreq"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -284,12 +285,12 @@ func (l *loop) sendAway(s *subscriber, after time.Duration, why reason) {
 }
 
 // want notes where a request wants to begin, if it says so.
-func (e *earlier) want(w wish) {
+func (e *earlier) want(w *subreq.Resume) {
 	switch {
-	case w.last > 0 && w.last <= lastMax:
-		e.last = w.last
-	case w.last < 0 && w.sinces:
-		e.since = time.Now().Add(-w.since).Truncate(tick) // as what is kept here; those who come at once have one wish
+	case w.Last > 0 && w.Last <= lastMax:
+		e.last = w.Last
+	case w.Last < 0 && w.SinceNanos >= 0:
+		e.since = time.Now().Add(-time.Duration(w.SinceNanos)).Truncate(tick) // as what is kept here; those who come at once have one wish
 	}
 }
 

@@ -1,0 +1,160 @@
+package subreq
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/httpparse"
+	"github.com/ssed/ssed/nsindex"
+)
+
+// FuzzParse compares what Parse makes of a path, a query and two fields with a model
+// that decodes everything with net/url, and goes through the query once for each
+// question.
+func FuzzParse(f *testing.F) {
+	for _, query := range []string{"", "last=3", "last=-1", "last=x", "since=30s", "since=-1s", "since=2562047h", "last_event_id=a-1&lastEventId=b-2",
+		"ns=/pets&last=1&since=5m&lastEventId=", "last=1&last=2", "l%61st=1", "lastEventId=%zz", "last=%31", "lastEventId=a+b%2d1", "token=a&token=b", "token=%z", "ns=%2fa&ns=/b", "&&ns=/a&"} {
+		f.Add([]byte("/pets"), []byte(query), []byte(nil), []byte(nil))
+	}
+	f.Add([]byte("/"), []byte("lastEventId=a-1"), []byte("b-2"), []byte("Bearer x"))
+	f.Add([]byte(""), []byte("ns=/"), []byte(""), []byte("Basic x"))
+	f.Fuzz(func(t *testing.T, below, query, id, authorization []byte) {
+		if len(below) > 0 && below[0] != '/' {
+			below = append([]byte("/"), below...)
+		}
+		req := &httpparse.Request{Method: []byte("GET"), Path: append([]byte("/subscribe"), below...), Query: query}
+		if id != nil {
+			req.Fields = append(req.Fields, httpparse.Field{Name: []byte("last-event-id"), Value: id})
+		}
+		if authorization != nil {
+			req.Fields = append(req.Fields, httpparse.Field{Name: []byte("authorization"), Value: authorization})
+		}
+		r, refusal := Parse(req, true)
+		m := model{string(below), string(query), string(id), string(authorization)}
+		set, ok := m.set()
+		if ok != (refusal == Refusal{}) || !ok && refusal.Status != 400 {
+			t.Fatalf("%+v: %+v, the model has %v", m, refusal, ok)
+		}
+		if !ok {
+			return
+		}
+		if !slices.Equal(r.Set.Members(), set.Members()) {
+			t.Fatalf("%+v: %q, the model has %q", m, r.Set.Members(), set.Members())
+		}
+		if token := m.token(); string(r.Token) != token {
+			t.Fatalf("%+v: the token is %q, the model has %q", m, r.Token, token)
+		}
+		want, ok := m.resume()
+		if ok != (r.BadResume == Refusal{}) {
+			t.Fatalf("%+v: %+v, the model has %v", m, r.BadResume, ok)
+		}
+		if ok && (string(r.Resume.ID) != string(want.ID) || r.Resume.Last != want.Last || r.Resume.SinceNanos != want.SinceNanos) {
+			t.Fatalf("%+v: %+v, the model has %+v", m, r.Resume, want)
+		}
+	})
+}
+
+// A model is a request, read the plain way.
+type model struct{ below, query, id, authorization string }
+
+// values returns the decoded values of the parameters with these names. ok is false
+// if one cannot be decoded.
+func (m model) values(names ...string) (values [][2]string, ok bool) {
+	for _, pair := range strings.Split(m.query, "&") {
+		name, raw, _ := strings.Cut(pair, "=")
+		if !slices.Contains(names, name) {
+			continue
+		}
+		value, err := url.QueryUnescape(raw)
+		if err != nil || strings.Contains(value, "\x00") && strings.Contains(raw, "%00") {
+			return nil, false
+		}
+		values = append(values, [2]string{name, value})
+	}
+	return values, true
+}
+
+func (m model) set() (set nsindex.Set, ok bool) {
+	values, ok := m.values("ns")
+	if !ok {
+		return set, false
+	}
+	var namespaces []string
+	if m.below != "" && (m.below != "/" || len(values) == 0) {
+		ns, err := url.PathUnescape(m.below)
+		if err != nil || strings.Contains(m.below, "%00") {
+			return set, false
+		}
+		namespaces = append(namespaces, ns)
+	}
+	for _, v := range values {
+		namespaces = append(namespaces, v[1])
+	}
+	set, err := nsindex.NewSet(namespaces...)
+	return set, err == nil
+}
+
+func (m model) token() string {
+	if scheme, token, ok := strings.Cut(m.authorization, " "); ok && strings.EqualFold(scheme, "bearer") && len(m.authorization) > 7 {
+		return strings.TrimLeft(token, " ")
+	}
+	for _, pair := range strings.Split(m.query, "&") {
+		if name, raw, _ := strings.Cut(pair, "="); name == "token" {
+			token, err := url.QueryUnescape(raw)
+			if err != nil || strings.Contains(raw, "%00") {
+				return ""
+			}
+			return token
+		}
+	}
+	return ""
+}
+
+func (m model) resume() (r Resume, ok bool) {
+	r = Resume{Last: -1, SinceNanos: -1}
+	values, ok := m.values("last", "since", "last_event_id", "lastEventId")
+	if !ok {
+		return r, false
+	}
+	for _, v := range values {
+		switch name, value := v[0], v[1]; {
+		case name == "last":
+			n, err := strconv.Atoi(value)
+			if err != nil || n < 0 {
+				return r, false
+			}
+			r.Last = n
+		case name == "since":
+			d, err := time.ParseDuration(value)
+			if err != nil || d < 0 {
+				return r, false
+			}
+			r.SinceNanos = d.Nanoseconds()
+		case value != "":
+			r.ID = []byte(value)
+		}
+	}
+	if m.id != "" {
+		r.ID = []byte(m.id)
+	}
+	return r, true
+}
+
+// FuzzDuration: durations are those of Go.
+func FuzzDuration(f *testing.F) {
+	for _, text := range []string{"", "0", "-0", "+5s", "1h30m", "1.5s", ".5s", ".s", "1.s", "3000000h", "2562047h47m16.854775807s", "2562047h47m16.854775808s",
+		"-2562047h47m16.854775808s", "1µs", "1μs", "9223372036854775808ns", "-9223372036854775808ns", "1", "1x", "s", "-", "1s1", "0.3333333333333333333h", "0.100000000000000000000h", "39877h"} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		nanos, ok := parseDuration(text)
+		want, err := time.ParseDuration(string(text))
+		if ok != (err == nil) || ok && nanos != want.Nanoseconds() {
+			t.Fatalf("%q: %d, %v; time.ParseDuration: %d, %v", text, nanos, ok, want.Nanoseconds(), err)
+		}
+	})
+}

@@ -1,0 +1,52 @@
+package subreq
+
+import (
+	"bytes"
+
+	"github.com/ssed/ssed/httpparse"
+)
+
+// readQuery goes through the query once. It appends the namespaces that the query
+// names to those of the path, and returns them with the token. Of several tokens the
+// first counts, of several ids, times or numbers the last.
+func (r *Request) readQuery(query []byte, namespaces []string) (all []string, token []byte, refusal Refusal) {
+	tokenSeen := false
+	for len(query) > 0 {
+		var key, raw []byte
+		key, raw, query = httpparse.NextPair(query)
+		switch name := string(key); name {
+		case "ns":
+			ns, err := unescaped(raw)
+			if err != nil {
+				return nil, nil, refusalOf(err)
+			}
+			namespaces = append(namespaces, string(ns))
+		case "token":
+			if !tokenSeen {
+				token, _ = unescaped(raw) // one that cannot be decoded is none
+				tokenSeen = true
+			}
+		case "last", "since", "last_event_id", "lastEventId":
+			if r.BadResume.Status == 0 {
+				r.BadResume = r.Resume.read(name, raw)
+			}
+		}
+	}
+	return namespaces, token, Refusal{}
+}
+
+// unescaped decodes a value of a query. The result shares the query's memory if
+// nothing in it is encoded; it is nil if it is empty.
+func unescaped(raw []byte) ([]byte, error) {
+	switch {
+	case len(raw) == 0:
+		return nil, nil
+	case bytes.IndexByte(raw, '%') < 0 && bytes.IndexByte(raw, '+') < 0:
+		return raw, nil
+	}
+	text, err := httpparse.AppendUnescapedQuery(make([]byte, 0, len(raw)), raw)
+	if err != nil {
+		return nil, err
+	}
+	return text, nil
+}
