@@ -76,11 +76,11 @@ func (p *petitions) decide(one *petition, bell *doorbell) {
 // copied, for what was read dies.
 func (l *loop) askWhetherItMay(v *visitor, ask subreq.Request, read []byte) {
 	if cause, full := l.full(v); full && ask.Body {
-		l.putOff(v, cause, ask.Body)
+		l.putOff(v, ask.Answer, cause)
 		return
 	}
 	if l.petitions.running >= l.opts.AuthorizeMax {
-		l.putOff(v, turnedUndecided, ask.Body)
+		l.putOff(v, ask.Answer, turnedUndecided)
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -103,12 +103,12 @@ func (l *loop) askWhetherItMay(v *visitor, ask subreq.Request, read []byte) {
 }
 
 // putOff tells a visitor to come back. For HEAD that is the head alone.
-func (l *loop) putOff(v *visitor, cause turned, withBody bool) {
+func (l *loop) putOff(v *visitor, to subreq.Answer, cause turned) {
 	l.turnAway(cause)
-	if withBody {
-		l.leave(v, l.heads.comeBack(retryTime()))
+	if to.Body {
+		l.leave(v, l.heads.comeBack(to, retryTime()))
 	} else {
-		l.leave(v, l.heads.stream())
+		l.leave(v, l.heads.stream(to))
 	}
 }
 
@@ -138,18 +138,17 @@ func (l *loop) hearDecisions() {
 
 // decided answers a visitor that has waited for Options.Authorize.
 func (l *loop) decided(p *petition) {
-	v, req := p.v, &p.head
-	l.heads.cors, _ = l.cors.allow(req.Get("Origin"))
+	v := p.v
 	l.withdraw(v)
 	switch err := p.err; {
 	case err == nil:
-		l.enter(v, &p.ask, req.Get("User-Agent"))
+		l.enter(v, &p.ask, p.head.Get("User-Agent"))
 	case errors.Is(err, ErrComeBack), errors.Is(err, context.DeadlineExceeded):
-		l.putOff(v, turnedUndecided, p.ask.Body)
+		l.putOff(v, p.ask.Answer, turnedUndecided)
 	case errors.Is(err, ErrUnauthenticated):
-		l.refuse(v, 401, inOneLine(err.Error()), p.ask.Body)
+		l.refuse(v, p.ask.Answer, 401, inOneLine(err.Error()))
 	default:
-		l.refuse(v, 403, inOneLine(err.Error()), p.ask.Body)
+		l.refuse(v, p.ask.Answer, 403, inOneLine(err.Error()))
 	}
 }
 
@@ -157,9 +156,8 @@ func (l *loop) decided(p *petition) {
 // the end.
 func (l *loop) undecided(v *visitor, cause turned) {
 	p := v.petition
-	l.heads.cors, _ = l.cors.allow(p.head.Get("Origin"))
 	l.withdraw(v)
-	l.putOff(v, cause, p.ask.Body)
+	l.putOff(v, p.ask.Answer, cause)
 }
 
 // decideNoMore tells all who wait for a word to come back: the server ends.

@@ -1,6 +1,10 @@
 package loop
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/ssed/ssed/internal/subreq"
+)
 
 // CheckListen tells what is wrong with an address of Options.Listen. It does not
 // ask whether the address is free.
@@ -13,7 +17,7 @@ func CheckListen(address string) error {
 
 // CheckCORSOrigins tells what is wrong with Options.CORSOrigins.
 func CheckCORSOrigins(origins []string) error {
-	_, err := newCORS(origins)
+	_, err := subreq.ParseOrigins(origins)
 	return err
 }
 

@@ -12,6 +12,8 @@ import (
 
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
+
+	"github.com/ssed/ssed/internal/subreq"
 )
 
 // DefaultHandoverConnsMax is enough for a page and its parts, and below what is kept
@@ -95,14 +97,14 @@ func (h *Handover) has(path []byte) bool {
 
 // handOver gives a visitor's connection away, with everything that was read of it,
 // by a second descriptor for its socket. gnet closes the first.
-func (l *loop) handOver(v *visitor, read []byte, withBody bool) gnet.Action {
+func (l *loop) handOver(v *visitor, to subreq.Answer, read []byte) gnet.Action {
 	h := l.opts.Handover
 	if h.Take == nil {
-		l.refuse(v, 403, "this is switched off here", withBody)
+		l.refuse(v, to, 403, "this is switched off here")
 		return gnet.None
 	}
 	if int(l.handed.Load()) >= h.ConnsMax {
-		l.refuse(v, 503, "too many of these connections are open, try again later", withBody)
+		l.refuse(v, to, 503, "too many of these connections are open, try again later")
 		return gnet.None
 	}
 	fd, err := unix.FcntlInt(uintptr(v.fd()), unix.F_DUPFD_CLOEXEC, 0)

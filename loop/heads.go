@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ssed/ssed/internal/subreq"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -42,7 +43,6 @@ func retryTime() time.Duration { return retryMin + rand.N(retrySpread) }
 // kept ready.
 type heads struct {
 	date    []byte // "Date: ...\r\n"
-	cors    string // the fields of the request that is being answered
 	scratch []byte
 }
 
@@ -53,14 +53,15 @@ func (h *heads) setDate(now time.Time) {
 	h.date = append(h.date, "\r\n"...)
 }
 
-// begin starts an answer. What the other methods return dies with the next call.
-func (h *heads) begin(status int) {
+// begin starts an answer to a request. What the other methods return dies with the
+// next call.
+func (h *heads) begin(to subreq.Answer, status int) {
 	h.scratch = append(h.scratch[:0], "HTTP/1.1 "...)
 	h.scratch = strconv.AppendInt(h.scratch, int64(status), 10)
 	h.scratch = append(h.scratch, ' ')
 	h.add(reasonPhrases[status], "\r\nConnection: close\r\n")
 	h.scratch = append(h.scratch, h.date...)
-	h.add(h.cors)
+	h.scratch = to.AppendFields(h.scratch)
 }
 
 func (h *heads) add(fields ...string) {
@@ -75,30 +76,30 @@ func (h *heads) end() []byte {
 }
 
 // stream is the head before a stream of events.
-func (h *heads) stream() []byte {
-	h.begin(200)
+func (h *heads) stream(to subreq.Answer) []byte {
+	h.begin(to, 200)
 	h.add(streamFields)
 	return h.end()
 }
 
 // preflight answers OPTIONS: what a page of another origin may ask for.
-func (h *heads) preflight() []byte {
-	h.begin(204)
+func (h *heads) preflight(to subreq.Answer) []byte {
+	h.begin(to, 204)
 	h.add(allowField, preflightFields)
 	return h.end()
 }
 
 // comeBack is the polite refusal: a stream that holds only a retry time.
-func (h *heads) comeBack(after time.Duration) []byte {
-	h.stream()
+func (h *heads) comeBack(to subreq.Answer, after time.Duration) []byte {
+	h.stream(to)
 	h.scratch = sse.AppendRetry(h.scratch, after.Milliseconds())
 	return h.scratch
 }
 
 // refusal is a final answer with one line of text that says why. For HEAD the
 // text is left out (RFC 9110 section 9.3.2), its length is not.
-func (h *heads) refusal(status int, why string, withBody bool) []byte {
-	h.begin(status)
+func (h *heads) refusal(to subreq.Answer, status int, why string) []byte {
+	h.begin(to, status)
 	switch status {
 	case 405:
 		h.add(allowField)
@@ -108,7 +109,7 @@ func (h *heads) refusal(status int, why string, withBody bool) []byte {
 	h.add("Content-Type: text/plain; charset=utf-8\r\nContent-Length: ")
 	h.scratch = strconv.AppendInt(h.scratch, int64(len(why)+1), 10)
 	h.add("\r\n\r\n")
-	if withBody {
+	if to.Body {
 		h.add(why, "\n")
 	}
 	return h.scratch

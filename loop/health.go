@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/ssed/ssed/httpparse"
+	"github.com/ssed/ssed/internal/subreq"
 )
 
 // healthPath is where load balancers and container runtimes ask whether to send
@@ -16,8 +17,7 @@ const needsProxyLine = "this port expects a PROXY line of a trusted proxy before
 
 // serveHealth answers a request for healthPath. The answer takes no handover place and
 // no subscriber's place, so it comes while those are full.
-func (l *loop) serveHealth(v *visitor, req *httpparse.Request) {
-	l.heads.cors, _ = l.cors.allow(req.Get("Origin"))
+func (l *loop) serveHealth(v *visitor, to subreq.Answer, req *httpparse.Request) {
 	status, words := 200, "serving"
 	switch method := string(req.Method); {
 	case method != "GET" && method != "HEAD":
@@ -28,7 +28,7 @@ func (l *loop) serveHealth(v *visitor, req *httpparse.Request) {
 			status, words = 503, unfit
 		}
 	}
-	l.leave(v, l.heads.health(status, words, string(req.Method) != "HEAD"))
+	l.leave(v, l.heads.health(to, status, words))
 }
 
 // unfit returns why clients should not be sent here, or "".
@@ -47,15 +47,15 @@ func (l *loop) unfit() string {
 }
 
 // health is an answer to healthPath: one line of text that nobody may keep.
-func (h *heads) health(status int, words string, withBody bool) []byte {
-	h.begin(status)
+func (h *heads) health(to subreq.Answer, status int, words string) []byte {
+	h.begin(to, status)
 	if status == 405 {
 		h.add("Allow: GET, HEAD\r\n")
 	}
 	h.add("Cache-Control: no-store\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ")
 	h.scratch = strconv.AppendInt(h.scratch, int64(len(words)+1), 10)
 	h.add("\r\n\r\n")
-	if withBody {
+	if to.Body {
 		h.add(words, "\n")
 	}
 	return h.scratch

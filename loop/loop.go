@@ -11,6 +11,7 @@ import (
 
 	"github.com/ssed/ssed/auth"
 	"github.com/ssed/ssed/httpparse"
+	"github.com/ssed/ssed/internal/subreq"
 	"github.com/ssed/ssed/nsindex"
 	"github.com/ssed/ssed/publish"
 	"github.com/ssed/ssed/sse"
@@ -45,7 +46,7 @@ type loop struct {
 	woken      []uint32 // whose sockets have drained, and who are still to be pumped
 	wokenSpare []uint32
 	heads      heads
-	cors       cors
+	origins    subreq.Origins
 	trust      trust
 	identities identities
 	petitions  petitions

@@ -13,36 +13,33 @@ import (
 // serve answers a visitor's request, or gives the connection to somebody who can,
 // with all that was read of it. The loop itself knows /subscribe and /healthz.
 func (l *loop) serve(v *visitor, req *httpparse.Request, read []byte) gnet.Action {
+	to := l.origins.Answer(req)
 	handed := l.opts.Handover.has(req.Path)
 	isHealth := !handed && string(req.Path) == healthPath
-	if v.unproxied && !isHealth {
+	switch {
+	case v.unproxied && !isHealth:
 		l.refuseUnread(v, read, 400, needsProxyLine)
-		return gnet.None
+	case handed:
+		return l.handOver(v, to, read)
+	case isHealth:
+		l.serveHealth(v, to, req)
+	default:
+		l.serveSubscribe(v, to, req, read)
 	}
-	if handed {
-		return l.handOver(v, read, string(req.Method) != "HEAD")
-	}
-	if isHealth {
-		l.serveHealth(v, req)
-		return gnet.None
-	}
-	l.serveSubscribe(v, req, read)
 	return gnet.None
 }
 
-func (l *loop) serveSubscribe(v *visitor, req *httpparse.Request, read []byte) {
-	var mayRead bool
-	l.heads.cors, mayRead = l.cors.allow(req.Get("Origin"))
+func (l *loop) serveSubscribe(v *visitor, to subreq.Answer, req *httpparse.Request, read []byte) {
 	v.from = l.clientAddr(v, req)
-	ask, refusal := subreq.Parse(req, mayRead)
+	ask, refusal := subreq.Parse(req, to)
 	if refusal.Status == 0 && !ask.Preflight {
 		refusal = l.authorise(&ask)
 	}
 	switch {
 	case refusal.Status != 0:
-		l.refuse(v, refusal.Status, refusal.Reason, ask.Body)
+		l.refuse(v, to, refusal.Status, refusal.Reason)
 	case ask.Preflight:
-		l.leave(v, l.heads.preflight())
+		l.leave(v, l.heads.preflight(to))
 	case l.opts.Authorize != nil:
 		l.askWhetherItMay(v, ask, read)
 	default:
@@ -53,23 +50,23 @@ func (l *loop) serveSubscribe(v *visitor, req *httpparse.Request, read []byte) {
 // enter makes a visitor that may subscribe a subscriber, if there is a place.
 func (l *loop) enter(v *visitor, ask *subreq.Request, userAgent []byte) {
 	if l.history != nil && ask.BadResume.Status != 0 {
-		l.refuse(v, ask.BadResume.Status, ask.BadResume.Reason, ask.Body)
+		l.refuse(v, ask.Answer, ask.BadResume.Status, ask.BadResume.Reason)
 		return
 	}
 	missed := l.resumption(&ask.Resume, ask.Set)
 	if !ask.Body {
-		l.leave(v, l.heads.stream()) // it takes no place, so there is always one
+		l.leave(v, l.heads.stream(ask.Answer)) // it takes no place, so there is always one
 		return
 	}
 	switch cause, full := l.full(v); {
 	case full:
 		l.turnAway(cause)
-		l.leave(v, l.heads.comeBack(retryTime()))
+		l.leave(v, l.heads.comeBack(ask.Answer, retryTime()))
 	case missed.ahead:
 		l.turnAway(turnedAhead)
-		l.leave(v, l.heads.comeBack(retrySoon()))
+		l.leave(v, l.heads.comeBack(ask.Answer, retrySoon()))
 	default:
-		l.subscribe(v, l.audienceOf(ask.Set), l.identities.intern(userAgent, v.from), missed)
+		l.subscribe(v, ask.Answer, l.audienceOf(ask.Set), l.identities.intern(userAgent, v.from), missed)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/panjf2000/gnet/v2"
 
 	"github.com/ssed/ssed/httpparse"
+	"github.com/ssed/ssed/internal/subreq"
 	"github.com/ssed/ssed/nsindex"
 	"github.com/ssed/ssed/publish"
 	"github.com/ssed/ssed/sse"
@@ -58,7 +59,7 @@ func New(opts Options) (*Server, error) {
 		}
 		s.listen = append(s.listen, e)
 	}
-	cors, err := newCORS(opts.CORSOrigins)
+	origins, err := subreq.ParseOrigins(opts.CORSOrigins)
 	if err != nil {
 		return nil, fmt.Errorf("loop: %w", err)
 	}
@@ -82,7 +83,7 @@ func New(opts Options) (*Server, error) {
 		box:        newMailbox(opts.MailboxBytesMax, bell),
 		watch:      watch,
 		parser:     httpparse.Parser{HeadBytesMax: opts.HeadBytesMax},
-		cors:       cors,
+		origins:    origins,
 		trust:      trust,
 		fdMax:      descriptorLimit() - min(descriptorReserve, descriptorLimit())/2,
 		identities: identities{},

@@ -6,6 +6,7 @@ import (
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
 
+	"github.com/ssed/ssed/internal/subreq"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -42,7 +43,7 @@ const (
 const goFirst = headHeld | bridged | replaying
 
 // subscribe turns a visitor into a subscriber of a set and answers its request.
-func (l *loop) subscribe(v *visitor, a *audience, who *identity, missed resumption) {
+func (l *loop) subscribe(v *visitor, to subreq.Answer, a *audience, who *identity, missed resumption) {
 	conn := v.conn
 	s := &subscriber{
 		client: client{conn: conn, openedSec: v.openedSec},
@@ -59,7 +60,7 @@ func (l *loop) subscribe(v *visitor, a *audience, who *identity, missed resumpti
 	l.setHeartbeat(s)
 	l.journal.connected(s)
 	l.hooks.came(s, l)
-	if _, err := conn.Write(l.heads.stream()); err != nil {
+	if _, err := conn.Write(l.heads.stream(to)); err != nil {
 		return // gnet has closed it
 	}
 	if conn.OutboundBuffered() > 0 {

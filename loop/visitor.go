@@ -1,7 +1,6 @@
 package loop
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ssed/ssed/httpparse"
+	"github.com/ssed/ssed/internal/subreq"
 )
 
 // lingerTime is how long a refused client has to read why. Closing at once
@@ -125,20 +125,17 @@ func (v *visitor) readProxyLine(l *loop, in []byte) (rest []byte, ok bool) {
 
 // refuse answers with a status that means "do not come back like this", and
 // lets the client read it.
-func (l *loop) refuse(v *visitor, status int, why string, withBody bool) {
+func (l *loop) refuse(v *visitor, to subreq.Answer, status int, why string) {
 	l.stats.Refused++
 	if l.log.Enabled(context.Background(), slog.LevelDebug) {
 		l.log.Debug("a request is refused", "client", nameOf(v.conn, v.from), "status", status, "why", why)
 	}
-	l.leave(v, l.heads.refusal(status, why, withBody))
+	l.leave(v, l.heads.refusal(to, status, why))
 }
 
-// refuseUnread refuses a request that could not be read, so that nobody knows its
-// origin; but what there is of it may tell that it is a HEAD, whose answer has no
-// body (RFC 9110 section 9.3.2).
+// refuseUnread refuses a request that could not be read, so that its origin is unknown.
 func (l *loop) refuseUnread(v *visitor, head []byte, status int, why string) {
-	l.heads.cors, _ = l.cors.allow(nil)
-	l.refuse(v, status, why, !bytes.HasPrefix(bytes.TrimLeft(head, "\r\n"), []byte("HEAD ")))
+	l.refuse(v, l.origins.Unread(head), status, why)
 }
 
 // leave sends a last answer, ends our half of the connection and gives the

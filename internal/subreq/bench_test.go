@@ -36,7 +36,7 @@ func BenchmarkParse(b *testing.B) {
 			req := get(b, bm.target, bm.fields...)
 			b.ReportAllocs()
 			for b.Loop() {
-				if r, refusal := Parse(req, true); refusal.Status != 0 || len(r.Set.Members()) == 0 {
+				if r, refusal := parse(req); refusal.Status != 0 || len(r.Set.Members()) == 0 {
 					b.Fatal(refusal)
 				}
 			}

@@ -33,7 +33,7 @@ func FuzzParse(f *testing.F) {
 		if authorization != nil {
 			req.Fields = append(req.Fields, httpparse.Field{Name: []byte("authorization"), Value: authorization})
 		}
-		r, refusal := Parse(req, true)
+		r, refusal := parse(req)
 		m := model{string(below), string(query), string(id), string(authorization)}
 		set, ok := m.set()
 		if ok != (refusal == Refusal{}) || !ok && refusal.Status != 400 {

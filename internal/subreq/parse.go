@@ -9,8 +9,8 @@ import (
 
 // A Request is what a client asks of /subscribe.
 type Request struct {
-	Preflight bool // OPTIONS: only the fields of the answer are asked for; the rest of the Request is empty
-	Body      bool // false for HEAD, which is answered with the head alone (RFC 9110 section 9.3.2)
+	Answer
+	Preflight bool // OPTIONS: only the fields of the answer are asked for; what follows is empty
 
 	Set   nsindex.Set // the namespaces to subscribe to
 	Token []byte      // as sent; nil if the request has none
@@ -32,8 +32,7 @@ func refusalOf(err error) Refusal { return Refusal{400, err.Error()} }
 // subscribePath is the one resource. What follows it is a namespace.
 const subscribePath = "/subscribe"
 
-// Parse reads a request to subscribe. mayRead reports whether the page that sent it
-// may read the answer (see the Fetch standard, section 3.3).
+// Parse reads a request to subscribe, whose Answer is to.
 //
 // Slices of the Request point into the buffer that req was parsed from, or into
 // memory of their own: use [Request.Clone] to keep it for longer than the buffer.
@@ -41,9 +40,8 @@ const subscribePath = "/subscribe"
 // The first of these that applies decides: OPTIONS *, an unknown path (404), a page
 // that may not read (403), the method (OPTIONS, 405, 501), the namespaces (400). A
 // malformed wish for earlier messages is reported in BadResume.
-func Parse(req *httpparse.Request, mayRead bool) (r Request, refusal Refusal) {
-	method := string(req.Method)
-	r.Body = method != "HEAD"
+func Parse(req *httpparse.Request, to Answer) (r Request, refusal Refusal) {
+	r.Answer = to
 	if string(req.Path) == "*" { // httpparse lets only OPTIONS through (RFC 9112 section 3.2.4)
 		r.Preflight = true
 		return r, Refusal{}
@@ -52,10 +50,10 @@ func Parse(req *httpparse.Request, mayRead bool) (r Request, refusal Refusal) {
 	switch {
 	case !ok || len(below) > 0 && below[0] != '/':
 		return r, Refusal{404, "there is nothing here; subscribe at /subscribe/<namespace>"}
-	case !mayRead:
+	case !to.MayRead:
 		return r, Refusal{403, "pages of this origin may not subscribe here; allow it with --cors-origin"}
 	}
-	switch method {
+	switch string(req.Method) {
 	case "GET", "HEAD":
 	case "OPTIONS":
 		r.Preflight = true

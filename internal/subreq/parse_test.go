@@ -19,6 +19,12 @@ func parsed(t testing.TB, lines ...string) *httpparse.Request {
 	return req
 }
 
+// parse parses a request where every page may read.
+func parse(req *httpparse.Request) (Request, Refusal) {
+	var any Origins
+	return Parse(req, any.Answer(req))
+}
+
 func get(t testing.TB, target string, fields ...string) *httpparse.Request {
 	t.Helper()
 	return parsed(t, append([]string{"GET " + target + " HTTP/1.1"}, fields...)...)
@@ -45,7 +51,7 @@ func TestSet(t *testing.T) {
 		{"parameters that mean nothing", "/subscribe/pets?_=123&t=5&debug", "/pets"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r, refusal := Parse(get(t, tt.target), true)
+			r, refusal := parse(get(t, tt.target))
 			if refusal != (Refusal{}) || strings.Join(r.Set.Members(), " ") != tt.want || !r.Body || r.Preflight {
 				t.Errorf("%+v, %+v", r, refusal)
 			}
@@ -84,7 +90,11 @@ func TestRefusals(t *testing.T) {
 		{"HEAD is refused alike", "HEAD /subscribe HTTP/1.1", true, 400, "none was given"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r, refusal := Parse(parsed(t, tt.line), tt.mayRead)
+			req := parsed(t, tt.line)
+			var any Origins
+			to := any.Answer(req)
+			to.MayRead = tt.mayRead
+			r, refusal := Parse(req, to)
 			if refusal.Status != tt.status || !strings.Contains(refusal.Reason, tt.reason) || r.Body == strings.HasPrefix(tt.line, "HEAD") {
 				t.Errorf("%+v, %+v", r, refusal)
 			}
@@ -104,12 +114,12 @@ func TestMethods(t *testing.T) {
 		{"OPTIONS * HTTP/1.1", true, true},
 		{"GET http://x/subscribe/a HTTP/1.1", false, true},
 	} {
-		r, refusal := Parse(parsed(t, tt.line), true)
+		r, refusal := parse(parsed(t, tt.line))
 		if refusal != (Refusal{}) || r.Preflight != tt.preflight || r.Body != tt.body {
 			t.Errorf("%s: %+v, %+v", tt.line, r, refusal)
 		}
 	}
-	if r, refusal := Parse(parsed(t, "OPTIONS * HTTP/1.1"), false); refusal != (Refusal{}) || !r.Preflight {
+	if r, refusal := Parse(parsed(t, "OPTIONS * HTTP/1.1"), Answer{}); refusal != (Refusal{}) || !r.Preflight {
 		t.Errorf("OPTIONS * of a page that may not read: %+v, %+v", r, refusal)
 	}
 }
@@ -135,7 +145,7 @@ func TestToken(t *testing.T) {
 		{"one of the query that cannot be decoded", "/subscribe/a?token=%zz&token=r", nil, "", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r, refusal := Parse(get(t, tt.target, tt.fields...), true)
+			r, refusal := parse(get(t, tt.target, tt.fields...))
 			if refusal != (Refusal{}) || string(r.Token) != tt.want || (r.Token == nil) != tt.none {
 				t.Errorf("%q, %+v", r.Token, refusal)
 			}
@@ -170,7 +180,7 @@ func TestResume(t *testing.T) {
 		{"what is wrong is cut", "last=" + strings.Repeat("9", 300), nil, "", -1, -1, `"99999999999999999999" is no`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r, refusal := Parse(get(t, "/subscribe/a?"+tt.query, tt.fields...), true)
+			r, refusal := parse(get(t, "/subscribe/a?"+tt.query, tt.fields...))
 			if refusal != (Refusal{}) || (r.BadResume.Status == 400) != (tt.bad != "") || !strings.Contains(r.BadResume.Reason, tt.bad) {
 				t.Fatalf("%+v, %+v", r, refusal)
 			}
@@ -189,7 +199,7 @@ func TestClone(t *testing.T) {
 	if _, err := p.Parse(head, &req); err != nil {
 		t.Fatal(err)
 	}
-	r, _ := Parse(&req, true)
+	r, _ := parse(&req)
 	kept := r.Clone()
 	for i := range head {
 		head[i] = '!'

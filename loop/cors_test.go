@@ -1,0 +1,150 @@
+package loop_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/loop"
+)
+
+const (
+	listedOrigin = "https://listed.example"
+	otherOrigin  = "https://other.example"
+)
+
+// from is a request with an Origin; empty: without one.
+func from(line, origin string) string {
+	request := line + " HTTP/1.1\r\nHost: x\r\n"
+	if origin != "" {
+		request += "Origin: " + origin + "\r\n"
+	}
+	return request + "\r\n"
+}
+
+// checkOwn wants the CORS fields of an answer to be those of its own request.
+func checkOwn(t *testing.T, what, head, status, origin string) {
+	t.Helper()
+	if !strings.HasPrefix(head, "HTTP/1.1 "+status+" ") || !strings.Contains(head, "\r\nVary: Origin\r\n") {
+		t.Errorf("%s: %q", what, head)
+	}
+	own := strings.Contains(head, "\r\nAccess-Control-Allow-Origin: "+listedOrigin+"\r\nAccess-Control-Allow-Credentials: true\r\n")
+	if own != (origin == listedOrigin) || !own && strings.Contains(head, "Access-Control-Allow") {
+		t.Errorf("%s of origin %q: %q", what, origin, head)
+	}
+}
+
+// TestAnswersAreTheirOwn: no answer carries the CORS fields of an earlier client, be it
+// one of the loop's, one for a path that is handed over, or one to a head that could
+// not be read.
+func TestAnswersAreTheirOwn(t *testing.T) {
+	origins := []string{listedOrigin}
+	off := serve(t, loop.Options{CORSOrigins: origins, HeaderTimeout: time.Second, Handover: &loop.Handover{Paths: []string{"/admin", "/metrics"}}})
+	taken := make(chan *loop.HandedConn, 1)
+	busy := serve(t, loop.Options{CORSOrigins: origins, Handover: &loop.Handover{Paths: []string{"/admin"}, ConnsMax: 1, Take: func(c *loop.HandedConn) { taken <- c }}})
+	io.WriteString(dial(t, busy.ListenAddrs()[0]), from("GET /admin", ""))
+	defer (<-taken).Close()
+	full := serve(t, loop.Options{CORSOrigins: origins, ConnsMax: 1})
+	subscribe(t, full, "/subscribe/a")
+	for _, tt := range []struct {
+		what    string
+		server  *loop.Server
+		request string // without the end of its line
+		status  string
+	}{
+		{"switched off", off, "GET /admin", "403"},
+		{"below it", off, "GET /admin/status.json", "403"},
+		{"another one", off, "HEAD /metrics", "403"},
+		{"too many handed over", busy, "GET /admin", "503"},
+		{"nothing there", off, "GET /nowhere", "404"},
+		{"a wrong method", off, "POST /subscribe/a", "405"},
+		{"no namespace", off, "GET /subscribe", "400"},
+		{"no place", full, "GET /subscribe/a", "200"},
+	} {
+		for _, origin := range []string{"", otherOrigin, listedOrigin} {
+			ask(t, tt.server, from("HEAD /subscribe/a", listedOrigin)) // the one that must not be remembered
+			status := tt.status
+			if origin == otherOrigin && strings.Contains(tt.request, " /subscribe") {
+				status = "403"
+			}
+			checkOwn(t, tt.what, ask(t, tt.server, from(tt.request, origin)), status, origin)
+		}
+	}
+	late := dial(t, off.ListenAddrs()[0])
+	io.WriteString(late, "GET /subscribe/a HTTP/1.1\r\n")
+	for _, malformed := range []string{"nonsense\r\n\r\n", "GET /subscribe/a HTTP/1.1\r\nOrigin: " + listedOrigin + "\r\nbroken\r\n\r\n"} {
+		ask(t, off, from("HEAD /subscribe/a", listedOrigin))
+		checkOwn(t, "a malformed head", ask(t, off, malformed), "400", "")
+	}
+	head, _ := readRawHead(late)
+	checkOwn(t, "half a head", head, "408", "")
+}
+
+// TestLateAnswersAreTheirOwn: the same for answers that wait for Options.Authorize, or
+// for the end of the server.
+func TestLateAnswersAreTheirOwn(t *testing.T) {
+	release := map[string]chan error{"/yes": make(chan error), "/no": make(chan error), "/later": make(chan error), "/never": nil}
+	asked := make(chan string)
+	s := serve(t, loop.Options{
+		CORSOrigins: []string{listedOrigin},
+		Authorize: func(ctx context.Context, r *loop.Request) error {
+			if r.Namespaces[0] == "/at-once" {
+				return nil
+			}
+			asked <- r.Namespaces[0]
+			select {
+			case err := <-release[r.Namespaces[0]]:
+				return err
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		},
+	})
+	type waiting struct {
+		net.Conn
+		path, origin string
+	}
+	var all []waiting
+	for path := range release {
+		for _, origin := range []string{"", listedOrigin} {
+			c := dial(t, s.ListenAddrs()[0])
+			io.WriteString(c, from("GET /subscribe"+path, origin))
+			<-asked
+			all = append(all, waiting{c, path, origin})
+		}
+	}
+	words := map[string]error{"/no": net.ErrClosed, "/later": loop.ErrComeBack}
+	statuses := map[string]string{"/yes": "200", "/no": "403", "/later": "200", "/never": "200"}
+	check := func(w waiting) {
+		head, _ := readRawHead(bufio.NewReader(w))
+		checkOwn(t, w.path, head, statuses[w.path], w.origin)
+	}
+	for _, w := range all {
+		if release[w.path] != nil {
+			ask(t, s, from("HEAD /subscribe/at-once", listedOrigin))
+			release[w.path] <- words[w.path]
+		}
+	}
+	for _, w := range all {
+		if release[w.path] != nil {
+			check(w)
+		}
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Shutdown(context.Background()) }()
+	for _, w := range all {
+		if release[w.path] == nil {
+			check(w)
+		}
+	}
+	for _, w := range all {
+		w.Close()
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
