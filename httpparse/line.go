@@ -1,5 +1,7 @@
 package httpparse
 
+import "bytes"
+
 const (
 	// methodBytesMax is above every registered method; the longest,
 	// UPDATEREDIRECTREF, has 17 bytes.
@@ -55,23 +57,27 @@ func (req *Request) parseTarget(b []byte, i int) (int, *Refusal) {
 	case end == i:
 		return 0, errTarget
 	case b[end] != ' ':
-		return 0, targetStop(b, end)
+		return 0, targetStop(b, i, end)
 	}
 	req.Target = b[i:end]
 	return end + 1, req.splitTarget()
 }
 
 // targetStop says what is wrong with the byte at i, which can neither be part
-// of a target nor end one.
-func targetStop(b []byte, i int) *Refusal {
+// of the target that begins at start nor end it. A line that ends here lacks its
+// version, as in HTTP/0.9, or its target; RFC 9112 section 3 has both answered 400.
+func targetStop(b []byte, start, i int) *Refusal {
 	if b[i] == '#' {
 		return errFragment
 	}
 	_, r := lineEnd(b, i, errTarget)
-	if r == nil {
-		return errVersionNone
+	switch {
+	case r != nil:
+		return r
+	case bytes.HasPrefix(b[start:i], []byte("HTTP/")):
+		return errTargetNone
 	}
-	return r
+	return errVersionNone
 }
 
 // parseVersion accepts every HTTP/1.x: a minor version later than ours is to

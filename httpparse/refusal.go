@@ -46,7 +46,8 @@ var (
 	errAsterisk      = &Refusal{400, "the target * is for OPTIONS only"}
 	errAuthority     = &Refusal{400, "the URI's authority must be a host with an optional port, without user information"}
 	errVersion       = &Refusal{400, "the request line does not end in one space, HTTP/1.1 and CRLF"}
-	errVersionNone   = &Refusal{505, "the request line has no version, as in HTTP/0.9; only HTTP/1.1 and HTTP/1.0 are spoken here"}
+	errVersionNone   = &Refusal{400, "the request line has no version; expected a method, a target and a version, such as GET / HTTP/1.1"}
+	errTargetNone    = &Refusal{400, "the request line has no target; expected a method, a target and a version, such as GET / HTTP/1.1"}
 	errVersionOther  = &Refusal{505, "only HTTP/1.1 and HTTP/1.0 are spoken here"}
 )
 

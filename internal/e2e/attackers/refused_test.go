@@ -32,6 +32,8 @@ func TestRefusedClientsCanReadWhy(t *testing.T) {
 		{"an endless target", "GET /subscribe/" + strings.Repeat("pets/", 2000), 414, "target"},
 		{"an endless field", "GET /subscribe/pets HTTP/1.1\r\n" + host + "X-Long: ", 431, "too large"},
 		{"endless fields", "GET /subscribe/pets HTTP/1.1\r\n" + host + strings.Repeat("X: y\r\n", 1000), 431, "fields"},
+		{"no target", "GET HTTP/1.1\r\n" + host + "\r\n", 400, "no target"},
+		{"no version", "GET /subscribe/pets\r\n\r\n", 400, "no version"},
 		{"an unknown version", "GET /subscribe/pets HTTP/2.0\r\n" + host + "\r\n", 505, "HTTP/1.1"},
 		{"a TLS hello", tlsHello(t), 400, "TLS"},
 		{"the HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "HTTP/2"},
