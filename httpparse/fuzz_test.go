@@ -54,7 +54,7 @@ func checkCut(t *testing.T, b []byte, cut int, whole outcome) {
 }
 
 // checkLimit is what a limit means: the bytes beyond it do not count, and a
-// head that is still open there is too large.
+// head that is still open there is too large, or its target is too long.
 func checkLimit(t *testing.T, b []byte, limit int) {
 	if limit == 0 {
 		return // would be the default
@@ -65,6 +65,9 @@ func checkLimit(t *testing.T, b []byte, limit int) {
 	want := parse(b[:limit], 0)
 	if want.isMore() {
 		want.err = errHeadTooLarge
+		if begun := bytes.TrimLeft(b[:limit], "\r\n"); foreign(b[:limit]) == nil && bytes.Count(begun, []byte(" ")) == 1 {
+			want.err = errTargetTooLong
+		}
 	}
 	if n != want.n || err != want.err {
 		t.Fatalf("%q with a limit of %d: %d, %v; want %+v", b, limit, n, err, want)

@@ -2,14 +2,9 @@ package httpparse
 
 import "bytes"
 
-const (
-	// methodBytesMax is above every registered method; the longest,
-	// UPDATEREDIRECTREF, has 17 bytes.
-	methodBytesMax = 32
-
-	// targetBytesMax is above the 8000 bytes that RFC 9112 section 3 recommends.
-	targetBytesMax = 8 << 10
-)
+// methodBytesMax is above every registered method; the longest,
+// UPDATEREDIRECTREF, has 17 bytes.
+const methodBytesMax = 32
 
 // parseLine reads method SP request-target SP HTTP-version CRLF (RFC 9112 section 3).
 // The spaces are single: the RFC lets a recipient split at any whitespace, and
@@ -47,11 +42,11 @@ func (req *Request) parseMethod(b []byte, i int) (int, *Refusal) {
 	return end + 1, nil
 }
 
+// parseTarget bounds nothing: only the limit of the whole head does, so that a target
+// may be as long as that allows. RFC 9112 section 3 recommends 8000 bytes at least.
 func (req *Request) parseTarget(b []byte, i int) (int, *Refusal) {
-	end := span(b[:min(len(b), i+targetBytesMax+1)], i, targetChar)
+	end := span(b, i, targetChar)
 	switch {
-	case end-i > targetBytesMax:
-		return 0, errTargetTooLong
 	case end == len(b):
 		return 0, more
 	case end == i:

@@ -17,8 +17,11 @@ const (
 	// bytes came: enough for an over-long method or a foreign protocol.
 	eagerBytes = 64
 
-	// stepBytes bounds how late an over-long target is noticed.
+	// stepBytes bounds how late a bad byte is noticed in a line that does not end. With
+	// a limit of more than 16 KiB the steps are longer, so that there are no more of
+	// them: a target alone may be as long as the head.
 	stepBytes = 1 << 10
+	stepsMax  = 16
 )
 
 // A Parser holds the limits. It has no state: one serves all connections.
@@ -45,7 +48,7 @@ func (p *Parser) Parse(buf []byte, req *Request) (n int, err error) {
 // but a head that comes byte by byte costs time linear in its length.
 //
 // It parses only when that can change the answer: among the first 64 bytes,
-// when a line ended, and each time another KiB came. The number of lines is
+// when a line ended, and each time another KiB came, or a sixteenth of the limit. The number of lines is
 // limited as well, so however a head is cut, it is gone through at most some
 // 150 times; all other calls look at the new bytes alone. So a bad line is
 // refused when it ends, and not only after the blank line.
@@ -59,7 +62,7 @@ func (p *Parser) Reparse(buf []byte, seen int, req *Request) (n int, err error) 
 	// What lies beyond the limit does not exist for the parser, and so cannot
 	// make the answer depend on how much came at once.
 	head := buf[:min(len(buf), limit)]
-	if len(head) < limit && !promising(head, seen) {
+	if len(head) < limit && !promising(head, seen, limit) {
 		return 0, nil
 	}
 	n, r := req.parse(head)
@@ -68,6 +71,8 @@ func (p *Parser) Reparse(buf []byte, seen int, req *Request) (n int, err error) 
 		return n, nil
 	case r != more:
 		return 0, r
+	case len(head) == limit && req.Method != nil && req.Target == nil:
+		return 0, errTargetTooLong // the target alone reaches the limit
 	case len(head) == limit:
 		return 0, errHeadTooLarge
 	}
@@ -76,9 +81,10 @@ func (p *Parser) Reparse(buf []byte, seen int, req *Request) (n int, err error) 
 
 // promising says whether the bytes after seen can change what an earlier call
 // said. A head ends in LF, so without a new one it cannot be complete.
-func promising(head []byte, seen int) bool {
+func promising(head []byte, seen, limit int) bool {
+	step := max(stepBytes, limit/stepsMax)
 	return seen < eagerBytes ||
-		seen/stepBytes != len(head)/stepBytes ||
+		seen/step != len(head)/step ||
 		bytes.IndexByte(head[seen:], '\n') >= 0
 }
 

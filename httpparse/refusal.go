@@ -40,7 +40,7 @@ var (
 	errMethodTooLong = &Refusal{501, "the method is longer than any that exists"}
 	errConnect       = &Refusal{501, "CONNECT is for proxies, and this is none"}
 	errTarget        = &Refusal{400, "the request target is empty or holds a control character"}
-	errTargetTooLong = &Refusal{414, "the request target is longer than 8192 bytes"}
+	errTargetTooLong = &Refusal{414, "the request target does not fit into the longest request head that is read"}
 	errFragment      = &Refusal{400, "the request target holds a #; fragments stay with the client"}
 	errTargetForm    = &Refusal{400, "the request target is neither a path nor an http or https URI"}
 	errAsterisk      = &Refusal{400, "the target * is for OPTIONS only"}

@@ -10,6 +10,9 @@ import (
 // many is a head that carries n fields beside Host.
 func many(n int) string { return with(strings.Fields(strings.Repeat("A:b ", n))...) }
 
+// longTarget is the longest target that fits into a head with nothing but Host.
+var longTarget = DefaultHeadBytesMax - len(line("GET  HTTP/1.1"))
+
 var refuseTable = []struct {
 	section, what, input string
 	want                 *Refusal
@@ -59,7 +62,9 @@ var refuseTable = []struct {
 	{"9112 3", "a method alone", "GET\r\n\r\n", errMethod},
 	{"9112 3", "no method", " / HTTP/1.1\r\n\r\n", errMethod},
 	{"9112 3", "no target", "GET \r\n\r\n", errTarget},
-	{"9112 3", "a target one byte too long", line("GET /" + strings.Repeat("a", targetBytesMax) + " HTTP/1.1"), errTargetTooLong},
+	{"9112 3", "a target one byte too long", line("GET /" + strings.Repeat("a", DefaultHeadBytesMax-len("GET /")) + " HTTP/1.1"), errTargetTooLong},
+	{"9112 3", "a target that fits, without its version", line("GET /" + strings.Repeat("a", DefaultHeadBytesMax-len("GET / ")) + " HTTP/1.1"), errHeadTooLarge},
+	{"6585 5", "a target that fits, without the fields", line("GET /" + strings.Repeat("a", longTarget) + " HTTP/1.1"), errHeadTooLarge},
 	{"9112 3", "a method one byte too long", line(strings.Repeat("M", methodBytesMax+1) + " / HTTP/1.1"), errMethodTooLong},
 	{"9112 3.1", "a method that is no token", line("GE(T / HTTP/1.1"), errMethod},
 	{"9112 3.1", "NUL in the method", line("G\x00T / HTTP/1.1"), errMethod},
@@ -183,7 +188,7 @@ func TestRefuseEarly(t *testing.T) {
 		{"HTTP/2", "PRI * HTTP/2.0", errHTTP2},
 		{"method too long", strings.Repeat("M", methodBytesMax+1), errMethodTooLong},
 		{"CONNECT", "CONNECT ", errConnect},
-		{"target too long", "GET /" + strings.Repeat("a", targetBytesMax), errTargetTooLong},
+		{"target too long", "GET /" + strings.Repeat("a", DefaultHeadBytesMax-len("GET /")), errTargetTooLong},
 		{"fragment", "GET /#", errFragment},
 		{"version", "GET / X", errVersion},
 		{"another version", "GET / HTTP/2.0", errVersionOther},
@@ -212,6 +217,13 @@ func TestHeadBytesMax(t *testing.T) {
 	if _, err := small.Parse(head, &req); err != errHeadTooLarge {
 		t.Errorf("one byte more: %v", err)
 	}
+	target := Parser{HeadBytesMax: len("GET /")}
+	if _, err := target.Parse(head, &req); err != errTargetTooLong {
+		t.Errorf("a target that reaches the limit: %v", err)
+	}
+	if _, err := (&Parser{HeadBytesMax: len("GE")}).Parse(head, &req); err != errHeadTooLarge {
+		t.Errorf("a method that reaches the limit: %v", err)
+	}
 }
 
 // Reasons are answer bodies and log lines: one line, printable, and true.
@@ -226,8 +238,7 @@ func TestReasons(t *testing.T) {
 			t.Errorf("%q is not a line of plain words", r.Reason)
 		}
 	}
-	if !strings.Contains(errTooManyFields.Reason, strconv.Itoa(FieldsMax)) ||
-		!strings.Contains(errTargetTooLong.Reason, strconv.Itoa(targetBytesMax)) {
+	if !strings.Contains(errTooManyFields.Reason, strconv.Itoa(FieldsMax)) {
 		t.Error("a reason names a limit that is not the limit")
 	}
 }

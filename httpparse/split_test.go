@@ -99,7 +99,8 @@ func TestReparseRefusesInTime(t *testing.T) {
 	}{
 		{"a bad start, at once", "\xff", 0, errMethod, 1},
 		{"an endless method, at once", "", 0, errMethodTooLong, methodBytesMax + 1},
-		{"an endless target, in the same KiB", "GET /", 0, errTargetTooLong, targetBytesMax + stepBytes},
+		{"an endless target, at the limit", "GET /", 1500, errTargetTooLong, 1500},
+		{"a bad byte in an endless target, soon", "GET /" + strings.Repeat("a", 100) + "\x00", 0, errTarget, stepBytes},
 		{"a bad line, at its end", "GET /" + strings.Repeat("a", 80) + "# HTTP/1.1\r\n", 0, errFragment, 97},
 		{"an endless head, at the limit", "GET / HTTP/1.1\r\nA:", 1500, errHeadTooLarge, 1500},
 	} {
@@ -123,15 +124,28 @@ func TestReparseLooksRarely(t *testing.T) {
 	head = append(head, bytes.Repeat([]byte("b"), DefaultHeadBytesMax-len(head)-1)...)
 	looks := 0
 	for n := 1; n <= len(head); n++ {
-		if promising(head[:n], n-1) {
+		if promising(head[:n], n-1, DefaultHeadBytesMax) {
 			looks++
 		}
 		if o := parse(head[:n], n-1); !o.isMore() {
 			t.Fatalf("after %d bytes: %+v", n, o)
 		}
 	}
-	if bound := eagerBytes + FieldsMax + 1 + len(head)/stepBytes; looks > bound {
+	bound := eagerBytes + FieldsMax + 1 + stepsMax
+	if looks > bound {
 		t.Errorf("the head was gone through %d times, more than %d", looks, bound)
+	}
+	// However large a head may be, an endless target is not gone through more often.
+	const large = 4 << 20
+	target := []byte("GET /" + strings.Repeat("a", large))
+	looks = 0
+	for n := 1; n < large; n++ {
+		if promising(target[:n], n-1, large) {
+			looks++
+		}
+	}
+	if looks > bound {
+		t.Errorf("a target was gone through %d times, more than %d", looks, bound)
 	}
 }
 
