@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/ssed/ssed/auth"
 	"github.com/ssed/ssed/internal/testtool"
 	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/nsindex"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -369,7 +371,48 @@ func TestPublishersFindAPlace(t *testing.T) {
 
 func TestNamespaceOfTheQueryAlone(t *testing.T) {
 	s := serve(t, loop.Options{})
-	_, r := subscribe(t, s, "/subscribe/?ns=/pets")
-	publishAll(t, s, sse.Message{Namespace: "/time"}, sse.Message{Namespace: "/pets", Data: []byte("x")})
+	for _, query := range []string{"ns=/pets", "ns[]=/pets", "ns[0]=/pets", "ns%5B%5D=/pets", "ns%5b0%5d=%2Fpets"} {
+		_, r := subscribe(t, s, "/subscribe/?"+query)
+		publishAll(t, s, sse.Message{Namespace: "/time"}, sse.Message{Namespace: "/pets", Data: []byte("x")})
+		expect(t, r, "data:x\n\n")
+	}
+	for _, target := range []string{"/subscribe/?topic=/pets", "/subscribe/pets?channel=/pets", "/subscribe?ns=/pets&NS=/time"} {
+		head, body := answer(t, s, "GET "+target+" HTTP/1.1\r\nHost: x\r\n\r\n")
+		if !strings.HasPrefix(head, "HTTP/1.1 400 ") || !strings.Contains(body, "expected ns, such as ns=/pets") {
+			t.Errorf("%s: %q %q", target, head, body)
+		}
+	}
+}
+
+// TestLongSetFits: the largest set that is allowed, with every byte encoded.
+func TestLongSetFits(t *testing.T) {
+	s := serve(t, loop.Options{})
+	var target strings.Builder
+	target.WriteString("/subscribe?")
+	for i := range nsindex.SetMax {
+		ns := fmt.Sprintf("/%c%s", 'Ā'+i, strings.Repeat("é", (nsindex.SetBytesMax-nsindex.SetMax*3)/nsindex.SetMax/2))
+		fmt.Fprintf(&target, "&ns=%s", url.QueryEscape(ns))
+	}
+	if target.Len() < 10<<10 {
+		t.Fatalf("the target has only %d bytes", target.Len())
+	}
+	_, r := subscribe(t, s, target.String())
+	publishAll(t, s, sse.Message{Namespace: "/" + string(rune('Ā'+nsindex.SetMax-1)) + strings.Repeat("é", 30), Data: []byte("x")})
 	expect(t, r, "data:x\n\n")
+	if head := ask(t, s, "GET /subscribe/"+strings.Repeat("a", 17<<10)+" HTTP/1.1\r\n\r\n"); !strings.HasPrefix(head, "HTTP/1.1 414 ") {
+		t.Errorf("a target that is longer than a head may be: %q", head)
+	}
+}
+
+// TestEmptyIsAbsent: a page that fills in what it does not know yet is not refused.
+func TestEmptyIsAbsent(t *testing.T) {
+	s := serve(t, loop.Options{History: []loop.HistoryRule{{Prefix: "/", Messages: 10}}})
+	publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte("old")})
+	until(t, s, "it is kept", func(s loop.Stats) bool { return s.Published == 1 })
+	_, r := subscribe(t, s, "/subscribe/n?last=&since=&last_event_id=&lastEventId")
+	publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte("new")})
+	if text := line(t, r); !strings.HasPrefix(text, "id:") {
+		t.Errorf("got %q", text)
+	}
+	expect(t, r, "data:new\n\n")
 }

@@ -2,6 +2,7 @@ package subreq
 
 import (
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +18,7 @@ import (
 // question.
 func FuzzParse(f *testing.F) {
 	for _, query := range []string{"", "last=3", "last=-1", "last=x", "since=30s", "since=-1s", "since=2562047h", "last_event_id=a-1&lastEventId=b-2",
-		"ns=/pets&last=1&since=5m&lastEventId=", "last=1&last=2", "l%61st=1", "lastEventId=%zz", "last=%31", "lastEventId=a+b%2d1", "token=a&token=b", "token=%z", "ns=%2fa&ns=/b", "&&ns=/a&"} {
+		"ns=/pets&last=1&since=5m&lastEventId=", "last=1&last=2", "l%61st=1", "lastEventId=%zz", "last=%31", "lastEventId=a+b%2d1", "token=a&token=b", "token=%z", "ns=%2fa&ns=/b", "&&ns=/a&", "ns[]=/a&ns%5b0%5d=/b", "topic=/a", "NS=/a", "ns[a]=/b", "+ns=/a", "n%zz"} {
 		f.Add([]byte("/pets"), []byte(query), []byte(nil), []byte(nil))
 	}
 	f.Add([]byte("/"), []byte("lastEventId=a-1"), []byte("b-2"), []byte("Bearer x"))
@@ -66,6 +67,10 @@ type model struct{ below, query, id, authorization string }
 func (m model) values(names ...string) (values [][2]string, ok bool) {
 	for _, pair := range strings.Split(m.query, "&") {
 		name, raw, _ := strings.Cut(pair, "=")
+		name, err := modelName(name)
+		if err != nil {
+			return nil, false
+		}
 		if !slices.Contains(names, name) {
 			continue
 		}
@@ -76,6 +81,20 @@ func (m model) values(names ...string) (values [][2]string, ok bool) {
 		values = append(values, [2]string{name, value})
 	}
 	return values, true
+}
+
+// modelName decodes a name. The error says that a request with it is refused.
+func modelName(raw string) (string, error) {
+	name, err := url.QueryUnescape(raw)
+	switch {
+	case err != nil || strings.Contains(raw, "%00"):
+		return "", strconv.ErrSyntax
+	case regexp.MustCompile(`^ns\[[0-9]*\]$`).MatchString(name):
+		return "ns", nil
+	case name != "ns" && regexp.MustCompile(`^(?i:ns|namespaces?|topics?|channels?)$`).MatchString(strings.TrimSpace(regexp.MustCompile(`(?s)[.\[].*`).ReplaceAllString(name, ""))):
+		return "", strconv.ErrSyntax
+	}
+	return name, nil
 }
 
 func (m model) set() (set nsindex.Set, ok bool) {
@@ -103,7 +122,8 @@ func (m model) token() string {
 		return strings.TrimLeft(token, " ")
 	}
 	for _, pair := range strings.Split(m.query, "&") {
-		if name, raw, _ := strings.Cut(pair, "="); name == "token" {
+		name, raw, _ := strings.Cut(pair, "=")
+		if name, _ := modelName(name); name == "token" {
 			token, err := url.QueryUnescape(raw)
 			if err != nil || strings.Contains(raw, "%00") {
 				return ""
@@ -122,6 +142,7 @@ func (m model) resume() (r Resume, ok bool) {
 	}
 	for _, v := range values {
 		switch name, value := v[0], v[1]; {
+		case value == "":
 		case name == "last":
 			n, err := strconv.Atoi(value)
 			if err != nil || n < 0 {
@@ -134,7 +155,7 @@ func (m model) resume() (r Resume, ok bool) {
 				return r, false
 			}
 			r.SinceNanos = d.Nanoseconds()
-		case value != "":
+		default:
 			r.ID = []byte(value)
 		}
 	}

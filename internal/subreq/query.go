@@ -14,19 +14,23 @@ func (r *Request) readQuery(query []byte, namespaces []string) (all []string, to
 	for len(query) > 0 {
 		var key, raw []byte
 		key, raw, query = httpparse.NextPair(query)
-		switch name := string(key); name {
-		case "ns":
+		name, refusal := nameOf(key)
+		if refusal.Status != 0 {
+			return nil, nil, refusal
+		}
+		switch name {
+		case nameNamespace:
 			ns, err := unescaped(raw)
 			if err != nil {
 				return nil, nil, refusalOf(err)
 			}
 			namespaces = append(namespaces, string(ns))
-		case "token":
+		case nameToken:
 			if !tokenSeen {
 				token, _ = unescaped(raw) // one that cannot be decoded is none
 				tokenSeen = true
 			}
-		case "last", "since", "last_event_id", "lastEventId":
+		case nameLast, nameSince, nameID:
 			if r.BadResume.Status == 0 {
 				r.BadResume = r.Resume.read(name, raw)
 			}

@@ -21,23 +21,24 @@ func (r *Resume) read(name string, raw []byte) Refusal {
 	if err != nil {
 		return refusalOf(err)
 	}
+	if len(value) == 0 {
+		return Refusal{} // as if it was absent: a client that has no value yet sends none
+	}
 	switch name {
-	case "last":
+	case nameLast:
 		n, err := strconv.Atoi(string(value))
 		if err != nil || n < 0 {
 			return Refusal{400, fmt.Sprintf("last=%.20q is no number of messages, such as 1", value)}
 		}
 		r.Last = n
-	case "since":
+	case nameSince:
 		nanos, ok := parseDuration(value)
 		if !ok || nanos < 0 {
 			return Refusal{400, fmt.Sprintf("since=%.20q is no time, such as 30s or 5m", value)}
 		}
 		r.SinceNanos = nanos
 	default:
-		if len(value) > 0 {
-			r.ID = value
-		}
+		r.ID = value
 	}
 	return Refusal{}
 }

@@ -1,0 +1,74 @@
+package subreq
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+)
+
+// Names of parameters, as [nameOf] returns them.
+const (
+	nameNamespace = "ns"
+	nameToken     = "token"
+	nameLast      = "last"
+	nameSince     = "since"
+	nameID        = "last_event_id"
+	nameUnknown   = "" // it is ignored
+)
+
+// filterWords are the names that other hubs and their clients give to what is called
+// ns here. A client that sends one of them wants less than everything.
+var filterWords = []string{"ns", "namespace", "namespaces", "topic", "topics", "channel", "channels"}
+
+// nameOf returns the parameter that a key of the query means. Keys are compared once
+// they are percent-decoded, in this case. "ns[]" and "ns[0]" mean "ns", since axios,
+// PHP and Rails write lists so.
+//
+// A key that looks like a filter but is none, such as "topic" or "NS", is refused:
+// ignoring it would send everything to a client that asked for little. The same holds
+// for a key that cannot be decoded.
+func nameOf(key []byte) (name string, refusal Refusal) {
+	decoded, err := unescaped(key)
+	if err != nil {
+		return nameUnknown, refusalOf(err)
+	}
+	switch string(decoded) {
+	case "ns":
+		return nameNamespace, Refusal{}
+	case "token":
+		return nameToken, Refusal{}
+	case "last":
+		return nameLast, Refusal{}
+	case "since":
+		return nameSince, Refusal{}
+	case "last_event_id", "lastEventId":
+		return nameID, Refusal{}
+	}
+	switch {
+	case isList(decoded):
+		return nameNamespace, Refusal{}
+	case looksLikeFilter(decoded):
+		return nameUnknown, Refusal{400, fmt.Sprintf("unknown parameter %.40q: expected ns, such as ns=/pets", decoded)}
+	}
+	return nameUnknown, Refusal{}
+}
+
+// isList reports whether a key is "ns[]", or "ns[" and a number and "]".
+func isList(key []byte) bool {
+	rest, ok := bytes.CutPrefix(key, []byte("ns["))
+	if !ok {
+		return false
+	}
+	index, ok := bytes.CutSuffix(rest, []byte("]"))
+	return ok && !slices.ContainsFunc(index, func(c byte) bool { return !isDigit(c) })
+}
+
+// looksLikeFilter reports whether a key is one of the filterWords, in any case, also
+// with white space around it or an index behind it, as in "topic[]" or "ns.0".
+func looksLikeFilter(key []byte) bool {
+	if end := bytes.IndexAny(key, "[."); end >= 0 {
+		key = key[:end]
+	}
+	key = bytes.TrimSpace(key)
+	return slices.ContainsFunc(filterWords, func(word string) bool { return len(word) == len(key) && bytes.EqualFold(key, []byte(word)) })
+}
