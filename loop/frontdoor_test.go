@@ -46,7 +46,7 @@ func readRawHead(r io.Reader) (string, error) {
 
 func TestCORS(t *testing.T) {
 	open := serve(t, loop.Options{})
-	listed := serve(t, loop.Options{CORSOrigins: []string{"https://example.org", "http://localhost:3000"}})
+	listed := serve(t, loop.Options{CORSOrigins: []string{"https://example.org", "http://localhost:3000", "https://*.example.net", "capacitor://localhost"}})
 	for _, tt := range []struct {
 		name   string
 		server *loop.Server
@@ -68,6 +68,16 @@ func TestCORS(t *testing.T) {
 		{"a preflight", listed, "OPTIONS", "https://example.org", "204",
 			[]string{"Access-Control-Allow-Origin: https://example.org", "Access-Control-Allow-Methods: GET, HEAD, OPTIONS",
 				"Access-Control-Allow-Headers: X-Authorization, Authorization, Last-Event-ID, Cache-Control", "Access-Control-Max-Age: 86400"}, "Content-Length"},
+		{"a preflight that asks", listed, "OPTIONS", "https://example.org\r\nAccess-Control-Request-Headers: baggage,traceparent", "204",
+			[]string{"Vary: Origin, Access-Control-Request-Headers", "Access-Control-Allow-Headers: X-Authorization, Authorization, Last-Event-ID, Cache-Control, baggage, traceparent"}, "*"},
+		{"a preflight of any page", open, "OPTIONS", "https://example.org\r\nAccess-Control-Request-Headers: baggage", "204",
+			[]string{"Access-Control-Allow-Origin: *", "Access-Control-Allow-Headers: *, X-Authorization, Authorization, Last-Event-ID, Cache-Control"}, "Vary"},
+		{"a subdomain", listed, "GET", "https://a.b.example.net", "200",
+			[]string{"Access-Control-Allow-Origin: https://a.b.example.net", "Access-Control-Allow-Credentials: true", "Vary: Origin"}, "Origin: *"},
+		{"what it is a subdomain of", listed, "GET", "https://example.net", "403", []string{"Vary: Origin"}, "Access-Control"},
+		{"one that ends like it", listed, "GET", "https://a.example.net.evil.example", "403", []string{"Vary: Origin"}, "Access-Control"},
+		{"an app", listed, "GET", "capacitor://localhost", "200", []string{"Access-Control-Allow-Origin: capacitor://localhost"}, "Origin: *"},
+		{"two origins", listed, "GET", "https://example.org\r\nOrigin: https://example.org", "403", []string{"Vary: Origin"}, "Access-Control"},
 		{"a preflight of another", listed, "OPTIONS", "https://evil.example", "403", nil, "Access-Control"},
 		{"a mistake can be read by the page", listed, "POST", "https://example.org", "405", []string{"Access-Control-Allow-Origin: https://example.org"}, ""},
 	} {

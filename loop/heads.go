@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ssed/ssed/httpparse"
 	"github.com/ssed/ssed/internal/subreq"
 	"github.com/ssed/ssed/sse"
 )
@@ -16,9 +17,6 @@ const (
 	streamFields = "Content-Type: text/event-stream; charset=utf-8\r\n" +
 		"Cache-Control: no-cache\r\n" +
 		"X-Accel-Buffering: no\r\n" // nginx would hold events back to fill its buffers
-	preflightFields = "Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n" +
-		"Access-Control-Allow-Headers: X-Authorization, Authorization, Last-Event-ID, Cache-Control\r\n" +
-		"Access-Control-Max-Age: 86400\r\n"
 	allowField = "Allow: GET, HEAD, OPTIONS\r\n"
 )
 
@@ -56,12 +54,17 @@ func (h *heads) setDate(now time.Time) {
 // begin starts an answer to a request. What the other methods return dies with the
 // next call.
 func (h *heads) begin(to subreq.Answer, status int) {
+	h.beginPlain(status)
+	h.scratch = to.AppendFields(h.scratch)
+}
+
+// beginPlain is begin without the CORS fields.
+func (h *heads) beginPlain(status int) {
 	h.scratch = append(h.scratch[:0], "HTTP/1.1 "...)
 	h.scratch = strconv.AppendInt(h.scratch, int64(status), 10)
 	h.scratch = append(h.scratch, ' ')
 	h.add(reasonPhrases[status], "\r\nConnection: close\r\n")
 	h.scratch = append(h.scratch, h.date...)
-	h.scratch = to.AppendFields(h.scratch)
 }
 
 func (h *heads) add(fields ...string) {
@@ -83,9 +86,9 @@ func (h *heads) stream(to subreq.Answer) []byte {
 }
 
 // preflight answers OPTIONS: what a page of another origin may ask for.
-func (h *heads) preflight(to subreq.Answer) []byte {
-	h.begin(to, 204)
-	h.add(allowField, preflightFields)
+func (h *heads) preflight(to subreq.Answer, req *httpparse.Request) []byte {
+	h.beginPlain(204)
+	h.scratch = to.AppendPreflight(append(h.scratch, allowField...), req)
 	return h.end()
 }
 

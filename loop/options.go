@@ -74,9 +74,10 @@ type Options struct {
 	// Tokens says who may subscribe and publish. Nil: everybody. Server.SetTokens
 	// changes it later.
 	Tokens *auth.Table
-	// CORSOrigins are the origins whose pages may subscribe, such as
-	// "https://example.org"; their credentials are let through. Default: "*",
-	// any page, without credentials.
+	// CORSOrigins are the origins whose pages may subscribe, with credentials: each
+	// the serialisation of a tuple origin (HTML section 7.1.1), such as
+	// "https://example.org" or "chrome-extension://ID", or a wildcard for all subdomains,
+	// such as "https://*.example.org". Default: "*", any page, without credentials.
 	CORSOrigins []string
 	// TrustedProxies are the networks (CIDR, or single addresses) of proxies
 	// whose word on a client's address is believed, and "unix" for whoever

@@ -39,7 +39,7 @@ func (l *loop) serveSubscribe(v *visitor, to subreq.Answer, req *httpparse.Reque
 	case refusal.Status != 0:
 		l.refuse(v, to, refusal.Status, refusal.Reason)
 	case ask.Preflight:
-		l.leave(v, l.heads.preflight(to))
+		l.leave(v, l.heads.preflight(to, req))
 	case l.opts.Authorize != nil:
 		l.askWhetherItMay(v, ask, read)
 	default:

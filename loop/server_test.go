@@ -95,7 +95,7 @@ func TestAnswers(t *testing.T) {
 		{"no host", "GET /subscribe/a HTTP/1.1\r\n\r\n", "400", ""},
 		{"not HTTP at all", "PUB /pets new-dog Corgi\r\n\r\n", "400", ""},
 		{"HEAD", "HEAD /subscribe/a HTTP/1.1\r\nHost: x\r\n\r\n", "200", "text/event-stream"},
-		{"OPTIONS", "OPTIONS /subscribe/a HTTP/1.1\r\nHost: x\r\n\r\n", "204", "Access-Control-Allow-Headers: X-Authorization"},
+		{"OPTIONS", "OPTIONS /subscribe/a HTTP/1.1\r\nHost: x\r\n\r\n", "204", "Access-Control-Allow-Headers: *, X-Authorization, Authorization, "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := dial(t, s.ListenAddrs()[0])

@@ -58,7 +58,7 @@ port = 80
 		file + `:9: stall-timeout: must be 1s or more`,
 		file + `:10: debug: it must be true or false`,
 		file + `:11: admin: must be on, off, or an address`,
-		file + `:12: cors-origin: the origin "x"`,
+		file + `:12: cors-origin: origin "x": expected scheme://host`,
 		file + `:16: publish: it must be a list`,
 		file + `:21: listen: listen address "nowhere"`,
 		file + `:22: history: it must be a number`,
@@ -115,6 +115,10 @@ func TestCheckFailsAsServeDoes(t *testing.T) {
 		{"a stream's age that is none", "nats-stream-age = '1ms'", ":1: nats-stream-age: ", "100ms or more"},
 		{"no patience", "nats-timeout = '1ms'", ":1: nats-timeout: ", "100ms or more"},
 		{"no sync", "store = '/s'\nstore-sync = 'never'", ":2: store-sync: ", "neither always nor an interval"},
+		{"a wildcard for everything", "cors-origin = ['https://a.example', 'https://*']\n", ":1: cors-origin: ", "a wildcard stands for subdomains"},
+		{"a wildcard in the middle", "cors-origin = ['https://a.*.example.org']\n", ":1: cors-origin: ", "whole first label"},
+		{"a wildcard for a public suffix", "cors-origin = ['https://*.com']\n", ":1: cors-origin: ", "every site below .com"},
+		{"an origin with a path", "cors-origin = ['https://example.org/app']\n", ":1: cors-origin: ", "no path"},
 		{"a relative socket", "listen = ['unix://run/x']\n", ":1: listen: ", "absolute"},
 	}
 	for _, tt := range tests {

@@ -54,9 +54,9 @@ var daemonHelp = map[string]string{
 		separated by semicolons. Prefer the environment: other users of a machine can read command lines.`,
 	"token-file": `More tokens, where no list of processes shows them: one such line each; empty lines and those that begin with # are passed
 		over. It is reread on SIGHUP; a bad file changes nothing and says so.`,
-	"cors-origin": `Pages of this origin may subscribe, such as https://example.org; with credentials. Browsers keep
-		pages of other origins from reading.
-		Repeat it for several. Default ${default}: pages of any origin, without credentials.`,
+	"cors-origin": `Pages of this origin may subscribe, with credentials, such as https://example.org, chrome-extension://ID or
+		capacitor://localhost. https://*.example.org allows all subdomains, but not example.org itself. Browsers do not let pages of
+		other origins read. Repeat it for several. Default ${default}: pages of any origin, without credentials.`,
 	"trusted-proxy": `Network (10.0.0.0/8) or address of a proxy that is believed when it tells a client's
 		address (X-Forwarded-For, Forwarded or X-Real-IP); "unix" for whoever connects to a unix socket. Of anybody else that would be a claim.
 		Repeat it for several. Default: none is believed.`,

@@ -1,0 +1,181 @@
+package subreq
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A rule is one allowed origin: the serialisation of a tuple origin (HTML section
+// 7.1.1, "serialization of an origin"), which is scheme "://" host [ ":" port ], or one
+// whose host begins with "*.", for all subdomains.
+type rule struct {
+	scheme string
+	host   string // of a wildcard: from the point behind the asterisk on
+	port   string // with its colon; empty for the scheme's default
+	wild   bool
+}
+
+// defaultPorts are those that browsers leave out (URL Standard, section 4.2).
+var defaultPorts = map[string]string{"http": "80", "https": "443"}
+
+// pageless are schemes whose pages never send a tuple origin.
+var pageless = map[string]string{
+	"about": `its pages send "null" or the origin of the page that opened them`,
+	"blob":  "its pages send the origin of the page that made them",
+	"data":  `its pages send "null"`,
+	"file":  `its pages send "null"`,
+	"ws":    "a page has the origin it was loaded from; use http",
+	"wss":   "a page has the origin it was loaded from; use https",
+}
+
+// privateSuffixes are top-level names that nobody can register below in public, so
+// that a wildcard may stand right before them (RFC 6761 sections 6.2 and 6.3, RFC 6762
+// section 3 and appendix G).
+var privateSuffixes = []string{"localhost", "test", "local", "internal", "intranet", "private", "corp", "home", "lan"}
+
+// parseRule reads an allowed origin. It refuses what no browser ever sends, since such
+// a rule would allow nobody, and says why. Upper case is lowered, as browsers do.
+func parseRule(text string) (r rule, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("origin %q: %w", text, err)
+		}
+	}()
+	lowered := strings.ToLower(text)
+	switch lowered {
+	case "*":
+		return r, errors.New(`"*" allows every origin, so it must stand alone`)
+	case "null":
+		return r, errors.New(`"null" is sent by every sandboxed page, so it cannot be allowed`)
+	}
+	scheme, rest, ok := strings.Cut(lowered, "://")
+	switch {
+	case !ok:
+		return r, errors.New("expected scheme://host or scheme://host:port, such as https://example.org or http://localhost:3000")
+	case strings.Contains(scheme, "*"):
+		return r, errors.New("a wildcard cannot stand for the scheme; list each scheme")
+	case !isScheme(scheme):
+		return r, fmt.Errorf("%q is not a scheme: expected a letter, then letters, digits, +, - or . in it", scheme)
+	case pageless[scheme] != "":
+		return r, fmt.Errorf("no page has the scheme %s: %s", scheme, pageless[scheme])
+	case strings.ContainsAny(rest, "/?#"):
+		return r, errors.New("an origin has no path, no query and no slash at the end")
+	case strings.Contains(rest, "@"):
+		return r, errors.New("an origin has no user information")
+	}
+	host, port, err := cutPort(rest)
+	if err != nil {
+		return r, err
+	}
+	if port != "" && port == defaultPorts[scheme] {
+		return r, fmt.Errorf("browsers leave out the default port; write %s://%s", scheme, host)
+	}
+	r = rule{scheme: scheme, host: host}
+	if port != "" {
+		r.port = ":" + port
+	}
+	if strings.Contains(host, "*") {
+		r.wild, r.host = true, strings.TrimPrefix(host, "*")
+		return r, checkWildcard(host)
+	}
+	return r, checkHost(host)
+}
+
+// isScheme reports whether text is a scheme (RFC 3986 section 3.1), in lower case.
+func isScheme(text string) bool {
+	return text != "" && isLetter(text[0]) && !strings.ContainsFunc(text, func(c rune) bool {
+		return c > '~' || !isLetter(byte(c)) && !isDigit(byte(c)) && !strings.ContainsRune("+-.", c)
+	})
+}
+
+func isLetter(c byte) bool { return 'a' <= c && c <= 'z' }
+
+// cutPort splits a host from its port, which must be as browsers write it.
+func cutPort(text string) (host, port string, err error) {
+	at := strings.LastIndexByte(text, ':')
+	if at < 0 || strings.HasSuffix(text, "]") {
+		return text, "", nil
+	}
+	host, port = text[:at], text[at+1:]
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || strconv.FormatUint(n, 10) != port || n == 0 {
+		return "", "", fmt.Errorf("%q is not a port: expected a number from 1 to 65535 without leading zeros; an IPv6 address stands in brackets", port)
+	}
+	return host, port, nil
+}
+
+// checkHost wants a host as browsers write it: a name in ASCII, an IPv4 address, or an
+// IPv6 address in brackets (URL Standard, section 3.6).
+func checkHost(host string) error {
+	if strings.HasPrefix(host, "[") {
+		addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+		if err != nil || !addr.Is6() || addr.Zone() != "" {
+			return fmt.Errorf("%q is not an IPv6 address in brackets, such as [::1]", host)
+		}
+		// Browsers write an IPv4-mapped address in hexadecimal, unlike netip.
+		if canonical := "[" + addr.String() + "]"; !addr.Is4In6() && canonical != host {
+			return fmt.Errorf("browsers write this address as %s", canonical)
+		}
+		return nil
+	}
+	for i := range len(host) {
+		switch c := host[i]; {
+		case c > '~':
+			return errors.New("browsers write this host in ASCII (Punycode, xn--...)")
+		case !isHostByte(c) && c != '.':
+			return fmt.Errorf("a host cannot contain %q", c)
+		}
+	}
+	labels := strings.Split(strings.TrimSuffix(host, "."), ".")
+	if slices.Contains(labels, "") {
+		return errors.New("the host is empty, or one of its labels is")
+	}
+	if isNumeric(labels[len(labels)-1]) {
+		if addr, err := netip.ParseAddr(host); err != nil || addr.String() != host {
+			return errors.New("a host that ends in a number must be an IPv4 address, such as 127.0.0.1")
+		}
+	}
+	return nil
+}
+
+// isHostByte reports whether c can be in a label. The underscore is none of a host
+// name's characters, but browsers accept it.
+func isHostByte(c byte) bool { return isLetter(c) || isDigit(c) || c == '-' || c == '_' }
+
+// isNumeric reports whether browsers take a host that ends in this label for an IPv4
+// address (URL Standard, section 3.5, "ends in a number checker").
+func isNumeric(label string) bool {
+	if hex, ok := strings.CutPrefix(label, "0x"); ok {
+		return !strings.ContainsFunc(hex, func(c rune) bool { return !strings.ContainsRune("0123456789abcdef", c) })
+	}
+	return !strings.ContainsFunc(label, func(c rune) bool { return c < '0' || c > '9' })
+}
+
+// checkWildcard wants "*." and a host that is no address and no public suffix of one
+// label, such as "com": below that anybody can have a name.
+func checkWildcard(host string) error {
+	base, ok := strings.CutPrefix(host, "*.")
+	switch {
+	case host == "*":
+		return errors.New(`a wildcard stands for subdomains, such as https://*.example.org; "*" alone allows every origin`)
+	case !ok || strings.Contains(base, "*"):
+		return errors.New("a wildcard can only be the whole first label, such as https://*.example.org")
+	case strings.HasPrefix(base, "["):
+		return errors.New("an address has no subdomains")
+	}
+	if err := checkHost(base); err != nil {
+		return err
+	}
+	labels := strings.Split(strings.TrimSuffix(base, "."), ".")
+	last := labels[len(labels)-1]
+	switch {
+	case isNumeric(last):
+		return errors.New("an address has no subdomains")
+	case len(labels) == 1 && !slices.Contains(privateSuffixes, last):
+		return fmt.Errorf("this would allow every site below .%s; write at least two labels after the wildcard", last)
+	}
+	return nil
+}
