@@ -121,6 +121,9 @@ func TestExamine(t *testing.T) {
 		{"two origins", server{allow: []string{"*", "*"}}, true, "cors", "there 2 times"},
 		{"a refusal", server{status: 502}, true, "answer", "502 Bad Gateway"},
 		{"a page", server{media: "text/html"}, true, "answer", `"text/html"`},
+		{"a heartbeat behind a time to come back", server{first: "retry:2000\n" + sse.Keepalive}, false, "", "none came in a bunch"},
+		{"a time to come back, and nothing else", server{first: "retry:2000\n"}, false, "events", "nothing came in"},
+		{"a time to come back before a bunch", server{first: "retry:2000\n" + sse.Keepalive + sse.Keepalive}, false, "events", "2 heartbeats came at once"},
 		{"nobody behind it", server{first: "retry:2000\n\n", lives: time.Millisecond}, false, "answer", "no daemon behind the proxy"},
 	}
 	for i := range tests {

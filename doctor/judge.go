@@ -73,7 +73,7 @@ func judgeAnswer(p *probe) (Finding, bool) {
 		f.Says = fmt.Sprintf("the answer is %s (%q); an EventSource that sees it never tries again", p.res.Status, p.said)
 	case !p.streams():
 		f.Says = fmt.Sprintf("the answer is no event stream, but %q", p.res.Header.Get("Content-Type"))
-	case p.first > 0 && p.retry && p.ended > 0 && p.ended < time.Second:
+	case p.retry && p.first == 0 && p.ended > 0 && p.ended < time.Second:
 		f.Says = "the stream only says when to come back: there is no daemon behind the proxy, or it is full, or it ends"
 	default:
 		return Finding{}, true

@@ -27,10 +27,10 @@ type probe struct {
 	res      *http.Response
 	said     string // by an answer that is no event stream: the first line of its body
 	headTook time.Duration
-	first    time.Duration // from the head to the first byte of the body; 0: none came
+	first    time.Duration // from the head to the first byte of the body behind retry; 0: none came
 	marked   time.Time     // when the mark came
 	batched  int           // most heartbeats that came at once
-	retry    bool          // it holds a time to come back
+	retry    bool          // it begins with a time to come back and an empty line, as ssed sends a client away
 	ended    time.Duration // from the head to an end that nobody here asked for; 0: it lived on
 	why      error         // of that end
 	silence  time.Duration // how long nothing had come before that
@@ -107,21 +107,30 @@ func (p *probe) read(ctx context.Context) {
 		body = unpacked
 	}
 	buf := make([]byte, 32<<10)
-	var tail []byte // the end of the piece before, where a mark may begin
+	var begun, tail []byte // what may be the time to come back; the end of the piece before, where a mark may begin
+	beginning := true
 	for {
 		n, err := body.Read(buf)
 		now := time.Now()
+		piece := buf[:n]
 		if n > 0 {
 			last = now
+		}
+		if beginning {
+			begun = append(begun, piece...)
+			if piece, beginning = p.skipRetry(begun); beginning {
+				piece = nil
+			}
+		}
+		if len(piece) > 0 {
 			if p.first == 0 {
 				p.first = now.Sub(head)
 			}
-			seen := append(tail, buf[:n]...)
+			seen := append(tail, piece...)
 			if p.marked.IsZero() && p.mark != nil && bytes.Contains(seen, p.mark) {
 				p.marked = now
 			}
-			p.batched = max(p.batched, bytes.Count(buf[:n], []byte(sse.Keepalive)))
-			p.retry = p.retry || bytes.Contains(seen, []byte("retry:"))
+			p.batched = max(p.batched, bytes.Count(piece, []byte(sse.Keepalive)))
 			tail = append([]byte(nil), seen[max(0, len(seen)-64):]...)
 		}
 		if err != nil {
@@ -129,6 +138,22 @@ func (p *probe) read(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// skipRetry takes a "retry:" line off the beginning of a stream. It goes out with the head,
+// so it says nothing about what becomes of events. With an empty line behind it, it is how
+// ssed sends a client away. more reports that it is not decided yet which it is.
+func (p *probe) skipRetry(begun []byte) (rest []byte, more bool) {
+	const field = "retry:"
+	if n := min(len(begun), len(field)); string(begun[:n]) != field[:n] || len(begun) > 64 && bytes.IndexByte(begun[:64], '\n') < 0 {
+		return begun, false
+	}
+	_, rest, _ = bytes.Cut(begun, []byte("\n"))
+	if len(rest) == 0 {
+		return nil, true
+	}
+	rest, p.retry = bytes.CutPrefix(rest, []byte("\n"))
+	return rest, false
 }
 
 // end notes the end of a stream, unless it is ours.

@@ -106,7 +106,7 @@ func (l *loop) askWhetherItMay(v *visitor, ask subreq.Request, read []byte) {
 func (l *loop) putOff(v *visitor, to subreq.Answer, cause turned) {
 	l.turnAway(cause)
 	if to.Body {
-		l.leave(v, l.heads.comeBack(to, retryTime()))
+		l.leave(v, l.heads.comeBack(to, l.retryTime()))
 	} else {
 		l.leave(v, l.heads.stream(to))
 	}

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/ssed/ssed/internal/subreq"
 )
@@ -11,6 +12,25 @@ import (
 func CheckListen(address string) error {
 	if _, err := listenEndpoint(address); err != nil {
 		return fmt.Errorf("listen address %q: %w", address, err)
+	}
+	return nil
+}
+
+// Bounds of reconnection times. Shorter ones would make a crowd that cannot get in a
+// flood; after longer ones a page looks dead.
+const (
+	retryLeast = 100 * time.Millisecond
+	retryMost  = time.Hour
+)
+
+// CheckRetry returns what is wrong with Options.RetryMin and Options.RetryMax, once their
+// defaults are filled in.
+func CheckRetry(shortest, longest time.Duration) error {
+	switch {
+	case shortest < retryLeast || longest > retryMost:
+		return fmt.Errorf("invalid times %v to %v: expected %v to %v", shortest, longest, retryLeast, retryMost)
+	case shortest > longest:
+		return fmt.Errorf("invalid times %v to %v: the first must not be longer than the second", shortest, longest)
 	}
 	return nil
 }

@@ -103,13 +103,13 @@ func (l *loop) beginFarewell() {
 func (l *loop) farewell(s *subscriber) {
 	l.wheel.set(&s.client, 1)
 	if r, ok := l.replays.of[s]; ok && r.earlier != nil && s.marks&(headHeld|bridged) == 0 {
-		l.sendAway(s, retryTime(), reasonShutdown) // the hub has it for whoever comes back
+		l.sendAway(s, l.retryTime(), reasonShutdown) // the hub has it for whoever comes back
 		return
 	}
 	if s.blocked || s.marks&replaying != 0 || s.audience.stream.Lag(&s.cursor) > 0 {
 		return
 	}
-	l.frame = sse.AppendRetry(l.frame[:0], retryTime().Milliseconds())
+	l.frame = sse.AppendRetry(l.frame[:0], l.retryTime().Milliseconds())
 	if _, errno := send(s.fd(), l.frame); errno == unix.EAGAIN {
 		l.block(s)
 		return

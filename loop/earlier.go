@@ -213,7 +213,7 @@ func (l *loop) replayEarlier(s *subscriber, r *replay) (done bool) {
 		l.readEarlier(s, r)
 		return false
 	case e.err != nil:
-		l.sendAway(s, retryTime(), reasonRelay)
+		l.sendAway(s, l.retryTime(), reasonRelay)
 		return false
 	case e.beyond:
 		return l.endBeyond(s, r)

@@ -96,6 +96,10 @@ func whatIsSlow(livePicture bool) loop.Slow {
 // machine; the defaults are for one with a gigabyte to spare.
 func ExampleOptions_limits() {
 	const message = 8 << 10
+	shortest, longest := time.Second, 10*time.Second // until a client reconnects
+	if err := loop.CheckRetry(shortest, longest); err != nil {
+		log.Fatal(err)
+	}
 	server, err := loop.New(loop.Options{
 		Publish: []publish.Endpoint{{Network: "unix", Address: "/run/events-publish.sock"}},
 
@@ -115,6 +119,9 @@ func ExampleOptions_limits() {
 		HeaderTimeout: 5 * time.Second,
 		StallTimeout:  10 * time.Second,
 		ReplyTimeout:  10 * time.Second,
+		RetryMin:      shortest,
+		RetryMax:      longest,
+		NoRetry:       false, // true: streams begin with a comment instead
 		Drain:         2 * time.Second,
 
 		Logger: slog.New(slog.NewJSONHandler(os.Stderr, nil)),

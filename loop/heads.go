@@ -20,22 +20,40 @@ const (
 	allowField = "Allow: GET, HEAD, OPTIONS\r\n"
 )
 
-// What should come back later gets a 200 stream that tells it when, since an
-// EventSource gives up for good on any other status. The time is spread, so
-// that those who were sent away together do not return together.
-const (
-	retryMin    = 2 * time.Second
-	retrySpread = 6 * time.Second
-)
-
-// soonSpread is when those come back for whom this is too early by moments.
+// soonSpread is for clients that came too early by moments. They come back after
+// a fifth of it at the earliest.
 const soonSpread = 500 * time.Millisecond
 
-// retrySoon is when one of those should come back.
+// retrySoon draws the time after which such a client should come back.
 func retrySoon() time.Duration { return soonSpread/5 + rand.N(soonSpread) }
 
-// retryTime is when one client should come back.
-func retryTime() time.Duration { return retryMin + rand.N(retrySpread) }
+// retryTime draws the time after which one client should come back. An EventSource gives
+// up for good on any status but 200, so a client that should come back later gets a 200
+// stream with this time in it. It is drawn for each client, so that clients that were sent
+// away together, or lost their connections in a crash, do not return together.
+func (l *loop) retryTime() time.Duration {
+	return l.opts.RetryMin + rand.N(l.opts.RetryMax-l.opts.RetryMin+1)
+}
+
+// opening returns the head of a subscriber's stream. Browsers get a first line of the
+// body with it. Firefox fires "open" and resolves fetch() with the first byte of the body
+// only, which on a quiet stream would be that of the first heartbeat. The line sets the
+// reconnection time for the case that the daemon ends without a farewell. No empty line
+// follows it: HTML section 9.2.6 dispatches nothing there, but some libraries do.
+func (l *loop) opening(ask *subreq.Request) []byte {
+	h := &l.heads
+	h.stream(ask.Answer)
+	switch {
+	case !ask.Browser:
+	case l.opts.NoRetry:
+		h.add(sse.Keepalive)
+	default:
+		h.add("retry:")
+		h.scratch = strconv.AppendInt(h.scratch, l.retryTime().Milliseconds(), 10)
+		h.add("\n")
+	}
+	return h.scratch
+}
 
 // heads builds answers. The Date field changes once a second, so its line is
 // kept ready.

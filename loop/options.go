@@ -45,6 +45,10 @@ const (
 	// DefaultStallTimeout is longer than a phone needs to change from one network
 	// to another.
 	DefaultStallTimeout = 30 * time.Second
+	// DefaultRetryMin is long enough for a daemon to be restarted.
+	DefaultRetryMin = 2 * time.Second
+	// DefaultRetryMax spreads the return of 10,000 clients over four seconds.
+	DefaultRetryMax = 6 * time.Second
 	// DefaultDrain spreads the clients of a server that ends, and with them their
 	// return. It leaves time for the rest before "docker stop" kills, after 10 s.
 	DefaultDrain = 5 * time.Second
@@ -158,6 +162,18 @@ type Options struct {
 	// be it that it does not read or that it vanished, before it is closed. Default:
 	// DefaultStallTimeout.
 	StallTimeout time.Duration
+	// RetryMin and RetryMax bound the reconnection time that clients are given in a
+	// "retry:" field (HTML section 9.2.6). It is drawn for each client: for a browser
+	// when its stream begins, and for every client that is sent away, by a refusal that
+	// asks it to come back or by Shutdown. They may be equal, and must be 100ms to 1h.
+	// Default: DefaultRetryMin, or RetryMax if that is less.
+	RetryMin time.Duration
+	// RetryMax is the longest of these times. Default: DefaultRetryMax, or RetryMin if
+	// that is more.
+	RetryMax time.Duration
+	// NoRetry makes the streams of browsers begin with a comment instead. Clients that
+	// are sent away still get a time. Default: false.
+	NoRetry bool
 	// Drain is the time over which subscribers are told to come back, and closed,
 	// once Shutdown was called. Negative: all at once. Default: DefaultDrain.
 	Drain time.Duration
@@ -270,6 +286,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Heartbeat < time.Second || o.StallTimeout < time.Second || o.HeaderTimeout < tick || o.AuthorizeTimeout < tick || o.ReplyTimeout < tick {
 		return o, errors.New("loop: Heartbeat and StallTimeout must be 1s or more, HeaderTimeout, AuthorizeTimeout and ReplyTimeout 100ms or more")
 	}
+	if err := CheckRetry(o.RetryMin, o.RetryMax); err != nil {
+		return o, fmt.Errorf("loop: RetryMin and RetryMax: %w", err)
+	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -292,6 +311,15 @@ func (o *Options) ReservedEvents() (reserved sse.ReservedEvents) {
 }
 
 func (o *Options) setTimes() {
+	if o.RetryMin == 0 {
+		o.RetryMin = DefaultRetryMin
+		if o.RetryMax != 0 {
+			o.RetryMin = min(DefaultRetryMin, o.RetryMax)
+		}
+	}
+	if o.RetryMax == 0 {
+		o.RetryMax = max(DefaultRetryMax, o.RetryMin)
+	}
 	for _, t := range []struct {
 		value    *time.Duration
 		fallback time.Duration

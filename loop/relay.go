@@ -240,7 +240,7 @@ func (l *loop) begin(epoch string, newest uint64) {
 	l.forgetReads(math.MaxUint64)
 	// What they miss is gone with its numbers, which mean something else now.
 	for s := range l.replays.of {
-		l.sendAway(s, retryTime(), reasonRelay)
+		l.sendAway(s, l.retryTime(), reasonRelay)
 	}
 	l.epoch, l.newest = epoch, newest
 	l.relay.told, l.relay.before = 0, newest

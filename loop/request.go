@@ -61,12 +61,12 @@ func (l *loop) enter(v *visitor, ask *subreq.Request, userAgent []byte) {
 	switch cause, full := l.full(v); {
 	case full:
 		l.turnAway(cause)
-		l.leave(v, l.heads.comeBack(ask.Answer, retryTime()))
+		l.leave(v, l.heads.comeBack(ask.Answer, l.retryTime()))
 	case missed.ahead:
 		l.turnAway(turnedAhead)
 		l.leave(v, l.heads.comeBack(ask.Answer, retrySoon()))
 	default:
-		l.subscribe(v, ask.Answer, l.audienceOf(ask.Set), l.identities.intern(userAgent, v.from), missed)
+		l.subscribe(v, ask, l.audienceOf(ask.Set), l.identities.intern(userAgent, v.from), missed)
 	}
 }
 

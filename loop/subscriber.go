@@ -43,7 +43,7 @@ const (
 const goFirst = headHeld | bridged | replaying
 
 // subscribe turns a visitor into a subscriber of a set and answers its request.
-func (l *loop) subscribe(v *visitor, to subreq.Answer, a *audience, who *identity, missed resumption) {
+func (l *loop) subscribe(v *visitor, ask *subreq.Request, a *audience, who *identity, missed resumption) {
 	conn := v.conn
 	s := &subscriber{
 		client: client{conn: conn, openedSec: v.openedSec},
@@ -60,7 +60,7 @@ func (l *loop) subscribe(v *visitor, to subreq.Answer, a *audience, who *identit
 	l.setHeartbeat(s)
 	l.journal.connected(s)
 	l.hooks.came(s, l)
-	if _, err := conn.Write(l.heads.stream(to)); err != nil {
+	if _, err := conn.Write(l.opening(ask)); err != nil {
 		return // gnet has closed it
 	}
 	if conn.OutboundBuffered() > 0 {

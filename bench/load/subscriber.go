@@ -146,7 +146,16 @@ func (g *Generator) answer(s *subscriber, b []byte) ([]byte, error) {
 	if chunked := isChunked(head); chunked || g.config.Scan {
 		s.scan = newScanner(g.topics[s.topic].payload, chunked)
 	}
-	return rest, nil
+	return withoutRetry(rest), nil
+}
+
+// withoutRetry takes off the "retry:" line with which a server may begin the stream of an EventSource. It comes with
+// the head, and is no message: the scanner, which would pass over it, costs more than comparing frames.
+func withoutRetry(b []byte) []byte {
+	if line, rest, ok := bytes.Cut(b, []byte("\n")); ok && bytes.HasPrefix(line, []byte("retry:")) {
+		return rest
+	}
+	return b
 }
 
 // isChunked says whether a response's body comes in chunks.

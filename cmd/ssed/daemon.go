@@ -143,6 +143,9 @@ func (f *daemonFlags) loopOptions(tokens *auth.Table, connsMax, publishersMax in
 		Heartbeat:            f.Heartbeat,
 		HeaderTimeout:        f.HeaderTimeout,
 		StallTimeout:         f.StallTimeout,
+		RetryMin:             f.Retry.min,
+		RetryMax:             f.Retry.max,
+		NoRetry:              f.Retry.off,
 		Drain:                f.Drain,
 		Logger:               log,
 	}

@@ -79,6 +79,7 @@ type daemonFlags struct {
 	Heartbeat     time.Duration `group:"when" placeholder:"DURATION" default:"${heartbeat}"`
 	HeaderTimeout time.Duration `group:"when" placeholder:"DURATION" default:"${header_timeout}"`
 	StallTimeout  time.Duration `group:"when" placeholder:"DURATION" default:"${stall_timeout}"`
+	Retry         retryRange    `group:"when" placeholder:"MIN-MAX|off" default:"${retry}"`
 	Drain         time.Duration `group:"when" placeholder:"DURATION" default:"${drain}"`
 
 	Debug     bool     `group:"log"`

@@ -130,6 +130,9 @@ var daemonHelp = map[string]string{
 
 	"stall-timeout": `How long a subscriber may take nothing of what waits for it before it is disconnected: it does
 		not read, or vanished without a word. Default ${default}.`,
+	"retry": `How long clients wait before they reconnect (the retry: field): a range, from which a time is drawn for each, so that they do
+		not all return at once after a crash, or one time for all. Browsers get it at the beginning of a stream, and every client that is
+		sent away gets one. off: streams do not begin with it; clients that are sent away get ${retry}. Default ${default}.`,
 	"drain": `When it is asked to end, the daemon delivers what it accepted, and then lets its subscribers go one by
 		one over this time, each with a time to come back, so that they do not return all at once. Default ${default}.`,
 
@@ -170,6 +173,7 @@ func newParser(cli *commands, stdout io.Writer) *kong.Kong {
 			"sndbuf":            byteSize(loop.DefaultSendBufferBytes).String(),
 			"heartbeat":         loop.DefaultHeartbeat.String(),
 			"stall_timeout":     loop.DefaultStallTimeout.String(),
+			"retry":             retryRange{min: loop.DefaultRetryMin, max: loop.DefaultRetryMax}.String(),
 			"drain":             loop.DefaultDrain.String(),
 			"header_timeout":    loop.DefaultHeaderTimeout.String(),
 		},

@@ -151,9 +151,9 @@ func TestSubShows(t *testing.T) {
 			`^{"time":"[^"]*","type":"event","subscription":\["/pets"\],"id":"ID-1","event":"new-dog","data":"Corgi"}\n` +
 				`{"time":"[^"]*","type":"event","subscription":\["/pets"\],"id":"ID-2","event":"message","data":"a\\n\\u001bb"}\n$`},
 		{"raw", []string{"--raw", "--last=9", d.Subscribe[0], "/pets"},
-			`^id:ID-1\nevent:new-dog\ndata:Corgi\n\nid:ID-2\ndata:a\ndata:\x1bb\n\n$`},
+			`^retry:\d+\nid:ID-1\nevent:new-dog\ndata:Corgi\n\nid:ID-2\ndata:a\ndata:\x1bb\n\n$`},
 		{"raw, up to the last that counts", []string{"--raw", "--last=9", "--count=1", d.Subscribe[0], "/pets"},
-			`^id:ID-1\nevent:new-dog\ndata:Corgi\n\n$`},
+			`^retry:\d+\nid:ID-1\nevent:new-dog\ndata:Corgi\n\n$`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -77,6 +77,9 @@ func (f *daemonFlags) checkNumbers(wrong func(flag string, err error)) {
 			wrong(rule.flag, errors.New(rule.says))
 		}
 	}
+	if err := loop.CheckRetry(f.Retry.min, f.Retry.max); err != nil {
+		wrong("retry", err)
+	}
 	if err := sse.CheckEvent([]byte(f.GapEvent)); err != nil {
 		wrong("gap-event", err)
 	}

@@ -15,6 +15,10 @@ type Request struct {
 	Set   nsindex.Set // the namespaces to subscribe to
 	Token []byte      // as sent; nil if the request has none
 
+	// Browser reports that the client is a browser: its stream begins with a line of its
+	// own, since Firefox does not report a stream as open before its first byte.
+	Browser bool
+
 	Resume    Resume  // which messages before the live ones are asked for
 	BadResume Refusal // why Resume is malformed; it only matters to a server that keeps a history
 }
@@ -116,8 +120,8 @@ func unescapedPath(path []byte) (string, error) {
 }
 
 // readFields takes the token and the last event's id from the fields, which go
-// before those of the query. An EventSource cannot set a field, so the query will
-// do for the token, too.
+// before those of the query, and finds out whether the client is a browser. An
+// EventSource cannot set a field, so the query will do for the token, too.
 func (r *Request) readFields(req *httpparse.Request, queryToken []byte) {
 	var token, authorization, id []byte
 	for i := range req.Fields {
@@ -129,6 +133,8 @@ func (r *Request) readFields(req *httpparse.Request, queryToken []byte) {
 			authorization = f.Value
 		case id == nil && f.Is("Last-Event-ID"):
 			id = f.Value
+		case !r.Browser:
+			r.Browser = isBrowserField(f)
 		}
 	}
 	const scheme = "Bearer "

@@ -235,3 +235,37 @@ func TestClone(t *testing.T) {
 		t.Errorf("%+v", kept)
 	}
 }
+
+func TestBrowser(t *testing.T) {
+	for _, tt := range []struct {
+		fields []string
+		want   bool
+	}{
+		{nil, false},
+		{[]string{"Accept: */*"}, false},
+		{[]string{"Accept: text/*"}, false},
+		{[]string{"Accept:"}, false},
+		{[]string{"Accept: text/event-stream"}, true},
+		{[]string{"accept: TEXT/Event-Stream"}, true},
+		{[]string{"Accept: text/event-stream, */*;q=0.1"}, true},
+		{[]string{"Accept: application/json;q=0.5 ,\ttext/event-stream ; charset=utf-8;q=0.1"}, true},
+		{[]string{"Accept: text/event-stream;q=0"}, false},
+		{[]string{"Accept: text/event-stream;v=1; Q=0.000, */*"}, false},
+		{[]string{"Accept: text/event-streams"}, false},
+		{[]string{"Accept: application/text/event-stream"}, false},
+		{[]string{"Accept: */*", "Accept: text/event-stream"}, true},
+		{[]string{"X-Accept: text/event-stream"}, false},
+		{[]string{"Sec-Fetch-Mode: cors"}, true},
+		{[]string{"sec-fetch-dest: empty", "Accept: */*"}, true},
+		{[]string{"SEC-FETCH-SITE:"}, true},
+		{[]string{"Sec-Fetch-Something-New: ?1"}, true},
+		{[]string{"Sec-Fetch-: x"}, false},
+		{[]string{"Sec-CH-UA: x"}, false},
+		{[]string{"User-Agent: Mozilla/5.0"}, false},
+	} {
+		r, refusal := parse(get(t, "/subscribe/a", tt.fields...))
+		if refusal != (Refusal{}) || r.Browser != tt.want {
+			t.Errorf("%q: %v, %+v", tt.fields, r.Browser, refusal)
+		}
+	}
+}

@@ -28,12 +28,13 @@ func TestFetchWithPreflight(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			needChromium(t)
-			d := startQuiet(t, "--token", pageToken+" subscribe")
+			d := startQuiet(t, "--token", pageToken+" subscribe", "--retry=1s")
 			relay := testtool.StartRelay(t, d.Subscribe[0])
 			w := fetch(t, relay.URL+"/subscribe/pets", tt.headers...)
 			w.wantStatus(t, 200)
 			wantPreflight(t, relay, tt.headers[0])
-			want := ""
+			want := "retry:1000\n" // with the head: a browser reports the stream as open at once
+			w.wantBody(t, want)
 			for _, m := range special { // each is there before the next is sent: it streams
 				Publish(t, d.Publish[0], "/pets", m)
 				want += frame(m)

@@ -25,6 +25,10 @@ const cuts = 20
 // history keeps all that a test publishes.
 const history = "--history=100000"
 
+// quickRetry is what a daemon tells an EventSource at the beginning of each stream: twenty
+// times the usual seconds would be more than a minute.
+const quickRetry = "--retry=100ms"
+
 // notesIDsEarly takes an id for its last one as soon as it has read that line, and
 // not when the event is whole (HTML section 9.2.6). Where its stream is cut between
 // the two it comes back for what follows a message that it does not have.
@@ -77,7 +81,7 @@ func TestEventSourceMissesNothing(t *testing.T) {
 				t.Run(fmt.Sprintf("%s, %s, cut by %s", source.name, what, who), func(t *testing.T) {
 					t.Parallel()
 					source.need(t)
-					d := startQuiet(t, history)
+					d := startQuiet(t, quickRetry, history)
 					first := Message{Data: "first"}
 					w, relay := openImpatient(t, source.open, d, target, first)
 					sent := burst(t, d, strings.Contains(target, "/time"), cut(t, d, relay))
@@ -175,14 +179,14 @@ func TestEventSourceIsToldOfARestart(t *testing.T) {
 		t.Run(source.name, func(t *testing.T) {
 			t.Parallel()
 			source.need(t)
-			d := startQuiet(t, history)
+			d := startQuiet(t, quickRetry, history)
 			first := Message{Data: "first"}
 			w, relay := openImpatient(t, source.open, d, "/subscribe/pets", first)
 			// The next one is there when the first goes: Node's EventSource gives up on
 			// a connection that is refused, which restarts on one port make unlikely, and
 			// a busy machine between two ports does not.
 			missed := Message{Data: "of another life"}
-			next := startQuiet(t, history)
+			next := startQuiet(t, quickRetry, history)
 			Publish(t, next.Publish[0], "/pets", missed)
 			relay.To(next.Subscribe[0])
 			d.Process.Kill()
