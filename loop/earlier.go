@@ -289,8 +289,8 @@ func (e *earlier) want(w *subreq.Resume) {
 	switch {
 	case w.Last > 0 && w.Last <= lastMax:
 		e.last = w.Last
-	case w.Last < 0 && w.SinceNanos >= 0:
-		e.since = time.Now().Add(-time.Duration(w.SinceNanos)).Truncate(tick) // as what is kept here; those who come at once have one wish
+	case w.Last < 0 && w.Since >= 0:
+		e.since = time.Now().Add(-w.Since).Truncate(tick) // as what is kept here; those who come at once have one wish
 	}
 }
 

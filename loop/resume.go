@@ -2,7 +2,6 @@ package loop
 
 import (
 	"bytes"
-	"time"
 
 	"github.com/ssed/ssed/internal/subreq"
 	"github.com/ssed/ssed/nsindex"
@@ -59,8 +58,8 @@ func (l *loop) resumption(w *subreq.Resume, set nsindex.Set) (r resumption) {
 		r.after = 0
 	case w.Last >= 0:
 		r.after = l.history.Before(members, w.Last, l.wheel.now)
-	case w.SinceNanos >= 0:
-		at := l.wheel.now - min(l.wheel.now, ticks(time.Duration(w.SinceNanos)))
+	case w.Since >= 0:
+		at := l.wheel.now - min(l.wheel.now, ticks(w.Since))
 		r.after = l.history.Since(members, at, newest, l.wheel.now)
 		r.untimed = l.untimed(members, at, r.after)
 	}

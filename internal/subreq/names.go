@@ -72,3 +72,5 @@ func looksLikeFilter(key []byte) bool {
 	key = bytes.TrimSpace(key)
 	return slices.ContainsFunc(filterWords, func(word string) bool { return len(word) == len(key) && bytes.EqualFold(key, []byte(word)) })
 }
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ssed/ssed/httpparse"
 )
@@ -211,7 +212,7 @@ func TestResume(t *testing.T) {
 			if refusal != (Refusal{}) || (r.BadResume.Status == 400) != (tt.bad != "") || !strings.Contains(r.BadResume.Reason, tt.bad) {
 				t.Fatalf("%+v, %+v", r, refusal)
 			}
-			if tt.bad == "" && (string(r.Resume.ID) != tt.id || r.Resume.Last != tt.last || r.Resume.SinceNanos != tt.since) {
+			if tt.bad == "" && (string(r.Resume.ID) != tt.id || r.Resume.Last != tt.last || r.Resume.Since != time.Duration(tt.since)) {
 				t.Errorf("%+v", r.Resume)
 			}
 		})

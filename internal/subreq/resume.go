@@ -3,17 +3,18 @@ package subreq
 import (
 	"fmt"
 	"strconv"
+	"time"
 )
 
 // A Resume is what a request says about the messages before the live ones. The id
 // goes before the number, and that before the time.
 type Resume struct {
-	ID         []byte // of the last event that the client has; nil if it names none
-	Last       int    // the newest so many messages are asked for; -1 if it does not say
-	SinceNanos int64  // the messages of so many nanoseconds are asked for; -1 if it does not say
+	ID    []byte        // of the last event that the client has; nil if it names none
+	Last  int           // how many of the newest messages to send; -1 if not given
+	Since time.Duration // how far back to begin; -1 if not given
 }
 
-func (r *Resume) reset() { *r = Resume{Last: -1, SinceNanos: -1} }
+func (r *Resume) reset() { *r = Resume{Last: -1, Since: -1} }
 
 // read takes one parameter of the query, still encoded.
 func (r *Resume) read(name string, raw []byte) Refusal {
@@ -32,11 +33,11 @@ func (r *Resume) read(name string, raw []byte) Refusal {
 		}
 		r.Last = n
 	case nameSince:
-		nanos, ok := parseDuration(value)
-		if !ok || nanos < 0 {
+		since, err := time.ParseDuration(string(value))
+		if err != nil || since < 0 {
 			return Refusal{400, fmt.Sprintf("since=%.20q is no time, such as 30s or 5m", value)}
 		}
-		r.SinceNanos = nanos
+		r.Since = since
 	default:
 		r.ID = value
 	}
