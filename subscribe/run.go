@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/ssed/ssed/internal/backoff"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -66,7 +67,7 @@ func Run(ctx context.Context, o Options) error {
 	if o.Event == nil {
 		o.Event = func(sse.Event) error { return nil }
 	}
-	c := &client{Options: o, retry: retryDefault, id: o.LastEventID}
+	c := &client{Options: o, retry: backoff.Default, id: o.LastEventID}
 	transport := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		ResponseHeaderTimeout: headTimeout,
@@ -175,7 +176,7 @@ func (c *client) read(body io.Reader) error {
 
 // wait lets the time until the next try pass.
 func (c *client) wait(ctx context.Context, why error) error {
-	pausing := pause(c.retry, c.failures)
+	pausing := backoff.Wait(c.retry, c.failures)
 	if c.Lost != nil {
 		c.Lost(Loss{Err: why, Failures: c.failures, Wait: pausing, Resumes: c.id != ""})
 	}

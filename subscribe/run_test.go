@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ssed/ssed/internal/backoff"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -176,35 +177,6 @@ func TestRunIsStopped(t *testing.T) {
 	}
 }
 
-func TestPause(t *testing.T) {
-	for _, tt := range []struct {
-		retry    time.Duration
-		failures int
-		from     time.Duration // to half as much again
-	}{
-		{0, 0, retryMin},
-		{-1, 3, 8 * retryMin},
-		{3 * time.Second, 0, 3 * time.Second},
-		{3 * time.Second, 2, 12 * time.Second},
-		{3 * time.Second, 3, backoffMax},
-		{3 * time.Second, 1 << 30, backoffMax},
-		{time.Minute, 5, time.Minute},
-		{1 << 62, 9, retryMax},
-	} {
-		seen := map[time.Duration]bool{}
-		for range 100 {
-			wait := pause(tt.retry, tt.failures)
-			if wait < tt.from || wait >= tt.from*3/2 {
-				t.Fatalf("%v after %d failures: %v", tt.retry, tt.failures, wait)
-			}
-			seen[wait] = true
-		}
-		if len(seen) < 50 {
-			t.Errorf("%v after %d failures: only %d different times of 100", tt.retry, tt.failures, len(seen))
-		}
-	}
-}
-
 // TestWaitEnds with the context, however long it is.
 func TestWaitEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -215,7 +187,7 @@ func TestWaitEnds(t *testing.T) {
 		if err := c.wait(ctx, ErrEnded); err != context.DeadlineExceeded || time.Since(began) != time.Second {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
-		if err := c.wait(context.Background(), ErrEnded); err != nil || time.Since(began) < retryMax {
+		if err := c.wait(context.Background(), ErrEnded); err != nil || time.Since(began) < backoff.Max {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 	})
