@@ -13,6 +13,7 @@ import (
 
 	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
 )
 
 // A letter is one message on its way.
@@ -59,8 +60,27 @@ type ack struct {
 	Duplicate bool   `json:"duplicate"`
 	Error     *struct {
 		Code        int    `json:"code"`
+		ErrCode     int    `json:"err_code"`
 		Description string `json:"description"`
 	} `json:"error"`
+}
+
+// JetStream's error codes for a message that its stream can never take.
+const (
+	errCodeMessageSize = 10054 // "message size exceeds maximum allowed"
+	errCodeHeaderSize  = 10097 // "header size exceeds maximum allowed of 64k"
+)
+
+// refusal returns the error for a message that the stream has refused. One that is too
+// long stays too long: its publisher must not wait and try again.
+func (a *ack) refusal() error {
+	switch {
+	case a.Error == nil:
+		return fmt.Errorf("%w: the store refuses the message: no reason given", publish.ErrBusy)
+	case a.Error.ErrCode == errCodeMessageSize || a.Error.ErrCode == errCodeHeaderSize:
+		return fmt.Errorf("%w: the store refuses the message: %s", sse.ErrTooLong, a.Error.Description)
+	}
+	return fmt.Errorf("%w: the store refuses the message: %s", publish.ErrBusy, a.Error.Description)
 }
 
 // plainAck reads an answer as nearly all are, {"stream":"ssed", "seq":17}, and tells
@@ -111,10 +131,6 @@ func (s *sender) heard(m *nats.Msg) {
 	case a.Error != nil && a.Error.Code == 503: // it says so itself: not now
 		s.settle(number, notStored, 0, errors.New(a.Error.Description))
 	default:
-		why := "no reason given"
-		if a.Error != nil {
-			why = a.Error.Description
-		}
-		s.settle(number, refused, 0, fmt.Errorf("%w: the store refuses the message: %s", publish.ErrBusy, why))
+		s.settle(number, refused, 0, a.refusal())
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
 )
 
 // What is on its way to the stream and not answered yet is bounded. It is what a
@@ -221,7 +222,7 @@ func (s *sender) dispatch(conn post, number uint64, l *letter) {
 	switch {
 	case err == nil:
 	case err == nats.ErrMaxPayload:
-		s.settle(number, refused, 0, fmt.Errorf("%w: the NATS server takes messages of at most %d bytes (its max_payload)", publish.ErrBusy, conn.MaxPayload()))
+		s.settle(number, refused, 0, fmt.Errorf("%w: the NATS server takes messages of at most %d bytes (its max_payload)", sse.ErrTooLong, conn.MaxPayload()))
 	default:
 		s.settle(number, notStored, 0, err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
 )
 
 // A fakeStream is a post and the stream behind it, with all that may go wrong on the
@@ -83,6 +84,7 @@ func (f *fakeStream) mend(s *sender, now time.Time) {
 // A verdict is what a publisher was told, once.
 type verdict struct {
 	n     int
+	long  bool // the message is longer than the stream takes
 	told  int
 	seq   uint64
 	err   error
@@ -115,7 +117,7 @@ func TestSender(t *testing.T) {
 				case 0:
 					m.Data = fmt.Append(nil, "refuse ", v.n)
 				case 1:
-					m.Data = make([]byte, 2000)
+					m.Data, v.long = make([]byte, 2000), true
 				case 2, 3, 4, 5:
 					m.Key = fmt.Appendf(nil, "key-%d", v.n)
 				}
@@ -176,7 +178,7 @@ func checkVerdicts(t *testing.T, seed uint64, all []*verdict, order []int, store
 			t.Fatalf("seed %d: message %d was told OK %d, and is there %d times", seed, v.n, v.seq, count[data])
 		case v.err == nil && v.seq <= newest:
 			t.Fatalf("seed %d: message %d has the number %d, behind one with %d", seed, v.n, v.seq, newest)
-		case v.err != nil && !errors.Is(v.err, publish.ErrBusy):
+		case v.err != nil && !errors.Is(v.err, publish.ErrBusy) && !(v.long && errors.Is(v.err, sse.ErrTooLong)):
 			t.Fatalf("seed %d: message %d: %v", seed, v.n, v.err)
 		case v.err != nil && strings.Contains(v.err.Error(), "nothing was stored") && count[data] > 0:
 			t.Fatalf("seed %d: message %d is stored, and its publisher was told: %v", seed, v.n, v.err)
@@ -184,6 +186,39 @@ func checkVerdicts(t *testing.T, seed uint64, all []*verdict, order []int, store
 			t.Fatalf("seed %d: message %d is stored %d times", seed, v.n, count[data])
 		}
 		newest = max(newest, v.seq)
+	}
+}
+
+// TestSenderTooLong: a message that the stream can never take is refused as too long, so
+// that its publisher does not send it again and again.
+func TestSenderTooLong(t *testing.T) {
+	answer := func(errCode int, why string) string {
+		return fmt.Sprintf(`{"error":{"code":400,"err_code":%d,"description":%q},"stream":"ssed","seq":0}`, errCode, why)
+	}
+	for _, tt := range []struct {
+		name, answer string
+		size         int
+		want         error
+		says         string
+	}{
+		{"for the NATS server", "", 1001, sse.ErrTooLong, "at most 1000 bytes (its max_payload)"},
+		{"for the stream", answer(10054, "message size exceeds maximum allowed"), 900, sse.ErrTooLong, "message size exceeds"},
+		{"header", answer(10097, "header size exceeds maximum allowed of 64k"), 900, sse.ErrTooLong, "header size exceeds"},
+		{"another reason", answer(10077, "maximum messages exceeded"), 900, publish.ErrBusy, "maximum messages exceeded"},
+		{"no reason", `{"stream":"ssed","seq":0}`, 900, publish.ErrBusy, "no reason given"},
+	} {
+		f := &fakeStream{keys: map[string]int{}}
+		s := newSender(time.Minute, func([]byte) string { return "ssed" }, func(uint64) {})
+		s.conn = f
+		v := &verdict{order: new([]int)}
+		s.submit(loop.Submission{Data: make([]byte, tt.size)}, v)
+		s.send()
+		if len(f.onWay) > 0 {
+			s.heard(&nats.Msg{Subject: f.onWay[0].Reply, Data: []byte(tt.answer)})
+		}
+		if v.told != 1 || !errors.Is(v.err, tt.want) || !strings.Contains(v.err.Error(), tt.says) {
+			t.Errorf("%s: answered %d times, the last with %v", tt.name, v.told, v.err)
+		}
 	}
 }
 
