@@ -34,8 +34,10 @@ var ErrClosed = errors.New("the client is closed")
 // It does not reconnect: once the connection has failed, every call returns what
 // it failed of, and the caller dials again. A message whose reply was not seen
 // may or may not have been published. If it has a Key, it can be sent again.
+// A RetryClient does both for its caller.
 type Client struct {
-	conn net.Conn
+	conn  net.Conn
+	ended chan struct{} // closed by the reader once the last answer was given
 
 	mu        sync.Mutex
 	work      sync.Cond // unwritten is not empty, or err is set: for the writer
@@ -66,17 +68,27 @@ func Dial(ctx context.Context, url string, opts ...Option) (*Client, error) {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	if strings.ContainsAny(o.token, "\r\n") {
-		return nil, errors.New("the token holds a line break")
-	}
-	endpoint, err := ParseEndpoint(url)
+	endpoint, err := o.check(url)
 	if err != nil {
 		return nil, err
 	}
+	return connect(ctx, endpoint, o)
+}
+
+// check checks what Dial was given.
+func (o *options) check(url string) (Endpoint, error) {
+	if strings.ContainsAny(o.token, "\r\n") {
+		return Endpoint{}, errors.New("the token holds a line break")
+	}
+	return ParseEndpoint(url)
+}
+
+// connect is Dial with options that were checked.
+func connect(ctx context.Context, endpoint Endpoint, o options) (*Client, error) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, endpoint.Network, endpoint.Address)
 	if err != nil {
-		return nil, fmt.Errorf("cannot connect to %s: %w", endpoint, plain(err))
+		return nil, &dialError{"connect", endpoint, plain(err)}
 	}
 	c := newClient(conn)
 	hello := "PING\n"
@@ -85,13 +97,23 @@ func Dial(ctx context.Context, url string, opts ...Option) (*Client, error) {
 	}
 	if _, err := c.do(ctx, request{text: []byte(hello)}); err != nil {
 		c.Close()
-		return nil, fmt.Errorf("cannot publish to %s: %w", endpoint, err)
+		return nil, &dialError{"publish", endpoint, err}
 	}
 	return c, nil
 }
 
+// A dialError says what could not be done, and where.
+type dialError struct {
+	doing string
+	to    Endpoint
+	err   error
+}
+
+func (e *dialError) Error() string { return fmt.Sprintf("cannot %s to %s: %v", e.doing, e.to, e.err) }
+func (e *dialError) Unwrap() error { return e.err }
+
 func newClient(conn net.Conn) *Client {
-	c := &Client{conn: conn}
+	c := &Client{conn: conn, ended: make(chan struct{})}
 	c.work.L, c.room.L = &c.mu, &c.mu
 	go c.write()
 	return c
@@ -165,21 +187,27 @@ func (c *Client) send(ctx context.Context, r request, then answer) error {
 	if err := c.waitForRoom(ctx); err != nil {
 		return err
 	}
+	if r.keyed {
+		toKey, toPub := together(then)
+		c.append(r.text, toKey, toPub)
+	} else {
+		c.append(r.text, then)
+	}
+	return nil
+}
+
+// append puts commands, and an answer for each, behind the others. The caller holds
+// the lock.
+func (c *Client) append(commands []byte, answers ...answer) {
 	if len(c.unwritten) == 0 {
 		c.work.Signal()
 	}
-	c.unwritten = append(c.unwritten, r.text...)
-	if r.keyed {
-		var toKey answer
-		toKey, then = together(then)
-		c.awaited = append(c.awaited, toKey)
-	}
-	c.awaited = append(c.awaited, then)
+	c.unwritten = append(c.unwritten, commands...)
+	c.awaited = append(c.awaited, answers...)
 	if !c.reading {
 		c.reading = true
 		go c.read()
 	}
-	return nil
 }
 
 func (c *Client) waitForRoom(ctx context.Context) error {
@@ -251,13 +279,22 @@ func (c *Client) read() {
 	for then := c.next(); then != nil; then = c.next() {
 		then(0, c.err)
 	}
+	close(c.ended)
 }
+
+// An endedError is why a connection ended that nobody here closed.
+type endedError struct{ err error }
+
+func (e *endedError) Error() string {
+	return fmt.Sprintf("the connection to the server ended: %v", e.err)
+}
+func (e *endedError) Unwrap() error { return e.err }
 
 // readReply fails when the connection does, not when a command was refused.
 func (c *Client) readReply(reader *bufio.Reader) error {
 	line, err := reader.ReadSlice('\n')
 	if err != nil {
-		return fmt.Errorf("the connection to the server ended: %w", plain(err))
+		return &endedError{plain(err)}
 	}
 	sequence, err := parseReply(trimCR(line[:len(line)-1]))
 	var refused *ReplyError

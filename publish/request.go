@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/ssed/ssed/nsindex"
@@ -45,20 +46,30 @@ func encode(m sse.Message) (r request, err error) {
 	if err := sse.CheckData(m.Data, math.MaxInt); err != nil {
 		return r, err
 	}
-	text := make([]byte, 0, len(m.Key)+len(namespace)+len(event)+len(m.Data)+40)
+	// Without fmt: a feed encodes a million short messages a second.
+	text := make([]byte, 0, len(m.Key)+len(namespace)+len(event)+len(m.Data)+len("KEY \nPUBN   \n\n")+numberBytesMax)
 	if m.Key != "" {
 		if err := sse.CheckKey(m.Key); err != nil {
 			return r, err
 		}
-		text = fmt.Appendf(text, "KEY %s\n", m.Key)
+		text = append(append(append(text, "KEY "...), m.Key...), '\n')
 	}
-	if bytes.ContainsAny(m.Data, "\r\n") {
-		text = fmt.Appendf(text, "PUBN %s %s %d\n", namespace, event, len(m.Data))
+	counted := bytes.IndexByte(m.Data, '\n') >= 0 || bytes.IndexByte(m.Data, '\r') >= 0
+	if counted {
+		text = append(text, "PUBN "...)
 	} else {
-		text = fmt.Appendf(text, "PUB %s %s ", namespace, event)
+		text = append(text, "PUB "...)
+	}
+	text = append(append(append(text, namespace...), ' '), event...)
+	text = append(text, ' ')
+	if counted {
+		text = append(strconv.AppendInt(text, int64(len(m.Data)), 10), '\n')
 	}
 	return request{append(append(text, m.Data...), '\n'), m.Key != ""}, nil
 }
+
+// numberBytesMax is the most digits of a PUBN's number.
+const numberBytesMax = 19
 
 // encodeEvent refuses the names that the protocol has no way to write.
 func encodeEvent(event string) (string, error) {

@@ -1,0 +1,201 @@
+package publish
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// This file is what a RetryClient does with one message: it sends the message and
+// understands the reply. Functions are called with the lock held, unless they say
+// otherwise.
+
+// clockEvery is how many messages are sent between two looks at the clock, which would
+// otherwise be a good part of what a short message costs.
+const clockEvery = 32
+
+// send sends a letter behind the others. There is always room, for the unanswered
+// letters are bounded.
+func (r *RetryClient) send(l letter) {
+	own := l.request.keyed
+	switch {
+	case !r.keyed && !own:
+		l.withKey = false
+	case !l.doubt:
+		if r.inFlight.count == 0 || l.number%clockEvery == 0 {
+			r.now = time.Since(r.began)
+		}
+		l.sent = r.now
+	}
+	c := r.client
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil { // nobody reads its replies any more
+		r.postpone(l)
+		return
+	}
+	r.inFlight.push(l)
+	switch {
+	case own:
+		c.append(l.request.text, r.onKey, r.onMessage)
+	case r.keyed:
+		var command [64]byte
+		c.append(r.key(command[:0], l.number), r.onKey)
+		c.append(l.request.text, r.onMessage)
+	default:
+		c.append(l.request.text, r.onMessage)
+	}
+}
+
+// key appends the command that gives the message with this number its key.
+func (r *RetryClient) key(dst []byte, number uint64) []byte {
+	dst = append(append(dst, "KEY "...), r.name...)
+	return append(strconv.AppendUint(dst, number, 36), '\n')
+}
+
+// postpone keeps a letter for the next connection. Nothing more is sent on this one.
+func (r *RetryClient) postpone(l letter) {
+	r.phase = draining
+	at := len(r.again)
+	for at > 0 && r.again[at-1].number > l.number {
+		at--
+	}
+	r.again = slices.Insert(r.again, at, l)
+}
+
+// keyAnswered is called, without the lock, with the reply to a KEY.
+func (r *RetryClient) keyAnswered(_ uint64, err error) { r.keyErr = err }
+
+// answered is called, without the lock, with the reply to a message, or with the reason
+// why there is none. Replies come in the order of inFlight.
+func (r *RetryClient) answered(sequence uint64, err error) {
+	keyRefused := isRefusal(r.keyErr)
+	if keyRefused && isRefusal(err) {
+		err = r.keyErr // says why; the reply to the message refers to it
+	}
+	r.keyErr = nil
+	var resent *Resent
+	final := false
+
+	r.mu.Lock()
+	l := r.inFlight.pop()
+	switch {
+	case err != nil && !isRefusal(err): // the connection ended
+		l.doubt = true
+		r.postpone(l)
+	case isBusy(err):
+		// A server that takes keys has a store. The store may have the message, and
+		// have failed to say so.
+		l.doubt = l.doubt || l.withKey
+		r.busy = err
+		r.postpone(l)
+	case keyRefused && !l.request.keyed && r.phase == trying:
+		// The server has no store, and so it refuses the message with its key.
+		r.keyed = false
+		resent = r.flow(l, true)
+	default:
+		final = true
+		r.bytes -= len(l.request.text)
+		if r.phase != draining {
+			r.failures, r.busy = 0, nil
+		}
+		if r.phase == trying {
+			r.keyed = r.keyed && !keyRefused
+			resent = r.flow(l, false)
+		}
+	}
+	if r.phase == draining && r.inFlight.count == 0 {
+		r.client.Close()
+	}
+	r.room.Signal()
+	r.mu.Unlock()
+
+	if resent != nil && r.opts.Resent != nil {
+		r.opts.Resent(*resent)
+	}
+	if final {
+		l.then(sequence, err)
+		r.settled()
+	}
+}
+
+// letters are a queue of at most unansweredMax letters.
+type letters struct {
+	ring         []letter
+	first, count int
+}
+
+func (q *letters) push(l letter) {
+	if q.ring == nil {
+		q.ring = make([]letter, unansweredMax)
+	}
+	if q.count == len(q.ring) {
+		panic("publish: more messages are in flight than may be")
+	}
+	q.ring[(q.first+q.count)%len(q.ring)] = l
+	q.count++
+}
+
+// pop takes the oldest letter. There must be one.
+func (q *letters) pop() letter {
+	item := &q.ring[q.first]
+	l := *item
+	*item = letter{} // the ring does not keep its text
+	q.first = (q.first + 1) % len(q.ring)
+	q.count--
+	return l
+}
+
+// flow ends trying, now that first was answered: what waits to be sent again goes out,
+// and new messages may follow it. anew says to send first again, too. What it returns is
+// for RetryOptions.Resent; nil if no connection was lost.
+func (r *RetryClient) flow(first letter, anew bool) (resent *Resent) {
+	again := r.again
+	r.again = nil
+	if r.lost {
+		resent = &Resent{Messages: 1 + len(again)}
+		for _, l := range append(again, first) {
+			if r.mayDouble(l) {
+				resent.Doubtful++
+			}
+		}
+		r.lost = false
+	}
+	r.phase = flowing
+	if anew {
+		r.send(first)
+	}
+	for _, l := range again {
+		r.send(l)
+	}
+	r.room.Broadcast()
+	return resent
+}
+
+// mayDouble reports whether a letter that is sent again may be published twice.
+func (r *RetryClient) mayDouble(l letter) bool {
+	protected := l.withKey && (r.keyed || l.request.keyed) && time.Since(r.began)-l.sent < keyTime
+	return l.doubt && !protected
+}
+
+// settled is called, without the lock, when a message's then has returned.
+func (r *RetryClient) settled() {
+	if r.open.Add(-1) == 0 {
+		r.mu.Lock()
+		r.idle.Broadcast()
+		r.mu.Unlock()
+	}
+}
+
+// isRefusal reports whether a server refused a command.
+func isRefusal(err error) bool {
+	_, ok := errors.AsType[*ReplyError](err)
+	return ok
+}
+
+// isBusy reports whether a server refused a command and would take it later.
+func isBusy(err error) bool {
+	refusal, ok := errors.AsType[*ReplyError](err)
+	return ok && refusal.Code == CodeBusy
+}
