@@ -1,24 +1,16 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/ssed/ssed/publish"
 	"github.com/ssed/ssed/sse"
 )
-
-// lineBytesMax bounds what one line of standard input may take of this process's
-// memory. It is far above what a daemon usually accepts: the daemon's own limit
-// (--data-max) is the one that people meet, and its refusal names it.
-const lineBytesMax = 64 << 20
 
 // dialTimeout is how long the daemon may take to answer at all.
 const dialTimeout = 10 * time.Second
@@ -29,8 +21,11 @@ type pubCommand struct {
 	Event string  `placeholder:"NAME" help:"Name of the event; without one, browsers call it \"message\"."`
 	Key   *string `env:"-" placeholder:"KEY" help:"Names the message, so that it can be sent again and is published once, as long as the daemon remembers the key. Only one with a store does (--store or --nats). At most 128 bytes without spaces."`
 
+	Strict  bool `help:"Stop at the first line that the daemon refuses, and when the connection is lost. Default: a refused line is reported and skipped (exit code 1 at the end); a lost connection is made again, and lines without an answer are sent again."`
+	Verbose bool `short:"v" help:"Report every attempt to connect again on standard error, not only the first."`
+
 	Namespace string  `arg:"" help:"Where to publish, such as /pets/dogs. It is heard there and above, at /pets and /."`
-	Data      *string `arg:"" optional:"" help:"The message. Without it every line of standard input is one, published as soon as it is there. Put -- before data that begins with a dash."`
+	Data      *string `arg:"" optional:"" help:"The message. Without it, every line of standard input is a message, published as soon as it is read. Put -- before data that begins with a dash."`
 }
 
 // Validate catches the token of a daemon's --token, rights and all: both
@@ -53,8 +48,11 @@ func (c *pubCommand) Validate() error {
 	return nil
 }
 
-// Run publishes, and returns once the daemon has accepted everything.
+// Run publishes, and returns once the daemon has answered everything.
 func (c *pubCommand) Run() error {
+	if c.Data == nil && !c.Strict {
+		return c.publishFeed(os.Stdin)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
 	defer cancel()
 	client, err := publish.Dial(ctx, c.To, publish.WithToken(c.Token))
@@ -64,7 +62,7 @@ func (c *pubCommand) Run() error {
 	defer client.Close()
 
 	if c.Data == nil {
-		return c.publishLines(client, os.Stdin)
+		return c.publishStrictly(client, os.Stdin)
 	}
 	if _, err := client.Publish(context.Background(), c.message([]byte(*c.Data))); err != nil {
 		return fmt.Errorf("cannot publish: %w", err)
@@ -78,74 +76,4 @@ func (c *pubCommand) message(data []byte) sse.Message {
 		m.Key = *c.Key
 	}
 	return m
-}
-
-// publishLines publishes every line of in, with many on their way at once. It
-// reads no further once a line is refused, and the error names that line. Those
-// on their way behind it may be published all the same, and are counted.
-func (c *pubCommand) publishLines(client *publish.Client, in io.Reader) error {
-	ctx, refuse := context.WithCancelCause(context.Background())
-	defer refuse(nil)
-
-	// Replies come in the order of the lines, so the first refusal belongs to
-	// the line after those published. Later refusals change nothing.
-	var published atomic.Int64
-	replied := func(_ uint64, err error) {
-		if err != nil {
-			refuse(atLine(published.Load()+1, err))
-			return
-		}
-		published.Add(1)
-	}
-
-	type outcome struct {
-		lines int64
-		err   error
-	}
-	sent := make(chan outcome, 1)
-	go func() {
-		lines, err := c.sendLines(ctx, client, in, replied)
-		sent <- outcome{lines, err}
-	}()
-	var all outcome
-	select {
-	case all = <-sent:
-	case <-ctx.Done(): // in may never get another line: do not wait for it
-	}
-
-	lost := client.Ping(context.Background()) // waits for all replies
-	switch refused := context.Cause(ctx); {
-	case refused != nil:
-		all.err = refused
-	case lost != nil && published.Load() < all.lines:
-		all.err = atLine(published.Load()+1, lost)
-	}
-	if all.err != nil {
-		return fmt.Errorf("%w (lines published: %d)", all.err, published.Load())
-	}
-	return nil
-}
-
-// sendLines sends every line of in, without waiting for replies, until ctx ends.
-// It returns how many it sent.
-func (c *pubCommand) sendLines(ctx context.Context, client *publish.Client, in io.Reader, replied func(uint64, error)) (lines int64, err error) {
-	scanner := bufio.NewScanner(in)
-	scanner.Buffer(nil, lineBytesMax)
-	for scanner.Scan() {
-		if err := client.PublishAsync(ctx, c.message(scanner.Bytes()), replied); err != nil {
-			return lines, atLine(lines+1, err)
-		}
-		lines++
-	}
-	switch err := scanner.Err(); {
-	case errors.Is(err, bufio.ErrTooLong):
-		return lines, atLine(lines+1, fmt.Errorf("longer than %v: is it text?", byteSize(lineBytesMax)))
-	case err != nil:
-		return lines, fmt.Errorf("cannot read standard input: %w", err)
-	}
-	return lines, nil
-}
-
-func atLine(number int64, err error) error {
-	return fmt.Errorf("line %d: %w", number, err)
 }

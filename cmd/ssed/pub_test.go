@@ -67,15 +67,19 @@ func TestPubSaysWhichLineIsWrong(t *testing.T) {
 		args  []string
 		says  []string
 	}{
-		{"bad UTF-8", "a\nb\n\xff\nd\n", []string{"/pets"}, []string{"line 3: ", "UTF-8", "lines published: 2"}},
-		{"too long for the daemon", "a\n" + long + "\n", []string{"/pets"}, []string{"line 2: too-long: ", "1024", "lines published: 1"}},
-		{"too long at all", "a\nb\n" + strings.Repeat("x", lineBytesMax+1), []string{"/pets"}, []string{"line 3: ", "64MiB", "lines published: 2"}},
+		{"bad UTF-8", "a\nb\n\xff\nd\n", []string{"--strict", "/pets"}, []string{"line 3: ", "UTF-8", "lines published: 2"}},
+		{"too long for the daemon", "a\n" + long + "\n", []string{"--strict", "/pets"}, []string{"line 2: too-long: ", "1024", "lines published: 1"}},
+		{"too long at all", "a\nb\n" + strings.Repeat("x", lineBytesMax+1), []string{"--strict", "/pets"}, []string{"line 3: ", "64MiB", "lines published: 2"}},
 		{"namespace", "a\n", []string{"/pets//dogs"}, []string{"line 1: ", "namespace", "lines published: 0"}},
 		{"namespace beyond the token", "a\n", []string{"/cars"}, []string{"line 1: auth: ", "lines published: 0"}},
 		{"event", "a\n", []string{"--event", "a b", "/pets"}, []string{"line 1: ", "event"}},
+		{"namespace, strictly", "a\n", []string{"--strict", "/pets//dogs"}, []string{"line 1: ", "namespace", "lines published: 0"}},
+		{"namespace beyond the token, strictly", "a\n", []string{"--strict", "/cars"}, []string{"line 1: auth: ", "lines published: 0"}},
+		{"event, strictly", "a\n", []string{"--strict", "--event", "a b", "/pets"}, []string{"line 1: ", "event"}},
 		{"argument too long", "", []string{"/pets", long}, []string{"cannot publish: too-long: "}},
 		{"argument and bad namespace", "", []string{"pets", "x"}, []string{"cannot publish: ", "namespace"}},
 		{"unknown token", "", []string{"--token", "other-token", "/pets", "x"}, []string{"cannot publish to ", "auth: "}},
+		{"lines with an unknown token", "a\n", []string{"--token", "other-token", "/pets"}, []string{"cannot publish to ", "auth: "}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -179,11 +183,11 @@ func TestPubSendsEachLineAtOnce(t *testing.T) {
 	r.wantSuccess(t)
 }
 
-// TestPubEndsOnRefusalWhileStdinIsOpen: a refusal must not wait for a next line
-// that may never come.
+// TestPubEndsOnRefusalWhileStdinIsOpen: with --strict, a refusal must not wait for a next
+// line that may never come.
 func TestPubEndsOnRefusalWhileStdinIsOpen(t *testing.T) {
 	d := testtool.Start(t, "--data-max", "1KiB")
-	cmd := exec.Command(testtool.Build(t), "pub", "/x")
+	cmd := exec.Command(testtool.Build(t), "pub", "--strict", "/x")
 	cmd.Env = append(testtool.Environ(), toOf(d)...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
@@ -234,18 +238,20 @@ func TestPubWithoutADaemon(t *testing.T) {
 	if code := d.Stop(t); code != 0 {
 		t.Fatalf("exit code %d", code)
 	}
-	run(t, nil, env, "pub", "/x", "y").wantFailure(t, exitFailure, "cannot connect to "+d.Publish[0], "refused")
+	for _, args := range [][]string{{"pub", "/x", "y"}, {"pub", "/x"}, {"pub", "--strict", "/x"}} {
+		run(t, strings.NewReader("line\n"), env, args...).wantFailure(t, exitFailure, "cannot connect to "+d.Publish[0], "refused")
+	}
 	run(t, nil, []string{"SSED_TO=localhost:8002"}, "pub", "/x", "y").wantFailure(t, exitFailure, "tcp://host:port")
 }
 
-// TestPubWhenTheDaemonGoes: what the daemon did not say OK to is not passed over
-// in silence.
+// TestPubWhenTheDaemonGoes: with --strict, what the daemon did not say OK to is not
+// passed over in silence.
 func TestPubWhenTheDaemonGoes(t *testing.T) {
 	d := testtool.Start(t)
 	subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/x")
 	stdin, lines := io.Pipe()
 	ended := make(chan result, 1)
-	go func() { ended <- run(t, stdin, toOf(d), "pub", "/x") }()
+	go func() { ended <- run(t, stdin, toOf(d), "pub", "--strict", "/x") }()
 	fmt.Fprintln(lines, "first")
 	if got := subscriber.Frame(t); got != "data:first\n\n" {
 		t.Fatalf("got %q", got)

@@ -140,7 +140,7 @@ func (c *subCommand) options(s subscription, stdout *output) subscribe.Options {
 			}
 			// Without -v, the first try to come back that fails is told.
 			if c.Verbose || l.Failures == 1 {
-				fmt.Fprintf(os.Stderr, "ssed: %v: %s\n", s, lostWords(l))
+				fmt.Fprintf(os.Stderr, "ssed: %v: %s\n", s, lostWords(l.Err, l.Failures, l.Wait))
 			}
 		},
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -22,7 +21,7 @@ type liveSub struct {
 	cmd    *exec.Cmd
 	stdout io.ReadCloser
 	lines  chan string
-	stderr bytes.Buffer
+	stderr testtool.LockedBuffer
 	ended  chan struct{}
 }
 

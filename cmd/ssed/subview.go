@@ -10,7 +10,6 @@ import (
 	"unicode"
 
 	"github.com/ssed/ssed/sse"
-	"github.com/ssed/ssed/subscribe"
 )
 
 // A subView writes what comes of one subscription, for people or for scripts.
@@ -177,13 +176,4 @@ func printable(s string) string {
 		b.WriteRune(r)
 	}
 	return b.String()
-}
-
-// lostWords says what happened to a stream, and what happens next.
-func lostWords(l subscribe.Loss) string {
-	said := printable(l.Err.Error())
-	if l.Failures == 0 {
-		said = "lost: " + said
-	}
-	return fmt.Sprintf("%s; trying again in %.1f s", said, l.Wait.Seconds())
 }

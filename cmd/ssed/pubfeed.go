@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+
+	"github.com/ssed/ssed/publish"
+)
+
+// A feed publishes lines for as long as they come: a refused line costs that line, and
+// a lost connection is made again.
+type feed struct {
+	command *pubCommand
+	client  *publish.RetryClient
+	end     context.CancelCauseFunc
+	refused refusedReport
+
+	linesRead, linesPublished, linesRefused atomic.Int64
+}
+
+// publishFeed publishes every line of in, and returns once each has its answer, every
+// line would be refused, or a signal comes.
+func (c *pubCommand) publishFeed(in io.Reader) error {
+	ctx, end := context.WithCancelCause(context.Background())
+	defer end(nil)
+	endOnSignal(end)
+	f := &feed{command: c, end: end, refused: refusedReport{out: os.Stderr}}
+
+	dialing, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	var err error
+	f.client, err = publish.DialRetry(dialing, c.To, publish.RetryOptions{Token: c.Token, Lost: f.lost, Resent: f.resent})
+	if err != nil {
+		if code, ok := context.Cause(ctx).(exitCode); ok {
+			return code
+		}
+		return err
+	}
+	return f.run(ctx, in)
+}
+
+func (f *feed) run(ctx context.Context, in io.Reader) error {
+	sent := make(chan error, 1)
+	go func() { sent <- f.send(ctx, in) }()
+	var err error
+	select {
+	case err = <-sent:
+		if lost := f.client.Flush(ctx); lost != nil {
+			err = lost
+		}
+	case <-f.client.Done():
+		err = f.client.Flush(ctx)
+	case <-ctx.Done(): // in may never get another line: do not wait for it
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	if err != nil { // what is on its way may still get its answer
+		patience, cancel := context.WithTimeout(context.Background(), leaveTime)
+		f.client.Flush(patience)
+		cancel()
+	}
+	f.client.Close()
+	f.refused.flush()
+	return f.verdict(err)
+}
+
+// send publishes every line of in, without waiting for replies, until ctx ends.
+func (f *feed) send(ctx context.Context, in io.Reader) error {
+	input := newLineReader(in)
+	for {
+		line, err := input.next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil && err != errLineTooLong {
+			return fmt.Errorf("cannot read standard input: %w", err)
+		}
+		number := f.linesRead.Add(1)
+		if err == nil {
+			err = f.client.PublishAsync(ctx, f.command.message(line), func(_ uint64, err error) { f.answered(number, err) })
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+		}
+		if err != nil {
+			f.answered(number, err)
+		}
+	}
+}
+
+// answered takes what became of one line.
+func (f *feed) answered(number int64, err error) {
+	switch {
+	case err == nil:
+		f.linesPublished.Add(1)
+	case err != errLineTooLong && isClosed(f.client.Done()):
+		f.end(err) // it is not about this line
+	case err == errLineTooLong || !endsFeed(err):
+		f.linesRefused.Add(1)
+		f.refused.add(number, err)
+	default:
+		f.linesRefused.Add(1)
+		f.end(atLine(number, err)) // the first such error stays
+	}
+}
+
+func isClosed(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
+}
+
+// verdict makes the command's result of what ended it.
+func (f *feed) verdict(err error) error {
+	published, refused := f.linesPublished.Load(), f.linesRefused.Load()
+	unknown := f.linesRead.Load() - published - refused
+	said := fmt.Sprintf("lines published: %d", published)
+	if refused > 0 {
+		said += fmt.Sprintf(", refused: %d", refused)
+	}
+	if unknown > 0 {
+		said += fmt.Sprintf(", not acknowledged: %d", unknown)
+	}
+	if code, ok := err.(exitCode); ok {
+		if refused > 0 || unknown > 0 {
+			fmt.Fprintf(os.Stderr, "ssed: ended by a signal (%s)\n", said)
+		}
+		return code
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w (%s)", err, said)
+	case refused > 0:
+		return fmt.Errorf("published %s, %d refused", count(published, "line"), refused)
+	}
+	return nil
+}
+
+// lost reports that the connection was lost, or could not be made again.
+func (f *feed) lost(l publish.Loss) {
+	if f.command.Verbose || l.Failures <= 1 {
+		fmt.Fprintf(os.Stderr, "ssed: %s: %s\n", f.command.To, lostWords(l.Err, l.Failures, l.Wait))
+	}
+}
+
+// resent reports that lines are published again.
+func (f *feed) resent(r publish.Resent) {
+	said := "connected again"
+	if r.Messages > 0 {
+		said += fmt.Sprintf("; lines sent again: %d", r.Messages)
+	}
+	if r.Doubtful > 0 {
+		said += fmt.Sprintf(", of which %d may appear twice (they were sent before, but not acknowledged)", r.Doubtful)
+	}
+	fmt.Fprintf(os.Stderr, "ssed: %s: %s\n", f.command.To, said)
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/ssed/ssed/nsindex"
+	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
+)
+
+// refusals say what becomes of "ssed pub" when a line is refused. A code that is not
+// here, of a newer daemon, costs its line.
+var refusals = []struct {
+	code string // of the daemon's ERR reply
+	is   error  // of a line that publish refuses before it is sent; nil: it refuses none
+	ends bool   // ends the command, because every other line would be refused as well
+}{
+	{publish.CodeUTF8, sse.ErrUTF8, false},              // the line is not text
+	{publish.CodeTooLong, sse.ErrTooLong, false},        // the line is longer than the daemon's --data-max
+	{publish.CodeNamespace, nsindex.ErrNamespace, true}, // all lines go to the same namespace
+	{publish.CodeEvent, sse.ErrEvent, true},             // and have the same event
+	{publish.CodeAuth, nil, true},                       // and the same token
+	{publish.CodeSyntax, nil, true},                     // the daemon does not know this protocol
+	{publish.CodeBusy, publish.ErrBusy, false},          // not seen here: publish.RetryClient sends the line again
+}
+
+// endsFeed reports whether an error about one line concerns all lines. That is so, too,
+// for every error that is not about the line, such as the end of the client.
+func endsFeed(err error) bool {
+	reply, replied := errors.AsType[*publish.ReplyError](err)
+	for _, r := range refusals {
+		if replied && reply.Code == r.code || !replied && r.is != nil && errors.Is(err, r.is) {
+			return r.ends
+		}
+	}
+	return !replied
+}
+
+const (
+	// reportedMax is how many refused lines are reported within reportEvery. What
+	// comes on top of them is counted: a gigabyte of junk must not fill a log.
+	reportedMax = 5
+	reportEvery = 10 * time.Second
+)
+
+// A refusedReport writes which lines were refused, and why.
+type refusedReport struct {
+	out io.Writer
+
+	mu       sync.Mutex
+	reported int // since period began
+	period   *time.Timer
+	more     int64 // lines that were not reported
+	line     int64 // the last of them
+	err      error // why it was refused
+}
+
+// add reports or counts a refused line.
+func (r *refusedReport) add(line int64, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.period == nil {
+		r.period = time.AfterFunc(reportEvery, r.flush)
+	}
+	if r.reported < reportedMax {
+		r.reported++
+		fmt.Fprintf(r.out, "ssed: line %d refused: %s\n", line, printable(err.Error()))
+		return
+	}
+	r.more++
+	r.line, r.err = line, err
+}
+
+// flush writes how many lines were not reported, and begins a new period.
+func (r *refusedReport) flush() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.period != nil {
+		r.period.Stop()
+	}
+	if r.more > 0 {
+		fmt.Fprintf(r.out, "ssed: %s refused, the last was line %d: %s\n", count(r.more, "more line"), r.line, printable(r.err.Error()))
+	}
+	r.reported, r.period, r.more = 0, nil, 0
+}
+
+// count writes a number of things.
+func count[N int | int64](n N, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
