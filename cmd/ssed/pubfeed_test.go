@@ -380,7 +380,7 @@ func TestPubLosesItsToken(t *testing.T) {
 // TestPubOfALogFile is "tail -F log | ssed pub /log": over a restart of the daemon, a
 // rotation of the file and a line that is no text.
 func TestPubOfALogFile(t *testing.T) {
-	testtool.Need(t, "tail")
+	bash := testtool.Need(t, "bash", "tail")
 	folder := t.TempDir()
 	store := "--store=" + folder + "/store"
 	d := testtool.Start(t, store)
@@ -394,7 +394,7 @@ func TestPubOfALogFile(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	cmd := exec.Command("bash", "-c", `tail -n +1 -F "$1" | "$2" pub --to "$3" /log`, "bash", name, testtool.Build(t), d.Publish[0])
+	cmd := exec.Command(bash, "-c", `tail -n +1 -F "$1" | "$2" pub --to "$3" /log`, "bash", name, testtool.Build(t), d.Publish[0])
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Env = testtool.Environ()
 	var stderr testtool.LockedBuffer
