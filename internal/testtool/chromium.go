@@ -20,11 +20,9 @@ var chromiumFlags = []string{
 	"--disable-sync",
 }
 
-// StartChromium starts a fresh Chromium, which ends with the test, with its flags and
-// what else it is given: descriptors from 3 on, and arguments. A fresh one for each
-// test takes about a second, and no test can then lean on another's connections,
-// caches or preflights.
-func StartChromium(t testing.TB, files []*os.File, args ...string) {
+// startChromium starts a fresh Chromium with extra arguments and with files as its
+// descriptors from 3 on. It ends with the test.
+func startChromium(t testing.TB, files []*os.File, args ...string) {
 	t.Helper()
 	chromium := Need(t, "chromium")
 	folder, err := os.MkdirTemp("", "ssed-chromium-")

@@ -41,7 +41,7 @@ func StartDevtools(t testing.TB) *Devtools {
 	t.Helper()
 	commands, toBrowser := pipe(t)
 	fromBrowser, answers := pipe(t)
-	StartChromium(t, []*os.File{commands, answers}, "--remote-debugging-pipe", "--hide-scrollbars", "--force-color-profile=srgb")
+	startChromium(t, []*os.File{commands, answers}, "--remote-debugging-pipe", "--hide-scrollbars", "--force-color-profile=srgb")
 	commands.Close()
 	answers.Close()
 	d := &Devtools{to: toBrowser, waiting: map[int]chan<- reply{}, gone: make(chan struct{})}

@@ -24,26 +24,27 @@ func TestFetchWithPreflight(t *testing.T) {
 		{"what libraries for fetch send", []string{"X-Authorization: " + pageToken, "Accept: text/event-stream",
 			"Cache-Control: no-cache", "Last-Event-ID: 7"}},
 	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			needChromium(t)
-			d := startQuiet(t, "--token", pageToken+" subscribe", "--retry=1s")
-			relay := testtool.StartRelay(t, d.Subscribe[0])
-			w := fetch(t, relay.URL+"/subscribe/pets", tt.headers...)
-			w.wantStatus(t, 200)
-			wantPreflight(t, relay, tt.headers[0])
-			want := "retry:1000\n" // with the head: a browser reports the stream as open at once
-			w.wantBody(t, want)
-			for _, m := range special { // each is there before the next is sent: it streams
-				Publish(t, d.Publish[0], "/pets", m)
-				want += frame(m)
+	for _, b := range browsers {
+		for _, tt := range tests {
+			t.Run(b.engine+", "+tt.name, func(t *testing.T) {
+				t.Parallel()
+				d := startQuiet(t, "--token", pageToken+" subscribe", "--retry=1s")
+				relay := testtool.StartRelay(t, d.Subscribe[0])
+				w := fetch(t, b, relay.URL+"/subscribe/pets", tt.headers...)
+				w.wantStatus(t, 200)
+				wantPreflight(t, relay, tt.headers[0])
+				want := "retry:1000\n" // with the head: a browser reports the stream as open at once
 				w.wantBody(t, want)
-			}
-			relay.Cut()
-			w.wait(t, "end", 1)
-			w.wantBody(t, want)
-		})
+				for _, m := range special { // each is there before the next is sent: it streams
+					Publish(t, d.Publish[0], "/pets", m)
+					want += frame(m)
+					w.wantBody(t, want)
+				}
+				relay.Cut()
+				w.wait(t, "end", 1)
+				w.wantBody(t, want)
+			})
+		}
 	}
 }
 
@@ -61,26 +62,28 @@ func TestFetchIsToldWhy(t *testing.T) {
 		{"no namespace", "/subscribe/pets//dogs", []string{"X-Authorization: " + pageToken}, 400},
 		{"not a path of ours", "/elsewhere", nil, 404},
 	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			needChromium(t)
-			d := startQuiet(t, "--token", pageToken+" subscribe /pets")
-			w := fetch(t, d.Subscribe[0]+tt.path, tt.headers...)
-			w.wantStatus(t, tt.status)
-			w.wait(t, "end", 1)
-			if why := w.body(); len(why) < 10 || strings.Count(why, "\n") != 1 || !strings.HasSuffix(why, "\n") {
-				t.Errorf("the body is %q, want one line that says why", why)
-			}
-		})
+	for _, b := range browsers {
+		for _, tt := range tests {
+			t.Run(b.engine+", "+tt.name, func(t *testing.T) {
+				t.Parallel()
+				d := startQuiet(t, "--token", pageToken+" subscribe /pets")
+				w := fetch(t, b, d.Subscribe[0]+tt.path, tt.headers...)
+				w.wantStatus(t, tt.status)
+				w.wait(t, "end", 1)
+				if why := w.body(); len(why) < 10 || strings.Count(why, "\n") != 1 || !strings.HasSuffix(why, "\n") {
+					t.Errorf("the body is %q, want one line that says why", why)
+				}
+			})
+		}
 	}
 }
 
 // fetch fetches a URL in a page of another origin.
-func fetch(t *testing.T, target string, headers ...string) *watcher {
+func fetch(t *testing.T, b *browser, target string, headers ...string) *watcher {
 	t.Helper()
+	b.need(t)
 	w := newWatcher(t)
-	browse(t, w, "fetch.html", url.Values{"url": {target}, "header": headers})
+	b.open(t, w, "fetch.html", url.Values{"url": {target}, "header": headers})
 	return w
 }
 
@@ -97,7 +100,7 @@ func (w *watcher) wantStatus(t *testing.T, status int) {
 	}
 }
 
-// body is what fetch has read so far.
+// body returns what fetch has read so far.
 func (w *watcher) body() string {
 	var body strings.Builder
 	for _, r := range w.of("chunk") {

@@ -12,8 +12,10 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	// These tests mostly wait for a client that waits before it comes back, so
 	// more of them than there are cores may run at once.
-	flag.Set("test.parallel", "6")
-	os.Exit(testtool.Main(m))
+	flag.Set("test.parallel", "10")
+	code := testtool.Main(m)
+	endBrowsers()
+	os.Exit(code)
 }
 
 // startQuiet starts a daemon that sends no heartbeat while the test lasts: whatever

@@ -2,7 +2,6 @@ package clients
 
 import (
 	"fmt"
-	"net/url"
 	"os"
 	"strings"
 	"syscall"
@@ -28,28 +27,19 @@ func TestEventSourceSurvivesRestarts(t *testing.T) {
 			survive(t, d, source.open(t, d.Subscribe[0]+"/subscribe/pets", "new-dog"))
 		})
 	}
-	t.Run("Chromium tabs", func(t *testing.T) {
-		t.Parallel()
-		needChromium(t)
-		d := startOn(t, own, "tcp://"+own)
-		// One stream less than a browser opens to a host: one that it has given up
-		// but not yet closed must not keep the next from coming back.
-		survive(t, d, tabs(t, 5, d.Subscribe[0]+"/subscribe/pets")...)
-	})
-}
-
-// tabs opens a stream in each of n tabs of one Chromium.
-func tabs(t *testing.T, n int, subscribe string) (all []*watcher) {
-	t.Helper()
-	query := url.Values{"url": {subscribe}, "name": {"new-dog"}}
-	var pages []string
-	for range n {
-		w := newWatcher(t)
-		all = append(all, w)
-		pages = append(pages, w.origin+"/page.html?"+query.Encode())
+	for _, b := range browsers {
+		t.Run(b.engine+" tabs", func(t *testing.T) {
+			t.Parallel()
+			d := startOn(t, own, "tcp://"+own)
+			// One stream less than a browser opens to a host: one that it has given up
+			// but not yet closed must not keep the next from coming back.
+			var tabs []*watcher
+			for range 5 {
+				tabs = append(tabs, b.in("page.html")(t, d.Subscribe[0]+"/subscribe/pets", "new-dog"))
+			}
+			survive(t, d, tabs...)
+		})
 	}
-	browse(t, newWatcher(t), "tabs.html", url.Values{"page": pages})
-	return all
 }
 
 // survive restarts the daemon, in both ways, under clients that have a stream.

@@ -3,11 +3,14 @@ package clients
 import (
 	"embed"
 	"encoding/json"
+	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/ssed/ssed/internal/testtool"
@@ -39,8 +42,20 @@ type watcher struct {
 	reports []report
 }
 
-// newWatcher starts a server that ends with the test.
+// sites counts the watchers of this test process.
+var sites atomic.Uint32
+
+// newWatcher starts a server that ends with the test. Each has a loopback address of
+// its own: browsers take pages of one address, whatever the port, for one site, and
+// WebKit restarts the shared workers of a site when a page of it closes.
 func newWatcher(t *testing.T) *watcher {
+	t.Helper()
+	n := sites.Add(1)
+	return newWatcherOn(t, fmt.Sprintf("127.89.%d.%d", n>>8, n&0xff))
+}
+
+// newWatcherOn is newWatcher with a given address.
+func newWatcherOn(t *testing.T, ip string) *watcher {
 	t.Helper()
 	files, err := fs.Sub(web, "web")
 	if err != nil {
@@ -50,7 +65,12 @@ func newWatcher(t *testing.T) *watcher {
 	mux := http.NewServeMux()
 	mux.Handle("GET /", http.FileServerFS(files))
 	mux.HandleFunc("POST /report", w.take)
-	server := httptest.NewServer(mux)
+	listener, err := net.Listen("tcp", net.JoinHostPort(ip, "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: mux}}
+	server.Start()
 	t.Cleanup(server.Close)
 	w.origin = server.URL
 	t.Cleanup(func() {
