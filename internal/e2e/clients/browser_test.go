@@ -57,15 +57,36 @@ func (b *browser) need(t *testing.T) {
 	needPackages(t)
 }
 
-// open opens a page of the watcher's in a tab, which closes with the test.
-func (b *browser) open(t *testing.T, w *watcher, page string, query url.Values) {
+// A tab is one page in a browser.
+type tab struct {
+	id    string
+	close func() // called when the test ends, if not before
+}
+
+// open opens a page of the watcher's in a tab of its own.
+func (b *browser) open(t *testing.T, w *watcher, page string, query url.Values) tab {
+	t.Helper()
+	return b.openBeside(t, tab{}, w, page, query)
+}
+
+// openBeside opens a page in a tab that shares cookies and workers with another.
+func (b *browser) openBeside(t *testing.T, other tab, w *watcher, page string, query url.Values) tab {
 	t.Helper()
 	b.once.Do(b.start)
 	if b.err != nil {
 		t.Fatalf("%s: %v\n%s", b.engine, b.err, b.stderr.String())
 	}
-	opened := b.ask(t, map[string]any{"open": w.origin + "/" + page + "?" + query.Encode()})
-	t.Cleanup(func() { b.ask(t, map[string]any{"close": opened.Tab}) })
+	opened, err := b.ask(map[string]any{"open": w.origin + "/" + page + "?" + query.Encode(), "beside": other.id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeTab := sync.OnceFunc(func() {
+		if _, err := b.ask(map[string]any{"close": opened.Tab}); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(closeTab)
+	return tab{opened.Tab, closeTab}
 }
 
 // in returns an opener of an EventSource in a page or, through one, in a worker.
@@ -131,8 +152,7 @@ func (b *browser) read(stdout io.Reader) {
 }
 
 // ask sends a command to the script and waits for the answer.
-func (b *browser) ask(t *testing.T, command map[string]any) answer {
-	t.Helper()
+func (b *browser) ask(command map[string]any) (a answer, err error) {
 	answered := make(chan answer, 1)
 	b.mu.Lock()
 	b.sent++
@@ -144,20 +164,19 @@ func (b *browser) ask(t *testing.T, command map[string]any) answer {
 	}
 	b.mu.Unlock()
 	if err != nil {
-		t.Fatalf("%s: %v\n%s", b.engine, err, b.stderr.String())
+		return a, fmt.Errorf("%s: %w\n%s", b.engine, err, b.stderr.String())
 	}
 	select {
-	case a := <-answered:
+	case a = <-answered:
 		if a.Error != "" {
-			t.Fatalf("%s: %v: %s", b.engine, command, a.Error)
+			return a, fmt.Errorf("%s: %s: %s", b.engine, line, a.Error)
 		}
-		return a
+		return a, nil
 	case <-b.ended:
-		t.Fatalf("%s ended at %v:\n%s", b.engine, command, b.stderr.String())
+		return a, fmt.Errorf("%s ended at %s:\n%s", b.engine, line, b.stderr.String())
 	case <-time.After(testtool.Patience):
-		t.Fatalf("%s did not answer %v within %v", b.engine, command, testtool.Patience)
+		return a, fmt.Errorf("%s did not answer %s within %v", b.engine, line, testtool.Patience)
 	}
-	return answer{}
 }
 
 // endBrowsers ends the browsers that were started.

@@ -150,13 +150,8 @@ func TestEventSourceWithManyTopics(t *testing.T) {
 }
 
 // requests leaves out connections that a browser opened on suspicion.
-func requests(relay *testtool.Relay) (heads []string) {
-	for _, sent := range relay.Heard() {
-		if sent != "" {
-			heads = append(heads, sent)
-		}
-	}
-	return heads
+func requests(relay *testtool.Relay) []testtool.Exchange {
+	return slices.DeleteFunc(relay.Exchanges(), func(e testtool.Exchange) bool { return e.Heard == "" })
 }
 
 // TestEventSourceWithToken: an EventSource cannot send headers of its own, so the

@@ -121,7 +121,10 @@ func (w *watcher) wantBody(t *testing.T, want string) {
 func wantPreflight(t *testing.T, relay *testtool.Relay, header string) {
 	t.Helper()
 	name, _, _ := strings.Cut(header, ": ")
-	heads := requests(relay)
+	var heads []string
+	for _, e := range requests(relay) {
+		heads = append(heads, e.Heard)
+	}
 	if len(heads) != 2 || !strings.HasPrefix(heads[0], "OPTIONS ") || !strings.HasPrefix(heads[1], "GET ") {
 		t.Fatalf("the browser sent %q, want a preflight and a request", heads)
 	}

@@ -47,7 +47,7 @@ var sites atomic.Uint32
 
 // newWatcher starts a server that ends with the test. Each has a loopback address of
 // its own: browsers take pages of one address, whatever the port, for one site, and
-// WebKit restarts the shared workers of a site when a page of it closes.
+// WebKit was seen to restart the shared workers of a site when other pages of it closed.
 func newWatcher(t *testing.T) *watcher {
 	t.Helper()
 	n := sites.Add(1)

@@ -3,8 +3,12 @@
 // one JSON object per line:
 //
 //	{"id": 1, "open": "http://127.0.0.1:40123/page.html"}   {"id": 1, "tab": "7"}
-//	{"id": 2, "close": "7"}                                 {"id": 2}
-//	{"id": 3, "shoot": "7", "to": "page.png"}               {"id": 3}
+//	{"id": 2, "open": "http://...", "beside": "7"}          {"id": 2, "tab": "8"}
+//	{"id": 3, "close": "7"}                                 {"id": 3}
+//	{"id": 4, "shoot": "8", "to": "page.png"}               {"id": 4}
+//
+// A tab shares no cookie, cache or worker with others, unless it is opened beside one;
+// in WebKit, all tabs share them.
 //
 // An answer has an "error" if the command failed. The first line is not an answer:
 // it has the browser's version, and says that the browser is ready. The browser ends
@@ -64,26 +68,30 @@ const engines = {
   webkit,
 };
 
-// puppet starts a browser that puppeteer can drive. Each tab has a context of its
-// own: no cookie, cache or connection is shared.
+// puppet starts a browser that puppeteer can drive.
 async function puppet(options) {
   const { default: puppeteer } = await import("puppeteer-core");
   const browser = await puppeteer.launch({ ...options, handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false });
   children.push(browser.process());
   browser.on("disconnected", () => end(1, "the browser ended"));
   const tabs = new Map();
+  let opened = 0;
   return {
     version: await browser.version(),
-    async open(url) {
-      const context = await browser.createBrowserContext();
+    async open(url, beside) {
+      const context = beside ? tabs.get(beside).context : await browser.createBrowserContext();
       const page = await context.newPage();
-      const tab = String(tabs.size + 1);
+      const tab = String(++opened);
       tabs.set(tab, { context, page });
-      // A page with an endless response may never be "loaded".
-      await page.goto(url, { waitUntil: "domcontentloaded" });
+      await page.goto(url, { waitUntil: "domcontentloaded" }); // images and frames do not matter
       return tab;
     },
-    close: (tab) => tabs.get(tab).context.close(),
+    async close(tab) {
+      const { context, page } = tabs.get(tab);
+      tabs.delete(tab);
+      const shared = [...tabs.values()].some((other) => other.context === context);
+      await (shared ? page.close() : context.close());
+    },
     shoot: (tab) => tabs.get(tab).page.screenshot(),
   };
 }
@@ -202,14 +210,15 @@ const browser = await start().catch((error) => end(1, error.stack));
 answer({ version: browser.version });
 
 const commands = {
-  open: async ({ open }) => ({ tab: await browser.open(open) }),
+  open: async ({ open, beside }) => ({ tab: await browser.open(open, beside) }),
   close: async ({ close }) => void (await browser.close(close)),
   shoot: async ({ shoot, to }) => writeFile(to, await browser.shoot(shoot)),
 };
 
 const input = createInterface({ input: process.stdin });
 input.on("close", () => end(0)); // even while a command hangs
-// One command at a time: WebDriver has one current tab.
+// One command at a time: WebDriver has one current window, and Firefox fails to open a
+// tab while it closes another.
 for await (const line of input) {
   const command = JSON.parse(line);
   const name = Object.keys(commands).find((name) => name in command);

@@ -3,10 +3,9 @@
 //
 // names are the event names to listen for, beside those without a name, which an
 // EventSource dispatches as "message".
-export function watch(EventSource, url, names, report) {
-  const source = new EventSource(url);
-  // data is undefined, and so left out, unless the event is a message of that name.
-  source.onopen = (event) => report({ kind: "open", data: event.data });
+export function watch(EventSource, url, names, report, options = {}) {
+  const source = new EventSource(url, options);
+  source.onopen = () => report({ kind: "open" });
   // One implementation decides after its error event whether it gives up: look then.
   source.onerror = (event) => queueMicrotask(() => report({ kind: "error", readyState: source.readyState, data: event.data }));
   const show = (event) => report({ kind: "event", name: event.type, data: event.data });

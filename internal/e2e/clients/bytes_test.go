@@ -1,0 +1,108 @@
+package clients
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// tabsPerEngine is how many tabs of a browser share the places of a cut: a browser
+// waits before it comes back, Firefox for half a second at least.
+const tabsPerEngine = 6
+
+// TestEventSourceIsCutAtEachByte: wherever in a frame a stream ends, an EventSource
+// comes back for what it does not have whole. The streams are cut after each byte from
+// the end of the head to the end of the second frame.
+func TestEventSourceIsCutAtEachByte(t *testing.T) {
+	t.Parallel()
+	for _, b := range browsers {
+		t.Run(b.engine, func(t *testing.T) {
+			t.Parallel()
+			d := startQuiet(t, history)
+			var tabs []*watcher
+			var relays []*testtool.Relay
+			for range tabsPerEngine {
+				relay := testtool.StartRelay(t, impatient(t))
+				w := b.in("page.html")(t, relay.URL+"/subscribe/pets", dog(0).Event)
+				w.wait(t, "error", 1)
+				relay.To(d.Subscribe[0])
+				tabs, relays = append(tabs, w), append(relays, relay)
+			}
+			testtool.WaitFor(t, "all tabs to subscribe", func() bool { return len(streams(t, d)) == tabsPerEngine })
+			sent := []Message{dog(0)}
+			Publish(t, d.Publish[0], "/pets", sent...)
+			for _, w := range tabs {
+				w.wantEvents(t, sent...)
+			}
+			for _, relay := range relays {
+				relay.To("")
+				relay.Cut()
+			}
+			for i := range 150 {
+				sent = append(sent, dog(i+1))
+			}
+			Publish(t, d.Publish[0], "/pets", sent[1:]...)
+			head, end := record(t, d, 2)
+			for i, relay := range relays {
+				next := head + i - tabsPerEngine
+				relay.Limit(func() int64 {
+					if next += tabsPerEngine; next <= end {
+						return int64(next)
+					}
+					return 0
+				})
+				relay.To(d.Subscribe[0])
+			}
+			for i, w := range tabs {
+				// One error was before the first stream, one when its relay was cut.
+				ends := 2 + (end-head-i)/tabsPerEngine + 1
+				for n := range ends {
+					w.wait(t, "error", n+1) // with patience for each
+				}
+				w.wantEvents(t, sent...)
+			}
+		})
+	}
+}
+
+// dog returns a message of which every part has characters of several bytes. The
+// frames of all of them are equally long.
+func dog(i int) Message {
+	return Message{Event: "собака", Data: fmt.Sprintf("№ %04d 🐕\nsecond line", i), About: fmt.Sprint("dog ", i)}
+}
+
+// record reads a stream as a browser gets it that comes back after the first message.
+// It returns where the head ends, and where the n-th frame does.
+func record(t *testing.T, d *testtool.Daemon, n int) (head, end int) {
+	t.Helper()
+	first := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/pets?last=1000").Frame(t)
+	id, _, _ := strings.Cut(strings.TrimPrefix(first, "id:"), "\n")
+	conn, err := net.Dial("tcp", strings.TrimPrefix(d.Subscribe[0], "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(testtool.Patience))
+	fmt.Fprintf(conn, "GET /subscribe/pets HTTP/1.1\r\nHost: x\r\nOrigin: http://127.0.0.1\r\nAccept: text/event-stream\r\nLast-Event-ID: %s\r\n\r\n", id)
+	lines, last := bufio.NewReader(conn), ""
+	for n > 0 {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		end += len(line)
+		if line == "\r\n" {
+			head = end
+		}
+		if line == "\n" && strings.HasPrefix(last, "data:") {
+			n--
+		}
+		last = line
+	}
+	return head, end
+}

@@ -1,0 +1,117 @@
+package clients
+
+import (
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// TestEventSourceIsSentAway: a daemon that ends tells each client when to come back.
+// The EventSource comes back then, and not before.
+func TestEventSourceIsSentAway(t *testing.T) {
+	t.Parallel()
+	for _, source := range browserSources {
+		t.Run(source.name, func(t *testing.T) {
+			t.Parallel()
+			d := startQuiet(t)
+			relay := testtool.StartRelay(t, d.Subscribe[0])
+			w := source.open(t, relay.URL+"/subscribe/pets")
+			w.wait(t, "open", 1)
+			relay.To("") // so that nobody is refused
+			if code := d.Stop(t); code != 0 {
+				t.Errorf("exit code %d", code)
+			}
+			next := startQuiet(t)
+			relay.To(next.Subscribe[0])
+			w.wait(t, "open", 2)
+			sent := Message{Data: "Corgi"}
+			Publish(t, next.Publish[0], "/pets", sent)
+			w.wantEvents(t, sent)
+			wantObeyed(t, relay)
+		})
+	}
+}
+
+// TestEventSourceIsTurnedAway: a full daemon answers with a stream that only says when
+// to come back. The EventSource comes back then, and gets the place that is free.
+func TestEventSourceIsTurnedAway(t *testing.T) {
+	t.Parallel()
+	for _, source := range browserSources {
+		t.Run(source.name, func(t *testing.T) {
+			t.Parallel()
+			d := startQuiet(t, "--max-conns=1")
+			holder := testtool.StartRelay(t, d.Subscribe[0])
+			testtool.Subscribe(t, holder.URL+"/subscribe/pets")
+			relay := testtool.StartRelay(t, d.Subscribe[0])
+			w := source.open(t, relay.URL+"/subscribe/pets")
+			w.wait(t, "error", 1)
+			if n := len(w.of("open")); n != 1 {
+				t.Errorf("the client reported %d streams before the error, want 1", n)
+			}
+			holder.Cut()
+			w.wait(t, "open", 2)
+			sent := Message{Data: "Corgi"}
+			Publish(t, d.Publish[0], "/pets", sent)
+			w.wantEvents(t, sent)
+			wantObeyed(t, relay)
+		})
+	}
+}
+
+// comeBack is how a stream ends whose client is to come back after a time.
+var comeBack = regexp.MustCompile(`(?:\n|^)retry:([0-9]+)\n\n$`)
+
+// timersEarly is how much too early a browser's timer may fire: they are rounded.
+const timersEarly = 20 * time.Millisecond
+
+// wantObeyed wants the first stream through a relay to have ended with a time, and the
+// second to have begun no earlier.
+func wantObeyed(t *testing.T, relay *testtool.Relay) {
+	t.Helper()
+	made := requests(relay)
+	if len(made) != 2 {
+		t.Fatalf("the client made %d requests, want 2", len(made))
+	}
+	told := comeBack.FindStringSubmatch(made[0].Answered)
+	if told == nil {
+		t.Fatalf("the stream did not end with a time to come back: %q", made[0].Answered)
+	}
+	ms, _ := strconv.Atoi(told[1])
+	wait, waited := time.Duration(ms)*time.Millisecond, made[1].Began.Sub(made[0].Ended)
+	if waited < wait-timersEarly {
+		t.Errorf("the client came back after %v, it was told %v", waited, wait)
+	}
+}
+
+// TestEventSourceIsRefused: while nobody listens on the port, Chromium and WebKit try
+// again and again. Firefox gives up for good at the first try.
+func TestEventSourceIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, source := range browserSources {
+		t.Run(source.name, func(t *testing.T) {
+			t.Parallel()
+			d := startOn(t, ownRefused, "tcp://"+ownRefused)
+			w := source.open(t, d.Subscribe[0]+"/subscribe/pets")
+			w.wait(t, "open", 1)
+			d.Process.Kill()
+			d.Wait(t)
+			if source.browser.engine == "firefox" {
+				testtool.WaitFor(t, "Firefox to give up", w.gaveUp)
+				return
+			}
+			w.wait(t, "error", 3) // the end of the stream, and two refusals
+			d = startAgain(t, d)
+			w.wait(t, "open", 2)
+			sent := Message{Data: "Corgi"}
+			Publish(t, d.Publish[0], "/pets", sent)
+			w.wantEvents(t, sent)
+		})
+	}
+}
+
+// ownRefused is an address like own. No other test listens on it, so that a port that
+// a daemon has left stays closed.
+const ownRefused = "127.0.90.2:0"

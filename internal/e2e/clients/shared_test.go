@@ -1,0 +1,35 @@
+package clients
+
+import (
+	"net/url"
+	"testing"
+)
+
+// TestSharedWorkerOutlivesItsPage: pages of one origin share one EventSource through a
+// shared worker. It goes on when the page closes that started it.
+func TestSharedWorkerOutlivesItsPage(t *testing.T) {
+	t.Parallel()
+	for _, b := range browsers {
+		t.Run(b.engine, func(t *testing.T) {
+			t.Parallel()
+			b.need(t)
+			d := startQuiet(t)
+			w := newWatcher(t)
+			query := url.Values{"url": {d.Subscribe[0] + "/subscribe/pets"}}
+			first := b.open(t, w, "shared.html", query)
+			w.wait(t, "open", 1)
+			b.openBeside(t, first, w, "shared.html", query)
+			w.wait(t, "connect", 2)
+			if n := len(streams(t, d)); n != 1 {
+				t.Errorf("two pages have %d streams, want 1", n)
+			}
+			first.close()
+			sent := Message{Data: "Corgi"}
+			Publish(t, d.Publish[0], "/pets", sent)
+			w.wantEvents(t, sent)
+			if n := len(w.of("start")); n != 1 {
+				t.Errorf("the worker started %d times, want 1", n)
+			}
+		})
+	}
+}

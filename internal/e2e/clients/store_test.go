@@ -1,0 +1,52 @@
+package clients
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// TestEventSourceMissesNothingOverRestarts: with a store, an EventSource receives every
+// message once and in order, whether the daemon is killed or asked to end, and whether
+// the message was published before the end or while the client was away.
+func TestEventSourceMissesNothingOverRestarts(t *testing.T) {
+	t.Parallel()
+	for _, source := range browserSources {
+		t.Run(source.name, func(t *testing.T) {
+			t.Parallel()
+			flags := []string{"--store=" + t.TempDir()}
+			d := startQuiet(t, flags...)
+			relay := testtool.StartRelay(t, d.Subscribe[0])
+			w := source.open(t, relay.URL+"/subscribe/pets", "new-dog")
+			w.wait(t, "open", 1)
+			var sent []Message
+			publish := func(when string) {
+				for i := range 3 {
+					m := Message{Event: "new-dog", Data: fmt.Sprintf("%s, %d", when, i)}
+					Publish(t, d.Publish[0], "/pets", m)
+					sent = append(sent, m)
+				}
+			}
+			publish("before the first end")
+			w.wantEvents(t, sent...)
+			for round, signal := range []os.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGKILL} {
+				relay.To("") // whoever comes meanwhile waits: Firefox must not be refused
+				publish(fmt.Sprintf("just before end %d", round))
+				if err := d.Process.Signal(signal); err != nil {
+					t.Fatal(err)
+				}
+				d.Wait(t)
+				d = startQuiet(t, flags...)
+				publish(fmt.Sprintf("after end %d, without the client", round))
+				relay.To(d.Subscribe[0])
+				w.wantEvents(t, sent...)
+			}
+			if n := len(w.of("error")); n < 3 {
+				t.Errorf("the client reported %d errors, so it was not cut off 3 times", n)
+			}
+		})
+	}
+}
