@@ -48,6 +48,10 @@ var browsers = []*browser{
 	{engine: "webkit", programs: []string{"node", "npm", "WebKitWebDriver", "Xvfb"}},
 }
 
+// browserPatience is for what a browser is told to do: it has other tabs, and does one
+// thing after the other.
+const browserPatience = 4 * testtool.Patience
+
 // need skips the test if a program is missing that the browser needs.
 func (b *browser) need(t *testing.T) {
 	t.Helper()
@@ -125,8 +129,8 @@ func (b *browser) start() {
 		b.version = first.Version
 	case <-b.ended:
 		b.err = errors.New("the browser did not start")
-	case <-time.After(testtool.Patience):
-		b.err = fmt.Errorf("the browser did not start within %v", testtool.Patience)
+	case <-time.After(browserPatience):
+		b.err = fmt.Errorf("the browser did not start within %v", browserPatience)
 	}
 }
 
@@ -174,8 +178,8 @@ func (b *browser) ask(command map[string]any) (a answer, err error) {
 		return a, nil
 	case <-b.ended:
 		return a, fmt.Errorf("%s ended at %s:\n%s", b.engine, line, b.stderr.String())
-	case <-time.After(testtool.Patience):
-		return a, fmt.Errorf("%s did not answer %s within %v", b.engine, line, testtool.Patience)
+	case <-time.After(browserPatience):
+		return a, fmt.Errorf("%s did not answer %s within %v", b.engine, line, browserPatience)
 	}
 }
 

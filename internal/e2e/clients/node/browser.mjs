@@ -22,6 +22,7 @@ import { createInterface } from "node:readline";
 
 const folder = await mkdtemp(join(tmpdir(), "ssed-browser-"));
 process.env.HOME = process.env.TMPDIR = folder; // everything that a browser writes goes there
+const timeout = 120_000; // milliseconds, for machines that are busy with other tests
 const children = [];
 
 const engines = {
@@ -71,7 +72,13 @@ const engines = {
 // puppet starts a browser that puppeteer can drive.
 async function puppet(options) {
   const { default: puppeteer } = await import("puppeteer-core");
-  const browser = await puppeteer.launch({ ...options, handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false });
+  const browser = await puppeteer.launch({
+    ...options,
+    timeout,
+    handleSIGINT: false,
+    handleSIGTERM: false,
+    handleSIGHUP: false,
+  });
   children.push(browser.process());
   browser.on("disconnected", () => end(1, "the browser ended"));
   const tabs = new Map();
@@ -83,7 +90,7 @@ async function puppet(options) {
       const page = await context.newPage();
       const tab = String(++opened);
       tabs.set(tab, { context, page });
-      await page.goto(url, { waitUntil: "domcontentloaded" }); // images and frames do not matter
+      await page.goto(url, { waitUntil: "domcontentloaded", timeout });
       return tab;
     },
     async close(tab) {
@@ -175,7 +182,7 @@ function freePort() {
 
 // until repeats an attempt until it succeeds.
 async function until(attempt) {
-  for (const deadline = Date.now() + 30_000; ; ) {
+  for (const deadline = Date.now() + timeout; ; ) {
     try {
       return await attempt();
     } catch (error) {
