@@ -23,7 +23,7 @@ func TestEventSourceIsCutAtEachByte(t *testing.T) {
 	for _, b := range browsers {
 		t.Run(b.engine, func(t *testing.T) {
 			t.Parallel()
-			d := startQuiet(t, history)
+			d := startQuiet(t, quickRetry, history)
 			var tabs []*watcher
 			var relays []*testtool.Relay
 			for range tabsPerEngine {

@@ -16,7 +16,7 @@ func TestEventSourceIsSentAway(t *testing.T) {
 	for _, source := range browserSources {
 		t.Run(source.name, func(t *testing.T) {
 			t.Parallel()
-			d := startQuiet(t)
+			d := startQuiet(t, "--retry=1s")
 			relay := testtool.StartRelay(t, d.Subscribe[0])
 			w := source.open(t, relay.URL+"/subscribe/pets")
 			w.wait(t, "open", 1)
@@ -42,7 +42,7 @@ func TestEventSourceIsTurnedAway(t *testing.T) {
 	for _, source := range browserSources {
 		t.Run(source.name, func(t *testing.T) {
 			t.Parallel()
-			d := startQuiet(t, "--max-conns=1")
+			d := startQuiet(t, "--max-conns=1", "--retry=1s")
 			holder := testtool.StartRelay(t, d.Subscribe[0])
 			testtool.Subscribe(t, holder.URL+"/subscribe/pets")
 			relay := testtool.StartRelay(t, d.Subscribe[0])

@@ -17,7 +17,7 @@ func TestEventSourceMissesNothingOverRestarts(t *testing.T) {
 	for _, source := range browserSources {
 		t.Run(source.name, func(t *testing.T) {
 			t.Parallel()
-			flags := []string{"--store=" + t.TempDir()}
+			flags := []string{quickRetry, "--store=" + t.TempDir()}
 			d := startQuiet(t, flags...)
 			relay := testtool.StartRelay(t, d.Subscribe[0])
 			w := source.open(t, relay.URL+"/subscribe/pets", "new-dog")
