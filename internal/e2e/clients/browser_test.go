@@ -55,9 +55,7 @@ const browserPatience = 4 * testtool.Patience
 // need skips the test if a program is missing that the browser needs.
 func (b *browser) need(t *testing.T) {
 	t.Helper()
-	for _, program := range b.programs {
-		testtool.Need(t, program)
-	}
+	testtool.Need(t, b.programs[0], b.programs[1:]...)
 	needPackages(t)
 }
 
@@ -76,7 +74,8 @@ func (b *browser) open(t *testing.T, w *watcher, page string, query url.Values) 
 // openBeside opens a page in a tab that shares cookies and workers with another.
 func (b *browser) openBeside(t *testing.T, other tab, w *watcher, page string, query url.Values) tab {
 	t.Helper()
-	b.once.Do(b.start)
+	node := testtool.Need(t, "node")
+	b.once.Do(func() { b.start(node) })
 	if b.err != nil {
 		t.Fatalf("%s: %v\n%s", b.engine, b.err, b.stderr.String())
 	}
@@ -97,15 +96,14 @@ func (b *browser) openBeside(t *testing.T, other tab, w *watcher, page string, q
 func (b *browser) in(page string) opener {
 	return func(t *testing.T, subscribe string, names ...string) *watcher {
 		t.Helper()
-		b.need(t)
 		w := newWatcher(t)
 		b.open(t, w, page, url.Values{"url": {subscribe}, "name": names})
 		return w
 	}
 }
 
-func (b *browser) start() {
-	cmd := exec.Command("node", filepath.Join(nodeFolder, "browser.mjs"), b.engine)
+func (b *browser) start(node string) {
+	cmd := exec.Command(node, filepath.Join(nodeFolder, "browser.mjs"), b.engine)
 	cmd.Stderr = &b.stderr
 	cmd.WaitDelay = testtool.Patience // for a browser that outlives the script and holds its output open
 	stdin, err1 := cmd.StdinPipe()

@@ -23,6 +23,7 @@ func TestEventSourceIsCutAtEachByte(t *testing.T) {
 	for _, b := range browsers {
 		t.Run(b.engine, func(t *testing.T) {
 			t.Parallel()
+			b.need(t)
 			d := startQuiet(t, quickRetry, history)
 			var tabs []*watcher
 			var relays []*testtool.Relay

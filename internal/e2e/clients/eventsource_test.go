@@ -17,7 +17,8 @@ type opener func(t *testing.T, subscribe string, names ...string) *watcher
 // A source is an implementation of EventSource that the tests drive.
 type source struct {
 	name    string
-	browser *browser // nil outside browsers
+	browser *browser           // nil outside browsers
+	need    func(t *testing.T) // skips the test if a program is missing; a test calls it first
 	open    opener
 }
 
@@ -26,18 +27,18 @@ type source struct {
 var browserSources = func() (all []source) {
 	for _, b := range browsers {
 		all = append(all,
-			source{b.engine + " page", b, b.in("page.html")},
-			source{b.engine + " worker", b, b.in("worker.html")},
-			source{b.engine + " shared worker", b, b.in("shared.html")})
+			source{b.engine + " page", b, b.need, b.in("page.html")},
+			source{b.engine + " worker", b, b.need, b.in("worker.html")},
+			source{b.engine + " shared worker", b, b.need, b.in("shared.html")})
 	}
 	return all
 }()
 
 // eventSources are all EventSources.
 var eventSources = append(slices.Clip(browserSources),
-	source{"Node", nil, inBareNode},
-	source{"npm eventsource", nil, inNode("eventsource")},
-	source{"npm eventsource 2", nil, inNode("eventsource-2")},
+	source{"Node", nil, needBareNode, inBareNode},
+	source{"npm eventsource", nil, needPackages, inNode("eventsource")},
+	source{"npm eventsource 2", nil, needPackages, inNode("eventsource-2")},
 )
 
 // shown returns the messages as the source shows them. All show them as they were

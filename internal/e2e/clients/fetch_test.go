@@ -28,6 +28,7 @@ func TestFetchWithPreflight(t *testing.T) {
 		for _, tt := range tests {
 			t.Run(b.engine+", "+tt.name, func(t *testing.T) {
 				t.Parallel()
+				b.need(t)
 				d := startQuiet(t, "--token", pageToken+" subscribe", "--retry=1s")
 				relay := testtool.StartRelay(t, d.Subscribe[0])
 				w := fetch(t, b, relay.URL+"/subscribe/pets", tt.headers...)
@@ -66,6 +67,7 @@ func TestFetchIsToldWhy(t *testing.T) {
 		for _, tt := range tests {
 			t.Run(b.engine+", "+tt.name, func(t *testing.T) {
 				t.Parallel()
+				b.need(t)
 				d := startQuiet(t, "--token", pageToken+" subscribe /pets")
 				w := fetch(t, b, d.Subscribe[0]+tt.path, tt.headers...)
 				w.wantStatus(t, tt.status)
@@ -81,7 +83,6 @@ func TestFetchIsToldWhy(t *testing.T) {
 // fetch fetches a URL in a page of another origin.
 func fetch(t *testing.T, b *browser, target string, headers ...string) *watcher {
 	t.Helper()
-	b.need(t)
 	w := newWatcher(t)
 	b.open(t, w, "fetch.html", url.Values{"url": {target}, "header": headers})
 	return w

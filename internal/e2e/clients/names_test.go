@@ -16,6 +16,7 @@ func TestEventSourceNames(t *testing.T) {
 	for _, source := range eventSources {
 		t.Run(source.name, func(t *testing.T) {
 			t.Parallel()
+			source.need(t)
 			d := startQuiet(t)
 			w := source.open(t, d.Subscribe[0]+"/subscribe/n")
 			w.wait(t, "open", 1)

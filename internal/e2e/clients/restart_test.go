@@ -31,6 +31,7 @@ func TestEventSourceSurvivesRestarts(t *testing.T) {
 	for _, b := range browsers {
 		t.Run(b.engine+" tabs", func(t *testing.T) {
 			t.Parallel()
+			b.need(t)
 			d := startOn(t, own, "tcp://"+own)
 			// One stream less than a browser opens to a host: one that it has given up
 			// but not yet closed must not keep the next from coming back.

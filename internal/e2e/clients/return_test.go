@@ -16,6 +16,7 @@ func TestEventSourceIsSentAway(t *testing.T) {
 	for _, source := range browserSources {
 		t.Run(source.name, func(t *testing.T) {
 			t.Parallel()
+			source.need(t)
 			d := startQuiet(t, "--retry=1s")
 			relay := testtool.StartRelay(t, d.Subscribe[0])
 			w := source.open(t, relay.URL+"/subscribe/pets")
@@ -42,6 +43,7 @@ func TestEventSourceIsTurnedAway(t *testing.T) {
 	for _, source := range browserSources {
 		t.Run(source.name, func(t *testing.T) {
 			t.Parallel()
+			source.need(t)
 			d := startQuiet(t, "--max-conns=1", "--retry=1s")
 			holder := testtool.StartRelay(t, d.Subscribe[0])
 			testtool.Subscribe(t, holder.URL+"/subscribe/pets")
@@ -93,6 +95,7 @@ func TestEventSourceIsRefused(t *testing.T) {
 	for _, source := range browserSources {
 		t.Run(source.name, func(t *testing.T) {
 			t.Parallel()
+			source.need(t)
 			d := startOn(t, ownRefused, "tcp://"+ownRefused)
 			w := source.open(t, d.Subscribe[0]+"/subscribe/pets")
 			w.wait(t, "open", 1)

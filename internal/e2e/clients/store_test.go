@@ -17,6 +17,7 @@ func TestEventSourceMissesNothingOverRestarts(t *testing.T) {
 	for _, source := range browserSources {
 		t.Run(source.name, func(t *testing.T) {
 			t.Parallel()
+			source.need(t)
 			flags := []string{quickRetry, "--store=" + t.TempDir()}
 			d := startQuiet(t, flags...)
 			relay := testtool.StartRelay(t, d.Subscribe[0])

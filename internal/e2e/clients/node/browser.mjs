@@ -5,7 +5,6 @@
 //	{"id": 1, "open": "http://127.0.0.1:40123/page.html"}   {"id": 1, "tab": "7"}
 //	{"id": 2, "open": "http://...", "beside": "7"}          {"id": 2, "tab": "8"}
 //	{"id": 3, "close": "7"}                                 {"id": 3}
-//	{"id": 4, "shoot": "8", "to": "page.png"}               {"id": 4}
 //
 // A tab shares no cookie, cache or worker with others, unless it is opened beside one;
 // in WebKit, all tabs share them.
@@ -14,7 +13,7 @@
 // it has the browser's version, and says that the browser is ready. The browser ends
 // when standard input does, so that it never outlives the program that started it.
 import { spawn } from "node:child_process";
-import { access, constants, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { access, constants, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -99,7 +98,6 @@ async function puppet(options) {
       const shared = [...tabs.values()].some((other) => other.context === context);
       await (shared ? page.close() : context.close());
     },
-    shoot: (tab) => tabs.get(tab).page.screenshot(),
   };
 }
 
@@ -140,7 +138,6 @@ async function webkit() {
       return handle;
     },
     close: (tab) => within(tab, () => call("DELETE", `${session}/window`)),
-    shoot: (tab) => within(tab, async () => Buffer.from(await call("GET", `${session}/screenshot`), "base64")),
   };
 }
 
@@ -219,7 +216,6 @@ answer({ version: browser.version });
 const commands = {
   open: async ({ open, beside }) => ({ tab: await browser.open(open, beside) }),
   close: async ({ close }) => void (await browser.close(close)),
-  shoot: async ({ shoot, to }) => writeFile(to, await browser.shoot(shoot)),
 };
 
 const input = createInterface({ input: process.stdin });
