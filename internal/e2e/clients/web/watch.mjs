@@ -5,7 +5,8 @@
 // EventSource dispatches as "message".
 export function watch(EventSource, url, names, report, options = {}) {
   const source = new EventSource(url, options);
-  source.onopen = () => report({ kind: "open" });
+  // data is undefined, and so left out, unless the event is a message of that name.
+  source.onopen = (event) => report({ kind: "open", data: event.data });
   // One implementation decides after its error event whether it gives up: look then.
   source.onerror = (event) => queueMicrotask(() => report({ kind: "error", readyState: source.readyState, data: event.data }));
   const show = (event) => report({ kind: "event", name: event.type, data: event.data });
