@@ -1,0 +1,107 @@
+package store
+
+import (
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/internal/natstest"
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// A feed is a "ssed pub" that publishes what the test writes.
+type feed struct {
+	io.WriteCloser
+	cmd    *exec.Cmd
+	stderr testtool.LockedBuffer
+}
+
+func (n *node) feed(t *testing.T, namespace string) *feed {
+	t.Helper()
+	f := &feed{cmd: exec.Command(testtool.Build(t), "pub", "--to", n.Publish[0], namespace)}
+	f.cmd.Env, f.cmd.Stderr = testtool.Environ(), &f.stderr
+	var err error
+	if f.WriteCloser, err = f.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		f.cmd.Process.Kill()
+		f.cmd.Wait()
+		if t.Failed() {
+			t.Logf("ssed pub said:\n%s", f.stderr.String())
+		}
+	})
+	return f
+}
+
+// end waits for its end.
+func (f *feed) end(t *testing.T) (code int) {
+	t.Helper()
+	defer time.AfterFunc(2*testtool.Patience, func() { f.cmd.Process.Kill() }).Stop()
+	f.cmd.Wait()
+	return f.cmd.ProcessState.ExitCode()
+}
+
+// TestFeedWhileTheStoreIsAway: the NATS server hangs, or is killed, and the daemon says
+// busy for a while. "ssed pub" waits, and each line is there once.
+func TestFeedWhileTheStoreIsAway(t *testing.T) {
+	for name, fault := range map[string]struct {
+		away, back func(*testing.T, *natstest.Server)
+	}{
+		"hangs":  {func(_ *testing.T, s *natstest.Server) { s.Freeze() }, func(_ *testing.T, s *natstest.Server) { s.Thaw() }},
+		"killed": {func(_ *testing.T, s *natstest.Server) { s.Kill() }, func(t *testing.T, s *natstest.Server) { s.Restart(t) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			hub := natstest.Start(t)
+			n := startNode(t, "--nats="+hub.URL, "--nats-timeout=1s")
+			n.waitForLog(t, "subscribers are taken from now on")
+			reader, feed := n.read(t, "/feed?last=100000"), n.feed(t, "/feed")
+			const total = 30_000
+			go func() {
+				for i := range total {
+					fmt.Fprintln(feed, i)
+				}
+				feed.Close()
+			}()
+			testtool.WaitFor(t, "messages to flow", func() bool { return len(reader.messages()) > 100 })
+			fault.away(t, hub)
+			testtool.WaitFor(t, "ssed pub to be told of it", func() bool { return strings.Contains(feed.stderr.String(), ": busy: ") })
+			fault.back(t, hub)
+			if code := feed.end(t); code != 0 || strings.Contains(feed.stderr.String(), "twice") {
+				t.Errorf("exit code %d", code)
+			}
+			n.ask(t, "PUB /feed - end")
+			times := map[string]int{}
+			for _, m := range reader.until(t, "end") {
+				times[m.data]++
+			}
+			for i := range total {
+				if n := times[fmt.Sprint(i)]; n != 1 {
+					t.Fatalf("line %d is there %d times", i, n)
+				}
+			}
+		})
+	}
+}
+
+// TestFeedIsNotStoppedByALongLine: one that the NATS server does not take is refused for
+// good, and costs no more than itself.
+func TestFeedIsNotStoppedByALongLine(t *testing.T) {
+	n := startNode(t, "--nats="+natstest.Start(t, "max_payload: 4KB").URL)
+	n.waitForLog(t, "subscribers are taken from now on")
+	reader, feed := n.read(t, "/feed"), n.feed(t, "/feed")
+	fmt.Fprintf(feed, "before\n%s\nbehind\n", strings.Repeat("x", 5000))
+	feed.Close()
+	if code := feed.end(t); code != 1 || !strings.Contains(feed.stderr.String(), "line 2 refused: too-long: the NATS server takes messages of at most 4096 bytes") {
+		t.Errorf("exit code %d", code)
+	}
+	if all := reader.until(t, "behind"); len(all) != 2 || all[0].data != "before" {
+		t.Errorf("published: %v", all)
+	}
+}
