@@ -1,6 +1,7 @@
 // Package publish is the publishers' side of ssed: the line protocol, as a
 // parser and a Session that any event loop can feed, and a Client that speaks
-// it. docs/line-protocol.txt is the protocol's specification.
+// it. A RetryClient is a Client that connects again. docs/line-protocol.txt is the
+// protocol's specification.
 //
 // Basics. A loop makes one Session per connection, hands it what it read, and
 // sends what it gets back:
@@ -14,7 +15,7 @@
 // may answer later (ErrPending); the loop then keeps Replies for the connection.
 //
 // The parser (parse.go), the session (session.go) and its replies do no I/O: bytes in,
-// messages and reply bytes out. Only client.go and endpoint.go know the network.
+// messages and reply bytes out. Only client.go, retry.go and endpoint.go know the network.
 // What a namespace is, is not known here: package nsindex knows.
 //
 // The one invariant: a session's replies and messages depend on the bytes it was

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"syscall"
 	"time"
 
 	"github.com/ssed/ssed/internal/backoff"
@@ -118,6 +119,9 @@ func (c *client) connect(ctx context.Context) error {
 	if err != nil {
 		if failed, ok := errors.AsType[*url.Error](err); ok {
 			err = failed.Err // without the URL, which may hold a token
+		}
+		if errno, ok := errors.AsType[syscall.Errno](err); ok {
+			err = errno // without the address, which the caller knows
 		}
 		return &lostError{err}
 	}

@@ -26,7 +26,7 @@ var slowWords = map[string]loop.Slow{
 // commands is the command line: its sub-commands, and the flags of each.
 type commands struct {
 	Serve   serveCommand       `cmd:"" default:"withargs" help:"Run the daemon. This is the default command: its flags work without its name."`
-	Pub     pubCommand         `cmd:"" help:"Publish one message, or each line of standard input."`
+	Pub     pubCommand         `cmd:"" help:"Publish one message, or each line of standard input, over restarts of the daemon."`
 	Sub     subCommand         `cmd:"" help:"Subscribe: show events in this terminal, or as JSON for scripts."`
 	Doctor  doctorCommand      `cmd:"" help:"Look through a proxy at a stream, and say what it does to it and how that is mended."`
 	Top     topCommand         `cmd:"" help:"Show what a daemon is doing, live in this terminal."`

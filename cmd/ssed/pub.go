@@ -21,7 +21,7 @@ type pubCommand struct {
 	Event string  `placeholder:"NAME" help:"Name of the event; without one, browsers call it \"message\"."`
 	Key   *string `env:"-" placeholder:"KEY" help:"Names the message, so that it can be sent again and is published once, as long as the daemon remembers the key. Only one with a store does (--store or --nats). At most 128 bytes without spaces."`
 
-	Strict  bool `help:"Stop at the first line that the daemon refuses, and when the connection is lost. Default: a refused line is reported and skipped (exit code 1 at the end); a lost connection is made again, and lines without an answer are sent again."`
+	Strict  bool `help:"Stop at the first line that the daemon refuses, and when the connection is lost. Default: a refused line is reported and skipped (exit code 1 at the end); a lost connection is made again, and lines without an answer are sent again. Only the first attempt to connect must succeed."`
 	Verbose bool `short:"v" help:"Report every attempt to connect again on standard error, not only the first."`
 
 	Namespace string  `arg:"" help:"Where to publish, such as /pets/dogs. It is heard there and above, at /pets and /."`
