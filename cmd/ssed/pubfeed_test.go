@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -234,6 +235,73 @@ func TestPubOverRestarts(t *testing.T) {
 				t.Errorf("%d messages are there, not each of %d once and in order", len(got), total)
 			}
 		})
+	}
+}
+
+// TestPubOverARestartWithoutAStore: what one daemon has not taken, the next one gets.
+// Nothing is missing, and no more is there twice than was said.
+func TestPubOverARestartWithoutAStore(t *testing.T) {
+	d := testtool.Start(t, "--backlog=1GiB", "--backlog-total=1GiB")
+	subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/feed")
+	pub := startPub(t, d.Publish[0], "/feed")
+	const total = 60_000
+	go func() {
+		io.WriteString(pub.stdin, text(numbers(1, total)))
+		pub.stdin.Close()
+	}()
+	times := map[string]int{subscriber.Frame(t): 1}
+	d.Process.Signal(syscall.SIGTERM)
+	for _, frame := range subscriber.Rest(t) {
+		times[frame]++
+	}
+	d.Wait(t)
+	first := len(times)
+	d = restart(t, d, "--history=100000")
+	if r := pub.end(t); r.code != 0 {
+		t.Errorf("exit code %d", r.code)
+	}
+	for _, data := range history(t, d, "/feed", total-first) {
+		times["data:"+data+"\n\n"]++
+	}
+	twice, mayBe := 0, 0
+	for _, line := range numbers(1, total) {
+		switch n := times["data:"+line+"\n\n"]; n {
+		case 0:
+			t.Errorf("%q is missing", line)
+		default:
+			twice += n - 1
+		}
+	}
+	for _, said := range regexp.MustCompile(`of which (\d+) may appear twice`).FindAllStringSubmatch(pub.stderr.String(), -1) {
+		n, _ := strconv.Atoi(said[1])
+		mayBe += n
+	}
+	t.Logf("%d lines went to the first daemon; %d are there twice, %d may be", first, twice, mayBe)
+	if first == total || twice > mayBe {
+		t.Errorf("%d lines went to the first daemon; %d are there twice, and it said %d may be", first, twice, mayBe)
+	}
+}
+
+// TestPubWaitsWhileTheDaemonIsAway: lines that come meanwhile are published once.
+func TestPubWaitsWhileTheDaemonIsAway(t *testing.T) {
+	d := testtool.Start(t)
+	subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/feed")
+	pub := startPub(t, d.Publish[0], "/feed")
+	io.WriteString(pub.stdin, text(numbers(1, 5)))
+	for range 5 {
+		subscriber.Frame(t)
+	}
+	d.Process.Kill()
+	d.Wait(t)
+	io.WriteString(pub.stdin, text(numbers(6, 3000)))
+	pub.stdin.Close()
+	pub.says(t, "connection refused")
+	d = restart(t, d, "--history=10000")
+	if r := pub.end(t); r.code != 0 || strings.Contains(r.stderr, "twice") || !strings.HasSuffix(r.stderr, ": connected again\n") {
+		t.Errorf("exit code %d; it said %q", r.code, r.stderr)
+	}
+	if got := history(t, d, "/feed", 2995); !slices.Equal(got, numbers(6, 3000)) {
+		t.Errorf("%d lines are there", len(got))
 	}
 }
 

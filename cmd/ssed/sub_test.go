@@ -230,9 +230,11 @@ func TestSubOverCuts(t *testing.T) {
 func TestSubTellsOfAHole(t *testing.T) {
 	d := testtool.Start(t)
 	relay := testtool.StartRelay(t, d.Subscribe[0])
-	text := startSub(t, nil, relay.URL, "/x")
-	asJSON := startSub(t, nil, "--json", relay.URL, "/x")
-	subscribed(t, d, 2)
+	text := startSub(t, nil, "-v", relay.URL, "/x")
+	asJSON := startSub(t, nil, "-v", "--json", relay.URL, "/x")
+	for _, sub := range []*liveSub{text, asJSON} { // the daemon logs them before they have its answer
+		testtool.WaitFor(t, "an answer", func() bool { return strings.Contains(sub.stderr.String(), "< HTTP/1.1 200 OK") })
+	}
 	relay.Cut()
 	if line := text.line(t); !strings.Contains(line, "lost: ") || !strings.Contains(line, "no ids") {
 		t.Errorf("got %q", line)
