@@ -49,9 +49,9 @@ func (s *Server) access(r *http.Request) *failure {
 	return checkToken(token, tokens, auth.Admin)
 }
 
-// metricsAccess decides about /metrics: whoever may see the pages may read it, and so
-// may a token with the metrics right. Such a token takes nothing from anybody: this
-// machine's own clients keep what they may.
+// metricsAccess returns why a request may not read /metrics; nil if it may. Clients that
+// may see the pages may read it, and so may those with a token that has the metrics
+// right. Such a token takes the right from nobody: clients of this machine keep it.
 func (s *Server) metricsAccess(r *http.Request) *failure {
 	refused := s.access(r)
 	tokens := s.opts.Tokens()

@@ -42,8 +42,8 @@ func (req *Request) parseMethod(b []byte, i int) (int, *Refusal) {
 	return end + 1, nil
 }
 
-// parseTarget bounds nothing: only the limit of the whole head does, so that a target
-// may be as long as that allows. RFC 9112 section 3 recommends 8000 bytes at least.
+// parseTarget has no limit of its own: a target may be as long as the limit of the whole
+// head allows. RFC 9112 section 3 recommends 8000 bytes at least.
 func (req *Request) parseTarget(b []byte, i int) (int, *Refusal) {
 	end := span(b, i, targetChar)
 	switch {

@@ -48,10 +48,11 @@ func (p *Parser) Parse(buf []byte, req *Request) (n int, err error) {
 // but a head that comes byte by byte costs time linear in its length.
 //
 // It parses only when that can change the answer: among the first 64 bytes,
-// when a line ended, and each time another KiB came, or a sixteenth of the limit. The number of lines is
-// limited as well, so however a head is cut, it is gone through at most some
-// 150 times; all other calls look at the new bytes alone. So a bad line is
-// refused when it ends, and not only after the blank line.
+// when a line ended, and each time another KiB came, or a sixteenth of the
+// limit if that is more. The number of lines is limited as well, so however a
+// head is cut, it is gone through at most some 150 times; all other calls look
+// at the new bytes alone. So a bad line is refused when it ends, and not only
+// after the blank line.
 //
 // seen must not be more than len(buf), and 0 is always right.
 func (p *Parser) Reparse(buf []byte, seen int, req *Request) (n int, err error) {

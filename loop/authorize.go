@@ -50,7 +50,7 @@ type petition struct {
 	ask    subreq.Request // in memory of its own
 	cancel context.CancelFunc
 	noise  uint8 // how often its client sent more
-	err    error // the word
+	err    error // the decision
 }
 
 // petitions are those of all visitors. Each has a goroutine until Authorize returns,

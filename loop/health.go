@@ -12,7 +12,7 @@ import (
 // clients here. Anybody may ask: kubelets and balancers carry no token.
 const healthPath = "/healthz"
 
-// needsProxyLine is what a client is told that sends no PROXY line where one is needed.
+// needsProxyLine refuses a client that sends no PROXY line where one is needed.
 const needsProxyLine = "this port expects a PROXY line of a trusted proxy before the request"
 
 // serveHealth answers a request for healthPath. The answer takes no handover place and
@@ -46,7 +46,7 @@ func (l *loop) unfit() string {
 	return ""
 }
 
-// health is an answer to healthPath: one line of text that nobody may keep.
+// health returns an answer to healthPath: one line of text that no cache may keep.
 func (h *heads) health(to subreq.Answer, status int, words string) []byte {
 	h.begin(to, status)
 	if status == 405 {

@@ -70,7 +70,7 @@ func (l *loop) enter(v *visitor, ask *subreq.Request, userAgent []byte) {
 	}
 }
 
-// clientAddr tells where a request comes from, as proxies that are trusted have
+// clientAddr returns where a request comes from, as proxies that are trusted have
 // it; it is not valid if that is the connection's own peer.
 func (l *loop) clientAddr(v *visitor, req *httpparse.Request) netip.Addr {
 	if l.trust.nobody() {

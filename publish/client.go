@@ -102,7 +102,7 @@ func connect(ctx context.Context, endpoint Endpoint, o options) (*Client, error)
 	return c, nil
 }
 
-// A dialError says what could not be done, and where.
+// A dialError is an error of Dial, with its address.
 type dialError struct {
 	doing string
 	to    Endpoint
@@ -282,7 +282,7 @@ func (c *Client) read() {
 	close(c.ended)
 }
 
-// An endedError is why a connection ended that nobody here closed.
+// An endedError is the reason why a connection ended without a call of Close.
 type endedError struct{ err error }
 
 func (e *endedError) Error() string {

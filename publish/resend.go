@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// This file is what a RetryClient does with one message: it sends the message and
-// understands the reply. Functions are called with the lock held, unless they say
+// This file sends the messages of a RetryClient and reads the replies to them. Functions are called with the lock held, unless they say
 // otherwise.
 
 // clockEvery is how many messages are sent between two looks at the clock, which would
@@ -147,10 +146,10 @@ func (q *letters) pop() letter {
 	return l
 }
 
-// flow ends trying, now that first was answered: what waits to be sent again goes out,
-// and new messages may follow it. anew says to send first again, too. What it returns is
-// for RetryOptions.Resent; nil if no connection was lost.
-func (r *RetryClient) flow(first letter, anew bool) (resent *Resent) {
+// flow ends the phase trying, now that first was answered: the messages that wait to be
+// sent again go out, and new ones may follow. If resend is set, first goes out again, too.
+// The result is for RetryOptions.Resent; it is nil if no connection was lost.
+func (r *RetryClient) flow(first letter, resend bool) (resent *Resent) {
 	again := r.again
 	r.again = nil
 	if r.lost {
@@ -163,7 +162,7 @@ func (r *RetryClient) flow(first letter, anew bool) (resent *Resent) {
 		r.lost = false
 	}
 	r.phase = flowing
-	if anew {
+	if resend {
 		r.send(first)
 	}
 	for _, l := range again {

@@ -14,7 +14,7 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// RetryOptions say how a RetryClient connects, and who hears of its connections. The
+// RetryOptions say how a RetryClient connects, and which functions report its connections. The
 // functions are called one after the other and hold up the client while they run.
 type RetryOptions struct {
 	Token string // sent with AUTH; empty for none
@@ -58,9 +58,10 @@ const (
 // goroutines at once.
 //
 // No message is lost while the client lives. On a server with a store none is published
-// twice either: each message has a key of the client's own, unless it has one already.
-// On a server without a store, a message whose reply was lost may be published twice;
-// Resent counts them.
+// twice either, if the client can send it again within the two minutes for which the
+// store remembers keys: each message has a key of the client's own, unless it has one
+// already. After a longer outage, and on a server without a store, a message whose reply
+// was lost may be published twice; Resent counts them.
 //
 // Messages are published in the order of the calls, with one exception: a message that
 // a server with a store refused as busy may be published after later ones that it took.
@@ -128,7 +129,7 @@ func DialRetry(ctx context.Context, url string, opts RetryOptions) (*RetryClient
 	return startRetry(ctx, opts, func(ctx context.Context) (*Client, error) { return connect(ctx, endpoint, o) })
 }
 
-// startRetry is DialRetry with another way to connect.
+// startRetry is DialRetry with another function to connect.
 func startRetry(ctx context.Context, opts RetryOptions, connect func(context.Context) (*Client, error)) (*RetryClient, error) {
 	r := &RetryClient{opts: opts, connect: connect, name: rand.Text()[:16] + "-", began: time.Now()}
 	r.room.L, r.idle.L = &r.mu, &r.mu
@@ -345,7 +346,7 @@ func (r *RetryClient) pause(why error) bool {
 	}
 }
 
-// cause is what a Loss says of an error: the reason alone.
+// cause returns the part of an error that a Loss reports: the reason without the address.
 func cause(err error) error {
 	if failed, ok := errors.AsType[*dialError](err); ok {
 		err = failed.err

@@ -204,8 +204,8 @@ func (r *Relay) deliver(ctx context.Context, to loop.Inlet, m jetstream.Msg, seq
 }
 
 // unpack returns the namespace and the event of a message in the stream. The error
-// says why it cannot be delivered: other programs publish to the stream, too, and
-// what was stored under an earlier configuration may not fit the present one.
+// says why it cannot be delivered: other programs publish to the stream, too, and a
+// message that was stored under an earlier configuration may not fit the present one.
 func (r *Relay) unpack(m jetstream.Msg) (namespace, event []byte, err error) {
 	if namespace, err = appendNamespace(nil, r.opts.Stream.Name, []byte(m.Subject())); err != nil {
 		return nil, nil, err

@@ -71,8 +71,8 @@ const (
 	errCodeHeaderSize  = 10097 // "header size exceeds maximum allowed of 64k"
 )
 
-// refusal returns the error for a message that the stream has refused. One that is too
-// long stays too long: its publisher must not wait and try again.
+// refusal returns the error for a message that the stream has refused. A message that is
+// too long stays too long, so its error must not ask the publisher to try again.
 func (a *ack) refusal() error {
 	switch {
 	case a.Error == nil:

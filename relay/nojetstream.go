@@ -14,11 +14,11 @@ const (
 	enableAccount = `add "jetstream: enabled" to the account in the server's configuration, or give it JetStream limits with "nsc edit account"`
 )
 
-// explained returns err in words that say what to do, if it means that there is no
-// JetStream; otherwise err itself. A server without JetStream answers nothing about
-// streams: all that the client sees is that nobody responds. That is no reason to end:
-// the server may be started again with JetStream, or another one of its cluster be on
-// its way.
+// explained returns an error that says what to do, if err means that there is no
+// JetStream; otherwise err. A server without JetStream does not answer questions about
+// streams: the client only sees that nobody responds. The relay does not end because of
+// it: the server may be started again with JetStream, or another one of its cluster may
+// be about to start.
 func (r *Relay) explained(err error) error {
 	r.mu.Lock()
 	conn := r.conn

@@ -21,11 +21,11 @@ const (
 	cacheTicks = int(cacheExpiry/lookInterval) + 3
 )
 
-// blockBytes is how much the server keeps and lets go of at once.
+// blockBytes is the size of the blocks that the server caches and drops as a whole.
 const blockBytes = 8 << 20
 
-// boundCache has the OKs wait so that the server's cache holds at most so many bytes,
-// with its present block and the one that is about to expire.
+// boundCache limits the server's cache to so many bytes, with its present block and the
+// one that is about to expire: while the cache is full, OKs wait.
 func (s *sender) boundCache(bytes int) {
 	s.cache.bytesMax = max(bytes-2*blockBytes, bytes/2)
 }

@@ -16,15 +16,14 @@ const (
 	nameUnknown   = "" // it is ignored
 )
 
-// filterWords are the names that other hubs and their clients give to what is called
-// ns here. A client that sends one of them wants less than everything.
+// filterWords are names that other hubs and their clients use for the parameter ns. A client that sends one of them wants less than everything.
 var filterWords = []string{"ns", "namespace", "namespaces", "topic", "topics", "channel", "channels"}
 
 // nameOf returns the parameter that a key of the query means. Keys are compared once
 // they are percent-decoded, in this case. "ns[]" and "ns[0]" mean "ns", since axios,
 // PHP and Rails write lists so.
 //
-// A key that looks like a filter but is none, such as "topic" or "NS", is refused:
+// A key that looks like a filter but is not one, such as "topic" or "NS", is refused:
 // ignoring it would send everything to a client that asked for little. The same holds
 // for a key that cannot be decoded.
 func nameOf(key []byte) (name string, refusal Refusal) {

@@ -11,7 +11,7 @@ import (
 type Origins struct {
 	listed map[string]string // an origin → the fields that let its pages read; nil: any may
 
-	// wild has, for each scheme, what follows the asterisk of a wildcard: the end of
+	// wild has, for each scheme, the parts of wildcards behind the asterisk: the end of
 	// a host, from a point on, and the port.
 	wild map[string]map[string]bool
 }
@@ -22,7 +22,7 @@ type Answer struct {
 	Body    bool // false for HEAD, which is answered with the head alone (RFC 9110 section 9.3.2)
 	MayRead bool // the page that sent the request may read the answer, or no page sent it
 
-	fields string // what lets that page read, as whole lines
+	fields string // the fields that let that page read, as whole lines
 	vary   bool   // another origin gets another answer
 }
 
@@ -67,7 +67,7 @@ func corsListed(origin string) string {
 
 // Answer returns what all answers to req have in common. A request without an Origin
 // does not come from another origin's page. Browsers send one Origin (RFC 6454 section
-// 7.3), so a request with several comes from no page of the list.
+// 7.3), so a request with several is treated as one from a page that is not in the list.
 func (o *Origins) Answer(req *httpparse.Request) (a Answer) {
 	var origin []byte
 	several := false
@@ -114,8 +114,8 @@ const originBytesMax = 512
 // looks once at each point of the host, so the work is bounded by originBytesMax however
 // many wildcards there are.
 //
-// The origin is sent back, so what the asterisk stands for must be labels: anything else
-// could be another host with the right end, such as "evil.example/.example.org".
+// The origin is sent back, so the asterisk must stand for labels: anything else could be
+// another host with the right end, such as "evil.example/.example.org".
 func (o *Origins) matchesWildcard(origin []byte) bool {
 	if len(o.wild) == 0 || len(origin) > originBytesMax {
 		return false

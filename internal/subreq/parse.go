@@ -7,10 +7,10 @@ import (
 	"github.com/ssed/ssed/nsindex"
 )
 
-// A Request is what a client asks of /subscribe.
+// A Request is a request to subscribe, in the terms of this server.
 type Request struct {
 	Answer
-	Preflight bool // OPTIONS: only the fields of the answer are asked for; what follows is empty
+	Preflight bool // OPTIONS: only the fields of the answer are asked for; the fields below are empty
 
 	Set   nsindex.Set // the namespaces to subscribe to
 	Token []byte      // as sent; nil if the request has none
@@ -33,7 +33,7 @@ type Refusal struct {
 // refusalOf is the refusal of a request that is malformed in the way err says.
 func refusalOf(err error) Refusal { return Refusal{400, err.Error()} }
 
-// subscribePath is the one resource. What follows it is a namespace.
+// subscribePath is the one resource. The rest of the path is a namespace.
 const subscribePath = "/subscribe"
 
 // Parse reads a request to subscribe, whose Answer is to.
@@ -43,7 +43,7 @@ const subscribePath = "/subscribe"
 //
 // The first of these that applies decides: OPTIONS *, an unknown path (404), a page
 // that may not read (403), the method (OPTIONS, 405, 501), the namespaces (400). A
-// malformed wish for earlier messages is reported in BadResume.
+// malformed request for earlier messages is reported in BadResume.
 func Parse(req *httpparse.Request, to Answer) (r Request, refusal Refusal) {
 	r.Answer = to
 	if string(req.Path) == "*" { // httpparse lets only OPTIONS through (RFC 9112 section 3.2.4)
@@ -120,8 +120,8 @@ func unescapedPath(path []byte) (string, error) {
 }
 
 // readFields takes the token and the last event's id from the fields, which go
-// before those of the query, and finds out whether the client is a browser. An
-// EventSource cannot set a field, so the query will do for the token, too.
+// before those of the query, and finds out whether the client is a browser. The token
+// may be in the query because an EventSource cannot set a field.
 func (r *Request) readFields(req *httpparse.Request, queryToken []byte) {
 	var token, authorization, id []byte
 	for i := range req.Fields {

@@ -105,7 +105,7 @@ func TestRefusals(t *testing.T) {
 		{"beside ns", "GET /subscribe?ns=/pets&Topic=/time HTTP/1.1", true, 400, "expected ns"},
 		{"another case", "GET /subscribe/?NS=/pets HTTP/1.1", true, 400, "expected ns"},
 		{"with white space", "GET /subscribe/?+ns%20=/pets HTTP/1.1", true, 400, "expected ns"},
-		{"an index that is none", "GET /subscribe/?ns[a]=/pets HTTP/1.1", true, 400, "expected ns"},
+		{"an index that is not a number", "GET /subscribe/?ns[a]=/pets HTTP/1.1", true, 400, "expected ns"},
 		{"two indexes", "GET /subscribe/?ns[0][1]=/pets HTTP/1.1", true, 400, "expected ns"},
 		{"half an index", "GET /subscribe/?ns[=/pets HTTP/1.1", true, 400, "expected ns"},
 		{"an index behind a point", "GET /subscribe/?ns.0=/pets HTTP/1.1", true, 400, "expected ns"},
@@ -199,13 +199,13 @@ func TestResume(t *testing.T) {
 		{"empty ones change nothing", "last=2&last=&since=1s&since&last_event_id=a-1&lastEventId=", nil, "a-1", 2, 1e9, ""},
 		{"an encoded name", "l%61st=2", nil, "", 2, -1, ""},
 		{"a time", "since=1h0.5s", nil, "", -1, 3600_500_000_000, ""},
-		{"no number", "last=x", nil, "", -1, -1, `last="x" is no number`},
-		{"a negative number", "last=-1", nil, "", -1, -1, `last="-1" is no number`},
-		{"no time", "since=30", nil, "", -1, -1, `since="30" is no time`},
-		{"a negative time", "since=-30s", nil, "", -1, -1, `since="-30s" is no time`},
+		{"no number", "last=x", nil, "", -1, -1, `invalid last="x": expected a non-negative integer`},
+		{"a negative number", "last=-1", nil, "", -1, -1, `invalid last="-1": expected`},
+		{"no time", "since=30", nil, "", -1, -1, `invalid since="30": expected a duration`},
+		{"a negative time", "since=-30s", nil, "", -1, -1, `invalid since="-30s": expected`},
 		{"the first that is wrong", "since=x&last=y", nil, "", -1, -1, `since="x"`},
 		{"bad encoding", "last=%z", nil, "", -1, -1, "hexadecimal"},
-		{"what is wrong is cut", "last=" + strings.Repeat("9", 300), nil, "", -1, -1, `"99999999999999999999" is no`},
+		{"what is wrong is cut", "last=" + strings.Repeat("9", 300), nil, "", -1, -1, `last="99999999999999999999": expected`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r, refusal := parse(get(t, "/subscribe/a?"+tt.query, tt.fields...))

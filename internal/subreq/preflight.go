@@ -29,7 +29,7 @@ const (
 // AppendPreflight appends the CORS fields of an answer to OPTIONS (the Fetch standard,
 // section 3.3.3).
 //
-// Where every origin is allowed, so is every field: "*" stands for all of them but
+// If every origin is allowed, every field is, too: "*" stands for all of them but
 // Authorization, which must be named. With a list of origins credentials are allowed, and
 // "*" would be a name like any other; so the names that the request asks for are sent
 // back, if they are tokens (RFC 9110 section 5.6.2), at most askedNamesMax and
@@ -53,7 +53,7 @@ func (a Answer) AppendPreflight(dst []byte, req *httpparse.Request) []byte {
 }
 
 // appendAsked appends the names of a list that are not in headersAlways, or nothing if
-// the list is not sound.
+// the list is malformed or too long.
 func appendAsked(dst, asked []byte) []byte {
 	if len(asked) > askedBytesMax {
 		return dst

@@ -27,7 +27,7 @@ func (r *Request) readQuery(query []byte, namespaces []string) (all []string, to
 			namespaces = append(namespaces, string(ns))
 		case nameToken:
 			if !tokenSeen {
-				token, _ = unescaped(raw) // one that cannot be decoded is none
+				token, _ = unescaped(raw) // nil if it cannot be decoded, as if it was absent
 				tokenSeen = true
 			}
 		case nameLast, nameSince, nameID:

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A Resume is what a request says about the messages before the live ones. The id
+// A Resume says which messages before the live ones a request asks for. The id
 // goes before the number, and that before the time.
 type Resume struct {
 	ID    []byte        // of the last event that the client has; nil if it names none
@@ -23,19 +23,19 @@ func (r *Resume) read(name string, raw []byte) Refusal {
 		return refusalOf(err)
 	}
 	if len(value) == 0 {
-		return Refusal{} // as if it was absent: a client that has no value yet sends none
+		return Refusal{} // an empty value counts as absent: clients send one before they have an id
 	}
 	switch name {
 	case nameLast:
 		n, err := strconv.Atoi(string(value))
 		if err != nil || n < 0 {
-			return Refusal{400, fmt.Sprintf("last=%.20q is no number of messages, such as 1", value)}
+			return Refusal{400, fmt.Sprintf("invalid last=%.20q: expected a non-negative integer", value)}
 		}
 		r.Last = n
 	case nameSince:
 		since, err := time.ParseDuration(string(value))
 		if err != nil || since < 0 {
-			return Refusal{400, fmt.Sprintf("since=%.20q is no time, such as 30s or 5m", value)}
+			return Refusal{400, fmt.Sprintf("invalid since=%.20q: expected a duration such as 30s or 5m", value)}
 		}
 		r.Since = since
 	default:

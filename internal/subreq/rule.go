@@ -19,7 +19,7 @@ type rule struct {
 	wild   bool
 }
 
-// defaultPorts are those that browsers leave out (URL Standard, section 4.2).
+// defaultPorts are the ports that browsers leave out (URL Standard, section 4.2).
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
 // pageless are schemes whose pages never send a tuple origin.
@@ -37,22 +37,28 @@ var pageless = map[string]string{
 // section 3 and appendix G).
 var privateSuffixes = []string{"localhost", "test", "local", "internal", "intranet", "private", "corp", "home", "lan"}
 
-// parseRule reads an allowed origin. It refuses what no browser ever sends, since such
-// a rule would allow nobody, and says why. Upper case is lowered, as browsers do.
+// parseRule reads an allowed origin. It refuses an origin that no browser ever sends,
+// since such a rule would allow nobody; the error says why. Upper case is lowered as
+// browsers lower it: in the scheme, and in the host if the scheme is http or https. The
+// host of another scheme stays as written, because the URL Standard (section 3.5) keeps
+// it: Safari sends the UUID of an extension in upper case.
 func parseRule(text string) (r rule, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("origin %q: %w", text, err)
 		}
 	}()
-	lowered := strings.ToLower(text)
-	switch lowered {
+	switch strings.ToLower(text) {
 	case "*":
 		return r, errors.New(`"*" allows every origin, so it must stand alone`)
 	case "null":
 		return r, errors.New(`"null" is sent by every sandboxed page, so it cannot be allowed`)
 	}
-	scheme, rest, ok := strings.Cut(lowered, "://")
+	scheme, rest, ok := strings.Cut(text, "://")
+	scheme = strings.ToLower(scheme)
+	if defaultPorts[scheme] != "" {
+		rest = strings.ToLower(rest)
+	}
 	switch {
 	case !ok:
 		return r, errors.New("expected scheme://host or scheme://host:port, such as https://example.org or http://localhost:3000")
@@ -94,6 +100,8 @@ func isScheme(text string) bool {
 
 func isLetter(c byte) bool { return 'a' <= c && c <= 'z' }
 
+func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
+
 // cutPort splits a host from its port, which must be as browsers write it.
 func cutPort(text string) (host, port string, err error) {
 	at := strings.LastIndexByte(text, ':')
@@ -107,7 +115,7 @@ func cutPort(text string) (host, port string, err error) {
 	return host, port, nil
 }
 
-// checkHost wants a host as browsers write it: a name in ASCII, an IPv4 address, or an
+// checkHost returns an error unless a host is as browsers write it: a name in ASCII, an IPv4 address, or an
 // IPv6 address in brackets (URL Standard, section 3.6).
 func checkHost(host string) error {
 	if strings.HasPrefix(host, "[") {
@@ -115,8 +123,12 @@ func checkHost(host string) error {
 		if err != nil || !addr.Is6() || addr.Zone() != "" {
 			return fmt.Errorf("%q is not an IPv6 address in brackets, such as [::1]", host)
 		}
-		// Browsers write an IPv4-mapped address in hexadecimal, unlike netip.
-		if canonical := "[" + addr.String() + "]"; !addr.Is4In6() && canonical != host {
+		canonical := "[" + addr.String() + "]"
+		if addr.Is4In6() { // browsers write it in hexadecimal, unlike netip
+			b := addr.As16()
+			canonical = fmt.Sprintf("[::ffff:%x:%x]", uint(b[12])<<8|uint(b[13]), uint(b[14])<<8|uint(b[15]))
+		}
+		if canonical != host {
 			return fmt.Errorf("browsers write this address as %s", canonical)
 		}
 		return nil
@@ -125,7 +137,7 @@ func checkHost(host string) error {
 		switch c := host[i]; {
 		case c > '~':
 			return errors.New("browsers write this host in ASCII (Punycode, xn--...)")
-		case !isHostByte(c) && c != '.':
+		case !isHostByte(c) && !isUpper(c) && c != '.': // parseRule has lowered what browsers lower
 			return fmt.Errorf("a host cannot contain %q", c)
 		}
 	}
@@ -141,8 +153,8 @@ func checkHost(host string) error {
 	return nil
 }
 
-// isHostByte reports whether c can be in a label. The underscore is none of a host
-// name's characters, but browsers accept it.
+// isHostByte reports whether c can be in a label. Host names have no underscore, but
+// browsers accept it.
 func isHostByte(c byte) bool { return isLetter(c) || isDigit(c) || c == '-' || c == '_' }
 
 // isNumeric reports whether browsers take a host that ends in this label for an IPv4
@@ -154,8 +166,8 @@ func isNumeric(label string) bool {
 	return !strings.ContainsFunc(label, func(c rune) bool { return c < '0' || c > '9' })
 }
 
-// checkWildcard wants "*." and a host that is no address and no public suffix of one
-// label, such as "com": below that anybody can have a name.
+// checkWildcard returns an error unless a host is "*." and a name. It refuses addresses, and public suffixes of one
+// label such as "com", below which anybody can have a name.
 func checkWildcard(host string) error {
 	base, ok := strings.CutPrefix(host, "*.")
 	switch {
