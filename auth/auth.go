@@ -109,7 +109,7 @@ func parseEntry(fields []string) (entry, error) {
 		for word := range strings.SplitSeq(fields[1], ",") {
 			right, ok := rightOf(word)
 			if !ok {
-				return entry{}, errors.New("its second field is no list of rights; they are subscribe, publish, admin and metrics, with commas between, after the token")
+				return entry{}, errors.New("its second field is not a list of rights; expected a token, then subscribe, publish, admin or metrics, with commas between")
 			}
 			e.rights |= right
 		}

@@ -19,10 +19,10 @@ func TestParseTable(t *testing.T) {
 		{"all four rights", "s3cret-s3cret subscribe,publish,admin,metrics /", ""},
 		{"comments and empty lines", "# who\n\n  s3cret-s3cret  \n", ""},
 		{"too short", "abc", "line 1: the token has 3 bytes"},
-		{"an unknown right", "\ns3cret-s3cret fly", "line 2: its second field is no list of rights"},
-		{"an empty right", "s3cret-s3cret publish,", "no list of rights"},
+		{"an unknown right", "\ns3cret-s3cret fly", "line 2: its second field is not a list of rights"},
+		{"an empty right", "s3cret-s3cret publish,", "not a list of rights"},
 		{"the fields are swapped", "subscribe s3cret-s3cret", "it begins with a right"},
-		{"a passphrase with spaces", "correct-horse s3cret-battery", "no list of rights"},
+		{"a passphrase with spaces", "correct-horse s3cret-battery", "not a list of rights"},
 		{"a bad prefix", "s3cret-s3cret publish pets", "bad namespace"},
 		{"too many fields", "s3cret-s3cret publish /pets now", "more than three"},
 	} {

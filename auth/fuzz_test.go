@@ -68,7 +68,7 @@ func checkRefusal(t *testing.T, lines []string, err error) {
 		}
 		// A word of the error's own may be in the token's place, or a part of the namespace.
 		token := strings.Fields(line)[0]
-		const others = `bad token line: its second field is no list of rights; they are subscribe, publish, admin and metrics, with commas between, after the token`
+		const others = `bad token line: its second field is not a list of rights; expected a token, then subscribe, publish, admin or metrics, with commas between`
 		if strings.Contains(err.Error(), token) && len(token) >= TokenBytesMin && strings.ContainsAny(token, "0123456789") && strings.Count(line, token) == 1 && !strings.Contains(others, token) {
 			t.Fatalf("%q shows the token of %q", err, line)
 		}

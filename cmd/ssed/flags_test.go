@@ -199,7 +199,7 @@ func TestUsageErrors(t *testing.T) {
 		{"heartbeat too short", nil, []string{"--heartbeat", "0"}, "--heartbeat"},
 		{"header time-out too short", nil, []string{"--header-timeout", "1ms"}, "--header-timeout: must be"},
 		{"no publish URL", nil, []string{"--publish", "127.0.0.1:8002"}, "--publish:"},
-		{"unknown right", nil, []string{"--token", secret + " shout"}, "no list of rights"},
+		{"unknown right", nil, []string{"--token", secret + " shout"}, "not a list of rights"},
 		{"bad prefix", nil, []string{"--token", secret + " publish pets"}, "must start with"},
 		{"empty token", nil, []string{"--token", ""}, "--token: it is empty"},
 		{"empty token in the environment", map[string]string{"SSED_TOKEN": ""}, nil, "SSED_TOKEN: it is empty"},
