@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ssed/ssed/internal/subreq"
+	"github.com/ssed/ssed/sse"
 )
 
 // CheckListen tells what is wrong with an address of Options.Listen. It does not
@@ -33,6 +34,16 @@ func CheckRetry(shortest, longest time.Duration) error {
 		return fmt.Errorf("invalid times %v to %v: the first must not be longer than the second", shortest, longest)
 	}
 	return nil
+}
+
+// CheckGapEvent returns what is wrong with Options.GapEvent. The name must be one that
+// publishers' events cannot have in a browser, and there an event without a name has the
+// type "message" (HTML section 9.2.6).
+func CheckGapEvent(name string) error {
+	if name == "message" {
+		return fmt.Errorf("%w: browsers give the name %q to every event without one; use another name", sse.ErrEvent, name)
+	}
+	return sse.CheckEvent(name)
 }
 
 // CheckCORSOrigins tells what is wrong with Options.CORSOrigins.

@@ -279,7 +279,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.GapEvent == "" {
 		o.GapEvent = sse.DefaultGapEvent
 	}
-	if err := sse.CheckEvent(o.GapEvent); err != nil {
+	if err := CheckGapEvent(o.GapEvent); err != nil {
 		return o, fmt.Errorf("loop: GapEvent: %w", err)
 	}
 	o.setTimes()

@@ -8,6 +8,16 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
+// TestCheckGapEvent: a page could not tell a gap with the name "message" from a message.
+func TestCheckGapEvent(t *testing.T) {
+	for name, good := range map[string]bool{"gap": true, "Message": true, "messages": true, "message": false, "a\nb": false} {
+		_, err := loop.New(loop.Options{Listen: []string{"127.0.0.1:0"}, GapEvent: name})
+		if got := loop.CheckGapEvent(name); (got == nil) != good || (err == nil) != good || !good && !errors.Is(err, sse.ErrEvent) {
+			t.Errorf("%q: %v, New: %v", name, got, err)
+		}
+	}
+}
+
 // TestReservedEvents: Publish refuses the names that the server uses itself under its
 // options, with an error that callers know, and no others.
 func TestReservedEvents(t *testing.T) {

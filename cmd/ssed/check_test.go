@@ -97,6 +97,7 @@ func TestCheckFailsAsServeDoes(t *testing.T) {
 		{"no TOML", "heartbeat = '5s'\nlisten ':80'\n", ":2: ", "expected"},
 		{"a key twice", "drain = '5s'\ndrain = '6s'\n", ":2: ", "already defined"},
 		{"a token's line", "s3cr3t-token publish\n", ":1: ", "expected"},
+		{"a gap event that every frame could be", "\ngap-event = 'message'\n", ":2: gap-event: ", "use another name"},
 		{"a bad token", "\ntoken = ['s3cr3t-token shout']\n", ":2: token: ", "not a list of rights"},
 		{"a token file that is not there", "token-file = '/nonexistent/tokens'\n", ":1: token-file: ", "no such file"},
 		{"a bad token file", "token-file = '" + tokens + "'\n", ":1: token-file: ", tokens + ": bad token line 4: its second field is not a list of rights; expected a token, then subscribe, publish, admin or metrics, with commas between; bad token line 6: the token has 5 bytes"},

@@ -7,7 +7,6 @@ import (
 
 	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/publish"
-	"github.com/ssed/ssed/sse"
 )
 
 // check tells wrong what kong cannot know to be wrong, flag by flag. Nothing
@@ -80,7 +79,7 @@ func (f *daemonFlags) checkNumbers(wrong func(flag string, err error)) {
 	if err := loop.CheckRetry(f.Retry.min, f.Retry.max); err != nil {
 		wrong("retry", err)
 	}
-	if err := sse.CheckEvent([]byte(f.GapEvent)); err != nil {
+	if err := loop.CheckGapEvent(f.GapEvent); err != nil {
 		wrong("gap-event", err)
 	}
 }
