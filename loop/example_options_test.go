@@ -34,6 +34,9 @@ func ExampleOptions_history() {
 // The server sends some events itself, and publishers may not use their names.
 func ExampleOptions_ReservedEvents() {
 	opts := loop.Options{GapEvent: "missed"}
+	if err := loop.CheckGapEvent(opts.GapEvent); err != nil {
+		log.Fatal(err)
+	}
 	for _, reserved := range opts.ReservedEvents() {
 		fmt.Println(reserved.Name)
 	}
