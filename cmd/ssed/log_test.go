@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -117,46 +116,17 @@ func TestLostLinesInJSON(t *testing.T) {
 	}
 }
 
-// terminal opens a pseudo-terminal: what is written to it comes out of screen.
-func terminal(t *testing.T) (tty, screen *os.File) {
-	t.Helper()
-	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { screen.Close() })
-	if err := unix.IoctlSetPointerInt(int(screen.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	number, err := unix.IoctlGetInt(int(screen.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { tty.Close() })
-	return tty, screen
-}
-
 // TestLogOnATerminal wants text there, unless JSON is asked for.
 func TestLogOnATerminal(t *testing.T) {
 	for format, want := range map[string]string{autoLog: "ssed: cannot listen", textLog: "ssed: cannot listen", jsonLog: `{"time":`} {
 		t.Run(format, func(t *testing.T) {
-			tty, screen := terminal(t)
-			cmd := exec.Command(testtool.Build(t), "--listen=unix:///nonexistent/socket", "--publish=tcp://127.0.0.1:0")
-			cmd.Env = append(testtool.Environ(), "SSED_LOG_FORMAT="+format)
-			cmd.Stderr = tty
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
+			terminal := testtool.NewTerminal(t)
+			cmd := terminal.Start(t, []string{"SSED_LOG_FORMAT=" + format}, testtool.Build(t), "--listen=unix:///nonexistent/socket", "--publish=tcp://127.0.0.1:0")
+			if code := wait(t, cmd); code != exitFailure {
+				t.Errorf("exit code %d, want %d", code, exitFailure)
 			}
-			line, err := bufio.NewReader(screen).ReadString('\n')
-			if !strings.HasPrefix(line, want) {
-				t.Errorf("got %q, %v, want %s", line, err, want)
-			}
-			if cmd.Wait() == nil {
-				t.Error("exit code 0")
+			if said := terminal.Rest(t); !strings.HasPrefix(said, want) {
+				t.Errorf("got %q, want %s", said, want)
 			}
 		})
 	}

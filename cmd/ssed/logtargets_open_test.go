@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -137,8 +138,11 @@ func alwaysFull(t *testing.T) *openTarget {
 }
 
 func hungUpTerminal(t *testing.T) *openTarget {
-	tty, screen := terminal(t)
-	return &openTarget{stderr: tty, fail: func(t *testing.T) { readStart(t, screen).Close() }}
+	terminal := testtool.NewTerminal(t)
+	return &openTarget{stderr: terminal.Side, fail: func(t *testing.T) {
+		testtool.WaitFor(t, "the lines of the start", func() bool { return strings.Count(terminal.Output(), "\n") >= startLines })
+		terminal.HangUp(t)
+	}}
 }
 
 // closedAtExec is a pipe that the daemon does not get. No socket of the daemon's may

@@ -73,6 +73,9 @@ func TestLogTargets(t *testing.T) {
 }
 
 func (target *logTarget) try(t *testing.T, flag string) {
+	if len(target.through) > 0 {
+		testtool.Need(t, target.through[0])
+	}
 	to := target.open(t)
 	d := startLogger(t, target.through, to.stderr, flag)
 	to.fail(t)
@@ -128,7 +131,7 @@ func startLogger(t *testing.T, through []string, stderr *os.File, flag string) *
 	publishers := "unix://" + filepath.Join(folder, "p")
 	line := append(through[:len(through):len(through)], testtool.Build(t), flag, "--log-format=json", "--log-level=debug",
 		"--listen=unix://"+d.subscribers, "--publish="+publishers, "--drain=0s")
-	d.cmd = exec.Command(testtool.Need(t, line[0]), line[1:]...)
+	d.cmd = exec.Command(line[0], line[1:]...)
 	d.cmd.Env = testtool.Environ()
 	d.cmd.Stderr = stderr
 	if err := d.cmd.Start(); err != nil {

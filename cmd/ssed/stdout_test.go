@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/ssed/ssed/internal/testtool"
 )
@@ -154,55 +152,20 @@ func TestNobodyReadsTheDemo(t *testing.T) {
 	}
 }
 
-// TestTopWithoutItsTerminal ends, also if the end of the terminal is no signal to it.
+// TestTopWithoutItsTerminal ends quietly, also if the end of the terminal is no signal to
+// it.
 func TestTopWithoutItsTerminal(t *testing.T) {
+	sh := testtool.Need(t, "sh")
 	d := testtool.Start(t)
-	for _, tt := range []struct {
-		name    string
-		through []string
-	}{
-		{"signalled", nil},
-		{"not signalled", []string{"sh", "-c", `trap "" HUP; exec "$0" "$@"`}},
-	} {
+	for _, tt := range []struct{ name, before string }{{"signalled", ""}, {"not signalled", `trap "" HUP; `}} {
 		t.Run(tt.name, func(t *testing.T) {
-			tty, screen := terminal(t)
-			if err := unix.IoctlSetWinsize(int(tty.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80}); err != nil {
-				t.Fatal(err)
-			}
-			line := append(tt.through, testtool.Build(t), "top", d.Subscribe[0])
-			cmd := exec.Command(line[0], line[1:]...)
-			var said bytes.Buffer
-			cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = append(testtool.Environ(), "TERM=xterm"), tty, tty, &said
-			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			ended := make(chan struct{})
-			go func() {
-				cmd.Wait()
-				close(ended)
-			}()
-			t.Cleanup(func() {
-				cmd.Process.Kill()
-				<-ended
-			})
-			tty.Close()
-			for shown := ""; !strings.Contains(shown, "▸"); {
-				some := make([]byte, 4096)
-				n, err := screen.Read(some)
-				if err != nil {
-					t.Fatal(err)
-				}
-				shown += string(some[:n])
-			}
-			screen.Close()
-			select {
-			case <-ended:
-			case <-time.After(testtool.Patience):
-				t.Fatal("it does not end")
-			}
-			if said.Len() > 0 {
-				t.Errorf("it said %q", said.String())
+			terminal, errors := testtool.NewTerminal(t), filepath.Join(t.TempDir(), "errors")
+			cmd := terminal.Start(t, []string{"TERM=xterm-256color"}, sh, "-c", tt.before+`exec "$0" top "$1" 2>"$2"`, testtool.Build(t), d.Subscribe[0], errors)
+			testtool.WaitFor(t, "the screen", func() bool { return strings.Contains(terminal.Output(), "● live") })
+			terminal.HangUp(t)
+			wait(t, cmd)
+			if said := contents(t, errors); said != "" {
+				t.Errorf("it said %q", said)
 			}
 		})
 	}

@@ -172,16 +172,6 @@ func checkScreenLeft(t *testing.T, said string) {
 	}
 }
 
-// TestTopEndsWithItsTerminal: when the window is closed, the process must not stay.
-func TestTopEndsWithItsTerminal(t *testing.T) {
-	d := testtool.Start(t)
-	terminal := testtool.NewTerminal(t)
-	cmd := terminal.Start(t, []string{"TERM=xterm-256color"}, testtool.Build(t), "top", d.Subscribe[0])
-	testtool.WaitFor(t, "the screen", func() bool { return strings.Contains(terminal.Output(), "● live") })
-	terminal.HangUp(t)
-	wait(t, cmd)
-}
-
 // TestTopResizes draws for the terminal's new size, however small.
 func TestTopResizes(t *testing.T) {
 	d := testtool.Start(t)

@@ -25,24 +25,8 @@ type Terminal struct {
 // NewTerminal opens a pseudo terminal, and closes it when the test ends.
 func NewTerminal(t testing.TB) *Terminal {
 	t.Helper()
-	control, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		Lack(t, "there are no pseudo terminals: %v", err)
-	}
-	Started(t, "a terminal")
-	terminal := &Terminal{control: control, closed: make(chan struct{})}
-	t.Cleanup(func() { control.Close() })
-	var number int
-	terminal.onControl(t, func(fd int) (err error) {
-		if err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err == nil {
-			number, err = unix.IoctlGetInt(fd, unix.TIOCGPTN)
-		}
-		return err
-	})
-	if terminal.Side, err = os.OpenFile(filepath.Join("/dev/pts", strconv.Itoa(number)), os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { terminal.Side.Close() })
+	control, side := OpenTerminal(t)
+	terminal := &Terminal{Side: side, control: control, closed: make(chan struct{})}
 	mode := terminal.Mode(t)
 	mode.Lflag &^= unix.ECHO
 	terminal.onControl(t, func(fd int) error { return unix.IoctlSetTermios(fd, unix.TCSETS, &mode) })
@@ -51,10 +35,40 @@ func NewTerminal(t testing.TB) *Terminal {
 	return terminal
 }
 
+// OpenTerminal opens a pseudo terminal as the kernel makes it, for tests that need
+// another one than a Terminal: it echoes. control is the side of the keyboard and the
+// screen, side is the one of the programs. Both are closed when the test ends.
+func OpenTerminal(t testing.TB) (control, side *os.File) {
+	t.Helper()
+	control, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		Lack(t, "there are no pseudo terminals: %v", err)
+	}
+	Started(t, "a terminal")
+	t.Cleanup(func() { control.Close() })
+	var number int
+	onDescriptor(t, control, func(fd int) (err error) {
+		if err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err == nil {
+			number, err = unix.IoctlGetInt(fd, unix.TIOCGPTN)
+		}
+		return err
+	})
+	if side, err = os.OpenFile(filepath.Join("/dev/pts", strconv.Itoa(number)), os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { side.Close() })
+	return control, side
+}
+
 // onControl calls f with the descriptor of the controlling side.
 func (p *Terminal) onControl(t testing.TB, f func(fd int) error) {
 	t.Helper()
-	raw, err := p.control.SyscallConn()
+	onDescriptor(t, p.control, f)
+}
+
+func onDescriptor(t testing.TB, file *os.File, f func(fd int) error) {
+	t.Helper()
+	raw, err := file.SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}

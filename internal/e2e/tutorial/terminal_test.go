@@ -41,21 +41,7 @@ var style = regexp.MustCompile("\x1b\\[[0-9;]*m")
 // openTerminal starts a shell. The caller is in the place that it shall be in.
 func openTerminal(t *testing.T, name, folder string, env []string, known epochs) *terminal {
 	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		testtool.Lack(t, "there are no pseudo-terminals: %v", err)
-	}
-	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	slave, err := os.OpenFile(fmt.Sprint("/dev/pts/", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	master, slave := testtool.OpenTerminal(t)
 	defer slave.Close()
 
 	term := &terminal{name: name, master: master, known: known}
@@ -79,7 +65,6 @@ func (term *terminal) close(t *testing.T) {
 	}
 	syscall.Kill(-term.shell.Process.Pid, syscall.SIGKILL)
 	term.shell.Wait()
-	term.master.Close()
 	if t.Failed() {
 		t.Logf("%s showed:\n%s", term.name, term.text())
 	}
