@@ -87,6 +87,12 @@ var trees = []tree{
 	},
 }
 
+// needTrees looks for the programs that within uses. A test calls it first.
+func needTrees(t *testing.T) (unshare string) {
+	t.Helper()
+	return testtool.Need(t, "unshare", "mount", "sh", "env", "true")
+}
+
 // within returns a command line that runs another one with a tree for its control
 // groups. It takes the right to mount, in a namespace of the command's own.
 func (tr tree) within(t *testing.T, line ...string) []string {
@@ -99,7 +105,7 @@ func (tr tree) within(t *testing.T, line ...string) []string {
 	for name, text := range map[string]string{"mountinfo": tr.mountinfo, "cgroup": tr.cgroup} {
 		write(t, filepath.Join(proc, name), strings.ReplaceAll(text, "ROOT", root))
 	}
-	unshare := []string{testtool.Need(t, "unshare"), "--mount"}
+	unshare := []string{needTrees(t), "--mount"}
 	if os.Geteuid() != 0 {
 		unshare = append(unshare, "--map-root-user")
 	}
@@ -113,6 +119,7 @@ func (tr tree) within(t *testing.T, line ...string) []string {
 
 // TestMemoryLimitOfTrees runs the real "ssed config" in trees of both versions.
 func TestMemoryLimitOfTrees(t *testing.T) {
+	needTrees(t)
 	for _, tr := range trees {
 		t.Run(tr.name, func(t *testing.T) {
 			line := tr.within(t, testtool.Build(t), "config")
@@ -131,6 +138,7 @@ func TestMemoryLimitOfTrees(t *testing.T) {
 
 // TestUnreadableMemoryLimit: a limit that cannot be read is a warning, for it may be one.
 func TestUnreadableMemoryLimit(t *testing.T) {
+	needTrees(t)
 	tr := tree{mountinfo: mountV2, cgroup: "0::/a\n", files: map[string]string{"a/memory.max": "much\n"}}
 	line := tr.within(t, testtool.Build(t), "check")
 	cmd := exec.CommandContext(t.Context(), line[0], line[1:]...)
@@ -143,6 +151,7 @@ func TestUnreadableMemoryLimit(t *testing.T) {
 
 // TestMemoryLimitIsSet runs the daemon in a small tree, and looks at what is in force.
 func TestMemoryLimitIsSet(t *testing.T) {
+	needTrees(t)
 	small := tree{mountinfo: mountV2, cgroup: "0::/\n", files: map[string]string{"memory.max": "134217728\n"}}
 	const byHand = `level=WARN msg="the flags allow more memory than the memory limit has room for; lower them or raise the limit" flags="--backlog-total --history-bytes" limit=128MiB allowed_mib=553 over_mib=441`
 	for _, tt := range []struct {

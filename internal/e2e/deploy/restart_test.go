@@ -73,6 +73,7 @@ func restarts(t *testing.T, end *os.ProcessState) bool {
 
 // TestTheUnitRestartsAfterSignals ends a daemon in ways that systemd has not asked for.
 func TestTheUnitRestartsAfterSignals(t *testing.T) {
+	testtool.Need(t, "prlimit")
 	for name, end := range map[string]struct {
 		signal syscall.Signal
 		says   string // in its log
@@ -106,6 +107,7 @@ func TestTheUnitRestartsAfterSignals(t *testing.T) {
 
 // TestTheUnitRestartsAfterFailures to start, unless only an operator can help.
 func TestTheUnitRestartsAfterFailures(t *testing.T) {
+	testtool.Need(t, "prlimit")
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -109,7 +109,7 @@ func copySource(t *testing.T, to string) {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && rel != "." && (strings.HasPrefix(d.Name(), ".") || rel == "internal" || rel == "bench" || rel == "build"):
+		case d.IsDir() && rel != "." && (strings.HasPrefix(d.Name(), ".") || rel == filepath.Join("internal", "e2e") || rel == "bench" || rel == "build"):
 			return filepath.SkipDir
 		case d.IsDir():
 			return os.MkdirAll(filepath.Join(to, rel), 0o755)
