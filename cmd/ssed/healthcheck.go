@@ -28,7 +28,7 @@ type healthcheckCommand struct {
 	URL string `arg:"" optional:"" help:"What to ask: http://host:port, https:// or unix:///path, with /healthz unless it has a path. Default: the daemon of this environment, by --listen."`
 }
 
-// Validate catches what cannot be asked.
+// Validate refuses a timeout or a URL that cannot work.
 func (c *healthcheckCommand) Validate() error {
 	if c.Timeout < time.Millisecond {
 		return errors.New("--timeout: must be 1ms or more")
@@ -54,17 +54,19 @@ func (c *healthcheckCommand) Run() error {
 	case status != http.StatusOK:
 		return fmt.Errorf("%v is unhealthy: %d %s", target, status, words)
 	}
+	// Unlike other commands, it succeeds if this cannot be written: the exit code is the
+	// answer, and a container must not be unhealthy because nobody reads the line.
 	fmt.Printf("%v is healthy: %s\n", target, words)
 	return nil
 }
 
-// A healthTarget is what is asked for a daemon's health.
+// A healthTarget is where a daemon answers /healthz.
 type healthTarget struct {
 	url    string
 	socket string // the unix socket that takes the request; empty: the url's host does
 }
 
-// String names the target as people write it.
+// String returns the target as users write it.
 func (t healthTarget) String() string {
 	if t.socket != "" {
 		return "unix://" + t.socket
@@ -72,7 +74,8 @@ func (t healthTarget) String() string {
 	return t.url
 }
 
-// target returns what to ask: the argument, or where this environment's daemon listens.
+// target returns the URL of the argument, or of the daemon that this environment
+// configures.
 func (c *healthcheckCommand) target() (healthTarget, error) {
 	if c.URL != "" {
 		return parseHealthURL(c.URL)
@@ -128,8 +131,8 @@ func parseHealthURL(text string) (healthTarget, error) {
 	return healthTarget{url: u.String()}, nil
 }
 
-// ask returns the status and the words of the answer. It follows no redirect and uses
-// no proxy: what is asked is this daemon, and not what stands before it.
+// ask returns the status and the text of the answer. It follows no redirect and uses
+// no proxy: the daemon itself must answer.
 func (t healthTarget) ask(ctx context.Context) (status int, words string, err error) {
 	transport := &http.Transport{DisableKeepAlives: true}
 	if t.socket != "" {

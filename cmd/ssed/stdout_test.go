@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -125,6 +126,19 @@ func TestErrorsThatNobodyReads(t *testing.T) {
 	}
 }
 
+// TestNobodyReadsTheHealthcheck: its exit code is the answer, whoever reads the line.
+func TestNobodyReadsTheHealthcheck(t *testing.T) {
+	d := testtool.Start(t)
+	socket := "unix://" + t.TempDir() + "/nothing"
+	for name, stdout := range map[string]*os.File{"without a reader": unread(t), "onto a full device": full(t)} {
+		for where, code := range map[string]int{d.Subscribe[0]: 0, socket: exitFailure} {
+			if r := runInto(t, stdout, nil, "healthcheck", where); r.code != code {
+				t.Errorf("%s, %s: exit code %d, want %d; it said %q", name, where, r.code, code, r.stderr)
+			}
+		}
+	}
+}
+
 // TestNobodyReadsTheDemo: its words for people are lost, or wait for a reader, and it
 // publishes.
 func TestNobodyReadsTheDemo(t *testing.T) {
@@ -142,7 +156,13 @@ func TestNobodyReadsTheDemo(t *testing.T) {
 			}
 			d := &logger{cmd: cmd, subscribers: socket}
 			t.Cleanup(func() { cmd.Process.Kill() })
-			testtool.WaitFor(t, "the demo", func() bool { _, err := os.Stat(socket); return err == nil })
+			testtool.WaitFor(t, "the demo", func() bool { // the socket's file is there before it listens
+				conn, err := net.Dial("unix", socket)
+				if err == nil {
+					conn.Close()
+				}
+				return err == nil
+			})
 			clock := visit(t, socket, "/subscribe/time")
 			for range 2 {
 				clock.wantLine(t, "data:2")
