@@ -3,6 +3,7 @@ package clients
 import (
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,6 +33,9 @@ func TestEventSourceIsSentAway(t *testing.T) {
 			Publish(t, next.Publish[0], "/pets", sent)
 			w.wantEvents(t, sent)
 			wantObeyed(t, relay)
+			if n := len(requests(relay)); n != 2 {
+				t.Errorf("the client made %d requests, want 2", n)
+			}
 		})
 	}
 }
@@ -44,17 +48,18 @@ func TestEventSourceIsTurnedAway(t *testing.T) {
 		t.Run(source.name, func(t *testing.T) {
 			t.Parallel()
 			source.need(t)
-			d := startQuiet(t, "--max-conns=1", "--retry=1s")
+			d := startQuiet(t, "--max-conns=1", "--retry=1s", "--log-level=debug")
 			holder := testtool.StartRelay(t, d.Subscribe[0])
 			testtool.Subscribe(t, holder.URL+"/subscribe/pets")
 			relay := testtool.StartRelay(t, d.Subscribe[0])
 			w := source.open(t, relay.URL+"/subscribe/pets")
 			w.wait(t, "error", 1)
-			if n := len(w.of("open")); n != 1 {
-				t.Errorf("the client reported %d streams before the error, want 1", n)
+			if len(w.of("open")) == 0 {
+				t.Error("the client reported no stream before the error")
 			}
 			holder.Cut()
-			w.wait(t, "open", 2)
+			// Not for a second "open": on a slow machine, the client was turned away again.
+			testtool.WaitFor(t, "the client to get the place", func() bool { return strings.Count(d.Log(), " msg=CONNECT ") == 2 })
 			sent := Message{Data: "Corgi"}
 			Publish(t, d.Publish[0], "/pets", sent)
 			w.wantEvents(t, sent)
@@ -69,22 +74,25 @@ var comeBack = regexp.MustCompile(`(?:\n|^)retry:([0-9]+)\n\n$`)
 // timersEarly is how much too early a browser's timer may fire: they are rounded.
 const timersEarly = 20 * time.Millisecond
 
-// wantObeyed wants the first stream through a relay to have ended with a time, and the
-// second to have begun no earlier.
+// wantObeyed wants each stream through a relay but the last to have ended with a time to
+// come back, and the next one to have begun no earlier.
 func wantObeyed(t *testing.T, relay *testtool.Relay) {
 	t.Helper()
 	made := requests(relay)
-	if len(made) != 2 {
-		t.Fatalf("the client made %d requests, want 2", len(made))
+	if len(made) < 2 {
+		t.Fatalf("the client made %d requests, want 2 at least", len(made))
 	}
-	told := comeBack.FindStringSubmatch(made[0].Answered)
-	if told == nil {
-		t.Fatalf("the stream did not end with a time to come back: %q", made[0].Answered)
-	}
-	ms, _ := strconv.Atoi(told[1])
-	wait, waited := time.Duration(ms)*time.Millisecond, made[1].Began.Sub(made[0].Ended)
-	if waited < wait-timersEarly {
-		t.Errorf("the client came back after %v, it was told %v", waited, wait)
+	for i, next := range made[1:] {
+		ended := made[i]
+		told := comeBack.FindStringSubmatch(ended.Answered)
+		if told == nil {
+			t.Fatalf("stream %d did not end with a time to come back: %q", i+1, ended.Answered)
+		}
+		ms, _ := strconv.Atoi(told[1])
+		wait, waited := time.Duration(ms)*time.Millisecond, next.Began.Sub(ended.Ended)
+		if waited < wait-timersEarly {
+			t.Errorf("the client came back after %v, it was told %v", waited, wait)
+		}
 	}
 }
 
