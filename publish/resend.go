@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// This file sends the messages of a RetryClient and reads the replies to them. Functions are called with the lock held, unless they say
+// This file is what a RetryClient does with one message: it sends the message and
+// handles the reply. Functions are called with the lock held, unless they say
 // otherwise.
 
 // clockEvery is how many messages are sent between two looks at the clock, which would
@@ -30,7 +31,7 @@ func (r *RetryClient) send(l letter) {
 	c := r.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil { // nobody reads its replies any more
+	if c.err != nil { // the connection ended: no reply would be read
 		r.postpone(l)
 		return
 	}
@@ -146,10 +147,11 @@ func (q *letters) pop() letter {
 	return l
 }
 
-// flow ends the phase trying, now that first was answered: the messages that wait to be
-// sent again go out, and new ones may follow. If resend is set, first goes out again, too.
-// The result is for RetryOptions.Resent; it is nil if no connection was lost.
-func (r *RetryClient) flow(first letter, resend bool) (resent *Resent) {
+// flow ends the phase of trying after the reply to first: it sends the letters that
+// wait to be sent again, and new messages may follow them. With sendFirst it also sends
+// first again, before them. It returns the argument for RetryOptions.Resent, or nil if no
+// connection was lost.
+func (r *RetryClient) flow(first letter, sendFirst bool) (resent *Resent) {
 	again := r.again
 	r.again = nil
 	if r.lost {
@@ -162,7 +164,7 @@ func (r *RetryClient) flow(first letter, resend bool) (resent *Resent) {
 		r.lost = false
 	}
 	r.phase = flowing
-	if resend {
+	if sendFirst {
 		r.send(first)
 	}
 	for _, l := range again {

@@ -14,7 +14,7 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// RetryOptions say how a RetryClient connects, and which functions report its connections. The
+// RetryOptions say how a RetryClient connects, and which functions it calls. The
 // functions are called one after the other and hold up the client while they run.
 type RetryOptions struct {
 	Token string // sent with AUTH; empty for none
@@ -44,7 +44,8 @@ const (
 	// unansweredBytesMax bounds the messages that a RetryClient keeps to send them
 	// again. There may be one more.
 	unansweredBytesMax = 4 << 20
-	// unansweredMax leaves room for the reply to each message's KEY.
+	// unansweredMax is as many messages as a Client has commands on their way. The
+	// reply to each message's KEY comes on top.
 	unansweredMax = awaitedMax
 	// keyTime is how long after a message was sent its key still protects it. A
 	// server remembers keys for two minutes, unless it is set up otherwise; the
@@ -172,7 +173,8 @@ func (r *RetryClient) Publish(ctx context.Context, m sse.Message) (sequence uint
 // after Close, with ErrClosed. The calls come one after the other and hold up the
 // client while they run.
 //
-// m.Data is the caller's again at once. Flush waits for everything sent before.
+// The caller may change m.Data once PublishAsync has returned. Flush waits for everything
+// sent before.
 func (r *RetryClient) PublishAsync(ctx context.Context, m sse.Message, then func(sequence uint64, err error)) error {
 	q, err := encode(m)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// refusals say what becomes of "ssed pub" when a line is refused. A code that is not
-// here, of a newer daemon, costs its line.
+// refusals say whether "ssed pub" ends when a line is refused. An unknown code, of a
+// newer daemon, costs only its line.
 var refusals = []struct {
 	code string // of the daemon's ERR reply
 	is   error  // of a line that publish refuses before it is sent; nil: it refuses none

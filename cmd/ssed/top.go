@@ -51,7 +51,7 @@ func (c *topCommand) Run(stdout *output) error {
 		Color: os.Getenv("NO_COLOR") == "", // no-color.org
 	})
 	if told, ok := errors.AsType[exitCode](context.Cause(ctx)); ok {
-		return told // whatever a terminal that is gone made of the end
+		return told // an error of a terminal that is gone does not count
 	}
 	return err
 }
