@@ -95,9 +95,9 @@ func TestHealthcheck(t *testing.T) {
 		{"nobody answers", "SSED_HEALTHCHECK_TIMEOUT=100ms", []string{silent.Addr().String()}, exitFailure, "does not answer within 100ms"},
 		{"another path", "", []string{d.Subscribe[0] + "/health"}, exitFailure, "is unhealthy: 400"},
 		{"a redirect", "", []string{elsewhere.URL}, exitFailure, "is unhealthy: 302"},
-		{"no URL", "", []string{"ftp://x"}, exitUsage, "not a URL"},
-		{"no time", "", []string{"--timeout=0s"}, exitUsage, "--timeout"},
-		{"no place", "SSED_LISTEN=", nil, exitUsage, "--listen"},
+		{"no URL", "", []string{"ftp://x"}, exitFailure, "not a URL"},
+		{"no time", "", []string{"--timeout=0s"}, exitFailure, "--timeout"},
+		{"no place", "SSED_LISTEN=", nil, exitFailure, "--listen"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var env []string

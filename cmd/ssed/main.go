@@ -41,12 +41,21 @@ func main() {
 	}
 	command, err := parser.Parse(os.Args[1:])
 	if err != nil && stdout.failure() == nil {
-		fail(stderr, exitUsage, "%v (ssed --help tells more)", err)
+		fail(stderr, usageCode(os.Args[1:]), "%v (see ssed --help)", err)
 	}
 	if err == nil {
 		err = command.Run(stderr, stdout)
 	}
 	finish(stderr, stdout, err)
+}
+
+// usageCode is the exit code for a command line that is not valid. "ssed healthcheck" has
+// no code but 0 and 1: Docker's HEALTHCHECK reserves 2.
+func usageCode(args []string) int {
+	if len(args) > 0 && args[0] == "healthcheck" {
+		return exitFailure
+	}
+	return exitUsage
 }
 
 // finish ends the process with the exit code for err, which the command returned. A
