@@ -49,9 +49,9 @@ func (c *pubCommand) Validate() error {
 }
 
 // Run publishes, and returns once the daemon has answered everything.
-func (c *pubCommand) Run() error {
+func (c *pubCommand) Run(stderr *logWriter) error {
 	if c.Data == nil && !c.Strict {
-		return c.publishFeed(os.Stdin)
+		return c.publishFeed(os.Stdin, stderr)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
 	defer cancel()

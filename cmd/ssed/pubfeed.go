@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"sync/atomic"
 
 	"github.com/ssed/ssed/publish"
@@ -15,6 +14,7 @@ import (
 type feed struct {
 	command *pubCommand
 	client  *publish.RetryClient
+	stderr  io.Writer // must not block: a feed goes on, and ends, also if nobody reads its reports
 	end     context.CancelCauseFunc
 	refused refusedReport
 
@@ -23,11 +23,11 @@ type feed struct {
 
 // publishFeed publishes every line of in, and returns once each has its answer, every
 // line would be refused, or a signal comes.
-func (c *pubCommand) publishFeed(in io.Reader) error {
+func (c *pubCommand) publishFeed(in io.Reader, stderr *logWriter) error {
 	ctx, end := context.WithCancelCause(context.Background())
 	defer end(nil)
 	endOnSignal(end)
-	f := &feed{command: c, end: end, refused: refusedReport{out: os.Stderr}}
+	f := &feed{command: c, end: end, stderr: stderr, refused: refusedReport{out: stderr}}
 
 	dialing, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
@@ -130,7 +130,7 @@ func (f *feed) verdict(err error) error {
 	}
 	if code, ok := err.(exitCode); ok {
 		if refused > 0 || unknown > 0 {
-			fmt.Fprintf(os.Stderr, "ssed: ended by a signal (%s)\n", said)
+			fmt.Fprintf(f.stderr, "ssed: ended by a signal (%s)\n", said)
 		}
 		return code
 	}
@@ -146,7 +146,7 @@ func (f *feed) verdict(err error) error {
 // lost reports that the connection was lost, or could not be made again.
 func (f *feed) lost(l publish.Loss) {
 	if f.command.Verbose || l.Failures <= 1 {
-		fmt.Fprintf(os.Stderr, "ssed: %s: %s\n", f.command.To, lostWords(l.Err, l.Failures, l.Wait))
+		fmt.Fprintf(f.stderr, "ssed: %s: %s\n", f.command.To, lostWords(l.Err, l.Failures, l.Wait))
 	}
 }
 
@@ -159,5 +159,5 @@ func (f *feed) resent(r publish.Resent) {
 	if r.Doubtful > 0 {
 		said += fmt.Sprintf(", of which %d may appear twice (they were sent before, but not acknowledged)", r.Doubtful)
 	}
-	fmt.Fprintf(os.Stderr, "ssed: %s: %s\n", f.command.To, said)
+	fmt.Fprintf(f.stderr, "ssed: %s: %s\n", f.command.To, said)
 }

@@ -30,10 +30,19 @@ type livePub struct {
 // startPub starts "ssed pub args..." for lines that the test writes.
 func startPub(t *testing.T, to string, args ...string) *livePub {
 	t.Helper()
+	return startPubTo(t, nil, to, args...)
+}
+
+// startPubTo is startPub with another standard error, unless that is nil.
+func startPubTo(t *testing.T, stderr *os.File, to string, args ...string) *livePub {
+	t.Helper()
 	p := &livePub{ended: make(chan struct{})}
 	p.cmd = exec.Command(testtool.Build(t), append([]string{"pub", "--to", to}, args...)...)
 	p.cmd.Env = testtool.Environ()
 	p.cmd.Stderr = &p.stderr
+	if stderr != nil {
+		p.cmd.Stderr = stderr
+	}
 	var err error
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
@@ -195,6 +204,39 @@ func TestPubSurvivesJunk(t *testing.T) {
 	}
 	if !regexp.MustCompile(`(?m)^ssed: \d+ more lines refused, the last was line \d+: .*UTF-8`).MatchString(r.stderr) {
 		t.Errorf("the lines that were not reported are not counted: %q", r.stderr)
+	}
+}
+
+// TestPubWithoutAReaderOfItsReports: a feed publishes on, and ends, also if a report on
+// standard error blocks.
+func TestPubWithoutAReaderOfItsReports(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		end  func(pub *livePub)
+		code int
+	}{
+		{"end of the input", func(pub *livePub) { pub.stdin.Close() }, exitFailure},
+		{"signal", func(pub *livePub) { pub.cmd.Process.Signal(syscall.SIGTERM) }, 143},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := testtool.Start(t)
+			out, in := pipe(t)
+			fill(t, in)
+			pub := startPubTo(t, in, d.Publish[0], "/x")
+			in.Close()
+			subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/x")
+			io.WriteString(pub.stdin, "1\n\xff\n\xfe\n2\n")
+			for _, want := range []string{"data:1\n\n", "data:2\n\n"} {
+				if got := subscriber.Frame(t); got != want {
+					t.Fatalf("got %q, want %q", got, want)
+				}
+			}
+			tt.end(pub)
+			if r := pub.end(t); r.code != tt.code {
+				t.Errorf("exit code %d, want %d", r.code, tt.code)
+			}
+			out.Close()
+		})
 	}
 }
 
