@@ -149,6 +149,9 @@ func (t healthTarget) ask(ctx context.Context) (status int, words string, err er
 		return 0, "", err
 	}
 	defer answer.Body.Close()
+	if answer.StatusCode == http.StatusSwitchingProtocols { // its body is the connection, which ctx does not end
+		return answer.StatusCode, "", nil
+	}
 	text, err := io.ReadAll(io.LimitReader(answer.Body, healthBytesMax))
 	return answer.StatusCode, printable(strings.Join(strings.Fields(string(text)), " ")), err
 }

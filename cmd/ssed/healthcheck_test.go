@@ -71,6 +71,15 @@ func TestHealthcheck(t *testing.T) {
 	defer silent.Close()
 	elsewhere := httptest.NewServer(http.RedirectHandler(d.Subscribe[0]+"/healthz", http.StatusFound))
 	defer elsewhere.Close()
+	upgraded := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Connection", "upgrade")
+		w.Header().Set("Upgrade", "x")
+		w.WriteHeader(http.StatusSwitchingProtocols)
+		if conn, _, err := w.(http.Hijacker).Hijack(); err == nil {
+			t.Cleanup(func() { conn.Close() }) // it says nothing more
+		}
+	}))
+	defer upgraded.Close()
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -95,6 +104,7 @@ func TestHealthcheck(t *testing.T) {
 		{"nobody answers", "SSED_HEALTHCHECK_TIMEOUT=100ms", []string{silent.Addr().String()}, exitFailure, "does not answer within 100ms"},
 		{"another path", "", []string{d.Subscribe[0] + "/health"}, exitFailure, "is unhealthy: 400"},
 		{"a redirect", "", []string{elsewhere.URL}, exitFailure, "is unhealthy: 302"},
+		{"another protocol", "", []string{upgraded.URL}, exitFailure, "is unhealthy: 101"},
 		{"no URL", "", []string{"ftp://x"}, exitFailure, "not a URL"},
 		{"no time", "", []string{"--timeout=0s"}, exitFailure, "--timeout"},
 		{"no place", "SSED_LISTEN=", nil, exitFailure, "--listen"},
