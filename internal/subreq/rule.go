@@ -1,6 +1,7 @@
 package subreq
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -119,14 +120,13 @@ func cutPort(text string) (host, port string, err error) {
 // IPv6 address in brackets (URL Standard, section 3.6).
 func checkHost(host string) error {
 	if strings.HasPrefix(host, "[") {
-		addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+		addr, err := netip.ParseAddr(strings.TrimSuffix(host[1:], "]"))
 		if err != nil || !addr.Is6() || addr.Zone() != "" {
 			return fmt.Errorf("%q is not an IPv6 address in brackets, such as [::1]", host)
 		}
 		canonical := "[" + addr.String() + "]"
-		if addr.Is4In6() { // browsers write it in hexadecimal, unlike netip
-			b := addr.As16()
-			canonical = fmt.Sprintf("[::ffff:%x:%x]", uint(b[12])<<8|uint(b[13]), uint(b[14])<<8|uint(b[15]))
+		if b := addr.As16(); addr.Is4In6() { // browsers write this in hexadecimal, unlike netip
+			canonical = fmt.Sprintf("[::ffff:%x:%x]", binary.BigEndian.Uint16(b[12:]), binary.BigEndian.Uint16(b[14:]))
 		}
 		if canonical != host {
 			return fmt.Errorf("browsers write this address as %s", canonical)
