@@ -298,13 +298,13 @@ func (r *RetryClient) serve(client *Client) (why error) {
 	}
 	if nothing {
 		r.lost = false
+		if r.busy == nil {
+			r.failures = 0 // no message is there to show whether it is taken
+		}
 	}
 	r.client, r.phase, r.keyed = client, trying, true
 	if r.err != nil {
 		client.Close() // r was closed while this connection was made
-	}
-	if r.busy == nil {
-		r.failures = 0
 	}
 	if !nothing {
 		first := r.again[0]

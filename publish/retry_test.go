@@ -343,6 +343,8 @@ func TestRetryClientTells(t *testing.T) {
 			[]string{"0 the server closed the connection", "sent again 1, doubtful 1", "OK"}},
 		{"cut with a store", []plan{breaks(store, oneKeyed), works(store)},
 			[]string{"0 the server closed the connection", "sent again 1, doubtful 0", "OK"}},
+		{"a message that ends each connection", []plan{breaks(store, oneKeyed), breaks(store, oneKeyed), breaks(store, oneKeyed), works(store)},
+			[]string{"0 the server", "1 the server", "2 the server", "sent again 1, doubtful 0", "OK"}},
 		{"for longer than keys are remembered", append(append([]plan{breaks(store, oneKeyed)}, away(12)...), works(store)),
 			[]string{"0 the server", "1 the server", "2 the server", "3 the", "4 the", "5 the", "6 the", "7 the", "8 the", "9 the", "10 the", "11 the", "12 the", "sent again 1, doubtful 1", "OK"}},
 		{"the store is gone", []plan{breaks(store, oneKeyed), works(keyless)},
