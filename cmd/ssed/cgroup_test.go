@@ -93,9 +93,9 @@ func needTrees(t *testing.T) (unshare string) {
 	return testtool.Need(t, "unshare", "mount", "sh", "env", "true")
 }
 
-// within returns a command line that runs another one with a tree for its control
-// groups. It takes the right to mount, in a namespace of the command's own.
-func (tr tree) within(t *testing.T, line ...string) []string {
+// within returns a command line that runs the command appended to it with a tree for its
+// control groups. It needs the right to mount, in a namespace of the command's own.
+func (tr tree) within(t *testing.T) []string {
 	t.Helper()
 	root := t.TempDir()
 	for name, text := range tr.files {
@@ -114,7 +114,7 @@ func (tr tree) within(t *testing.T, line ...string) []string {
 	if out, err := exec.Command(inside[0], append(inside[1:], "true")...).CombinedOutput(); err != nil {
 		testtool.Lack(t, "control groups cannot be faked without the right to mount: %v: %s", err, out)
 	}
-	return append(inside, line...)
+	return inside
 }
 
 // TestMemoryLimitOfTrees runs the real "ssed config" in trees of both versions.
@@ -122,7 +122,7 @@ func TestMemoryLimitOfTrees(t *testing.T) {
 	needTrees(t)
 	for _, tr := range trees {
 		t.Run(tr.name, func(t *testing.T) {
-			line := tr.within(t, testtool.Build(t), "config")
+			line := append(tr.within(t), testtool.Build(t), "config")
 			cmd := exec.CommandContext(t.Context(), line[0], line[1:]...)
 			cmd.Env = testtool.Environ()
 			printed, err := cmd.Output()
@@ -140,7 +140,7 @@ func TestMemoryLimitOfTrees(t *testing.T) {
 func TestUnreadableMemoryLimit(t *testing.T) {
 	needTrees(t)
 	tr := tree{mountinfo: mountV2, cgroup: "0::/a\n", files: map[string]string{"a/memory.max": "much\n"}}
-	line := tr.within(t, testtool.Build(t), "check")
+	line := append(tr.within(t), testtool.Build(t), "check")
 	cmd := exec.CommandContext(t.Context(), line[0], line[1:]...)
 	cmd.Env = testtool.Environ()
 	said, err := cmd.CombinedOutput()
@@ -163,12 +163,14 @@ func TestMemoryLimitIsSet(t *testing.T) {
 		silent  string
 	}{
 		{"the limit's", nil, nil, "1.00663296e+08", []string{`level=INFO msg="memory limit found" limit=128MiB gomemlimit=96MiB backlog=16MiB backlog_total=47MiB`}, "level=WARN"},
+		{"the limit's, for an empty variable is none", []string{"GOMEMLIMIT="}, nil, "1.00663296e+08", []string{`limit=128MiB gomemlimit=96MiB`}, "level=WARN"},
 		{"the environment's", []string{"GOMEMLIMIT=77MiB"}, nil, "8.0740352e+07", []string{`limit=128MiB gomemlimit=77MiB`}, "level=WARN"},
 		{"flags that exceed it", nil, []string{"--history=1", "--backlog-total=200MiB", "--history-bytes=200MiB"}, "1.00663296e+08", []string{byHand}, "backlog_total=47MiB"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			line := append(append([]string{"env"}, tt.env...), testtool.Build(t))
-			d := testtool.StartBy(t, small.within(t, append(line, tt.args...)...)...)
+			line := append(append(small.within(t), "env"), tt.env...)
+			line = append(append(line, testtool.Build(t)), tt.args...)
+			d := testtool.StartBy(t, line...)
 			for _, words := range tt.says {
 				if !strings.Contains(d.Log(), words) {
 					t.Errorf("the log does not say %s", words)

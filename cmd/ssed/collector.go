@@ -25,7 +25,7 @@ func collectorPercent(live uint64) int {
 // boundCollector adjusts GOGC after each collection, for the life of the process, as
 // collectorPercent says. A GOGC in the environment wins.
 func boundCollector() {
-	if _, set := os.LookupEnv("GOGC"); set {
+	if os.Getenv("GOGC") != "" { // the runtime takes an empty one for none
 		return
 	}
 	collected := make(chan struct{}, 1)

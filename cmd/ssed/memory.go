@@ -157,8 +157,8 @@ func (f *daemonFlags) limitMemory(log *slog.Logger, m memoryLimit) {
 	if m.bytes == 0 {
 		return
 	}
-	goLimit, set := os.LookupEnv("GOMEMLIMIT")
-	if !set {
+	goLimit := os.Getenv("GOMEMLIMIT")
+	if goLimit == "" { // the runtime takes an empty one for none
 		debug.SetMemoryLimit(int64(m.goLimit()))
 		goLimit = byteSize(m.goLimit()).String()
 	}

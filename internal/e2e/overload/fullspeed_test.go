@@ -128,6 +128,7 @@ func TestCollectorIsBound(t *testing.T) {
 		want func(percent int) bool
 	}{
 		{"by the daemon", nil, func(percent int) bool { return percent < 25 }},
+		{"by the daemon, for an empty variable is none", []string{"GOGC="}, func(percent int) bool { return percent < 25 }},
 		{"by the environment", []string{"GOGC=77"}, func(percent int) bool { return percent == 77 }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
