@@ -91,9 +91,10 @@ func (r *RetryClient) answered(sequence uint64, err error) {
 		r.busy = err
 		r.postpone(l)
 	case keyRefused && !l.request.keyed && r.phase == trying:
-		// The server has no store, and so it refuses the message with its key.
+		// The server has no store, and so it refuses the message with its key. Without
+		// one the message is tried alone again, for the server may still be busy.
 		r.keyed = false
-		resent = r.flow(l, true)
+		r.send(l)
 	default:
 		final = true
 		r.bytes -= len(l.request.text)
@@ -102,7 +103,7 @@ func (r *RetryClient) answered(sequence uint64, err error) {
 		}
 		if r.phase == trying {
 			r.keyed = r.keyed && !keyRefused
-			resent = r.flow(l, false)
+			resent = r.flow(l)
 		}
 	}
 	if r.phase == draining && r.inFlight.count == 0 {
@@ -147,11 +148,10 @@ func (q *letters) pop() letter {
 	return l
 }
 
-// flow ends the phase of trying after the reply to first: it sends the letters that
-// wait to be sent again, and new messages may follow them. With sendFirst it also sends
-// first again, before them. It returns the argument for RetryOptions.Resent, or nil if no
-// connection was lost.
-func (r *RetryClient) flow(first letter, sendFirst bool) (resent *Resent) {
+// flow ends the phase of trying, now that the server took or refused first for good: it
+// sends the letters that wait to be sent again, and new messages may follow them. It
+// returns the argument for RetryOptions.Resent, or nil if no connection was lost.
+func (r *RetryClient) flow(first letter) (resent *Resent) {
 	again := r.again
 	r.again = nil
 	if r.lost {
@@ -164,9 +164,6 @@ func (r *RetryClient) flow(first letter, sendFirst bool) (resent *Resent) {
 		r.lost = false
 	}
 	r.phase = flowing
-	if sendFirst {
-		r.send(first)
-	}
 	for _, l := range again {
 		r.send(l)
 	}

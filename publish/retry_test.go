@@ -352,6 +352,10 @@ func TestRetryClientTells(t *testing.T) {
 		{"busy, and then the store is gone", []plan{
 			says("PONG\nOK\nERR busy it is not known whether it is stored"), works(keyless)},
 			[]string{"0 busy: it is not known", "sent again 1, doubtful 1", "OK"}},
+		{"ending, without a store", []plan{works(ending{}), works(ending{}), works(keyless)},
+			[]string{"0 busy: it ends", "1 busy: it ends", "sent again 1, doubtful 0", "OK"}},
+		{"cut, and then ending, without a store", []plan{breaks(keyless, oneKeyed+1), works(ending{}), works(keyless)},
+			[]string{"0 the server closed", "0 busy: it ends", "sent again 1, doubtful 1", "OK"}},
 		{"full at first", []plan{says("ERR busy too many"), says("ERR busy too many"), works(store)},
 			[]string{"1 busy: too many", "2 busy: too many", "sent again 0, doubtful 0", "OK"}},
 		{"refused for good", []plan{breaks(store, oneKeyed), says("ERR auth who are you"), works(store)},
@@ -392,6 +396,13 @@ func TestRetryClientTells(t *testing.T) {
 			})
 		})
 	}
+}
+
+// ending is a server without a store that is about to end.
+type ending struct{}
+
+func (ending) Publish(_, _, _ []byte) (uint64, error) {
+	return 0, fmt.Errorf("%w: it ends", ErrBusy)
 }
 
 // sinkWithoutKeys is a server without a store.
