@@ -166,6 +166,8 @@ func TestMemoryLimitIsSet(t *testing.T) {
 		{"the limit's, for an empty variable is none", []string{"GOMEMLIMIT="}, nil, "1.00663296e+08", []string{`limit=128MiB gomemlimit=96MiB`}, "level=WARN"},
 		{"the environment's", []string{"GOMEMLIMIT=77MiB"}, nil, "8.0740352e+07", []string{`limit=128MiB gomemlimit=77MiB`}, "level=WARN"},
 		{"flags that exceed it", nil, []string{"--history=1", "--backlog-total=200MiB", "--history-bytes=200MiB"}, "1.00663296e+08", []string{byHand}, "backlog_total=47MiB"},
+		{"a store that it has no room for", nil, []string{"--store=" + t.TempDir()}, "1.00663296e+08",
+			[]string{`level=WARN msg="the memory limit is too small even for the smallest defaults; raise the limit" limit=128MiB`, " history_bytes=7MiB mailbox=2MiB"}, "flags="},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			line := append(append(small.within(t), "env"), tt.env...)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"log/slog"
 	"os"
@@ -162,13 +161,19 @@ func (f *daemonFlags) limitMemory(log *slog.Logger, m memoryLimit) {
 		debug.SetMemoryLimit(int64(m.goLimit()))
 		goLimit = byteSize(m.goLimit()).String()
 	}
-	log.Info("memory limit found",
-		"limit", byteSize(m.bytes).String(), "gomemlimit", goLimit,
-		"backlog", f.Backlog.String(), "backlog_total", f.BacklogTotal.String(), "history_bytes", f.HistoryBytes.String(), "mailbox", f.Mailbox.String())
+	inForce := []any{"limit", byteSize(m.bytes).String(), "gomemlimit", goLimit,
+		"backlog", f.Backlog.String(), "backlog_total", f.BacklogTotal.String()}
+	if f.keepsHistory() {
+		inForce = append(inForce, "history_bytes", f.HistoryBytes.String())
+	}
+	if f.usesMailbox() {
+		inForce = append(inForce, "mailbox", f.Mailbox.String())
+	}
+	log.Info("memory limit found", inForce...)
 }
 
 // warnOfMemory warns if the flags allow more memory than there is, and names those that
-// somebody has set.
+// somebody has set. If nobody has set one, the limit itself is the fault.
 func (s *settings) warnOfMemory(f *daemonFlags, log *slog.Logger) {
 	if s.memory.err != nil {
 		log.Warn("the memory limit cannot be read; set GOMEMLIMIT if there is one", "err", s.memory.err)
@@ -188,7 +193,11 @@ func (s *settings) warnOfMemory(f *daemonFlags, log *slog.Logger) {
 			flags = append(flags, "--"+flag)
 		}
 	}
-	log.Warn("the flags allow more memory than the memory limit has room for; lower them or raise the limit",
-		"flags", cmp.Or(strings.Join(flags, " "), "none, the limit is too small for the defaults"),
-		"limit", byteSize(s.memory.bytes).String(), "allowed_mib", f.memoryMax(s.memory)>>20, "over_mib", wholeMiB(over)>>20)
+	said := "the memory limit is too small even for the smallest defaults; raise the limit"
+	var named []any
+	if len(flags) > 0 {
+		said = "the flags allow more memory than the memory limit has room for; lower them or raise the limit"
+		named = []any{"flags", strings.Join(flags, " ")}
+	}
+	log.Warn(said, append(named, "limit", byteSize(s.memory.bytes).String(), "allowed_mib", f.memoryMax(s.memory)>>20, "over_mib", wholeMiB(over)>>20)...)
 }
