@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -50,10 +51,14 @@ func (r *roles) ofListener(network, addr string) role { return r.byText[network+
 
 // listenEndpoint reads an address of Options.Listen.
 func listenEndpoint(address string) (publish.Endpoint, error) {
-	if !strings.Contains(address, "://") {
-		address = "tcp://" + address
+	if strings.Contains(address, "://") {
+		return publish.ParseEndpoint(address)
 	}
-	return publish.ParseEndpoint(address)
+	e, err := publish.ParseEndpoint("tcp://" + address)
+	if err != nil { // whose words are for publishers' addresses
+		return e, errors.New("expected host:port or :port, such as 127.0.0.1:8001 or [::1]:8001, or unix:///path")
+	}
+	return e, nil
 }
 
 // settle finds the address of an endpoint. gnet reports a TCP port of 0 as 0, so a

@@ -60,7 +60,7 @@ port = 80
 		file + `:11: admin: must be on, off, or an address`,
 		file + `:12: cors-origin: origin "x": expected scheme://host`,
 		file + `:16: publish: it must be a list`,
-		file + `:21: listen: listen address "nowhere"`,
+		file + `:21: listen: listen address "nowhere": expected host:port`,
 		file + `:22: history: it must be a number`,
 		`SSED_MAILBOX: "x" is no size`,
 		`SSED_DRAIN: must be 0s`,

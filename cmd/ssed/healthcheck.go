@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/loop"
 )
 
 const (
@@ -83,11 +83,11 @@ func (c *healthcheckCommand) target() (healthTarget, error) {
 	if len(c.Listen) == 0 {
 		return healthTarget{}, errors.New("--listen: it is empty: leave it out or fill it")
 	}
-	address := c.Listen[0]
+	address := strings.TrimPrefix(c.Listen[0], "tcp://")
 	if strings.Contains(address, "://") {
 		return parseHealthURL(address)
 	}
-	if _, err := publish.ParseEndpoint("tcp://" + address); err != nil {
+	if err := loop.CheckListen(address); err != nil {
 		return healthTarget{}, fmt.Errorf("--listen: %w", err)
 	}
 	host, port, _ := net.SplitHostPort(address)

@@ -27,6 +27,7 @@ func TestHealthTarget(t *testing.T) {
 		{"", "10.1.2.3:8001", "http://10.1.2.3:8001/healthz"},
 		{"", "[fe80::1]:8001", "http://[fe80::1]:8001/healthz"},
 		{"", "localhost:8001", "http://localhost:8001/healthz"},
+		{"", "tcp://10.1.2.3:8001", "http://10.1.2.3:8001/healthz"},
 		{"", "unix:///run/ssed/http.sock", "unix:///run/ssed/http.sock"},
 		{"", "unix://run/ssed/http.sock", ""},
 		{"", "127.0.0.1:0", ""},

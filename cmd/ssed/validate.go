@@ -97,7 +97,7 @@ func (f *daemonFlags) checkAddresses(wrong func(flag string, err error)) {
 	}
 	if f.Admin != adminOn && f.Admin != adminOff {
 		if _, err := publish.ParseEndpoint("tcp://" + f.Admin); err != nil {
-			wrong("admin", fmt.Errorf("must be on, off, or an address such as localhost:8003: %w", err))
+			wrong("admin", fmt.Errorf("must be on, off, or an address such as localhost:8003, not %q", f.Admin))
 		}
 	}
 	if err := loop.CheckCORSOrigins(f.CORSOrigin); err != nil {
