@@ -38,10 +38,14 @@ func CheckRetry(shortest, longest time.Duration) error {
 
 // CheckGapEvent returns what is wrong with Options.GapEvent. The name must be one that
 // publishers' events cannot have in a browser, and there an event without a name has the
-// type "message" (HTML section 9.2.6).
+// type "message" (HTML section 9.2.6). An EventSource fires "open" and "error" for its
+// connection (section 9.2.3), so a page would take a gap of that name for those.
 func CheckGapEvent(name string) error {
-	if name == "message" {
+	switch name {
+	case "message":
 		return fmt.Errorf("%w: browsers give the name %q to every event without one; use another name", sse.ErrEvent, name)
+	case "open", "error":
+		return fmt.Errorf("%w: browsers fire %q for the connection itself; use another name", sse.ErrEvent, name)
 	}
 	return sse.CheckEvent(name)
 }

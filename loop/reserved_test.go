@@ -8,9 +8,10 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// TestCheckGapEvent: a page could not tell a gap with the name "message" from a message.
+// TestCheckGapEvent: a page could not tell a gap with the name "message" from a message,
+// nor one with the name "open" or "error" from what happens to its connection.
 func TestCheckGapEvent(t *testing.T) {
-	for name, good := range map[string]bool{"gap": true, "Message": true, "messages": true, "message": false, "a\nb": false} {
+	for name, good := range map[string]bool{"gap": true, "Message": true, "messages": true, "message": false, "open": false, "error": false, "Error": true, "a\nb": false} {
 		_, err := loop.New(loop.Options{Listen: []string{"127.0.0.1:0"}, GapEvent: name})
 		if got := loop.CheckGapEvent(name); (got == nil) != good || (err == nil) != good || !good && !errors.Is(err, sse.ErrEvent) {
 			t.Errorf("%q: %v, New: %v", name, got, err)
