@@ -1,4 +1,4 @@
-# The verbs of this repository. "go build", "go test" and "go run ./bench" are all that
+# The verbs of this repository. "go build", "go test" and "go run -C bench ." are all that
 # development needs; this adds what an installation consists of.
 #
 #     make                          the binary, static, in build/
@@ -35,7 +35,7 @@ test:
 	go test ./...
 
 bench:
-	go run ./bench all
+	go run -C bench . all
 
 install: build
 	install -D -m 755 $(BUILD)/ssed $(DESTDIR)$(PREFIX)/bin/ssed

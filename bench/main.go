@@ -18,6 +18,7 @@ import (
 
 	"github.com/ssed/ssed/bench/load"
 	"github.com/ssed/ssed/bench/server"
+	"github.com/ssed/ssed/bench/tree"
 )
 
 // options are the flags. Zero in the lower group means: what the scenario has by itself.
@@ -97,9 +98,13 @@ func main() {
 	var o options
 	kong.Parse(&o,
 		kong.Name("bench"),
-		kong.Description("Measures Server-Sent Events daemons side by side, over loopback."),
+		kong.Description("Measures Server-Sent Events daemons side by side, over loopback. Paths are relative to the directory of your shell."),
 		kong.Vars{"scenarios": strings.Join(names(), ", "), "servers": server.Known})
-	if err := run(o); err != nil {
+	err := tree.ToShell()
+	if err == nil {
+		err = run(o)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ssed/ssed/bench/server"
+	"github.com/ssed/ssed/bench/tree"
 )
 
 // Time limits: to ask git is a matter of a moment; the page's program may have to be built first.
@@ -55,11 +56,15 @@ func fresh(dir string) (string, error) {
 
 // commit returns the short name of the commit that is checked out, and whether something was changed since.
 func commit() (string, error) {
-	name, err := server.Output(gitTimeout, "git", "rev-parse", "--short=8", "HEAD")
+	root, err := tree.Root()
 	if err != nil {
 		return "", err
 	}
-	changed, err := server.Output(gitTimeout, "git", "status", "--porcelain", "--untracked-files=no")
+	name, err := server.Output(gitTimeout, "git", "-C", root, "rev-parse", "--short=8", "HEAD")
+	if err != nil {
+		return "", err
+	}
+	changed, err := server.Output(gitTimeout, "git", "-C", root, "status", "--porcelain", "--untracked-files=no")
 	if err != nil {
 		return "", err
 	}
@@ -69,17 +74,17 @@ func commit() (string, error) {
 	return name, nil
 }
 
-// page has the page and the plots made of what is in a folder. What draws them is a module of its own, so that nobody needs it who only
-// wants the daemon.
+// page runs the program that makes the page and the plots of what is in a folder. It is a program of its own, so that the process that
+// measures does not hold the fonts and tables of the library that draws.
 func page(dir string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return err
 	}
-	home, err := server.Home()
+	root, err := tree.Root()
 	if err != nil {
 		return err
 	}
-	_, err = server.Output(pageTimeout, "go", "run", "-C", filepath.Join(home, "bench", "page"), ".", dir)
+	_, err = server.Output(pageTimeout, "go", "run", "-C", filepath.Join(root, "bench"), "./page", dir)
 	return err
 }

@@ -27,7 +27,7 @@ func commands(set *results.Set) string {
 // command is one that makes the same measurements wherever the project is. Where the values were written to was the writer's
 // choice, and binaries of ssed lay in a directory of his: those who repeat it have their own in the root.
 func command(args []string) string {
-	line := "go run ./bench"
+	line := "go run -C bench ."
 	for i := 0; i < len(args); i++ {
 		flag, value, joined := strings.Cut(args[i], "=")
 		if !joined && i+1 < len(args) {

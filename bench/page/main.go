@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/ssed/ssed/bench/page/results"
+	"github.com/ssed/ssed/bench/tree"
 )
 
 // mark is how the page knows its own earlier edition, which it may replace, from a README.md that somebody wrote.
@@ -16,10 +17,14 @@ const mark = "<!-- Written by bench/page from the JSON files in this directory. 
 
 func main() {
 	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "page: want one directory with JSON files of bench: go run -C bench/page . DIR")
+		fmt.Fprintln(os.Stderr, "page: want one directory with JSON files of bench: go run -C bench ./page DIR")
 		os.Exit(2)
 	}
-	if err := write(os.Args[1]); err != nil {
+	err := tree.ToShell()
+	if err == nil {
+		err = write(os.Args[1])
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "page:", err)
 		os.Exit(1)
 	}

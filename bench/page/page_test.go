@@ -53,7 +53,7 @@ func TestNumbersAreMediansAndPairedRatios(t *testing.T) {
 	want(t, page,
 		"| **ssed** | 200<br><sub>×0.50&nbsp;·&nbsp;100&nbsp;%</sub> |",
 		"| floor | 200<br><sub>100&nbsp;%</sub> |",
-		"go run ./bench fanout --results bench/results\n",
+		"go run -C bench . fanout --results bench/results\n",
 		"Some \\| CPU")
 	wantNot(t, page, "/a/dir")
 }

@@ -175,7 +175,7 @@ func TestNoPathOfTheMachineIsTold(t *testing.T) {
 			f.Command = test.command
 			f.Runs[1].Failed = "fork/exec /tmp/a/dir/nginx: no answer to /subscribe/bench/dir"
 			page := readme(t, put(t, map[string]any{"x.json": f}))
-			want(t, page, "\ngo run ./bench "+test.want+" --results bench/results\n", "fork/exec …/nginx: no answer to /subscribe/bench/dir")
+			want(t, page, "\ngo run -C bench . "+test.want+" --results bench/results\n", "fork/exec …/nginx: no answer to /subscribe/bench/dir")
 			wantNot(t, page, "/a/dir", "/tmp")
 		})
 	}

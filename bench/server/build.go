@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/ssed/ssed/bench/tree"
 )
 
 // Time limits: a build may have to fetch what it needs first, and a version is a word.
@@ -113,14 +115,14 @@ func build(dir, name string) (Spec, error) {
 	var err error
 	switch {
 	case name == "ssed":
-		ssed.Path, err = compile(dir, "ssed", "github.com/ssed/ssed/cmd/ssed")
+		ssed.Path, err = compile(dir, ".", "./cmd/ssed")
 		return ssed, err
 	case name == "ssed-own":
 		ssed.Args = append(ssed.Args, "--publish-loop=own")
-		ssed.Path, err = compile(dir, "ssed", "github.com/ssed/ssed/cmd/ssed")
+		ssed.Path, err = compile(dir, ".", "./cmd/ssed")
 		return ssed, err
 	case name == "floor":
-		path, err := compile(dir, "floor", "github.com/ssed/ssed/bench/floor")
+		path, err := compile(dir, "bench", "./floor")
 		// The Go runtime sends its busy threads a signal every 10 ms, to make room for other goroutines. The floor has one.
 		quiet := []string{"GODEBUG=asyncpreemptoff=1"}
 		return Spec{Name: name, Path: path, listenFlag: "-listen", publishFlag: "-publish", env: quiet}, err
@@ -135,17 +137,19 @@ func build(dir, name string) (Spec, error) {
 	}
 }
 
-// compile builds one command of this module. The go tool's own cache makes the second time cheap.
-func compile(dir, name, pkg string) (string, error) {
-	path := filepath.Join(dir, name)
-	return path, goBuild(dir, pkg, "-o", path, pkg)
-}
-
-// goBuild runs go build; what is for messages. The go tool's own files are in dir, for it leaves them behind if it is interrupted early.
-func goBuild(dir, what string, args ...string) error {
-	err := within(buildTimeout, os.Stderr, os.Stderr, []string{"GOTMPDIR=" + dir}, "go", append([]string{"build"}, args...)...)
+// compile builds a command into dir and returns its path. module is the directory of the command's module, from the root of the source;
+// pkg is the command's directory, from there. The go tool keeps its temporary files in dir, because it leaves them behind if it is
+// interrupted early.
+func compile(dir, module, pkg string) (string, error) {
+	root, err := tree.Root()
 	if err != nil {
-		return fmt.Errorf("build %s: %w", what, err)
+		return "", err
 	}
-	return nil
+	path := filepath.Join(dir, filepath.Base(pkg))
+	err = within(buildTimeout, os.Stderr, os.Stderr, []string{"GOTMPDIR=" + dir},
+		"go", "build", "-C", filepath.Join(root, module), "-o", path, pkg)
+	if err != nil {
+		return "", fmt.Errorf("build %s: %w", filepath.Base(pkg), err)
+	}
+	return path, nil
 }

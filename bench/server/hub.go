@@ -18,7 +18,7 @@ type Hub struct {
 // they keep goes to a new folder in parent, until Stop. They may still be looking for a leader when it returns; who waits for a server
 // [Spec.WithHub] waits for that, too.
 func StartHub(dir, parent string, n, cpu int) (*Hub, error) {
-	path, err := compile(dir, "nats", "github.com/ssed/ssed/bench/nats")
+	path, err := compile(dir, "bench", "./nats")
 	if err != nil {
 		return nil, err
 	}

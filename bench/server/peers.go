@@ -5,6 +5,8 @@ import (
 	"io"
 	"path/filepath"
 	"syscall"
+
+	"github.com/ssed/ssed/bench/tree"
 )
 
 // peers are the servers of the module bench/peers: the libraries, then what is not written in Go.
@@ -26,35 +28,23 @@ func buildPeers(dir string, names []string, tell io.Writer) []Spec {
 
 // buildPeer also asks the server for its version, which fails if a program that it needs is missing.
 func buildPeer(dir, name string) (Spec, error) {
-	home, err := Home()
-	if err != nil {
-		return Spec{}, err
-	}
-	home = filepath.Join(home, "bench", "peers")
 	spec := Spec{Name: name, Peer: true, Namespaces: true, versionArgs: []string{"-version"}, listenFlag: "-listen", publishFlag: "-publish"}
-	if name == "node" {
-		spec.Path = filepath.Join(home, "node", "hub.mjs")
-	} else {
-		spec.Path = filepath.Join(dir, name)
-		err = goBuild(dir, name, "-C", home, "-o", spec.Path, "./"+name)
-	}
 	if name == "nchan" {
 		spec.PublishPath = "/publish"
 		spec.Args = []string{"-prefix", filepath.Join(dir, "nchan-files")}
 		// On SIGKILL nginx's master takes no worker along.
 		spec.deathSignal = syscall.SIGTERM
 	}
+	var err error
+	if name == "node" {
+		var root string
+		root, err = tree.Root()
+		spec.Path = filepath.Join(root, "bench", "peers", "node", "hub.mjs")
+	} else {
+		spec.Path, err = compile(dir, "bench/peers", "./"+name)
+	}
 	if err == nil {
 		_, err = spec.Version()
 	}
 	return spec, err
-}
-
-// Home is where the source of ssed lies, with the modules that are no part of it.
-func Home() (string, error) {
-	dir, err := Output(versionTimeout, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/ssed/ssed")
-	if err != nil {
-		return "", fmt.Errorf("where is the source of ssed? %w", err)
-	}
-	return dir, nil
 }

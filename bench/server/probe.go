@@ -41,7 +41,7 @@ type ProbeConfig struct {
 
 // BuildProbe compiles the probe into dir and returns its path.
 func BuildProbe(dir string) (string, error) {
-	return compile(dir, "probe", "github.com/ssed/ssed/bench/probe")
+	return compile(dir, "bench", "./probe")
 }
 
 // CheckAdmin returns an error unless a URL is one of plain HTTP to an IPv4 loopback address: nothing that the bench sends leaves the

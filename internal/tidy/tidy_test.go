@@ -57,20 +57,39 @@ var rooms = map[string]struct {
 	"internal/e2e/tutorial":   {},
 	"internal/testtool":       {outside: []string{"golang.org/x/sys"}},
 	"internal/tidy":           {},
-	"bench":                   {imports: []string{"bench/load", "bench/server", "bench/rawio", "bench/stats"}, outside: []string{"golang.org/x/sys", "github.com/alecthomas/kong", "github.com/HdrHistogram/hdrhistogram-go"}},
-	"bench/floor":             {imports: []string{"bench/rawio"}, outside: []string{"golang.org/x/sys"}},
-	"bench/load":              {imports: []string{"bench/rawio"}, outside: []string{"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/sys"}},
-	"bench/server":            {imports: []string{"bench/rawio"}, outside: []string{"github.com/prometheus/procfs", "golang.org/x/sys"}},
-	"bench/rawio":             {outside: []string{"golang.org/x/sys"}},
-	"bench/stats":             {pure: true},
-	"bench/nats":              {outside: []string{"github.com/nats-io/nats-server/v2"}}, // a program: daemons that share a hub are measured with one
-	"bench/probe":             {imports: []string{"bench/server"}, outside: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
 	"internal/e2e/vanished":   {},
 
 	// Programs around the server.
 	"internal/e2e/embed":          {},
 	"internal/e2e/embed/clock":    {imports: []string{"loop", "sse"}},
 	"internal/e2e/embed/petstore": {imports: []string{"loop", "sse", "admin"}},
+
+	// Clients of others, a module.
+	"internal/e2e/goclients": {},
+
+	// The bench, a module.
+	"bench":              {imports: []string{"bench/load", "bench/server", "bench/rawio", "bench/stats", "bench/tree"}, outside: []string{"golang.org/x/sys", "github.com/alecthomas/kong", "github.com/HdrHistogram/hdrhistogram-go"}},
+	"bench/floor":        {imports: []string{"bench/rawio"}, outside: []string{"golang.org/x/sys"}},
+	"bench/load":         {imports: []string{"bench/rawio"}, outside: []string{"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/sys"}},
+	"bench/server":       {imports: []string{"bench/rawio", "bench/tree"}, outside: []string{"github.com/prometheus/procfs", "golang.org/x/sys"}},
+	"bench/rawio":        {outside: []string{"golang.org/x/sys"}},
+	"bench/stats":        {pure: true},
+	"bench/tree":         {},
+	"bench/nats":         {outside: []string{"github.com/nats-io/nats-server/v2"}}, // a program: daemons that share a store are measured with one
+	"bench/probe":        {imports: []string{"bench/server"}, outside: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
+	"bench/page":         {imports: []string{"bench/page/figure", "bench/page/results", "bench/tree"}},
+	"bench/page/figure":  {outside: []string{"gonum.org/v1/plot", "golang.org/x/image"}},
+	"bench/page/results": {imports: []string{"bench/stats"}},
+
+	// The servers that ssed is measured beside, a module.
+	"bench/peers":            {},
+	"bench/peers/peer":       {imports: []string{"publish"}},
+	"bench/peers/centrifuge": {imports: []string{"bench/peers/peer"}, outside: []string{"github.com/centrifugal/centrifuge"}},
+	"bench/peers/gosse":      {imports: []string{"bench/peers/peer"}, outside: []string{"github.com/tmaxmax/go-sse"}},
+	"bench/peers/mercure":    {imports: []string{"bench/peers/peer"}, outside: []string{"github.com/dunglas/mercure"}},
+	"bench/peers/nchan":      {imports: []string{"bench/peers/peer"}},
+	"bench/peers/r3labs":     {imports: []string{"bench/peers/peer"}, outside: []string{"github.com/r3labs/sse/v2"}},
+	"bench/peers/sseserver":  {imports: []string{"bench/peers/peer"}, outside: []string{"github.com/mroth/sseserver"}},
 }
 
 // pureFiles are the files without I/O in a room that is not pure as a whole.
@@ -95,7 +114,8 @@ func (s source) room() string { return path.Dir(s.path) }
 
 var fset = token.NewFileSet()
 
-// sources parses every Go file of this module.
+// sources parses every Go file of the repository: of this module, and of those in folders
+// of it.
 func sources(t *testing.T) (all []source) {
 	t.Helper()
 	root := filepath.Join("..", "..")
@@ -104,8 +124,8 @@ func sources(t *testing.T) (all []source) {
 			return err
 		}
 		if d.IsDir() && name != root {
-			if _, err := os.Stat(filepath.Join(name, "go.mod")); err == nil || strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" {
-				return filepath.SkipDir // another module, or not for Go
+			if strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "node_modules" {
+				return filepath.SkipDir // not for Go
 			}
 		}
 		if d.IsDir() || !strings.HasSuffix(name, ".go") {
@@ -141,7 +161,9 @@ func imports(s source) (paths []string) {
 }
 
 func TestImportsRunOneWay(t *testing.T) {
+	seen := map[string]bool{}
 	for _, s := range sources(t) {
+		seen[s.room()] = true
 		room, known := rooms[s.room()]
 		if !known {
 			t.Errorf("%s: %s is not a room of this house; give it a place in rooms, with what it may import", s.path, s.room())
@@ -162,6 +184,11 @@ func TestImportsRunOneWay(t *testing.T) {
 					t.Errorf("%s: %s may not import %s", s.path, s.room(), p)
 				}
 			}
+		}
+	}
+	for room := range rooms {
+		if !seen[room] {
+			t.Errorf("found no Go file of %s: take it out of rooms", room)
 		}
 	}
 }

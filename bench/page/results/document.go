@@ -122,7 +122,7 @@ func Read(dir string) (*Set, error) {
 		return nil, err
 	}
 	if len(paths) == 0 {
-		return nil, fmt.Errorf("%s: no *.json in it; go run ./bench writes one with --json FILE", dir)
+		return nil, fmt.Errorf("%s: no *.json in it; go run -C bench . writes one with --json FILE", dir)
 	}
 	var docs []document
 	for _, path := range paths {
