@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ssed/ssed/bench/page/results"
 )
 
 func TestShort(t *testing.T) {
@@ -87,7 +89,7 @@ func TestGoalsNameMetricsAndCases(t *testing.T) {
 }
 
 // play plays scenarios and returns what their file says of the runs.
-func play(t *testing.T, o options) []record {
+func play(t *testing.T, o options) []results.Run {
 	t.Helper()
 	o.JSON = filepath.Join(t.TempDir(), "runs.json")
 	if err := run(o); err != nil {
@@ -96,7 +98,7 @@ func play(t *testing.T, o options) []record {
 	return readRuns(t, o.JSON).Runs
 }
 
-func readRuns(t *testing.T, file string) (doc document) {
+func readRuns(t *testing.T, file string) (doc results.Document) {
 	t.Helper()
 	raw, err := os.ReadFile(file)
 	if err == nil {

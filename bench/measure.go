@@ -10,6 +10,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/ssed/ssed/bench/load"
+	"github.com/ssed/ssed/bench/page/results"
 	"github.com/ssed/ssed/bench/server"
 )
 
@@ -79,11 +80,11 @@ func (v values) get(metric string) (float64, bool) {
 
 // bench is one invocation: what to measure, and all that was measured.
 type bench struct {
-	options options       // of the scenario that is being played
-	specs   []server.Spec // that it is for
-	all     []server.Spec // that were asked for
-	asked   []asked       // the scenarios so far
-	dir     string        // for what is built
+	options options            // of the scenario that is being played
+	specs   []server.Spec      // that it is for
+	all     []server.Spec      // that were asked for
+	asked   []results.Scenario // that were played so far
+	dir     string             // for what is built
 	started time.Time
 	runs    []result
 }

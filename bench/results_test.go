@@ -20,7 +20,7 @@ func TestResults(t *testing.T) {
 		testtool.Lack(t, "git knows no commit here, as in a copy that is not a clone: %v: %s", err, out)
 	}
 	o := good()
-	o.Results = t.TempDir()
+	o.Results, o.Subscribers = t.TempDir(), 20
 	if err := run(o); err != nil {
 		t.Fatal(err)
 	}
@@ -31,6 +31,9 @@ func TestResults(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(folders[0], "README.md"))
 	if err != nil || !strings.Contains(string(text), "1,000 subscribers of one namespace") {
 		t.Errorf("the page, %v:\n%s", err, text)
+	}
+	if !strings.Contains(string(text), "`--subscribers 20`") {
+		t.Errorf("the page does not say how many subscribers were asked for:\n%s", text)
 	}
 	doc := readRuns(t, filepath.Join(folders[0], "runs.json"))
 	if len(doc.Servers) != 2 || doc.Servers[0].Version == "" || len(doc.Scenarios) != 1 || len(doc.Runs) != 4 {

@@ -68,7 +68,7 @@ var rooms = map[string]struct {
 	"internal/e2e/goclients": {},
 
 	// The bench, a module.
-	"bench":              {imports: []string{"bench/load", "bench/server", "bench/rawio", "bench/stats", "bench/tree"}, outside: []string{"golang.org/x/sys", "github.com/alecthomas/kong", "github.com/HdrHistogram/hdrhistogram-go"}},
+	"bench":              {imports: []string{"bench/load", "bench/server", "bench/rawio", "bench/stats", "bench/tree", "bench/page/results"}, outside: []string{"golang.org/x/sys", "github.com/alecthomas/kong", "github.com/HdrHistogram/hdrhistogram-go"}},
 	"bench/floor":        {imports: []string{"bench/rawio"}, outside: []string{"golang.org/x/sys"}},
 	"bench/load":         {imports: []string{"bench/rawio"}, outside: []string{"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/sys"}},
 	"bench/server":       {imports: []string{"bench/rawio", "bench/tree"}, outside: []string{"github.com/prometheus/procfs", "golang.org/x/sys"}},

@@ -8,110 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 )
-
-// File is what one JSON file says of itself.
-type File struct {
-	Name    string   `json:"-"`
-	Started string   `json:"started"` // RFC 3339
-	Command []string `json:"command"` // the arguments of bench
-	Machine Machine  `json:"machine"`
-}
-
-// Machine is where bench ran.
-type Machine struct {
-	Kernel   string `json:"kernel"`
-	CPU      string `json:"cpu"`
-	CPUs     int    `json:"cpus"`
-	Go       string `json:"go"`
-	Revision string `json:"revision"` // of bench, and of the ssed that it builds
-}
-
-// Server is one column of bench's tables.
-type Server struct {
-	Name    string `json:"name"`
-	Version string `json:"version"`
-	Notes   string `json:"notes"`
-}
-
-// Scenario is one question, asked in its cases.
-type Scenario struct {
-	Name    string       `json:"name"`
-	What    string       `json:"what"`
-	Cases   []Case       `json:"cases"`
-	Goals   []Goal       `json:"goals"`
-	Compare []Comparison `json:"compare"`
-	Axis    string       `json:"axis"` // what X counts, if the cases are a series
-
-	Play
-	Plays []Play `json:"-"` // of all files that have it
-}
-
-// Play is how a scenario was played in one file.
-type Play struct {
-	File         string  `json:"-"`
-	Seconds      float64 `json:"seconds"` // of each run
-	Repeat       int     `json:"repeat"`  // runs of each server and case
-	PayloadBytes int     `json:"payload"`
-	Subscribers  int     `json:"subscribers"` // instead of the scenario's own number, if not 0
-}
-
-// Case is one way of asking, and its place on the scenario's axis.
-type Case struct {
-	Name string  `json:"name"`
-	X    float64 `json:"x"`
-}
-
-// Bound is what a goal asks of a number: at least, or at most, if not 0.
-type Bound struct {
-	Least float64 `json:"least"`
-	Most  float64 `json:"most"`
-}
-
-// Goal is a bound on a metric of ssed: as it is, or as a ratio to another server.
-type Goal struct {
-	Bound
-	Metric   string `json:"metric"`
-	Absolute bool   `json:"absolute"`
-	In       string `json:"in"`   // the case, or all
-	Over     string `json:"over"` // the server that the ratio is to, or the reference
-}
-
-// Comparison is a metric in one case over the same in another, on the same server: their ratio, or what the one has added to the other.
-type Comparison struct {
-	Bound
-	Metric string `json:"metric"`
-	Of     string `json:"of"`
-	To     string `json:"to"`
-	Added  bool   `json:"added"`
-}
-
-// Case names the pair as if it were one case.
-func (c Comparison) Case() string {
-	if c.Added {
-		return c.Of + " minus " + c.To
-	}
-	return c.Of + " over " + c.To
-}
-
-// run is one run of one case on one server.
-type run struct {
-	Scenario   string             `json:"scenario"`
-	Case       string             `json:"case"`
-	Server     string             `json:"server"`
-	Repetition int                `json:"repetition"`
-	Values     map[string]float64 `json:"values"`
-	Failed     string             `json:"failed"`
-	file       int                // of Set.Files
-}
-
-type document struct {
-	File
-	Servers   []Server   `json:"servers"`
-	Scenarios []Scenario `json:"scenarios"`
-	Runs      []run      `json:"runs"`
-}
 
 // Read joins all JSON files of dir, in the order in which they were begun. They must be of one machine, and a server that is in the same scenario of two of
 // them must have one version: numbers of different things have no common
@@ -124,7 +21,7 @@ func Read(dir string) (*Set, error) {
 	if len(paths) == 0 {
 		return nil, fmt.Errorf("%s: no *.json in it; go run -C bench . writes one with --json FILE", dir)
 	}
-	var docs []document
+	var docs []Document
 	for _, path := range paths {
 		doc, err := readDocument(path)
 		if err != nil {
@@ -132,7 +29,7 @@ func Read(dir string) (*Set, error) {
 		}
 		docs = append(docs, doc)
 	}
-	slices.SortStableFunc(docs, func(a, b document) int { return cmp.Or(a.began().Compare(b.began()), cmp.Compare(a.Name, b.Name)) })
+	slices.SortStableFunc(docs, func(a, b Document) int { return cmp.Or(a.began().Compare(b.began()), cmp.Compare(a.Name, b.Name)) })
 	s := &Set{versions: map[[2]string]string{}}
 	for _, doc := range docs {
 		if err := s.join(doc); err != nil {
@@ -143,13 +40,7 @@ func Read(dir string) (*Set, error) {
 	return s, nil
 }
 
-// began is the zero time where the file does not say.
-func (f File) began() time.Time {
-	at, _ := time.Parse(time.RFC3339, f.Started)
-	return at
-}
-
-func readDocument(path string) (doc document, err error) {
+func readDocument(path string) (doc Document, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return doc, err
@@ -174,7 +65,7 @@ func readDocument(path string) (doc document, err error) {
 
 // join adds what one file says. What two files say of a scenario is taken from the first, but for how it was played, and for cases
 // that only the second has.
-func (s *Set) join(doc document) error {
+func (s *Set) join(doc Document) error {
 	if len(s.Files) > 0 {
 		a, b := s.Files[0].Machine, doc.Machine
 		if a.Kernel != b.Kernel || a.CPU != b.CPU || a.CPUs != b.CPUs {
@@ -211,8 +102,8 @@ func (s *Set) join(doc document) error {
 	return nil
 }
 
-func (d document) played(scenario string) bool {
-	return slices.ContainsFunc(d.Runs, func(r run) bool { return r.Scenario == scenario })
+func (d Document) played(scenario string) bool {
+	return slices.ContainsFunc(d.Runs, func(r Run) bool { return r.Scenario == scenario })
 }
 
 // alike refuses another number of subscribers, or another size of data, than in the files before.
@@ -227,7 +118,7 @@ func (c *Scenario) alike(p Play) error {
 }
 
 // oneVersion refuses runs of one scenario on two versions of a server.
-func (s *Set) oneVersion(r run, doc document) error {
+func (s *Set) oneVersion(r Run, doc Document) error {
 	i := slices.IndexFunc(doc.Servers, func(server Server) bool { return server.Name == r.Server })
 	if i < 0 || doc.Servers[i].Version == "" {
 		return nil

@@ -20,7 +20,7 @@ const (
 // empty name means all.
 func (s *Set) Disturbed(scenario, testCase, server string) (n, of int) {
 	for _, r := range s.runs {
-		if r.Failed != "" || !r.matches(run{Scenario: scenario, Case: testCase, Server: server}) {
+		if r.Failed != "" || !r.matches(Run{Scenario: scenario, Case: testCase, Server: server}) {
 			continue
 		}
 		of++
@@ -32,7 +32,7 @@ func (s *Set) Disturbed(scenario, testCase, server string) (n, of int) {
 }
 
 // disturbed is the part of the time in which server or load were kept from their processors, whichever is more.
-func (r run) disturbed() float64 {
+func (r Run) disturbed() float64 {
 	of := func(newer, older string) float64 {
 		if x, ok := r.Values[newer]; ok {
 			return x
@@ -66,14 +66,14 @@ func (s *Set) Failures(scenario Scenario) (all []Failure) {
 		for _, server := range s.Servers {
 			of, failed := s.Ran(scenario.Name, c.Name, server.Name)
 			if failed > 0 {
-				all = append(all, Failure{c.Name, server.Name, failed, of, s.reasons(run{Scenario: scenario.Name, Case: c.Name, Server: server.Name})})
+				all = append(all, Failure{c.Name, server.Name, failed, of, s.reasons(Run{Scenario: scenario.Name, Case: c.Name, Server: server.Name})})
 			}
 		}
 	}
 	return all
 }
 
-func (s *Set) reasons(like run) (all []Reason) {
+func (s *Set) reasons(like Run) (all []Reason) {
 next:
 	for _, r := range s.runs {
 		if r.Failed == "" || !r.matches(like) {

@@ -10,19 +10,19 @@ type Set struct {
 	Files     []File
 	Servers   []Server // in the order of columns
 	Scenarios []Scenario
-	runs      []run
+	runs      []Run
 	versions  map[[2]string]string // by scenario and server
 }
 
 // complete puts series in order and the floor behind the others, and leaves out scenarios and servers that nobody ran.
 func (s *Set) complete() {
-	s.Scenarios = slices.DeleteFunc(s.Scenarios, func(scenario Scenario) bool { return !s.ran(run{Scenario: scenario.Name}) })
-	s.Servers = slices.DeleteFunc(s.Servers, func(server Server) bool { return !s.ran(run{Server: server.Name}) })
+	s.Scenarios = slices.DeleteFunc(s.Scenarios, func(scenario Scenario) bool { return !s.ran(Run{Scenario: scenario.Name}) })
+	s.Servers = slices.DeleteFunc(s.Servers, func(server Server) bool { return !s.ran(Run{Server: server.Name}) })
 	slices.SortStableFunc(s.Servers, func(a, b Server) int { return place(a) - place(b) })
 	for i := range s.Scenarios {
 		scenario := &s.Scenarios[i]
 		scenario.Cases = slices.DeleteFunc(scenario.Cases, func(c Case) bool {
-			return !s.ran(run{Scenario: scenario.Name, Case: c.Name})
+			return !s.ran(Run{Scenario: scenario.Name, Case: c.Name})
 		})
 		if scenario.Axis != "" {
 			slices.SortStableFunc(scenario.Cases, func(a, b Case) int { return cmp.Compare(a.X, b.X) })
@@ -55,7 +55,7 @@ func (s *Set) Subject() string {
 
 // Reference is the server that ratios are to: the floor, or the last, as in bench's own tables.
 func (s *Set) Reference() string {
-	if s.ran(run{Server: Floor}) {
+	if s.ran(Run{Server: Floor}) {
 		return Floor
 	}
 	return s.Servers[len(s.Servers)-1].Name
@@ -81,20 +81,20 @@ func (s *Set) Scenario(name string) (Scenario, bool) {
 }
 
 // matches says whether r has all that like names: scenario, case and server, each if not "".
-func (r run) matches(like run) bool {
+func (r Run) matches(like Run) bool {
 	return (like.Scenario == "" || like.Scenario == r.Scenario) &&
 		(like.Case == "" || like.Case == r.Case) &&
 		(like.Server == "" || like.Server == r.Server)
 }
 
-func (s *Set) ran(like run) bool {
-	return slices.ContainsFunc(s.runs, func(r run) bool { return r.matches(like) })
+func (s *Set) ran(like Run) bool {
+	return slices.ContainsFunc(s.runs, func(r Run) bool { return r.matches(like) })
 }
 
 // Of returns a metric of a case on a server, run by run, without those that failed.
 func (s *Set) Of(scenario, testCase, server, metric string) (all Samples) {
 	for _, r := range s.runs {
-		if x, ok := r.Values[metric]; ok && r.Failed == "" && r.matches(run{Scenario: scenario, Case: testCase, Server: server}) {
+		if x, ok := r.Values[metric]; ok && r.Failed == "" && r.matches(Run{Scenario: scenario, Case: testCase, Server: server}) {
 			all = append(all, sample{r.file, r.Repetition, x})
 		}
 	}
@@ -113,7 +113,7 @@ func (s *Set) Compared(scenario string, c Comparison, server string) Samples {
 // Asked returns the servers that were asked in a scenario, in the order of columns, whether they came through or not.
 func (s *Set) Asked(scenario string) (names []string) {
 	for _, server := range s.Servers {
-		if s.ran(run{Scenario: scenario, Server: server.Name}) {
+		if s.ran(Run{Scenario: scenario, Server: server.Name}) {
 			names = append(names, server.Name)
 		}
 	}
@@ -123,7 +123,7 @@ func (s *Set) Asked(scenario string) (names []string) {
 // Ran counts the runs of a case on a server, and those that failed. An empty name means all.
 func (s *Set) Ran(scenario, testCase, server string) (all, failed int) {
 	for _, r := range s.runs {
-		if r.matches(run{Scenario: scenario, Case: testCase, Server: server}) {
+		if r.matches(Run{Scenario: scenario, Case: testCase, Server: server}) {
 			all++
 			if r.Failed != "" {
 				failed++

@@ -51,7 +51,7 @@ const (
 
 // Metrics lists what there is to show of a case: those with a goal, those to be read, and all that nobody has decided to leave out.
 func (s *Set) Metrics(scenario Scenario, testCase string) (shown []Metric) {
-	reported := s.reported(run{Scenario: scenario.Name, Case: testCase})
+	reported := s.reported(Run{Scenario: scenario.Name, Case: testCase})
 	first := slices.Clone(toRead[scenario.Name])
 	for _, g := range scenario.Goals {
 		if !slices.Contains(first, g.Metric) && !slices.Contains(besides, g.Metric) {
@@ -77,7 +77,7 @@ var openLoops = []string{"steady", "emojitracker"}
 // takes of the processor is.
 func (s *Set) directed(scenario, name string) Metric {
 	m := Lookup(name)
-	if slices.Contains(openLoops, scenario) || slices.Contains(s.reported(run{Scenario: scenario}), overdue) {
+	if slices.Contains(openLoops, scenario) || slices.Contains(s.reported(Run{Scenario: scenario}), overdue) {
 		switch {
 		case strings.HasSuffix(name, "/s"):
 			m.Better = Neither
@@ -89,7 +89,7 @@ func (s *Set) directed(scenario, name string) Metric {
 }
 
 // reported lists the metrics of runs, by name.
-func (s *Set) reported(like run) (names []string) {
+func (s *Set) reported(like Run) (names []string) {
 	for _, r := range s.runs {
 		if !r.matches(like) {
 			continue

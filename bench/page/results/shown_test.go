@@ -112,11 +112,11 @@ func TestEveryScenarioOfBenchHasWhatIsToBeRead(t *testing.T) {
 
 // reporting is a set in which one server reports these metrics in a scenario.
 func reporting(scenario string, metrics ...string) (*Set, Scenario) {
-	r := run{Scenario: scenario, Case: "the case", Server: "ssed", Values: map[string]float64{}}
+	r := Run{Scenario: scenario, Case: "the case", Server: "ssed", Values: map[string]float64{}}
 	for _, name := range metrics {
 		r.Values[name] = 1
 	}
-	return &Set{runs: []run{r}}, Scenario{Name: scenario}
+	return &Set{runs: []Run{r}}, Scenario{Name: scenario}
 }
 
 func TestWhatIsToBeReadIsShownFirst(t *testing.T) {

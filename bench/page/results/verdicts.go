@@ -57,7 +57,7 @@ func (s *Set) Verdicts() (all []Verdict) {
 // asks says whether a goal for all cases is one for this one: a case that is about something else does not report the metric, where another
 // does.
 func (s *Set) asks(scenario Scenario, c Case, metric string) bool {
-	subject := run{Scenario: scenario.Name, Server: s.Subject()}
+	subject := Run{Scenario: scenario.Name, Server: s.Subject()}
 	here := subject
 	here.Case = c.Name
 	return slices.Contains(s.reported(here), metric) || !slices.Contains(s.reported(subject), metric)
@@ -104,7 +104,7 @@ func (s *Set) limit(v *Verdict, testCase, otherCase, other string) {
 	if !v.LoadWasLimit {
 		return
 	}
-	reported := s.reported(run{Scenario: v.Scenario, Case: testCase})
+	reported := s.reported(Run{Scenario: v.Scenario, Case: testCase})
 	if i := slices.IndexFunc(reported, func(name string) bool { return strings.HasPrefix(name, "server CPU ") }); i >= 0 {
 		v.Instead = Lookup(reported[i]).Title
 	}
