@@ -174,8 +174,8 @@ func TestLosses(t *testing.T) {
 
 func TestDoubts(t *testing.T) {
 	f := tiny(rate, map[string][]float64{"ssed": {100, 100}, "floor": {100, 100}})
-	f.Runs[0].Values["server kept waiting"] = 0.06
-	f.Runs[1].Values["load kept waiting"] = 0.05 // still good
+	f.Runs[0].Values["server disturbed"] = 0.06
+	f.Runs[1].Values["load disturbed"] = 0.05 // still good
 	for i := range f.Runs[:2] {
 		f.Runs[i].Values["load busy"] = 0.96
 	}

@@ -223,12 +223,11 @@ func TestASpreadIsExplainedWithoutARatio(t *testing.T) {
 	wantNot(t, readme(t, put(t, map[string]any{"a.json": once})), "Below each number")
 }
 
-func TestDisturbancesHaveTwoNames(t *testing.T) {
+func TestDisturbedRunsAreCounted(t *testing.T) {
 	f := tiny(rate, map[string][]float64{"ssed": {100, 100}, "floor": {100, 100}})
 	f.Runs[0].Values["server disturbed"] = 0.06
 	f.Runs[1].Values["load disturbed"] = 0.07
-	f.Runs[2].Values["server kept waiting"] = 0.5 // the older name, beside the newer one that says better what it was
 	f.Runs[2].Values["server disturbed"] = 0.01
-	f.Runs[3].Values["load kept waiting"] = 0.06
+	f.Runs[3].Values["server disturbed"], f.Runs[3].Values["load disturbed"] = 0.01, 0.06
 	want(t, readme(t, put(t, map[string]any{"x.json": f})), "Disturbed: in 3 of 4 runs", "(ssed 2 of 2, floor 1 of 2)")
 }

@@ -7,10 +7,8 @@ const (
 	LimitAbove     = 0.95
 )
 
-// What else had the processor is told by one pair of names or by the other, as bench has learnt to tell it.
+// The metrics that say how far a run can be trusted.
 const (
-	serverWaited    = "server kept waiting"
-	loadWaited      = "load kept waiting"
 	serverDisturbed = "server disturbed"
 	loadDisturbed   = "load disturbed"
 	loadBusy        = "load busy"
@@ -33,13 +31,7 @@ func (s *Set) Disturbed(scenario, testCase, server string) (n, of int) {
 
 // disturbed is the part of the time in which server or load were kept from their processors, whichever is more.
 func (r Run) disturbed() float64 {
-	of := func(newer, older string) float64 {
-		if x, ok := r.Values[newer]; ok {
-			return x
-		}
-		return r.Values[older]
-	}
-	return max(of(serverDisturbed, serverWaited), of(loadDisturbed, loadWaited))
+	return max(r.Values[serverDisturbed], r.Values[loadDisturbed])
 }
 
 // LoadWasLimit says whether the load had hardly a moment left in the median run: then the server might do more.

@@ -32,7 +32,7 @@ var kinds = []struct {
 	better Better
 }{
 	{"CPU ns/", nanoseconds, Less}, {"CPU us/", microseconds, Less},
-	{" busy", share, Neither}, {" kept waiting", share, Neither}, {" disturbed", share, Neither},
+	{" busy", share, Neither}, {" disturbed", share, Neither},
 	{boundEnforced, truth, Neither}, {storeOnDisk, truth, Neither}, {overdue, count, Less},
 	{" us", microseconds, Less}, {" ms", milliseconds, Less}, {"seconds ", seconds, Less},
 	{"RSS bytes", bytes, Less}, {" MiB", mebibytes, Less}, {"bytes ", bytes, Less},

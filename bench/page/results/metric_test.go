@@ -30,7 +30,7 @@ func TestMetricsCarryTheirUnits(t *testing.T) {
 		{"RSS growth MiB", -0.5, "-0.50 MiB", "RSS growth", Less},
 		{"RSS MiB", 2048, "2.00 GiB", "RSS", Less},
 		{"load busy", 0.431, "43.1 %", "load busy", Neither},
-		{"server kept waiting", 0, "0 %", "server kept waiting", Neither},
+		{"server disturbed", 0, "0 %", "server disturbed", Neither},
 		{"server disturbed", 0.5, "50.0 %", "server disturbed", Neither},
 		{"bound enforced", 1, "yes", "bound enforced", Neither},
 		{"bound enforced", 0.5, "no", "bound enforced", Neither},

@@ -39,7 +39,7 @@ var elsewhere = []string{
 	"p99.9 latency us", "max latency us", // of a few seconds they are chance
 	"RSS growth MiB", // next to nothing, but where somebody does not read
 	"kernel socket MiB", "stalled ones closed", "streams scanned", boundEnforced,
-	serverBusy, loadBusy, serverWaited, loadWaited, serverDisturbed, loadDisturbed, // doubts.go reads them
+	serverBusy, loadBusy, serverDisturbed, loadDisturbed, // doubts.go reads them
 }
 
 const (
