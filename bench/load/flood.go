@@ -135,7 +135,11 @@ func (p *publisher) publishOne(line []byte, limit time.Duration) (uint64, error)
 	if err != nil {
 		return 0, err
 	}
-	return okSequence(bytes.TrimSpace([]byte(reply)))
+	sequence, err := okSequence(bytes.TrimSpace([]byte(reply)))
+	if err != nil {
+		return 0, fmt.Errorf("publisher: reply %.100q: %w", reply, err)
+	}
+	return sequence, nil
 }
 
 // flood has every publisher send the block of lines again and again for d and finish the block it is in, reads all OKs that are owed,

@@ -28,7 +28,6 @@ type Config struct {
 	InFlight   int     // closed loop: messages in flight per topic
 	RatePerSec float64 // open loop if above 0: messages per second, over all topics
 	Turns      []int   // open loop: the topics in the order in which they are published to, over and over; one after the other if nil
-	Replies    bool    // let the server answer OK to every message, and check each
 	Scan       bool    // look for the payloads even where every byte is known, so that reading costs as much as where ids are between
 
 	Warm    time.Duration // before measuring
@@ -149,7 +148,7 @@ func (g *Generator) dialPublisher() error {
 	if g.config.PostTo != "" {
 		g.pub, err = dialPoster(to)
 	} else {
-		g.pub, err = dialPublisher(to, !g.config.Replies)
+		g.pub, err = dialPublisher(to, true)
 	}
 	if err != nil {
 		return err
