@@ -18,7 +18,7 @@ func TestBadRequests(t *testing.T) {
 		{"GET", "/admin/status.json?after=x", "", 400, "next_after"},
 		{"GET", "/admin/status.json?sort=name", "", 400, "backlog"},
 		{"GET", "/admin/status.json?namespace=pets//x", "", 400, "namespace"},
-		{"GET", "/admin/status.json?colour=red", "", 400, "colour"},
+		{"GET", "/admin/status.json?color=red", "", 400, "color"},
 		{"GET", "/admin/status.json?a;b", "", 400, "query"},
 		{"GET", "/admin/nowhere", "", 404, ""},
 		{"POST", "/admin/disconnect", "id=x", 400, "id"},

@@ -148,18 +148,18 @@ func onTerminal() bool {
 // snapshot is what /proc says at one moment.
 type snapshot struct {
 	at           time.Time
-	server, load labour
+	server, load labor
 	rss          int64 // of the server, in bytes
 	socket       int64 // of the machine, in bytes
 	files        int   // descriptors that the server has open
 }
 
-// labour is how long a process has worked, and the processor that it is bound to, for whomever; the latter is 0 if it is bound to none.
-type labour struct {
+// labor is how long a process has worked, and the processor that it is bound to, for whomever; the latter is 0 if it is bound to none.
+type labor struct {
 	own, processor time.Duration
 }
 
-func labourOf(pid int) (l labour, err error) {
+func laborOf(pid int) (l labor, err error) {
 	if l.own, err = server.WorkOf(pid); err != nil {
 		return l, err
 	}
@@ -169,13 +169,13 @@ func labourOf(pid int) (l labour, err error) {
 	return l, err
 }
 
-// since returns the labour between an earlier moment and this one.
-func (l labour) since(before labour) labour {
-	return labour{l.own - before.own, l.processor - before.processor}
+// since returns the labor between an earlier moment and this one.
+func (l labor) since(before labor) labor {
+	return labor{l.own - before.own, l.processor - before.processor}
 }
 
 // others is how long the processor worked for somebody else.
-func (l labour) others() time.Duration { return max(l.processor-l.own, 0) }
+func (l labor) others() time.Duration { return max(l.processor-l.own, 0) }
 
 // look takes a snapshot.
 func look(p *server.Process) (s snapshot, err error) {
@@ -187,11 +187,11 @@ func look(p *server.Process) (s snapshot, err error) {
 
 // time notes what server and load have worked up to now.
 func (s *snapshot) time(p *server.Process) (err error) {
-	if s.server, err = labourOf(p.PID); err != nil {
+	if s.server, err = laborOf(p.PID); err != nil {
 		return err
 	}
 	s.at = time.Now()
-	if s.load, err = labourOf(os.Getpid()); err != nil {
+	if s.load, err = laborOf(os.Getpid()); err != nil {
 		return ownError{err}
 	}
 	return nil
@@ -213,7 +213,7 @@ func (s *snapshot) weigh(p *server.Process) (err error) {
 
 // effort is what server and load did between snapshots.
 type effort struct {
-	server, load labour
+	server, load labor
 	elapsed      time.Duration
 }
 

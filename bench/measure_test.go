@@ -13,9 +13,9 @@ import (
 // and the load for 200 ms on one that worked for 220.
 func moments() (before, after snapshot) {
 	at := time.Now()
-	before = snapshot{at: at, server: labour{5 * time.Second, time.Second}, load: labour{3 * time.Second, 0}, rss: 10 << 20, socket: 1 << 20, files: 900}
-	after = snapshot{at: at.Add(2 * time.Second), server: labour{6 * time.Second, 2500 * time.Millisecond},
-		load: labour{3200 * time.Millisecond, 220 * time.Millisecond}, rss: 13 << 20, socket: 4 << 20, files: 700}
+	before = snapshot{at: at, server: labor{5 * time.Second, time.Second}, load: labor{3 * time.Second, 0}, rss: 10 << 20, socket: 1 << 20, files: 900}
+	after = snapshot{at: at.Add(2 * time.Second), server: labor{6 * time.Second, 2500 * time.Millisecond},
+		load: labor{3200 * time.Millisecond, 220 * time.Millisecond}, rss: 13 << 20, socket: 4 << 20, files: 700}
 	return before, after
 }
 
@@ -60,7 +60,7 @@ func TestEffortAddsUp(t *testing.T) {
 	var e effort
 	e.add(before, after)
 	e.add(before, after)
-	if e.elapsed != 4*time.Second || e.server != (labour{2 * time.Second, 3 * time.Second}) || e.load != (labour{400 * time.Millisecond, 440 * time.Millisecond}) {
+	if e.elapsed != 4*time.Second || e.server != (labor{2 * time.Second, 3 * time.Second}) || e.load != (labor{400 * time.Millisecond, 440 * time.Millisecond}) {
 		t.Errorf("%+v", e)
 	}
 }

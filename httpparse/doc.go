@@ -9,7 +9,7 @@
 //
 // The one invariant: the answer depends on the bytes alone, never on how they
 // were cut. The parser goes through the head in byte order and stops at the
-// first offence, so a prefix of a request is answered with "more" or with the
+// first offense, so a prefix of a request is answered with "more" or with the
 // very refusal that the whole request gets.
 //
 // It is strict where two readers of the same bytes might disagree, for such

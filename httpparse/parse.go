@@ -124,7 +124,7 @@ var strangers = [...]struct {
 	{"PRI * HTTP/2.0", errHTTP2}, // RFC 9113 section 3.4
 }
 
-// foreign recognises a stranger. Input that may yet become one is "more", even
+// foreign recognizes a stranger. Input that may yet become one is "more", even
 // where HTTP's own grammar could refuse it already: the better words win.
 func foreign(b []byte) *Refusal {
 	for i := range strangers {

@@ -63,7 +63,7 @@ func TestSplits(t *testing.T) {
 
 // TestDribble feeds every request in steps, as a slow client sends it. An
 // accepted one must be accepted at its last byte, and a refused one be refused
-// for the same reason: at the latest when the line with the offence ends, the
+// for the same reason: at the latest when the line with the offense ends, the
 // next KiB is full, or the input is over.
 func TestDribble(t *testing.T) {
 	for _, input := range everyInput() {

@@ -8,7 +8,7 @@ import "github.com/panjf2000/gnet/v2"
 // is most of what an idle daemon holds.
 type client struct {
 	conn       gnet.Conn
-	next, prev *client // neighbours in the wheel's slot; nil: no deadline
+	next, prev *client // neighbors in the wheel's slot; nil: no deadline
 	due        uint32  // tick of the deadline
 	openedSec  uint32  // seconds between the server's start and the accept
 }

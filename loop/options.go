@@ -79,7 +79,7 @@ type Options struct {
 	// changes it later.
 	Tokens *auth.Table
 	// CORSOrigins are the origins whose pages may subscribe, with credentials: each
-	// the serialisation of a tuple origin (HTML section 7.1.1), such as
+	// the serialization of a tuple origin (HTML section 7.1.1), such as
 	// "https://example.org" or "chrome-extension://ID", or a wildcard for all subdomains,
 	// such as "https://*.example.org". Default: "*", any page, without credentials.
 	CORSOrigins []string

@@ -33,7 +33,7 @@ func (l *loop) serveSubscribe(v *visitor, to subreq.Answer, req *httpparse.Reque
 	v.from = l.clientAddr(v, req)
 	ask, refusal := subreq.Parse(req, to)
 	if refusal.Status == 0 && !ask.Preflight {
-		refusal = l.authorise(&ask)
+		refusal = l.authorize(&ask)
 	}
 	switch {
 	case refusal.Status != 0:
@@ -86,10 +86,10 @@ func (l *loop) clientAddr(v *visitor, req *httpparse.Request) netip.Addr {
 	return v.from
 }
 
-// authorise checks the token of a request against its namespaces. The refusal is
+// authorize checks the token of a request against its namespaces. The refusal is
 // zero if the request may subscribe, 401 if the token is missing or unknown, and 403
 // if it is valid for other namespaces only.
-func (l *loop) authorise(ask *subreq.Request) (refusal subreq.Refusal) {
+func (l *loop) authorize(ask *subreq.Request) (refusal subreq.Refusal) {
 	tokens := l.tokens.Load()
 	if !tokens.Required(auth.Subscribe) {
 		return subreq.Refusal{}

@@ -2,7 +2,7 @@
 //
 // The grammar of a namespace is here and nowhere else, for subscribers and
 // publishers alike. Like sse and httpparse it does no I/O and holds no lock:
-// its owner serialises all access.
+// its owner serializes all access.
 //
 // The one invariant: no member of a Set lies below another member, so a message
 // finds each set at most once.

@@ -19,7 +19,7 @@ func TestNewSet(t *testing.T) {
 		{"twice the same", []string{"/pets", "/pets/"}, []string{"/pets"}},
 		{"a child is heard anyway", []string{"/pets/dogs", "/pets"}, []string{"/pets"}},
 		{"a grandchild, too", []string{"/a/b/c", "/a"}, []string{"/a"}},
-		{"with a neighbour that sorts between", []string{"/a", "/a-b", "/a/b"}, []string{"/a", "/a-b"}},
+		{"with a neighbor that sorts between", []string{"/a", "/a-b", "/a/b"}, []string{"/a", "/a-b"}},
 		{"the root takes all", []string{"/pets", "/", "/time"}, []string{"/"}},
 		{"a common beginning is no parent", []string{"/pets", "/petsmart"}, []string{"/pets", "/petsmart"}},
 		{"none", nil, nil},

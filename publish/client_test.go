@@ -277,7 +277,7 @@ func TestClientCancel(t *testing.T) {
 		t.Errorf("the next one: %d, %v", sequence, err)
 	}
 	if _, err := client.Publish(ctx, sse.Message{Namespace: "/"}); err != context.Canceled {
-		t.Errorf("one that was cancelled before: %v", err)
+		t.Errorf("one that was canceled before: %v", err)
 	}
 }
 

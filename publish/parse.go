@@ -178,7 +178,7 @@ func (c *command) parseUnknown(word, line []byte) *ReplyError {
 	return refuse(CodeSyntax, "%s is not a command: PUB, PUBN, KEY, AUTH, PING, QUIET and QUIT are, in upper case", quote(word))
 }
 
-// speaksHTTP recognises a browser that was talked into posting to this port. A
+// speaksHTTP recognizes a browser that was talked into posting to this port. A
 // bad line costs only itself here, so without this a web page could publish: its
 // request and headers would be bad lines, and its body commands. The header is
 // looked for too, since an overlong request line is skipped unseen.

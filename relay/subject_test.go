@@ -27,7 +27,7 @@ var subjectTable = []struct {
 	{"what looks like an escape", "/%2E", "ssed.%252E"},
 	{"the root's name below it", "/ssed", "ssed.ssed"},
 	{"replacement character", "/a\uFFFDb", "ssed.a%EF%BF%BDb"},
-	{"its neighbours", "/\uFFFC\uFFFE\uFFFF", "ssed.\uFFFC\uFFFE\uFFFF"},
+	{"its neighbors", "/\uFFFC\uFFFE\uFFFF", "ssed.\uFFFC\uFFFE\uFFFF"},
 	{"what other tongues escape", `/$a/{{b}}/"c"/_/\`, `ssed.$a.{{b}}."c"._.\`},
 	{"deepest", strings.Repeat("/a", nsindex.NamespaceSegmentsMax), "ssed" + strings.Repeat(".a", nsindex.NamespaceSegmentsMax)},
 	{"longest", "/" + strings.Repeat(">", nsindex.NamespaceBytesMax-1), "ssed." + strings.Repeat("%3E", nsindex.NamespaceBytesMax-1)},

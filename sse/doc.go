@@ -4,7 +4,7 @@
 //
 // It does no I/O: bytes and values in, bytes and values out. There is no
 // socket, no clock, no goroutine and no lock in here; whoever owns a Stream
-// serialises all access to it.
+// serializes all access to it.
 //
 // The one invariant: a Stream holds whole frames only, so a cursor that stands
 // at the end of a Stream always stands between two frames.

@@ -199,7 +199,7 @@ func (h *History) relieve() bool {
 
 // forget removes a namespace that has no messages and nothing below it. That some
 // of its messages were lost is known to the one above from now on, which cannot
-// tell it from its neighbours: better a gap too many than one too few.
+// tell it from its neighbors: better a gap too many than one too few.
 func (h *History) forget(n *node) {
 	h.ranks.remove(n)
 	delete(h.at, n.namespace)

@@ -1,6 +1,6 @@
 package sse
 
-// links are a node's neighbours in the list of its parent's children. The one with
+// links are a node's neighbors in the list of its parent's children. The one with
 // the newest message stands first, so that whoever looks for what is new stops
 // where it ends, however many namespaces there are beside.
 type links struct{ before, behind *node }

@@ -274,7 +274,7 @@ func TestNoColor(t *testing.T) {
 	}
 	m.style.color = false
 	if strings.Contains(m.View().Content, "31m") || strings.Contains(m.View().Content, "36m") || !strings.Contains(m.View().Content, "\x1b[7m") {
-		t.Error("there is a colour, or nothing is selected")
+		t.Error("there is a color, or nothing is selected")
 	}
 }
 

@@ -36,7 +36,7 @@ func Run(ctx context.Context, c *Client, o Options) error {
 // that sends it messages.
 func show(ctx context.Context, m tea.Model, o Options, feed func(send func(tea.Msg))) error {
 	program := tea.NewProgram(m, tea.WithInput(o.In), tea.WithOutput(unasked(o.Out)), tea.WithoutSignalHandler(),
-		tea.WithColorProfile(colorprofile.ANSI)) // style decides about colours
+		tea.WithColorProfile(colorprofile.ANSI)) // style decides about colors
 	// With tea.WithContext, or after an interrupt that it sees itself, Bubble Tea
 	// would close the terminal while it still reads from it.
 	defer context.AfterFunc(ctx, program.Quit)()

@@ -3,7 +3,7 @@ package top
 import "strings"
 
 // A look is how text stands out: by an attribute, which every terminal has, and by
-// a colour for those who want any. Each is a parameter of SGR (ECMA-48 8.3.117).
+// a color for those who want any. Each is a parameter of SGR (ECMA-48 8.3.117).
 type look struct{ attribute, color string }
 
 var (

@@ -7,7 +7,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// A terminal is a file that Bubble Tea recognises as a terminal.
+// A terminal is a file that Bubble Tea recognizes as a terminal.
 type terminal interface {
 	io.ReadWriteCloser
 	Fd() uintptr

@@ -81,7 +81,7 @@ function resize(chart) {
   else chart.plot = new uPlot(options(chart, width), chart.data, chart.area);
 }
 
-// replot takes the colours of the style as it is now: a canvas knows no variables.
+// replot takes the colors of the style as it is now: a canvas knows no variables.
 function replot(chart) {
   chart.plot?.destroy();
   chart.plot = null;

@@ -40,7 +40,7 @@ export function showStore(store) {
   setText(byID("store-trouble"), store.trouble ? `since ${clock(new Date(store.trouble_since * 1000))}: ${store.trouble}` : "");
 }
 
-// state is a colour of the header's, and a word.
+// state is a color of the header's, and a word.
 function state(store) {
   if (!store.reached) return ["lost", "not reached"];
   if (store.trouble) return ["lost", store.connected ? "in trouble" : "connection lost"];

@@ -110,7 +110,7 @@ func TestEveryFaultFailsTheRun(t *testing.T) {
 			}
 			return ssedFrame(e, d)
 		}},
-		{name: "a namespace that hears its neighbours", want: "came where", frame: func(_, _ int, e, d string) string {
+		{name: "a namespace that hears its neighbors", want: "came where", frame: func(_, _ int, e, d string) string {
 			return ssedFrame(e, d) // to all, whatever they asked for
 		}},
 		{name: "not found", head: "HTTP/1.1 404 Not Found\r\n\r\n", want: "404"},

@@ -177,7 +177,7 @@ func TestNobodyReadsTheDemo(t *testing.T) {
 func TestTopWithoutItsTerminal(t *testing.T) {
 	sh := testtool.Need(t, "sh")
 	d := testtool.Start(t)
-	for _, tt := range []struct{ name, before string }{{"signalled", ""}, {"not signalled", `trap "" HUP; `}} {
+	for _, tt := range []struct{ name, before string }{{"signaled", ""}, {"not signaled", `trap "" HUP; `}} {
 		t.Run(tt.name, func(t *testing.T) {
 			terminal, errors := testtool.NewTerminal(t), filepath.Join(t.TempDir(), "errors")
 			cmd := terminal.Start(t, []string{"TERM=xterm-256color"}, sh, "-c", tt.before+`exec "$0" top "$1" 2>"$2"`, testtool.Build(t), d.Subscribe[0], errors)

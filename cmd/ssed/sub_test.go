@@ -368,7 +368,7 @@ func TestSubEndsWhileItCannotWrite(t *testing.T) {
 	wantInterrupted(t, sub.Process)
 }
 
-func TestSubInColour(t *testing.T) {
+func TestSubInColor(t *testing.T) {
 	s := newScreen(t)
 	d := testtool.Start(t, "--history", "1")
 	publishAll(t, d, "/x", "Corgi")

@@ -83,7 +83,7 @@ type textView struct {
 	color      bool
 }
 
-// Colours (ECMA-48, "select graphic rendition"): those sixteen that each terminal has
+// Colors (ECMA-48, "select graphic rendition"): those sixteen that each terminal has
 // set to what can be read on its background.
 const (
 	colorDim     = "2"

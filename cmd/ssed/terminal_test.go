@@ -93,7 +93,7 @@ func TestOtherCommandsLeaveTheTerminalAlone(t *testing.T) {
 var colors = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
 // asks matches the sequences that a terminal answers (DA, DSR, DECRQM, XTVERSION, the
-// state of the keyboard, colours, terminfo), and those that change what its keys send.
+// state of the keyboard, colors, terminfo), and those that change what its keys send.
 var asks = regexp.MustCompile(`\x1b\[[?>=]?[0-9;]*(\$p|c|n|x|q|u)|\x1b\[[><=?][0-9;:]*m|\x1b\][0-9;]*;\?|\x1bP|\x05|\x1bZ`)
 
 // TestTopLeavesTheTerminalAsItWas however it ends and whatever the terminal calls
@@ -127,7 +127,7 @@ func TestTopLeavesTheTerminalAsItWas(t *testing.T) {
 		{"Linux's console", []string{"TERM=linux"}, keys("q")},
 		{"an old one", []string{"TERM=vt100"}, keys("q")},
 		{"an unknown one", nil, keys("q")},
-		{"no colour", []string{"TERM=xterm", "NO_COLOR=1"}, keys("q")},
+		{"no color", []string{"TERM=xterm", "NO_COLOR=1"}, keys("q")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			terminal := testtool.NewTerminal(t)

@@ -188,7 +188,7 @@ func TestTopInBlackAndWhite(t *testing.T) {
 		s.shows(t, "● live")
 		colored := strings.Contains(s.do(t, "capture-pane", "-p", "-e"), "\x1b[32m")
 		if colored != tt.color {
-			t.Errorf("%s: coloured: %v", tt.env, colored)
+			t.Errorf("%s: colored: %v", tt.env, colored)
 		}
 		s.keys(t, "q")
 		s.left(t)

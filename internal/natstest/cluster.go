@@ -19,7 +19,7 @@ import (
 type Cluster struct {
 	Servers []*Server
 
-	links  map[[2]int]*link // by the numbers of who dials and who is dialled
+	links  map[[2]int]*link // by the numbers of who dials and who is dialed
 	parted map[int]bool
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// A link is the wire between two servers: one dials it, the other is dialled by it.
+// A link is the wire between two servers: one dials it, the other is dialed by it.
 // While it is cut nothing arrives and nothing is refused, as with a pulled cable;
 // what was on its way arrives once it is mended, as TCP would send it again.
 type link struct {

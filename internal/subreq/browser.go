@@ -9,7 +9,7 @@ import (
 // isBrowserField reports whether a field shows that the client is a browser, or another
 // EventSource: an Accept with text/event-stream (HTML section 9.2.2), or one of the Fetch
 // metadata fields Sec-Fetch-*, which pages cannot set. Browsers send those only over https
-// and to localhost, so fetch() of a page on plain http is recognised by its Accept alone.
+// and to localhost, so fetch() of a page on plain http is recognized by its Accept alone.
 func isBrowserField(f *httpparse.Field) bool {
 	const metadata = "Sec-Fetch-"
 	return len(f.Name) > len(metadata) && bytes.EqualFold(f.Name[:len(metadata)], []byte(metadata)) ||

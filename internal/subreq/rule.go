@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// A rule is one allowed origin: the serialisation of a tuple origin (HTML section
+// A rule is one allowed origin: the serialization of a tuple origin (HTML section
 // 7.1.1, "serialization of an origin"), which is scheme "://" host [ ":" port ], or one
 // whose host begins with "*.", for all subdomains.
 type rule struct {

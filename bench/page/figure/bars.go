@@ -185,7 +185,7 @@ func (b Bars) paint(c draw.Canvas, p *plot.Plot, panel Panel) {
 
 // bar fills a rectangle. The reference's is hollow and dashed, like its line, and the peers' are pale, so that their ranges are seen.
 func (s Server) bar(c draw.Canvas, r vg.Rectangle) {
-	fill, border := s.colour(), s.line()
+	fill, border := s.color(), s.line()
 	border.Width = 1
 	switch s.Role {
 	case Peer:

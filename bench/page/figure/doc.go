@@ -4,5 +4,5 @@
 // style.go says how everything looks, axis.go where ticks stand, canvas.go turns drawings into SVG, lines.go and bars.go draw.
 //
 // The invariants: the same input gives the same bytes. The background is white, so that a picture reads on a dark page as well as
-// on a light one. A server looks the same in every picture, and differs from the others in more than its colour.
+// on a light one. A server looks the same in every picture, and differs from the others in more than its color.
 package figure

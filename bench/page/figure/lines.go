@@ -117,7 +117,7 @@ func (s Series) paint(c draw.Canvas, p *plot.Plot, xs []float64) {
 	c.StrokeLines(s.line(), part)
 	for _, point := range s.Points {
 		x := toX(point.X)
-		c.StrokeLine2(draw.LineStyle{Color: s.colour(), Width: 0.8}, x, toY(point.Least), x, toY(point.Most))
+		c.StrokeLine2(draw.LineStyle{Color: s.color(), Width: 0.8}, x, toY(point.Least), x, toY(point.Most))
 		c.DrawGlyphNoClip(s.glyph(), vg.Point{X: x, Y: toY(point.Y)})
 	}
 }
@@ -137,7 +137,7 @@ func (l Lines) names(c draw.Canvas, p *plot.Plot, lastX float64) {
 		s := order[i]
 		x := c.Max.X + labelLead
 		if end(s).X == lastX {
-			c.StrokeLine2(draw.LineStyle{Color: s.colour(), Width: 0.5}, toX(lastX)+7, wanted[i], x-18, y)
+			c.StrokeLine2(draw.LineStyle{Color: s.color(), Width: 0.5}, toX(lastX)+7, wanted[i], x-18, y)
 		}
 		c.StrokeLine2(s.line(), x-18, y, x-2, y)
 		c.DrawGlyphNoClip(s.glyph(), vg.Point{X: x - 10, Y: y})
@@ -164,7 +164,7 @@ type drawing func(c draw.Canvas, p *plot.Plot)
 // Plot calls it.
 func (d drawing) Plot(c draw.Canvas, p *plot.Plot) { d(c, p) }
 
-// lattice is the grid behind the data: a line at each labelled tick.
+// lattice is the grid behind the data: a line at each labeled tick.
 type lattice struct{ xs []float64 }
 
 // Plot draws it.

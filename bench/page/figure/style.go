@@ -44,9 +44,9 @@ var (
 	ssedBlue = color.RGBA{0x00, 0x72, 0xb2, 0xff}
 )
 
-// peerColours are those of Okabe and Ito (Color Universal Design, 2008) that are left, without the yellow that white swallows, and
+// peerColors are those of Okabe and Ito (Color Universal Design, 2008) that are left, without the yellow that white swallows, and
 // two neutral ones that differ from them in lightness.
-var peerColours = []color.RGBA{
+var peerColors = []color.RGBA{
 	{0xd5, 0x5e, 0x00, 0xff}, // vermilion
 	{0x00, 0x9e, 0x73, 0xff}, // bluish green
 	{0xcc, 0x79, 0xa7, 0xff}, // reddish purple
@@ -60,37 +60,37 @@ var peerGlyphs = []draw.GlyphDrawer{
 	draw.BoxGlyph{}, draw.PyramidGlyph{}, draw.SquareGlyph{}, draw.TriangleGlyph{}, draw.RingGlyph{}, draw.PlusGlyph{}, draw.CrossGlyph{},
 }
 
-func (s Server) colour() color.RGBA {
+func (s Server) color() color.RGBA {
 	switch s.Role {
 	case Subject:
 		return ssedBlue
 	case Reference:
 		return refGrey
 	}
-	return peerColours[s.Nth%len(peerColours)]
+	return peerColors[s.Nth%len(peerColors)]
 }
 
 func (s Server) line() draw.LineStyle {
-	style := draw.LineStyle{Color: s.colour(), Width: 1.4}
+	style := draw.LineStyle{Color: s.color(), Width: 1.4}
 	switch {
 	case s.Role == Subject:
 		style.Width = 2.8
 	case s.Role == Reference:
 		style.Dashes = []vg.Length{5, 3}
-	case s.Nth >= len(peerColours):
-		style.Dashes = []vg.Length{2, 2} // its colour was had before
+	case s.Nth >= len(peerColors):
+		style.Dashes = []vg.Length{2, 2} // its color was had before
 	}
 	return style
 }
 
 func (s Server) glyph() draw.GlyphStyle {
-	style := draw.GlyphStyle{Color: s.colour(), Radius: 3, Shape: draw.CircleGlyph{}}
+	style := draw.GlyphStyle{Color: s.color(), Radius: 3, Shape: draw.CircleGlyph{}}
 	switch s.Role {
 	case Subject:
 		style.Radius = 3.6
 	case Peer:
-		// Where colours begin anew, glyphs are one further.
-		style.Shape = peerGlyphs[(s.Nth+s.Nth/len(peerColours))%len(peerGlyphs)]
+		// Where colors begin anew, glyphs are one further.
+		style.Shape = peerGlyphs[(s.Nth+s.Nth/len(peerColors))%len(peerGlyphs)]
 	}
 	return style
 }
@@ -106,7 +106,7 @@ func (s Server) label() text.Style {
 	return style
 }
 
-// words is text that is vertically centred.
+// words is text that is vertically centered.
 func words(size vg.Length, c color.Color, x text.XAlignment) text.Style {
 	return text.Style{
 		Color:   c,

@@ -21,9 +21,9 @@ func (s *siege) slowHTTP(t *testing.T, args ...string) *testtool.Command {
 		"-p", "3")...) // seconds that its own probe waits for an answer
 }
 
-// colours are what slowhttptest prints between its words.
+// colors are what slowhttptest prints between its words.
 var (
-	colours    = regexp.MustCompile("\x1b\\[[0-9;]*[A-Za-z]")
+	colors     = regexp.MustCompile("\x1b\\[[0-9;]*[A-Za-z]")
 	exitStatus = regexp.MustCompile(`Exit status:\s*(.*)`)
 	available  = regexp.MustCompile(`service available:\s*(\w+)`)
 )
@@ -34,7 +34,7 @@ func wantLost(t *testing.T, slow *testtool.Command) {
 	t.Helper()
 	var output string
 	testtool.WaitFor(t, "slowhttptest to end", func() bool {
-		output = colours.ReplaceAllString(slow.Output(), "")
+		output = colors.ReplaceAllString(slow.Output(), "")
 		return exitStatus.MatchString(output)
 	})
 	if status := exitStatus.FindStringSubmatch(output)[1]; strings.TrimSpace(status) != "No open connections left" {

@@ -85,9 +85,9 @@ func TestDaemonIsKilled(t *testing.T) {
 	}
 	published := end(t, publishers...)
 
-	dialled, lost := 0, 0
+	dialed, lost := 0, 0
 	for _, p := range publishers {
-		dialled += p.dialled()
+		dialed += p.dialed()
 	}
 	for _, s := range subscribers {
 		s.wants(t, published, 0)
@@ -95,7 +95,7 @@ func TestDaemonIsKilled(t *testing.T) {
 			lost++
 		}
 	}
-	if dialled == len(publishers) {
+	if dialed == len(publishers) {
 		t.Error("no publisher lost its connection: none was at the daemon that was killed")
 	}
 	if lost < crowd/nodesCount-5 || lost > crowd/nodesCount+5 {

@@ -49,8 +49,8 @@ func TestLeaderIsKilled(t *testing.T) {
 		if lost := subscribers[i].lost(); lost > 0 {
 			t.Errorf("%s: %d streams ended", subscribers[i].name, lost)
 		}
-		if p.dialled() != 1 {
-			t.Errorf("%s had %d connections", p.name, p.dialled())
+		if p.dialed() != 1 {
+			t.Errorf("%s had %d connections", p.name, p.dialed())
 		}
 		repeated += p.repeated()
 	}

@@ -30,8 +30,8 @@ func TestThreeActAsOne(t *testing.T) {
 	away := some[0].lastID() // of daemon 0, in the middle
 	published := end(t, publishers...)
 	for _, p := range publishers {
-		if p.repeated() > 0 || p.dialled() != 1 {
-			t.Errorf("%s repeated %d messages over %d connections, and nothing was wrong", p.name, p.repeated(), p.dialled())
+		if p.repeated() > 0 || p.dialed() != 1 {
+			t.Errorf("%s repeated %d messages over %d connections, and nothing was wrong", p.name, p.repeated(), p.dialed())
 		}
 	}
 	for i := range h.nodes {

@@ -160,8 +160,8 @@ func (p *publisher) repeated() int {
 	return p.repeats
 }
 
-// dialled is how many connections it had.
-func (p *publisher) dialled() int {
+// dialed is how many connections it had.
+func (p *publisher) dialed() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.dials

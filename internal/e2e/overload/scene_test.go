@@ -23,11 +23,11 @@ const atOnce = 5 * time.Second
 
 // A scene is a daemon with too much to do, and a bystander who must not notice.
 type scene struct {
-	daemon  *testtool.Daemon
-	place   place // where subscribers connect
-	client  *publish.Client
-	limits  limits
-	dialled atomic.Int64
+	daemon *testtool.Daemon
+	place  place // where subscribers connect
+	client *publish.Client
+	limits limits
+	dialed atomic.Int64
 
 	over      chan struct{} // closed when the bystander may go
 	bystander sync.WaitGroup
@@ -118,7 +118,7 @@ func (s *scene) crowd(t *testing.T, n int, p place, script script) []*reader {
 	if failed, err := testtool.AtATime(n, func(i int) (err error) {
 		from := p
 		if from.from == nil && !strings.HasPrefix(p.address, "/") {
-			from.from = net.IPv4(127, 0, 67, byte(1+s.dialled.Add(1)%8))
+			from.from = net.IPv4(127, 0, 67, byte(1+s.dialed.Add(1)%8))
 		}
 		all[i], err = from.subscribe(t, script)
 		return err

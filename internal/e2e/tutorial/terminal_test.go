@@ -35,7 +35,7 @@ type terminal struct {
 	read  int             // so much of it was compared
 }
 
-// style is how a terminal is told of colours.
+// style is how a terminal is told of colors.
 var style = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
 // openTerminal starts a shell. The caller is in the place that it shall be in.

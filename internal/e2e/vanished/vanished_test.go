@@ -46,12 +46,12 @@ var ways = []way{
 	{
 		// As when it was switched off on the same network: it no longer answers
 		// ARP, and the daemon's own kernel says that the host cannot be reached.
-		"the neighbour is gone",
+		"the neighbor is gone",
 		func(t *testing.T, h *house, r remote) {
 			h.sysctl(t, "ipv4/neigh/"+r.near+"/retrans_time_ms", "100")
 			h.sysctl(t, "ipv6/neigh/"+r.near+"/retrans_time_ms", "100")
 			r.IP(t, "address flush dev home")
-			h.IP(t, "neighbour flush dev "+r.near)
+			h.IP(t, "neighbor flush dev "+r.near)
 		},
 		nil,
 	},
