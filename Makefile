@@ -1,10 +1,16 @@
-# The verbs of this repository. "go build", "go test" and "go run -C bench ." are all that
-# development needs; this adds what an installation consists of.
+# The verbs of this repository. "go build", "go test" and "go run -C bench ." also work
+# without make.
 #
 #     make                          the binary, static, in build/
-#     make test bench
+#     make test                     the tests of the daemon's module
+#     make check                    format, spelling, commit messages, vet and staticcheck
+#     make race                     the tests that can race, under the race detector
+#     make fuzz                     each fuzz target for some seconds
+#     make bench                    all measurements, about three quarters of an hour
 #     make install PREFIX=/usr DESTDIR=/tmp/root
 #     make deb                      a Debian package in build/
+#
+# CI runs the same scripts as make check, make race and make fuzz.
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
@@ -27,12 +33,15 @@ MAN  = $(DESTDIR)$(PREFIX)/share/man/man1
 DOC  = $(DESTDIR)$(PREFIX)/share/doc/ssed
 UNIT = $(DESTDIR)$(PREFIX)/lib/systemd/system
 
-.PHONY: build test bench install deb clean
+.PHONY: build test check race fuzz bench install deb clean
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags=-s -o $(BUILD)/ssed ./cmd/ssed
 
 test:
 	go test ./...
+
+check race fuzz:
+	.ci/$@
 
 bench:
 	go run -C bench . all

@@ -20,7 +20,7 @@ func rooted(t *testing.T, name string) string {
 
 // TestEveryParserIsFuzzed: a target that only its file knows is run by nobody.
 func TestEveryParserIsFuzzed(t *testing.T) {
-	contributing, ci, found := rooted(t, "CONTRIBUTING.md"), rooted(t, ".ci/run"), 0
+	contributing, ci, found := rooted(t, "CONTRIBUTING.md"), rooted(t, ".ci/fuzz"), 0
 	for _, s := range sources(t) {
 		for _, target := range regexp.MustCompile(`(?m)^func (Fuzz\w+)\(`).FindAllStringSubmatch(string(s.text), -1) {
 			found++
@@ -29,7 +29,7 @@ func TestEveryParserIsFuzzed(t *testing.T) {
 				t.Errorf("%s: %s has no place in the table of CONTRIBUTING.md", s.path, target[1])
 			}
 			if !strings.Contains(ci, "fuzz ./"+s.room()+" "+target[1]+" ") {
-				t.Errorf("%s: %s is not run by .ci/run", s.path, target[1])
+				t.Errorf("%s: %s is not run by .ci/fuzz", s.path, target[1])
 			}
 		}
 	}
