@@ -29,7 +29,7 @@ var installed = []string{
 // wantDocuments wants all documents there, and the examples that they lead to.
 func wantDocuments(t *testing.T, folder string) {
 	t.Helper()
-	documents := []string{"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"}
+	documents := []string{"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "RELEASING.md", "SECURITY.md"}
 	err := filepath.WalkDir(filepath.Join(root, "docs"), func(name string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
 			name, err = filepath.Rel(root, name)
@@ -148,6 +148,36 @@ func TestTheDebianPackage(t *testing.T) {
 	// The version of the package is one that dpkg can compare.
 	say(t, ".", "dpkg", "--compare-versions", strings.TrimSpace(say(t, ".", "dpkg-deb", "-f", deb, "Version")), "gt", "0~")
 	wantService(t, testtool.StartBy(t, binary, "serve"))
+}
+
+// TestATagIsTheVersion builds a clone with a tag, as RELEASING.md says. What was changed
+// since the last commit is not in the clone, except for the Makefile.
+func TestATagIsTheVersion(t *testing.T) {
+	needMake(t)
+	git := testtool.Need(t, "git", "cp", "rm", "gzip", "tr", "printenv")
+	testtool.Long(t, "it builds the daemon in a clone")
+	here, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(git, "-C", here, "rev-parse", "HEAD").CombinedOutput(); err != nil {
+		testtool.Lack(t, "the source is not in a git repository: %v\n%s", err, out)
+	}
+	t.Setenv("GOFLAGS", "-buildvcs=true")
+	clone := filepath.Join(t.TempDir(), "ssed")
+	say(t, here, git, "clone", "--quiet", "--no-tags", here, clone)
+	commit := strings.TrimSpace(say(t, clone, git, "rev-parse", "--short=12", "HEAD"))
+	const tag, debian = "v1.8.9-rc.1", "1.8.9~rc.1"
+	say(t, clone, git, "tag", tag)
+	// In place of nfpm, print the version that it would get.
+	made := say(t, clone, "make", "-f", filepath.Join(here, "Makefile"), "deb", "NFPM=printenv VERSION; true")
+	if !strings.HasSuffix(made, "\n"+debian+"\n") {
+		t.Errorf("make deb prints %q, want the version %s at the end", made, debian)
+	}
+	version, err := exec.Command(filepath.Join(clone, "build", "ssed"), "version").Output()
+	if want := "ssed " + tag + " (commit " + commit + ") "; err != nil || !strings.HasPrefix(string(version), want) {
+		t.Errorf("ssed version prints %q, %v, want %q", version, err, want)
+	}
 }
 
 // TestTheUserExists after the package was installed: sysusers makes it.
