@@ -355,7 +355,7 @@ func TestRetryClientTells(t *testing.T) {
 		{"ending, without a store", []plan{works(ending{}), works(ending{}), works(keyless)},
 			[]string{"0 busy: it ends", "1 busy: it ends", "sent again 1, doubtful 0", "OK"}},
 		{"cut, and then ending, without a store", []plan{breaks(keyless, oneKeyed+1), works(ending{}), works(keyless)},
-			[]string{"0 the server closed", "0 busy: it ends", "sent again 1, doubtful 1", "OK"}},
+			[]string{"0 the server closed", "1 busy: it ends", "sent again 1, doubtful 1", "OK"}},
 		{"full at first", []plan{says("ERR busy too many"), says("ERR busy too many"), works(store)},
 			[]string{"1 busy: too many", "2 busy: too many", "sent again 0, doubtful 0", "OK"}},
 		{"refused for good", []plan{breaks(store, oneKeyed), says("ERR auth who are you"), works(store)},
