@@ -99,6 +99,13 @@ func TestLogWriterNeverBlocks(t *testing.T) {
 	const lines = 50_000
 	for n := range lines {
 		fmt.Fprintf(w, "%-99d\n", n)
+		if n == 0 { // from here on nothing leaves the queue, so there is one gap
+			testtool.WaitFor(t, "the writer to hang", func() bool {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				return len(w.queue) == 0
+			})
+		}
 	}
 	w.mu.Lock()
 	queued := len(w.queue)
