@@ -56,8 +56,8 @@ func closedSocket(t *testing.T) *openTarget {
 	return &openTarget{stderr: in, fail: func(t *testing.T) { readStart(t, out).Close() }}
 }
 
-// reopenedFIFO has a reader that goes in the middle of a line. What it left is the next
-// one's.
+// reopenedFIFO has a reader that goes in the middle of a line. The next reader gets what
+// the first one left.
 func reopenedFIFO(t *testing.T) *openTarget {
 	path := filepath.Join(t.TempDir(), "log")
 	if err := unix.Mkfifo(path, 0o600); err != nil {
@@ -72,11 +72,14 @@ func reopenedFIFO(t *testing.T) *openTarget {
 		t.Fatal(err)
 	}
 	to := &openTarget{stderr: in}
-	beginning := make([]byte, 100)
-	to.fail = func(t *testing.T) {
+	var beginning []byte
+	to.fail = func(t *testing.T) { // once the last line of the start has begun, it is there as a whole
 		first.SetReadDeadline(time.Now().Add(testtool.Patience))
-		if _, err := io.ReadFull(first, beginning); err != nil {
-			t.Fatal(err)
+		for one := make([]byte, 1); bytes.Count(beginning, []byte("\n")) < startLines-1 || one[0] == '\n'; {
+			if _, err := io.ReadFull(first, one); err != nil {
+				t.Fatal(err)
+			}
+			beginning = append(beginning, one...)
 		}
 		first.Close()
 	}
