@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -487,6 +488,32 @@ func TestPubLosesItsToken(t *testing.T) {
 	}
 }
 
+// hasRead reports whether a child of a process has read to the end of a file.
+func hasRead(t *testing.T, parent int, name string) bool {
+	t.Helper()
+	info, err := os.Stat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", parent, parent))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for child := range strings.FieldsSeq(string(children)) {
+		files, _ := filepath.Glob("/proc/" + child + "/fd/*")
+		for _, file := range files {
+			if target, _ := os.Readlink(file); target != name {
+				continue
+			}
+			position, _ := os.ReadFile("/proc/" + child + "/fdinfo/" + filepath.Base(file))
+			if strings.HasPrefix(string(position), fmt.Sprintf("pos:\t%d\n", info.Size())) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // TestPubOfALogFile is "tail -F log | ssed pub /log": over a restart of the daemon, a
 // rotation of the file and a line that is no text.
 func TestPubOfALogFile(t *testing.T) {
@@ -529,11 +556,12 @@ func TestPubOfALogFile(t *testing.T) {
 	arrives(d, "2")
 	d.Process.Signal(syscall.SIGTERM)
 	d.Wait(t)
-	write("3", "4")
+	write("3", "4", "5")
+	// tail -F closes a file that is moved away, whether or not it has read all of it.
+	testtool.WaitFor(t, "tail to read the file", func() bool { return hasRead(t, cmd.Process.Pid, name) })
 	if err := os.Rename(name, name+".1"); err != nil {
 		t.Fatal(err)
 	}
-	write("5") // a program that has the file open still writes to it
 	file.Close()
 	if file, err = os.Create(name); err != nil {
 		t.Fatal(err)
