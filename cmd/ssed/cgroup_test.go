@@ -163,7 +163,7 @@ func TestMemoryLimitIsSet(t *testing.T) {
 		silent  string
 	}{
 		{"the limit's", nil, nil, "1.00663296e+08", []string{`level=INFO msg="memory limit found" limit=128MiB gomemlimit=96MiB backlog=16MiB backlog_total=47MiB`}, "level=WARN"},
-		{"the limit's, for an empty variable is none", []string{"GOMEMLIMIT="}, nil, "1.00663296e+08", []string{`limit=128MiB gomemlimit=96MiB`}, "level=WARN"},
+		{"the limit's, with an empty variable", []string{"GOMEMLIMIT="}, nil, "1.00663296e+08", []string{`limit=128MiB gomemlimit=96MiB`}, "level=WARN"},
 		{"the environment's", []string{"GOMEMLIMIT=77MiB"}, nil, "8.0740352e+07", []string{`limit=128MiB gomemlimit=77MiB`}, "level=WARN"},
 		{"flags that exceed it", nil, []string{"--history=1", "--backlog-total=200MiB", "--history-bytes=200MiB"}, "1.00663296e+08", []string{byHand}, "backlog_total=47MiB"},
 		{"a store that it has no room for", nil, []string{"--store=" + t.TempDir()}, "1.00663296e+08",

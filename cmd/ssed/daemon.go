@@ -19,7 +19,7 @@ type daemon struct {
 	relay      *relay.Relay       // the way to the store; nil where there is none
 	publishers *evioserver.Server // the publishers' own loop; nil where the loop reads them itself
 	admin      *adminPages
-	health     *health       // of the store; nil where there is none
+	health     *health       // of the store; nil without a store
 	tokens     *auth.Table   // at the start; SIGHUP may bring others
 	endAtMost  time.Duration // how long shutdown may take
 	log        *slog.Logger

@@ -55,7 +55,7 @@ func TestHealthTarget(t *testing.T) {
 	}
 }
 
-// TestHealthcheck asks real daemons, and what is none.
+// TestHealthcheck asks real daemons, and servers that are not ssed.
 func TestHealthcheck(t *testing.T) {
 	socket := "unix://" + t.TempDir() + "/http"
 	d := testtool.Start(t, "--admin=off", "--listen=127.0.0.1:0", "--listen="+socket, "--token=any-right-token", "--proxy-protocol", "--trusted-proxy=192.0.2.1")

@@ -89,7 +89,7 @@ func (s Server) glyph() draw.GlyphStyle {
 	case Subject:
 		style.Radius = 3.6
 	case Peer:
-		// Where colors begin anew, glyphs are one further.
+		// Each new color moves the glyphs by one.
 		style.Shape = peerGlyphs[(s.Nth+s.Nth/len(peerColors))%len(peerGlyphs)]
 	}
 	return style
