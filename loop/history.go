@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ssed/ssed/internal/history"
 	"github.com/ssed/ssed/nsindex"
 	"github.com/ssed/ssed/sse"
 )
@@ -53,13 +54,13 @@ func (l *loop) keepHistory() error {
 	}
 	slices.SortStableFunc(rules, func(a, b HistoryRule) int { return cmp.Compare(len(b.Prefix), len(a.Prefix)) })
 	l.epoch = sse.NewEpoch(rand.Uint64N(epochMax))
-	l.history = sse.NewHistory(l.opts.HistoryBytesMax, func(ns string) sse.Retention {
+	l.history = history.NewHistory(l.opts.HistoryBytesMax, func(ns string) history.Retention {
 		for _, r := range rules {
 			if nsindex.Within([]byte(ns), r.Prefix) {
-				return sse.Retention{Messages: r.Messages, Age: ticks(r.Age)}
+				return history.Retention{Messages: r.Messages, Age: ticks(r.Age)}
 			}
 		}
-		return sse.Retention{}
+		return history.Retention{}
 	})
 	return nil
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/ssed/ssed/auth"
 	"github.com/ssed/ssed/httpparse"
+	"github.com/ssed/ssed/internal/history"
+	"github.com/ssed/ssed/internal/stream"
 	"github.com/ssed/ssed/internal/subreq"
 	"github.com/ssed/ssed/nsindex"
 	"github.com/ssed/ssed/publish"
@@ -65,11 +67,11 @@ type loop struct {
 	keeps     bool        // it has ids, and is kept
 	heardLast []byte      // its namespace; empty: the index has changed since
 	frame     []byte      // scratch
-	pool      sse.Pool
+	pool      stream.Pool
 	blocked   map[uint32]waiting
 	bridges   bridges
-	history   *sse.History // nil: nothing is kept
-	epoch     string       // of the ids
+	history   *history.History // nil: nothing is kept
+	epoch     string           // of the ids
 	replays   replays
 	relay     relay
 	number    uint32 // the last number given to a waiter

@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/ssed/ssed/internal/stream"
 	"github.com/ssed/ssed/nsindex"
-	"github.com/ssed/ssed/sse"
 )
 
 // An audience is all connections with one subscription set: the stream that
@@ -14,7 +14,7 @@ import (
 type audience struct {
 	set         nsindex.Set
 	number      uint64 // tells it from all others, those that are gone included
-	stream      *sse.Stream
+	stream      *stream.Stream
 	subscribers []*subscriber
 	behind      int // how many of them wait for their socket
 	// The walk of the round comes from the slice's end; those at unvisited and
@@ -153,7 +153,7 @@ func (l *loop) audienceOf(set nsindex.Set) *audience {
 	a, ok := l.index.Find(set)
 	if !ok {
 		l.audiences++
-		a = &audience{set: set, stream: sse.NewStream(&l.pool), number: l.audiences}
+		a = &audience{set: set, stream: stream.NewStream(&l.pool), number: l.audiences}
 		l.index.Attach(set, a)
 		l.indexChanged()
 	}

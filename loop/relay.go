@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ssed/ssed/internal/history"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -254,8 +255,8 @@ func (l *loop) begin(epoch string, newest uint64) {
 
 // forgetAll begins an empty history that keeps whatever there is room for.
 func (l *loop) forgetAll() {
-	l.history = sse.NewHistory(l.opts.HistoryBytesMax, func(string) sse.Retention {
-		return sse.Retention{Messages: math.MaxInt}
+	l.history = history.NewHistory(l.opts.HistoryBytesMax, func(string) history.Retention {
+		return history.Retention{Messages: math.MaxInt}
 	})
 }
 

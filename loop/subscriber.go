@@ -6,6 +6,7 @@ import (
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
 
+	"github.com/ssed/ssed/internal/stream"
 	"github.com/ssed/ssed/internal/subreq"
 	"github.com/ssed/ssed/sse"
 )
@@ -16,7 +17,7 @@ import (
 type subscriber struct {
 	client
 	audience *audience
-	cursor   sse.Cursor
+	cursor   stream.Cursor
 	joined   uint64 // messages of the stream that it did not get: before it joined, and passed over
 	who      *identity
 	number   uint32 // what the watch, and an operator, know it by

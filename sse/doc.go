@@ -1,11 +1,10 @@
-// Package sse holds what goes out on the wire of Server-Sent Events: messages,
-// the frames that are made of them, and the Stream that subscribers read. A Decoder
-// reads it, on the other side.
+// Package sse holds the wire format of Server-Sent Events (HTML section 9.2): messages
+// and the rules for their fields, the frames that they become, ids, gap events, and a
+// Decoder for the receiving side.
 //
-// It does no I/O: bytes and values in, bytes and values out. There is no
-// socket, no clock, no goroutine and no lock in here; whoever owns a Stream
-// serializes all access to it.
+// It does no I/O: bytes and values in, bytes and values out. There is no socket, no
+// clock, no goroutine and no lock in here. Storage of frames does not belong here
+// either.
 //
-// The one invariant: a Stream holds whole frames only, so a cursor that stands
-// at the end of a Stream always stands between two frames.
+// The one invariant: AppendFrame writes exactly one event, whatever the data contains.
 package sse

@@ -28,6 +28,24 @@ func ExampleAppendFrame() {
 	// data:id: 7
 }
 
+// Several frames share one slice. The ends say where each of them lies.
+func ExampleFrameEnd() {
+	var frames []byte
+	var ends []sse.FrameEnd
+	for i, data := range []string{"Corgi", "Pug"} {
+		frames = sse.AppendFrame(frames, nil, []byte(data))
+		ends = append(ends, sse.FrameEnd{Offset: len(frames), Seq: uint64(41 + i)})
+	}
+	begin := 0
+	for _, end := range ends {
+		fmt.Printf("%d %q\n", end.Seq, frames[begin:end.Offset])
+		begin = end.Offset
+	}
+	// Output:
+	// 41 "data:Corgi\n\n"
+	// 42 "data:Pug\n\n"
+}
+
 // What cannot be put on the wire is refused, by one of three errors.
 func ExampleCheckEvent() {
 	for _, event := range []string{"new-dog", "new\ndog", strings.Repeat("x", sse.EventBytesMax+1)} {

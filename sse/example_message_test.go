@@ -22,15 +22,6 @@ func ExampleCheckKey() {
 	// true
 }
 
-// A history that begins in the middle knows that it does.
-func ExampleHistory_Raise() {
-	history := sse.NewHistory(1<<20, func(string) sse.Retention { return sse.Retention{Messages: 100} })
-	history.Raise(41)
-	history.Add([]byte("/x"), []byte("id:e-42\ndata:x\n\n"), 42, 0)
-	fmt.Println(history.Lost([]string{"/x"}, 40, 0), history.Lost([]string{"/x"}, 41, 0))
-	// Output: 41 0
-}
-
 // The server's own events have names that publishers may not use.
 func ExampleReservedEvents_Check() {
 	reserved := sse.ReservedEvents{{Name: sse.DefaultGapEvent, Flag: "--gap-event"}}

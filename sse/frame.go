@@ -46,6 +46,13 @@ func AppendRetry(dst []byte, milliseconds int64) []byte {
 	return append(dst, "\n\n"...)
 }
 
+// A FrameEnd locates one frame in a slice of consecutive frames: it begins where the
+// frame before it ends, or at 0.
+type FrameEnd struct {
+	Offset int    // of the first byte behind the frame, in bytes
+	Seq    uint64 // the number of the frame's message
+}
+
 func appendField(dst []byte, name string, value []byte) []byte {
 	dst = append(dst, name...)
 	if len(value) > 0 && value[0] == ' ' {

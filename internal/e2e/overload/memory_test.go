@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ssed/ssed/internal/stream"
 	"github.com/ssed/ssed/internal/testtool"
 	"github.com/ssed/ssed/loop"
-	"github.com/ssed/ssed/sse"
 )
 
 // limits are what bounds a daemon's memory. Those that are 0 have their default.
@@ -70,7 +70,7 @@ func (l limits) rssMax() int64 {
 	if total == 0 {
 		total = loop.DefaultBacklogTotalBytes
 	}
-	segments := min(total, (halfEmpty*backlog+sse.SegmentBytesMax)*streams)
+	segments := min(total, (halfEmpty*backlog+stream.SegmentBytesMax)*streams)
 	inUse := segments + poolBytes + l.historyBytes + l.storeBytes
 	return int64(connBytes*l.conns + min(baseBytes+inUse+inUse/4, emptyBytes+2*inUse))
 }

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssed/ssed/internal/stream"
 	"github.com/ssed/ssed/internal/testtool"
-	"github.com/ssed/ssed/sse"
 )
 
 const (
@@ -20,7 +20,7 @@ const (
 // several streams never reads, and the i-th lags i+1 stairs behind.
 func climb(t *testing.T, slow string) (s *scene, laggards []*reader) {
 	t.Helper()
-	total := (stairs*(stairs+1)/2 + 2) * sse.SegmentBytesMax // all stairs, and little more
+	total := (stairs*(stairs+1)/2 + 2) * stream.SegmentBytesMax // all stairs, and little more
 	s = open(t, limits{
 		conns: 50, streams: 2 * stairs,
 		dataBytes: 200_000, backlogBytes: 4 << 20, backlogTotalBytes: total, sendBufferBytes: 8 << 10,

@@ -1,4 +1,4 @@
-package sse
+package history
 
 import "math/bits"
 

@@ -1,9 +1,11 @@
-package sse
+package history
 
 import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/ssed/ssed/sse"
 )
 
 var benchFrame = []byte("id:k3j9x2ab-1234567\nevent:tick\ndata:" + strings.Repeat("x", 64) + "\n\n")
@@ -35,7 +37,7 @@ func BenchmarkReplay(b *testing.B) {
 			})
 		}
 		var frames []byte
-		var ends []FrameEnd
+		var ends []sse.FrameEnd
 		after := uint64(0)
 		run("part-of-all", func() {
 			frames, ends = h.Read(frames[:0], ends[:0], set, after, newest, 64<<10)

@@ -1,6 +1,22 @@
 package sse
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
+
+func TestID(t *testing.T) {
+	for _, id := range []ID{{"k3j9", 1}, {"0", 18446744073709551615}, {NewEpoch(1<<64 - 1), 7}} {
+		if got, err := ParseID([]byte(id.String())); got != id || err != nil {
+			t.Errorf("%q: %v, %v", id, got, err)
+		}
+	}
+	for _, bad := range []string{"", "-", "a-", "-1", "a-b", "a-01", "a-+1", "A-1", "a b-1", "a-1 ", "a-18446744073709551616", "ä-1", "1", strings.Repeat("a", 40) + "-1"} {
+		if id, err := ParseID([]byte(bad)); err == nil {
+			t.Errorf("%q is taken for %v", bad, id)
+		}
+	}
+}
 
 // FuzzParseID: what is taken for an id is written back as it was, so that one
 // message has one id.

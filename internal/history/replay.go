@@ -1,6 +1,10 @@
-package sse
+package history
 
-import "container/heap"
+import (
+	"container/heap"
+
+	"github.com/ssed/ssed/sse"
+)
 
 // A source is one namespace's part of what is being read.
 type source struct {
@@ -25,12 +29,6 @@ func (s *sourceHeap) Pop() any {
 	return nil
 }
 
-// A FrameEnd tells where a frame ends in what Read returns, and which it is.
-type FrameEnd struct {
-	Offset int
-	Seq    uint64
-}
-
 // Read appends to dst the frames of a set's kept messages behind the number after,
 // up to the number until, in the order of publishing: until there are bytesMax of
 // them, but at least one. ends are those of the frames, appended to spare. Nothing
@@ -38,7 +36,7 @@ type FrameEnd struct {
 //
 // The cost is in proportion to what it returns, and to the namespaces of the set
 // that have something for it.
-func (h *History) Read(dst []byte, spare []FrameEnd, set []string, after, until uint64, bytesMax int) (frames []byte, ends []FrameEnd) {
+func (h *History) Read(dst []byte, spare []sse.FrameEnd, set []string, after, until uint64, bytesMax int) (frames []byte, ends []sse.FrameEnd) {
 	frames, ends = dst, spare
 	sources := h.open(set, after)
 	for len(sources) > 0 && (len(frames) == len(dst) || len(frames)-len(dst) < bytesMax) {
@@ -48,7 +46,7 @@ func (h *History) Read(dst []byte, spare []FrameEnd, set []string, after, until 
 		}
 		_, frame, _ := s.log.at(s.next)
 		frames = append(frames, frame...)
-		ends = append(ends, FrameEnd{len(frames), s.seq})
+		ends = append(ends, sse.FrameEnd{Offset: len(frames), Seq: s.seq})
 		s.next = s.log.next(s.next)
 		if message, _, more := s.log.at(s.next); more {
 			s.seq = message.seq

@@ -1,4 +1,4 @@
-package sse
+package history
 
 // links are a node's neighbors in the list of its parent's children. The one with
 // the newest message stands first, so that whoever looks for what is new stops

@@ -1,4 +1,4 @@
-package sse
+package stream
 
 import (
 	"bytes"
@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/ssed/ssed/sse"
 )
 
 // A modelReader is a reader of the naive model: it has a copy of all frames that
@@ -142,7 +144,7 @@ func randomFrame(random *rand.Rand) []byte {
 			data[i] = '\n'
 		}
 	}
-	return AppendFrame(nil, nil, data)
+	return sse.AppendFrame(nil, nil, data)
 }
 
 // readSome reads what one write would take, and tells whether there was any.

@@ -1,4 +1,4 @@
-package sse
+package stream
 
 // poolBytesMax bounds the memory that a Pool keeps for later: enough for a busy
 // loop's next few passes, small beside one subscriber's backlog.

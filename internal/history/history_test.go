@@ -1,4 +1,4 @@
-package sse
+package history
 
 import (
 	"fmt"
@@ -316,19 +316,6 @@ func heapNow() int64 {
 	runtime.GC()
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
-}
-
-func TestID(t *testing.T) {
-	for _, id := range []ID{{"k3j9", 1}, {"0", 18446744073709551615}, {NewEpoch(1<<64 - 1), 7}} {
-		if got, err := ParseID([]byte(id.String())); got != id || err != nil {
-			t.Errorf("%q: %v, %v", id, got, err)
-		}
-	}
-	for _, bad := range []string{"", "-", "a-", "-1", "a-b", "a-01", "a-+1", "A-1", "a b-1", "a-1 ", "a-18446744073709551616", "ä-1", "1", strings.Repeat("a", 40) + "-1"} {
-		if id, err := ParseID([]byte(bad)); err == nil {
-			t.Errorf("%q is taken for %v", bad, id)
-		}
-	}
 }
 
 // BenchmarkHistoryAdd keeps messages, in so many namespaces by turns.

@@ -1,0 +1,63 @@
+package history_test
+
+import (
+	"fmt"
+
+	"github.com/ssed/ssed/internal/history"
+	"github.com/ssed/ssed/sse"
+)
+
+// A history keeps the newest messages of each namespace, under one bound for all. Time
+// is the caller's: here it is the message's number.
+func ExampleHistory() {
+	kept := history.NewHistory(1<<20, func(namespace string) history.Retention {
+		if namespace == "/typing" {
+			return history.Retention{}
+		}
+		return history.Retention{Messages: 2, Age: 100}
+	})
+	for i, namespace := range []string{"/pets/dogs", "/typing", "/pets/dogs", "/pets/cats", "/pets/dogs"} {
+		seq := uint64(i + 1)
+		if kept.Keeps([]byte(namespace)) {
+			kept.Add([]byte(namespace), sse.AppendFrame(nil, nil, fmt.Append(nil, seq)), seq, uint32(seq))
+		}
+	}
+	fmt.Println(kept.Messages(), "are kept,", kept.Bytes() > 0)
+
+	// Somebody comes back for /pets and has everything up to message 0.
+	set, after, until, now := []string{"/pets"}, uint64(0), uint64(5), uint32(5)
+	oldest, _ := kept.Oldest(set, after)
+	fmt.Println("lost up to", kept.Lost(set, after, now), "kept from", oldest)
+	kept.Mark(until) // from here on, what is lost of it is told by LostSince
+	var ends []sse.FrameEnd
+	frames, ends := kept.Read(nil, ends, set, after, until, 64<<10)
+	for i, begin := 0, 0; i < len(ends); i++ {
+		fmt.Printf("%d %q\n", ends[i].Seq, frames[begin:ends[i].Offset])
+		begin = ends[i].Offset
+	}
+	fmt.Println("lost meanwhile:", kept.LostSince(set, until, now))
+
+	// A newcomer wants the last one, or what was since the time 4.
+	fmt.Println(kept.Before(set, 1, now), kept.Since(set, 4, until, now))
+
+	kept.Sweep(200, 10) // everything is too old now
+	fmt.Println(kept.Messages(), "are kept")
+	// Output:
+	// 3 are kept, true
+	// lost up to 1 kept from 3
+	// 3 "data:3\n\n"
+	// 4 "data:4\n\n"
+	// 5 "data:5\n\n"
+	// lost meanwhile: 0
+	// 4 3
+	// 0 are kept
+}
+
+// A history that begins in the middle knows that it does.
+func ExampleHistory_Raise() {
+	kept := history.NewHistory(1<<20, func(string) history.Retention { return history.Retention{Messages: 100} })
+	kept.Raise(41)
+	kept.Add([]byte("/x"), []byte("id:e-42\ndata:x\n\n"), 42, 0)
+	fmt.Println(kept.Lost([]string{"/x"}, 40, 0), kept.Lost([]string{"/x"}, 41, 0))
+	// Output: 41 0
+}
