@@ -54,7 +54,7 @@ func (l *loop) keepHistory() error {
 	}
 	slices.SortStableFunc(rules, func(a, b HistoryRule) int { return cmp.Compare(len(b.Prefix), len(a.Prefix)) })
 	l.epoch = sse.NewEpoch(rand.Uint64N(epochMax))
-	l.history = history.NewHistory(l.opts.HistoryBytesMax, func(ns string) history.Retention {
+	l.history = history.New(l.opts.HistoryBytesMax, func(ns string) history.Retention {
 		for _, r := range rules {
 			if nsindex.Within([]byte(ns), r.Prefix) {
 				return history.Retention{Messages: r.Messages, Age: ticks(r.Age)}

@@ -153,7 +153,7 @@ func (l *loop) audienceOf(set nsindex.Set) *audience {
 	a, ok := l.index.Find(set)
 	if !ok {
 		l.audiences++
-		a = &audience{set: set, stream: stream.NewStream(&l.pool), number: l.audiences}
+		a = &audience{set: set, stream: stream.New(&l.pool), number: l.audiences}
 		l.index.Attach(set, a)
 		l.indexChanged()
 	}

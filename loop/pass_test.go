@@ -79,7 +79,7 @@ func TestQuietAudienceCoolsDown(t *testing.T) {
 	a.behind = 1
 	l.coolDown()
 	l.coolDown()
-	if a.stream.Retained() == 0 || len(l.warm) != 1 {
+	if l.pool.Retained() == 0 || len(l.warm) != 1 {
 		t.Fatal("the memory went although somebody lags")
 	}
 	a.behind = 0

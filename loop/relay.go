@@ -255,7 +255,7 @@ func (l *loop) begin(epoch string, newest uint64) {
 
 // forgetAll begins an empty history that keeps whatever there is room for.
 func (l *loop) forgetAll() {
-	l.history = history.NewHistory(l.opts.HistoryBytesMax, func(string) history.Retention {
+	l.history = history.New(l.opts.HistoryBytesMax, func(string) history.Retention {
 		return history.Retention{Messages: math.MaxInt}
 	})
 }

@@ -57,7 +57,7 @@ func (l *loop) resumption(w *subreq.Resume, set nsindex.Set) (r resumption) {
 	case w.Last > lastMax:
 		r.after = 0
 	case w.Last >= 0:
-		r.after = l.history.Before(members, w.Last, l.wheel.now)
+		r.after = l.history.BeforeLast(members, w.Last, l.wheel.now)
 	case w.Since >= 0:
 		at := l.wheel.now - min(l.wheel.now, ticks(w.Since))
 		r.after = l.history.Since(members, at, newest, l.wheel.now)

@@ -7,10 +7,10 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A history keeps the newest messages of each namespace, under one bound for all. Time
-// is the caller's: here it is the message's number.
+// A history keeps the newest messages of each namespace, under one bound for all of them.
+// The caller picks the unit of time: here the time is the number of the message.
 func ExampleHistory() {
-	kept := history.NewHistory(1<<20, func(namespace string) history.Retention {
+	kept := history.New(1<<20, func(namespace string) history.Retention {
 		if namespace == "/typing" {
 			return history.Retention{}
 		}
@@ -24,11 +24,11 @@ func ExampleHistory() {
 	}
 	fmt.Println(kept.Messages(), "are kept,", kept.Bytes() > 0)
 
-	// Somebody comes back for /pets and has everything up to message 0.
+	// A subscriber of /pets asks for all messages after number 0.
 	set, after, until, now := []string{"/pets"}, uint64(0), uint64(5), uint32(5)
 	oldest, _ := kept.Oldest(set, after)
 	fmt.Println("lost up to", kept.Lost(set, after, now), "kept from", oldest)
-	kept.Mark(until) // from here on, what is lost of it is told by LostSince
+	kept.Mark(until) // from here on, LostSince reports what the replay loses
 	var ends []sse.FrameEnd
 	frames, ends := kept.Read(nil, ends, set, after, until, 64<<10)
 	for i, begin := 0, 0; i < len(ends); i++ {
@@ -37,10 +37,10 @@ func ExampleHistory() {
 	}
 	fmt.Println("lost meanwhile:", kept.LostSince(set, until, now))
 
-	// A newcomer wants the last one, or what was since the time 4.
-	fmt.Println(kept.Before(set, 1, now), kept.Since(set, 4, until, now))
+	// Another subscriber wants the last message, or all since the time 4.
+	fmt.Println(kept.BeforeLast(set, 1, now), kept.Since(set, 4, until, now))
 
-	kept.Sweep(200, 10) // everything is too old now
+	kept.Sweep(200, 10) // all messages exceed their age limit now
 	fmt.Println(kept.Messages(), "are kept")
 	// Output:
 	// 3 are kept, true
@@ -53,9 +53,9 @@ func ExampleHistory() {
 	// 0 are kept
 }
 
-// A history that begins in the middle knows that it does.
+// A history that begins with message 42 reports that older messages may be missing.
 func ExampleHistory_Raise() {
-	kept := history.NewHistory(1<<20, func(string) history.Retention { return history.Retention{Messages: 100} })
+	kept := history.New(1<<20, func(string) history.Retention { return history.Retention{Messages: 100} })
 	kept.Raise(41)
 	kept.Add([]byte("/x"), []byte("id:e-42\ndata:x\n\n"), 42, 0)
 	fmt.Println(kept.Lost([]string{"/x"}, 40, 0), kept.Lost([]string{"/x"}, 41, 0))

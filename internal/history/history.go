@@ -2,102 +2,109 @@ package history
 
 import "strings"
 
-// A Retention says how much of one namespace is kept. The zero Retention keeps
-// nothing.
+// A Retention limits how much of one namespace a History keeps. The zero Retention
+// keeps nothing.
 type Retention struct {
-	Messages int    // the newest so many; 0: none
-	Age      uint32 // none that is older, in the caller's unit of time; 0: no such limit
+	Messages int    // how many of the newest messages are kept; 0: none
+	Age      uint32 // how old a message may get, in the caller's unit of time; 0: no limit
 }
 
-// A History keeps the newest messages of namespaces, under one bound for all of
-// them, and knows of every namespace up to where its messages are gone. It is a
-// tree, so that what lies below a namespace is found without looking at the rest.
+// A History keeps the newest messages of many namespaces in memory. One bound in bytes
+// applies to all of them together, and a Retention to each. It also knows, for each
+// namespace, the newest message that it no longer has.
+//
+// Namespaces are canonical, such as "/pets/dogs", and form a tree, so that everything
+// below a namespace is found without a look at the rest. A set of namespaces, which most
+// methods take, stands for those namespaces and all below them. None of its members lies
+// below another one, as in nsindex.Set. The caller numbers the messages, counts the time,
+// and picks its unit.
 type History struct {
 	retention func(namespace string) Retention
 	bytesMax  int
-	at        map[string]*node
+	nodes     map[string]*node // by namespace
 	bytes     int
 	messages  int
-	mark      uint64
+	mark      uint64 // see Mark
 	floor     uint64 // see Raise
 	ranks     ranks
-	aging     []*node // those whose messages have an age limit
-	swept     int     // how far Sweep has come in them
+	aging     []*node // namespaces with an age limit
+	swept     int     // index in aging of the last namespace that Sweep has visited
 	sources   []source
 }
 
-// A node is a namespace of the tree. It stays when its messages are gone, to know
-// that they are, for as long as there is memory.
+// A node is a namespace of the tree. When its messages are gone, it stays as long as
+// there is memory, because it knows of the loss.
 type node struct {
 	namespace string
 	parent    *node
-	children  *node // the first, which has the newest message
-	siblings  links // in the order of their newest
+	children  *node // the first child, which has the newest message
+	siblings  links // ordered by their newest messages
 	retention Retention
 	log       log
-	newest    uint64 // the newest message ever here and below
-	newestAt  uint32 // when that was published
+	newest    uint64 // number of the newest message ever added here or below
+	newestAt  uint32 // time of that message
 	lost      losses // here and below
-	forgotten losses // in children that are gone, too
+	removed   losses // of children whose nodes are removed
 
-	agingAt    int  // its place in History.aging
-	rank       rank // where it stands in History.ranks
+	agingAt    int  // index in History.aging
+	rank       rank // list of History.ranks that holds the node
 	prev, next *node
 }
 
-// nodeBytes is what a namespace costs beside its messages. It counts against the
-// bound, or a publisher could fill the memory with namespaces.
+// nodeBytes is the memory that a namespace takes besides its name and its messages. It
+// counts against the bound: otherwise a publisher could fill the memory with namespaces.
 const nodeBytes = 320
 
-// NewHistory makes a History of bytesMax at most. retention is asked once for
-// every namespace that a message is added to.
-func NewHistory(bytesMax int, retention func(namespace string) Retention) *History {
-	return &History{retention: retention, bytesMax: bytesMax, at: map[string]*node{}}
+// New returns an empty History of at most bytesMax bytes. It calls retention once for
+// each namespace that gets a node, and in Keeps for one that has no node yet.
+func New(bytesMax int, retention func(namespace string) Retention) *History {
+	return &History{retention: retention, bytesMax: bytesMax, nodes: map[string]*node{}}
 }
 
-// Bytes returns what is in use of the bound, and Messages how many are kept.
+// Bytes returns how much memory counts against the bound, in bytes.
 func (h *History) Bytes() int { return h.bytes }
 
-// Messages returns how many messages are kept.
+// Messages returns how many messages are kept in all namespaces together.
 func (h *History) Messages() int { return h.messages }
 
-// Keeps tells whether messages of a namespace are kept. The others must not be
-// added.
+// Keeps reports whether messages of a namespace are kept. The caller must not add
+// messages of other namespaces.
 func (h *History) Keeps(namespace []byte) bool {
-	if n, ok := h.at[string(namespace)]; ok {
+	if n, ok := h.nodes[string(namespace)]; ok {
 		return n.retention.Messages > 0
 	}
 	return h.retention(string(namespace)).Messages > 0
 }
 
-// Add keeps a message, whose number is larger than that of all before, and lets go
-// of what there is no room for any more.
+// Add keeps a copy of a message's frame. seq is the message's number, larger than that
+// of every message added before; at is the time now, not before that of the last call.
+// Then Add drops what exceeds the retention of the namespace or the bound.
 func (h *History) Add(namespace, frame []byte, seq uint64, at uint32) {
-	n, ok := h.at[string(namespace)]
+	n, ok := h.nodes[string(namespace)]
 	if !ok {
-		n = h.grow(string(namespace))
+		n = h.addNode(string(namespace))
 	}
 	for m := n; m != nil; m = m.parent {
 		m.newest, m.newestAt = seq, at
-		m.comeFirst()
+		m.moveToFront()
 	}
 	before := n.log.memory
 	n.log.add(frame, seq, at)
 	h.messages++
 	h.bytes += n.log.memory - before
 	for n.log.count > n.retention.Messages {
-		h.drop(n)
+		h.dropOldest(n)
 	}
 	h.expire(n, at)
 	h.ranks.set(n)
-	for h.bytes > h.bytesMax && h.relieve() {
+	for h.bytes > h.bytesMax && h.evict() {
 	}
 }
 
-// grow adds a namespace, and those above it that are missing.
-func (h *History) grow(namespace string) *node {
+// addNode adds a node for a namespace, and for each ancestor that has none.
+func (h *History) addNode(namespace string) *node {
 	n := &node{namespace: namespace, retention: h.retention(namespace)}
-	h.at[namespace] = n
+	h.nodes[namespace] = n
 	h.bytes += nodeBytes + len(namespace)
 	if n.retention.Age > 0 {
 		n.agingAt = len(h.aging)
@@ -105,21 +112,21 @@ func (h *History) grow(namespace string) *node {
 	}
 	if namespace != "/" {
 		above := namespace[:max(1, strings.LastIndexByte(namespace, '/'))]
-		parent, ok := h.at[above]
+		parent, ok := h.nodes[above]
 		if !ok {
-			parent = h.grow(above)
+			parent = h.addNode(above)
 		}
 		n.parent = parent
-		n.lost, n.forgotten = parent.forgotten, parent.forgotten // it may be one of those, and those below
-		n.joinSiblings()
-		h.ranks.set(parent) // it is no leaf any more
+		n.lost, n.removed = parent.removed, parent.removed // n may be one of the removed nodes, or above one
+		n.linkSibling()
+		h.ranks.set(parent) // it is no longer a leaf
 	}
 	h.ranks.set(n)
 	return n
 }
 
-// drop lets go of a namespace's oldest message.
-func (h *History) drop(n *node) {
+// dropOldest drops a namespace's oldest message and notes the loss.
+func (h *History) dropOldest(n *node) {
 	before := n.log.memory
 	seq := n.log.dropOldest()
 	h.messages--
@@ -129,18 +136,19 @@ func (h *History) drop(n *node) {
 	}
 }
 
-// Raise notes that messages up to a number may exist that were never added: up to
-// there no set is complete, whatever is kept of it.
+// Raise notes that messages up to the number floor may exist that were never added, so
+// Lost reports at least floor to callers that ask for messages from before it. A lower
+// floor than before changes nothing.
 func (h *History) Raise(floor uint64) { h.floor = max(h.floor, floor) }
 
-// Mark notes that somebody is being sent what was published up to a number: see
-// LostSince.
+// Mark notes that a replay of the messages up to the number until has begun: see
+// LostSince. A lower number than before changes nothing.
 func (h *History) Mark(until uint64) { h.mark = max(h.mark, until) }
 
-// losses are the newest messages that are gone.
+// losses are the numbers of the newest messages that were dropped; 0: none.
 type losses struct {
 	newest uint64
-	marked uint64 // of those that were not younger than the mark when they went
+	marked uint64 // of the messages that the mark included when they were dropped
 }
 
 func (l *losses) note(seq, mark uint64) {
@@ -154,19 +162,20 @@ func (l *losses) join(other losses) {
 	*l = losses{max(l.newest, other.newest), max(l.marked, other.marked)}
 }
 
-// expire lets go of what is too old at the time of now.
+// expire drops the messages of a namespace that exceed its age limit at the time now.
 func (h *History) expire(n *node, now uint32) {
 	if n.retention.Age == 0 {
 		return
 	}
 	for n.log.count > 0 && now-n.log.oldest().at > n.retention.Age {
-		h.drop(n)
+		h.dropOldest(n)
 	}
 	h.ranks.set(n)
 }
 
-// Sweep lets go of what is too old in some of the namespaces. When it was called
-// often enough it has looked at all, and begins anew.
+// Sweep drops the messages that exceed their age limit at the time now in the next few
+// namespaces that have such a limit, at most as many as namespaces says. Repeated calls
+// visit all of them in turn.
 func (h *History) Sweep(now uint32, namespaces int) {
 	for range min(namespaces, len(h.aging)) {
 		if h.swept++; h.swept >= len(h.aging) {
@@ -176,33 +185,33 @@ func (h *History) Sweep(now uint32, namespaces int) {
 	}
 }
 
-// relieve lets go of one thing: the oldest message of one of the largest
-// namespaces, then a namespace without messages, and only then a namespace's last
-// message. It tells whether there was anything.
-func (h *History) relieve() bool {
+// evict drops one thing to free memory, and reports whether there was anything. The
+// first choice is the oldest message of one of the largest namespaces, then a node
+// without messages, and only then a namespace's last message.
+func (h *History) evict() bool {
 	if n := h.ranks.largest(); n != nil {
-		h.drop(n)
+		h.dropOldest(n)
 		h.ranks.rotate(n)
 		return true
 	}
 	if n := h.ranks.first(rankEmpty); n != nil {
-		h.forget(n)
+		h.removeNode(n)
 		return true
 	}
 	if n := h.ranks.first(rankSingle); n != nil {
-		h.drop(n)
+		h.dropOldest(n)
 		h.ranks.set(n)
 		return true
 	}
 	return false
 }
 
-// forget removes a namespace that has no messages and nothing below it. That some
-// of its messages were lost is known to the one above from now on, which cannot
-// tell it from its neighbors: better a gap too many than one too few.
-func (h *History) forget(n *node) {
+// removeNode removes a node that has no messages and no children. Its parent takes over
+// the knowledge of its losses, but cannot tell which child had them, so siblings may
+// report a loss that they do not have. That is better than one that nobody reports.
+func (h *History) removeNode(n *node) {
 	h.ranks.remove(n)
-	delete(h.at, n.namespace)
+	delete(h.nodes, n.namespace)
 	h.bytes -= nodeBytes + len(n.namespace)
 	if n.retention.Age > 0 {
 		last := len(h.aging) - 1
@@ -216,8 +225,8 @@ func (h *History) forget(n *node) {
 	if p == nil {
 		return
 	}
-	p.forgotten.join(n.lost)
-	p.forgotten.join(n.forgotten)
-	n.leaveSiblings()
+	p.removed.join(n.lost)
+	p.removed.join(n.removed)
+	n.unlinkSibling()
 	h.ranks.set(p)
 }

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// A modelMessage is one message of the naive model, which keeps all and works out
-// each time what should be left.
+// A modelMessage is one message of the naive model, which keeps all messages and works out
+// for each question which of them a History should have.
 type modelMessage struct {
 	ns    string
 	seq   uint64
@@ -25,7 +25,7 @@ type historyModel struct {
 	retention func(string) Retention
 }
 
-// kept tells whether the i-th message should be kept.
+// kept reports whether the i-th message should be kept.
 func (m *historyModel) kept(i int) bool {
 	x := m.all[i]
 	r := m.retention(x.ns)
@@ -47,8 +47,8 @@ func hears(set []string, ns string) bool {
 	})
 }
 
-// of returns the messages of a set behind a number: those that are kept, and the
-// newest that is not.
+// of returns the kept messages of a set with numbers above after, and the number of the
+// newest one that is not kept.
 func (m *historyModel) of(set []string, after uint64) (kept []modelMessage, lost uint64) {
 	for i, x := range m.all {
 		if x.seq <= after || !hears(set, x.ns) {
@@ -85,7 +85,7 @@ func TestHistoryAgainstModel(t *testing.T) {
 				}
 				return Retention{Messages: 30, Age: uint32(seed%2) * 25}
 			}
-			h := NewHistory(1<<30, retention)
+			h := New(1<<30, retention)
 			m := &historyModel{retention: retention}
 			seq := uint64(0)
 			for range 400 {
@@ -112,7 +112,7 @@ func TestHistoryAgainstModel(t *testing.T) {
 	}
 }
 
-// compareHistory compares everything that can be asked of a set.
+// compareHistory compares the answers of all methods that take a set.
 func compareHistory(t *testing.T, h *History, m *historyModel, set []string, after, newest uint64, random *rand.Rand) {
 	t.Helper()
 	kept, lost := m.of(set, after)
@@ -150,7 +150,7 @@ func compareHistory(t *testing.T, h *History, m *historyModel, set []string, aft
 	all, _ := m.of(set, 0)
 	n := random.IntN(10)
 	newestN := all[max(0, len(all)-n):]
-	frames, ends := h.Read(nil, nil, set, h.Before(set, n, m.now), newest, 1<<30)
+	frames, ends := h.Read(nil, nil, set, h.BeforeLast(set, n, m.now), newest, 1<<30)
 	if len(ends) != len(newestN) {
 		t.Fatalf("%q: the newest %d are %q, the model has %v", set, n, frames, newestN)
 	}
@@ -161,10 +161,10 @@ func compareHistory(t *testing.T, h *History, m *historyModel, set []string, aft
 	}
 }
 
-// invariants panics when a History contradicts itself. Tests call it.
+// invariants panics if a History contradicts itself. Tests call it.
 func (h *History) invariants() {
 	messages, bytes, children := 0, 0, 0
-	for ns, n := range h.at {
+	for ns, n := range h.nodes {
 		messages += n.log.count
 		bytes += nodeBytes + len(ns)
 		for _, c := range n.log.chunks {
@@ -173,31 +173,32 @@ func (h *History) invariants() {
 		if n.parent != nil && (n.parent.lost.newest < n.lost.newest || n.parent.newest < n.newest || n.parent.newestAt < n.newestAt) {
 			panic("a namespace knows less than one below it")
 		}
-		for child, before := n.children, (*node)(nil); child != nil; before, child = child, child.siblings.behind {
-			if child.parent != n || child.siblings.before != before || before != nil && before.newest <= child.newest || h.at[child.namespace] != child {
+		for child, before := n.children, (*node)(nil); child != nil; before, child = child, child.siblings.next {
+			if child.parent != n || child.siblings.prev != before || before != nil && before.newest <= child.newest || h.nodes[child.namespace] != child {
 				panic("the children of " + ns + " are not in order")
 			}
 			children++
 		}
-		if n.rank != n.rankNow() {
-			panic(fmt.Sprintf("%s has rank %d, and should have %d", ns, n.rank, n.rankNow()))
+		if n.rank != n.currentRank() {
+			panic(fmt.Sprintf("%s has rank %d, and should have %d", ns, n.rank, n.currentRank()))
 		}
 	}
-	if len(h.at) > 0 && children != len(h.at)-1 {
-		panic(fmt.Sprintf("%d of %d namespaces are children of another", children, len(h.at)))
+	if len(h.nodes) > 0 && children != len(h.nodes)-1 {
+		panic(fmt.Sprintf("%d of %d namespaces are children of another", children, len(h.nodes)))
 	}
 	if messages != h.messages || bytes != h.bytes {
 		panic(fmt.Sprintf("%d messages with %d bytes are there, %d with %d are counted", messages, bytes, h.messages, h.bytes))
 	}
 }
 
-// TestHistoryBound: whatever is published, the bound holds; what is missing is
-// known to be lost; a quiet namespace's last message outlives a busy one's.
+// TestHistoryBound checks that the bound holds, whatever is published; that Lost reports
+// all missing messages; and that the last message of a quiet namespace outlives those of a
+// busy one.
 func TestHistoryBound(t *testing.T) {
 	for seed := range uint64(10) {
 		random := rand.New(rand.NewPCG(seed, 6))
 		const bound = 120_000
-		h := NewHistory(bound, func(string) Retention { return Retention{Messages: 1000} })
+		h := New(bound, func(string) Retention { return Retention{Messages: 1000} })
 		m := &historyModel{retention: h.retention}
 		h.Add([]byte("/quiet/one"), []byte("data:q\n\n"), 1, 0)
 		m.all = append(m.all, modelMessage{"/quiet/one", 1, 0, "data:q\n\n"})
@@ -231,13 +232,13 @@ func TestHistoryBound(t *testing.T) {
 	}
 }
 
-// TestForgottenComesBack: a namespace that was forgotten with those above it still
-// knows, when it comes back, that something of it was lost.
-func TestForgottenComesBack(t *testing.T) {
-	h := NewHistory(20_000, func(string) Retention { return Retention{Messages: 1} })
+// TestRemovedNodeComesBack checks that a namespace still knows of its losses when it gets a
+// node again, after its node and those above it were removed.
+func TestRemovedNodeComesBack(t *testing.T) {
+	h := New(20_000, func(string) Retention { return Retention{Messages: 1} })
 	h.Add([]byte("/a/b/c"), []byte("data:old\n\n"), 1, 0)
 	seq := uint64(1)
-	for _, ok := h.at["/a/b"]; ok; _, ok = h.at["/a/b"] {
+	for _, ok := h.nodes["/a/b"]; ok; _, ok = h.nodes["/a/b"] {
 		seq++
 		h.Add(fmt.Appendf(nil, "/x/%d", seq), []byte("data:\n\n"), seq, 0)
 	}
@@ -251,10 +252,11 @@ func TestForgottenComesBack(t *testing.T) {
 	h.invariants()
 }
 
-// TestHistoryShrinks: of a burst that has grown old, no memory is left.
+// TestHistoryShrinks checks that a burst of messages gives its memory back once it exceeds
+// the age limit.
 func TestHistoryShrinks(t *testing.T) {
 	const namespaces = 200
-	h := NewHistory(1<<30, func(string) Retention { return Retention{Messages: 10_000, Age: 10} })
+	h := New(1<<30, func(string) Retention { return Retention{Messages: 10_000, Age: 10} })
 	before := heapNow()
 	seq := uint64(0)
 	for ns := range namespaces {
@@ -272,10 +274,10 @@ func TestHistoryShrinks(t *testing.T) {
 	runtime.KeepAlive(h)
 }
 
-// TestHistoryOfNamespacesOnly: a flood of namespaces is bounded, too.
+// TestHistoryOfNamespacesOnly checks that the bound also holds for a flood of namespaces.
 func TestHistoryOfNamespacesOnly(t *testing.T) {
 	const bound = 100_000
-	h := NewHistory(bound, func(string) Retention { return Retention{Messages: 3} })
+	h := New(bound, func(string) Retention { return Retention{Messages: 3} })
 	for seq := range uint64(20_000) {
 		h.Add(fmt.Appendf(nil, "/%d/%d", seq, seq), []byte("data:\n\n"), seq+1, 0)
 		if h.Bytes() > bound {
@@ -288,12 +290,12 @@ func TestHistoryOfNamespacesOnly(t *testing.T) {
 	}
 }
 
-// TestHistoryMemory weighs a million messages of 10,000 namespaces.
+// TestHistoryMemory measures the memory of a million messages in 10,000 namespaces.
 func TestHistoryMemory(t *testing.T) {
 	const namespaces, each = 10_000, 100
 	frame := []byte("id:k3j9x2ab-1234567\nevent:tick\ndata:" + strings.Repeat("x", 64) + "\n\n")
 	before := heapNow()
-	h := NewHistory(1<<30, func(string) Retention { return Retention{Messages: each} })
+	h := New(1<<30, func(string) Retention { return Retention{Messages: each} })
 	seq := uint64(0)
 	for range each + each/2 { // so that old ones had to go
 		for ns := range namespaces {
@@ -322,7 +324,7 @@ func heapNow() int64 {
 func BenchmarkHistoryAdd(b *testing.B) {
 	for _, namespaces := range []int{1, 10_000} {
 		b.Run(fmt.Sprintf("namespaces=%d/kept=100", namespaces), func(b *testing.B) {
-			h := NewHistory(256<<20, func(string) Retention { return Retention{Messages: 100} })
+			h := New(256<<20, func(string) Retention { return Retention{Messages: 100} })
 			all := make([][]byte, namespaces)
 			for i := range all {
 				all[i] = fmt.Appendf(nil, "/pets/%d", i)

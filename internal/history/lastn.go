@@ -2,93 +2,96 @@ package history
 
 import "container/heap"
 
-// A latest is the newest of what is left of something: of a namespace and what lies
-// below it, before one has looked, or of a log's messages.
-type latest struct {
-	seq    uint64
-	node   *node // nil: of a log
-	member bool  // the node is a member of the set, whose siblings are not meant
+// A cursor walks the messages of a set from the newest to older ones. It stands either
+// at a node that is not yet expanded, or at a message of a log.
+type cursor struct {
+	seq    uint64 // of the message; for a node: of its newest one, here or below
+	node   *node  // nil: the cursor stands at a message
+	member bool   // the node is a member of the set, so its siblings are not part of it
 	log    *log
 	at     place
 }
 
-// newestFirst is a heap of them.
-type newestFirst []latest
+// cursorHeap orders cursors by their numbers, the newest first.
+type cursorHeap []cursor
 
-func (l newestFirst) Len() int           { return len(l) }
-func (l newestFirst) Less(i, j int) bool { return l[i].seq > l[j].seq }
-func (l newestFirst) Swap(i, j int)      { l[i], l[j] = l[j], l[i] }
+func (c cursorHeap) Len() int           { return len(c) }
+func (c cursorHeap) Less(i, j int) bool { return c[i].seq > c[j].seq }
+func (c cursorHeap) Swap(i, j int)      { c[i], c[j] = c[j], c[i] }
 
-// Push is that of heap.Interface; add does it without an allocation.
-func (l *newestFirst) Push(any) { panic("sse: something was pushed") }
+// Push implements heap.Interface and is never called: add does the same without an
+// allocation.
+func (c *cursorHeap) Push(any) { panic("history: a cursor was pushed") }
 
-// Pop is that of heap.Interface.
-func (l *newestFirst) Pop() any {
-	*l = (*l)[:len(*l)-1]
+// Pop implements heap.Interface. It returns nil, since nobody needs the cursor.
+func (c *cursorHeap) Pop() any {
+	*c = (*c)[:len(*c)-1]
 	return nil
 }
 
-func (l *newestFirst) add(x latest) {
-	*l = append(*l, x)
-	heap.Fix(l, len(*l)-1)
+func (c *cursorHeap) add(x cursor) {
+	*c = append(*c, x)
+	heap.Fix(c, len(*c)-1)
 }
 
-// Before returns the number behind which a set has its newest messages, as many as
-// asked for, or all if there are fewer. What is too old at the time of now does not
-// count.
+// BeforeLast returns the number after which a set has its last n messages: Read from
+// there returns them. If the set has n messages or fewer, the number is 0. Messages that
+// exceed their age limit at the time now do not count.
 //
-// It looks only at namespaces that may have one of them, and at one sibling more.
-func (h *History) Before(set []string, messages int, now uint32) (after uint64) {
-	if messages >= h.messages {
+// It visits only namespaces that may have one of those messages, and one sibling more.
+func (h *History) BeforeLast(set []string, n int, now uint32) (after uint64) {
+	if n >= h.messages {
 		return 0
 	}
-	var all newestFirst
+	var cursors cursorHeap
 	for _, ns := range set {
-		if n, ok := h.at[ns]; ok {
-			all.add(latest{seq: n.newest, node: n, member: true})
+		if found, ok := h.nodes[ns]; ok {
+			cursors.add(cursor{seq: found.newest, node: found, member: true})
 		}
 	}
-	for len(all) > 0 {
-		top := all[0]
+	for len(cursors) > 0 {
+		newest := cursors[0]
 		switch {
-		case top.node != nil:
-			heap.Pop(&all)
-			h.expire(top.node, now)
-			all.unfold(top)
-		case messages <= 0:
-			return top.seq
+		case newest.node != nil:
+			heap.Pop(&cursors)
+			h.expire(newest.node, now)
+			cursors.expand(newest)
+		case n <= 0:
+			return newest.seq
 		default:
-			messages--
-			all.older()
+			n--
+			cursors.previous()
 		}
 	}
 	return 0
 }
 
-// unfold adds what a namespace is made of, and its next sibling.
-func (l *newestFirst) unfold(x latest) {
+// expand adds the parts of a node, which are its log and its first child, and the node's
+// next sibling.
+func (c *cursorHeap) expand(x cursor) {
 	n := x.node
-	if p, ok := n.log.back(n.log.end()); ok {
+	if p, ok := n.log.prev(n.log.end()); ok {
 		message, _, _ := n.log.at(p)
-		l.add(latest{seq: message.seq, log: &n.log, at: p})
+		c.add(cursor{seq: message.seq, log: &n.log, at: p})
 	}
 	if child := n.children; child != nil {
-		l.add(latest{seq: child.newest, node: child})
+		c.add(cursor{seq: child.newest, node: child})
 	}
-	if next := n.siblings.behind; next != nil && !x.member {
-		l.add(latest{seq: next.newest, node: next})
+	if next := n.siblings.next; next != nil && !x.member {
+		c.add(cursor{seq: next.newest, node: next})
 	}
 }
 
-// older goes on to the message before the newest, in its log.
-func (l *newestFirst) older() {
-	top := &(*l)[0]
-	p, ok := top.log.back(top.at)
+// previous moves the first cursor, which stands at a message, to the one before it in
+// the same log.
+func (c *cursorHeap) previous() {
+	first := &(*c)[0]
+	p, ok := first.log.prev(first.at)
 	if !ok {
-		heap.Pop(l)
+		heap.Pop(c)
 		return
 	}
-	message, _, _ := top.log.at(p)
-	top.at, top.seq = p, message.seq
-	heap.Fix(l, 0)
+	message, _, _ := first.log.at(p)
+	first.at, first.seq = p, message.seq
+	heap.Fix(c, 0)
 }

@@ -2,26 +2,26 @@ package history
 
 import "math/bits"
 
-// A rank is what History.relieve goes by.
+// A rank orders namespaces for History.evict.
 type rank uint8
 
 const (
-	unranked   rank = iota // a namespace that only has others below it
-	rankEmpty              // no messages, nothing below
+	unranked   rank = iota // no messages, but children or no parent
+	rankEmpty              // no messages, no children
 	rankSingle             // one message
-	rankLarge              // more: this, and one more for each doubling of its bytes
+	rankLarge              // more messages: rankLarge, and one more for each doubling of their bytes
 	ranksMax   = rankLarge + 64
 )
 
-// ranks are the namespaces of each rank, in lists that go through the nodes, so
-// that a namespace changes its place without a search, and most changes of a log
-// change none.
+// ranks hold the namespaces of each rank in a list. The lists go through the nodes, so
+// that a namespace moves without a search. Most changes of a log do not change its rank.
 type ranks struct {
 	heads [ranksMax]node // of circular lists
-	top   rank           // no list above it has any
+	top   rank           // all lists above it are empty
 }
 
-func (n *node) rankNow() rank {
+// currentRank returns the rank that the node should have.
+func (n *node) currentRank() rank {
 	switch {
 	case n.log.count > 1:
 		return rankLarge + rank(bits.Len(uint(n.log.bytes)))
@@ -33,18 +33,18 @@ func (n *node) rankNow() rank {
 	return unranked
 }
 
-// set puts n where it belongs now.
+// set moves n to the list of its current rank, unless it is there.
 func (r *ranks) set(n *node) {
-	if now := n.rankNow(); now != n.rank {
+	if current := n.currentRank(); current != n.rank {
 		r.remove(n)
-		r.add(n, now)
+		r.add(n, current)
 	}
 }
 
-// rotate puts n behind the others of its rank, or where it belongs now.
+// rotate moves n to the end of the list of its current rank.
 func (r *ranks) rotate(n *node) {
 	r.remove(n)
-	r.add(n, n.rankNow())
+	r.add(n, n.currentRank())
 }
 
 func (r *ranks) add(n *node, as rank) {
@@ -68,7 +68,8 @@ func (r *ranks) remove(n *node) {
 	n.prev, n.next, n.rank = nil, nil, unranked
 }
 
-// first returns the namespace that has a rank for the longest time, or nil.
+// first returns the first namespace in the list of a rank, which has waited the longest,
+// or nil.
 func (r *ranks) first(of rank) *node {
 	head := &r.heads[of]
 	if head.next == nil || head.next == head {
@@ -77,8 +78,8 @@ func (r *ranks) first(of rank) *node {
 	return head.next
 }
 
-// largest returns one of the namespaces with the most bytes, to within a factor of
-// two, among those with more than one message; or nil.
+// largest returns one of the largest namespaces, in bytes and to within a factor of two,
+// among those with more than one message, or nil.
 func (r *ranks) largest() *node {
 	for ; r.top >= rankLarge; r.top-- {
 		if n := r.first(r.top); n != nil {

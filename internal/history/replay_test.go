@@ -10,9 +10,10 @@ import (
 
 var benchFrame = []byte("id:k3j9x2ab-1234567\nevent:tick\ndata:" + strings.Repeat("x", 64) + "\n\n")
 
-// filled keeps messages of so many namespaces.
+// filled returns a History with each messages in each of so many namespaces, and the number
+// of the newest one.
 func filled(namespaces, each int) (h *History, newest uint64) {
-	h = NewHistory(1<<30, func(string) Retention { return Retention{Messages: each} })
+	h = New(1<<30, func(string) Retention { return Retention{Messages: each} })
 	for range each {
 		for ns := range namespaces {
 			newest++
@@ -22,8 +23,8 @@ func filled(namespaces, each int) (h *History, newest uint64) {
 	return h, newest
 }
 
-// BenchmarkReplay is what the loop does for a subscriber of everything: for each part
-// of a long replay, and for one that was away for ten messages.
+// BenchmarkReplay measures the calls of the loop for a subscriber of everything: for each
+// part of a long replay, and for a subscriber that has missed ten messages.
 func BenchmarkReplay(b *testing.B) {
 	set := []string{"/"}
 	for _, size := range []struct{ namespaces, each int }{{10_000, 100}, {500_000, 1}} {
@@ -48,16 +49,15 @@ func BenchmarkReplay(b *testing.B) {
 		run("newest-10", func() { frames, ends = h.Read(frames[:0], ends[:0], set, newest-10, newest, 64<<10) })
 		run("lost-of-10", func() { h.Lost(set, newest-10, 0) })
 		run("lost-of-all", func() { h.Lost(set, 0, 0) })
-		run("before-10", func() { h.Before(set, 10, 0) })
-		run("before-all", func() { h.Before(set, 1<<30, 0) })
+		run("before-10", func() { h.BeforeLast(set, 10, 0) })
+		run("before-all", func() { h.BeforeLast(set, 1<<30, 0) })
 		run("since", func() { h.Since(set, uint32(newest/1000), newest, 0) })
 	}
 }
 
-// BenchmarkNewNamespaces publishes to one namespace after the other, when there is
-// room for no more.
+// BenchmarkNewNamespaces publishes to one new namespace after the other in a full History.
 func BenchmarkNewNamespaces(b *testing.B) {
-	h := NewHistory(256<<20, func(string) Retention { return Retention{Messages: 100} })
+	h := New(256<<20, func(string) Retention { return Retention{Messages: 100} })
 	seq := uint64(0)
 	for ; seq < 600_000; seq++ {
 		h.Add(fmt.Appendf(nil, "/details/%d", seq), benchFrame, seq+1, 0)

@@ -1,38 +1,39 @@
 package history
 
-// links are a node's neighbors in the list of its parent's children. The one with
-// the newest message stands first, so that whoever looks for what is new stops
-// where it ends, however many namespaces there are beside.
-type links struct{ before, behind *node }
+// links are a node's neighbors in the list of its parent's children. The child with the
+// newest message comes first, so a search for new messages can stop at the first child
+// that has none, however many siblings follow.
+type links struct{ prev, next *node }
 
-// joinSiblings makes n the first of its parent's children.
-func (n *node) joinSiblings() {
+// linkSibling makes n the first of its parent's children.
+func (n *node) linkSibling() {
 	first := n.parent.children
 	n.siblings = links{nil, first}
 	if first != nil {
-		first.siblings.before = n
+		first.siblings.prev = n
 	}
 	n.parent.children = n
 }
 
-// leaveSiblings takes n out of its parent's children.
-func (n *node) leaveSiblings() {
-	before, behind := n.siblings.before, n.siblings.behind
-	if before != nil {
-		before.siblings.behind = behind
+// unlinkSibling takes n out of its parent's children.
+func (n *node) unlinkSibling() {
+	prev, next := n.siblings.prev, n.siblings.next
+	if prev != nil {
+		prev.siblings.next = next
 	} else {
-		n.parent.children = behind
+		n.parent.children = next
 	}
-	if behind != nil {
-		behind.siblings.before = before
+	if next != nil {
+		next.siblings.prev = prev
 	}
 	n.siblings = links{}
 }
 
-// comeFirst is for the one that has got the newest message.
-func (n *node) comeFirst() {
+// moveToFront makes n, which has just got the newest message, the first of its parent's
+// children.
+func (n *node) moveToFront() {
 	if n.parent != nil && n.parent.children != n {
-		n.leaveSiblings()
-		n.joinSiblings()
+		n.unlinkSibling()
+		n.linkSibling()
 	}
 }

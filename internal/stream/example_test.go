@@ -7,17 +7,17 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// Any number of readers share one stream: each is a cursor, and what lies before the
-// last of them is given back.
+// Any number of readers share one stream, each with a cursor. Memory that the last of
+// them has read is given back.
 func ExampleStream() {
 	var pool stream.Pool
-	shared := stream.NewStream(&pool)
+	shared := stream.New(&pool)
 	var fast, slow stream.Cursor
 	shared.Join(&fast)
 	shared.Join(&slow)
 
 	frame := sse.AppendFrame(nil, nil, []byte("one"))
-	if shared.Cost(len(frame)) <= stream.SegmentBytesMax { // of memory, if this is appended
+	if shared.Cost(len(frame)) <= stream.SegmentBytesMax { // memory that Append may add
 		shared.Append(frame)
 	}
 	for _, c := range []*stream.Cursor{&fast, &slow} {
@@ -26,12 +26,12 @@ func ExampleStream() {
 			if len(pending) == 0 {
 				break
 			}
-			taken := len(pending) // what a socket takes of it; a part will do
+			written := len(pending) // how much a socket accepts; it may be a part
 			if c == &slow {
-				taken = 4
+				written = 4
 			}
-			shared.Advance(c, taken)
-			if taken < len(pending) {
+			shared.Advance(c, written)
+			if written < len(pending) {
 				break
 			}
 		}
@@ -40,21 +40,21 @@ func ExampleStream() {
 
 	shared.Append(sse.AppendFrame(nil, nil, []byte("two")))
 	shared.Append(sse.AppendFrame(nil, nil, []byte("three")))
-	rest, passed := shared.Skip(&slow, nil) // to the newest message, when it lags too far
-	fmt.Printf("%d passed over, but first comes the rest of %q\n", passed, rest)
-	fmt.Println(shared.Retained() > 0, pool.Retained() > 0, shared.End())
+	rest, passed := shared.Skip(&slow, nil) // it lags too far: go on with the newest message
+	fmt.Printf("%d passed over, but first comes the rest of the frame: %q\n", passed, rest)
+	fmt.Println("holds memory:", pool.Retained() > 0)
 
 	shared.Leave(&slow)
 	shared.Advance(&fast, len(shared.Pending(&fast)))
-	shared.Rewind()  // nobody lags: its memory is used again
-	shared.Release() // or given back, where a stream is quiet
-	fmt.Println(shared.Retained(), "bytes are held")
+	shared.Rewind()  // no cursor lags: use the memory again
+	shared.Release() // or give it back, if the stream is quiet
+	fmt.Println("holds", pool.Retained(), "bytes")
 	shared.Leave(&fast)
 	shared.Discard()
 	// Output:
 	// has read 1 of 1 and is 0 bytes behind
 	// has read 0 of 1 and is 6 bytes behind
-	// 1 passed over, but first comes the rest of ":one\n\n"
-	// true true 32
-	// 0 bytes are held
+	// 1 passed over, but first comes the rest of the frame: ":one\n\n"
+	// holds memory: true
+	// holds 0 bytes
 }

@@ -1,30 +1,30 @@
 package stream
 
-// poolBytesMax bounds the memory that a Pool keeps for later: enough for a busy
-// loop's next few passes, small beside one subscriber's backlog.
+// poolBytesMax bounds the free memory that a Pool keeps, in bytes: enough for the next few
+// passes of a busy loop, and little compared with one subscriber's backlog.
 const poolBytesMax = 4 << 20
 
-// A Pool keeps the buffers of full segments for the next ones. A stream under
-// full load would otherwise leave a gigabyte a second to the garbage collector.
-// The zero Pool is ready.
+// A Pool keeps the buffers of full segments for new segments. Without it, a stream under
+// full load would leave a gigabyte a second to the garbage collector. The zero Pool is
+// ready to use.
 type Pool struct {
 	free     [][]byte
-	retained int
+	retained int // see Retained
 }
 
-// Retained returns how many bytes of memory the streams of this pool hold together
-// for those who have yet to read: whole segments, since one that is nearly empty
-// costs as much as a full one.
+// Retained returns how many bytes of memory all streams of the pool hold together for
+// their readers. It counts whole segments, because a nearly empty segment takes as much
+// memory as a full one. Free buffers of the pool do not count.
 func (p *Pool) Retained() int { return p.retained }
 
-// count notes that a segment holds so many bytes from now on.
+// count notes that a segment holds so many bytes of memory from now on.
 func (p *Pool) count(g *segment, bytes int) {
 	p.retained += bytes - g.counted
 	g.counted = bytes
 }
 
-// get returns an empty buffer for a segment that begins with a frame of size
-// bytes. Only a stream that has filled one segment asks, so it gets a full one.
+// get returns an empty buffer for a segment that begins with a frame of size bytes. A
+// stream calls it only after it has filled a segment, so the buffer has the full size.
 func (p *Pool) get(size int) []byte {
 	if n := len(p.free); n > 0 && size <= SegmentBytesMax {
 		buf := p.free[n-1]
@@ -35,8 +35,8 @@ func (p *Pool) get(size int) []byte {
 	return make([]byte, 0, max(size, SegmentBytesMax))
 }
 
-// put takes a buffer back. Small ones, and the outsize ones of a single large
-// frame, are left to the garbage collector.
+// put takes a buffer back. Small buffers, and those of a single frame larger than a
+// segment, are left to the garbage collector.
 func (p *Pool) put(buf []byte) {
 	if cap(buf) == SegmentBytesMax && len(p.free) < poolBytesMax/SegmentBytesMax {
 		p.free = append(p.free, buf[:0])

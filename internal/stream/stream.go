@@ -5,61 +5,59 @@ import (
 	"fmt"
 )
 
-// SegmentBytesMax is the size at which a segment is full, in bytes. A frame that
-// is larger gets a segment of its own. Larger segments mean fewer and longer
-// writes to a subscriber that catches up; smaller ones are freed sooner behind
-// a slow subscriber.
+// SegmentBytesMax is the size of a full segment, in bytes. A larger frame gets a segment
+// of its own. With larger segments, a subscriber that catches up gets fewer and longer
+// writes. With smaller ones, memory behind a slow subscriber is freed sooner.
 const SegmentBytesMax = 256 << 10
 
-// A segment is a run of whole frames. Its buffer starts small and doubles, so a
-// stream that carries little stays little.
+// A segment is a run of whole frames. Its buffer starts small and doubles, so a stream
+// with little traffic takes little memory.
 type segment struct {
 	base    uint64 // position in the stream of buf[0]
-	first   uint64 // how many messages came before it
+	first   uint64 // how many messages of the stream come before the segment
 	buf     []byte
 	next    *segment
 	cursors int // how many cursors stand in it
-	counted int // bytes of memory that the pool counts for it: all of buf, unless that is empty
+	counted int // bytes of memory that the pool counts for it: cap(buf), or 0 if buf is empty
 }
 
+// end returns the position behind the last frame of the segment.
 func (g *segment) end() uint64 { return g.base + uint64(len(g.buf)) }
 
-// A Stream is an append-only run of frames, held once however many read it. A
-// reader is a Cursor; what no cursor needs any more is given back.
+// A Stream is an append-only run of frames. It is held once in memory, however many
+// readers it has. Each reader is a Cursor. Segments that no cursor needs any more go back
+// to the pool.
 //
-// Positions are counted in bytes from the stream's beginning and only grow.
+// Positions count bytes from the stream's beginning and never decrease.
 type Stream struct {
-	head, tail *segment // oldest that a cursor may need, and the one appended to
+	head, tail *segment // the oldest that a cursor may need, and the one that Append fills
 	pool       *Pool
 	messages   uint64
 	newest     uint64 // position of the last frame appended
 }
 
-// A Cursor is one reader's place in a Stream. It may rest in the middle of a
-// frame. The zero Cursor stands nowhere; Join places it.
+// A Cursor is one reader's position in a Stream. It may be in the middle of a frame. The
+// zero Cursor belongs to no stream: call Join before any other method.
 type Cursor struct {
 	seg *segment
 	pos uint64
 }
 
-// NewStream returns an empty stream, which takes full segments from pool and
-// gives them back to it. Streams of one owner share a pool.
-func NewStream(pool *Pool) *Stream {
+// New returns an empty stream. It takes the memory of full segments from pool and gives
+// it back to it. Streams of one owner share a pool.
+func New(pool *Pool) *Stream {
 	g := &segment{}
 	return &Stream{head: g, tail: g, pool: pool}
 }
 
-// Messages returns how many messages were appended so far.
+// Messages returns how many messages were appended since the stream began.
 func (s *Stream) Messages() uint64 { return s.messages }
 
-// End returns the position after the last frame.
-func (s *Stream) End() uint64 { return s.tail.end() }
+// end returns the position behind the last frame.
+func (s *Stream) end() uint64 { return s.tail.end() }
 
-// Retained returns how many bytes of frames the stream still holds.
-func (s *Stream) Retained() uint64 { return s.End() - s.head.base }
-
-// Append adds one message's frame, which it copies. It must end with an empty
-// line and hold no other.
+// Append adds a copy of one message's frame. The frame must end with an empty line and
+// must not contain another one.
 func (s *Stream) Append(frame []byte) {
 	g := s.tail
 	if len(g.buf) > 0 && len(g.buf)+len(frame) > SegmentBytesMax {
@@ -76,13 +74,13 @@ func (s *Stream) Append(frame []byte) {
 	}
 }
 
-// Cost returns how many bytes more of memory the stream may hold once a frame of
-// size bytes is appended.
+// Cost returns by how many bytes at most Pool.Retained grows if a frame of size bytes is
+// appended now.
 func (s *Stream) Cost(size int) int {
 	g := s.tail
 	switch used := len(g.buf) + size; {
 	case used <= min(g.counted, SegmentBytesMax):
-		return 0 // there is room in what is counted already
+		return 0 // there is room in the memory counted already
 	case len(g.buf) > 0 && used > SegmentBytesMax:
 		return max(size, SegmentBytesMax) // a new segment
 	case used <= cap(g.buf):
@@ -92,22 +90,23 @@ func (s *Stream) Cost(size int) int {
 	}
 }
 
-// Join places c at the stream's end: it will read what is appended from now on.
+// Join places c at the stream's end. It reads the frames that are appended from now on.
 func (s *Stream) Join(c *Cursor) {
-	c.seg, c.pos = s.tail, s.End()
+	c.seg, c.pos = s.tail, s.end()
 	s.tail.cursors++
 }
 
-// Leave takes c out of the stream. What only c needed is given back.
+// Leave takes c out of the stream, and gives back the segments that only c needed. c is
+// then the zero Cursor.
 func (s *Stream) Leave(c *Cursor) {
 	c.seg.cursors--
 	*c = Cursor{}
 	s.trim()
 }
 
-// Pending returns the bytes that c has yet to read, up to the end of a segment;
-// none means that c stands at the stream's end. They are valid until the next
-// call of Append, Rewind or Release.
+// Pending returns the bytes that c has yet to read, up to the end of a segment. It returns
+// none only if c is at the stream's end. The bytes are valid until the next call of
+// Append, Rewind or Release, or of Pending, Skip or Leave with c.
 func (s *Stream) Pending(c *Cursor) []byte {
 	if c.pos == c.seg.end() && c.seg.next != nil {
 		c.seg.cursors--
@@ -118,30 +117,32 @@ func (s *Stream) Pending(c *Cursor) []byte {
 	return c.seg.buf[c.pos-c.seg.base:]
 }
 
-// Advance moves c forward by n bytes that Pending has returned.
+// Advance moves c forward by n of the bytes that Pending returned. It panics if that is
+// past the end of the segment.
 func (s *Stream) Advance(c *Cursor, n int) {
 	c.pos += uint64(n)
 	if c.pos > c.seg.end() {
-		panic("sse: a cursor passed the end of its segment")
+		panic("stream: a cursor passed the end of its segment")
 	}
 }
 
-// Lag returns how many bytes c is behind the stream's end.
-func (s *Stream) Lag(c *Cursor) uint64 { return s.End() - c.pos }
+// Lag returns how far c is behind the stream's end, in bytes.
+func (s *Stream) Lag(c *Cursor) uint64 { return s.end() - c.pos }
 
-// frameEnd ends every frame, and stands nowhere else in one: no line of a frame
-// is empty.
+// frameEnd ends every frame and occurs nowhere else in one, because no other line of a
+// frame is empty.
 var frameEnd = []byte("\n\n")
 
-// Read returns how many of the stream's messages lie wholly before c, those from
-// before it joined included. It looks through one segment.
+// Read returns how many of the stream's messages lie completely before c, including those
+// from before c joined. It scans one segment, up to c.
 func (s *Stream) Read(c *Cursor) uint64 {
 	return c.seg.first + uint64(bytes.Count(c.seg.buf[:c.pos-c.seg.base], frameEnd))
 }
 
-// Skip moves c to the newest message and returns how many it passes over. If c
-// stands in the middle of a frame, the reader needs the rest of it first: that is
-// appended to dst. Nothing moves if there is nothing to pass over.
+// Skip moves c to the beginning of the newest message, and returns how many messages it
+// passes over. If c is in the middle of a frame, the reader first needs the rest of that
+// frame, which Skip appends to dst. If there is no message to pass over, Skip does
+// nothing and returns dst and 0.
 func (s *Stream) Skip(c *Cursor, dst []byte) (rest []byte, passed uint64) {
 	read := s.Read(c)
 	cut := s.restOfFrame(c)
@@ -159,8 +160,8 @@ func (s *Stream) Skip(c *Cursor, dst []byte) (rest []byte, passed uint64) {
 	return rest, s.messages - read - 1
 }
 
-// restOfFrame returns what is left of the frame that c stands in the middle of;
-// nothing if it stands between two.
+// restOfFrame returns the rest of the frame that c is in the middle of, or nothing if c is
+// between two frames.
 func (s *Stream) restOfFrame(c *Cursor) []byte {
 	read, rest := c.seg.buf[:c.pos-c.seg.base], c.seg.buf[c.pos-c.seg.base:]
 	if len(read) == 0 || bytes.HasSuffix(read, frameEnd) {
@@ -172,11 +173,12 @@ func (s *Stream) restOfFrame(c *Cursor) []byte {
 	return rest[:bytes.Index(rest, frameEnd)+len(frameEnd)]
 }
 
-// Rewind lets the stream use its last segment's memory again. It may only be
-// called when every cursor stands at the end.
+// Rewind makes the memory of the last segment available to the next frames. The caller
+// must make sure that every cursor is at the stream's end. Rewind panics if it sees that
+// one is in an older segment.
 func (s *Stream) Rewind() {
 	if s.head != s.tail {
-		panic("sse: a stream was rewound under a cursor that lags")
+		panic("stream: a stream was rewound under a cursor that lags")
 	}
 	g := s.tail
 	s.pool.count(g, 0)
@@ -184,16 +186,16 @@ func (s *Stream) Rewind() {
 	g.buf = g.buf[:0]
 }
 
-// Discard gives everything back. It may only be called when no cursor is left,
-// and ends the stream.
+// Discard gives all memory back and ends the stream. It may only be called when no cursor
+// is left.
 func (s *Stream) Discard() {
 	s.trim()
 	s.Rewind()
 	s.Release()
 }
 
-// Release drops the memory of a rewound stream, so that a quiet stream holds
-// none. A stream that is not empty is left as it is.
+// Release gives back the memory of a rewound stream, so that a quiet stream holds none.
+// It does nothing if the stream holds frames.
 func (s *Stream) Release() {
 	if g := s.tail; len(g.buf) == 0 && s.head == g {
 		s.pool.put(g.buf)
@@ -201,8 +203,8 @@ func (s *Stream) Release() {
 	}
 }
 
-// trim gives back the oldest segments that no cursor stands in. Cursors only
-// move forward, so nobody can come back for them.
+// trim gives back the oldest segments, up to the first one with a cursor. Cursors only
+// move forward, so none can need them again.
 func (s *Stream) trim() {
 	for s.head != s.tail && s.head.cursors == 0 {
 		s.pool.count(s.head, 0)
@@ -211,7 +213,8 @@ func (s *Stream) trim() {
 	}
 }
 
-// invariants panics when the stream contradicts itself. Tests call it.
+// invariants panics if the stream contradicts itself. cursors are all that have joined, and
+// no other stream uses the pool. Tests call it.
 func (s *Stream) invariants(cursors []*Cursor) {
 	count := map[*segment]int{}
 	held := 0

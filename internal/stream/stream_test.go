@@ -26,7 +26,7 @@ func (r *modelReader) lag() (bytes uint64) {
 	return bytes
 }
 
-// take notes that so many bytes were read.
+// take notes that n bytes were read.
 func (r *modelReader) take(n int) {
 	for n > 0 {
 		if n < len(r.want[0]) {
@@ -39,7 +39,7 @@ func (r *modelReader) take(n int) {
 	}
 }
 
-// skip passes over all but the newest frame, and what was begun.
+// skip passes over all frames but the newest, and but the one that was begun.
 func (r *modelReader) skip() (rest []byte, passed uint64) {
 	first := 0
 	if r.cut {
@@ -64,7 +64,7 @@ func TestStreamAgainstModel(t *testing.T) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 1))
 			var pool Pool
-			s := NewStream(&pool)
+			s := New(&pool)
 			var readers []*modelReader
 			for range 600 {
 				switch op := random.IntN(11); {
@@ -86,7 +86,7 @@ func TestStreamAgainstModel(t *testing.T) {
 					i := random.IntN(len(readers))
 					s.Leave(readers[i].cursor)
 					readers = append(readers[:i], readers[i+1:]...)
-				case op == 5: // all catch up, then the stream begins anew
+				case op == 5: // all catch up, then the stream is rewound
 					for _, r := range readers {
 						for readSome(t, s, r, 1<<30) {
 						}
@@ -127,7 +127,8 @@ func compare(t *testing.T, s *Stream, readers []*modelReader) {
 	s.invariants(cursors)
 }
 
-// randomFrame is mostly small, now and then about a segment, and at times more.
+// randomFrame returns frames that are mostly small, sometimes about as large as a segment,
+// and sometimes larger.
 func randomFrame(random *rand.Rand) []byte {
 	size := random.IntN(4000)
 	switch random.IntN(20) {
@@ -147,7 +148,7 @@ func randomFrame(random *rand.Rand) []byte {
 	return sse.AppendFrame(nil, nil, data)
 }
 
-// readSome reads what one write would take, and tells whether there was any.
+// readSome reads at most max bytes in one step, and reports whether there were any.
 func readSome(t *testing.T, s *Stream, r *modelReader, max int) bool {
 	t.Helper()
 	pending := s.Pending(r.cursor)
@@ -166,14 +167,14 @@ func readSome(t *testing.T, s *Stream, r *modelReader, max int) bool {
 	return true
 }
 
-// TestSkipAtEveryByte: wherever in a frame a cursor stands, the reader gets that
-// frame to its end, and then the newest.
+// TestSkipAtEveryByte checks that a reader gets the rest of the frame that its cursor is
+// in, and then the newest frame, wherever the cursor is.
 func TestSkipAtEveryByte(t *testing.T) {
 	frames := []string{"event:e\ndata:one\ndata:\n\n", "data:\n\n", "data:three\n\n", "data:newest\n\n"}
 	all := strings.Join(frames, "")
 	for at := range len(all) {
 		var pool Pool
-		s := NewStream(&pool)
+		s := New(&pool)
 		var c Cursor
 		s.Join(&c)
 		for _, f := range frames {
@@ -196,9 +197,12 @@ func TestSkipAtEveryByte(t *testing.T) {
 	}
 }
 
+// retained returns how many bytes of frames a stream holds.
+func retained(s *Stream) uint64 { return s.end() - s.head.base }
+
 func TestQuietStreamHoldsNothing(t *testing.T) {
 	var pool Pool
-	s := NewStream(&pool)
+	s := New(&pool)
 	var c Cursor
 	s.Join(&c)
 	s.Append([]byte("data:x\n\n"))
@@ -209,17 +213,17 @@ func TestQuietStreamHoldsNothing(t *testing.T) {
 	s.Advance(&c, len(s.Pending(&c)))
 	s.Rewind()
 	s.Release()
-	if s.tail.buf != nil || s.Retained() != 0 {
-		t.Errorf("a quiet stream holds %d bytes of memory, %d of frames", cap(s.tail.buf), s.Retained())
+	if s.tail.buf != nil || retained(s) != 0 {
+		t.Errorf("a quiet stream holds %d bytes of memory, %d of frames", cap(s.tail.buf), retained(s))
 	}
-	if s.End() != 8 || s.Messages() != 1 {
-		t.Errorf("it forgot where it was: position %d, %d messages", s.End(), s.Messages())
+	if s.end() != 8 || s.Messages() != 1 {
+		t.Errorf("it forgot where it was: position %d, %d messages", s.end(), s.Messages())
 	}
 }
 
 func TestSmallStreamStaysSmall(t *testing.T) {
 	var pool Pool
-	s := NewStream(&pool)
+	s := New(&pool)
 	var laggard Cursor
 	s.Join(&laggard)
 	for range 10 {
@@ -230,11 +234,11 @@ func TestSmallStreamStaysSmall(t *testing.T) {
 	}
 }
 
-// TestSlowestDecidesWhatIsRetained: segments go as soon as the last cursor has
-// left them, and not before.
+// TestSlowestDecidesWhatIsRetained checks that a segment is given back as soon as the last
+// cursor has left it, and not before.
 func TestSlowestDecidesWhatIsRetained(t *testing.T) {
 	var pool Pool
-	s := NewStream(&pool)
+	s := New(&pool)
 	var fast, slow Cursor
 	s.Join(&fast)
 	s.Join(&slow)
@@ -244,11 +248,11 @@ func TestSlowestDecidesWhatIsRetained(t *testing.T) {
 	for s.Lag(&fast) > 0 {
 		s.Advance(&fast, len(s.Pending(&fast)))
 	}
-	if got := s.Retained(); got != 10*SegmentBytesMax {
+	if got := retained(s); got != 10*SegmentBytesMax {
 		t.Errorf("%d bytes are retained for the slow one, want all", got)
 	}
 	s.Leave(&slow)
-	if got := s.Retained(); got > SegmentBytesMax {
+	if got := retained(s); got > SegmentBytesMax {
 		t.Errorf("%d bytes are retained for nobody", got)
 	}
 	if len(pool.free) == 0 {
@@ -286,7 +290,7 @@ func TestMisuseIsNoticed(t *testing.T) {
 				}
 			}()
 			var pool Pool
-			s := NewStream(&pool)
+			s := New(&pool)
 			var c Cursor
 			s.Join(&c)
 			s.Append(make([]byte, 10))
@@ -295,8 +299,8 @@ func TestMisuseIsNoticed(t *testing.T) {
 	}
 }
 
-// BenchmarkStream appends frames, which so many cursors take in parts of 64 KiB as a
-// pass does, or which nobody takes until the end. One op is one frame.
+// BenchmarkStream appends frames. The cursors take them in parts of 64 KiB, as a pass
+// does; the last one lags further where lag says so. One op is one frame.
 func BenchmarkStream(b *testing.B) {
 	for _, bm := range []struct {
 		cursors int
@@ -313,7 +317,7 @@ func BenchmarkStream(b *testing.B) {
 
 func benchmarkStream(b *testing.B, cursors int, lag uint64, frame []byte) {
 	var pool Pool
-	s := NewStream(&pool)
+	s := New(&pool)
 	all := make([]Cursor, cursors)
 	for i := range all {
 		s.Join(&all[i])
