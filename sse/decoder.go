@@ -8,61 +8,63 @@ import (
 	"unicode/utf8"
 )
 
-// DecoderBytesMax is how much a Decoder takes for one event unless it is told
-// otherwise: more than any message of a daemon with default limits.
+// DecoderBytesMax is the default of Decoder.BytesMax, in bytes. No message of a daemon with
+// default limits is as long.
 const DecoderBytesMax = 16 << 20
 
-// An Event is what a stream says to its reader at one empty line.
+// An Event is what an empty line of a stream dispatches (HTML section 9.2.6).
 type Event struct {
-	Name  string // "message" where the stream gives none
-	Data  string // its lines with LF between them
-	ID    string // its own id, if HasID; the decoder knows the last one
-	HasID bool
+	Name  string // "message" if the stream gives no name
+	Data  string // the lines of data with LF between them
+	ID    string // the event's own id if HasID is set, otherwise empty: see LastEventID
+	HasID bool   // the event has an id, which may be empty
 }
 
-// A TooLongError is a line or an event that takes more than a Decoder may keep.
+// A TooLongError reports a line or an event that exceeds the Decoder's limit.
 type TooLongError struct {
 	What     string // "line" or "event"
-	BytesMax int
+	BytesMax int    // the limit, Decoder.BytesMax, in bytes
 }
 
 func (e *TooLongError) Error() string {
 	return fmt.Sprintf("the stream holds one %s of more than %d bytes", e.What, e.BytesMax)
 }
 
-// A Decoder reads an event stream as a browser does (HTML section 9.2.6), in
-// whatever pieces it comes. One Decoder reads one connection: an event that the end
-// of the stream leaves unfinished never was. The zero value is ready.
+// A Decoder parses an event stream as a browser does (HTML section 9.2.6). The stream may
+// come in pieces of any size. One Decoder reads one connection. If the stream ends within
+// an event, the event is dropped, as the standard says. The zero Decoder is ready to use.
 type Decoder struct {
-	// BytesMax bounds a line, and the data of an event; 0 is the default.
+	// BytesMax limits a line, and the data of an event, in bytes. 0 means DecoderBytesMax.
 	BytesMax int
 
-	line    []byte // an unfinished one of the pieces before
+	line    []byte // the beginning of an unfinished line
 	begun   bool   // the first line, which may have a byte order mark, is past
-	afterCR bool   // a LF that comes next belongs to the line end before it
+	afterCR bool   // an LF that comes next belongs to the line end before it
 
 	name, data []byte
-	id         string // what the next empty line makes the last id
-	hasID      bool   // since the last empty line
+	id         string // the next empty line makes it the last id
+	hasID      bool   // an id has come since the last empty line
 	lastID     string
 	retry      int64
 	hasRetry   bool
 }
 
-// LastEventID is what to send as Last-Event-ID on coming back: the id that was in
-// force at the last empty line.
+// LastEventID returns the value for the Last-Event-ID header of the next request: the id
+// that was in force at the last empty line. It is empty if there was none.
 func (d *Decoder) LastEventID() string { return d.lastID }
 
-// ResumeFrom gives the id with which the stream was asked for: it holds until the
-// stream has another.
+// ResumeFrom sets the id that the stream was requested with. It is the LastEventID until
+// the stream has another one.
 func (d *Decoder) ResumeFrom(id string) { d.id, d.lastID = id, id }
 
-// Retry is the last reconnection time of the stream, if it had one.
+// Retry returns the stream's last reconnection time. ok is false if it had none.
 func (d *Decoder) Retry() (milliseconds int64, ok bool) { return d.retry, d.hasRetry }
 
-// Feed reads a piece of the stream and gives each event that it completes. If each
-// returns an error, Feed returns it with the number of bytes up to the end of that
-// event. A *TooLongError leaves the decoder of no further use.
+// Feed parses the next piece of the stream and calls each for every event that the piece
+// completes. It returns len(piece) if nothing fails. If each returns an error, Feed returns
+// that error and the number of bytes up to the end of that event, so the caller can go on
+// behind it. If a line or an event is too long, it returns a *TooLongError; the Decoder
+// must not be used any more then.
 func (d *Decoder) Feed(piece []byte, each func(Event) error) (n int, err error) {
 	if d.BytesMax == 0 {
 		d.BytesMax = DecoderBytesMax
@@ -100,7 +102,7 @@ func (d *Decoder) Feed(piece []byte, each func(Event) error) (n int, err error) 
 	return n, nil
 }
 
-// take reads one whole line.
+// take parses one whole line, without its line end.
 func (d *Decoder) take(line []byte, each func(Event) error) error {
 	if !d.begun {
 		line = bytes.TrimPrefix(line, []byte("\uFEFF"))
@@ -129,8 +131,8 @@ func (d *Decoder) take(line []byte, each func(Event) error) error {
 	return nil
 }
 
-// takeRetry reads ASCII digits, and nothing else; more of them than a number holds
-// are a very long time.
+// takeRetry parses ASCII digits, and ignores any other value. A number that does not fit
+// into an int64 becomes the largest one.
 func (d *Decoder) takeRetry(value []byte) {
 	for _, c := range value {
 		if c < '0' || c > '9' {
@@ -147,7 +149,7 @@ func (d *Decoder) takeRetry(value []byte) {
 	d.retry, d.hasRetry = milliseconds, true
 }
 
-// dispatch ends a block. One without data is no event, but its id counts.
+// dispatch ends a block. A block without data is not an event, but its id counts.
 func (d *Decoder) dispatch(each func(Event) error) error {
 	d.lastID = d.id
 	event := Event{Name: string(d.name), HasID: d.hasID}
@@ -166,9 +168,9 @@ func (d *Decoder) dispatch(each func(Event) error) error {
 	return each(event)
 }
 
-// appendDecoded appends text with U+FFFD for what is not UTF-8: one for each
-// longest beginning of a character (Encoding Standard, "UTF-8 decoder"). No
-// character holds a line end, so lines can be decoded one by one.
+// appendDecoded appends text and replaces invalid UTF-8 by U+FFFD: one for each longest
+// beginning of a character (Encoding Standard, "UTF-8 decoder"). No character contains a
+// line end, so lines can be decoded one by one.
 func appendDecoded(dst, text []byte) []byte {
 	if utf8.Valid(text) {
 		return append(dst, text...)
@@ -180,7 +182,7 @@ func appendDecoded(dst, text []byte) []byte {
 			text = text[size:]
 			continue
 		}
-		// What could go on to be a character is not "full": it is replaced as one.
+		// Bytes that could begin a character are not a full rune: they are replaced as one.
 		for size < len(text) && !utf8.FullRune(text[:size+1]) {
 			size++
 		}

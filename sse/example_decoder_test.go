@@ -8,11 +8,11 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A stream is read as it comes, in pieces that end anywhere. Package subscribe does
-// this over HTTP, and comes back where the stream breaks.
+// A Decoder takes the stream in pieces that may end anywhere. Package subscribe does this
+// over HTTP, and reconnects when the stream breaks.
 func ExampleDecoder() {
 	decoder := sse.Decoder{BytesMax: sse.DecoderBytesMax}
-	decoder.ResumeFrom("k3x9-40") // what the stream was asked for; it holds until there is a newer one
+	decoder.ResumeFrom("k3x9-40") // the id of the request; it counts until the stream has a newer one
 	for _, piece := range []string{"retry:2500\n\nid:k3x9-41\nevent:new-d", "og\ndata:Corgi\ndata:brown\n", "\ndata:cut off"} {
 		_, err := decoder.Feed([]byte(piece), func(e sse.Event) error {
 			fmt.Printf("%s %q, id %q (%v)\n", e.Name, e.Data, e.ID, e.HasID)
@@ -29,7 +29,7 @@ func ExampleDecoder() {
 	// come back after 2500 true with k3x9-41
 }
 
-// No stream can make its reader hold more than it wants to.
+// A Decoder limits the memory that a stream can make it hold.
 func ExampleTooLongError() {
 	decoder := sse.Decoder{BytesMax: 1000}
 	_, err := decoder.Feed([]byte("data:"+strings.Repeat("x", 2000)), func(sse.Event) error { return nil })

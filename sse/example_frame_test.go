@@ -8,8 +8,8 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A message becomes a frame: the bytes that every subscriber gets. Line breaks in its
-// data become lines of data, so nobody can smuggle in a field.
+// A message becomes a frame: the bytes that every subscriber gets. Each line of its data
+// becomes a "data:" line, so data cannot add a field.
 func ExampleAppendFrame() {
 	m := sse.Message{Namespace: "/pets/dogs", Event: "new-dog", Data: []byte("Corgi\nid: 7")}
 	if err := sse.CheckEvent(m.Event); err != nil {
@@ -46,7 +46,7 @@ func ExampleFrameEnd() {
 	// 42 "data:Pug\n\n"
 }
 
-// What cannot be put on the wire is refused, by one of three errors.
+// Checks refuse a message that must not be sent, with one of three errors.
 func ExampleCheckEvent() {
 	for _, event := range []string{"new-dog", "new\ndog", strings.Repeat("x", sse.EventBytesMax+1)} {
 		fmt.Println(sse.CheckEvent(event) == nil, errors.Is(sse.CheckEvent(event), sse.ErrEvent))
@@ -59,8 +59,7 @@ func ExampleCheckEvent() {
 	// true true
 }
 
-// An id names a message for good. Whoever shows one of another life of the server
-// is told.
+// An id identifies a message permanently: its epoch differs in each life of the server.
 func ExampleParseID() {
 	epoch := sse.NewEpoch(123456)
 	id := sse.ID{Epoch: epoch, Seq: 7}
@@ -76,8 +75,8 @@ func ExampleParseID() {
 	// true
 }
 
-// What else may stand in a stream: when to come back, a sign of life, and what the
-// subscriber does not get.
+// A stream also contains the reconnection time, heartbeats, and reports of missing
+// messages.
 func ExampleAppendGap() {
 	stream := sse.AppendRetry(nil, 2500)
 	stream = append(stream, sse.Keepalive...)

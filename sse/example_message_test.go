@@ -8,8 +8,8 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A key makes it harmless to publish a message again where the server has a store:
-// it is then known, and not published twice.
+// With a key, a message can be published again safely if the server has a store: the
+// store recognizes it and does not publish it twice.
 func ExampleCheckKey() {
 	paid := sse.Message{Namespace: "/orders", Event: "paid", Data: []byte("4711"), Key: "order-4711-paid"}
 	fmt.Println(sse.CheckKey(paid.Key))
@@ -22,7 +22,7 @@ func ExampleCheckKey() {
 	// true
 }
 
-// The server's own events have names that publishers may not use.
+// Publishers may not use the names of the server's own events.
 func ExampleReservedEvents_Check() {
 	reserved := sse.ReservedEvents{{Name: sse.DefaultGapEvent, Flag: "--gap-event"}}
 	for _, event := range []string{"new-dog", "gap"} {

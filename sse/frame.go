@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// Keepalive is the heartbeat: a comment line, which clients skip (HTML section
-// 9.2.6). It is the ancestor's, byte for byte, and never carries an id.
+// Keepalive is the heartbeat: a comment line, which clients skip (HTML section 9.2.6). It
+// is byte for byte the one of mroth/sseserver, and never has an id.
 const Keepalive = ":keepalive\n"
 
 // AppendFrame appends the frame of one message to dst: an "event:" line unless
@@ -38,8 +38,9 @@ func AppendFrame(dst, event, data []byte) []byte {
 	return append(dst, '\n')
 }
 
-// AppendRetry appends a "retry:" field, which sets the client's reconnection
-// time, as a block of its own: it dispatches no event.
+// AppendRetry appends a "retry:" field to dst, which sets the client's reconnection time
+// (HTML section 9.2.6). It is a block of its own and dispatches no event. The time must
+// not be negative.
 func AppendRetry(dst []byte, milliseconds int64) []byte {
 	dst = append(dst, "retry:"...)
 	dst = strconv.AppendInt(dst, milliseconds, 10)

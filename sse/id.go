@@ -6,23 +6,27 @@ import (
 	"strconv"
 )
 
-// An ID names a message for good: its place in the order of publishing, and in
-// which life of the server. On the wire it is "<epoch>-<seq>".
+// An ID identifies a message permanently. It consists of the epoch, which is one life of
+// the server or of its store, and of the message's place in the order of publishing within
+// it. On the wire it is "<epoch>-<seq>", for example "k3x9-41".
 type ID struct {
-	Epoch string // lower-case letters and digits
-	Seq   uint64 // counted from 1
+	Epoch string // 1 to 13 lower-case ASCII letters and digits, as NewEpoch returns
+	Seq   uint64 // counted from 1; 0 stands for the time before the first message
 }
 
-// idBytesMax is the longest ID: a 64-bit epoch in base 36, and a 64-bit number.
+// idBytesMax is the length of the longest ID in bytes: a 64-bit epoch in base 36, a hyphen
+// and a 64-bit number.
 const idBytesMax = 13 + 1 + 20
 
-// IDLineBytesMax is what AppendIDLine appends at most.
+// IDLineBytesMax is how many bytes AppendIDLine appends at most.
 const IDLineBytesMax = len("id:\n") + idBytesMax
 
-// ErrID marks what is no ID of ours.
+// ErrID reports text that is not an ID of the form that ssed writes.
 var ErrID = errors.New("not an id of this server's form, EPOCH-NUMBER")
 
-// ParseID reads what AppendID writes. The error is ErrID.
+// ParseID parses the text of an ID, as ID.Append and ID.String write it. It accepts no
+// other form, such as a number with leading zeros, so each ID has one text. The only error
+// is ErrID.
 func ParseID(text []byte) (ID, error) {
 	epoch, number, ok := bytes.Cut(text, []byte("-"))
 	if !ok || len(text) > idBytesMax || !isEpoch(epoch) || len(number) == 0 || number[0] == '0' && len(number) > 1 || number[0] == '+' {
@@ -35,6 +39,7 @@ func ParseID(text []byte) (ID, error) {
 	return ID{string(epoch), seq}, nil
 }
 
+// isEpoch reports whether text consists of lower-case letters and digits only.
 func isEpoch(text []byte) bool {
 	for _, c := range text {
 		if (c < '0' || c > '9') && (c < 'a' || c > 'z') {
@@ -44,20 +49,21 @@ func isEpoch(text []byte) bool {
 	return len(text) > 0
 }
 
-// NewEpoch writes a number as an epoch.
+// NewEpoch returns the epoch that stands for n: its digits in base 36.
 func NewEpoch(n uint64) string { return strconv.FormatUint(n, 36) }
 
-// Append appends the ID's text.
+// Append appends the ID's text to dst: "<epoch>-<seq>".
 func (id ID) Append(dst []byte) []byte {
 	dst = append(dst, id.Epoch...)
 	dst = append(dst, '-')
 	return strconv.AppendUint(dst, id.Seq, 10)
 }
 
-// String is the ID's text.
+// String returns the ID's text: "<epoch>-<seq>".
 func (id ID) String() string { return string(id.Append(nil)) }
 
-// AppendIDLine appends the "id:" field. It goes before a frame's other fields.
+// AppendIDLine appends the "id:" field with its line end to dst. It belongs before the
+// frame that AppendFrame appends.
 func AppendIDLine(dst []byte, id ID) []byte {
 	dst = append(dst, "id:"...)
 	dst = id.Append(dst)

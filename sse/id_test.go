@@ -18,8 +18,8 @@ func TestID(t *testing.T) {
 	}
 }
 
-// FuzzParseID: what is taken for an id is written back as it was, so that one
-// message has one id.
+// FuzzParseID checks that an accepted id is written back as it was, so that a message has
+// one id only.
 func FuzzParseID(f *testing.F) {
 	for _, text := range []string{"k3j9x2ab-1234567", "0-18446744073709551615", "a-0", "", "-", "a-", "-1", "a-01", "a-+1", "A-1", "a-1-1", "a-18446744073709551616", "ä-1"} {
 		f.Add([]byte(text))

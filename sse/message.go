@@ -23,36 +23,37 @@ const KeyBytesMax = 128
 // The reasons why a message is refused. Errors returned by this package wrap
 // one of these and say in words what was found.
 var (
-	// ErrEvent marks an event name that cannot be put on the wire.
+	// ErrEvent reports an event name that must not be sent.
 	ErrEvent = errors.New("bad event name")
-	// ErrKey marks what cannot be a deduplication key.
+	// ErrKey reports text that is not a valid deduplication key.
 	ErrKey = errors.New("bad key")
-	// ErrUTF8 marks text that is not valid UTF-8. Browsers would replace the
-	// bad bytes, so subscribers would see something else than was sent.
+	// ErrUTF8 reports text that is not valid UTF-8. Browsers would replace the
+	// invalid bytes, so subscribers would not see the text that was published.
 	ErrUTF8 = errors.New("invalid UTF-8")
-	// ErrTooLong marks a message that passes a size limit.
+	// ErrTooLong reports a message that exceeds a size limit.
 	ErrTooLong = errors.New("too long")
 )
 
-// A Message is one thing to tell the subscribers of a namespace.
+// A Message is published to a namespace and goes to all its subscribers.
 type Message struct {
-	// Namespace is where it is published, such as "/pets/dogs".
+	// Namespace is where the message is published, such as "/pets/dogs".
 	Namespace string
-	// Event is the event's name; empty means none, and browsers then fire
-	// "message".
+	// Event is the event's name, as CheckEvent accepts it. If it is empty, the event has
+	// no name, and browsers fire "message".
 	Event string
-	// Data is the payload: any UTF-8, line breaks included. Subscribers see
-	// CR and CRLF as LF, since the format has only line breaks.
+	// Data is the payload: any UTF-8, including line breaks. Subscribers see CR and
+	// CRLF as LF, since the format does not distinguish line breaks.
 	Data []byte
-	// Key makes a repetition harmless where the server has a store: published again
-	// with the same key, the message is not a second one. Empty: none.
+	// Key makes retries safe if the server has a store: a message with a key that the
+	// store remembers is not stored or sent again. It is as CheckKey accepts it, or
+	// empty for none.
 	Key string
 }
 
-// CheckEvent tells whether an event name can be put on the wire as it is: valid
-// UTF-8, at most EventBytesMax bytes, and no CR, LF or NUL (HTML section 9.2.6:
-// a line break would end the field, and clients differ over NUL). The empty
-// name is good and means none. Errors wrap ErrEvent.
+// CheckEvent returns an error if an event name cannot be sent as it is. A name is valid
+// UTF-8, has at most EventBytesMax bytes, and contains no CR, LF or NUL (HTML section
+// 9.2.6: a line break would end the field, and clients differ over NUL). The empty name
+// is accepted and means none. Errors wrap ErrEvent.
 func CheckEvent[T ~string | ~[]byte](event T) error {
 	if len(event) > EventBytesMax {
 		return fmt.Errorf("%w: it has %d bytes, at most %d are allowed", ErrEvent, len(event), EventBytesMax)
@@ -68,9 +69,9 @@ func CheckEvent[T ~string | ~[]byte](event T) error {
 	return nil
 }
 
-// CheckKey tells whether key can be a deduplication key: 1 to KeyBytesMax bytes of
-// UTF-8 without white space and control characters, so that it is one field of a
-// line and one value of a header. Errors wrap ErrKey.
+// CheckKey returns an error if key is not a valid deduplication key. A key is 1 to
+// KeyBytesMax bytes of UTF-8 without white space and control characters, so that it fits
+// into one field of a line and one value of a header. Errors wrap ErrKey.
 func CheckKey[T ~string | ~[]byte](key T) error {
 	if len(key) == 0 {
 		return fmt.Errorf("%w: the key is empty", ErrKey)
@@ -89,7 +90,7 @@ func CheckKey[T ~string | ~[]byte](key T) error {
 	return nil
 }
 
-// checkKeyRunes looks at what lies beyond ASCII: the same rules as in a namespace.
+// checkKeyRunes checks a key with characters beyond ASCII, by the rules of a namespace.
 func checkKeyRunes(key string) error {
 	if !utf8.ValidString(key) {
 		return fmt.Errorf("%w: the key is not valid UTF-8", ErrKey)
@@ -102,8 +103,8 @@ func checkKeyRunes(key string) error {
 	return nil
 }
 
-// CheckData tells whether data can be published: valid UTF-8 and at most
-// bytesMax bytes. Errors wrap ErrUTF8 or ErrTooLong.
+// CheckData returns an error if data cannot be published. Data is valid UTF-8 and has at
+// most bytesMax bytes. Errors wrap ErrTooLong or ErrUTF8.
 func CheckData(data []byte, bytesMax int) error {
 	if len(data) > bytesMax {
 		return fmt.Errorf("%w: the data has %d bytes, at most %d are allowed", ErrTooLong, len(data), bytesMax)
@@ -114,6 +115,7 @@ func CheckData(data []byte, bytesMax int) error {
 	return nil
 }
 
+// validUTF8 reports whether s is valid UTF-8. It does not copy ASCII text.
 func validUTF8[T ~string | ~[]byte](s T) bool {
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
@@ -123,8 +125,8 @@ func validUTF8[T ~string | ~[]byte](s T) bool {
 	return true
 }
 
-// firstInvalid returns the offset of the first byte that is not part of a valid
-// encoding. It is only asked once Valid has said no.
+// firstInvalid returns the offset of the first byte that is not part of a valid encoding.
+// The caller knows that there is one.
 func firstInvalid(data []byte) int {
 	i := 0
 	for i < len(data) {

@@ -2,15 +2,15 @@ package sse
 
 import "encoding/binary"
 
-// plainBytesMax is the longest data that plain looks through. From there on the
-// library's vector code, which takes a few nanoseconds to begin, is faster.
+// plainBytesMax is the longest data that plain checks, in bytes. For longer data the
+// library's vector code is faster; it takes a few nanoseconds to start.
 const plainBytesMax = 256
 
-// plain tells whether data is seen at a glance to be valid UTF-8 and one line: it is
-// short, all ASCII, and has no control character up to CR. Most messages are so.
+// plain reports whether a cheap test shows that data is valid UTF-8 and one line: it is
+// short, all ASCII, and has no control character up to CR. Most messages are like that.
 //
-// It goes through words. In one without such a byte, nothing has its highest bit
-// set, neither before nor after what follows CR is taken off every byte.
+// It reads words of eight bytes. In a word that passes, no byte has its highest bit set,
+// neither before nor after CR+1 is subtracted from every byte.
 func plain(data []byte) bool {
 	const (
 		each    = 0x0101010101010101
@@ -39,5 +39,5 @@ func plain(data []byte) bool {
 	return true
 }
 
-// word reads the first eight bytes.
+// word returns the first eight bytes as a number.
 func word(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }

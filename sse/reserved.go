@@ -2,7 +2,7 @@ package sse
 
 import "fmt"
 
-// ErrReserved marks an event name that only the server itself may send. It wraps
+// ErrReserved reports an event name that only the server itself may send. It wraps
 // ErrEvent.
 var ErrReserved = fmt.Errorf("%w: reserved", ErrEvent)
 
