@@ -13,7 +13,7 @@ import (
 
 	"github.com/ssed/ssed/admin"
 	"github.com/ssed/ssed/loop"
-	"github.com/ssed/ssed/relay"
+	"github.com/ssed/ssed/store"
 )
 
 // The pages stand beside the streams, on one port: the loop hands those connections
@@ -49,7 +49,7 @@ func ExampleServer_Serve() {
 		Tokens:       server.Tokens,
 		Subscribers:  func() net.Addr { return server.ListenAddrs()[0] }, // for the pane that subscribes
 		Publishers:   func(*loop.Stats) {},                               // adds those of a loop of their own
-		Store:        func() admin.Store { return admin.Store{} },        // how a relay does, if there is one
+		Store:        func() admin.Store { return admin.Store{} },        // how the store does, if there is one
 		LogLinesLost: func() uint64 { return 0 },                         // of a log that drops lines
 		Logger:       slog.Default(),                                     // who signs in, and who fails to
 	})
@@ -94,16 +94,16 @@ func ExampleServer_Handler() {
 // healthz ask for it, and must not wait.
 func ExampleStore() {
 	const patience = 5 * time.Second // of publishers, before they are refused
-	hub, err := relay.New(relay.Options{Servers: relay.Servers{URLs: []string{"nats://127.0.0.1:4222"}}, Timeout: patience})
+	messages, err := store.New(store.Options{Servers: store.Servers{URLs: []string{"nats://127.0.0.1:4222"}}, Timeout: patience})
 	if err != nil {
 		log.Fatal(err)
 	}
-	server, err := loop.New(loop.Options{Listen: []string{":8001"}, Relay: hub})
+	server, err := loop.New(loop.Options{Listen: []string{":8001"}, Store: messages})
 	if err != nil {
 		log.Fatal(err)
 	}
 	pages := admin.New(admin.Options{Loop: server, Tokens: server.Tokens, Store: func() admin.Store {
-		s := hub.Status()
+		s := messages.Status()
 		return admin.Store{
 			Embedded: s.Embedded, Connected: s.Connected, Server: s.Server, Reached: s.Reached, Live: s.Live,
 			Stream: s.Stream, Epoch: s.Epoch, Replicas: s.Replicas, Leader: s.Leader,
@@ -114,6 +114,6 @@ func ExampleStore() {
 		}
 	}})
 	defer pages.Shutdown()
-	go func() { log.Fatal(hub.Serve(server.Inlet())) }()
+	go func() { log.Fatal(messages.Serve(server.StoreSink())) }()
 	log.Fatal(server.Serve())
 }

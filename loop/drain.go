@@ -15,7 +15,7 @@ import (
 // else is done.
 const repliesTime = time.Second
 
-// returnTime is how long messages may take to come back from the Relay once their
+// returnTime is how long messages may take to come back from the Store once their
 // publishers were told OK. A subscriber that leaves without them gets them where it
 // comes back.
 const returnTime = time.Second
@@ -32,7 +32,7 @@ func (l *loop) drain() (done bool) {
 	if l.stop.Load() == stopNow {
 		return l.doors.shut(l.bell)
 	}
-	if !l.leaving && l.relay.returned(l) && l.round.empty() && len(l.intake.box) == 0 && l.box.empty() {
+	if !l.leaving && l.store.returned(l) && l.round.empty() && len(l.intake.box) == 0 && l.box.empty() {
 		l.beginFarewell()
 	}
 	if !l.leaving || l.stats.Subscribers > 0 {
@@ -44,10 +44,10 @@ func (l *loop) drain() (done bool) {
 }
 
 // returned tells whether all that publishers were told OK for has come back from
-// the Relay, or there is no more waiting for it. Nothing is taken from then on.
-func (r *relay) returned(l *loop) bool {
+// the Store, or there is no more waiting for it. Nothing is taken from then on.
+func (r *storeClient) returned(l *loop) bool {
 	switch {
-	case r.Relay == nil:
+	case r.Store == nil:
 		return true
 	case r.owed.Load() > 0:
 		return false
@@ -103,7 +103,7 @@ func (l *loop) beginFarewell() {
 func (l *loop) farewell(s *subscriber) {
 	l.wheel.set(&s.client, 1)
 	if r, ok := l.replays.of[s]; ok && r.earlier != nil && s.marks&(headHeld|bridged) == 0 {
-		l.sendAway(s, l.retryTime(), reasonShutdown) // the hub has it for whoever comes back
+		l.sendAway(s, l.retryTime(), reasonShutdown) // the store has it for whoever comes back
 		return
 	}
 	if s.blocked || s.marks&replaying != 0 || s.audience.stream.Lag(&s.cursor) > 0 {

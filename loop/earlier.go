@@ -9,18 +9,18 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// What a subscriber missed and this server does not keep is read from the Relay, in
+// What a subscriber missed and this server does not keep is read from the Store, in
 // parts, while the loop goes on. It is a replay's first phase; the second is what
 // the server keeps, and then comes the live stream.
 
 const (
-	// readsMax is how many reads of the hub are under way at once. Each costs the
-	// hub a consumer; more would only wait there.
+	// readsMax is how many reads of the store are under way at once. Each costs the
+	// store a consumer; more would only wait there.
 	readsMax = 16
-	// readTime is how long one may take, a hub that is away for a moment and the
+	// readTime is how long one may take, a store that is away for a moment and the
 	// wait for the reads before it included.
 	readTime = 10 * time.Second
-	// beyondTime is how long the hub may take to say whether it has a message: who
+	// beyondTime is how long the store may take to say whether it has a message: who
 	// waits may find another server that knows.
 	beyondTime = time.Second
 	// What was read is kept for a while, for those who come a little later and have
@@ -35,7 +35,7 @@ type earlier struct {
 	reason string // why there is a gap, if there is one
 	asked  []byte // the id that it came with
 	sure   bool   // there is a gap in any case
-	beyond bool   // the id is none that this server knows of: the hub is asked whether it has it
+	beyond bool   // the id is none that this server knows of: the store is asked whether it has it
 	last   int    // see Query
 	since  time.Time
 	part   *Part // read, and to be sent next
@@ -51,7 +51,7 @@ type flightKey struct {
 	since        time.Time
 }
 
-// A flight is one read of the hub, for all who want the same: those that were
+// A flight is one read of the store, for all who want the same: those that were
 // connected to a server that went away have missed the same.
 type flight struct {
 	key    flightKey
@@ -75,7 +75,7 @@ func (l *loop) readEarlier(s *subscriber, r *replay) {
 	if e.last > 0 {
 		key.newest = r.until
 	}
-	f, ok := l.relay.flights[key]
+	f, ok := l.store.flights[key]
 	if ok && f.done {
 		e.part = &f.part
 		l.replays.queue = append(l.replays.queue, s)
@@ -84,17 +84,17 @@ func (l *loop) readEarlier(s *subscriber, r *replay) {
 	}
 	if !ok {
 		f = &flight{key: key, set: set.Members(), until: time.Now().Add(readTime)}
-		l.relay.flights[key] = f
-		l.relay.lined = append(l.relay.lined, f)
+		l.store.flights[key] = f
+		l.store.lined = append(l.store.lined, f)
 	}
 	f.who = append(f.who, s)
 	l.depart()
 }
 
-// askBeyond has the hub asked for its newest message. What was asked before s came
+// askBeyond has the store asked for its newest message. What was asked before s came
 // does not count: the message that s has may have come since.
 func (l *loop) askBeyond(s *subscriber, key flightKey) {
-	r := &l.relay
+	r := &l.store
 	if r.asking == nil {
 		r.asking = &flight{key: key, set: s.audience.set.Members(), until: time.Now().Add(beyondTime), beyond: true}
 		r.lined = append(r.lined, r.asking)
@@ -105,31 +105,31 @@ func (l *loop) askBeyond(s *subscriber, key flightKey) {
 
 // depart begins with reads that were to wait, as far as somebody still wants them.
 func (l *loop) depart() {
-	for l.relay.running < readsMax && len(l.relay.lined) > 0 {
-		f := l.relay.lined[0]
-		l.relay.lined[0] = nil
-		l.relay.lined = l.relay.lined[1:]
-		if f == l.relay.asking {
-			l.relay.asking = nil
+	for l.store.running < readsMax && len(l.store.lined) > 0 {
+		f := l.store.lined[0]
+		l.store.lined[0] = nil
+		l.store.lined = l.store.lined[1:]
+		if f == l.store.asking {
+			l.store.asking = nil
 		}
 		if !slices.ContainsFunc(f.who, func(s *subscriber) bool { return l.replays.of[s] != nil }) {
 			l.forgetFlight(f)
 			continue
 		}
-		l.relay.running++
+		l.store.running++
 		go f.read(l)
 	}
 }
 
 // read runs on a goroutine of its own.
 func (f *flight) read(l *loop) {
-	ctx, cancel := context.WithDeadline(l.relay.reading, f.until)
+	ctx, cancel := context.WithDeadline(l.store.reading, f.until)
 	defer cancel()
 	k := f.key
 	if f.err = ctx.Err(); f.err == nil {
-		f.part, f.err = l.relay.Read(ctx, Query{f.set, k.after, k.until, replayBytesMax, k.last, k.newest, k.since})
+		f.part, f.err = l.store.Read(ctx, Query{f.set, k.after, k.until, replayBytesMax, k.last, k.newest, k.since})
 	}
-	g := &l.relay.landed
+	g := &l.store.landed
 	g.mu.Lock()
 	g.flights = append(g.flights, f)
 	g.mu.Unlock()
@@ -139,7 +139,7 @@ func (f *flight) read(l *loop) {
 // land gives what was read to those who wait for it. They stand in the replays'
 // queue then, since they may be thousands.
 func (f *flight) land(l *loop) {
-	l.relay.running--
+	l.store.running--
 	l.keepPart(f)
 	if f.err != nil && !f.beyond {
 		l.journal.unread(f, l)
@@ -158,7 +158,7 @@ func (f *flight) land(l *loop) {
 
 // keepPart keeps what was read, and lets go of what was read before.
 func (l *loop) keepPart(f *flight) {
-	r := &l.relay
+	r := &l.store
 	if r.flights[f.key] != f {
 		return // it was for one subscriber alone, or was forgotten meanwhile
 	}
@@ -176,13 +176,13 @@ func (l *loop) keepPart(f *flight) {
 
 // forgetFlight has nobody wait for f any more, if it was not forgotten before.
 func (l *loop) forgetFlight(f *flight) {
-	if l.relay.flights[f.key] == f {
-		delete(l.relay.flights, f.key)
+	if l.store.flights[f.key] == f {
+		delete(l.store.flights, f.key)
 	}
 }
 
 // forgetPart lets go of one of the parts.
-func (r *relay) forgetPart(i int) {
+func (r *storeClient) forgetPart(i int) {
 	f := r.parts[i]
 	r.partsBytes -= len(f.part.Frames)
 	delete(r.flights, f.key)
@@ -192,7 +192,7 @@ func (r *relay) forgetPart(i int) {
 // forgetReads has nobody get what was read, or is being read, from behind a number
 // below until, but for those who wait for it already.
 func (l *loop) forgetReads(until uint64) {
-	r := &l.relay
+	r := &l.store
 	for i := len(r.parts) - 1; i >= 0; i-- {
 		if r.parts[i].key.after < until {
 			r.forgetPart(i)
@@ -213,7 +213,7 @@ func (l *loop) replayEarlier(s *subscriber, r *replay) (done bool) {
 		l.readEarlier(s, r)
 		return false
 	case e.err != nil:
-		l.sendAway(s, l.retryTime(), reasonRelay)
+		l.sendAway(s, l.retryTime(), reasonStore)
 		return false
 	case e.beyond:
 		return l.endBeyond(s, r)
@@ -248,7 +248,7 @@ func (l *loop) replayEarlier(s *subscriber, r *replay) (done bool) {
 	return false
 }
 
-// tellEarlierGap tells s what neither this server nor the hub has.
+// tellEarlierGap tells s what neither this server nor the store has.
 func (l *loop) tellEarlierGap(s *subscriber, r *replay, part *Part) {
 	e := r.earlier
 	g := l.gap(e.reason, e.asked, s.audience.set.Members(), resumption{after: e.until, until: r.until, told: part.Lost})
@@ -260,12 +260,12 @@ func (l *loop) tellEarlierGap(s *subscriber, r *replay, part *Part) {
 	l.tellGap(s, *g)
 }
 
-// endBeyond looks at what the hub says of an id that this server did not know of. If it
+// endBeyond looks at what the store says of an id that this server did not know of. If it
 // has that message, s comes too early by moments; if not, nobody can have had it.
 func (l *loop) endBeyond(s *subscriber, r *replay) (done bool) {
 	e := r.earlier
 	if e.part.Newest >= e.until {
-		l.sendAway(s, retrySoon(), reasonRelay)
+		l.sendAway(s, retrySoon(), reasonStore)
 		return false
 	}
 	r.earlier, r.after = nil, r.until
@@ -294,17 +294,17 @@ func (e *earlier) want(w *subreq.Resume) {
 	}
 }
 
-// untimed is up to which number the Relay has to be asked what is younger than a
+// untimed is up to which number the Store has to be asked what is younger than a
 // time; 0: what is kept, behind after, is all of it. Of messages that were published
 // before this server came it knows only that; and of those that it let go of, that
 // they are older than one that it has.
 func (l *loop) untimed(set []string, at uint32, after uint64) uint64 {
-	if l.relay.Relay == nil {
+	if l.store.Store == nil {
 		return 0
 	}
 	lost := l.history.Lost(set, 0, l.wheel.now)
-	if at <= l.relay.liveAt {
-		return max(lost, l.relay.before)
+	if at <= l.store.liveAt {
+		return max(lost, l.store.before)
 	}
 	if oldest, ok := l.history.Oldest(set, lost); ok && oldest <= after {
 		return 0

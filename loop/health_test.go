@@ -94,15 +94,15 @@ func TestHealthWhileFull(t *testing.T) {
 // TestHealthOfTheLoopAlone: without Unfit the loop says what it knows by itself.
 func TestHealthOfTheLoopAlone(t *testing.T) {
 	const request = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
-	h := newHub()
-	s := serve(t, loop.Options{Relay: h})
+	h := newMemStore()
+	s := serve(t, loop.Options{Store: h})
 	if res, body := health(t, s, "GET", request); res.StatusCode != 503 || !strings.Contains(body, "has yet to read its store") {
-		t.Errorf("before the hub is read: %d %q", res.StatusCode, body)
+		t.Errorf("before the store is read: %d %q", res.StatusCode, body)
 	}
-	if err := s.Inlet().Begin(t.Context(), "hub", 0); err != nil {
+	if err := s.StoreSink().Begin(t.Context(), "store", 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Inlet().Live(t.Context()); err != nil {
+	if err := s.StoreSink().Live(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	until(t, s, "the server is live", func(loop.Stats) bool {

@@ -29,9 +29,9 @@ const epochMax = 36 * 36 * 36 * 36 * 36 * 36 * 36 * 36
 
 // keepHistory begins a history, if the options want one.
 func (l *loop) keepHistory() error {
-	if l.relay.Relay != nil {
+	if l.store.Store != nil {
 		if len(l.opts.History) > 0 {
-			return errors.New("loop: History is for a server without a Relay, which keeps everything that it has room for")
+			return errors.New("loop: History is for a server without a Store, which keeps everything that it has room for")
 		}
 		l.forgetAll()
 		return nil

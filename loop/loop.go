@@ -73,7 +73,7 @@ type loop struct {
 	history   *history.History // nil: nothing is kept
 	epoch     string           // of the ids
 	replays   replays
-	relay     relay
+	store     storeClient
 	number    uint32 // the last number given to a waiter
 	round     round
 	budget    budget
@@ -183,7 +183,7 @@ func (l *loop) deliver(frame []byte) {
 
 // answer does what the doorbell was rung for.
 func (l *loop) answer() gnet.Action {
-	l.relay.land(l)
+	l.store.land(l)
 	l.admitWaiting()
 	l.pumpWoken()
 	for range l.elapsed.Swap(0) {
@@ -228,7 +228,7 @@ func (l *loop) turnWheel() {
 		l.settle()
 		l.journal.heldBack(l)
 		l.hooks.heldBack(l.log)
-		l.relay.tellLost(l)
+		l.store.tellLost(l)
 	}
 	if l.history != nil {
 		l.history.Sweep(l.wheel.now, sweepNamespaces)

@@ -94,7 +94,7 @@ func (m *mailbox) close() {
 	}
 }
 
-// A record is one message of the box, or a word of a Relay's.
+// A record is one message of the box, or a word of a Store's.
 type record struct {
 	seq       uint64 // its number, if it has one already; 0: the loop gives it
 	namespace []byte // none: it is a word, which stands in place of the frame

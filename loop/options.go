@@ -104,10 +104,9 @@ type Options struct {
 	GapEvent   string
 	NoGapEvent bool
 
-	// Relay is the hub through which all messages go. Default: none; the server
-	// numbers and keeps them by itself. With one it begins to take subscribers
-	// when the Relay says so: see Inlet.
-	Relay Relay
+	// Store numbers and keeps all messages. The server accepts subscribers once the
+	// Store is live: see StoreSink. Default: nil; the server numbers and keeps them.
+	Store Store
 
 	// Handover is who serves what the loop does not. Default: nobody does.
 	Handover *Handover
@@ -117,7 +116,7 @@ type Options struct {
 	// goroutine, so it must return at once: read a value that another goroutine
 	// keeps. The answer is 503 with these words, or 200. While the server ends the
 	// answer is 503 in any case. Default: the loop's own view, which is 503 until a
-	// Relay is live. A Handover with "/healthz" among its Paths answers instead.
+	// Store is live. A Handover with "/healthz" among its Paths answers instead.
 	Unfit func() string
 
 	// BacklogBytesMax is how many bytes a subscriber may lag behind before it
@@ -301,7 +300,7 @@ func (o Options) withDefaults() (Options, error) {
 const gapEventFlag = "--gap-event"
 
 // ReservedEvents returns the names of the events that a Server with these options
-// sends itself. Publishers may not use them. With a Relay, give them to it as well, so
+// sends itself. Publishers may not use them. With a Store, give them to it as well, so
 // that messages of other programs do not carry such a name either.
 func (o *Options) ReservedEvents() (reserved sse.ReservedEvents) {
 	if !o.NoGapEvent {

@@ -9,7 +9,7 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// What a Relay's publishers are owed: their replies come when the hub has answered.
+// What a Store's publishers are owed: their replies come when the store has answered.
 
 // An owing is the publish.KeyedSink of one publisher on the loop. While it owes
 // replies the publisher is not read, so it is answered batch by batch, and its end
@@ -21,14 +21,14 @@ type owing struct {
 	touched bool // it has an answer that was not looked after yet
 }
 
-// An answer is one of the hub's, on its way to the loop.
+// An answer is one of the store's, on its way to the loop.
 type answer struct {
 	to  *owing
 	seq uint64
 	err error
 }
 
-// A landing is where a Relay's goroutines put down what the loop will look after.
+// A landing is where a Store's goroutines put down what the loop will look after.
 type landing struct {
 	mu      sync.Mutex
 	answers []answer
@@ -50,15 +50,15 @@ func (o *owing) Publish(namespace, event, data []byte) (uint64, error) {
 
 // PublishKeyed is that of publish.KeyedSink.
 func (o *owing) PublishKeyed(key, namespace, event, data []byte) (uint64, error) {
-	if err := o.l.submit(Submission{namespace, event, key, data}, o); err != nil {
+	if err := o.l.submit(PublishRequest{namespace, event, key, data}, o); err != nil {
 		return 0, err
 	}
 	return 0, publish.ErrPending
 }
 
-// Answer is that of Answerer. It is called by the Relay.
-func (o *owing) Answer(seq uint64, err error) {
-	g := &o.l.relay.landed
+// Ack implements Acker. It is called by the Store.
+func (o *owing) Ack(seq uint64, err error) {
+	g := &o.l.store.landed
 	g.mu.Lock()
 	g.answers = append(g.answers, answer{o, seq, err})
 	first := len(g.answers) == 1
@@ -69,9 +69,9 @@ func (o *owing) Answer(seq uint64, err error) {
 	}
 }
 
-// land looks after what a Relay has put down: answers first, which make room.
-func (r *relay) land(l *loop) {
-	if r.Relay == nil {
+// land looks after what a Store has put down: answers first, which make room.
+func (r *storeClient) land(l *loop) {
+	if r.Store == nil {
 		return
 	}
 	answers, flights := r.landed.take(r.answers[:0])
@@ -92,7 +92,7 @@ func (r *relay) land(l *loop) {
 	}
 }
 
-// owes tells whether p waits for answers of the hub.
+// owes tells whether p waits for answers of the store.
 func (p *publisher) owes() bool { return p.owing != nil && p.owing.replies.Waiting() > 0 }
 
 // sink is where p's messages go.
@@ -133,10 +133,10 @@ func (p *publisher) goOn(l *loop) {
 	}
 }
 
-// publishRelayed is Publish where there is a Relay: it returns when the hub has
+// publishToStore is Publish where there is a Store: it returns when the store has
 // the message.
-func (s *Server) publishRelayed(ctx context.Context, m sse.Message, namespace string) error {
-	if s.loop.relay.Relay == nil {
+func (s *Server) publishToStore(ctx context.Context, m sse.Message, namespace string) error {
+	if s.loop.store.Store == nil {
 		return errNoKeys
 	}
 	if m.Key != "" {
@@ -144,11 +144,11 @@ func (s *Server) publishRelayed(ctx context.Context, m sse.Message, namespace st
 			return err
 		}
 	}
-	if err := s.loop.relay.Wait(ctx); err != nil {
+	if err := s.loop.store.Wait(ctx); err != nil {
 		return err
 	}
 	one := &oneAnswer{l: s.loop, came: make(chan error, 1)}
-	err := s.loop.submit(Submission{[]byte(namespace), []byte(m.Event), []byte(m.Key), m.Data}, one)
+	err := s.loop.submit(PublishRequest{[]byte(namespace), []byte(m.Event), []byte(m.Key), m.Data}, one)
 	if err != nil {
 		return err
 	}
@@ -165,8 +165,8 @@ type oneAnswer struct {
 	came chan error
 }
 
-// Answer is that of Answerer.
-func (o *oneAnswer) Answer(seq uint64, err error) {
+// Ack implements Acker.
+func (o *oneAnswer) Ack(seq uint64, err error) {
 	o.l.answered(seq, err)
 	o.came <- err
 }
@@ -194,17 +194,17 @@ func (b *batch) Publish(namespace, event, data []byte) (uint64, error) {
 // PublishKeyed is that of publish.KeyedSink. It waits for room, which comes: what is
 // on its way is answered in time.
 func (b *batch) PublishKeyed(key, namespace, event, data []byte) (uint64, error) {
-	if err := b.l.relay.Wait(context.Background()); err != nil {
+	if err := b.l.store.Wait(context.Background()); err != nil {
 		return 0, err
 	}
-	if err := b.l.submit(Submission{namespace, event, key, data}, b); err != nil {
+	if err := b.l.submit(PublishRequest{namespace, event, key, data}, b); err != nil {
 		return 0, err
 	}
 	return 0, publish.ErrPending
 }
 
-// Answer is that of Answerer.
-func (b *batch) Answer(seq uint64, err error) {
+// Ack implements Acker.
+func (b *batch) Ack(seq uint64, err error) {
 	b.l.answered(seq, err)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -229,4 +229,4 @@ func (b *batch) Settle(to *publish.Replies) {
 }
 
 // errNoKeys is for a message with a key where nobody would know it again.
-var errNoKeys = errors.New("loop: this server keeps no keys, so the message's would mean nothing: it takes a Relay")
+var errNoKeys = errors.New("loop: this server keeps no keys, so the message's would mean nothing: it takes a Store")

@@ -21,7 +21,7 @@ const keepAliveIdle = time.Minute
 type publisher struct {
 	client
 	session  *publish.Session
-	owing    *owing // nil where there is no Relay
+	owing    *owing // nil where there is no Store
 	unread   []byte // what it sent and may not come in yet
 	unsent   []byte // replies that its socket did not take
 	number   uint32 // its registration with the watch; 0: none yet
@@ -37,7 +37,7 @@ func (l *loop) admit(conn gnet.Conn) {
 		client:  client{conn: conn, openedSec: l.seconds()},
 		session: publish.NewSession(l.session),
 	}
-	if l.relay.Relay != nil {
+	if l.store.Store != nil {
 		p.owing = &owing{l: l, p: p}
 	}
 	conn.SetContext(p)

@@ -32,11 +32,11 @@ type replays struct {
 // resume begins with what a new subscriber missed.
 func (l *loop) resume(s *subscriber, missed resumption) {
 	// Others were told already of what will be left out, if it is to come at all.
-	if l.relay.told > l.newest && l.relay.Newest() > l.newest {
+	if l.store.told > l.newest && l.store.Newest() > l.newest {
 		if missed.gap == nil {
-			missed.gap = &sse.Gap{Reason: sse.GapExpired, Asked: l.newestID(), Newest: l.idOf(l.relay.told)}
+			missed.gap = &sse.Gap{Reason: sse.GapExpired, Asked: l.newestID(), Newest: l.idOf(l.store.told)}
 		}
-		missed.gap.CompleteAfter = l.idOf(l.relay.told)
+		missed.gap.CompleteAfter = l.idOf(l.store.told)
 	}
 	if missed.gap != nil {
 		l.stats.Gaps++
@@ -65,7 +65,7 @@ func (l *loop) replaySome(s *subscriber) (done bool) {
 	if r.earlier != nil {
 		return l.replayEarlier(s, r)
 	}
-	if lost := l.history.LostSince(set, r.after, l.wheel.now); lost > 0 && l.relay.Relay != nil {
+	if lost := l.history.LostSince(set, r.after, l.wheel.now); lost > 0 && l.store.Store != nil {
 		r.earlier = &earlier{until: lost, reason: sse.GapExpired, asked: []byte(l.idOf(r.after))}
 		return l.replayEarlier(s, r)
 	} else if lost > r.told {

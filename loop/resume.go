@@ -14,9 +14,9 @@ type resumption struct {
 	after, until uint64   // equal: nothing
 	gap          *sse.Gap // what it cannot have
 	told         uint64   // the newest lost message that the gap, or nobody, has to tell of
-	earlier      *earlier // what is to be read from the Relay
+	earlier      *earlier // what is to be read from the Store
 	ahead        bool     // it has had more than this server
-	untimed      uint64   // up to this number only the Relay knows when messages came
+	untimed      uint64   // up to this number only the Store knows when messages came
 }
 
 // askedBytesMax is how much of an id that is none is told back.
@@ -41,10 +41,10 @@ func (l *loop) resumption(w *subreq.Resume, set nsindex.Set) (r resumption) {
 		r.after = id.Seq
 		l.missing(&r, members, sse.GapExpired, w)
 		return r
-	case w.ID != nil && errID == nil && id.Epoch == l.epoch && l.relay.Relay != nil && id.Seq <= l.relay.Newest():
+	case w.ID != nil && errID == nil && id.Epoch == l.epoch && l.store.Store != nil && id.Seq <= l.store.Newest():
 		r.ahead = true
 		return r
-	case w.ID != nil && errID == nil && id.Epoch == l.epoch && l.relay.Relay != nil:
+	case w.ID != nil && errID == nil && id.Epoch == l.epoch && l.store.Store != nil:
 		// Another server may know more than we were told of, if we are cut off.
 		r.after = id.Seq
 		r.earlier = &earlier{until: id.Seq, beyond: true, asked: bytes.Clone(w.ID)}
@@ -72,7 +72,7 @@ func (l *loop) resumption(w *subreq.Resume, set nsindex.Set) (r resumption) {
 }
 
 // missing finds what is missing of a set behind r.after, and has it read from the
-// Relay, or told. The reason is why the client has to be told; that something
+// Store, or told. The reason is why the client has to be told; that something
 // expired it is told only if so.
 func (l *loop) missing(r *resumption, members []string, reason string, w *subreq.Resume) {
 	lost := l.history.Lost(members, r.after, l.wheel.now)
@@ -80,7 +80,7 @@ func (l *loop) missing(r *resumption, members []string, reason string, w *subreq
 	if r.untimed > 0 {
 		r.after, lost = 0, r.untimed
 	}
-	if l.relay.Relay != nil && lost > 0 && r.after < r.until {
+	if l.store.Store != nil && lost > 0 && r.after < r.until {
 		r.earlier = &earlier{until: lost, reason: reason, sure: surely, asked: bytes.Clone(w.ID)}
 		if reason == "" || reason == sse.GapMalformed {
 			r.earlier.want(w)

@@ -17,14 +17,14 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// What may happen to a Relay's server while somebody comes back.
+// What may happen to a Store's server while somebody comes back.
 
-// began serves from a hub, and delivers nothing by itself.
-func began(t testing.TB, h *hub, opts loop.Options, newest uint64) (*loop.Server, loop.Inlet) {
+// began serves from a store, and delivers nothing by itself.
+func began(t testing.TB, h *memStore, opts loop.Options, newest uint64) (*loop.Server, loop.StoreSink) {
 	t.Helper()
-	opts.Relay = h
+	opts.Store = h
 	s := serve(t, opts)
-	in := s.Inlet()
+	in := s.StoreSink()
 	if err := errors.Join(in.Begin(t.Context(), h.epoch, newest), in.Live(t.Context())); err != nil {
 		t.Fatal(err)
 	}
@@ -32,8 +32,8 @@ func began(t testing.TB, h *hub, opts loop.Options, newest uint64) (*loop.Server
 	return s, in
 }
 
-// fill puts messages into a hub, each with its number for data.
-func fill(h *hub, ns, what string, n int) {
+// fill puts messages into a store, each with its number for data.
+func fill(h *memStore, ns, what string, n int) {
 	h.set(func() {
 		for range n {
 			h.messages = append(h.messages, sse.Message{Namespace: ns, Data: fmt.Append(nil, what, len(h.messages)+1)})
@@ -49,18 +49,18 @@ func dataOf(what string, from, to int) (data []string) {
 	return data
 }
 
-// TestRelayBeginsAnewDuringAReplay: who is in the middle of what it missed when the
+// TestStoreBeginsAnewDuringAReplay: who is in the middle of what it missed when the
 // numbers begin anew is closed, and what was read before is given to nobody.
-func TestRelayBeginsAnewDuringAReplay(t *testing.T) {
-	h := newHub()
+func TestStoreBeginsAnewDuringAReplay(t *testing.T) {
+	h := newMemStore()
 	fill(h, "/x", "old ", 20)
 	s, in := began(t, h, loop.Options{}, 20)
-	_, r := comeBack(t, s, "/subscribe/x", "hub-12")
+	_, r := comeBack(t, s, "/subscribe/x", "store-12")
 	expectData(t, r, dataOf("old ", 13, 20)...) // these are kept for the next one
 	slow := make(chan struct{})
 	h.set(func() { h.slow = slow })
-	_, waiting := comeBack(t, s, "/subscribe/x", "hub-5")
-	testtool.WaitFor(t, "the hub is read", func() bool { return h.readsSoFar() == 2 })
+	_, waiting := comeBack(t, s, "/subscribe/x", "store-5")
+	testtool.WaitFor(t, "the store is read", func() bool { return h.readsSoFar() == 2 })
 
 	h.set(func() { h.messages, h.epoch = nil, "new" })
 	fill(h, "/x", "new ", 20)
@@ -80,12 +80,12 @@ func TestRelayBeginsAnewDuringAReplay(t *testing.T) {
 	}
 }
 
-// TestRelayTrim: what the hub has let go of nobody gets, though it was read before.
-func TestRelayTrim(t *testing.T) {
-	h := newHub()
+// TestStoreTrim: what the store has let go of nobody gets, though it was read before.
+func TestStoreTrim(t *testing.T) {
+	h := newMemStore()
 	fill(h, "/x", "", 9)
 	s, in := began(t, h, loop.Options{}, 9)
-	_, r := comeBack(t, s, "/subscribe/x", "hub-2")
+	_, r := comeBack(t, s, "/subscribe/x", "store-2")
 	expectData(t, r, dataOf("", 3, 9)...)
 	h.set(func() { h.gone[3], h.gone[4] = true, true })
 	if err := in.Trim(t.Context(), 4); err != nil {
@@ -94,26 +94,26 @@ func TestRelayTrim(t *testing.T) {
 	if _, err := s.Stats(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	_, r = comeBack(t, s, "/subscribe/x", "hub-2")
-	if g := gapOf(t, r); g.CompleteAfter != "hub-4" {
+	_, r = comeBack(t, s, "/subscribe/x", "store-2")
+	if g := gapOf(t, r); g.CompleteAfter != "store-4" {
 		t.Errorf("the gap is %+v", g)
 	}
 	expectData(t, r, dataOf("", 5, 9)...)
 }
 
-// TestRelayHoles: a hub that keeps a few of each namespace has holes everywhere. They
+// TestStoreHoles: a store that keeps a few of each namespace has holes everywhere. They
 // are told of once, and not at all to a server that takes nobody yet.
-func TestRelayHoles(t *testing.T) {
-	h := newHub()
+func TestStoreHoles(t *testing.T) {
+	h := newMemStore()
 	log := &logbook{}
-	s := serve(t, loop.Options{Relay: h, Logger: slog.New(slog.NewTextHandler(log, nil))})
-	in := s.Inlet()
+	s := serve(t, loop.Options{Store: h, Logger: slog.New(slog.NewTextHandler(log, nil))})
+	in := s.StoreSink()
 	deliver := func(seq uint64) {
 		if err := in.Deliver(t.Context(), seq, []byte("/x"), nil, fmt.Append(nil, seq)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	in.Begin(t.Context(), "hub", 0)
+	in.Begin(t.Context(), "store", 0)
 	for seq := uint64(3); seq < 100; seq += 3 {
 		deliver(seq)
 	}
@@ -124,13 +124,13 @@ func TestRelayHoles(t *testing.T) {
 	for seq := uint64(103); seq <= 203; seq += 4 {
 		deliver(seq)
 	}
-	if g := gapOf(t, r); g != (sse.Gap{Reason: sse.GapExpired, Asked: "hub-99", CompleteAfter: "hub-200", Newest: "hub-200"}) {
+	if g := gapOf(t, r); g != (sse.Gap{Reason: sse.GapExpired, Asked: "store-99", CompleteAfter: "store-200", Newest: "store-200"}) {
 		t.Errorf("the gap is %+v", g)
 	}
 	for seq := 103; seq < 200; seq += 4 {
 		expectData(t, r, fmt.Sprint(seq))
 	}
-	if g := gapOf(t, r); g.Asked != "hub-199" || g.CompleteAfter != "hub-202" {
+	if g := gapOf(t, r); g.Asked != "store-199" || g.CompleteAfter != "store-202" {
 		t.Errorf("the gap beyond is %+v", g)
 	}
 	until(t, s, "the log tells of it", func(loop.Stats) bool { return strings.Contains(log.String(), "let go of") })
@@ -149,23 +149,23 @@ func nextEventName(r *bufio.Reader) string {
 	}
 }
 
-// TestRelayBacklogOfReplays: what was cut off of long messages for those who do not
+// TestStoreBacklogOfReplays: what was cut off of long messages for those who do not
 // read counts as backlog.
-func TestRelayBacklogOfReplays(t *testing.T) {
-	h := newHub()
+func TestStoreBacklogOfReplays(t *testing.T) {
+	h := newMemStore()
 	fill(h, "/x", strings.Repeat("y", 100_000), 3)
 	s, _ := began(t, h, loop.Options{DataBytesMax: 110_000, BacklogBytesMax: 1 << 20, BacklogTotalBytesMax: 1 << 20, SendBufferBytes: 16 << 10}, 3)
 	for range 40 {
-		c := subscribeThin(t, s, "/subscribe/x?last_event_id=hub-0")
+		c := subscribeThin(t, s, "/subscribe/x?last_event_id=store-0")
 		defer c.Close()
 	}
 	until(t, s, "some are closed for the rest", func(st loop.Stats) bool { return st.Ended["evicted"] >= 10 })
 }
 
-// TestRelayShutdownWaitsForWhatComesBack: OK was said long ago, and the message is not
+// TestStoreShutdownWaitsForWhatComesBack: OK was said long ago, and the message is not
 // here yet.
-func TestRelayShutdownWaitsForWhatComesBack(t *testing.T) {
-	h := newHub()
+func TestStoreShutdownWaitsForWhatComesBack(t *testing.T) {
+	h := newMemStore()
 	s, in := began(t, h, loop.Options{}, 0)
 	_, r := subscribe(t, s, "/subscribe/x")
 	began := time.Now()
@@ -183,15 +183,15 @@ func TestRelayShutdownWaitsForWhatComesBack(t *testing.T) {
 	}
 }
 
-// TestRelayShutdownDuringARead: who waits for the hub is told to come back, and nothing
+// TestStoreShutdownDuringARead: who waits for the store is told to come back, and nothing
 // goes on for it.
-func TestRelayShutdownDuringARead(t *testing.T) {
-	h := newHub()
+func TestStoreShutdownDuringARead(t *testing.T) {
+	h := newMemStore()
 	fill(h, "/x", "", 5)
 	h.set(func() { h.slow = make(chan struct{}) })
 	s, _ := began(t, h, loop.Options{Drain: -1}, 5)
-	_, r := comeBack(t, s, "/subscribe/x", "hub-2")
-	testtool.WaitFor(t, "the hub is read", func() bool { return h.readsSoFar() == 1 })
+	_, r := comeBack(t, s, "/subscribe/x", "store-2")
+	testtool.WaitFor(t, "the store is read", func() bool { return h.readsSoFar() == 1 })
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil {
@@ -203,56 +203,56 @@ func TestRelayShutdownDuringARead(t *testing.T) {
 	testtool.WaitFor(t, "the read ends", func() bool { return h.readsEnded() == 1 })
 }
 
-// TestRelayLetsGoDuringAReplay: what goes between two parts is told of, to those as
+// TestStoreLetsGoDuringAReplay: what goes between two parts is told of, to those as
 // well who came without an id.
-func TestRelayLetsGoDuringAReplay(t *testing.T) {
-	h := newHub()
+func TestStoreLetsGoDuringAReplay(t *testing.T) {
+	h := newMemStore()
 	fill(h, "/x", strings.Repeat("y", 100_000), 60)
 	s, _ := began(t, h, loop.Options{SendBufferBytes: 16 << 10}, 60)
 	_, r := subscribe(t, s, "/subscribe/x?last=50")
-	testtool.WaitFor(t, "the hub is read", func() bool { return h.readsSoFar() > 0 })
+	testtool.WaitFor(t, "the store is read", func() bool { return h.readsSoFar() > 0 })
 	h.set(func() { h.gone[58] = true })
 	if name := nextEventName(r); name != "gap" {
 		t.Errorf("no gap is told: %.40q", name)
 	}
 }
 
-// TestRelayReadsForNobody: who left while others were read for is not read for.
-func TestRelayReadsForNobody(t *testing.T) {
+// TestStoreReadsForNobody: who left while others were read for is not read for.
+func TestStoreReadsForNobody(t *testing.T) {
 	const atOnce = 16
-	h := newHub()
+	h := newMemStore()
 	fill(h, "/x", "", 100)
 	slow := make(chan struct{})
 	h.set(func() { h.slow = slow })
 	s, _ := began(t, h, loop.Options{}, 100)
 	for n := range atOnce {
-		comeBack(t, s, "/subscribe/x", fmt.Sprintf("hub-%d", n))
+		comeBack(t, s, "/subscribe/x", fmt.Sprintf("store-%d", n))
 	}
 	testtool.WaitFor(t, "all reads that may be", func() bool { return h.readsSoFar() == atOnce })
 	for n := atOnce; n < 80; n++ {
-		c, _ := comeBack(t, s, "/subscribe/x", fmt.Sprintf("hub-%d", n))
+		c, _ := comeBack(t, s, "/subscribe/x", fmt.Sprintf("store-%d", n))
 		c.Close()
 	}
 	until(t, s, "they have left", func(st loop.Stats) bool { return st.Subscribers == atOnce })
-	_, r := comeBack(t, s, "/subscribe/x", "hub-97")
+	_, r := comeBack(t, s, "/subscribe/x", "store-97")
 	close(slow)
 	expectData(t, r, "98", "99", "100")
 	if n := h.readsSoFar(); n != atOnce+1 {
-		t.Errorf("the hub was read %d times for %d who are there", n, atOnce+1)
+		t.Errorf("the store was read %d times for %d who are there", n, atOnce+1)
 	}
 }
 
-// TestRelayPublishersWithoutReplies: a publisher that half-closes, or says QUIT, in the
+// TestStorePublishersWithoutReplies: a publisher that half-closes, or says QUIT, in the
 // middle of what waits in line gets all of its replies, in order, and then its end.
-func TestRelayPublishersWithoutReplies(t *testing.T) {
+func TestStorePublishersWithoutReplies(t *testing.T) {
 	for _, end := range []string{"QUIT\n", ""} {
-		h := newHub()
+		h := newMemStore()
 		h.fullAt = 1
-		s := serveHub(t, h, loop.Options{})
+		s := serveStore(t, h, loop.Options{})
 		h.hold(true)
 		first := dial(t, s.PublishAddrs()[0])
 		io.WriteString(first, "PUB /x - first\n")
-		testtool.WaitFor(t, "the hub is full", h.Full)
+		testtool.WaitFor(t, "the store is full", h.Full)
 		p := dial(t, s.PublishAddrs()[0])
 		io.WriteString(p, "PING\nPUBN /x - 10\nPING\nPING\n\nPING\nPUB /x - last\nPING\n"+end)
 		if end == "" {

@@ -93,12 +93,12 @@ func New(opts Options) (*Server, error) {
 		replays:    replays{of: map[*subscriber]*replay{}},
 		crowds:     newCrowds(opts.ConnsPerAddressMax),
 		journal:    newJournal(opts.Logger),
-		relay:      relay{Relay: opts.Relay, flights: map[flightKey]*flight{}},
+		store:      storeClient{Store: opts.Store, flights: map[flightKey]*flight{}},
 		hooks:      newHooks(&opts),
 	}
-	s.loop.relay.reading, s.loop.relay.readNever = context.WithCancel(context.Background())
+	s.loop.store.reading, s.loop.store.readNever = context.WithCancel(context.Background())
 	if err := s.loop.keepHistory(); err != nil {
-		s.loop.relay.readNever()
+		s.loop.store.readNever()
 		bell.close()
 		watch.close()
 		return nil, err
@@ -296,7 +296,7 @@ func (s *Server) giveBack() {
 	l := s.loop
 	l.stop.Store(stopNow)
 	l.box.close()
-	l.relay.readNever()
+	l.store.readNever()
 	l.journal.heldBack(l) // of the last second, which the wheel did not end
 	l.hooks.heldBack(l.log)
 	close(s.done)
@@ -344,8 +344,8 @@ func (s *Server) Publish(ctx context.Context, m sse.Message) error {
 	if err := sse.CheckData(m.Data, s.loop.opts.DataBytesMax); err != nil {
 		return err
 	}
-	if s.loop.relay.Relay != nil || m.Key != "" {
-		return s.publishRelayed(ctx, m, namespace)
+	if s.loop.store.Store != nil || m.Key != "" {
+		return s.publishToStore(ctx, m, namespace)
 	}
 	_, err = s.loop.box.put(ctx, []byte(namespace), []byte(m.Event), m.Data)
 	return err
@@ -355,7 +355,7 @@ func (s *Server) Publish(ctx context.Context, m sse.Message) error {
 // sequence numbers count what went through it, which is the order of publishing
 // as long as all publishers use it.
 func (s *Server) Mailbox() publish.Sink {
-	if s.loop.relay.Relay != nil {
+	if s.loop.store.Store != nil {
 		return newBatch(s.loop)
 	}
 	return s.loop.box
@@ -373,7 +373,7 @@ func (s *Server) Session() publish.Config { return *s.loop.session }
 func (s *Server) Shutdown(ctx context.Context) error {
 	l := s.loop
 	s.asked.Store(true) // before stop is set, too: the loop may end at once
-	if l.relay.Relay == nil {
+	if l.store.Store == nil {
 		l.box.close() // before stop is set: once the box is found empty, nothing may come
 	}
 	l.stop.CompareAndSwap(stopNot, stopDrain)

@@ -18,14 +18,14 @@ const (
 	reasonEvicted                // all backlogs together were too much, and its was the longest
 	reasonKicked                 // it was thrown out: by an operator, or for going on to send after its request
 	reasonShutdown               // the server ended
-	reasonRelay                  // what it missed could not be read from the Relay, or its numbers mean something else now
+	reasonStore                  // what it missed could not be read from the Store, or its numbers mean something else now
 	reasonError                  // a fault of ours
 	reasons
 )
 
 // String is the reason's word in logs and statistics.
 func (r reason) String() string {
-	return [reasons]string{"left", "reset", "slow", "stalled", "evicted", "kicked", "shutdown", "relay", "error"}[r]
+	return [reasons]string{"left", "reset", "slow", "stalled", "evicted", "kicked", "shutdown", "store", "error"}[r]
 }
 
 // ours tells whether the subscriber would have gone on.

@@ -7,8 +7,8 @@ const (
 	turnedFull      turned = iota // ConnsMax
 	turnedAddress                 // ConnsPerAddressMax
 	turnedDraining                // the server is ending
-	turnedEarly                   // the Relay has not been reached yet
-	turnedAhead                   // it has had more of the Relay's messages than this server
+	turnedEarly                   // the Store has not been reached yet
+	turnedAhead                   // it has had more of the Store's messages than this server
 	turnedClosed                  // not even a place to tell it to come back
 	turnedPublisher               // PublishersMax
 	turnedUndecided               // Authorize did not say in time, or has too many to decide about
@@ -34,7 +34,7 @@ func (l *loop) full(v *visitor) (cause turned, full bool) {
 	switch {
 	case l.stop.Load() != stopNot:
 		return turnedDraining, true
-	case l.relay.Relay != nil && !l.relay.live:
+	case l.store.Store != nil && !l.store.live:
 		return turnedEarly, true
 	case l.stats.Subscribers >= l.opts.ConnsMax:
 		return turnedFull, true

@@ -18,7 +18,7 @@ const meanings = {
 
 // Words that have a row only once they are needed.
 const seldom = {
-  relay: "what was asked for of the past could not be read from the store",
+  store: "what was asked for of the past could not be read from the store",
 };
 
 const minuteMs = 60_000;

@@ -11,7 +11,7 @@ import (
 	"github.com/ssed/ssed/admin"
 	"github.com/ssed/ssed/auth"
 	"github.com/ssed/ssed/loop"
-	"github.com/ssed/ssed/relay"
+	"github.com/ssed/ssed/store"
 )
 
 // Where the admin pages are: see --admin. Anything else is an address.
@@ -67,15 +67,15 @@ func (a *adminPages) attach(d *daemon, f *daemonFlags) {
 			stats.PublishersClosed += closed
 		}
 	}
-	if d.relay != nil {
-		options.Store = func() admin.Store { return storeShown(d.relay.Status(), f.NATSTimeout) }
+	if d.store != nil {
+		options.Store = func() admin.Store { return storeShown(d.store.Status(), f.NATSTimeout) }
 	}
 	a.server = admin.New(options)
 }
 
 // storeShown is a store as the pages show it. Publishers wait for it as long as
 // patience says.
-func storeShown(s relay.Status, patience time.Duration) admin.Store {
+func storeShown(s store.Status, patience time.Duration) admin.Store {
 	return admin.Store{
 		Embedded:   s.Embedded,
 		Connected:  s.Connected,

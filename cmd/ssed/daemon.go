@@ -10,13 +10,13 @@ import (
 	"github.com/ssed/ssed/auth"
 	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/publish/evioserver"
-	"github.com/ssed/ssed/relay"
+	"github.com/ssed/ssed/store"
 )
 
 // A daemon is what the flags asked for, wired together.
 type daemon struct {
 	loop       *loop.Server
-	relay      *relay.Relay       // the way to the store; nil where there is none
+	store      *store.Store       // the way to the store; nil where there is none
 	publishers *evioserver.Server // the publishers' own loop; nil where the loop reads them itself
 	admin      *adminPages
 	health     *health       // of the store; nil without a store
@@ -36,11 +36,11 @@ type engine interface {
 	Shutdown(context.Context) error
 }
 
-// A storeEngine is the engine that a Relay is once it knows where to deliver.
+// A storeEngine is the engine that a Store is once it knows where to deliver.
 type storeEngine struct {
-	*relay.Relay
-	inlet loop.Inlet
-	log   *slog.Logger
+	*store.Store
+	sink loop.StoreSink
+	log  *slog.Logger
 }
 
 // storeReadTimeout is how long the daemon waits for its own store before it says that
@@ -48,14 +48,14 @@ type storeEngine struct {
 const storeReadTimeout = 10 * time.Second
 
 // Serve is that of engine.
-func (e storeEngine) Serve() error { return e.Relay.Serve(e.inlet) }
+func (e storeEngine) Serve() error { return e.Store.Serve(e.sink) }
 
 // Shutdown is that of engine. It has a time of its own: the loop may have used all of
 // the other, and files are closed all the same.
 func (e storeEngine) Shutdown(context.Context) error {
 	ctx, cancel := context.WithTimeout(context.Background(), storeEndTimeout)
 	defer cancel()
-	if err := e.Relay.Shutdown(ctx); err != nil {
+	if err := e.Store.Shutdown(ctx); err != nil {
 		e.log.Warn("the store is left as if the daemon was killed: it does not close in time; what was told OK is kept, as --store-sync says", "waited", storeEndTimeout)
 	}
 	return nil
@@ -83,12 +83,12 @@ func (f *daemonFlags) newDaemon(openFiles int, memory memoryLimit, log *slog.Log
 		options.Publish = endpoints
 	}
 	if f.wanted() {
-		if d.relay, err = f.newRelay(options.ReservedEvents(), memory, log); err != nil {
+		if d.store, err = f.newStore(options.ReservedEvents(), memory, log); err != nil {
 			return nil, err
 		}
-		options.Relay, options.History = d.relay, nil
+		options.Store, options.History = d.store, nil
 		d.health = newHealth(func() string {
-			store := storeShown(d.relay.Status(), f.NATSTimeout)
+			store := storeShown(d.store.Status(), f.NATSTimeout)
 			unfit, _ := store.Unfit(time.Now()) // the cause may name servers, and strangers ask
 			return unfit
 		})
@@ -99,8 +99,8 @@ func (f *daemonFlags) newDaemon(openFiles int, memory memoryLimit, log *slog.Log
 	if d.loop, err = loop.New(options); err != nil {
 		return nil, err
 	}
-	if d.relay != nil { // the last to end: the loop waits for what is on its way
-		d.engines = append(d.engines, storeEngine{d.relay, d.loop.Inlet(), log})
+	if d.store != nil { // the last to end: the loop waits for what is on its way
+		d.engines = append(d.engines, storeEngine{d.store, d.loop.StoreSink(), log})
 	}
 	d.engines = append(d.engines, d.loop)
 
@@ -178,11 +178,11 @@ func (d *daemon) start(asked context.Context) error {
 // awaitStore waits until the daemon takes subscribers, if that is up to a store of
 // its own. NATS servers may be away for long, and come later.
 func (d *daemon) awaitStore(asked context.Context) error {
-	if d.relay == nil || !d.relay.Status().Embedded {
+	if d.store == nil || !d.store.Status().Embedded {
 		return nil
 	}
 	select {
-	case <-d.relay.Live():
+	case <-d.store.Live():
 	case <-time.After(storeReadTimeout):
 		d.log.Warn("the store is not read yet; until it is, subscribers are told to come back", "waited", storeReadTimeout)
 	case err := <-d.died:
@@ -219,7 +219,7 @@ func (f *daemonFlags) endAtMost() time.Duration { return max(endTimeout, f.Drain
 
 // storeTime is what a store may add to that.
 func (d *daemon) storeTime() time.Duration {
-	if d.relay == nil {
+	if d.store == nil {
 		return 0
 	}
 	return storeEndTimeout

@@ -10,8 +10,8 @@ import (
 
 	"github.com/ssed/ssed/httpparse"
 	"github.com/ssed/ssed/loop"
-	"github.com/ssed/ssed/relay"
 	"github.com/ssed/ssed/sse"
+	"github.com/ssed/ssed/store"
 )
 
 const description = `A Server-Sent Events daemon: programs publish lines, browsers and curl subscribe.
@@ -165,9 +165,9 @@ func newParser(cli *commands, stdout io.Writer) *kong.Kong {
 			"data_max":          byteSize(sse.DataBytesMax).String(),
 			"head_max":          byteSize(httpparse.DefaultHeadBytesMax).String(),
 			"history_bytes":     byteSize(loop.DefaultHistoryBytes).String(),
-			"nats_stream":       relay.DefaultStream,
-			"nats_stream_bytes": byteSize(relay.DefaultStreamBytes).String(),
-			"nats_timeout":      relay.DefaultTimeout.String(),
+			"nats_stream":       store.DefaultStream,
+			"nats_stream_bytes": byteSize(store.DefaultStreamBytes).String(),
+			"nats_timeout":      store.DefaultTimeout.String(),
 			"gap_event":         sse.DefaultGapEvent,
 			"event_max":         byteSize(sse.DecoderBytesMax).String(),
 			"sndbuf":            byteSize(loop.DefaultSendBufferBytes).String(),

@@ -11,7 +11,7 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 
 	"github.com/ssed/ssed/loop"
-	"github.com/ssed/ssed/relay"
+	"github.com/ssed/ssed/store"
 )
 
 // The parts of the formula in docs/overload.md.
@@ -65,9 +65,9 @@ func (f *daemonFlags) keepsHistory() bool {
 // storeCacheBytes bounds the cache of the store's server.
 func (m memoryLimit) storeCacheBytes() int {
 	if m.bytes == 0 {
-		return relay.DefaultStoreCacheBytes
+		return store.DefaultCacheBytes
 	}
-	return min(relay.DefaultStoreCacheBytes, max(m.bytes/8, 8<<20))
+	return min(store.DefaultCacheBytes, max(m.bytes/8, 8<<20))
 }
 
 // memoryBesides is what the flags allow besides backlog and history, in bytes in use.

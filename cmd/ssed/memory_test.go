@@ -8,7 +8,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/ssed/ssed/relay"
+	"github.com/ssed/ssed/store"
 )
 
 // flagsOf reads a command line as the daemon does, short of fitting a memory limit, and
@@ -100,7 +100,7 @@ func TestFittedFlagsFit(t *testing.T) {
 }
 
 func TestStoreCacheIsAPartOfTheLimit(t *testing.T) {
-	for limit, want := range map[int]int{0: relay.DefaultStoreCacheBytes, 32 << 20: 8 << 20, 256 << 20: 32 << 20, 8 << 30: relay.DefaultStoreCacheBytes} {
+	for limit, want := range map[int]int{0: store.DefaultCacheBytes, 32 << 20: 8 << 20, 256 << 20: 32 << 20, 8 << 30: store.DefaultCacheBytes} {
 		if got := (memoryLimit{bytes: limit}).storeCacheBytes(); got != want {
 			t.Errorf("with a limit of %d the store caches %d bytes, not %d", limit, got, want)
 		}

@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/ssed/ssed/relay"
 	"github.com/ssed/ssed/sse"
+	"github.com/ssed/ssed/store"
 )
 
 // storeFlags say where messages are kept beyond this process: in a store of its own,
@@ -63,18 +63,18 @@ func (r syncRule) String() string {
 // wanted tells whether there is a store.
 func (f *storeFlags) wanted() bool { return f.Store != "" || len(f.NATS) > 0 }
 
-// newRelay makes what stands between this daemon and its store. Messages with a
+// newStore makes what stands between this daemon and its store. Messages with a
 // reserved event name are not delivered.
-func (f *daemonFlags) newRelay(reserved sse.ReservedEvents, memory memoryLimit, log *slog.Logger) (*relay.Relay, error) {
-	options := relay.Options{
-		Servers: relay.Servers{
+func (f *daemonFlags) newStore(reserved sse.ReservedEvents, memory memoryLimit, log *slog.Logger) (*store.Store, error) {
+	options := store.Options{
+		Servers: store.Servers{
 			URLs:            f.NATS,
 			CredentialsFile: f.NATSCredsFile,
 			CAFile:          f.NATSCAFile,
 			CertFile:        f.NATSCertFile,
 			KeyFile:         f.NATSKeyFile,
 		},
-		Stream: relay.Stream{
+		Stream: store.Stream{
 			Name:         f.NATSStream,
 			MaxAge:       f.NATSStreamAge,
 			MaxBytes:     int64(f.NATSStreamBytes),
@@ -88,14 +88,14 @@ func (f *daemonFlags) newRelay(reserved sse.ReservedEvents, memory memoryLimit, 
 		Logger:       log,
 	}
 	if f.Store != "" {
-		options.Store = &relay.Store{
+		options.Embedded = &store.Embedded{
 			Dir:           f.Store,
 			SyncAlways:    f.StoreSync.always,
 			SyncInterval:  f.StoreSync.interval,
 			CacheBytesMax: memory.storeCacheBytes(),
 		}
 	}
-	return relay.New(options)
+	return store.New(options)
 }
 
 // checkStore knows what cannot be meant together.
@@ -107,7 +107,7 @@ func (f *daemonFlags) checkStore(wrong func(flag string, err error)) {
 		return
 	}
 	for _, url := range f.NATS {
-		if err := relay.CheckURL(url); err != nil {
+		if err := store.CheckURL(url); err != nil {
 			wrong("nats", err)
 		}
 	}

@@ -58,7 +58,7 @@ func TestCommitMessages(t *testing.T) {
 		{"a body", "loop: count refusals\n\nOperators ask for it.\n", ""},
 		{"comments of git's editor", "# Please enter\nloop: count refusals\n# On branch main\n", ""},
 		{"72 characters of more bytes", exactly72, ""},
-		{"wipe is a word", "relay: wipe the folder of a test", ""},
+		{"wipe is a word", "store: wipe the folder of a test", ""},
 		{"a period inside", "docs: name go.mod and RELEASING.md twice", ""},
 		{"73 characters", exactly72 + "x", "73 characters, at most 72"},
 		{"nothing", "", "empty"},

@@ -39,9 +39,9 @@ var rooms = map[string]struct {
 	"publish/conformance":     {imports: []string{"publish", "nsindex", "sse"}},
 	"publish/evioserver":      {imports: []string{"publish", "sse", "nsindex"}, outside: []string{"github.com/tidwall/evio", "golang.org/x/sys"}},
 	"loop":                    {imports: []string{"httpparse", "internal/subreq", "internal/stream", "internal/history", "sse", "nsindex", "publish", "auth"}, outside: []string{"github.com/panjf2000/gnet/v2", "github.com/pires/go-proxyproto", "golang.org/x/sys"}},
-	"relay":                   {imports: []string{"loop", "publish", "sse", "nsindex"}, outside: []string{"github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2", "github.com/nats-io/nuid", "github.com/nats-io/nkeys", "github.com/nats-io/jwt/v2", "golang.org/x/sys"}},
+	"store":                   {imports: []string{"loop", "publish", "sse", "nsindex"}, outside: []string{"github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2", "github.com/nats-io/nuid", "github.com/nats-io/nkeys", "github.com/nats-io/jwt/v2", "golang.org/x/sys"}},
 	"admin":                   {imports: []string{"loop", "sse", "nsindex", "auth"}, outside: []string{"github.com/prometheus/client_golang", "golang.org/x/sync"}},
-	"cmd/ssed":                {imports: []string{"admin", "top", "loop", "relay", "httpparse", "publish", "publish/evioserver", "sse", "nsindex", "auth", "subscribe", "doctor", "cmd/ssed/reference"}, outside: []string{"github.com/alecthomas/kong", "github.com/coreos/go-systemd/v22", "github.com/pelletier/go-toml/v2", "github.com/prometheus/procfs", "github.com/KimMachineGun/automemlimit", "golang.org/x/sys"}},
+	"cmd/ssed":                {imports: []string{"admin", "top", "loop", "store", "httpparse", "publish", "publish/evioserver", "sse", "nsindex", "auth", "subscribe", "doctor", "cmd/ssed/reference"}, outside: []string{"github.com/alecthomas/kong", "github.com/coreos/go-systemd/v22", "github.com/pelletier/go-toml/v2", "github.com/prometheus/procfs", "github.com/KimMachineGun/automemlimit", "golang.org/x/sys"}},
 	"cmd/ssed/reference":      {outside: []string{"github.com/alecthomas/kong"}, pure: true},
 	"internal/e2e/admin":      {},
 	"top":                     {imports: []string{"nsindex", "sse"}, outside: []string{"charm.land/bubbletea/v2", "github.com/charmbracelet/colorprofile", "github.com/charmbracelet/x/ansi"}},
@@ -95,7 +95,7 @@ var rooms = map[string]struct {
 }
 
 // pureFiles are the files without I/O in a room that is not pure as a whole.
-var pureFiles = []string{"publish/parse.go", "publish/session.go", "publish/key.go", "publish/replies.go", "publish/reply.go", "relay/subject.go"}
+var pureFiles = []string{"publish/parse.go", "publish/session.go", "publish/key.go", "publish/replies.go", "publish/reply.go", "store/subject.go"}
 
 // impure is what a pure room may not import: I/O, logs and locks.
 var impure = []string{"net", "net/http", "os", "io/ioutil", "log", "log/slog", "sync", "sync/atomic", "syscall", "golang.org/x/sys/unix"}
@@ -205,8 +205,8 @@ func TestEnginesHaveOneImporterEach(t *testing.T) {
 			if strings.HasPrefix(p, "github.com/tidwall/evio") && s.room() != "publish/evioserver" {
 				t.Errorf("%s imports evio; only publish/evioserver may", s.path)
 			}
-			if strings.HasPrefix(p, "github.com/nats-io/") && !slices.Contains([]string{"relay", "bench/nats", "internal/natstest", "internal/e2e/store"}, s.room()) {
-				t.Errorf("%s imports NATS; only relay may, what starts servers for the bench and for tests, and tests that are about it", s.path)
+			if strings.HasPrefix(p, "github.com/nats-io/") && !slices.Contains([]string{"store", "bench/nats", "internal/natstest", "internal/e2e/store"}, s.room()) {
+				t.Errorf("%s imports NATS; only store may, what starts servers for the bench and for tests, and tests that are about it", s.path)
 			}
 		}
 	}

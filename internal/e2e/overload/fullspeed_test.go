@@ -13,7 +13,7 @@ import (
 
 	"github.com/ssed/ssed/internal/testtool"
 	"github.com/ssed/ssed/loop"
-	"github.com/ssed/ssed/relay"
+	"github.com/ssed/ssed/store"
 )
 
 // historyFull is what a full history has at least: it lets go of whole chunks.
@@ -82,7 +82,7 @@ func flood(t *testing.T, d *testtool.Daemon, namespaces, bytes int, enough func(
 func TestFullSpeedFillsHistory(t *testing.T) {
 	testtool.Long(t, "it fills a history of 256 MiB twice")
 	testtool.WithoutRace(t, "it takes several times the memory")
-	store := 2*loop.DefaultMailboxBytes + 32<<20 + relay.DefaultStoreCacheBytes
+	store := 2*loop.DefaultMailboxBytes + 32<<20 + store.DefaultCacheBytes
 	for _, tt := range []struct {
 		name       string
 		args       func(t *testing.T) []string

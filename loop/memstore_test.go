@@ -1,0 +1,217 @@
+package loop_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/sse"
+)
+
+// A memStore is a loop.Store in memory, as simple as can be: a list of messages. It
+// answers and delivers from a goroutine of its own, when it is told to.
+type memStore struct {
+	mu       sync.Mutex
+	more     sync.Cond
+	messages []sse.Message // the first has the number 1
+	gone     map[uint64]bool
+	waiting  []func()
+	held     bool // nothing is answered
+	down     bool // nothing can be read
+	quiet    bool // it does not tell what is newest
+	fullAt   int
+	reads    int
+	ended    int // reads
+	epoch    string
+	slow     chan struct{} // reads wait until it is closed
+}
+
+func newMemStore() *memStore {
+	h := &memStore{gone: map[uint64]bool{}, fullAt: 1 << 20, epoch: "store"}
+	h.more.L = &h.mu
+	return h
+}
+
+func (h *memStore) Submit(m loop.PublishRequest, to loop.Acker) {
+	message := sse.Message{Namespace: string(m.Namespace), Event: string(m.Event), Key: string(m.Key), Data: slices.Clone(m.Data)}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.waiting = append(h.waiting, func() {
+		if string(message.Data) == "refuse me" {
+			to.Ack(0, errors.New("the store refuses it"))
+			return
+		}
+		h.messages = append(h.messages, message)
+		to.Ack(uint64(len(h.messages)), nil)
+		h.more.Broadcast()
+	})
+	if !h.held {
+		go h.settle(len(h.waiting))
+	}
+}
+
+// settle answers what waits, in order.
+func (h *memStore) settle(most int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for ; most > 0 && len(h.waiting) > 0 && !h.held; most-- {
+		h.waiting[0]()
+		h.waiting = h.waiting[1:]
+	}
+}
+
+func (h *memStore) hold(held bool) {
+	h.mu.Lock()
+	h.held = held
+	h.mu.Unlock()
+	h.settle(1 << 30)
+}
+
+func (h *memStore) Full() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.waiting) >= h.fullAt
+}
+
+func (h *memStore) Wait(ctx context.Context) error {
+	for h.Full() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Millisecond):
+		}
+	}
+	return nil
+}
+
+func (h *memStore) Newest() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.quiet {
+		return 0
+	}
+	return uint64(len(h.messages))
+}
+
+var errDown = errors.New("the store is down")
+
+func (h *memStore) Read(ctx context.Context, q loop.Query) (p loop.Part, err error) {
+	h.mu.Lock()
+	h.reads++
+	slow := h.slow
+	h.mu.Unlock()
+	defer func() { h.set(func() { h.ended++ }) }() // once it is unlocked
+	if slow != nil {
+		select {
+		case <-slow:
+		case <-ctx.Done():
+			return p, ctx.Err()
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.down {
+		return p, errDown
+	}
+	p.After, p.Newest = q.After, uint64(len(h.messages))
+	if q.Last > 0 {
+		p.After = q.Newest
+		for n := 0; p.After > 0 && n < q.Last; p.After-- {
+			if hears(q.Set, h.messages[p.After-1].Namespace) {
+				n++
+			}
+		}
+	}
+	for seq := p.After + 1; seq <= q.Until; seq++ {
+		m := h.messages[seq-1]
+		switch {
+		case !hears(q.Set, m.Namespace):
+		case h.gone[seq]:
+			p.Lost = seq
+		case len(p.Frames) >= q.BytesMax:
+			return p, nil
+		default:
+			p.Frames = sse.AppendIDLine(p.Frames, sse.ID{Epoch: h.epoch, Seq: seq})
+			p.Frames = sse.AppendFrame(p.Frames, []byte(m.Event), m.Data)
+			p.Ends = append(p.Ends, sse.FrameEnd{Offset: len(p.Frames), Seq: seq})
+		}
+	}
+	p.Last = true
+	return p, nil
+}
+
+// message is the one with a number.
+func (h *memStore) message(seq uint64) sse.Message {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.messages[seq-1]
+}
+
+func (h *memStore) set(f func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	f()
+}
+
+func (h *memStore) readsSoFar() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.reads
+}
+
+func (h *memStore) readsEnded() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.ended
+}
+
+func hears(set []string, ns string) bool {
+	return slices.ContainsFunc(set, func(s string) bool { return s == "/" || ns == s || strings.HasPrefix(ns, s+"/") })
+}
+
+// deliver delivers what is in the store behind a number, as it comes, until the test
+// ends.
+func (h *memStore) deliver(t testing.TB, s *loop.Server, after uint64) {
+	ctx, cancel := context.WithCancel(context.Background())
+	in := s.StoreSink()
+	if err := errors.Join(in.Begin(ctx, "store", after), in.Live(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Stats(ctx); err != nil { // the loop looks into its mailbox before it answers
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for seq := after + 1; ; seq++ {
+			h.mu.Lock()
+			for uint64(len(h.messages)) < seq && ctx.Err() == nil {
+				h.more.Wait()
+			}
+			if ctx.Err() != nil {
+				h.mu.Unlock()
+				return
+			}
+			m := h.messages[seq-1]
+			h.mu.Unlock()
+			if in.Deliver(ctx, seq, []byte(m.Namespace), []byte(m.Event), m.Data) != nil {
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() { cancel(); h.more.Broadcast(); <-done })
+}
+
+// serveStore runs a server that begins with what comes to the store from now on.
+func serveStore(t testing.TB, h *memStore, opts loop.Options) *loop.Server {
+	t.Helper()
+	opts.Store = h
+	s := serve(t, opts)
+	h.deliver(t, s, h.Newest())
+	return s
+}

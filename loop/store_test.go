@@ -1,0 +1,307 @@
+package loop_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
+)
+
+func TestStoreAnswersPublishersInOrder(t *testing.T) {
+	h := newMemStore()
+	s := serveStore(t, h, loop.Options{})
+	_, r := subscribe(t, s, "/subscribe/x")
+	h.hold(true)
+	p := dial(t, s.PublishAddrs()[0])
+	io.WriteString(p, "PUB /x - one\nPING\nPUB /x - refuse me\nnonsense\nKEY k\nPUB /x a two\nQUIET on\nPUB /x - three\nPUB /x - refuse me\nQUIT\n")
+	// Nobody else is held up by that.
+	other := dial(t, s.PublishAddrs()[0])
+	io.WriteString(other, "PING\n")
+	expect(t, other, "PONG\n")
+	h.hold(false)
+	replies := bufio.NewReader(p)
+	for _, want := range []string{"OK 1", "PONG", "ERR busy the store refuses it", "ERR syntax ", "OK", "OK 2", "OK", "ERR busy ", "OK"} {
+		if got := line(t, replies); !strings.HasPrefix(got, want) {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	}
+	if rest, err := io.ReadAll(replies); len(rest) > 0 || err != nil {
+		t.Errorf("after QUIT: %q, %v", rest, err)
+	}
+	if id := expectData(t, r, "one", "two", "three"); id != "store-3" {
+		t.Errorf("the last id is %q", id)
+	}
+	if h.message(2).Key != "k" || h.message(3).Key != "" {
+		t.Errorf("the keys are %q and %q", h.message(2).Key, h.message(3).Key)
+	}
+}
+
+// TestStoreAnswersThoseWhoOnlyRead: printf ... | nc closes its sending side at once.
+func TestStoreAnswersThoseWhoOnlyRead(t *testing.T) {
+	h := newMemStore()
+	s := serveStore(t, h, loop.Options{})
+	h.hold(true)
+	p := dial(t, s.PublishAddrs()[0])
+	io.WriteString(p, "PUB /x - one\n")
+	p.(*net.TCPConn).CloseWrite()
+	until(t, s, "the publisher is there", func(st loop.Stats) bool { return st.Publishers == 1 })
+	for len(waitingAt(h)) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	h.hold(false)
+	if got, err := io.ReadAll(p); string(got) != "OK 1\n" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func waitingAt(h *memStore) []func() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.waiting
+}
+
+// TestStoreHoldsPublishersBack: when the store takes no more, publishers wait in their
+// sockets, and nothing is lost.
+func TestStoreHoldsPublishersBack(t *testing.T) {
+	const publishers, each = 5, 3000
+	h := newMemStore()
+	h.fullAt = 100
+	s := serveStore(t, h, loop.Options{})
+	_, r := subscribe(t, s, "/subscribe/")
+	h.hold(true)
+	var all sync.WaitGroup
+	for i := range publishers {
+		p := dial(t, s.PublishAddrs()[0])
+		all.Go(func() {
+			var text strings.Builder
+			for n := range each {
+				fmt.Fprintf(&text, "PUB /p%d - %d\n", i, n)
+			}
+			io.WriteString(p, text.String())
+		})
+		all.Go(func() {
+			replies := bufio.NewReader(p)
+			for range each {
+				if reply, err := replies.ReadString('\n'); !strings.HasPrefix(reply, "OK ") {
+					t.Errorf("got %q, %v", reply, err)
+					return
+				}
+			}
+		})
+	}
+	for len(waitingAt(h)) < 100 {
+		time.Sleep(time.Millisecond)
+	}
+	h.hold(false)
+	last := map[string]int{}
+	for range publishers * each {
+		e := nextEvent(t, r)
+		ns := h.message(seqOf(t, e.id)).Namespace
+		if want := fmt.Sprint(last[ns]); e.data != want {
+			t.Fatalf("%s: got %q, want %q", ns, e.data, want)
+		}
+		last[ns]++
+	}
+	all.Wait()
+}
+
+func seqOf(t testing.TB, id string) (seq uint64) {
+	t.Helper()
+	if n, _ := fmt.Sscanf(id, "store-%d", &seq); n != 1 {
+		t.Fatalf("the id is %q", id)
+	}
+	return seq
+}
+
+// TestStorePublish is for Go programs, and for publishers on a loop of their own.
+func TestStorePublish(t *testing.T) {
+	h := newMemStore()
+	s := serveStore(t, h, loop.Options{})
+	publishAll(t, s, sse.Message{Namespace: "/x", Data: []byte("one")})
+	if h.Newest() != 1 {
+		t.Error("Publish returned before the store had the message")
+	}
+	if err := s.Publish(context.Background(), sse.Message{Namespace: "/x", Data: []byte("refuse me")}); err == nil {
+		t.Error("what the store refuses is published")
+	}
+	h.hold(true)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	if err := s.Publish(ctx, sse.Message{Namespace: "/x", Data: []byte("two")}); err != context.DeadlineExceeded {
+		t.Errorf("while the store does not answer: %v", err)
+	}
+	h.hold(false)
+	sink := s.Mailbox().(publish.Settler)
+	cfg := s.Session()
+	session := publish.NewSession(&cfg)
+	var replies publish.Replies
+	out, _ := session.Feed([]byte("PUB /x - a\nPING\nPUB /x - refuse me\nPUB /x - b\n"), sink, nil)
+	replies.Add(session, out)
+	sink.Settle(&replies)
+	if got := string(replies.Take(nil)); got != "OK 3\nPONG\nERR busy the store refuses it\nOK 4\n" {
+		t.Errorf("the replies are %q", got)
+	}
+}
+
+// TestStoreReplay has clients come and go at several servers of one store, of which
+// some began late and keep little: whoever comes back anywhere gets what it missed,
+// once, in order.
+func TestStoreReplay(t *testing.T) {
+	random := rand.New(rand.NewPCG(9, 9))
+	h := newMemStore()
+	servers := []*loop.Server{serveStore(t, h, loop.Options{HistoryBytesMax: 20_000})}
+	namespaces := []string{"/a", "/a/b", "/c", "/c/d/e", "/f"}
+	publishSome := func(n int) {
+		for range n {
+			ns := namespaces[random.IntN(len(namespaces))]
+			data := fmt.Sprint(h.Newest()+1, strings.Repeat("x", random.IntN(400)))
+			publishAll(t, servers[0], sse.Message{Namespace: ns, Data: []byte(data)})
+		}
+	}
+	for round := range 40 {
+		publishSome(50)
+		if round%10 == 5 {
+			servers = append(servers, serveStore(t, h, loop.Options{HistoryBytesMax: 5000 * (1 + random.IntN(20))}))
+		}
+		s := servers[random.IntN(len(servers))]
+		until(t, s, "it has everything", func(st loop.Stats) bool { return st.Newest == h.Newest() })
+		set := []string{"/a", "/c", "/", "/c/d", "/none"}[random.IntN(5)]
+		target, after := "/subscribe"+set, h.Newest()
+		switch random.IntN(3) {
+		case 0:
+			last := random.IntN(300)
+			target += fmt.Sprintf("?last=%d", last)
+			for n := 0; after > 0; after-- {
+				if hears([]string{set}, h.message(after).Namespace) {
+					if n++; n > last {
+						break
+					}
+				}
+			}
+		default:
+			after = uint64(random.IntN(int(h.Newest() + 1)))
+			target += fmt.Sprintf("?last_event_id=store-%d", after)
+		}
+		c, r := subscribe(t, s, target)
+		publishSome(3)
+		publishAll(t, servers[0], sse.Message{Namespace: "/none", Data: []byte("end")})
+		for seq := after + 1; seq <= h.Newest(); seq++ {
+			m := h.message(seq)
+			if !hears([]string{set}, m.Namespace) {
+				continue
+			}
+			if e := nextEvent(t, r); e.data != string(m.Data) || seqOf(t, e.id) != seq {
+				t.Fatalf("round %d, %s: got %.40q with %s, want %.40q with %d", round, target, e.data, e.id, m.Data, seq)
+			}
+		}
+		c.Close()
+	}
+}
+
+// TestStoreReplayIsShared: those who missed the same cost the store one reader.
+func TestStoreReplayIsShared(t *testing.T) {
+	const clients = 300
+	h := newMemStore()
+	first := serveStore(t, h, loop.Options{})
+	for i := range 500 {
+		publishAll(t, first, sse.Message{Namespace: "/x", Data: fmt.Appendf(nil, "%d %s", i, strings.Repeat("y", 1000))})
+	}
+	s := serveStore(t, h, loop.Options{})
+	var all sync.WaitGroup
+	for range clients {
+		_, r := subscribe(t, s, "/subscribe/x?last_event_id=store-10")
+		all.Go(func() {
+			for i := 10; i < 500; i++ {
+				if e := nextEvent(t, r); !strings.HasPrefix(e.data, fmt.Sprint(i, " ")) {
+					t.Errorf("got %.40q, want %d", e.data, i)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	if reads := h.readsSoFar(); reads > clients/4 { // in 8 parts
+		t.Errorf("%d clients with the same wish had the store read %d times", clients, reads)
+	}
+}
+
+// wantComeBack wants a stream that only tells when to come back.
+func wantComeBack(t testing.TB, s *loop.Server, target string, soonest, latest time.Duration) {
+	t.Helper()
+	_, r := subscribe(t, s, target)
+	rest, err := io.ReadAll(r)
+	var ms int
+	if n, _ := fmt.Sscanf(string(rest), "retry:%d\n\n", &ms); n != 1 || err != nil {
+		t.Fatalf("%s: got %q, %v", target, rest, err)
+	}
+	if after := time.Duration(ms) * time.Millisecond; after < soonest || after > latest {
+		t.Errorf("they are to come back after %v", after)
+	}
+}
+
+func TestStoreTurnsAway(t *testing.T) {
+	h := newMemStore()
+	early := serve(t, loop.Options{Store: h})
+	wantComeBack(t, early, "/subscribe/x", time.Second, 10*time.Second)
+
+	s := serveStore(t, h, loop.Options{})
+	publishTo(t, s, "/x", "1", "2")
+	late := serve(t, loop.Options{Store: h})
+	in := late.StoreSink() // which gets no more than this
+	if err := errors.Join(in.Begin(context.Background(), "store", 2), in.Live(context.Background())); err != nil {
+		t.Fatal(err)
+	}
+	until(t, late, "it has begun", func(st loop.Stats) bool { return st.Newest == 2 })
+	publishTo(t, s, "/x", "3")
+	wantComeBack(t, late, "/subscribe/x?last_event_id=store-3", 0, time.Second)
+
+	// One that hears nothing of the store's newest does not know of 3, but the store does.
+	h.set(func() { h.quiet = true })
+	wantComeBack(t, late, "/subscribe/x?last_event_id=store-3", 0, time.Second)
+	_, r := subscribe(t, late, "/subscribe/x?last_event_id=store-4")
+	if g := gapOf(t, r); g != (sse.Gap{Reason: sse.GapMalformed, Asked: "store-4", Newest: "store-2"}) {
+		t.Errorf("an id that nobody has: %+v", g)
+	}
+	if err := in.Deliver(context.Background(), 3, []byte("/x"), nil, []byte("3")); err != nil {
+		t.Fatal(err)
+	}
+	expectData(t, r, "3")
+
+	h.set(func() { h.down = true })
+	wantComeBack(t, late, "/subscribe/x?last_event_id=store-1", time.Second, 10*time.Second)
+	until(t, late, "that is counted", func(st loop.Stats) bool { return st.Ended["store"] == 2 })
+}
+
+// TestStoreShutdown: what publishers were told OK for is delivered before the end.
+func TestStoreShutdown(t *testing.T) {
+	h := newMemStore()
+	s := serveStore(t, h, loop.Options{})
+	_, r := subscribe(t, s, "/subscribe/x")
+	h.hold(true)
+	p := dial(t, s.PublishAddrs()[0])
+	io.WriteString(p, "PUB /x - last words\n")
+	for len(waitingAt(h)) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Shutdown(context.Background()) }()
+	until(t, s, "it is ending", func(st loop.Stats) bool { return st.Stopping })
+	io.WriteString(dial(t, s.PublishAddrs()[0]), "")
+	h.hold(false)
+	expect(t, p, "OK 1\n")
+	expectData(t, r, "last words")
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,310 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/sse"
+)
+
+// How much of the stream is asked for at once: enough to keep the connection busy.
+const (
+	pullMessages = 4096
+	pullBytes    = 8 << 20
+	// pullOverhead is what a message has beside its payload: its subjects, above all.
+	pullOverhead = 64 << 10
+)
+
+// pullHeartbeat is how often a server says that it has nothing new. Without a word for
+// twice as long it is gone, or has forgotten the consumer, and another one is made;
+// until then subscribers wait.
+const pullHeartbeat = time.Second
+
+var (
+	errWentBack = errors.New("the stream has less than was delivered of it")
+	errRemade   = errors.New("the stream was deleted, and made anew")
+	// errReconnected ends a consumer whose last messages may have gone the way of the
+	// connection.
+	errReconnected = errors.New("the connection was lost for a while")
+	// errInterrupted marks why a stream that was reached is not read any more.
+	errInterrupted = errors.New("reading the stream was interrupted")
+)
+
+// consume delivers what is in the stream, from a number on, until something breaks:
+// a consumer lives in the memory of one server, and whoever has lost one begins again
+// behind the last message that was delivered. So numbers only ever rise here. At
+// caughtUp everything is delivered that was there before the server.
+//
+// The library's own ordered consumer does so, too, but waits up to half a minute to
+// see that its server is gone, and for its successor up to ten seconds at a time.
+func (r *Store) consume(ctx context.Context, to loop.StoreSink, stream jetstream.Stream, epoch string, from, caughtUp uint64) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	d := &delivery{r: r, to: to, stream: stream, ctx: ctx, cancel: cancel, caughtUp: caughtUp}
+	defer d.end()
+	r.mu.Lock()
+	r.interrupt = cancel
+	r.mu.Unlock()
+	asked, answered := context.WithTimeout(ctx, streamPatience)
+	defer answered()
+	consumer, err := stream.CreateConsumer(asked, jetstream.ConsumerConfig{
+		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:       from,
+		AckPolicy:         jetstream.AckNonePolicy,
+		MemoryStorage:     true,
+		Replicas:          1,
+		InactiveThreshold: readIdle,
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", errInterrupted, err)
+	}
+	d.look(consumer.CachedInfo().NumPending)
+	consuming, err := consumer.Consume(d.take,
+		jetstream.PullMaxMessagesWithBytesLimit(pullMessages, r.pullBytes()),
+		jetstream.PullHeartbeat(pullHeartbeat),
+		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
+			cancel(fmt.Errorf("%w: %w", errInterrupted, err))
+		}))
+	if err != nil {
+		return fmt.Errorf("%w: %w", errInterrupted, err)
+	}
+	defer consuming.Stop()
+	r.failing = time.Time{}
+	return r.watch(ctx, to, stream, epoch, consuming.Closed())
+}
+
+// wentBack tells whether the stream has had less than was delivered often enough.
+func (r *Store) wentBack() bool {
+	r.back++
+	return r.back >= backTimes
+}
+
+// pullBytes is how much is asked for at once. It is no less than the longest message:
+// one that is longer than what is asked for would never come, nor any behind it.
+func (r *Store) pullBytes() int { return max(pullBytes, int(r.conn.MaxPayload())+pullOverhead) }
+
+// firstOf is the number of the first message to be read at the start.
+func firstOf(state jetstream.StreamState, preload int) uint64 {
+	from := state.LastSeq + 1
+	from -= min(from-1, uint64(max(0, preload)))
+	return max(from, state.FirstSeq, 1)
+}
+
+// A delivery is what one consumer sends.
+type delivery struct {
+	r        *Store
+	to       loop.StoreSink
+	stream   jetstream.Stream
+	ctx      context.Context
+	cancel   context.CancelCauseFunc
+	caughtUp uint64
+	live     bool
+
+	mu    sync.Mutex // held while a message is handed over
+	count uint64
+}
+
+// end returns when nothing is handed over any more.
+func (d *delivery) end() {
+	d.cancel(nil)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+}
+
+// take hands over one message. The consumer counts what it sends, and does not send
+// it again: one that is missing ends it.
+func (d *delivery) take(m jetstream.Msg) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ctx.Err() != nil {
+		return
+	}
+	meta, err := m.Metadata()
+	if err != nil {
+		d.cancel(err)
+		return
+	}
+	if d.count++; meta.Sequence.Consumer != d.count {
+		d.cancel(fmt.Errorf("%w: a message was lost on its way", errInterrupted))
+		return
+	}
+	seq := meta.Sequence.Stream
+	d.r.saw(seq)
+	if err := d.r.deliver(d.ctx, d.to, m, seq); err != nil {
+		d.cancel(err)
+		return
+	}
+	d.r.expected.Store(seq + meta.NumPending)
+	d.r.deliveredTo.Store(seq)
+	d.look(meta.NumPending)
+}
+
+// look goes live, if that is due, when so many messages are to come.
+func (d *delivery) look(pending uint64) {
+	if d.live || pending > 0 && d.r.deliveredTo.Load() < d.caughtUp {
+		return
+	}
+	if err := d.passDeleted(); err != nil {
+		d.cancel(err)
+		return
+	}
+	if d.r.deliveredTo.Load() >= d.caughtUp {
+		d.goLive()
+	}
+}
+
+// passDeleted passes over what was there before and does not come: it is deleted, or
+// the server that was asked lags. The stream's leader knows.
+func (d *delivery) passDeleted() error {
+	r := d.r
+	at := r.deliveredTo.Load()
+	if at >= d.caughtUp {
+		return nil
+	}
+	a := archive{r: r, js: r.js, stream: d.stream, filters: subjectsOf(r.opts.Stream.Name)}
+	if more, err := a.hasMore(d.ctx, at, d.caughtUp); more || err != nil {
+		return err
+	}
+	if err := errors.Join(d.to.Skip(d.ctx, d.caughtUp), d.to.Trim(d.ctx, d.caughtUp)); err != nil {
+		return err
+	}
+	r.deliveredTo.Store(d.caughtUp)
+	return nil
+}
+
+// goLive tells that what was there before is delivered.
+func (d *delivery) goLive() {
+	d.live = true
+	if err := d.to.Live(d.ctx); err != nil {
+		d.cancel(err)
+		return
+	}
+	r := d.r
+	r.liveOnce.Do(func() {
+		close(r.live)
+		r.log.Info("what the store had is delivered; subscribers are taken from now on", "delivered", r.deliveredTo.Load())
+	})
+}
+
+// deliver hands one message of the stream to the loop.
+func (r *Store) deliver(ctx context.Context, to loop.StoreSink, m jetstream.Msg, seq uint64) error {
+	namespace, event, err := r.unpack(m)
+	if err != nil {
+		r.strange.count(seq, m.Subject(), err)
+		return to.Skip(ctx, seq)
+	}
+	return to.Deliver(ctx, seq, namespace, event, m.Data())
+}
+
+// unpack returns the namespace and the event of a message in the stream. The error
+// says why it cannot be delivered: other programs publish to the stream, too, and a
+// message that was stored under an earlier configuration may not fit the present one.
+func (r *Store) unpack(m jetstream.Msg) (namespace, event []byte, err error) {
+	if namespace, err = appendNamespace(nil, r.opts.Stream.Name, []byte(m.Subject())); err != nil {
+		return nil, nil, err
+	}
+	name, err := eventOf(m.Headers())
+	if err != nil {
+		return nil, nil, err
+	}
+	event = []byte(name)
+	if err := r.opts.Reserved.Check(event); err != nil {
+		return nil, nil, fmt.Errorf("header %s: %w", eventHeader, err)
+	}
+	return namespace, event, sse.CheckData(m.Data(), r.opts.DataBytesMax)
+}
+
+// watch looks at the stream now and then until ctx ends, or the stream is gone, or is
+// another one than it was.
+func (r *Store) watch(ctx context.Context, to loop.StoreSink, stream jetstream.Stream, epoch string, closed <-chan struct{}) error {
+	look := time.NewTicker(watchInterval)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-r.failed():
+			return errStoreFailed
+		case <-closed:
+			return errors.New("the client stopped reading the stream")
+		case <-look.C:
+		case <-r.again:
+		}
+		at := r.deliveredTo.Load() // before: more may come while we ask
+		asked, cancel := context.WithTimeout(ctx, callTime)
+		info, err := stream.Info(asked)
+		cancel()
+		switch {
+		case errors.Is(err, jetstream.ErrStreamNotFound):
+			r.sender.hold(true)
+			return errors.New("the stream was deleted")
+		case err != nil && !r.conn.IsConnected(): // that is told already
+			continue
+		case err != nil:
+			if ctx.Err() == nil {
+				r.trouble(r.explained(err).Error(), "the stream does not answer; publishers wait, and are told ERR busy after --nats-timeout; it is asked again")
+				r.unanswered()
+			}
+			continue
+		case r.epochOf(info) != epoch:
+			return errRemade
+		case !leads(info):
+			r.trouble(errCutOff.Error(), "the store does not answer")
+			r.unanswered()
+			continue
+		case info.State.LastSeq < at:
+			return errWentBack
+		}
+		r.looked(info)
+		if first := info.State.FirstSeq; first > 1 {
+			if err := to.Trim(ctx, first-1); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// unanswered notes that the stream could not be asked, and goes to another server when
+// that has lasted: the one that we are connected to may be cut off from the others. It
+// is for Serve's goroutine.
+func (r *Store) unanswered() {
+	now := time.Now()
+	if r.failing.IsZero() {
+		r.failing = now
+	}
+	r.mu.Lock()
+	conn := r.conn
+	r.mu.Unlock()
+	if conn == nil || !conn.IsConnected() || len(conn.Servers()) < 2 || now.Sub(r.failing) < elsewhereAfter {
+		return
+	}
+	r.log.Warn("the server does not answer for the stream, and may be cut off; another one is tried", "server", conn.ConnectedServerName())
+	if err := conn.ForceReconnect(); err == nil {
+		r.failing = time.Time{}
+	}
+}
+
+// strange counts messages in the stream that cannot be delivered: see Store.unpack.
+type strange struct {
+	log    *slog.Logger
+	total  atomic.Uint64
+	logged atomic.Int64 // when a line was written last, in nanoseconds
+}
+
+// count notes one, and logs it unless another was logged within a second.
+func (s *strange) count(seq uint64, subject string, err error) {
+	total := s.total.Add(1)
+	now, last := time.Now().UnixNano(), s.logged.Load()
+	if now-last < int64(time.Second) || !s.logged.CompareAndSwap(last, now) {
+		return
+	}
+	s.log.Warn("a message in the stream cannot be delivered; skipping it",
+		"sequence", seq, "subject", fmt.Sprintf("%.200q", subject), "err", err, "so_far", total)
+}

@@ -1,0 +1,157 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sys/unix"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+func TestFullDisk(t *testing.T) {
+	dir := testtool.SmallDisk(t, storeRoomMin-1<<20)
+	e, err := startEmbedded(embeddedOptions{Dir: dir})
+	if e != nil || err == nil || !strings.Contains(err.Error(), "make room") {
+		t.Errorf("on a full disk: %v, %v", e, err)
+	}
+	// With nothing but the reserve it starts, for what is there can be read.
+	dir = testtool.SmallDisk(t, storeRoomMin+8<<20)
+	if n, err := storeBytesMax(dir, embeddedOptions{}); n != 1 || err != nil {
+		t.Errorf("on a disk with a reserve only: %d bytes, %v, want 1: 0 would be the library's own measure", n, err)
+	}
+	startStore(t, embeddedOptions{Dir: dir})
+}
+
+// TestDiskFillsUp: publishers are told before the disk is full, what was accepted
+// stays, over a new start too, and once there is room it goes on.
+func TestDiskFillsUp(t *testing.T) {
+	const size, message = 96 << 20, 256 << 10
+	ctx, dir, log := testContext(t), testtool.SmallDisk(t, size), &logBuffer{}
+	data, accepted := make([]byte, message), 0
+	publish := func(js jetstream.JetStream, most int) (err error) {
+		for most > 0 && err == nil {
+			if _, err = js.Publish(ctx, "ssed.a", data); err == nil {
+				accepted++
+				most--
+			}
+		}
+		return err
+	}
+	first, js := startStore(t, embeddedOptions{Dir: dir, Log: log.logger()})
+	if _, err := ensureStream(ctx, js, streamConfig{Name: "ssed"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := publish(js, size/2/message); err != nil {
+		t.Fatalf("half of the disk is free, and after %d messages: %v", accepted, err)
+	}
+	first.shutdown()
+
+	second, js := startStore(t, embeddedOptions{Dir: dir, Log: log.logger()})
+	var refusal *jetstream.APIError
+	if err := publish(js, size/message); !errors.As(err, &refusal) {
+		t.Fatalf("after %d messages: %v, want a refusal", accepted, err)
+	}
+	if least := (size - reserveBytesMin) * 9 / 10 / message; accepted < least {
+		t.Errorf("refused after %d messages, there was room for %d", accepted, least)
+	}
+	second.shutdown()
+
+	_, js = startStore(t, embeddedOptions{Dir: dir, Log: log.logger()})
+	stream, err := ensureStream(ctx, js, streamConfig{Name: "ssed"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := stream.CachedInfo().State.Msgs; n != uint64(accepted) {
+		t.Errorf("of %d messages that were accepted %d are there", accepted, n)
+	}
+	if strings.Contains(log.String(), "no space left") {
+		t.Errorf("the disk was full:\n%s", log)
+	}
+	if err := stream.Purge(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := publish(js, 1); err != nil {
+		t.Errorf("there is room again, and publishing: %v", err)
+	}
+}
+
+// TestDiskFilledByOthers: another program takes what the store was to have. The log
+// says once what to do, and what was accepted is there when the server is started
+// again with room.
+func TestDiskFilledByOthers(t *testing.T) {
+	ctx, disk := testContext(t), testtool.SmallDisk(t, 64<<20)
+	dir, log := filepath.Join(disk, "store"), &logBuffer{}
+	e, js := startStore(t, embeddedOptions{Dir: dir, Log: log.logger()})
+	if _, err := ensureStream(ctx, js, streamConfig{Name: "ssed"}); err != nil {
+		t.Fatal(err)
+	}
+	data := make([]byte, 64<<10)
+	if _, err := js.Publish(ctx, "ssed.a", data); err != nil {
+		t.Fatal(err)
+	}
+	greedy := filepath.Join(disk, "greedy")
+	fill(t, greedy)
+	accepted := uint64(1)
+	for isOpen(e.failed) {
+		soon, cancel := context.WithTimeout(ctx, 200*time.Millisecond) // nobody answers what was not stored
+		if _, err := js.Publish(soon, "ssed.a", data); err == nil {
+			accepted++
+		}
+		cancel()
+		if ctx.Err() != nil {
+			t.Fatalf("%d messages of %d bytes found room on a full disk", accepted, len(data))
+		}
+	}
+	if err := os.Remove(greedy); err != nil {
+		t.Fatal(err)
+	}
+	e.shutdown()
+	if n := strings.Count(log.String(), "make room"); n != 1 {
+		t.Errorf("what to do is said %d times:\n%s", n, log)
+	}
+	_, js = startStore(t, embeddedOptions{Dir: dir, Log: log.logger()})
+	stream, err := ensureStream(ctx, js, streamConfig{Name: "ssed"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ack, err := js.Publish(ctx, "ssed.a", data); err != nil || ack.Sequence <= accepted {
+		t.Errorf("there is room again, and publishing: %+v, %v", ack, err)
+	}
+	for n := range accepted {
+		if got, err := stream.GetMsg(ctx, n+1); err != nil || len(got.Data) != len(data) {
+			t.Errorf("of %d messages that were accepted number %d is %+v, %v", accepted, n+1, got, err)
+		}
+	}
+}
+
+// fill writes a file until the disk has no room.
+func fill(t *testing.T, name string) {
+	t.Helper()
+	file, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for err == nil {
+		_, err = file.Write(make([]byte, 64<<10))
+	}
+	if !errors.Is(err, unix.ENOSPC) {
+		t.Fatal(err)
+	}
+}
+
+func isOpen(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return false
+	default:
+		return true
+	}
+}

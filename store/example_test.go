@@ -1,0 +1,125 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/sse"
+	"github.com/ssed/ssed/store"
+)
+
+// A program whose messages outlive it: they are in a folder, and whoever comes back
+// after a restart gets what it missed.
+func ExampleNew() {
+	dir, err := os.MkdirTemp("", "store")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	for range 2 { // the second time is a restart
+		options := loop.Options{Listen: []string{"127.0.0.1:0"}, Drain: -1, Logger: slog.New(slog.DiscardHandler)}
+		messages, err := store.New(store.Options{
+			Embedded:     &store.Embedded{Dir: dir, SyncAlways: false, SyncInterval: time.Second, CacheBytesMax: store.DefaultCacheBytes},
+			Stream:       store.Stream{MaxAge: 24 * time.Hour, MaxBytes: 1 << 30, PerNamespace: 100_000},
+			Preload:      1000, // of what was there before
+			DataBytesMax: sse.DataBytesMax,
+			Reserved:     options.ReservedEvents(),
+			Logger:       slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			log.Fatal(err)
+		}
+		options.Store = messages
+		server, err := loop.New(options)
+		if err != nil {
+			log.Fatal(err)
+		}
+		stored, served := make(chan error, 1), make(chan error, 1)
+		go func() { stored <- messages.Serve(server.StoreSink()) }()
+		go func() { served <- server.Serve() }()
+		<-messages.Ready()
+		<-messages.Live() // all that was there before is delivered
+
+		ctx := context.Background()
+		if err := server.Publish(ctx, sse.Message{Namespace: "/pets", Data: []byte("Corgi")}); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println("the newest message is", messages.Newest())
+
+		// The server first: it waits for what is on its way to the store.
+		fmt.Println(server.Shutdown(ctx), <-served, messages.Shutdown(ctx), <-stored)
+	}
+	// Output:
+	// the newest message is 1
+	// <nil> <nil> <nil> <nil>
+	// the newest message is 2
+	// <nil> <nil> <nil> <nil>
+}
+
+// Several programs that act as one: each is at the same stream of a NATS cluster,
+// which is made if it is missing. How things stand is for an operator to ask.
+func ExampleStore_Status() {
+	messages, err := store.New(store.Options{
+		Servers: store.Servers{
+			URLs:            []string{"tls://nats-1:4222", "tls://nats-2:4222", "tls://nats-3:4222"},
+			CredentialsFile: "/etc/ssed/nats.creds",
+			CAFile:          "/etc/ssed/nats-ca.pem",
+			CertFile:        "/etc/ssed/nats-cert.pem",
+			KeyFile:         "/etc/ssed/nats-key.pem",
+		},
+		Stream: store.Stream{
+			Name:     "ssed",
+			Replicas: 3,
+			Update:   false, // never change what is there with other settings
+		},
+		Timeout: 10 * time.Second, // for publishers, when the cluster is away
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	server, err := loop.New(loop.Options{Store: messages})
+	if err != nil {
+		log.Fatal(err)
+	}
+	go func() { log.Fatal(messages.Serve(server.StoreSink())) }()
+	go func() {
+		for range time.Tick(time.Minute) {
+			if s := messages.Status(); !s.Connected || !s.Reached || s.Lag > 10_000 {
+				log.Printf("behind by %d messages: %s", s.Lag, s.Trouble)
+			}
+		}
+	}()
+	log.Fatal(server.Serve())
+}
+
+// The server, not the program, talks to the store: hands messages in, asks whether
+// there is room, and reads what it does not keep itself. For a tool that only
+// publishes, the same is there to be called.
+func ExampleStore_Submit() {
+	const url = "nats://127.0.0.1:4222"
+	if err := store.CheckURL(url); err != nil {
+		log.Fatal(err)
+	}
+	messages, err := store.New(store.Options{Servers: store.Servers{URLs: []string{url}}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	if messages.Full() {
+		if err := messages.Wait(ctx); err != nil {
+			log.Fatal(err)
+		}
+	}
+	messages.Submit(loop.PublishRequest{Namespace: []byte("/pets"), Data: []byte("Corgi")}, answer{})
+	part, err := messages.Read(ctx, loop.Query{Set: []string{"/pets"}, Until: messages.Newest(), BytesMax: 64 << 10})
+	fmt.Printf("%s %v", part.Frames, err)
+}
+
+type answer struct{}
+
+func (answer) Ack(seq uint64, err error) { fmt.Println(seq, err) }

@@ -1,0 +1,94 @@
+package store
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+func TestLife(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		file string // what the last life left; empty: nothing
+		anew bool
+	}{
+		{"the first", "", false},
+		{"closed in order", `{"number":4}`, false},
+		{"killed, and the machine went on", `{"number":4,"boot":"now"}`, false},
+		{"the machine stopped", `{"number":4,"boot":"before"}`, true},
+		{"the machine stopped, and everything was on the disk", `{"number":4,"boot":"before","sync_always":true}`, false},
+		{"cut short", `{"number":`, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			if tt.file != "" {
+				if err := os.WriteFile(filepath.Join(dir, lifeFile), []byte(tt.file), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			l, anew, err := beginLife(dir, "now", false)
+			if err != nil || anew != tt.anew || anew != (l.Number != 4 && tt.file != "") {
+				t.Errorf("life %+v, anew %v, %v", l, anew, err)
+			}
+			again, anew, err := beginLife(dir, "now", false)
+			if err != nil || anew || again.Number != l.Number {
+				t.Errorf("killed and started again: %+v, %v, %v", again, anew, err)
+			}
+			if err := again.end(dir); err != nil {
+				t.Fatal(err)
+			}
+			if last, anew, err := beginLife(dir, "later", true); err != nil || anew || last.Number != l.Number {
+				t.Errorf("after an orderly end, on a machine that was started again: %+v, %v, %v", last, anew, err)
+			}
+		})
+	}
+}
+
+// TestIDsOfACrashedMachineAreOld: a store whose machine stopped while it was open has
+// ids of another epoch, and one that was closed has not.
+func TestIDsOfACrashedMachineAreOld(t *testing.T) {
+	dir := t.TempDir()
+	log := &logBuffer{}
+	epochs := map[string]bool{}
+	epochNow := func(wantLog bool) {
+		t.Helper()
+		e, err := startEmbedded(embeddedOptions{Dir: dir, Log: log.logger()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.shutdown()
+		conn, err := e.connect()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		js, err := jetstream.New(conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stream, err := ensureStream(testContext(t), js, streamConfig{Name: "ssed"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		epochs[epochOf(stream.CachedInfo(), e.life.Number)] = true
+		if got := strings.Contains(log.String(), "the machine stopped"); got != wantLog {
+			t.Errorf("the log has %q", log)
+		}
+	}
+	epochNow(false)
+	epochNow(false)
+	if len(epochs) != 1 {
+		t.Errorf("the epochs are %v: one was closed in order", epochs)
+	}
+	if err := (life{Boot: "of another start of this machine"}).write(dir); err != nil {
+		t.Fatal(err)
+	}
+	epochNow(true)
+	epochNow(true)
+	if len(epochs) != 2 {
+		t.Errorf("the epochs are %v: the machine stopped once", epochs)
+	}
+}

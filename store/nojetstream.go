@@ -1,0 +1,43 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// What to do about a server, and about an account, that has no JetStream.
+const (
+	enableServer  = `start nats-server with -js, or with "jetstream {}" in its configuration`
+	enableAccount = `add "jetstream: enabled" to the account in the server's configuration, or give it JetStream limits with "nsc edit account"`
+)
+
+// explained returns an error that says what to do, if err means that there is no
+// JetStream; otherwise err. A server without JetStream does not answer questions about
+// streams: the client only sees that nobody responds. The store does not end because of
+// it: the server may be started again with JetStream, or another one of its cluster may
+// be about to start.
+func (r *Store) explained(err error) error {
+	r.mu.Lock()
+	conn := r.conn
+	r.mu.Unlock()
+	if conn == nil || err == nil {
+		return err
+	}
+	at := redacted(conn.ConnectedUrl())
+	var refusal *jetstream.APIError
+	errors.As(err, &refusal)
+	switch has, _ := conn.ConnectedServerJetStream(); {
+	case refusal != nil && refusal.ErrorCode == jetstream.JSErrCodeJetStreamNotEnabledForAccount:
+		return fmt.Errorf("JetStream is not enabled for this account at %s: %s", at, enableAccount)
+	case refusal != nil && refusal.ErrorCode == jetstream.JSErrCodeJetStreamNotEnabled,
+		!has && conn.IsConnected() && errors.Is(err, nats.ErrNoResponders):
+		if conn.ConnectedClusterName() != "" {
+			return fmt.Errorf("JetStream is not enabled at %s, and no server of its cluster that has it can be reached: %s", at, enableServer)
+		}
+		return fmt.Errorf("JetStream is not enabled at %s: %s", at, enableServer)
+	}
+	return err
+}

@@ -1,0 +1,82 @@
+package store
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ssed/ssed/internal/natstest"
+	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/sse"
+)
+
+// TestNoJetStream: the log and the status say that there is no JetStream, where, and
+// what to do, at the start and after a reconnection; and nothing else is needed once
+// there is one.
+func TestNoJetStream(t *testing.T) {
+	const account = `accounts { A { users: [{user: a, password: a-secret}] } }`
+	const withJetStream = `accounts { A { jetstream: enabled, users: [{user: a, password: a-secret}] } }`
+	for _, tt := range []struct {
+		name          string
+		without, with []string
+		says          string // what follows it is the server's URL
+		andSays       string
+	}{
+		{"of the server", []string{"jetstream: disabled"}, nil, "JetStream is not enabled at ", "start nats-server with -js"},
+		{"of the cluster", []string{"jetstream: disabled", `cluster { name: c, listen: "127.0.0.1:-1" }`}, nil, "JetStream is not enabled at ", "no server of its cluster"},
+		{"of the account", []string{account}, []string{withJetStream}, "JetStream is not enabled for this account at ", `"jetstream: enabled" to the account`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			hub, log := natstest.Start(t, tt.without...), &logBuffer{}
+			url := strings.Replace(hub.URL, "://", "://a:a-secret@", 1)
+			r, err := New(Options{Servers: Servers{URLs: []string{url}}, Timeout: lookInterval, Logger: log.logger()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			server, err := loop.New(loop.Options{Store: r, Listen: []string{"127.0.0.1:0"}, Drain: -1, Logger: log.logger()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan error, 2)
+			go func() { ended <- r.Serve(server.StoreSink()) }()
+			go func() { ended <- server.Serve() }()
+			t.Cleanup(func() {
+				server.Shutdown(testContext(t))
+				r.Shutdown(testContext(t))
+				for range 2 {
+					if err := <-ended; err != nil {
+						t.Errorf("at the end: %v", err)
+					}
+				}
+			})
+			told := func() int { return strings.Count(log.String(), "level=ERROR") }
+			troubled := func() bool {
+				trouble := r.Status().Trouble
+				return strings.HasPrefix(trouble, tt.says+hub.URL) && strings.Contains(trouble, tt.andSays)
+			}
+			well := func() bool {
+				return r.Status().Trouble == "" && server.Publish(testContext(t), sse.Message{Namespace: "/x"}) == nil
+			}
+			testtool.WaitFor(t, "the trouble at the start", troubled)
+			if err := server.Publish(testContext(t), sse.Message{Namespace: "/x"}); err == nil || !strings.Contains(err.Error(), "nothing was stored") {
+				t.Errorf("a publisher is told %v", err)
+			}
+			if n := told(); n != 1 {
+				t.Errorf("the log tells of it %d times", n)
+			}
+			hub.Configure(t, tt.with...)
+			hub.Restart(t)
+			testtool.WaitFor(t, "JetStream", well)
+
+			hub.Configure(t, tt.without...)
+			hub.Restart(t)
+			testtool.WaitFor(t, "the trouble after a reconnection", troubled)
+			hub.Configure(t, tt.with...)
+			hub.Restart(t)
+			testtool.WaitFor(t, "JetStream again", well)
+			if said := log.String(); strings.Contains(said, "a-secret") || strings.Contains(said, "no responders") {
+				t.Errorf("logged %s", said)
+			}
+		})
+	}
+}

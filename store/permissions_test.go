@@ -1,0 +1,113 @@
+package store
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/internal/natstest"
+	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/loop"
+)
+
+// documentedAccounts is the configuration that docs/store.md gives for a NATS server
+// of one's own, from its accounts on, and the rights that are in it.
+func documentedAccounts(t *testing.T) (config string, rights []string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "docs", "store.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config = regexp.MustCompile(`(?s)\n    accounts \{\n.*?\n    \}\n`).FindString(string(text))
+	for _, right := range regexp.MustCompile(`"\$JS\.API[^"]*"`).FindAllString(config, -1) {
+		rights = append(rights, strings.Trim(right, `"`))
+	}
+	if len(rights) < 5 {
+		t.Fatalf("found only %q in %q", rights, config)
+	}
+	return config, rights
+}
+
+// useEverything has a Store do all that it does at a server with a configuration, and
+// returns what it logged. It ends early when the server has refused something.
+func useEverything(t *testing.T, config string) (logged string) {
+	t.Helper()
+	hub, log := natstest.Start(t, config), &logBuffer{}
+	r, err := New(Options{
+		Servers: Servers{URLs: []string{strings.Replace(hub.URL, "://", "://ssed:a-long-secret@", 1)}},
+		Stream:  Stream{PerNamespace: 1},
+		Logger:  log.logger(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := loop.New(loop.Options{Store: r})
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- r.Serve(server.StoreSink()) }()
+	ctx, cancel := context.WithTimeout(t.Context(), testtool.Patience)
+	defer cancel()
+	refused := func() bool { return strings.Contains(log.String(), "Permissions Violation") }
+	await := func(so func() bool) {
+		for !so() && !refused() && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	await(func() bool { return r.Status().Reached })
+	for _, namespace := range []string{"/", "/pets/dogs", "/pets/dogs", "/pets/cats"} { // the second goes
+		answer := make(answerOnce, 1)
+		if refused() {
+			break
+		}
+		r.Submit(loop.PublishRequest{Namespace: []byte(namespace), Data: []byte("x")}, answer)
+		await(func() bool { return len(answer) > 0 })
+	}
+	await(func() bool { return r.Status().Delivered == 4 })
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() { await(func() bool { return reading.Err() != nil }); stop() }()
+	for _, q := range []loop.Query{
+		{Set: []string{"/pets"}, Until: 4, BytesMax: 1 << 16},
+		{Set: []string{"/"}, Until: 4, BytesMax: 1 << 16, Last: 1, Newest: 4},
+		{Set: []string{"/"}, Until: 4, BytesMax: 1 << 16, Since: time.Now().Add(-time.Hour)},
+	} {
+		if part, err := r.Read(reading, q); err == nil && len(part.Ends) == 0 {
+			t.Errorf("nothing was read for %+v", q)
+		} else if err != nil && !refused() {
+			t.Errorf("%+v: %v", q, err)
+		}
+	}
+	if err := r.Shutdown(context.WithoutCancel(ctx)); err != nil {
+		t.Error(err)
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	if err := server.Shutdown(context.WithoutCancel(ctx)); err != nil {
+		t.Error(err)
+	}
+	return log.String()
+}
+
+// TestDocumentedRightsAreEnough, and none of them is too much.
+func TestDocumentedRightsAreEnough(t *testing.T) {
+	config, rights := documentedAccounts(t)
+	if logged := useEverything(t, config); strings.Contains(logged, "Violation") || strings.Contains(logged, "level=ERROR") {
+		t.Errorf("with all of them:\n%s", logged)
+	}
+	for _, right := range rights {
+		t.Run(strings.TrimPrefix(right, "$JS.API."), func(t *testing.T) {
+			without := strings.Replace(config, `"`+right+`"`, "", 1)
+			begin, _, _ := strings.Cut(right, ".ssed")
+			if logged := useEverything(t, without); !strings.Contains(logged, "Permissions Violation") || !strings.Contains(logged, begin) {
+				t.Errorf("without it nothing was refused:\n%s", logged)
+			}
+		})
+	}
+}

@@ -1,0 +1,257 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
+)
+
+// A fakeStream is a post and the stream behind it, with all that may go wrong on the
+// way there and back. It does what it is told, at once.
+type fakeStream struct {
+	cut      bool        // the connection is down
+	noLeader bool        // nobody answers for the stream
+	onWay    []*nats.Msg // sent and not looked at yet
+	answers  []*nats.Msg // on their way back
+	stored   []string
+	keys     map[string]int
+}
+
+func (f *fakeStream) MaxPayload() int64 { return 1000 }
+
+func (f *fakeStream) PublishMsg(m *nats.Msg) error {
+	switch {
+	case f.cut:
+		return nats.ErrReconnectBufExceeded
+	case len(m.Data) > 1000:
+		return nats.ErrMaxPayload
+	}
+	f.onWay = append(f.onWay, m)
+	return nil
+}
+
+// work has the stream look at one message.
+func (f *fakeStream) work() {
+	m := f.onWay[0]
+	f.onWay = f.onWay[1:]
+	answer := &nats.Msg{Subject: m.Reply}
+	key := m.Header.Get(keyHeader)
+	switch at, again := f.keys[key]; {
+	case f.noLeader:
+	case again:
+		answer.Data = fmt.Appendf(nil, `{"stream":"ssed","seq":%d,"duplicate":true}`, at)
+	case strings.HasPrefix(string(m.Data), "refuse"):
+		answer.Data = []byte(`{"error":{"code":400,"err_code":10077,"description":"maximum messages exceeded"},"stream":"ssed","seq":0}`)
+	default:
+		f.stored = append(f.stored, string(m.Data))
+		if key != "" {
+			f.keys[key] = len(f.stored)
+		}
+		answer.Data = fmt.Appendf(nil, `{"stream":"ssed","seq":%d}`, len(f.stored))
+	}
+	f.answers = append(f.answers, answer)
+}
+
+// mend mends everything, and does all that can be done then.
+func (f *fakeStream) mend(s *sender, now time.Time) {
+	if f.cut {
+		f.cut = false
+		s.reconnected()
+	}
+	f.noLeader = false
+	for i := 0; i < 5000 && len(s.line) > 0; i++ {
+		s.send()
+		for len(f.onWay) > 0 {
+			f.work()
+		}
+		for ; len(f.answers) > 0; f.answers = f.answers[1:] {
+			s.heard(f.answers[0])
+		}
+		now = now.Add(lookInterval)
+		s.look(now)
+	}
+}
+
+// A verdict is what a publisher was told, once.
+type verdict struct {
+	n     int
+	long  bool // the message is longer than the stream takes
+	told  int
+	seq   uint64
+	err   error
+	order *[]int
+}
+
+func (v *verdict) Ack(seq uint64, err error) {
+	v.told++
+	v.seq, v.err = seq, err
+	*v.order = append(*v.order, v.n)
+}
+
+// TestSender plays thousands of histories of faults: everybody is told once, in
+// order, and what they are told is true.
+func TestSender(t *testing.T) {
+	for seed := range uint64(400) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		f := &fakeStream{keys: map[string]int{}}
+		s := newSender(10*time.Second, func(ns []byte) string { return "ssed" + string(ns) }, func(uint64) {})
+		s.conn = f
+		var all []*verdict
+		var order []int
+		now := time.Now()
+		step := func() {
+			switch n := random.IntN(20); {
+			case n < 8:
+				v := &verdict{n: len(all), order: &order}
+				m := loop.PublishRequest{Namespace: []byte("/x"), Data: fmt.Append(nil, v.n)}
+				switch random.IntN(12) {
+				case 0:
+					m.Data = fmt.Append(nil, "refuse ", v.n)
+				case 1:
+					m.Data, v.long = make([]byte, 2000), true
+				case 2, 3, 4, 5:
+					m.Key = fmt.Appendf(nil, "key-%d", v.n)
+				}
+				all = append(all, v)
+				s.submit(m, v)
+			case n < 11:
+				s.send()
+			case n < 14 && len(f.onWay) > 0:
+				f.work()
+			case n < 17 && len(f.answers) > 0:
+				s.heard(f.answers[0])
+				f.answers = f.answers[1:]
+			case n == 17:
+				now = now.Add(time.Duration(random.IntN(3000)) * time.Millisecond)
+				s.look(now)
+			case n == 18 && random.IntN(4) == 0:
+				f.noLeader = !f.noLeader
+			case n == 19 && random.IntN(4) == 0:
+				if f.cut = !f.cut; f.cut { // what is on the way may arrive or not; no answer does
+					for range random.IntN(len(f.onWay) + 1) {
+						f.work()
+					}
+					f.onWay, f.answers = nil, nil
+				} else {
+					s.reconnected()
+				}
+			}
+		}
+		for range 400 {
+			step()
+		}
+		f.mend(s, now)
+		checkVerdicts(t, seed, all, order, f.stored)
+		if s.unheard != 0 || s.bytes != 0 || len(s.line) > 0 {
+			t.Fatalf("seed %d: at the end %d are unheard, %d in line with %d bytes", seed, s.unheard, len(s.line), s.bytes)
+		}
+	}
+}
+
+func checkVerdicts(t *testing.T, seed uint64, all []*verdict, order []int, stored []string) {
+	t.Helper()
+	for i, n := range order {
+		if i != n {
+			t.Fatalf("seed %d: the %dth to be answered was the %dth", seed, i, n)
+		}
+	}
+	count := map[string]int{}
+	for _, data := range stored {
+		count[data]++
+	}
+	newest := uint64(0)
+	for _, v := range all {
+		data := fmt.Sprint(v.n)
+		switch {
+		case v.told != 1:
+			t.Fatalf("seed %d: message %d was answered %d times", seed, v.n, v.told)
+		case v.err == nil && (v.seq == 0 || stored[v.seq-1] != data || count[data] != 1):
+			t.Fatalf("seed %d: message %d was told OK %d, and is there %d times", seed, v.n, v.seq, count[data])
+		case v.err == nil && v.seq <= newest:
+			t.Fatalf("seed %d: message %d has the number %d, behind one with %d", seed, v.n, v.seq, newest)
+		case v.err != nil && !errors.Is(v.err, publish.ErrBusy) && !(v.long && errors.Is(v.err, sse.ErrTooLong)):
+			t.Fatalf("seed %d: message %d: %v", seed, v.n, v.err)
+		case v.err != nil && strings.Contains(v.err.Error(), "nothing was stored") && count[data] > 0:
+			t.Fatalf("seed %d: message %d is stored, and its publisher was told: %v", seed, v.n, v.err)
+		case count[data] > 1:
+			t.Fatalf("seed %d: message %d is stored %d times", seed, v.n, count[data])
+		}
+		newest = max(newest, v.seq)
+	}
+}
+
+// TestSenderTooLong: a message that the stream can never take is refused as too long, so
+// that its publisher does not send it again and again.
+func TestSenderTooLong(t *testing.T) {
+	answer := func(errCode int, why string) string {
+		return fmt.Sprintf(`{"error":{"code":400,"err_code":%d,"description":%q},"stream":"ssed","seq":0}`, errCode, why)
+	}
+	for _, tt := range []struct {
+		name, answer string
+		size         int
+		want         error
+		says         string
+	}{
+		{"for the NATS server", "", 1001, sse.ErrTooLong, "at most 1000 bytes (its max_payload)"},
+		{"for the stream", answer(10054, "message size exceeds maximum allowed"), 900, sse.ErrTooLong, "message size exceeds"},
+		{"header", answer(10097, "header size exceeds maximum allowed of 64k"), 900, sse.ErrTooLong, "header size exceeds"},
+		{"another reason", answer(10077, "maximum messages exceeded"), 900, publish.ErrBusy, "maximum messages exceeded"},
+		{"no reason", `{"stream":"ssed","seq":0}`, 900, publish.ErrBusy, "no reason given"},
+	} {
+		f := &fakeStream{keys: map[string]int{}}
+		s := newSender(time.Minute, func([]byte) string { return "ssed" }, func(uint64) {})
+		s.conn = f
+		v := &verdict{order: new([]int)}
+		s.submit(loop.PublishRequest{Data: make([]byte, tt.size)}, v)
+		s.send()
+		if len(f.onWay) > 0 {
+			s.heard(&nats.Msg{Subject: f.onWay[0].Reply, Data: []byte(tt.answer)})
+		}
+		if v.told != 1 || !errors.Is(v.err, tt.want) || !strings.Contains(v.err.Error(), tt.says) {
+			t.Errorf("%s: answered %d times, the last with %v", tt.name, v.told, v.err)
+		}
+	}
+}
+
+// TestSenderMakesRoom: who waits for room is woken, and the end answers everybody.
+func TestSenderMakesRoom(t *testing.T) {
+	f := &fakeStream{keys: map[string]int{}}
+	s := newSender(time.Minute, func([]byte) string { return "ssed" }, func(uint64) {})
+	s.conn = f
+	var order []int
+	for i := range onTheirWayMax {
+		if s.full() {
+			t.Fatalf("it is full with %d", i)
+		}
+		s.submit(loop.PublishRequest{}, &verdict{n: i, order: &order})
+	}
+	room := s.wait()
+	if room == nil || !s.full() {
+		t.Fatal("there is always room")
+	}
+	s.send()
+	f.work()
+	s.heard(f.answers[0])
+	select {
+	case <-room:
+	default:
+		t.Error("nobody is told of the room")
+	}
+	s.close()
+	if len(order) != onTheirWayMax {
+		t.Errorf("%d of %d were answered at the end", len(order), onTheirWayMax)
+	}
+	late := &verdict{n: onTheirWayMax, order: &order}
+	if s.submit(loop.PublishRequest{}, late); !errors.Is(late.err, errClosed) {
+		t.Errorf("after the end: %v", late.err)
+	}
+}

@@ -1,0 +1,82 @@
+package store
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssed/ssed/internal/natstest"
+	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/loop"
+)
+
+// serveStore runs a Store with a loop to deliver to, until the test ends.
+func serveStore(t *testing.T, opts Options) *Store {
+	t.Helper()
+	opts.Logger = slog.New(slog.DiscardHandler)
+	r, err := New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := loop.New(loop.Options{Listen: []string{"127.0.0.1:0"}, Store: r, Logger: opts.Logger, Drain: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 2)
+	go func() { ended <- r.Serve(l.StoreSink()) }()
+	go func() { ended <- l.Serve() }()
+	t.Cleanup(func() {
+		l.Shutdown(context.Background())
+		r.Shutdown(context.Background())
+		for range 2 {
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	<-l.Ready()
+	return r
+}
+
+// TestFailedDiskIsTrouble until the store has started anew.
+func TestFailedDiskIsTrouble(t *testing.T) {
+	dir := t.TempDir()
+	r := serveStore(t, Options{Embedded: &Embedded{Dir: dir}})
+	<-r.Live()
+	if is := r.Status(); is.Trouble != "" || !is.Since.IsZero() || is.Server != dir || !is.Embedded || !is.Connected || !is.Reached || !is.Live {
+		t.Errorf("before: %+v", is)
+	}
+	begin := time.Now()
+	r.mu.Lock()
+	r.embedded.server.Errorf("JetStream C" + writeFailed + " on stream")
+	r.mu.Unlock()
+	testtool.WaitFor(t, "the trouble", func() bool { is := r.Status(); return is.Trouble == errStoreFailed.Error() && !is.Reached })
+	if since := r.Status().Since; since.Before(begin) || time.Since(since) < 0 {
+		t.Errorf("it began %v, and that was at %v", since, begin)
+	}
+	testtool.WaitFor(t, "the end of it", func() bool { is := r.Status(); return is.Trouble == "" && is.Since.IsZero() && is.Reached })
+}
+
+// TestStatusDoesNotWait for a server that takes connections and says nothing.
+func TestStatusDoesNotWait(t *testing.T) {
+	nats := natstest.Start(t)
+	nats.Freeze()
+	r := serveStore(t, Options{Servers: Servers{URLs: []string{nats.URL}}})
+	var longest time.Duration
+	testtool.WaitFor(t, "what is wrong", func() bool {
+		begin := time.Now()
+		is := r.Status()
+		longest = max(longest, time.Since(begin))
+		return strings.Contains(is.Trouble, "cannot connect to "+nats.URL+": ")
+	})
+	if longest > time.Second { // a client waits for two
+		t.Errorf("the status took %v", longest)
+	}
+	nats.Thaw()
+	<-r.Live()
+	if is := r.Status(); is.Trouble != "" || !is.Connected || !strings.HasSuffix(is.Server, nats.URL) {
+		t.Errorf("afterwards: %+v", is)
+	}
+}

@@ -1,0 +1,397 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
+)
+
+// Defaults of Options.
+const (
+	// DefaultTimeout is longer than a cluster needs to find a new leader, which takes
+	// it four to nine seconds.
+	DefaultTimeout = 10 * time.Second
+	// DefaultPreload is what a server reads of the stream before it takes
+	// subscribers: what those who come back after a restart have missed.
+	DefaultPreload = 100_000
+)
+
+const (
+	// retryPause lies between two attempts to reach the stream.
+	retryPause = time.Second
+	// callTime is how long one question to JetStream may take.
+	callTime = 5 * time.Second
+	// watchInterval is how often the stream's state is looked at.
+	watchInterval = 2 * time.Second
+	// elsewhereAfter is how long nobody may answer for the stream before another server
+	// is tried. A cluster needs less to find a new leader.
+	elsewhereAfter = 10 * time.Second
+	// pingInterval is how often the server is asked whether it is there. One that
+	// hangs is noticed after three of them.
+	pingInterval = 3 * time.Second
+	// backTimes is how often a stream must seem to have lost its newest messages
+	// until it is believed: a server that was the leader of its cluster may say so
+	// for a while.
+	backTimes = 5
+	// reconnectPause lies between two attempts to connect again.
+	reconnectPause = 250 * time.Millisecond
+)
+
+var errClosed = fmt.Errorf("%w: the server is stopping; publish again once it is back", publish.ErrBusy)
+
+// Options say which stream a Store uses, and where it is. The zero value of a field
+// means its default.
+type Options struct {
+	// Embedded runs a NATS server with the stream in this process. Default: nil; the
+	// stream is on the Servers.
+	Embedded *Embedded
+	Servers  Servers
+	Stream   Stream
+
+	// Timeout is how long a publisher waits for the stream's answer before it is
+	// told that the server is busy.
+	Timeout time.Duration
+	// Preload is how many of the stream's newest messages are read at the start.
+	// Negative: none.
+	Preload int
+	// DataBytesMax is the longest data that is delivered; zero means
+	// sse.DataBytesMax. What others publish to the stream may be longer.
+	DataBytesMax int
+	// Reserved are the event names that the server sends itself: see
+	// loop.Options.ReservedEvents. Messages in the stream that have one of them are
+	// not delivered, but counted in Status.Strange. Default: none.
+	Reserved sse.ReservedEvents
+	// Logger gets what an operator should know. Default: slog.Default().
+	Logger *slog.Logger
+}
+
+// A Store is a loop.Store that keeps the messages in a stream of NATS JetStream. Serve
+// runs it until Shutdown. All methods may be called from any goroutine.
+type Store struct {
+	opts   Options
+	log    *slog.Logger
+	sender *sender
+	ready  chan struct{}
+	stop   chan struct{}
+	done   chan struct{}
+	again  chan struct{} // has something when the stream is to be looked at, sooner than by the clock
+	once   sync.Once
+
+	newest   atomic.Uint64 // see Newest
+	expected atomic.Uint64 // what it should be by what the consumer has yet to send
+	strange  strange
+
+	mu       sync.Mutex
+	began    bool // Serve was called, or Shutdown before it
+	embedded *embeddedServer
+	conn     *nats.Conn
+	js       jetstream.JetStream
+	stream   jetstream.Stream // nil: it is not reached yet
+	status   Status
+
+	interrupt context.CancelCauseFunc // ends the present consumer; nil: there was none yet
+
+	// Serve's goroutine writes these: when the stream could not be asked first, and
+	// what was handed to the loop.
+	failing     time.Time
+	epoch       string
+	deliveredTo atomic.Uint64
+	back        int           // how often the stream had less than that
+	live        chan struct{} // closed once that is all that was there before
+	liveOnce    sync.Once
+}
+
+// New makes a Store. It does not connect yet; what is published meanwhile waits.
+func New(opts Options) (*Store, error) {
+	if opts.Timeout == 0 {
+		opts.Timeout = DefaultTimeout
+	}
+	if opts.Preload == 0 {
+		opts.Preload = DefaultPreload
+	}
+	if opts.DataBytesMax == 0 {
+		opts.DataBytesMax = sse.DataBytesMax
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
+	r := &Store{
+		opts:  opts,
+		log:   opts.Logger,
+		ready: make(chan struct{}),
+		stop:  make(chan struct{}),
+		done:  make(chan struct{}),
+		again: make(chan struct{}, 1),
+		live:  make(chan struct{}),
+	}
+	r.sender = newSender(opts.Timeout, r.subject, r.saw)
+	if opts.Embedded != nil {
+		r.sender.boundCache(cmp.Or(opts.Embedded.CacheBytesMax, DefaultCacheBytes))
+	}
+	r.sender.hold(true)
+	r.strange.log = opts.Logger
+	r.status.Stream = opts.Stream.Name
+	return r, nil
+}
+
+func (r *Store) subject(namespace []byte) string {
+	var short [128]byte // what is longer is allocated
+	return string(appendSubject(short[:0], r.opts.Stream.Name, namespace))
+}
+
+// saw notes that the stream has a message with a number.
+func (r *Store) saw(seq uint64) {
+	for newest := r.newest.Load(); newest < seq && !r.newest.CompareAndSwap(newest, seq); {
+		newest = r.newest.Load()
+	}
+}
+
+// Submit implements loop.Store.
+func (r *Store) Submit(m loop.PublishRequest, to loop.Acker) { r.sender.submit(m, to) }
+
+// Full implements loop.Store.
+func (r *Store) Full() bool { return r.sender.full() }
+
+// Newest implements loop.Store.
+//
+// What the consumer expects is now and then too much, where the stream lets go of
+// messages at the same time; so it counts until the stream is looked at again.
+func (r *Store) Newest() uint64 { return max(r.newest.Load(), r.expected.Load()) }
+
+// Wait implements loop.Store.
+func (r *Store) Wait(ctx context.Context) error {
+	for {
+		room := r.sender.wait()
+		if room == nil {
+			return nil
+		}
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Ready is closed once Serve has begun. That the stream is reached is another
+// matter: see Status.
+func (r *Store) Ready() <-chan struct{} { return r.ready }
+
+// Live is closed once all that the stream had before the server is delivered, so that
+// the loop takes subscribers.
+func (r *Store) Live() <-chan struct{} { return r.live }
+
+// Serve connects, finds the stream or makes it, and delivers what is in it to a
+// server, until Shutdown; then it returns nil. Where the stream is not to be had it
+// tries again; but an embedded store that cannot be used, and a stream that is not as
+// the options want it, are errors.
+func (r *Store) Serve(to loop.StoreSink) error {
+	if !r.begin() {
+		return nil
+	}
+	defer close(r.done)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		select {
+		case <-r.stop:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	defer r.release()
+	if err := r.open(); err != nil {
+		return err
+	}
+	close(r.ready)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel() // an error ends it, too
+	running.Go(func() { r.sender.run(ctx.Done()) })
+	defer r.sender.close()
+	for ctx.Err() == nil {
+		err := r.serveStream(ctx, to)
+		var final *finalError
+		if errors.As(err, &final) {
+			return err
+		}
+		if errors.Is(err, publish.ErrBusy) { // the server has ended, and so will we
+			<-ctx.Done()
+		}
+		if ctx.Err() == nil && !errors.Is(err, errReconnected) {
+			r.lost(r.explained(err))
+			r.unanswered()
+			r.giveUpFailed()
+			select {
+			case <-ctx.Done():
+			case <-time.After(retryPause):
+			}
+		}
+	}
+	return nil
+}
+
+// begin tells whether Serve, or Shutdown, is the first to be called.
+func (r *Store) begin() (first bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	first = !r.began
+	r.began = true
+	return first
+}
+
+// A finalError is one that no attempt will mend.
+type finalError struct{ error }
+
+func (e *finalError) Unwrap() error { return e.error }
+
+// errStoreFailed means that the embedded server could not write. It answers nobody
+// from then on, and must be started anew.
+var errStoreFailed = errors.New("the store cannot be written to: is its disk full?")
+
+// giveUpFailed ends the embedded server, and the connection to it, if it has failed.
+func (r *Store) giveUpFailed() {
+	select {
+	case <-r.failed():
+	default:
+		return
+	}
+	r.mu.Lock()
+	conn, store := r.conn, r.embedded
+	r.conn, r.embedded, r.stream = nil, nil, nil
+	r.status.Reached = false
+	r.mu.Unlock()
+	r.sender.detach()
+	if conn != nil {
+		conn.Close()
+	}
+	store.shutdown()
+}
+
+// failed is closed when the embedded server has failed.
+func (r *Store) failed() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.embedded == nil {
+		return nil
+	}
+	return r.embedded.failed
+}
+
+// open starts the embedded server, if there is to be one and there is none.
+func (r *Store) open() error {
+	if r.opts.Embedded == nil || r.embedded != nil {
+		return nil
+	}
+	store, err := startEmbedded(embeddedOptions{
+		Dir:           r.opts.Embedded.Dir,
+		SyncAlways:    r.opts.Embedded.SyncAlways,
+		SyncInterval:  r.opts.Embedded.SyncInterval,
+		StoreBytesMax: max(0, r.opts.Stream.MaxBytes),
+		Log:           r.log,
+	})
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.embedded = store
+	return nil
+}
+
+// serveStream reaches the stream and delivers what is in it until something breaks that
+// the connection does not mend by itself.
+func (r *Store) serveStream(ctx context.Context, to loop.StoreSink) error {
+	if err := r.open(); err != nil {
+		return err
+	}
+	if err := r.connect(); err != nil {
+		return err
+	}
+	asked, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	stream, err := ensureStream(asked, r.js, r.opts.Stream.config(r.log))
+	if errors.Is(err, errStreamDiffers) || errors.Is(err, errStreamUnfit) {
+		return &finalError{err}
+	}
+	if err != nil {
+		r.sender.hold(true)
+		return err
+	}
+	info, err := stream.Info(asked)
+	if err != nil {
+		return err
+	}
+	if !leads(info) {
+		return errCutOff
+	}
+	epoch := r.epochOf(info)
+	if r.embedded != nil {
+		if err := shortenCache(r.embedded.server, r.opts.Stream.Name); err != nil {
+			r.log.Warn("the store's cache keeps its default time, so the store takes more memory under load", "err", err)
+		}
+	}
+	r.reached(stream, info, epoch)
+	r.sender.hold(false)
+	from := firstOf(info.State, r.opts.Preload)
+	if at := r.deliveredTo.Load(); epoch == r.epoch {
+		if info.State.LastSeq < at && !r.wentBack() {
+			return fmt.Errorf("the stream's last message is %d, and %d was delivered: its server may not have caught up yet", info.State.LastSeq, at)
+		}
+		from = min(at, info.State.LastSeq) + 1
+	}
+	if epoch != r.epoch || info.State.LastSeq < r.deliveredTo.Load() {
+		r.newest.Store(info.State.LastSeq)
+	}
+	r.epoch, r.back = epoch, 0
+	r.saw(info.State.LastSeq)
+	r.deliveredTo.Store(from - 1)
+	if err := to.Begin(ctx, epoch, from-1); err != nil {
+		return err
+	}
+	return r.consume(ctx, to, stream, epoch, from, info.State.LastSeq)
+}
+
+// Shutdown ends Serve, closes the connection, and ends the embedded server, whose
+// files are then whole. What is still on its way is answered "busy".
+func (r *Store) Shutdown(ctx context.Context) error {
+	r.once.Do(func() { close(r.stop) })
+	if r.begin() {
+		return nil // it never served
+	}
+	select {
+	case <-r.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// release gives back what Serve held.
+func (r *Store) release() {
+	r.mu.Lock()
+	conn, store := r.conn, r.embedded
+	r.mu.Unlock()
+	if conn != nil {
+		conn.SetDisconnectErrHandler(nil) // it is not lost, it is not needed any more
+		conn.Close()
+	}
+	if store != nil {
+		store.shutdown()
+	}
+}
