@@ -117,7 +117,7 @@ func isLocal(r *http.Request) bool {
 // has sent a PROXY line (which anybody can, if nobody is kept from it), the client
 // in there as well.
 func isLocalPeer(r *http.Request) bool {
-	if handed := handedConn(r); handed != nil && handed.ByLine && !handed.Told.IsLoopback() {
+	if handed := handedConn(r); handed != nil && handed.ProxyProtocol && !handed.ForwardedAddr.IsLoopback() {
 		return false
 	}
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)

@@ -18,7 +18,7 @@ func TestAccess(t *testing.T) {
 	guarded := serve(t, "admin-token admin", "part-token admin /pets", "other-token publish")
 	for _, tt := range []struct {
 		name   string
-		h      *house
+		h      *env
 		path   string
 		fields []string
 		status int
@@ -66,7 +66,7 @@ func TestMetricsAccess(t *testing.T) {
 	const figures = "ssed_subscribers 0"
 	for _, tt := range []struct {
 		name         string
-		h            *house
+		h            *env
 		method, path string
 		fields       []string
 		status       int

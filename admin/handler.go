@@ -23,11 +23,11 @@ func (s *Server) Handler() http.Handler {
 
 	guarded := http.NewServeMux()
 	guarded.Handle("GET /admin/", bounded(pages))
-	guarded.Handle("GET /admin/status.json", bounded(answer(s.status)))
-	guarded.Handle("GET /admin/namespaces.json", bounded(answer(s.namespaces)))
+	guarded.Handle("GET /admin/status.json", bounded(jsonHandler(s.status)))
+	guarded.Handle("GET /admin/namespaces.json", bounded(jsonHandler(s.namespaces)))
 	guarded.HandleFunc("GET /admin/live", s.live)
-	guarded.Handle("POST /admin/disconnect", bounded(answer(s.disconnect)))
-	guarded.Handle("POST /admin/publish", bounded(answer(s.publish)))
+	guarded.Handle("POST /admin/disconnect", bounded(jsonHandler(s.disconnect)))
+	guarded.Handle("POST /admin/publish", bounded(jsonHandler(s.publish)))
 	guarded.Handle("GET /metrics", bounded(s.metrics()))
 	if s.opts.Debug {
 		guarded.HandleFunc("/debug/pprof/", pprof.Index)
@@ -94,7 +94,7 @@ func (f *failure) Error() string { return f.words }
 
 // answer makes a handler of a function that returns what to send as JSON, or what is
 // rendered already; nil is an answer without a body. Errors are JSON, too: {"error": "what was wrong"}.
-func answer(f func(*http.Request) (any, error)) http.Handler {
+func jsonHandler(f func(*http.Request) (any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		value, err := f(r)
 		status := http.StatusOK

@@ -36,7 +36,7 @@ func (s *Server) namespaces(r *http.Request) (any, error) {
 }
 
 // setsOf counts who shares which set.
-func setsOf(conns []loop.Conn) namespacesJSON {
+func setsOf(conns []loop.SubscriberInfo) namespacesJSON {
 	at := map[uint64]int{}
 	answer := namespacesJSON{Namespaces: []setJSON{}}
 	for i := range conns {

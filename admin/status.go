@@ -97,7 +97,7 @@ type view struct {
 }
 
 // show is what a view has of all connections, as they were at a time.
-func (s *Server) show(of view, stats loop.Stats, conns []loop.Conn, at time.Time) *statusJSON {
+func (s *Server) show(of view, stats loop.Stats, conns []loop.SubscriberInfo, at time.Time) *statusJSON {
 	shown, next := of.of(conns)
 	status := s.figures(stats, at)
 	status.NextAfter = next
@@ -119,7 +119,7 @@ func (s *Server) figures(stats loop.Stats, now time.Time) *statusJSON {
 		Version:             s.opts.Version,
 		UptimeSeconds:       int64(now.Sub(s.started).Seconds()),
 		Subscribers:         stats.Subscribers,
-		Visitors:            stats.Visitors,
+		Visitors:            stats.PendingConnections,
 		Publishers:          stats.Publishers,
 		Streams:             stats.Streams,
 		Blocked:             stats.Blocked,
@@ -138,7 +138,7 @@ func (s *Server) figures(stats loop.Stats, now time.Time) *statusJSON {
 	}
 }
 
-func connection(c *loop.Conn, now time.Time) connectionJSON {
+func connection(c *loop.SubscriberInfo, now time.Time) connectionJSON {
 	return connectionJSON{
 		RequestPath: requestPath(c.Namespaces),
 		Namespace:   strings.Join(c.Namespaces, " "),
@@ -164,9 +164,9 @@ func requestPath(set []string) string {
 }
 
 // clientIP is "unix" for a client on a unix socket.
-func clientIP(c *loop.Conn) string {
-	if c.Told.IsValid() {
-		return c.Told.String()
+func clientIP(c *loop.SubscriberInfo) string {
+	if c.ForwardedAddr.IsValid() {
+		return c.ForwardedAddr.String()
 	}
 	if tcp, ok := c.Peer.(*net.TCPAddr); ok {
 		return tcp.IP.String()
@@ -231,14 +231,14 @@ func (c *choice) set(key, value string) error {
 
 // of returns the connections chosen of all, which come oldest first, and where the
 // next page begins. A page follows another by age only: backlogs change.
-func (c *choice) of(conns []loop.Conn) (chosen []*loop.Conn, next loop.ConnID) {
+func (c *choice) of(conns []loop.SubscriberInfo) (chosen []*loop.SubscriberInfo, next loop.ConnID) {
 	for i := range conns {
 		if x := &conns[i]; x.ID > c.after && c.hears(x) {
 			chosen = append(chosen, x)
 		}
 	}
 	if c.byBacklog {
-		slices.SortStableFunc(chosen, func(a, b *loop.Conn) int { return cmp.Compare(b.LagBytes, a.LagBytes) })
+		slices.SortStableFunc(chosen, func(a, b *loop.SubscriberInfo) int { return cmp.Compare(b.LagBytes, a.LagBytes) })
 	}
 	if len(chosen) <= c.limit {
 		return chosen, 0
@@ -251,7 +251,7 @@ func (c *choice) of(conns []loop.Conn) (chosen []*loop.Conn, next loop.ConnID) {
 
 // hears tells whether a connection is subscribed to the chosen namespace, or to
 // something below it.
-func (c *choice) hears(conn *loop.Conn) bool {
+func (c *choice) hears(conn *loop.SubscriberInfo) bool {
 	return c.namespace == "" || slices.ContainsFunc(conn.Namespaces, func(ns string) bool {
 		return nsindex.Within([]byte(ns), c.namespace)
 	})

@@ -26,7 +26,7 @@ type status struct {
 	Disconnects map[string]int `json:"disconnects"`
 }
 
-func (h *house) status(t *testing.T, query string) (s status) {
+func (h *env) status(t *testing.T, query string) (s status) {
 	t.Helper()
 	code, answer, _ := h.ask(t, "GET", "/admin/status.json"+query, "")
 	if err := json.Unmarshal([]byte(answer), &s); err != nil || code != 200 {

@@ -31,7 +31,7 @@ func (f *fakeStore) ask() admin.Store {
 	return f.is
 }
 
-func serveStore(t *testing.T) (*house, *fakeStore) {
+func serveStore(t *testing.T) (*env, *fakeStore) {
 	t.Helper()
 	store := &fakeStore{}
 	return serveOptions(t, loop.Options{}, func(o *admin.Options) { o.Store = store.ask }), store

@@ -17,7 +17,7 @@ import (
 type survey struct {
 	began time.Time
 	stats loop.Stats
-	conns []loop.Conn // oldest first; not to be changed
+	conns []loop.SubscriberInfo // oldest first; not to be changed
 
 	mu    sync.Mutex
 	pages map[any]func() rendered
@@ -69,10 +69,10 @@ func (s *Server) survey(ctx context.Context) (*survey, error) {
 	if v.stats, err = s.stats(ctx); err != nil {
 		return nil, err
 	}
-	if v.conns, err = s.opts.Loop.Conns(ctx); err != nil {
+	if v.conns, err = s.opts.Loop.Subscribers(ctx); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(v.conns, func(a, b loop.Conn) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(v.conns, func(a, b loop.SubscriberInfo) int { return cmp.Compare(a.ID, b.ID) })
 	return v, nil
 }
 

@@ -225,7 +225,7 @@ func TestAPageIsMadeOnce(t *testing.T) {
 
 // TestAChoiceLeavesTheSurveyAlone: others choose from it, too.
 func TestAChoiceLeavesTheSurveyAlone(t *testing.T) {
-	conns := []loop.Conn{{ID: 1, LagBytes: 5}, {ID: 2, LagBytes: 9, Namespaces: []string{"/a"}}, {ID: 3, LagBytes: 5}, {ID: 4, Namespaces: []string{"/a/b"}}}
+	conns := []loop.SubscriberInfo{{ID: 1, LagBytes: 5}, {ID: 2, LagBytes: 9, Namespaces: []string{"/a"}}, {ID: 3, LagBytes: 5}, {ID: 4, Namespaces: []string{"/a/b"}}}
 	for _, tt := range []struct {
 		choice
 		want []loop.ConnID

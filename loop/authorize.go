@@ -25,7 +25,7 @@ var (
 	ErrUnauthenticated = errors.New("it is not known who asks")
 	// ErrComeBack makes the answer one after which a client asks again in some
 	// seconds: nothing is wrong with the request, but it cannot be decided now.
-	ErrComeBack = errors.New("come back later")
+	ErrRetryLater = errors.New("come back later")
 )
 
 // A Request is what Options.Authorize decides about: somebody asks for a set of
@@ -44,142 +44,142 @@ type Request struct {
 func (r *Request) Header(name string) string { return string(r.head.Get(name)) }
 
 // A petition is a visitor's request that waits for the word of Options.Authorize.
-type petition struct {
+type authRequest struct {
 	Request
-	v      *visitor       // nil once its connection waits no longer
+	conn   *pendingConn   // nil once its connection waits no longer
 	ask    subreq.Request // in memory of its own
 	cancel context.CancelFunc
-	noise  uint8 // how often its client sent more
+	inputs uint8 // how often its client sent more
 	err    error // the decision
 }
 
 // petitions are those of all visitors. Each has a goroutine until Authorize returns,
 // also where its visitor has gone: they are what is bounded.
-type petitions struct {
-	running int                // the loop's, as what follows
-	waiting map[*petition]bool // those with a visitor
-	ready   []*petition        // decided, and taken from the other goroutines
+type authRequests struct {
+	running int                   // the loop's, as what follows
+	waiting map[*authRequest]bool // those with a visitor
+	ready   []*authRequest        // decided, and taken from the other goroutines
 
 	mu      sync.Mutex
-	decided []*petition
+	decided []*authRequest
 }
 
 // decide enters a word, and tells the loop.
-func (p *petitions) decide(one *petition, bell *doorbell) {
+func (p *authRequests) addDecided(a *authRequest, wakeup *wakeup) {
 	p.mu.Lock()
-	p.decided = append(p.decided, one)
+	p.decided = append(p.decided, a)
 	p.mu.Unlock()
-	bell.ring()
+	wakeup.notify()
 }
 
 // askWhetherItMay has Options.Authorize decide about a visitor's request. Its head is
 // copied, for what was read dies.
-func (l *loop) askWhetherItMay(v *visitor, ask subreq.Request, read []byte) {
-	if cause, full := l.full(v); full && ask.Body {
-		l.putOff(v, ask.Answer, cause)
+func (l *loop) startAuthorize(c *pendingConn, ask subreq.Request, read []byte) {
+	if cause, full := l.full(c); full && ask.Body {
+		l.retryLater(c, ask.Answer, cause)
 		return
 	}
-	if l.petitions.running >= l.opts.AuthorizeMax {
-		l.putOff(v, ask.Answer, turnedUndecided)
+	if l.authRequests.running >= l.opts.AuthorizeMax {
+		l.retryLater(c, ask.Answer, rejectUndecided)
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &petition{v: v, ask: ask.Clone(), cancel: cancel}
+	a := &authRequest{conn: c, ask: ask.Clone(), cancel: cancel}
 	head := bytes.Clone(read[:min(len(read), l.opts.HeadBytesMax)])
-	if n, err := l.parser.Parse(head, &p.head); n == 0 {
+	if n, err := l.parser.Parse(head, &a.head); n == 0 {
 		panic(fmt.Sprint("loop: the copy of a request head is none: ", err))
 	}
-	p.Client, p.Peer, p.Namespaces, p.Query = v.address(), lasting(v.conn.RemoteAddr()), ask.Set.Members(), string(p.head.Query)
-	v.petition = p
-	l.petitions.waiting[p] = true
-	l.petitions.running++
-	l.wheel.set(&v.client, ticks(l.opts.AuthorizeTimeout))
+	a.Client, a.Peer, a.Namespaces, a.Query = c.address(), cloneAddr(c.conn.RemoteAddr()), ask.Set.Members(), string(a.head.Query)
+	c.auth = a
+	l.authRequests.waiting[a] = true
+	l.authRequests.running++
+	l.wheel.set(&c.client, ticks(l.opts.AuthorizeTimeout))
 	go func() {
-		defer l.petitions.decide(p, l.bell)
+		defer l.authRequests.addDecided(a, l.wakeup)
 		defer cancel()
-		p.err = ErrComeBack // unless it returns: it may end its goroutine, as t.Fatal does
-		p.err = l.opts.Authorize(ctx, &p.Request)
+		a.err = ErrRetryLater // unless it returns: it may end its goroutine, as t.Fatal does
+		a.err = l.opts.Authorize(ctx, &a.Request)
 	}()
 }
 
 // putOff tells a visitor to come back. For HEAD that is the head alone.
-func (l *loop) putOff(v *visitor, to subreq.Answer, cause turned) {
-	l.turnAway(cause)
+func (l *loop) retryLater(c *pendingConn, to subreq.Answer, cause rejectReason) {
+	l.countRejected(cause)
 	if to.Body {
-		l.leave(v, l.heads.comeBack(to, l.retryTime()))
+		l.closeAfterReply(c, l.heads.retryHead(to, l.retryTime()))
 	} else {
-		l.leave(v, l.heads.stream(to))
+		l.closeAfterReply(c, l.heads.stream(to))
 	}
 }
 
 // hearDecisions goes on with those whose word has come, for as long as one turn has
 // for it.
-func (l *loop) hearDecisions() {
-	if l.petitions.running == 0 {
+func (l *loop) handleAuthResults() {
+	if l.authRequests.running == 0 {
 		return
 	}
-	l.petitions.mu.Lock()
-	l.petitions.ready = append(l.petitions.ready, l.petitions.decided...)
-	l.petitions.decided = nil
-	l.petitions.mu.Unlock()
-	ready := l.petitions.ready
+	l.authRequests.mu.Lock()
+	l.authRequests.ready = append(l.authRequests.ready, l.authRequests.decided...)
+	l.authRequests.decided = nil
+	l.authRequests.mu.Unlock()
+	ready := l.authRequests.ready
 	for begin := time.Now(); len(ready) > 0 && time.Since(begin) < answerTime; ready = ready[1:] {
-		l.petitions.running--
-		if p := ready[0]; p.v != nil {
-			l.decided(p)
+		l.authRequests.running--
+		if a := ready[0]; a.conn != nil {
+			l.handleAuthResult(a)
 		}
 	}
-	if l.petitions.ready = ready; len(ready) > 0 {
-		l.bell.ring()
+	if l.authRequests.ready = ready; len(ready) > 0 {
+		l.wakeup.notify()
 	} else {
-		l.petitions.ready = nil
+		l.authRequests.ready = nil
 	}
 }
 
 // decided answers a visitor that has waited for Options.Authorize.
-func (l *loop) decided(p *petition) {
-	v := p.v
-	l.withdraw(v)
-	switch err := p.err; {
+func (l *loop) handleAuthResult(a *authRequest) {
+	c := a.conn
+	l.cancelAuth(c)
+	switch err := a.err; {
 	case err == nil:
-		l.enter(v, &p.ask, p.head.Get("User-Agent"))
-	case errors.Is(err, ErrComeBack), errors.Is(err, context.DeadlineExceeded):
-		l.putOff(v, p.ask.Answer, turnedUndecided)
+		l.enter(c, &a.ask, a.head.Get("User-Agent"))
+	case errors.Is(err, ErrRetryLater), errors.Is(err, context.DeadlineExceeded):
+		l.retryLater(c, a.ask.Answer, rejectUndecided)
 	case errors.Is(err, ErrUnauthenticated):
-		l.refuse(v, p.ask.Answer, 401, inOneLine(err.Error()))
+		l.refuse(c, a.ask.Answer, 401, inOneLine(err.Error()))
 	default:
-		l.refuse(v, p.ask.Answer, 403, inOneLine(err.Error()))
+		l.refuse(c, a.ask.Answer, 403, inOneLine(err.Error()))
 	}
 }
 
 // undecided is what becomes of a visitor that has waited for long enough, or until
 // the end.
-func (l *loop) undecided(v *visitor, cause turned) {
-	p := v.petition
-	l.withdraw(v)
-	l.putOff(v, p.ask.Answer, cause)
+func (l *loop) abandonAuth(c *pendingConn, cause rejectReason) {
+	a := c.auth
+	l.cancelAuth(c)
+	l.retryLater(c, a.ask.Answer, cause)
 }
 
 // decideNoMore tells all who wait for a word to come back: the server ends.
-func (l *loop) decideNoMore() {
-	for p := range l.petitions.waiting {
-		l.undecided(p.v, turnedDraining)
+func (l *loop) abandonAllAuth() {
+	for a := range l.authRequests.waiting {
+		l.abandonAuth(a.conn, rejectDraining)
 	}
 }
 
 // withdraw ends a visitor's petition, if it has one.
-func (l *loop) withdraw(v *visitor) {
-	if p := v.petition; p != nil {
-		p.cancel()
-		p.v, v.petition = nil, nil
-		delete(l.petitions.waiting, p)
+func (l *loop) cancelAuth(c *pendingConn) {
+	if a := c.auth; a != nil {
+		a.cancel()
+		a.conn, c.auth = nil, nil
+		delete(l.authRequests.waiting, a)
 	}
 }
 
 // hear throws away what a client sends while it waits. One that keeps sending is no
 // subscriber.
-func (p *petition) hear() gnet.Action {
-	if p.noise++; p.noise > noiseMax {
+func (a *authRequest) discardInput() gnet.Action {
+	if a.inputs++; a.inputs > noiseMax {
 		return gnet.Close
 	}
 	return gnet.None

@@ -39,7 +39,7 @@ func TestAuthorizeAnswers(t *testing.T) {
 	words := map[string]error{
 		"/no":        errors.New("you have not paid"),
 		"/who":       fmt.Errorf("%w: the session is over", loop.ErrUnauthenticated),
-		"/later":     fmt.Errorf("the database is away: %w", loop.ErrComeBack),
+		"/later":     fmt.Errorf("the database is away: %w", loop.ErrRetryLater),
 		"/slow":      context.DeadlineExceeded,
 		"/injection": errors.New("bad\r\nSet-Cookie: a=b\r\n\r\n<p>\x00\u202e text\xff"),
 		"/nothing":   errors.New("\n"),
@@ -154,7 +154,7 @@ func TestWhoIsLetInMissesNothing(t *testing.T) {
 		}
 		expect(t, r, "data:"+want+"\n\n")
 	}
-	conns, err := s.Conns(context.Background())
+	conns, err := s.Subscribers(context.Background())
 	if err != nil || len(conns) != 1 || conns[0].Agent != "test" {
 		t.Errorf("%+v, %v", conns, err)
 	}
@@ -251,7 +251,7 @@ func TestAuthorizeIsBounded(t *testing.T) {
 	io.WriteString(stays, plainGet)
 	until(t, s, "both are decided about", func(s loop.Stats) bool { return s.Authorizing == 2 })
 	gone.Close()
-	until(t, s, "one has gone", func(s loop.Stats) bool { return s.Visitors == 1 })
+	until(t, s, "one has gone", func(s loop.Stats) bool { return s.PendingConnections == 1 })
 	if _, body := answer(t, s, plainGet); !strings.HasPrefix(body, "retry:") {
 		t.Errorf("the third gets %q", body)
 	}
@@ -328,7 +328,7 @@ func TestAuthorizeInAStorm(t *testing.T) {
 		})
 	}
 	clients.Wait()
-	until(t, s, "all is quiet", func(s loop.Stats) bool { return s.Authorizing == 0 && s.Visitors == 0 && s.Subscribers == 0 })
+	until(t, s, "all is quiet", func(s loop.Stats) bool { return s.Authorizing == 0 && s.PendingConnections == 0 && s.Subscribers == 0 })
 	if statuses[200].Load() == 0 || statuses[403].Load() == 0 {
 		t.Error("too few were answered to show anything")
 	}

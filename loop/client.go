@@ -46,7 +46,7 @@ func (c *client) fd() int {
 
 // forget drops the gnet connection and the deadline. Every peer's closed calls
 // it first.
-func (l *loop) forget(c *client) {
+func (l *loop) detachConn(c *client) {
 	l.wheel.clear(c)
 	c.conn = nil
 }

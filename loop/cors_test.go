@@ -117,7 +117,7 @@ func TestLateAnswersAreTheirOwn(t *testing.T) {
 			all = append(all, waiting{c, path, origin})
 		}
 	}
-	words := map[string]error{"/no": net.ErrClosed, "/later": loop.ErrComeBack}
+	words := map[string]error{"/no": net.ErrClosed, "/later": loop.ErrRetryLater}
 	statuses := map[string]string{"/yes": "200", "/no": "403", "/later": "200", "/never": "200"}
 	check := func(w waiting) {
 		head, _ := readRawHead(bufio.NewReader(w))

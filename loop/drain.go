@@ -30,17 +30,17 @@ func (l *loop) drain() (done bool) {
 		return false // gnet would wait for ever for what is being registered; the clock asks again
 	}
 	if l.stop.Load() == stopNow {
-		return l.doors.shut(l.bell)
+		return l.doors.shut(l.wakeup)
 	}
 	if !l.leaving && l.store.returned(l) && l.round.empty() && len(l.intake.box) == 0 && l.box.empty() {
-		l.beginFarewell()
+		l.beginDrain()
 	}
 	if !l.leaving || l.stats.Subscribers > 0 {
 		l.left = l.wheel.now
 		return false
 	}
 	// What is blocked now are publishers that have yet to read their replies.
-	return (len(l.blocked) == 0 || l.wheel.now-l.left >= ticks(repliesTime)) && l.doors.shut(l.bell)
+	return (len(l.blocked) == 0 || l.wheel.now-l.left >= ticks(repliesTime)) && l.doors.shut(l.wakeup)
 }
 
 // returned tells whether all that publishers were told OK for has come back from
@@ -72,13 +72,13 @@ type doors struct {
 
 // shut tells whether the doors are closed. The first time it has that done; the
 // bell rings when it is.
-func (d *doors) shut(bell *doorbell) bool {
+func (d *doors) shut(wakeup *wakeup) bool {
 	if !d.closing {
 		d.closing = true
 		go func() {
 			d.close()
 			d.closed.Store(true)
-			bell.ring()
+			wakeup.notify()
 		}()
 	}
 	return d.closed.Load()
@@ -87,23 +87,23 @@ func (d *doors) shut(bell *doorbell) bool {
 // beginFarewell gives every subscriber its moment to leave, spread by chance, so
 // that they do not all come back at once. Nothing is published any more, so
 // nobody misses anything by leaving early.
-func (l *loop) beginFarewell() {
+func (l *loop) beginDrain() {
 	l.leaving = true
 	spread := ticks(max(0, l.opts.Drain))
-	for _, s := range l.roster {
+	for _, s := range l.subscribersByFD {
 		if s != nil {
 			l.wheel.set(&s.client, rand.Uint32N(spread+1))
 		}
 	}
-	l.decideNoMore()
+	l.abandonAllAuth()
 }
 
 // farewell tells a subscriber that has everything when to come back, and closes
 // it. One that has yet to read is asked again soon.
-func (l *loop) farewell(s *subscriber) {
+func (l *loop) drainOne(s *subscriber) {
 	l.wheel.set(&s.client, 1)
-	if r, ok := l.replays.of[s]; ok && r.earlier != nil && s.marks&(headHeld|bridged) == 0 {
-		l.sendAway(s, l.retryTime(), reasonShutdown) // the store has it for whoever comes back
+	if r, ok := l.replays.of[s]; ok && r.earlier != nil && s.marks&(headHeld|prefixed) == 0 {
+		l.retryMidReplay(s, l.retryTime(), reasonShutdown) // the store has it for whoever comes back
 		return
 	}
 	if s.blocked || s.marks&replaying != 0 || s.audience.stream.Lag(&s.cursor) > 0 {
@@ -121,7 +121,7 @@ func (l *loop) farewell(s *subscriber) {
 // sent is not acknowledged, or cannot be sent, for StallTimeout (TCP_USER_TIMEOUT
 // of tcp(7)). Otherwise it would try for a quarter of an hour. The connections
 // inherit it from their listener.
-func (s *Server) giveUpOnTheVanished(engine gnet.Engine) {
+func (s *Server) setUserTimeout(engine gnet.Engine) {
 	for _, e := range s.tcp {
 		if s.loop.listeners.ofListener(e.Network, e.Address) != roleSubscriber {
 			continue

@@ -79,7 +79,7 @@ func (l *loop) readEarlier(s *subscriber, r *replay) {
 	if ok && f.done {
 		e.part = &f.part
 		l.replays.queue = append(l.replays.queue, s)
-		l.bell.ring()
+		l.wakeup.notify()
 		return
 	}
 	if !ok {
@@ -133,7 +133,7 @@ func (f *flight) read(l *loop) {
 	g.mu.Lock()
 	g.flights = append(g.flights, f)
 	g.mu.Unlock()
-	l.bell.ring()
+	l.wakeup.notify()
 }
 
 // land gives what was read to those who wait for it. They stand in the replays'
@@ -142,7 +142,7 @@ func (f *flight) land(l *loop) {
 	l.store.running--
 	l.keepPart(f)
 	if f.err != nil && !f.beyond {
-		l.journal.unread(f, l)
+		l.eventLog.readFailed(f, l)
 	}
 	for _, s := range f.who {
 		r, ok := l.replays.of[s]
@@ -153,7 +153,7 @@ func (f *flight) land(l *loop) {
 		l.replays.queue = append(l.replays.queue, s)
 	}
 	l.depart()
-	l.bell.ring()
+	l.wakeup.notify()
 }
 
 // keepPart keeps what was read, and lets go of what was read before.
@@ -213,7 +213,7 @@ func (l *loop) replayEarlier(s *subscriber, r *replay) (done bool) {
 		l.readEarlier(s, r)
 		return false
 	case e.err != nil:
-		l.sendAway(s, l.retryTime(), reasonStore)
+		l.retryMidReplay(s, l.retryTime(), reasonStore)
 		return false
 	case e.beyond:
 		return l.endBeyond(s, r)
@@ -235,7 +235,7 @@ func (l *loop) replayEarlier(s *subscriber, r *replay) (done bool) {
 	}
 	l.replayed(s, r, part.Frames, part.Ends, n)
 	switch {
-	case l.retained() > l.opts.BacklogTotalBytesMax: // as in replaySome
+	case l.backlogBytes() > l.opts.BacklogTotalBytesMax: // as in replaySome
 		s.end(reasonEvicted)
 	case n < len(part.Frames):
 		l.block(s)
@@ -265,7 +265,7 @@ func (l *loop) tellEarlierGap(s *subscriber, r *replay, part *Part) {
 func (l *loop) endBeyond(s *subscriber, r *replay) (done bool) {
 	e := r.earlier
 	if e.part.Newest >= e.until {
-		l.sendAway(s, retrySoon(), reasonStore)
+		l.retryMidReplay(s, retrySoon(), reasonStore)
 		return false
 	}
 	r.earlier, r.after = nil, r.until
@@ -276,8 +276,8 @@ func (l *loop) endBeyond(s *subscriber, r *replay) (done bool) {
 
 // sendAway closes s in the middle of its replay, and tells it when to come back, if
 // it stands between two frames.
-func (l *loop) sendAway(s *subscriber, after time.Duration, why reason) {
-	if s.marks&(headHeld|bridged) == 0 {
+func (l *loop) retryMidReplay(s *subscriber, after time.Duration, why reason) {
+	if s.marks&(headHeld|prefixed) == 0 {
 		l.frame = sse.AppendRetry(l.frame[:0], after.Milliseconds())
 		_, _ = send(s.fd(), l.frame) // if it finds no room, s comes back after its usual time
 	}

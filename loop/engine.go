@@ -36,7 +36,7 @@ func (e *events) OnTick() (time.Duration, gnet.Action) {
 		e.ticked = nil
 	}
 	e.loop.elapsed.Add(1)
-	e.loop.bell.ring()
+	e.loop.wakeup.notify()
 	return tick, gnet.None
 }
 
@@ -59,11 +59,11 @@ func (e *events) OnOpen(conn gnet.Conn) ([]byte, gnet.Action) {
 	l.engine = conn.EventLoop()
 	var as role
 	switch ours := conn.Context().(type) {
-	case *doorbell:
+	case *wakeup:
 		l.intake.epoll, e.err = findEpoll(conn.Fd())
 		return nil, gnet.None
 	case *watch:
-		e.err = ours.hang(l.intake.epoll, conn.Fd())
+		e.err = ours.install(l.intake.epoll, conn.Fd())
 		return nil, gnet.None
 	case role: // a unix door's
 		as = ours
@@ -79,7 +79,7 @@ func (e *events) OnOpen(conn gnet.Conn) ([]byte, gnet.Action) {
 	}
 	switch as {
 	case roleSubscriber:
-		l.welcome(conn)
+		l.addPending(conn)
 	case rolePublisher:
 		l.admit(conn)
 	default:
@@ -105,16 +105,16 @@ const politePlaces = descriptorReserve / 4
 // so it tells what the whole process holds, other servers and the program around
 // us included: gnet ends its engine when accept fails for lack of one.
 func (l *loop) hasPlace(as role, fd int) bool {
-	cause := turnedClosed
-	room := l.stats.Visitors+l.stats.Subscribers < l.opts.ConnsMax+politePlaces
+	cause := rejectClosed
+	room := l.stats.PendingConnections+l.stats.Subscribers < l.opts.ConnsMax+politePlaces
 	if as == rolePublisher {
-		cause = turnedPublisher
+		cause = rejectPublisher
 		room = l.stats.Publishers < l.opts.PublishersMax
 	}
 	if room && fd < l.fdMax {
 		return true
 	}
-	l.turnAway(cause)
+	l.countRejected(cause)
 	return false
 }
 

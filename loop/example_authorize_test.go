@@ -38,7 +38,7 @@ func (d *door) authorize(ctx context.Context, r *loop.Request) error {
 	user, ok := d.users[session]
 	switch {
 	case ctx.Err() != nil:
-		return loop.ErrComeBack // an EventSource asks again, in some seconds
+		return loop.ErrRetryLater // an EventSource asks again, in some seconds
 	case !ok:
 		return fmt.Errorf("%w: please log in", loop.ErrUnauthenticated) // 401
 	}

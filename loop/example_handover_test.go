@@ -20,8 +20,8 @@ type lobby struct {
 }
 
 func (l *lobby) take(c *loop.HandedConn) {
-	if c.ByLine { // there was a PROXY line, and who it tells of is not the peer
-		log.Print("for ", c.Told)
+	if c.ProxyProtocol { // there was a PROXY line, and who it tells of is not the peer
+		log.Print("for ", c.ForwardedAddr)
 	}
 	select {
 	case l.conns <- c: // reads begin with what the loop has read: HandedConn.Read

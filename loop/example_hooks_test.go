@@ -15,17 +15,17 @@ import (
 // after the other, so its lock is for those who read it.
 type register struct {
 	mu    sync.Mutex
-	there map[loop.ConnID]loop.Conn
+	there map[loop.ConnID]loop.SubscriberInfo
 }
 
-func (r *register) came(c loop.Conn) {
+func (r *register) came(c loop.SubscriberInfo) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.there[c.ID] = c
 	fmt.Println("came:", c.Agent, c.Namespaces)
 }
 
-func (r *register) went(c loop.Conn, reason string) {
+func (r *register) went(c loop.SubscriberInfo, reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.there, c.ID)
@@ -35,7 +35,7 @@ func (r *register) went(c loop.Conn, reason string) {
 // recount is for when the hooks took too long, and some came without being reported, and
 // for when these have gone: the register asks the server, as it would without hooks.
 func (r *register) recount(server *loop.Server) {
-	conns, err := server.Conns(context.Background())
+	conns, err := server.Subscribers(context.Background())
 	if err != nil {
 		return // the server is ending
 	}
@@ -50,7 +50,7 @@ func (r *register) recount(server *loop.Server) {
 // OnSubscribe and OnUnsubscribe keep a register of who is there.
 func ExampleOptions_onSubscribe() {
 	var server *loop.Server
-	people := register{there: map[loop.ConnID]loop.Conn{}}
+	people := register{there: map[loop.ConnID]loop.SubscriberInfo{}}
 	server, err := loop.New(loop.Options{
 		Listen:        []string{"127.0.0.1:0"},
 		OnSubscribe:   people.came,

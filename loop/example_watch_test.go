@@ -60,13 +60,13 @@ func percentile(h *loop.Histogram, percent uint64) time.Duration {
 
 // An endpoint of the program's own mux that tells who is slow, and one that throws
 // somebody out. Somebody who is thrown out may come back.
-func ExampleServer_Conns() {
+func ExampleServer_Subscribers() {
 	server, err := loop.New(loop.Options{Listen: []string{":8001"}})
 	if err != nil {
 		log.Fatal(err)
 	}
 	http.HandleFunc("GET /slow", func(w http.ResponseWriter, r *http.Request) {
-		conns, err := server.Conns(r.Context())
+		conns, err := server.Subscribers(r.Context())
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
@@ -74,8 +74,8 @@ func ExampleServer_Conns() {
 		out := json.NewEncoder(w)
 		for _, c := range conns {
 			client := c.Peer.String()
-			if c.Told.IsValid() {
-				client = c.Told.String() // a trusted proxy's word
+			if c.ForwardedAddr.IsValid() {
+				client = c.ForwardedAddr.String() // a trusted proxy's word
 			}
 			if c.Blocked && c.LagBytes > 1<<20 {
 				out.Encode(map[string]any{

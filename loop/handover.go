@@ -39,11 +39,11 @@ type Handover struct {
 // with what the loop had read already, so the first request is whole.
 type HandedConn struct {
 	net.Conn
-	Told   netip.Addr // the client's address in a PROXY line; not valid if it told none
-	ByLine bool       // there was a PROXY line: the connection's peer is not the client
-	read   []byte
-	closed sync.Once
-	given  *atomic.Int32
+	ForwardedAddr netip.Addr // the client's address in a PROXY line; not valid if it told none
+	ProxyProtocol bool       // there was a PROXY line: the connection's peer is not the client
+	read          []byte
+	closed        sync.Once
+	open          *atomic.Int32
 }
 
 // Read is that of net.Conn.
@@ -58,7 +58,7 @@ func (c *HandedConn) Read(b []byte) (int, error) {
 
 // Close is that of net.Conn. It may be called more than once.
 func (c *HandedConn) Close() error {
-	c.closed.Do(func() { c.given.Add(-1) })
+	c.closed.Do(func() { c.open.Add(-1) })
 	return c.Conn.Close()
 }
 
@@ -97,23 +97,23 @@ func (h *Handover) has(path []byte) bool {
 
 // handOver gives a visitor's connection away, with everything that was read of it,
 // by a second descriptor for its socket. gnet closes the first.
-func (l *loop) handOver(v *visitor, to subreq.Answer, read []byte) gnet.Action {
+func (l *loop) handOver(c *pendingConn, to subreq.Answer, read []byte) gnet.Action {
 	h := l.opts.Handover
 	if h.Take == nil {
-		l.refuse(v, to, 403, "this is switched off here")
+		l.refuse(c, to, 403, "this is switched off here")
 		return gnet.None
 	}
 	if int(l.handed.Load()) >= h.ConnsMax {
-		l.refuse(v, to, 503, "too many of these connections are open, try again later")
+		l.refuse(c, to, 503, "too many of these connections are open, try again later")
 		return gnet.None
 	}
-	fd, err := unix.FcntlInt(uintptr(v.fd()), unix.F_DUPFD_CLOEXEC, 0)
+	fd, err := unix.FcntlInt(uintptr(c.fd()), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		l.log.Error("cannot hand a connection over", "err", os.NewSyscallError("fcntl", err))
 		return gnet.Close
 	}
 	l.handed.Add(1)
-	handed := &HandedConn{Told: v.from, ByLine: v.proxied, read: bytes.Clone(read), given: &l.handed}
+	handed := &HandedConn{ForwardedAddr: c.forwardedAddr, ProxyProtocol: c.proxied, read: bytes.Clone(read), open: &l.handed}
 	go func() {
 		file := os.NewFile(uintptr(fd), "handed over")
 		conn, err := net.FileConn(file) // it has a descriptor of its own

@@ -88,7 +88,7 @@ func TestHandover(t *testing.T) {
 			t.Errorf("%s: %d, want %d", target, got, status)
 		}
 	}
-	until(t, s, "nobody is left", func(s loop.Stats) bool { return s.Visitors == 0 })
+	until(t, s, "nobody is left", func(s loop.Stats) bool { return s.PendingConnections == 0 })
 }
 
 // TestHandoverIsBounded: too many are told to come back, and a place that was left

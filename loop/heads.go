@@ -111,7 +111,7 @@ func (h *heads) preflight(to subreq.Answer, req *httpparse.Request) []byte {
 }
 
 // comeBack is the polite refusal: a stream that holds only a retry time.
-func (h *heads) comeBack(to subreq.Answer, after time.Duration) []byte {
+func (h *heads) retryHead(to subreq.Answer, after time.Duration) []byte {
 	h.stream(to)
 	h.scratch = sse.AppendRetry(h.scratch, after.Milliseconds())
 	return h.scratch

@@ -9,7 +9,7 @@ import (
 
 // A report is one call of OnSubscribe or OnUnsubscribe that is to be made.
 type report struct {
-	of     Conn
+	of     SubscriberInfo
 	ended  bool
 	reason reason
 }
@@ -25,15 +25,15 @@ type unreported struct{ came, went int }
 // most ReportsMax wait, and one more for each subscriber that there was when the
 // hooks stopped returning.
 type hooks struct {
-	subscribed   func(Conn)
-	unsubscribed func(Conn, string)
+	subscribed   func(SubscriberInfo)
+	unsubscribed func(SubscriberInfo, string)
 	missing      func(came, went int)
 	max          int
 
-	held      int // subscribers without a report in this second; the loop's
-	pending   atomic.Int64
-	abandoned atomic.Bool
-	done      chan struct{} // closed when the last call has returned
+	suppressed int // subscribers without a report in this second; the loop's
+	pending    atomic.Int64
+	abandoned  atomic.Bool
+	done       chan struct{} // closed when the last call has returned
 
 	mu      sync.Mutex
 	wake    sync.Cond
@@ -65,7 +65,7 @@ func (h *hooks) came(s *subscriber, l *loop) {
 	}
 	if h.pending.Load() >= int64(h.max) {
 		l.stats.Unreported++
-		h.held++
+		h.suppressed++
 		h.miss(unreported{came: 1})
 		return
 	}
@@ -104,11 +104,11 @@ func (h *hooks) put(r report) {
 }
 
 // heldBack comes once a second and tells of those who were not reported.
-func (h *hooks) heldBack(log *slog.Logger) {
-	if h != nil && h.held > 0 {
+func (h *hooks) flushSuppressed(log *slog.Logger) {
+	if h != nil && h.suppressed > 0 {
 		log.Warn("subscribers came and were not reported to OnSubscribe: too many reports wait for the hooks to return",
-			"subscribers", h.held, "waiting", h.pending.Load())
-		h.held = 0
+			"subscribers", h.suppressed, "waiting", h.pending.Load())
+		h.suppressed = 0
 	}
 }
 
@@ -126,7 +126,7 @@ func (h *hooks) run() {
 	var batch []report
 	for {
 		var missed unreported
-		if batch, missed = h.take(batch); len(batch) == 0 && missed == (unreported{}) {
+		if batch, missed = h.nextBatch(batch); len(batch) == 0 && missed == (unreported{}) {
 			return
 		}
 		for i := range batch {
@@ -156,7 +156,7 @@ func (h *hooks) call(r *report) {
 const reportsKept = 1024
 
 // take waits for reports. There are none only at the end.
-func (h *hooks) take(spare []report) (batch []report, missed unreported) {
+func (h *hooks) nextBatch(spare []report) (batch []report, missed unreported) {
 	if cap(spare) > reportsKept {
 		spare = nil // a crowd has come or gone
 	}
@@ -171,7 +171,7 @@ func (h *hooks) take(spare []report) (batch []report, missed unreported) {
 }
 
 // lastCallsTime is how long a server that ended unasked waits for its hooks.
-const lastCallsTime = 5 * time.Second
+const finishHooksTime = 5 * time.Second
 
 // finish lets the last calls be made, once the loop has ended, until there is no
 // more time for it.

@@ -27,7 +27,7 @@ type book struct {
 type changes struct{ came, went int }
 
 type entry struct {
-	of     loop.Conn
+	of     loop.SubscriberInfo
 	reason string // empty: it came
 }
 
@@ -45,8 +45,8 @@ func (b *book) read() (entries []entry, missed changes) {
 
 // keep has a server's hooks write the book.
 func (b *book) keep(opts loop.Options) loop.Options {
-	opts.OnSubscribe = func(c loop.Conn) { b.add(entry{of: c}) }
-	opts.OnUnsubscribe = func(c loop.Conn, reason string) { b.add(entry{c, reason}) }
+	opts.OnSubscribe = func(c loop.SubscriberInfo) { b.add(entry{of: c}) }
+	opts.OnUnsubscribe = func(c loop.SubscriberInfo, reason string) { b.add(entry{c, reason}) }
 	opts.OnUnreported = func(came, went int) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -73,7 +73,7 @@ func TestHooksTellWhoComesAndGoes(t *testing.T) {
 	c := dial(t, s.ListenAddrs()[0])
 	fmt.Fprint(c, "GET /subscribe?ns=/time&ns=/pets HTTP/1.1\r\nHost: x\r\nUser-Agent: curl\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n")
 	came := b.await(t, 1)[0]
-	if of := came.of; of.Agent != "curl" || of.Told.String() != "192.0.2.7" || of.Peer.String() != c.LocalAddr().String() ||
+	if of := came.of; of.Agent != "curl" || of.ForwardedAddr.String() != "192.0.2.7" || of.Peer.String() != c.LocalAddr().String() ||
 		!slices.Equal(of.Namespaces, []string{"/pets", "/time"}) || of.Messages != 0 || came.reason != "" {
 		t.Errorf("it came: %+v", came)
 	}
@@ -104,7 +104,7 @@ func TestHooksTellWhoComesAndGoes(t *testing.T) {
 
 func TestOneHookWillDo(t *testing.T) {
 	ended := make(chan string, 1)
-	s := serve(t, loop.Options{OnUnsubscribe: func(_ loop.Conn, reason string) { ended <- reason }})
+	s := serve(t, loop.Options{OnUnsubscribe: func(_ loop.SubscriberInfo, reason string) { ended <- reason }})
 	c, _ := subscribe(t, s, "/subscribe/n")
 	c.Close()
 	select {
@@ -121,7 +121,7 @@ func TestBlockedHookHoldsNobodyUp(t *testing.T) {
 	var log logbook
 	opts := b.keep(loop.Options{ReportsMax: 2, Logger: log.logger()})
 	tell, release := opts.OnSubscribe, make(chan struct{})
-	opts.OnSubscribe = func(c loop.Conn) {
+	opts.OnSubscribe = func(c loop.SubscriberInfo) {
 		<-release
 		tell(c)
 	}
@@ -178,7 +178,7 @@ func TestHooksInAStorm(t *testing.T) {
 	var b book
 	opts := b.keep(loop.Options{ReportsMax: 20})
 	tell := opts.OnSubscribe
-	opts.OnSubscribe = func(c loop.Conn) {
+	opts.OnSubscribe = func(c loop.SubscriberInfo) {
 		time.Sleep(100 * time.Microsecond)
 		tell(c)
 	}
@@ -201,7 +201,7 @@ func TestHooksInAStorm(t *testing.T) {
 		})
 	}
 	all.Wait()
-	until(t, s, "all have gone and all was told", func(s loop.Stats) bool { return s.Subscribers == 0 && s.Visitors == 0 && s.Reports == 0 })
+	until(t, s, "all have gone and all was told", func(s loop.Stats) bool { return s.Subscribers == 0 && s.PendingConnections == 0 && s.Reports == 0 })
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil {
@@ -219,7 +219,7 @@ func TestShutdownTellsTheHooksOfAll(t *testing.T) {
 	opts := b.keep(loop.Options{})
 	tell := opts.OnUnsubscribe
 	var s *loop.Server
-	opts.OnUnsubscribe = func(c loop.Conn, reason string) {
+	opts.OnUnsubscribe = func(c loop.SubscriberInfo, reason string) {
 		if _, err := s.Stats(context.Background()); err != nil && !errors.Is(err, loop.ErrStopped) {
 			t.Error(err) // and it does not wait for a loop that is no more
 		}
@@ -246,7 +246,7 @@ func TestShutdownLeavesABlockedHookBehind(t *testing.T) {
 	var log logbook
 	opts := b.keep(loop.Options{Listen: []string{"127.0.0.1:0"}, Drain: -1, Logger: log.logger()})
 	tell, release := opts.OnSubscribe, make(chan struct{})
-	opts.OnSubscribe = func(c loop.Conn) {
+	opts.OnSubscribe = func(c loop.SubscriberInfo) {
 		tell(c)
 		<-release
 	}
@@ -283,10 +283,10 @@ func TestShutdownLeavesABlockedHookBehind(t *testing.T) {
 // who is there, also of those who came unreported and have left since.
 func TestBooksBecomeRightAgain(t *testing.T) {
 	var s *loop.Server
-	people, release := register{there: map[loop.ConnID]loop.Conn{}}, make(chan struct{})
+	people, release := register{there: map[loop.ConnID]loop.SubscriberInfo{}}, make(chan struct{})
 	s = serve(t, loop.Options{
 		ReportsMax: 1,
-		OnSubscribe: func(c loop.Conn) {
+		OnSubscribe: func(c loop.SubscriberInfo) {
 			<-release
 			people.came(c)
 		},
@@ -326,7 +326,7 @@ func (r *register) await(t *testing.T, n int) {
 func TestTheEndTellsOfTheUnreported(t *testing.T) {
 	var log logbook
 	release := make(chan struct{})
-	s := serve(t, loop.Options{ReportsMax: 1, Drain: -1, Logger: log.logger(), OnSubscribe: func(loop.Conn) { <-release }})
+	s := serve(t, loop.Options{ReportsMax: 1, Drain: -1, Logger: log.logger(), OnSubscribe: func(loop.SubscriberInfo) { <-release }})
 	subscribe(t, s, "/subscribe/n")
 	subscribe(t, s, "/subscribe/n")
 	until(t, s, "one is not reported", func(s loop.Stats) bool { return s.Unreported == 1 })

@@ -87,7 +87,7 @@ func (l *loop) admitLine(most int) {
 func (l *loop) emptyBox() {
 	for range 2 {
 		if len(l.intake.box) == 0 {
-			l.records = l.box.take(l.records)
+			l.records = l.box.swap(l.records)
 			l.intake.box = l.records
 		}
 		for len(l.intake.box) > 0 {

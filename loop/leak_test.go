@@ -261,7 +261,7 @@ func (c *crowd) leave(t *testing.T) {
 		must(t, unix.Close(m.fd))
 	}
 	until(t, c.server, "all are gone", func(s loop.Stats) bool {
-		return s.Subscribers == 0 && s.Visitors == 0 && s.Publishers == 0 && s.Streams == 0 && s.Blocked == 0 && s.Backlog == 0
+		return s.Subscribers == 0 && s.PendingConnections == 0 && s.Publishers == 0 && s.Streams == 0 && s.Blocked == 0 && s.Backlog == 0
 	})
 }
 

@@ -25,62 +25,62 @@ type loop struct {
 	// Shared with other goroutines, and made for it.
 	opts    Options
 	log     *slog.Logger
-	bell    *doorbell
+	wakeup  *wakeup
 	box     *mailbox
 	watch   *watch
 	elapsed atomic.Uint32 // ticks that the wheel has yet to turn
-	calls   requests
+	calls   calls
 	tokens  atomic.Pointer[auth.Table]
 	ready   <-chan struct{} // closed once all that gnet serves from the start is registered
 	handed  atomic.Int32    // connections that were handed over, and are open
 	stop    atomic.Int32    // stopNot, stopDrain, stopNow
 
-	fdMax      int            // descriptors from here on are not for connections
-	engine     gnet.EventLoop // known from the first connection on
-	listeners  roles
-	wheel      wheel
-	parser     httpparse.Parser
-	request    httpparse.Request // scratch: it is large, and alive only within one call
-	session    *publish.Config
-	replies    []byte // scratch for one publisher's replies
-	records    []byte // the mailbox's other buffer
-	intake     intake
-	woken      []uint32 // whose sockets have drained, and who are still to be pumped
-	wokenSpare []uint32
-	heads      heads
-	origins    subreq.Origins
-	trust      trust
-	identities identities
-	petitions  petitions
+	fdMax        int            // descriptors from here on are not for connections
+	engine       gnet.EventLoop // known from the first connection on
+	listeners    roles
+	wheel        wheel
+	parser       httpparse.Parser
+	request      httpparse.Request // scratch: it is large, and alive only within one call
+	session      *publish.Config
+	replies      []byte // scratch for one publisher's replies
+	records      []byte // the mailbox's other buffer
+	intake       intake
+	woken        []uint32 // whose sockets have drained, and who are still to be pumped
+	wokenSpare   []uint32
+	heads        heads
+	origins      subreq.Origins
+	trust        trust
+	clientInfos  clientInfos
+	authRequests authRequests
 
-	visitors []*visitor // used ones, for the next connections
-	crowds   crowds
-	roster   roster
-	settling settling
-	journal  journal
-	hooks    *hooks // nil: there are none
+	freePending     []*pendingConn // used ones, for the next connections
+	perAddress      perAddress
+	subscribersByFD subscribersByFD
+	connBurst       connBurst
+	eventLog        eventLog
+	hooks           *hooks // nil: there are none
 
-	index     nsindex.Index[*audience]
-	newest    uint64      // number of the newest message
-	audiences uint64      // how many there ever were
-	hearers   []*audience // of the last message
-	keeps     bool        // it has ids, and is kept
-	heardLast []byte      // its namespace; empty: the index has changed since
-	frame     []byte      // scratch
-	pool      stream.Pool
-	blocked   map[uint32]waiting
-	bridges   bridges
-	history   *history.History // nil: nothing is kept
-	epoch     string           // of the ids
-	replays   replays
-	store     storeClient
-	number    uint32 // the last number given to a waiter
-	round     round
-	budget    budget
-	warm      []*audience // audiences that hold memory which they may not need
-	leaving   bool        // the end has come so far that subscribers leave
-	left      uint32      // tick at which the last of them had not left yet
-	doors     doors
+	index         nsindex.Index[*audience]
+	newest        uint64      // number of the newest message
+	audiences     uint64      // how many there ever were
+	matched       []*audience // of the last message
+	retained      bool        // it has ids, and is kept
+	matchedNS     []byte      // its namespace; empty: the index has changed since
+	frame         []byte      // scratch
+	pool          stream.Pool
+	blocked       map[uint32]waiting
+	prefixes      prefixes
+	history       *history.History // nil: nothing is kept
+	epoch         string           // of the ids
+	replays       replays
+	store         storeClient
+	number        uint32 // the last number given to a waiter
+	round         round
+	budget        budget
+	holdingMemory []*audience // audiences that hold memory which they may not need
+	leaving       bool        // the end has come so far that subscribers leave
+	left          uint32      // tick at which the last of them had not left yet
+	doors         doors
 
 	stats tally
 }
@@ -98,12 +98,12 @@ func (l *loop) Publish(namespace, event, data []byte) (uint64, error) {
 	if l.stop.Load() != stopNot {
 		return 0, errStopping
 	}
-	l.findHearers(namespace)
+	l.match(namespace)
 	frame := l.frame[:0]
-	if l.keeps {
+	if l.retained {
 		frame = l.appendID(frame)
 	}
-	if len(l.hearers) > 0 || l.keeps {
+	if len(l.matched) > 0 || l.retained {
 		l.frame = sse.AppendFrame(frame, event, data)
 		l.keepAndDeliver(namespace, l.frame)
 	}
@@ -120,8 +120,8 @@ func (l *loop) published(seq uint64) {
 // publishFramed does the same for a message from the mailbox, which was framed
 // by whoever put it there.
 func (l *loop) publishFramed(namespace, frame []byte) {
-	l.findHearers(namespace)
-	if l.keeps {
+	l.match(namespace)
+	if l.retained {
 		l.frame = append(l.appendID(l.frame[:0]), frame...)
 		frame = l.frame
 	}
@@ -131,41 +131,41 @@ func (l *loop) publishFramed(namespace, frame []byte) {
 
 // keepAndDeliver does with a frame what is to be done.
 func (l *loop) keepAndDeliver(namespace, frame []byte) {
-	if l.keeps {
+	if l.retained {
 		l.history.Add(namespace, frame, l.newest+1, l.wheel.now)
 	}
-	if len(l.hearers) > 0 {
+	if len(l.matched) > 0 {
 		l.deliver(frame)
 	}
 }
 
 // findHearers sets l.hearers and l.keeps. Messages come in runs of one namespace,
 // so the last answer is kept for as long as the index does not change.
-func (l *loop) findHearers(namespace []byte) {
-	if !bytes.Equal(namespace, l.heardLast) {
-		l.lookUp(namespace)
+func (l *loop) match(namespace []byte) {
+	if !bytes.Equal(namespace, l.matchedNS) {
+		l.matchIndex(namespace)
 	}
 }
 
-func (l *loop) lookUp(namespace []byte) {
-	l.keeps = l.history != nil && l.history.Keeps(namespace)
-	l.hearers = l.index.AppendHearers(l.hearers[:0], namespace)
-	l.heardLast = append(l.heardLast[:0], namespace...)
+func (l *loop) matchIndex(namespace []byte) {
+	l.retained = l.history != nil && l.history.Keeps(namespace)
+	l.matched = l.index.AppendMatches(l.matched[:0], namespace)
+	l.matchedNS = append(l.matchedNS[:0], namespace...)
 }
 
 // indexChanged makes findHearers look again.
 func (l *loop) indexChanged() {
-	l.hearers, l.heardLast = nil, l.heardLast[:0] // deliver may be going through the old ones
+	l.matched, l.matchedNS = nil, l.matchedNS[:0] // deliver may be going through the old ones
 }
 
 // deliver appends one frame to the stream of each of l.hearers. Each has a copy,
 // so a long message that many sets hear is delivered in parts when all copies
 // would be too much.
 func (l *loop) deliver(frame []byte) {
-	hearers := l.hearers
-	for _, a := range hearers {
-		if cost := a.stream.Cost(len(frame)); cost > 0 && l.retained()+cost > l.opts.BacklogTotalBytesMax {
-			l.relieve(cost + l.opts.BacklogTotalBytesMax/reliefPart)
+	matched := l.matched
+	for _, a := range matched {
+		if cost := a.stream.Cost(len(frame)); cost > 0 && l.backlogBytes()+cost > l.opts.BacklogTotalBytesMax {
+			l.evict(cost + l.opts.BacklogTotalBytesMax/evictPart)
 		}
 		if len(a.subscribers) == 0 {
 			continue // the last of them was closed for that
@@ -175,14 +175,14 @@ func (l *loop) deliver(frame []byte) {
 		a.used = true
 		if !a.inRound || a.unvisited < len(a.subscribers) {
 			l.round.add(a)
-			l.keepWarm(a)
+			l.trackMemory(a)
 		}
 	}
-	l.round.bytes += len(frame) * len(hearers)
+	l.round.bytes += len(frame) * len(matched)
 }
 
 // answer does what the doorbell was rung for.
-func (l *loop) answer() gnet.Action {
+func (l *loop) onWake() gnet.Action {
 	l.store.land(l)
 	l.admitWaiting()
 	l.pumpWoken()
@@ -190,7 +190,7 @@ func (l *loop) answer() gnet.Action {
 		l.turnWheel()
 	}
 	l.calls.run(l)
-	l.hearDecisions()
+	l.handleAuthResults()
 	if l.stop.Load() != stopNot && l.drain() {
 		return gnet.Shutdown
 	}
@@ -202,7 +202,7 @@ func (l *loop) answer() gnet.Action {
 // budget goes. The rest wait for the next one.
 func (l *loop) pumpWoken() {
 	if len(l.woken) == 0 {
-		l.wokenSpare = l.watch.take(l.wokenSpare[:0])
+		l.wokenSpare = l.watch.appendReady(l.wokenSpare[:0])
 		l.woken = l.wokenSpare
 	}
 	l.budget.renew(time.Now())
@@ -214,7 +214,7 @@ func (l *loop) pumpWoken() {
 	}
 	l.pumpReplays()
 	if len(l.woken) > 0 || len(l.replays.queue) > 0 {
-		l.bell.ring()
+		l.wakeup.notify()
 	}
 }
 
@@ -225,15 +225,15 @@ func (l *loop) turnWheel() {
 	})
 	if l.wheel.now%(uint32(time.Second/tick)) == 0 {
 		l.heads.setDate(time.Now())
-		l.settle()
-		l.journal.heldBack(l)
-		l.hooks.heldBack(l.log)
+		l.releaseMemory()
+		l.eventLog.flushSuppressed(l)
+		l.hooks.flushSuppressed(l.log)
 		l.store.tellLost(l)
 	}
 	if l.history != nil {
 		l.history.Sweep(l.wheel.now, sweepNamespaces)
 	}
-	l.coolDown()
+	l.releaseIdle()
 }
 
 // seconds is the time since the server's start.

@@ -17,7 +17,7 @@ import (
 // Its lock is held for as long as it takes to copy one message.
 type mailbox struct {
 	bytesMax int
-	bell     *doorbell
+	wakeup   *wakeup
 
 	mu      sync.Mutex
 	records []byte        // what waits: see appendRecord
@@ -26,8 +26,8 @@ type mailbox struct {
 	closed  bool
 }
 
-func newMailbox(bytesMax int, bell *doorbell) *mailbox {
-	return &mailbox{bytesMax: bytesMax, bell: bell, room: make(chan struct{})}
+func newMailbox(bytesMax int, wakeup *wakeup) *mailbox {
+	return &mailbox{bytesMax: bytesMax, wakeup: wakeup, room: make(chan struct{})}
 }
 
 // put adds one message and returns its place in the order of the mailbox,
@@ -58,7 +58,7 @@ func (m *mailbox) putNumbered(ctx context.Context, seq uint64, namespace, event,
 	m.records = appendRecord(m.records, seq, namespace, event, data)
 	m.count++
 	if wasEmpty {
-		m.bell.ring()
+		m.wakeup.notify()
 	}
 	return m.count, nil
 }
@@ -68,7 +68,7 @@ const spareBytesMax = 256 << 10
 
 // take empties the box. The caller passes the buffer that it got last time,
 // which it no longer needs.
-func (m *mailbox) take(spare []byte) (records []byte) {
+func (m *mailbox) swap(spare []byte) (records []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.records) == 0 {

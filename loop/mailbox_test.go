@@ -13,12 +13,12 @@ import (
 )
 
 func testMailbox(t *testing.T, bytesMax int) *mailbox {
-	bell, err := newDoorbell()
+	wakeup, err := newWakeup()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(bell.close)
-	return newMailbox(bytesMax, bell)
+	t.Cleanup(wakeup.close)
+	return newMailbox(bytesMax, wakeup)
 }
 
 func TestRecords(t *testing.T) {
@@ -61,7 +61,7 @@ func TestMailboxLosesNothing(t *testing.T) {
 	next := make([]int, senders)
 	var spare []byte
 	for got := 0; got < senders*each; {
-		records := m.take(spare)
+		records := m.swap(spare)
 		spare = records
 		if len(records) > limit+100 {
 			t.Fatalf("the box held %d bytes, %d are allowed", len(records), limit)
@@ -105,7 +105,7 @@ func TestFullMailboxMakesWait(t *testing.T) {
 	if err := <-waiting; !errors.Is(err, publish.ErrBusy) {
 		t.Errorf("who waited when the box closed was told %v", err)
 	}
-	if records := m.take(nil); len(records) < 500 {
+	if records := m.swap(nil); len(records) < 500 {
 		t.Error("what was accepted before the end is gone")
 	}
 }

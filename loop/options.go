@@ -208,8 +208,8 @@ type Options struct {
 	// them, and OnUnreported is told, on the same goroutine, how many came and how many
 	// went since it was told last: a program that keeps books asks Conns then, each
 	// time. Default: nobody is told.
-	OnSubscribe   func(Conn)
-	OnUnsubscribe func(c Conn, reason string)
+	OnSubscribe   func(SubscriberInfo)
+	OnUnsubscribe func(c SubscriberInfo, reason string)
 	OnUnreported  func(came, went int)
 	// ReportsMax is how many calls of OnSubscribe and OnUnsubscribe may wait before
 	// new subscribers go unreported. The ends of those who were reported come on

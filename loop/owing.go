@@ -65,7 +65,7 @@ func (o *owing) Ack(seq uint64, err error) {
 	g.mu.Unlock()
 	o.l.answered(seq, err)
 	if first {
-		o.l.bell.ring()
+		o.l.wakeup.notify()
 	}
 }
 

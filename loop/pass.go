@@ -16,14 +16,14 @@ type audience struct {
 	number      uint64 // tells it from all others, those that are gone included
 	stream      *stream.Stream
 	subscribers []*subscriber
-	behind      int // how many of them wait for their socket
+	lagging     int // how many of them wait for their socket
 	// The walk of the round comes from the slice's end; those at unvisited and
 	// above have been pumped.
-	unvisited int
-	inRound   bool // it stands in the round's queue
-	again     bool // something was appended after its walk had begun
-	used      bool // something was appended since the last coolDown
-	isWarm    bool // it stands in loop.warm
+	unvisited   int
+	inRound     bool // it stands in the round's queue
+	again       bool // something was appended after its walk had begun
+	used        bool // something was appended since the last coolDown
+	holdsMemory bool // it stands in loop.warm
 }
 
 // roundBytesMax is how much is appended before it must be delivered. It is about
@@ -68,7 +68,7 @@ func (l *loop) runPass(context.Context) error {
 	if !l.round.empty() || len(l.intake.line) > 0 || l.stop.Load() != stopNot {
 		// The next pass is not asked for here: gnet would run it before it looks
 		// at any socket. The doorbell is a socket.
-		l.bell.ring()
+		l.wakeup.notify()
 	}
 	return nil
 }
@@ -132,10 +132,10 @@ func (a *audience) leave(s *subscriber) {
 	a.subscribers = a.subscribers[:last]
 	a.unvisited = min(a.unvisited, last)
 	if s.blocked {
-		a.behind--
+		a.lagging--
 	}
 	if s.marks&replaying != 0 {
-		a.behind--
+		a.lagging--
 	}
 	a.stream.Leave(&s.cursor)
 }
@@ -143,7 +143,7 @@ func (a *audience) leave(s *subscriber) {
 // rewind lets the stream begin anew if nobody lags in it. It is not asked while
 // some have yet to be pumped.
 func (a *audience) rewind() {
-	if a.behind == 0 && len(a.subscribers) > 0 {
+	if a.lagging == 0 && len(a.subscribers) > 0 {
 		a.stream.Rewind()
 	}
 }
@@ -162,27 +162,27 @@ func (l *loop) audienceOf(set nsindex.Set) *audience {
 
 // keepWarm notes that a's stream holds memory. A busy stream keeps it from pass
 // to pass; coolDown takes it from those that have gone quiet.
-func (l *loop) keepWarm(a *audience) {
+func (l *loop) trackMemory(a *audience) {
 	a.used = true
-	if !a.isWarm {
-		a.isWarm = true
-		l.warm = append(l.warm, a)
+	if !a.holdsMemory {
+		a.holdsMemory = true
+		l.holdingMemory = append(l.holdingMemory, a)
 	}
 }
 
 // coolDown comes once a tick and releases the memory of every stream to which
 // nothing was appended since it came last.
-func (l *loop) coolDown() {
-	kept := l.warm[:0]
-	for _, a := range l.warm {
-		if a.used || a.behind > 0 || a.inRound {
+func (l *loop) releaseIdle() {
+	kept := l.holdingMemory[:0]
+	for _, a := range l.holdingMemory {
+		if a.used || a.lagging > 0 || a.inRound {
 			a.used = false
 			kept = append(kept, a)
 			continue
 		}
 		a.stream.Release()
-		a.isWarm = false
+		a.holdsMemory = false
 	}
-	clear(l.warm[len(kept):])
-	l.warm = kept
+	clear(l.holdingMemory[len(kept):])
+	l.holdingMemory = kept
 }

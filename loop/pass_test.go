@@ -75,18 +75,18 @@ func TestQuietAudienceCoolsDown(t *testing.T) {
 	s := &subscriber{}
 	a.join(s)
 	a.stream.Append([]byte("data:x\n\n"))
-	l.keepWarm(a)
-	a.behind = 1
-	l.coolDown()
-	l.coolDown()
-	if l.pool.Retained() == 0 || len(l.warm) != 1 {
+	l.trackMemory(a)
+	a.lagging = 1
+	l.releaseIdle()
+	l.releaseIdle()
+	if l.pool.Retained() == 0 || len(l.holdingMemory) != 1 {
 		t.Fatal("the memory went although somebody lags")
 	}
-	a.behind = 0
+	a.lagging = 0
 	a.stream.Advance(&s.cursor, 8)
 	a.rewind()
-	l.coolDown()
-	if len(l.warm) != 0 || a.isWarm {
+	l.releaseIdle()
+	if len(l.holdingMemory) != 0 || a.holdsMemory {
 		t.Error("a quiet audience is kept warm")
 	}
 }

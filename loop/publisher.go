@@ -166,7 +166,7 @@ func (p *publisher) writable(l *loop) {
 
 // expire closes a publisher whose replies lie unread for too long.
 func (p *publisher) expire(l *loop) {
-	l.journal.deaf(p, l)
+	l.eventLog.unreadReplies(p, l)
 	l.stats.PublishersClosed++
 	p.unsent = nil
 	p.close()
@@ -177,5 +177,5 @@ func (p *publisher) closed(l *loop, _ error) {
 		delete(l.blocked, p.number)
 	}
 	l.stats.Publishers--
-	l.forget(&p.client)
+	l.detachConn(&p.client)
 }

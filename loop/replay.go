@@ -47,14 +47,14 @@ func (l *loop) resume(s *subscriber, missed resumption) {
 		l.replays.of[s] = &replay{missed.after, missed.until, missed.told, missed.earlier}
 		l.stats.Replays++
 		s.marks |= replaying
-		s.audience.behind++
+		s.audience.lagging++
 	}
 }
 
 // tellGap has a gap's event sent before anything else.
 func (l *loop) tellGap(s *subscriber, g sse.Gap) {
 	if frame := l.appendGap(nil, g); len(frame) > 0 {
-		l.bridgeOf(s, frame)
+		l.prefixFor(s, frame)
 	}
 }
 
@@ -79,7 +79,7 @@ func (l *loop) replaySome(s *subscriber) (done bool) {
 	}
 	l.replayed(s, r, chunk, ends, n)
 	switch {
-	case l.retained() > l.opts.BacklogTotalBytesMax: // by what was cut off for this one
+	case l.backlogBytes() > l.opts.BacklogTotalBytesMax: // by what was cut off for this one
 		s.end(reasonEvicted)
 		return false
 	case n < len(chunk):
@@ -91,7 +91,7 @@ func (l *loop) replaySome(s *subscriber) (done bool) {
 	}
 	delete(l.replays.of, s)
 	s.marks &^= replaying
-	s.audience.behind--
+	s.audience.lagging--
 	return true
 }
 
@@ -105,7 +105,7 @@ func (l *loop) replayed(s *subscriber, r *replay, chunk []byte, ends []sse.Frame
 		begin, r.after = ends[whole-1].Offset, ends[whole-1].Seq
 	}
 	if n > begin {
-		l.bridgeOf(s, bytes.Clone(chunk[n:ends[whole].Offset]))
+		l.prefixFor(s, bytes.Clone(chunk[n:ends[whole].Offset]))
 		r.after = ends[whole].Seq
 		whole++
 	}

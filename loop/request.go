@@ -12,78 +12,78 @@ import (
 
 // serve answers a visitor's request, or gives the connection to somebody who can,
 // with all that was read of it. The loop itself knows /subscribe and /healthz.
-func (l *loop) serve(v *visitor, req *httpparse.Request, read []byte) gnet.Action {
+func (l *loop) serve(c *pendingConn, req *httpparse.Request, read []byte) gnet.Action {
 	to := l.origins.Answer(req)
 	handed := l.opts.Handover.has(req.Path)
 	isHealth := !handed && string(req.Path) == healthPath
 	switch {
-	case v.unproxied && !isHealth:
-		l.refuseUnread(v, read, 400, needsProxyLine)
+	case c.unproxied && !isHealth:
+		l.refuseUnread(c, read, 400, needsProxyLine)
 	case handed:
-		return l.handOver(v, to, read)
+		return l.handOver(c, to, read)
 	case isHealth:
-		l.serveHealth(v, to, req)
+		l.serveHealth(c, to, req)
 	default:
-		l.serveSubscribe(v, to, req, read)
+		l.serveSubscribe(c, to, req, read)
 	}
 	return gnet.None
 }
 
-func (l *loop) serveSubscribe(v *visitor, to subreq.Answer, req *httpparse.Request, read []byte) {
-	v.from = l.clientAddr(v, req)
+func (l *loop) serveSubscribe(c *pendingConn, to subreq.Answer, req *httpparse.Request, read []byte) {
+	c.forwardedAddr = l.clientAddr(c, req)
 	ask, refusal := subreq.Parse(req, to)
 	if refusal.Status == 0 && !ask.Preflight {
 		refusal = l.authorize(&ask)
 	}
 	switch {
 	case refusal.Status != 0:
-		l.refuse(v, to, refusal.Status, refusal.Reason)
+		l.refuse(c, to, refusal.Status, refusal.Reason)
 	case ask.Preflight:
-		l.leave(v, l.heads.preflight(to, req))
+		l.closeAfterReply(c, l.heads.preflight(to, req))
 	case l.opts.Authorize != nil:
-		l.askWhetherItMay(v, ask, read)
+		l.startAuthorize(c, ask, read)
 	default:
-		l.enter(v, &ask, req.Get("User-Agent"))
+		l.enter(c, &ask, req.Get("User-Agent"))
 	}
 }
 
 // enter makes a visitor that may subscribe a subscriber, if there is a place.
-func (l *loop) enter(v *visitor, ask *subreq.Request, userAgent []byte) {
+func (l *loop) enter(c *pendingConn, ask *subreq.Request, userAgent []byte) {
 	if l.history != nil && ask.BadResume.Status != 0 {
-		l.refuse(v, ask.Answer, ask.BadResume.Status, ask.BadResume.Reason)
+		l.refuse(c, ask.Answer, ask.BadResume.Status, ask.BadResume.Reason)
 		return
 	}
 	missed := l.resumption(&ask.Resume, ask.Set)
 	if !ask.Body {
-		l.leave(v, l.heads.stream(ask.Answer)) // it takes no place, so there is always one
+		l.closeAfterReply(c, l.heads.stream(ask.Answer)) // it takes no place, so there is always one
 		return
 	}
-	switch cause, full := l.full(v); {
+	switch cause, full := l.full(c); {
 	case full:
-		l.turnAway(cause)
-		l.leave(v, l.heads.comeBack(ask.Answer, l.retryTime()))
+		l.countRejected(cause)
+		l.closeAfterReply(c, l.heads.retryHead(ask.Answer, l.retryTime()))
 	case missed.ahead:
-		l.turnAway(turnedAhead)
-		l.leave(v, l.heads.comeBack(ask.Answer, retrySoon()))
+		l.countRejected(rejectAhead)
+		l.closeAfterReply(c, l.heads.retryHead(ask.Answer, retrySoon()))
 	default:
-		l.subscribe(v, ask, l.audienceOf(ask.Set), l.identities.intern(userAgent, v.from), missed)
+		l.subscribe(c, ask, l.audienceOf(ask.Set), l.clientInfos.intern(userAgent, c.forwardedAddr), missed)
 	}
 }
 
 // clientAddr returns where a request comes from, as proxies that are trusted have
 // it; it is not valid if that is the connection's own peer.
-func (l *loop) clientAddr(v *visitor, req *httpparse.Request) netip.Addr {
-	if l.trust.nobody() {
-		return v.from
+func (l *loop) clientAddr(c *pendingConn, req *httpparse.Request) netip.Addr {
+	if l.trust.empty() {
+		return c.forwardedAddr
 	}
-	nearest := v.from
+	nearest := c.forwardedAddr
 	if !nearest.IsValid() {
-		nearest = peerAddr(v.conn)
+		nearest = peerAddr(c.conn)
 	}
 	if client := httpparse.ClientAddr(req, nearest, l.trust.covers); client != nearest {
 		return client
 	}
-	return v.from
+	return c.forwardedAddr
 }
 
 // authorize checks the token of a request against its namespaces. The refusal is

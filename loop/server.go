@@ -27,10 +27,10 @@ type Server struct {
 	done  chan struct{} // closed when the loop has ended
 	began atomic.Bool   // Serve or, before it, Shutdown was called
 
-	asked   atomic.Bool   // Shutdown was called
-	hurry   chan struct{} // closed when there is no more time for the hooks
-	hurryUp func()        // closes it
-	over    chan struct{} // closed when the hooks, too, have ended
+	asked         atomic.Bool   // Shutdown was called
+	hooksDeadline chan struct{} // closed when there is no more time for the hooks
+	endHooksWait  func()        // closes it
+	finished      chan struct{} // closed when the hooks, too, have ended
 
 	listen, publish []publish.Endpoint
 	tcp             []publish.Endpoint // those of both that gnet listens on
@@ -50,8 +50,8 @@ func New(opts Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{ready: make(chan struct{}), done: make(chan struct{}), publish: opts.Publish,
-		hurry: make(chan struct{}), over: make(chan struct{})}
-	s.hurryUp = sync.OnceFunc(func() { close(s.hurry) })
+		hooksDeadline: make(chan struct{}), finished: make(chan struct{})}
+	s.endHooksWait = sync.OnceFunc(func() { close(s.hooksDeadline) })
 	for _, address := range opts.Listen {
 		e, err := listenEndpoint(address)
 		if err != nil {
@@ -67,39 +67,39 @@ func New(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loop: %w", err)
 	}
-	bell, err := newDoorbell()
+	wakeup, err := newWakeup()
 	if err != nil {
 		return nil, fmt.Errorf("loop: cannot make the doorbell: %w", err)
 	}
 	watch, err := newWatch()
 	if err != nil {
-		bell.close()
+		wakeup.close()
 		return nil, fmt.Errorf("loop: cannot make the writability watch: %w", err)
 	}
 	s.loop = &loop{
-		opts:       opts,
-		log:        opts.Logger,
-		bell:       bell,
-		box:        newMailbox(opts.MailboxBytesMax, bell),
-		watch:      watch,
-		parser:     httpparse.Parser{HeadBytesMax: opts.HeadBytesMax},
-		origins:    origins,
-		trust:      trust,
-		fdMax:      descriptorLimit() - min(descriptorReserve, descriptorLimit())/2,
-		identities: identities{},
-		blocked:    map[uint32]waiting{},
-		bridges:    bridges{of: map[*subscriber]*bridge{}},
-		petitions:  petitions{waiting: map[*petition]bool{}},
-		replays:    replays{of: map[*subscriber]*replay{}},
-		crowds:     newCrowds(opts.ConnsPerAddressMax),
-		journal:    newJournal(opts.Logger),
-		store:      storeClient{Store: opts.Store, flights: map[flightKey]*flight{}},
-		hooks:      newHooks(&opts),
+		opts:         opts,
+		log:          opts.Logger,
+		wakeup:       wakeup,
+		box:          newMailbox(opts.MailboxBytesMax, wakeup),
+		watch:        watch,
+		parser:       httpparse.Parser{HeadBytesMax: opts.HeadBytesMax},
+		origins:      origins,
+		trust:        trust,
+		fdMax:        descriptorLimit() - min(descriptorReserve, descriptorLimit())/2,
+		clientInfos:  clientInfos{},
+		blocked:      map[uint32]waiting{},
+		prefixes:     prefixes{of: map[*subscriber]*prefix{}},
+		authRequests: authRequests{waiting: map[*authRequest]bool{}},
+		replays:      replays{of: map[*subscriber]*replay{}},
+		perAddress:   newPerAddress(opts.ConnsPerAddressMax),
+		eventLog:     newEventLog(opts.Logger),
+		store:        storeClient{Store: opts.Store, flights: map[flightKey]*flight{}},
+		hooks:        newHooks(&opts),
 	}
 	s.loop.store.reading, s.loop.store.readNever = context.WithCancel(context.Background())
 	if err := s.loop.keepHistory(); err != nil {
 		s.loop.store.readNever()
-		bell.close()
+		wakeup.close()
 		watch.close()
 		return nil, err
 	}
@@ -121,8 +121,8 @@ func (s *Server) Serve() error {
 	if l.hooks != nil {
 		go l.hooks.run()
 	}
-	defer s.lastCalls() // after what follows
-	defer s.giveBack()
+	defer s.finishHooks() // after what follows
+	defer s.cleanup()
 	l.listeners = newRoles()
 	releasePorts, err := s.settleAll()
 	defer releasePorts()
@@ -138,9 +138,9 @@ func (s *Server) Serve() error {
 	events := &events{loop: l}
 	events.booted = func() {
 		releasePorts()
-		s.giveUpOnTheVanished(events.engine)
+		s.setUserTimeout(events.engine)
 	}
-	events.ticked = func() { s.hangDoorbell(events) }
+	events.ticked = func() { s.installWakeup(events) }
 	err = gnet.Rotate(events, urls,
 		gnet.WithNumEventLoop(1),
 		// The loop accepts by itself, one connection at a time. Otherwise gnet
@@ -241,10 +241,10 @@ func (s *Server) gnetURLs() (urls []string, forget func(), err error) {
 
 // hangDoorbell registers gnet's ends of the doorbell and of the watch, and with that
 // the server is ready.
-func (s *Server) hangDoorbell(events *events) {
-	bell, err := events.register(s.loop.bell, s.loop.bell.chime)
+func (s *Server) installWakeup(events *events) {
+	bell, err := events.register(s.loop.wakeup, s.loop.wakeup.gnetEnd)
 	if err == nil {
-		_, err = events.register(s.loop.watch, s.loop.watch.chime)
+		_, err = events.register(s.loop.watch, s.loop.watch.gnetEnd)
 	}
 	if err != nil {
 		events.err = err
@@ -292,27 +292,27 @@ func (s *Server) closeDoors() {
 }
 
 // giveBack ends what a Server holds besides gnet's part.
-func (s *Server) giveBack() {
+func (s *Server) cleanup() {
 	l := s.loop
 	l.stop.Store(stopNow)
 	l.box.close()
 	l.store.readNever()
-	l.journal.heldBack(l) // of the last second, which the wheel did not end
-	l.hooks.heldBack(l.log)
+	l.eventLog.flushSuppressed(l) // of the last second, which the wheel did not end
+	l.hooks.flushSuppressed(l.log)
 	close(s.done)
 	s.closeDoors()
 	l.watch.close()
-	l.bell.close()
+	l.wakeup.close()
 }
 
 // lastCalls waits for the hooks. What they ask of the server is answered meanwhile:
 // that it has stopped.
-func (s *Server) lastCalls() {
+func (s *Server) finishHooks() {
 	if !s.asked.Load() {
-		time.AfterFunc(lastCallsTime, s.hurryUp)
+		time.AfterFunc(finishHooksTime, s.endHooksWait)
 	}
-	s.loop.hooks.finish(s.hurry, s.loop.log)
-	close(s.over)
+	s.loop.hooks.finish(s.hooksDeadline, s.loop.log)
+	close(s.finished)
 }
 
 // Ready is closed once the server accepts connections.
@@ -378,19 +378,19 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	l.stop.CompareAndSwap(stopNot, stopDrain)
 	if s.began.CompareAndSwap(false, true) {
-		s.giveBack() // it never served
-		close(s.over)
+		s.cleanup() // it never served
+		close(s.finished)
 		return nil
 	}
-	l.bell.ring()
+	l.wakeup.notify()
 	select {
-	case <-s.over:
+	case <-s.finished:
 		return nil
 	case <-ctx.Done():
 		l.stop.Store(stopNow)
-		l.bell.ring()
-		s.hurryUp()
-		<-s.over
+		l.wakeup.notify()
+		s.endHooksWait()
+		<-s.finished
 		return ctx.Err()
 	}
 }

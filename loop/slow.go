@@ -27,19 +27,19 @@ func (l *loop) checkBacklog(s *subscriber) {
 // A bridge leads a subscriber over the messages that it does not get: first to
 // the end of the frame that it was in the middle of, then it is told how many it
 // missed. Until that is out it stays where the newest message was.
-type bridge struct {
+type prefix struct {
 	rest   []byte // to be sent first
 	missed uint64 // not told yet
 }
 
 // bridges are those of all subscribers. Their bytes count as backlog.
-type bridges struct {
-	of    map[*subscriber]*bridge
+type prefixes struct {
+	of    map[*subscriber]*prefix
 	bytes int
 }
 
 // retained is how many bytes are held for those who lag.
-func (l *loop) retained() int { return l.pool.Retained() + l.bridges.bytes }
+func (l *loop) backlogBytes() int { return l.pool.Retained() + l.prefixes.bytes }
 
 // skip moves s to the newest message. It never cuts a frame.
 func (l *loop) skip(s *subscriber) {
@@ -50,8 +50,8 @@ func (l *loop) skip(s *subscriber) {
 	s.joined += passed
 	l.stats.Skips++
 	l.stats.Skipped += passed
-	l.journal.skipped(s, passed, l)
-	l.bridgeOf(s, rest).missed += passed
+	l.eventLog.skipped(s, passed, l)
+	l.prefixFor(s, rest).missed += passed
 }
 
 // maySkip tells whether s is passed over rather than closed. Not so one that is
@@ -61,57 +61,57 @@ func (l *loop) maySkip(s *subscriber) bool {
 }
 
 // bridgeOf returns s's bridge, which may be a new one, with rest to be sent first.
-func (l *loop) bridgeOf(s *subscriber, rest []byte) *bridge {
-	b, ok := l.bridges.of[s]
+func (l *loop) prefixFor(s *subscriber, rest []byte) *prefix {
+	p, ok := l.prefixes.of[s]
 	if ok && len(rest) > 0 {
 		panic("loop: a subscriber moved on before it was over its bridge")
 	}
 	if !ok {
-		b = &bridge{rest: rest}
-		l.bridges.of[s] = b
-		l.bridges.bytes += len(rest)
-		s.marks |= bridged
+		p = &prefix{rest: rest}
+		l.prefixes.of[s] = p
+		l.prefixes.bytes += len(rest)
+		s.marks |= prefixed
 	}
-	return b
+	return p
 }
 
 // sendBridge sends what leads s to the newest message, and tells whether it is
 // there. If not, s waits again, or is closed.
-func (l *loop) sendBridge(s *subscriber) bool {
-	for b := l.bridges.of[s]; len(b.rest) > 0 || b.missed > 0; {
-		if len(b.rest) == 0 {
-			b.rest = l.appendGap(nil, sse.Gap{Reason: sse.GapSlow, Missed: b.missed, Newest: l.newestID()})
-			l.bridges.bytes += len(b.rest)
-			b.missed = 0
+func (l *loop) sendPrefix(s *subscriber) bool {
+	for p := l.prefixes.of[s]; len(p.rest) > 0 || p.missed > 0; {
+		if len(p.rest) == 0 {
+			p.rest = l.appendGap(nil, sse.Gap{Reason: sse.GapSlow, Missed: p.missed, Newest: l.newestID()})
+			l.prefixes.bytes += len(p.rest)
+			p.missed = 0
 		}
-		n, ok := l.sendTo(s, b.rest)
+		n, ok := l.sendTo(s, p.rest)
 		if !ok {
 			return false
 		}
-		b.rest = b.rest[n:]
-		l.bridges.bytes -= n
-		if len(b.rest) > 0 {
+		p.rest = p.rest[n:]
+		l.prefixes.bytes -= n
+		if len(p.rest) > 0 {
 			l.block(s)
 			return false
 		}
 	}
-	l.dropBridge(s)
+	l.dropPrefix(s)
 	return true
 }
 
 // dropBridge forgets s's bridge, if it has one.
-func (l *loop) dropBridge(s *subscriber) {
-	if s.marks&bridged == 0 {
+func (l *loop) dropPrefix(s *subscriber) {
+	if s.marks&prefixed == 0 {
 		return
 	}
-	l.bridges.bytes -= len(l.bridges.of[s].rest)
-	delete(l.bridges.of, s)
-	s.marks &^= bridged
+	l.prefixes.bytes -= len(l.prefixes.of[s].rest)
+	delete(l.prefixes.of, s)
+	s.marks &^= prefixed
 }
 
 // setStallLook has checkStall look at s after a while: a second, or a part of a
 // shorter time-out.
-func (l *loop) setStallLook(s *subscriber) {
+func (l *loop) setStallCheck(s *subscriber) {
 	if !l.leaving {
 		l.wheel.set(&s.client, ticks(min(time.Second, l.opts.StallTimeout/4)))
 	}
@@ -132,7 +132,7 @@ func (l *loop) checkStall(s *subscriber) {
 		s.end(reasonStalled)
 		return
 	}
-	l.setStallLook(s)
+	l.setStallCheck(s)
 }
 
 // unsentBytes is how much a socket holds that its peer has not taken (SIOCOUTQ of

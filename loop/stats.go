@@ -1,11 +1,6 @@
 package loop
 
-import (
-	"context"
-	"errors"
-	"sync"
-	"time"
-)
+import "context"
 
 // A reason says why a subscriber's stream ended. Each end has exactly one.
 type reason uint8
@@ -35,12 +30,12 @@ func (r reason) ours() bool {
 
 // Stats is what a Server has counted since it began, and what it holds now.
 type Stats struct {
-	Subscribers int // connections that receive a stream
-	Visitors    int // connections that have not subscribed
-	Publishers  int // publishers' connections on the loop
-	Streams     int // different subscription sets
-	Blocked     int // connections whose socket is full
-	Backlog     int // bytes that all streams hold for those who lag
+	Subscribers        int // connections that receive a stream
+	PendingConnections int // connections that have not subscribed
+	Publishers         int // publishers' connections on the loop
+	Streams            int // different subscription sets
+	Blocked            int // connections whose socket is full
+	Backlog            int // bytes that all streams hold for those who lag
 
 	Published        uint64 // messages accepted
 	Newest           uint64 // number of the newest of them
@@ -79,9 +74,9 @@ type tally struct {
 
 func (l *loop) snapshot() Stats {
 	s := l.stats.Stats
-	s.Streams, s.Blocked, s.Backlog = l.index.Len(), len(l.blocked), l.retained()
+	s.Streams, s.Blocked, s.Backlog = l.index.Len(), len(l.blocked), l.backlogBytes()
 	s.Newest = l.newest
-	s.Authorizing = l.petitions.running
+	s.Authorizing = l.authRequests.running
 	s.Reports = l.hooks.waits()
 	s.Ended = make(map[string]uint64, reasons)
 	if l.history != nil {
@@ -97,74 +92,5 @@ func (l *loop) snapshot() Stats {
 // Stats returns the server's figures as they are on the loop at one moment. The
 // error is the context's, or ErrStopped.
 func (s *Server) Stats(ctx context.Context) (Stats, error) {
-	return ask(ctx, s, (*loop).snapshot)
-}
-
-// ErrStopped is returned once a Server has ended.
-var ErrStopped = errors.New("loop: the server has stopped")
-
-// ErrBusy is returned when too many questions wait for the loop's answer.
-var ErrBusy = errors.New("loop: too many questions wait for an answer, try again later")
-
-// ask runs a question on the loop and waits for its answer.
-func ask[T any](ctx context.Context, s *Server, question func(*loop) T) (answer T, err error) {
-	select {
-	case <-s.done:
-		return answer, ErrStopped // nobody empties the queue any more
-	default:
-	}
-	answered := make(chan T, 1)
-	if !s.loop.calls.add(func(l *loop) { answered <- question(l) }) {
-		return answer, ErrBusy
-	}
-	s.loop.bell.ring()
-	select {
-	case answer = <-answered:
-		return answer, nil
-	case <-ctx.Done():
-		return answer, ctx.Err()
-	case <-s.done:
-		return answer, ErrStopped
-	}
-}
-
-// requests are functions that other goroutines want run on the loop. They are
-// for questions; messages go through the mailbox.
-type requests struct {
-	mu      sync.Mutex
-	waiting []func(*loop)
-}
-
-// requestsMax bounds how many questions wait for an answer.
-const requestsMax = 1024
-
-func (r *requests) add(f func(*loop)) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.waiting) >= requestsMax {
-		return false
-	}
-	r.waiting = append(r.waiting, f)
-	return true
-}
-
-// answerTime is how long questions may hold up one turn of the loop.
-const answerTime = time.Millisecond
-
-// run answers what there is time for. The rest waits for the next turn, for which
-// it rings.
-func (r *requests) run(l *loop) {
-	r.mu.Lock()
-	waiting := r.waiting
-	r.waiting = nil
-	r.mu.Unlock()
-	for begin := time.Now(); len(waiting) > 0 && time.Since(begin) < answerTime/2; waiting = waiting[1:] {
-		waiting[0](l)
-	}
-	if len(waiting) > 0 {
-		r.mu.Lock()
-		r.waiting = append(waiting, r.waiting...)
-		r.mu.Unlock()
-		l.bell.ring()
-	}
+	return call(ctx, s, (*loop).snapshot)
 }

@@ -168,7 +168,7 @@ func (l *loop) answered(seq uint64, err error) {
 		}
 	}
 	if l.store.owed.Add(-1) == 0 && l.stop.Load() != stopNot {
-		l.bell.ring()
+		l.wakeup.notify()
 	}
 }
 
@@ -241,7 +241,7 @@ func (l *loop) begin(epoch string, newest uint64) {
 	l.forgetReads(math.MaxUint64)
 	// What they miss is gone with its numbers, which mean something else now.
 	for s := range l.replays.of {
-		l.sendAway(s, l.retryTime(), reasonStore)
+		l.retryMidReplay(s, l.retryTime(), reasonStore)
 	}
 	l.epoch, l.newest = epoch, newest
 	l.store.told, l.store.before = 0, newest
@@ -266,7 +266,7 @@ func (l *loop) tellAll(g sse.Gap) {
 	if len(frame) == 0 {
 		return
 	}
-	l.hearers = l.index.AppendAll(nil)
+	l.matched = l.index.AppendAll(nil)
 	l.deliver(frame)
 	l.stats.Gaps += uint64(l.stats.Subscribers)
 	l.indexChanged()

@@ -19,7 +19,7 @@ type subscriber struct {
 	audience *audience
 	cursor   stream.Cursor
 	joined   uint64 // messages of the stream that it did not get: before it joined, and passed over
-	who      *identity
+	info     *clientInfo
 	number   uint32 // what the watch, and an operator, know it by
 	place    int32  // its place in audience.subscribers
 	wrote    uint32 // tick at which it last took something
@@ -35,31 +35,31 @@ type marks uint8
 const (
 	watched   marks = 1 << iota // its socket was registered with the watch
 	headHeld                    // part of its head is in gnet's buffer, and goes out first
-	bridged                     // what stands in loop.bridges goes out first
+	prefixed                    // what stands in loop.bridges goes out first
 	replaying                   // what loop.replays has for it goes out first, too
 	announced                   // OnSubscribe is told of it, so OnUnsubscribe will be
 )
 
 // goFirst are the marks of what goes out before the stream, in this order.
-const goFirst = headHeld | bridged | replaying
+const goFirst = headHeld | prefixed | replaying
 
 // subscribe turns a visitor into a subscriber of a set and answers its request.
-func (l *loop) subscribe(v *visitor, ask *subreq.Request, a *audience, who *identity, missed resumption) {
-	conn := v.conn
+func (l *loop) subscribe(c *pendingConn, ask *subreq.Request, a *audience, info *clientInfo, missed resumption) {
+	conn := c.conn
 	s := &subscriber{
-		client: client{conn: conn, openedSec: v.openedSec},
-		who:    who,
+		client: client{conn: conn, openedSec: c.openedSec},
+		info:   info,
 		number: l.nextNumber(),
 		wrote:  l.wheel.now,
 	}
 	conn.SetContext(s)
-	l.roster.add(conn.Fd(), s)
-	l.retire(v)
+	l.subscribersByFD.add(conn.Fd(), s)
+	l.dropPending(c)
 	a.join(s)
 	l.stats.Subscribers++
-	l.crowds.add(s.address())
+	l.perAddress.add(s.address())
 	l.setHeartbeat(s)
-	l.journal.connected(s)
+	l.eventLog.connected(s)
 	l.hooks.came(s, l)
 	if _, err := conn.Write(l.opening(ask)); err != nil {
 		return // gnet has closed it
@@ -75,7 +75,7 @@ func (l *loop) subscribe(v *visitor, ask *subreq.Request, a *audience, who *iden
 	case s.marks&replaying != 0:
 		// Hundreds may have come in this turn, which has no bound for what it writes.
 		l.replays.queue = append(l.replays.queue, s)
-		l.bell.ring()
+		l.wakeup.notify()
 	case s.marks&goFirst != 0 && l.sendFirst(s):
 		l.pump(s)
 	}
@@ -118,7 +118,7 @@ func (l *loop) pump(s *subscriber) {
 // block marks s as waiting for its socket. What it takes from now on is progress.
 func (l *loop) block(s *subscriber) {
 	s.blocked = true
-	s.audience.behind++
+	s.audience.lagging++
 	number, err := l.await(s, s.fd(), s.number, s.marks&watched != 0)
 	if err != nil {
 		l.log.Error("cannot watch a socket; its subscriber is closed", "err", err)
@@ -128,7 +128,7 @@ func (l *loop) block(s *subscriber) {
 	s.number = number
 	s.marks |= watched
 	s.wrote = l.wheel.now
-	l.setStallLook(s)
+	l.setStallCheck(s)
 	l.checkBacklog(s)
 }
 
@@ -136,7 +136,7 @@ func (l *loop) block(s *subscriber) {
 func (s *subscriber) writable(l *loop) {
 	delete(l.blocked, s.number)
 	s.blocked = false
-	s.audience.behind--
+	s.audience.lagging--
 	l.setHeartbeat(s)
 	if s.marks&goFirst != 0 && !l.sendFirst(s) {
 		return
@@ -158,7 +158,7 @@ func (l *loop) sendFirst(s *subscriber) bool {
 		}
 		s.marks &^= headHeld
 	}
-	if s.marks&bridged != 0 && !l.sendBridge(s) {
+	if s.marks&prefixed != 0 && !l.sendPrefix(s) {
 		return false
 	}
 	return s.marks&replaying == 0 || l.replaySome(s)
@@ -194,7 +194,7 @@ func (s *subscriber) traffic(*loop, []byte) gnet.Action {
 func (s *subscriber) expire(l *loop) {
 	switch {
 	case l.leaving:
-		l.farewell(s)
+		l.drainOne(s)
 	case s.blocked:
 		l.checkStall(s)
 	default:
@@ -274,12 +274,12 @@ func (s *subscriber) closed(l *loop, err error) {
 	if s.blocked {
 		delete(l.blocked, s.number)
 	}
-	l.journal.ended(s, l)
+	l.eventLog.ended(s, l)
 	l.hooks.went(s, l)
-	l.dropBridge(s)
+	l.dropPrefix(s)
 	delete(l.replays.of, s)
-	l.crowds.remove(s.address())
-	l.roster.remove(s.conn.Fd())
+	l.perAddress.remove(s.address())
+	l.subscribersByFD.remove(s.conn.Fd())
 	a.leave(s)
 	if len(a.subscribers) == 0 {
 		l.index.Detach(a.set)
@@ -288,8 +288,8 @@ func (s *subscriber) closed(l *loop, err error) {
 	} else if !a.inRound {
 		a.rewind()
 	}
-	l.identities.release(s.who)
+	l.clientInfos.release(s.info)
 	l.stats.Subscribers--
 	l.stats.ended[s.reason]++
-	l.forget(&s.client)
+	l.detachConn(&s.client)
 }

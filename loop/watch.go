@@ -20,10 +20,10 @@ import (
 // is watched no more itself. gnet believes that this one can be read, and reads it;
 // therefore it always holds one byte.
 type watch struct {
-	epoll  int
-	button int      // our end of the connection
-	chime  net.Conn // gnet's end, until it is registered
-	events []unix.EpollEvent
+	epoll   int
+	ourEnd  int      // our end of the connection
+	gnetEnd net.Conn // gnet's end, until it is registered
+	events  []unix.EpollEvent
 }
 
 // watchBatch is how many sockets the watch tells of at once. The rest are told of
@@ -31,7 +31,7 @@ type watch struct {
 const watchBatch = 512
 
 func newWatch() (*watch, error) {
-	button, chime, err := newChime()
+	button, chime, err := newGnetPair()
 	if err != nil {
 		return nil, err
 	}
@@ -41,22 +41,22 @@ func newWatch() (*watch, error) {
 		chime.Close()
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	return &watch{epoll: epoll, button: button, chime: chime, events: make([]unix.EpollEvent, watchBatch)}, nil
+	return &watch{epoll: epoll, ourEnd: button, gnetEnd: chime, events: make([]unix.EpollEvent, watchBatch)}, nil
 }
 
 // hang puts the watch in the place of its chime, which gnet knows by fd.
-func (w *watch) hang(gnetEpoll, fd int) error {
+func (w *watch) install(gnetEpoll, fd int) error {
 	if err := unix.EpollCtl(gnetEpoll, unix.EPOLL_CTL_DEL, fd, nil); err != nil {
 		return os.NewSyscallError("epoll_ctl", err)
 	}
-	w.wind()
+	w.rearm()
 	event := unix.EpollEvent{Events: gnetReads, Fd: int32(fd)}
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(gnetEpoll, unix.EPOLL_CTL_ADD, w.epoll, &event))
 }
 
 // wind puts the byte there that gnet is to read.
-func (w *watch) wind() {
-	if n, errno := send(w.button, []byte{1}); n != 1 {
+func (w *watch) rearm() {
+	if n, errno := send(w.ourEnd, []byte{1}); n != 1 {
 		panic(os.NewSyscallError("sendto", errno)) // only a bug of ours can make it fail
 	}
 }
@@ -79,7 +79,7 @@ func (w *watch) control(op, fd int, number uint32) error {
 
 // take appends the numbers of sockets that became writable. Each is told once; if
 // there are more, traffic is called again.
-func (w *watch) take(dst []uint32) []uint32 {
+func (w *watch) appendReady(dst []uint32) []uint32 {
 	n, _ := unix.EpollWait(w.epoll, w.events, 0) // it fails only when interrupted
 	for _, e := range w.events[:max(n, 0)] {
 		dst = append(dst, uint32(e.Fd))
@@ -89,8 +89,8 @@ func (w *watch) take(dst []uint32) []uint32 {
 
 // traffic is called when sockets became writable.
 func (w *watch) traffic(l *loop, _ []byte) gnet.Action {
-	w.wind()
-	return l.answer()
+	w.rearm()
+	return l.onWake()
 }
 
 func (w *watch) expire(*loop)        {}
@@ -99,6 +99,6 @@ func (w *watch) closed(*loop, error) {}
 // close gives everything back. The loop must be gone.
 func (w *watch) close() {
 	unix.Close(w.epoll)
-	unix.Close(w.button)
-	w.chime.Close()
+	unix.Close(w.ourEnd)
+	w.gnetEnd.Close()
 }

@@ -25,10 +25,10 @@ func TestWatch(t *testing.T) {
 	if err := unix.EpollCtl(outer, unix.EPOLL_CTL_ADD, chime, &unix.EpollEvent{Events: gnetReads, Fd: int32(chime)}); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.hang(outer, chime); err != nil {
+	if err := w.install(outer, chime); err != nil {
 		t.Fatal(err)
 	}
-	read, err := w.chime.(interface{ File() (*os.File, error) }).File()
+	read, err := w.gnetEnd.(interface{ File() (*os.File, error) }).File()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,11 +54,11 @@ func TestWatch(t *testing.T) {
 		if n, err := read.Read(make([]byte, 8)); n != 1 || err != nil {
 			t.Fatalf("gnet reads %d bytes, %v", n, err)
 		}
-		w.wind()
-		if got := w.take(nil); !slices.Equal(got, []uint32{77}) {
+		w.rearm()
+		if got := w.appendReady(nil); !slices.Equal(got, []uint32{77}) {
 			t.Fatalf("%v drained, want 77", got)
 		}
-		if got := reported(t, outer); len(got) != 0 || len(w.take(nil)) != 0 {
+		if got := reported(t, outer); len(got) != 0 || len(w.appendReady(nil)) != 0 {
 			t.Fatal("it is told twice")
 		}
 	}

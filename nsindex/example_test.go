@@ -59,8 +59,8 @@ func ExampleIndex() {
 	index.Attach(dogs, "dogs")
 	fmt.Println("all:", len(index.AppendAll(nil)))
 
-	fmt.Println(index.AppendHearers(nil, []byte("/pets/dogs/corgi")))
-	fmt.Println(index.AppendHearers(nil, []byte("/time")))
+	fmt.Println(index.AppendMatches(nil, []byte("/pets/dogs/corgi")))
+	fmt.Println(index.AppendMatches(nil, []byte("/time")))
 	index.Detach(dogs)
 	_, found := index.Find(dogs)
 	fmt.Println(index.Len(), found)

@@ -76,7 +76,7 @@ func (x *Index[T]) AppendAll(dst []T) []T {
 // namespace: the hearers at ns itself and at each of its ancestors. Nobody
 // comes twice, since no set holds two namespaces of which one is below the
 // other. It takes one look-up per segment and allocates only if dst must grow.
-func (x *Index[T]) AppendHearers(dst []T, ns []byte) []T {
+func (x *Index[T]) AppendMatches(dst []T, ns []byte) []T {
 	for ok := true; ok; ns, ok = parent(ns) {
 		dst = append(dst, x.at[string(ns)]...)
 	}

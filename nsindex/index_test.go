@@ -72,7 +72,7 @@ func TestIndexAgainstModel(t *testing.T) {
 				t.Fatalf("Find(%q) = %d, %t", set.Key(), found, ok)
 			}
 			ns := randomNamespace(random)
-			got := x.AppendHearers(nil, []byte(ns))
+			got := x.AppendMatches(nil, []byte(ns))
 			var want []int
 			for key, s := range sets {
 				if slices.ContainsFunc(s.Members(), func(m string) bool { return hears(m, ns) }) {
@@ -146,7 +146,7 @@ func TestLookupDoesNotAllocate(t *testing.T) {
 	x.Attach(set, 1)
 	dst := make([]int, 0, 8)
 	ns := []byte("/details/1F602")
-	if n := testing.AllocsPerRun(100, func() { dst = x.AppendHearers(dst[:0], ns) }); n != 0 || len(dst) != 1 {
+	if n := testing.AllocsPerRun(100, func() { dst = x.AppendMatches(dst[:0], ns) }); n != 0 || len(dst) != 1 {
 		t.Errorf("%v allocations for each message, heard by %v", n, dst)
 	}
 }
@@ -166,7 +166,7 @@ func BenchmarkHearers(b *testing.B) {
 				dst := make([]int, 0, 8)
 				b.ReportAllocs()
 				for b.Loop() {
-					dst = x.AppendHearers(dst[:0], ns)
+					dst = x.AppendMatches(dst[:0], ns)
 				}
 				if len(dst) != 1 {
 					b.Fatalf("heard by %v", dst)

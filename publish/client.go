@@ -40,16 +40,16 @@ type Client struct {
 	ended chan struct{} // closed by the reader once the last answer was given
 
 	mu        sync.Mutex
-	work      sync.Cond // unwritten is not empty, or err is set: for the writer
-	room      sync.Cond // there may be room for one more command: for callers
-	unwritten []byte    // whole commands
-	awaited   []answer  // of the commands without a reply yet, in order
-	reading   bool      // from the first request on: a server that is full says so unasked
-	err       error     // why the connection ended
+	work      sync.Cond   // unwritten is not empty, or err is set: for the writer
+	room      sync.Cond   // there may be room for one more command: for callers
+	unwritten []byte      // whole commands
+	awaited   []replyFunc // of the commands without a reply yet, in order
+	reading   bool        // from the first request on: a server that is full says so unasked
+	err       error       // why the connection ended
 }
 
 // An answer is called with a command's reply.
-type answer func(sequence uint64, err error)
+type replyFunc func(sequence uint64, err error)
 
 // An Option changes how Dial connects.
 type Option func(*options)
@@ -181,7 +181,7 @@ func (c *Client) do(ctx context.Context, r request) (sequence uint64, err error)
 }
 
 // send puts a request behind the others, as soon as there is room.
-func (c *Client) send(ctx context.Context, r request, then answer) error {
+func (c *Client) send(ctx context.Context, r request, then replyFunc) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.waitForRoom(ctx); err != nil {
@@ -198,7 +198,7 @@ func (c *Client) send(ctx context.Context, r request, then answer) error {
 
 // append puts commands, and an answer for each, behind the others. The caller holds
 // the lock.
-func (c *Client) append(commands []byte, answers ...answer) {
+func (c *Client) append(commands []byte, answers ...replyFunc) {
 	if len(c.unwritten) == 0 {
 		c.work.Signal()
 	}
@@ -310,7 +310,7 @@ func (c *Client) readReply(reader *bufio.Reader) error {
 }
 
 // next takes the oldest command that awaits its reply; nil if there is none.
-func (c *Client) next() answer {
+func (c *Client) next() replyFunc {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.awaited) == 0 {

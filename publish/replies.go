@@ -9,7 +9,7 @@ type Settler interface {
 }
 
 // A hole is a reply that a session left open.
-type hole struct {
+type pendingReply struct {
 	at    int  // where in what Feed returned
 	quiet bool // an OK is not sent: QUIET was on at the time
 }
@@ -25,34 +25,34 @@ type hole struct {
 // What a reply costs does not depend on how many are waiting. While none is, and none
 // is pending, a loop may send what Feed returned as it is: see Session.Pending.
 type Replies struct {
-	ready  []byte       // may be sent
-	open   queue[space] // replies still to come
-	behind queue[byte]  // what follows the first of them, without holes
+	ready []byte           // may be sent
+	open  queue[openReply] // replies still to come
+	rest  queue[byte]      // what follows the first of them, without holes
 }
 
 // A space is a hole among others.
-type space struct {
+type openReply struct {
 	followed int // bytes of behind between it and the next one
 	quiet    bool
 }
 
 // Pending is how many holes are in what Feed has returned since Replies.Add last
 // took them.
-func (s *Session) Pending() int { return len(s.holes) }
+func (s *Session) Pending() int { return len(s.pendingReplies) }
 
 // Add takes what Feed has returned, with the holes that the session noted in it. If
 // Feed was called several times to append to one out, it is added once, whole. out
 // is the caller's again.
 func (r *Replies) Add(s *Session, out []byte) {
 	from := 0
-	for _, h := range s.holes {
+	for _, h := range s.pendingReplies {
 		r.follow(out[from:h.at])
-		r.open.push(space{quiet: h.quiet})
+		r.open.push(openReply{quiet: h.quiet})
 		from = h.at
 	}
 	r.follow(out[from:])
-	if s.holes = s.holes[:0]; cap(s.holes) > itemsKept {
-		s.holes = nil
+	if s.pendingReplies = s.pendingReplies[:0]; cap(s.pendingReplies) > itemsKept {
+		s.pendingReplies = nil
 	}
 }
 
@@ -62,7 +62,7 @@ func (r *Replies) follow(text []byte) {
 		r.ready = append(r.ready, text...)
 		return
 	}
-	r.behind.push(text...)
+	r.rest.push(text...)
 	r.open.last().followed += len(text)
 }
 
@@ -80,7 +80,7 @@ func (r *Replies) Settle(sequence uint64, err error) {
 	case !s.quiet:
 		r.ready = appendSequence(r.ready, sequence)
 	}
-	r.ready = append(r.ready, r.behind.pop(s.followed)...)
+	r.ready = append(r.ready, r.rest.pop(s.followed)...)
 }
 
 // Take appends to dst what may be sent: everything before the first reply that is
@@ -107,10 +107,10 @@ const (
 // A queue gives out what was put in, in order.
 type queue[T any] struct {
 	items []T
-	gone  int // how many of them were given out
+	taken int // how many of them were given out
 }
 
-func (q *queue[T]) len() int { return len(q.items) - q.gone }
+func (q *queue[T]) len() int { return len(q.items) - q.taken }
 
 // last is the newest. There must be one.
 func (q *queue[T]) last() *T { return &q.items[len(q.items)-1] }
@@ -118,19 +118,19 @@ func (q *queue[T]) last() *T { return &q.items[len(q.items)-1] }
 // push puts items in. What was given out makes room where that costs no more than
 // it saves: at most one copy for each item that went.
 func (q *queue[T]) push(items ...T) {
-	if len(q.items)+len(items) > cap(q.items) && q.gone >= q.len() {
-		q.items = q.items[:copy(q.items, q.items[q.gone:])]
-		q.gone = 0
+	if len(q.items)+len(items) > cap(q.items) && q.taken >= q.len() {
+		q.items = q.items[:copy(q.items, q.items[q.taken:])]
+		q.taken = 0
 	}
 	q.items = append(q.items, items...)
 }
 
 // pop gives out the oldest n, which are good until the next push.
 func (q *queue[T]) pop(n int) []T {
-	items := q.items[q.gone:][:n]
-	q.gone += n
-	if q.gone == len(q.items) {
-		q.items, q.gone = q.items[:0], 0
+	items := q.items[q.taken:][:n]
+	q.taken += n
+	if q.taken == len(q.items) {
+		q.items, q.taken = q.items[:0], 0
 		if cap(q.items) > itemsKept {
 			q.items = nil
 		}

@@ -103,7 +103,7 @@ func TestRepliesModel(t *testing.T) {
 						continue
 					}
 					quiet := random.IntN(3) == 0
-					s.holes = append(s.holes, hole{len(out), quiet})
+					s.pendingReplies = append(s.pendingReplies, pendingReply{len(out), quiet})
 					m.quiet[len(m.parts)] = quiet
 					m.parts = append(m.parts, nil)
 				}
@@ -258,8 +258,8 @@ func TestRepliesAreGivenBack(t *testing.T) {
 		r.Settle(uint64(n), nil)
 	}
 	r.Take(nil)
-	if cap(r.ready) > readyBytesKept || cap(r.open.items) > itemsKept || cap(r.behind.items) > itemsKept || cap(s.holes) > itemsKept {
-		t.Errorf("kept are %d, %d, %d and %d", cap(r.ready), cap(r.open.items), cap(r.behind.items), cap(s.holes))
+	if cap(r.ready) > readyBytesKept || cap(r.open.items) > itemsKept || cap(r.rest.items) > itemsKept || cap(s.pendingReplies) > itemsKept {
+		t.Errorf("kept are %d, %d, %d and %d", cap(r.ready), cap(r.open.items), cap(r.rest.items), cap(s.pendingReplies))
 	}
 }
 

@@ -20,7 +20,7 @@ type request struct {
 
 // together makes one answer of two replies. The PUB behind a KEY that was refused is
 // refused as well, so nothing was published; why, the first reply says.
-func together(then answer) (toKey, toPub answer) {
+func together(then replyFunc) (toKey, toPub replyFunc) {
 	var refused error
 	toKey = func(_ uint64, err error) { refused = err }
 	toPub = func(sequence uint64, err error) {

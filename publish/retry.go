@@ -76,7 +76,7 @@ type RetryClient struct {
 	open    atomic.Int64 // messages whose then has not returned yet
 
 	// Method values, so that no message costs an allocation for them.
-	onKey, onMessage answer
+	onKey, onMessage replyFunc
 
 	keyErr error // the reply to the KEY of the message answered next: the reader's alone
 
@@ -111,7 +111,7 @@ const (
 type letter struct {
 	request request
 	number  uint64
-	then    answer
+	then    replyFunc
 	sent    time.Duration // since began, and not after the sending that left it in doubt
 	withKey bool          // it had a key each time that it was sent
 	doubt   bool          // it was sent, and nobody knows whether it is published
@@ -190,7 +190,7 @@ func (r *RetryClient) PublishAsync(ctx context.Context, m sse.Message, then func
 }
 
 // submit sends a new message. The caller holds the lock.
-func (r *RetryClient) submit(q request, then answer) {
+func (r *RetryClient) submit(q request, then replyFunc) {
 	r.number++
 	r.open.Add(1)
 	r.bytes += len(q.text)

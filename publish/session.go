@@ -92,9 +92,9 @@ type Session struct {
 	payload payload
 	key     key // what KEY said, for the next PUB or PUBN
 
-	familiar familiar
+	prefixCache prefixCache
 
-	holes []hole // replies left open by the Sink since Replies.Add last took them
+	pendingReplies []pendingReply // replies left open by the Sink since Replies.Add last took them
 }
 
 // payload is the PUBN whose bytes are not all there yet.
@@ -119,7 +119,7 @@ func (s *Session) Feed(in []byte, sink Sink, out []byte) (replies []byte, done b
 	for len(in) > 0 && s.state != finished {
 		switch s.state {
 		case inLine:
-			if in, out = s.familiarLines(in, sink, out); len(in) > 0 {
+			if in, out = s.publishCached(in, sink, out); len(in) > 0 {
 				in, out = s.line(in, sink, out)
 			}
 		case inPayload:
@@ -199,7 +199,7 @@ func (s *Session) pub(line []byte, c *command, sink Sink, out []byte) []byte {
 		s.key.clear()
 		return AppendError(out, err)
 	}
-	s.familiar.remember(line, c, namespace)
+	s.prefixCache.remember(line, c, namespace)
 	out = s.publish(namespace, c.event, c.data, s.keyed(sink), out)
 	s.key.clear()
 	return out
@@ -329,7 +329,7 @@ func (s *Session) publish(namespace, event, data []byte, sink Sink, out []byte) 
 // unpublished answers what the sink took later or not at all.
 func (s *Session) unpublished(err error, out []byte) []byte {
 	if err == ErrPending {
-		s.holes = append(s.holes, hole{len(out), s.quiet})
+		s.pendingReplies = append(s.pendingReplies, pendingReply{len(out), s.quiet})
 		return out
 	}
 	return AppendError(out, err)

@@ -37,7 +37,7 @@ func (c *checkCommand) checkWiring(stderr *logWriter, s *settings) {
 	c.warnOfReaders(log)
 	c.warnOfHistory(log)
 	s.warnOfMemory(&c.daemonFlags, log)
-	s.warnOfSlips(log)
+	s.warnEnvTypos(log)
 	openFiles, err := raiseLimits()
 	if err == nil {
 		_, err = c.newDaemon(openFiles, s.memory, log, stderr)

@@ -44,7 +44,7 @@ func (f *daemonFlags) runDaemon(stderr *logWriter, s *settings, beside func(cont
 	f.warnOfHistory(log)
 	f.limitMemory(log, s.memory)
 	s.warnOfMemory(f, log)
-	s.warnOfSlips(log)
+	s.warnEnvTypos(log)
 	d, err := f.newDaemon(openFiles, s.memory, log, stderr)
 	if err != nil {
 		return err

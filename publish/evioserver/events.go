@@ -18,7 +18,7 @@ const (
 	// settleTime passes between the start of evio and its earliest stop. Its loop
 	// signals that it ended on a condition variable, once, and evio.Serve hangs
 	// for good if it does not wait there yet: it starts to just after Serving.
-	settleTime = 50 * time.Millisecond
+	startTime = 50 * time.Millisecond
 	// keepAlive finds the publishers whose machine is gone.
 	keepAlive = time.Minute
 	// repliesBytesKept is the largest buffer for replies that is used again.
@@ -91,7 +91,7 @@ func (s *Server) data(c evio.Conn, in []byte) (out []byte, action evio.Action) {
 	}
 	out, p.done = p.session.Feed(in, s.opts.Sink, s.replies[:0])
 	if p.session.Pending() > 0 {
-		out = s.settle(p, out)
+		out = s.waitReplies(p, out)
 	}
 	s.replies = out
 	if cap(out) > repliesBytesKept {
@@ -103,7 +103,7 @@ func (s *Server) data(c evio.Conn, in []byte) (out []byte, action evio.Action) {
 // settle fills the holes that the Sink left in replies: out must be whole, for evio
 // answers a publisher here or never. It waits once for all that was read at once, so
 // a publisher that pipelines pays the way to the answers once, too.
-func (s *Server) settle(p *publisher, out []byte) []byte {
+func (s *Server) waitReplies(p *publisher, out []byte) []byte {
 	s.later.Add(p.session, out)
 	s.opts.Sink.(publish.Settler).Settle(&s.later)
 	if n := s.later.Waiting(); n > 0 {
@@ -133,7 +133,7 @@ func (s *Server) closed(c evio.Conn, err error) evio.Action {
 
 // mayStop tells whether evio should end, and can.
 func (s *Server) mayStop() bool {
-	return s.stopped() && time.Since(s.listening) >= settleTime
+	return s.stopped() && time.Since(s.listening) >= startTime
 }
 
 // wakeAll has data called for every publisher. Wake after the end of a loop would

@@ -24,7 +24,7 @@ const (
 	// descriptors to come free, short enough for a publisher to try again.
 	reopenPause = time.Second
 	// pokeInterval lies between the attempts to stop evio.
-	pokeInterval = 20 * time.Millisecond
+	stopInterval = 20 * time.Millisecond
 )
 
 var (
@@ -218,11 +218,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	if !started {
 		return nil // and Serve, if it is called yet, returns at once
 	}
-	for s.poke() {
+	for s.triggerStop() {
 		select {
 		case <-s.done:
 			return nil
-		case <-time.After(pokeInterval):
+		case <-time.After(stopInterval):
 		case <-ctx.Done():
 			s.leave()
 			<-s.done
@@ -240,12 +240,12 @@ func (s *Server) leave() { s.abandoned.Do(func() { close(s.abandon) }) }
 // poke makes evio call us, for it stops only when a callback says so: a new
 // connection does that, or one that is there. It returns false if there is
 // neither, since somebody removed the socket: then evio serves nobody any more.
-func (s *Server) poke() (reached bool) {
+func (s *Server) triggerStop() (reached bool) {
 	if !s.isReady() {
 		return true // serving will see it
 	}
 	for _, addr := range s.Addrs() {
-		conn, err := net.DialTimeout(addr.Network(), addr.String(), pokeInterval)
+		conn, err := net.DialTimeout(addr.Network(), addr.String(), stopInterval)
 		if err == nil {
 			conn.Close()
 			return true

@@ -14,56 +14,56 @@ const agentBytesMax = 256
 // An identity is what a subscriber said of itself, or a trusted proxy of it. It
 // is held once for all that say the same: ten thousand browsers have a few dozen
 // names between them.
-type identity struct {
-	identityKey
+type clientInfo struct {
+	clientInfoKey
 	refs int
 }
 
 // told is the address that a trusted proxy has told; it is not valid if none has.
-func (who *identity) told() netip.Addr {
-	if who == nil {
+func (info *clientInfo) forwardedAddr() netip.Addr {
+	if info == nil {
 		return netip.Addr{}
 	}
-	return who.addr
+	return info.addr
 }
 
 // agentName is empty for a client that gave none.
-func (who *identity) agentName() string {
-	if who == nil {
+func (info *clientInfo) userAgent() string {
+	if info == nil {
 		return ""
 	}
-	return who.agent
+	return info.agent
 }
 
-type identityKey struct {
+type clientInfoKey struct {
 	agent string
 	addr  netip.Addr // zero: the connection's own peer
 }
 
-type identities map[identityKey]*identity
+type clientInfos map[clientInfoKey]*clientInfo
 
 // intern finds or adds an identity. One that says nothing is nil and needs no
 // memory.
-func (x identities) intern(agent []byte, addr netip.Addr) *identity {
+func (c clientInfos) intern(agent []byte, addr netip.Addr) *clientInfo {
 	if len(agent) == 0 && !addr.IsValid() {
 		return nil
 	}
 	agent = agent[:min(len(agent), agentBytesMax)]
-	found, ok := x[identityKey{string(agent), addr}]
+	found, ok := c[clientInfoKey{string(agent), addr}]
 	if !ok {
-		found = &identity{identityKey: identityKey{string(agent), addr}}
-		x[found.identityKey] = found
+		found = &clientInfo{clientInfoKey: clientInfoKey{string(agent), addr}}
+		c[found.clientInfoKey] = found
 	}
 	found.refs++
 	return found
 }
 
-func (x identities) release(who *identity) {
-	if who == nil {
+func (c clientInfos) release(info *clientInfo) {
+	if info == nil {
 		return
 	}
-	if who.refs--; who.refs == 0 {
-		delete(x, who.identityKey)
+	if info.refs--; info.refs == 0 {
+		delete(c, info.clientInfoKey)
 	}
 }
 
@@ -78,7 +78,7 @@ func peerAddr(conn gnet.Conn) netip.Addr {
 
 // lasting is an address that may be kept: gnet gives the text of an IPv6 zone to
 // somebody else once the connection is closed.
-func lasting(addr net.Addr) net.Addr {
+func cloneAddr(addr net.Addr) net.Addr {
 	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.Zone != "" {
 		return &net.TCPAddr{IP: tcp.IP, Port: tcp.Port, Zone: strings.Clone(tcp.Zone)}
 	}
@@ -87,10 +87,10 @@ func lasting(addr net.Addr) net.Addr {
 
 // address is where a visitor's request comes from: what a trusted proxy has told,
 // or the connection's peer.
-func (v *visitor) address() netip.Addr { return addressOf(v.conn, v.from) }
+func (c *pendingConn) address() netip.Addr { return addressOf(c.conn, c.forwardedAddr) }
 
 // address is the same of a subscriber.
-func (s *subscriber) address() netip.Addr { return addressOf(s.conn, s.who.told()) }
+func (s *subscriber) address() netip.Addr { return addressOf(s.conn, s.info.forwardedAddr()) }
 
 func addressOf(conn gnet.Conn, told netip.Addr) netip.Addr {
 	if told.IsValid() {
@@ -131,4 +131,4 @@ func (t *trust) covers(addr netip.Addr) bool {
 	return false
 }
 
-func (t *trust) nobody() bool { return len(t.prefixes) == 0 && !t.unix }
+func (t *trust) empty() bool { return len(t.prefixes) == 0 && !t.unix }

@@ -159,7 +159,7 @@ func TestRetryOptions(t *testing.T) {
 		{0, time.Hour + 1, 0, 0},
 		{-time.Second, 0, 0, 0},
 	} {
-		opts := loop.Options{Listen: []string{"127.0.0.1:0"}, RetryMin: tt.shortest, RetryMax: tt.longest, NoRetry: true, Authorize: func(context.Context, *loop.Request) error { return loop.ErrComeBack }}
+		opts := loop.Options{Listen: []string{"127.0.0.1:0"}, RetryMin: tt.shortest, RetryMax: tt.longest, NoRetry: true, Authorize: func(context.Context, *loop.Request) error { return loop.ErrRetryLater }}
 		if tt.to == 0 {
 			if _, err := loop.New(opts); err == nil || !strings.Contains(err.Error(), "RetryM") {
 				t.Errorf("%v to %v: %v", tt.shortest, tt.longest, err)

@@ -21,13 +21,13 @@ import (
 const patience = 20 * time.Second
 
 // A house is a real loop with real admin pages on the same port.
-type house struct {
+type env struct {
 	base   string // "http://127.0.0.1:40123"
 	loop   *loop.Server
 	client *http.Client
 }
 
-func serve(t *testing.T, tokens ...string) *house {
+func serve(t *testing.T, tokens ...string) *env {
 	t.Helper()
 	table, err := auth.ParseTable(tokens)
 	if err != nil {
@@ -36,13 +36,13 @@ func serve(t *testing.T, tokens ...string) *house {
 	return serveWith(t, loop.Options{Tokens: table})
 }
 
-func serveWith(t *testing.T, opts loop.Options) *house {
+func serveWith(t *testing.T, opts loop.Options) *env {
 	t.Helper()
 	return serveOptions(t, opts, func(*admin.Options) {})
 }
 
 // serveOptions has the options of the pages changed before they are served.
-func serveOptions(t *testing.T, opts loop.Options, change func(*admin.Options)) *house {
+func serveOptions(t *testing.T, opts loop.Options, change func(*admin.Options)) *env {
 	t.Helper()
 	var pages *admin.Server
 	log := slog.New(slog.DiscardHandler)
@@ -67,7 +67,7 @@ func serveOptions(t *testing.T, opts loop.Options, change func(*admin.Options)) 
 		t.Fatal(err)
 	}
 	jar, _ := cookiejar.New(nil)
-	h := &house{"http://" + l.ListenAddrs()[0].String(), l, &http.Client{Jar: jar, Timeout: patience, Transport: &http.Transport{}}}
+	h := &env{"http://" + l.ListenAddrs()[0].String(), l, &http.Client{Jar: jar, Timeout: patience, Transport: &http.Transport{}}}
 	t.Cleanup(func() {
 		h.client.CloseIdleConnections()
 		pages.Shutdown()
@@ -78,7 +78,7 @@ func serveOptions(t *testing.T, opts loop.Options, change func(*admin.Options)) 
 }
 
 // ask makes a request with fields ("Name: value") and returns the answer.
-func (h *house) ask(t *testing.T, method, path, body string, fields ...string) (status int, answer string, header http.Header) {
+func (h *env) ask(t *testing.T, method, path, body string, fields ...string) (status int, answer string, header http.Header) {
 	t.Helper()
 	req, err := http.NewRequest(method, h.base+path, strings.NewReader(body))
 	if err != nil {
@@ -106,7 +106,7 @@ func (h *house) ask(t *testing.T, method, path, body string, fields ...string) (
 }
 
 // subscribe opens a stream and has read its head.
-func (h *house) subscribe(t *testing.T, target, agent string) (net.Conn, *bufio.Reader) {
+func (h *env) subscribe(t *testing.T, target, agent string) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	c, err := net.Dial("tcp", strings.TrimPrefix(h.base, "http://"))
 	if err != nil {

@@ -7,16 +7,16 @@ import (
 
 // reliefPart is how much more room is made than is needed, as a part of all: each
 // time costs a pass and a look at everybody who waits.
-const reliefPart = 16
+const evictPart = 16
 
 // relieve makes room for so many bytes when all streams together hold too much.
 // First everybody gets what there is. If it is still too much, those who are
 // furthest behind are passed over to the newest message, where that is wanted,
 // and then closed, one after the other.
-func (l *loop) relieve(bytes int) {
+func (l *loop) evict(bytes int) {
 	l.budget.lift(len(l.blocked) + l.stats.Subscribers) // there is no memory to wait
 	l.pass()
-	tooMuch := func() bool { return l.retained()+bytes > l.opts.BacklogTotalBytesMax }
+	tooMuch := func() bool { return l.backlogBytes()+bytes > l.opts.BacklogTotalBytesMax }
 	if !tooMuch() {
 		return
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// TestConns: everybody is in it once, with what is true of it.
-func TestConns(t *testing.T) {
+// TestSubscribers: everybody is in it once, with what is true of it.
+func TestSubscribers(t *testing.T) {
 	s := serve(t, loop.Options{TrustedProxies: []string{"127.0.0.1"}})
 	const subscribers = 2500 // more than one look takes
 	ctx := context.Background()
@@ -24,11 +24,11 @@ func TestConns(t *testing.T) {
 			expect(t, r, "data:x\n\n")
 		}
 	}
-	conns, err := s.Conns(ctx)
+	conns, err := s.Subscribers(ctx)
 	if err != nil || len(conns) != subscribers {
 		t.Fatalf("%d connections, %v", len(conns), err)
 	}
-	slices.SortFunc(conns, func(a, b loop.Conn) int { return int(int64(a.ID) - int64(b.ID)) })
+	slices.SortFunc(conns, func(a, b loop.SubscriberInfo) int { return int(int64(a.ID) - int64(b.ID)) })
 	seen, streams := map[loop.ConnID]bool{}, map[uint64]bool{}
 	for i, c := range conns {
 		if seen[c.ID] || c.Agent != "test" || !slices.Equal(c.Namespaces, []string{fmt.Sprintf("/%d", i%3), "/b"}) || c.LagBytes != 0 {
@@ -45,11 +45,11 @@ func TestDisconnect(t *testing.T) {
 	s := serve(t, loop.Options{})
 	c, r := subscribe(t, s, "/subscribe/a")
 	_, other := subscribe(t, s, "/subscribe/a")
-	conns, err := s.Conns(context.Background())
+	conns, err := s.Subscribers(context.Background())
 	if err != nil || len(conns) != 2 {
 		t.Fatal(conns, err)
 	}
-	i := slices.IndexFunc(conns, func(x loop.Conn) bool { return x.Peer.String() == c.LocalAddr().String() })
+	i := slices.IndexFunc(conns, func(x loop.SubscriberInfo) bool { return x.Peer.String() == c.LocalAddr().String() })
 	for _, want := range []bool{true, false} {
 		if found, err := s.Disconnect(context.Background(), conns[i].ID); found != want || err != nil {
 			t.Errorf("found: %v, %v, want %v", found, err, want)

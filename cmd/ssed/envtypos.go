@@ -11,11 +11,11 @@ import (
 // slipMax is how many letters a variable may be away from a flag's and still be taken
 // for a slip. Others are somebody else's: where a service is named ssed, Kubernetes
 // sets SSED_PORT and SSED_SERVICE_HOST.
-const slipMax = 2
+const typoDistanceMax = 2
 
 // warnOfSlips tells of variables that are nearly a flag's. Nobody reads them, so the
 // default is in force: SSED_TOKENS would leave the daemon open to everybody.
-func (s *settings) warnOfSlips(log *slog.Logger) {
+func (s *settings) warnEnvTypos(log *slog.Logger) {
 	known := map[string]bool{}
 	var names []string
 	kong.Visit(s.ctx.Model, func(node kong.Visitable, next kong.Next) error {
@@ -36,7 +36,7 @@ func (s *settings) warnOfSlips(log *slog.Logger) {
 			continue
 		}
 		name = strings.ToLower(strings.ReplaceAll(name, "_", "-"))
-		if near := nearest(name, names); distance(name, near) <= slipMax {
+		if near := nearest(name, names); distance(name, near) <= typoDistanceMax {
 			log.Warn("no flag has this variable, so nothing reads it", "variable", variable, "nearest", "SSED_"+upper(near))
 		}
 	}

@@ -1,23 +1,23 @@
 package loop
 
 // turned is why a connection was turned away.
-type turned uint8
+type rejectReason uint8
 
 const (
-	turnedFull      turned = iota // ConnsMax
-	turnedAddress                 // ConnsPerAddressMax
-	turnedDraining                // the server is ending
-	turnedEarly                   // the Store has not been reached yet
-	turnedAhead                   // it has had more of the Store's messages than this server
-	turnedClosed                  // not even a place to tell it to come back
-	turnedPublisher               // PublishersMax
-	turnedUndecided               // Authorize did not say in time, or has too many to decide about
-	turneds
+	rejectFull      rejectReason = iota // ConnsMax
+	rejectAddress                       // ConnsPerAddressMax
+	rejectDraining                      // the server is ending
+	rejectEarly                         // the Store has not been reached yet
+	rejectAhead                         // it has had more of the Store's messages than this server
+	rejectClosed                        // not even a place to tell it to come back
+	rejectPublisher                     // PublishersMax
+	rejectUndecided                     // Authorize did not say in time, or has too many to decide about
+	rejectReasons
 )
 
 // String says why in words, for the log.
-func (t turned) String() string {
-	return [turneds]string{
+func (t rejectReason) String() string {
+	return [rejectReasons]string{
 		"there are as many subscribers as there may be (--max-conns); they are told to come back",
 		"their address has as many subscribers as it may have (--max-conns-per-ip); they are told to come back",
 		"the daemon is ending; they are told to come back",
@@ -30,22 +30,22 @@ func (t turned) String() string {
 }
 
 // full tells whether a visitor cannot become a subscriber now, and why.
-func (l *loop) full(v *visitor) (cause turned, full bool) {
+func (l *loop) full(c *pendingConn) (cause rejectReason, full bool) {
 	switch {
 	case l.stop.Load() != stopNot:
-		return turnedDraining, true
+		return rejectDraining, true
 	case l.store.Store != nil && !l.store.live:
-		return turnedEarly, true
+		return rejectEarly, true
 	case l.stats.Subscribers >= l.opts.ConnsMax:
-		return turnedFull, true
-	case l.crowds.full(v.address()):
-		return turnedAddress, true
+		return rejectFull, true
+	case l.perAddress.full(c.address()):
+		return rejectAddress, true
 	}
 	return 0, false
 }
 
 // turnAway counts a connection that finds no place.
-func (l *loop) turnAway(cause turned) {
+func (l *loop) countRejected(cause rejectReason) {
 	l.stats.TurnedAway++
-	l.journal.turned[cause]++
+	l.eventLog.rejected[cause]++
 }

@@ -21,7 +21,7 @@ func TestLastingAddresses(t *testing.T) {
 		{"IPv6", &net.TCPAddr{IP: net.ParseIP("2001:db8::1"), Port: 2}, "[2001:db8::1]:2"},
 		{"unix", &net.UnixAddr{Name: "/run/s", Net: "unix"}, "/run/s"},
 	} {
-		kept := lasting(tt.addr)
+		kept := cloneAddr(tt.addr)
 		if got := kept.String(); got != tt.want {
 			t.Errorf("%s: %s", tt.name, got)
 		}

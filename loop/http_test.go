@@ -219,7 +219,7 @@ func TestRefusalCanBeRead(t *testing.T) {
 			t.Errorf("%.20q: got %q, %v", request, answer, err)
 		}
 	}
-	until(t, s, "they are gone", func(s loop.Stats) bool { return s.Visitors == 0 })
+	until(t, s, "they are gone", func(s loop.Stats) bool { return s.PendingConnections == 0 })
 }
 
 // TestSecondRequestIsNeverServed, whether it comes with the first or later.
@@ -238,7 +238,7 @@ func TestSecondRequestIsNeverServed(t *testing.T) {
 	io.WriteString(c, second)
 	publishAll(t, s, sse.Message{Namespace: "/b", Data: []byte("no")}, sse.Message{Namespace: "/a", Data: []byte("yes")})
 	expect(t, r, "data:yes\n\n")
-	if stats := until(t, s, "all is quiet", func(s loop.Stats) bool { return s.Visitors == 0 }); stats.Subscribers != 1 {
+	if stats := until(t, s, "all is quiet", func(s loop.Stats) bool { return s.PendingConnections == 0 }); stats.Subscribers != 1 {
 		t.Errorf("%d subscribers", stats.Subscribers)
 	}
 }

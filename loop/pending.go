@@ -1,0 +1,180 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
+
+	"github.com/ssed/ssed/httpparse"
+	"github.com/ssed/ssed/internal/subreq"
+)
+
+// lingerTime is how long a refused client has to read why. Closing at once
+// while it still sends would make the kernel reset the connection, and the
+// reset can overtake the answer.
+const lingerTime = 2 * time.Second
+
+// A visitor is a connection that has not subscribed yet: its request head is
+// on its way, or is being decided about, or it was refused and is leaving.
+type pendingConn struct {
+	client
+	head          []byte     // what came of its head so far, if it did not come at once
+	seen          int        // how much of head was parsed in vain
+	forwardedAddr netip.Addr // its address, as a proxy has it; zero: the peer's
+	proxied       bool       // its PROXY line has been read, or is not there
+	unproxied     bool       // it is not there: see mayAskHealth
+	leaving       bool
+
+	auth *authRequest // not nil: it waits for Options.Authorize
+}
+
+// visitorsKept is how many used visitors wait to be used again. Most live for a
+// millisecond, and a burst of connections would leave its memory full of holes.
+const freePendingMax = 256
+
+func (l *loop) addPending(conn gnet.Conn) {
+	c := &pendingConn{}
+	if n := len(l.freePending); n > 0 {
+		c = l.freePending[n-1]
+		l.freePending = l.freePending[:n-1]
+	}
+	c.conn, c.openedSec = conn, l.seconds()
+	conn.SetContext(c)
+	l.connBurst.opened++
+	l.wheel.set(&c.client, ticks(l.opts.HeaderTimeout))
+	l.stats.PendingConnections++
+}
+
+// traffic reads the request head. What a client sends after its request, or
+// after our refusal, is thrown away: a second request is never served.
+func (c *pendingConn) traffic(l *loop, in []byte) gnet.Action {
+	if c.leaving {
+		return gnet.None
+	}
+	if c.auth != nil {
+		return c.auth.discardInput()
+	}
+	if c.head != nil {
+		c.head = append(c.head, in...)
+		in = c.head
+	}
+	if l.opts.ProxyProtocol && !c.proxied {
+		var ok bool
+		if in, ok = c.readProxyLine(l, in); !ok {
+			return gnet.None
+		}
+	}
+	n, err := l.parser.Reparse(in, c.seen, &l.request)
+	switch {
+	case err != nil:
+		var refusal *httpparse.Refusal
+		if !errors.As(err, &refusal) {
+			panic(err)
+		}
+		l.refuseUnread(c, in, refusal.Status, refusal.Reason)
+	case n > 0:
+		c.head = nil
+		return l.serve(c, &l.request, in) // v is retired if it subscribes
+	default:
+		c.seen = len(in)
+		c.keepHead(in)
+	}
+	return gnet.None
+}
+
+// keep holds an unfinished head until more of it comes, unless it is held.
+func (c *pendingConn) keepHead(in []byte) {
+	if c.head == nil {
+		c.head = append(make([]byte, 0, len(in)+512), in...)
+	}
+}
+
+// readProxyLine takes the PROXY line off in, which must be there before anything
+// else. It tells whether the request may be read now.
+func (c *pendingConn) readProxyLine(l *loop, in []byte) (rest []byte, ok bool) {
+	n, ok := proxyLineEnd(in)
+	if !ok && mayAskHealth(in) {
+		c.proxied, c.unproxied = true, true
+		return in, true
+	}
+	if ok && n == 0 {
+		c.keepHead(in)
+		return nil, false
+	}
+	if ok {
+		var err error
+		c.forwardedAddr, err = parseProxyLine(in[:n])
+		ok = err == nil
+	}
+	if peer := peerAddr(c.conn); !ok || !l.trust.empty() && !l.trust.covers(peer) {
+		l.refuseUnread(c, in, 400, needsProxyLine)
+		return nil, false
+	}
+	c.proxied = true
+	if c.head != nil {
+		c.head = append(c.head[:0], in[n:]...) // they overlap; append moves
+		return c.head, len(c.head) > 0
+	}
+	return in[n:], len(in) > n
+}
+
+// refuse answers with a status that means "do not come back like this", and
+// lets the client read it.
+func (l *loop) refuse(c *pendingConn, to subreq.Answer, status int, why string) {
+	l.stats.Refused++
+	if l.log.Enabled(context.Background(), slog.LevelDebug) {
+		l.log.Debug("a request is refused", "client", nameOf(c.conn, c.forwardedAddr), "status", status, "why", why)
+	}
+	l.closeAfterReply(c, l.heads.refusal(to, status, why))
+}
+
+// refuseUnread refuses a request that could not be read, so that its origin is unknown.
+func (l *loop) refuseUnread(c *pendingConn, head []byte, status int, why string) {
+	l.refuse(c, l.origins.Unread(head), status, why)
+}
+
+// leave sends a last answer, ends our half of the connection and gives the
+// client a while to end its own.
+func (l *loop) closeAfterReply(c *pendingConn, answer []byte) {
+	c.leaving, c.head = true, nil
+	l.wheel.set(&c.client, ticks(lingerTime))
+	if _, err := c.conn.Write(answer); err != nil {
+		return // gnet has closed it
+	}
+	if c.conn.OutboundBuffered() == 0 {
+		_ = unix.Shutdown(c.fd(), unix.SHUT_WR)
+	}
+}
+
+// expire ends a head that takes too long, or a decision, or a farewell that does.
+func (c *pendingConn) expire(l *loop) {
+	if c.leaving {
+		c.close()
+		return
+	}
+	if c.auth != nil {
+		l.abandonAuth(c, rejectUndecided)
+		return
+	}
+	l.refuseUnread(c, c.head, 408, "the request head did not arrive within "+l.opts.HeaderTimeout.String())
+}
+
+func (c *pendingConn) closed(l *loop, _ error) {
+	l.cancelAuth(c)
+	l.dropPending(c)
+}
+
+// retire ends v's part in its connection's life.
+func (l *loop) dropPending(c *pendingConn) {
+	l.stats.PendingConnections--
+	l.detachConn(&c.client)
+	*c = pendingConn{}
+	if len(l.freePending) < freePendingMax {
+		l.freePending = append(l.freePending, c)
+	}
+}

@@ -1,0 +1,47 @@
+package loop
+
+import "net/netip"
+
+// crowds counts the subscribers of each client address, where that is limited.
+type perAddress struct {
+	max    int // 0: no limit, and nothing is counted
+	counts map[netip.Prefix]int
+}
+
+func newPerAddress(max int) perAddress { return perAddress{max: max, counts: map[netip.Prefix]int{}} }
+
+// ipv6ClientBits is the network that one IPv6 client has for itself (RFC 6177
+// section 2): within it, it may take as many addresses as it likes.
+const ipv6ClientBits = 64
+
+// crowdOf is what an address is counted as.
+func networkOf(addr netip.Addr) netip.Prefix {
+	bits := addr.BitLen()
+	if addr.Is6() {
+		bits = ipv6ClientBits
+	}
+	p, _ := addr.WithZone("").Prefix(bits) // it cannot fail with these bits
+	return p
+}
+
+// full tells whether addr has as many subscribers as it may. Clients of a unix
+// socket have no address and no limit.
+func (p *perAddress) full(addr netip.Addr) bool {
+	return p.max > 0 && addr.IsValid() && p.counts[networkOf(addr)] >= p.max
+}
+
+func (p *perAddress) add(addr netip.Addr) {
+	if p.max > 0 && addr.IsValid() {
+		p.counts[networkOf(addr)]++
+	}
+}
+
+func (p *perAddress) remove(addr netip.Addr) {
+	if p.max == 0 || !addr.IsValid() {
+		return
+	}
+	crowd := networkOf(addr)
+	if p.counts[crowd]--; p.counts[crowd] == 0 {
+		delete(p.counts, crowd)
+	}
+}
