@@ -61,6 +61,9 @@ var rooms = map[string]struct {
 	"internal/tidy":           {},
 	"internal/e2e/vanished":   {},
 
+	// The proof that no message is lost, for end-to-end tests.
+	"internal/testtool/ledger": {imports: []string{"internal/testtool", "publish", "sse", "subscribe"}},
+
 	// Programs around the server.
 	"internal/e2e/embed":          {},
 	"internal/e2e/embed/clock":    {imports: []string{"loop", "sse"}},
