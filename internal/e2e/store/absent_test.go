@@ -8,6 +8,7 @@ import (
 
 	"github.com/ssed/ssed/internal/natstest"
 	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/internal/testtool/ledger"
 )
 
 // TestAbsentAtTheStart: there is no NATS server when the daemon starts. It says so
@@ -21,8 +22,8 @@ func TestAbsentAtTheStart(t *testing.T) {
 			n.waitForLog(t, "level=ERROR", "the store is not reached", hub.URL)
 			n.waitForHealth(t, http.StatusServiceUnavailable, "the store is not reached")
 
-			early := start(t, n.stream("/?last=100000"), "")
-			testtool.WaitFor(t, "the early subscriber is told when to come back", func() bool { return early.retryTime() > 0 })
+			early := n.open(t, "/?last=100000", "")
+			testtool.WaitFor(t, "the early subscriber is told when to come back", func() bool { return early.State().Retry > 0 })
 			p := testtool.DialPublisher(t, n.Publish[0])
 			began := time.Now()
 			p.Send(t, "PUB /a - lost\nKEY k\nPUB /a - kept\nPING\n")
@@ -35,19 +36,20 @@ func TestAbsentAtTheStart(t *testing.T) {
 				t.Errorf("the publisher waited %v for a store that might have come", waited)
 			}
 			// A publisher who repeats itself is heard as soon as there is a store.
-			patient := write(t, n.Publish[0], 2, endless)
-			testtool.WaitFor(t, "a publisher that is told ERR busy", func() bool { return patient.busy() > 0 })
+			patient := write(t, n.Publish[0], 2, ledger.Endless)
+			testtool.WaitFor(t, "a publisher that is told ERR busy", func() bool { return patient[0].Stats().Busy+patient[1].Stats().Busy > 0 })
 			if lines := n.logged("level=ERROR"); lines != 1 {
 				t.Errorf("it is told %d times in the log that there is no store", lines)
 			}
 
 			hub.Restart(t)
-			patient.waitForAnswers(t, 10)
+			ledger.WaitAcked(t, 10, patient...)
 			n.waitForHealth(t, http.StatusOK, "serving")
-			patient.end(t)
-			askOn(t, p, "PUB /end - /end 0")
-			all := early.until(t, "/end 0")
-			patient.check(t, all[:len(all)-1], false)
+			end := &ledger.Ledger{}
+			ledgers := append(ledger.Stop(t, patient...), end)
+			end.Ack("end", askOn(t, p, "PUB /end - end"))
+			early.WaitData(t, "end")
+			early.Verify(t, ledger.Audit{Ledgers: ledgers})
 			if lines := n.logged("level=ERROR"); lines != 1 {
 				t.Errorf("there are %d errors in the log", lines)
 			}

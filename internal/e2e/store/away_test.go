@@ -9,6 +9,7 @@ import (
 
 	"github.com/ssed/ssed/internal/natstest"
 	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/internal/testtool/ledger"
 )
 
 // awayTime is how long the NATS server is away: longer than publishers wait, and than
@@ -31,14 +32,14 @@ func TestAwayUnderLoad(t *testing.T) {
 			hub := natstest.Start(t)
 			n := startNode(t, "--nats="+hub.URL, "--nats-timeout=2s")
 			n.waitForLog(t, "subscribers are taken from now on")
-			readers := []*reader{n.read(t, "/?last=100000"), n.read(t, "/?last=100000"), n.read(t, "/w1?last=100000")}
-			crew := write(t, n.Publish[0], 4, endless)
-			crew.waitForAnswers(t, 500)
+			readers := []*ledger.Subscriber{n.subscribe(t, "/?last=100000"), n.subscribe(t, "/?last=100000"), n.subscribe(t, "/w1?last=100000")}
+			crew := write(t, n.Publish[0], 4, ledger.Endless)
+			ledger.WaitAcked(t, 500, crew...)
 
 			fault.away(t, hub)
 			gone := time.Now()
-			for _, w := range crew.writers {
-				testtool.WaitFor(t, w.namespace+" is told ERR busy", func() bool { return w.busies() > 0 })
+			for _, p := range crew {
+				testtool.WaitFor(t, p.Name+" is told ERR busy", func() bool { return p.Stats().Busy > 0 })
 			}
 			if waited := time.Since(gone); waited < time.Second {
 				t.Errorf("the publishers were told ERR busy after %v; the store might have come back", waited)
@@ -48,29 +49,27 @@ func TestAwayUnderLoad(t *testing.T) {
 			testtool.WaitFor(t, "so long an absence", func() bool { return time.Since(gone) >= awayTime })
 			fault.back(t, hub)
 
-			crew.waitForAnswers(t, 500)
+			ledger.WaitAcked(t, 500, crew...)
 			n.waitForHealth(t, http.StatusOK, "serving")
-			crew.end(t)
-			n.ask(t, "PUB / - /end 0")
-			n.ask(t, "PUB /w1 - /end 1")
-			all := readers[0].until(t, "/end 1")
-			crew.check(t, all[:len(all)-2], false)
-			if other := readers[1].until(t, "/end 1"); !slices.Equal(other, all) {
+			ledgers := append(ledger.Stop(t, crew...), n.publishEnd(t, "/"), n.publishEnd(t, "/w1"))
+			all := readers[0].WaitData(t, "end of /w1")
+			readers[0].Verify(t, ledger.Audit{Ledgers: ledgers})
+			if other := readers[1].WaitData(t, "end of /w1"); !slices.Equal(other, all) {
 				t.Errorf("one reader has %d messages, and another %d", len(all), len(other))
 			}
-			some := slices.DeleteFunc(slices.Clone(all), func(m message) bool { return !strings.HasPrefix(m.data, "/w1 ") && m.data != "/end 1" })
-			if got := readers[2].until(t, "/end 1"); !slices.Equal(got, some) {
+			some := slices.DeleteFunc(slices.Clone(all), func(m ledger.Message) bool { return !strings.HasPrefix(m.Data, "/w1 ") && m.Data != "end of /w1" })
+			if got := readers[2].WaitData(t, "end of /w1"); !slices.Equal(got, some) {
 				t.Errorf("a reader of one namespace has %d messages, %d are its own", len(got), len(some))
 			}
 			for _, r := range readers {
-				if r.connections() != 1 || len(r.told()) > 0 {
-					t.Errorf("a reader had %d connections, and was told of %+v", r.connections(), r.told())
+				if r.State().Streams != 1 || len(r.Gaps()) > 0 {
+					t.Errorf("a reader had %d connections, and was told of %+v", r.State().Streams, r.Gaps())
 				}
 			}
-			for _, w := range crew.writers {
-				t.Logf("%s: %d stored, %d times ERR busy, %d broken", w.namespace, len(w.answered), w.busyTimes, w.broken)
-				if w.broken > 0 {
-					t.Errorf("%s: its connection ended", w.namespace)
+			for _, p := range crew {
+				t.Logf("%s: %d acknowledged, %+v", p.Name, p.Acked(), p.Stats())
+				if p.Stats().Broken > 0 {
+					t.Errorf("%s: its connection ended", p.Name)
 				}
 			}
 			if lines := n.logged("level=ERROR"); lines > 5 {

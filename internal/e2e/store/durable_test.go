@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/internal/testtool/ledger"
 )
 
 // TestKilledInTheMiddle of a burst, again and again: who comes back with its last id
@@ -17,34 +18,30 @@ func TestKilledInTheMiddle(t *testing.T) {
 		t.Run(sync, func(t *testing.T) {
 			dir := t.TempDir()
 			n := startNode(t, "--store="+dir, "--store-sync="+sync)
-			r := n.read(t, "/?last=100001")
+			r := n.subscribe(t, "/?last=100001")
 			crew := write(t, n.Publish[0], 4, 0)
 			for range 4 {
-				crew.burst(t, 1000, 100)
+				ledger.Burst(t, 1000, 100, crew...)
 				n.kill(t)
 				n.again(t)
 			}
-			crew.burst(t, 1000, 900)
-			crew.end(t)
-			n.ask(t, "PUB /end - /end 0")
-			got := r.until(t, "/end 0")
-			crew.check(t, got[:len(got)-1], true)
+			ledger.Burst(t, 1000, 900, crew...)
+			ledgers := append(ledger.Stop(t, crew...), n.publishEnd(t, "/end"))
+			got := r.WaitData(t, "end of /end")
+			r.Verify(t, ledger.Audit{Ledgers: ledgers, InOrder: true})
 			broken := 0
-			for _, w := range crew.writers {
-				broken += w.broken
-				if w.busyTimes > 0 {
-					t.Errorf("%s was told ERR busy %d times, the last: %s", w.namespace, w.busyTimes, w.lastBusy)
+			for _, p := range crew {
+				broken += p.Stats().Broken
+				if stats := p.Stats(); stats.Busy > 0 {
+					t.Errorf("%s was told ERR busy %d times, the last: %s", p.Name, stats.Busy, stats.LastBusy)
 				}
 			}
-			if broken == 0 || r.connections() < 5 {
-				t.Errorf("%d messages were under way when it was killed, and a reader had %d connections: no burst had a middle", broken, r.connections())
-			}
-			if len(r.told()) > 0 {
-				t.Errorf("a reader was told of gaps: %+v", r.told())
+			if broken == 0 || r.State().Streams < 5 {
+				t.Errorf("%d messages were under way when it was killed, and a reader had %d connections: no burst had a middle", broken, r.State().Streams)
 			}
 			n.kill(t)
 			n.again(t)
-			if later := n.read(t, "/?last=100001").until(t, "/end 0"); !slices.Equal(later, got) {
+			if later := n.subscribe(t, "/?last=100001").WaitData(t, "end of /end"); !slices.Equal(later, got) {
 				t.Errorf("who read along has %d messages, %v to %v, and who came later %d, %v to %v",
 					len(got), got[0], got[len(got)-1], len(later), later[0], later[len(later)-1])
 			}
@@ -57,7 +54,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 func TestAskForWhatWas(t *testing.T) {
 	const messages = 6000
 	n := startNode(t, "--store="+t.TempDir(), "--history-bytes=64KiB")
-	live := n.read(t, "/?last=100001")
+	live := n.subscribe(t, "/?last=100001")
 	namespaces := []string{"/a", "/a/b", "/c", "/d/e/f"}
 	publishMany(t, n, namespaces, 0, messages/2)
 	then := time.Now()
@@ -65,9 +62,9 @@ func TestAskForWhatWas(t *testing.T) {
 	n.again(t)
 	testtool.WaitFor(t, "a time between the two halves that can be told", func() bool { return time.Since(then) > 2*time.Second })
 	publishMany(t, n, namespaces, messages/2, messages)
-	all := live.until(t, fmt.Sprint(messages-1))
+	all := live.WaitData(t, fmt.Sprint(messages-1))
 	if len(all) != messages {
-		t.Fatalf("%d of %d messages came, and the gaps %+v", len(all), messages, live.told())
+		t.Fatalf("%d of %d messages came, and the gaps %+v", len(all), messages, live.Gaps())
 	}
 	at := func(i int) string { return namespaces[i%len(namespaces)] }
 	for _, c := range []struct {
@@ -82,7 +79,7 @@ func TestAskForWhatWas(t *testing.T) {
 		{"/d/e", func(ns string) bool { return ns == "/d/e/f" }, "above one"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var want []message
+			var want []ledger.Message
 			second := 0 // where the second half begins
 			for i, m := range all {
 				if !c.has(at(i)) {
@@ -105,14 +102,14 @@ func TestAskForWhatWas(t *testing.T) {
 				"last=100001":                           0,
 				"since=1h":                              0,
 				"since=then":                            second,
-				"last_event_id=" + want[10].id.String(): 11,
-				"last_event_id=" + want[second].id.String() + "&last=1": second + 1,
+				"last_event_id=" + want[10].ID.String(): 11,
+				"last_event_id=" + want[second].ID.String() + "&last=1": second + 1,
 			} {
 				// What the store is asked for begins at a whole second.
 				ask = strings.Replace(ask, "then", time.Since(then.Add(1300*time.Millisecond)).String(), 1)
-				r := start(t, n.stream(c.set+and+ask), "")
-				got := r.until(t, want[len(want)-1].data)
-				r.end()
+				r := n.open(t, c.set+and+ask, "")
+				got := r.WaitData(t, want[len(want)-1].Data)
+				r.Close()
 				if !slices.Equal(got, want[from:]) {
 					t.Errorf("%s: %d messages, the first is %v, want %d from %v on", ask, len(got), got[0], len(want)-from, want[from])
 				}

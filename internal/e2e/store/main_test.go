@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/internal/testtool/ledger"
 )
 
 func TestMain(m *testing.M) { os.Exit(testtool.Main(m)) }
@@ -47,6 +48,55 @@ func (n *node) again(t *testing.T) {
 
 // stream is the URL of a subscription, such as "/pets?last=1".
 func (n *node) stream(rest string) string { return n.Subscribe[0] + "/subscribe" + rest }
+
+// subscribe starts a subscriber of a subscription, such as "/pets?last=1", and returns
+// once the daemon has it: one that comes too early is asked to come back.
+func (n *node) subscribe(t *testing.T, rest string) *ledger.Subscriber {
+	return n.subscribeAfter(t, rest, "")
+}
+
+// subscribeAfter is subscribe with a Last-Event-ID.
+func (n *node) subscribeAfter(t *testing.T, rest, lastID string) *ledger.Subscriber {
+	t.Helper()
+	s := n.open(t, rest, lastID)
+	n.waitSubscribed(t, s)
+	return s
+}
+
+// open is subscribeAfter without the wait.
+func (n *node) open(t *testing.T, rest, lastID string) *ledger.Subscriber {
+	t.Helper()
+	return ledger.StartSubscriber(t, ledger.SubscriberOptions{URL: n.stream(rest), LastEventID: lastID})
+}
+
+// waitSubscribed waits until the daemon has a subscriber.
+func (n *node) waitSubscribed(t *testing.T, s *ledger.Subscriber) {
+	t.Helper()
+	testtool.WaitFor(t, "a subscription to "+s.URL, func() bool {
+		from := s.State().Address
+		return from != "" && n.logged("msg=CONNECT", "client="+from+" ") > 0
+	})
+}
+
+// write starts publishers, each in a namespace of its own below "/", for so many messages
+// each. Half of them use keys.
+func write(t *testing.T, url string, publishers, messages int) (crew []*ledger.Publisher) {
+	t.Helper()
+	for i := range publishers {
+		crew = append(crew, ledger.StartPublisher(t, ledger.PublisherOptions{
+			URL: url, Namespace: fmt.Sprintf("/w%d", i), Event: "n", Keyed: i%2 == 1, Messages: messages,
+		}))
+	}
+	return crew
+}
+
+// publishEnd publishes the last message of a namespace, "end of <namespace>".
+func (n *node) publishEnd(t *testing.T, namespace string) *ledger.Ledger {
+	t.Helper()
+	l := &ledger.Ledger{}
+	l.Ack("end of "+namespace, n.ask(t, "PUB "+namespace+" - end of "+namespace))
+	return l
+}
 
 // health is what a load balancer is told.
 func (n *node) health(t *testing.T) (status int, words string) { return n.get(t, "/admin/healthz") }

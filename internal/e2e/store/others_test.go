@@ -11,6 +11,7 @@ import (
 
 	"github.com/ssed/ssed/internal/natstest"
 	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/internal/testtool/ledger"
 	"github.com/ssed/ssed/nsindex"
 )
 
@@ -49,9 +50,9 @@ func TestOthersPublish(t *testing.T) {
 	hub := natstest.Start(t)
 	n := startNode(t, "--nats="+hub.URL, "--data-max=1KiB", "--history-bytes=1KiB")
 	n.waitForLog(t, "subscribers are taken from now on")
-	live := n.read(t, "/")
+	live := n.subscribe(t, "/")
 	n.ask(t, "PUB /pets begin -")
-	live.until(t, "-")
+	live.WaitData(t, "-")
 	conn, _ := hub.Connect(t)
 	want := map[string][]string{"/": nil, "/pets": nil, "/pets/dogs": nil, "/pets/a.b": nil} // events and data by set
 	strangers := 0
@@ -74,33 +75,33 @@ func TestOthersPublish(t *testing.T) {
 		t.Fatal(err)
 	}
 	end := n.ask(t, "PUB / - end")
-	heard := events(live.until(t, "end"))
+	heard := events(live.WaitData(t, "end"))
 	if !slices.Equal(heard[1:len(heard)-1], want["/"]) {
 		t.Errorf("live came\n%q, want\n%q", heard[1:len(heard)-1], want["/"])
 	}
 	if want := uint64(len(foreigners) + 1); end != want { // but for the one elsewhere
 		t.Errorf("the last message has the number %d, want %d: the stream has what cannot be delivered, too", end, want)
 	}
-	first := live.messages()[0].id.String()
+	first := live.Messages()[0].ID.String()
 	for set, want := range want {
 		for _, from := range []string{first, ""} {
-			r := start(t, n.stream(set+"?last=100001"), from)
+			r := n.open(t, set+"?last=100001", from)
 			last := want[len(want)-1]
-			testtool.WaitFor(t, fmt.Sprintf("%s of %s", last, set), func() bool { return slices.Contains(events(r.messages()), last) })
-			got := events(r.messages())
+			testtool.WaitFor(t, fmt.Sprintf("%s of %s", last, set), func() bool { return slices.Contains(events(r.Messages()), last) })
+			got := events(r.Messages())
 			if from == "" && got[0] == `begin "-"` {
 				got = got[1:]
 			}
 			if !slices.Equal(got[:min(len(got), len(want))], want) {
 				t.Errorf("of %s from %q on came\n%q, want\n%q", set, from, got, want)
 			}
-			if len(r.told()) > 0 {
-				t.Errorf("of %s a gap is told: %+v", set, r.told())
+			if len(r.Gaps()) > 0 {
+				t.Errorf("of %s a gap is told: %+v", set, r.Gaps())
 			}
 		}
 	}
-	if len(live.told()) > 0 || live.connections() != 1 {
-		t.Errorf("who read along had %d connections, and was told of %+v", live.connections(), live.told())
+	if len(live.Gaps()) > 0 || live.State().Streams != 1 {
+		t.Errorf("who read along had %d connections, and was told of %+v", live.State().Streams, live.Gaps())
 	}
 	n.wantStrangers(t, conn, strangers-1)
 }
@@ -132,9 +133,9 @@ func (n *node) wantStrangers(t *testing.T, conn *nats.Conn, so int) {
 }
 
 // events are what messages said.
-func events(messages []message) (events []string) {
+func events(messages []ledger.Message) (events []string) {
 	for _, m := range messages {
-		events = append(events, fmt.Sprintf("%s %q", m.event, m.data))
+		events = append(events, fmt.Sprintf("%s %q", m.Event, m.Data))
 	}
 	return events
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ssed/ssed/internal/natstest"
 	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/internal/testtool/ledger"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -48,66 +49,62 @@ func (b *bench) restart(t *testing.T) {
 	b.again(t)
 }
 
-// between are the numbers from one on, up to another, in steps.
-func between(from, to, step int) (numbers []int) {
+// numbers expects the messages of publishMany from one number on, up to another, in steps,
+// or gap events that cover them.
+func numbers(from, to, step int) ledger.Audit {
+	l := &ledger.Ledger{}
 	for i := from; i < to; i += step {
-		numbers = append(numbers, i)
+		l.Ack(fmt.Sprint(i), uint64(i+1))
 	}
-	return numbers
+	return ledger.Audit{Ledgers: []*ledger.Ledger{l}, AllowGaps: true}
 }
 
 // TestPurged: who reads along has had everything. Who comes back later is told what
 // it does not get, by a daemon that was there and by one that was not.
 func TestPurged(t *testing.T) {
 	b := startBench(t)
-	live := b.read(t, "/?last=1000")
+	live := b.subscribe(t, "/?last=1000")
 	publishMany(t, b.node, []string{"/a", "/b"}, 0, 100)
-	had := live.until(t, "99")[19].id.String()
+	had := live.WaitData(t, "99")[19].ID.String()
 	if err := b.stream(t).Purge(b.ctx); err != nil {
 		t.Fatal(err)
 	}
 	testtool.WaitFor(t, "a gap for one who comes back", func() bool {
-		number := len(live.messages())
+		number := len(live.Messages())
 		publishMany(t, b.node, []string{"/b"}, number, number+1)
-		live.until(t, fmt.Sprint(number))
-		r := start(t, b.node.stream("/"), had)
-		r.until(t, fmt.Sprint(number))
-		r.end()
-		r.wantNoSilence(t, between(20, number+1, 1))
-		return len(r.told()) > 0
+		live.WaitData(t, fmt.Sprint(number))
+		r := b.open(t, "/", had)
+		r.WaitData(t, fmt.Sprint(number))
+		r.Close()
+		r.Verify(t, numbers(20, number+1, 1))
+		return len(r.Gaps()) > 0
 	})
 	b.restart(t)
-	sum := len(live.messages())
-	live.waitAgain(t, b.node)
+	sum := len(live.Messages())
+	b.waitSubscribed(t, live)
 	publishMany(t, b.node, []string{"/b"}, sum, sum+1)
-	live.until(t, fmt.Sprint(sum))
-	live.wantNoSilence(t, between(0, sum+1, 1))
-	if len(live.told()) > 0 {
-		t.Errorf("who read along was told of gaps: %+v", live.told())
+	live.WaitData(t, fmt.Sprint(sum))
+	live.Verify(t, numbers(0, sum+1, 1))
+	if len(live.Gaps()) > 0 {
+		t.Errorf("who read along was told of gaps: %+v", live.Gaps())
 	}
 	for _, set := range []string{"/", "/a", "/b"} {
-		r := start(t, b.node.stream(set), had)
-		if g := r.untilGap(t, 1); g.Reason != sse.GapExpired || g.Asked != had || g.CompleteAfter != live.messages()[99].id.String() {
+		r := b.open(t, set, had)
+		if g := r.WaitGap(t, 1); g.Reason != sse.GapExpired || g.Asked != had || g.CompleteAfter != live.Messages()[99].ID.String() {
 			t.Errorf("%s: the gap is %+v", set, g)
 		}
 		if set != "/a" {
-			r.until(t, fmt.Sprint(sum))
+			r.WaitData(t, fmt.Sprint(sum))
 		}
 	}
-}
-
-// waitAgain waits until r is subscribed to a daemon that was started again.
-func (r *reader) waitAgain(t *testing.T, n *node) {
-	t.Helper()
-	n.waitFor(t, r)
 }
 
 // TestPurgedBySubject: of what is gone others are told, and nobody loses the rest.
 func TestPurgedBySubject(t *testing.T) {
 	b := startBench(t)
-	live := b.read(t, "/?last=1000")
+	live := b.subscribe(t, "/?last=1000")
 	publishMany(t, b.node, []string{"/a", "/b"}, 0, 100)
-	had := live.until(t, "99")[19].id.String()
+	had := live.WaitData(t, "99")[19].ID.String()
 	if err := b.stream(t).Purge(b.ctx, jetstream.WithPurgeSubject("ssed.a")); err != nil {
 		t.Fatal(err)
 	}
@@ -115,16 +112,16 @@ func TestPurgedBySubject(t *testing.T) {
 		if restarted {
 			b.restart(t)
 		}
-		for set, numbers := range map[string][]int{"/": between(20, 100, 1), "/b": between(21, 100, 2)} {
-			r := start(t, b.node.stream(set), had)
-			r.until(t, "99")
-			r.wantNoSilence(t, numbers)
+		for set, want := range map[string]ledger.Audit{"/": numbers(20, 100, 1), "/b": numbers(21, 100, 2)} {
+			r := b.open(t, set, had)
+			r.WaitData(t, "99")
+			r.Verify(t, want)
 		}
 		if !restarted {
 			continue
 		}
-		r := start(t, b.node.stream("/a"), had)
-		if g := r.untilGap(t, 1); g.Reason != sse.GapExpired || g.CompleteAfter != live.messages()[98].id.String() {
+		r := b.open(t, "/a", had)
+		if g := r.WaitGap(t, 1); g.Reason != sse.GapExpired || g.CompleteAfter != live.Messages()[98].ID.String() {
 			t.Errorf("the gap is %+v", g)
 		}
 	}
@@ -134,20 +131,20 @@ func TestPurgedBySubject(t *testing.T) {
 // that is away.
 func TestTrimmed(t *testing.T) {
 	b := startBench(t, "--nats-stream-bytes=64KiB", "--history-bytes=16KiB")
-	live := b.read(t, "/?last=100000")
+	live := b.subscribe(t, "/?last=100000")
 	publishMany(t, b.node, []string{"/a", "/b"}, 0, 4000)
-	had := live.until(t, "3999")[19].id.String()
-	live.wantNoSilence(t, between(0, 4000, 1))
+	had := live.WaitData(t, "3999")[19].ID.String()
+	live.Verify(t, numbers(0, 4000, 1))
 	for _, restarted := range []bool{false, true} {
 		if restarted {
 			b.restart(t)
 		}
-		for set, numbers := range map[string][]int{"/": between(20, 4000, 1), "/b": between(21, 4000, 2)} {
-			r := start(t, b.node.stream(set), had)
-			r.until(t, "3999")
-			r.wantNoSilence(t, numbers)
-			if g := r.untilGap(t, 1); g.Reason != sse.GapExpired || g.Asked != had || len(r.messages()) < 300/len(set) {
-				t.Errorf("%s: %d messages came, and the gap is %+v", set, len(r.messages()), g)
+		for set, want := range map[string]ledger.Audit{"/": numbers(20, 4000, 1), "/b": numbers(21, 4000, 2)} {
+			r := b.open(t, set, had)
+			r.WaitData(t, "3999")
+			r.Verify(t, want)
+			if g := r.WaitGap(t, 1); g.Reason != sse.GapExpired || g.Asked != had || len(r.Messages()) < 300/len(set) {
+				t.Errorf("%s: %d messages came, and the gap is %+v", set, len(r.Messages()), g)
 			}
 		}
 	}
@@ -157,28 +154,28 @@ func TestTrimmed(t *testing.T) {
 // are delivered. A quiet one has lost nothing, and its readers have all.
 func TestTrimmedPerNamespace(t *testing.T) {
 	b := startBench(t, "--nats-stream-per-namespace=100")
-	live := b.read(t, "/?last=100000")
+	live := b.subscribe(t, "/?last=100000")
 	const step = 40 // every 40th message is of /quiet
 	namespaces := []string{"/quiet"}
 	for range step - 1 {
 		namespaces = append(namespaces, "/busy")
 	}
 	publishMany(t, b.node, namespaces, 0, 2000)
-	had := live.until(t, "1999")[0].id.String()
+	had := live.WaitData(t, "1999")[0].ID.String()
 	for _, restarted := range []bool{false, true} {
 		if restarted {
 			b.restart(t)
 		}
-		r := start(t, b.node.stream("/quiet"), had)
-		r.until(t, fmt.Sprint(2000-step))
-		r.wantNoSilence(t, between(step, 2000, step))
-		if restarted && len(r.told()) > 0 { // one that was there may tell of a gap that is none
-			t.Errorf("who lost nothing is told of %+v", r.told())
+		r := b.open(t, "/quiet", had)
+		r.WaitData(t, fmt.Sprint(2000-step))
+		r.Verify(t, numbers(step, 2000, step))
+		if restarted && len(r.Gaps()) > 0 { // one that was there may tell of a gap that is none
+			t.Errorf("who lost nothing is told of %+v", r.Gaps())
 		}
-		all := start(t, b.node.stream("/"), had)
-		all.until(t, "1999")
-		all.wantNoSilence(t, between(1, 2000, 1))
-		if restarted && len(all.told()) == 0 {
+		all := b.open(t, "/", had)
+		all.WaitData(t, "1999")
+		all.Verify(t, numbers(1, 2000, 1))
+		if restarted && len(all.Gaps()) == 0 {
 			t.Error("what is not in the stream any more was there")
 		}
 	}
@@ -190,30 +187,30 @@ func TestTrimmedPerNamespace(t *testing.T) {
 // TestDeleted single messages: one in the middle, and the newest one.
 func TestDeleted(t *testing.T) {
 	b := startBench(t)
-	live := b.read(t, "/?last=1000")
+	live := b.subscribe(t, "/?last=1000")
 	publishMany(t, b.node, []string{"/a"}, 0, 100)
-	all := live.until(t, "99")
+	all := live.WaitData(t, "99")
 	for _, number := range []uint64{50, 99, 100} {
 		if err := b.stream(t).DeleteMsg(b.ctx, number); err != nil {
 			t.Fatal(err)
 		}
 	}
 	b.restart(t)
-	newest := b.readFrom(t, "/a", all[99].id.String()) // who had it does not wait for a newer one
-	for from, want := range map[int]string{19: all[99].id.String(), 59: all[99].id.String(), 99: ""} {
-		r := start(t, b.node.stream("/a"), all[from].id.String())
+	newest := b.subscribeAfter(t, "/a", all[99].ID.String()) // who had it does not wait for a newer one
+	for from, want := range map[int]string{19: all[99].ID.String(), 59: all[99].ID.String(), 99: ""} {
+		r := b.open(t, "/a", all[from].ID.String())
 		if want != "" {
-			if g := r.untilGap(t, 1); g.Reason != sse.GapExpired || g.CompleteAfter != want {
+			if g := r.WaitGap(t, 1); g.Reason != sse.GapExpired || g.CompleteAfter != want {
 				t.Errorf("from %d on the gap is %+v", from, g)
 			}
-			r.until(t, "97")
+			r.WaitData(t, "97")
 		}
-		r.wantNoSilence(t, between(from+1, 100, 1))
+		r.Verify(t, numbers(from+1, 100, 1))
 	}
 	publishMany(t, b.node, []string{"/a"}, 100, 101)
-	newest.until(t, "100")
-	if len(newest.messages()) != 1 || len(newest.told()) > 0 {
-		t.Errorf("who had everything got %v, and was told of %+v", newest.messages(), newest.told())
+	newest.WaitData(t, "100")
+	if len(newest.Messages()) != 1 || len(newest.Gaps()) > 0 {
+		t.Errorf("who had everything got %v, and was told of %+v", newest.Messages(), newest.Gaps())
 	}
 }
 
@@ -224,9 +221,9 @@ func TestMadeAnew(t *testing.T) {
 		t.Run(by, func(t *testing.T) {
 			t.Parallel()
 			b := startBench(t)
-			live := b.read(t, "/?last=1000")
+			live := b.subscribe(t, "/?last=1000")
 			publishMany(t, b.node, []string{"/a"}, 0, 100)
-			before := live.until(t, "99")
+			before := live.WaitData(t, "99")
 			config := b.stream(t).CachedInfo().Config
 			if err := b.js.DeleteStream(b.ctx, "ssed"); err != nil {
 				t.Fatal(err)
@@ -236,19 +233,19 @@ func TestMadeAnew(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			g := live.untilGap(t, 1)
-			if g.Reason != sse.GapEpoch || g.Asked != before[99].id.String() {
+			g := live.WaitGap(t, 1)
+			if g.Reason != sse.GapEpoch || g.Asked != before[99].ID.String() {
 				t.Errorf("the gap is %+v", g)
 			}
 			publishMany(t, b.node, []string{"/a"}, 0, 5)
-			after := live.until(t, "4")
-			if len(after) != 105 || after[100].id.Epoch == before[0].id.Epoch || after[100].id.Seq != 1 || live.connections() != 1 {
-				t.Errorf("on %d connections %d messages came, the first behind the gap is %v", live.connections(), len(after), after[100])
+			after := live.WaitData(t, "4")
+			if len(after) != 105 || after[100].ID.Epoch == before[0].ID.Epoch || after[100].ID.Seq != 1 || live.State().Streams != 1 {
+				t.Errorf("on %d connections %d messages came, the first behind the gap is %v", live.State().Streams, len(after), after[100])
 			}
-			r := start(t, b.node.stream("/"), before[20].id.String())
-			r.until(t, "4")
-			if g := r.untilGap(t, 1); g.Reason != sse.GapEpoch || len(r.messages()) != 5 {
-				t.Errorf("who comes back got %v behind %+v", r.messages(), g)
+			r := b.open(t, "/", before[20].ID.String())
+			r.WaitData(t, "4")
+			if g := r.WaitGap(t, 1); g.Reason != sse.GapEpoch || len(r.Messages()) != 5 {
+				t.Errorf("who comes back got %v behind %+v", r.Messages(), g)
 			}
 		})
 	}
@@ -258,9 +255,9 @@ func TestMadeAnew(t *testing.T) {
 func TestPurgedAhead(t *testing.T) {
 	const messages = 30_000
 	b := startBench(t)
-	live := b.read(t, "/")
+	live := b.subscribe(t, "/")
 	publishMany(t, b.node, []string{"/a"}, 0, 1)
-	live.until(t, "0")
+	live.WaitData(t, "0")
 	if err := b.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
@@ -281,10 +278,10 @@ func TestPurgedAhead(t *testing.T) {
 	if err := b.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	live.until(t, fmt.Sprint(messages-1))
-	live.wantNoSilence(t, between(0, messages, 1))
-	if g := live.untilGap(t, 1); g.Reason != sse.GapExpired || len(live.messages()) < 11 {
-		t.Errorf("%d messages came, and the gap %+v", len(live.messages()), g)
+	live.WaitData(t, fmt.Sprint(messages-1))
+	live.Verify(t, numbers(0, messages, 1))
+	if g := live.WaitGap(t, 1); g.Reason != sse.GapExpired || len(live.Messages()) < 11 {
+		t.Errorf("%d messages came, and the gap %+v", len(live.Messages()), g)
 	}
 	b.waitForLog(t, "level=WARN", "has let go of messages")
 }

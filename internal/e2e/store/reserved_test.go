@@ -44,13 +44,13 @@ func TestReservedEventsInTheStore(t *testing.T) {
 
 	n = startNode(t, "--store="+dir, "--history-bytes=1KiB")
 	n.waitForLog(t, "cannot be delivered", "--gap-event")
-	r := n.read(t, "/pets?last=1000")
+	r := n.subscribe(t, "/pets?last=1000")
 	testtool.WaitFor(t, "all of the store", func() bool {
-		got := events(r.messages())
+		got := events(r.Messages())
 		return len(got) > 0 && got[len(got)-1] == want[len(want)-1]
 	})
-	if got := events(r.messages()); !slices.Equal(got, want) || len(r.told()) > 0 {
-		t.Errorf("after the restart came\n%q, want\n%q, and gaps %+v", got, want, r.told())
+	if got := events(r.Messages()); !slices.Equal(got, want) || len(r.Gaps()) > 0 {
+		t.Errorf("after the restart came\n%q, want\n%q, and gaps %+v", got, want, r.Gaps())
 	}
 	if _, metrics := n.get(t, "/metrics"); !strings.Contains(metrics, "\nssed_store_strange_total 2\n") {
 		t.Error("the metrics do not have 2 messages that cannot be delivered")
