@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ssed/ssed/internal/listen"
 	"github.com/ssed/ssed/internal/subreq"
 	"github.com/ssed/ssed/sse"
 )
@@ -11,7 +12,7 @@ import (
 // CheckListen tells what is wrong with an address of Options.Listen. It does not
 // ask whether the address is free.
 func CheckListen(address string) error {
-	if _, err := listenEndpoint(address); err != nil {
+	if _, err := listen.ParseListen(address); err != nil {
 		return fmt.Errorf("listen address %q: %w", address, err)
 	}
 	return nil

@@ -30,7 +30,7 @@ func (l *loop) drain() (done bool) {
 		return false // gnet would wait for ever for what is being registered; the clock asks again
 	}
 	if l.stop.Load() == stopNow {
-		return l.doors.shut(l.wakeup)
+		return l.unixClosing.finished(l.wakeup)
 	}
 	if !l.leaving && l.store.returned(l) && l.round.empty() && len(l.intake.box) == 0 && l.box.empty() {
 		l.beginDrain()
@@ -40,7 +40,7 @@ func (l *loop) drain() (done bool) {
 		return false
 	}
 	// What is blocked now are publishers that have yet to read their replies.
-	return (len(l.blocked) == 0 || l.wheel.now-l.left >= ticks(repliesTime)) && l.doors.shut(l.wakeup)
+	return (len(l.blocked) == 0 || l.wheel.now-l.left >= ticks(repliesTime)) && l.unixClosing.finished(l.wakeup)
 }
 
 // returned tells whether all that publishers were told OK for has come back from
@@ -62,26 +62,26 @@ func (r *storeClient) returned(l *loop) bool {
 	return true
 }
 
-// doors is how the loop has the unix sockets closed before its end: what they let
-// in must still be taken, or it would hang for as long as the process lives.
-type doors struct {
-	close   func() // takes as long as the loop needs to take what was let in
-	closing bool
-	closed  atomic.Bool
+// unixClosing closes the unix listeners before the loop ends. The loop must still take the
+// connections that they have accepted, or it would hang for as long as the process lives.
+type unixClosing struct {
+	close   func() // returns once the loop has taken what was accepted
+	started bool
+	done    atomic.Bool
 }
 
-// shut tells whether the doors are closed. The first time it has that done; the
-// bell rings when it is.
-func (d *doors) shut(wakeup *wakeup) bool {
-	if !d.closing {
-		d.closing = true
+// finished reports whether the unix listeners are closed. The first call starts closing
+// them; the loop is woken when that is done.
+func (u *unixClosing) finished(wakeup *wakeup) bool {
+	if !u.started {
+		u.started = true
 		go func() {
-			d.close()
-			d.closed.Store(true)
+			u.close()
+			u.done.Store(true)
 			wakeup.notify()
 		}()
 	}
-	return d.closed.Load()
+	return u.done.Load()
 }
 
 // beginFarewell gives every subscriber its moment to leave, spread by chance, so

@@ -65,7 +65,7 @@ func (e *events) OnOpen(conn gnet.Conn) ([]byte, gnet.Action) {
 	case *watch:
 		e.err = ours.install(l.intake.epoll, conn.Fd())
 		return nil, gnet.None
-	case role: // a unix door's
+	case role: // of a unix socket: see enroll
 		as = ours
 	default:
 		as = l.listeners.of(conn)

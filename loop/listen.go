@@ -1,18 +1,16 @@
 package loop
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"net"
-	"strings"
 
 	"github.com/panjf2000/gnet/v2"
-	"golang.org/x/sys/unix"
 
-	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/internal/listen"
 )
 
-// A role is what the connections of one listener are.
+// A role says what the connections of a listener are.
 type role uint8
 
 const (
@@ -21,9 +19,9 @@ const (
 	rolePublisher
 )
 
-// roles tells by a connection's local address, which gnet takes from the
-// listener, what the connection is. Addresses are compared as text once, and
-// from then on by identity, since this is asked for every accept.
+// roles finds the role of a connection by its local address, which gnet takes from the
+// listener. Every accept asks, so an address is compared as text once and by identity from
+// then on.
 type roles struct {
 	byText map[string]role // "tcp 127.0.0.1:8001"
 	byAddr map[net.Addr]role
@@ -33,7 +31,7 @@ func newRoles() roles {
 	return roles{byText: map[string]role{}, byAddr: map[net.Addr]role{}}
 }
 
-// add notes a listener's role.
+// add sets the role of a listener.
 func (r *roles) add(addr net.Addr, as role) { r.byText[addr.Network()+" "+addr.String()] = as }
 
 func (r *roles) of(conn gnet.Conn) role {
@@ -46,69 +44,59 @@ func (r *roles) of(conn gnet.Conn) role {
 	return found
 }
 
-// ofListener is the role of the connections that the listener at addr has.
+// ofListener returns the role of the listener at addr.
 func (r *roles) ofListener(network, addr string) role { return r.byText[network+" "+addr] }
 
-// listenEndpoint reads an address of Options.Listen.
-func listenEndpoint(address string) (publish.Endpoint, error) {
-	if strings.Contains(address, "://") {
-		return publish.ParseEndpoint(address)
-	}
-	e, err := publish.ParseEndpoint("tcp://" + address)
-	if err != nil { // whose words are for publishers' addresses
-		return e, errors.New("expected host:port or :port, such as 127.0.0.1:8001 or [::1]:8001, or unix:///path")
-	}
-	return e, nil
-}
-
-// settle finds the address of an endpoint. gnet reports a TCP port of 0 as 0, so a
-// free one is reserved here; release lets go of it, once gnet listens.
-func settle(e publish.Endpoint) (settled publish.Endpoint, addr net.Addr, release func(), err error) {
-	if e.Network == "unix" {
-		return e, &net.UnixAddr{Name: e.Address, Net: "unix"}, func() {}, nil
-	}
-	tcp, err := net.ResolveTCPAddr("tcp", e.Address)
-	if err != nil {
-		return e, nil, nil, fmt.Errorf("cannot listen on %s: %w", e, err)
-	}
-	release = func() {}
-	if tcp.Port == 0 {
-		if tcp.Port, release, err = reservePort(tcp.IP); err != nil {
-			return e, nil, nil, fmt.Errorf("cannot listen on %s: %w", e, err)
+// listenAll claims every address. TCP addresses go to s.tcp, for gnet; on unix sockets it
+// listens at once. claims is never nil; release it once gnet listens.
+func (s *Server) listenAll() (claims *listen.Claims, err error) {
+	claims = &listen.Claims{}
+	defer claims.Unbind()
+	listenEach := func(endpoints []listen.Endpoint, as role) (addrs []net.Addr, err error) {
+		for _, e := range endpoints {
+			e, addr, err := claims.Take(e)
+			if err != nil {
+				return nil, err
+			}
+			s.loop.listeners.add(addr, as)
+			addrs = append(addrs, addr)
+			if e.Network != "unix" {
+				s.tcp = append(s.tcp, e)
+				continue
+			}
+			if err := s.unix.Open(e, s.loop.opts.SendBufferBytes); err != nil {
+				return nil, fmt.Errorf("cannot listen on %s: %w", e, err)
+			}
 		}
+		return addrs, nil
 	}
-	e.Address = tcp.String()
-	return e, tcp, release, nil
+	if s.listenAddrs, err = listenEach(s.listen, roleSubscriber); err == nil {
+		s.publishAddrs, err = listenEach(s.publish, rolePublisher)
+	}
+	return claims, err
 }
 
-// reservePort has the kernel choose a port, and keeps a socket bound to it that
-// does not listen. With SO_REUSEADDR on both, gnet can bind to it, too, and
-// nobody is given it by chance meanwhile.
-func reservePort(ip net.IP) (port int, release func(), err error) {
-	family, address := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{}) // all addresses, of both families
-	if ip4 := ip.To4(); ip4 != nil {
-		family, address = unix.AF_INET, &unix.SockaddrInet4{Addr: [4]byte(ip4)}
-	} else if ip != nil {
-		address = &unix.SockaddrInet6{Addr: [16]byte(ip)}
-	}
-	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+// acceptUnix begins to accept on the unix sockets, and gives the connections to gnet. gnet
+// could listen on unix sockets itself, but it removes whatever is at the path, and with one
+// unix socket among its listeners it accepts on another goroutine, without any bound, until
+// descriptors run out and the engine ends.
+func (s *Server) acceptUnix(engine gnet.EventLoop) {
+	s.unix.Start(func(conn *net.UnixConn) bool { return s.enroll(engine, conn) }, s.loop.log)
+}
+
+// enroll gives the loop a connection, and returns once the loop has taken it. It returns
+// false if the engine is ending.
+func (s *Server) enroll(engine gnet.EventLoop, conn *net.UnixConn) bool {
+	addr := conn.LocalAddr()
+	as := s.loop.listeners.ofListener(addr.Network(), addr.String())
+	taken, err := engine.Enroll(gnet.NewContext(context.Background(), as), conn)
 	if err != nil {
-		return 0, nil, err
+		return false
 	}
-	release = func() { unix.Close(fd) }
-	if err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err == nil {
-		err = unix.Bind(fd, address)
+	select {
+	case <-taken:
+		return true
+	case <-s.done: // the engine died, and may never take it
+		return false
 	}
-	var bound unix.Sockaddr
-	if err == nil {
-		bound, err = unix.Getsockname(fd)
-	}
-	switch a := bound.(type) {
-	case *unix.SockaddrInet4:
-		return a.Port, release, nil
-	case *unix.SockaddrInet6:
-		return a.Port, release, nil
-	}
-	release()
-	return 0, nil, err
 }

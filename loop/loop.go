@@ -80,7 +80,7 @@ type loop struct {
 	holdingMemory []*audience // audiences that hold memory which they may not need
 	leaving       bool        // the end has come so far that subscribers leave
 	left          uint32      // tick at which the last of them had not left yet
-	doors         doors
+	unixClosing   unixClosing
 
 	stats tally
 }

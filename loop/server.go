@@ -13,6 +13,7 @@ import (
 	"github.com/panjf2000/gnet/v2"
 
 	"github.com/ssed/ssed/httpparse"
+	"github.com/ssed/ssed/internal/listen"
 	"github.com/ssed/ssed/internal/subreq"
 	"github.com/ssed/ssed/nsindex"
 	"github.com/ssed/ssed/publish"
@@ -32,13 +33,9 @@ type Server struct {
 	endHooksWait  func()        // closes it
 	finished      chan struct{} // closed when the hooks, too, have ended
 
-	listen, publish []publish.Endpoint
-	tcp             []publish.Endpoint // those of both that gnet listens on
-
-	doorsMu                   sync.Mutex
-	doors                     []*unixDoor // the unix ones, which it does not
-	doorsOpen                 sync.WaitGroup
-	doorsShut                 bool
+	listen, publish           []listen.Endpoint
+	tcp                       []listen.Endpoint    // the TCP ones of both, on which gnet listens
+	unix                      listen.UnixListeners // the unix ones of both
 	listenAddrs, publishAddrs []net.Addr
 }
 
@@ -53,7 +50,7 @@ func New(opts Options) (*Server, error) {
 		hooksDeadline: make(chan struct{}), finished: make(chan struct{})}
 	s.endHooksWait = sync.OnceFunc(func() { close(s.hooksDeadline) })
 	for _, address := range opts.Listen {
-		e, err := listenEndpoint(address)
+		e, err := listen.ParseListen(address)
 		if err != nil {
 			return nil, fmt.Errorf("loop: listen address %q: %w", address, err)
 		}
@@ -103,7 +100,7 @@ func New(opts Options) (*Server, error) {
 		watch.close()
 		return nil, err
 	}
-	s.loop.doors.close, s.loop.ready = s.closeDoors, s.ready
+	s.loop.unixClosing.close, s.loop.ready = s.unix.Close, s.ready
 	s.loop.session = &publish.Config{Auth: publishAuth{&s.loop.tokens}, DataBytesMax: opts.DataBytesMax, Reserved: opts.ReservedEvents()}
 	s.loop.tokens.Store(opts.Tokens)
 	s.loop.heads.setDate(time.Now())
@@ -124,8 +121,8 @@ func (s *Server) Serve() error {
 	defer s.finishHooks() // after what follows
 	defer s.cleanup()
 	l.listeners = newRoles()
-	releasePorts, err := s.settleAll()
-	defer releasePorts()
+	claims, err := s.listenAll()
+	defer claims.Release()
 	if err != nil {
 		return err
 	}
@@ -137,7 +134,7 @@ func (s *Server) Serve() error {
 	log := &gnetLog{log: l.log}
 	events := &events{loop: l}
 	events.booted = func() {
-		releasePorts()
+		claims.Release()
 		s.setUserTimeout(events.engine)
 	}
 	events.ticked = func() { s.installWakeup(events) }
@@ -147,7 +144,7 @@ func (s *Server) Serve() error {
 		// accepts on another goroutine, without any bound: a storm of connections
 		// then takes every descriptor before the loop has seen the first, and
 		// gnet ends its engine over that. A second daemon on the same port, which
-		// SO_REUSEPORT would let in, was refused by Endpoint.Check.
+		// SO_REUSEPORT would let in, was refused by listen.Claims.
 		gnet.WithReusePort(true),
 		gnet.WithReuseAddr(true), // a restart must not wait for TIME_WAIT
 		gnet.WithTicker(true),
@@ -166,61 +163,6 @@ func (s *Server) Serve() error {
 		return fmt.Errorf("loop: the event loop ended unasked: %s", *log.last.Load())
 	}
 	return errors.New("loop: the event loop ended unasked")
-}
-
-// settleAll makes all endpoints ready: TCP ones for gnet, with a note of what
-// their connections will be, and unix ones with a door of our own. release, which
-// is never nil, lets go of the ports that were reserved.
-func (s *Server) settleAll() (release func(), err error) {
-	var releases []func()
-	release = sync.OnceFunc(func() {
-		for _, f := range releases {
-			f()
-		}
-	})
-	// Every address is held until all are settled, so that one that is given
-	// twice, in whatever form, is found: SO_REUSEPORT would let it pass.
-	var held []func()
-	locks := startLock{}
-	releases = append(releases, locks.release)
-	defer func() {
-		for _, letGo := range held {
-			letGo()
-		}
-	}()
-	settleEach := func(endpoints []publish.Endpoint, as role) (addrs []net.Addr, err error) {
-		for _, e := range endpoints {
-			if _, port, err := net.SplitHostPort(e.Address); err == nil {
-				if err := locks.take(port); err != nil {
-					return nil, fmt.Errorf("cannot listen on %s: %w", e, err)
-				}
-			}
-			e, addr, release, err := settle(e)
-			if err != nil {
-				return nil, err
-			}
-			releases = append(releases, release)
-			letGo, err := e.Hold()
-			if err != nil {
-				return nil, err
-			}
-			held = append(held, letGo)
-			s.loop.listeners.add(addr, as)
-			addrs = append(addrs, addr)
-			if e.Network != "unix" {
-				s.tcp = append(s.tcp, e)
-				continue
-			}
-			if err := s.openDoor(e, as); err != nil {
-				return nil, fmt.Errorf("cannot listen on %s: %w", e, err)
-			}
-		}
-		return addrs, nil
-	}
-	if s.listenAddrs, err = settleEach(s.listen, roleSubscriber); err == nil {
-		s.publishAddrs, err = settleEach(s.publish, rolePublisher)
-	}
-	return release, err
 }
 
 // gnetURLs returns what gnet is to listen on. It does not run without, so where
@@ -251,47 +193,11 @@ func (s *Server) installWakeup(events *events) {
 		go events.engine.Stop(context.Background()) // it waits for the goroutine that we are on
 		return
 	}
-	s.startDoors(bell.EventLoop())
+	s.acceptUnix(bell.EventLoop())
 	close(s.ready)
 }
 
-// openDoor listens on a unix socket.
-func (s *Server) openDoor(e publish.Endpoint, as role) error {
-	door, err := openUnixDoor(e, as, s.loop.opts.SendBufferBytes)
-	if err != nil {
-		return err
-	}
-	s.doorsMu.Lock()
-	defer s.doorsMu.Unlock()
-	s.doors = append(s.doors, door)
-	return nil
-}
-
-// startDoors begins to accept on the unix sockets, unless Shutdown came first.
-func (s *Server) startDoors(engine gnet.EventLoop) {
-	s.doorsMu.Lock()
-	defer s.doorsMu.Unlock()
-	if s.doorsShut {
-		return
-	}
-	for _, door := range s.doors {
-		s.doorsOpen.Go(func() { door.run(engine, s.loop.log, s.done) })
-	}
-}
-
-// closeDoors ends accepting on unix sockets, and waits until what was accepted is
-// in the loop's hands.
-func (s *Server) closeDoors() {
-	s.doorsMu.Lock()
-	s.doorsShut = true
-	for _, door := range s.doors {
-		door.close()
-	}
-	s.doorsMu.Unlock()
-	s.doorsOpen.Wait()
-}
-
-// giveBack ends what a Server holds besides gnet's part.
+// cleanup releases what a Server holds outside gnet.
 func (s *Server) cleanup() {
 	l := s.loop
 	l.stop.Store(stopNow)
@@ -300,7 +206,7 @@ func (s *Server) cleanup() {
 	l.eventLog.flushSuppressed(l) // of the last second, which the wheel did not end
 	l.hooks.flushSuppressed(l.log)
 	close(s.done)
-	s.closeDoors()
+	s.unix.Close()
 	l.watch.close()
 	l.wakeup.close()
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ssed/ssed/internal/listen"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -88,7 +89,7 @@ func connect(ctx context.Context, endpoint Endpoint, o options) (*Client, error)
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, endpoint.Network, endpoint.Address)
 	if err != nil {
-		return nil, &dialError{"connect", endpoint, plain(err)}
+		return nil, &dialError{"connect", endpoint, listen.Reason(err)}
 	}
 	c := newClient(conn)
 	hello := "PING\n"
@@ -294,7 +295,7 @@ func (e *endedError) Unwrap() error { return e.err }
 func (c *Client) readReply(reader *bufio.Reader) error {
 	line, err := reader.ReadSlice('\n')
 	if err != nil {
-		return &endedError{plain(err)}
+		return &endedError{listen.Reason(err)}
 	}
 	sequence, err := parseReply(trimCR(line[:len(line)-1]))
 	var refused *ReplyError

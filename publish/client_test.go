@@ -40,7 +40,7 @@ func (l *locked) PublishKeyed(key, namespace, event, data []byte) (uint64, error
 
 // serve speaks the protocol on a unix socket, one goroutine for each connection.
 func serve(t *testing.T, cfg *Config, sink Sink) (url string) {
-	return listen(t, func(conn net.Conn) {
+	return serveConns(t, func(conn net.Conn) {
 		session, in := NewSession(cfg), make([]byte, 4096)
 		for {
 			n, err := conn.Read(in)
@@ -53,8 +53,8 @@ func serve(t *testing.T, cfg *Config, sink Sink) (url string) {
 	})
 }
 
-// listen has every connection handled until the test ends.
-func listen(t *testing.T, handle func(net.Conn)) (url string) {
+// serveConns calls handle for every connection until the test ends.
+func serveConns(t *testing.T, handle func(net.Conn)) (url string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "s")
 	ln, err := net.Listen("unix", path)
@@ -209,7 +209,7 @@ func TestClientAsync(t *testing.T) {
 // TestClientBackPressure has a server that reads and does not answer.
 func TestClientBackPressure(t *testing.T) {
 	mute := make(chan struct{})
-	url := listen(t, func(conn net.Conn) {
+	url := serveConns(t, func(conn net.Conn) {
 		replies := bufio.NewScanner(conn)
 		replies.Scan() // the PING of Dial
 		fmt.Fprintln(conn, "PONG")
@@ -303,7 +303,7 @@ func TestDialFails(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			url := listen(t, func(conn net.Conn) {
+			url := serveConns(t, func(conn net.Conn) {
 				io.WriteString(conn, tt.says)
 				io.ReadFull(conn, make([]byte, len("PING\n")))
 			})
@@ -339,7 +339,7 @@ func TestClientOfAFullServer(t *testing.T) {
 
 // TestClientConnectionEnds wants every call to tell why, then and later.
 func TestClientConnectionEnds(t *testing.T) {
-	url := listen(t, func(conn net.Conn) {
+	url := serveConns(t, func(conn net.Conn) {
 		lines := bufio.NewScanner(conn)
 		lines.Scan()
 		fmt.Fprintln(conn, "PONG")

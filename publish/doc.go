@@ -15,7 +15,7 @@
 // may answer later (ErrPending); the loop then keeps Replies for the connection.
 //
 // The parser (parse.go), the session (session.go) and its replies do no I/O: bytes in,
-// messages and reply bytes out. Only client.go, retry.go and endpoint.go know the network.
+// messages and reply bytes out. Only client.go and retry.go know the network.
 // What a namespace is, is not known here: package nsindex knows.
 //
 // The one invariant: a session's replies and messages depend on the bytes it was

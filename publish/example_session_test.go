@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log"
 	"net"
-	"os"
 	"strings"
 
 	"github.com/ssed/ssed/publish"
@@ -66,15 +65,10 @@ func ExampleAuthenticator() {
 // A listener of one's own, with a goroutine for each publisher. (Package evioserver has
 // one event loop for all.) Who comes too many is told in the protocol's words.
 func ExampleSink() {
-	var sink publish.Sink = &printer{} // here it would need a lock, too
-	restore := publish.RestrictUmask()
-	listener, err := net.Listen("unix", "/run/publish.sock")
-	restore()
+	var sink publish.Sink = &printer{}                         // here it would need a lock, too
+	listener, err := net.Listen("unix", "/run/publish/socket") // in a folder that only publishers may enter
 	if err != nil {
 		log.Fatal(err)
-	}
-	if file, err := os.Stat("/run/publish.sock"); err != nil || file.Mode().Perm()&^publish.SocketMode != 0 {
-		log.Fatal("strangers could publish")
 	}
 	places := make(chan struct{}, 100)
 	for {

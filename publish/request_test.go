@@ -85,7 +85,7 @@ func TestClientKeyIsRefused(t *testing.T) {
 
 // TestClientLosesTheSecondReply has a server that dies between the two.
 func TestClientLosesTheSecondReply(t *testing.T) {
-	url := listen(t, func(conn net.Conn) {
+	url := serveConns(t, func(conn net.Conn) {
 		lines := bufio.NewScanner(conn)
 		for _, reply := range []string{"PONG", "OK"} {
 			lines.Scan()

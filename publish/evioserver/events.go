@@ -11,6 +11,7 @@ import (
 
 	"github.com/tidwall/evio"
 
+	"github.com/ssed/ssed/internal/listen"
 	"github.com/ssed/ssed/publish"
 )
 
@@ -43,7 +44,7 @@ func (s *Server) serving(endpoints []publish.Endpoint, addrs []net.Addr) evio.Ac
 	}
 	for _, e := range endpoints {
 		if e.Network == "unix" {
-			s.warn(os.Chmod(e.Address, publish.SocketMode), "cannot set the mode of the socket")
+			s.warn(os.Chmod(e.Address, listen.SocketMode), "cannot set the mode of the socket")
 		}
 	}
 	s.listening = time.Now()

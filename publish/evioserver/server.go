@@ -11,6 +11,7 @@ import (
 
 	"github.com/tidwall/evio"
 
+	"github.com/ssed/ssed/internal/listen"
 	"github.com/ssed/ssed/publish"
 )
 
@@ -170,7 +171,7 @@ func (s *Server) listen(endpoints []publish.Endpoint) error {
 }
 
 func (s *Server) runEvio(endpoints []publish.Endpoint) error {
-	restoreUmask := publish.RestrictUmask()
+	restoreUmask := listen.RestrictUmask()
 	defer restoreUmask()
 	addresses := make([]string, len(endpoints))
 	for i, e := range endpoints {

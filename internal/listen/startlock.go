@@ -1,4 +1,4 @@
-package loop
+package listen
 
 import (
 	"errors"
@@ -9,20 +9,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A startLock keeps servers from starting on the same ports at the same moment.
-// Each would find an address free, let go of it so that gnet can listen there, and
-// with SO_REUSEPORT both would. It is a name in the kernel (an abstract unix
-// address), so it belongs to the same network namespace as the ports, and nothing is left
-// of it when a process dies.
+// A startLock keeps servers from starting on the same ports at the same moment. Each would
+// find an address free and unbind it so that its event library can listen there, and with
+// SO_REUSEPORT both would. The lock is a name in the kernel (an abstract unix address): it
+// belongs to the same network namespace as the ports, and it disappears when the process
+// dies.
 type startLock map[string]net.Listener
 
-// startPatience is how long a server waits for another to have started. It takes
+// startPatience is how long a server waits for another one to start, which takes
 // milliseconds.
 const startPatience = 5 * time.Second
 
-// take locks a port, until release.
+// take locks a port until release.
 func (s startLock) take(port string) error {
-	if _, taken := s[port]; taken || port == "0" { // each 0 is another port
+	if _, taken := s[port]; taken || port == "0" { // every 0 is a different port
 		return nil
 	}
 	for deadline := time.Now().Add(startPatience); ; time.Sleep(5 * time.Millisecond) {

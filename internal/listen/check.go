@@ -1,0 +1,101 @@
+package listen
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// Check reports why the endpoint cannot be listened on, and changes nothing. Call it
+// before an event library listens: gnet and evio remove whatever is at a unix path, even a
+// folder with its contents or the socket of a daemon that is running.
+func (e Endpoint) Check() error {
+	letGo, err := e.Hold()
+	if err == nil {
+		letGo()
+	}
+	return err
+}
+
+// Hold does what Check does, and keeps a TCP address in use until letGo is called: anyone
+// else who asks for the address, in any form, gets an error.
+func (e Endpoint) Hold() (letGo func(), err error) {
+	if e.Network == "unix" {
+		if err := checkSocket(e.Address); err != nil {
+			return nil, fmt.Errorf("cannot listen on %s: %w", e, err)
+		}
+		return func() {}, nil
+	}
+	listener, err := net.Listen(e.Network, e.Address)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w", e, Reason(err))
+	}
+	return func() { listener.Close() }, nil
+}
+
+// checkSocket accepts a path in an existing folder at which there is nothing, or a socket
+// that nobody listens on any more.
+func checkSocket(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return checkFolder(filepath.Dir(path))
+	}
+	if err != nil {
+		return Reason(err)
+	}
+	switch mode := info.Mode(); {
+	case mode.IsDir():
+		return errors.New("it is a folder: name a socket inside it")
+	case mode&fs.ModeSymlink != 0:
+		return errors.New("it is a symbolic link: name the socket itself")
+	case mode&fs.ModeSocket == 0:
+		return errors.New("it is a file and not a socket: remove it or choose another path")
+	}
+	return checkStale(path)
+}
+
+func checkFolder(folder string) error {
+	info, err := os.Stat(folder)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("the folder %s does not exist: create it first", folder)
+	case err != nil:
+		return Reason(err)
+	case !info.IsDir():
+		return fmt.Errorf("%s is not a folder", folder)
+	}
+	return nil
+}
+
+// checkStale connects to the socket. Only a refused connection proves that nobody listens;
+// a full backlog, a datagram socket or a lack of rights does not.
+func checkStale(path string) error {
+	conn, err := net.DialTimeout("unix", path, time.Second)
+	switch {
+	case err == nil:
+		conn.Close()
+		return errors.New("another program is listening on it: stop that one or choose another path")
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
+		return nil
+	}
+	return fmt.Errorf("the socket may be in use: %w", Reason(err))
+}
+
+// Reason returns the cause of a network error without the layers that repeat the
+// address.
+func Reason(err error) error {
+	var errno syscall.Errno
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &errno):
+		return errno
+	case errors.As(err, &dns):
+		return fmt.Errorf("host %q is not known", dns.Name)
+	}
+	return err
+}
