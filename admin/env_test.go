@@ -20,7 +20,7 @@ import (
 
 const patience = 20 * time.Second
 
-// A house is a real loop with real admin pages on the same port.
+// An env is a real loop with real admin pages on the same port.
 type env struct {
 	base   string // "http://127.0.0.1:40123"
 	loop   *loop.Server

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"embed"
+	"errors"
 	"io/fs"
 	"net/http"
 	"net/http/pprof"
@@ -92,13 +93,14 @@ type failure struct {
 // Error is that of error.
 func (f *failure) Error() string { return f.words }
 
-// answer makes a handler of a function that returns what to send as JSON, or what is
-// rendered already; nil is an answer without a body. Errors are JSON, too: {"error": "what was wrong"}.
+// jsonHandler makes a handler of a function that returns the value to send as JSON, or
+// rendered JSON; nil is an answer without a body. Errors are JSON, too:
+// {"error": "what was wrong"}.
 func jsonHandler(f func(*http.Request) (any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		value, err := f(r)
 		status := http.StatusOK
-		switch failed, ok := err.(*failure); {
+		switch failed, ok := errors.AsType[*failure](err); {
 		case ok:
 			status, value = failed.status, map[string]string{"error": failed.words}
 		case err != nil:

@@ -31,7 +31,7 @@ func counter(name, help string, value func(*loop.Stats) float64) metric {
 var metrics = []metric{
 	gauge("ssed_subscribers", "Connections that receive a stream.", func(s *loop.Stats) float64 { return float64(s.Subscribers) }),
 	gauge("ssed_publishers", "Connections of publishers.", func(s *loop.Stats) float64 { return float64(s.Publishers) }),
-	gauge("ssed_visitors", "Connections that have not subscribed yet, or are leaving.", func(s *loop.Stats) float64 { return float64(s.PendingConnections) }),
+	gauge("ssed_pending_connections", "Connections that have not subscribed yet, or were refused and are closing.", func(s *loop.Stats) float64 { return float64(s.PendingConnections) }),
 	gauge("ssed_streams", "Different subscription sets.", func(s *loop.Stats) float64 { return float64(s.Streams) }),
 	gauge("ssed_blocked_connections", "Connections whose socket is full.", func(s *loop.Stats) float64 { return float64(s.Blocked) }),
 	gauge("ssed_backlog_bytes", "Bytes held for subscribers that lag.", func(s *loop.Stats) float64 { return float64(s.Backlog) }),

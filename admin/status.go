@@ -31,7 +31,7 @@ type statusJSON struct {
 	Version             string            `json:"version"`
 	UptimeSeconds       int64             `json:"uptime_seconds"`
 	Subscribers         int               `json:"subscribers"`
-	Visitors            int               `json:"visitors"`
+	PendingConnections  int               `json:"pending_connections"`
 	Publishers          int               `json:"publishers"`
 	Streams             int               `json:"streams"`
 	Blocked             int               `json:"blocked"`
@@ -119,7 +119,7 @@ func (s *Server) figures(stats loop.Stats, now time.Time) *statusJSON {
 		Version:             s.opts.Version,
 		UptimeSeconds:       int64(now.Sub(s.started).Seconds()),
 		Subscribers:         stats.Subscribers,
-		Visitors:            stats.PendingConnections,
+		PendingConnections:  stats.PendingConnections,
 		Publishers:          stats.Publishers,
 		Streams:             stats.Streams,
 		Blocked:             stats.Blocked,

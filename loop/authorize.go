@@ -23,16 +23,16 @@ var (
 	// ErrUnauthenticated makes the answer 401: the request does not tell who asks, or
 	// not so that it can be believed.
 	ErrUnauthenticated = errors.New("it is not known who asks")
-	// ErrComeBack makes the answer one after which a client asks again in some
-	// seconds: nothing is wrong with the request, but it cannot be decided now.
-	ErrRetryLater = errors.New("come back later")
+	// ErrRetryLater makes the client ask again in some seconds: nothing is wrong with
+	// the request, but it cannot be decided now.
+	ErrRetryLater = errors.New("retry later")
 )
 
 // A Request is what Options.Authorize decides about: somebody asks for a set of
 // namespaces.
 type Request struct {
 	Client     netip.Addr // where it comes from, as trusted proxies have it; not valid for a unix socket
-	Peer       net.Addr   // the connection's other end, as Conn.Peer will have it
+	Peer       net.Addr   // the connection's other end, as SubscriberInfo.Peer will have it
 	Namespaces []string   // its subscription set; not to be changed
 	Query      string     // as it was sent; net/url.ParseQuery reads it
 
@@ -43,28 +43,29 @@ type Request struct {
 // case, such as Origin, Cookie, Authorization or User-Agent; empty if there is none.
 func (r *Request) Header(name string) string { return string(r.head.Get(name)) }
 
-// A petition is a visitor's request that waits for the word of Options.Authorize.
+// An authRequest is a request that waits for Options.Authorize.
 type authRequest struct {
 	Request
-	conn   *pendingConn   // nil once its connection waits no longer
+	conn   *pendingConn   // nil once the connection no longer waits
 	ask    subreq.Request // in memory of its own
 	cancel context.CancelFunc
-	inputs uint8 // how often its client sent more
+	inputs uint8 // how often the client sent more
 	err    error // the decision
 }
 
-// petitions are those of all visitors. Each has a goroutine until Authorize returns,
-// also where its visitor has gone: they are what is bounded.
+// authRequests are the requests of all connections. Each has a goroutine until
+// Authorize returns, even if its connection is closed by then. AuthorizeMax bounds
+// these goroutines.
 type authRequests struct {
-	running int                   // the loop's, as what follows
-	waiting map[*authRequest]bool // those with a visitor
-	ready   []*authRequest        // decided, and taken from the other goroutines
+	running int                   // this and the next two belong to the loop
+	waiting map[*authRequest]bool // the connection is still open
+	ready   []*authRequest        // taken from decided, to be handled
 
 	mu      sync.Mutex
 	decided []*authRequest
 }
 
-// decide enters a word, and tells the loop.
+// addDecided queues a decided request and wakes the loop. Any goroutine may call it.
 func (p *authRequests) addDecided(a *authRequest, wakeup *wakeup) {
 	p.mu.Lock()
 	p.decided = append(p.decided, a)
@@ -72,8 +73,8 @@ func (p *authRequests) addDecided(a *authRequest, wakeup *wakeup) {
 	wakeup.notify()
 }
 
-// askWhetherItMay has Options.Authorize decide about a visitor's request. Its head is
-// copied, for what was read dies.
+// startAuthorize calls Options.Authorize for a request, on a goroutine of its own. It
+// copies the request head, since gnet reuses the buffer.
 func (l *loop) startAuthorize(c *pendingConn, ask subreq.Request, read []byte) {
 	if cause, full := l.full(c); full && ask.Body {
 		l.retryLater(c, ask.Answer, cause)
@@ -102,7 +103,7 @@ func (l *loop) startAuthorize(c *pendingConn, ask subreq.Request, read []byte) {
 	}()
 }
 
-// putOff tells a visitor to come back. For HEAD that is the head alone.
+// retryLater asks a client to retry. The reply to HEAD is the head alone.
 func (l *loop) retryLater(c *pendingConn, to subreq.Answer, cause rejectReason) {
 	l.countRejected(cause)
 	if to.Body {
@@ -112,8 +113,12 @@ func (l *loop) retryLater(c *pendingConn, to subreq.Answer, cause rejectReason) 
 	}
 }
 
-// hearDecisions goes on with those whose word has come, for as long as one turn has
-// for it.
+// authResultsTime limits how long the results of Authorize may hold up one turn of the
+// loop.
+const authResultsTime = time.Millisecond
+
+// handleAuthResults continues the requests that Authorize has decided, for at most
+// authResultsTime in one turn of the loop.
 func (l *loop) handleAuthResults() {
 	if l.authRequests.running == 0 {
 		return
@@ -123,7 +128,7 @@ func (l *loop) handleAuthResults() {
 	l.authRequests.decided = nil
 	l.authRequests.mu.Unlock()
 	ready := l.authRequests.ready
-	for begin := time.Now(); len(ready) > 0 && time.Since(begin) < answerTime; ready = ready[1:] {
+	for begin := time.Now(); len(ready) > 0 && time.Since(begin) < authResultsTime; ready = ready[1:] {
 		l.authRequests.running--
 		if a := ready[0]; a.conn != nil {
 			l.handleAuthResult(a)
@@ -136,7 +141,7 @@ func (l *loop) handleAuthResults() {
 	}
 }
 
-// decided answers a visitor that has waited for Options.Authorize.
+// handleAuthResult answers a client whose request Options.Authorize has decided.
 func (l *loop) handleAuthResult(a *authRequest) {
 	c := a.conn
 	l.cancelAuth(c)
@@ -152,22 +157,22 @@ func (l *loop) handleAuthResult(a *authRequest) {
 	}
 }
 
-// undecided is what becomes of a visitor that has waited for long enough, or until
-// the end.
+// abandonAuth stops waiting for Authorize, since it took too long or the server ends,
+// and asks the client to retry.
 func (l *loop) abandonAuth(c *pendingConn, cause rejectReason) {
 	a := c.auth
 	l.cancelAuth(c)
 	l.retryLater(c, a.ask.Answer, cause)
 }
 
-// decideNoMore tells all who wait for a word to come back: the server ends.
+// abandonAllAuth asks every waiting client to retry: the server ends.
 func (l *loop) abandonAllAuth() {
 	for a := range l.authRequests.waiting {
 		l.abandonAuth(a.conn, rejectDraining)
 	}
 }
 
-// withdraw ends a visitor's petition, if it has one.
+// cancelAuth cancels the connection's authRequest, if it has one.
 func (l *loop) cancelAuth(c *pendingConn) {
 	if a := c.auth; a != nil {
 		a.cancel()
@@ -176,8 +181,8 @@ func (l *loop) cancelAuth(c *pendingConn) {
 	}
 }
 
-// hear throws away what a client sends while it waits. One that keeps sending is no
-// subscriber.
+// discardInput discards what a client sends while it waits. A client that keeps
+// sending is closed.
 func (a *authRequest) discardInput() gnet.Action {
 	if a.inputs++; a.inputs > noiseMax {
 		return gnet.Close

@@ -16,16 +16,16 @@ const readBytes = 64 << 10
 // parsed, checked, framed, kept and appended. What is left out are the system calls.
 // One op is one line with 64 bytes of data.
 func BenchmarkPublish(b *testing.B) {
-	for _, bm := range []struct{ hearers, kept, namespaces int }{
+	for _, bm := range []struct{ matches, kept, namespaces int }{
 		{0, 0, 1}, {1, 0, 1}, {4, 0, 1}, {1, 0, 1000}, {0, 100, 1}, {1, 100, 1},
 	} {
-		b.Run(fmt.Sprintf("hearers=%d/kept=%d/namespaces=%d", bm.hearers, bm.kept, bm.namespaces), func(b *testing.B) {
-			benchmarkPublish(b, bm.hearers, bm.kept, bm.namespaces)
+		b.Run(fmt.Sprintf("matches=%d/kept=%d/namespaces=%d", bm.matches, bm.kept, bm.namespaces), func(b *testing.B) {
+			benchmarkPublish(b, bm.matches, bm.kept, bm.namespaces)
 		})
 	}
 }
 
-func benchmarkPublish(b *testing.B, hearers, kept, namespaces int) {
+func benchmarkPublish(b *testing.B, matches, kept, namespaces int) {
 	opts, err := Options{History: []HistoryRule{{Prefix: "/", Messages: kept}}}.withDefaults()
 	if err != nil {
 		b.Fatal(err)
@@ -34,7 +34,7 @@ func benchmarkPublish(b *testing.B, hearers, kept, namespaces int) {
 	if err := l.keepHistory(); err != nil {
 		b.Fatal(err)
 	}
-	for i := range hearers {
+	for i := range matches {
 		for ns := range namespaces {
 			// Sets of their own, so that each has a stream of its own.
 			set, err := nsindex.NewSet(fmt.Sprintf("/pets/%d", ns), fmt.Sprintf("/besides/%d", i))

@@ -13,36 +13,36 @@ var ErrStopped = errors.New("loop: the server has stopped")
 // ErrBusy is returned when too many questions wait for the loop's answer.
 var ErrBusy = errors.New("loop: too many questions wait for an answer, try again later")
 
-// ask runs a question on the loop and waits for its answer.
-func call[T any](ctx context.Context, s *Server, question func(*loop) T) (answer T, err error) {
+// call runs a function on the loop and returns its result.
+func call[T any](ctx context.Context, s *Server, f func(*loop) T) (result T, err error) {
 	select {
 	case <-s.done:
-		return answer, ErrStopped // nobody empties the queue any more
+		return result, ErrStopped // nobody empties the queue any more
 	default:
 	}
-	answered := make(chan T, 1)
-	if !s.loop.calls.add(func(l *loop) { answered <- question(l) }) {
-		return answer, ErrBusy
+	returned := make(chan T, 1)
+	if !s.loop.calls.add(func(l *loop) { returned <- f(l) }) {
+		return result, ErrBusy
 	}
 	s.loop.wakeup.notify()
 	select {
-	case answer = <-answered:
-		return answer, nil
+	case result = <-returned:
+		return result, nil
 	case <-ctx.Done():
-		return answer, ctx.Err()
+		return result, ctx.Err()
 	case <-s.done:
-		return answer, ErrStopped
+		return result, ErrStopped
 	}
 }
 
-// requests are functions that other goroutines want run on the loop. They are
-// for questions; messages go through the mailbox.
+// calls are functions that other goroutines want to run on the loop. They read or
+// change its state; messages go through the mailbox.
 type calls struct {
 	mu      sync.Mutex
 	waiting []func(*loop)
 }
 
-// requestsMax bounds how many questions wait for an answer.
+// callsMax limits how many calls may wait.
 const callsMax = 1024
 
 func (c *calls) add(f func(*loop)) bool {
@@ -55,17 +55,17 @@ func (c *calls) add(f func(*loop)) bool {
 	return true
 }
 
-// answerTime is how long questions may hold up one turn of the loop.
-const answerTime = time.Millisecond
+// callsTime limits how long calls may hold up one turn of the loop.
+const callsTime = time.Millisecond / 2
 
-// run answers what there is time for. The rest waits for the next turn, for which
-// it rings.
+// run makes the calls that there is time for. The rest wait for the next turn, for
+// which it wakes the loop.
 func (c *calls) run(l *loop) {
 	c.mu.Lock()
 	waiting := c.waiting
 	c.waiting = nil
 	c.mu.Unlock()
-	for begin := time.Now(); len(waiting) > 0 && time.Since(begin) < answerTime/2; waiting = waiting[1:] {
+	for begin := time.Now(); len(waiting) > 0 && time.Since(begin) < callsTime; waiting = waiting[1:] {
 		waiting[0](l)
 	}
 	if len(waiting) > 0 {

@@ -2,10 +2,9 @@ package loop
 
 import "github.com/panjf2000/gnet/v2"
 
-// A client is what every connection on the loop has in common: its gnet
-// connection and its one deadline on the wheel. It is the first part of a
-// visitor, a subscriber and a publisher, and kept small: a subscriber's memory
-// is most of what an idle daemon holds.
+// A client is what every connection on the loop has in common: its gnet connection and
+// its one deadline on the wheel. It is the first part of a pendingConn, a subscriber and
+// a publisher, and is kept small: subscribers take most of the memory of an idle daemon.
 type client struct {
 	conn       gnet.Conn
 	next, prev *client // neighbors in the wheel's slot; nil: no deadline
@@ -44,8 +43,7 @@ func (c *client) fd() int {
 	return c.conn.Fd()
 }
 
-// forget drops the gnet connection and the deadline. Every peer's closed calls
-// it first.
+// detachConn clears the gnet connection and the deadline. Every peer's closed calls it.
 func (l *loop) detachConn(c *client) {
 	l.wheel.clear(c)
 	c.conn = nil

@@ -11,15 +11,16 @@ import (
 // agentBytesMax is how much of a User-Agent is kept.
 const agentBytesMax = 256
 
-// An identity is what a subscriber said of itself, or a trusted proxy of it. It
-// is held once for all that say the same: ten thousand browsers have a few dozen
-// names between them.
+// clientInfo holds a client's User-Agent and the address that a trusted proxy gave. All
+// clients with the same values share one: ten thousand browsers have a few dozen
+// User-Agents between them.
 type clientInfo struct {
 	clientInfoKey
 	refs int
 }
 
-// told is the address that a trusted proxy has told; it is not valid if none has.
+// forwardedAddr returns the address that a trusted proxy gave; it is not valid without
+// one.
 func (info *clientInfo) forwardedAddr() netip.Addr {
 	if info == nil {
 		return netip.Addr{}
@@ -27,7 +28,7 @@ func (info *clientInfo) forwardedAddr() netip.Addr {
 	return info.addr
 }
 
-// agentName is empty for a client that gave none.
+// userAgent is empty for a client that sent none.
 func (info *clientInfo) userAgent() string {
 	if info == nil {
 		return ""
@@ -42,8 +43,8 @@ type clientInfoKey struct {
 
 type clientInfos map[clientInfoKey]*clientInfo
 
-// intern finds or adds an identity. One that says nothing is nil and needs no
-// memory.
+// intern finds or adds a clientInfo. It is nil, and takes no memory, if both values
+// are empty.
 func (c clientInfos) intern(agent []byte, addr netip.Addr) *clientInfo {
 	if len(agent) == 0 && !addr.IsValid() {
 		return nil
@@ -76,8 +77,8 @@ func peerAddr(conn gnet.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
-// lasting is an address that may be kept: gnet gives the text of an IPv6 zone to
-// somebody else once the connection is closed.
+// cloneAddr returns an address that may be kept: gnet reuses the memory of an IPv6 zone
+// once the connection is closed.
 func cloneAddr(addr net.Addr) net.Addr {
 	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.Zone != "" {
 		return &net.TCPAddr{IP: tcp.IP, Port: tcp.Port, Zone: strings.Clone(tcp.Zone)}
@@ -85,26 +86,27 @@ func cloneAddr(addr net.Addr) net.Addr {
 	return addr
 }
 
-// address is where a visitor's request comes from: what a trusted proxy has told,
-// or the connection's peer.
+// address returns the client's address: the one that a trusted proxy gave, or the
+// peer's.
 func (c *pendingConn) address() netip.Addr { return addressOf(c.conn, c.forwardedAddr) }
 
-// address is the same of a subscriber.
+// address returns the client's address: the one that a trusted proxy gave, or the
+// peer's.
 func (s *subscriber) address() netip.Addr { return addressOf(s.conn, s.info.forwardedAddr()) }
 
-func addressOf(conn gnet.Conn, told netip.Addr) netip.Addr {
-	if told.IsValid() {
-		return told
+func addressOf(conn gnet.Conn, forwarded netip.Addr) netip.Addr {
+	if forwarded.IsValid() {
+		return forwarded
 	}
 	return peerAddr(conn)
 }
 
-// nameOf names a client for the log: by the address that a trusted proxy has
-// told, if one has, or by the connection's peer.
-func nameOf(conn gnet.Conn, told netip.Addr) string {
+// nameOf names a client for the log: by the address that a trusted proxy gave, or by
+// the connection's peer.
+func nameOf(conn gnet.Conn, forwarded netip.Addr) string {
 	switch {
-	case told.IsValid():
-		return told.String()
+	case forwarded.IsValid():
+		return forwarded.String()
 	case peerAddr(conn).IsValid():
 		return conn.RemoteAddr().String()
 	}

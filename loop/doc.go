@@ -3,8 +3,8 @@
 //
 // All state lives in one unexported loop value, which one goroutine, gnet's
 // event loop, owns. No other goroutine touches it, so there is no lock in it.
-// What comes from elsewhere goes through the mailbox or a request, and rings
-// the doorbell. It is the only package that imports gnet.
+// What comes from elsewhere goes through the mailbox or a call, and wakes
+// the loop. It is the only package that imports gnet.
 //
 // How a message travels:
 //

@@ -84,9 +84,9 @@ func (u *unixClosing) finished(wakeup *wakeup) bool {
 	return u.done.Load()
 }
 
-// beginFarewell gives every subscriber its moment to leave, spread by chance, so
-// that they do not all come back at once. Nothing is published any more, so
-// nobody misses anything by leaving early.
+// beginDrain gives every subscriber a random time at which it is closed, so that they do
+// not all reconnect at once. Nothing is published any more, so no subscriber misses
+// anything by leaving early.
 func (l *loop) beginDrain() {
 	l.leaving = true
 	spread := ticks(max(0, l.opts.Drain))
@@ -98,8 +98,8 @@ func (l *loop) beginDrain() {
 	l.abandonAllAuth()
 }
 
-// farewell tells a subscriber that has everything when to come back, and closes
-// it. One that has yet to read is asked again soon.
+// drainOne sends a retry time to a subscriber that has everything, and closes it. A
+// subscriber that lags is tried again a tick later.
 func (l *loop) drainOne(s *subscriber) {
 	l.wheel.set(&s.client, 1)
 	if r, ok := l.replays.of[s]; ok && r.earlier != nil && s.marks&(headHeld|prefixed) == 0 {
@@ -117,10 +117,10 @@ func (l *loop) drainOne(s *subscriber) {
 	s.end(reasonShutdown)
 }
 
-// giveUpOnTheVanished has the kernel close a subscriber's connection when what was
-// sent is not acknowledged, or cannot be sent, for StallTimeout (TCP_USER_TIMEOUT
-// of tcp(7)). Otherwise it would try for a quarter of an hour. The connections
-// inherit it from their listener.
+// setUserTimeout makes the kernel close a subscriber's connection when sent data is not
+// acknowledged, or cannot be sent, for StallTimeout (TCP_USER_TIMEOUT of tcp(7)).
+// Otherwise it would try for a quarter of an hour. The connections inherit the option
+// from their listener.
 func (s *Server) setUserTimeout(engine gnet.Engine) {
 	for _, e := range s.tcp {
 		if s.loop.listeners.ofListener(e.Network, e.Address) != roleSubscriber {

@@ -274,8 +274,8 @@ func (l *loop) endBeyond(s *subscriber, r *replay) (done bool) {
 	return l.sendFirst(s)
 }
 
-// sendAway closes s in the middle of its replay, and tells it when to come back, if
-// it stands between two frames.
+// retryMidReplay closes s in the middle of its replay. It sends s a retry time if s is
+// between two frames.
 func (l *loop) retryMidReplay(s *subscriber, after time.Duration, why reason) {
 	if s.marks&(headHeld|prefixed) == 0 {
 		l.frame = sse.AppendRetry(l.frame[:0], after.Milliseconds())

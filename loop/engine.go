@@ -12,14 +12,14 @@ import (
 )
 
 // events is what gnet calls. OnOpen, OnTraffic and OnClose come on the loop's
-// goroutine; OnBoot and OnTick on others, which may only ring the doorbell.
+// goroutine; OnBoot and OnTick on others, which may only notify the wakeup.
 type events struct {
 	gnet.BuiltinEventEngine
 	loop   *loop
 	booted func() // called once, when gnet listens
 	ticked func() // called once, when the loop is running
 	engine gnet.Engine
-	err    error // why the loop cannot work; known once the doorbell hangs
+	err    error // why the loop cannot work; known once the wakeup is installed
 }
 
 func (e *events) OnBoot(engine gnet.Engine) gnet.Action {
@@ -29,7 +29,7 @@ func (e *events) OnBoot(engine gnet.Engine) gnet.Action {
 }
 
 // OnTick drives the wheel. The first one is also the first moment at which gnet
-// can register a connection of ours, so the doorbell is hung then.
+// can register a connection of ours, so the wakeup is installed then.
 func (e *events) OnTick() (time.Duration, gnet.Action) {
 	if e.ticked != nil {
 		e.ticked()
@@ -41,9 +41,9 @@ func (e *events) OnTick() (time.Duration, gnet.Action) {
 }
 
 // register gives gnet a connection of ours, whose peer is on the loop.
-func (e *events) register(p peer, chime net.Conn) (gnet.Conn, error) {
+func (e *events) register(p peer, conn net.Conn) (gnet.Conn, error) {
 	ctx := gnet.NewContext(context.Background(), p)
-	registered, err := e.engine.Register(gnet.NewNetConnContext(ctx, chime))
+	registered, err := e.engine.Register(gnet.NewNetConnContext(ctx, conn))
 	if err != nil {
 		return nil, err
 	}

@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// reliefPart is how much more room is made than is needed, as a part of all: each
-// time costs a pass and a look at everybody who waits.
+// evictPart is the divisor of BacklogTotalBytesMax that gives the extra room to make,
+// since each eviction costs a pass and a check of every waiting subscriber.
 const evictPart = 16
 
-// relieve makes room for so many bytes when all streams together hold too much.
-// First everybody gets what there is. If it is still too much, those who are
-// furthest behind are passed over to the newest message, where that is wanted,
-// and then closed, one after the other.
+// evict makes room for so many bytes when all streams together hold too much. First it
+// delivers whatever it can. If the streams still hold too much, it moves the slowest
+// subscribers on to the newest message, if Options.Slow allows that, and then closes
+// subscribers, the slowest first.
 func (l *loop) evict(bytes int) {
 	l.budget.lift(len(l.blocked) + l.stats.Subscribers) // there is no memory to wait
 	l.pass()

@@ -108,7 +108,7 @@ func TestClosingInsideTheWalk(t *testing.T) {
 	}
 	close(stop)
 	churn.Wait()
-	until(t, s, "the visitors are gone", func(s loop.Stats) bool { return s.Subscribers == stayers && s.PendingConnections == 0 })
+	until(t, s, "the pending connections are gone", func(s loop.Stats) bool { return s.Subscribers == stayers && s.PendingConnections == 0 })
 }
 
 // TestPassYields: with more subscribers than one pass writes to, all get

@@ -39,7 +39,7 @@ type Handover struct {
 // with what the loop had read already, so the first request is whole.
 type HandedConn struct {
 	net.Conn
-	ForwardedAddr netip.Addr // the client's address in a PROXY line; not valid if it told none
+	ForwardedAddr netip.Addr // the client's address in a PROXY line; not valid without one
 	ProxyProtocol bool       // there was a PROXY line: the connection's peer is not the client
 	read          []byte
 	closed        sync.Once
@@ -95,7 +95,7 @@ func (h *Handover) has(path []byte) bool {
 	return false
 }
 
-// handOver gives a visitor's connection away, with everything that was read of it,
+// handOver gives a connection away, with everything that was read of it,
 // by a second descriptor for its socket. gnet closes the first.
 func (l *loop) handOver(c *pendingConn, to subreq.Answer, read []byte) gnet.Action {
 	h := l.opts.Handover

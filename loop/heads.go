@@ -38,7 +38,7 @@ func (l *loop) retryTime() time.Duration {
 // opening returns the head of a subscriber's stream. Browsers get a first line of the
 // body with it. Firefox fires "open" and resolves fetch() with the first byte of the body
 // only, which on a quiet stream would be that of the first heartbeat. The line sets the
-// reconnection time for the case that the daemon ends without a farewell. No empty line
+// reconnection time for the case that the daemon ends without sending one. No empty line
 // follows it: HTML section 9.2.6 dispatches nothing there, but some libraries do.
 func (l *loop) opening(ask *subreq.Request) []byte {
 	h := &l.heads
@@ -110,7 +110,7 @@ func (h *heads) preflight(to subreq.Answer, req *httpparse.Request) []byte {
 	return h.end()
 }
 
-// comeBack is the polite refusal: a stream that holds only a retry time.
+// retryHead returns a stream that holds only a retry time: the client asks again later.
 func (h *heads) retryHead(to subreq.Answer, after time.Duration) []byte {
 	h.stream(to)
 	h.scratch = sse.AppendRetry(h.scratch, after.Milliseconds())

@@ -102,7 +102,7 @@ func TestOpeningComesFirst(t *testing.T) {
 	expect(t, r, "data:2\n\nid:")
 }
 
-// TestRetryIsDrawn for each client, for the opening, a refusal and the farewell, between
+// TestRetryIsDrawn for each client, for the opening, a refusal and the end of a drain, between
 // the bounds that are set.
 func TestRetryIsDrawn(t *testing.T) {
 	shortest, longest := 20*time.Second, 21*time.Second

@@ -20,10 +20,10 @@ type unreported struct{ came, went int }
 // hooks tell the program around the server who subscribes and who goes. The loop
 // writes a report and goes on; one goroutine calls, in the order of the reports.
 //
-// Memory is bounded by refusing the first report of a pair, never the second: who
-// was not reported on coming is not reported on going, and whoever was is. So at
-// most ReportsMax wait, and one more for each subscriber that there was when the
-// hooks stopped returning.
+// Memory is bounded by refusing the first report of a pair, never the second: if
+// OnSubscribe was dropped for a subscriber, OnUnsubscribe is dropped too; otherwise both
+// are always called. So at most ReportsMax wait, and one more for each subscriber that
+// there was when the hooks stopped returning.
 type hooks struct {
 	subscribed   func(SubscriberInfo)
 	unsubscribed func(SubscriberInfo, string)
@@ -103,7 +103,7 @@ func (h *hooks) put(r report) {
 	h.mu.Unlock()
 }
 
-// heldBack comes once a second and tells of those who were not reported.
+// flushSuppressed logs, once a second, how many subscribers were not reported.
 func (h *hooks) flushSuppressed(log *slog.Logger) {
 	if h != nil && h.suppressed > 0 {
 		log.Warn("subscribers came and were not reported to OnSubscribe: too many reports wait for the hooks to return",
@@ -155,7 +155,7 @@ func (h *hooks) call(r *report) {
 // reportsKept is how large a buffer is kept for the next reports.
 const reportsKept = 1024
 
-// take waits for reports. There are none only at the end.
+// nextBatch waits for reports. It returns none only at the end.
 func (h *hooks) nextBatch(spare []report) (batch []report, missed unreported) {
 	if cap(spare) > reportsKept {
 		spare = nil // a crowd has come or gone
@@ -170,12 +170,11 @@ func (h *hooks) nextBatch(spare []report) (batch []report, missed unreported) {
 	return batch, missed
 }
 
-// lastCallsTime is how long a server that ended unasked waits for its hooks.
+// finishHooksTime is how long a server that ended unasked waits for its hooks.
 const finishHooksTime = 5 * time.Second
 
-// finish lets the last calls be made, once the loop has ended, until there is no
-// more time for it.
-func (h *hooks) finish(hurry <-chan struct{}, log *slog.Logger) {
+// finish waits for the last calls, once the loop has ended, until deadline is closed.
+func (h *hooks) finish(deadline <-chan struct{}, log *slog.Logger) {
 	if h == nil {
 		return
 	}
@@ -185,7 +184,7 @@ func (h *hooks) finish(hurry <-chan struct{}, log *slog.Logger) {
 	h.mu.Unlock()
 	select {
 	case <-h.done:
-	case <-hurry:
+	case <-deadline:
 		h.abandoned.Store(true)
 		select {
 		case <-h.done:

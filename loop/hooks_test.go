@@ -279,7 +279,7 @@ func TestShutdownLeavesABlockedHookBehind(t *testing.T) {
 	}
 }
 
-// TestBooksBecomeRightAgain: who asks Conns when OnUnreported is called knows in the end
+// TestBooksBecomeRightAgain: a program that calls Subscribers in OnUnreported knows in the end
 // who is there, also of those who came unreported and have left since.
 func TestBooksBecomeRightAgain(t *testing.T) {
 	var s *loop.Server

@@ -83,7 +83,7 @@ func (l *loop) admitLine(most int) {
 
 // emptyBox publishes what is in the mailbox, as far as there is room: what is
 // left from the last time, and what has come since. What comes meanwhile waits
-// for the next time; the bell rings for it.
+// for the next time; the mailbox wakes the loop for it.
 func (l *loop) emptyBox() {
 	for range 2 {
 		if len(l.intake.box) == 0 {

@@ -45,7 +45,7 @@ type loop struct {
 	replies      []byte // scratch for one publisher's replies
 	records      []byte // the mailbox's other buffer
 	intake       intake
-	woken        []uint32 // whose sockets have drained, and who are still to be pumped
+	woken        []uint32 // numbers of waiters whose sockets have drained and that are still to be pumped
 	wokenSpare   []uint32
 	heads        heads
 	origins      subreq.Origins
@@ -53,7 +53,7 @@ type loop struct {
 	clientInfos  clientInfos
 	authRequests authRequests
 
-	freePending     []*pendingConn // used ones, for the next connections
+	freePending     []*pendingConn // for reuse by the next connections
 	perAddress      perAddress
 	subscribersByFD subscribersByFD
 	connBurst       connBurst
@@ -63,9 +63,9 @@ type loop struct {
 	index         nsindex.Index[*audience]
 	newest        uint64      // number of the newest message
 	audiences     uint64      // how many there ever were
-	matched       []*audience // of the last message
-	retained      bool        // it has ids, and is kept
-	matchedNS     []byte      // its namespace; empty: the index has changed since
+	matched       []*audience // audiences that the last message went to
+	retained      bool        // the last message has an id and is kept in the history
+	matchedNS     []byte      // namespace of the last message; empty: the index has changed since
 	frame         []byte      // scratch
 	pool          stream.Pool
 	blocked       map[uint32]waiting
@@ -77,7 +77,7 @@ type loop struct {
 	number        uint32 // the last number given to a waiter
 	round         round
 	budget        budget
-	holdingMemory []*audience // audiences that hold memory which they may not need
+	holdingMemory []*audience // audiences whose streams hold memory: see releaseIdle
 	leaving       bool        // the end has come so far that subscribers leave
 	left          uint32      // tick at which the last of them had not left yet
 	unixClosing   unixClosing
@@ -129,7 +129,7 @@ func (l *loop) publishFramed(namespace, frame []byte) {
 	l.published(l.newest + 1)
 }
 
-// keepAndDeliver does with a frame what is to be done.
+// keepAndDeliver adds the frame to the history and to every matching stream.
 func (l *loop) keepAndDeliver(namespace, frame []byte) {
 	if l.retained {
 		l.history.Add(namespace, frame, l.newest+1, l.wheel.now)
@@ -139,28 +139,29 @@ func (l *loop) keepAndDeliver(namespace, frame []byte) {
 	}
 }
 
-// findHearers sets l.hearers and l.keeps. Messages come in runs of one namespace,
-// so the last answer is kept for as long as the index does not change.
+// match sets l.matched and l.retained for a namespace. Messages come in runs of one
+// namespace, so the last result is kept until the index changes.
 func (l *loop) match(namespace []byte) {
 	if !bytes.Equal(namespace, l.matchedNS) {
 		l.matchIndex(namespace)
 	}
 }
 
+// matchIndex asks the index and the history.
 func (l *loop) matchIndex(namespace []byte) {
 	l.retained = l.history != nil && l.history.Keeps(namespace)
 	l.matched = l.index.AppendMatches(l.matched[:0], namespace)
 	l.matchedNS = append(l.matchedNS[:0], namespace...)
 }
 
-// indexChanged makes findHearers look again.
+// indexChanged makes match ask the index again.
 func (l *loop) indexChanged() {
 	l.matched, l.matchedNS = nil, l.matchedNS[:0] // deliver may be going through the old ones
 }
 
-// deliver appends one frame to the stream of each of l.hearers. Each has a copy,
-// so a long message that many sets hear is delivered in parts when all copies
-// would be too much.
+// deliver appends one frame to the stream of each audience in l.matched. Each stream
+// has a copy, so a long message that matches many sets is delivered in parts if all
+// copies together would be too much.
 func (l *loop) deliver(frame []byte) {
 	matched := l.matched
 	for _, a := range matched {
@@ -181,7 +182,7 @@ func (l *loop) deliver(frame []byte) {
 	l.round.bytes += len(frame) * len(matched)
 }
 
-// answer does what the doorbell was rung for.
+// onWake does the work that the loop was woken for.
 func (l *loop) onWake() gnet.Action {
 	l.store.land(l)
 	l.admitWaiting()
@@ -263,7 +264,7 @@ type waiting struct {
 
 // await has w called when fd can take more. watched tells whether fd was
 // registered before. number is what w was known by, 0 if by none. It returns the
-// number to forget w by.
+// number that w stands under in loop.blocked.
 func (l *loop) await(w waiter, fd int, number uint32, watched bool) (uint32, error) {
 	if _, taken := l.blocked[number]; taken || number == 0 {
 		number = l.nextNumber()

@@ -66,8 +66,8 @@ func (m *mailbox) putNumbered(ctx context.Context, seq uint64, namespace, event,
 // spareBytesMax is how large a buffer is kept for good.
 const spareBytesMax = 256 << 10
 
-// take empties the box. The caller passes the buffer that it got last time,
-// which it no longer needs.
+// swap empties the box and returns its records. The caller passes the buffer that it
+// got last time, which it no longer needs.
 func (m *mailbox) swap(spare []byte) (records []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -2,19 +2,19 @@ package loop
 
 import "runtime/debug"
 
-// settling notices the end of a burst of connections.
+// connBurst detects the end of a burst of connections.
 type connBurst struct {
-	opened int // since memory was last given back
-	before int // the same, a second ago
+	opened int // connections since memory was last released
+	before int // the value of opened a second ago
 }
 
-// settleAfter is how many connections make a burst worth cleaning up after.
+// connBurstMin is how many connections make a burst that is worth a collection.
 const connBurstMin = 1000
 
-// settle comes once a second. A burst of connections leaves the heap with as
-// much garbage as there is use, and on an idle daemon nothing would ever collect
-// it, since nothing allocates. So once a burst is over, for a whole second, the
-// memory is given back to the system. This takes one collection, beside the loop.
+// releaseMemory runs once a second. A burst of connections leaves as much garbage on
+// the heap as live memory, and an idle daemon allocates nothing, so it would never be
+// collected. Once a burst has been over for a whole second, releaseMemory returns the
+// memory to the system. This takes one collection, on another goroutine.
 func (l *loop) releaseMemory() {
 	s := &l.connBurst
 	if s.opened >= connBurstMin && s.opened == s.before {

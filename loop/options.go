@@ -182,8 +182,9 @@ type Options struct {
 
 	// Authorize decides, for each request to subscribe that the Tokens allow, whether
 	// it may: nil lets it in. An error refuses it, with 403 and the error's words, so
-	// that a browser does not ask again; ErrUnauthenticated and ErrComeBack say what
-	// else an error can mean. One that wraps context.DeadlineExceeded is such as ErrComeBack.
+	// that a browser does not ask again; ErrUnauthenticated and ErrRetryLater say what
+	// else an error can mean. An error that wraps context.DeadlineExceeded is treated as
+	// ErrRetryLater.
 	//
 	// Each call has a goroutine of its own, so it may wait for whatever tells it. The
 	// client waits meanwhile. ctx ends when that one has gone, or AuthorizeTimeout is
@@ -206,7 +207,7 @@ type Options struct {
 	// While ReportsMax calls wait, new subscribers are not reported, neither that they
 	// come nor that they go. They are counted in Stats.Unreported, the log tells of
 	// them, and OnUnreported is told, on the same goroutine, how many came and how many
-	// went since it was told last: a program that keeps books asks Conns then, each
+	// went since it was told last: a program that keeps books calls Subscribers then, each
 	// time. Default: nobody is told.
 	OnSubscribe   func(SubscriberInfo)
 	OnUnsubscribe func(c SubscriberInfo, reason string)

@@ -16,14 +16,14 @@ type audience struct {
 	number      uint64 // tells it from all others, those that are gone included
 	stream      *stream.Stream
 	subscribers []*subscriber
-	lagging     int // how many of them wait for their socket
+	lagging     int // how many of them wait for their socket or replay
 	// The walk of the round comes from the slice's end; those at unvisited and
 	// above have been pumped.
 	unvisited   int
 	inRound     bool // it stands in the round's queue
 	again       bool // something was appended after its walk had begun
-	used        bool // something was appended since the last coolDown
-	holdsMemory bool // it stands in loop.warm
+	used        bool // something was appended since the last releaseIdle
+	holdsMemory bool // it stands in loop.holdingMemory
 }
 
 // roundBytesMax is how much is appended before it must be delivered. It is about
@@ -67,7 +67,7 @@ func (l *loop) runPass(context.Context) error {
 	}
 	if !l.round.empty() || len(l.intake.line) > 0 || l.stop.Load() != stopNot {
 		// The next pass is not asked for here: gnet would run it before it looks
-		// at any socket. The doorbell is a socket.
+		// at any socket. The wakeup is a socket.
 		l.wakeup.notify()
 	}
 	return nil
@@ -160,8 +160,8 @@ func (l *loop) audienceOf(set nsindex.Set) *audience {
 	return a
 }
 
-// keepWarm notes that a's stream holds memory. A busy stream keeps it from pass
-// to pass; coolDown takes it from those that have gone quiet.
+// trackMemory notes that a's stream holds memory. A busy stream keeps it from pass to
+// pass; releaseIdle takes it from streams that have gone quiet.
 func (l *loop) trackMemory(a *audience) {
 	a.used = true
 	if !a.holdsMemory {
@@ -170,8 +170,8 @@ func (l *loop) trackMemory(a *audience) {
 	}
 }
 
-// coolDown comes once a tick and releases the memory of every stream to which
-// nothing was appended since it came last.
+// releaseIdle runs once a tick and releases the memory of every stream to which nothing
+// was appended since its last run.
 func (l *loop) releaseIdle() {
 	kept := l.holdingMemory[:0]
 	for _, a := range l.holdingMemory {

@@ -19,24 +19,26 @@ import (
 // reset can overtake the answer.
 const lingerTime = 2 * time.Second
 
-// A visitor is a connection that has not subscribed yet: its request head is
-// on its way, or is being decided about, or it was refused and is leaving.
+// A pendingConn is a connection that has not subscribed yet: its request head is
+// arriving, its request waits for Options.Authorize, or it was refused and closes
+// once the client has read the reply.
 type pendingConn struct {
 	client
-	head          []byte     // what came of its head so far, if it did not come at once
-	seen          int        // how much of head was parsed in vain
-	forwardedAddr netip.Addr // its address, as a proxy has it; zero: the peer's
-	proxied       bool       // its PROXY line has been read, or is not there
-	unproxied     bool       // it is not there: see mayAskHealth
+	head          []byte     // the head so far, if it did not arrive at once
+	seen          int        // length of head at the last attempt to parse it
+	forwardedAddr netip.Addr // the client's address according to a trusted proxy; zero: the peer's
+	proxied       bool       // its PROXY line was read, or there is none
+	unproxied     bool       // there is no PROXY line: see mayAskHealth
 	leaving       bool
 
-	auth *authRequest // not nil: it waits for Options.Authorize
+	auth *authRequest // not nil: the request waits for Options.Authorize
 }
 
-// visitorsKept is how many used visitors wait to be used again. Most live for a
-// millisecond, and a burst of connections would leave its memory full of holes.
+// freePendingMax limits how many pendingConns are kept for reuse. Most live for a
+// millisecond, and a burst of connections would leave the heap full of holes.
 const freePendingMax = 256
 
+// addPending starts to read the request head of a new connection.
 func (l *loop) addPending(conn gnet.Conn) {
 	c := &pendingConn{}
 	if n := len(l.freePending); n > 0 {
@@ -50,8 +52,8 @@ func (l *loop) addPending(conn gnet.Conn) {
 	l.stats.PendingConnections++
 }
 
-// traffic reads the request head. What a client sends after its request, or
-// after our refusal, is thrown away: a second request is never served.
+// traffic reads the request head. Bytes after the request, or after our refusal, are
+// discarded: a second request is never served.
 func (c *pendingConn) traffic(l *loop, in []byte) gnet.Action {
 	if c.leaving {
 		return gnet.None
@@ -72,14 +74,14 @@ func (c *pendingConn) traffic(l *loop, in []byte) gnet.Action {
 	n, err := l.parser.Reparse(in, c.seen, &l.request)
 	switch {
 	case err != nil:
-		var refusal *httpparse.Refusal
-		if !errors.As(err, &refusal) {
+		refusal, ok := errors.AsType[*httpparse.Refusal](err)
+		if !ok {
 			panic(err)
 		}
 		l.refuseUnread(c, in, refusal.Status, refusal.Reason)
 	case n > 0:
 		c.head = nil
-		return l.serve(c, &l.request, in) // v is retired if it subscribes
+		return l.serve(c, &l.request, in) // c is dropped if it subscribes
 	default:
 		c.seen = len(in)
 		c.keepHead(in)
@@ -87,15 +89,15 @@ func (c *pendingConn) traffic(l *loop, in []byte) gnet.Action {
 	return gnet.None
 }
 
-// keep holds an unfinished head until more of it comes, unless it is held.
+// keepHead copies an incomplete head, unless c.head holds it already.
 func (c *pendingConn) keepHead(in []byte) {
 	if c.head == nil {
 		c.head = append(make([]byte, 0, len(in)+512), in...)
 	}
 }
 
-// readProxyLine takes the PROXY line off in, which must be there before anything
-// else. It tells whether the request may be read now.
+// readProxyLine removes the PROXY line from the start of in, where it must be. ok
+// reports whether the request can be read now.
 func (c *pendingConn) readProxyLine(l *loop, in []byte) (rest []byte, ok bool) {
 	n, ok := proxyLineEnd(in)
 	if !ok && mayAskHealth(in) {
@@ -123,8 +125,7 @@ func (c *pendingConn) readProxyLine(l *loop, in []byte) (rest []byte, ok bool) {
 	return in[n:], len(in) > n
 }
 
-// refuse answers with a status that means "do not come back like this", and
-// lets the client read it.
+// refuse answers with a final status and gives the client time to read it.
 func (l *loop) refuse(c *pendingConn, to subreq.Answer, status int, why string) {
 	l.stats.Refused++
 	if l.log.Enabled(context.Background(), slog.LevelDebug) {
@@ -138,8 +139,8 @@ func (l *loop) refuseUnread(c *pendingConn, head []byte, status int, why string)
 	l.refuse(c, l.origins.Unread(head), status, why)
 }
 
-// leave sends a last answer, ends our half of the connection and gives the
-// client a while to end its own.
+// closeAfterReply sends the last reply, closes our half of the connection and gives
+// the client lingerTime to close its own.
 func (l *loop) closeAfterReply(c *pendingConn, answer []byte) {
 	c.leaving, c.head = true, nil
 	l.wheel.set(&c.client, ticks(lingerTime))
@@ -151,7 +152,8 @@ func (l *loop) closeAfterReply(c *pendingConn, answer []byte) {
 	}
 }
 
-// expire ends a head that takes too long, or a decision, or a farewell that does.
+// expire handles a deadline: for the request head, for Options.Authorize, or for the
+// client to read the last reply.
 func (c *pendingConn) expire(l *loop) {
 	if c.leaving {
 		c.close()
@@ -169,7 +171,7 @@ func (c *pendingConn) closed(l *loop, _ error) {
 	l.dropPending(c)
 }
 
-// retire ends v's part in its connection's life.
+// dropPending forgets c: its connection has subscribed or is closed.
 func (l *loop) dropPending(c *pendingConn) {
 	l.stats.PendingConnections--
 	l.detachConn(&c.client)

@@ -2,7 +2,7 @@ package loop
 
 import "net/netip"
 
-// crowds counts the subscribers of each client address, where that is limited.
+// perAddress counts the subscribers of each client address, if that is limited.
 type perAddress struct {
 	max    int // 0: no limit, and nothing is counted
 	counts map[netip.Prefix]int
@@ -14,7 +14,7 @@ func newPerAddress(max int) perAddress { return perAddress{max: max, counts: map
 // section 2): within it, it may take as many addresses as it likes.
 const ipv6ClientBits = 64
 
-// crowdOf is what an address is counted as.
+// networkOf returns the network that an address is counted under.
 func networkOf(addr netip.Addr) netip.Prefix {
 	bits := addr.BitLen()
 	if addr.Is6() {
@@ -24,7 +24,7 @@ func networkOf(addr netip.Addr) netip.Prefix {
 	return p
 }
 
-// full tells whether addr has as many subscribers as it may. Clients of a unix
+// full reports whether addr has as many subscribers as it may. Clients of a unix
 // socket have no address and no limit.
 func (p *perAddress) full(addr netip.Addr) bool {
 	return p.max > 0 && addr.IsValid() && p.counts[networkOf(addr)] >= p.max
@@ -40,8 +40,8 @@ func (p *perAddress) remove(addr netip.Addr) {
 	if p.max == 0 || !addr.IsValid() {
 		return
 	}
-	crowd := networkOf(addr)
-	if p.counts[crowd]--; p.counts[crowd] == 0 {
-		delete(p.counts, crowd)
+	network := networkOf(addr)
+	if p.counts[network]--; p.counts[network] == 0 {
+		delete(p.counts, network)
 	}
 }

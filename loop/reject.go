@@ -1,21 +1,21 @@
 package loop
 
-// turned is why a connection was turned away.
+// A rejectReason says why a connection was turned away.
 type rejectReason uint8
 
 const (
 	rejectFull      rejectReason = iota // ConnsMax
 	rejectAddress                       // ConnsPerAddressMax
 	rejectDraining                      // the server is ending
-	rejectEarly                         // the Store has not been reached yet
-	rejectAhead                         // it has had more of the Store's messages than this server
-	rejectClosed                        // not even a place to tell it to come back
+	rejectEarly                         // the Store has not been read yet
+	rejectAhead                         // the client has newer messages of the Store than this server
+	rejectClosed                        // no place left even for the reply that asks the client to retry
 	rejectPublisher                     // PublishersMax
-	rejectUndecided                     // Authorize did not say in time, or has too many to decide about
+	rejectUndecided                     // Authorize did not return in time, or AuthorizeMax calls are running
 	rejectReasons
 )
 
-// String says why in words, for the log.
+// String returns the reason in words, for the log.
 func (t rejectReason) String() string {
 	return [rejectReasons]string{
 		"there are as many subscribers as there may be (--max-conns); they are told to come back",
@@ -29,7 +29,7 @@ func (t rejectReason) String() string {
 	}[t]
 }
 
-// full tells whether a visitor cannot become a subscriber now, and why.
+// full reports whether a pending connection cannot become a subscriber now, and why.
 func (l *loop) full(c *pendingConn) (cause rejectReason, full bool) {
 	switch {
 	case l.stop.Load() != stopNot:
@@ -44,7 +44,7 @@ func (l *loop) full(c *pendingConn) (cause rejectReason, full bool) {
 	return 0, false
 }
 
-// turnAway counts a connection that finds no place.
+// countRejected counts a connection that was turned away.
 func (l *loop) countRejected(cause rejectReason) {
 	l.stats.TurnedAway++
 	l.eventLog.rejected[cause]++

@@ -10,7 +10,7 @@ import (
 	"github.com/ssed/ssed/internal/subreq"
 )
 
-// serve answers a visitor's request, or gives the connection to somebody who can,
+// serve answers a request, or gives the connection to somebody who can,
 // with all that was read of it. The loop itself knows /subscribe and /healthz.
 func (l *loop) serve(c *pendingConn, req *httpparse.Request, read []byte) gnet.Action {
 	to := l.origins.Answer(req)
@@ -47,7 +47,8 @@ func (l *loop) serveSubscribe(c *pendingConn, to subreq.Answer, req *httpparse.R
 	}
 }
 
-// enter makes a visitor that may subscribe a subscriber, if there is a place.
+// enter makes a pending connection that may subscribe a subscriber, if there is a
+// place.
 func (l *loop) enter(c *pendingConn, ask *subreq.Request, userAgent []byte) {
 	if l.history != nil && ask.BadResume.Status != 0 {
 		l.refuse(c, ask.Answer, ask.BadResume.Status, ask.BadResume.Reason)

@@ -54,8 +54,8 @@ func expectData(t testing.TB, r *bufio.Reader, want ...string) (id string) {
 	return id
 }
 
-// comeBack subscribes with the id of the last event.
-func comeBack(t testing.TB, s *loop.Server, target, id string) (net.Conn, *bufio.Reader) {
+// resumeFrom subscribes with the id of the last event.
+func resumeFrom(t testing.TB, s *loop.Server, target, id string) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	c := dial(t, s.ListenAddrs()[0])
 	fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: %s\r\n\r\n", target, id)
@@ -87,11 +87,11 @@ func TestResume(t *testing.T) {
 	publishTo(t, s, "/petsmart", "not heard")
 	publishTo(t, s, "/pets", "four")
 	for _, again := range []func() (net.Conn, *bufio.Reader){
-		func() (net.Conn, *bufio.Reader) { return comeBack(t, s, "/subscribe/pets", id) },
+		func() (net.Conn, *bufio.Reader) { return resumeFrom(t, s, "/subscribe/pets", id) },
 		func() (net.Conn, *bufio.Reader) { return subscribe(t, s, "/subscribe/pets?last_event_id="+id) },
 		func() (net.Conn, *bufio.Reader) { return subscribe(t, s, "/subscribe?lastEventId="+id+"&ns=/pets") },
 		func() (net.Conn, *bufio.Reader) {
-			return comeBack(t, s, "/subscribe/pets?lastEventId=nonsense&last=1", id)
+			return resumeFrom(t, s, "/subscribe/pets?lastEventId=nonsense&last=1", id)
 		},
 	} {
 		_, r := again()
@@ -122,7 +122,7 @@ func TestSequenceIsTheID(t *testing.T) {
 // TestHistoryOff: without it the wire is the ancestor's, whatever a client asks.
 func TestHistoryOff(t *testing.T) {
 	s := serve(t, loop.Options{})
-	_, r := comeBack(t, s, "/subscribe/n?last=3&since=x&lastEventId=y", "abc-1")
+	_, r := resumeFrom(t, s, "/subscribe/n?last=3&since=x&lastEventId=y", "abc-1")
 	publishTo(t, s, "/n", "x")
 	expect(t, r, "data:x\n\n")
 }
@@ -182,7 +182,7 @@ func TestGapIsTold(t *testing.T) {
 		{"42", &sse.Gap{Reason: "malformed", Asked: "42", Newest: newest}, nil},
 		{`"\<é` + strings.Repeat("x", 100), &sse.Gap{Reason: "malformed", Asked: `"\<é` + strings.Repeat("x", 59), Newest: newest}, nil},
 	} {
-		_, r := comeBack(t, s, "/subscribe?ns=/short&ns=/long", tt.asked)
+		_, r := resumeFrom(t, s, "/subscribe?ns=/short&ns=/long", tt.asked)
 		if tt.gap != nil {
 			e := nextEvent(t, r)
 			var got sse.Gap
@@ -192,7 +192,7 @@ func TestGapIsTold(t *testing.T) {
 		}
 		expectData(t, r, tt.data...)
 	}
-	_, r = comeBack(t, s, "/subscribe/short?last=1", "nonsense") // counts as none, so the rest of the query counts
+	_, r = resumeFrom(t, s, "/subscribe/short?last=1", "nonsense") // counts as none, so the rest of the query counts
 	if e := nextEvent(t, r); e.name != "gap" {
 		t.Error(e)
 	}
@@ -202,12 +202,12 @@ func TestGapIsTold(t *testing.T) {
 
 func TestGapEventIsRenamedOrOff(t *testing.T) {
 	s := serve(t, loop.Options{History: keepAll, GapEvent: "hole"})
-	_, r := comeBack(t, s, "/subscribe/n", "nonsense")
+	_, r := resumeFrom(t, s, "/subscribe/n", "nonsense")
 	if e := nextEvent(t, r); e.name != "hole" {
 		t.Error(e)
 	}
 	s = serve(t, loop.Options{History: keepAll, NoGapEvent: true})
-	_, r = comeBack(t, s, "/subscribe/n", "nonsense")
+	_, r = resumeFrom(t, s, "/subscribe/n", "nonsense")
 	publishTo(t, s, "/n", "x")
 	expectData(t, r, "x")
 }
@@ -312,7 +312,7 @@ func resumeAtRandom(t *testing.T, random *rand.Rand) {
 		if id == "" {
 			last = len(all) // it joins here
 		}
-		c, r := comeBack(t, s, "/subscribe?ns="+strings.Join(set, "&ns="), id)
+		c, r := resumeFrom(t, s, "/subscribe?ns="+strings.Join(set, "&ns="), id)
 		publish()
 		target := len(all)
 		for target > last && !heard(target) {
@@ -380,7 +380,7 @@ func TestResumeAtEveryByte(t *testing.T) {
 		if id == "" {
 			continue // it has nothing, and knows of nothing
 		}
-		_, r := comeBack(t, s, "/subscribe/n", id)
+		_, r := resumeFrom(t, s, "/subscribe/n", id)
 		for range len(want) - len(got) {
 			e := nextEvent(t, r)
 			got = append(got, "id:"+e.id)

@@ -29,8 +29,8 @@ type Server struct {
 	began atomic.Bool   // Serve or, before it, Shutdown was called
 
 	asked         atomic.Bool   // Shutdown was called
-	hooksDeadline chan struct{} // closed when there is no more time for the hooks
-	endHooksWait  func()        // closes it
+	hooksDeadline chan struct{} // closed when the time for the hooks is over
+	endHooksWait  func()        // closes hooksDeadline
 	finished      chan struct{} // closed when the hooks, too, have ended
 
 	listen, publish           []listen.Endpoint
@@ -66,7 +66,7 @@ func New(opts Options) (*Server, error) {
 	}
 	wakeup, err := newWakeup()
 	if err != nil {
-		return nil, fmt.Errorf("loop: cannot make the doorbell: %w", err)
+		return nil, fmt.Errorf("loop: cannot make the wakeup: %w", err)
 	}
 	watch, err := newWatch()
 	if err != nil {
@@ -181,10 +181,10 @@ func (s *Server) gnetURLs() (urls []string, forget func(), err error) {
 	return []string{"unix://" + folder + "/unused"}, func() { os.RemoveAll(folder) }, nil
 }
 
-// hangDoorbell registers gnet's ends of the doorbell and of the watch, and with that
-// the server is ready.
+// installWakeup registers gnet's ends of the wakeup and of the watch. With that the
+// server is ready.
 func (s *Server) installWakeup(events *events) {
-	bell, err := events.register(s.loop.wakeup, s.loop.wakeup.gnetEnd)
+	wakeup, err := events.register(s.loop.wakeup, s.loop.wakeup.gnetEnd)
 	if err == nil {
 		_, err = events.register(s.loop.watch, s.loop.watch.gnetEnd)
 	}
@@ -193,7 +193,7 @@ func (s *Server) installWakeup(events *events) {
 		go events.engine.Stop(context.Background()) // it waits for the goroutine that we are on
 		return
 	}
-	s.acceptUnix(bell.EventLoop())
+	s.acceptUnix(wakeup.EventLoop())
 	close(s.ready)
 }
 
@@ -211,8 +211,8 @@ func (s *Server) cleanup() {
 	l.wakeup.close()
 }
 
-// lastCalls waits for the hooks. What they ask of the server is answered meanwhile:
-// that it has stopped.
+// finishHooks waits for the hooks to return. Their calls to the server return ErrStopped
+// meanwhile.
 func (s *Server) finishHooks() {
 	if !s.asked.Load() {
 		time.AfterFunc(finishHooksTime, s.endHooksWait)

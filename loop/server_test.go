@@ -140,7 +140,7 @@ func TestHeadNeverEnds(t *testing.T) {
 			expect(t, c, tt.want)
 		})
 	}
-	until(t, s, "all visitors are gone", func(s loop.Stats) bool { return s.PendingConnections == 0 })
+	until(t, s, "all pending connections are gone", func(s loop.Stats) bool { return s.PendingConnections == 0 })
 }
 
 func TestTokens(t *testing.T) {

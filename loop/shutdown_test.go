@@ -166,11 +166,11 @@ func TestShutdownLeavesNobodyAtTheDoor(t *testing.T) {
 func TestShutdownSpreadsTheLeaving(t *testing.T) {
 	const drain, subscribers = time.Second, 50
 	s := serve(t, loop.Options{Drain: drain})
-	type farewell struct {
+	type ending struct {
 		after time.Duration
 		text  string
 	}
-	farewells := make(chan farewell, subscribers)
+	endings := make(chan ending, subscribers)
 	var begin time.Time
 	began := make(chan struct{})
 	for range subscribers {
@@ -178,7 +178,7 @@ func TestShutdownSpreadsTheLeaving(t *testing.T) {
 		go func() {
 			rest, _ := io.ReadAll(r)
 			<-began
-			farewells <- farewell{time.Since(begin), string(rest)}
+			endings <- ending{time.Since(begin), string(rest)}
 		}()
 	}
 	publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte("last")})
@@ -194,7 +194,7 @@ func TestShutdownSpreadsTheLeaving(t *testing.T) {
 	}
 	times, first, last := map[string]bool{}, drain*10, time.Duration(0)
 	for range subscribers {
-		f := <-farewells
+		f := <-endings
 		retry, ok := strings.CutPrefix(f.text, "data:last\n\nretry:")
 		if !ok {
 			t.Errorf("a subscriber got %q", f.text)

@@ -24,21 +24,21 @@ func (l *loop) checkBacklog(s *subscriber) {
 	s.end(reasonSlow)
 }
 
-// A bridge leads a subscriber over the messages that it does not get: first to
-// the end of the frame that it was in the middle of, then it is told how many it
-// missed. Until that is out it stays where the newest message was.
+// A prefix is what goes out before a subscriber's stream: the rest of a frame that was
+// sent in part, or a gap event, and then, for a subscriber that was skipped, how many
+// messages it missed. Until the prefix is sent, the cursor stays where it is.
 type prefix struct {
-	rest   []byte // to be sent first
-	missed uint64 // not told yet
+	rest   []byte // bytes to send
+	missed uint64 // messages skipped and not reported yet
 }
 
-// bridges are those of all subscribers. Their bytes count as backlog.
+// prefixes are those of all subscribers. Their bytes count as backlog.
 type prefixes struct {
 	of    map[*subscriber]*prefix
 	bytes int
 }
 
-// retained is how many bytes are held for those who lag.
+// backlogBytes returns how many bytes are held for subscribers that lag.
 func (l *loop) backlogBytes() int { return l.pool.Retained() + l.prefixes.bytes }
 
 // skip moves s to the newest message. It never cuts a frame.
@@ -60,11 +60,11 @@ func (l *loop) maySkip(s *subscriber) bool {
 	return l.opts.Slow == SlowSkip && s.marks&replaying == 0
 }
 
-// bridgeOf returns s's bridge, which may be a new one, with rest to be sent first.
+// prefixFor returns the prefix of s. If s has none, it makes one that sends rest.
 func (l *loop) prefixFor(s *subscriber, rest []byte) *prefix {
 	p, ok := l.prefixes.of[s]
 	if ok && len(rest) > 0 {
-		panic("loop: a subscriber moved on before it was over its bridge")
+		panic("loop: a subscriber moved on before its prefix was sent")
 	}
 	if !ok {
 		p = &prefix{rest: rest}
@@ -75,8 +75,8 @@ func (l *loop) prefixFor(s *subscriber, rest []byte) *prefix {
 	return p
 }
 
-// sendBridge sends what leads s to the newest message, and tells whether it is
-// there. If not, s waits again, or is closed.
+// sendPrefix sends the prefix of s and reports whether all of it is sent. If not, s
+// waits again, or is closed.
 func (l *loop) sendPrefix(s *subscriber) bool {
 	for p := l.prefixes.of[s]; len(p.rest) > 0 || p.missed > 0; {
 		if len(p.rest) == 0 {
@@ -99,7 +99,7 @@ func (l *loop) sendPrefix(s *subscriber) bool {
 	return true
 }
 
-// dropBridge forgets s's bridge, if it has one.
+// dropPrefix removes the prefix of s, if it has one.
 func (l *loop) dropPrefix(s *subscriber) {
 	if s.marks&prefixed == 0 {
 		return
@@ -109,7 +109,7 @@ func (l *loop) dropPrefix(s *subscriber) {
 	s.marks &^= prefixed
 }
 
-// setStallLook has checkStall look at s after a while: a second, or a part of a
+// setStallCheck schedules checkStall for s: in a second, or after a quarter of a
 // shorter time-out.
 func (l *loop) setStallCheck(s *subscriber) {
 	if !l.leaving {

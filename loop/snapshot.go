@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// A roster is all subscribers, by their descriptors. It can be walked in parts,
-// with the loop going on in between: whoever stays is met exactly once, since a
-// connection keeps its descriptor.
+// subscribersByFD holds all subscribers, indexed by descriptor. It can be walked in
+// pages while the loop runs in between: a subscriber that stays is visited exactly
+// once, since a connection keeps its descriptor.
 type subscribersByFD []*subscriber
 
 func (r *subscribersByFD) add(fd int, s *subscriber) {
@@ -30,11 +30,11 @@ const connIDBits = 20
 
 func (s *subscriber) id() ConnID { return ConnID(s.number)<<connIDBits | ConnID(s.fd()) }
 
-// A Conn is what there is to know of one subscriber at one moment.
+// SubscriberInfo describes one subscriber at one moment.
 type SubscriberInfo struct {
 	ID            ConnID
 	Peer          net.Addr   // the connection's other end
-	ForwardedAddr netip.Addr // the client's address as a trusted proxy has it; not valid if none has
+	ForwardedAddr netip.Addr // the client's address according to a trusted proxy; not valid without one
 	Agent         string     // its User-Agent, or the beginning of a long one
 	Namespaces    []string   // its subscription set; not to be changed
 	Age           time.Duration
@@ -45,17 +45,17 @@ type SubscriberInfo struct {
 	Published     uint64 // messages of that stream so far
 }
 
-// A look at the subscribers ends after so much time, or so many. Several follow
-// each other, with a turn of the loop between them.
+// A page ends after pageTime, or after pageConns subscribers. The loop runs a turn
+// between two pages.
 const (
 	pageTime  = 500 * time.Microsecond
 	pageConns = 1024
-	pageStep  = 16 // descriptors between two looks at the clock
+	pageStep  = 16 // descriptors between two checks of the clock
 )
 
-// Conns returns all subscribers. It is taken in parts, each of which holds the
-// loop for less than a millisecond, so it is not of one moment: of those who come
-// and go meanwhile some are in it and some are not. The error is the context's,
+// Subscribers returns all subscribers. It reads them in pages, each of which holds the
+// loop for less than a millisecond. So the list is not of one moment: a subscriber that
+// connects or leaves meanwhile may be in it or not. The error is the context's,
 // ErrStopped or ErrBusy.
 func (s *Server) Subscribers(ctx context.Context) (conns []SubscriberInfo, err error) {
 	for next := 0; next >= 0; {
@@ -69,14 +69,14 @@ func (s *Server) Subscribers(ctx context.Context) (conns []SubscriberInfo, err e
 	return conns, nil
 }
 
-// A glance is what one look has seen.
+// A page is a part of all subscribers.
 type page struct {
 	conns []SubscriberInfo
-	next  int // the descriptor to go on from; -1: that were all
+	next  int // the descriptor to continue from; -1: this is the last page
 }
 
-// look is the question for the subscribers from a descriptor on. The memory for
-// its answer is taken before the loop is asked.
+// snapshotPage returns a call that reads a page from a descriptor on. It allocates the
+// page before the call runs on the loop.
 func snapshotPage(from int) func(*loop) page {
 	conns := make([]SubscriberInfo, 0, pageConns)
 	return func(l *loop) page {
@@ -116,8 +116,8 @@ func (l *loop) describe(s *subscriber) SubscriberInfo {
 	return c
 }
 
-// Disconnect closes one subscriber, which may come back. It tells whether there
-// was such a connection.
+// Disconnect closes one subscriber, which may reconnect. It reports whether the
+// connection was found.
 func (s *Server) Disconnect(ctx context.Context, id ConnID) (found bool, err error) {
 	return call(ctx, s, func(l *loop) bool {
 		fd := int(id & (1<<connIDBits - 1))

@@ -30,21 +30,21 @@ func TestStoreGaps(t *testing.T) {
 	h.set(func() { h.gone[2] = true })
 	s := serveStore(t, h, loop.Options{})
 
-	_, r := comeBack(t, s, "/subscribe/x", "store-1")
+	_, r := resumeFrom(t, s, "/subscribe/x", "store-1")
 	if g := gapOf(t, r); g != (sse.Gap{Reason: sse.GapExpired, Asked: "store-1", Oldest: "store-3", CompleteAfter: "store-2", Newest: "store-5"}) {
 		t.Errorf("something is gone: %+v", g)
 	}
 	expectData(t, r, "3", "5")
-	_, r = comeBack(t, s, "/subscribe/x", "store-2")
+	_, r = resumeFrom(t, s, "/subscribe/x", "store-2")
 	expectData(t, r, "3", "5") // and no gap
-	_, r = comeBack(t, s, "/subscribe/y", "store-1")
+	_, r = resumeFrom(t, s, "/subscribe/y", "store-1")
 	expectData(t, r, "4") // what is gone is another's
-	_, r = comeBack(t, s, "/subscribe/x", "other-4")
+	_, r = resumeFrom(t, s, "/subscribe/x", "other-4")
 	if g := gapOf(t, r); g != (sse.Gap{Reason: sse.GapEpoch, Asked: "other-4", Oldest: "store-1", CompleteAfter: "store-2", Newest: "store-5"}) {
 		t.Errorf("of another epoch: %+v", g)
 	}
 	expectData(t, r, "1", "3", "5")
-	_, r = comeBack(t, s, "/subscribe/x?last=2", "nonsense")
+	_, r = resumeFrom(t, s, "/subscribe/x?last=2", "nonsense")
 	if g := gapOf(t, r); g.Reason != sse.GapMalformed || g.Oldest != "store-3" {
 		t.Errorf("without an id: %+v", g)
 	}

@@ -55,11 +55,11 @@ func TestStoreBeginsAnewDuringAReplay(t *testing.T) {
 	h := newMemStore()
 	fill(h, "/x", "old ", 20)
 	s, in := began(t, h, loop.Options{}, 20)
-	_, r := comeBack(t, s, "/subscribe/x", "store-12")
+	_, r := resumeFrom(t, s, "/subscribe/x", "store-12")
 	expectData(t, r, dataOf("old ", 13, 20)...) // these are kept for the next one
 	slow := make(chan struct{})
 	h.set(func() { h.slow = slow })
-	_, waiting := comeBack(t, s, "/subscribe/x", "store-5")
+	_, waiting := resumeFrom(t, s, "/subscribe/x", "store-5")
 	testtool.WaitFor(t, "the store is read", func() bool { return h.readsSoFar() == 2 })
 
 	h.set(func() { h.messages, h.epoch = nil, "new" })
@@ -71,10 +71,10 @@ func TestStoreBeginsAnewDuringAReplay(t *testing.T) {
 	if !strings.HasPrefix(string(rest), "retry:") || strings.Contains(string(rest), "data:") || err != nil {
 		t.Errorf("in the middle of a replay: got %q, %v", rest, err)
 	}
-	_, again := comeBack(t, s, "/subscribe/x", "new-5") // while the old is still read
+	_, again := resumeFrom(t, s, "/subscribe/x", "new-5") // while the old is still read
 	close(slow)
 	expectData(t, again, dataOf("new ", 6, 20)...)
-	_, again = comeBack(t, s, "/subscribe/x", "new-12")
+	_, again = resumeFrom(t, s, "/subscribe/x", "new-12")
 	if id := expectData(t, again, dataOf("new ", 13, 20)...); id != "new-20" {
 		t.Errorf("the id is %q", id)
 	}
@@ -85,7 +85,7 @@ func TestStoreTrim(t *testing.T) {
 	h := newMemStore()
 	fill(h, "/x", "", 9)
 	s, in := began(t, h, loop.Options{}, 9)
-	_, r := comeBack(t, s, "/subscribe/x", "store-2")
+	_, r := resumeFrom(t, s, "/subscribe/x", "store-2")
 	expectData(t, r, dataOf("", 3, 9)...)
 	h.set(func() { h.gone[3], h.gone[4] = true, true })
 	if err := in.Trim(t.Context(), 4); err != nil {
@@ -94,7 +94,7 @@ func TestStoreTrim(t *testing.T) {
 	if _, err := s.Stats(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	_, r = comeBack(t, s, "/subscribe/x", "store-2")
+	_, r = resumeFrom(t, s, "/subscribe/x", "store-2")
 	if g := gapOf(t, r); g.CompleteAfter != "store-4" {
 		t.Errorf("the gap is %+v", g)
 	}
@@ -190,7 +190,7 @@ func TestStoreShutdownDuringARead(t *testing.T) {
 	fill(h, "/x", "", 5)
 	h.set(func() { h.slow = make(chan struct{}) })
 	s, _ := began(t, h, loop.Options{Drain: -1}, 5)
-	_, r := comeBack(t, s, "/subscribe/x", "store-2")
+	_, r := resumeFrom(t, s, "/subscribe/x", "store-2")
 	testtool.WaitFor(t, "the store is read", func() bool { return h.readsSoFar() == 1 })
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
@@ -226,15 +226,15 @@ func TestStoreReadsForNobody(t *testing.T) {
 	h.set(func() { h.slow = slow })
 	s, _ := began(t, h, loop.Options{}, 100)
 	for n := range atOnce {
-		comeBack(t, s, "/subscribe/x", fmt.Sprintf("store-%d", n))
+		resumeFrom(t, s, "/subscribe/x", fmt.Sprintf("store-%d", n))
 	}
 	testtool.WaitFor(t, "all reads that may be", func() bool { return h.readsSoFar() == atOnce })
 	for n := atOnce; n < 80; n++ {
-		c, _ := comeBack(t, s, "/subscribe/x", fmt.Sprintf("store-%d", n))
+		c, _ := resumeFrom(t, s, "/subscribe/x", fmt.Sprintf("store-%d", n))
 		c.Close()
 	}
 	until(t, s, "they have left", func(st loop.Stats) bool { return st.Subscribers == atOnce })
-	_, r := comeBack(t, s, "/subscribe/x", "store-97")
+	_, r := resumeFrom(t, s, "/subscribe/x", "store-97")
 	close(slow)
 	expectData(t, r, "98", "99", "100")
 	if n := h.readsSoFar(); n != atOnce+1 {

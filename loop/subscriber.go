@@ -29,13 +29,13 @@ type subscriber struct {
 	marks    marks
 }
 
-// marks are what is seldom so of a subscriber.
+// marks are flags that few subscribers have set.
 type marks uint8
 
 const (
 	watched   marks = 1 << iota // its socket was registered with the watch
 	headHeld                    // part of its head is in gnet's buffer, and goes out first
-	prefixed                    // what stands in loop.bridges goes out first
+	prefixed                    // its prefix in loop.prefixes goes out first
 	replaying                   // what loop.replays has for it goes out first, too
 	announced                   // OnSubscribe is told of it, so OnUnsubscribe will be
 )
@@ -43,7 +43,8 @@ const (
 // goFirst are the marks of what goes out before the stream, in this order.
 const goFirst = headHeld | prefixed | replaying
 
-// subscribe turns a visitor into a subscriber of a set and answers its request.
+// subscribe turns a pending connection into a subscriber of a set and answers its
+// request.
 func (l *loop) subscribe(c *pendingConn, ask *subreq.Request, a *audience, info *clientInfo, missed resumption) {
 	conn := c.conn
 	s := &subscriber{
@@ -251,9 +252,9 @@ func (l *loop) heartbeatAfter(s *subscriber) uint32 {
 // ETIMEDOUT only if it heard nothing at all; otherwise it is whatever it heard last
 // of the way there: EHOSTUNREACH, ENETUNREACH, EACCES, and more.
 func endedBy(err error) reason {
-	var errno unix.Errno
+	errno, failed := errors.AsType[unix.Errno](err)
 	switch {
-	case !errors.As(err, &errno):
+	case !failed:
 		return reasonLeft
 	case errno == unix.ECONNRESET || errno == unix.EPIPE || errno == unix.ECONNABORTED:
 		return reasonReset

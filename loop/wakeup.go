@@ -9,43 +9,43 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A doorbell wakes the loop from other goroutines. gnet has no such thing that
-// may be used often (a flood of its asynchronous calls starves the loop), so it
-// is one end of a socketpair that gnet reads, and at most one byte is on its
-// way at any time, however many ring.
+// A wakeup wakes the loop from other goroutines. gnet has no means for this that may be
+// used often (a flood of its asynchronous calls starves the loop). So gnet reads one
+// end of a socketpair, and at most one byte is on its way at any time, however many
+// goroutines notify.
 type wakeup struct {
 	notified atomic.Bool
-	ourEnd   *os.File // our end; a File, so that a late ring finds it closed and not a stranger's descriptor
-	gnetEnd  net.Conn // gnet's end, until it is registered
+	ourEnd   *os.File // a File, so that a late notify fails instead of writing to a descriptor that was reused
+	gnetEnd  net.Conn // used until gnet has registered it
 }
 
 func newWakeup() (*wakeup, error) {
-	button, chime, err := newGnetPair()
+	ourEnd, gnetEnd, err := newGnetPair()
 	if err != nil {
 		return nil, err
 	}
-	return &wakeup{ourEnd: os.NewFile(uintptr(button), "doorbell"), gnetEnd: chime}, nil
+	return &wakeup{ourEnd: os.NewFile(uintptr(ourEnd), "wakeup"), gnetEnd: gnetEnd}, nil
 }
 
-// newChime makes a connection that gnet can register, and our end of it.
-func newGnetPair() (button int, chime net.Conn, err error) {
+// newGnetPair makes a connection that gnet can register, and our end of it.
+func newGnetPair() (ourEnd int, gnetEnd net.Conn, err error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, nil, os.NewSyscallError("socketpair", err)
 	}
-	far := os.NewFile(uintptr(fds[1]), "chime")
+	far := os.NewFile(uintptr(fds[1]), "gnet's end")
 	defer far.Close()
-	if chime, err = net.FileConn(far); err != nil {
+	if gnetEnd, err = net.FileConn(far); err != nil {
 		unix.Close(fds[0])
 		return -1, nil, err
 	}
-	return fds[0], chime, nil
+	return fds[0], gnetEnd, nil
 }
 
-// ring makes the loop answer soon. Any goroutine may call it.
+// notify makes the loop run onWake soon. Any goroutine may call it.
 func (w *wakeup) notify() {
 	if w.notified.CompareAndSwap(false, true) {
-		// It can only fail once the loop is gone, and then nobody is to wake.
+		// It can only fail once the loop has ended, and then there is nothing to wake.
 		_, _ = w.ourEnd.Write([]byte{1})
 	}
 }
@@ -55,8 +55,8 @@ func (w *wakeup) close() {
 	w.gnetEnd.Close()
 }
 
-// traffic answers the bell. The flag falls first: what is put down from here on
-// rings again.
+// traffic runs onWake. It clears the flag first: whatever is queued from here on
+// notifies again.
 func (w *wakeup) traffic(l *loop, _ []byte) gnet.Action {
 	w.notified.Store(false)
 	return l.onWake()

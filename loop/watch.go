@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A watch tells when sockets that were full can take more. gnet does not report
+// A watch reports when sockets that were full can take more. gnet does not report
 // that, so they are registered, for one event, with an epoll instance of our own.
 // A socket is not tried again meanwhile: a stalled subscriber costs one registration.
 //
@@ -26,25 +26,26 @@ type watch struct {
 	events  []unix.EpollEvent
 }
 
-// watchBatch is how many sockets the watch tells of at once. The rest are told of
-// in the next turn.
+// watchBatch limits how many sockets the watch reports at once. The rest follow in the
+// next turn.
 const watchBatch = 512
 
 func newWatch() (*watch, error) {
-	button, chime, err := newGnetPair()
+	ourEnd, gnetEnd, err := newGnetPair()
 	if err != nil {
 		return nil, err
 	}
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
-		unix.Close(button)
-		chime.Close()
+		unix.Close(ourEnd)
+		gnetEnd.Close()
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	return &watch{epoll: epoll, ourEnd: button, gnetEnd: chime, events: make([]unix.EpollEvent, watchBatch)}, nil
+	return &watch{epoll: epoll, ourEnd: ourEnd, gnetEnd: gnetEnd, events: make([]unix.EpollEvent, watchBatch)}, nil
 }
 
-// hang puts the watch in the place of its chime, which gnet knows by fd.
+// install puts the watch's epoll instance in the place of gnetEnd, which gnet knows by
+// fd.
 func (w *watch) install(gnetEpoll, fd int) error {
 	if err := unix.EpollCtl(gnetEpoll, unix.EPOLL_CTL_DEL, fd, nil); err != nil {
 		return os.NewSyscallError("epoll_ctl", err)
@@ -54,7 +55,7 @@ func (w *watch) install(gnetEpoll, fd int) error {
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(gnetEpoll, unix.EPOLL_CTL_ADD, w.epoll, &event))
 }
 
-// wind puts the byte there that gnet is to read.
+// rearm writes the byte that gnet is to read.
 func (w *watch) rearm() {
 	if n, errno := send(w.ourEnd, []byte{1}); n != 1 {
 		panic(os.NewSyscallError("sendto", errno)) // only a bug of ours can make it fail
@@ -77,8 +78,8 @@ func (w *watch) control(op, fd int, number uint32) error {
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(w.epoll, op, fd, &event))
 }
 
-// take appends the numbers of sockets that became writable. Each is told once; if
-// there are more, traffic is called again.
+// appendReady appends the numbers of sockets that became writable, each once. If there
+// are more, traffic is called again.
 func (w *watch) appendReady(dst []uint32) []uint32 {
 	n, _ := unix.EpollWait(w.epoll, w.events, 0) // it fails only when interrupted
 	for _, e := range w.events[:max(n, 0)] {

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestWatch plays gnet: its epoll instance reports the chime's descriptor, which can
+// TestWatch plays gnet: its epoll instance reports the descriptor of gnet's end, which can
 // be read, as often as a socket that was full drains, and not when none does.
 func TestWatch(t *testing.T) {
 	w, err := newWatch()
@@ -21,11 +21,11 @@ func TestWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(outer)
-	_, chime := pair(t) // gnet has a copy of the descriptor; any number will do
-	if err := unix.EpollCtl(outer, unix.EPOLL_CTL_ADD, chime, &unix.EpollEvent{Events: gnetReads, Fd: int32(chime)}); err != nil {
+	_, gnetEnd := pair(t) // gnet has a copy of the descriptor; any number will do
+	if err := unix.EpollCtl(outer, unix.EPOLL_CTL_ADD, gnetEnd, &unix.EpollEvent{Events: gnetReads, Fd: int32(gnetEnd)}); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.install(outer, chime); err != nil {
+	if err := w.install(outer, gnetEnd); err != nil {
 		t.Fatal(err)
 	}
 	read, err := w.gnetEnd.(interface{ File() (*os.File, error) }).File()
@@ -48,8 +48,8 @@ func TestWatch(t *testing.T) {
 			t.Fatalf("a full socket is reported: %v", got)
 		}
 		drain(t, far, n)
-		if got := reported(t, outer); !slices.Equal(got, []int32{int32(chime)}) {
-			t.Fatalf("gnet is told of %v, the chime is %d", got, chime)
+		if got := reported(t, outer); !slices.Equal(got, []int32{int32(gnetEnd)}) {
+			t.Fatalf("gnet gets %v, its end is %d", got, gnetEnd)
 		}
 		if n, err := read.Read(make([]byte, 8)); n != 1 || err != nil {
 			t.Fatalf("gnet reads %d bytes, %v", n, err)

@@ -1,4 +1,4 @@
-// Package nsindex knows namespaces and subscription sets, and who hears what.
+// Package nsindex knows namespaces and subscription sets, and which sets a message matches.
 //
 // The grammar of a namespace is here and nowhere else, for subscribers and
 // publishers alike. Like sse and httpparse it does no I/O and holds no lock:

@@ -49,7 +49,7 @@ func ExampleSet() {
 	// true true
 }
 
-// The index finds who hears a message, in one look-up per segment. A hearer is
+// The index finds the sets that a message matches, in one look-up per segment. A value is
 // whatever its user wants to find: here the set's name.
 func ExampleIndex() {
 	var index nsindex.Index[string]

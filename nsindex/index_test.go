@@ -53,7 +53,7 @@ func TestIndexAgainstModel(t *testing.T) {
 	for seed := range uint64(50) {
 		random := rand.New(rand.NewPCG(seed, 2))
 		var x Index[int]
-		model := map[string]int{} // key → hearer
+		model := map[string]int{} // key → value
 		sets := map[string]Set{}
 		for step := range 400 {
 			set, err := NewSet(randomNamespaces(random)...)

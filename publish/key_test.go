@@ -42,7 +42,7 @@ var keyConversations = []conversation{
 	{name: "KEY of another alphabet", in: "KEY größe/1:2\nPUB / - x\n", out: "OK\nOK 1\n", got: []string{"/||x by größe/1:2"}},
 	{name: "longest KEY", in: "KEY " + strings.Repeat("k", 128) + "\nPUB / - x\n", out: "OK\nOK 1\n", got: []string{"/||x by " + strings.Repeat("k", 128)}},
 	{name: "KEY is for one message", in: "KEY a\nPUB / - x\nPUB / - y\nPUB / - z\n", out: "OK\nOK 1\nOK 2\nOK 3\n", got: []string{"/||x by a", "/||y", "/||z"}},
-	{name: "KEY and a familiar line", in: "PUB / - x\nKEY a\nPUB / - y\nPUB / - z\n", out: "OK 1\nOK\nOK 2\nOK 3\n", got: []string{"/||x", "/||y by a", "/||z"}},
+	{name: "KEY and a cached prefix", in: "PUB / - x\nKEY a\nPUB / - y\nPUB / - z\n", out: "OK 1\nOK\nOK 2\nOK 3\n", got: []string{"/||x", "/||y by a", "/||z"}},
 	{name: "KEY again for the same", in: "KEY a\nPUB / - x\nPUB / - y\nKEY a\nPUB / - x\nPUB / - z\n", out: "OK\nOK 1\nOK 2\nOK\nOK 1\nOK 3\n",
 		got: []string{"/||x by a", "/||y", "/||z"}},
 	{name: "KEY replaces KEY", in: "KEY a\nKEY b\nPUB / - x\n", out: "OK\nOK\nOK 1\n", got: []string{"/||x by b"}},
@@ -64,7 +64,7 @@ var keyConversations = []conversation{
 	{name: "refused KEY and a refused PUB", in: "KEY\nPUB /\nPUB / - y\n", out: noKey + noEvent + "OK 1\n", got: []string{"/||y"}},
 	{name: "refused KEY and a good one", in: "KEY\nKEY a\nPUB / - x\n", out: noKey + "OK\nOK 1\n", got: []string{"/||x by a"}},
 	{name: "good KEY and a refused one", in: "KEY a\nKEY\nPUB / - x\nPUB / - y\n", out: "OK\n" + noKey + unkeyed + "OK 1\n", got: []string{"/||y"}},
-	{name: "refused KEY before a familiar line", in: "PUB / - x\nKEY\nPUB / - y\nPUB / - z\n", out: "OK 1\n" + noKey + unkeyed + "OK 2\n", got: []string{"/||x", "/||z"}},
+	{name: "refused KEY before a cached prefix", in: "PUB / - x\nKEY\nPUB / - y\nPUB / - z\n", out: "OK 1\n" + noKey + unkeyed + "OK 2\n", got: []string{"/||x", "/||z"}},
 	{name: "KEY where none is kept", keyless: true, in: "KEY a\nPUB / - x\nPUB / - y\n", out: noStore + unkeyed + "OK 1\n", got: []string{"/||y"}},
 	{name: "bad KEY where none is kept", keyless: true, in: "KEY\nPUBN / - 1\nx\nPUB / - y\n", out: noKey + unkeyed + "OK 1\n", got: []string{"/||y"}},
 

@@ -2,28 +2,28 @@ package publish
 
 import "bytes"
 
-// familiar is how the last PUB that was accepted begins, up to its data, such as
-// "PUB /pets/dogs new-dog ". Most publishers repeat that line after line. A line
-// that begins with the same bytes has the same namespace and event, which need
-// no parsing and no checking again: that is half the price of a short message.
+// A prefixCache holds the beginning of the last accepted PUB line, up to its data, such
+// as "PUB /pets/dogs new-dog ". Most publishers repeat it in every line. A line that
+// begins with the same bytes has the same namespace and event, which need no parsing
+// and no check: that is half the cost of a short message.
 type prefixCache struct {
 	prefix    []byte
-	namespace []byte // a part of begin, canonical
-	event     []byte // a part of begin; empty means none
+	namespace []byte // a part of prefix, canonical
+	event     []byte // a part of prefix; empty: no event
 }
 
-// remember keeps the beginning of a PUB line, whose command was taken apart and
-// whose namespace and event are good.
+// remember caches the beginning of a PUB line that was parsed, and whose namespace and
+// event are valid.
 func (p *prefixCache) remember(line []byte, c *command, canonical []byte) {
 	p.prefix = append(p.prefix[:0], line[:len(line)-len(c.data)]...)
 	p.namespace = p.prefix[len("PUB "):][:len(canonical)]
 	p.event = p.prefix[len(p.prefix)-1-len(c.event):][:len(c.event)]
 }
 
-// familiarLines publishes the lines at the beginning of in, as long as they are
-// familiar, whole and not too long. The first one that is not is left to be looked
-// at closely, as are all while a token is needed, which may not cover them any more,
-// and the one that a key waits for.
+// publishCached publishes the lines at the beginning of in, as long as they begin with
+// the cached prefix, are complete and are not too long. The rest is left to the parser.
+// So is every line while a token is needed, which may no longer cover the namespace, and
+// the line that a key belongs to.
 func (s *Session) publishCached(in []byte, sink Sink, out []byte) (rest, replies []byte) {
 	p := &s.prefixCache
 	if len(p.prefix) == 0 || len(s.held) > 0 || s.key.waits || s.needsToken() {

@@ -8,9 +8,9 @@ type Settler interface {
 	Settle(to *Replies)
 }
 
-// A hole is a reply that a session left open.
+// A pendingReply is a reply that a session left open.
 type pendingReply struct {
-	at    int  // where in what Feed returned
+	at    int  // its offset in what Feed returned
 	quiet bool // an OK is not sent: QUIET was on at the time
 }
 
@@ -18,7 +18,7 @@ type pendingReply struct {
 // What is behind an open one waits for it, be it a PONG or an ERR. The zero value
 // has none. It has no lock: it belongs to whoever feeds the session.
 //
-//	Take ◀── ready │ hole │ behind ... │ hole │ behind ... ◀── Add
+//	Take ◀── ready │ open │ rest ... │ open │ rest ... ◀── Add
 //	                  ▲
 //	                Settle
 //
@@ -26,21 +26,21 @@ type pendingReply struct {
 // is pending, a loop may send what Feed returned as it is: see Session.Pending.
 type Replies struct {
 	ready []byte           // may be sent
-	open  queue[openReply] // replies still to come
-	rest  queue[byte]      // what follows the first of them, without holes
+	open  queue[openReply] // replies that are still to come
+	rest  queue[byte]      // what follows the first of them, without the open ones
 }
 
-// A space is a hole among others.
+// An openReply is a pendingReply that was added to Replies.
 type openReply struct {
-	followed int // bytes of behind between it and the next one
+	followed int // bytes of rest between it and the next one
 	quiet    bool
 }
 
-// Pending is how many holes are in what Feed has returned since Replies.Add last
-// took them.
+// Pending returns how many replies are open in what Feed has returned since the last
+// Replies.Add.
 func (s *Session) Pending() int { return len(s.pendingReplies) }
 
-// Add takes what Feed has returned, with the holes that the session noted in it. If
+// Add takes what Feed has returned, with the replies that the session left open. If
 // Feed was called several times to append to one out, it is added once, whole. out
 // is the caller's again.
 func (r *Replies) Add(s *Session, out []byte) {
@@ -107,7 +107,7 @@ const (
 // A queue gives out what was put in, in order.
 type queue[T any] struct {
 	items []T
-	taken int // how many of them were given out
+	taken int // how many of them pop has returned
 }
 
 func (q *queue[T]) len() int { return len(q.items) - q.taken }

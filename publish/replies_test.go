@@ -110,7 +110,7 @@ func TestRepliesModel(t *testing.T) {
 				r.Add(s, out)
 				clear(out)
 				if s.Pending() != 0 {
-					t.Fatalf("seed %d: the session has %d holes still", seed, s.Pending())
+					t.Fatalf("seed %d: the session still has %d open replies", seed, s.Pending())
 				}
 			case 1, 2:
 				for range random.IntN(4) {

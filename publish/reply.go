@@ -28,7 +28,7 @@ const (
 var ErrBusy = errors.New("busy")
 
 // ErrPending is what a Sink returns, as it is, when it will know later what became
-// of the message. Its session then leaves a hole in the replies: see Replies.
+// of the message. Its session then leaves the reply open: see Replies.
 var ErrPending = errors.New("the answer comes later")
 
 // A ReplyError is a command's refusal: the reply "ERR <code> <words>".
@@ -61,8 +61,7 @@ var codes = []struct {
 // refusal turns any error into a reply. What is not known is the server's
 // trouble and not the publisher's fault: busy.
 func refusal(err error) *ReplyError {
-	var reply *ReplyError
-	if errors.As(err, &reply) {
+	if reply, ok := errors.AsType[*ReplyError](err); ok {
 		return reply
 	}
 	for _, c := range codes {

@@ -114,7 +114,7 @@ func (s *Session) Buffered() int { return len(s.held) }
 // Feed parses in (after what an earlier call left over), publishes into sink and
 // appends the replies to out. sink is the same in all calls. done is true after QUIT,
 // and after an HTTP request that went astray: send replies, then close. in is not
-// kept. If the sink returned ErrPending, replies has holes: see Pending and Replies.
+// kept. If the sink returned ErrPending, some replies are open: see Pending and Replies.
 func (s *Session) Feed(in []byte, sink Sink, out []byte) (replies []byte, done bool) {
 	for len(in) > 0 && s.state != finished {
 		switch s.state {
@@ -328,7 +328,7 @@ func (s *Session) publish(namespace, event, data []byte, sink Sink, out []byte) 
 
 // unpublished answers what the sink took later or not at all.
 func (s *Session) unpublished(err error, out []byte) []byte {
-	if err == ErrPending {
+	if err == ErrPending { // a Sink returns it as it is; errors.Is would cost each message
 		s.pendingReplies = append(s.pendingReplies, pendingReply{len(out), s.quiet})
 		return out
 	}

@@ -11,7 +11,7 @@ const figures = [
   { title: "open streams", status: "subscribers", sample: "subscribers" },
   { title: "subscription sets", status: "streams", sample: "streams", about: "different sets of namespaces; each is one stream that all its subscribers share" },
   { title: "publishers", status: "publishers", sample: "publishers" },
-  { title: "visitors", status: "visitors", about: "connections that have not subscribed" },
+  { title: "pending", status: "pending_connections", about: "connections that have not subscribed" },
   { title: "full sockets", status: "blocked", sample: "blocked", about: "connections that do not take what they are sent, for now" },
   { title: "backlog", status: "backlog_bytes", sample: "backlog", show: bytes, about: "what is kept for those who are behind" },
   { title: "bytes out", status: "bytes_out", sample: "bytes_out", show: bytes },

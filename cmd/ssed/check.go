@@ -42,9 +42,8 @@ func (c *checkCommand) checkWiring(stderr *logWriter, s *settings) {
 	if err == nil {
 		_, err = c.newDaemon(openFiles, s.memory, log, stderr)
 	}
-	var at *flagError
-	switch {
-	case errors.As(err, &at):
+	switch at, ok := errors.AsType[*flagError](err); {
+	case ok:
 		s.blame(at.flag, at.err)
 	case err != nil:
 		s.problems = append(s.problems, err.Error())

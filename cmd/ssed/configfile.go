@@ -48,8 +48,7 @@ func readConfigFile(name string) (*configFile, error) {
 func parseConfigFile(name string, text []byte) (*configFile, error) {
 	f := &configFile{name: name, values: map[string]any{}, lines: map[string]int{}}
 	if err := toml.Unmarshal(text, &f.values); err != nil {
-		var at *toml.DecodeError
-		if errors.As(err, &at) {
+		if at, ok := errors.AsType[*toml.DecodeError](err); ok {
 			line, _ := at.Position()
 			return nil, fmt.Errorf("%s:%d: %s", name, line, strings.TrimPrefix(at.Error(), "toml: "))
 		}
@@ -58,8 +57,7 @@ func parseConfigFile(name string, text []byte) (*configFile, error) {
 	// A map does not know where its keys stood. Reading into nothing, strictly,
 	// makes each of them an error, and those know.
 	strict := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
-	var all *toml.StrictMissingError
-	if errors.As(strict.Decode(&struct{}{}), &all) {
+	if all, ok := errors.AsType[*toml.StrictMissingError](strict.Decode(&struct{}{})); ok {
 		for _, missing := range all.Errors {
 			key := missing.Key()[0]
 			if _, twice := f.lines[key]; !twice {

@@ -8,12 +8,12 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// slipMax is how many letters a variable may be away from a flag's and still be taken
-// for a slip. Others are somebody else's: where a service is named ssed, Kubernetes
-// sets SSED_PORT and SSED_SERVICE_HOST.
+// typoDistanceMax limits how many letters a variable may differ from a flag's and still
+// be reported as a typo. Others belong to other programs: for a service named ssed,
+// Kubernetes sets SSED_PORT and SSED_SERVICE_HOST.
 const typoDistanceMax = 2
 
-// warnOfSlips tells of variables that are nearly a flag's. Nobody reads them, so the
+// warnEnvTypos warns of variables that are nearly a flag's. Nothing reads them, so the
 // default is in force: SSED_TOKENS would leave the daemon open to everybody.
 func (s *settings) warnEnvTypos(log *slog.Logger) {
 	known := map[string]bool{}

@@ -50,10 +50,10 @@ func (r *lineReader) next() ([]byte, error) {
 		case len(r.long)+len(part) > lineBytesMax+len("\r\n"):
 			r.skip = !whole
 			return nil, errLineTooLong
-		case err == bufio.ErrBufferFull:
+		case errors.Is(err, bufio.ErrBufferFull):
 			r.long = append(r.long, part...)
 			continue
-		case err != nil && (err != io.EOF || len(r.long)+len(part) == 0):
+		case err != nil && (!errors.Is(err, io.EOF) || len(r.long)+len(part) == 0):
 			return nil, err
 		}
 		if len(r.long) > 0 {

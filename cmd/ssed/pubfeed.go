@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync/atomic"
@@ -73,10 +74,10 @@ func (f *feed) send(ctx context.Context, in io.Reader) error {
 	input := newLineReader(in)
 	for {
 		line, err := input.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		if err != nil && err != errLineTooLong {
+		if err != nil && !errors.Is(err, errLineTooLong) {
 			return fmt.Errorf("cannot read standard input: %w", err)
 		}
 		number := f.linesRead.Add(1)
@@ -97,9 +98,9 @@ func (f *feed) answered(number int64, err error) {
 	switch {
 	case err == nil:
 		f.linesPublished.Add(1)
-	case err != errLineTooLong && isClosed(f.client.Done()):
+	case !errors.Is(err, errLineTooLong) && isClosed(f.client.Done()):
 		f.end(err) // it is not about this line
-	case err == errLineTooLong || !endsFeed(err):
+	case errors.Is(err, errLineTooLong) || !endsFeed(err):
 		f.linesRefused.Add(1)
 		f.refused.add(number, err)
 	default:
@@ -128,7 +129,7 @@ func (f *feed) verdict(err error) error {
 	if unknown > 0 {
 		said += fmt.Sprintf(", not acknowledged: %d", unknown)
 	}
-	if code, ok := err.(exitCode); ok {
+	if code, ok := errors.AsType[exitCode](err); ok {
 		if refused > 0 || unknown > 0 {
 			fmt.Fprintf(f.stderr, "ssed: ended by a signal (%s)\n", said)
 		}

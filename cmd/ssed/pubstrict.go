@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync/atomic"
@@ -62,9 +63,9 @@ func (c *pubCommand) sendLines(ctx context.Context, client *publish.Client, in i
 	for {
 		line, err := input.next()
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return lines, nil
-		case err == errLineTooLong:
+		case errors.Is(err, errLineTooLong):
 			return lines, atLine(lines+1, err)
 		case err != nil:
 			return lines, fmt.Errorf("cannot read standard input: %w", err)

@@ -28,8 +28,7 @@ func (f *daemonFlags) check(wrong func(flag string, err error)) {
 
 // blameIn tells wrong a flagError, if there is one.
 func blameIn(err error, wrong func(flag string, err error)) {
-	var at *flagError
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[*flagError](err); ok {
 		wrong(at.flag, at.err)
 	}
 }

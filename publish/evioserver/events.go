@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// settleTime passes between the start of evio and its earliest stop. Its loop
+	// startTime passes between the start of evio and its earliest stop. Its loop
 	// signals that it ended on a condition variable, once, and evio.Serve hangs
 	// for good if it does not wait there yet: it starts to just after Serving.
 	startTime = 50 * time.Millisecond
@@ -64,7 +64,7 @@ func (s *Server) opened(c evio.Conn) (out []byte, opts evio.Options, action evio
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.publishers) >= s.opts.PublishersMax {
-		s.crowd.turnedAway++
+		s.unlogged.turnedAway++
 		s.turnedAway++
 		err := fmt.Errorf("%w: %d publishers are connected already, try again later", publish.ErrBusy, len(s.publishers))
 		return publish.AppendError(nil, err), opts, evio.Close
@@ -81,7 +81,7 @@ func (s *Server) opened(c evio.Conn) (out []byte, opts evio.Options, action evio
 func (s *Server) Counts() (connected int, turnedAway, closed uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.publishers), s.turnedAway, s.deaf
+	return len(s.publishers), s.turnedAway, s.closedUnread
 }
 
 // data is called with what a publisher sent; with nothing, after a Wake.
@@ -101,7 +101,7 @@ func (s *Server) data(c evio.Conn, in []byte) (out []byte, action evio.Action) {
 	return out, p.action()
 }
 
-// settle fills the holes that the Sink left in replies: out must be whole, for evio
+// waitReplies completes the replies that the Sink left open: out must be whole, for evio
 // answers a publisher here or never. It waits once for all that was read at once, so
 // a publisher that pipelines pays the way to the answers once, too.
 func (s *Server) waitReplies(p *publisher, out []byte) []byte {
@@ -163,8 +163,9 @@ func (s *Server) awake(c evio.Conn, p *publisher) evio.Action {
 	case unsent == 0 || unsent != p.unsent:
 		p.unsent, p.since = unsent, now
 	case now.Sub(p.since) >= s.opts.ReplyTimeout:
-		if s.mayTellOfDeaf() {
-			s.opts.Logger.Warn("a publisher does not read its replies: closed", "bytes", unsent, "remote", c.RemoteAddr())
+		if s.countUnreadReplies() {
+			s.opts.Logger.Warn("publisher closed for unread replies; its acknowledged messages are published",
+				"client", clientName(c), "unread_bytes", unsent, "after", s.opts.ReplyTimeout)
 		}
 		// Closing with an action would wait for the replies to be sent. This makes
 		// evio's next write fail, and evio closes the connection itself.
@@ -183,6 +184,6 @@ func insideOf(c evio.Conn) (descriptor, unsent int) {
 
 func (s *Server) warn(err error, what string) {
 	if err != nil {
-		s.opts.Logger.Warn(what, "error", err)
+		s.opts.Logger.Warn(what, "err", err)
 	}
 }

@@ -24,7 +24,7 @@ const (
 	// reopenPause lies between the attempts to listen again: long enough for
 	// descriptors to come free, short enough for a publisher to try again.
 	reopenPause = time.Second
-	// pokeInterval lies between the attempts to stop evio.
+	// stopInterval lies between the attempts to stop evio.
 	stopInterval = 20 * time.Millisecond
 )
 
@@ -64,18 +64,18 @@ type Server struct {
 	abandoned sync.Once
 	done      chan struct{} // closed when Serve has returned
 
-	mu         sync.Mutex
-	started    bool
-	addrs      []net.Addr
-	publishers map[evio.Conn]*publisher // those that may be woken: see wakeAll
-	crowd      crowd
-	turnedAway uint64 // since the start, as is deaf: see Counts
-	deaf       uint64
+	mu           sync.Mutex
+	started      bool
+	addrs        []net.Addr
+	publishers   map[evio.Conn]*publisher // those that may be woken: see wakeAll
+	unlogged     unlogged
+	turnedAway   uint64 // since the start, as is closedUnread: see Counts
+	closedUnread uint64
 
 	// The rest belongs to evio's goroutine.
 	listening time.Time       // since when
 	replies   []byte          // one buffer for all: evio copies what Data returns
-	later     publish.Replies // of one publisher at a time: see settle
+	later     publish.Replies // of one publisher at a time: see waitReplies
 }
 
 // New makes a Server that does not listen yet.
@@ -123,7 +123,7 @@ func (s *Server) Serve() error {
 	}
 	err := s.listen(s.opts.Endpoints)
 	for s.isReady() && !s.stopped() {
-		s.opts.Logger.Error("the publishers' loop ended and will be opened again", "error", err, "pause", reopenPause)
+		s.opts.Logger.Error("the publishers' loop ended and will be opened again", "err", err, "pause", reopenPause)
 		select {
 		case <-time.After(reopenPause):
 			err = s.listen(s.bound())
@@ -155,7 +155,7 @@ func (s *Server) listen(endpoints []publish.Endpoint) error {
 	defer look.Stop()
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
-	defer s.tellOfCrowd()
+	defer s.flushSuppressed()
 	for {
 		select {
 		case err := <-ended:
@@ -165,7 +165,7 @@ func (s *Server) listen(endpoints []publish.Endpoint) error {
 		case <-look.C:
 			s.wakeAll()
 		case <-second.C:
-			s.tellOfCrowd()
+			s.flushSuppressed()
 		}
 	}
 }
@@ -225,20 +225,20 @@ func (s *Server) Shutdown(ctx context.Context) error {
 			return nil
 		case <-time.After(stopInterval):
 		case <-ctx.Done():
-			s.leave()
+			s.abandonEvio()
 			<-s.done
 			return ctx.Err()
 		}
 	}
-	s.leave()
+	s.abandonEvio()
 	<-s.done
 	return nil
 }
 
-// leave has Serve return without evio.
-func (s *Server) leave() { s.abandoned.Do(func() { close(s.abandon) }) }
+// abandonEvio makes Serve return without waiting for evio.
+func (s *Server) abandonEvio() { s.abandoned.Do(func() { close(s.abandon) }) }
 
-// poke makes evio call us, for it stops only when a callback says so: a new
+// triggerStop makes evio call us, for it stops only when a callback says so: a new
 // connection does that, or one that is there. It returns false if there is
 // neither, since somebody removed the socket: then evio serves nobody any more.
 func (s *Server) triggerStop() (reached bool) {

@@ -40,7 +40,7 @@ func crowdMax(t *testing.T) int {
 	return n
 }
 
-// TestUnfinishedHeads hold as much of the daemon's memory as a visitor can: all
+// TestUnfinishedHeads hold as much of the daemon's memory as a pending connection can: all
 // of a head but its last byte.
 func TestUnfinishedHeads(t *testing.T) {
 	s := besiege(t)

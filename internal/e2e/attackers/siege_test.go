@@ -34,9 +34,9 @@ const (
 // is the whole process that is held to their sum.
 const (
 	// connBytes is what a connection costs that is silent or subscribed: gnet's
-	// connection and its two addresses, and our visitor or subscriber.
+	// connection and its two addresses, and our pendingConn or subscriber.
 	connBytes = 1 << 10
-	// headBytesMax is --head-max: what a visitor's unfinished head can hold.
+	// headBytesMax is --head-max: what an unfinished head can hold.
 	headBytesMax = 16 << 10
 	// garbage: the collector lets the heap grow to twice of what is in use.
 	garbage = 2

@@ -1,0 +1,49 @@
+package evioserver
+
+import (
+	"time"
+
+	"github.com/tidwall/evio"
+
+	"github.com/ssed/ssed/internal/throttle"
+)
+
+// unlogged counts what flushSuppressed has yet to log. Server.mu guards it.
+type unlogged struct {
+	turnedAway    int
+	unreadReplies throttle.Throttle
+}
+
+// countUnreadReplies counts a publisher that is closed for unread replies, and reports
+// whether it may have a line in the log.
+func (s *Server) countUnreadReplies() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closedUnread++
+	return s.unlogged.unreadReplies.Allow(uint32(time.Now().Unix()))
+}
+
+// flushSuppressed logs the counts of unlogged. It is called once a second, and when evio
+// has ended.
+func (s *Server) flushSuppressed() {
+	s.mu.Lock()
+	turnedAway := s.unlogged.turnedAway
+	s.unlogged.turnedAway = 0
+	unread := s.unlogged.unreadReplies.TakeSuppressed()
+	s.mu.Unlock()
+	if turnedAway > 0 {
+		s.opts.Logger.Warn("publishers were turned away: too many are connected", "publishers", turnedAway, "max", s.opts.PublishersMax)
+	}
+	if unread > 0 {
+		s.opts.Logger.Warn("more publishers closed for unread replies", "publishers", unread)
+	}
+}
+
+// clientName names a publisher as the event loop's log does: by its address, or as
+// "unix" on a unix socket.
+func clientName(c evio.Conn) string {
+	if addr := c.RemoteAddr(); addr != nil && addr.Network() != "unix" {
+		return addr.String()
+	}
+	return "unix"
+}
