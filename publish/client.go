@@ -298,8 +298,7 @@ func (c *Client) readReply(reader *bufio.Reader) error {
 		return &endedError{listen.Reason(err)}
 	}
 	sequence, err := parseReply(trimCR(line[:len(line)-1]))
-	var refused *ReplyError
-	if err != nil && !errors.As(err, &refused) {
+	if _, refused := errors.AsType[*ReplyError](err); err != nil && !refused {
 		return err
 	}
 	then := c.next()

@@ -27,8 +27,7 @@ func (r *Store) explained(err error) error {
 		return err
 	}
 	at := redacted(conn.ConnectedUrl())
-	var refusal *jetstream.APIError
-	errors.As(err, &refusal)
+	refusal, _ := errors.AsType[*jetstream.APIError](err)
 	switch has, _ := conn.ConnectedServerJetStream(); {
 	case refusal != nil && refusal.ErrorCode == jetstream.JSErrCodeJetStreamNotEnabledForAccount:
 		return fmt.Errorf("JetStream is not enabled for this account at %s: %s", at, enableAccount)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -221,7 +222,7 @@ func (s *sender) dispatch(conn post, number uint64, l *letter) {
 	})
 	switch {
 	case err == nil:
-	case err == nats.ErrMaxPayload:
+	case errors.Is(err, nats.ErrMaxPayload):
 		s.settle(number, refused, 0, fmt.Errorf("%w: the NATS server takes messages of at most %d bytes (its max_payload)", sse.ErrTooLong, conn.MaxPayload()))
 	default:
 		s.settle(number, notStored, 0, err)

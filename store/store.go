@@ -226,8 +226,7 @@ func (r *Store) Serve(to loop.StoreSink) error {
 	defer r.sender.close()
 	for ctx.Err() == nil {
 		err := r.serveStream(ctx, to)
-		var final *finalError
-		if errors.As(err, &final) {
+		if _, final := errors.AsType[*finalError](err); final {
 			return err
 		}
 		if errors.Is(err, publish.ErrBusy) { // the server has ended, and so will we

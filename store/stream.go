@@ -238,8 +238,7 @@ func quoted(subjects []string) string { return fmt.Sprintf("%q", subjects) }
 
 // explainStream says which stream is in the way where that is why ours was refused.
 func explainStream(ctx context.Context, js jetstream.JetStream, name string, err error) error {
-	var refusal *jetstream.APIError
-	if errors.As(err, &refusal) && refusal.ErrorCode == subjectsOverlap {
+	if refusal, ok := errors.AsType[*jetstream.APIError](err); ok && refusal.ErrorCode == subjectsOverlap {
 		other, lookupErr := js.StreamNameBySubject(ctx, name+".>")
 		if lookupErr == nil {
 			return fmt.Errorf("stream %q: %w: the stream %q has subjects of %s; name that one, or another name altogether, with --nats-stream", name, errStreamUnfit, other, quoted(subjectsOf(name)))

@@ -89,12 +89,10 @@ func checkStale(path string) error {
 // Reason returns the cause of a network error without the layers that repeat the
 // address.
 func Reason(err error) error {
-	var errno syscall.Errno
-	var dns *net.DNSError
-	switch {
-	case errors.As(err, &errno):
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
 		return errno
-	case errors.As(err, &dns):
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return fmt.Errorf("host %q is not known", dns.Name)
 	}
 	return err
