@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/ssed/ssed/internal/testtool"
-	"github.com/ssed/ssed/sse"
+	"github.com/ssed/ssed/internal/testtool/ledger"
 )
 
 // nobody is where nothing listens.
@@ -30,29 +30,25 @@ func TestLinkIsCut(t *testing.T) {
 	link.To(nobody)
 	link.Reset()
 	testtool.WaitFor(t, "daemon 0 to notice", func() bool { return strings.Contains(h.nodes[0].Log(), "the connection to the store is lost") })
-	before := subscribers[0].count()
+	before := len(subscribers[0].Messages())
 	for i := 1; i < nodesCount; i++ {
-		publishers[i].waitFor(t, 200)
-		subscribers[i].waitFor(t, before+400)
+		ledger.WaitAcked(t, 200, publishers[i])
+		subscribers[i].WaitCount(t, before+400)
 	}
 	wantTooEarly(t, h.nodes[0], subscribers[1])
-	if has := subscribers[0].count(); has > before+batchSize {
+	if has := len(subscribers[0].Messages()); has > before+batchSize {
 		t.Errorf("the link is cut, and the number of messages grew from %d to %d", before, has)
 	}
 	// It comes from a daemon that was ahead, and goes on trying here.
-	id := subscribers[1].lastID()
-	behind, err := sse.ParseID([]byte(id))
-	if err != nil {
-		t.Fatalf("the id %q: %v", id, err)
-	}
-	back := listen(t, "back at 0", h.nodes[0].Subscribe[0]+"/subscribe/n", id)
-	testtool.WaitFor(t, "a publisher to be told that the store is away", func() bool { return publishers[0].repeated() > 0 })
+	id := subscribers[1].LastID()
+	back := startSubscriber(t, "back at 0", h.nodes[0].Subscribe[0]+"/subscribe/n", id.String())
+	testtool.WaitFor(t, "a publisher to be told that the store is away", func() bool { return repeated(publishers[0]) > 0 })
 
 	link.To(address(h.nats.Servers[0].URL))
-	publishers[0].waitFor(t, 200)
-	published := end(t, publishers...)
+	ledger.WaitAcked(t, 200, publishers[0])
+	published := ledger.Stop(t, publishers...)
 	keptStreams(t, subscribers, published)
-	back.wants(t, published, behind.Seq)
+	back.WaitAll(t, ledger.Audit{Ledgers: published, After: id.Seq})
 }
 
 // TestServerIsCutOff from the other NATS servers, and its links are mended: a daemon
@@ -73,48 +69,46 @@ func TestServerIsCutOff(t *testing.T) {
 	if leads := h.nats.Leader(t, stream); leads == cut {
 		t.Fatalf("%d is cut off, and leads", cut)
 	}
-	publishers[0].waitFor(t, 200) // it finds its way
-	publishers[other].waitFor(t, 200)
+	ledger.WaitAcked(t, 200, publishers[0]) // it finds its way
+	ledger.WaitAcked(t, 200, publishers[other])
 	if now := connectedTo(t, h.nodes[0]); now != other {
 		t.Errorf("daemon 0 is connected to %d, and goes on: %d is cut off", now, cut)
 	}
-	has := subscribers[cut].count()
-	subscribers[0].waitFor(t, has+400)
+	has := len(subscribers[cut].Messages())
+	subscribers[0].WaitCount(t, has+400)
 	wantTooEarly(t, h.nodes[cut], subscribers[0])
-	if now := subscribers[cut].count(); now > has {
+	if now := len(subscribers[cut].Messages()); now > has {
 		t.Errorf("%d is cut off, and the number of messages there grew from %d to %d", cut, has, now)
 	}
 	h.nats.Heal(cut)
-	for _, p := range publishers {
-		p.waitFor(t, 200)
-	}
-	keptStreams(t, subscribers, end(t, publishers...))
+	ledger.WaitAcked(t, 200, publishers...)
+	keptStreams(t, subscribers, ledger.Stop(t, publishers...))
 }
 
 // everywhere starts a subscriber and a publisher at each daemon, and returns once all
 // are at work.
-func everywhere(t *testing.T, h *house) (subscribers []*subscriber, publishers []*publisher) {
+func everywhere(t *testing.T, h *house) (subscribers []*ledger.Subscriber, publishers []*ledger.Publisher) {
 	t.Helper()
 	for i, d := range h.nodes {
-		subscribers = append(subscribers, listen(t, fmt.Sprint("at ", i), d.Subscribe[0]+"/subscribe/n", ""))
+		subscribers = append(subscribers, startSubscriber(t, fmt.Sprint("at ", i), d.Subscribe[0]+"/subscribe/n", ""))
 	}
 	for i, d := range h.nodes {
-		publishers = append(publishers, publishing(t, fmt.Sprint("p", i), fmt.Sprint("/n/", i), d.Publish[0]))
+		publishers = append(publishers, startPublisher(t, fmt.Sprint("p", i), fmt.Sprint("/n/", i), d.Publish[0]))
 	}
-	for i, p := range publishers {
-		p.waitFor(t, 100)
-		subscribers[i].waitFor(t, 100)
+	ledger.WaitAcked(t, 100, publishers...)
+	for _, s := range subscribers {
+		s.WaitCount(t, 100)
 	}
 	return subscribers, publishers
 }
 
 // keptStreams wants all subscribers to have everything, over the stream that they had.
-func keptStreams(t *testing.T, subscribers []*subscriber, published map[string]uint64) {
+func keptStreams(t *testing.T, subscribers []*ledger.Subscriber, published []*ledger.Ledger) {
 	t.Helper()
 	for _, s := range subscribers {
-		s.wants(t, published, 0)
-		if lost := s.lost(); lost > 0 {
-			t.Errorf("%s: %d streams ended", s.name, lost)
+		s.WaitAll(t, ledger.Audit{Ledgers: published})
+		if lost := s.State().Lost; lost > 0 {
+			t.Errorf("%s: %d streams ended", s.Name, lost)
 		}
 	}
 }
@@ -123,9 +117,9 @@ var retry = regexp.MustCompile(`^retry:(\d+)\n\n$`)
 
 // wantTooEarly wants a daemon that lags to send who comes from another one away for a
 // while, and nothing else.
-func wantTooEarly(t *testing.T, d *testtool.Daemon, from *subscriber) {
+func wantTooEarly(t *testing.T, d *testtool.Daemon, from *ledger.Subscriber) {
 	t.Helper()
-	id := from.lastID()
+	id := from.LastID().String()
 	got := ""
 	testtool.WaitFor(t, "a daemon that lags to say something", func() bool {
 		got = peek(d.Subscribe[0]+"/subscribe/n", "Last-Event-ID: "+id)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/internal/testtool/ledger"
 )
 
 // root is the repository's.
@@ -65,33 +66,29 @@ func TestDaemonIsKilled(t *testing.T) {
 		return []string{"--listen=" + node + subscribePort, "--publish=tcp://" + node + publishPort}
 	})
 	subscribe, publish := startHAProxy(t, net)
-	var subscribers []*subscriber
+	var subscribers []*ledger.Subscriber
 	for i := range crowd {
-		subscribers = append(subscribers, listen(t, fmt.Sprint("subscriber ", i), subscribe+"/subscribe/n", ""))
+		subscribers = append(subscribers, startSubscriber(t, fmt.Sprint("subscriber ", i), subscribe+"/subscribe/n", ""))
 	}
-	var publishers []*publisher
+	var publishers []*ledger.Publisher
 	for i := range 2 * nodesCount {
-		publishers = append(publishers, publishing(t, fmt.Sprint("p", i), fmt.Sprint("/n/", i), publish))
+		publishers = append(publishers, startPublisher(t, fmt.Sprint("p", i), fmt.Sprint("/n/", i), publish))
 	}
-	for _, p := range publishers {
-		p.waitFor(t, 100)
-	}
+	ledger.WaitAcked(t, 100, publishers...)
 	if err := h.nodes[1].Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	h.nodes[1].Wait(t)
-	for _, p := range publishers {
-		p.waitFor(t, 100)
-	}
-	published := end(t, publishers...)
+	ledger.WaitAcked(t, 100, publishers...)
+	published := ledger.Stop(t, publishers...)
 
 	dialed, lost := 0, 0
 	for _, p := range publishers {
-		dialed += p.dialed()
+		dialed += p.Stats().Dials
 	}
 	for _, s := range subscribers {
-		s.wants(t, published, 0)
-		if s.lost() > 0 {
+		s.WaitAll(t, ledger.Audit{Ledgers: published})
+		if s.State().Lost > 0 {
 			lost++
 		}
 	}
@@ -101,5 +98,5 @@ func TestDaemonIsKilled(t *testing.T) {
 	if lost < crowd/nodesCount-5 || lost > crowd/nodesCount+5 {
 		t.Errorf("%d of %d subscribers lost their stream; a third was at the daemon that was killed", lost, crowd)
 	}
-	t.Logf("%d messages to %d subscribers, of whom %d came back", len(published), crowd, lost)
+	t.Logf("%d messages to %d subscribers, of whom %d came back", len(subscribers[0].Messages()), crowd, lost)
 }

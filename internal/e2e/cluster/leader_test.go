@@ -1,10 +1,10 @@
 package cluster
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/internal/testtool/ledger"
 )
 
 // TestLeaderIsKilled under load, and comes back: publishers wait or are told ERR busy,
@@ -12,23 +12,16 @@ import (
 func TestLeaderIsKilled(t *testing.T) {
 	t.Parallel() // it waits, most of the time
 	h := open(t, nil, nil)
-	var subscribers []*subscriber
-	var publishers []*publisher
-	for i, d := range h.nodes {
-		subscribers = append(subscribers, listen(t, fmt.Sprint("at ", i), d.Subscribe[0]+"/subscribe/n", ""))
-	}
-	for i, d := range h.nodes {
-		publishers = append(publishers, publishing(t, fmt.Sprint("p", i), fmt.Sprint("/n/", i), d.Publish[0]))
-	}
+	subscribers, publishers := everywhere(t, h)
 	goOn := func() {
 		t.Helper()
+		ledger.WaitAcked(t, 200, publishers...)
 		stored := 0
 		for _, p := range publishers {
-			p.waitFor(t, 200)
-			stored += p.count()
+			stored += p.Acked()
 		}
 		for _, s := range subscribers {
-			s.waitFor(t, stored)
+			s.WaitCount(t, stored)
 		}
 	}
 	goOn()
@@ -39,20 +32,16 @@ func TestLeaderIsKilled(t *testing.T) {
 	}
 	h.nats.Servers[killed].Restart(t)
 	testtool.WaitFor(t, "the server that was killed to have what it missed", func() bool {
-		return h.nats.Servers[killed].Stored(stream) >= uint64(publishers[0].count()+publishers[1].count()+publishers[2].count())
+		return h.nats.Servers[killed].Stored(stream) >= uint64(publishers[0].Acked()+publishers[1].Acked()+publishers[2].Acked())
 	})
 	goOn()
-	published := end(t, publishers...)
-	repeated := 0
-	for i, p := range publishers {
-		subscribers[i].wants(t, published, 0)
-		if lost := subscribers[i].lost(); lost > 0 {
-			t.Errorf("%s: %d streams ended", subscribers[i].name, lost)
+	keptStreams(t, subscribers, ledger.Stop(t, publishers...))
+	again := 0
+	for _, p := range publishers {
+		if p.Stats().Dials != 1 {
+			t.Errorf("%s had %d connections", p.Name, p.Stats().Dials)
 		}
-		if p.dialed() != 1 {
-			t.Errorf("%s had %d connections", p.name, p.dialed())
-		}
-		repeated += p.repeated()
+		again += repeated(p)
 	}
-	t.Logf("%d messages, %d repeated", len(published), repeated)
+	t.Logf("%d messages, %d repeated", len(subscribers[0].Messages()), again)
 }

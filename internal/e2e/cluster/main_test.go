@@ -11,6 +11,7 @@ import (
 
 	"github.com/ssed/ssed/internal/natstest"
 	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/internal/testtool/ledger"
 	"github.com/ssed/ssed/publish"
 	"github.com/ssed/ssed/sse"
 )
@@ -28,6 +29,14 @@ const stream = "ssed"
 
 // busyAfter is how long a publisher waits for the store before it is told so.
 const busyAfter = 2 * time.Second
+
+const (
+	// batchSize is how many messages a publisher sends without waiting for replies.
+	batchSize = 20
+	// batchInterval is how often it does so, unless replies take longer: a load that
+	// leaves a small machine room for what is tested.
+	batchInterval = 20 * time.Millisecond
+)
 
 // A house is what runs.
 type house struct {
@@ -57,6 +66,27 @@ func open(t *testing.T, servers func(h *house, i int) []string, flags func(i int
 		waitReady(t, d)
 	}
 	return h
+}
+
+// startPublisher starts a publisher that sends each message until it is acknowledged, and
+// goes on until it is stopped.
+func startPublisher(t *testing.T, name, namespace, url string) *ledger.Publisher {
+	t.Helper()
+	return ledger.StartPublisher(t, ledger.PublisherOptions{
+		URL: url, Name: name, Namespace: namespace, Keyed: true,
+		Messages: ledger.Endless, Batch: batchSize, Interval: batchInterval,
+	})
+}
+
+// repeated is how many messages were not acknowledged when they were sent.
+func repeated(p *ledger.Publisher) int { return p.Stats().Busy + p.Stats().Broken }
+
+// startSubscriber starts a subscriber, and returns once it has its first stream.
+func startSubscriber(t *testing.T, name, url, lastEventID string) *ledger.Subscriber {
+	t.Helper()
+	s := ledger.StartSubscriber(t, ledger.SubscriberOptions{URL: url, Name: name, LastEventID: lastEventID, Patient: true})
+	s.WaitStream(t)
+	return s
 }
 
 // waitReady waits until a daemon takes publishers and subscribers.

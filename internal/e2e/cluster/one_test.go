@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/internal/testtool/ledger"
 	"github.com/ssed/ssed/publish"
 	"github.com/ssed/ssed/sse"
 )
@@ -15,51 +16,45 @@ import (
 // whoever reads it where.
 func TestThreeActAsOne(t *testing.T) {
 	h := open(t, nil, nil)
-	var all, some []*subscriber
-	var publishers []*publisher
+	var all, some []*ledger.Subscriber
+	var publishers []*ledger.Publisher
 	for i, d := range h.nodes {
-		all = append(all, listen(t, fmt.Sprint("all at ", i), d.Subscribe[0]+"/subscribe/n", ""))
-		some = append(some, listen(t, fmt.Sprint("some at ", i), d.Subscribe[0]+"/subscribe/n/1", ""))
+		all = append(all, startSubscriber(t, fmt.Sprint("all at ", i), d.Subscribe[0]+"/subscribe/n", ""))
+		some = append(some, startSubscriber(t, fmt.Sprint("some at ", i), d.Subscribe[0]+"/subscribe/n/1", ""))
 	}
 	for i, d := range h.nodes {
-		publishers = append(publishers, publishing(t, fmt.Sprint("p", i), fmt.Sprint("/n/", i), d.Publish[0]))
+		publishers = append(publishers, startPublisher(t, fmt.Sprint("p", i), fmt.Sprint("/n/", i), d.Publish[0]))
 	}
+	ledger.WaitAcked(t, 500, publishers...)
+	away := some[0].LastID() // of daemon 0, in the middle
+	published := ledger.Stop(t, publishers...)
 	for _, p := range publishers {
-		p.waitFor(t, 500)
-	}
-	away := some[0].lastID() // of daemon 0, in the middle
-	published := end(t, publishers...)
-	for _, p := range publishers {
-		if p.repeated() > 0 || p.dialed() != 1 {
-			t.Errorf("%s repeated %d messages over %d connections, and nothing was wrong", p.name, p.repeated(), p.dialed())
+		if repeated(p) > 0 || p.Stats().Dials != 1 {
+			t.Errorf("%s repeated %d messages over %d connections, and nothing was wrong", p.Name, repeated(p), p.Stats().Dials)
 		}
 	}
 	for i := range h.nodes {
-		all[i].wants(t, published, 0)
-		some[i].wants(t, publishers[1].oks, 0)
-		if lost := all[i].lost() + some[i].lost(); lost > 0 {
+		all[i].WaitAll(t, ledger.Audit{Ledgers: published})
+		some[i].WaitAll(t, ledger.Audit{Ledgers: published[1:2]})
+		if lost := all[i].State().Lost + some[i].State().Lost; lost > 0 {
 			t.Errorf("at %d, %d streams ended", i, lost)
 		}
 	}
 
-	id, err := sse.ParseID([]byte(away))
-	if err != nil {
-		t.Fatalf("the id %q: %v", away, err)
-	}
 	for i, d := range h.nodes {
-		s := listen(t, fmt.Sprint("back at ", i), d.Subscribe[0]+"/subscribe/n", away)
-		s.wants(t, published, id.Seq)
-		if len(s.ids) == len(published) {
-			t.Errorf("%s had nothing, so it missed everything: the id was none from the middle", s.name)
+		s := startSubscriber(t, fmt.Sprint("back at ", i), d.Subscribe[0]+"/subscribe/n", away.String())
+		s.WaitAll(t, ledger.Audit{Ledgers: published, After: away.Seq})
+		if len(s.Messages()) == len(all[0].Messages()) {
+			t.Errorf("%s had nothing, so it missed everything: the id was none from the middle", s.Name)
 		}
 	}
 	keysAreShared(t, h, all)
 }
 
 // keysAreShared: a key means the same message at every daemon.
-func keysAreShared(t *testing.T, h *house, all []*subscriber) {
+func keysAreShared(t *testing.T, h *house, all []*ledger.Subscriber) {
 	t.Helper()
-	before := all[0].count()
+	before := len(all[0].Messages())
 	m := sse.Message{Namespace: "/n", Key: "the-same", Data: []byte("once")}
 	var seqs []uint64
 	for _, d := range append(h.nodes, h.nodes[0]) {
@@ -84,9 +79,9 @@ func keysAreShared(t *testing.T, h *house, all []*subscriber) {
 		t.Fatalf("it was answered %q", got)
 	}
 	for _, s := range all {
-		s.waitFor(t, before+2)
-		if got := s.since(before); len(got) != 2 || got[0] != "once" || got[1] != "the end" {
-			t.Errorf("%s: got %q", s.name, got)
+		s.WaitCount(t, before+2)
+		if got := s.Messages()[before:]; len(got) != 2 || got[0].Data != "once" || got[1].Data != "the end" {
+			t.Errorf("%s: got %q", s.Name, got)
 		}
 	}
 }

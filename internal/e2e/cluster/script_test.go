@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/internal/testtool/ledger"
 )
 
 // TestThreeNodesScript starts three nodes as deploy/three-nodes.sh has them, kills one
@@ -30,26 +31,22 @@ func TestThreeNodesScript(t *testing.T) {
 	}
 
 	front := net + ".10:"
-	var subscribers []*subscriber
+	var subscribers []*ledger.Subscriber
 	for i := range 2 * nodesCount {
-		subscribers = append(subscribers, listen(t, fmt.Sprint("subscriber ", i), "http://"+front+subscribePort+"/subscribe/n", ""))
+		subscribers = append(subscribers, startSubscriber(t, fmt.Sprint("subscriber ", i), "http://"+front+subscribePort+"/subscribe/n", ""))
 	}
-	var publishers []*publisher
+	var publishers []*ledger.Publisher
 	for i := range nodesCount {
-		publishers = append(publishers, publishing(t, fmt.Sprint("p", i), fmt.Sprint("/n/", i), "tcp://"+front+publishPort))
+		publishers = append(publishers, startPublisher(t, fmt.Sprint("p", i), fmt.Sprint("/n/", i), "tcp://"+front+publishPort))
 	}
-	for _, p := range publishers {
-		p.waitFor(t, 100)
-	}
+	ledger.WaitAcked(t, 100, publishers...)
 	if err := syscall.Kill(pids["ssed-2"], syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range publishers {
-		p.waitFor(t, 100)
-	}
-	published := end(t, publishers...)
+	ledger.WaitAcked(t, 100, publishers...)
+	published := ledger.Stop(t, publishers...)
 	for _, s := range subscribers {
-		s.wants(t, published, 0)
+		s.WaitAll(t, ledger.Audit{Ledgers: published})
 	}
 
 	if err := script.cmd.Process.Signal(syscall.SIGINT); err != nil {

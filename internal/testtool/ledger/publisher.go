@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -26,6 +27,7 @@ type PublisherOptions struct {
 	Name      string // begins the data of each message, before its number; empty: the namespace
 	Namespace string
 	Event     string
+	Padding   int // bytes that make each message longer
 	// Keyed gives each message a key. What is refused as busy, or loses its connection
 	// before its reply, is then sent again until it is acknowledged. Without Keyed it is
 	// sent once.
@@ -241,6 +243,9 @@ func (p *Publisher) take() (number int, first, ok bool) {
 // send sends one message. An error ends the connection.
 func (p *Publisher) send(ctx context.Context, client *publish.Client, number int, first bool) error {
 	data := fmt.Sprintf("%s %d", p.Name, number)
+	if p.Padding > 0 {
+		data += " " + strings.Repeat("x", p.Padding)
+	}
 	m := sse.Message{Namespace: p.Namespace, Event: p.Event, Data: []byte(data)}
 	if p.Keyed {
 		m.Key = fmt.Sprintf("%s:%d", p.Name, number)
