@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -120,19 +119,11 @@ func (c *crowd) come(t *testing.T) {
 // for ten rounds.
 func (c *crowd) connect(t *testing.T, i int) *net.TCPConn {
 	t.Helper()
-	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 93, byte(1+i%32))}, Timeout: testtool.Patience}
+	dialer := testtool.Dialer{From: net.IPv4(127, 0, 93, byte(1+i%32))}
 	if !reads(i) {
-		dialer.Control = func(_, _ string, raw syscall.RawConn) (err error) {
-			controlErr := raw.Control(func(fd uintptr) {
-				err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 1) // the least there is
-			})
-			if err == nil {
-				err = controlErr
-			}
-			return err
-		}
+		dialer.ReceiveBytes = 1 // the least there is
 	}
-	conn, err := dialer.Dial("tcp", address(c.daemon.Subscribe[0]))
+	conn, err := dialer.Dial(t.Context(), c.daemon.Subscribe[0])
 	if err != nil {
 		t.Fatal(err)
 	}

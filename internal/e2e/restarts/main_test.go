@@ -1,15 +1,9 @@
 package restarts
 
 import (
-	"bufio"
-	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ssed/ssed/internal/testtool"
 )
@@ -31,40 +25,6 @@ func bothLoops(t *testing.T, test func(t *testing.T, flag string)) {
 func address(url string) string {
 	_, address, _ := strings.Cut(url, "://")
 	return address
-}
-
-// A stream is a subscriber's raw connection, whose end is in the test's hands.
-type stream struct {
-	net.Conn
-	body *bufio.Reader
-}
-
-// subscribe opens a stream of namespace /news, and returns once it is subscribed.
-func subscribe(t *testing.T, network, address string) stream {
-	t.Helper()
-	conn, err := net.DialTimeout(network, address, testtool.Patience)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(testtool.Patience))
-	fmt.Fprint(conn, "GET /subscribe/news HTTP/1.1\r\nHost: localhost\r\n\r\n")
-	body := bufio.NewReader(conn)
-	if head, err := http.ReadResponse(body, nil); err != nil || head.StatusCode != http.StatusOK {
-		t.Fatalf("subscribing at %s: %v, %v", address, head, err)
-	}
-	return stream{conn, body}
-}
-
-// wantFrame wants the stream to go on with a message's frame.
-func (s stream) wantFrame(t *testing.T, data string) {
-	t.Helper()
-	s.SetDeadline(time.Now().Add(testtool.Patience))
-	want := "data:" + data + "\n\n"
-	got := make([]byte, len(want))
-	if n, err := io.ReadFull(s.body, got); err != nil || string(got) != want {
-		t.Fatalf("the stream goes on with %q, %v, want %q", got[:n], err, want)
-	}
 }
 
 // publish publishes a message on /news and wants it to be accepted.

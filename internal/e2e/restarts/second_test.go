@@ -21,9 +21,9 @@ func TestSecondDaemon(t *testing.T) {
 		d := testtool.Start(t, flag,
 			"--listen="+own, "--listen=unix://"+filepath.Join(folder, "subscribe"),
 			"--publish=tcp://"+own, "--publish=unix://"+filepath.Join(folder, "publish"))
-		var streams []stream
+		var streams []*testtool.Stream
 		for _, url := range d.Subscribe {
-			streams = append(streams, subscribe(t, network(url), address(url)))
+			streams = append(streams, testtool.OpenStream(t, url, "/subscribe/news"))
 		}
 		for _, url := range slices.Concat(d.Subscribe, d.Publish) {
 			refuses(t, address(url), asListed(url), flag, "--listen="+asListed(url), "--publish=tcp://127.0.0.1:0")
@@ -35,12 +35,12 @@ func TestSecondDaemon(t *testing.T) {
 		refuses(t, ":"+port, "every address", flag, "--listen=:"+port, "--publish=tcp://127.0.0.1:0")
 
 		for _, url := range d.Subscribe {
-			streams = append(streams, subscribe(t, network(url), address(url)))
+			streams = append(streams, testtool.OpenStream(t, url, "/subscribe/news"))
 		}
 		for _, url := range d.Publish {
 			publish(t, url, "to "+url)
 			for _, s := range streams {
-				s.wantFrame(t, "to "+url)
+				s.WantFrame(t, "data:to "+url+"\n\n")
 			}
 		}
 	})

@@ -29,7 +29,7 @@ func restartAmongTimeWait(t *testing.T, flag string, signal os.Signal) {
 	listen, publishAt := address(first.Subscribe[0]), address(first.Publish[0])
 	var clients, publishers []net.Conn
 	for range many {
-		clients = append(clients, subscribe(t, "tcp", listen))
+		clients = append(clients, testtool.OpenStream(t, listen, "/subscribe/news").Conn)
 		p := testtool.DialPublisher(t, first.Publish[0])
 		if got := p.Ask(t, "PING"); got != "PONG" {
 			t.Fatalf("PING was answered %q", got)
@@ -46,9 +46,9 @@ func restartAmongTimeWait(t *testing.T, flag string, signal os.Signal) {
 	leaveHalfOpen(t, publishAt, publishers)
 
 	second := testtool.Start(t, flag, "--listen="+listen, "--publish=tcp://"+publishAt)
-	news := subscribe(t, "tcp", listen)
+	news := testtool.OpenStream(t, listen, "/subscribe/news")
 	publish(t, second.Publish[0], "again")
-	news.wantFrame(t, "again")
+	news.WantFrame(t, "data:again\n\n")
 }
 
 // leaveHalfOpen closes every other client of a daemon that is gone, and wants the

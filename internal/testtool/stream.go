@@ -1,0 +1,154 @@
+package testtool
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Dialer connects raw clients. The zero value is ready.
+type Dialer struct {
+	From net.IP // source address; nil: any
+	// ReceiveBytes is SO_RCVBUF; 0: the kernel's default. It is set before the socket
+	// connects, because the window that the kernel offers at first cannot be taken back.
+	ReceiveBytes int
+}
+
+// Dial connects to a URL such as Daemon.Subscribe[0], a host:port, or the path of a unix
+// socket. The caller closes the connection.
+func (d Dialer) Dial(ctx context.Context, address string) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: Patience}
+	if d.From != nil {
+		dialer.LocalAddr = &net.TCPAddr{IP: d.From}
+	}
+	if d.ReceiveBytes > 0 {
+		dialer.Control = func(_, _ string, raw syscall.RawConn) (err error) {
+			if failed := raw.Control(func(fd uintptr) {
+				err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, d.ReceiveBytes)
+			}); failed != nil {
+				return failed
+			}
+			return err
+		}
+	}
+	if _, rest, ok := strings.Cut(address, "://"); ok {
+		address = rest
+	}
+	if strings.HasPrefix(address, "/") {
+		return dialer.DialContext(ctx, "unix", address)
+	}
+	return dialer.DialContext(ctx, "tcp", address)
+}
+
+// A Stream is a raw connection that carries one event stream. Nothing is read from it but
+// at the test's request, a few hundred bytes ahead.
+type Stream struct {
+	Conn net.Conn
+	Head *http.Response
+	Body *bufio.Reader // of the answer, decoded if a proxy has cut it into chunks
+
+	block []byte
+}
+
+// readAhead is how many bytes a Stream reads at once.
+const readAhead = 512
+
+// Get asks for a target, such as "/subscribe/pets", and reads the head of the answer: from
+// then on nothing is missed. headers are "Name: value" lines; Host is localhost unless they
+// have another.
+func Get(conn net.Conn, target string, headers ...string) (*Stream, error) {
+	conn.SetDeadline(time.Now().Add(Patience))
+	lines := append([]string{"GET " + target + " HTTP/1.1"}, headers...)
+	if !slices.ContainsFunc(headers, func(line string) bool { return strings.HasPrefix(line, "Host: ") }) {
+		lines = append(lines, "Host: localhost")
+	}
+	if _, err := io.WriteString(conn, strings.Join(lines, "\r\n")+"\r\n\r\n"); err != nil {
+		return nil, err
+	}
+	stream := bufio.NewReaderSize(conn, readAhead)
+	head, err := http.ReadResponse(stream, nil)
+	if err != nil {
+		return nil, fmt.Errorf("no answer: %w", err)
+	}
+	conn.SetDeadline(time.Time{})
+	return &Stream{Conn: conn, Head: head, Body: bufio.NewReaderSize(head.Body, readAhead)}, nil
+}
+
+// Check returns an error if the head is not that of an event stream.
+func (s *Stream) Check() error {
+	if s.Head.StatusCode != http.StatusOK || s.Head.Header.Get("Content-Type") != "text/event-stream; charset=utf-8" {
+		return fmt.Errorf("the answer is %s, %v", s.Head.Status, s.Head.Header)
+	}
+	return nil
+}
+
+// Block reads the next frame, with the empty line that ends it, or the next comment line
+// between two frames, such as a heartbeat. It is valid until the next call. The error is
+// io.EOF if the stream has ended between two blocks.
+func (s *Stream) Block() ([]byte, error) {
+	s.block = s.block[:0]
+	for {
+		piece, err := s.Body.ReadSlice('\n')
+		s.block = append(s.block, piece...)
+		switch comment := len(s.block) > 0 && s.block[0] == ':'; {
+		case err == bufio.ErrBufferFull:
+		case err == io.EOF && len(s.block) == 0:
+			return nil, io.EOF
+		case err != nil:
+			return nil, fmt.Errorf("the stream ended after %d bytes of a frame, %.80q: %w", len(s.block), s.block, err)
+		case comment || bytes.HasSuffix(s.block, []byte("\n\n")):
+			return s.block, nil
+		}
+	}
+}
+
+// Frame reads the next frame and leaves comments out. Each block must come within
+// Patience.
+func (s *Stream) Frame() (string, error) {
+	for {
+		s.Conn.SetReadDeadline(time.Now().Add(Patience))
+		block, err := s.Block()
+		if err != nil || block[0] != ':' {
+			return string(block), err
+		}
+	}
+}
+
+// WantFrame fails the test unless the next frame is this one.
+func (s *Stream) WantFrame(t testing.TB, want string) {
+	t.Helper()
+	if got, err := s.Frame(); err != nil || got != want {
+		t.Fatalf("the stream goes on with %.100q (%d bytes), %v, want %.100q (%d bytes)", got, len(got), err, want, len(want))
+	}
+}
+
+// OpenStream connects to a daemon's URL and asks for a target. The answer must have
+// status 200. The connection closes when the test ends.
+func OpenStream(t testing.TB, url, target string) *Stream {
+	t.Helper()
+	Started(t, "a subscriber")
+	conn, err := Dialer{}.Dial(context.Background(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	s, err := Get(conn, target)
+	if err != nil {
+		t.Fatalf("GET %s at %s: %v", target, url, err)
+	}
+	if err := s.Check(); err != nil {
+		t.Fatalf("GET %s at %s: %v", target, url, err)
+	}
+	return s
+}
