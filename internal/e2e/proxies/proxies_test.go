@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"regexp"
 	"strings"
 	"testing"
@@ -24,7 +25,7 @@ func TestPassesAtOnce(t *testing.T) {
 		f := behind(t, p, idleShipped, quiet)
 		pets := f.subscribe(t, anybody, "/subscribe/pets", "Accept-Encoding: gzip, br").wantStream(t)
 		for name, want := range map[string]string{"Content-Encoding": "", "Cache-Control": "no-cache", "Access-Control-Allow-Origin": "*"} {
-			if got := pets.head.Header.Get(name); got != want {
+			if got := pets.Head.Header.Get(name); got != want {
 				t.Errorf("%s: %q, want %q", name, got, want)
 			}
 		}
@@ -32,7 +33,7 @@ func TestPassesAtOnce(t *testing.T) {
 		for i := range 50 {
 			data := fmt.Sprint("Corgi ", i)
 			say("/pets/dogs", "new-dog", data)
-			pets.wantFrame(t, "event:new-dog\ndata:"+data+"\n\n")
+			pets.WantFrame(t, "event:new-dog\ndata:"+data+"\n\n")
 		}
 	})
 }
@@ -47,12 +48,12 @@ func TestHeartbeatsKeepTheConnection(t *testing.T) {
 		f := behind(t, p, idleHere, "--heartbeat=1s")
 		pets := f.subscribe(t, anybody, "/subscribe/pets").wantStream(t)
 		for start := time.Now(); time.Since(start) < 2*idleHere; {
-			if line, err := pets.line(); err != nil || line != sse.Keepalive {
+			if line, err := pets.block(); err != nil || line != sse.Keepalive {
 				t.Fatalf("after %v: %q, %v, want a heartbeat", time.Since(start), line, err)
 			}
 		}
 		f.publisher(t)("/pets", "", "still here")
-		pets.wantFrame(t, "data:still here\n\n")
+		pets.WantFrame(t, "data:still here\n\n")
 	})
 }
 
@@ -63,7 +64,7 @@ func TestSilenceIsCut(t *testing.T) {
 		f := behind(t, p, idleHere, quiet)
 		pets := f.subscribe(t, anybody, "/subscribe/pets").wantStream(t)
 		start := time.Now()
-		line, err := pets.line()
+		line, err := pets.block()
 		if took := time.Since(start); err == nil || line != "" || took < idleHere/2 {
 			t.Errorf("after %v: %q, %v, want an end after %v", took, line, err, idleHere)
 		}
@@ -76,12 +77,12 @@ func TestSilenceIsCut(t *testing.T) {
 func TestLeavingIsNoticed(t *testing.T) {
 	ways := []struct {
 		name  string
-		leave func(*subscriber) error
+		leave func(subscriber) error
 	}{
-		{"closed", func(s *subscriber) error { return s.conn.Close() }},
-		{"reset", func(s *subscriber) error {
-			s.conn.SetLinger(0)
-			return s.conn.Close()
+		{"closed", func(s subscriber) error { return s.Conn.Close() }},
+		{"reset", func(s subscriber) error {
+			s.Conn.(*net.TCPConn).SetLinger(0)
+			return s.Conn.Close()
 		}},
 	}
 	eachProxy(t, func(t *testing.T, p proxy) {
@@ -97,7 +98,7 @@ func TestLeavingIsNoticed(t *testing.T) {
 			})
 		}
 		f.publisher(t)("/stays", "", "and here")
-		stays.wantFrame(t, "data:and here\n\n")
+		stays.WantFrame(t, "data:and here\n\n")
 		if f.logged("DISCONNECT", " subscription=/stays ") != 0 {
 			t.Error("who stayed is gone")
 		}
@@ -110,7 +111,7 @@ func TestManySubscribers(t *testing.T) {
 	const many, messages = 300, 20
 	eachProxy(t, func(t *testing.T, p proxy) {
 		f := behind(t, p, idleShipped)
-		subscribers := make([]*subscriber, many)
+		subscribers := make([]subscriber, many)
 		for i := range subscribers {
 			subscribers[i] = f.subscribe(t, anybody, "/subscribe/pets").wantStream(t)
 		}
@@ -120,11 +121,11 @@ func TestManySubscribers(t *testing.T) {
 		}
 		for _, s := range subscribers {
 			for i := range messages {
-				s.wantFrame(t, fmt.Sprintf("data:message %d\n\n", i))
+				s.WantFrame(t, fmt.Sprintf("data:message %d\n\n", i))
 			}
 		}
 		for _, s := range subscribers {
-			s.conn.Close()
+			s.Conn.Close()
 		}
 		testtool.WaitFor(t, "the daemon to notice that all have left", func() bool { return f.logged("DISCONNECT") == many })
 	})
@@ -141,8 +142,8 @@ func TestBigEvents(t *testing.T) {
 			lines := randomLines(random, 256<<10)
 			say("/pets", "big", strings.Join(lines, "\n"))
 			say("/pets", "small", fmt.Sprint(i))
-			pets.wantFrame(t, "event:big\ndata:"+strings.Join(lines, "\ndata:")+"\n\n")
-			pets.wantFrame(t, fmt.Sprintf("event:small\ndata:%d\n\n", i))
+			pets.WantFrame(t, "event:big\ndata:"+strings.Join(lines, "\ndata:")+"\n\n")
+			pets.WantFrame(t, fmt.Sprintf("event:small\ndata:%d\n\n", i))
 		}
 	})
 }
@@ -180,7 +181,7 @@ func TestClientAddress(t *testing.T) {
 		for i, c := range clients {
 			path := fmt.Sprint("/client/", i)
 			s := f.subscribe(t, c.source, "/subscribe"+path, c.headers...).wantStream(t)
-			s.conn.Close()
+			s.Conn.Close()
 			for _, message := range []string{"CONNECT", "DISCONNECT"} {
 				testtool.WaitFor(t, message, func() bool { return f.logged(message, " subscription="+path+" ") == 1 })
 				if f.logged(message, " subscription="+path+" ", " client="+c.source+" ") != 1 {
@@ -197,9 +198,9 @@ func TestRefusalsPass(t *testing.T) {
 	eachProxy(t, func(t *testing.T, p proxy) {
 		f := behind(t, p, idleShipped, "--token=open-sesame subscribe")
 		refused := f.subscribe(t, anybody, "/subscribe/pets")
-		why, err := io.ReadAll(refused.body)
-		if refused.head.StatusCode != 401 || err != nil || !strings.HasPrefix(string(why), "a token is needed") {
-			t.Errorf("got %s with %q, %v", refused.head.Status, why, err)
+		why, err := io.ReadAll(refused.Body)
+		if refused.Head.StatusCode != 401 || err != nil || !strings.HasPrefix(string(why), "a token is needed") {
+			t.Errorf("got %s with %q, %v", refused.Head.Status, why, err)
 		}
 		f.subscribe(t, anybody, "/subscribe/pets", "X-Authorization: open-sesame").wantStream(t)
 	})
@@ -212,7 +213,7 @@ func TestTokensAreNotLogged(t *testing.T) {
 		f := behind(t, p, idleShipped, "--token=open-sesame subscribe")
 		log := func() string { return f.proxy.Output() + f.proxy.Errors() }
 		visit := func(path string) {
-			f.subscribe(t, anybody, path+"?token=open-sesame").wantStream(t).conn.Close()
+			f.subscribe(t, anybody, path+"?token=open-sesame").wantStream(t).Conn.Close()
 			testtool.WaitFor(t, "the proxy to log "+path, func() bool { return strings.Contains(log(), path) })
 		}
 		visit("/subscribe/served")
@@ -237,18 +238,18 @@ func TestRestart(t *testing.T) {
 			t.Errorf("exit code %d", code)
 		}
 		away := f.subscribe(t, anybody, "/subscribe/pets").wantStream(t)
-		if origin := away.head.Header.Values("Access-Control-Allow-Origin"); len(origin) != 1 || origin[0] != "*" {
+		if origin := away.Head.Header.Values("Access-Control-Allow-Origin"); len(origin) != 1 || origin[0] != "*" {
 			t.Errorf("Access-Control-Allow-Origin: %q", origin)
 		}
-		if frame, err := away.frame(); err != nil || !comeBack.MatchString(frame) {
+		if frame, err := away.Frame(); err != nil || !comeBack.MatchString(frame) {
 			t.Errorf("got %q, %v, want a time to come back", frame, err)
 		}
-		if rest, err := io.ReadAll(away.body); err != nil || len(rest) > 0 {
+		if rest, err := io.ReadAll(away.Body); err != nil || len(rest) > 0 {
 			t.Errorf("then came %q, %v", rest, err)
 		}
 		f.daemon = testtool.Start(t, append(p.trust, "--listen="+f.site.daemon)...)
 		pets := f.subscribe(t, anybody, "/subscribe/pets").wantStream(t)
 		f.publisher(t)("/pets", "", "again")
-		pets.wantFrame(t, "data:again\n\n")
+		pets.WantFrame(t, "data:again\n\n")
 	})
 }
