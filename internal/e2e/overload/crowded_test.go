@@ -35,15 +35,15 @@ func (s *scene) turnedAwayFor(flag string) (connections, lines int) {
 // comeBack subscribes where there is no place: it wants a stream that says when
 // to come back, and ends.
 func (s *scene) comeBack(t *testing.T, from net.IP) error {
-	r, err := place{address: s.place.address, from: from}.subscribe(t, script{"/news", newsData})
+	r, err := place{address: s.place.address, Dialer: testtool.Dialer{From: from}}.subscribe(t, script{"/news", newsData})
 	if err != nil {
 		return err
 	}
-	defer r.conn.Close()
-	r.conn.SetReadDeadline(time.Now().Add(testtool.Patience))
+	defer r.Conn.Close()
+	r.Conn.SetReadDeadline(time.Now().Add(testtool.Patience))
 	r.run()
-	if r.why != io.EOF || !r.retry || r.messages > 0 {
-		return fmt.Errorf("it ended with %v after %d messages; told to come back: %v", r.why, r.messages, r.retry)
+	if r.why != io.EOF || !r.retry || r.Messages > 0 {
+		return fmt.Errorf("it ended with %v after %d messages; told to come back: %v", r.why, r.Messages, r.retry)
 	}
 	return nil
 }
@@ -57,7 +57,7 @@ func TestNoPlaceLeft(t *testing.T) {
 	address := func(i int) net.IP { return net.IPv4(127, 0, 70, byte(1+i)) }
 	from := func(n, i int) []*reader {
 		t.Helper()
-		crowd := s.crowd(t, n, place{address: s.place.address, from: address(i)}, news)
+		crowd := s.crowd(t, n, place{address: s.place.address, Dialer: testtool.Dialer{From: address(i)}}, news)
 		start(crowd)
 		return crowd
 	}
@@ -69,10 +69,10 @@ func TestNoPlaceLeft(t *testing.T) {
 	all = append(all, from(most-3*each-1, 4)...) // the bystander has a place, too
 	refused += s.refuseFor(t, address(9), 3*time.Second, "--max-conns")
 	s.play(t, news, 0, 100, 64<<10, all)
-	all[0].conn.Close()
+	all[0].Conn.Close()
 	testtool.WaitFor(t, "its place to be free", func() bool { return len(endsOf(s.daemon.Log())) == 1 })
 	all = append(all[1:], from(1, 0)...)
-	all[len(all)-1].next.Store(100)
+	all[len(all)-1].SkipTo(100)
 	s.play(t, news, 100, 200, 64<<10, all)
 	t.Logf("%d connections were refused", refused)
 	s.close()
@@ -118,7 +118,7 @@ func TestMoreThanDescriptors(t *testing.T) {
 	var turned atomic.Int64
 	if failed, err := testtool.AtATime(len(crowd), func(i int) (err error) {
 		from := net.IPv4(127, 0, 71, byte(1+i%8))
-		crowd[i], err = place{address: s.place.address, from: from}.subscribe(t, news)
+		crowd[i], err = place{address: s.place.address, Dialer: testtool.Dialer{From: from}}.subscribe(t, news)
 		if isGone(err) {
 			turned.Add(1)
 			return nil
@@ -135,7 +135,7 @@ func TestMoreThanDescriptors(t *testing.T) {
 	t.Logf("%d of %d connections were closed without a word", turned.Load(), len(crowd))
 	for _, r := range crowd {
 		if r != nil {
-			r.conn.Close()
+			r.Conn.Close()
 		}
 	}
 	again := script{"/again", newsData}
@@ -164,13 +164,13 @@ func (s *scene) findsRoom(t *testing.T, news script) bool {
 	if err != nil {
 		return false
 	}
-	defer r.conn.Close()
+	defer r.Conn.Close()
 	s.publish(t, news, 0, 1)
-	r.conn.SetReadDeadline(time.Now().Add(testtool.Patience))
-	for err == nil && r.messages == 0 {
+	r.Conn.SetReadDeadline(time.Now().Add(testtool.Patience))
+	for err == nil && r.Messages == 0 {
 		err = r.readBlock()
 	}
-	return r.messages == 1
+	return r.Messages == 1
 }
 
 // isGone tells whether a connection was closed in the middle of things.

@@ -30,17 +30,17 @@ var roomy = limits{conns: 10, dataBytes: 20_000, backlogBytes: 4 << 20, backlogT
 
 var farewells = []farewell{
 	{reason: "left", limits: roomy, provoke: func(t *testing.T, s *scene, r *reader, others []*reader) int {
-		r.conn.Close()
+		r.Conn.Close()
 		return had
 	}},
 	{reason: "reset", limits: roomy, provoke: func(t *testing.T, s *scene, r *reader, others []*reader) int {
-		r.conn.(*net.TCPConn).SetLinger(0)
-		r.conn.Close()
+		r.Conn.(*net.TCPConn).SetLinger(0)
+		r.Conn.Close()
 		return had
 	}},
 	{reason: "kicked", limits: roomy, provoke: func(t *testing.T, s *scene, r *reader, others []*reader) int {
 		testtool.WaitFor(t, "the daemon to have had enough", func() bool {
-			_, err := io.WriteString(r.conn, "GET /subscribe/more HTTP/1.1\r\nHost: localhost\r\n\r\n")
+			_, err := io.WriteString(r.Conn, "GET /subscribe/more HTTP/1.1\r\nHost: localhost\r\n\r\n")
 			return err != nil
 		})
 		return had

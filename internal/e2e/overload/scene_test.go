@@ -80,11 +80,11 @@ func (s *scene) standBy(client *publish.Client, r *reader) error {
 	defer pace.Stop()
 	for {
 		start := time.Now()
-		r.conn.SetReadDeadline(start.Add(atOnce))
+		r.Conn.SetReadDeadline(start.Add(atOnce))
 		soon, cancel := context.WithTimeout(context.Background(), atOnce)
 		_, err := client.Publish(soon, r.script.message(s.messages))
 		cancel()
-		for err == nil && r.next.Load() == int64(s.messages) {
+		for err == nil && r.Next() == s.messages {
 			err = r.readBlock()
 		}
 		if err != nil {
@@ -117,8 +117,8 @@ func (s *scene) crowd(t *testing.T, n int, p place, script script) []*reader {
 	all := make([]*reader, n)
 	if failed, err := testtool.AtATime(n, func(i int) (err error) {
 		from := p
-		if from.from == nil && !strings.HasPrefix(p.address, "/") {
-			from.from = net.IPv4(127, 0, 67, byte(1+s.dialed.Add(1)%8))
+		if from.From == nil && !strings.HasPrefix(p.address, "/") {
+			from.From = net.IPv4(127, 0, 67, byte(1+s.dialed.Add(1)%8))
 		}
 		all[i], err = from.subscribe(t, script)
 		return err

@@ -9,7 +9,9 @@ import (
 )
 
 // thin is a place with a receive buffer that takes next to nothing.
-func (s *scene) thin() place { return place{address: s.place.address, receiveBytes: 2048} }
+func (s *scene) thin() place {
+	return place{address: s.place.address, Dialer: testtool.Dialer{ReceiveBytes: 2048}}
+}
 
 // TestTinyReceiveBuffer: a client that reads steadily, a little at a time, gets
 // everything.
@@ -52,7 +54,7 @@ func TestByteByByte(t *testing.T) {
 			if took := time.Since(begin); tt.reason == "stalled" && took < stallTimeout {
 				t.Errorf("it was closed after %v, before %v had passed", took, stallTimeout)
 			}
-			slow.conn.Close()
+			slow.Conn.Close()
 			<-left
 			s.wantPeace(t)
 		})
@@ -63,7 +65,7 @@ func TestByteByByte(t *testing.T) {
 func readByBytes(r *reader, left chan<- struct{}) {
 	defer close(left)
 	for one := make([]byte, 1); ; time.Sleep(100 * time.Millisecond) {
-		if _, err := io.ReadFull(r.conn, one); err != nil {
+		if _, err := io.ReadFull(r.Conn, one); err != nil {
 			return
 		}
 	}
@@ -92,7 +94,7 @@ func TestStalledAmongOthers(t *testing.T) {
 		round() // fills their sockets
 		with += round()
 		for _, r := range stalled {
-			r.conn.Close()
+			r.Conn.Close()
 		}
 	}
 	rate := func(took time.Duration) float64 { return float64(rounds*batch*len(others)) / took.Seconds() / 1e6 }
@@ -146,17 +148,17 @@ func TestCrowdIsPassedOver(t *testing.T) {
 	wantAll(t, awake, messages) // the newest came, and nothing before it is unaccounted for
 	s.play(t, news, messages, messages+10, 1<<10, append(awake, others...))
 	for _, r := range append(awake, others...) {
-		r.conn.SetReadDeadline(time.Now())
+		r.Conn.SetReadDeadline(time.Now())
 		r.wantEnd(t)
 	}
 	for i, r := range awake {
-		if missed := messages + 10 - r.messages; r.gaps == 0 || missed <= 0 || r.next.Load() != int64(messages+10) {
-			t.Fatalf("subscriber %d got %d messages and %d gaps, and stands at %d of %d", i, r.messages, r.gaps, r.next.Load(), messages+10)
+		if missed := messages + 10 - r.Messages; r.Gaps == 0 || missed <= 0 || r.Next() != messages+10 {
+			t.Fatalf("subscriber %d got %d messages and %d gaps, and stands at %d of %d", i, r.Messages, r.Gaps, r.Next(), messages+10)
 		}
 	}
 	for i, r := range others {
-		if r.gaps != 0 || r.messages != messages+10 {
-			t.Errorf("another got %d of %d messages and %d gaps (%d)", r.messages, messages+10, r.gaps, i)
+		if r.Gaps != 0 || r.Messages != messages+10 {
+			t.Errorf("another got %d of %d messages and %d gaps (%d)", r.Messages, messages+10, r.Gaps, i)
 		}
 	}
 	if ends := countEnds(s.daemon.Log()); len(ends) > 0 && !testtool.Race {

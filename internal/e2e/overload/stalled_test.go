@@ -50,8 +50,8 @@ func TestStallTimeout(t *testing.T) {
 
 // nameOf is a reader's name in the daemon's log.
 func nameOf(r *reader) string {
-	if r.conn.LocalAddr().Network() == "unix" {
+	if r.Conn.LocalAddr().Network() == "unix" {
 		return "unix"
 	}
-	return r.conn.LocalAddr().String()
+	return r.Conn.LocalAddr().String()
 }

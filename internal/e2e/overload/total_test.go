@@ -78,14 +78,14 @@ func TestFurthestBehindArePassedOver(t *testing.T) {
 	start(laggards)
 	for i, r := range laggards {
 		wantAll(t, laggards[i:i+1], (i+1)*stair)
-		r.conn.SetReadDeadline(time.Now())
+		r.Conn.SetReadDeadline(time.Now())
 		r.wantEnd(t)
 	}
 	furthest := laggards[stairs-1]
-	if missed := stairs*stair - furthest.messages; furthest.gaps == 0 || missed < stairs*stair-3 {
-		t.Errorf("who was furthest behind missed %d of %d messages, and was told %d times", missed, stairs*stair, furthest.gaps)
+	if missed := stairs*stair - furthest.Messages; furthest.Gaps == 0 || missed < stairs*stair-3 {
+		t.Errorf("who was furthest behind missed %d of %d messages, and was told %d times", missed, stairs*stair, furthest.Gaps)
 	}
-	if passed := slices.IndexFunc(laggards, func(r *reader) bool { return r.gaps > 0 }); passed < stairs/2 {
+	if passed := slices.IndexFunc(laggards, func(r *reader) bool { return r.Gaps > 0 }); passed < stairs/2 {
 		t.Errorf("number %d of %d was passed over, too", passed, stairs)
 	}
 	if ends := countEnds(s.daemon.Log()); len(ends) > 0 {
