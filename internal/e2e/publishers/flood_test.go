@@ -1,13 +1,9 @@
 package publishers
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -61,7 +57,7 @@ func TestFasterThanTheLoop(t *testing.T) {
 		if i < bulkListeners {
 			namespace, step = "/bulk", bulkData
 		}
-		stream := listen(t, d, namespace)
+		stream := testtool.OpenStream(t, d.Subscribe[0], "/subscribe"+namespace)
 		readers.Go(func() {
 			if err := readSteps(stream, step); err != nil {
 				t.Errorf("subscriber %d of %s: %v", i, namespace, err)
@@ -95,43 +91,13 @@ var bulk = strings.Repeat("x", bulkBytes-8)
 func bulkData(step int) string  { return fmt.Sprintf("%08d", step) + bulk }
 func shortData(step int) string { return fmt.Sprint("step ", step) }
 
-// listen opens a stream over a plain socket.
-func listen(t *testing.T, d *testtool.Daemon, namespace string) *bufio.Reader {
-	t.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(d.Subscribe[0], "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(4 * testtool.Patience))
-	fmt.Fprintf(conn, "GET /subscribe%s HTTP/1.1\r\nHost: localhost\r\n\r\n", namespace)
-	stream := bufio.NewReader(conn)
-	if head, err := http.ReadResponse(stream, nil); err != nil || head.StatusCode != http.StatusOK {
-		t.Fatalf("subscribing: %v, %v", head, err)
-	}
-	return stream
-}
-
 // readSteps wants every step's message, once and in order. Heartbeats may come
 // between them.
-func readSteps(stream *bufio.Reader, data func(step int) string) error {
+func readSteps(stream *testtool.Stream, data func(step int) string) error {
 	for step := range floodSteps {
-		for {
-			next, err := stream.Peek(1)
-			if err != nil {
-				return fmt.Errorf("message %d: %w", step, err)
-			}
-			if next[0] != ':' {
-				break
-			}
-			if _, err := stream.ReadString('\n'); err != nil {
-				return err
-			}
-		}
 		want := "data:" + data(step) + "\n\n"
-		got := make([]byte, len(want))
-		if n, err := io.ReadFull(stream, got); err != nil || string(got) != want {
-			return fmt.Errorf("message %d begins with %.100q, of %d bytes (%v)", step, got[:n], n, err)
+		if got, err := stream.Frame(); err != nil || got != want {
+			return fmt.Errorf("message %d is %.100q, of %d bytes (%v)", step, got, len(got), err)
 		}
 	}
 	return nil
