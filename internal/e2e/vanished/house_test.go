@@ -1,11 +1,9 @@
 package vanished
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"regexp"
 	"strings"
@@ -13,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ssed/ssed/internal/testtool"
+	"github.com/ssed/ssed/internal/testtool/ledger"
 	"github.com/ssed/ssed/publish"
 	"github.com/ssed/ssed/sse"
 )
@@ -118,8 +117,7 @@ func (h *house) ends(t *testing.T) map[string]end {
 // A subscriber has one stream. It reads only when it is asked to.
 type subscriber struct {
 	server, namespace string
-	conn              net.Conn
-	stream            *bufio.Reader
+	*testtool.Stream
 }
 
 func (s *subscriber) String() string { return "of " + s.namespace + " at " + s.server }
@@ -130,52 +128,39 @@ func (p place) subscribe(t *testing.T, address, namespace string) *subscriber {
 	t.Helper()
 	s := &subscriber{server: address, namespace: namespace}
 	p.In(t, func() {
-		var err error
-		if s.conn, err = net.DialTimeout("tcp", address, testtool.Patience); err != nil {
+		conn, err := testtool.Dialer{}.Dial(t.Context(), address)
+		if err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { conn.Close() })
+		if s.Stream, err = testtool.Get(conn, "/subscribe"+namespace); err == nil {
+			err = s.Check()
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
 	})
-	t.Cleanup(func() { s.conn.Close() })
-	s.conn.SetDeadline(time.Now().Add(2 * testtool.Patience))
-	fmt.Fprintf(s.conn, "GET /subscribe%s HTTP/1.1\r\nHost: daemon\r\n\r\n", namespace)
-	s.stream = bufio.NewReader(s.conn)
-	head, err := http.ReadResponse(s.stream, nil)
-	if err != nil || head.StatusCode != 200 {
-		t.Fatalf("%s: %v, %v", s, head, err)
-	}
 	return s
 }
 
 // address is what the daemon calls it.
-func (s *subscriber) address() string { return s.conn.LocalAddr().String() }
+func (s *subscriber) address() string { return s.Conn.LocalAddr().String() }
 
-// frame reads the next frame, and leaves heartbeats out.
-func (s *subscriber) frame() (frame string, err error) {
-	for !strings.HasSuffix(frame, "\n\n") {
-		line, err := s.stream.ReadString('\n')
-		if err != nil {
-			return frame, fmt.Errorf("after %d bytes of a frame: %w", len(frame), err)
-		}
-		if line != sse.Keepalive {
-			frame += line
-		}
-	}
-	return frame, nil
-}
-
-// readAll reads messages whose data begin with their numbers, from 1 on, each
+// readAll reads messages whose data begin with their numbers, from 0 on, each
 // exactly once and in order, up to the last. It returns how many there were.
 func (s *subscriber) readAll() (messages int, err error) {
+	var c ledger.Counter
 	for {
-		frame, err := s.frame()
-		switch {
-		case err != nil:
-			return messages, err
-		case frame == "data:"+last+"\n\n":
-			return messages, nil
-		case !strings.HasPrefix(frame, fmt.Sprintf("data:%d ", messages+1)):
-			return messages, fmt.Errorf("%.40q comes after message %d", frame, messages)
+		frame, err := s.Frame()
+		if err != nil || frame == "data:"+last+"\n\n" {
+			return c.Messages, err
 		}
-		messages++
+		number := -1
+		if _, err := fmt.Sscanf(frame, "data:%d ", &number); err != nil {
+			return c.Messages, fmt.Errorf("%.40q has no number: %w", frame, err)
+		}
+		if err := c.Message(number); err != nil {
+			return c.Messages, err
+		}
 	}
 }

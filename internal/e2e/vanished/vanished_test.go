@@ -140,13 +140,13 @@ func (h *house) startTraffic(t *testing.T) (stop func() int) {
 	go func() {
 		pace := time.NewTicker(time.Millisecond)
 		defer pace.Stop()
-		for n := 1; ; n++ {
+		for n := 0; ; n++ {
 			if err := h.send(busy, fmt.Sprint(n, " of many")); err != nil {
 				t.Error(err)
 			}
 			select {
 			case <-over:
-				sent <- n
+				sent <- n + 1
 				return
 			case <-pace.C:
 			}
@@ -163,7 +163,7 @@ func (h *house) flood(t *testing.T) (messages int) {
 	t.Helper()
 	messages = 64
 	for n := range messages {
-		h.publish(t, flooded, fmt.Sprint(n+1, " ", strings.Repeat("x", 64<<10)))
+		h.publish(t, flooded, fmt.Sprint(n, " ", strings.Repeat("x", 64<<10)))
 	}
 	return messages
 }
