@@ -27,9 +27,8 @@ const sources = 8
 
 // connect opens the i-th connection. It is closed when the test ends.
 func (s *siege) connect(t *testing.T, i int) (*attacker, error) {
-	from := &net.TCPAddr{IP: net.IPv4(127, 0, 66, byte(1+i%sources))}
-	dialer := net.Dialer{LocalAddr: from, Timeout: testtool.Patience}
-	conn, err := dialer.DialContext(t.Context(), "tcp", s.host)
+	dialer := testtool.Dialer{From: net.IPv4(127, 0, 66, byte(1+i%sources))}
+	conn, err := dialer.Dial(t.Context(), s.host)
 	if err != nil {
 		return nil, err
 	}
