@@ -26,7 +26,7 @@ type attacker struct {
 const sources = 8
 
 // connect opens the i-th connection. It is closed when the test ends.
-func (s *siege) connect(t *testing.T, i int) (*attacker, error) {
+func (s *attack) connect(t *testing.T, i int) (*attacker, error) {
 	dialer := testtool.Dialer{From: net.IPv4(127, 0, 66, byte(1+i%sources))}
 	conn, err := dialer.Dial(t.Context(), s.host)
 	if err != nil {
@@ -36,7 +36,7 @@ func (s *siege) connect(t *testing.T, i int) (*attacker, error) {
 	return &attacker{conn.(*net.TCPConn), bufio.NewReaderSize(conn, 512)}, nil
 }
 
-func (s *siege) dial(t *testing.T, i int) *attacker {
+func (s *attack) dial(t *testing.T, i int) *attacker {
 	t.Helper()
 	a, err := s.connect(t, i)
 	if err != nil {
@@ -46,7 +46,7 @@ func (s *siege) dial(t *testing.T, i int) *attacker {
 }
 
 // crowd opens n connections, and sends the same on each.
-func (s *siege) crowd(t *testing.T, n int, opening string) []*attacker {
+func (s *attack) crowd(t *testing.T, n int, opening string) []*attacker {
 	t.Helper()
 	all := make([]*attacker, n)
 	failed, err := testtool.AtATime(n, func(i int) (err error) {

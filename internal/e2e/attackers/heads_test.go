@@ -15,7 +15,7 @@ import (
 // addresses. Each is told why when its time is over, and is gone though it
 // keeps its own end open.
 func TestSilence(t *testing.T) {
-	s := besiege(t)
+	s := startAttack(t)
 	crowd := s.crowd(t, short(crowdMax(t)), "")
 	eachOf(t, crowd, isLate)
 	s.wantGone(t, headerTimeout+lingerTime)
@@ -43,7 +43,7 @@ func crowdMax(t *testing.T) int {
 // TestUnfinishedHeads hold as much of the daemon's memory as a pending connection can: all
 // of a head but its last byte.
 func TestUnfinishedHeads(t *testing.T) {
-	s := besiege(t)
+	s := startAttack(t)
 	head := get(common)
 	head = head[:len(head)-2] + "X-Long: "
 	head += strings.Repeat("x", headBytesMax-len(head)-1)
@@ -56,7 +56,7 @@ func TestUnfinishedHeads(t *testing.T) {
 // TestDribbledHeads: a byte each 100 ms is progress, and yet not enough. They go
 // on with it after the answer.
 func TestDribbledHeads(t *testing.T) {
-	s := besiege(t)
+	s := startAttack(t)
 	crowd := s.crowd(t, 200, "")
 	head := get("/" + strings.Repeat("dribble", 40))
 	start, pace := time.Now(), time.NewTicker(100*time.Millisecond)
@@ -77,7 +77,7 @@ func TestDribbledHeads(t *testing.T) {
 // that were let in are gone, the next are.
 func TestTooManyConnections(t *testing.T) {
 	const connsMax, reserve = 200, 128
-	s := besiege(t, "--max-conns=200")
+	s := startAttack(t, "--max-conns=200")
 	crowd := s.crowd(t, 1000, "")
 	told := 0
 	for _, a := range crowd {
@@ -99,7 +99,7 @@ func TestTooManyConnections(t *testing.T) {
 // since accepting ends then, for good and for all.
 func TestStormAtTheLimit(t *testing.T) {
 	const connsMax, reserve = 300, 256
-	s := besiege(t, "--max-conns=300")
+	s := startAttack(t, "--max-conns=300")
 	files := unix.Rlimit{Cur: connsMax + reserve, Max: connsMax + reserve}
 	if err := unix.Prlimit(s.daemon.Process.Pid, unix.RLIMIT_NOFILE, &files, nil); err != nil {
 		t.Fatal(err)

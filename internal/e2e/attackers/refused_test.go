@@ -40,7 +40,7 @@ func TestRefusedClientsCanReadWhy(t *testing.T) {
 		{"a PROXY line", "PROXY TCP4 192.0.2.1 192.0.2.2 40000 80\r\n" + get(common), 400, "PROXY"},
 		{"a PROXY head", "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c", 400, "PROXY"},
 	}
-	s := besiege(t)
+	s := startAttack(t)
 	more := strings.Repeat("x", 1<<20)
 	for _, tt := range refusals {
 		t.Run(tt.name, func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestRefusedClientsCanReadWhy(t *testing.T) {
 // TestEndlessHeadIsBounded: the refusal comes with the first byte too many, and
 // not with the deadline.
 func TestEndlessHeadIsBounded(t *testing.T) {
-	s := besiege(t, "--header-timeout=1h")
+	s := startAttack(t, "--header-timeout=1h")
 	head := get(common)
 	head = head[:len(head)-2] + "X-Long: "
 	a := s.dial(t, 0)
@@ -74,7 +74,7 @@ func TestEndlessHeadIsBounded(t *testing.T) {
 
 // TestShortAnswersEnd: what is answered without a stream ends like a refusal.
 func TestShortAnswersEnd(t *testing.T) {
-	s := besiege(t)
+	s := startAttack(t)
 	for method, status := range map[string]int{"HEAD": 200, "OPTIONS": 204} {
 		t.Run(method, func(t *testing.T) {
 			a := s.dial(t, 0)
@@ -91,7 +91,7 @@ func TestShortAnswersEnd(t *testing.T) {
 // TestRealTLSClient: what a browser does with https:// on this port. It must
 // fail at once, and not hang.
 func TestRealTLSClient(t *testing.T) {
-	s := besiege(t)
+	s := startAttack(t)
 	a := s.dial(t, 0)
 	a.conn.SetDeadline(time.Now().Add(testtool.Patience))
 	err := tls.Client(a.conn, &tls.Config{ServerName: "localhost"}).Handshake()

@@ -11,7 +11,7 @@ import (
 // slowHTTP runs slowhttptest against the daemon with many connections, and
 // returns what it prints. It ends when it has no connection left, at the latest
 // after 20 s.
-func (s *siege) slowHTTP(t *testing.T, args ...string) *testtool.Command {
+func (s *attack) slowHTTP(t *testing.T, args ...string) *testtool.Command {
 	t.Helper()
 	return testtool.StartCommand(t, testtool.Need(t, "slowhttptest"), append(args,
 		"-u", s.daemon.Subscribe[0]+"/subscribe/slow",
@@ -60,7 +60,7 @@ func TestSlowHeadersAndBodies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			testtool.Need(t, "slowhttptest")
-			s := besiege(t)
+			s := startAttack(t)
 			wantLost(t, s.slowHTTP(t, args...))
 			s.wantGone(t, 0) // they have left
 			s.wantPeace(t, bound(800, headBytesMax))
@@ -78,7 +78,7 @@ func TestSlowHeadersAndBodies(t *testing.T) {
 func TestSlowReaders(t *testing.T) {
 	testtool.Need(t, "slowhttptest")
 	const many, backlog = 800, 4 << 20
-	s := besiege(t, "--backlog=4MiB", "--data-max=512KiB")
+	s := startAttack(t, "--backlog=4MiB", "--data-max=512KiB")
 	s.slowHTTP(t, "-X", "-w", "256", "-y", "512", "-k", "2")
 	testtool.WaitFor(t, "all slow readers to come", func() bool {
 		n, err := testtool.DescriptorsOf(s.daemon.Process.Pid)

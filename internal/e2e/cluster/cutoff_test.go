@@ -19,32 +19,32 @@ const nobody = "127.0.0.1:9"
 func TestLinkIsCut(t *testing.T) {
 	t.Parallel() // it waits, most of the time
 	var link *testtool.Relay
-	h := open(t, func(h *house, i int) []string {
+	e := open(t, func(e *env, i int) []string {
 		if i > 0 {
-			return h.nats.URLs()
+			return e.nats.URLs()
 		}
-		link = testtool.StartRelay(t, address(h.nats.Servers[0].URL))
+		link = testtool.StartRelay(t, address(e.nats.Servers[0].URL))
 		return []string{"nats://" + address(link.URL)}
 	}, nil)
-	subscribers, publishers := everywhere(t, h)
+	subscribers, publishers := everywhere(t, e)
 	link.To(nobody)
 	link.Reset()
-	testtool.WaitFor(t, "daemon 0 to notice", func() bool { return strings.Contains(h.nodes[0].Log(), "the connection to the store is lost") })
+	testtool.WaitFor(t, "daemon 0 to notice", func() bool { return strings.Contains(e.nodes[0].Log(), "the connection to the store is lost") })
 	before := len(subscribers[0].Messages())
 	for i := 1; i < nodesCount; i++ {
 		ledger.WaitAcked(t, 200, publishers[i])
 		subscribers[i].WaitCount(t, before+400)
 	}
-	wantTooEarly(t, h.nodes[0], subscribers[1])
+	wantTooEarly(t, e.nodes[0], subscribers[1])
 	if has := len(subscribers[0].Messages()); has > before+batchSize {
 		t.Errorf("the link is cut, and the number of messages grew from %d to %d", before, has)
 	}
 	// It comes from a daemon that was ahead, and goes on trying here.
 	id := subscribers[1].LastID()
-	back := startSubscriber(t, "back at 0", h.nodes[0].Subscribe[0]+"/subscribe/n", id.String())
+	back := startSubscriber(t, "back at 0", e.nodes[0].Subscribe[0]+"/subscribe/n", id.String())
 	testtool.WaitFor(t, "a publisher to be told that the store is away", func() bool { return repeated(publishers[0]) > 0 })
 
-	link.To(address(h.nats.Servers[0].URL))
+	link.To(address(e.nats.Servers[0].URL))
 	ledger.WaitAcked(t, 200, publishers[0])
 	published := ledger.Stop(t, publishers...)
 	keptStreams(t, subscribers, published)
@@ -56,43 +56,43 @@ func TestLinkIsCut(t *testing.T) {
 // everything once.
 func TestServerIsCutOff(t *testing.T) {
 	t.Parallel() // it waits, most of the time
-	h := open(t, func(h *house, i int) []string {
+	e := open(t, func(e *env, i int) []string {
 		if i > 0 {
-			return h.nats.URLs()[i : i+1]
+			return e.nats.URLs()[i : i+1]
 		}
-		return h.nats.URLs()[1:]
+		return e.nats.URLs()[1:]
 	}, nil)
-	subscribers, publishers := everywhere(t, h)
-	cut := connectedTo(t, h.nodes[0])
+	subscribers, publishers := everywhere(t, e)
+	cut := connectedTo(t, e.nodes[0])
 	other := nodesCount - cut
-	h.nats.Partition(cut)
-	if leads := h.nats.Leader(t, stream); leads == cut {
+	e.nats.Partition(cut)
+	if leads := e.nats.Leader(t, stream); leads == cut {
 		t.Fatalf("%d is cut off, and leads", cut)
 	}
 	ledger.WaitAcked(t, 200, publishers[0]) // it finds its way
 	ledger.WaitAcked(t, 200, publishers[other])
-	if now := connectedTo(t, h.nodes[0]); now != other {
+	if now := connectedTo(t, e.nodes[0]); now != other {
 		t.Errorf("daemon 0 is connected to %d, and goes on: %d is cut off", now, cut)
 	}
 	has := len(subscribers[cut].Messages())
 	subscribers[0].WaitCount(t, has+400)
-	wantTooEarly(t, h.nodes[cut], subscribers[0])
+	wantTooEarly(t, e.nodes[cut], subscribers[0])
 	if now := len(subscribers[cut].Messages()); now > has {
 		t.Errorf("%d is cut off, and the number of messages there grew from %d to %d", cut, has, now)
 	}
-	h.nats.Heal(cut)
+	e.nats.Heal(cut)
 	ledger.WaitAcked(t, 200, publishers...)
 	keptStreams(t, subscribers, ledger.Stop(t, publishers...))
 }
 
 // everywhere starts a subscriber and a publisher at each daemon, and returns once all
 // are at work.
-func everywhere(t *testing.T, h *house) (subscribers []*ledger.Subscriber, publishers []*ledger.Publisher) {
+func everywhere(t *testing.T, e *env) (subscribers []*ledger.Subscriber, publishers []*ledger.Publisher) {
 	t.Helper()
-	for i, d := range h.nodes {
+	for i, d := range e.nodes {
 		subscribers = append(subscribers, startSubscriber(t, fmt.Sprint("at ", i), d.Subscribe[0]+"/subscribe/n", ""))
 	}
-	for i, d := range h.nodes {
+	for i, d := range e.nodes {
 		publishers = append(publishers, startPublisher(t, fmt.Sprint("p", i), fmt.Sprint("/n/", i), d.Publish[0]))
 	}
 	ledger.WaitAcked(t, 100, publishers...)

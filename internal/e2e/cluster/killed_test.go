@@ -61,7 +61,7 @@ func TestDaemonIsKilled(t *testing.T) {
 	}
 	net := network(0)
 	testtool.Need(t, "haproxy")
-	h := open(t, nil, func(i int) []string {
+	e := open(t, nil, func(i int) []string {
 		node := fmt.Sprintf("%s.%d:", net, i+1)
 		return []string{"--listen=" + node + subscribePort, "--publish=tcp://" + node + publishPort}
 	})
@@ -75,10 +75,10 @@ func TestDaemonIsKilled(t *testing.T) {
 		publishers = append(publishers, startPublisher(t, fmt.Sprint("p", i), fmt.Sprint("/n/", i), publish))
 	}
 	ledger.WaitAcked(t, 100, publishers...)
-	if err := h.nodes[1].Process.Signal(syscall.SIGKILL); err != nil {
+	if err := e.nodes[1].Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	h.nodes[1].Wait(t)
+	e.nodes[1].Wait(t)
 	ledger.WaitAcked(t, 100, publishers...)
 	published := ledger.Stop(t, publishers...)
 

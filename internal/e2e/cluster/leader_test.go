@@ -11,8 +11,8 @@ import (
 // subscribers keep their streams, and in the end all have everything once.
 func TestLeaderIsKilled(t *testing.T) {
 	t.Parallel() // it waits, most of the time
-	h := open(t, nil, nil)
-	subscribers, publishers := everywhere(t, h)
+	e := open(t, nil, nil)
+	subscribers, publishers := everywhere(t, e)
 	goOn := func() {
 		t.Helper()
 		ledger.WaitAcked(t, 200, publishers...)
@@ -25,14 +25,14 @@ func TestLeaderIsKilled(t *testing.T) {
 		}
 	}
 	goOn()
-	killed := h.nats.KillLeader(t, stream)
+	killed := e.nats.KillLeader(t, stream)
 	goOn()
-	if next := h.nats.Leader(t, stream); next == killed {
+	if next := e.nats.Leader(t, stream); next == killed {
 		t.Fatalf("%d was killed, and leads", killed)
 	}
-	h.nats.Servers[killed].Restart(t)
+	e.nats.Servers[killed].Restart(t)
 	testtool.WaitFor(t, "the server that was killed to have what it missed", func() bool {
-		return h.nats.Servers[killed].Stored(stream) >= uint64(publishers[0].Acked()+publishers[1].Acked()+publishers[2].Acked())
+		return e.nats.Servers[killed].Stored(stream) >= uint64(publishers[0].Acked()+publishers[1].Acked()+publishers[2].Acked())
 	})
 	goOn()
 	keptStreams(t, subscribers, ledger.Stop(t, publishers...))

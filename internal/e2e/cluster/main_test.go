@@ -38,34 +38,34 @@ const (
 	batchInterval = 20 * time.Millisecond
 )
 
-// A house is what runs.
-type house struct {
+// An env is a cluster of NATS servers, with daemons that share it.
+type env struct {
 	nats  *natstest.Cluster
 	nodes []*testtool.Daemon
 }
 
-// open starts a house. servers are the NATS servers that daemon i knows; nil: all of
+// open starts an env. servers are the NATS servers that daemon i knows; nil: all of
 // them. flags are those of daemon i on top.
-func open(t *testing.T, servers func(h *house, i int) []string, flags func(i int) []string) *house {
+func open(t *testing.T, servers func(e *env, i int) []string, flags func(i int) []string) *env {
 	t.Helper()
-	h := &house{nats: natstest.StartCluster(t, nodesCount)}
+	e := &env{nats: natstest.StartCluster(t, nodesCount)}
 	if servers == nil {
-		servers = func(h *house, _ int) []string { return h.nats.URLs() }
+		servers = func(e *env, _ int) []string { return e.nats.URLs() }
 	}
 	for i := range nodesCount {
 		args := []string{"--nats-stream-replicas=3", "--nats-timeout=" + busyAfter.String()}
-		for _, url := range servers(h, i) {
+		for _, url := range servers(e, i) {
 			args = append(args, "--nats="+url)
 		}
 		if flags != nil {
 			args = append(args, flags(i)...)
 		}
-		h.nodes = append(h.nodes, testtool.Start(t, args...))
+		e.nodes = append(e.nodes, testtool.Start(t, args...))
 	}
-	for _, d := range h.nodes {
+	for _, d := range e.nodes {
 		waitReady(t, d)
 	}
-	return h
+	return e
 }
 
 // startPublisher starts a publisher that sends each message until it is acknowledged, and

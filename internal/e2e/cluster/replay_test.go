@@ -14,21 +14,21 @@ import (
 // Who comes back gets all that was missed, or waits.
 func TestReplayFromServerThatLags(t *testing.T) {
 	const half, rounds, each = 3000, 2, 8
-	h := open(t, nil, func(int) []string { return []string{"--history-bytes=64KiB"} })
-	live := startSubscriber(t, "live", h.nodes[0].Subscribe[0]+"/subscribe/n", "")
-	p := ledger.StartPublisher(t, ledger.PublisherOptions{URL: h.nodes[0].Publish[0], Namespace: "/n", Padding: 500, Keyed: true})
+	e := open(t, nil, func(int) []string { return []string{"--history-bytes=64KiB"} })
+	live := startSubscriber(t, "live", e.nodes[0].Subscribe[0]+"/subscribe/n", "")
+	p := ledger.StartPublisher(t, ledger.PublisherOptions{URL: e.nodes[0].Publish[0], Namespace: "/n", Padding: 500, Keyed: true})
 	published := []*ledger.Ledger{p.Ledger}
 	ledger.Burst(t, half, half, p)
 	live.WaitCount(t, half)
 	for round := range rounds {
 		away := 0 // neither leads, nor is where daemon 0 is connected, which goes on
-		for leads := h.nats.Leader(t, stream); away == leads || away == connectedTo(t, h.nodes[0]); {
+		for leads := e.nats.Leader(t, stream); away == leads || away == connectedTo(t, e.nodes[0]); {
 			away++
 		}
-		h.nats.Partition(away)
+		e.nats.Partition(away)
 		ledger.Burst(t, half, half, p)
 		live.WaitCount(t, p.Acked())
-		if has := h.nats.Servers[away].Stored(stream); has >= live.LastID().Seq {
+		if has := e.nats.Servers[away].Stored(stream); has >= live.LastID().Seq {
 			t.Fatalf("%d is cut off, and has message %d", away, has)
 		}
 		id := live.LastID()
@@ -36,16 +36,16 @@ func TestReplayFromServerThatLags(t *testing.T) {
 		var behind []uint64
 		for i := range 2 * each {
 			if i == each {
-				h.nats.Heal(away)
+				e.nats.Heal(away)
 			}
 			from := id.Seq - half + uint64(i*100+round) // within what that server lacks, and each its own
 			behind = append(behind, from)
-			back = append(back, startSubscriber(t, fmt.Sprintf("back in round %d as %d", round, i), h.nodes[0].Subscribe[0]+"/subscribe/n", sse.ID{Epoch: id.Epoch, Seq: from}.String()))
+			back = append(back, startSubscriber(t, fmt.Sprintf("back in round %d as %d", round, i), e.nodes[0].Subscribe[0]+"/subscribe/n", sse.ID{Epoch: id.Epoch, Seq: from}.String()))
 		}
 		for i, s := range back {
 			s.WaitAll(t, ledger.Audit{Ledgers: published, After: behind[i]})
 		}
-		testtool.WaitFor(t, "the server that was cut off to catch up", func() bool { return h.nats.Servers[away].Stored(stream) >= id.Seq })
+		testtool.WaitFor(t, "the server that was cut off to catch up", func() bool { return e.nats.Servers[away].Stored(stream) >= id.Seq })
 	}
 	live.WaitAll(t, ledger.Audit{Ledgers: published})
 }

@@ -55,7 +55,7 @@ func countEnds(log string) map[string]int {
 
 // wantEnds waits until the log has so many ends, and wants all of them to have
 // come for the given reasons.
-func (s *scene) wantEnds(t *testing.T, want map[string]int) {
+func (s *scenario) wantEnds(t *testing.T, want map[string]int) {
 	t.Helper()
 	sum := func(counts map[string]int) (n int) {
 		for _, more := range counts {

@@ -17,7 +17,7 @@ type farewell struct {
 	thin    bool // it has a receive buffer that takes next to nothing, and never reads
 	args    []string
 	limits  limits
-	provoke func(t *testing.T, s *scene, r *reader, others []*reader) (published int)
+	provoke func(t *testing.T, s *scenario, r *reader, others []*reader) (published int)
 }
 
 const (
@@ -29,23 +29,23 @@ const (
 var roomy = limits{conns: 10, dataBytes: 20_000, backlogBytes: 4 << 20, backlogTotalBytes: 8 << 20, sendBufferBytes: 8 << 10}
 
 var farewells = []farewell{
-	{reason: "left", limits: roomy, provoke: func(t *testing.T, s *scene, r *reader, others []*reader) int {
+	{reason: "left", limits: roomy, provoke: func(t *testing.T, s *scenario, r *reader, others []*reader) int {
 		r.Conn.Close()
 		return had
 	}},
-	{reason: "reset", limits: roomy, provoke: func(t *testing.T, s *scene, r *reader, others []*reader) int {
+	{reason: "reset", limits: roomy, provoke: func(t *testing.T, s *scenario, r *reader, others []*reader) int {
 		r.Conn.(*net.TCPConn).SetLinger(0)
 		r.Conn.Close()
 		return had
 	}},
-	{reason: "kicked", limits: roomy, provoke: func(t *testing.T, s *scene, r *reader, others []*reader) int {
+	{reason: "kicked", limits: roomy, provoke: func(t *testing.T, s *scenario, r *reader, others []*reader) int {
 		testtool.WaitFor(t, "the daemon to have had enough", func() bool {
 			_, err := io.WriteString(r.Conn, "GET /subscribe/more HTTP/1.1\r\nHost: localhost\r\n\r\n")
 			return err != nil
 		})
 		return had
 	}},
-	{reason: "shutdown", limits: roomy, provoke: func(t *testing.T, s *scene, r *reader, others []*reader) int {
+	{reason: "shutdown", limits: roomy, provoke: func(t *testing.T, s *scenario, r *reader, others []*reader) int {
 		s.close()
 		if err := s.daemon.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
@@ -57,12 +57,12 @@ var farewells = []farewell{
 		return had
 	}},
 	{reason: "stalled", thin: true, limits: roomy, args: []string{"--stall-timeout=1s"},
-		provoke: func(t *testing.T, s *scene, r *reader, others []*reader) int {
+		provoke: func(t *testing.T, s *scenario, r *reader, others []*reader) int {
 			s.play(t, r.script, had, 300, 64<<10, others)
 			return 300
 		}},
 	{reason: "slow", thin: true, limits: limits{conns: 10, dataBytes: 20_000, backlogBytes: 150_000, sendBufferBytes: 8 << 10},
-		provoke: func(t *testing.T, s *scene, r *reader, others []*reader) int {
+		provoke: func(t *testing.T, s *scenario, r *reader, others []*reader) int {
 			n := had
 			for ; len(endsOf(s.daemon.Log())) == 0 && n < 1000; n++ {
 				s.play(t, r.script, n, n+1, 1, others)
@@ -70,7 +70,7 @@ var farewells = []farewell{
 			return n
 		}},
 	{reason: "evicted", thin: true, limits: limits{conns: 10, dataBytes: 20_000, backlogBytes: 1 << 20, backlogTotalBytes: 3 << 19, sendBufferBytes: 8 << 10},
-		provoke: func(t *testing.T, s *scene, r *reader, others []*reader) int {
+		provoke: func(t *testing.T, s *scenario, r *reader, others []*reader) int {
 			s.play(t, r.script, had, 800, 64<<10, others)
 			more := script{"/more", newsData} // one who is not as far behind
 			s.crowd(t, 1, s.thin(), more)
@@ -141,7 +141,7 @@ func (f farewell) check(line end, published int) error {
 }
 
 // wantLine waits for the one line that the log has of a reader's end.
-func (s *scene) wantLine(t *testing.T, r *reader) (line end) {
+func (s *scenario) wantLine(t *testing.T, r *reader) (line end) {
 	t.Helper()
 	lines := 0
 	testtool.WaitFor(t, "its end to be logged", func() bool {

@@ -9,7 +9,7 @@ import (
 )
 
 // thin is a place with a receive buffer that takes next to nothing.
-func (s *scene) thin() place {
+func (s *scenario) thin() place {
 	return place{address: s.place.address, Dialer: testtool.Dialer{ReceiveBytes: 2048}}
 }
 

@@ -24,40 +24,40 @@ const (
 // A way for all clients of a remote to vanish without a word, and to come back.
 type way struct {
 	name         string
-	vanish, back func(*testing.T, *house, remote)
+	vanish, back func(*testing.T, *env, remote)
 }
 
 var ways = []way{
 	{
 		"the link goes down",
-		func(t *testing.T, h *house, r remote) { r.IP(t, "link set dev home down") },
-		func(t *testing.T, h *house, r remote) { r.IP(t, "link set dev home up") },
+		func(t *testing.T, e *env, r remote) { r.IP(t, "link set dev home down") },
+		func(t *testing.T, e *env, r remote) { r.IP(t, "link set dev home up") },
 	},
 	{
 		// As behind a router that has forgotten them: the daemon's own link is
 		// fine, and nobody says anything.
 		"the packets are lost",
-		func(t *testing.T, h *house, r remote) {
+		func(t *testing.T, e *env, r remote) {
 			r.IP(t, "route add blackhole "+r.daemon4)
 			r.IP(t, "route add blackhole "+r.daemon6)
 		},
-		func(t *testing.T, h *house, r remote) { r.IP(t, "route delete blackhole "+r.daemon4) },
+		func(t *testing.T, e *env, r remote) { r.IP(t, "route delete blackhole "+r.daemon4) },
 	},
 	{
 		// As when it was switched off on the same network: it no longer answers
 		// ARP, and the daemon's own kernel says that the host cannot be reached.
 		"the neighbor is gone",
-		func(t *testing.T, h *house, r remote) {
-			h.sysctl(t, "ipv4/neigh/"+r.near+"/retrans_time_ms", "100")
-			h.sysctl(t, "ipv6/neigh/"+r.near+"/retrans_time_ms", "100")
+		func(t *testing.T, e *env, r remote) {
+			e.sysctl(t, "ipv4/neigh/"+r.near+"/retrans_time_ms", "100")
+			e.sysctl(t, "ipv6/neigh/"+r.near+"/retrans_time_ms", "100")
 			r.IP(t, "address flush dev home")
-			h.IP(t, "neighbor flush dev "+r.near)
+			e.IP(t, "neighbor flush dev "+r.near)
 		},
 		nil,
 	},
 	{
 		"the daemon's own link is gone",
-		func(t *testing.T, h *house, r remote) { h.IP(t, "link delete dev "+r.near) },
+		func(t *testing.T, e *env, r remote) { e.IP(t, "link delete dev "+r.near) },
 		nil,
 	},
 }
@@ -82,42 +82,42 @@ type party struct {
 // TestVanished has clients of all sorts vanish at about the same time.
 func TestVanished(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, "--heartbeat="+heartbeat.String(), "--stall-timeout="+stallTimeout.String())
-	others := h.bystanders(t)
-	before := h.descriptors(t)
+	e := newEnv(t, "--heartbeat="+heartbeat.String(), "--stall-timeout="+stallTimeout.String())
+	others := e.bystanders(t)
+	before := e.descriptors(t)
 	var parties []*party
 	for i, w := range ways {
-		p := &party{way: w, remote: h.newRemote(t, i+1)}
+		p := &party{way: w, remote: e.newRemote(t, i+1)}
 		for _, namespace := range namespaces {
-			for _, address := range h.addresses(p.remote) {
+			for _, address := range e.addresses(p.remote) {
 				p.clients = append(p.clients, p.subscribe(t, address, namespace))
 			}
 		}
 		parties = append(parties, p)
 	}
-	traffic := h.startTraffic(t)
+	traffic := e.startTraffic(t)
 	for _, p := range parties {
 		p.earliest = time.Now()
-		p.vanish(t, h, p.remote)
+		p.vanish(t, e, p.remote)
 		p.latest = time.Now()
 	}
-	flooded := h.flood(t)
+	flooded := e.flood(t)
 	for _, p := range parties {
 		t.Run(p.name, func(t *testing.T) {
 			for _, s := range p.clients {
-				h.wantFound(t, s, p.earliest.Add(stallTimeout-tick), p.latest.Add(heartbeat+stallTimeout+grace))
+				e.wantFound(t, s, p.earliest.Add(stallTimeout-tick), p.latest.Add(heartbeat+stallTimeout+grace))
 			}
 		})
 	}
-	testtool.WaitFor(t, "their descriptors to be closed", func() bool { return h.descriptors(t) == before })
-	others.wantAll(t, h, traffic(), flooded)
+	testtool.WaitFor(t, "their descriptors to be closed", func() bool { return e.descriptors(t) == before })
+	others.wantAll(t, e, traffic(), flooded)
 }
 
 // wantFound wants the log to say, in time and not too early, that s has stalled.
-func (h *house) wantFound(t *testing.T, s *subscriber, earliest, latest time.Time) {
+func (e *env) wantFound(t *testing.T, s *subscriber, earliest, latest time.Time) {
 	t.Helper()
 	for {
-		found, ok := h.ends(t)[s.address()]
+		found, ok := e.ends(t)[s.address()]
 		switch {
 		case !ok && time.Now().Before(latest):
 			time.Sleep(5 * time.Millisecond)
@@ -135,13 +135,13 @@ func (h *house) wantFound(t *testing.T, s *subscriber, earliest, latest time.Tim
 
 // startTraffic publishes small messages until stop is called, which returns how
 // many they were.
-func (h *house) startTraffic(t *testing.T) (stop func() int) {
+func (e *env) startTraffic(t *testing.T) (stop func() int) {
 	over, sent := make(chan struct{}), make(chan int)
 	go func() {
 		pace := time.NewTicker(time.Millisecond)
 		defer pace.Stop()
 		for n := 0; ; n++ {
-			if err := h.send(busy, fmt.Sprint(n, " of many")); err != nil {
+			if err := e.send(busy, fmt.Sprint(n, " of many")); err != nil {
 				t.Error(err)
 			}
 			select {
@@ -159,11 +159,11 @@ func (h *house) startTraffic(t *testing.T) (stop func() int) {
 }
 
 // flood publishes more than a socket takes, and returns in how many messages.
-func (h *house) flood(t *testing.T) (messages int) {
+func (e *env) flood(t *testing.T) (messages int) {
 	t.Helper()
 	messages = 64
 	for n := range messages {
-		h.publish(t, flooded, fmt.Sprint(n, " ", strings.Repeat("x", 64<<10)))
+		e.publish(t, flooded, fmt.Sprint(n, " ", strings.Repeat("x", 64<<10)))
 	}
 	return messages
 }
@@ -177,13 +177,13 @@ type bystanders struct {
 	reading sync.WaitGroup
 }
 
-func (h *house) bystanders(t *testing.T) *bystanders {
+func (e *env) bystanders(t *testing.T) *bystanders {
 	t.Helper()
 	b := &bystanders{counts: map[*subscriber]int{}}
-	link := h.newRemote(t, 100)
+	link := e.newRemote(t, 100)
 	for _, namespace := range namespaces {
-		b.all = append(b.all, h.subscribe(t, net.JoinHostPort("127.0.0.1", h.ports[0]), namespace))
-		for _, address := range h.addresses(link) {
+		b.all = append(b.all, e.subscribe(t, net.JoinHostPort("127.0.0.1", e.ports[0]), namespace))
+		for _, address := range e.addresses(link) {
 			b.all = append(b.all, link.subscribe(t, address, namespace))
 		}
 	}
@@ -202,16 +202,16 @@ func (h *house) bystanders(t *testing.T) *bystanders {
 }
 
 // wantAll wants everybody to have had all messages.
-func (b *bystanders) wantAll(t *testing.T, h *house, busyMessages, floodedMessages int) {
+func (b *bystanders) wantAll(t *testing.T, e *env, busyMessages, floodedMessages int) {
 	t.Helper()
-	h.publishLast(t)
+	e.publishLast(t)
 	b.reading.Wait()
 	sent := map[string]int{busy: busyMessages, flooded: floodedMessages}
 	for _, s := range b.all {
 		if b.counts[s] != sent[s.namespace] {
 			t.Errorf("a bystander, %s: %d messages, want %d", s, b.counts[s], sent[s.namespace])
 		}
-		if found, ok := h.ends(t)[s.address()]; ok {
+		if found, ok := e.ends(t)[s.address()]; ok {
 			t.Errorf("a bystander, %s, was closed for the reason %q", s, found.reason)
 		}
 	}
@@ -222,31 +222,31 @@ func TestBackInTime(t *testing.T) {
 	t.Parallel()
 	// Much longer than the outage: before the kernel tries again, it waits for
 	// twice as long as the time before.
-	h := newHouse(t, "--heartbeat="+heartbeat.String(), "--stall-timeout=20s")
+	e := newEnv(t, "--heartbeat="+heartbeat.String(), "--stall-timeout=20s")
 	var parties []*party
 	for i, w := range ways {
 		if w.back == nil {
 			continue
 		}
-		p := &party{way: w, remote: h.newRemote(t, i+1)}
-		for _, port := range []string{h.ports[0], h.ports[2]} { // by IPv4: a link that goes down loses its IPv6 addresses
+		p := &party{way: w, remote: e.newRemote(t, i+1)}
+		for _, port := range []string{e.ports[0], e.ports[2]} { // by IPv4: a link that goes down loses its IPv6 addresses
 			for _, namespace := range namespaces {
 				p.clients = append(p.clients, p.subscribe(t, net.JoinHostPort(p.daemon4, port), namespace))
 			}
 		}
 		parties = append(parties, p)
 	}
-	traffic := h.startTraffic(t)
+	traffic := e.startTraffic(t)
 	for _, p := range parties {
-		p.vanish(t, h, p.remote)
+		p.vanish(t, e, p.remote)
 	}
-	sent := map[string]int{flooded: h.flood(t)}
+	sent := map[string]int{flooded: e.flood(t)}
 	time.Sleep(3 * heartbeat / 2) // a heartbeat falls into it
 	for _, p := range parties {
-		p.back(t, h, p.remote)
+		p.back(t, e, p.remote)
 	}
 	sent[busy] = traffic()
-	h.publishLast(t)
+	e.publishLast(t)
 	for _, p := range parties {
 		for _, s := range p.clients {
 			if n, err := s.readAll(); err != nil || n != sent[s.namespace] {
@@ -254,7 +254,7 @@ func TestBackInTime(t *testing.T) {
 			}
 		}
 	}
-	if ends := h.ends(t); len(ends) > 0 {
+	if ends := e.ends(t); len(ends) > 0 {
 		t.Errorf("these were closed: %v", ends)
 	}
 }

@@ -16,9 +16,9 @@ const (
 	stairData = 100_000 // bytes
 )
 
-// climb brings a scene to the brink of --backlog-total: a subscriber in each of
+// climb brings a scenario to the brink of --backlog-total: a subscriber in each of
 // several streams never reads, and the i-th lags i+1 stairs behind.
-func climb(t *testing.T, slow string) (s *scene, laggards []*reader) {
+func climb(t *testing.T, slow string) (s *scenario, laggards []*reader) {
 	t.Helper()
 	total := (stairs*(stairs+1)/2 + 2) * stream.SegmentBytesMax // all stairs, and little more
 	s = open(t, limits{
@@ -37,7 +37,7 @@ func climb(t *testing.T, slow string) (s *scene, laggards []*reader) {
 }
 
 // more makes another stream grow, in which one never reads and one always does.
-func (s *scene) more(t *testing.T, i int) {
+func (s *scenario) more(t *testing.T, i int) {
 	t.Helper()
 	news := script{fmt.Sprint("/more/", i), stairData}
 	s.crowd(t, 1, s.thin(), news)

@@ -18,74 +18,74 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testtool.Main(m)) }
 
-// A house is a daemon in a place of its own, with remotes about it.
-type house struct {
+// An env is a daemon in a network namespace of its own, with remotes that link to it.
+type env struct {
 	place
 	daemon *testtool.Daemon
 	ports  []string // for IPv4, IPv6, both
 	say    *publish.Client
 }
 
-// newHouse starts a daemon that listens on IPv4, on IPv6, and on both.
-func newHouse(t *testing.T, args ...string) *house {
+// newEnv starts a daemon that listens on IPv4, on IPv6, and on both.
+func newEnv(t *testing.T, args ...string) *env {
 	t.Helper()
-	h := &house{place: newPlace(t)}
+	e := &env{place: newPlace(t)}
 	testtool.Build(t) // not in there, where no network is
-	h.In(t, func() {
-		h.daemon = testtool.Start(t, append([]string{"--listen=0.0.0.0:0", "--listen=[::]:0", "--listen=:0", "--log-level=debug"}, args...)...)
+	e.In(t, func() {
+		e.daemon = testtool.Start(t, append([]string{"--listen=0.0.0.0:0", "--listen=[::]:0", "--listen=:0", "--log-level=debug"}, args...)...)
 		var err error
-		if h.say, err = publish.Dial(t.Context(), h.daemon.Publish[0]); err != nil {
+		if e.say, err = publish.Dial(t.Context(), e.daemon.Publish[0]); err != nil {
 			t.Fatal(err)
 		}
 	})
-	t.Cleanup(func() { h.say.Close() })
-	for _, url := range h.daemon.Subscribe {
-		h.ports = append(h.ports, portOf(url))
+	t.Cleanup(func() { e.say.Close() })
+	for _, url := range e.daemon.Subscribe {
+		e.ports = append(e.ports, portOf(url))
 	}
-	return h
+	return e
 }
 
 func portOf(url string) string { return url[strings.LastIndex(url, ":")+1:] }
 
 // addresses are where the daemon can be reached from a remote.
-func (h *house) addresses(r remote) []string {
+func (e *env) addresses(r remote) []string {
 	return []string{
-		net.JoinHostPort(r.daemon4, h.ports[0]),
-		net.JoinHostPort(r.daemon6, h.ports[1]),
-		net.JoinHostPort(r.daemon4, h.ports[2]),
-		net.JoinHostPort(r.daemon6, h.ports[2]),
+		net.JoinHostPort(r.daemon4, e.ports[0]),
+		net.JoinHostPort(r.daemon6, e.ports[1]),
+		net.JoinHostPort(r.daemon4, e.ports[2]),
+		net.JoinHostPort(r.daemon6, e.ports[2]),
 	}
 }
 
 // publish publishes one message, from where the daemon is.
-func (h *house) publish(t *testing.T, namespace, data string) {
+func (e *env) publish(t *testing.T, namespace, data string) {
 	t.Helper()
-	if err := h.send(namespace, data); err != nil {
+	if err := e.send(namespace, data); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (h *house) send(namespace, data string) error {
+func (e *env) send(namespace, data string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), testtool.Patience)
 	defer cancel()
-	_, err := h.say.Publish(ctx, sse.Message{Namespace: namespace, Data: []byte(data)})
+	_, err := e.say.Publish(ctx, sse.Message{Namespace: namespace, Data: []byte(data)})
 	return err
 }
 
 // last is the data of each namespace's last message.
 const last = "that was all"
 
-func (h *house) publishLast(t *testing.T) {
+func (e *env) publishLast(t *testing.T) {
 	t.Helper()
 	for _, namespace := range namespaces {
-		h.publish(t, namespace, last)
+		e.publish(t, namespace, last)
 	}
 }
 
 // descriptors counts those of the daemon.
-func (h *house) descriptors(t *testing.T) int {
+func (e *env) descriptors(t *testing.T) int {
 	t.Helper()
-	names, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", h.daemon.Process.Pid))
+	names, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", e.daemon.Process.Pid))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,10 +101,10 @@ type end struct {
 }
 
 // ends returns what the log says of ended streams, by the clients' addresses.
-func (h *house) ends(t *testing.T) map[string]end {
+func (e *env) ends(t *testing.T) map[string]end {
 	t.Helper()
 	ends := map[string]end{}
-	for _, found := range disconnectLine.FindAllStringSubmatch(h.daemon.Log(), -1) {
+	for _, found := range disconnectLine.FindAllStringSubmatch(e.daemon.Log(), -1) {
 		at, err := time.Parse(time.RFC3339, found[1])
 		if err != nil {
 			t.Fatal(err)

@@ -21,8 +21,8 @@ func TestMain(m *testing.M) { os.Exit(testtool.Main(m)) }
 // as a rule; this is for slow machines.
 const atOnce = 5 * time.Second
 
-// A scene is a daemon with too much to do, and a bystander who must not notice.
-type scene struct {
+// A scenario is a daemon with too much to do, and a bystander that must not notice.
+type scenario struct {
 	daemon *testtool.Daemon
 	place  place // where subscribers connect
 	client *publish.Client
@@ -37,15 +37,15 @@ type scene struct {
 
 // open starts a daemon with args, and the bystander's listening. The daemon has
 // the limits that args give it.
-func open(t *testing.T, l limits, args ...string) *scene {
+func open(t *testing.T, l limits, args ...string) *scenario {
 	t.Helper()
 	return openWith(t, testtool.Start(t, append(l.flags(), args...)...), l)
 }
 
 // openWith does the same with a daemon that runs.
-func openWith(t *testing.T, d *testtool.Daemon, l limits) *scene {
+func openWith(t *testing.T, d *testtool.Daemon, l limits) *scenario {
 	t.Helper()
-	s := &scene{daemon: d, limits: l, over: make(chan struct{})}
+	s := &scenario{daemon: d, limits: l, over: make(chan struct{})}
 	s.place.address = strings.TrimPrefix(strings.TrimPrefix(d.Subscribe[0], "http://"), "unix://")
 	s.client = s.dial(t)
 	elsewhere := script{"/elsewhere", 50}
@@ -63,7 +63,7 @@ func openWith(t *testing.T, d *testtool.Daemon, l limits) *scene {
 	return s
 }
 
-func (s *scene) dial(t *testing.T) *publish.Client {
+func (s *scenario) dial(t *testing.T) *publish.Client {
 	t.Helper()
 	client, err := publish.Dial(t.Context(), s.daemon.Publish[0])
 	if err != nil {
@@ -75,7 +75,7 @@ func (s *scene) dial(t *testing.T) *publish.Client {
 
 // standBy publishes one message after the other, each when the one before it has
 // come.
-func (s *scene) standBy(client *publish.Client, r *reader) error {
+func (s *scenario) standBy(client *publish.Client, r *reader) error {
 	pace := time.NewTicker(10 * time.Millisecond)
 	defer pace.Stop()
 	for {
@@ -101,7 +101,7 @@ func (s *scene) standBy(client *publish.Client, r *reader) error {
 }
 
 // close ends the bystander's watch.
-func (s *scene) close() {
+func (s *scenario) close() {
 	select {
 	case <-s.over:
 	default:
@@ -112,7 +112,7 @@ func (s *scene) close() {
 
 // crowd subscribes n times to a script's namespace. One address alone would have
 // too few ports for some crowds.
-func (s *scene) crowd(t *testing.T, n int, p place, script script) []*reader {
+func (s *scenario) crowd(t *testing.T, n int, p place, script script) []*reader {
 	t.Helper()
 	all := make([]*reader, n)
 	if failed, err := testtool.AtATime(n, func(i int) (err error) {
@@ -129,7 +129,7 @@ func (s *scene) crowd(t *testing.T, n int, p place, script script) []*reader {
 }
 
 // audience is a crowd that reads.
-func (s *scene) audience(t *testing.T, n int, script script) []*reader {
+func (s *scenario) audience(t *testing.T, n int, script script) []*reader {
 	t.Helper()
 	all := s.crowd(t, n, s.place, script)
 	start(all)
@@ -145,7 +145,7 @@ func start(readers []*reader) {
 
 // publish publishes a script's messages from one number to before another, and
 // returns when all have their OK.
-func (s *scene) publish(t *testing.T, script script, from, to int) {
+func (s *scenario) publish(t *testing.T, script script, from, to int) {
 	t.Helper()
 	var failed atomic.Pointer[error]
 	for n := from; n < to; n++ {
@@ -168,7 +168,7 @@ func (s *scene) publish(t *testing.T, script script, from, to int) {
 // play publishes a script, so many bytes at a time, each when the readers have
 // all that came before: so they never lag further than that, however slow the
 // machine is.
-func (s *scene) play(t *testing.T, script script, from, to, stepBytes int, readers []*reader) {
+func (s *scenario) play(t *testing.T, script script, from, to, stepBytes int, readers []*reader) {
 	t.Helper()
 	step := max(1, stepBytes/script.frameBytes())
 	for ; from < to; from += step {
@@ -180,7 +180,7 @@ func (s *scene) play(t *testing.T, script script, from, to, stepBytes int, reade
 
 // wantPeace is the end of most tests: the daemon took no more memory than its
 // limits allow, the bystander has noticed nothing, and who comes now is served.
-func (s *scene) wantPeace(t *testing.T) {
+func (s *scenario) wantPeace(t *testing.T) {
 	t.Helper()
 	s.close()
 	s.limits.wantMemory(t, s.daemon.Process.Pid)

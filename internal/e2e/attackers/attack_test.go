@@ -55,8 +55,8 @@ func bound(conns, bytesEach int) int64 {
 // to in the same walk.
 const common = "/common"
 
-// A siege is a daemon under attack, and a bystander who must not notice.
-type siege struct {
+// An attack is a daemon under attack, with a bystander that must not notice.
+type attack struct {
 	daemon *testtool.Daemon
 	host   string        // host:port for subscribers
 	peace  testtool.Load // before the attack
@@ -68,11 +68,11 @@ type siege struct {
 	messages  int
 }
 
-// besiege starts a daemon with args, and the bystander's listening.
-func besiege(t *testing.T, args ...string) *siege {
+// startAttack starts a daemon with args, and the bystander's listening.
+func startAttack(t *testing.T, args ...string) *attack {
 	t.Helper()
 	d := testtool.Start(t, append([]string{"--header-timeout=" + headerTimeout.String(), "--max-publishers=100"}, args...)...)
-	s := &siege{daemon: d, host: strings.TrimPrefix(d.Subscribe[0], "http://"), over: make(chan struct{})}
+	s := &attack{daemon: d, host: strings.TrimPrefix(d.Subscribe[0], "http://"), over: make(chan struct{})}
 	stream := s.dial(t, 0)
 	stream.send(t, get(common))
 	stream.wantStream(t)
@@ -102,7 +102,7 @@ func besiege(t *testing.T, args ...string) *siege {
 
 // listen publishes one message after the other, each when the one before it has
 // come, and looks at the daemon's load between them.
-func (s *siege) listen(ctx context.Context, client *publish.Client, stream *attacker) error {
+func (s *attack) listen(ctx context.Context, client *publish.Client, stream *attacker) error {
 	pace := time.NewTicker(5 * time.Millisecond)
 	defer pace.Stop()
 	for {
@@ -137,7 +137,7 @@ func roundTrip(ctx context.Context, client *publish.Client, stream *attacker, te
 }
 
 // end ends the bystander's watch.
-func (s *siege) end() {
+func (s *attack) end() {
 	select {
 	case <-s.over:
 	default:
@@ -148,7 +148,7 @@ func (s *siege) end() {
 
 // wantGone waits until the daemon has dropped all of the attackers' connections,
 // whatever these do, and fails if it has not within a time from now.
-func (s *siege) wantGone(t *testing.T, within time.Duration) {
+func (s *attack) wantGone(t *testing.T, within time.Duration) {
 	t.Helper()
 	for deadline := time.Now().Add(within + grace); ; time.Sleep(5 * time.Millisecond) {
 		n, err := testtool.DescriptorsOf(s.daemon.Process.Pid)
@@ -165,7 +165,7 @@ func (s *siege) wantGone(t *testing.T, within time.Duration) {
 
 // wantNoOrphans waits until the kernel keeps nothing for the daemon's dead
 // connections either.
-func (s *siege) wantNoOrphans(t *testing.T, within time.Duration) {
+func (s *attack) wantNoOrphans(t *testing.T, within time.Duration) {
 	t.Helper()
 	for deadline := time.Now().Add(within + grace); ; time.Sleep(20 * time.Millisecond) {
 		n, err := testtool.SocketsIn(testtool.FinWait1, s.host)
@@ -183,7 +183,7 @@ func (s *siege) wantNoOrphans(t *testing.T, within time.Duration) {
 
 // wantPeace is the end of every test: the daemon took no more memory than
 // allowed, the bystander has noticed nothing, and who comes now is served.
-func (s *siege) wantPeace(t *testing.T, growthMax int64) {
+func (s *attack) wantPeace(t *testing.T, growthMax int64) {
 	t.Helper()
 	s.end()
 	growth := s.highest.Memory - s.peace.Memory
@@ -206,7 +206,7 @@ func (s *siege) wantPeace(t *testing.T, growthMax int64) {
 }
 
 // publish publishes one message, besides the bystander's.
-func (s *siege) publish(t *testing.T, namespace, text string) {
+func (s *attack) publish(t *testing.T, namespace, text string) {
 	t.Helper()
 	client, err := publish.Dial(t.Context(), s.daemon.Publish[0])
 	if err != nil {

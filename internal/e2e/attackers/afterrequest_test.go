@@ -25,7 +25,7 @@ func TestFlood(t *testing.T) {
 	}
 	for _, tt := range floods {
 		t.Run(tt.name, func(t *testing.T) {
-			s := besiege(t)
+			s := startAttack(t)
 			crowd := s.crowd(t, 8, tt.first)
 			eachOf(t, crowd, func(a *attacker) error { return a.flood(tt.answer) })
 			s.wantGone(t, 0)
@@ -72,7 +72,7 @@ func TestSecondRequestIsNeverServed(t *testing.T) {
 			"65\r\n\r\n" + second, 405},
 		{"after an OPTIONS", strings.Replace(get("/pets"), "GET", "OPTIONS", 1) + second, 204},
 	}
-	s := besiege(t)
+	s := startAttack(t)
 	for _, tt := range requests {
 		t.Run(tt.name, func(t *testing.T) {
 			a := s.dial(t, 0)
@@ -111,7 +111,7 @@ func TestHalfClosed(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := besiege(t)
+			s := startAttack(t)
 			crowd := s.crowd(t, 500, tt.opening)
 			eachOf(t, crowd, func(a *attacker) error {
 				if err := a.conn.CloseWrite(); err != nil {
@@ -146,7 +146,7 @@ func TestResets(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := besiege(t)
+			s := startAttack(t)
 			crowd := s.crowd(t, 500, tt.opening)
 			eachOf(t, crowd, func(a *attacker) error {
 				if tt.first != nil {

@@ -15,14 +15,14 @@ import (
 // TestThreeActAsOne: what is published at any daemon has one number and one place,
 // whoever reads it where.
 func TestThreeActAsOne(t *testing.T) {
-	h := open(t, nil, nil)
+	e := open(t, nil, nil)
 	var all, some []*ledger.Subscriber
 	var publishers []*ledger.Publisher
-	for i, d := range h.nodes {
+	for i, d := range e.nodes {
 		all = append(all, startSubscriber(t, fmt.Sprint("all at ", i), d.Subscribe[0]+"/subscribe/n", ""))
 		some = append(some, startSubscriber(t, fmt.Sprint("some at ", i), d.Subscribe[0]+"/subscribe/n/1", ""))
 	}
-	for i, d := range h.nodes {
+	for i, d := range e.nodes {
 		publishers = append(publishers, startPublisher(t, fmt.Sprint("p", i), fmt.Sprint("/n/", i), d.Publish[0]))
 	}
 	ledger.WaitAcked(t, 500, publishers...)
@@ -33,7 +33,7 @@ func TestThreeActAsOne(t *testing.T) {
 			t.Errorf("%s repeated %d messages over %d connections, and nothing was wrong", p.Name, repeated(p), p.Stats().Dials)
 		}
 	}
-	for i := range h.nodes {
+	for i := range e.nodes {
 		all[i].WaitAll(t, ledger.Audit{Ledgers: published})
 		some[i].WaitAll(t, ledger.Audit{Ledgers: published[1:2]})
 		if lost := all[i].State().Lost + some[i].State().Lost; lost > 0 {
@@ -41,23 +41,23 @@ func TestThreeActAsOne(t *testing.T) {
 		}
 	}
 
-	for i, d := range h.nodes {
+	for i, d := range e.nodes {
 		s := startSubscriber(t, fmt.Sprint("back at ", i), d.Subscribe[0]+"/subscribe/n", away.String())
 		s.WaitAll(t, ledger.Audit{Ledgers: published, After: away.Seq})
 		if len(s.Messages()) == len(all[0].Messages()) {
 			t.Errorf("%s had nothing, so it missed everything: the id was none from the middle", s.Name)
 		}
 	}
-	keysAreShared(t, h, all)
+	keysAreShared(t, e, all)
 }
 
 // keysAreShared: a key means the same message at every daemon.
-func keysAreShared(t *testing.T, h *house, all []*ledger.Subscriber) {
+func keysAreShared(t *testing.T, e *env, all []*ledger.Subscriber) {
 	t.Helper()
 	before := len(all[0].Messages())
 	m := sse.Message{Namespace: "/n", Key: "the-same", Data: []byte("once")}
 	var seqs []uint64
-	for _, d := range append(h.nodes, h.nodes[0]) {
+	for _, d := range append(e.nodes, e.nodes[0]) {
 		client, err := publish.Dial(t.Context(), d.Publish[0])
 		if err != nil {
 			t.Fatal(err)
@@ -75,7 +75,7 @@ func keysAreShared(t *testing.T, h *house, all []*ledger.Subscriber) {
 	if seqs[0] == 0 || seqs[1] != seqs[0] || seqs[2] != seqs[0] || seqs[3] != seqs[0] {
 		t.Errorf("the same key was answered with %d", seqs)
 	}
-	if got := testtool.DialPublisher(t, h.nodes[1].Publish[0]).Ask(t, "PUB /n - the end"); !strings.HasPrefix(got, "OK ") {
+	if got := testtool.DialPublisher(t, e.nodes[1].Publish[0]).Ask(t, "PUB /n - the end"); !strings.HasPrefix(got, "OK ") {
 		t.Fatalf("it was answered %q", got)
 	}
 	for _, s := range all {

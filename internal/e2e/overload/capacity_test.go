@@ -21,7 +21,7 @@ var turnedAway = regexp.MustCompile(`msg="connections were turned away" connecti
 
 // turnedAwayFor counts the connections that were turned away for the sake of a
 // flag, and the lines that say so.
-func (s *scene) turnedAwayFor(flag string) (connections, lines int) {
+func (s *scenario) turnedAwayFor(flag string) (connections, lines int) {
 	for _, found := range turnedAway.FindAllStringSubmatch(s.daemon.Log(), -1) {
 		if found[2] == flag {
 			n, _ := strconv.Atoi(found[1])
@@ -34,7 +34,7 @@ func (s *scene) turnedAwayFor(flag string) (connections, lines int) {
 
 // comeBack subscribes where there is no place: it wants a stream that says when
 // to come back, and ends.
-func (s *scene) comeBack(t *testing.T, from net.IP) error {
+func (s *scenario) comeBack(t *testing.T, from net.IP) error {
 	r, err := place{address: s.place.address, Dialer: testtool.Dialer{From: from}}.subscribe(t, script{"/news", newsData})
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func TestNoPlaceLeft(t *testing.T) {
 
 // refuseFor connects without a pause for a while, and wants to be refused each time
 // for the sake of a flag, with a line a second at most that tells of all.
-func (s *scene) refuseFor(t *testing.T, from net.IP, during time.Duration, flag string) (refused int) {
+func (s *scenario) refuseFor(t *testing.T, from net.IP, during time.Duration, flag string) (refused int) {
 	t.Helper()
 	pace := time.NewTicker(time.Millisecond)
 	defer pace.Stop()
@@ -159,7 +159,7 @@ func wantAdmin(t *testing.T, d *testtool.Daemon) {
 }
 
 // findsRoom tells whether a subscriber that comes now receives what is published.
-func (s *scene) findsRoom(t *testing.T, news script) bool {
+func (s *scenario) findsRoom(t *testing.T, news script) bool {
 	r, err := s.place.subscribe(t, news)
 	if err != nil {
 		return false
