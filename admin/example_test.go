@@ -109,7 +109,7 @@ func ExampleStore() {
 			Stream: s.Stream, Epoch: s.Epoch, Replicas: s.Replicas, Leader: s.Leader,
 			First: s.First, Last: s.Last, Messages: s.Messages, Bytes: s.Bytes,
 			Delivered: s.Delivered, Lag: s.Lag, Unanswered: s.Unanswered, Refused: s.Refused,
-			Resent: s.Resent, Duplicates: s.Duplicates, Strange: s.Strange, Reconnects: s.Reconnects,
+			Resent: s.Resent, Duplicates: s.Duplicates, Undeliverable: s.Undeliverable, Reconnects: s.Reconnects,
 			Trouble: s.Trouble, Since: s.Since, Patience: patience, // healthz bears a trouble for as long
 		}
 	}})

@@ -22,14 +22,14 @@ type Store struct {
 	Messages  uint64
 	Bytes     uint64
 
-	Delivered  uint64 // number of the newest message that this node has delivered
-	Lag        uint64 // messages that it has yet to deliver
-	Unanswered int    // messages of this node's publishers that the stream has not answered
-	Refused    uint64 // such messages that it did not take in time, or at all
-	Resent     uint64
-	Duplicates uint64
-	Strange    uint64 // messages in the stream that cannot be delivered
-	Reconnects uint64
+	Delivered     uint64 // number of the newest message that this node has delivered
+	Lag           uint64 // messages that it has yet to deliver
+	Unanswered    int    // messages of this node's publishers that the stream has not answered
+	Refused       uint64 // such messages that it did not take in time, or at all
+	Resent        uint64
+	Duplicates    uint64
+	Undeliverable uint64 // messages in the stream that cannot be delivered
+	Reconnects    uint64
 
 	Trouble  string        // what is wrong at the moment; empty: nothing
 	Since    time.Time     // when that began
@@ -38,30 +38,30 @@ type Store struct {
 
 // storeJSON is a Store in status.json.
 type storeJSON struct {
-	Embedded     bool   `json:"embedded"`
-	Connected    bool   `json:"connected"`
-	Server       string `json:"server"`
-	Reached      bool   `json:"reached"`
-	Live         bool   `json:"live"`
-	Stream       string `json:"stream"`
-	Epoch        string `json:"epoch"`
-	Replicas     int    `json:"replicas"`
-	Leader       string `json:"leader"`
-	First        uint64 `json:"first"`
-	Last         uint64 `json:"last"`
-	Messages     uint64 `json:"messages"`
-	Bytes        uint64 `json:"bytes"`
-	Delivered    uint64 `json:"delivered"`
-	Lag          uint64 `json:"lag"`
-	Unanswered   int    `json:"unanswered"`
-	Refused      uint64 `json:"refused"`
-	Resent       uint64 `json:"resent"`
-	Duplicates   uint64 `json:"duplicates"`
-	Strange      uint64 `json:"strange"`
-	Reconnects   uint64 `json:"reconnects"`
-	Trouble      string `json:"trouble"`
-	TroubleSince int64  `json:"trouble_since"` // seconds since 1970; 0: there is none
-	Unfit        string `json:"unfit"`         // why healthz says 503; empty: it does not
+	Embedded      bool   `json:"embedded"`
+	Connected     bool   `json:"connected"`
+	Server        string `json:"server"`
+	Reached       bool   `json:"reached"`
+	Live          bool   `json:"live"`
+	Stream        string `json:"stream"`
+	Epoch         string `json:"epoch"`
+	Replicas      int    `json:"replicas"`
+	Leader        string `json:"leader"`
+	First         uint64 `json:"first"`
+	Last          uint64 `json:"last"`
+	Messages      uint64 `json:"messages"`
+	Bytes         uint64 `json:"bytes"`
+	Delivered     uint64 `json:"delivered"`
+	Lag           uint64 `json:"lag"`
+	Unanswered    int    `json:"unanswered"`
+	Refused       uint64 `json:"refused"`
+	Resent        uint64 `json:"resent"`
+	Duplicates    uint64 `json:"duplicates"`
+	Undeliverable uint64 `json:"undeliverable"`
+	Reconnects    uint64 `json:"reconnects"`
+	Trouble       string `json:"trouble"`
+	TroubleSince  int64  `json:"trouble_since"` // seconds since 1970; 0: there is none
+	Unfit         string `json:"unfit"`         // why healthz says 503; empty: it does not
 }
 
 // store is what status.json tells of the store; nil where there is none.
@@ -71,28 +71,28 @@ func (s *Server) store(now time.Time) *storeJSON {
 	}
 	is := s.opts.Store()
 	told := &storeJSON{
-		Embedded:   is.Embedded,
-		Connected:  is.Connected,
-		Server:     is.Server,
-		Reached:    is.Reached,
-		Live:       is.Live,
-		Stream:     is.Stream,
-		Epoch:      is.Epoch,
-		Replicas:   is.Replicas,
-		Leader:     is.Leader,
-		First:      is.First,
-		Last:       is.Last,
-		Messages:   is.Messages,
-		Bytes:      is.Bytes,
-		Delivered:  is.Delivered,
-		Lag:        is.Lag,
-		Unanswered: is.Unanswered,
-		Refused:    is.Refused,
-		Resent:     is.Resent,
-		Duplicates: is.Duplicates,
-		Strange:    is.Strange,
-		Reconnects: is.Reconnects,
-		Trouble:    is.Trouble,
+		Embedded:      is.Embedded,
+		Connected:     is.Connected,
+		Server:        is.Server,
+		Reached:       is.Reached,
+		Live:          is.Live,
+		Stream:        is.Stream,
+		Epoch:         is.Epoch,
+		Replicas:      is.Replicas,
+		Leader:        is.Leader,
+		First:         is.First,
+		Last:          is.Last,
+		Messages:      is.Messages,
+		Bytes:         is.Bytes,
+		Delivered:     is.Delivered,
+		Lag:           is.Lag,
+		Unanswered:    is.Unanswered,
+		Refused:       is.Refused,
+		Resent:        is.Resent,
+		Duplicates:    is.Duplicates,
+		Undeliverable: is.Undeliverable,
+		Reconnects:    is.Reconnects,
+		Trouble:       is.Trouble,
 	}
 	if !is.Since.IsZero() {
 		told.TroubleSince = is.Since.Unix()

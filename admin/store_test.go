@@ -42,7 +42,7 @@ func well() admin.Store {
 	return admin.Store{
 		Connected: true, Reached: true, Live: true, Server: "n1 nats://10.0.0.5:4222", Stream: "ssed", Epoch: "b24wpue6", Replicas: 3, Leader: "n2",
 		First: 5, Last: 20, Messages: 14, Bytes: 1400, Delivered: 18, Lag: 2,
-		Unanswered: 3, Refused: 31, Resent: 32, Duplicates: 33, Strange: 34, Reconnects: 35, Patience: 5 * time.Second,
+		Unanswered: 3, Refused: 31, Resent: 32, Duplicates: 33, Undeliverable: 34, Reconnects: 35, Patience: 5 * time.Second,
 	}
 }
 
@@ -102,7 +102,7 @@ func TestStatusOfTheStore(t *testing.T) {
 	want := map[string]any{
 		"embedded": false, "connected": true, "server": "n1 nats://10.0.0.5:4222", "reached": true, "live": true, "stream": "ssed",
 		"epoch": "b24wpue6", "replicas": 3., "leader": "n2", "first": 5., "last": 20., "messages": 14., "bytes": 1400.,
-		"delivered": 18., "lag": 2., "unanswered": 3., "refused": 31., "resent": 32., "duplicates": 33., "strange": 34., "reconnects": 35.,
+		"delivered": 18., "lag": 2., "unanswered": 3., "refused": 31., "resent": 32., "duplicates": 33., "undeliverable": 34., "reconnects": 35.,
 		"trouble": "no responders", "trouble_since": 1_700_000_000.,
 	}
 	for name, value := range want {
@@ -117,7 +117,7 @@ func TestStatusOfTheStore(t *testing.T) {
 	_, answer, _ = h.ask(t, "GET", "/metrics", "")
 	for _, line := range []string{
 		"connected 1", "reached 1", "live 1", "trouble 1", "first_sequence 5", "last_sequence 20", "delivered_sequence 18", "lag_messages 2", "messages 14", "bytes 1400",
-		"unanswered_messages 3", "refused_total 31", "resent_total 32", "duplicates_total 33", "strange_total 34", "reconnects_total 35",
+		"unanswered_messages 3", "refused_total 31", "resent_total 32", "duplicates_total 33", "undeliverable_total 34", "reconnects_total 35",
 	} {
 		if !strings.Contains(answer, "\nssed_store_"+line+"\n") {
 			t.Errorf("ssed_store_%s is missing", line)

@@ -40,7 +40,7 @@ var storeMetrics = []storeMetric{
 	storeCounter("refused_total", "Messages of this node's publishers that the stream did not take, or not in time.", func(s *Store) float64 { return float64(s.Refused) }),
 	storeCounter("resent_total", "Messages that were sent to the stream again.", func(s *Store) float64 { return float64(s.Resent) }),
 	storeCounter("duplicates_total", "Messages that the stream had already, by their key.", func(s *Store) float64 { return float64(s.Duplicates) }),
-	storeCounter("strange_total", "Messages in the stream that cannot be delivered.", func(s *Store) float64 { return float64(s.Strange) }),
+	storeCounter("undeliverable_total", "Messages in the stream that cannot be delivered.", func(s *Store) float64 { return float64(s.Undeliverable) }),
 	storeCounter("reconnects_total", "How often the connection to the store was lost and made again.", func(s *Store) float64 { return float64(s.Reconnects) }),
 }
 

@@ -45,13 +45,13 @@ var (
 //
 // The library's own ordered consumer does so, too, but waits up to half a minute to
 // see that its server is gone, and for its successor up to ten seconds at a time.
-func (r *Store) consume(ctx context.Context, to loop.StoreSink, stream jetstream.Stream, epoch string, from, caughtUp uint64) error {
+func (s *Store) consume(ctx context.Context, to loop.StoreSink, stream jetstream.Stream, epoch string, from, caughtUp uint64) error {
 	ctx, cancel := context.WithCancelCause(ctx)
-	d := &delivery{r: r, to: to, stream: stream, ctx: ctx, cancel: cancel, caughtUp: caughtUp}
+	d := &delivery{store: s, to: to, stream: stream, ctx: ctx, cancel: cancel, caughtUp: caughtUp}
 	defer d.end()
-	r.mu.Lock()
-	r.interrupt = cancel
-	r.mu.Unlock()
+	s.mu.Lock()
+	s.interrupt = cancel
+	s.mu.Unlock()
 	asked, answered := context.WithTimeout(ctx, streamPatience)
 	defer answered()
 	consumer, err := stream.CreateConsumer(asked, jetstream.ConsumerConfig{
@@ -65,9 +65,9 @@ func (r *Store) consume(ctx context.Context, to loop.StoreSink, stream jetstream
 	if err != nil {
 		return fmt.Errorf("%w: %w", errInterrupted, err)
 	}
-	d.look(consumer.CachedInfo().NumPending)
+	d.checkLive(consumer.CachedInfo().NumPending)
 	consuming, err := consumer.Consume(d.take,
-		jetstream.PullMaxMessagesWithBytesLimit(pullMessages, r.pullBytes()),
+		jetstream.PullMaxMessagesWithBytesLimit(pullMessages, s.pullBytes()),
 		jetstream.PullHeartbeat(pullHeartbeat),
 		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
 			cancel(fmt.Errorf("%w: %w", errInterrupted, err))
@@ -76,19 +76,19 @@ func (r *Store) consume(ctx context.Context, to loop.StoreSink, stream jetstream
 		return fmt.Errorf("%w: %w", errInterrupted, err)
 	}
 	defer consuming.Stop()
-	r.failing = time.Time{}
-	return r.watch(ctx, to, stream, epoch, consuming.Closed())
+	s.failing = time.Time{}
+	return s.watch(ctx, to, stream, epoch, consuming.Closed())
 }
 
 // wentBack tells whether the stream has had less than was delivered often enough.
-func (r *Store) wentBack() bool {
-	r.back++
-	return r.back >= backTimes
+func (s *Store) wentBack() bool {
+	s.back++
+	return s.back >= backTimes
 }
 
 // pullBytes is how much is asked for at once. It is no less than the longest message:
 // one that is longer than what is asked for would never come, nor any behind it.
-func (r *Store) pullBytes() int { return max(pullBytes, int(r.conn.MaxPayload())+pullOverhead) }
+func (s *Store) pullBytes() int { return max(pullBytes, int(s.conn.MaxPayload())+pullOverhead) }
 
 // firstOf is the number of the first message to be read at the start.
 func firstOf(state jetstream.StreamState, preload int) uint64 {
@@ -99,7 +99,7 @@ func firstOf(state jetstream.StreamState, preload int) uint64 {
 
 // A delivery is what one consumer sends.
 type delivery struct {
-	r        *Store
+	store    *Store
 	to       loop.StoreSink
 	stream   jetstream.Stream
 	ctx      context.Context
@@ -136,26 +136,27 @@ func (d *delivery) take(m jetstream.Msg) {
 		return
 	}
 	seq := meta.Sequence.Stream
-	d.r.saw(seq)
-	if err := d.r.deliver(d.ctx, d.to, m, seq); err != nil {
+	d.store.raiseNewest(seq)
+	if err := d.store.deliver(d.ctx, d.to, m, seq); err != nil {
 		d.cancel(err)
 		return
 	}
-	d.r.expected.Store(seq + meta.NumPending)
-	d.r.deliveredTo.Store(seq)
-	d.look(meta.NumPending)
+	d.store.expected.Store(seq + meta.NumPending)
+	d.store.deliveredTo.Store(seq)
+	d.checkLive(meta.NumPending)
 }
 
-// look goes live, if that is due, when so many messages are to come.
-func (d *delivery) look(pending uint64) {
-	if d.live || pending > 0 && d.r.deliveredTo.Load() < d.caughtUp {
+// checkLive calls Live once everything that was stored before startup is delivered.
+// pending is what the consumer still has to send.
+func (d *delivery) checkLive(pending uint64) {
+	if d.live || pending > 0 && d.store.deliveredTo.Load() < d.caughtUp {
 		return
 	}
 	if err := d.passDeleted(); err != nil {
 		d.cancel(err)
 		return
 	}
-	if d.r.deliveredTo.Load() >= d.caughtUp {
+	if d.store.deliveredTo.Load() >= d.caughtUp {
 		d.goLive()
 	}
 }
@@ -163,19 +164,19 @@ func (d *delivery) look(pending uint64) {
 // passDeleted passes over what was there before and does not come: it is deleted, or
 // the server that was asked lags. The stream's leader knows.
 func (d *delivery) passDeleted() error {
-	r := d.r
-	at := r.deliveredTo.Load()
+	s := d.store
+	at := s.deliveredTo.Load()
 	if at >= d.caughtUp {
 		return nil
 	}
-	a := archive{r: r, js: r.js, stream: d.stream, filters: subjectsOf(r.opts.Stream.Name)}
-	if more, err := a.hasMore(d.ctx, at, d.caughtUp); more || err != nil {
+	reader := streamReader{store: s, js: s.js, stream: d.stream, filters: subjectsOf(s.opts.Stream.Name)}
+	if more, err := reader.hasMore(d.ctx, at, d.caughtUp); more || err != nil {
 		return err
 	}
 	if err := errors.Join(d.to.Skip(d.ctx, d.caughtUp), d.to.Trim(d.ctx, d.caughtUp)); err != nil {
 		return err
 	}
-	r.deliveredTo.Store(d.caughtUp)
+	s.deliveredTo.Store(d.caughtUp)
 	return nil
 }
 
@@ -186,18 +187,18 @@ func (d *delivery) goLive() {
 		d.cancel(err)
 		return
 	}
-	r := d.r
-	r.liveOnce.Do(func() {
-		close(r.live)
-		r.log.Info("what the store had is delivered; subscribers are taken from now on", "delivered", r.deliveredTo.Load())
+	s := d.store
+	s.liveOnce.Do(func() {
+		close(s.live)
+		s.log.Info("what the store had is delivered; subscribers are taken from now on", "delivered", s.deliveredTo.Load())
 	})
 }
 
 // deliver hands one message of the stream to the loop.
-func (r *Store) deliver(ctx context.Context, to loop.StoreSink, m jetstream.Msg, seq uint64) error {
-	namespace, event, err := r.unpack(m)
+func (s *Store) deliver(ctx context.Context, to loop.StoreSink, m jetstream.Msg, seq uint64) error {
+	namespace, event, err := s.unpack(m)
 	if err != nil {
-		r.strange.count(seq, m.Subject(), err)
+		s.undeliverable.count(seq, m.Subject(), err)
 		return to.Skip(ctx, seq)
 	}
 	return to.Deliver(ctx, seq, namespace, event, m.Data())
@@ -206,8 +207,8 @@ func (r *Store) deliver(ctx context.Context, to loop.StoreSink, m jetstream.Msg,
 // unpack returns the namespace and the event of a message in the stream. The error
 // says why it cannot be delivered: other programs publish to the stream, too, and a
 // message that was stored under an earlier configuration may not fit the present one.
-func (r *Store) unpack(m jetstream.Msg) (namespace, event []byte, err error) {
-	if namespace, err = appendNamespace(nil, r.opts.Stream.Name, []byte(m.Subject())); err != nil {
+func (s *Store) unpack(m jetstream.Msg) (namespace, event []byte, err error) {
+	if namespace, err = appendNamespace(nil, s.opts.Stream.Name, []byte(m.Subject())); err != nil {
 		return nil, nil, err
 	}
 	name, err := eventOf(m.Headers())
@@ -215,54 +216,54 @@ func (r *Store) unpack(m jetstream.Msg) (namespace, event []byte, err error) {
 		return nil, nil, err
 	}
 	event = []byte(name)
-	if err := r.opts.Reserved.Check(event); err != nil {
+	if err := s.opts.Reserved.Check(event); err != nil {
 		return nil, nil, fmt.Errorf("header %s: %w", eventHeader, err)
 	}
-	return namespace, event, sse.CheckData(m.Data(), r.opts.DataBytesMax)
+	return namespace, event, sse.CheckData(m.Data(), s.opts.DataBytesMax)
 }
 
 // watch looks at the stream now and then until ctx ends, or the stream is gone, or is
 // another one than it was.
-func (r *Store) watch(ctx context.Context, to loop.StoreSink, stream jetstream.Stream, epoch string, closed <-chan struct{}) error {
+func (s *Store) watch(ctx context.Context, to loop.StoreSink, stream jetstream.Stream, epoch string, closed <-chan struct{}) error {
 	look := time.NewTicker(watchInterval)
 	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-r.failed():
+		case <-s.failed():
 			return errStoreFailed
 		case <-closed:
 			return errors.New("the client stopped reading the stream")
 		case <-look.C:
-		case <-r.again:
+		case <-s.again:
 		}
-		at := r.deliveredTo.Load() // before: more may come while we ask
+		at := s.deliveredTo.Load() // before: more may come while we ask
 		asked, cancel := context.WithTimeout(ctx, callTime)
 		info, err := stream.Info(asked)
 		cancel()
 		switch {
 		case errors.Is(err, jetstream.ErrStreamNotFound):
-			r.sender.hold(true)
+			s.sender.setPaused(true)
 			return errors.New("the stream was deleted")
-		case err != nil && !r.conn.IsConnected(): // that is told already
+		case err != nil && !s.conn.IsConnected(): // that is told already
 			continue
 		case err != nil:
 			if ctx.Err() == nil {
-				r.trouble(r.explained(err).Error(), "the stream does not answer; publishers wait, and are told ERR busy after --nats-timeout; it is asked again")
-				r.unanswered()
+				s.trouble(s.explained(err).Error(), "the stream does not answer; publishers wait, and are told ERR busy after --nats-timeout; it is asked again")
+				s.noteFailure()
 			}
 			continue
-		case r.epochOf(info) != epoch:
+		case s.epochOf(info) != epoch:
 			return errRemade
 		case !leads(info):
-			r.trouble(errCutOff.Error(), "the store does not answer")
-			r.unanswered()
+			s.trouble(errCutOff.Error(), "the store does not answer")
+			s.noteFailure()
 			continue
 		case info.State.LastSeq < at:
 			return errWentBack
 		}
-		r.looked(info)
+		s.onInfo(info)
 		if first := info.State.FirstSeq; first > 1 {
 			if err := to.Trim(ctx, first-1); err != nil {
 				return err
@@ -271,40 +272,40 @@ func (r *Store) watch(ctx context.Context, to loop.StoreSink, stream jetstream.S
 	}
 }
 
-// unanswered notes that the stream could not be asked, and goes to another server when
+// noteFailure notes that the stream could not be asked, and goes to another server when
 // that has lasted: the one that we are connected to may be cut off from the others. It
 // is for Serve's goroutine.
-func (r *Store) unanswered() {
+func (s *Store) noteFailure() {
 	now := time.Now()
-	if r.failing.IsZero() {
-		r.failing = now
+	if s.failing.IsZero() {
+		s.failing = now
 	}
-	r.mu.Lock()
-	conn := r.conn
-	r.mu.Unlock()
-	if conn == nil || !conn.IsConnected() || len(conn.Servers()) < 2 || now.Sub(r.failing) < elsewhereAfter {
+	s.mu.Lock()
+	conn := s.conn
+	s.mu.Unlock()
+	if conn == nil || !conn.IsConnected() || len(conn.Servers()) < 2 || now.Sub(s.failing) < elsewhereAfter {
 		return
 	}
-	r.log.Warn("the server does not answer for the stream, and may be cut off; another one is tried", "server", conn.ConnectedServerName())
+	s.log.Warn("the server does not answer for the stream, and may be cut off; another one is tried", "server", conn.ConnectedServerName())
 	if err := conn.ForceReconnect(); err == nil {
-		r.failing = time.Time{}
+		s.failing = time.Time{}
 	}
 }
 
-// strange counts messages in the stream that cannot be delivered: see Store.unpack.
-type strange struct {
+// undeliverable counts messages in the stream that cannot be delivered: see Store.unpack.
+type undeliverable struct {
 	log    *slog.Logger
 	total  atomic.Uint64
 	logged atomic.Int64 // when a line was written last, in nanoseconds
 }
 
 // count notes one, and logs it unless another was logged within a second.
-func (s *strange) count(seq uint64, subject string, err error) {
-	total := s.total.Add(1)
-	now, last := time.Now().UnixNano(), s.logged.Load()
-	if now-last < int64(time.Second) || !s.logged.CompareAndSwap(last, now) {
+func (u *undeliverable) count(seq uint64, subject string, err error) {
+	total := u.total.Add(1)
+	now, last := time.Now().UnixNano(), u.logged.Load()
+	if now-last < int64(time.Second) || !u.logged.CompareAndSwap(last, now) {
 		return
 	}
-	s.log.Warn("a message in the stream cannot be delivered; skipping it",
+	u.log.Warn("a message in the stream cannot be delivered; skipping it",
 		"sequence", seq, "subject", fmt.Sprintf("%.200q", subject), "err", err, "so_far", total)
 }

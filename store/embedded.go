@@ -57,11 +57,11 @@ type embeddedOptions struct {
 // An embeddedServer is a NATS server with JetStream within this process. It has no port:
 // connect is the only way in.
 type embeddedServer struct {
-	dir    string
-	server *server.Server
-	lock   *os.File
-	life   life
-	log    *slog.Logger
+	dir        string
+	server     *server.Server
+	lock       *os.File
+	generation generation
+	log        *slog.Logger
 	// failed is closed once a write to the disk failed. From then on nothing is stored
 	// and no publish is answered, room or not, until the server is started anew.
 	failed <-chan struct{}
@@ -89,12 +89,12 @@ func startEmbedded(opts embeddedOptions) (*embeddedServer, error) {
 		lock.Close()
 		return nil, fmt.Errorf("store %s: the kernel does not tell its boot id: %w", dir, err)
 	}
-	present, anew, err := beginLife(dir, boot, opts.SyncAlways)
+	present, isNew, err := beginGeneration(dir, boot, opts.SyncAlways)
 	if err != nil {
 		lock.Close()
 		return nil, fmt.Errorf("store %s: %w", dir, err)
 	}
-	if anew {
+	if isNew {
 		opts.Log.Warn("the machine stopped while the store was open: its newest messages may be lost; ids are of a new epoch, and who comes back is told of a gap", "store", dir)
 	}
 	natsLog := newNatsLog(opts.Log)
@@ -119,7 +119,7 @@ func startEmbedded(opts embeddedOptions) (*embeddedServer, error) {
 	}
 	s.SetLoggerV2(natsLog, false, false, false)
 	s.Start() // without a port it returns when all is done, or after a Fatalf
-	e := &embeddedServer{dir: dir, server: s, lock: lock, life: present, log: opts.Log, failed: natsLog.failed}
+	e := &embeddedServer{dir: dir, server: s, lock: lock, generation: present, log: opts.Log, failed: natsLog.failed}
 	if why := natsLog.fatal.Load(); why != nil {
 		e.shutdown()
 		return nil, fmt.Errorf("store %s: %s; start with another folder, or give this one back what it lacks", dir, *why)
@@ -140,7 +140,7 @@ func (e *embeddedServer) shutdown() {
 	// The server gives its files to the kernel and does not wait for the disk.
 	err := syncStore(e.dir)
 	if err == nil {
-		err = e.life.end(e.dir)
+		err = e.generation.end(e.dir)
 	}
 	if err != nil {
 		e.log.Error("the store may not be on the disk: what came last could be lost if this machine stops now", "store", e.dir, "err", err)

@@ -19,10 +19,10 @@ const (
 // streams: the client only sees that nobody responds. The store does not end because of
 // it: the server may be started again with JetStream, or another one of its cluster may
 // be about to start.
-func (r *Store) explained(err error) error {
-	r.mu.Lock()
-	conn := r.conn
-	r.mu.Unlock()
+func (s *Store) explained(err error) error {
+	s.mu.Lock()
+	conn := s.conn
+	s.mu.Unlock()
 	if conn == nil || err == nil {
 		return err
 	}

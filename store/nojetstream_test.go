@@ -29,7 +29,7 @@ func TestNoJetStream(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			hub, log := natstest.Start(t, tt.without...), &logBuffer{}
 			url := strings.Replace(hub.URL, "://", "://a:a-secret@", 1)
-			r, err := New(Options{Servers: Servers{URLs: []string{url}}, Timeout: lookInterval, Logger: log.logger()})
+			r, err := New(Options{Servers: Servers{URLs: []string{url}}, Timeout: sweepInterval, Logger: log.logger()})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -82,8 +82,8 @@ func (o *Options) check() error {
 		return errors.New("store: the messages of a namespace are 0 (no limit) or more")
 	case s.Replicas < 1 || s.Replicas > replicasMax:
 		return fmt.Errorf("store: a stream has 1 to %d replicas, not %d", replicasMax, s.Replicas)
-	case o.Timeout < lookInterval:
-		return fmt.Errorf("store: publishers wait %v or more", lookInterval)
+	case o.Timeout < sweepInterval:
+		return fmt.Errorf("store: publishers wait %v or more", sweepInterval)
 	}
 	if o.Embedded != nil {
 		if o.Embedded.CacheBytesMax < 0 {

@@ -16,24 +16,24 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// What is on its way to the stream and not answered yet is bounded. It is what a
-// publisher's pipeline can gain by, and no more than that.
+// Limits of the queue: the messages that publishers are waiting for. A larger queue
+// gains a publisher's pipeline nothing.
 const (
-	onTheirWayMax      = 16 << 10
-	onTheirWayBytesMax = 16 << 20
+	queueMax      = 16 << 10
+	queueBytesMax = 16 << 20
 )
 
 const (
-	// lookInterval is how often the sender looks for what waits too long, and how
-	// soon it tries again what the stream did not take.
-	lookInterval = 100 * time.Millisecond
-	// acksWaiting is how many answers may wait for us in memory: more than there are
-	// messages on their way.
-	acksWaiting = 4 * onTheirWayMax
+	// sweepInterval is how often the sender looks for messages that have waited too
+	// long, and how soon it sends again what the stream did not store.
+	sweepInterval = 100 * time.Millisecond
+	// acksPendingMax limits how many acks the NATS client holds for us: more than there
+	// are messages in flight.
+	acksPendingMax = 4 * queueMax
 )
 
-// A sender publishes to the stream and answers in the order in which it was asked.
-// The messages on their way stand in a line:
+// A sender publishes to the stream and acknowledges messages in the order in which they
+// were submitted. Until then they are in the queue, each in one state:
 //
 //	                 ┌────────────── not stored ◀─────────────┐
 //	                 ▼                                         │
@@ -42,48 +42,48 @@ const (
 //	                 │      └────▶ refused ──▶ answered ERR
 //	                 └─ too late ───▲
 //
-// A message that was not stored is sent again, but never behind one that came later
-// and is stored: then its publisher is told, who alone knows whether the order
-// matters. While one is to be sent again, no other is sent.
+// A message that was not stored is sent again, unless a later one is stored: then it is
+// refused, because only its publisher knows whether the order matters. While a message
+// waits to be sent again, no other is sent.
 type sender struct {
-	timeout time.Duration // how long a message may wait for the stream's answer
-	subject func(namespace []byte) string
-	stored  func(seq uint64) // told of every number
-	inbox   string           // where the stream's answers go; the number of the message follows
-	wake    chan struct{}
-	headers headers
+	timeout  time.Duration // how long a message may wait for the stream's answer
+	subject  func(namespace []byte) string
+	onStored func(seq uint64) // called with each sequence that the stream assigns
+	inbox    string           // prefix of the reply subjects; the message's number follows
+	woken    chan struct{}
+	headers  headers
 
-	mu      sync.Mutex
-	conn    post      // nil: there is none yet
-	apart   bool      // the stream is not reached: nothing is sent
-	line    []*letter // the first is the oldest that is not answered
-	first   uint64    // the number of that one
-	sent    uint64    // those below this number were sent
-	unheard int       // how many are in the state sent
-	bytes   int
-	holding bool          // something is to be sent again, once nothing is unheard
-	probing bool          // one is sent again; the rest waits until it is stored
-	room    chan struct{} // closed when there is some; nil while nobody waits for it
-	closed  bool
-	cache   cacheUse // of the embedded server
+	mu           sync.Mutex
+	conn         natsConn      // nil: not connected yet
+	paused       bool          // the stream is not reached: nothing is sent
+	queue        []*pendingMsg // the first is the oldest message without an answer
+	first        uint64        // number of queue[0]
+	next         uint64        // number of the next message to send
+	inFlight     int           // messages in the state sent
+	bytes        int
+	retryPending bool          // a message was not stored: it is sent again once none is in flight
+	probing      bool          // one message is sent again; the rest waits for its result
+	room         chan struct{} // closed when the queue has room; nil while nobody waits for it
+	closed       bool
+	cache        cacheUse // of the embedded server
 
-	duplicates, resent, refused atomic.Uint64
+	duplicates, resent, refusals atomic.Uint64
 }
 
-// A post is what takes messages to the stream: a *nats.Conn. Its error means that a
-// message was not sent.
-type post interface {
+// A natsConn sends messages to the stream: a *nats.Conn. An error means that the message
+// was not sent.
+type natsConn interface {
 	PublishMsg(*nats.Msg) error
 	MaxPayload() int64
 }
 
-func newSender(timeout time.Duration, subject func([]byte) string, storedAt func(uint64)) *sender {
-	return &sender{timeout: timeout, subject: subject, stored: storedAt, inbox: nats.InboxPrefix + nuid.Next() + ".", wake: make(chan struct{}, 1)}
+func newSender(timeout time.Duration, subject func([]byte) string, onStored func(uint64)) *sender {
+	return &sender{timeout: timeout, subject: subject, onStored: onStored, inbox: nats.InboxPrefix + nuid.Next() + ".", woken: make(chan struct{}, 1)}
 }
 
 // submit implements loop.Store.
 func (s *sender) submit(m loop.PublishRequest, to loop.Acker) {
-	l := &letter{
+	p := &pendingMsg{
 		subject: s.subject(m.Namespace),
 		key:     string(m.Key),
 		header:  s.headers.of(m.Event, m.Key),
@@ -94,17 +94,17 @@ func (s *sender) submit(m loop.PublishRequest, to loop.Acker) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		l.state, l.err = refused, errClosed
+		p.state, p.err = refused, errClosed
 	}
-	s.line = append(s.line, l)
-	s.bytes += l.bytes()
-	s.answer()
-	s.poke()
+	s.queue = append(s.queue, p)
+	s.bytes += p.bytes()
+	s.flushAcks()
+	s.wake()
 }
 
-func (s *sender) poke() {
+func (s *sender) wake() {
 	select {
-	case s.wake <- struct{}{}:
+	case s.woken <- struct{}{}:
 	default:
 	}
 }
@@ -116,9 +116,9 @@ func (s *sender) full() bool {
 	return s.isFull()
 }
 
-func (s *sender) isFull() bool { return len(s.line) >= onTheirWayMax || s.bytes >= onTheirWayBytesMax }
+func (s *sender) isFull() bool { return len(s.queue) >= queueMax || s.bytes >= queueBytesMax }
 
-// wait returns a channel that is closed once there is room, or nil if there is.
+// wait returns a channel that is closed once the queue has room, or nil if it has room.
 func (s *sender) wait() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,18 +131,18 @@ func (s *sender) wait() <-chan struct{} {
 	return s.room
 }
 
-// run sends until stop is closed. The clock has a goroutine of its own: a connection
-// whose server hangs holds up who writes to it.
+// run sends until stop is closed. Sweeps have their own goroutine, since a connection
+// whose server hangs blocks its writers.
 func (s *sender) run(stop <-chan struct{}) {
 	go func() {
-		look := time.NewTicker(lookInterval)
-		defer look.Stop()
+		ticker := time.NewTicker(sweepInterval)
+		defer ticker.Stop()
 		for {
 			select {
 			case <-stop:
 				return
-			case now := <-look.C:
-				s.look(now)
+			case now := <-ticker.C:
+				s.sweep(now)
 			}
 		}
 	}()
@@ -150,38 +150,39 @@ func (s *sender) run(stop <-chan struct{}) {
 		select {
 		case <-stop:
 			return
-		case <-s.wake:
+		case <-s.woken:
 			s.send()
 		}
 	}
 }
 
-// attach has the sender use a connection, from which it must get the answers.
+// attach makes the sender use a connection and subscribes to the acks.
 func (s *sender) attach(conn *nats.Conn) error {
-	answers, err := conn.Subscribe(s.inbox+"*", s.heard)
+	acks, err := conn.Subscribe(s.inbox+"*", s.onAck)
 	if err != nil {
 		return err
 	}
-	if err := answers.SetPendingLimits(acksWaiting, -1); err != nil {
+	if err := acks.SetPendingLimits(acksPendingMax, -1); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	s.conn = conn
 	s.mu.Unlock()
-	s.poke()
+	s.wake()
 	return nil
 }
 
-// hold has the sender wait until the stream is there. What is published to a subject
-// without one is not stored, and if others listen to it, nobody says so.
-func (s *sender) hold(apart bool) {
+// setPaused stops or resumes sending. The sender is paused until the stream is reached:
+// a message on a subject without a stream is not stored, and if others subscribe to the
+// subject, no error comes back.
+func (s *sender) setPaused(paused bool) {
 	s.mu.Lock()
-	s.apart = apart
+	s.paused = paused
 	s.mu.Unlock()
-	s.poke()
+	s.wake()
 }
 
-// detach has the sender wait for another connection.
+// detach makes the sender wait for another connection.
 func (s *sender) detach() {
 	s.mu.Lock()
 	s.conn = nil
@@ -189,93 +190,93 @@ func (s *sender) detach() {
 	s.reconnected()
 }
 
-// send sends what is to be sent.
+// send sends all unsent messages, as far as the states of the others allow.
 func (s *sender) send() {
 	for {
 		s.mu.Lock()
-		conn, number := s.conn, s.sent
-		if conn == nil || s.apart || s.holding || s.probing && s.unheard > 0 || s.sent == s.first+uint64(len(s.line)) {
+		conn, number := s.conn, s.next
+		if conn == nil || s.paused || s.retryPending || s.probing && s.inFlight > 0 || s.next == s.first+uint64(len(s.queue)) {
 			s.mu.Unlock()
 			return
 		}
-		l := s.line[s.sent-s.first]
-		s.sent++
-		if l.state != unsent {
+		p := s.queue[s.next-s.first]
+		s.next++
+		if p.state != unsent {
 			s.mu.Unlock()
 			continue
 		}
-		l.state = sent
-		s.unheard++
+		p.state = sent
+		s.inFlight++
 		s.mu.Unlock()
-		s.dispatch(conn, number, l)
+		s.dispatch(conn, number, p)
 	}
 }
 
-// dispatch gives a letter to the connection. What the connection does not take was
-// not stored.
-func (s *sender) dispatch(conn post, number uint64, l *letter) {
+// dispatch gives a message to the connection. A message that the connection does not
+// take was not stored.
+func (s *sender) dispatch(conn natsConn, number uint64, p *pendingMsg) {
 	err := conn.PublishMsg(&nats.Msg{
-		Subject: l.subject,
+		Subject: p.subject,
 		Reply:   s.inbox + strconv.FormatUint(number, 36),
-		Header:  l.header,
-		Data:    l.data,
+		Header:  p.header,
+		Data:    p.data,
 	})
 	switch {
 	case err == nil:
 	case errors.Is(err, nats.ErrMaxPayload):
-		s.settle(number, refused, 0, fmt.Errorf("%w: the NATS server takes messages of at most %d bytes (its max_payload)", sse.ErrTooLong, conn.MaxPayload()))
+		s.resolve(number, refused, 0, fmt.Errorf("%w: the NATS server takes messages of at most %d bytes (its max_payload)", sse.ErrTooLong, conn.MaxPayload()))
 	default:
-		s.settle(number, notStored, 0, err)
+		s.resolve(number, notStored, 0, err)
 	}
 }
 
-// settle notes what became of a letter that was sent, and answers what can be
-// answered.
-func (s *sender) settle(number uint64, became state, seq uint64, err error) {
+// resolve records the result of a message that was sent, and flushes the acks that are
+// due. It ignores a message that was given up before.
+func (s *sender) resolve(number uint64, result state, seq uint64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if number < s.first || number >= s.first+uint64(len(s.line)) {
-		return // it was given up before
-	}
-	l := s.line[number-s.first]
-	if l.state != sent {
+	if number < s.first || number >= s.first+uint64(len(s.queue)) {
 		return
 	}
-	s.become(l, became, err)
-	l.seq = seq
-	if s.probing && became != notStored {
+	p := s.queue[number-s.first]
+	if p.state != sent {
+		return
+	}
+	s.setState(p, result, err)
+	p.seq = seq
+	if s.probing && result != notStored {
 		s.probing = false
-		s.poke()
+		s.wake()
 	}
-	s.answer()
+	s.flushAcks()
 }
 
-// become changes what is known of a letter.
-func (s *sender) become(l *letter, now state, err error) {
-	if l.state == sent {
-		s.unheard--
+// setState moves a message to another state.
+func (s *sender) setState(p *pendingMsg, now state, err error) {
+	if p.state == sent {
+		s.inFlight--
 	}
-	l.state, l.err = now, err
-	s.holding = s.holding || now == notStored
+	p.state, p.err = now, err
+	s.retryPending = s.retryPending || now == notStored
 }
 
-// answer answers the oldest letters, as far as their fate is known and the cache of
-// the embedded server has room. While it has none, letters stay in the line, which
-// fills up and holds up the publishers.
-func (s *sender) answer() {
-	for len(s.line) > 0 && s.line[0].state >= stored && (s.closed || !s.cache.full()) {
-		l := s.line[0]
-		s.line[0] = nil
-		s.line = s.line[1:]
+// flushAcks acknowledges the oldest messages whose result is known, while the cache of
+// the embedded server has room. Otherwise they stay in the queue, which fills up and
+// makes the publishers wait.
+func (s *sender) flushAcks() {
+	for len(s.queue) > 0 && s.queue[0].state >= stored && (s.closed || !s.cache.full()) {
+		p := s.queue[0]
+		s.queue[0] = nil
+		s.queue = s.queue[1:]
 		s.first++
-		s.sent = max(s.sent, s.first)
-		s.bytes -= l.bytes()
-		if l.state == refused {
-			s.refused.Add(1)
+		s.next = max(s.next, s.first)
+		s.bytes -= p.bytes()
+		if p.state == refused {
+			s.refusals.Add(1)
 		} else {
-			s.cache.add(l.recordBytes())
+			s.cache.add(p.recordBytes())
 		}
-		l.to.Ack(l.seq, l.err)
+		p.to.Ack(p.seq, p.err)
 	}
 	if s.room != nil && !s.isFull() {
 		close(s.room)
@@ -283,98 +284,98 @@ func (s *sender) answer() {
 	}
 }
 
-// look comes once an interval: it gives up what has waited for too long, and goes on
-// with what was not stored once nothing else is under way.
-func (s *sender) look(now time.Time) {
+// sweep runs once per interval: it gives up messages that have waited for too long, and
+// sends again what was not stored once nothing is in flight.
+func (s *sender) sweep(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cache.tick()
-	for _, l := range s.line {
-		if now.Before(l.until) {
-			break // those behind it came later
+	for _, p := range s.queue {
+		if now.Before(p.until) {
+			break // the rest was submitted later
 		}
-		s.giveUp(l)
+		s.giveUp(p)
 	}
-	s.answer()
-	if s.holding {
+	s.flushAcks()
+	if s.retryPending {
 		s.resume()
 	}
-	s.poke() // the probe may be one of those that were given up
+	s.wake() // the probe may have been given up
 }
 
-// giveUp refuses a letter that has waited for too long.
-func (s *sender) giveUp(l *letter) {
-	switch l.state {
+// giveUp refuses a message that has waited for too long.
+func (s *sender) giveUp(p *pendingMsg) {
+	switch p.state {
 	case sent:
-		s.become(l, refused, l.unknown())
+		s.setState(p, refused, p.unknown())
 	case unsent:
-		s.become(l, refused, fmt.Errorf("%w: the store is not reached, nothing was stored; try again later", publish.ErrBusy))
+		s.setState(p, refused, fmt.Errorf("%w: the store is not reached, nothing was stored; try again later", publish.ErrBusy))
 	case notStored:
-		s.become(l, refused, fmt.Errorf("%w: the store does not take it now (%w), nothing was stored; try again later", publish.ErrBusy, l.err))
+		s.setState(p, refused, fmt.Errorf("%w: the store does not take it now (%w), nothing was stored; try again later", publish.ErrBusy, p.err))
 	}
 }
 
-// resume sends again what was not stored, when it is known of all others that were
-// sent what became of them. The first of them is a probe: as long as it is not
-// stored, the rest waits.
+// resume sends again what was not stored, once nothing is in flight. The first message
+// is a probe: the rest waits until its result is known.
 func (s *sender) resume() {
-	if s.unheard > 0 {
+	if s.inFlight > 0 {
 		return
 	}
 	lastStored := -1
-	for i, l := range s.line {
-		if l.state == stored {
+	for i, p := range s.queue {
+		if p.state == stored {
 			lastStored = i
 		}
 	}
-	for i, l := range s.line {
+	for i, p := range s.queue {
 		switch {
-		case l.state == notStored && i < lastStored:
-			s.become(l, refused, fmt.Errorf("%w: the store did not take it, and has taken a later one since; nothing was stored", publish.ErrBusy))
-		case l.state == notStored:
-			s.become(l, unsent, nil)
+		case p.state == notStored && i < lastStored:
+			s.setState(p, refused, fmt.Errorf("%w: the store did not take it, and has taken a later one since; nothing was stored", publish.ErrBusy))
+		case p.state == notStored:
+			s.setState(p, unsent, nil)
 			s.resent.Add(1)
 		}
 	}
-	s.answer()
-	s.sent, s.holding, s.probing = s.first, false, true
-	s.poke()
+	s.flushAcks()
+	s.next, s.retryPending, s.probing = s.first, false, true
+	s.wake()
 }
 
-// reconnected deals with what was under way when the connection was lost: the answers
-// to it are lost, too. It is not sent again, not even with a key: of two messages the
-// second may be stored already and the first not, and would then come behind it.
+// reconnected refuses the messages that were in flight when the connection was lost,
+// because their acks are lost, too. They are not sent again, not even those with a key:
+// of two messages the second may be stored and the first not, which would then come
+// after it.
 func (s *sender) reconnected() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, l := range s.line {
-		if l.state == sent {
-			s.become(l, refused, l.unknown())
+	for _, p := range s.queue {
+		if p.state == sent {
+			s.setState(p, refused, p.unknown())
 		}
 	}
-	s.answer()
-	s.poke()
+	s.flushAcks()
+	s.wake()
 }
 
-// close refuses everything from here on.
+// close refuses everything in the queue, and everything submitted later.
 func (s *sender) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	for _, l := range s.line {
-		switch l.state {
+	for _, p := range s.queue {
+		switch p.state {
 		case unsent, notStored:
-			s.become(l, refused, errClosed)
+			s.setState(p, refused, errClosed)
 		case sent:
-			s.become(l, refused, l.unknown())
+			s.setState(p, refused, p.unknown())
 		}
 	}
-	s.answer()
+	s.flushAcks()
 }
 
-// waiting is how many letters are on their way.
+// waiting returns how many messages are in the queue.
 func (s *sender) waiting() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.line)
+	return len(s.queue)
 }

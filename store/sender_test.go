@@ -15,7 +15,7 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A fakeStream is a post and the stream behind it, with all that may go wrong on the
+// A fakeStream is a natsConn and the stream behind it, with all that may go wrong on the
 // way there and back. It does what it is told, at once.
 type fakeStream struct {
 	cut      bool        // the connection is down
@@ -68,16 +68,16 @@ func (f *fakeStream) mend(s *sender, now time.Time) {
 		s.reconnected()
 	}
 	f.noLeader = false
-	for i := 0; i < 5000 && len(s.line) > 0; i++ {
+	for i := 0; i < 5000 && len(s.queue) > 0; i++ {
 		s.send()
 		for len(f.onWay) > 0 {
 			f.work()
 		}
 		for ; len(f.answers) > 0; f.answers = f.answers[1:] {
-			s.heard(f.answers[0])
+			s.onAck(f.answers[0])
 		}
-		now = now.Add(lookInterval)
-		s.look(now)
+		now = now.Add(sweepInterval)
+		s.sweep(now)
 	}
 }
 
@@ -128,11 +128,11 @@ func TestSender(t *testing.T) {
 			case n < 14 && len(f.onWay) > 0:
 				f.work()
 			case n < 17 && len(f.answers) > 0:
-				s.heard(f.answers[0])
+				s.onAck(f.answers[0])
 				f.answers = f.answers[1:]
 			case n == 17:
 				now = now.Add(time.Duration(random.IntN(3000)) * time.Millisecond)
-				s.look(now)
+				s.sweep(now)
 			case n == 18 && random.IntN(4) == 0:
 				f.noLeader = !f.noLeader
 			case n == 19 && random.IntN(4) == 0:
@@ -151,8 +151,8 @@ func TestSender(t *testing.T) {
 		}
 		f.mend(s, now)
 		checkVerdicts(t, seed, all, order, f.stored)
-		if s.unheard != 0 || s.bytes != 0 || len(s.line) > 0 {
-			t.Fatalf("seed %d: at the end %d are unheard, %d in line with %d bytes", seed, s.unheard, len(s.line), s.bytes)
+		if s.inFlight != 0 || s.bytes != 0 || len(s.queue) > 0 {
+			t.Fatalf("seed %d: at the end %d are in flight, %d in the queue with %d bytes", seed, s.inFlight, len(s.queue), s.bytes)
 		}
 	}
 }
@@ -214,7 +214,7 @@ func TestSenderTooLong(t *testing.T) {
 		s.submit(loop.PublishRequest{Data: make([]byte, tt.size)}, v)
 		s.send()
 		if len(f.onWay) > 0 {
-			s.heard(&nats.Msg{Subject: f.onWay[0].Reply, Data: []byte(tt.answer)})
+			s.onAck(&nats.Msg{Subject: f.onWay[0].Reply, Data: []byte(tt.answer)})
 		}
 		if v.told != 1 || !errors.Is(v.err, tt.want) || !strings.Contains(v.err.Error(), tt.says) {
 			t.Errorf("%s: answered %d times, the last with %v", tt.name, v.told, v.err)
@@ -228,7 +228,7 @@ func TestSenderMakesRoom(t *testing.T) {
 	s := newSender(time.Minute, func([]byte) string { return "ssed" }, func(uint64) {})
 	s.conn = f
 	var order []int
-	for i := range onTheirWayMax {
+	for i := range queueMax {
 		if s.full() {
 			t.Fatalf("it is full with %d", i)
 		}
@@ -240,17 +240,17 @@ func TestSenderMakesRoom(t *testing.T) {
 	}
 	s.send()
 	f.work()
-	s.heard(f.answers[0])
+	s.onAck(f.answers[0])
 	select {
 	case <-room:
 	default:
 		t.Error("nobody is told of the room")
 	}
 	s.close()
-	if len(order) != onTheirWayMax {
-		t.Errorf("%d of %d were answered at the end", len(order), onTheirWayMax)
+	if len(order) != queueMax {
+		t.Errorf("%d of %d were answered at the end", len(order), queueMax)
 	}
-	late := &verdict{n: onTheirWayMax, order: &order}
+	late := &verdict{n: queueMax, order: &order}
 	if s.submit(loop.PublishRequest{}, late); !errors.Is(late.err, errClosed) {
 		t.Errorf("after the end: %v", late.err)
 	}

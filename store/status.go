@@ -27,58 +27,58 @@ type Status struct {
 	Bytes     uint64
 	Seen      time.Time // when the stream was looked at
 
-	Delivered  uint64 // number of the newest message that was handed to the loop
-	Lag        uint64 // how many messages of the stream that is behind
-	Unanswered int    // messages on their way to the stream
-	Refused    uint64 // publishers' messages that the stream did not take in time
-	Resent     uint64 // messages that were sent again
-	Duplicates uint64 // messages that the stream had already, by their key
-	Strange    uint64 // messages in the stream that cannot be delivered
-	Reconnects uint64
-	Trouble    string    // what is wrong at the moment; empty: nothing
-	Since      time.Time // when that began
+	Delivered     uint64 // number of the newest message that was handed to the loop
+	Lag           uint64 // how many messages of the stream that is behind
+	Unanswered    int    // messages on their way to the stream
+	Refused       uint64 // publishers' messages that the stream did not take in time
+	Resent        uint64 // messages that were sent again
+	Duplicates    uint64 // messages that the stream had already, by their key
+	Undeliverable uint64 // messages in the stream that cannot be delivered
+	Reconnects    uint64
+	Trouble       string    // what is wrong at the moment; empty: nothing
+	Since         time.Time // when that began
 }
 
 // unprovenWords are a trouble that is no error of somebody else's.
 const unprovenWords = "connected again, but the stream has not answered yet"
 
-// Status tells how things stand.
-func (r *Store) Status() Status {
-	r.mu.Lock()
-	s := r.status
-	if r.conn != nil {
-		s.Connected = r.conn.IsConnected()
-		s.Reconnects = r.conn.Stats().Reconnects
+// Status returns the present state and the counters.
+func (s *Store) Status() Status {
+	s.mu.Lock()
+	is := s.status
+	if s.conn != nil {
+		is.Connected = s.conn.IsConnected()
+		is.Reconnects = s.conn.Stats().Reconnects
 	}
-	r.mu.Unlock()
-	s.Embedded = r.opts.Embedded != nil
+	s.mu.Unlock()
+	is.Embedded = s.opts.Embedded != nil
 	select {
-	case <-r.live:
-		s.Live = true
+	case <-s.live:
+		is.Live = true
 	default:
 	}
-	s.Last = max(s.Last, r.Newest())
-	s.Delivered = r.deliveredTo.Load()
-	if s.Reached {
-		passed := max(s.Delivered, max(s.First, 1)-1) // what is before the first cannot be delivered any more
-		s.Lag = s.Last - min(s.Last, passed)
+	is.Last = max(is.Last, s.Newest())
+	is.Delivered = s.deliveredTo.Load()
+	if is.Reached {
+		passed := max(is.Delivered, max(is.First, 1)-1) // messages before the first cannot be delivered any more
+		is.Lag = is.Last - min(is.Last, passed)
 	}
-	s.Unanswered = r.sender.waiting()
-	s.Refused, s.Resent, s.Duplicates = r.sender.refused.Load(), r.sender.resent.Load(), r.sender.duplicates.Load()
-	s.Strange = r.strange.total.Load()
-	return s
+	is.Unanswered = s.sender.waiting()
+	is.Refused, is.Resent, is.Duplicates = s.sender.refusals.Load(), s.sender.resent.Load(), s.sender.duplicates.Load()
+	is.Undeliverable = s.undeliverable.total.Load()
+	return is
 }
 
 // server names the server of a connection: by its name and URL, or by the folder of
 // one that has no port.
-func (r *Store) server(conn *nats.Conn) string {
-	if r.embedded != nil {
-		return r.embedded.dir
+func (s *Store) server(conn *nats.Conn) string {
+	if s.embedded != nil {
+		return s.embedded.dir
 	}
 	return strings.TrimSpace(conn.ConnectedServerName() + " " + redacted(conn.ConnectedUrl()))
 }
 
-func (s *Status) looked(info *jetstream.StreamInfo) {
+func (s *Status) setInfo(info *jetstream.StreamInfo) {
 	s.First, s.Last = info.State.FirstSeq, info.State.LastSeq
 	s.Messages, s.Bytes = info.State.Msgs, info.State.Bytes
 	s.Replicas, s.Seen = info.Config.Replicas, info.TimeStamp
@@ -89,87 +89,87 @@ func (s *Status) looked(info *jetstream.StreamInfo) {
 }
 
 // reached notes that the stream is there.
-func (r *Store) reached(stream jetstream.Stream, info *jetstream.StreamInfo, epoch string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.stream = stream
-	r.status.Reached, r.status.Epoch = true, epoch
-	r.status.looked(info)
-	words := []any{"server", r.status.Server, "stream", r.status.Stream, "epoch", epoch,
+func (s *Store) reached(stream jetstream.Stream, info *jetstream.StreamInfo, epoch string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stream = stream
+	s.status.Reached, s.status.Epoch = true, epoch
+	s.status.setInfo(info)
+	words := []any{"server", s.status.Server, "stream", s.status.Stream, "epoch", epoch,
 		"first", info.State.FirstSeq, "last", info.State.LastSeq, "messages", info.State.Msgs, "bytes", info.State.Bytes, "replicas", info.Config.Replicas}
-	if r.status.Trouble != "" {
-		words = append(words, "after", r.status.lasted())
+	if s.status.Trouble != "" {
+		words = append(words, "after", s.status.lasted())
 	}
-	r.log.Info("the store is reached", words...)
-	r.status.Trouble, r.status.Since = "", time.Time{}
+	s.log.Info("the store is reached", words...)
+	s.status.Trouble, s.status.Since = "", time.Time{}
 }
 
 // lasted is how long a trouble has lasted, for the log.
 func (s *Status) lasted() time.Duration { return time.Since(s.Since).Round(time.Millisecond) }
 
-// looked notes what the stream has answered.
-func (r *Store) looked(info *jetstream.StreamInfo) {
-	r.failing = time.Time{}
-	r.expected.Store(0)
-	r.saw(info.State.LastSeq)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.status.looked(info)
-	if r.conn.IsConnected() {
-		r.wellAgain()
+// onInfo records the state that the stream has reported.
+func (s *Store) onInfo(info *jetstream.StreamInfo) {
+	s.failing = time.Time{}
+	s.expected.Store(0)
+	s.raiseNewest(info.State.LastSeq)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.status.setInfo(info)
+	if s.conn.IsConnected() {
+		s.wellAgain()
 	}
 }
 
 // wellAgain ends a trouble. The caller holds mu.
-func (r *Store) wellAgain() {
-	if r.status.Trouble != "" {
-		r.log.Info("the store answers again", "server", r.status.Server, "stream", r.status.Stream,
-			"after", r.status.lasted())
+func (s *Store) wellAgain() {
+	if s.status.Trouble != "" {
+		s.log.Info("the store answers again", "server", s.status.Server, "stream", s.status.Stream,
+			"after", s.status.lasted())
 	}
-	r.status.Trouble, r.status.Since = "", time.Time{}
+	s.status.Trouble, s.status.Since = "", time.Time{}
 }
 
 // lost notes why the stream is not to be had.
-func (r *Store) lost(err error) {
-	if err == nil || r.isAway() {
+func (s *Store) lost(err error) {
+	if err == nil || s.isAway() {
 		return
 	}
 	if errors.Is(err, errInterrupted) {
-		r.trouble(err.Error(), "the store is not read; subscribers keep their streams, and it is tried again")
+		s.trouble(err.Error(), "the store is not read; subscribers keep their streams, and it is tried again")
 		return
 	}
-	r.trouble(err.Error(), "the store is not reached; publishers wait, and are told ERR busy after --nats-timeout; it is tried again")
+	s.trouble(err.Error(), "the store is not reached; publishers wait, and are told ERR busy after --nats-timeout; it is tried again")
 }
 
 // isAway tells whether there is no connection at the moment, which was told already.
-func (r *Store) isAway() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.conn != nil && r.conn.IsReconnecting() && r.status.Trouble != ""
+func (s *Store) isAway() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conn != nil && s.conn.IsReconnecting() && s.status.Trouble != ""
 }
 
 // trouble notes what is wrong, and since when. The same trouble is logged once.
-func (r *Store) trouble(what, message string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.status.Trouble == what {
+func (s *Store) trouble(what, message string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.status.Trouble == what {
 		return
 	}
-	if r.status.Trouble == "" {
-		r.status.Since = time.Now()
+	if s.status.Trouble == "" {
+		s.status.Since = time.Now()
 	}
-	r.status.Trouble = what
+	s.status.Trouble = what
 	if message != "" {
-		r.log.Error(message, "err", what)
+		s.log.Error(message, "err", what)
 	}
 }
 
-func (r *Store) disconnected(conn *nats.Conn, err error) {
-	r.mu.Lock()
-	ours := r.conn != conn
-	r.mu.Unlock()
+func (s *Store) disconnected(conn *nats.Conn, err error) {
+	s.mu.Lock()
+	ours := s.conn != conn
+	s.mu.Unlock()
 	select {
-	case <-r.stop:
+	case <-s.stop:
 		ours = true
 	default:
 	}
@@ -179,35 +179,35 @@ func (r *Store) disconnected(conn *nats.Conn, err error) {
 	if err == nil || err == io.EOF {
 		err = errors.New("the server closed it")
 	}
-	r.trouble(err.Error(), "the connection to the store is lost; subscribers keep their streams, publishers wait, and are told ERR busy after --nats-timeout; it is tried again")
+	s.trouble(err.Error(), "the connection to the store is lost; subscribers keep their streams, publishers wait, and are told ERR busy after --nats-timeout; it is tried again")
 }
 
 // reconnected has the stream looked at: that a server is there does not mean that
 // its stream is.
-func (r *Store) reconnected(conn *nats.Conn) {
-	r.sender.reconnected()
-	r.mu.Lock()
-	if r.interrupt != nil {
-		r.interrupt(errReconnected)
+func (s *Store) reconnected(conn *nats.Conn) {
+	s.sender.reconnected()
+	s.mu.Lock()
+	if s.interrupt != nil {
+		s.interrupt(errReconnected)
 	}
-	r.status.Server = r.server(conn)
-	server := r.status.Server
-	r.mu.Unlock()
-	r.log.Info("connected to the store again", "server", server)
-	r.trouble(unprovenWords, "")
+	s.status.Server = s.server(conn)
+	server := s.status.Server
+	s.mu.Unlock()
+	s.log.Info("connected to the store again", "server", server)
+	s.trouble(unprovenWords, "")
 	select {
-	case r.again <- struct{}{}:
+	case s.again <- struct{}{}:
 	default:
 	}
 }
 
-// epochOf is the epoch of the stream's ids: of the stream and, where the store is our
-// own, of its life.
-func (r *Store) epochOf(info *jetstream.StreamInfo) string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.embedded == nil {
+// epochOf returns the epoch of the stream's ids. It depends on the stream and, with an
+// embedded server, on the generation of its folder.
+func (s *Store) epochOf(info *jetstream.StreamInfo) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.embedded == nil {
 		return epochOf(info, 0)
 	}
-	return epochOf(info, r.embedded.life.Number)
+	return epochOf(info, s.embedded.generation.Number)
 }

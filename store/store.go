@@ -71,7 +71,7 @@ type Options struct {
 	DataBytesMax int
 	// Reserved are the event names that the server sends itself: see
 	// loop.Options.ReservedEvents. Messages in the stream that have one of them are
-	// not delivered, but counted in Status.Strange. Default: none.
+	// not delivered, but counted in Status.Undeliverable. Default: none.
 	Reserved sse.ReservedEvents
 	// Logger gets what an operator should know. Default: slog.Default().
 	Logger *slog.Logger
@@ -89,9 +89,9 @@ type Store struct {
 	again  chan struct{} // has something when the stream is to be looked at, sooner than by the clock
 	once   sync.Once
 
-	newest   atomic.Uint64 // see Newest
-	expected atomic.Uint64 // what it should be by what the consumer has yet to send
-	strange  strange
+	newest        atomic.Uint64 // see Newest
+	expected      atomic.Uint64 // what it should be by what the consumer has yet to send
+	undeliverable undeliverable
 
 	mu       sync.Mutex
 	began    bool // Serve was called, or Shutdown before it
@@ -130,7 +130,7 @@ func New(opts Options) (*Store, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
-	r := &Store{
+	s := &Store{
 		opts:  opts,
 		log:   opts.Logger,
 		ready: make(chan struct{}),
@@ -139,44 +139,44 @@ func New(opts Options) (*Store, error) {
 		again: make(chan struct{}, 1),
 		live:  make(chan struct{}),
 	}
-	r.sender = newSender(opts.Timeout, r.subject, r.saw)
+	s.sender = newSender(opts.Timeout, s.subject, s.raiseNewest)
 	if opts.Embedded != nil {
-		r.sender.boundCache(cmp.Or(opts.Embedded.CacheBytesMax, DefaultCacheBytes))
+		s.sender.boundCache(cmp.Or(opts.Embedded.CacheBytesMax, DefaultCacheBytes))
 	}
-	r.sender.hold(true)
-	r.strange.log = opts.Logger
-	r.status.Stream = opts.Stream.Name
-	return r, nil
+	s.sender.setPaused(true)
+	s.undeliverable.log = opts.Logger
+	s.status.Stream = opts.Stream.Name
+	return s, nil
 }
 
-func (r *Store) subject(namespace []byte) string {
+func (s *Store) subject(namespace []byte) string {
 	var short [128]byte // what is longer is allocated
-	return string(appendSubject(short[:0], r.opts.Stream.Name, namespace))
+	return string(appendSubject(short[:0], s.opts.Stream.Name, namespace))
 }
 
-// saw notes that the stream has a message with a number.
-func (r *Store) saw(seq uint64) {
-	for newest := r.newest.Load(); newest < seq && !r.newest.CompareAndSwap(newest, seq); {
-		newest = r.newest.Load()
+// raiseNewest records that the stream has a message with this number.
+func (s *Store) raiseNewest(seq uint64) {
+	for newest := s.newest.Load(); newest < seq && !s.newest.CompareAndSwap(newest, seq); {
+		newest = s.newest.Load()
 	}
 }
 
 // Submit implements loop.Store.
-func (r *Store) Submit(m loop.PublishRequest, to loop.Acker) { r.sender.submit(m, to) }
+func (s *Store) Submit(m loop.PublishRequest, to loop.Acker) { s.sender.submit(m, to) }
 
 // Full implements loop.Store.
-func (r *Store) Full() bool { return r.sender.full() }
+func (s *Store) Full() bool { return s.sender.full() }
 
 // Newest implements loop.Store.
 //
 // What the consumer expects is now and then too much, where the stream lets go of
 // messages at the same time; so it counts until the stream is looked at again.
-func (r *Store) Newest() uint64 { return max(r.newest.Load(), r.expected.Load()) }
+func (s *Store) Newest() uint64 { return max(s.newest.Load(), s.expected.Load()) }
 
 // Wait implements loop.Store.
-func (r *Store) Wait(ctx context.Context) error {
+func (s *Store) Wait(ctx context.Context) error {
 	for {
-		room := r.sender.wait()
+		room := s.sender.wait()
 		if room == nil {
 			return nil
 		}
@@ -190,42 +190,42 @@ func (r *Store) Wait(ctx context.Context) error {
 
 // Ready is closed once Serve has begun. That the stream is reached is another
 // matter: see Status.
-func (r *Store) Ready() <-chan struct{} { return r.ready }
+func (s *Store) Ready() <-chan struct{} { return s.ready }
 
 // Live is closed once all that the stream had before the server is delivered, so that
 // the loop takes subscribers.
-func (r *Store) Live() <-chan struct{} { return r.live }
+func (s *Store) Live() <-chan struct{} { return s.live }
 
 // Serve connects, finds the stream or makes it, and delivers what is in it to a
 // server, until Shutdown; then it returns nil. Where the stream is not to be had it
 // tries again; but an embedded store that cannot be used, and a stream that is not as
 // the options want it, are errors.
-func (r *Store) Serve(to loop.StoreSink) error {
-	if !r.begin() {
+func (s *Store) Serve(to loop.StoreSink) error {
+	if !s.begin() {
 		return nil
 	}
-	defer close(r.done)
+	defer close(s.done)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {
 		select {
-		case <-r.stop:
+		case <-s.stop:
 			cancel()
 		case <-ctx.Done():
 		}
 	}()
-	defer r.release()
-	if err := r.open(); err != nil {
+	defer s.release()
+	if err := s.open(); err != nil {
 		return err
 	}
-	close(r.ready)
+	close(s.ready)
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer cancel() // an error ends it, too
-	running.Go(func() { r.sender.run(ctx.Done()) })
-	defer r.sender.close()
+	running.Go(func() { s.sender.run(ctx.Done()) })
+	defer s.sender.close()
 	for ctx.Err() == nil {
-		err := r.serveStream(ctx, to)
+		err := s.serveStream(ctx, to)
 		if _, final := errors.AsType[*finalError](err); final {
 			return err
 		}
@@ -233,9 +233,9 @@ func (r *Store) Serve(to loop.StoreSink) error {
 			<-ctx.Done()
 		}
 		if ctx.Err() == nil && !errors.Is(err, errReconnected) {
-			r.lost(r.explained(err))
-			r.unanswered()
-			r.giveUpFailed()
+			s.lost(s.explained(err))
+			s.noteFailure()
+			s.giveUpFailed()
 			select {
 			case <-ctx.Done():
 			case <-time.After(retryPause):
@@ -246,11 +246,11 @@ func (r *Store) Serve(to loop.StoreSink) error {
 }
 
 // begin tells whether Serve, or Shutdown, is the first to be called.
-func (r *Store) begin() (first bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	first = !r.began
-	r.began = true
+func (s *Store) begin() (first bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first = !s.began
+	s.began = true
 	return first
 }
 
@@ -264,18 +264,18 @@ func (e *finalError) Unwrap() error { return e.error }
 var errStoreFailed = errors.New("the store cannot be written to: is its disk full?")
 
 // giveUpFailed ends the embedded server, and the connection to it, if it has failed.
-func (r *Store) giveUpFailed() {
+func (s *Store) giveUpFailed() {
 	select {
-	case <-r.failed():
+	case <-s.failed():
 	default:
 		return
 	}
-	r.mu.Lock()
-	conn, store := r.conn, r.embedded
-	r.conn, r.embedded, r.stream = nil, nil, nil
-	r.status.Reached = false
-	r.mu.Unlock()
-	r.sender.detach()
+	s.mu.Lock()
+	conn, store := s.conn, s.embedded
+	s.conn, s.embedded, s.stream = nil, nil, nil
+	s.status.Reached = false
+	s.mu.Unlock()
+	s.sender.detach()
 	if conn != nil {
 		conn.Close()
 	}
@@ -283,53 +283,53 @@ func (r *Store) giveUpFailed() {
 }
 
 // failed is closed when the embedded server has failed.
-func (r *Store) failed() <-chan struct{} {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.embedded == nil {
+func (s *Store) failed() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.embedded == nil {
 		return nil
 	}
-	return r.embedded.failed
+	return s.embedded.failed
 }
 
 // open starts the embedded server, if there is to be one and there is none.
-func (r *Store) open() error {
-	if r.opts.Embedded == nil || r.embedded != nil {
+func (s *Store) open() error {
+	if s.opts.Embedded == nil || s.embedded != nil {
 		return nil
 	}
 	store, err := startEmbedded(embeddedOptions{
-		Dir:           r.opts.Embedded.Dir,
-		SyncAlways:    r.opts.Embedded.SyncAlways,
-		SyncInterval:  r.opts.Embedded.SyncInterval,
-		StoreBytesMax: max(0, r.opts.Stream.MaxBytes),
-		Log:           r.log,
+		Dir:           s.opts.Embedded.Dir,
+		SyncAlways:    s.opts.Embedded.SyncAlways,
+		SyncInterval:  s.opts.Embedded.SyncInterval,
+		StoreBytesMax: max(0, s.opts.Stream.MaxBytes),
+		Log:           s.log,
 	})
 	if err != nil {
 		return err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.embedded = store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.embedded = store
 	return nil
 }
 
 // serveStream reaches the stream and delivers what is in it until something breaks that
 // the connection does not mend by itself.
-func (r *Store) serveStream(ctx context.Context, to loop.StoreSink) error {
-	if err := r.open(); err != nil {
+func (s *Store) serveStream(ctx context.Context, to loop.StoreSink) error {
+	if err := s.open(); err != nil {
 		return err
 	}
-	if err := r.connect(); err != nil {
+	if err := s.connect(); err != nil {
 		return err
 	}
 	asked, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	stream, err := ensureStream(asked, r.js, r.opts.Stream.config(r.log))
+	stream, err := ensureStream(asked, s.js, s.opts.Stream.config(s.log))
 	if errors.Is(err, errStreamDiffers) || errors.Is(err, errStreamUnfit) {
 		return &finalError{err}
 	}
 	if err != nil {
-		r.sender.hold(true)
+		s.sender.setPaused(true)
 		return err
 	}
 	info, err := stream.Info(asked)
@@ -339,42 +339,42 @@ func (r *Store) serveStream(ctx context.Context, to loop.StoreSink) error {
 	if !leads(info) {
 		return errCutOff
 	}
-	epoch := r.epochOf(info)
-	if r.embedded != nil {
-		if err := shortenCache(r.embedded.server, r.opts.Stream.Name); err != nil {
-			r.log.Warn("the store's cache keeps its default time, so the store takes more memory under load", "err", err)
+	epoch := s.epochOf(info)
+	if s.embedded != nil {
+		if err := shortenCache(s.embedded.server, s.opts.Stream.Name); err != nil {
+			s.log.Warn("the store's cache keeps its default time, so the store takes more memory under load", "err", err)
 		}
 	}
-	r.reached(stream, info, epoch)
-	r.sender.hold(false)
-	from := firstOf(info.State, r.opts.Preload)
-	if at := r.deliveredTo.Load(); epoch == r.epoch {
-		if info.State.LastSeq < at && !r.wentBack() {
+	s.reached(stream, info, epoch)
+	s.sender.setPaused(false)
+	from := firstOf(info.State, s.opts.Preload)
+	if at := s.deliveredTo.Load(); epoch == s.epoch {
+		if info.State.LastSeq < at && !s.wentBack() {
 			return fmt.Errorf("the stream's last message is %d, and %d was delivered: its server may not have caught up yet", info.State.LastSeq, at)
 		}
 		from = min(at, info.State.LastSeq) + 1
 	}
-	if epoch != r.epoch || info.State.LastSeq < r.deliveredTo.Load() {
-		r.newest.Store(info.State.LastSeq)
+	if epoch != s.epoch || info.State.LastSeq < s.deliveredTo.Load() {
+		s.newest.Store(info.State.LastSeq)
 	}
-	r.epoch, r.back = epoch, 0
-	r.saw(info.State.LastSeq)
-	r.deliveredTo.Store(from - 1)
+	s.epoch, s.back = epoch, 0
+	s.raiseNewest(info.State.LastSeq)
+	s.deliveredTo.Store(from - 1)
 	if err := to.Begin(ctx, epoch, from-1); err != nil {
 		return err
 	}
-	return r.consume(ctx, to, stream, epoch, from, info.State.LastSeq)
+	return s.consume(ctx, to, stream, epoch, from, info.State.LastSeq)
 }
 
 // Shutdown ends Serve, closes the connection, and ends the embedded server, whose
 // files are then whole. What is still on its way is answered "busy".
-func (r *Store) Shutdown(ctx context.Context) error {
-	r.once.Do(func() { close(r.stop) })
-	if r.begin() {
+func (s *Store) Shutdown(ctx context.Context) error {
+	s.once.Do(func() { close(s.stop) })
+	if s.begin() {
 		return nil // it never served
 	}
 	select {
-	case <-r.done:
+	case <-s.done:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -382,10 +382,10 @@ func (r *Store) Shutdown(ctx context.Context) error {
 }
 
 // release gives back what Serve held.
-func (r *Store) release() {
-	r.mu.Lock()
-	conn, store := r.conn, r.embedded
-	r.mu.Unlock()
+func (s *Store) release() {
+	s.mu.Lock()
+	conn, store := s.conn, s.embedded
+	s.mu.Unlock()
 	if conn != nil {
 		conn.SetDisconnectErrHandler(nil) // it is not lost, it is not needed any more
 		conn.Close()

@@ -159,8 +159,8 @@ func TestStoreLongMessages(t *testing.T) {
 	if got := nextData(t, r); got != "short" {
 		t.Errorf("got %.40q", got)
 	}
-	if s := n.store.Status(); s.Strange != 1 {
-		t.Errorf("%d messages were passed over", s.Strange)
+	if s := n.store.Status(); s.Undeliverable != 1 {
+		t.Errorf("%d messages were passed over", s.Undeliverable)
 	}
 }
 

@@ -16,9 +16,9 @@ const (
 	// server would read a whole block (up to 8 MiB) back from the disk for every message
 	// of a publisher that publishes a few times a second.
 	cacheExpiry = time.Second
-	// cacheTicks is how many lookIntervals a message stays in the cache at most: the
+	// cacheTicks is how many sweepIntervals a message stays in the cache at most: the
 	// expiry, and the server's clock and timer, which are late by up to 100 ms each.
-	cacheTicks = int(cacheExpiry/lookInterval) + 3
+	cacheTicks = int(cacheExpiry/sweepInterval) + 3
 )
 
 // blockBytes is the size of the blocks that the server caches and drops as a whole.
@@ -33,24 +33,24 @@ func (s *sender) boundCache(bytes int) {
 // A cacheUse estimates how many bytes the embedded server holds in its cache: those of
 // the messages that were stored during the last cacheTicks.
 type cacheUse struct {
-	bytesMax int // 0: no limit, the server is another process
-	stored   [cacheTicks]int
-	at       int // index in stored of the present tick
-	bytes    int // sum of stored
+	bytesMax int             // 0: no limit, the server is another process
+	added    [cacheTicks]int // bytes of the messages stored in each tick
+	at       int             // index in added of the present tick
+	bytes    int             // sum of added
 }
 
 func (c *cacheUse) full() bool { return c.bytesMax > 0 && c.bytes >= c.bytesMax }
 
 func (c *cacheUse) add(bytes int) {
-	c.stored[c.at] += bytes
+	c.added[c.at] += bytes
 	c.bytes += bytes
 }
 
-// tick begins the next lookInterval and forgets the oldest one.
+// tick begins the next sweepInterval and forgets the oldest one.
 func (c *cacheUse) tick() {
 	c.at = (c.at + 1) % cacheTicks
-	c.bytes -= c.stored[c.at]
-	c.stored[c.at] = 0
+	c.bytes -= c.added[c.at]
+	c.added[c.at] = 0
 }
 
 // shortenCache sets the cache expiry of a stream to cacheExpiry, for all blocks that the

@@ -17,7 +17,7 @@ import (
 )
 
 // TestFullCacheDelaysOKs: while the store's cache is full, messages are stored and their
-// OKs wait, which fills the line. Each tick that forgets old messages lets more go.
+// OKs wait, which fills the queue. Each tick that forgets old messages lets more go.
 func TestFullCacheDelaysOKs(t *testing.T) {
 	const messages, fit = 100, 10
 	f := &fakeStream{keys: map[string]int{}}
@@ -27,19 +27,19 @@ func TestFullCacheDelaysOKs(t *testing.T) {
 	for i := range messages {
 		s.submit(loop.PublishRequest{}, &verdict{n: i, order: &order})
 	}
-	s.cache.bytesMax = fit * s.line[0].recordBytes()
+	s.cache.bytesMax = fit * s.queue[0].recordBytes()
 	s.send()
 	for len(f.onWay) > 0 {
 		f.work()
 	}
 	for _, answer := range f.answers {
-		s.heard(answer)
+		s.onAck(answer)
 	}
 	if len(f.stored) != messages || len(order) != fit {
 		t.Fatalf("%d of %d are stored, %d answered; the cache has room for %d", len(f.stored), messages, len(order), fit)
 	}
 	for tick := 1; tick <= messages/fit*cacheTicks; tick++ {
-		s.look(time.Now())
+		s.sweep(time.Now())
 		if want := min(messages, fit*(1+tick/cacheTicks)); len(order) != want {
 			t.Fatalf("after %d ticks %d are answered, not %d", tick, len(order), want)
 		}
@@ -66,7 +66,7 @@ func TestFullCacheHoldsUpNoEnd(t *testing.T) {
 		f.work()
 	}
 	for _, answer := range f.answers {
-		s.heard(answer)
+		s.onAck(answer)
 	}
 	if len(order) != 1 {
 		t.Fatalf("%d are answered before the end", len(order))

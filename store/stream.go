@@ -251,11 +251,11 @@ func explainStream(ctx context.Context, js jetstream.JetStream, name string, err
 const subjectsOverlap = 10065
 
 // epochOf is the stream's identity: the same for every daemon and after every
-// restart, and another once the stream was deleted and made anew, since its
-// sequences begin at 1 again then. So it is in another life of a store of our own.
-func epochOf(info *jetstream.StreamInfo, life uint64) string {
+// restart, and another once the stream was deleted and created again, since its
+// sequences begin at 1 again then. An embedded store also gets a new epoch with each generation.
+func epochOf(info *jetstream.StreamInfo, generation uint64) string {
 	const prime = 1_000_000_007 // far from what lies between two streams
-	return sse.NewEpoch((uint64(info.Created.UnixNano()) + life*prime) % epochMax)
+	return sse.NewEpoch((uint64(info.Created.UnixNano()) + generation*prime) % epochMax)
 }
 
 // heardWithin is how lately a stream's leader must have heard of most of its servers

@@ -15,7 +15,7 @@ const figures = [
   { title: "refused", field: "refused", about: "messages of this node's publishers that the stream did not take, or not in time" },
   { title: "sent again", field: "resent", about: "messages that were sent to the stream again" },
   { title: "duplicates", field: "duplicates", about: "messages that the stream had already, by their key" },
-  { title: "strange", field: "strange", about: "messages in the stream that cannot be delivered" },
+  { title: "undeliverable", field: "undeliverable", about: "messages in the stream that cannot be delivered" },
   { title: "reconnects", field: "reconnects", about: "how often the connection to the store was lost and made again" },
 ];
 

@@ -28,9 +28,9 @@ func get(t *testing.T, d *testtool.Daemon, path string) (code int, answer string
 
 // A store is what status.json tells of one.
 type store struct {
-	Embedded, Connected, Reached, Live                              bool
-	Server, Stream, Epoch, Trouble, Unfit                           string
-	First, Last, Messages, Delivered, Lag, Refused, Resent, Strange int
+	Embedded, Connected, Reached, Live                                    bool
+	Server, Stream, Epoch, Trouble, Unfit                                 string
+	First, Last, Messages, Delivered, Lag, Refused, Resent, Undeliverable int
 }
 
 func storeOf(t *testing.T, d *testtool.Daemon) *store {

@@ -55,13 +55,13 @@ func TestOthersPublish(t *testing.T) {
 	live.WaitData(t, "-")
 	conn, _ := hub.Connect(t)
 	want := map[string][]string{"/": nil, "/pets": nil, "/pets/dogs": nil, "/pets/a.b": nil} // events and data by set
-	strangers := 0
+	undeliverable := 0
 	for _, f := range foreigners {
 		if err := conn.PublishMsg(&nats.Msg{Subject: f.subject, Header: f.header, Data: []byte(f.data)}); err != nil {
 			t.Fatal(err)
 		}
 		if f.event == "" {
-			strangers++
+			undeliverable++
 			continue
 		}
 		heard := fmt.Sprintf("%s %q", f.event, f.data)
@@ -103,16 +103,16 @@ func TestOthersPublish(t *testing.T) {
 	if len(live.Gaps()) > 0 || live.State().Streams != 1 {
 		t.Errorf("who read along had %d connections, and was told of %+v", live.State().Streams, live.Gaps())
 	}
-	n.wantStrangers(t, conn, strangers-1)
+	n.wantUndeliverable(t, conn, undeliverable-1)
 }
 
-// wantStrangers wants the log to tell of messages that cannot be delivered, and how
+// wantUndeliverable wants the log to tell of messages that cannot be delivered, and how
 // many: not each, for who publishes one may publish thousands.
-func (n *node) wantStrangers(t *testing.T, conn *nats.Conn, so int) {
+func (n *node) wantUndeliverable(t *testing.T, conn *nats.Conn, so int) {
 	t.Helper()
 	n.waitForLog(t, "level=WARN", "cannot be delivered", "ssed.pets.dogs", "so_far=1\n")
-	if _, metrics := n.get(t, "/metrics"); !strings.Contains(metrics, fmt.Sprintf("\nssed_store_strange_total %d\n", so)) {
-		t.Errorf("the metrics do not have %d strange messages", so)
+	if _, metrics := n.get(t, "/metrics"); !strings.Contains(metrics, fmt.Sprintf("\nssed_store_undeliverable_total %d\n", so)) {
+		t.Errorf("the metrics do not have %d undeliverable messages", so)
 	}
 	again := 0
 	testtool.WaitFor(t, "a second line that counts them", func() bool {
@@ -128,7 +128,7 @@ func (n *node) wantStrangers(t *testing.T, conn *nats.Conn, so int) {
 		}
 	}
 	if counted <= so || counted > so+again {
-		t.Errorf("%d strange messages were counted, there were %d, and then up to %d more", counted, so, again)
+		t.Errorf("%d undeliverable messages were counted, there were %d, and then up to %d more", counted, so, again)
 	}
 }
 

@@ -52,7 +52,7 @@ func TestReservedEventsInTheStore(t *testing.T) {
 	if got := events(r.Messages()); !slices.Equal(got, want) || len(r.Gaps()) > 0 {
 		t.Errorf("after the restart came\n%q, want\n%q, and gaps %+v", got, want, r.Gaps())
 	}
-	if _, metrics := n.get(t, "/metrics"); !strings.Contains(metrics, "\nssed_store_strange_total 2\n") {
+	if _, metrics := n.get(t, "/metrics"); !strings.Contains(metrics, "\nssed_store_undeliverable_total 2\n") {
 		t.Error("the metrics do not have 2 messages that cannot be delivered")
 	}
 }

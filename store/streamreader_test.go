@@ -129,9 +129,9 @@ func readAll(t *testing.T, r *Store, q loop.Query) (after uint64, seqs []uint64,
 	}
 }
 
-// TestArchiveAgainstModel asks a real stream everything that the loop asks, while
+// TestStreamReaderAgainstModel asks a real stream everything that the loop asks, while
 // messages are deleted in it.
-func TestArchiveAgainstModel(t *testing.T) {
+func TestStreamReaderAgainstModel(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 9))
 	r := startEmbeddedStore(t, Stream{})
 	m := &modelStream{gone: map[uint64]bool{}}
@@ -198,9 +198,9 @@ func TestArchiveAgainstModel(t *testing.T) {
 	}
 }
 
-// TestArchiveOfFullNamespaces: where each namespace has a limit, one that has not come
+// TestStreamReaderOfFullNamespaces: where each namespace has a limit, one that has not come
 // to it has lost nothing by the others' messages that went.
-func TestArchiveOfFullNamespaces(t *testing.T) {
+func TestStreamReaderOfFullNamespaces(t *testing.T) {
 	r := startEmbeddedStore(t, Stream{PerNamespace: 5})
 	m := &modelStream{gone: map[uint64]bool{}}
 	for i := range 40 {

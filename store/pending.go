@@ -16,8 +16,8 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A letter is one message on its way.
-type letter struct {
+// A pendingMsg is one message without an ack.
+type pendingMsg struct {
 	subject string
 	key     string
 	header  nats.Header
@@ -39,22 +39,22 @@ const (
 	refused
 )
 
-// bytes is about what a letter takes of memory.
-func (l *letter) bytes() int { return len(l.data) + len(l.subject) + 256 }
+// bytes estimates the memory that a message takes.
+func (p *pendingMsg) bytes() int { return len(p.data) + len(p.subject) + 256 }
 
-// recordBytes is about what a letter takes in the store's cache: its record, with the
+// recordBytes estimates what a message takes in the store's cache: its record, with the
 // event in its header.
-func (l *letter) recordBytes() int { return len(l.data) + len(l.subject) + len(l.key) + 128 }
+func (p *pendingMsg) recordBytes() int { return len(p.data) + len(p.subject) + len(p.key) + 128 }
 
-// unknown is the error for a letter whose answer was lost.
-func (l *letter) unknown() error {
-	if l.key != "" {
+// unknown returns the error for a message whose ack was lost.
+func (p *pendingMsg) unknown() error {
+	if p.key != "" {
 		return fmt.Errorf("%w: the store was lost before it answered, so it is not known whether the message is stored; send it again with the same key", publish.ErrBusy)
 	}
 	return fmt.Errorf("%w: the store was lost before it answered, so it is not known whether the message is stored; to send it again may publish it twice (a KEY makes that harmless)", publish.ErrBusy)
 }
 
-// An ack is the stream's answer (JetStream's PubAck).
+// An ack is the stream's answer to one message (JetStream's PubAck).
 type ack struct {
 	Seq       uint64 `json:"seq"`
 	Duplicate bool   `json:"duplicate"`
@@ -101,36 +101,36 @@ func plainAck(data []byte) (seq uint64, plain bool) {
 	return seq, err == nil
 }
 
-// heard takes one answer of the stream's.
-func (s *sender) heard(m *nats.Msg) {
+// onAck handles one answer of the stream.
+func (s *sender) onAck(m *nats.Msg) {
 	number, err := strconv.ParseUint(strings.TrimPrefix(m.Subject, s.inbox), 36, 64)
 	if err != nil {
-		return // it is none of ours
+		return // not a reply to one of our messages
 	}
-	if len(m.Data) == 0 { // nobody listens there (status 503): there is no stream, or it has no leader
-		s.settle(number, notStored, 0, nats.ErrNoResponders)
+	if len(m.Data) == 0 { // no responders (status 503): there is no stream, or it has no leader
+		s.resolve(number, notStored, 0, nats.ErrNoResponders)
 		return
 	}
 	if seq, plain := plainAck(m.Data); plain {
-		s.stored(seq)
-		s.settle(number, stored, seq, nil)
+		s.onStored(seq)
+		s.resolve(number, stored, seq, nil)
 		return
 	}
 	var a ack
 	if err := json.Unmarshal(m.Data, &a); err != nil {
-		s.settle(number, refused, 0, fmt.Errorf("%w: the store's answer is none: %v", publish.ErrBusy, err))
+		s.resolve(number, refused, 0, fmt.Errorf("%w: the store's answer is none: %v", publish.ErrBusy, err))
 		return
 	}
 	switch {
 	case a.Error == nil && a.Seq > 0:
-		s.stored(a.Seq)
-		s.settle(number, stored, a.Seq, nil)
+		s.onStored(a.Seq)
+		s.resolve(number, stored, a.Seq, nil)
 		if a.Duplicate {
 			s.duplicates.Add(1)
 		}
-	case a.Error != nil && a.Error.Code == 503: // it says so itself: not now
-		s.settle(number, notStored, 0, errors.New(a.Error.Description))
+	case a.Error != nil && a.Error.Code == 503: // unavailable now
+		s.resolve(number, notStored, 0, errors.New(a.Error.Description))
 	default:
-		s.settle(number, refused, 0, a.refusal())
+		s.resolve(number, refused, 0, a.refusal())
 	}
 }

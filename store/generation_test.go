@@ -9,11 +9,11 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-func TestLife(t *testing.T) {
+func TestGeneration(t *testing.T) {
 	for _, tt := range []struct {
-		name string
-		file string // what the last life left; empty: nothing
-		anew bool
+		name  string
+		file  string // what the last generation left; empty: nothing
+		isNew bool
 	}{
 		{"the first", "", false},
 		{"closed in order", `{"number":4}`, false},
@@ -25,23 +25,23 @@ func TestLife(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
 			if tt.file != "" {
-				if err := os.WriteFile(filepath.Join(dir, lifeFile), []byte(tt.file), 0o600); err != nil {
+				if err := os.WriteFile(filepath.Join(dir, generationFile), []byte(tt.file), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
-			l, anew, err := beginLife(dir, "now", false)
-			if err != nil || anew != tt.anew || anew != (l.Number != 4 && tt.file != "") {
-				t.Errorf("life %+v, anew %v, %v", l, anew, err)
+			g, isNew, err := beginGeneration(dir, "now", false)
+			if err != nil || isNew != tt.isNew || isNew != (g.Number != 4 && tt.file != "") {
+				t.Errorf("generation %+v, isNew %v, %v", g, isNew, err)
 			}
-			again, anew, err := beginLife(dir, "now", false)
-			if err != nil || anew || again.Number != l.Number {
-				t.Errorf("killed and started again: %+v, %v, %v", again, anew, err)
+			again, isNew, err := beginGeneration(dir, "now", false)
+			if err != nil || isNew || again.Number != g.Number {
+				t.Errorf("killed and started again: %+v, %v, %v", again, isNew, err)
 			}
 			if err := again.end(dir); err != nil {
 				t.Fatal(err)
 			}
-			if last, anew, err := beginLife(dir, "later", true); err != nil || anew || last.Number != l.Number {
-				t.Errorf("after an orderly end, on a machine that was started again: %+v, %v, %v", last, anew, err)
+			if last, isNew, err := beginGeneration(dir, "later", true); err != nil || isNew || last.Number != g.Number {
+				t.Errorf("after an orderly end, on a machine that was started again: %+v, %v, %v", last, isNew, err)
 			}
 		})
 	}
@@ -73,7 +73,7 @@ func TestIDsOfACrashedMachineAreOld(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		epochs[epochOf(stream.CachedInfo(), e.life.Number)] = true
+		epochs[epochOf(stream.CachedInfo(), e.generation.Number)] = true
 		if got := strings.Contains(log.String(), "the machine stopped"); got != wantLog {
 			t.Errorf("the log has %q", log)
 		}
@@ -83,7 +83,7 @@ func TestIDsOfACrashedMachineAreOld(t *testing.T) {
 	if len(epochs) != 1 {
 		t.Errorf("the epochs are %v: one was closed in order", epochs)
 	}
-	if err := (life{Boot: "of another start of this machine"}).write(dir); err != nil {
+	if err := (generation{Boot: "of another start of this machine"}).write(dir); err != nil {
 		t.Fatal(err)
 	}
 	epochNow(true)

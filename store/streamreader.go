@@ -33,9 +33,9 @@ const (
 var errBehind = errors.New("the server that was asked has not caught up yet")
 
 // Read implements loop.Store. It tries again as long as ctx lasts.
-func (r *Store) Read(ctx context.Context, q loop.Query) (loop.Part, error) {
+func (s *Store) Read(ctx context.Context, q loop.Query) (loop.Part, error) {
 	for {
-		part, err := r.read(ctx, q)
+		part, err := s.read(ctx, q)
 		if err == nil {
 			return part, nil
 		}
@@ -47,20 +47,20 @@ func (r *Store) Read(ctx context.Context, q loop.Query) (loop.Part, error) {
 	}
 }
 
-func (r *Store) read(ctx context.Context, q loop.Query) (part loop.Part, err error) {
-	r.mu.Lock()
-	stream, js, epoch := r.stream, r.js, r.status.Epoch
-	r.mu.Unlock()
+func (s *Store) read(ctx context.Context, q loop.Query) (part loop.Part, err error) {
+	s.mu.Lock()
+	stream, js, epoch := s.stream, s.js, s.status.Epoch
+	s.mu.Unlock()
 	if stream == nil {
 		return part, errors.New("the store is not reached")
 	}
-	a := archive{r: r, js: js, stream: stream, epoch: epoch, filters: filters(r.opts.Stream.Name, q.Set)}
+	reader := streamReader{store: s, js: js, stream: stream, epoch: epoch, filters: filters(s.opts.Stream.Name, q.Set)}
 	info, err := stream.Info(ctx)
 	if err != nil {
 		return part, err
 	}
 	switch {
-	case r.epochOf(info) != epoch:
+	case s.epochOf(info) != epoch:
 		return part, errRemade
 	case !leads(info):
 		return part, errCutOff
@@ -68,56 +68,56 @@ func (r *Store) read(ctx context.Context, q loop.Query) (part loop.Part, err err
 	part.Newest = info.State.LastSeq
 	switch {
 	case q.Last > 0:
-		part.After, err = a.before(ctx, info.State, q.Last, q.Newest)
+		part.After, err = reader.before(ctx, info.State, q.Last, q.Newest)
 	case !q.Since.IsZero():
-		part.After, err = a.since(ctx, info.State, q.Since, q.Until)
+		part.After, err = reader.since(ctx, info.State, q.Since, q.Until)
 	default:
 		part.After = q.After
 	}
 	if err != nil {
 		return part, err
 	}
-	if part.Lost, err = a.lost(ctx, info, part.After, q.Until); err != nil {
+	if part.Lost, err = reader.lost(ctx, info, part.After, q.Until); err != nil {
 		return part, err
 	}
-	return part, a.fill(ctx, &part, q.Until, q.BytesMax)
+	return part, reader.fill(ctx, &part, q.Until, q.BytesMax)
 }
 
-// An archive is one question to what the stream has of a set.
-type archive struct {
-	r       *Store
+// A streamReader reads the messages of one subscription set from the stream.
+type streamReader struct {
+	store   *Store
 	js      jetstream.JetStream
 	stream  jetstream.Stream
 	epoch   string
 	filters []string
 }
 
-// open makes a consumer of the set, which the server forgets by itself.
-func (a *archive) open(ctx context.Context, config jetstream.ConsumerConfig) (jetstream.Consumer, error) {
+// open makes a consumer of the set. The server removes it when it is idle.
+func (r *streamReader) open(ctx context.Context, config jetstream.ConsumerConfig) (jetstream.Consumer, error) {
 	config.AckPolicy = jetstream.AckNonePolicy
 	config.MemoryStorage, config.Replicas = true, 1
 	config.InactiveThreshold = readIdle
-	config.FilterSubjects = a.filters
-	return a.stream.CreateConsumer(ctx, config)
+	config.FilterSubjects = r.filters
+	return r.stream.CreateConsumer(ctx, config)
 }
 
-func (a *archive) close(consumer jetstream.Consumer) {
+func (r *streamReader) close(consumer jetstream.Consumer) {
 	ctx, cancel := context.WithTimeout(context.Background(), callTime)
 	defer cancel()
-	_ = a.stream.DeleteConsumer(ctx, consumer.CachedInfo().Name) // or it goes by itself
+	_ = r.stream.DeleteConsumer(ctx, consumer.CachedInfo().Name) // or it goes by itself
 }
 
 // fill reads messages behind part.After, up to a number, until there are enough.
-func (a *archive) fill(ctx context.Context, part *loop.Part, until uint64, bytesMax int) error {
+func (r *streamReader) fill(ctx context.Context, part *loop.Part, until uint64, bytesMax int) error {
 	if part.After >= until {
 		part.Last = true
 		return nil
 	}
-	consumer, err := a.open(ctx, jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: part.After + 1})
+	consumer, err := r.open(ctx, jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: part.After + 1})
 	if err != nil {
 		return err
 	}
-	defer a.close(consumer)
+	defer r.close(consumer)
 	pending := consumer.CachedInfo().NumPending
 	for pending > 0 && !part.Last && len(part.Frames) < bytesMax {
 		batch, err := consumer.Fetch(int(min(pending, toAskFor(part, bytesMax))), jetstream.FetchMaxWait(callTime))
@@ -137,7 +137,7 @@ func (a *archive) fill(ctx context.Context, part *loop.Part, until uint64, bytes
 			case seq > until:
 				part.Last = true
 			default:
-				a.add(part, m, seq)
+				r.add(part, m, seq)
 			}
 		}
 		if err := batch.Error(); err != nil {
@@ -151,7 +151,7 @@ func (a *archive) fill(ctx context.Context, part *loop.Part, until uint64, bytes
 		part.Last = true
 	}
 	if part.Last {
-		return a.sure(ctx, part, until)
+		return r.checkComplete(ctx, part, until)
 	}
 	return nil
 }
@@ -167,27 +167,27 @@ func toAskFor(part *loop.Part, bytesMax int) uint64 {
 }
 
 // add appends one message's frame.
-func (a *archive) add(part *loop.Part, m jetstream.Msg, seq uint64) {
-	_, event, err := a.r.unpack(m)
+func (r *streamReader) add(part *loop.Part, m jetstream.Msg, seq uint64) {
+	_, event, err := r.store.unpack(m)
 	if err != nil {
 		return // it was counted when it came
 	}
-	part.Frames = sse.AppendIDLine(part.Frames, sse.ID{Epoch: a.epoch, Seq: seq})
+	part.Frames = sse.AppendIDLine(part.Frames, sse.ID{Epoch: r.epoch, Seq: seq})
 	part.Frames = sse.AppendFrame(part.Frames, event, m.Data())
 	part.Ends = append(part.Ends, sse.FrameEnd{Offset: len(part.Frames), Seq: seq})
 }
 
-// sure makes sure that there is no more. A consumer reads from any server of the
-// cluster, which may lag behind; the stream's leader does not.
-func (a *archive) sure(ctx context.Context, part *loop.Part, until uint64) error {
-	if a.stream.CachedInfo().Config.Replicas <= 1 {
+// checkComplete asks the stream's leader whether there is more. A consumer reads from any
+// server of the cluster, which may lag behind the leader.
+func (r *streamReader) checkComplete(ctx context.Context, part *loop.Part, until uint64) error {
+	if r.stream.CachedInfo().Config.Replicas <= 1 {
 		return nil
 	}
 	after := part.After
 	if n := len(part.Ends); n > 0 {
 		after = part.Ends[n-1].Seq
 	}
-	more, err := a.hasMore(ctx, after, until)
+	more, err := r.hasMore(ctx, after, until)
 	if more {
 		err = errBehind
 	}
@@ -196,9 +196,9 @@ func (a *archive) sure(ctx context.Context, part *loop.Part, until uint64) error
 
 // hasMore asks the leader whether there is a message behind a number, and up to
 // another.
-func (a *archive) hasMore(ctx context.Context, after, until uint64) (bool, error) {
-	for _, filter := range a.filters {
-		next, _, err := a.next(ctx, filter, after)
+func (r *streamReader) hasMore(ctx context.Context, after, until uint64) (bool, error) {
+	for _, filter := range r.filters {
+		next, _, err := r.next(ctx, filter, after)
 		if err != nil || next > after && next <= until {
 			return err == nil, err
 		}
@@ -208,12 +208,12 @@ func (a *archive) hasMore(ctx context.Context, after, until uint64) (bool, error
 
 // next asks the leader for the first message of a subject behind a number: for its
 // number and time. 0: there is none.
-func (a *archive) next(ctx context.Context, filter string, after uint64) (seq uint64, at time.Time, err error) {
+func (r *streamReader) next(ctx context.Context, filter string, after uint64) (seq uint64, at time.Time, err error) {
 	request, err := json.Marshal(map[string]any{"seq": after + 1, "next_by_subj": filter})
 	if err != nil {
 		return 0, at, err
 	}
-	m, err := a.js.Conn().RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+a.r.opts.Stream.Name, request)
+	m, err := r.js.Conn().RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+r.store.opts.Stream.Name, request)
 	if err != nil {
 		return 0, at, err
 	}
@@ -237,12 +237,12 @@ func (a *archive) next(ctx context.Context, filter string, after uint64) (seq ui
 }
 
 // pending is how many messages of the set there are from a number on.
-func (a *archive) pending(ctx context.Context, from uint64) (uint64, error) {
-	consumer, err := a.open(ctx, jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from})
+func (r *streamReader) pending(ctx context.Context, from uint64) (uint64, error) {
+	consumer, err := r.open(ctx, jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from})
 	if err != nil {
 		return 0, err
 	}
-	a.close(consumer)
+	r.close(consumer)
 	return consumer.CachedInfo().NumPending, nil
 }
 
@@ -250,8 +250,8 @@ func (a *archive) pending(ctx context.Context, from uint64) (uint64, error) {
 // number, as many as asked for, or all if there are fewer. The stream cannot be asked
 // that; but it can be asked how many there are from a number on, some twenty times.
 // While others publish it may find a few too many, but not too few.
-func (a *archive) before(ctx context.Context, state jetstream.StreamState, messages int, newest uint64) (after uint64, err error) {
-	later, err := a.pending(ctx, newest+1)
+func (r *streamReader) before(ctx context.Context, state jetstream.StreamState, messages int, newest uint64) (after uint64, err error) {
+	later, err := r.pending(ctx, newest+1)
 	if err != nil {
 		return 0, err
 	}
@@ -259,12 +259,12 @@ func (a *archive) before(ctx context.Context, state jetstream.StreamState, messa
 	low, high := max(state.FirstSeq, 1), max(newest+1, 1) // it lies from low on, and below high
 	for low < high {
 		middle := low + (high-low)/2
-		n, err := a.pending(ctx, middle)
+		n, err := r.pending(ctx, middle)
 		if err != nil {
 			return 0, err
 		}
 		if n > want { // more may have come since
-			if later, err = a.pending(ctx, newest+1); err != nil {
+			if later, err = r.pending(ctx, newest+1); err != nil {
 				return 0, err
 			}
 			want = later + uint64(messages)
@@ -281,11 +281,11 @@ func (a *archive) before(ctx context.Context, state jetstream.StreamState, messa
 // since finds the number behind which messages are younger than a time. A consumer can
 // be asked to begin there; but where it begins is now and then some messages too late
 // (nats-server 2.15.2), so the leader is asked for some twenty messages' times.
-func (a *archive) since(ctx context.Context, state jetstream.StreamState, since time.Time, until uint64) (after uint64, err error) {
+func (r *streamReader) since(ctx context.Context, state jetstream.StreamState, since time.Time, until uint64) (after uint64, err error) {
 	low, high := max(state.FirstSeq, 1), until+1 // it lies from low on, and not behind high
 	for low < high {
 		middle := low + (high-low)/2
-		seq, at, err := a.next(ctx, ">", middle-1)
+		seq, at, err := r.next(ctx, ">", middle-1)
 		switch {
 		case err != nil:
 			return 0, err
@@ -302,12 +302,12 @@ func (a *archive) since(ctx context.Context, state jetstream.StreamState, since 
 // one of the set and is gone; 0: none is. What a deleted message was about is not
 // known, so it may have been one, with one exception: where the stream has a limit
 // for each namespace, one that has not come to it has lost nothing by it.
-func (a *archive) lost(ctx context.Context, info *jetstream.StreamInfo, after, until uint64) (uint64, error) {
+func (r *streamReader) lost(ctx context.Context, info *jetstream.StreamInfo, after, until uint64) (uint64, error) {
 	lost := min(info.State.FirstSeq-min(info.State.FirstSeq, 1), until)
 	switch {
 	case after >= until || info.State.NumDeleted == 0:
 	case info.Config.MaxMsgsPerSubject > 0:
-		newest, err := a.lostOfFull(ctx, uint64(info.Config.MaxMsgsPerSubject), after, until)
+		newest, err := r.lostOfFull(ctx, uint64(info.Config.MaxMsgsPerSubject), after, until)
 		if err != nil {
 			return 0, err
 		}
@@ -315,7 +315,7 @@ func (a *archive) lost(ctx context.Context, info *jetstream.StreamInfo, after, u
 	case info.State.NumDeleted > deletedMax:
 		lost = until
 	default:
-		details, err := a.stream.Info(ctx, jetstream.WithDeletedDetails(true))
+		details, err := r.stream.Info(ctx, jetstream.WithDeletedDetails(true))
 		if err != nil {
 			return 0, err
 		}
@@ -332,10 +332,10 @@ func (a *archive) lost(ctx context.Context, info *jetstream.StreamInfo, after, u
 }
 
 // lostOfFull is lost for namespaces that have as many messages as they may.
-func (a *archive) lostOfFull(ctx context.Context, limit, after, until uint64) (lost uint64, err error) {
+func (r *streamReader) lostOfFull(ctx context.Context, limit, after, until uint64) (lost uint64, err error) {
 	full := 0
-	for _, filter := range a.filters {
-		info, err := a.stream.Info(ctx, jetstream.WithSubjectFilter(filter))
+	for _, filter := range r.filters {
+		info, err := r.stream.Info(ctx, jetstream.WithSubjectFilter(filter))
 		if err != nil {
 			return 0, err
 		}
@@ -346,7 +346,7 @@ func (a *archive) lostOfFull(ctx context.Context, limit, after, until uint64) (l
 			if full++; full > fullMax {
 				return until, nil
 			}
-			oldest, _, err := a.next(ctx, subject, 0)
+			oldest, _, err := r.next(ctx, subject, 0)
 			if err != nil {
 				return 0, err
 			}

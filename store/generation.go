@@ -1,0 +1,89 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// A machine that stops loses what the kernel has not written yet: with interval sync,
+// the newest messages of a store. Their numbers are then assigned again, and the id of a
+// lost message would match its successor. So a store whose machine stopped while it was
+// open begins a new generation, and with it a new epoch of ids: a client that resumes
+// with an id of the old epoch gets a gap event. A killed daemon loses nothing. The
+// kernel's boot id tells the two cases apart.
+
+// generationFile in the store's folder holds the present generation.
+const generationFile = "ssed.generation"
+
+// A generation is the content of generationFile.
+type generation struct {
+	Number uint64 `json:"number"`
+	// Boot is the machine's boot id while the store is open; empty: it was closed, and
+	// everything is on the disk.
+	Boot string `json:"boot,omitempty"`
+	// SyncAlways is the setting while the store is open. With it, a machine that stops
+	// loses nothing.
+	SyncAlways bool `json:"sync_always,omitempty"`
+}
+
+// bootID is the kernel's: another one after each start of the machine.
+func bootID() (string, error) {
+	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return strings.TrimSpace(string(text)), err
+}
+
+// beginGeneration records that the store is open on a machine with this boot id. isNew
+// reports whether this generation differs from the last one.
+func beginGeneration(dir, boot string, syncAlways bool) (g generation, isNew bool, err error) {
+	text, err := os.ReadFile(filepath.Join(dir, generationFile))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return g, false, err
+	case json.Unmarshal(text, &g) != nil: // cut short by a machine that stopped
+		g, isNew = generation{Number: uint64(time.Now().UnixNano())}, true
+	case g.Boot != "" && g.Boot != boot && !g.SyncAlways:
+		g.Number++
+		isNew = true
+	}
+	g.Boot, g.SyncAlways = boot, syncAlways
+	return g, isNew, g.write(dir)
+}
+
+// end records that the store is closed and on the disk.
+func (g generation) end(dir string) error {
+	g.Boot = ""
+	return g.write(dir)
+}
+
+// write replaces the file atomically and syncs it to the disk.
+func (g generation) write(dir string) error {
+	text, err := json.Marshal(g)
+	if err != nil {
+		return err
+	}
+	name := filepath.Join(dir, generationFile)
+	file, err := os.OpenFile(name+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(append(text, '\n'))
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if err := os.Rename(name+".new", name); err != nil {
+		return err
+	}
+	folder, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	return folder.Sync()
+}
