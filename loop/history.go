@@ -24,9 +24,6 @@ type HistoryRule struct {
 // that are too old: some 10,000 a second, for less than 1 % of the loop's time.
 const sweepNamespaces = 1000
 
-// epochMax makes epochs of eight letters and digits.
-const epochMax = 36 * 36 * 36 * 36 * 36 * 36 * 36 * 36
-
 // keepHistory begins a history, if the options want one.
 func (l *loop) keepHistory() error {
 	if l.store.Store != nil {
@@ -53,7 +50,7 @@ func (l *loop) keepHistory() error {
 		return nil
 	}
 	slices.SortStableFunc(rules, func(a, b HistoryRule) int { return cmp.Compare(len(b.Prefix), len(a.Prefix)) })
-	l.epoch = sse.NewEpoch(rand.Uint64N(epochMax))
+	l.epoch = sse.NewEpoch(rand.Uint64())
 	l.history = history.New(l.opts.HistoryBytesMax, func(ns string) history.Retention {
 		for _, r := range rules {
 			if nsindex.Within([]byte(ns), r.Prefix) {

@@ -96,7 +96,7 @@ const (
 // itself: a line is framed and appended where it was read.
 func (l *loop) Publish(namespace, event, data []byte) (uint64, error) {
 	if l.stop.Load() != stopNot {
-		return 0, errStopping
+		return 0, publish.ErrStopping
 	}
 	l.match(namespace)
 	frame := l.frame[:0]

@@ -3,7 +3,6 @@ package loop
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
 	"sync"
 
 	"github.com/ssed/ssed/publish"
@@ -52,7 +51,7 @@ func (m *mailbox) putNumbered(ctx context.Context, seq uint64, namespace, event,
 	}
 	defer m.mu.Unlock()
 	if m.closed {
-		return 0, errStopping
+		return 0, publish.ErrStopping
 	}
 	wasEmpty := len(m.records) == 0
 	m.records = appendRecord(m.records, seq, namespace, event, data)
@@ -129,8 +128,6 @@ func nextRecord(records []byte) (r record, rest []byte) {
 	r.frame = records[recordHead+n : recordHead+n+f]
 	return r, records[recordHead+n+f:]
 }
-
-var errStopping = fmt.Errorf("%w: the server is stopping; publish again once it is back", publish.ErrBusy)
 
 // Publish makes the mailbox a publish.Sink, for the publishers' own loop. It
 // waits when the box is full, which holds up that loop and nobody else.

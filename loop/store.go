@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ssed/ssed/internal/history"
+	"github.com/ssed/ssed/publish"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -154,7 +155,7 @@ func (l *loop) submit(m PublishRequest, to Acker) error {
 	l.store.owed.Add(1) // before it is asked whether the server ends: the end waits for what is owed
 	if l.stop.Load() != stopNot {
 		l.store.owed.Add(-1)
-		return errStopping
+		return publish.ErrStopping
 	}
 	l.store.Submit(m, to)
 	return nil

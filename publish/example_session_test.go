@@ -23,12 +23,10 @@ func (o oneToken) Authenticate(token []byte) (publish.Grant, bool) {
 
 func (o oneToken) Allows(namespace []byte) bool { return strings.HasPrefix(string(namespace), o.below) }
 
-// full is a Sink that takes nothing at the moment.
-type full struct{}
+// stopping is the Sink of a server that is shutting down.
+type stopping struct{}
 
-func (full) Publish(_, _, _ []byte) (uint64, error) {
-	return 0, fmt.Errorf("%w: try again later", publish.ErrBusy)
-}
+func (stopping) Publish(_, _, _ []byte) (uint64, error) { return 0, publish.ErrStopping }
 
 // What a publisher may, and what it is told.
 func ExampleAuthenticator() {
@@ -44,7 +42,7 @@ func ExampleAuthenticator() {
 		"PUB /shop/orders - 1\n" +
 		"PUB /shop/orders - more than ten bytes\n" +
 		"PUB /shop/ord"
-	replies, done := session.Feed([]byte(in), full{}, nil)
+	replies, done := session.Feed([]byte(in), stopping{}, nil)
 	for _, reply := range strings.SplitAfter(string(replies), "\n") {
 		code, _, _ := strings.Cut(strings.TrimPrefix(reply, "ERR "), " ")
 		fmt.Println(code)

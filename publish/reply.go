@@ -27,6 +27,9 @@ const (
 // on its way down.
 var ErrBusy = errors.New("busy")
 
+// ErrStopping is the error of a Sink whose server is shutting down. It wraps ErrBusy.
+var ErrStopping = fmt.Errorf("%w: the server is stopping; publish again once it is back", ErrBusy)
+
 // ErrPending is what a Sink returns, as it is, when it will know later what became
 // of the message. Its session then leaves the reply open: see Replies.
 var ErrPending = errors.New("the answer comes later")

@@ -49,8 +49,11 @@ func isEpoch(text []byte) bool {
 	return len(text) > 0
 }
 
-// NewEpoch returns the epoch that stands for n: its digits in base 36.
-func NewEpoch(n uint64) string { return strconv.FormatUint(n, 36) }
+// epochs is how many epochs NewEpoch tells apart: those of up to eight letters and digits.
+const epochs = 36 * 36 * 36 * 36 * 36 * 36 * 36 * 36
+
+// NewEpoch returns n modulo 36^8 in base 36: an epoch of up to eight letters and digits.
+func NewEpoch(n uint64) string { return strconv.FormatUint(n%epochs, 36) }
 
 // Append appends the ID's text to dst: "<epoch>-<seq>".
 func (id ID) Append(dst []byte) []byte {

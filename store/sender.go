@@ -94,7 +94,7 @@ func (s *sender) submit(m loop.PublishRequest, to loop.Acker) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		p.state, p.err = refused, errClosed
+		p.state, p.err = refused, publish.ErrStopping
 	}
 	s.queue = append(s.queue, p)
 	s.bytes += p.bytes()
@@ -365,7 +365,7 @@ func (s *sender) close() {
 	for _, p := range s.queue {
 		switch p.state {
 		case unsent, notStored:
-			s.setState(p, refused, errClosed)
+			s.setState(p, refused, publish.ErrStopping)
 		case sent:
 			s.setState(p, refused, p.unknown())
 		}

@@ -251,7 +251,7 @@ func TestSenderMakesRoom(t *testing.T) {
 		t.Errorf("%d of %d were answered at the end", len(order), queueMax)
 	}
 	late := &verdict{n: queueMax, order: &order}
-	if s.submit(loop.PublishRequest{}, late); !errors.Is(late.err, errClosed) {
+	if s.submit(loop.PublishRequest{}, late); !errors.Is(late.err, publish.ErrStopping) {
 		t.Errorf("after the end: %v", late.err)
 	}
 }

@@ -49,8 +49,6 @@ const (
 	reconnectPause = 250 * time.Millisecond
 )
 
-var errClosed = fmt.Errorf("%w: the server is stopping; publish again once it is back", publish.ErrBusy)
-
 // Options say which stream a Store uses, and where it is. The zero value of a field
 // means its default.
 type Options struct {

@@ -38,9 +38,6 @@ const (
 	// a stream was just made, or lost its leader, answers some questions about it
 	// never at all, so they have to be asked again.
 	streamPatience = 2 * time.Second
-
-	// epochMax makes epochs of eight letters and digits, as without a store.
-	epochMax = 36 * 36 * 36 * 36 * 36 * 36 * 36 * 36
 )
 
 // A streamConfig is what the flags ask of the stream. 0 is no limit.
@@ -255,7 +252,7 @@ const subjectsOverlap = 10065
 // sequences begin at 1 again then. An embedded store also gets a new epoch with each generation.
 func epochOf(info *jetstream.StreamInfo, generation uint64) string {
 	const prime = 1_000_000_007 // far from what lies between two streams
-	return sse.NewEpoch((uint64(info.Created.UnixNano()) + generation*prime) % epochMax)
+	return sse.NewEpoch(uint64(info.Created.UnixNano()) + generation*prime)
 }
 
 // heardWithin is how lately a stream's leader must have heard of most of its servers

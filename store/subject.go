@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -111,24 +112,11 @@ func unescape[T ~string | ~[]byte](s T) (c byte, n int) {
 	if len(s) < 3 {
 		return '%', 1
 	}
-	high, low := nibble(s[1]), nibble(s[2])
-	if high > 15 || low > 15 {
+	var decoded [1]byte
+	if _, err := hex.Decode(decoded[:], []byte{s[1], s[2]}); err != nil {
 		return '%', 1
 	}
-	return high<<4 | low, 3
-}
-
-// nibble is a hex digit's value, and more than 15 for what is none.
-func nibble(c byte) byte {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0'
-	case 'A' <= c && c <= 'F':
-		return c - 'A' + 10
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10
-	}
-	return 0xFF
+	return decoded[0], 3
 }
 
 // filters returns the subjects that a subscription set hears: each member's own and
