@@ -222,11 +222,11 @@ func (s *Store) unpack(m jetstream.Msg) (namespace, event []byte, err error) {
 	return namespace, event, sse.CheckData(m.Data(), s.opts.DataBytesMax)
 }
 
-// watch looks at the stream now and then until ctx ends, or the stream is gone, or is
-// another one than it was.
+// watch checks the stream once per watchInterval, and at once after a reconnect, until ctx
+// ends or the stream can no longer be read.
 func (s *Store) watch(ctx context.Context, to loop.StoreSink, stream jetstream.Stream, epoch string, closed <-chan struct{}) error {
-	look := time.NewTicker(watchInterval)
-	defer look.Stop()
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -235,41 +235,56 @@ func (s *Store) watch(ctx context.Context, to loop.StoreSink, stream jetstream.S
 			return errStoreFailed
 		case <-closed:
 			return errors.New("the client stopped reading the stream")
-		case <-look.C:
+		case <-ticker.C:
 		case <-s.again:
 		}
-		at := s.deliveredTo.Load() // before: more may come while we ask
-		asked, cancel := context.WithTimeout(ctx, callTime)
-		info, err := stream.Info(asked)
-		cancel()
-		switch {
-		case errors.Is(err, jetstream.ErrStreamNotFound):
-			s.sender.setPaused(true)
-			return errors.New("the stream was deleted")
-		case err != nil && !s.conn.IsConnected(): // that is told already
-			continue
-		case err != nil:
-			if ctx.Err() == nil {
-				s.trouble(s.explained(err).Error(), "the stream does not answer; publishers wait, and are told ERR busy after --nats-timeout; it is asked again")
-				s.noteFailure()
-			}
-			continue
-		case s.epochOf(info) != epoch:
-			return errRemade
-		case !leads(info):
-			s.trouble(errCutOff.Error(), "the store does not answer")
-			s.noteFailure()
-			continue
-		case info.State.LastSeq < at:
-			return errWentBack
-		}
-		s.onInfo(info)
-		if first := info.State.FirstSeq; first > 1 {
-			if err := to.Trim(ctx, first-1); err != nil {
-				return err
-			}
+		if err := s.checkStream(ctx, to, stream, epoch); err != nil {
+			return err
 		}
 	}
+}
+
+// checkStream asks for the stream's state once. The error says why the stream cannot be
+// read as before: it is deleted, another one, or has lost messages. If nobody answers for
+// it, or its server is cut off, checkStream records the trouble and returns nil.
+func (s *Store) checkStream(ctx context.Context, to loop.StoreSink, stream jetstream.Stream, epoch string) error {
+	at := s.deliveredTo.Load() // before the question: more may be delivered meanwhile
+	asked, cancel := context.WithTimeout(ctx, callTime)
+	info, err := stream.Info(asked)
+	cancel()
+	if err != nil {
+		return s.checkFailed(ctx, err)
+	}
+	switch {
+	case s.epochOf(info) != epoch:
+		return errRemade
+	case !leads(info):
+		s.trouble(errCutOff.Error(), "the store does not answer")
+		s.noteFailure()
+		return nil
+	case info.State.LastSeq < at:
+		return errWentBack
+	}
+	s.onInfo(info)
+	if first := info.State.FirstSeq; first > 1 {
+		return to.Trim(ctx, first-1)
+	}
+	return nil
+}
+
+// checkFailed handles the error of a question for the stream's state. It returns an error
+// if the stream is deleted.
+func (s *Store) checkFailed(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		s.sender.setPaused(true)
+		return errors.New("the stream was deleted")
+	case !s.conn.IsConnected(): // disconnected has logged it
+	case ctx.Err() == nil:
+		s.trouble(s.explained(err).Error(), "the stream does not answer; publishers wait, and are told ERR busy after --nats-timeout; it is asked again")
+		s.noteFailure()
+	}
+	return nil
 }
 
 // noteFailure notes that the stream could not be asked, and goes to another server when

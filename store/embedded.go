@@ -67,9 +67,9 @@ type embeddedServer struct {
 	failed <-chan struct{}
 }
 
-// startEmbedded starts the server and returns once it has read what the store has.
-// Errors say what to do; they wrap errStoreInUse if somebody else has it.
-func startEmbedded(opts embeddedOptions) (*embeddedServer, error) {
+// startEmbedded starts the server and returns once it has read the stored messages.
+// Errors say what to do; they wrap errStoreInUse if another process has the store.
+func startEmbedded(opts embeddedOptions) (_ *embeddedServer, err error) {
 	opts.Log = cmp.Or(opts.Log, slog.New(slog.DiscardHandler))
 	dir, err := filepath.Abs(opts.Dir)
 	if err != nil {
@@ -79,26 +79,54 @@ func startEmbedded(opts embeddedOptions) (*embeddedServer, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			lock.Close()
+		}
+	}()
 	bytesMax, err := storeBytesMax(dir, opts)
 	if err != nil {
-		lock.Close()
 		return nil, err
 	}
+	generation, err := openGeneration(dir, opts)
+	if err != nil {
+		return nil, err
+	}
+	natsLog := newNatsLog(opts.Log)
+	s, err := server.NewServer(serverOptions(dir, bytesMax, opts))
+	if err != nil {
+		return nil, fmt.Errorf("store %s: %w", dir, err)
+	}
+	s.SetLoggerV2(natsLog, false, false, false)
+	s.Start() // without a port it returns when all is done, or after a Fatalf
+	e := &embeddedServer{dir: dir, server: s, lock: lock, generation: generation, log: opts.Log, failed: natsLog.failed}
+	if why := natsLog.fatal.Load(); why != nil {
+		e.shutdown() // which closes the lock; the second Close does nothing
+		return nil, fmt.Errorf("store %s: %s; start with another folder, or give this one back what it lacks", dir, *why)
+	}
+	return e, nil
+}
+
+// openGeneration begins a generation of the folder, and logs if the machine stopped
+// while the store was open.
+func openGeneration(dir string, opts embeddedOptions) (generation, error) {
 	boot, err := bootID()
 	if err != nil {
-		lock.Close()
-		return nil, fmt.Errorf("store %s: the kernel does not tell its boot id: %w", dir, err)
+		return generation{}, fmt.Errorf("store %s: the kernel does not tell its boot id: %w", dir, err)
 	}
 	present, isNew, err := beginGeneration(dir, boot, opts.SyncAlways)
 	if err != nil {
-		lock.Close()
-		return nil, fmt.Errorf("store %s: %w", dir, err)
+		return generation{}, fmt.Errorf("store %s: %w", dir, err)
 	}
 	if isNew {
 		opts.Log.Warn("the machine stopped while the store was open: its newest messages may be lost; ids are of a new epoch, and who comes back is told of a gap", "store", dir)
 	}
-	natsLog := newNatsLog(opts.Log)
-	s, err := server.NewServer(&server.Options{
+	return present, nil
+}
+
+// serverOptions returns the options of a NATS server without a port.
+func serverOptions(dir string, bytesMax int64, opts embeddedOptions) *server.Options {
+	return &server.Options{
 		ServerName: "ssed", // otherwise a new key's name at each start
 		DontListen: true,
 		NoSigs:     true, // signals are the command's
@@ -112,19 +140,7 @@ func startEmbedded(opts embeddedOptions) (*embeddedServer, error) {
 		JetStreamMaxMemory:     memoryStoreBytesMax,
 		JetStreamMaxStore:      bytesMax,
 		DisableJetStreamBanner: true,
-	})
-	if err != nil {
-		lock.Close()
-		return nil, fmt.Errorf("store %s: %w", dir, err)
 	}
-	s.SetLoggerV2(natsLog, false, false, false)
-	s.Start() // without a port it returns when all is done, or after a Fatalf
-	e := &embeddedServer{dir: dir, server: s, lock: lock, generation: present, log: opts.Log, failed: natsLog.failed}
-	if why := natsLog.fatal.Load(); why != nil {
-		e.shutdown()
-		return nil, fmt.Errorf("store %s: %s; start with another folder, or give this one back what it lacks", dir, *why)
-	}
-	return e, nil
 }
 
 // connect opens a connection that never leaves this process.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -60,45 +61,55 @@ const streamAgeMin = 100 * time.Millisecond
 // replicasMax is JetStream's own limit.
 const replicasMax = 5
 
-// check fills in defaults, and tells what is wrong.
+// check fills in the stream's defaults, and returns an error for options that are invalid
+// or exclude each other.
 func (o *Options) check() error {
-	s := &o.Stream
-	if s.Name == "" {
-		s.Name = DefaultStream
-	}
-	if s.MaxBytes == 0 {
-		s.MaxBytes = DefaultStreamBytes
-	}
-	if s.Replicas == 0 {
-		s.Replicas = 1
-	}
-	if err := checkStreamName(s.Name); err != nil {
+	o.Stream.withDefaults()
+	if err := o.Stream.check(); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	switch {
-	case s.MaxAge < 0 || s.MaxAge > 0 && s.MaxAge < streamAgeMin:
-		return fmt.Errorf("store: a stream cannot keep messages for %v: it is %v or more, or 0 for no limit", s.MaxAge, streamAgeMin)
-	case s.PerNamespace < 0:
-		return errors.New("store: the messages of a namespace are 0 (no limit) or more")
-	case s.Replicas < 1 || s.Replicas > replicasMax:
-		return fmt.Errorf("store: a stream has 1 to %d replicas, not %d", replicasMax, s.Replicas)
-	case o.Timeout < sweepInterval:
+	if o.Timeout < sweepInterval {
 		return fmt.Errorf("store: publishers wait %v or more", sweepInterval)
 	}
 	if o.Embedded != nil {
-		if o.Embedded.CacheBytesMax < 0 {
-			return fmt.Errorf("store: invalid CacheBytesMax %d: expected a positive number of bytes, or 0 for the default", o.Embedded.CacheBytesMax)
-		}
-		if len(o.Servers.URLs) > 0 {
-			return errors.New("store: a store of one's own and NATS servers exclude each other")
-		}
-		if s.Replicas > 1 {
-			return errors.New("store: a store within this process has one replica; several take several NATS servers")
-		}
-		return nil
+		return o.checkEmbedded()
 	}
 	if err := o.Servers.check(); err != nil {
 		return fmt.Errorf("store: %w", err)
+	}
+	return nil
+}
+
+func (s *Stream) withDefaults() {
+	s.Name = cmp.Or(s.Name, DefaultStream)
+	s.MaxBytes = cmp.Or(s.MaxBytes, DefaultStreamBytes)
+	s.Replicas = cmp.Or(s.Replicas, 1)
+}
+
+func (s *Stream) check() error {
+	if err := checkStreamName(s.Name); err != nil {
+		return err
+	}
+	switch {
+	case s.MaxAge < 0 || s.MaxAge > 0 && s.MaxAge < streamAgeMin:
+		return fmt.Errorf("a stream cannot keep messages for %v: it is %v or more, or 0 for no limit", s.MaxAge, streamAgeMin)
+	case s.PerNamespace < 0:
+		return errors.New("the messages of a namespace are 0 (no limit) or more")
+	case s.Replicas < 1 || s.Replicas > replicasMax:
+		return fmt.Errorf("a stream has 1 to %d replicas, not %d", replicasMax, s.Replicas)
+	}
+	return nil
+}
+
+// checkEmbedded checks what an embedded server excludes.
+func (o *Options) checkEmbedded() error {
+	switch {
+	case o.Embedded.CacheBytesMax < 0:
+		return fmt.Errorf("store: invalid CacheBytesMax %d: expected a positive number of bytes, or 0 for the default", o.Embedded.CacheBytesMax)
+	case len(o.Servers.URLs) > 0:
+		return errors.New("store: a store of one's own and NATS servers exclude each other")
+	case o.Stream.Replicas > 1:
+		return errors.New("store: a store within this process has one replica; several take several NATS servers")
 	}
 	return nil
 }

@@ -107,7 +107,8 @@ func (r *streamReader) close(consumer jetstream.Consumer) {
 	_ = r.stream.DeleteConsumer(ctx, consumer.CachedInfo().Name) // or it goes by itself
 }
 
-// fill reads messages behind part.After, up to a number, until there are enough.
+// fill reads the messages behind part.After and up to until into part, until its frames
+// have bytesMax bytes.
 func (r *streamReader) fill(ctx context.Context, part *loop.Part, until uint64, bytesMax int) error {
 	if part.After >= until {
 		part.Last = true
@@ -124,27 +125,8 @@ func (r *streamReader) fill(ctx context.Context, part *loop.Part, until uint64, 
 		if err != nil {
 			return err
 		}
-		n := 0
-		for m := range batch.Messages() {
-			meta, err := m.Metadata()
-			if err != nil {
-				return err
-			}
-			n++
-			pending = meta.NumPending
-			switch seq := meta.Sequence.Stream; {
-			case len(part.Frames) >= bytesMax: // the next part has it
-			case seq > until:
-				part.Last = true
-			default:
-				r.add(part, m, seq)
-			}
-		}
-		if err := batch.Error(); err != nil {
+		if pending, err = r.addBatch(part, batch, until, bytesMax); err != nil {
 			return err
-		}
-		if n == 0 {
-			return errors.New("the store does not send what it has")
 		}
 	}
 	if pending == 0 && len(part.Frames) < bytesMax {
@@ -154,6 +136,35 @@ func (r *streamReader) fill(ctx context.Context, part *loop.Part, until uint64, 
 		return r.checkComplete(ctx, part, until)
 	}
 	return nil
+}
+
+// addBatch adds the messages of a batch to part, and returns how many the consumer has
+// left. It leaves out the messages that exceed bytesMax, which the next part reads again,
+// and those behind until.
+func (r *streamReader) addBatch(part *loop.Part, batch jetstream.MessageBatch, until uint64, bytesMax int) (pending uint64, err error) {
+	n := 0
+	for m := range batch.Messages() {
+		meta, err := m.Metadata()
+		if err != nil {
+			return 0, err
+		}
+		n++
+		pending = meta.NumPending
+		switch seq := meta.Sequence.Stream; {
+		case len(part.Frames) >= bytesMax:
+		case seq > until:
+			part.Last = true
+		default:
+			r.add(part, m, seq)
+		}
+	}
+	if err := batch.Error(); err != nil {
+		return 0, err
+	}
+	if n == 0 {
+		return 0, errors.New("the store does not send what it has")
+	}
+	return pending, nil
 }
 
 // toAskFor is how many messages would fill a part, if they are like those in it.
