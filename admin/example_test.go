@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"time"
 
 	"github.com/ssed/ssed/admin"
 	"github.com/ssed/ssed/loop"
@@ -93,8 +92,7 @@ func ExampleServer_Handler() {
 // Where the messages are in a store, its state is shown, too: the pages, the metrics and
 // healthz ask for it, and must not wait.
 func ExampleStore() {
-	const patience = 5 * time.Second // of publishers, before they are refused
-	messages, err := store.New(store.Options{Servers: store.Servers{URLs: []string{"nats://127.0.0.1:4222"}}, Timeout: patience})
+	messages, err := store.New(store.Options{Servers: store.Servers{URLs: []string{"nats://127.0.0.1:4222"}}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -102,17 +100,7 @@ func ExampleStore() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	pages := admin.New(admin.Options{Loop: server, Tokens: server.Tokens, Store: func() admin.Store {
-		s := messages.Status()
-		return admin.Store{
-			Embedded: s.Embedded, Connected: s.Connected, Server: s.Server, Reached: s.Reached, Live: s.Live,
-			Stream: s.Stream, Epoch: s.Epoch, Replicas: s.Replicas, Leader: s.Leader,
-			First: s.First, Last: s.Last, Messages: s.Messages, Bytes: s.Bytes,
-			Delivered: s.Delivered, Lag: s.Lag, Unanswered: s.Unanswered, Refused: s.Refused,
-			Resent: s.Resent, Duplicates: s.Duplicates, Undeliverable: s.Undeliverable, Reconnects: s.Reconnects,
-			Trouble: s.Trouble, Since: s.Since, Patience: patience, // healthz bears a trouble for as long
-		}
-	}})
+	pages := admin.New(admin.Options{Loop: server, Tokens: server.Tokens, Store: messages.Status})
 	defer pages.Shutdown()
 	go func() { log.Fatal(messages.Serve(server.StoreSink())) }()
 	log.Fatal(server.Serve())

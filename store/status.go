@@ -8,36 +8,13 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/ssed/ssed/internal/storestatus"
 )
 
-// A Status is what an operator asks of a Store.
-type Status struct {
-	Embedded  bool   // the store is within this process
-	Connected bool   // there is a connection to a server
-	Server    string // which it is: its name and URL; of an embedded one, its folder
-	Reached   bool   // the stream was found, or made
-	Stream    string
-	Live      bool   // all that was in it before is delivered: the loop takes subscribers
-	Epoch     string // of the ids
-	Replicas  int
-	Leader    string // the stream's leader; empty where it has one server only
-	First     uint64 // numbers of the oldest and the newest message in the stream
-	Last      uint64
-	Messages  uint64
-	Bytes     uint64
-	Seen      time.Time // when the stream was looked at
-
-	Delivered     uint64 // number of the newest message that was handed to the loop
-	Lag           uint64 // how many messages of the stream that is behind
-	Unanswered    int    // messages on their way to the stream
-	Refused       uint64 // publishers' messages that the stream did not take in time
-	Resent        uint64 // messages that were sent again
-	Duplicates    uint64 // messages that the stream had already, by their key
-	Undeliverable uint64 // messages in the stream that cannot be delivered
-	Reconnects    uint64
-	Trouble       string    // what is wrong at the moment; empty: nothing
-	Since         time.Time // when that began
-}
+// Status is the state of a Store and its counters. Its fields are in
+// internal/storestatus/status.go, each with what it means.
+type Status = storestatus.Status
 
 // unprovenWords are a trouble that is no error of somebody else's.
 const unprovenWords = "connected again, but the stream has not answered yet"
@@ -51,7 +28,7 @@ func (s *Store) Status() Status {
 		is.Reconnects = s.conn.Stats().Reconnects
 	}
 	s.mu.Unlock()
-	is.Embedded = s.opts.Embedded != nil
+	is.Embedded, is.Patience = s.opts.Embedded != nil, s.opts.Timeout
 	select {
 	case <-s.live:
 		is.Live = true
@@ -78,7 +55,8 @@ func (s *Store) server(conn *nats.Conn) string {
 	return strings.TrimSpace(conn.ConnectedServerName() + " " + redacted(conn.ConnectedUrl()))
 }
 
-func (s *Status) setInfo(info *jetstream.StreamInfo) {
+// setInfo sets the figures that the stream reports.
+func setInfo(s *Status, info *jetstream.StreamInfo) {
 	s.First, s.Last = info.State.FirstSeq, info.State.LastSeq
 	s.Messages, s.Bytes = info.State.Msgs, info.State.Bytes
 	s.Replicas, s.Seen = info.Config.Replicas, info.TimeStamp
@@ -94,18 +72,18 @@ func (s *Store) reached(stream jetstream.Stream, info *jetstream.StreamInfo, epo
 	defer s.mu.Unlock()
 	s.stream = stream
 	s.status.Reached, s.status.Epoch = true, epoch
-	s.status.setInfo(info)
+	setInfo(&s.status, info)
 	words := []any{"server", s.status.Server, "stream", s.status.Stream, "epoch", epoch,
 		"first", info.State.FirstSeq, "last", info.State.LastSeq, "messages", info.State.Msgs, "bytes", info.State.Bytes, "replicas", info.Config.Replicas}
 	if s.status.Trouble != "" {
-		words = append(words, "after", s.status.lasted())
+		words = append(words, "after", lasted(&s.status))
 	}
 	s.log.Info("the store is reached", words...)
 	s.status.Trouble, s.status.Since = "", time.Time{}
 }
 
-// lasted is how long a trouble has lasted, for the log.
-func (s *Status) lasted() time.Duration { return time.Since(s.Since).Round(time.Millisecond) }
+// lasted returns how long the trouble has lasted, for the log.
+func lasted(s *Status) time.Duration { return time.Since(s.Since).Round(time.Millisecond) }
 
 // onInfo records the state that the stream has reported.
 func (s *Store) onInfo(info *jetstream.StreamInfo) {
@@ -114,7 +92,7 @@ func (s *Store) onInfo(info *jetstream.StreamInfo) {
 	s.raiseNewest(info.State.LastSeq)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.status.setInfo(info)
+	setInfo(&s.status, info)
 	if s.conn.IsConnected() {
 		s.wellAgain()
 	}
@@ -124,7 +102,7 @@ func (s *Store) onInfo(info *jetstream.StreamInfo) {
 func (s *Store) wellAgain() {
 	if s.status.Trouble != "" {
 		s.log.Info("the store answers again", "server", s.status.Server, "stream", s.status.Stream,
-			"after", s.status.lasted())
+			"after", lasted(&s.status))
 	}
 	s.status.Trouble, s.status.Since = "", time.Time{}
 }

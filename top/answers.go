@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/ssed/ssed/internal/storestatus"
 )
 
 // These are the answers of the admin pages, as far as they are shown. Package
@@ -41,16 +43,12 @@ type status struct {
 	Store         *store          `json:"store"` // nil: there is none
 }
 
+// A store has the store's figures. The strings that are shown are cleaned: they hide those
+// of the Status.
 type store struct {
-	Stream     text   `json:"stream"`
-	Reached    bool   `json:"reached"`
-	Connected  bool   `json:"connected"`
-	Live       bool   `json:"live"`
-	Last       uint64 `json:"last"`
-	Lag        uint64 `json:"lag"`
-	Unanswered int    `json:"unanswered"`
-	Refused    uint64 `json:"refused"`
-	Trouble    text   `json:"trouble"`
+	storestatus.Status
+	Stream  text `json:"stream"`
+	Trouble text `json:"trouble"`
 }
 
 type connection struct {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/ssed/ssed/internal/storestatus"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -83,14 +84,25 @@ func TestStoreLine(t *testing.T) {
 		want string
 	}{
 		{store{Stream: "ssed", Trouble: "nobody listens there"}, "ssed not reached · last 0 · lag 0 · unanswered 0 · refused 0 · nobody listens there"},
-		{store{Stream: "ssed", Reached: true, Connected: true, Last: 5000, Lag: 4000}, "ssed catching up · last 5,000 · lag 4,000 · unanswered 0 · refused 0"},
-		{store{Stream: "ssed", Reached: true, Connected: true, Live: true, Last: 5000, Unanswered: 3}, "ssed live · last 5,000 · lag 0 · unanswered 3 · refused 0"},
-		{store{Stream: "ssed", Reached: true, Live: true, Refused: 2, Trouble: "EOF"}, "ssed connection lost · last 0 · lag 0 · unanswered 0 · refused 2 · EOF"},
-		{store{Stream: "ssed", Reached: true, Connected: true, Live: true, Trouble: "no leader"}, "ssed in trouble · last 0 · lag 0 · unanswered 0 · refused 0 · no leader"},
+		{store{Status: storestatus.Status{Reached: true, Connected: true, Last: 5000, Lag: 4000}, Stream: "ssed"}, "ssed catching up · last 5,000 · lag 4,000 · unanswered 0 · refused 0"},
+		{store{Status: storestatus.Status{Reached: true, Connected: true, Live: true, Last: 5000, Unanswered: 3}, Stream: "ssed"}, "ssed live · last 5,000 · lag 0 · unanswered 3 · refused 0"},
+		{store{Status: storestatus.Status{Reached: true, Live: true, Refused: 2}, Stream: "ssed", Trouble: "EOF"}, "ssed connection lost · last 0 · lag 0 · unanswered 0 · refused 2 · EOF"},
+		{store{Status: storestatus.Status{Reached: true, Connected: true, Live: true}, Stream: "ssed", Trouble: "no leader"}, "ssed in trouble · last 0 · lag 0 · unanswered 0 · refused 0 · no leader"},
 	} {
 		if got := tt.is.line(); got != tt.want {
 			t.Errorf("%q, want %q", got, tt.want)
 		}
+	}
+}
+
+// TestStoreIsCleaned: the strings that are shown are those without control characters.
+func TestStoreIsCleaned(t *testing.T) {
+	var is store
+	if err := json.Unmarshal([]byte(`{"stream":"a\u001b","trouble":"b\u0007","last":5,"reached":true}`), &is); err != nil {
+		t.Fatal(err)
+	}
+	if is.Stream != "a?" || is.Trouble != "b?" || is.Last != 5 || !is.Reached {
+		t.Errorf("%+v", is)
 	}
 }
 
@@ -100,7 +112,7 @@ func TestTheStoreIsShown(t *testing.T) {
 	if before := seen(m); strings.Contains(before, "store") || strings.Contains(snapshot("x", m.status, nil, nil), "store") {
 		t.Errorf("there is no store, and it is shown:\n%s", before)
 	}
-	m.status.Store = &store{Stream: "ssed", Reached: true, Connected: true, Live: true, Last: 7, Lag: 2}
+	m.status.Store = &store{Status: storestatus.Status{Reached: true, Connected: true, Live: true, Last: 7, Lag: 2}, Stream: "ssed"}
 	if view := seen(m); !strings.Contains(view, "\nstore: ssed live · last 7 · lag 2 · ") {
 		t.Errorf("the store is not shown:\n%s", view)
 	}

@@ -6,12 +6,10 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
-	"time"
 
 	"github.com/ssed/ssed/admin"
 	"github.com/ssed/ssed/auth"
 	"github.com/ssed/ssed/loop"
-	"github.com/ssed/ssed/store"
 )
 
 // Where the admin pages are: see --admin. Anything else is an address.
@@ -68,40 +66,9 @@ func (a *adminPages) attach(d *daemon, f *daemonFlags) {
 		}
 	}
 	if d.store != nil {
-		options.Store = func() admin.Store { return storeShown(d.store.Status(), f.NATSTimeout) }
+		options.Store = d.store.Status
 	}
 	a.server = admin.New(options)
-}
-
-// storeShown is a store as the pages show it. Publishers wait for it as long as
-// patience says.
-func storeShown(s store.Status, patience time.Duration) admin.Store {
-	return admin.Store{
-		Embedded:      s.Embedded,
-		Connected:     s.Connected,
-		Server:        s.Server,
-		Reached:       s.Reached,
-		Live:          s.Live,
-		Stream:        s.Stream,
-		Epoch:         s.Epoch,
-		Replicas:      s.Replicas,
-		Leader:        s.Leader,
-		First:         s.First,
-		Last:          s.Last,
-		Messages:      s.Messages,
-		Bytes:         s.Bytes,
-		Delivered:     s.Delivered,
-		Lag:           s.Lag,
-		Unanswered:    s.Unanswered,
-		Refused:       s.Refused,
-		Resent:        s.Resent,
-		Duplicates:    s.Duplicates,
-		Undeliverable: s.Undeliverable,
-		Reconnects:    s.Reconnects,
-		Trouble:       s.Trouble,
-		Since:         s.Since,
-		Patience:      patience,
-	}
 }
 
 // nodeName is the ancestor's: "go-", the environment, and the dyno or the host.

@@ -88,8 +88,8 @@ func (f *daemonFlags) newDaemon(openFiles int, memory memoryLimit, log *slog.Log
 		}
 		options.Store, options.History = d.store, nil
 		d.health = newHealth(func() string {
-			store := storeShown(d.store.Status(), f.NATSTimeout)
-			unfit, _ := store.Unfit(time.Now()) // the cause may name servers, and strangers ask
+			status := d.store.Status()
+			unfit, _ := status.Unfit(time.Now()) // the cause may name servers, and strangers ask
 			return unfit
 		})
 		options.Unfit = d.health.unfit

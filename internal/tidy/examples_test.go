@@ -18,8 +18,6 @@ var embedded = []string{"loop", "sse", "publish", "publish/evioserver", "nsindex
 var unshown = map[string]string{
 	"loop.Default*":  "each stands in the comment of its option, which loop.TestDefaultsAreTold holds",
 	"store.Default*": "each stands in the comment of its option",
-	"admin.Store.*":  "figures, each with its comment; ExampleServer_Serve shows where they come from",
-	"store.Status.*": "figures, each with its comment; ExampleStore_Status shows how one has them",
 	"loop.Stats.*":   "figures, each with its comment; ExampleServer_Stats shows how one has them",
 }
 
