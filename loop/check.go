@@ -12,10 +12,8 @@ import (
 // CheckListen tells what is wrong with an address of Options.Listen. It does not
 // ask whether the address is free.
 func CheckListen(address string) error {
-	if _, err := listen.ParseListen(address); err != nil {
-		return fmt.Errorf("listen address %q: %w", address, err)
-	}
-	return nil
+	_, err := listen.ParseListen(address)
+	return err
 }
 
 // Bounds of reconnection times. Shorter ones would make a crowd that cannot get in a

@@ -22,7 +22,7 @@ func TestLineProtocol(t *testing.T) {
 				s := serve(t, loop.Options{
 					DataBytesMax: cfg.DataBytesMax,
 					Tokens:       tokensOf(t, cfg),
-					Publish:      []publish.Endpoint{anyPort, {Network: "unix", Address: t.TempDir() + "/s"}},
+					Publish:      []string{anyPort, "unix://" + t.TempDir() + "/s"},
 				})
 				return conformance.Server{Dial: func(t testing.TB) net.Conn { return dial(t, s.PublishAddrs()[i]) }}
 			})
@@ -55,9 +55,9 @@ func tokensOf(t *testing.T, cfg publish.Config) *auth.Table {
 func serveOwn(t *testing.T, s *loop.Server) *evioserver.Server {
 	t.Helper()
 	return serveOwnWith(t, evioserver.Options{
-		Endpoints: []publish.Endpoint{anyPort, {Network: "unix", Address: t.TempDir() + "/s"}},
-		Sink:      s.Mailbox(),
-		Session:   s.Session(),
+		Listen:  []string{anyPort, "unix://" + t.TempDir() + "/s"},
+		Sink:    s.Mailbox(),
+		Session: s.Session(),
 	})
 }
 

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/ssed/ssed/loop"
-	"github.com/ssed/ssed/publish"
 	"github.com/ssed/ssed/publish/evioserver"
 )
 
@@ -33,7 +32,7 @@ func TestCrowdsOfPublishersDoNotFillTheLog(t *testing.T) {
 			}
 			if kind == "own loop" {
 				own := serveOwnWith(t, evioserver.Options{
-					Endpoints: []publish.Endpoint{anyPort}, Sink: s.Mailbox(), Session: s.Session(),
+					Listen: []string{anyPort}, Sink: s.Mailbox(), Session: s.Session(),
 					ReplyTimeout: timeout, PublishersMax: deaf, Logger: logger,
 				})
 				publishers = own.Addrs()[0]

@@ -9,7 +9,6 @@ import (
 
 	"github.com/ssed/ssed/auth"
 	"github.com/ssed/ssed/loop"
-	"github.com/ssed/ssed/publish"
 )
 
 // Who comes back gets what it missed: an EventSource sends the last id by itself.
@@ -104,7 +103,7 @@ func ExampleOptions_limits() {
 		log.Fatal(err)
 	}
 	server, err := loop.New(loop.Options{
-		Publish: []publish.Endpoint{{Network: "unix", Address: "/run/events-publish.sock"}},
+		Publish: []string{"unix:///run/events-publish.sock"},
 
 		DataBytesMax:         message,
 		HeadBytesMax:         4 << 10,

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/ssed/ssed/loop"
-	"github.com/ssed/ssed/publish"
 	"github.com/ssed/ssed/publish/evioserver"
 	"github.com/ssed/ssed/sse"
 )
@@ -41,7 +40,7 @@ func Example_clock() {
 func Example_petStore() {
 	server, err := loop.New(loop.Options{
 		Listen:  []string{":8001"},
-		Publish: []publish.Endpoint{{Network: "tcp", Address: "127.0.0.1:8002"}},
+		Publish: []string{"tcp://127.0.0.1:8002"},
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -91,9 +90,9 @@ func ExampleServer_Mailbox() {
 		log.Fatal(err)
 	}
 	publishers := evioserver.New(evioserver.Options{
-		Endpoints: []publish.Endpoint{{Network: "tcp", Address: "127.0.0.1:8002"}},
-		Sink:      server.Mailbox(),
-		Session:   server.Session(), // the same tokens and limits
+		Listen:  []string{"tcp://127.0.0.1:8002"},
+		Sink:    server.Mailbox(),
+		Session: server.Session(), // the same tokens and limits
 	})
 	go func() { log.Fatal(publishers.Serve()) }()
 	log.Fatal(server.Serve())
@@ -103,7 +102,7 @@ func ExampleServer_Mailbox() {
 func ExampleServer_ListenAddrs() {
 	server, err := loop.New(loop.Options{
 		Listen:  []string{"127.0.0.1:0", "[::1]:0"},
-		Publish: []publish.Endpoint{{Network: "tcp", Address: "127.0.0.1:0"}},
+		Publish: []string{"tcp://127.0.0.1:0"},
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/ssed/ssed/loop"
-	"github.com/ssed/ssed/publish"
 )
 
 func TestListenErrors(t *testing.T) {
@@ -77,7 +76,7 @@ func TestUnixSockets(t *testing.T) {
 	old.Close() // what a killed daemon leaves behind
 	s := serve(t, loop.Options{
 		Listen:  []string{"unix://" + dir + "/subscribe", "127.0.0.1:0"},
-		Publish: []publish.Endpoint{{Network: "unix", Address: stale}, anyPort},
+		Publish: []string{"unix://" + stale, anyPort},
 	})
 	for _, path := range []string{stale, dir + "/subscribe"} {
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o660 {
@@ -99,7 +98,7 @@ func TestUnixOnly(t *testing.T) {
 		t.Setenv("TMPDIR", dir)
 		s := serve(t, loop.Options{
 			Listen:  []string{"unix://" + dir + "/subscribe"},
-			Publish: []publish.Endpoint{{Network: "unix", Address: dir + "/publish"}},
+			Publish: []string{"unix://" + dir + "/publish"},
 		})
 		_, r := subscribe(t, s, "/subscribe/n")
 		p := dial(t, s.PublishAddrs()[0])

@@ -13,14 +13,13 @@ import (
 	"time"
 
 	"github.com/ssed/ssed/loop"
-	"github.com/ssed/ssed/publish"
 	"github.com/ssed/ssed/sse"
 )
 
 // patience is how long a test waits for something that must happen.
 const patience = 20 * time.Second
 
-var anyPort = publish.Endpoint{Network: "tcp", Address: "127.0.0.1:0"}
+const anyPort = "tcp://127.0.0.1:0"
 
 // serve runs a server on free loopback ports for as long as the test lasts.
 func serve(t testing.TB, opts loop.Options) *loop.Server {
@@ -29,7 +28,7 @@ func serve(t testing.TB, opts loop.Options) *loop.Server {
 		opts.Listen = []string{"127.0.0.1:0"}
 	}
 	if opts.Publish == nil {
-		opts.Publish = []publish.Endpoint{anyPort}
+		opts.Publish = []string{anyPort}
 	}
 	if opts.Drain == 0 {
 		opts.Drain = -1

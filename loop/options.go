@@ -13,7 +13,6 @@ import (
 
 	"github.com/ssed/ssed/auth"
 	"github.com/ssed/ssed/httpparse"
-	"github.com/ssed/ssed/publish"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -72,9 +71,10 @@ type Options struct {
 	// Listen is where subscribers connect: "host:port", ":8001" or
 	// "unix:///path". Default: ":8001".
 	Listen []string
-	// Publish is where publishers connect, served on this loop. Default: none;
-	// messages then come by Server.Publish and Server.Mailbox.
-	Publish []publish.Endpoint
+	// Publish is where publishers connect, served on this loop:
+	// "tcp://127.0.0.1:8002" or "unix:///path". Default: none; messages then come by
+	// Server.Publish and Server.Mailbox.
+	Publish []string
 	// Tokens says who may subscribe and publish. Nil: everybody. Server.SetTokens
 	// changes it later.
 	Tokens *auth.Table

@@ -106,3 +106,16 @@ func TestDefaultsAreTold(t *testing.T) {
 		}
 	}
 }
+
+// TestBadAddresses: New names the address that it cannot read.
+func TestBadAddresses(t *testing.T) {
+	for want, opts := range map[string]Options{
+		`loop: listen address "8001": expected host:port`:       {Listen: []string{":0", "8001"}},
+		`loop: Publish: "127.0.0.1:8002" is not a URL`:          {Publish: []string{"tcp://:0", "127.0.0.1:8002"}},
+		`loop: Publish: bad URL "udp://:8002": the scheme must`: {Publish: []string{"udp://:8002"}},
+	} {
+		if _, err := New(opts); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}

@@ -46,15 +46,18 @@ func New(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{ready: make(chan struct{}), done: make(chan struct{}), publish: opts.Publish,
+	s := &Server{ready: make(chan struct{}), done: make(chan struct{}),
 		hooksDeadline: make(chan struct{}), finished: make(chan struct{})}
 	s.endHooksWait = sync.OnceFunc(func() { close(s.hooksDeadline) })
 	for _, address := range opts.Listen {
 		e, err := listen.ParseListen(address)
 		if err != nil {
-			return nil, fmt.Errorf("loop: listen address %q: %w", address, err)
+			return nil, fmt.Errorf("loop: %w", err)
 		}
 		s.listen = append(s.listen, e)
+	}
+	if s.publish, err = listen.ParseEndpoints(opts.Publish); err != nil {
+		return nil, fmt.Errorf("loop: Publish: %w", err)
 	}
 	origins, err := subreq.ParseOrigins(opts.CORSOrigins)
 	if err != nil {

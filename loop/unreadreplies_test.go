@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/ssed/ssed/loop"
-	"github.com/ssed/ssed/publish"
 	"github.com/ssed/ssed/publish/evioserver"
 )
 
@@ -30,7 +29,7 @@ func TestUnreadRepliesLoseNothing(t *testing.T) {
 	t.Run("own loop", func(t *testing.T) {
 		s := serve(t, loop.Options{})
 		own := serveOwnWith(t, evioserver.Options{
-			Endpoints: []publish.Endpoint{anyPort}, Sink: s.Mailbox(), Session: s.Session(), ReplyTimeout: timeout,
+			Listen: []string{anyPort}, Sink: s.Mailbox(), Session: s.Session(), ReplyTimeout: timeout,
 		})
 		unreadRepliesLoseNothing(t, s, own.Addrs()[0])
 	})

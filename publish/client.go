@@ -77,15 +77,15 @@ func Dial(ctx context.Context, url string, opts ...Option) (*Client, error) {
 }
 
 // check checks what Dial was given.
-func (o *options) check(url string) (Endpoint, error) {
+func (o *options) check(url string) (listen.Endpoint, error) {
 	if strings.ContainsAny(o.token, "\r\n") {
-		return Endpoint{}, errors.New("the token holds a line break")
+		return listen.Endpoint{}, errors.New("the token holds a line break")
 	}
-	return ParseEndpoint(url)
+	return listen.ParseEndpoint(url)
 }
 
 // connect is Dial with options that were checked.
-func connect(ctx context.Context, endpoint Endpoint, o options) (*Client, error) {
+func connect(ctx context.Context, endpoint listen.Endpoint, o options) (*Client, error) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, endpoint.Network, endpoint.Address)
 	if err != nil {
@@ -106,7 +106,7 @@ func connect(ctx context.Context, endpoint Endpoint, o options) (*Client, error)
 // A dialError is an error of Dial, with its address.
 type dialError struct {
 	doing string
-	to    Endpoint
+	to    listen.Endpoint
 	err   error
 }
 

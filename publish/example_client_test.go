@@ -3,7 +3,6 @@ package publish_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log"
 	"time"
 
@@ -52,28 +51,4 @@ func answered(err error) bool {
 		log.Print("this message will never do: ", refusal.Words)
 	}
 	return true
-}
-
-// Where publishers connect. A program that listens for them checks first: event
-// libraries delete what stands at a unix socket's path.
-func ExampleEndpoint() {
-	endpoint, err := publish.ParseEndpoint("tcp://127.0.0.1:0")
-	if err != nil {
-		fmt.Println(err)
-	}
-	fmt.Println(endpoint.Network, endpoint.Address, endpoint.Loopback())
-	if err := endpoint.Check(); err != nil {
-		fmt.Println(err)
-	}
-	letGo, err := endpoint.Hold() // nobody else gets it, until it is listened on
-	if err != nil {
-		fmt.Println(err)
-	}
-	letGo()
-
-	folder := publish.Endpoint{Network: "unix", Address: "/tmp"}
-	fmt.Println(folder, folder.Check() == nil)
-	// Output:
-	// tcp 127.0.0.1:0 true
-	// unix:///tmp false
 }

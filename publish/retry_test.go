@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ssed/ssed/internal/listen"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -84,7 +85,7 @@ func hello(ctx context.Context, serve func(net.Conn)) (*Client, error) {
 	c := newClient(near)
 	if _, err := c.do(ctx, request{text: []byte("PING\n")}); err != nil {
 		c.Close()
-		return nil, &dialError{"publish", Endpoint{Network: "tcp", Address: "x"}, err}
+		return nil, &dialError{"publish", listen.Endpoint{Network: "tcp", Address: "x"}, err}
 	}
 	return c, nil
 }

@@ -64,10 +64,6 @@ func (e storeEngine) Shutdown(context.Context) error {
 // newDaemon wires a daemon that can have openFiles descriptors and the memory that the
 // limit allows, and that writes log to stderr. Nothing listens yet.
 func (f *daemonFlags) newDaemon(openFiles int, memory memoryLimit, log *slog.Logger, stderr *logWriter) (*daemon, error) {
-	endpoints, err := f.endpoints()
-	if err != nil {
-		return nil, err
-	}
 	tokens, err := f.tokens()
 	if err != nil {
 		return nil, err
@@ -80,7 +76,7 @@ func (f *daemonFlags) newDaemon(openFiles int, memory memoryLimit, log *slog.Log
 
 	options := f.loopOptions(tokens, connsMax, publishersMax, log)
 	if f.PublishLoop == sharedLoop {
-		options.Publish = endpoints
+		options.Publish = f.Publish
 	}
 	if f.wanted() {
 		if d.store, err = f.newStore(options.ReservedEvents(), memory, log); err != nil {
@@ -106,7 +102,7 @@ func (f *daemonFlags) newDaemon(openFiles int, memory memoryLimit, log *slog.Log
 
 	if f.PublishLoop == ownLoop {
 		d.publishers = evioserver.New(evioserver.Options{
-			Endpoints:     endpoints,
+			Listen:        f.Publish,
 			Sink:          d.loop.Mailbox(),
 			Session:       d.loop.Session(),
 			PublishersMax: publishersMax,

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssed/ssed/internal/listen"
 	"github.com/ssed/ssed/internal/testtool"
-	"github.com/ssed/ssed/publish"
 )
 
 // A sent message, and the frame that it must arrive as.
@@ -198,7 +198,7 @@ func readExactly(stream *bufio.Reader, messages [][]sent, set []string) error {
 
 func dialPublisher(t *testing.T, url string) net.Conn {
 	t.Helper()
-	endpoint, err := publish.ParseEndpoint(url)
+	endpoint, err := listen.ParseEndpoint(url)
 	if err != nil {
 		t.Fatal(err)
 	}

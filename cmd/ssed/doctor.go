@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ssed/ssed/doctor"
+	"github.com/ssed/ssed/internal/listen"
 	"github.com/ssed/ssed/publish"
 	"github.com/ssed/ssed/sse"
 )
@@ -44,7 +45,7 @@ func (c *doctorCommand) Validate() error {
 		if len(s.namespaces) == 0 {
 			return errors.New("--publish: the URL does not tell a namespace of ssed to publish to")
 		}
-		_, err = publish.ParseEndpoint(c.Publish)
+		_, err = listen.ParseEndpoint(c.Publish)
 	}
 	return err
 }

@@ -3,8 +3,8 @@ package main
 import (
 	"time"
 
+	"github.com/ssed/ssed/internal/listen"
 	"github.com/ssed/ssed/loop"
-	"github.com/ssed/ssed/publish"
 )
 
 // defaultPublishURL is where publishers connect, unless told otherwise: this
@@ -91,14 +91,10 @@ type daemonFlags struct {
 func (f *daemonFlags) flags() *daemonFlags { return f }
 
 // endpoints returns where publishers connect.
-func (f *daemonFlags) endpoints() ([]publish.Endpoint, error) {
-	endpoints := make([]publish.Endpoint, len(f.Publish))
-	for i, url := range f.Publish {
-		endpoint, err := publish.ParseEndpoint(url)
-		if err != nil {
-			return nil, &flagError{"publish", err}
-		}
-		endpoints[i] = endpoint
+func (f *daemonFlags) endpoints() ([]listen.Endpoint, error) {
+	endpoints, err := listen.ParseEndpoints(f.Publish)
+	if err != nil {
+		return nil, &flagError{"publish", err}
 	}
 	return endpoints, nil
 }

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/ssed/ssed/internal/testtool"
-	"github.com/ssed/ssed/publish"
 	"github.com/ssed/ssed/publish/evioserver"
 )
 
@@ -118,7 +117,7 @@ func (m *memory) PublishKeyed(key, namespace, event, data []byte) (uint64, error
 
 func TestPubWithAKey(t *testing.T) {
 	sink := &memory{keys: map[string]uint64{}}
-	server := evioserver.New(evioserver.Options{Endpoints: []publish.Endpoint{{Network: "tcp", Address: "127.0.0.1:0"}}, Sink: sink})
+	server := evioserver.New(evioserver.Options{Listen: []string{"tcp://127.0.0.1:0"}, Sink: sink})
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve() }()
 	select {

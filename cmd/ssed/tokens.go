@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/ssed/ssed/auth"
-	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/internal/listen"
 )
 
 // tokenFileBytesMax bounds what is read of a token file: some ten thousand lines.
@@ -64,7 +64,7 @@ func readTokenFile(name string) (*auth.Table, error) {
 }
 
 // checkExposure refuses to let the whole network publish without a token.
-func checkExposure(endpoints []publish.Endpoint, tokens *auth.Table) error {
+func checkExposure(endpoints []listen.Endpoint, tokens *auth.Table) error {
 	for _, endpoint := range endpoints {
 		if !endpoint.Loopback() && !tokens.Required(auth.Publish) {
 			return &flagError{"publish", fmt.Errorf("%v can be reached from other machines, so publishing needs a token (--token, SSED_TOKEN or --token-file)", endpoint)}

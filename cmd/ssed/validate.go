@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ssed/ssed/internal/listen"
 	"github.com/ssed/ssed/loop"
-	"github.com/ssed/ssed/publish"
 )
 
 // check tells wrong what kong cannot know to be wrong, flag by flag. Nothing
@@ -95,7 +95,7 @@ func (f *daemonFlags) checkAddresses(wrong func(flag string, err error)) {
 		blameIn(err, wrong)
 	}
 	if f.Admin != adminOn && f.Admin != adminOff {
-		if _, err := publish.ParseEndpoint("tcp://" + f.Admin); err != nil {
+		if _, err := listen.ParseEndpoint("tcp://" + f.Admin); err != nil {
 			wrong("admin", fmt.Errorf("must be on, off, or an address such as localhost:8003, not %q", f.Admin))
 		}
 	}

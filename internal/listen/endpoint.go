@@ -41,15 +41,32 @@ func ParseEndpoint(url string) (Endpoint, error) {
 	return e, nil
 }
 
+// ParseEndpoints reads several URLs. The error names the first one that is wrong.
+func ParseEndpoints(urls []string) ([]Endpoint, error) {
+	endpoints := make([]Endpoint, len(urls))
+	for i, url := range urls {
+		e, err := ParseEndpoint(url)
+		if err != nil {
+			return nil, err
+		}
+		endpoints[i] = e
+	}
+	return endpoints, nil
+}
+
 // ParseListen reads where subscribers connect: "host:port", ":port" or a URL as in
 // ParseEndpoint.
 func ParseListen(address string) (Endpoint, error) {
 	if strings.Contains(address, "://") {
-		return ParseEndpoint(address)
+		e, err := ParseEndpoint(address)
+		if err != nil {
+			return e, fmt.Errorf("listen address %q: %w", address, err)
+		}
+		return e, nil
 	}
 	e, err := ParseEndpoint("tcp://" + address)
 	if err != nil { // ParseEndpoint's error explains the URL form only
-		return e, errors.New("expected host:port or :port, such as 127.0.0.1:8001 or [::1]:8001, or unix:///path")
+		return e, fmt.Errorf("listen address %q: expected host:port or :port, such as 127.0.0.1:8001 or [::1]:8001, or unix:///path", address)
 	}
 	return e, nil
 }

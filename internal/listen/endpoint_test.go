@@ -58,3 +58,47 @@ func TestParseEndpoint(t *testing.T) {
 		}
 	}
 }
+
+func TestParseEndpoints(t *testing.T) {
+	got, err := ParseEndpoints([]string{"tcp://:8002", "unix:///run/ssed.sock"})
+	if err != nil || len(got) != 2 || got[0] != (Endpoint{"tcp", ":8002"}) || got[1] != (Endpoint{"unix", "/run/ssed.sock"}) {
+		t.Errorf("%v, %v", got, err)
+	}
+	if got, err := ParseEndpoints(nil); err != nil || len(got) != 0 {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := ParseEndpoints([]string{"tcp://:8002", "udp://:8003"}); err == nil || !strings.Contains(err.Error(), `"udp://:8003"`) {
+		t.Errorf("%v, want the URL that is wrong", err)
+	}
+}
+
+func TestParseListen(t *testing.T) {
+	tests := []struct {
+		address string
+		want    Endpoint
+		err     string
+	}{
+		{address: ":8001", want: Endpoint{"tcp", ":8001"}},
+		{address: "[::1]:0", want: Endpoint{"tcp", "[::1]:0"}},
+		{address: "tcp://localhost:8001", want: Endpoint{"tcp", "localhost:8001"}},
+		{address: "unix:///run/ssed/http", want: Endpoint{"unix", "/run/ssed/http"}},
+
+		{address: "", err: `listen address "": expected host:port`},
+		{address: "8001", err: `listen address "8001": expected host:port`},
+		{address: "/run/ssed/http", err: `listen address "/run/ssed/http": expected host:port or :port, such as 127.0.0.1:8001 or [::1]:8001, or unix:///path`},
+		{address: "unix://run/ssed", err: `listen address "unix://run/ssed": bad URL`},
+		{address: "http://localhost:8001", err: "the scheme must be tcp or unix"},
+	}
+	for _, tt := range tests {
+		got, err := ParseListen(tt.address)
+		if tt.err != "" {
+			if err == nil || !strings.Contains(err.Error(), tt.err) {
+				t.Errorf("%q: %v, want %s", tt.address, err, tt.err)
+			}
+			continue
+		}
+		if err != nil || got != tt.want {
+			t.Errorf("%q: %v, %v", tt.address, got, err)
+		}
+	}
+}

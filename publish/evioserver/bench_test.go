@@ -6,8 +6,6 @@ import (
 	"net"
 	"strings"
 	"testing"
-
-	"github.com/ssed/ssed/publish"
 )
 
 type nowhere struct{ sequence uint64 }
@@ -22,7 +20,7 @@ func (n *nowhere) Publish(_, _, _ []byte) (uint64, error) {
 func BenchmarkLines(b *testing.B) {
 	for _, quiet := range []string{"on", "off"} {
 		b.Run("quiet="+quiet, func(b *testing.B) {
-			s := New(Options{Endpoints: []publish.Endpoint{tcp()}, Sink: &nowhere{}})
+			s := New(Options{Listen: []string{tcp()}, Sink: &nowhere{}})
 			go s.Serve()
 			<-s.Ready()
 			defer s.Shutdown(b.Context())

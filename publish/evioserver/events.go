@@ -38,7 +38,7 @@ type publisher struct {
 }
 
 // serving is called when all endpoints listen and no client was accepted.
-func (s *Server) serving(endpoints []publish.Endpoint, addrs []net.Addr) evio.Action {
+func (s *Server) serving(endpoints []listen.Endpoint, addrs []net.Addr) evio.Action {
 	if s.stopped() {
 		return evio.Shutdown
 	}

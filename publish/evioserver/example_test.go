@@ -23,7 +23,7 @@ func (c *counter) Publish(namespace, event, data []byte) (uint64, error) { retur
 func ExampleServer() {
 	var sink counter
 	server := evioserver.New(evioserver.Options{
-		Endpoints:     []publish.Endpoint{{Network: "tcp", Address: "127.0.0.1:0"}},
+		Listen:        []string{"tcp://127.0.0.1:0"},
 		Sink:          &sink,
 		Session:       publish.Config{DataBytesMax: 1000},
 		PublishersMax: 10,

@@ -81,7 +81,7 @@ func (s *store) Settle(to *publish.Replies) {
 func TestConformanceOfLaterAnswers(t *testing.T) {
 	conformance.Run(t, func(t *testing.T, cfg publish.Config) conformance.Server {
 		sink := newStore(t)
-		s := start(t, Options{Endpoints: []publish.Endpoint{unix(t)}, Sink: sink, Session: cfg})
+		s := start(t, Options{Listen: []string{unix(t).String()}, Sink: sink, Session: cfg})
 		return conformance.Server{
 			Dial:     func(t testing.TB) net.Conn { return dial(t, s.Addrs()[0]) },
 			Messages: sink.Messages,
@@ -92,7 +92,7 @@ func TestConformanceOfLaterAnswers(t *testing.T) {
 
 func TestRepliesBehindPending(t *testing.T) {
 	sink := newStore(t)
-	s := start(t, Options{Endpoints: []publish.Endpoint{tcp()}, Sink: sink})
+	s := start(t, Options{Listen: []string{tcp()}, Sink: sink})
 	for i, script := range []struct{ send, want string }{
 		{"PUB / - a\nPING\nPUB /full - b\nPUB / - \xff\nPUBN / - 1\nc\nQUIT\n",
 			"OK 1\nPONG\nERR busy the disk is full\nERR utf8 invalid UTF-8 in the data at byte 0\nOK 2\nOK\n"},
@@ -112,7 +112,7 @@ func TestRepliesBehindPending(t *testing.T) {
 func TestManyPublishersOfAStore(t *testing.T) {
 	const publishers, each = 20, 500
 	sink := newStore(t)
-	s := start(t, Options{Endpoints: []publish.Endpoint{tcp(), unix(t)}, Sink: sink})
+	s := start(t, Options{Listen: []string{tcp(), unix(t).String()}, Sink: sink})
 	var all sync.WaitGroup
 	for p := range publishers {
 		conn := dial(t, s.Addrs()[p%2])

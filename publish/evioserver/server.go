@@ -37,8 +37,8 @@ var (
 
 // Options say where and for whom a Server listens.
 type Options struct {
-	Endpoints []publish.Endpoint // at least one
-	Session   publish.Config     // of every connection
+	Listen  []string       // "tcp://host:port" or "unix:///path"; at least one
+	Session publish.Config // of every connection
 	// Sink takes the messages; it is called on evio's goroutine. One that returns
 	// publish.ErrPending must be a publish.Settler.
 	Sink publish.Sink
@@ -102,7 +102,7 @@ func New(opts Options) *Server {
 // Ready is closed once the server listens on all endpoints.
 func (s *Server) Ready() <-chan struct{} { return s.ready }
 
-// Addrs returns where the server listens, in the order of Options.Endpoints; nil
+// Addrs returns where the server listens, in the order of Options.Listen; nil
 // before Ready.
 func (s *Server) Addrs() []net.Addr {
 	s.mu.Lock()
@@ -121,7 +121,11 @@ func (s *Server) Serve() error {
 	if !s.start() {
 		return nil
 	}
-	err := s.listen(s.opts.Endpoints)
+	endpoints, err := listen.ParseEndpoints(s.opts.Listen)
+	if err != nil {
+		return err
+	}
+	err = s.listen(endpoints)
 	for s.isReady() && !s.stopped() {
 		s.opts.Logger.Error("the publishers' loop ended and will be opened again", "err", err, "pause", reopenPause)
 		select {
@@ -145,7 +149,7 @@ func (s *Server) start() bool {
 }
 
 // listen runs evio once, until it ends.
-func (s *Server) listen(endpoints []publish.Endpoint) error {
+func (s *Server) listen(endpoints []listen.Endpoint) error {
 	if err := precautions(endpoints); err != nil {
 		return err
 	}
@@ -170,7 +174,7 @@ func (s *Server) listen(endpoints []publish.Endpoint) error {
 	}
 }
 
-func (s *Server) runEvio(endpoints []publish.Endpoint) error {
+func (s *Server) runEvio(endpoints []listen.Endpoint) error {
 	restoreUmask := listen.RestrictUmask()
 	defer restoreUmask()
 	addresses := make([]string, len(endpoints))
@@ -197,9 +201,9 @@ func (s *Server) runEvio(endpoints []publish.Endpoint) error {
 }
 
 // bound returns the endpoints with the ports that were chosen for port 0.
-func (s *Server) bound() (endpoints []publish.Endpoint) {
+func (s *Server) bound() (endpoints []listen.Endpoint) {
 	for _, addr := range s.Addrs() {
-		endpoints = append(endpoints, publish.Endpoint{Network: addr.Network(), Address: addr.String()})
+		endpoints = append(endpoints, listen.Endpoint{Network: addr.Network(), Address: addr.String()})
 	}
 	return endpoints
 }

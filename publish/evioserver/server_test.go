@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssed/ssed/internal/listen"
 	"github.com/ssed/ssed/publish"
 	"github.com/ssed/ssed/publish/conformance"
 )
@@ -71,10 +72,10 @@ func shutdown(t *testing.T, s *Server) {
 	}
 }
 
-func tcp() publish.Endpoint { return publish.Endpoint{Network: "tcp", Address: "127.0.0.1:0"} }
+func tcp() string { return "tcp://127.0.0.1:0" }
 
-func unix(t *testing.T) publish.Endpoint {
-	return publish.Endpoint{Network: "unix", Address: filepath.Join(t.TempDir(), "s")}
+func unix(t *testing.T) listen.Endpoint {
+	return listen.Endpoint{Network: "unix", Address: filepath.Join(t.TempDir(), "s")}
 }
 
 func dial(t testing.TB, addr net.Addr) net.Conn {
@@ -112,15 +113,15 @@ func eventually(t testing.TB, what string, condition func() bool) {
 }
 
 func TestConformance(t *testing.T) {
-	endpoints := map[string]func(*testing.T) publish.Endpoint{
-		"tcp":  func(*testing.T) publish.Endpoint { return tcp() },
-		"unix": unix,
+	endpoints := map[string]func(*testing.T) string{
+		"tcp":  func(*testing.T) string { return tcp() },
+		"unix": func(t *testing.T) string { return unix(t).String() },
 	}
 	for network, endpoint := range endpoints {
 		t.Run(network, func(t *testing.T) {
 			conformance.Run(t, func(t *testing.T, cfg publish.Config) conformance.Server {
 				sink := &recorder{}
-				s := start(t, Options{Endpoints: []publish.Endpoint{endpoint(t)}, Sink: sink, Session: cfg})
+				s := start(t, Options{Listen: []string{endpoint(t)}, Sink: sink, Session: cfg})
 				return conformance.Server{
 					Dial:     func(t testing.TB) net.Conn { return dial(t, s.Addrs()[0]) },
 					Messages: sink.Messages,
@@ -131,7 +132,7 @@ func TestConformance(t *testing.T) {
 }
 
 func TestTwoEndpoints(t *testing.T) {
-	s := start(t, Options{Endpoints: []publish.Endpoint{tcp(), unix(t)}, Sink: &recorder{}})
+	s := start(t, Options{Listen: []string{tcp(), unix(t).String()}, Sink: &recorder{}})
 	for i, want := range []string{"OK 1", "OK 2"} {
 		if got := ask(t, dial(t, s.Addrs()[i]), "PUB / - x"); got != want {
 			t.Errorf("%s answers %q, want %q", s.Addrs()[i], got, want)
@@ -140,7 +141,7 @@ func TestTwoEndpoints(t *testing.T) {
 }
 
 func TestClient(t *testing.T) {
-	s := start(t, Options{Endpoints: []publish.Endpoint{unix(t)}, Sink: &recorder{}})
+	s := start(t, Options{Listen: []string{unix(t).String()}, Sink: &recorder{}})
 	client, err := publish.Dial(t.Context(), "unix://"+s.Addrs()[0].String())
 	if err != nil {
 		t.Fatal(err)
@@ -155,7 +156,7 @@ func TestSocketMode(t *testing.T) {
 	old := syscall.Umask(0)
 	defer syscall.Umask(old)
 	e := unix(t)
-	start(t, Options{Endpoints: []publish.Endpoint{e}, Sink: &recorder{}})
+	start(t, Options{Listen: []string{e.String()}, Sink: &recorder{}})
 	info, err := os.Stat(e.Address)
 	if err != nil || info.Mode().Perm() != 0o660 {
 		t.Errorf("the socket's mode is %v, %v", info.Mode(), err)
@@ -166,7 +167,7 @@ func TestSocketMode(t *testing.T) {
 }
 
 func TestPublishersMax(t *testing.T) {
-	s := start(t, Options{Endpoints: []publish.Endpoint{tcp()}, Sink: &recorder{}, PublishersMax: 1})
+	s := start(t, Options{Listen: []string{tcp()}, Sink: &recorder{}, PublishersMax: 1})
 	first := dial(t, s.Addrs()[0])
 	ask(t, first, "PING")
 	for range 3 {
@@ -205,7 +206,7 @@ func TestRefusals(t *testing.T) {
 			tt.put(t, e.Address)
 			before, err := os.Lstat(e.Address)
 			must(t, err)
-			err = New(Options{Endpoints: []publish.Endpoint{e}, Sink: &recorder{}}).Serve()
+			err = New(Options{Listen: []string{e.String()}, Sink: &recorder{}}).Serve()
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), e.String()) {
 				t.Errorf("Serve: %v", err)
 			}
@@ -225,11 +226,22 @@ func must(t *testing.T, err error) {
 }
 
 func TestPortInUse(t *testing.T) {
-	s := start(t, Options{Endpoints: []publish.Endpoint{tcp()}, Sink: &recorder{}})
-	taken := publish.Endpoint{Network: "tcp", Address: s.Addrs()[0].String()}
-	err := New(Options{Endpoints: []publish.Endpoint{taken}, Sink: &recorder{}}).Serve()
+	s := start(t, Options{Listen: []string{tcp()}, Sink: &recorder{}})
+	taken := listen.Endpoint{Network: "tcp", Address: s.Addrs()[0].String()}
+	err := New(Options{Listen: []string{taken.String()}, Sink: &recorder{}}).Serve()
 	if want := "cannot listen on " + taken.String() + ": address already in use"; fmt.Sprint(err) != want {
 		t.Errorf("Serve: %v, want %s", err, want)
+	}
+}
+
+func TestBadAddress(t *testing.T) {
+	for want, listen := range map[string][]string{
+		"no endpoint":                {},
+		`"127.0.0.1:0" is not a URL`: {tcp(), "127.0.0.1:0"},
+	} {
+		if err := New(Options{Listen: listen, Sink: &recorder{}}).Serve(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Serve: %v, want %s", err, want)
+		}
 	}
 }
 
@@ -239,13 +251,13 @@ func TestStaleSocketIsReplaced(t *testing.T) {
 	must(t, err)
 	ln.(*net.UnixListener).SetUnlinkOnClose(false)
 	ln.Close()
-	s := start(t, Options{Endpoints: []publish.Endpoint{e}, Sink: &recorder{}})
+	s := start(t, Options{Listen: []string{e.String()}, Sink: &recorder{}})
 	ask(t, dial(t, s.Addrs()[0]), "PING")
 }
 
 func TestShutdown(t *testing.T) {
 	t.Run("before Serve", func(t *testing.T) {
-		s := New(Options{Endpoints: []publish.Endpoint{tcp()}, Sink: &recorder{}})
+		s := New(Options{Listen: []string{tcp()}, Sink: &recorder{}})
 		shutdown(t, s)
 		if err := s.Serve(); err != nil {
 			t.Errorf("Serve: %v", err)
@@ -253,7 +265,7 @@ func TestShutdown(t *testing.T) {
 	})
 	t.Run("at once, many times", func(t *testing.T) {
 		for range 10 {
-			s := New(Options{Endpoints: []publish.Endpoint{tcp(), unix(t)}, Sink: &recorder{}})
+			s := New(Options{Listen: []string{tcp(), unix(t).String()}, Sink: &recorder{}})
 			served := make(chan error, 1)
 			go func() { served <- s.Serve() }()
 			select {
@@ -269,7 +281,7 @@ func TestShutdown(t *testing.T) {
 	})
 	t.Run("closes publishers and removes the socket", func(t *testing.T) {
 		e := unix(t)
-		s := start(t, Options{Endpoints: []publish.Endpoint{e}, Sink: &recorder{}})
+		s := start(t, Options{Listen: []string{e.String()}, Sink: &recorder{}})
 		conn := dial(t, s.Addrs()[0])
 		ask(t, conn, "PUB / - x")
 		shutdown(t, s)
@@ -283,7 +295,7 @@ func TestShutdown(t *testing.T) {
 	t.Run("when the socket's path is gone", func(t *testing.T) {
 		for publishers := range 2 {
 			e := unix(t)
-			s := start(t, Options{Endpoints: []publish.Endpoint{e}, Sink: &recorder{}})
+			s := start(t, Options{Listen: []string{e.String()}, Sink: &recorder{}})
 			for range publishers {
 				ask(t, dial(t, s.Addrs()[0]), "PING")
 			}
@@ -296,7 +308,7 @@ func TestShutdown(t *testing.T) {
 // TestReopen breaks the listener under evio: accept then fails, and evio ends.
 func TestReopen(t *testing.T) {
 	sink := &recorder{}
-	s := start(t, Options{Endpoints: []publish.Endpoint{tcp(), unix(t)}, Sink: sink})
+	s := start(t, Options{Listen: []string{tcp(), unix(t).String()}, Sink: sink})
 	addrs := s.Addrs()
 	conn := dial(t, addrs[0])
 	ask(t, conn, "PUB / - before")
@@ -338,7 +350,7 @@ func breakListener(t *testing.T, addr net.Addr) {
 // TestUnreadReplies sends commands and never reads: the publisher is closed, and
 // nobody else notices.
 func TestUnreadReplies(t *testing.T) {
-	s := start(t, Options{Endpoints: []publish.Endpoint{tcp(), unix(t)}, Sink: &recorder{}, ReplyTimeout: 100 * time.Millisecond})
+	s := start(t, Options{Listen: []string{tcp(), unix(t).String()}, Sink: &recorder{}, ReplyTimeout: 100 * time.Millisecond})
 	patient := dial(t, s.Addrs()[0])
 	for _, addr := range s.Addrs() {
 		t.Run(addr.Network(), func(t *testing.T) {
@@ -371,7 +383,7 @@ func (s slow) Publish(_, _, _ []byte) (uint64, error) {
 
 func TestSinkHoldsUpPublishers(t *testing.T) {
 	sink := newSlow()
-	s := start(t, Options{Endpoints: []publish.Endpoint{tcp()}, Sink: sink})
+	s := start(t, Options{Listen: []string{tcp()}, Sink: sink})
 	conn := dial(t, s.Addrs()[0])
 	go func() { <-sink.called; close(sink.leave) }()
 	if got := ask(t, conn, "PUB / - x"); got != "OK 1" {
@@ -381,7 +393,7 @@ func TestSinkHoldsUpPublishers(t *testing.T) {
 
 func TestShutdownGivesUp(t *testing.T) {
 	sink := newSlow()
-	s := New(Options{Endpoints: []publish.Endpoint{tcp()}, Sink: sink})
+	s := New(Options{Listen: []string{tcp()}, Sink: sink})
 	served := make(chan error, 1)
 	go func() { served <- s.Serve() }()
 	<-s.Ready()

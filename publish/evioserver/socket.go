@@ -6,7 +6,7 @@ import (
 	"os"
 	"syscall"
 
-	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/internal/listen"
 )
 
 // descriptorsNeeded is what evio opens at its start, with room to spare: two for
@@ -14,7 +14,7 @@ import (
 func descriptorsNeeded(listeners int) int { return 2*listeners + 8 }
 
 // precautions makes sure of what evio takes for granted.
-func precautions(endpoints []publish.Endpoint) error {
+func precautions(endpoints []listen.Endpoint) error {
 	if len(endpoints) == 0 {
 		return errors.New("no endpoint to listen on for publishers")
 	}
