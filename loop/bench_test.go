@@ -31,7 +31,7 @@ func benchmarkPublish(b *testing.B, matches, kept, namespaces int) {
 		b.Fatal(err)
 	}
 	l := &loop{opts: opts}
-	if err := l.keepHistory(); err != nil {
+	if l.sequencer, l.window, err = newSequencer(&opts, func() {}); err != nil {
 		b.Fatal(err)
 	}
 	for i := range matches {

@@ -15,11 +15,6 @@ import (
 // else is done.
 const repliesTime = time.Second
 
-// returnTime is how long messages may take to come back from the Store once their
-// publishers were told OK. A subscriber that leaves without them gets them where it
-// comes back.
-const returnTime = time.Second
-
 // drain brings the end on: when everything that was accepted stands in the
 // streams, the subscribers begin to leave. It tells whether all is done, or there
 // is no more waiting for it.
@@ -32,7 +27,7 @@ func (l *loop) drain() (done bool) {
 	if l.stop.Load() == stopNow {
 		return l.unixClosing.finished(l.wakeup)
 	}
-	if !l.leaving && l.store.returned(l) && l.round.empty() && len(l.intake.box) == 0 && l.box.empty() {
+	if !l.leaving && l.sequencer.settled(l) && l.round.empty() && len(l.intake.box) == 0 && l.box.empty() {
 		l.beginDrain()
 	}
 	if !l.leaving || l.stats.Subscribers > 0 {
@@ -41,25 +36,6 @@ func (l *loop) drain() (done bool) {
 	}
 	// What is blocked now are publishers that have yet to read their replies.
 	return (len(l.blocked) == 0 || l.wheel.now-l.left >= ticks(repliesTime)) && l.unixClosing.finished(l.wakeup)
-}
-
-// returned tells whether all that publishers were told OK for has come back from
-// the Store, or there is no more waiting for it. Nothing is taken from then on.
-func (r *storeClient) returned(l *loop) bool {
-	switch {
-	case r.Store == nil:
-		return true
-	case r.owed.Load() > 0:
-		return false
-	case l.newest >= r.acked.Load():
-	case !r.settled:
-		r.settled, r.ended = true, l.wheel.now
-		return false
-	case l.wheel.now-r.ended < ticks(returnTime):
-		return false
-	}
-	l.box.close()
-	return true
 }
 
 // unixClosing closes the unix listeners before the loop ends. The loop must still take the
@@ -102,7 +78,7 @@ func (l *loop) beginDrain() {
 // subscriber that lags is tried again a tick later.
 func (l *loop) drainOne(s *subscriber) {
 	l.wheel.set(&s.client, 1)
-	if r, ok := l.replays.of[s]; ok && r.earlier != nil && s.marks&(headHeld|prefixed) == 0 {
+	if r, ok := l.replays.of[s]; ok && r.phase != phaseKept && s.marks&(headHeld|prefixed) == 0 {
 		l.retryMidReplay(s, l.retryTime(), reasonShutdown) // the store has it for whoever comes back
 		return
 	}

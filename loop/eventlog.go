@@ -68,10 +68,10 @@ func (e *eventLog) unreadReplies(p *publisher, l *loop) {
 }
 
 // readFailed logs a read of the store that failed.
-func (e *eventLog) readFailed(f *flight, l *loop) {
+func (e *eventLog) readFailed(f *storeRead, l *loop) {
 	if e.all || e.failedReads.Allow(l.seconds()) {
 		e.log.Warn("what subscribers missed cannot be read from the store; they are told to come back",
-			"subscribers", len(f.who), "err", f.err)
+			"subscribers", len(f.waiting), "err", f.err)
 	}
 }
 

@@ -40,7 +40,7 @@ func (l *loop) unfit() string {
 		if words := l.opts.Unfit(); words != "" {
 			return inOneLine(words)
 		}
-	case l.store.Store != nil && !l.store.live:
+	case !l.sequencer.live():
 		return "this node has yet to read its store before it takes subscribers"
 	}
 	return ""

@@ -47,7 +47,7 @@ func (l *loop) congested() bool {
 
 // mayPublish tells whether a publisher may be read now.
 func (l *loop) mayPublish() bool {
-	return (l.store.Store == nil || !l.store.Full()) && l.makeRoom()
+	return !l.sequencer.full() && l.makeRoom()
 }
 
 // makeRoom delivers what this turn may still deliver, if there is no room, and
@@ -96,11 +96,7 @@ func (l *loop) emptyBox() {
 			}
 			var r record
 			r, l.intake.box = nextRecord(l.intake.box)
-			if r.seq > 0 || len(r.namespace) == 0 {
-				l.takeStored(r)
-			} else {
-				l.publishFramed(r.namespace, r.frame)
-			}
+			l.sequencer.receive(l, r)
 		}
 	}
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/ssed/ssed/auth"
 	"github.com/ssed/ssed/httpparse"
-	"github.com/ssed/ssed/internal/history"
 	"github.com/ssed/ssed/internal/stream"
 	"github.com/ssed/ssed/internal/subreq"
 	"github.com/ssed/ssed/nsindex"
@@ -61,7 +60,6 @@ type loop struct {
 	hooks           *hooks // nil: there are none
 
 	index         nsindex.Index[*audience]
-	newest        uint64      // number of the newest message
 	audiences     uint64      // how many there ever were
 	matched       []*audience // audiences that the last message went to
 	retained      bool        // the last message has an id and is kept in the history
@@ -70,10 +68,9 @@ type loop struct {
 	pool          stream.Pool
 	blocked       map[uint32]waiting
 	prefixes      prefixes
-	history       *history.History // nil: nothing is kept
-	epoch         string           // of the ids
 	replays       replays
-	store         storeClient
+	window        window
+	sequencer     sequencer
 	number        uint32 // the last number given to a waiter
 	round         round
 	budget        budget
@@ -101,19 +98,19 @@ func (l *loop) Publish(namespace, event, data []byte) (uint64, error) {
 	l.match(namespace)
 	frame := l.frame[:0]
 	if l.retained {
-		frame = l.appendID(frame)
+		frame = l.window.appendID(frame)
 	}
 	if len(l.matched) > 0 || l.retained {
 		l.frame = sse.AppendFrame(frame, event, data)
 		l.keepAndDeliver(namespace, l.frame)
 	}
-	l.published(l.newest + 1)
-	return l.newest, nil
+	l.published()
+	return l.window.newest, nil
 }
 
 // published counts a message.
-func (l *loop) published(seq uint64) {
-	l.newest = seq
+func (l *loop) published() {
+	l.window.newest++
 	l.stats.Published++
 }
 
@@ -122,17 +119,17 @@ func (l *loop) published(seq uint64) {
 func (l *loop) publishFramed(namespace, frame []byte) {
 	l.match(namespace)
 	if l.retained {
-		l.frame = append(l.appendID(l.frame[:0]), frame...)
+		l.frame = append(l.window.appendID(l.frame[:0]), frame...)
 		frame = l.frame
 	}
 	l.keepAndDeliver(namespace, frame)
-	l.published(l.newest + 1)
+	l.published()
 }
 
 // keepAndDeliver adds the frame to the history and to every matching stream.
 func (l *loop) keepAndDeliver(namespace, frame []byte) {
 	if l.retained {
-		l.history.Add(namespace, frame, l.newest+1, l.wheel.now)
+		l.window.add(namespace, frame, l.wheel.now)
 	}
 	if len(l.matched) > 0 {
 		l.deliver(frame)
@@ -147,9 +144,9 @@ func (l *loop) match(namespace []byte) {
 	}
 }
 
-// matchIndex asks the index and the history.
+// matchIndex asks the index and the window.
 func (l *loop) matchIndex(namespace []byte) {
-	l.retained = l.history != nil && l.history.Keeps(namespace)
+	l.retained = l.window.keeps(namespace)
 	l.matched = l.index.AppendMatches(l.matched[:0], namespace)
 	l.matchedNS = append(l.matchedNS[:0], namespace...)
 }
@@ -157,6 +154,18 @@ func (l *loop) matchIndex(namespace []byte) {
 // indexChanged makes match ask the index again.
 func (l *loop) indexChanged() {
 	l.matched, l.matchedNS = nil, l.matchedNS[:0] // deliver may be going through the old ones
+}
+
+// deliverToAll delivers a gap event to every subscriber.
+func (l *loop) deliverToAll(g sse.Gap) {
+	frame := l.appendGap(nil, g)
+	if len(frame) == 0 {
+		return
+	}
+	l.matched = l.index.AppendAll(nil)
+	l.deliver(frame)
+	l.stats.Gaps += uint64(l.stats.Subscribers)
+	l.indexChanged()
 }
 
 // deliver appends one frame to the stream of each audience in l.matched. Each stream
@@ -184,7 +193,7 @@ func (l *loop) deliver(frame []byte) {
 
 // onWake does the work that the loop was woken for.
 func (l *loop) onWake() gnet.Action {
-	l.store.land(l)
+	l.sequencer.onWake(l)
 	l.admitWaiting()
 	l.pumpWoken()
 	for range l.elapsed.Swap(0) {
@@ -229,11 +238,9 @@ func (l *loop) turnWheel() {
 		l.releaseMemory()
 		l.eventLog.flushSuppressed(l)
 		l.hooks.flushSuppressed(l.log)
-		l.store.tellLost(l)
+		l.sequencer.everySecond(l)
 	}
-	if l.history != nil {
-		l.history.Sweep(l.wheel.now, sweepNamespaces)
-	}
+	l.window.sweep(l.wheel.now)
 	l.releaseIdle()
 }
 

@@ -21,7 +21,7 @@ const keepAliveIdle = time.Minute
 type publisher struct {
 	client
 	session  *publish.Session
-	owing    *owing // nil where there is no Store
+	replier  replier
 	unread   []byte // what it sent and may not come in yet
 	unsent   []byte // replies that its socket did not take
 	number   uint32 // its registration with the watch; 0: none yet
@@ -32,14 +32,28 @@ type publisher struct {
 	broken   bool   // it cannot be read any more
 }
 
+// A replier takes the messages of one publisher, and holds back replies until they are due.
+type replier interface {
+	publish.Sink
+	// take takes the replies that the session has made, and returns those that may be
+	// sent now, in memory that is good until the next call. made is the replier's.
+	take(session *publish.Session, made []byte) []byte
+	// pending reports whether replies are held back.
+	pending() bool
+}
+
+// immediate is the replier of a publisher whose messages the loop publishes at once.
+type immediate struct{ *loop }
+
+func (immediate) take(_ *publish.Session, made []byte) []byte { return made }
+func (immediate) pending() bool                               { return false }
+
 func (l *loop) admit(conn gnet.Conn) {
 	p := &publisher{
 		client:  client{conn: conn, openedSec: l.seconds()},
 		session: publish.NewSession(l.session),
 	}
-	if l.store.Store != nil {
-		p.owing = &owing{l: l, p: p}
-	}
+	p.replier = l.sequencer.replierFor(l, p)
 	conn.SetContext(p)
 	l.stats.Publishers++
 	// A peer that vanished without a word would keep its place for ever. It means
@@ -100,18 +114,15 @@ func (p *publisher) admitted(l *loop) {
 // bound.
 func (p *publisher) feed(l *loop, in []byte) (goesOn bool) {
 	if p.leaving {
-		return p.waiting || p.owes()
+		return p.waiting || p.replier.pending()
 	}
-	l.replies, p.leaving = p.session.Feed(in, p.sink(l), l.replies[:0])
-	if p.owing != nil {
-		p.owing.replies.Add(p.session, l.replies)
-		l.replies = p.owing.replies.Take(l.replies[:0])
-	}
+	l.replies, p.leaving = p.session.Feed(in, p.replier, l.replies[:0])
+	l.replies = p.replier.take(p.session, l.replies)
 	l.schedulePass()
 	if !p.reply(l, l.replies) {
 		return false
 	}
-	if p.waiting || p.owes() {
+	if p.waiting || p.replier.pending() {
 		l.detach(p)
 		return true
 	}
@@ -160,7 +171,7 @@ func (p *publisher) writable(l *loop) {
 	case len(p.unsent) > 0:
 	default:
 		p.unsent = nil
-		p.goOn(l)
+		p.resume(l)
 	}
 }
 
@@ -178,4 +189,34 @@ func (p *publisher) closed(l *loop, _ error) {
 	}
 	l.stats.Publishers--
 	l.detachConn(&p.client)
+}
+
+// sendReady sends the replies that are due since acks have come.
+func (p *publisher) sendReady(l *loop, replies *publish.Replies) {
+	if p.conn == nil {
+		return
+	}
+	l.replies = replies.Take(l.replies[:0])
+	if !p.reply(l, l.replies) {
+		p.close()
+		return
+	}
+	p.resume(l)
+}
+
+// resume reads p again, or ends its conversation, unless it still waits for replies or for
+// room.
+func (p *publisher) resume(l *loop) {
+	switch {
+	case p.waiting || p.replier.pending():
+	case p.leaving:
+		p.close()
+	default:
+		if !p.inLine {
+			l.attach(p)
+		}
+		if p.broken {
+			p.close()
+		}
+	}
 }

@@ -34,7 +34,7 @@ func (l *loop) full(c *pendingConn) (cause rejectReason, full bool) {
 	switch {
 	case l.stop.Load() != stopNot:
 		return rejectDraining, true
-	case l.store.Store != nil && !l.store.live:
+	case !l.sequencer.live():
 		return rejectEarly, true
 	case l.stats.Subscribers >= l.opts.ConnsMax:
 		return rejectFull, true

@@ -8,18 +8,72 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// replayBytesMax is how much of the history is read for one subscriber at a time:
-// about what its socket takes.
-const replayBytesMax = 64 << 10
-
-// A replay is how far a subscriber has come in what it missed. Its cursor stands in
-// the live stream all the while, where it joined: what is published meanwhile waits
-// there, behind what is replayed, and no seam can open between the two.
-type replay struct {
-	after, until uint64 // it has what is up to after, and gets what is up to until
-	told         uint64 // the newest lost message that it knows of
-	earlier      *earlier
+// A resumePoint is where a new subscriber begins: it has missed the messages of its set
+// after one number up to another, and gets the later ones as they come.
+type resumePoint struct {
+	after, until uint64   // equal: it has missed nothing
+	gap          *sse.Gap // what it cannot have; nil: it can have all
+	told         uint64   // the newest lost message that need not be reported any more
+	phase        phase
+	inStore      *storeReplay // for phaseStored and phaseAsking
+	tooEarly     bool         // it has more than this daemon has yet, and must come back
 }
+
+// A phase says where the next part of a replay comes from.
+//
+//	             id ahead of all           older than the window
+//	               that we know              (store only)
+//	                    │                         │
+//	                    ▼                         ▼        all of it
+//	               ┌─────────┐ store has not ┌─────────┐  is sent
+//	subscribe ────►│ asking  │──────────────►│ stored  │─────────┐
+//	     │         └────┬────┘  it either    └────▲────┘         │
+//	     │              │ store has it            │ the window   ▼
+//	     │              ▼                         │ dropped  ┌────────┐  all of it  ┌──────┐
+//	     │         come back                      └──────────│ kept   │────────────►│ live │
+//	     ├──────────────────────────────────────────────────►└────────┘  is sent    └──────┘
+//	     └─────────────────────── nothing missed ──────────────────────────────────────▲
+//
+// A gap is reported in each phase before what follows it. live is no value: a subscriber
+// that has caught up has no replay.
+type phase uint8
+
+const (
+	phaseKept   phase = iota // the window
+	phaseStored              // the store
+	phaseAsking              // the store is asked whether it has the client's newest message
+)
+
+// A replay is how far a subscriber has come in what it missed. Its cursor stands in the
+// live stream all the while, where it joined: what is published meanwhile waits there,
+// behind what is replayed, and no seam can open between the two.
+type replay struct {
+	phase        phase
+	after, until uint64       // it has what is up to after, and gets what is up to until
+	told         uint64       // the newest lost message that it knows of
+	inStore      *storeReplay // for phaseStored and phaseAsking
+}
+
+// A step is what a replay does next.
+type step struct {
+	kind   stepKind
+	gap    *sse.Gap
+	frames []byte // dies with the next step
+	ends   []sse.FrameEnd
+	last   bool          // the phase ends with these frames
+	retry  time.Duration // the client's reconnection time
+}
+
+type stepKind uint8
+
+const (
+	stepFrames stepKind = iota // send frames
+	stepGap                    // report gap
+	stepWait                   // the store is being read: go on when it was
+	stepLeave                  // tell the client to come back after retry
+)
+
+func gapStep(g *sse.Gap) step { return step{kind: stepGap, gap: g} }
 
 // replays are those of all subscribers.
 type replays struct {
@@ -29,83 +83,107 @@ type replays struct {
 	ends  []sse.FrameEnd // scratch
 }
 
-// resume begins with what a new subscriber missed.
-func (l *loop) resume(s *subscriber, missed resumption) {
-	// Others were told already of what will be left out, if it is to come at all.
-	if l.store.told > l.newest && l.store.Newest() > l.newest {
-		if missed.gap == nil {
-			missed.gap = &sse.Gap{Reason: sse.GapExpired, Asked: l.newestID(), Newest: l.idOf(l.store.told)}
-		}
-		missed.gap.CompleteAfter = l.idOf(l.store.told)
-	}
-	if missed.gap != nil {
+// replayBytesMax is how much of the history is read for one subscriber at a time: about
+// as much as its socket takes.
+const replayBytesMax = 64 << 10
+
+// resume begins to send what a new subscriber missed.
+func (l *loop) resume(s *subscriber, from resumePoint) {
+	if from.gap != nil {
 		l.stats.Gaps++
-		l.tellGap(s, *missed.gap)
+		l.queueGap(s, *from.gap)
 	}
-	if missed.after < missed.until || missed.earlier != nil {
-		l.history.Mark(missed.until)
-		l.replays.of[s] = &replay{missed.after, missed.until, missed.told, missed.earlier}
+	if from.after < from.until || from.inStore != nil {
+		l.window.kept.Mark(from.until)
+		l.replays.of[s] = &replay{from.phase, from.after, from.until, from.told, from.inStore}
 		l.stats.Replays++
 		s.marks |= replaying
 		s.audience.lagging++
 	}
 }
 
-// tellGap has a gap's event sent before anything else.
-func (l *loop) tellGap(s *subscriber, g sse.Gap) {
+// queueGap has a gap's event sent before anything else.
+func (l *loop) queueGap(s *subscriber, g sse.Gap) {
 	if frame := l.appendGap(nil, g); len(frame) > 0 {
 		l.prefixFor(s, frame)
 	}
 }
 
-// replaySome sends s a part of what it missed, and tells whether that was the last.
-// If not, s waits for its socket, or stands in the queue, or is closed.
+// appendGap appends a gap's event, unless they are switched off.
+func (l *loop) appendGap(dst []byte, g sse.Gap) []byte {
+	if l.opts.NoGapEvent {
+		return dst
+	}
+	return sse.AppendGap(dst, l.opts.GapEvent, g)
+}
+
+// replaySome sends s the next part of what it missed, and reports whether that was the
+// last. If not, s waits for its socket or for the store, or stands in the queue, or is
+// closed.
 func (l *loop) replaySome(s *subscriber) (done bool) {
-	r, set := l.replays.of[s], s.audience.set.Members()
-	if r.earlier != nil {
-		return l.replayEarlier(s, r)
+	r := l.replays.of[s]
+	for {
+		step := l.sequencer.next(l, s, r)
+		switch step.kind {
+		case stepWait:
+			return false
+		case stepLeave:
+			l.retryMidReplay(s, step.retry, reasonStore)
+			return false
+		case stepGap:
+			l.stats.Gaps++
+			l.queueGap(s, *step.gap)
+			return l.sendFirst(s) // which sends it, and comes back here
+		}
+		if !l.sendStep(s, r, step) {
+			return false
+		}
+		switch {
+		case r.phase == phaseStored && step.last:
+			r.phase, r.after, r.inStore = phaseKept, max(r.after, r.inStore.until), nil
+		case r.phase == phaseStored:
+		case !step.last:
+			l.replays.queue = append(l.replays.queue, s) // others have their turn first
+			return false
+		default:
+			delete(l.replays.of, s)
+			s.marks &^= replaying
+			s.audience.lagging--
+			return true
+		}
 	}
-	if lost := l.history.LostSince(set, r.after, l.wheel.now); lost > 0 && l.store.Store != nil {
-		r.earlier = &earlier{until: lost, reason: sse.GapExpired, asked: []byte(l.idOf(r.after))}
-		return l.replayEarlier(s, r)
-	} else if lost > r.told {
-		return l.fellBehind(s, r, lost)
-	}
-	chunk, ends := l.history.Read(l.replays.chunk[:0], l.replays.ends[:0], set, r.after, r.until, replayBytesMax)
-	l.replays.chunk, l.replays.ends = chunk, ends
-	n, ok := l.sendTo(s, chunk)
+}
+
+// sendStep sends the frames of a step, and reports whether s has taken them all. If not,
+// it waits for its socket, or is closed.
+func (l *loop) sendStep(s *subscriber, r *replay, step step) bool {
+	n, ok := l.sendTo(s, step.frames)
 	if !ok {
 		return false
 	}
-	l.replayed(s, r, chunk, ends, n)
+	l.replayed(s, r, step, n)
 	switch {
-	case l.backlogBytes() > l.opts.BacklogTotalBytesMax: // by what was cut off for this one
+	case l.backlogBytes() > l.opts.BacklogTotalBytesMax: // because of what was cut off for this one
 		s.end(reasonEvicted)
-		return false
-	case n < len(chunk):
+	case n < len(step.frames):
 		l.block(s)
-		return false
-	case len(chunk) >= replayBytesMax:
-		l.replays.queue = append(l.replays.queue, s)
-		return false
+	default:
+		return true
 	}
-	delete(l.replays.of, s)
-	s.marks &^= replaying
-	s.audience.lagging--
-	return true
+	return false
 }
 
-// replayed notes that a socket has taken n bytes of the chunk. The rest of a frame
-// that was cut is kept for s: by the time its socket takes more, the history may
-// have let go of it.
-func (l *loop) replayed(s *subscriber, r *replay, chunk []byte, ends []sse.FrameEnd, n int) {
+// replayed notes that a socket has taken n bytes of a step. The rest of a frame that was
+// cut is kept for s: by the time its socket takes more, the history may have dropped it.
+func (l *loop) replayed(s *subscriber, r *replay, step step, n int) {
+	ends := step.ends
 	whole := sort.Search(len(ends), func(i int) bool { return ends[i].Offset > n })
 	begin := 0
 	if whole > 0 {
 		begin, r.after = ends[whole-1].Offset, ends[whole-1].Seq
 	}
 	if n > begin {
-		l.prefixFor(s, bytes.Clone(chunk[n:ends[whole].Offset]))
+		l.prefixFor(s, bytes.Clone(step.frames[n:ends[whole].Offset]))
 		r.after = ends[whole].Seq
 		whole++
 	}
@@ -113,17 +191,15 @@ func (l *loop) replayed(s *subscriber, r *replay, chunk []byte, ends []sse.Frame
 	l.stats.Replayed += uint64(whole)
 }
 
-// fellBehind tells s that the history has let go of what it was still to get.
-func (l *loop) fellBehind(s *subscriber, r *replay, lost uint64) bool {
-	g := l.gap(sse.GapExpired, []byte(l.idOf(r.after)), s.audience.set.Members(), resumption{after: r.after, until: r.until, told: lost})
-	l.stats.Gaps++
-	r.told = lost
-	l.tellGap(s, *g)
-	return l.sendFirst(s)
+// readWindow is the step that sends the next part of what the window has.
+func (l *loop) readWindow(r *replay, set []string) step {
+	chunk, ends := l.window.kept.Read(l.replays.chunk[:0], l.replays.ends[:0], set, r.after, r.until, replayBytesMax)
+	l.replays.chunk, l.replays.ends = chunk, ends
+	return step{frames: chunk, ends: ends, last: len(chunk) < replayBytesMax}
 }
 
-// pumpReplays goes on with replays whose sockets take more, as far as this turn's
-// budget goes. A part of a wide set can take a while, so the clock is asked for each.
+// pumpReplays continues replays whose sockets take more, within this turn's budget. A
+// part of a wide set can take a while, so the clock is asked for each.
 func (l *loop) pumpReplays() {
 	waiting := l.replays.queue
 	n := 0
@@ -138,4 +214,14 @@ func (l *loop) pumpReplays() {
 		}
 	}
 	l.replays.queue = append(l.replays.queue[:0], l.replays.queue[n:]...)
+}
+
+// retryMidReplay closes s in the middle of its replay, and tells it when to come back, if it
+// stands between two frames.
+func (l *loop) retryMidReplay(s *subscriber, after time.Duration, why reason) {
+	if s.marks&(headHeld|prefixed) == 0 {
+		l.frame = sse.AppendRetry(l.frame[:0], after.Milliseconds())
+		_, _ = send(s.fd(), l.frame) // if it finds no room, s comes back after its usual time
+	}
+	s.end(why)
 }

@@ -50,11 +50,11 @@ func (l *loop) serveSubscribe(c *pendingConn, to subreq.Answer, req *httpparse.R
 // enter makes a pending connection that may subscribe a subscriber, if there is a
 // place.
 func (l *loop) enter(c *pendingConn, ask *subreq.Request, userAgent []byte) {
-	if l.history != nil && ask.BadResume.Status != 0 {
+	if l.window.kept != nil && ask.BadResume.Status != 0 {
 		l.refuse(c, ask.Answer, ask.BadResume.Status, ask.BadResume.Reason)
 		return
 	}
-	missed := l.resumption(&ask.Resume, ask.Set)
+	from := l.sequencer.resume(l, &ask.Resume, ask.Set)
 	if !ask.Body {
 		l.closeAfterReply(c, l.heads.stream(ask.Answer)) // it takes no place, so there is always one
 		return
@@ -63,11 +63,11 @@ func (l *loop) enter(c *pendingConn, ask *subreq.Request, userAgent []byte) {
 	case full:
 		l.countRejected(cause)
 		l.closeAfterReply(c, l.heads.retryHead(ask.Answer, l.retryTime()))
-	case missed.ahead:
+	case from.tooEarly:
 		l.countRejected(rejectAhead)
 		l.closeAfterReply(c, l.heads.retryHead(ask.Answer, retrySoon()))
 	default:
-		l.subscribe(c, ask, l.audienceOf(ask.Set), l.clientInfos.intern(userAgent, c.forwardedAddr), missed)
+		l.subscribe(c, ask, l.audienceOf(ask.Set), l.clientInfos.intern(userAgent, c.forwardedAddr), from)
 	}
 }
 

@@ -76,6 +76,12 @@ func New(opts Options) (*Server, error) {
 		wakeup.close()
 		return nil, fmt.Errorf("loop: cannot make the writability watch: %w", err)
 	}
+	sequencer, window, err := newSequencer(&opts, wakeup.notify)
+	if err != nil {
+		wakeup.close()
+		watch.close()
+		return nil, err
+	}
 	s.loop = &loop{
 		opts:         opts,
 		log:          opts.Logger,
@@ -93,15 +99,9 @@ func New(opts Options) (*Server, error) {
 		replays:      replays{of: map[*subscriber]*replay{}},
 		perAddress:   newPerAddress(opts.ConnsPerAddressMax),
 		eventLog:     newEventLog(opts.Logger),
-		store:        storeClient{Store: opts.Store, flights: map[flightKey]*flight{}},
+		window:       window,
+		sequencer:    sequencer,
 		hooks:        newHooks(&opts),
-	}
-	s.loop.store.reading, s.loop.store.readNever = context.WithCancel(context.Background())
-	if err := s.loop.keepHistory(); err != nil {
-		s.loop.store.readNever()
-		wakeup.close()
-		watch.close()
-		return nil, err
 	}
 	s.loop.unixClosing.close, s.loop.ready = s.unix.Close, s.ready
 	s.loop.session = &publish.Config{Auth: publishAuth{&s.loop.tokens}, DataBytesMax: opts.DataBytesMax, Reserved: opts.ReservedEvents()}
@@ -205,7 +205,7 @@ func (s *Server) cleanup() {
 	l := s.loop
 	l.stop.Store(stopNow)
 	l.box.close()
-	l.store.readNever()
+	l.sequencer.close()
 	l.eventLog.flushSuppressed(l) // of the last second, which the wheel did not end
 	l.hooks.flushSuppressed(l.log)
 	close(s.done)
@@ -253,21 +253,14 @@ func (s *Server) Publish(ctx context.Context, m sse.Message) error {
 	if err := sse.CheckData(m.Data, s.loop.opts.DataBytesMax); err != nil {
 		return err
 	}
-	if s.loop.store.Store != nil || m.Key != "" {
-		return s.publishToStore(ctx, m, namespace)
-	}
-	_, err = s.loop.box.put(ctx, []byte(namespace), []byte(m.Event), m.Data)
-	return err
+	return s.loop.sequencer.publish(ctx, s.loop, namespace, m)
 }
 
 // Mailbox is the way in for publishers that run on a loop of their own. Its
 // sequence numbers count what went through it, which is the order of publishing
 // as long as all publishers use it.
 func (s *Server) Mailbox() publish.Sink {
-	if s.loop.store.Store != nil {
-		return newBatch(s.loop)
-	}
-	return s.loop.box
+	return s.loop.sequencer.sink(s.loop)
 }
 
 // Session is the configuration of the publishers' sessions.
@@ -282,9 +275,7 @@ func (s *Server) Session() publish.Config { return *s.loop.session }
 func (s *Server) Shutdown(ctx context.Context) error {
 	l := s.loop
 	s.asked.Store(true) // before stop is set, too: the loop may end at once
-	if l.store.Store == nil {
-		l.box.close() // before stop is set: once the box is found empty, nothing may come
-	}
+	l.sequencer.refuse(l)
 	l.stop.CompareAndSwap(stopNot, stopDrain)
 	if s.began.CompareAndSwap(false, true) {
 		s.cleanup() // it never served

@@ -80,7 +80,7 @@ func (l *loop) prefixFor(s *subscriber, rest []byte) *prefix {
 func (l *loop) sendPrefix(s *subscriber) bool {
 	for p := l.prefixes.of[s]; len(p.rest) > 0 || p.missed > 0; {
 		if len(p.rest) == 0 {
-			p.rest = l.appendGap(nil, sse.Gap{Reason: sse.GapSlow, Missed: p.missed, Newest: l.newestID()})
+			p.rest = l.appendGap(nil, sse.Gap{Reason: sse.GapSlow, Missed: p.missed, Newest: l.window.newestID()})
 			l.prefixes.bytes += len(p.rest)
 			p.missed = 0
 		}

@@ -75,12 +75,12 @@ type tally struct {
 func (l *loop) snapshot() Stats {
 	s := l.stats.Stats
 	s.Streams, s.Blocked, s.Backlog = l.index.Len(), len(l.blocked), l.backlogBytes()
-	s.Newest = l.newest
+	s.Newest = l.window.newest
 	s.Authorizing = l.authRequests.running
 	s.Reports = l.hooks.waits()
 	s.Ended = make(map[string]uint64, reasons)
-	if l.history != nil {
-		s.Kept, s.KeptBytes = l.history.Messages(), l.history.Bytes()
+	if l.window.kept != nil {
+		s.Kept, s.KeptBytes = l.window.kept.Messages(), l.window.kept.Bytes()
 	}
 	s.Stopping = l.stop.Load() != stopNot
 	for why, n := range l.stats.ended {

@@ -45,7 +45,7 @@ const goFirst = headHeld | prefixed | replaying
 
 // subscribe turns a pending connection into a subscriber of a set and answers its
 // request.
-func (l *loop) subscribe(c *pendingConn, ask *subreq.Request, a *audience, info *clientInfo, missed resumption) {
+func (l *loop) subscribe(c *pendingConn, ask *subreq.Request, a *audience, info *clientInfo, from resumePoint) {
 	conn := c.conn
 	s := &subscriber{
 		client: client{conn: conn, openedSec: c.openedSec},
@@ -69,7 +69,7 @@ func (l *loop) subscribe(c *pendingConn, ask *subreq.Request, a *audience, info 
 		// gnet holds the head's end. A raw write would overtake it.
 		s.marks |= headHeld
 	}
-	l.resume(s, missed)
+	l.resume(s, from)
 	switch {
 	case s.marks&headHeld != 0:
 		l.block(s)

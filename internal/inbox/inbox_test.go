@@ -1,0 +1,98 @@
+package inbox_test
+
+import (
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/ssed/ssed/internal/inbox"
+)
+
+func TestTakeReturnsAllInOrderAndWakesOnce(t *testing.T) {
+	wakes := 0
+	box := inbox.New[int](func() { wakes++ })
+	if got := box.Take(nil); got != nil || wakes != 0 {
+		t.Fatalf("an empty inbox gives %v after %d wakes", got, wakes)
+	}
+	for i := range 3 {
+		box.Put(i)
+	}
+	if got := box.Take(nil); !slices.Equal(got, []int{0, 1, 2}) || wakes != 1 {
+		t.Errorf("Take returns %v after %d wakes, want [0 1 2] after one", got, wakes)
+	}
+	box.Put(3)
+	if wakes != 2 {
+		t.Errorf("the first item after Take wakes %d times, want once", wakes-1)
+	}
+}
+
+func TestPutBelowKeepsTheLimit(t *testing.T) {
+	box := inbox.New[string](func() {})
+	if !box.PutBelow(1, "first") || box.PutBelow(1, "second") {
+		t.Error("PutBelow(1) must take one item and no second")
+	}
+	if got := box.Take(nil); !slices.Equal(got, []string{"first"}) {
+		t.Errorf("the inbox holds %q", got)
+	}
+}
+
+func TestPutBackStandsBeforeWhatCameMeanwhile(t *testing.T) {
+	wakes := 0
+	box := inbox.New[int](func() { wakes++ })
+	box.Put(1)
+	box.Put(2)
+	taken := box.Take(nil)
+	box.Put(3)
+	box.PutBack(taken[1:])
+	box.PutBack(nil)
+	if got := box.Take(nil); !slices.Equal(got, []int{2, 3}) || wakes != 3 {
+		t.Errorf("Take returns %v after %d wakes, want [2 3] after 3", got, wakes)
+	}
+}
+
+func TestSpareMemoryIsUsed(t *testing.T) {
+	box := inbox.New[int](func() {})
+	spare := make([]int, 5, 8)
+	box.Put(1)
+	box.Take(spare)
+	box.Put(2)
+	if got := box.Take(nil); len(got) != 1 || &got[0] != &spare[0] {
+		t.Errorf("items %v do not lie in the spare slice", got)
+	}
+}
+
+// TestNothingIsLostAmongGoroutines has writers race one reader that sleeps until it is
+// woken: every item arrives once, those of one writer in order.
+func TestNothingIsLostAmongGoroutines(t *testing.T) {
+	const writers, each = 8, 1000
+	woken := make(chan struct{}, 1)
+	box := inbox.New[[2]int](func() {
+		select {
+		case woken <- struct{}{}:
+		default:
+		}
+	})
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			for i := range each {
+				box.Put([2]int{w, i})
+			}
+		})
+	}
+	var next [writers]int
+	var spare [][2]int
+	for got := 0; got < writers*each; {
+		<-woken
+		items := box.Take(spare)
+		for _, item := range items {
+			if w, i := item[0], item[1]; next[w] != i {
+				t.Fatalf("item %d of writer %d arrives where %d is due", i, w, next[w])
+			}
+			next[item[0]]++
+		}
+		got += len(items)
+		spare = items
+	}
+	wg.Wait()
+}

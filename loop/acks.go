@@ -1,0 +1,190 @@
+package loop
+
+import (
+	"context"
+
+	"github.com/ssed/ssed/internal/inbox"
+	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
+)
+
+// Publishers get their replies when the Store has acknowledged their messages. There are
+// three kinds of them, each with its Acker: connections on the loop (deferred), those
+// on a loop of their own (batch), and callers of Server.Publish (oneMessage).
+
+// An ack is the outcome of one submission to the Store.
+type ack struct {
+	to  *deferred
+	seq uint64
+	err error
+}
+
+// submit hands a message to the Store. Any goroutine may call it.
+func (st *stored) submit(l *loop, m PublishRequest, to Acker) error {
+	st.unacked.Add(1) // before it is asked whether the server ends: settled waits for what is unacknowledged
+	if l.stop.Load() != stopNot {
+		st.unacked.Add(-1)
+		return publish.ErrStopping
+	}
+	st.Submit(m, to)
+	return nil
+}
+
+// noteAck counts an acknowledgement. Any goroutine may call it.
+func (st *stored) noteAck(l *loop, seq uint64, err error) {
+	if err == nil {
+		for acked := st.acked.Load(); acked < seq && !st.acked.CompareAndSwap(acked, seq); {
+			acked = st.acked.Load()
+		}
+	}
+	if st.unacked.Add(-1) == 0 && l.stop.Load() != stopNot {
+		st.wake()
+	}
+}
+
+// A deferred is the replier of one publisher on the loop. While it waits for acks the
+// publisher is not read, so it is answered batch by batch, and its end is not noticed
+// before it has its replies.
+type deferred struct {
+	st      *stored
+	l       *loop
+	p       *publisher
+	replies publish.Replies
+	touched bool // it has an ack whose reply was not sent yet
+}
+
+func (st *stored) replierFor(l *loop, p *publisher) replier { return &deferred{st: st, l: l, p: p} }
+
+// Publish implements publish.Sink.
+func (d *deferred) Publish(namespace, event, data []byte) (uint64, error) {
+	return d.PublishKeyed(nil, namespace, event, data)
+}
+
+// PublishKeyed implements publish.KeyedSink.
+func (d *deferred) PublishKeyed(key, namespace, event, data []byte) (uint64, error) {
+	if err := d.st.submit(d.l, PublishRequest{namespace, event, key, data}, d); err != nil {
+		return 0, err
+	}
+	return 0, publish.ErrPending
+}
+
+// Ack implements Acker. The Store calls it.
+func (d *deferred) Ack(seq uint64, err error) {
+	d.st.acks.Put(ack{d, seq, err})
+	d.st.noteAck(d.l, seq, err)
+}
+
+func (d *deferred) take(session *publish.Session, made []byte) []byte {
+	d.replies.Add(session, made)
+	return d.replies.Take(made[:0])
+}
+
+func (d *deferred) pending() bool { return d.replies.Waiting() > 0 }
+
+// onWake sends the replies for acks that have come, which makes room for more messages,
+// and then gives the parts that were read to their subscribers.
+func (st *stored) onWake(l *loop) {
+	acks := st.acks.Take(st.spareAcks)
+	for _, a := range acks {
+		a.to.replies.Settle(a.seq, a.err)
+		a.to.touched = true
+	}
+	for _, a := range acks {
+		if a.to.touched {
+			a.to.touched = false
+			a.to.p.sendReady(l, &a.to.replies)
+		}
+	}
+	if acks != nil {
+		clear(acks)
+		st.spareAcks = acks
+	}
+	for _, f := range st.reads.done.Take(nil) {
+		st.complete(l, f)
+	}
+}
+
+// publish waits until the Store has the message.
+func (st *stored) publish(ctx context.Context, l *loop, namespace string, m sse.Message) error {
+	if m.Key != "" {
+		if err := sse.CheckKey(m.Key); err != nil {
+			return err
+		}
+	}
+	if err := st.Wait(ctx); err != nil {
+		return err
+	}
+	c := &oneMessage{st: st, l: l, outcome: make(chan error, 1)}
+	if err := st.submit(l, PublishRequest{[]byte(namespace), []byte(m.Event), []byte(m.Key), m.Data}, c); err != nil {
+		return err
+	}
+	select {
+	case err := <-c.outcome:
+		return err
+	case <-ctx.Done():
+		return ctx.Err() // it may be published, or not
+	}
+}
+
+// A oneMessage is the Acker of one Server.Publish.
+type oneMessage struct {
+	st      *stored
+	l       *loop
+	outcome chan error
+}
+
+// Ack implements Acker.
+func (m *oneMessage) Ack(seq uint64, err error) {
+	m.st.noteAck(m.l, seq, err)
+	m.outcome <- err
+}
+
+// A batch is the publish.Sink of publishers on a loop of their own. That loop waits for
+// the acks of what it has read of one of them.
+type batch struct {
+	st    *stored
+	l     *loop
+	acks  *inbox.Inbox[ack]
+	come  chan struct{} // holds a value while acks has some
+	spare []ack
+}
+
+func (st *stored) sink(l *loop) publish.Sink {
+	b := &batch{st: st, l: l, come: make(chan struct{}, 1)}
+	b.acks = inbox.New[ack](func() { b.come <- struct{}{} })
+	return b
+}
+
+// Publish implements publish.Sink.
+func (b *batch) Publish(namespace, event, data []byte) (uint64, error) {
+	return b.PublishKeyed(nil, namespace, event, data)
+}
+
+// PublishKeyed implements publish.KeyedSink. It waits for room, which comes: whatever is
+// under way is acknowledged in time.
+func (b *batch) PublishKeyed(key, namespace, event, data []byte) (uint64, error) {
+	if err := b.st.Wait(context.Background()); err != nil {
+		return 0, err
+	}
+	if err := b.st.submit(b.l, PublishRequest{namespace, event, key, data}, b); err != nil {
+		return 0, err
+	}
+	return 0, publish.ErrPending
+}
+
+// Ack implements Acker.
+func (b *batch) Ack(seq uint64, err error) {
+	b.st.noteAck(b.l, seq, err)
+	b.acks.Put(ack{seq: seq, err: err})
+}
+
+// Settle implements publish.Settler.
+func (b *batch) Settle(to *publish.Replies) {
+	for to.Waiting() > 0 {
+		<-b.come
+		b.spare = b.acks.Take(b.spare)
+		for _, a := range b.spare {
+			to.Settle(a.seq, a.err)
+		}
+	}
+}

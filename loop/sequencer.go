@@ -1,0 +1,171 @@
+package loop
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/ssed/ssed/internal/history"
+	"github.com/ssed/ssed/internal/subreq"
+	"github.com/ssed/ssed/nsindex"
+	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
+)
+
+// A sequencer decides how messages get their numbers, how long they are kept, and what a
+// returning subscriber is sent. It has two implementations:
+//
+//	memory  numbers messages in the order in which the loop publishes them, and keeps
+//	        the newest of them in the window
+//	stored  submits messages to a Store, publishes them as they come back with their
+//	        numbers, and reads from the Store what the window no longer has
+//
+// The loop calls it, on its own goroutine, except for publish and sink.
+type sequencer interface {
+	// publish accepts a checked message of Server.Publish. It returns once the message
+	// is certain to be published. Any goroutine may call it.
+	publish(ctx context.Context, l *loop, namespace string, m sse.Message) error
+	// sink returns where publishers on a loop of their own publish. Any goroutine may
+	// call it.
+	sink(l *loop) publish.Sink
+	// replierFor returns where a publisher on this loop publishes.
+	replierFor(l *loop, p *publisher) replier
+	// full reports whether publishers must wait: reading more of them would exceed what
+	// may be under way.
+	full() bool
+	// receive handles one record of the mailbox.
+	receive(l *loop, r record)
+
+	// live reports whether subscribers can be taken. Until then they are told to come
+	// back.
+	live() bool
+	// resume finds where a new subscriber of a set begins.
+	resume(l *loop, ask *subreq.Resume, set nsindex.Set) resumePoint
+	// next returns what a replay does next. See replay.go.
+	next(l *loop, s *subscriber, r *replay) step
+
+	// onWake handles what other goroutines have finished since the last call.
+	onWake(l *loop)
+	// everySecond is called once a second.
+	everySecond(l *loop)
+	// refuse stops accepting messages, where that can be done before the loop has
+	// stopped. Shutdown calls it, on its own goroutine.
+	refuse(l *loop)
+	// settled reports, while the server ends, whether every accepted message is
+	// published or will never be. Nothing is accepted from then on.
+	settled(l *loop) bool
+	// close releases what the sequencer holds. The loop has ended.
+	close()
+}
+
+// A HistoryRule says how much is kept of each namespace at and below a prefix.
+type HistoryRule struct {
+	Prefix   string        // a namespace; "/" is for all that have no other rule
+	Messages int           // the newest so many; 0: none
+	Age      time.Duration // none that is older; 0: no such limit
+}
+
+// newSequencer returns the sequencer that the options describe, and its window. wake makes the
+// loop call onWake; any goroutine may call it.
+func newSequencer(opts *Options, wake func()) (sequencer, window, error) {
+	if opts.Store != nil {
+		if len(opts.History) > 0 {
+			return nil, window{}, errors.New("loop: History is for a server without a Store, which keeps everything that it has room for")
+		}
+		return newStored(opts.Store, wake), window{kept: keepAll(opts.HistoryBytesMax)}, nil
+	}
+	rules, err := checkRules(opts.History)
+	if err != nil {
+		return nil, window{}, err
+	}
+	return memory{}, newWindow(rules, opts.HistoryBytesMax), nil
+}
+
+// checkRules returns the rules with canonical prefixes, the longest first.
+func checkRules(rules []HistoryRule) ([]HistoryRule, error) {
+	rules = slices.Clone(rules)
+	for i, r := range rules {
+		prefix, err := nsindex.Canonical(r.Prefix)
+		if err != nil {
+			return nil, fmt.Errorf("loop: the history of %q: %w", r.Prefix, err)
+		}
+		if r.Messages < 0 || r.Age < 0 || r.Age > 0 && r.Age < tick {
+			return nil, fmt.Errorf("loop: the history of %s: %d messages and an age of %v cannot be kept", prefix, r.Messages, r.Age)
+		}
+		rules[i].Prefix = prefix
+	}
+	slices.SortStableFunc(rules, func(a, b HistoryRule) int { return cmp.Compare(len(b.Prefix), len(a.Prefix)) })
+	return rules, nil
+}
+
+// newWindow returns a window that keeps what the rules say. Its epoch is new, since the
+// numbers of an earlier process are lost.
+func newWindow(rules []HistoryRule, bytesMax int) window {
+	if !slices.ContainsFunc(rules, func(r HistoryRule) bool { return r.Messages > 0 }) {
+		return window{}
+	}
+	kept := history.New(bytesMax, func(ns string) history.Retention {
+		for _, r := range rules {
+			if nsindex.Within([]byte(ns), r.Prefix) {
+				return history.Retention{Messages: r.Messages, Age: ticks(r.Age)}
+			}
+		}
+		return history.Retention{}
+	})
+	return window{kept: kept, epoch: sse.NewEpoch(rand.Uint64())}
+}
+
+// memory is the sequencer of a daemon without a store.
+type memory struct{}
+
+// errNoKeys refuses a message with a key where no repetition would be recognized.
+var errNoKeys = errors.New("loop: this server keeps no keys, so the message's would mean nothing: it takes a Store")
+
+func (memory) publish(ctx context.Context, l *loop, namespace string, m sse.Message) error {
+	if m.Key != "" {
+		return errNoKeys
+	}
+	_, err := l.box.put(ctx, []byte(namespace), []byte(m.Event), m.Data)
+	return err
+}
+
+func (memory) sink(l *loop) publish.Sink                { return l.box }
+func (memory) replierFor(l *loop, _ *publisher) replier { return immediate{l} }
+func (memory) full() bool                               { return false }
+func (memory) receive(l *loop, r record)                { l.publishFramed(r.namespace, r.frame) }
+func (memory) live() bool                               { return true }
+func (memory) onWake(*loop)                             {}
+func (memory) everySecond(*loop)                        {}
+func (memory) close()                                   {}
+
+// refuse closes the mailbox before the loop is asked to stop: once the loop finds it
+// empty, nothing may come.
+func (memory) refuse(l *loop)     { l.box.close() }
+func (memory) settled(*loop) bool { return true }
+
+// resume begins in the window. An id ahead of the newest message was not given by this
+// process, so it is as good as malformed.
+func (memory) resume(l *loop, ask *subreq.Resume, set nsindex.Set) resumePoint {
+	w, members, now := &l.window, set.Members(), l.wheel.now
+	if w.kept == nil {
+		return resumePoint{}
+	}
+	status, seq := w.classify(ask.ID)
+	b := w.begin(status, seq, ask, members, now)
+	return w.fromMemory(b, ask, members, w.kept.Lost(members, b.after, now))
+}
+
+// next reads the next part from the window, or reports what the window has dropped since
+// the replay began.
+func (memory) next(l *loop, s *subscriber, r *replay) step {
+	set := s.audience.set.Members()
+	if lost := l.window.kept.LostSince(set, r.after, l.wheel.now); lost > r.told {
+		r.told = lost
+		return gapStep(l.window.gap(sse.GapExpired, []byte(l.window.idOf(r.after)), set, r.after, r.until, lost))
+	}
+	return l.readWindow(r, set)
+}
