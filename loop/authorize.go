@@ -75,13 +75,13 @@ func (p *authRequests) addDecided(a *authRequest, wakeup *wakeup) {
 
 // startAuthorize calls Options.Authorize for a request, on a goroutine of its own. It
 // copies the request head, since gnet reuses the buffer.
-func (l *loop) startAuthorize(c *pendingConn, ask subreq.Request, read []byte) {
-	if cause, full := l.full(c); full && ask.Body {
-		l.retryLater(c, ask.Answer, cause)
+func (c *pendingConn) startAuthorize(l *loop, ask subreq.Request, read []byte) {
+	if cause, full := c.full(l); full && ask.Body {
+		c.retryLater(l, ask.Answer, cause)
 		return
 	}
 	if l.authRequests.running >= l.opts.AuthorizeMax {
-		l.retryLater(c, ask.Answer, rejectUndecided)
+		c.retryLater(l, ask.Answer, rejectUndecided)
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -104,12 +104,12 @@ func (l *loop) startAuthorize(c *pendingConn, ask subreq.Request, read []byte) {
 }
 
 // retryLater asks a client to retry. The reply to HEAD is the head alone.
-func (l *loop) retryLater(c *pendingConn, to subreq.Answer, cause rejectReason) {
+func (c *pendingConn) retryLater(l *loop, to subreq.Answer, cause rejectReason) {
 	l.countRejected(cause)
 	if to.Body {
-		l.closeAfterReply(c, l.heads.retryHead(to, l.retryTime()))
+		c.closeAfterReply(l, l.heads.retryHead(to, l.retryTime()))
 	} else {
-		l.closeAfterReply(c, l.heads.stream(to))
+		c.closeAfterReply(l, l.heads.stream(to))
 	}
 }
 
@@ -131,7 +131,7 @@ func (l *loop) handleAuthResults() {
 	for begin := time.Now(); len(ready) > 0 && time.Since(begin) < authResultsTime; ready = ready[1:] {
 		l.authRequests.running--
 		if a := ready[0]; a.conn != nil {
-			l.handleAuthResult(a)
+			a.answer(l)
 		}
 	}
 	if l.authRequests.ready = ready; len(ready) > 0 {
@@ -142,38 +142,38 @@ func (l *loop) handleAuthResults() {
 }
 
 // handleAuthResult answers a client whose request Options.Authorize has decided.
-func (l *loop) handleAuthResult(a *authRequest) {
+func (a *authRequest) answer(l *loop) {
 	c := a.conn
-	l.cancelAuth(c)
+	c.cancelAuth(l)
 	switch err := a.err; {
 	case err == nil:
-		l.enter(c, &a.ask, a.head.Get("User-Agent"))
+		c.enter(l, &a.ask, a.head.Get("User-Agent"))
 	case errors.Is(err, ErrRetryLater), errors.Is(err, context.DeadlineExceeded):
-		l.retryLater(c, a.ask.Answer, rejectUndecided)
+		c.retryLater(l, a.ask.Answer, rejectUndecided)
 	case errors.Is(err, ErrUnauthenticated):
-		l.refuse(c, a.ask.Answer, 401, inOneLine(err.Error()))
+		c.refuse(l, a.ask.Answer, 401, inOneLine(err.Error()))
 	default:
-		l.refuse(c, a.ask.Answer, 403, inOneLine(err.Error()))
+		c.refuse(l, a.ask.Answer, 403, inOneLine(err.Error()))
 	}
 }
 
 // abandonAuth stops waiting for Authorize, since it took too long or the server ends,
 // and asks the client to retry.
-func (l *loop) abandonAuth(c *pendingConn, cause rejectReason) {
+func (c *pendingConn) abandonAuth(l *loop, cause rejectReason) {
 	a := c.auth
-	l.cancelAuth(c)
-	l.retryLater(c, a.ask.Answer, cause)
+	c.cancelAuth(l)
+	c.retryLater(l, a.ask.Answer, cause)
 }
 
 // abandonAllAuth asks every waiting client to retry: the server ends.
 func (l *loop) abandonAllAuth() {
 	for a := range l.authRequests.waiting {
-		l.abandonAuth(a.conn, rejectDraining)
+		a.conn.abandonAuth(l, rejectDraining)
 	}
 }
 
 // cancelAuth cancels the connection's authRequest, if it has one.
-func (l *loop) cancelAuth(c *pendingConn) {
+func (c *pendingConn) cancelAuth(l *loop) {
 	if a := c.auth; a != nil {
 		a.cancel()
 		a.conn, c.auth = nil, nil

@@ -76,10 +76,10 @@ func (l *loop) beginDrain() {
 
 // drainOne sends a retry time to a subscriber that has everything, and closes it. A
 // subscriber that lags is tried again a tick later.
-func (l *loop) drainOne(s *subscriber) {
+func (s *subscriber) drainOne(l *loop) {
 	l.wheel.set(&s.client, 1)
 	if r, ok := l.replays.of[s]; ok && r.phase != phaseKept && s.marks&(headHeld|prefixed) == 0 {
-		l.retryMidReplay(s, l.retryTime(), reasonShutdown) // the store has it for whoever comes back
+		s.retryMidReplay(l, l.retryTime(), reasonShutdown) // the store has it for whoever comes back
 		return
 	}
 	if s.blocked || s.marks&replaying != 0 || s.audience.stream.Lag(&s.cursor) > 0 {
@@ -87,7 +87,7 @@ func (l *loop) drainOne(s *subscriber) {
 	}
 	l.frame = sse.AppendRetry(l.frame[:0], l.retryTime().Milliseconds())
 	if _, errno := send(s.fd(), l.frame); errno == unix.EAGAIN {
-		l.block(s)
+		s.block(l)
 		return
 	}
 	s.end(reasonShutdown)

@@ -29,8 +29,8 @@ func (l *loop) evict(bytes int) {
 	lag := func(s *subscriber) uint64 { return s.audience.stream.Lag(&s.cursor) }
 	slices.SortFunc(laggards, func(a, b *subscriber) int { return cmp.Compare(lag(b), lag(a)) })
 	for i := 0; i < len(laggards) && tooMuch(); i++ {
-		if l.maySkip(laggards[i]) {
-			l.skip(laggards[i])
+		if laggards[i].maySkip(l) {
+			laggards[i].skip(l)
 		}
 	}
 	for i := 0; i < len(laggards) && tooMuch(); i++ {

@@ -97,14 +97,14 @@ func (h *Handover) has(path []byte) bool {
 
 // handOver gives a connection away, with everything that was read of it,
 // by a second descriptor for its socket. gnet closes the first.
-func (l *loop) handOver(c *pendingConn, to subreq.Answer, read []byte) gnet.Action {
+func (c *pendingConn) handOver(l *loop, to subreq.Answer, read []byte) gnet.Action {
 	h := l.opts.Handover
 	if h.Take == nil {
-		l.refuse(c, to, 403, "this is switched off here")
+		c.refuse(l, to, 403, "this is switched off here")
 		return gnet.None
 	}
 	if int(l.handed.Load()) >= h.ConnsMax {
-		l.refuse(c, to, 503, "too many of these connections are open, try again later")
+		c.refuse(l, to, 503, "too many of these connections are open, try again later")
 		return gnet.None
 	}
 	fd, err := unix.FcntlInt(uintptr(c.fd()), unix.F_DUPFD_CLOEXEC, 0)

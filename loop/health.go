@@ -17,7 +17,7 @@ const needsProxyLine = "this port expects a PROXY line of a trusted proxy before
 
 // serveHealth answers a request for healthPath. The answer takes no handover place and
 // no subscriber's place, so it comes while those are full.
-func (l *loop) serveHealth(c *pendingConn, to subreq.Answer, req *httpparse.Request) {
+func (c *pendingConn) serveHealth(l *loop, to subreq.Answer, req *httpparse.Request) {
 	status, words := 200, "serving"
 	switch method := string(req.Method); {
 	case method != "GET" && method != "HEAD":
@@ -28,7 +28,7 @@ func (l *loop) serveHealth(c *pendingConn, to subreq.Answer, req *httpparse.Requ
 			status, words = 503, unfit
 		}
 	}
-	l.closeAfterReply(c, l.heads.health(to, status, words))
+	c.closeAfterReply(l, l.heads.health(to, status, words))
 }
 
 // unfit returns why clients should not be sent here, or "".

@@ -70,14 +70,14 @@ func (h *hooks) came(s *subscriber, l *loop) {
 		return
 	}
 	s.marks |= announced
-	h.put(report{of: l.describe(s)})
+	h.put(report{of: s.describe(l)})
 }
 
 // went reports the end of a subscriber whose beginning was reported.
 func (h *hooks) went(s *subscriber, l *loop) {
 	switch {
 	case s.marks&announced != 0:
-		h.put(report{of: l.describe(s), ended: true, reason: s.reason})
+		h.put(report{of: s.describe(l), ended: true, reason: s.reason})
 	case h != nil:
 		h.miss(unreported{went: 1})
 	}

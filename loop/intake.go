@@ -102,14 +102,14 @@ func (l *loop) emptyBox() {
 }
 
 // detach stops gnet from reading p.
-func (l *loop) detach(p *publisher) {
+func (p *publisher) detach(l *loop) {
 	if !p.detached {
 		p.detached = unix.EpollCtl(l.intake.epoll, unix.EPOLL_CTL_DEL, p.fd(), nil) == nil
 	}
 }
 
 // attach lets gnet read p again. What came meanwhile is reported at once.
-func (l *loop) attach(p *publisher) {
+func (p *publisher) attach(l *loop) {
 	if p.detached {
 		event := unix.EpollEvent{Events: gnetReads, Fd: int32(p.fd())}
 		if err := unix.EpollCtl(l.intake.epoll, unix.EPOLL_CTL_ADD, p.fd(), &event); err != nil {

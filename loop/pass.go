@@ -107,7 +107,7 @@ func (l *loop) pass() (done bool) {
 func (l *loop) walk(a *audience) (done bool) {
 	for a.unvisited > 0 && l.budget.spend() {
 		a.unvisited--
-		l.pump(a.subscribers[a.unvisited])
+		a.subscribers[a.unvisited].pump(l)
 	}
 	return a.unvisited == 0
 }

@@ -78,10 +78,10 @@ func (c *pendingConn) traffic(l *loop, in []byte) gnet.Action {
 		if !ok {
 			panic(err)
 		}
-		l.refuseUnread(c, in, refusal.Status, refusal.Reason)
+		c.refuseUnread(l, in, refusal.Status, refusal.Reason)
 	case n > 0:
 		c.head = nil
-		return l.serve(c, &l.request, in) // c is dropped if it subscribes
+		return c.serve(l, &l.request, in) // c is dropped if it subscribes
 	default:
 		c.seen = len(in)
 		c.keepHead(in)
@@ -114,7 +114,7 @@ func (c *pendingConn) readProxyLine(l *loop, in []byte) (rest []byte, ok bool) {
 		ok = err == nil
 	}
 	if peer := peerAddr(c.conn); !ok || !l.trust.empty() && !l.trust.covers(peer) {
-		l.refuseUnread(c, in, 400, needsProxyLine)
+		c.refuseUnread(l, in, 400, needsProxyLine)
 		return nil, false
 	}
 	c.proxied = true
@@ -126,22 +126,22 @@ func (c *pendingConn) readProxyLine(l *loop, in []byte) (rest []byte, ok bool) {
 }
 
 // refuse answers with a final status and gives the client time to read it.
-func (l *loop) refuse(c *pendingConn, to subreq.Answer, status int, why string) {
+func (c *pendingConn) refuse(l *loop, to subreq.Answer, status int, why string) {
 	l.stats.Refused++
 	if l.log.Enabled(context.Background(), slog.LevelDebug) {
 		l.log.Debug("a request is refused", "client", nameOf(c.conn, c.forwardedAddr), "status", status, "why", why)
 	}
-	l.closeAfterReply(c, l.heads.refusal(to, status, why))
+	c.closeAfterReply(l, l.heads.refusal(to, status, why))
 }
 
 // refuseUnread refuses a request that could not be read, so that its origin is unknown.
-func (l *loop) refuseUnread(c *pendingConn, head []byte, status int, why string) {
-	l.refuse(c, l.origins.Unread(head), status, why)
+func (c *pendingConn) refuseUnread(l *loop, head []byte, status int, why string) {
+	c.refuse(l, l.origins.Unread(head), status, why)
 }
 
 // closeAfterReply sends the last reply, closes our half of the connection and gives
 // the client lingerTime to close its own.
-func (l *loop) closeAfterReply(c *pendingConn, answer []byte) {
+func (c *pendingConn) closeAfterReply(l *loop, answer []byte) {
 	c.leaving, c.head = true, nil
 	l.wheel.set(&c.client, ticks(lingerTime))
 	if _, err := c.conn.Write(answer); err != nil {
@@ -160,19 +160,19 @@ func (c *pendingConn) expire(l *loop) {
 		return
 	}
 	if c.auth != nil {
-		l.abandonAuth(c, rejectUndecided)
+		c.abandonAuth(l, rejectUndecided)
 		return
 	}
-	l.refuseUnread(c, c.head, 408, "the request head did not arrive within "+l.opts.HeaderTimeout.String())
+	c.refuseUnread(l, c.head, 408, "the request head did not arrive within "+l.opts.HeaderTimeout.String())
 }
 
 func (c *pendingConn) closed(l *loop, _ error) {
-	l.cancelAuth(c)
-	l.dropPending(c)
+	c.cancelAuth(l)
+	c.drop(l)
 }
 
 // dropPending forgets c: its connection has subscribed or is closed.
-func (l *loop) dropPending(c *pendingConn) {
+func (c *pendingConn) drop(l *loop) {
 	l.stats.PendingConnections--
 	l.detachConn(&c.client)
 	*c = pendingConn{}

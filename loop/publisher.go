@@ -81,7 +81,7 @@ func (p *publisher) traffic(l *loop, in []byte) gnet.Action {
 	}
 	if p.inLine || !l.mayPublish() {
 		p.unread = append(p.unread, in...)
-		l.standInLine(p)
+		p.standInLine(l)
 		return gnet.None
 	}
 	if !p.feed(l, in) {
@@ -91,8 +91,8 @@ func (p *publisher) traffic(l *loop, in []byte) gnet.Action {
 }
 
 // standInLine makes p wait for room.
-func (l *loop) standInLine(p *publisher) {
-	l.detach(p)
+func (p *publisher) standInLine(l *loop) {
+	p.detach(l)
 	if !p.inLine {
 		p.inLine = true
 		l.intake.line = append(l.intake.line, p)
@@ -123,10 +123,10 @@ func (p *publisher) feed(l *loop, in []byte) (goesOn bool) {
 		return false
 	}
 	if p.waiting || p.replier.pending() {
-		l.detach(p)
+		p.detach(l)
 		return true
 	}
-	l.attach(p)
+	p.attach(l)
 	return !p.leaving && !p.broken
 }
 
@@ -213,7 +213,7 @@ func (p *publisher) resume(l *loop) {
 		p.close()
 	default:
 		if !p.inLine {
-			l.attach(p)
+			p.attach(l)
 		}
 		if p.broken {
 			p.close()

@@ -30,7 +30,7 @@ func (t rejectReason) String() string {
 }
 
 // full reports whether a pending connection cannot become a subscriber now, and why.
-func (l *loop) full(c *pendingConn) (cause rejectReason, full bool) {
+func (c *pendingConn) full(l *loop) (cause rejectReason, full bool) {
 	switch {
 	case l.stop.Load() != stopNot:
 		return rejectDraining, true

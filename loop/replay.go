@@ -88,10 +88,10 @@ type replays struct {
 const replayBytesMax = 64 << 10
 
 // resume begins to send what a new subscriber missed.
-func (l *loop) resume(s *subscriber, from resumePoint) {
+func (s *subscriber) startReplay(l *loop, from resumePoint) {
 	if from.gap != nil {
 		l.stats.Gaps++
-		l.queueGap(s, *from.gap)
+		s.queueGap(l, *from.gap)
 	}
 	if from.after < from.until || from.inStore != nil {
 		l.window.kept.Mark(from.until)
@@ -103,9 +103,9 @@ func (l *loop) resume(s *subscriber, from resumePoint) {
 }
 
 // queueGap has a gap's event sent before anything else.
-func (l *loop) queueGap(s *subscriber, g sse.Gap) {
+func (s *subscriber) queueGap(l *loop, g sse.Gap) {
 	if frame := l.appendGap(nil, g); len(frame) > 0 {
-		l.prefixFor(s, frame)
+		s.prefixFor(l, frame)
 	}
 }
 
@@ -120,7 +120,7 @@ func (l *loop) appendGap(dst []byte, g sse.Gap) []byte {
 // replaySome sends s the next part of what it missed, and reports whether that was the
 // last. If not, s waits for its socket or for the store, or stands in the queue, or is
 // closed.
-func (l *loop) replaySome(s *subscriber) (done bool) {
+func (s *subscriber) replaySome(l *loop) (done bool) {
 	r := l.replays.of[s]
 	for {
 		step := l.sequencer.next(l, s, r)
@@ -128,14 +128,14 @@ func (l *loop) replaySome(s *subscriber) (done bool) {
 		case stepWait:
 			return false
 		case stepLeave:
-			l.retryMidReplay(s, step.retry, reasonStore)
+			s.retryMidReplay(l, step.retry, reasonStore)
 			return false
 		case stepGap:
 			l.stats.Gaps++
-			l.queueGap(s, *step.gap)
-			return l.sendFirst(s) // which sends it, and comes back here
+			s.queueGap(l, *step.gap)
+			return s.sendFirst(l) // which sends it, and comes back here
 		}
-		if !l.sendStep(s, r, step) {
+		if !s.sendStep(l, r, step) {
 			return false
 		}
 		switch {
@@ -156,17 +156,17 @@ func (l *loop) replaySome(s *subscriber) (done bool) {
 
 // sendStep sends the frames of a step, and reports whether s has taken them all. If not,
 // it waits for its socket, or is closed.
-func (l *loop) sendStep(s *subscriber, r *replay, step step) bool {
-	n, ok := l.sendTo(s, step.frames)
+func (s *subscriber) sendStep(l *loop, r *replay, step step) bool {
+	n, ok := s.sendTo(l, step.frames)
 	if !ok {
 		return false
 	}
-	l.replayed(s, r, step, n)
+	s.replayed(l, r, step, n)
 	switch {
 	case l.backlogBytes() > l.opts.BacklogTotalBytesMax: // because of what was cut off for this one
 		s.end(reasonEvicted)
 	case n < len(step.frames):
-		l.block(s)
+		s.block(l)
 	default:
 		return true
 	}
@@ -175,7 +175,7 @@ func (l *loop) sendStep(s *subscriber, r *replay, step step) bool {
 
 // replayed notes that a socket has taken n bytes of a step. The rest of a frame that was
 // cut is kept for s: by the time its socket takes more, the history may have dropped it.
-func (l *loop) replayed(s *subscriber, r *replay, step step, n int) {
+func (s *subscriber) replayed(l *loop, r *replay, step step, n int) {
 	ends := step.ends
 	whole := sort.Search(len(ends), func(i int) bool { return ends[i].Offset > n })
 	begin := 0
@@ -183,7 +183,7 @@ func (l *loop) replayed(s *subscriber, r *replay, step step, n int) {
 		begin, r.after = ends[whole-1].Offset, ends[whole-1].Seq
 	}
 	if n > begin {
-		l.prefixFor(s, bytes.Clone(step.frames[n:ends[whole].Offset]))
+		s.prefixFor(l, bytes.Clone(step.frames[n:ends[whole].Offset]))
 		r.after = ends[whole].Seq
 		whole++
 	}
@@ -206,8 +206,8 @@ func (l *loop) pumpReplays() {
 	for n < len(waiting) && l.budget.spend() && time.Now().Before(l.budget.until) {
 		s := waiting[n]
 		n++
-		if s.conn != nil && s.marks&replaying != 0 && !s.blocked && l.sendFirst(s) {
-			l.pump(s)
+		if s.conn != nil && s.marks&replaying != 0 && !s.blocked && s.sendFirst(l) {
+			s.pump(l)
 			if !s.audience.inRound {
 				s.audience.rewind()
 			}
@@ -218,7 +218,7 @@ func (l *loop) pumpReplays() {
 
 // retryMidReplay closes s in the middle of its replay, and tells it when to come back, if it
 // stands between two frames.
-func (l *loop) retryMidReplay(s *subscriber, after time.Duration, why reason) {
+func (s *subscriber) retryMidReplay(l *loop, after time.Duration, why reason) {
 	if s.marks&(headHeld|prefixed) == 0 {
 		l.frame = sse.AppendRetry(l.frame[:0], after.Milliseconds())
 		_, _ = send(s.fd(), l.frame) // if it finds no room, s comes back after its usual time

@@ -12,68 +12,68 @@ import (
 
 // serve answers a request, or gives the connection to somebody who can,
 // with all that was read of it. The loop itself knows /subscribe and /healthz.
-func (l *loop) serve(c *pendingConn, req *httpparse.Request, read []byte) gnet.Action {
+func (c *pendingConn) serve(l *loop, req *httpparse.Request, read []byte) gnet.Action {
 	to := l.origins.Answer(req)
 	handed := l.opts.Handover.has(req.Path)
 	isHealth := !handed && string(req.Path) == healthPath
 	switch {
 	case c.unproxied && !isHealth:
-		l.refuseUnread(c, read, 400, needsProxyLine)
+		c.refuseUnread(l, read, 400, needsProxyLine)
 	case handed:
-		return l.handOver(c, to, read)
+		return c.handOver(l, to, read)
 	case isHealth:
-		l.serveHealth(c, to, req)
+		c.serveHealth(l, to, req)
 	default:
-		l.serveSubscribe(c, to, req, read)
+		c.serveSubscribe(l, to, req, read)
 	}
 	return gnet.None
 }
 
-func (l *loop) serveSubscribe(c *pendingConn, to subreq.Answer, req *httpparse.Request, read []byte) {
-	c.forwardedAddr = l.clientAddr(c, req)
+func (c *pendingConn) serveSubscribe(l *loop, to subreq.Answer, req *httpparse.Request, read []byte) {
+	c.forwardedAddr = c.clientAddr(l, req)
 	ask, refusal := subreq.Parse(req, to)
 	if refusal.Status == 0 && !ask.Preflight {
 		refusal = l.authorize(&ask)
 	}
 	switch {
 	case refusal.Status != 0:
-		l.refuse(c, to, refusal.Status, refusal.Reason)
+		c.refuse(l, to, refusal.Status, refusal.Reason)
 	case ask.Preflight:
-		l.closeAfterReply(c, l.heads.preflight(to, req))
+		c.closeAfterReply(l, l.heads.preflight(to, req))
 	case l.opts.Authorize != nil:
-		l.startAuthorize(c, ask, read)
+		c.startAuthorize(l, ask, read)
 	default:
-		l.enter(c, &ask, req.Get("User-Agent"))
+		c.enter(l, &ask, req.Get("User-Agent"))
 	}
 }
 
 // enter makes a pending connection that may subscribe a subscriber, if there is a
 // place.
-func (l *loop) enter(c *pendingConn, ask *subreq.Request, userAgent []byte) {
+func (c *pendingConn) enter(l *loop, ask *subreq.Request, userAgent []byte) {
 	if l.window.kept != nil && ask.BadResume.Status != 0 {
-		l.refuse(c, ask.Answer, ask.BadResume.Status, ask.BadResume.Reason)
+		c.refuse(l, ask.Answer, ask.BadResume.Status, ask.BadResume.Reason)
 		return
 	}
 	from := l.sequencer.resume(l, &ask.Resume, ask.Set)
 	if !ask.Body {
-		l.closeAfterReply(c, l.heads.stream(ask.Answer)) // it takes no place, so there is always one
+		c.closeAfterReply(l, l.heads.stream(ask.Answer)) // it takes no place, so there is always one
 		return
 	}
-	switch cause, full := l.full(c); {
+	switch cause, full := c.full(l); {
 	case full:
 		l.countRejected(cause)
-		l.closeAfterReply(c, l.heads.retryHead(ask.Answer, l.retryTime()))
+		c.closeAfterReply(l, l.heads.retryHead(ask.Answer, l.retryTime()))
 	case from.tooEarly:
 		l.countRejected(rejectAhead)
-		l.closeAfterReply(c, l.heads.retryHead(ask.Answer, retrySoon()))
+		c.closeAfterReply(l, l.heads.retryHead(ask.Answer, retrySoon()))
 	default:
-		l.subscribe(c, ask, l.audienceOf(ask.Set), l.clientInfos.intern(userAgent, c.forwardedAddr), from)
+		c.subscribe(l, ask, l.audienceOf(ask.Set), l.clientInfos.intern(userAgent, c.forwardedAddr), from)
 	}
 }
 
 // clientAddr returns where a request comes from, as proxies that are trusted have
 // it; it is not valid if that is the connection's own peer.
-func (l *loop) clientAddr(c *pendingConn, req *httpparse.Request) netip.Addr {
+func (c *pendingConn) clientAddr(l *loop, req *httpparse.Request) netip.Addr {
 	if l.trust.empty() {
 		return c.forwardedAddr
 	}

@@ -13,12 +13,12 @@ import (
 
 // checkBacklog closes a subscriber that lags too far, or passes it over to the
 // newest message.
-func (l *loop) checkBacklog(s *subscriber) {
+func (s *subscriber) checkBacklog(l *loop) {
 	if s.audience.stream.Lag(&s.cursor) <= uint64(l.opts.BacklogBytesMax) {
 		return
 	}
-	if l.maySkip(s) {
-		l.skip(s)
+	if s.maySkip(l) {
+		s.skip(l)
 		return
 	}
 	s.end(reasonSlow)
@@ -42,7 +42,7 @@ type prefixes struct {
 func (l *loop) backlogBytes() int { return l.pool.Retained() + l.prefixes.bytes }
 
 // skip moves s to the newest message. It never cuts a frame.
-func (l *loop) skip(s *subscriber) {
+func (s *subscriber) skip(l *loop) {
 	rest, passed := s.audience.stream.Skip(&s.cursor, nil)
 	if passed == 0 {
 		return // it is in the newest already
@@ -51,17 +51,17 @@ func (l *loop) skip(s *subscriber) {
 	l.stats.Skips++
 	l.stats.Skipped += passed
 	l.eventLog.skipped(s, passed, l)
-	l.prefixFor(s, rest).missed += passed
+	s.prefixFor(l, rest).missed += passed
 }
 
 // maySkip tells whether s is passed over rather than closed. Not so one that is
 // being told what it missed before: it comes back, and goes on from there.
-func (l *loop) maySkip(s *subscriber) bool {
+func (s *subscriber) maySkip(l *loop) bool {
 	return l.opts.Slow == SlowSkip && s.marks&replaying == 0
 }
 
 // prefixFor returns the prefix of s. If s has none, it makes one that sends rest.
-func (l *loop) prefixFor(s *subscriber, rest []byte) *prefix {
+func (s *subscriber) prefixFor(l *loop, rest []byte) *prefix {
 	p, ok := l.prefixes.of[s]
 	if ok && len(rest) > 0 {
 		panic("loop: a subscriber moved on before its prefix was sent")
@@ -77,30 +77,30 @@ func (l *loop) prefixFor(s *subscriber, rest []byte) *prefix {
 
 // sendPrefix sends the prefix of s and reports whether all of it is sent. If not, s
 // waits again, or is closed.
-func (l *loop) sendPrefix(s *subscriber) bool {
+func (s *subscriber) sendPrefix(l *loop) bool {
 	for p := l.prefixes.of[s]; len(p.rest) > 0 || p.missed > 0; {
 		if len(p.rest) == 0 {
 			p.rest = l.appendGap(nil, sse.Gap{Reason: sse.GapSlow, Missed: p.missed, Newest: l.window.newestID()})
 			l.prefixes.bytes += len(p.rest)
 			p.missed = 0
 		}
-		n, ok := l.sendTo(s, p.rest)
+		n, ok := s.sendTo(l, p.rest)
 		if !ok {
 			return false
 		}
 		p.rest = p.rest[n:]
 		l.prefixes.bytes -= n
 		if len(p.rest) > 0 {
-			l.block(s)
+			s.block(l)
 			return false
 		}
 	}
-	l.dropPrefix(s)
+	s.dropPrefix(l)
 	return true
 }
 
 // dropPrefix removes the prefix of s, if it has one.
-func (l *loop) dropPrefix(s *subscriber) {
+func (s *subscriber) dropPrefix(l *loop) {
 	if s.marks&prefixed == 0 {
 		return
 	}
@@ -111,7 +111,7 @@ func (l *loop) dropPrefix(s *subscriber) {
 
 // setStallCheck schedules checkStall for s: in a second, or after a quarter of a
 // shorter time-out.
-func (l *loop) setStallCheck(s *subscriber) {
+func (s *subscriber) setStallCheck(l *loop) {
 	if !l.leaving {
 		l.wheel.set(&s.client, ticks(min(time.Second, l.opts.StallTimeout/4)))
 	}
@@ -121,7 +121,7 @@ func (l *loop) setStallCheck(s *subscriber) {
 // socket becomes writable only when a good part of it is free, which a slow
 // reader may take minutes for; so it is asked how much it holds. Only if that
 // never changes is there no progress.
-func (l *loop) checkStall(s *subscriber) {
+func (s *subscriber) checkStall(l *loop) {
 	w := l.blocked[s.number]
 	if unsent := unsentBytes(s.fd()); unsent != w.unsent {
 		w.unsent = unsent
@@ -132,7 +132,7 @@ func (l *loop) checkStall(s *subscriber) {
 		s.end(reasonStalled)
 		return
 	}
-	l.setStallCheck(s)
+	s.setStallCheck(l)
 }
 
 // unsentBytes is how much a socket holds that its peer has not taken (SIOCOUTQ of

@@ -84,7 +84,7 @@ func snapshotPage(from int) func(*loop) page {
 			end := min(from+pageStep, len(l.subscribersByFD))
 			for _, s := range l.subscribersByFD[from:end] {
 				if s != nil {
-					conns = append(conns, l.describe(s))
+					conns = append(conns, s.describe(l))
 				}
 			}
 			if from = end; len(conns)+pageStep > cap(conns) || time.Since(begin) > pageTime {
@@ -95,7 +95,7 @@ func snapshotPage(from int) func(*loop) page {
 	}
 }
 
-func (l *loop) describe(s *subscriber) SubscriberInfo {
+func (s *subscriber) describe(l *loop) SubscriberInfo {
 	a := s.audience
 	c := SubscriberInfo{
 		ID:            s.id(),

@@ -126,7 +126,7 @@ func (st *stored) begin(l *loop, epoch string, newest uint64) {
 	st.reads.forgetBefore(math.MaxUint64)
 	// What they miss is gone with its numbers, which mean something else now.
 	for s := range l.replays.of {
-		l.retryMidReplay(s, l.retryTime(), reasonStore)
+		s.retryMidReplay(l, l.retryTime(), reasonStore)
 	}
 	w.epoch, w.newest = epoch, newest
 	st.gapTold, st.undated = 0, newest

@@ -45,7 +45,7 @@ const goFirst = headHeld | prefixed | replaying
 
 // subscribe turns a pending connection into a subscriber of a set and answers its
 // request.
-func (l *loop) subscribe(c *pendingConn, ask *subreq.Request, a *audience, info *clientInfo, from resumePoint) {
+func (c *pendingConn) subscribe(l *loop, ask *subreq.Request, a *audience, info *clientInfo, from resumePoint) {
 	conn := c.conn
 	s := &subscriber{
 		client: client{conn: conn, openedSec: c.openedSec},
@@ -55,11 +55,11 @@ func (l *loop) subscribe(c *pendingConn, ask *subreq.Request, a *audience, info 
 	}
 	conn.SetContext(s)
 	l.subscribersByFD.add(conn.Fd(), s)
-	l.dropPending(c)
+	c.drop(l)
 	a.join(s)
 	l.stats.Subscribers++
 	l.perAddress.add(s.address())
-	l.setHeartbeat(s)
+	s.setHeartbeat(l)
 	l.eventLog.connected(s)
 	l.hooks.came(s, l)
 	if _, err := conn.Write(l.opening(ask)); err != nil {
@@ -69,24 +69,24 @@ func (l *loop) subscribe(c *pendingConn, ask *subreq.Request, a *audience, info 
 		// gnet holds the head's end. A raw write would overtake it.
 		s.marks |= headHeld
 	}
-	l.resume(s, from)
+	s.startReplay(l, from)
 	switch {
 	case s.marks&headHeld != 0:
-		l.block(s)
+		s.block(l)
 	case s.marks&replaying != 0:
 		// Hundreds may have come in this turn, which has no bound for what it writes.
 		l.replays.queue = append(l.replays.queue, s)
 		l.wakeup.notify()
-	case s.marks&goFirst != 0 && l.sendFirst(s):
-		l.pump(s)
+	case s.marks&goFirst != 0 && s.sendFirst(l):
+		s.pump(l)
 	}
 }
 
 // pump writes to s what it has yet to read, until that is all or its socket is
 // full.
-func (l *loop) pump(s *subscriber) {
+func (s *subscriber) pump(l *loop) {
 	if s.blocked || s.marks&replaying != 0 {
-		l.checkBacklog(s)
+		s.checkBacklog(l)
 		return
 	}
 	stream, fd := s.audience.stream, s.fd()
@@ -110,14 +110,14 @@ func (l *loop) pump(s *subscriber) {
 			l.stats.BytesOut += uint64(n)
 		}
 		if n < len(pending) {
-			l.block(s)
+			s.block(l)
 			return
 		}
 	}
 }
 
 // block marks s as waiting for its socket. What it takes from now on is progress.
-func (l *loop) block(s *subscriber) {
+func (s *subscriber) block(l *loop) {
 	s.blocked = true
 	s.audience.lagging++
 	number, err := l.await(s, s.fd(), s.number, s.marks&watched != 0)
@@ -129,8 +129,8 @@ func (l *loop) block(s *subscriber) {
 	s.number = number
 	s.marks |= watched
 	s.wrote = l.wheel.now
-	l.setStallCheck(s)
-	l.checkBacklog(s)
+	s.setStallCheck(l)
+	s.checkBacklog(l)
 }
 
 // writable goes on where the socket was full.
@@ -138,12 +138,12 @@ func (s *subscriber) writable(l *loop) {
 	delete(l.blocked, s.number)
 	s.blocked = false
 	s.audience.lagging--
-	l.setHeartbeat(s)
-	if s.marks&goFirst != 0 && !l.sendFirst(s) {
+	s.setHeartbeat(l)
+	if s.marks&goFirst != 0 && !s.sendFirst(l) {
 		return
 	}
 	a := s.audience
-	l.pump(s)
+	s.pump(l)
 	if !a.inRound {
 		a.rewind()
 	}
@@ -151,18 +151,18 @@ func (s *subscriber) writable(l *loop) {
 
 // sendFirst sends what goes before the stream. It tells whether that is all out;
 // if not, s waits again, or is closed.
-func (l *loop) sendFirst(s *subscriber) bool {
+func (s *subscriber) sendFirst(l *loop) bool {
 	if s.marks&headHeld != 0 {
 		if s.conn.OutboundBuffered() > 0 {
-			l.block(s)
+			s.block(l)
 			return false
 		}
 		s.marks &^= headHeld
 	}
-	if s.marks&prefixed != 0 && !l.sendPrefix(s) {
+	if s.marks&prefixed != 0 && !s.sendPrefix(l) {
 		return false
 	}
-	return s.marks&replaying == 0 || l.replaySome(s)
+	return s.marks&replaying == 0 || s.replaySome(l)
 }
 
 // end closes s for a reason of ours. One that does not read gets a reset: after
@@ -195,20 +195,20 @@ func (s *subscriber) traffic(*loop, []byte) gnet.Action {
 func (s *subscriber) expire(l *loop) {
 	switch {
 	case l.leaving:
-		l.drainOne(s)
+		s.drainOne(l)
 	case s.blocked:
-		l.checkStall(s)
+		s.checkStall(l)
 	default:
-		l.heartbeat(s)
+		s.heartbeat(l)
 	}
 }
 
 // heartbeat tells a subscriber that we are still there, unless something else was
 // written in time. One that waits for the pass has bytes under way already.
-func (l *loop) heartbeat(s *subscriber) {
+func (s *subscriber) heartbeat(l *loop) {
 	silence := l.wheel.now - s.wrote
-	if s.marks&replaying != 0 || s.audience.stream.Lag(&s.cursor) > 0 || silence < l.heartbeatAfter(s) {
-		l.setHeartbeat(s)
+	if s.marks&replaying != 0 || s.audience.stream.Lag(&s.cursor) > 0 || silence < s.heartbeatAfter(l) {
+		s.setHeartbeat(l)
 		return
 	}
 	n, errno := send(s.fd(), []byte(sse.Keepalive))
@@ -220,29 +220,29 @@ func (l *loop) heartbeat(s *subscriber) {
 		s.end(reasonStalled) // the socket is full, and half a comment cannot be taken back
 		return
 	case n == 0: // the socket is full; the heartbeat is what it needs least
-		l.block(s)
+		s.block(l)
 		return
 	}
 	s.wrote = l.wheel.now
 	l.stats.BytesOut += uint64(n)
-	l.setHeartbeat(s)
+	s.setHeartbeat(l)
 }
 
 // setHeartbeat sets the deadline by which something must have been written. At the
 // end of the server everybody has another deadline, and keeps it.
-func (l *loop) setHeartbeat(s *subscriber) {
+func (s *subscriber) setHeartbeat(l *loop) {
 	if l.leaving {
 		return
 	}
 	silence := l.wheel.now - s.wrote
-	after := l.heartbeatAfter(s)
+	after := s.heartbeatAfter(l)
 	l.wheel.set(&s.client, after-min(silence, after))
 }
 
 // heartbeatAfter is how much silence s gets, in ticks: between half an interval
 // and a whole one. A message to all makes all fall silent at once; without the
 // spread their heartbeats would come at once, too.
-func (l *loop) heartbeatAfter(s *subscriber) uint32 {
+func (s *subscriber) heartbeatAfter(l *loop) uint32 {
 	interval := ticks(l.opts.Heartbeat)
 	return interval - 1 - uint32(s.fd())%(interval/2)
 }
@@ -277,7 +277,7 @@ func (s *subscriber) closed(l *loop, err error) {
 	}
 	l.eventLog.ended(s, l)
 	l.hooks.went(s, l)
-	l.dropPrefix(s)
+	s.dropPrefix(l)
 	delete(l.replays.of, s)
 	l.perAddress.remove(s.address())
 	l.subscribersByFD.remove(s.conn.Fd())
