@@ -8,13 +8,13 @@ import (
 	"net"
 	"net/netip"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 
 	"github.com/panjf2000/gnet/v2"
 
 	"github.com/ssed/ssed/httpparse"
+	"github.com/ssed/ssed/internal/inbox"
 	"github.com/ssed/ssed/internal/subreq"
 )
 
@@ -57,20 +57,9 @@ type authRequest struct {
 // Authorize returns, even if its connection is closed by then. AuthorizeMax bounds
 // these goroutines.
 type authRequests struct {
-	running int                   // this and the next two belong to the loop
-	waiting map[*authRequest]bool // the connection is still open
-	ready   []*authRequest        // taken from decided, to be handled
-
-	mu      sync.Mutex
-	decided []*authRequest
-}
-
-// addDecided queues a decided request and wakes the loop. Any goroutine may call it.
-func (p *authRequests) addDecided(a *authRequest, wakeup *wakeup) {
-	p.mu.Lock()
-	p.decided = append(p.decided, a)
-	p.mu.Unlock()
-	wakeup.notify()
+	running int
+	waiting map[*authRequest]bool      // the connection is still open
+	decided *inbox.Inbox[*authRequest] // from the goroutines of Authorize
 }
 
 // startAuthorize calls Options.Authorize for a request, on a goroutine of its own. It
@@ -96,7 +85,7 @@ func (c *pendingConn) startAuthorize(l *loop, ask subreq.Request, read []byte) {
 	l.authRequests.running++
 	l.wheel.set(&c.client, ticks(l.opts.AuthorizeTimeout))
 	go func() {
-		defer l.authRequests.addDecided(a, l.wakeup)
+		defer l.authRequests.decided.Put(a)
 		defer cancel()
 		a.err = ErrRetryLater // unless it returns: it may end its goroutine, as t.Fatal does
 		a.err = l.opts.Authorize(ctx, &a.Request)
@@ -123,25 +112,17 @@ func (l *loop) handleAuthResults() {
 	if l.authRequests.running == 0 {
 		return
 	}
-	l.authRequests.mu.Lock()
-	l.authRequests.ready = append(l.authRequests.ready, l.authRequests.decided...)
-	l.authRequests.decided = nil
-	l.authRequests.mu.Unlock()
-	ready := l.authRequests.ready
-	for begin := time.Now(); len(ready) > 0 && time.Since(begin) < authResultsTime; ready = ready[1:] {
+	decided := l.authRequests.decided.Take(nil)
+	for begin := time.Now(); len(decided) > 0 && time.Since(begin) < authResultsTime; decided = decided[1:] {
 		l.authRequests.running--
-		if a := ready[0]; a.conn != nil {
+		if a := decided[0]; a.conn != nil {
 			a.answer(l)
 		}
 	}
-	if l.authRequests.ready = ready; len(ready) > 0 {
-		l.wakeup.notify()
-	} else {
-		l.authRequests.ready = nil
-	}
+	l.authRequests.decided.PutBack(decided)
 }
 
-// handleAuthResult answers a client whose request Options.Authorize has decided.
+// answer replies to a client whose request Options.Authorize has decided.
 func (a *authRequest) answer(l *loop) {
 	c := a.conn
 	c.cancelAuth(l)

@@ -50,12 +50,12 @@ func benchmarkPublish(b *testing.B, matches, kept, namespaces int) {
 	}
 	perRead := bytes.Count(lines, []byte("\n"))
 	session := publish.NewSession(&publish.Config{Auth: publishAuth{&l.tokens}, Reserved: opts.ReservedEvents()})
-	session.Feed([]byte("QUIET on\n"), l, nil)
+	session.Feed([]byte("QUIET on\n"), immediate{l}, nil)
 	b.SetBytes(int64(len(lines) / perRead))
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		if i%perRead == 0 {
-			session.Feed(lines, l, nil)
+			session.Feed(lines, immediate{l}, nil)
 			sendNothing(l)
 		}
 	}

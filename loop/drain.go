@@ -11,6 +11,22 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
+// lifecycle is how far the end of a loop has come.
+type lifecycle struct {
+	ready       <-chan struct{} // closed once all that gnet serves from the start is registered
+	stop        atomic.Int32    // stopNot, stopDrain or stopNow; any goroutine may set it
+	leaving     bool            // everything is delivered, and subscribers leave
+	left        uint32          // the last tick at which there were subscribers
+	unixClosing unixClosing
+}
+
+// How far the end has come.
+const (
+	stopNot   int32 = iota
+	stopDrain       // nothing new is taken; what was accepted is delivered
+	stopNow         // no more waiting
+)
+
 // repliesTime is how long publishers have to read their replies once everything
 // else is done.
 const repliesTime = time.Second
@@ -27,7 +43,7 @@ func (l *loop) drain() (done bool) {
 	if l.stop.Load() == stopNow {
 		return l.unixClosing.finished(l.wakeup)
 	}
-	if !l.leaving && l.sequencer.settled(l) && l.round.empty() && len(l.intake.box) == 0 && l.box.empty() {
+	if !l.leaving && l.sequencer.settled(l) && l.round.empty() && len(l.unread) == 0 && l.mailbox.empty() {
 		l.beginDrain()
 	}
 	if !l.leaving || l.stats.Subscribers > 0 {

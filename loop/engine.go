@@ -4,12 +4,22 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
 
 	"github.com/ssed/ssed/publish"
 )
+
+// reactor is what a loop has of gnet.
+type reactor struct {
+	engine    gnet.EventLoop // known from the first connection on
+	epoll     int            // gnet's epoll instance: see intake.go
+	fdMax     int            // descriptors from here on are not for connections
+	listeners roles          // what the connections of each listener are
+	elapsed   atomic.Uint32  // ticks that the wheel has yet to turn; any goroutine
+}
 
 // events is what gnet calls. OnOpen, OnTraffic and OnClose come on the loop's
 // goroutine; OnBoot and OnTick on others, which may only notify the wakeup.
@@ -60,10 +70,10 @@ func (e *events) OnOpen(conn gnet.Conn) ([]byte, gnet.Action) {
 	var as role
 	switch ours := conn.Context().(type) {
 	case *wakeup:
-		l.intake.epoll, e.err = findEpoll(conn.Fd())
+		l.epoll, e.err = findEpoll(conn.Fd())
 		return nil, gnet.None
 	case *watch:
-		e.err = ours.install(l.intake.epoll, conn.Fd())
+		e.err = ours.install(l.epoll, conn.Fd())
 		return nil, gnet.None
 	case role: // of a unix socket: see enroll
 		as = ours

@@ -9,6 +9,14 @@ import (
 	"github.com/ssed/ssed/internal/throttle"
 )
 
+// observers is what a loop tells others: the operator's log, the program around the daemon,
+// and the garbage collector.
+type observers struct {
+	eventLog  eventLog
+	hooks     *hooks // nil: there are none
+	connBurst connBurst
+}
+
 // An eventLog logs what happens to connections. Many at once must not fill the log: of
 // each kind, the first few in a second are logged and the rest are counted. At the
 // debug level every event is logged.

@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ssed/ssed/publish"
 )
 
 // Publishing is admitted in rounds: what may be appended before everybody was
@@ -20,11 +22,16 @@ import (
 // gnetReads are the events that gnet registers a connection for.
 const gnetReads = unix.EPOLLIN | unix.EPOLLPRI
 
-// An intake is the line of publishers that wait for the round to end.
-type intake struct {
-	epoll int // gnet's
-	line  []*publisher
-	box   []byte // records taken from the mailbox and not yet published
+// publishers is what a loop has for publishers: those on it, which wait in a line when the
+// round has no room, and the mailbox, for all others.
+type publishers struct {
+	session *publish.Config // of every session
+	line    []*publisher
+	replies []byte // scratch, for one publisher's replies
+
+	mailbox *mailbox
+	records []byte // taken from the mailbox
+	unread  []byte // the part of records that is not published yet
 }
 
 // findEpoll finds gnet's epoll instance by a connection that is registered in
@@ -40,11 +47,6 @@ func findEpoll(fd int) (epoll int, err error) {
 	return 0, errors.New("gnet's epoll instance is not to be found, so publishers could not be made to wait")
 }
 
-// congested tells whether a round's worth of bytes is in and not yet delivered.
-func (l *loop) congested() bool {
-	return l.round.bytes >= roundBytesMax && !l.round.empty()
-}
-
 // mayPublish tells whether a publisher may be read now.
 func (l *loop) mayPublish() bool {
 	return !l.sequencer.full() && l.makeRoom()
@@ -53,10 +55,10 @@ func (l *loop) mayPublish() bool {
 // makeRoom delivers what this turn may still deliver, if there is no room, and
 // tells whether there is room then.
 func (l *loop) makeRoom() bool {
-	if l.congested() {
+	if l.round.full() {
 		l.pass()
 	}
-	return !l.congested()
+	return !l.round.full()
 }
 
 // admitWaiting lets in those who had to wait, in the order in which they came,
@@ -64,16 +66,16 @@ func (l *loop) makeRoom() bool {
 // never run empty, and the rest behind it.
 func (l *loop) admitWaiting() {
 	l.admitLine(1)
-	l.emptyBox()
-	l.admitLine(len(l.intake.line))
+	l.emptyMailbox()
+	l.admitLine(len(l.line))
 }
 
 // admitLine lets in most of those who stand in line, as far as there is room.
 func (l *loop) admitLine(most int) {
-	for ; most > 0 && len(l.intake.line) > 0 && l.mayPublish(); most-- {
-		p := l.intake.line[0]
-		l.intake.line[0] = nil
-		l.intake.line = l.intake.line[1:]
+	for ; most > 0 && len(l.line) > 0 && l.mayPublish(); most-- {
+		p := l.line[0]
+		l.line[0] = nil
+		l.line = l.line[1:]
 		if p.conn != nil { // it may be gone by now
 			p.inLine = false
 			p.admitted(l)
@@ -81,21 +83,21 @@ func (l *loop) admitLine(most int) {
 	}
 }
 
-// emptyBox publishes what is in the mailbox, as far as there is room: what is
+// emptyMailbox publishes what is in the mailbox, as far as there is room: what is
 // left from the last time, and what has come since. What comes meanwhile waits
 // for the next time; the mailbox wakes the loop for it.
-func (l *loop) emptyBox() {
+func (l *loop) emptyMailbox() {
 	for range 2 {
-		if len(l.intake.box) == 0 {
-			l.records = l.box.swap(l.records)
-			l.intake.box = l.records
+		if len(l.unread) == 0 {
+			l.records = l.mailbox.swap(l.records)
+			l.unread = l.records
 		}
-		for len(l.intake.box) > 0 {
+		for len(l.unread) > 0 {
 			if !l.makeRoom() {
 				return
 			}
 			var r record
-			r, l.intake.box = nextRecord(l.intake.box)
+			r, l.unread = nextRecord(l.unread)
 			l.sequencer.receive(l, r)
 		}
 	}
@@ -104,7 +106,7 @@ func (l *loop) emptyBox() {
 // detach stops gnet from reading p.
 func (p *publisher) detach(l *loop) {
 	if !p.detached {
-		p.detached = unix.EpollCtl(l.intake.epoll, unix.EPOLL_CTL_DEL, p.fd(), nil) == nil
+		p.detached = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, p.fd(), nil) == nil
 	}
 }
 
@@ -112,7 +114,7 @@ func (p *publisher) detach(l *loop) {
 func (p *publisher) attach(l *loop) {
 	if p.detached {
 		event := unix.EpollEvent{Events: gnetReads, Fd: int32(p.fd())}
-		if err := unix.EpollCtl(l.intake.epoll, unix.EPOLL_CTL_ADD, p.fd(), &event); err != nil {
+		if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, p.fd(), &event); err != nil {
 			l.log.Error("cannot read a publisher any more; it is closed", "err", err)
 			p.broken = true
 		}

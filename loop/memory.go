@@ -2,7 +2,7 @@ package loop
 
 import "runtime/debug"
 
-// connBurst detects the end of a burst of connections.
+// connBurst detects the end of a burst of connectionb.
 type connBurst struct {
 	opened int // connections since memory was last released
 	before int // the value of opened a second ago
@@ -11,15 +11,14 @@ type connBurst struct {
 // connBurstMin is how many connections make a burst that is worth a collection.
 const connBurstMin = 1000
 
-// releaseMemory runs once a second. A burst of connections leaves as much garbage on
+// release runs once a second. A burst of connections leaves as much garbage on
 // the heap as live memory, and an idle daemon allocates nothing, so it would never be
-// collected. Once a burst has been over for a whole second, releaseMemory returns the
+// collected. Once a burst has been over for a whole second, release returns the
 // memory to the system. This takes one collection, on another goroutine.
-func (l *loop) releaseMemory() {
-	s := &l.connBurst
-	if s.opened >= connBurstMin && s.opened == s.before {
-		s.opened = 0
+func (b *connBurst) release() {
+	if b.opened >= connBurstMin && b.opened == b.before {
+		b.opened = 0
 		go debug.FreeOSMemory()
 	}
-	s.before = s.opened
+	b.before = b.opened
 }

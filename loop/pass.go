@@ -3,28 +3,7 @@ package loop
 import (
 	"context"
 	"time"
-
-	"github.com/ssed/ssed/internal/stream"
-	"github.com/ssed/ssed/nsindex"
 )
-
-// An audience is all connections with one subscription set: the stream that
-// they share, and the dense slice that a pass walks. Each subscriber knows its
-// own place in the slice, so leaving needs no search.
-type audience struct {
-	set         nsindex.Set
-	number      uint64 // tells it from all others, those that are gone included
-	stream      *stream.Stream
-	subscribers []*subscriber
-	lagging     int // how many of them wait for their socket or replay
-	// The walk of the round comes from the slice's end; those at unvisited and
-	// above have been pumped.
-	unvisited   int
-	inRound     bool // it stands in the round's queue
-	again       bool // something was appended after its walk had begun
-	used        bool // something was appended since the last releaseIdle
-	holdsMemory bool // it stands in loop.holdingMemory
-}
 
 // roundBytesMax is how much is appended before it must be delivered. It is about
 // what a socket takes at once, so that a pass seldom leaves one full.
@@ -41,6 +20,9 @@ type round struct {
 }
 
 func (r *round) empty() bool { return r.first == len(r.queue) }
+
+// full reports whether a round's worth of bytes is appended and not delivered yet.
+func (r *round) full() bool { return r.bytes >= roundBytesMax && !r.empty() }
 
 // add notes that a's stream has grown.
 func (r *round) add(a *audience) {
@@ -65,7 +47,7 @@ func (l *loop) runPass(context.Context) error {
 	if done {
 		l.admitWaiting()
 	}
-	if !l.round.empty() || len(l.intake.line) > 0 || l.stop.Load() != stopNot {
+	if !l.round.empty() || len(l.line) > 0 || l.stop.Load() != stopNot {
 		// The next pass is not asked for here: gnet would run it before it looks
 		// at any socket. The wakeup is a socket.
 		l.wakeup.notify()
@@ -110,79 +92,4 @@ func (l *loop) walk(a *audience) (done bool) {
 		a.subscribers[a.unvisited].pump(l)
 	}
 	return a.unvisited == 0
-}
-
-// join adds s at the end of a's slice with its cursor at the stream's tail, so
-// a walk that is under way need not visit it.
-func (a *audience) join(s *subscriber) {
-	s.audience = a
-	s.place = int32(len(a.subscribers))
-	s.joined = a.stream.Messages()
-	a.subscribers = append(a.subscribers, s)
-	a.stream.Join(&s.cursor)
-}
-
-// leave takes s out: the last one moves into its place.
-func (a *audience) leave(s *subscriber) {
-	last := len(a.subscribers) - 1
-	moved := a.subscribers[last]
-	moved.place = s.place
-	a.subscribers[s.place] = moved
-	a.subscribers[last] = nil
-	a.subscribers = a.subscribers[:last]
-	a.unvisited = min(a.unvisited, last)
-	if s.blocked {
-		a.lagging--
-	}
-	if s.marks&replaying != 0 {
-		a.lagging--
-	}
-	a.stream.Leave(&s.cursor)
-}
-
-// rewind lets the stream begin anew if nobody lags in it. It is not asked while
-// some have yet to be pumped.
-func (a *audience) rewind() {
-	if a.lagging == 0 && len(a.subscribers) > 0 {
-		a.stream.Rewind()
-	}
-}
-
-// audienceOf finds the audience of a set, or begins one.
-func (l *loop) audienceOf(set nsindex.Set) *audience {
-	a, ok := l.index.Find(set)
-	if !ok {
-		l.audiences++
-		a = &audience{set: set, stream: stream.New(&l.pool), number: l.audiences}
-		l.index.Attach(set, a)
-		l.indexChanged()
-	}
-	return a
-}
-
-// trackMemory notes that a's stream holds memory. A busy stream keeps it from pass to
-// pass; releaseIdle takes it from streams that have gone quiet.
-func (l *loop) trackMemory(a *audience) {
-	a.used = true
-	if !a.holdsMemory {
-		a.holdsMemory = true
-		l.holdingMemory = append(l.holdingMemory, a)
-	}
-}
-
-// releaseIdle runs once a tick and releases the memory of every stream to which nothing
-// was appended since its last run.
-func (l *loop) releaseIdle() {
-	kept := l.holdingMemory[:0]
-	for _, a := range l.holdingMemory {
-		if a.used || a.lagging > 0 || a.inRound {
-			a.used = false
-			kept = append(kept, a)
-			continue
-		}
-		a.stream.Release()
-		a.holdsMemory = false
-	}
-	clear(l.holdingMemory[len(kept):])
-	l.holdingMemory = kept
 }

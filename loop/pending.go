@@ -5,11 +5,13 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
 
+	"github.com/ssed/ssed/auth"
 	"github.com/ssed/ssed/httpparse"
 	"github.com/ssed/ssed/internal/subreq"
 )
@@ -18,6 +20,20 @@ import (
 // while it still sends would make the kernel reset the connection, and the
 // reset can overtake the answer.
 const lingerTime = 2 * time.Second
+
+// admission is what a loop has for connections that have not subscribed yet.
+type admission struct {
+	parser       httpparse.Parser
+	request      httpparse.Request // scratch: it is large, and alive only within one call
+	heads        heads
+	origins      subreq.Origins // pages that may subscribe
+	trust        trust          // proxies that may forward a client's address
+	tokens       atomic.Pointer[auth.Table]
+	authRequests authRequests
+	perAddress   perAddress
+	freePending  []*pendingConn // for reuse by the next connections
+	handed       atomic.Int32   // connections that were handed over, and are open; any goroutine
+}
 
 // A pendingConn is a connection that has not subscribed yet: its request head is
 // arriving, its request waits for Options.Authorize, or it was refused and closes

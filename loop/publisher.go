@@ -25,7 +25,7 @@ type publisher struct {
 	unread   []byte // what it sent and may not come in yet
 	unsent   []byte // replies that its socket did not take
 	number   uint32 // its registration with the watch; 0: none yet
-	waiting  bool   // it stands in loop.blocked, for its replies
+	waiting  bool   // it stands in backlog.blocked, for its replies
 	inLine   bool   // it stands in the intake's line
 	detached bool   // gnet does not read it at the moment
 	leaving  bool   // it said QUIT
@@ -95,7 +95,7 @@ func (p *publisher) standInLine(l *loop) {
 	p.detach(l)
 	if !p.inLine {
 		p.inLine = true
-		l.intake.line = append(l.intake.line, p)
+		l.line = append(l.line, p)
 	}
 	l.schedulePass()
 }

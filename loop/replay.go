@@ -192,9 +192,9 @@ func (s *subscriber) replayed(l *loop, r *replay, step step, n int) {
 }
 
 // readWindow is the step that sends the next part of what the window has.
-func (l *loop) readWindow(r *replay, set []string) step {
-	chunk, ends := l.window.kept.Read(l.replays.chunk[:0], l.replays.ends[:0], set, r.after, r.until, replayBytesMax)
-	l.replays.chunk, l.replays.ends = chunk, ends
+func (p *past) readWindow(r *replay, set []string) step {
+	chunk, ends := p.window.kept.Read(p.replays.chunk[:0], p.replays.ends[:0], set, r.after, r.until, replayBytesMax)
+	p.replays.chunk, p.replays.ends = chunk, ends
 	return step{frames: chunk, ends: ends, last: len(chunk) < replayBytesMax}
 }
 

@@ -90,8 +90,8 @@ func (c *pendingConn) clientAddr(l *loop, req *httpparse.Request) netip.Addr {
 // authorize checks the token of a request against its namespaces. The refusal is
 // zero if the request may subscribe, 401 if the token is missing or unknown, and 403
 // if it is valid for other namespaces only.
-func (l *loop) authorize(ask *subreq.Request) (refusal subreq.Refusal) {
-	tokens := l.tokens.Load()
+func (a *admission) authorize(ask *subreq.Request) (refusal subreq.Refusal) {
+	tokens := a.tokens.Load()
 	if !tokens.Required(auth.Subscribe) {
 		return subreq.Refusal{}
 	}

@@ -16,6 +16,14 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
+// past is the messages that were published before: their numbers, the newest of them in
+// memory, and the replays of subscribers that have missed some.
+type past struct {
+	window    window
+	sequencer sequencer
+	replays   replays
+}
+
 // A sequencer decides how messages get their numbers, how long they are kept, and what a
 // returning subscriber is sent. It has two implementations:
 //
@@ -129,11 +137,11 @@ func (memory) publish(ctx context.Context, l *loop, namespace string, m sse.Mess
 	if m.Key != "" {
 		return errNoKeys
 	}
-	_, err := l.box.put(ctx, []byte(namespace), []byte(m.Event), m.Data)
+	_, err := l.mailbox.put(ctx, []byte(namespace), []byte(m.Event), m.Data)
 	return err
 }
 
-func (memory) sink(l *loop) publish.Sink                { return l.box }
+func (memory) sink(l *loop) publish.Sink                { return l.mailbox }
 func (memory) replierFor(l *loop, _ *publisher) replier { return immediate{l} }
 func (memory) full() bool                               { return false }
 func (memory) receive(l *loop, r record)                { l.publishFramed(r.namespace, r.frame) }
@@ -144,7 +152,7 @@ func (memory) close()                                   {}
 
 // refuse closes the mailbox before the loop is asked to stop: once the loop finds it
 // empty, nothing may come.
-func (memory) refuse(l *loop)     { l.box.close() }
+func (memory) refuse(l *loop)     { l.mailbox.close() }
 func (memory) settled(*loop) bool { return true }
 
 // resume begins in the window. An id ahead of the newest message was not given by this

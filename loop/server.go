@@ -12,9 +12,7 @@ import (
 
 	"github.com/panjf2000/gnet/v2"
 
-	"github.com/ssed/ssed/httpparse"
 	"github.com/ssed/ssed/internal/listen"
-	"github.com/ssed/ssed/internal/subreq"
 	"github.com/ssed/ssed/nsindex"
 	"github.com/ssed/ssed/publish"
 	"github.com/ssed/ssed/sse"
@@ -59,54 +57,10 @@ func New(opts Options) (*Server, error) {
 	if s.publish, err = listen.ParseEndpoints(opts.Publish); err != nil {
 		return nil, fmt.Errorf("loop: Publish: %w", err)
 	}
-	origins, err := subreq.ParseOrigins(opts.CORSOrigins)
-	if err != nil {
-		return nil, fmt.Errorf("loop: %w", err)
-	}
-	trust, err := newTrust(opts.TrustedProxies)
-	if err != nil {
-		return nil, fmt.Errorf("loop: %w", err)
-	}
-	wakeup, err := newWakeup()
-	if err != nil {
-		return nil, fmt.Errorf("loop: cannot make the wakeup: %w", err)
-	}
-	watch, err := newWatch()
-	if err != nil {
-		wakeup.close()
-		return nil, fmt.Errorf("loop: cannot make the writability watch: %w", err)
-	}
-	sequencer, window, err := newSequencer(&opts, wakeup.notify)
-	if err != nil {
-		wakeup.close()
-		watch.close()
+	if s.loop, err = newLoop(opts); err != nil {
 		return nil, err
 	}
-	s.loop = &loop{
-		opts:         opts,
-		log:          opts.Logger,
-		wakeup:       wakeup,
-		box:          newMailbox(opts.MailboxBytesMax, wakeup),
-		watch:        watch,
-		parser:       httpparse.Parser{HeadBytesMax: opts.HeadBytesMax},
-		origins:      origins,
-		trust:        trust,
-		fdMax:        descriptorLimit() - min(descriptorReserve, descriptorLimit())/2,
-		clientInfos:  clientInfos{},
-		blocked:      map[uint32]waiting{},
-		prefixes:     prefixes{of: map[*subscriber]*prefix{}},
-		authRequests: authRequests{waiting: map[*authRequest]bool{}},
-		replays:      replays{of: map[*subscriber]*replay{}},
-		perAddress:   newPerAddress(opts.ConnsPerAddressMax),
-		eventLog:     newEventLog(opts.Logger),
-		window:       window,
-		sequencer:    sequencer,
-		hooks:        newHooks(&opts),
-	}
 	s.loop.unixClosing.close, s.loop.ready = s.unix.Close, s.ready
-	s.loop.session = &publish.Config{Auth: publishAuth{&s.loop.tokens}, DataBytesMax: opts.DataBytesMax, Reserved: opts.ReservedEvents()}
-	s.loop.tokens.Store(opts.Tokens)
-	s.loop.heads.setDate(time.Now())
 	return s, nil
 }
 
@@ -204,7 +158,7 @@ func (s *Server) installWakeup(events *events) {
 func (s *Server) cleanup() {
 	l := s.loop
 	l.stop.Store(stopNow)
-	l.box.close()
+	l.mailbox.close()
 	l.sequencer.close()
 	l.eventLog.flushSuppressed(l) // of the last second, which the wheel did not end
 	l.hooks.flushSuppressed(l.log)

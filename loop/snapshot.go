@@ -7,6 +7,12 @@ import (
 	"time"
 )
 
+// roster is all subscribers of a loop, and what they have in common.
+type roster struct {
+	subscribersByFD subscribersByFD
+	clientInfos     clientInfos
+}
+
 // subscribersByFD holds all subscribers, indexed by descriptor. It can be walked in
 // pages while the loop runs in between: a subscriber that stays is visited exactly
 // once, since a connection keeps its descriptor.

@@ -160,7 +160,7 @@ func (st *stored) settled(l *loop) bool {
 	case l.wheel.now-st.allAckedAt < ticks(returnTime):
 		return false
 	}
-	l.box.close()
+	l.mailbox.close()
 	return true
 }
 

@@ -25,7 +25,7 @@ type subscriber struct {
 	wrote    uint32 // tick at which it last took something
 	reason   reason // why it ends, if we end it
 	noise    uint8  // how often it sent something after its request
-	blocked  bool   // its socket is full; it stands in loop.blocked
+	blocked  bool   // its socket is full; it stands in backlog.blocked
 	marks    marks
 }
 
@@ -35,8 +35,8 @@ type marks uint8
 const (
 	watched   marks = 1 << iota // its socket was registered with the watch
 	headHeld                    // part of its head is in gnet's buffer, and goes out first
-	prefixed                    // its prefix in loop.prefixes goes out first
-	replaying                   // what loop.replays has for it goes out first, too
+	prefixed                    // its prefix in backlog.prefixes goes out first
+	replaying                   // what past.replays has for it goes out first, too
 	announced                   // OnSubscribe is told of it, so OnUnsubscribe will be
 )
 

@@ -1,0 +1,168 @@
+package loop
+
+import (
+	"bytes"
+
+	"github.com/ssed/ssed/internal/stream"
+	"github.com/ssed/ssed/nsindex"
+	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
+)
+
+// fanout is the way of a message from its namespace into the streams of the audiences that
+// it matches, and the work that is to be done for that: the round, which pass.go pumps.
+type fanout struct {
+	index     nsindex.Index[*audience]
+	audiences uint64      // how many there ever were
+	matched   []*audience // audiences that the last message went to
+	retained  bool        // the last message has an id and is kept in the window
+	matchedNS []byte      // namespace of the last message; empty: the index has changed since
+
+	pool          stream.Pool // the memory of all streams
+	holdingMemory []*audience // audiences whose streams hold memory: see releaseIdle
+	round         round
+	budget        budget // what this turn may still write
+	frame         []byte // scratch
+}
+
+// Publish implements publish.Sink for publishers on the loop: a message is framed and
+// appended where it was read.
+func (i immediate) Publish(namespace, event, data []byte) (uint64, error) {
+	l := i.loop
+	if l.stop.Load() != stopNot {
+		return 0, publish.ErrStopping
+	}
+	l.match(namespace)
+	frame := l.frame[:0]
+	if l.retained {
+		frame = l.window.appendID(frame)
+	}
+	if len(l.matched) > 0 || l.retained {
+		l.frame = sse.AppendFrame(frame, event, data)
+		l.keepAndDeliver(namespace, l.frame)
+	}
+	l.published()
+	return l.window.newest, nil
+}
+
+// published counts a message.
+func (l *loop) published() {
+	l.window.newest++
+	l.stats.Published++
+}
+
+// publishFramed publishes a message from the mailbox. It was framed by the goroutine that
+// put it there.
+func (l *loop) publishFramed(namespace, frame []byte) {
+	l.match(namespace)
+	if l.retained {
+		l.frame = append(l.window.appendID(l.frame[:0]), frame...)
+		frame = l.frame
+	}
+	l.keepAndDeliver(namespace, frame)
+	l.published()
+}
+
+// keepAndDeliver adds the frame to the history and to every matching stream.
+func (l *loop) keepAndDeliver(namespace, frame []byte) {
+	if l.retained {
+		l.window.add(namespace, frame, l.wheel.now)
+	}
+	if len(l.matched) > 0 {
+		l.deliver(frame)
+	}
+}
+
+// match sets l.matched and l.retained for a namespace. Messages come in runs of one
+// namespace, so the last result is kept until the index changes.
+func (l *loop) match(namespace []byte) {
+	if !bytes.Equal(namespace, l.matchedNS) {
+		l.matchIndex(namespace)
+	}
+}
+
+// matchIndex asks the index and the window.
+func (l *loop) matchIndex(namespace []byte) {
+	l.retained = l.window.keeps(namespace)
+	l.matched = l.index.AppendMatches(l.matched[:0], namespace)
+	l.matchedNS = append(l.matchedNS[:0], namespace...)
+}
+
+// indexChanged makes match ask the index again.
+func (f *fanout) indexChanged() {
+	f.matched, f.matchedNS = nil, f.matchedNS[:0] // deliver may be going through the old ones
+}
+
+// deliverToAll delivers a gap event to every subscriber.
+func (l *loop) deliverToAll(g sse.Gap) {
+	frame := l.appendGap(nil, g)
+	if len(frame) == 0 {
+		return
+	}
+	l.matched = l.index.AppendAll(nil)
+	l.deliver(frame)
+	l.stats.Gaps += uint64(l.stats.Subscribers)
+	l.indexChanged()
+}
+
+// deliver appends one frame to the stream of each audience in l.matched. Each stream
+// has a copy, so a long message that matches many sets is delivered in parts if all
+// copies together would be too much.
+func (l *loop) deliver(frame []byte) {
+	matched := l.matched
+	for _, a := range matched {
+		if cost := a.stream.Cost(len(frame)); cost > 0 && l.backlogBytes()+cost > l.opts.BacklogTotalBytesMax {
+			l.evict(cost + l.opts.BacklogTotalBytesMax/evictPart)
+		}
+		if len(a.subscribers) == 0 {
+			continue // the last of them was closed for that
+		}
+		a.stream.Append(frame)
+		l.stats.Deliveries += uint64(len(a.subscribers))
+		a.used = true
+		if !a.inRound || a.unvisited < len(a.subscribers) {
+			l.round.add(a)
+			l.trackMemory(a)
+		}
+	}
+	l.round.bytes += len(frame) * len(matched)
+}
+
+// audienceOf finds the audience of a set, or begins one.
+func (f *fanout) audienceOf(set nsindex.Set) *audience {
+	a, ok := f.index.Find(set)
+	if !ok {
+		f.audiences++
+		a = &audience{set: set, stream: stream.New(&f.pool), number: f.audiences}
+		f.index.Attach(set, a)
+		f.indexChanged()
+	}
+	return a
+}
+
+// trackMemory notes that a's stream holds memory. A busy stream keeps it from pass to
+// pass; releaseIdle takes it from streams that have gone quiet.
+func (f *fanout) trackMemory(a *audience) {
+	a.used = true
+	if !a.holdsMemory {
+		a.holdsMemory = true
+		f.holdingMemory = append(f.holdingMemory, a)
+	}
+}
+
+// releaseIdle runs once a tick and releases the memory of every stream to which nothing
+// was appended since its last run.
+func (f *fanout) releaseIdle() {
+	kept := f.holdingMemory[:0]
+	for _, a := range f.holdingMemory {
+		if a.used || a.lagging > 0 || a.inRound {
+			a.used = false
+			kept = append(kept, a)
+			continue
+		}
+		a.stream.Release()
+		a.holdsMemory = false
+	}
+	clear(f.holdingMemory[len(kept):])
+	f.holdingMemory = kept
+}
