@@ -62,22 +62,22 @@ func (b *bench) scannedSteadily(spec server.Spec) (values, error) {
 }
 
 const (
-	hubServers = 3
+	storeServers = 3
 	// clusterEach is how many subscribers each daemon has: with so few, three daemons and what measures them fit two processors at the
 	// rate of steady.
 	clusterEach = 300
 )
 
-// cluster has daemons share a hub. The messages are published to the first at a fixed rate, however many there are; all have the server's
-// processor together, and the hub has that of the load.
+// cluster has daemons share a store. The messages are published to the first daemon at a fixed rate, however many there are. All daemons
+// have the server's processor together, and the store has that of the load.
 func (b *bench) cluster(spec server.Spec, daemons int) (values, error) {
 	parent := cmp.Or(b.options.StoreDir, b.dir)
-	hub, err := server.StartHub(b.dir, parent, hubServers, b.options.LoadCPU)
+	store, err := server.StartSharedStore(b.dir, parent, storeServers, b.options.LoadCPU)
 	if err != nil {
 		return nil, ownError{err}
 	}
-	defer hub.Stop()
-	spec = spec.WithHub(hub)
+	defer store.Stop()
+	spec = spec.WithSharedStore(store)
 	first, err := server.Start(spec, b.options.ServerCPU)
 	if err != nil {
 		return nil, err

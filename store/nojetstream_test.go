@@ -27,8 +27,8 @@ func TestNoJetStream(t *testing.T) {
 		{"of the account", []string{account}, []string{withJetStream}, "JetStream is not enabled for this account at ", `"jetstream: enabled" to the account`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			hub, log := natstest.Start(t, tt.without...), &logBuffer{}
-			url := strings.Replace(hub.URL, "://", "://a:a-secret@", 1)
+			natsServer, log := natstest.Start(t, tt.without...), &logBuffer{}
+			url := strings.Replace(natsServer.URL, "://", "://a:a-secret@", 1)
 			r, err := New(Options{Servers: Servers{URLs: []string{url}}, Timeout: sweepInterval, Logger: log.logger()})
 			if err != nil {
 				t.Fatal(err)
@@ -52,7 +52,7 @@ func TestNoJetStream(t *testing.T) {
 			told := func() int { return strings.Count(log.String(), "level=ERROR") }
 			troubled := func() bool {
 				trouble := r.Status().Trouble
-				return strings.HasPrefix(trouble, tt.says+hub.URL) && strings.Contains(trouble, tt.andSays)
+				return strings.HasPrefix(trouble, tt.says+natsServer.URL) && strings.Contains(trouble, tt.andSays)
 			}
 			well := func() bool {
 				return r.Status().Trouble == "" && server.Publish(testContext(t), sse.Message{Namespace: "/x"}) == nil
@@ -64,15 +64,15 @@ func TestNoJetStream(t *testing.T) {
 			if n := told(); n != 1 {
 				t.Errorf("the log tells of it %d times", n)
 			}
-			hub.Configure(t, tt.with...)
-			hub.Restart(t)
+			natsServer.Configure(t, tt.with...)
+			natsServer.Restart(t)
 			testtool.WaitFor(t, "JetStream", well)
 
-			hub.Configure(t, tt.without...)
-			hub.Restart(t)
+			natsServer.Configure(t, tt.without...)
+			natsServer.Restart(t)
 			testtool.WaitFor(t, "the trouble after a reconnection", troubled)
-			hub.Configure(t, tt.with...)
-			hub.Restart(t)
+			natsServer.Configure(t, tt.with...)
+			natsServer.Restart(t)
 			testtool.WaitFor(t, "JetStream again", well)
 			if said := log.String(); strings.Contains(said, "a-secret") || strings.Contains(said, "no responders") {
 				t.Errorf("logged %s", said)

@@ -36,9 +36,9 @@ func documentedAccounts(t *testing.T) (config string, rights []string) {
 // returns what it logged. It ends early when the server has refused something.
 func useEverything(t *testing.T, config string) (logged string) {
 	t.Helper()
-	hub, log := natstest.Start(t, config), &logBuffer{}
+	natsServer, log := natstest.Start(t, config), &logBuffer{}
 	r, err := New(Options{
-		Servers: Servers{URLs: []string{strings.Replace(hub.URL, "://", "://ssed:a-long-secret@", 1)}},
+		Servers: Servers{URLs: []string{strings.Replace(natsServer.URL, "://", "://ssed:a-long-secret@", 1)}},
 		Stream:  Stream{PerNamespace: 1},
 		Logger:  log.logger(),
 	})

@@ -181,10 +181,10 @@ func reaches(t *testing.T, servers Servers) Status {
 func TestServersWantToKnowWho(t *testing.T) {
 	certs := newCertificates(t)
 	creds, config := newCredentials(t)
-	hub := natstest.Start(t, config,
+	natsServer := natstest.Start(t, config,
 		fmt.Sprintf("tls { cert_file: %q, key_file: %q, ca_file: %q, verify: true }", certs.serverCert, certs.serverKey, certs.ca))
 	whole := Servers{
-		URLs:            []string{"tls://127.0.0.1:1", strings.Replace(hub.URL, "nats:", "tls:", 1)}, // the first is down
+		URLs:            []string{"tls://127.0.0.1:1", strings.Replace(natsServer.URL, "nats:", "tls:", 1)}, // the first is down
 		CredentialsFile: creds, CAFile: certs.ca, CertFile: certs.clientCert, KeyFile: certs.clientKey,
 	}
 	if s := reaches(t, whole); !s.Reached || !s.Connected {

@@ -59,8 +59,8 @@ func TestFeedWhileTheStoreIsAway(t *testing.T) {
 		"killed": {func(_ *testing.T, s *natstest.Server) { s.Kill() }, func(t *testing.T, s *natstest.Server) { s.Restart(t) }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			hub := natstest.Start(t)
-			n := startNode(t, "--nats="+hub.URL, "--nats-timeout=1s")
+			natsServer := natstest.Start(t)
+			n := startNode(t, "--nats="+natsServer.URL, "--nats-timeout=1s")
 			n.waitForLog(t, "subscribers are taken from now on")
 			reader, feed := n.subscribe(t, "/feed?last=100000"), n.feed(t, "/feed")
 			const total = 30_000
@@ -71,9 +71,9 @@ func TestFeedWhileTheStoreIsAway(t *testing.T) {
 				feed.Close()
 			}()
 			testtool.WaitFor(t, "messages to flow", func() bool { return len(reader.Messages()) > 100 })
-			fault.away(t, hub)
+			fault.away(t, natsServer)
 			testtool.WaitFor(t, "ssed pub to be told of it", func() bool { return strings.Contains(feed.stderr.String(), ": busy: ") })
-			fault.back(t, hub)
+			fault.back(t, natsServer)
 			if code := feed.end(t); code != 0 || strings.Contains(feed.stderr.String(), "twice") {
 				t.Errorf("exit code %d", code)
 			}

@@ -47,13 +47,13 @@ var foreigners = []foreign{
 // TestOthersPublish straight to NATS: what can be delivered is, live and later, from
 // memory and from the stream, and the rest is passed over and stops nothing.
 func TestOthersPublish(t *testing.T) {
-	hub := natstest.Start(t)
-	n := startNode(t, "--nats="+hub.URL, "--data-max=1KiB", "--history-bytes=1KiB")
+	natsServer := natstest.Start(t)
+	n := startNode(t, "--nats="+natsServer.URL, "--data-max=1KiB", "--history-bytes=1KiB")
 	n.waitForLog(t, "subscribers are taken from now on")
 	live := n.subscribe(t, "/")
 	n.ask(t, "PUB /pets begin -")
 	live.WaitData(t, "-")
-	conn, _ := hub.Connect(t)
+	conn, _ := natsServer.Connect(t)
 	want := map[string][]string{"/": nil, "/pets": nil, "/pets/dogs": nil, "/pets/a.b": nil} // events and data by set
 	undeliverable := 0
 	for _, f := range foreigners {
@@ -142,10 +142,10 @@ func events(messages []ledger.Message) (events []string) {
 
 // TestOthersRead what ssed publishes.
 func TestOthersRead(t *testing.T) {
-	hub := natstest.Start(t)
-	n := startNode(t, "--nats="+hub.URL, "--nats-stream=news")
+	natsServer := natstest.Start(t)
+	n := startNode(t, "--nats="+natsServer.URL, "--nats-stream=news")
 	p := testtool.DialPublisher(t, n.Publish[0])
-	conn, _ := hub.Connect(t)
+	conn, _ := natsServer.Connect(t)
 	heard := make(chan *nats.Msg, 1)
 	for _, subject := range []string{"news", "news.>"} {
 		if _, err := conn.ChanSubscribe(subject, heard); err != nil {

@@ -16,10 +16,10 @@ import (
 func TestAbsentAtTheStart(t *testing.T) {
 	for _, where := range []string{"shared", "own"} {
 		t.Run(where, func(t *testing.T) {
-			hub := natstest.Start(t)
-			hub.Kill()
-			n := startNode(t, "--nats="+hub.URL, "--nats-timeout=500ms", "--publish-loop="+where)
-			n.waitForLog(t, "level=ERROR", "the store is not reached", hub.URL)
+			natsServer := natstest.Start(t)
+			natsServer.Kill()
+			n := startNode(t, "--nats="+natsServer.URL, "--nats-timeout=500ms", "--publish-loop="+where)
+			n.waitForLog(t, "level=ERROR", "the store is not reached", natsServer.URL)
 			n.waitForHealth(t, http.StatusServiceUnavailable, "the store is not reached")
 
 			early := n.open(t, "/?last=100000", "")
@@ -42,7 +42,7 @@ func TestAbsentAtTheStart(t *testing.T) {
 				t.Errorf("it is told %d times in the log that there is no store", lines)
 			}
 
-			hub.Restart(t)
+			natsServer.Restart(t)
 			ledger.WaitAcked(t, 10, patient...)
 			n.waitForHealth(t, http.StatusOK, "serving")
 			end := &ledger.Ledger{}

@@ -29,14 +29,14 @@ func TestAwayUnderLoad(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			hub := natstest.Start(t)
-			n := startNode(t, "--nats="+hub.URL, "--nats-timeout=2s")
+			natsServer := natstest.Start(t)
+			n := startNode(t, "--nats="+natsServer.URL, "--nats-timeout=2s")
 			n.waitForLog(t, "subscribers are taken from now on")
 			readers := []*ledger.Subscriber{n.subscribe(t, "/?last=100000"), n.subscribe(t, "/?last=100000"), n.subscribe(t, "/w1?last=100000")}
 			crew := write(t, n.Publish[0], 4, ledger.Endless)
 			ledger.WaitAcked(t, 500, crew...)
 
-			fault.away(t, hub)
+			fault.away(t, natsServer)
 			gone := time.Now()
 			for _, p := range crew {
 				testtool.WaitFor(t, p.Name+" is told ERR busy", func() bool { return p.Stats().Busy > 0 })
@@ -47,7 +47,7 @@ func TestAwayUnderLoad(t *testing.T) {
 			n.waitForLog(t, "the connection to the store is lost")
 			n.waitForHealth(t, http.StatusServiceUnavailable, "the connection to the store is lost")
 			testtool.WaitFor(t, "so long an absence", func() bool { return time.Since(gone) >= awayTime })
-			fault.back(t, hub)
+			fault.back(t, natsServer)
 
 			ledger.WaitAcked(t, 500, crew...)
 			n.waitForHealth(t, http.StatusOK, "serving")

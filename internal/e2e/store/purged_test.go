@@ -17,20 +17,20 @@ import (
 // A bench is a daemon with a NATS server whose stream somebody lays hands on.
 type bench struct {
 	*node
-	hub *natstest.Server
-	js  jetstream.JetStream
-	ctx context.Context
+	natsServer *natstest.Server
+	js         jetstream.JetStream
+	ctx        context.Context
 }
 
 func startBench(t *testing.T, flags ...string) *bench {
 	t.Helper()
-	hub := natstest.Start(t)
-	_, js := hub.Connect(t)
+	natsServer := natstest.Start(t)
+	_, js := natsServer.Connect(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*testtool.Patience)
 	t.Cleanup(cancel)
-	n := startNode(t, append([]string{"--nats=" + hub.URL}, flags...)...)
+	n := startNode(t, append([]string{"--nats=" + natsServer.URL}, flags...)...)
 	n.waitForLog(t, "subscribers are taken from now on")
-	return &bench{n, hub, js, ctx}
+	return &bench{n, natsServer, js, ctx}
 }
 
 func (b *bench) stream(t *testing.T) jetstream.Stream {

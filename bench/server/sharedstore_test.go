@@ -11,16 +11,16 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestDaemonsShareAHub: what one of them is told reaches the subscribers of the other, and both are measured as one.
-func TestDaemonsShareAHub(t *testing.T) {
+// TestDaemonsShareAStore: what one of them is told reaches the subscribers of the other, and both are measured as one.
+func TestDaemonsShareAStore(t *testing.T) {
 	testtool.Long(t, "it builds a NATS server and has three of them find a leader")
 	dir, parent := t.TempDir(), t.TempDir()
-	hub, err := StartHub(dir, parent, 3, -1)
+	store, err := StartSharedStore(dir, parent, 3, -1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer hub.Stop()
-	spec := known(t, "", "ssed")[0].WithHub(hub)
+	defer store.Stop()
+	spec := known(t, "", "ssed")[0].WithSharedStore(store)
 	first, err := Start(spec, -1)
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +53,7 @@ func TestDaemonsShareAHub(t *testing.T) {
 	})
 	second.Stop()
 	first.Stop()
-	hub.Stop()
+	store.Stop()
 	if left, err := os.ReadDir(parent); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
@@ -102,7 +102,7 @@ func TestStoredServerIsWaitedFor(t *testing.T) {
 	}
 }
 
-// TestServerWithoutAStoreTakesNobody: its hub is nowhere, and it says so to those who ask.
+// TestServerWithoutAStoreTakesNobody: its store is not reachable, and it says so to clients.
 func TestServerWithoutAStoreTakesNobody(t *testing.T) {
 	spec := known(t, "", "ssed")[0].With("--nats=nats://127.0.0.1:1")
 	p, err := Start(spec, -1)

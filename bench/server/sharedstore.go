@@ -1,0 +1,80 @@
+package server
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// SharedStore is a cluster of NATS servers, each a process of its own, that daemons share as their store.
+type SharedStore struct {
+	servers []*Process
+	folder  string
+}
+
+// StartSharedStore builds the NATS server into dir and starts a cluster of n, on the given processor (any, if negative). They keep
+// messages in a new folder in parent until Stop. They may not have elected a leader yet when it returns: starting an ssed with
+// [Spec.WithSharedStore] waits for that.
+func StartSharedStore(dir, parent string, n, cpu int) (*SharedStore, error) {
+	path, err := compile(dir, "bench", "./nats")
+	if err != nil {
+		return nil, err
+	}
+	folder, err := os.MkdirTemp(parent, "store-")
+	if err != nil {
+		return nil, err
+	}
+	s := &SharedStore{folder: folder}
+	if err := s.start(path, n, cpu); err != nil {
+		s.Stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// start finds addresses for all before it starts the first, for each has to know the others.
+func (s *SharedStore) start(path string, n, cpu int) error {
+	var doors []door
+	for range n {
+		d, err := freePorts()
+		if err != nil {
+			return err
+		}
+		defer d.release()
+		doors = append(doors, d)
+	}
+	var routes []string
+	for _, d := range doors {
+		routes = append(routes, d.publish)
+	}
+	for i, d := range doors {
+		name := "nats-" + strconv.Itoa(i)
+		spec := Spec{Name: name, Path: path, listenFlag: "-listen", publishFlag: "-cluster",
+			Args: []string{"-name", name, "-store", filepath.Join(s.folder, name), "-routes", strings.Join(routes, ",")}}
+		p, err := startAt(spec, cpu, d, nil)
+		if err != nil {
+			return fmt.Errorf("the shared store: %w", err)
+		}
+		s.servers = append(s.servers, p)
+	}
+	return nil
+}
+
+// Stop ends all servers, and forgets what they kept.
+func (s *SharedStore) Stop() {
+	for _, p := range s.servers {
+		p.Stop()
+	}
+	os.RemoveAll(s.folder)
+}
+
+// WithSharedStore returns the spec of an ssed that shares a store. Each of its servers has a replica of the stream.
+func (s Spec) WithSharedStore(store *SharedStore) Spec {
+	s.stored = true
+	for _, p := range store.servers {
+		s = s.With("--nats=nats://" + p.Subscribe)
+	}
+	return s.With("--nats-stream-replicas=" + strconv.Itoa(len(store.servers)))
+}
