@@ -181,8 +181,8 @@ func TestSubVerbose(t *testing.T) {
 // before. What came is in order, and that something may be missing is told.
 func TestSubOverARestart(t *testing.T) {
 	first := testtool.Start(t, "--history", "10")
-	relay := testtool.StartRelay(t, first.Subscribe[0])
-	sub := startSub(t, nil, "--json", "--count=5", relay.URL, "/x")
+	proxy := testtool.StartProxy(t, first.Subscribe[0])
+	sub := startSub(t, nil, "--json", "--count=5", proxy.URL, "/x")
 	subscribed(t, first, 1)
 	publishAll(t, first, "/x", "1", "2", "3")
 	sub.wantData(t, "1", "2", "3")
@@ -191,7 +191,7 @@ func TestSubOverARestart(t *testing.T) {
 	first.Wait(t)
 	second := testtool.Start(t, "--history", "10")
 	publishAll(t, second, "/x", "4")
-	relay.To(second.Subscribe[0])
+	proxy.To(second.Subscribe[0])
 	if e := sub.event(t); e.Type != "gap" || e.Gap == nil || e.Gap.Reason != "epoch" || !strings.HasSuffix(e.Gap.Asked, "-3") {
 		t.Errorf("got %+v, want a gap", e)
 	}
@@ -208,10 +208,10 @@ func TestSubOverARestart(t *testing.T) {
 func TestSubOverCuts(t *testing.T) {
 	const count = 200
 	d := testtool.Start(t, "--history", "1000")
-	relay := testtool.StartRelay(t, d.Subscribe[0])
+	proxy := testtool.StartProxy(t, d.Subscribe[0])
 	var cuts atomic.Int64
-	relay.Limit(func() int64 { return 1701 + 101*cuts.Add(1) })
-	sub := startSub(t, nil, "--json", fmt.Sprint("--count=", count), relay.URL, "/x")
+	proxy.Limit(func() int64 { return 1701 + 101*cuts.Add(1) })
+	sub := startSub(t, nil, "--json", fmt.Sprint("--count=", count), proxy.URL, "/x")
 	subscribed(t, d, 1)
 	var all []string
 	for i := range count {
@@ -229,13 +229,13 @@ func TestSubOverCuts(t *testing.T) {
 // TestSubTellsOfAHole: without ids nobody can come back for what was missed.
 func TestSubTellsOfAHole(t *testing.T) {
 	d := testtool.Start(t)
-	relay := testtool.StartRelay(t, d.Subscribe[0])
-	text := startSub(t, nil, "-v", relay.URL, "/x")
-	asJSON := startSub(t, nil, "-v", "--json", relay.URL, "/x")
+	proxy := testtool.StartProxy(t, d.Subscribe[0])
+	text := startSub(t, nil, "-v", proxy.URL, "/x")
+	asJSON := startSub(t, nil, "-v", "--json", proxy.URL, "/x")
 	for _, sub := range []*liveSub{text, asJSON} { // the daemon logs them before they have its answer
 		testtool.WaitFor(t, "an answer", func() bool { return strings.Contains(sub.stderr.String(), "< HTTP/1.1 200 OK") })
 	}
-	relay.Cut()
+	proxy.Cut()
 	if line := text.line(t); !strings.Contains(line, "lost: ") || !strings.Contains(line, "no ids") {
 		t.Errorf("got %q", line)
 	}

@@ -310,19 +310,19 @@ func TestPaneResumes(t *testing.T) {
 	t.Parallel()
 	testtool.Need(t, "chromium")
 	d := testtool.Start(t, "--history=10")
-	relay := testtool.StartRelay(t, d.Subscribe[0])
+	proxy := testtool.StartProxy(t, d.Subscribe[0])
 	publisher := testtool.DialPublisher(t, d.Publish[0])
-	p := openPage(t, relay.URL)
+	p := openPage(t, proxy.URL)
 	p.expected = append(p.expected, "Failed to load resource") // while nobody is there
 	p.click(t, "#listen-start")
 	p.waitText(t, "#listen-state", "listening to /")
 	publisher.Ask(t, "PUB /pets - before")
 	p.waitText(t, "#heard .line:nth-child(1) .data", "before")
-	relay.To("http://127.0.0.1:1") // nobody is there
-	relay.Cut()
+	proxy.To("http://127.0.0.1:1") // nobody is there
+	proxy.Cut()
 	p.wait(t, "the loss", `document.querySelector("#listen-state").textContent.startsWith("lost")`)
 	publisher.Ask(t, "PUB /pets - meanwhile")
-	relay.To(d.Subscribe[0])
+	proxy.To(d.Subscribe[0])
 	p.waitText(t, "#heard .line:nth-child(2) .data", "meanwhile")
 }
 
@@ -331,15 +331,15 @@ func TestComesBack(t *testing.T) {
 	t.Parallel()
 	testtool.Need(t, "chromium")
 	d := testtool.Start(t)
-	relay := testtool.StartRelay(t, d.Subscribe[0])
-	p := openPage(t, relay.URL)
+	proxy := testtool.StartProxy(t, d.Subscribe[0])
+	p := openPage(t, proxy.URL)
 	p.expected = append(p.expected, "Failed to load resource") // while nobody is there
 	p.click(t, "#listen-start")
 	p.waitText(t, "#listen-state", "listening to /")
 	d.Stop(t)
 	p.wait(t, "the loss", `document.querySelector("#live").dataset.live === "lost"`)
 	next := testtool.Start(t)
-	relay.To(next.Subscribe[0])
+	proxy.To(next.Subscribe[0])
 	p.waitLive(t)
 	p.waitText(t, "#listen-state", "listening to /")
 	p.wait(t, "no more trouble", `document.querySelector("#trouble").hidden`)

@@ -26,13 +26,13 @@ func TestEventSourceIsCutAtEachByte(t *testing.T) {
 			b.need(t)
 			d := startQuiet(t, quickRetry, history)
 			var tabs []*watcher
-			var relays []*testtool.Relay
+			var proxies []*testtool.Proxy
 			for range tabsPerEngine {
-				relay := testtool.StartRelay(t, impatient(t))
-				w := b.in("page.html")(t, relay.URL+"/subscribe/pets", dog(0).Event)
+				proxy := testtool.StartProxy(t, impatient(t))
+				w := b.in("page.html")(t, proxy.URL+"/subscribe/pets", dog(0).Event)
 				w.wait(t, "error", 1)
-				relay.To(d.Subscribe[0])
-				tabs, relays = append(tabs, w), append(relays, relay)
+				proxy.To(d.Subscribe[0])
+				tabs, proxies = append(tabs, w), append(proxies, proxy)
 			}
 			testtool.WaitFor(t, "all tabs to subscribe", func() bool { return len(streams(t, d)) == tabsPerEngine })
 			sent := []Message{dog(0)}
@@ -40,27 +40,27 @@ func TestEventSourceIsCutAtEachByte(t *testing.T) {
 			for _, w := range tabs {
 				w.wantEvents(t, sent...)
 			}
-			for _, relay := range relays {
-				relay.To("")
-				relay.Cut()
+			for _, proxy := range proxies {
+				proxy.To("")
+				proxy.Cut()
 			}
 			for i := range 150 {
 				sent = append(sent, dog(i+1))
 			}
 			Publish(t, d.Publish[0], "/pets", sent[1:]...)
 			head, end := record(t, d, 2)
-			for i, relay := range relays {
+			for i, proxy := range proxies {
 				next := head + i - tabsPerEngine
-				relay.Limit(func() int64 {
+				proxy.Limit(func() int64 {
 					if next += tabsPerEngine; next <= end {
 						return int64(next)
 					}
 					return 0
 				})
-				relay.To(d.Subscribe[0])
+				proxy.To(d.Subscribe[0])
 			}
 			for i, w := range tabs {
-				// One error was before the first stream, one when its relay was cut.
+				// One error was before the first stream, one when its proxy was cut.
 				ends := 2 + (end-head-i)/tabsPerEngine + 1
 				for n := range ends {
 					w.wait(t, "error", n+1) // with patience for each

@@ -88,10 +88,10 @@ func TestEventSourceComesBack(t *testing.T) {
 	t.Parallel()
 	ends := []struct {
 		name string
-		end  func(*testtool.Relay)
+		end  func(*testtool.Proxy)
 	}{
-		{"closed", (*testtool.Relay).Cut},
-		{"broken", (*testtool.Relay).Reset},
+		{"closed", (*testtool.Proxy).Cut},
+		{"broken", (*testtool.Proxy).Reset},
 	}
 	for _, source := range eventSources {
 		for _, tt := range ends {
@@ -99,14 +99,14 @@ func TestEventSourceComesBack(t *testing.T) {
 				t.Parallel()
 				source.need(t)
 				d := startQuiet(t)
-				relay := testtool.StartRelay(t, d.Subscribe[0])
-				w := source.open(t, relay.URL+"/subscribe/pets", "new-dog")
+				proxy := testtool.StartProxy(t, d.Subscribe[0])
+				w := source.open(t, proxy.URL+"/subscribe/pets", "new-dog")
 				w.wait(t, "open", 1)
 				before, after := Message{Event: "new-dog", Data: "Corgi"}, Message{Event: "new-dog", Data: "Terrier"}
 				Publish(t, d.Publish[0], "/pets", before)
 				w.wantEvents(t, before)
 
-				tt.end(relay)
+				tt.end(proxy)
 				w.wait(t, "open", 2)
 				Publish(t, d.Publish[0], "/pets", after)
 				w.wantEvents(t, before, after)
@@ -127,13 +127,13 @@ func TestEventSourceWithManyTopics(t *testing.T) {
 			t.Parallel()
 			source.need(t)
 			d := startQuiet(t)
-			relay := testtool.StartRelay(t, d.Subscribe[0])
+			proxy := testtool.StartProxy(t, d.Subscribe[0])
 			const topics = 12
 			query := url.Values{}
 			for i := range topics {
 				query.Add("ns", fmt.Sprintf("/topic/%d", i))
 			}
-			w := source.open(t, relay.URL+"/subscribe?"+query.Encode())
+			w := source.open(t, proxy.URL+"/subscribe?"+query.Encode())
 			w.wait(t, "open", 1)
 			var sent []Message
 			for i := range 3 * topics {
@@ -143,7 +143,7 @@ func TestEventSourceWithManyTopics(t *testing.T) {
 				sent = append(sent, m)
 			}
 			w.wantEvents(t, sent...)
-			if n := len(requests(relay)); n != 1 {
+			if n := len(requests(proxy)); n != 1 {
 				t.Errorf("the client made %d requests, want 1", n)
 			}
 		})
@@ -151,8 +151,8 @@ func TestEventSourceWithManyTopics(t *testing.T) {
 }
 
 // requests leaves out connections that a browser opened on suspicion.
-func requests(relay *testtool.Relay) []testtool.Exchange {
-	return slices.DeleteFunc(relay.Exchanges(), func(e testtool.Exchange) bool { return e.Heard == "" })
+func requests(proxy *testtool.Proxy) []testtool.Exchange {
+	return slices.DeleteFunc(proxy.Exchanges(), func(e testtool.Exchange) bool { return e.Heard == "" })
 }
 
 // TestEventSourceWithToken: an EventSource cannot send headers of its own, so the

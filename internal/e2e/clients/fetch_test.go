@@ -30,10 +30,10 @@ func TestFetchWithPreflight(t *testing.T) {
 				t.Parallel()
 				b.need(t)
 				d := startQuiet(t, "--token", pageToken+" subscribe", "--retry=1s")
-				relay := testtool.StartRelay(t, d.Subscribe[0])
-				w := fetch(t, b, relay.URL+"/subscribe/pets", tt.headers...)
+				proxy := testtool.StartProxy(t, d.Subscribe[0])
+				w := fetch(t, b, proxy.URL+"/subscribe/pets", tt.headers...)
 				w.wantStatus(t, 200)
-				wantPreflight(t, relay, tt.headers[0])
+				wantPreflight(t, proxy, tt.headers[0])
 				want := "retry:1000\n" // with the head: a browser reports the stream as open at once
 				w.wantBody(t, want)
 				for _, m := range special { // each is there before the next is sent: it streams
@@ -41,7 +41,7 @@ func TestFetchWithPreflight(t *testing.T) {
 					want += frame(m)
 					w.wantBody(t, want)
 				}
-				relay.Cut()
+				proxy.Cut()
 				w.wait(t, "end", 1)
 				w.wantBody(t, want)
 			})
@@ -119,11 +119,11 @@ func (w *watcher) wantBody(t *testing.T, want string) {
 }
 
 // wantPreflight wants the browser to have asked before it sent the first header.
-func wantPreflight(t *testing.T, relay *testtool.Relay, header string) {
+func wantPreflight(t *testing.T, proxy *testtool.Proxy, header string) {
 	t.Helper()
 	name, _, _ := strings.Cut(header, ": ")
 	var heads []string
-	for _, e := range requests(relay) {
+	for _, e := range requests(proxy) {
 		heads = append(heads, e.Heard)
 	}
 	if len(heads) != 2 || !strings.HasPrefix(heads[0], "OPTIONS ") || !strings.HasPrefix(heads[1], "GET ") {

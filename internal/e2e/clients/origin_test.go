@@ -63,8 +63,8 @@ func TestEventSourceWithCredentials(t *testing.T) {
 					origins = w.origin
 				}
 				d := startQuiet(t, "--cors-origin="+origins)
-				relay := testtool.StartRelay(t, d.Subscribe[0])
-				query := url.Values{"url": {relay.URL + "/subscribe/pets"}, "cookie": {"pet=corgi; SameSite=Lax"}}
+				proxy := testtool.StartProxy(t, d.Subscribe[0])
+				query := url.Values{"url": {proxy.URL + "/subscribe/pets"}, "cookie": {"pet=corgi; SameSite=Lax"}}
 				if tt.credentials {
 					query.Set("credentials", "")
 				}
@@ -77,7 +77,7 @@ func TestEventSourceWithCredentials(t *testing.T) {
 					Publish(t, d.Publish[0], "/pets", sent)
 					w.wantEvents(t, sent)
 				}
-				head := strings.ToLower(requests(relay)[0].Heard)
+				head := strings.ToLower(requests(proxy)[0].Heard)
 				if got := strings.Contains(head, "\r\ncookie: ") && strings.Contains(head, "pet=corgi"); got != tt.credentials {
 					t.Errorf("the cookie was sent: %t, want %t, in:\n%s", got, tt.credentials, head)
 				}

@@ -46,10 +46,10 @@ func TestEventSourceSurvivesRestarts(t *testing.T) {
 }
 
 // A front is where clients connect. Firefox gives up for good if nobody listens at the
-// moment it comes back, so a relay holds its connections while no daemon runs.
+// moment it comes back, so a proxy holds its connections while no daemon runs.
 type front struct {
 	url   string
-	relay *testtool.Relay // nil: clients connect to the daemon itself
+	proxy *testtool.Proxy // nil: clients connect to the daemon itself
 }
 
 func newFront(t *testing.T, b *browser, d *testtool.Daemon) front {
@@ -57,14 +57,14 @@ func newFront(t *testing.T, b *browser, d *testtool.Daemon) front {
 	if b == nil || b.engine != "firefox" {
 		return front{url: d.Subscribe[0]}
 	}
-	relay := testtool.StartRelay(t, d.Subscribe[0])
-	return front{relay.URL, relay}
+	proxy := testtool.StartProxy(t, d.Subscribe[0])
+	return front{proxy.URL, proxy}
 }
 
 // to sends clients that come from now on to a daemon; with an empty URL they wait.
 func (f front) to(url string) {
-	if f.relay != nil {
-		f.relay.To(url)
+	if f.proxy != nil {
+		f.proxy.To(url)
 	}
 }
 

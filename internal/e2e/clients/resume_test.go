@@ -48,18 +48,18 @@ func impatient(t *testing.T) (url string) {
 	return server.URL
 }
 
-// openImpatient opens an EventSource at a daemon behind a relay, and returns once it
+// openImpatient opens an EventSource at a daemon behind a proxy, and returns once it
 // has its stream and its first message: it then has an id to come back with.
-func openImpatient(t *testing.T, open opener, d *testtool.Daemon, target string, first Message) (*watcher, *testtool.Relay) {
+func openImpatient(t *testing.T, open opener, d *testtool.Daemon, target string, first Message) (*watcher, *testtool.Proxy) {
 	t.Helper()
-	relay := testtool.StartRelay(t, impatient(t))
-	w := open(t, relay.URL+target, sse.DefaultGapEvent)
+	proxy := testtool.StartProxy(t, impatient(t))
+	w := open(t, proxy.URL+target, sse.DefaultGapEvent)
 	w.wait(t, "error", 1)
-	relay.To(d.Subscribe[0])
+	proxy.To(d.Subscribe[0])
 	testtool.WaitFor(t, "the client to subscribe", func() bool { return len(streams(t, d)) == 1 })
 	Publish(t, d.Publish[0], "/pets", first)
 	w.wantEvents(t, first)
-	return w, relay
+	return w, proxy
 }
 
 // TestEventSourceMissesNothing: however often a stream ends in the middle of a burst,
@@ -68,7 +68,7 @@ func openImpatient(t *testing.T, open opener, d *testtool.Daemon, target string,
 func TestEventSourceMissesNothing(t *testing.T) {
 	t.Parallel()
 	targets := map[string]string{"a namespace": "/subscribe/pets", "a set": "/subscribe?ns=/time&ns=/pets/dogs&ns=/pets/cats&ns=/pets"}
-	cutters := map[string]func(*testing.T, *testtool.Daemon, *testtool.Relay) (done func() bool){
+	cutters := map[string]func(*testing.T, *testtool.Daemon, *testtool.Proxy) (done func() bool){
 		"the network": cutByNetwork,
 		"the server":  cutByServer,
 	}
@@ -83,8 +83,8 @@ func TestEventSourceMissesNothing(t *testing.T) {
 					source.need(t)
 					d := startQuiet(t, quickRetry, history)
 					first := Message{Data: "first"}
-					w, relay := openImpatient(t, source.open, d, target, first)
-					sent := burst(t, d, strings.Contains(target, "/time"), cut(t, d, relay))
+					w, proxy := openImpatient(t, source.open, d, target, first)
+					sent := burst(t, d, strings.Contains(target, "/time"), cut(t, d, proxy))
 					w.wantEvents(t, append([]Message{first}, sent...)...)
 					w.wait(t, "error", cuts+1) // one was before its first stream
 				})
@@ -117,21 +117,21 @@ func burst(t *testing.T, d *testtool.Daemon, hearsTime bool, done func() bool) (
 	return heard
 }
 
-// cutByNetwork has the relay cut the next connections after a random number of bytes.
-func cutByNetwork(_ *testing.T, _ *testtool.Daemon, relay *testtool.Relay) (done func() bool) {
+// cutByNetwork has the proxy cut the next connections after a random number of bytes.
+func cutByNetwork(_ *testing.T, _ *testtool.Daemon, proxy *testtool.Proxy) (done func() bool) {
 	var n atomic.Int32
-	relay.Limit(func() int64 {
+	proxy.Limit(func() int64 {
 		if n.Add(1) >= cuts {
 			return 0
 		}
 		return 300 + rand.Int64N(20_000)
 	})
-	relay.Reset() // the connection that is there has no limit
+	proxy.Reset() // the connection that is there has no limit
 	return func() bool { return n.Load() >= cuts }
 }
 
 // cutByServer has an operator disconnect the stream as soon as it is there again.
-func cutByServer(t *testing.T, d *testtool.Daemon, _ *testtool.Relay) (done func() bool) {
+func cutByServer(t *testing.T, d *testtool.Daemon, _ *testtool.Proxy) (done func() bool) {
 	n, last := 0, int64(0)
 	return func() bool {
 		for _, id := range streams(t, d) {
@@ -181,14 +181,14 @@ func TestEventSourceIsToldOfARestart(t *testing.T) {
 			source.need(t)
 			d := startQuiet(t, quickRetry, history)
 			first := Message{Data: "first"}
-			w, relay := openImpatient(t, source.open, d, "/subscribe/pets", first)
+			w, proxy := openImpatient(t, source.open, d, "/subscribe/pets", first)
 			// The next one is there when the first goes: Node's EventSource gives up on
 			// a connection that is refused, which restarts on one port make unlikely, and
 			// a busy machine between two ports does not.
 			missed := Message{Data: "of another life"}
 			next := startQuiet(t, quickRetry, history)
 			Publish(t, next.Publish[0], "/pets", missed)
-			relay.To(next.Subscribe[0])
+			proxy.To(next.Subscribe[0])
 			d.Process.Kill()
 			d.Wait(t)
 			d = next

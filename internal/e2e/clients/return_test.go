@@ -19,21 +19,21 @@ func TestEventSourceIsSentAway(t *testing.T) {
 			t.Parallel()
 			source.need(t)
 			d := startQuiet(t, "--retry=1s")
-			relay := testtool.StartRelay(t, d.Subscribe[0])
-			w := source.open(t, relay.URL+"/subscribe/pets")
+			proxy := testtool.StartProxy(t, d.Subscribe[0])
+			w := source.open(t, proxy.URL+"/subscribe/pets")
 			w.wait(t, "open", 1)
-			relay.To("") // so that nobody is refused
+			proxy.To("") // so that nobody is refused
 			if code := d.Stop(t); code != 0 {
 				t.Errorf("exit code %d", code)
 			}
 			next := startQuiet(t)
-			relay.To(next.Subscribe[0])
+			proxy.To(next.Subscribe[0])
 			w.wait(t, "open", 2)
 			sent := Message{Data: "Corgi"}
 			Publish(t, next.Publish[0], "/pets", sent)
 			w.wantEvents(t, sent)
-			wantObeyed(t, relay)
-			if n := len(requests(relay)); n != 2 {
+			wantObeyed(t, proxy)
+			if n := len(requests(proxy)); n != 2 {
 				t.Errorf("the client made %d requests, want 2", n)
 			}
 		})
@@ -49,10 +49,10 @@ func TestEventSourceIsTurnedAway(t *testing.T) {
 			t.Parallel()
 			source.need(t)
 			d := startQuiet(t, "--max-conns=1", "--retry=1s", "--log-level=debug")
-			holder := testtool.StartRelay(t, d.Subscribe[0])
+			holder := testtool.StartProxy(t, d.Subscribe[0])
 			testtool.Subscribe(t, holder.URL+"/subscribe/pets")
-			relay := testtool.StartRelay(t, d.Subscribe[0])
-			w := source.open(t, relay.URL+"/subscribe/pets")
+			proxy := testtool.StartProxy(t, d.Subscribe[0])
+			w := source.open(t, proxy.URL+"/subscribe/pets")
 			w.wait(t, "error", 1)
 			if len(w.of("open")) == 0 {
 				t.Error("the client reported no stream before the error")
@@ -63,7 +63,7 @@ func TestEventSourceIsTurnedAway(t *testing.T) {
 			sent := Message{Data: "Corgi"}
 			Publish(t, d.Publish[0], "/pets", sent)
 			w.wantEvents(t, sent)
-			wantObeyed(t, relay)
+			wantObeyed(t, proxy)
 		})
 	}
 }
@@ -74,11 +74,11 @@ var comeBack = regexp.MustCompile(`(?:\n|^)retry:([0-9]+)\n\n$`)
 // timersEarly is how much too early a browser's timer may fire: they are rounded.
 const timersEarly = 20 * time.Millisecond
 
-// wantObeyed wants each stream through a relay but the last to have ended with a time to
+// wantObeyed wants each stream through a proxy but the last to have ended with a time to
 // come back, and the next one to have begun no earlier.
-func wantObeyed(t *testing.T, relay *testtool.Relay) {
+func wantObeyed(t *testing.T, proxy *testtool.Proxy) {
 	t.Helper()
-	made := requests(relay)
+	made := requests(proxy)
 	if len(made) < 2 {
 		t.Fatalf("the client made %d requests, want 2 at least", len(made))
 	}

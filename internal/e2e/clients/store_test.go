@@ -20,8 +20,8 @@ func TestEventSourceMissesNothingOverRestarts(t *testing.T) {
 			source.need(t)
 			flags := []string{quickRetry, "--store=" + t.TempDir()}
 			d := startQuiet(t, flags...)
-			relay := testtool.StartRelay(t, d.Subscribe[0])
-			w := source.open(t, relay.URL+"/subscribe/pets", "new-dog")
+			proxy := testtool.StartProxy(t, d.Subscribe[0])
+			w := source.open(t, proxy.URL+"/subscribe/pets", "new-dog")
 			w.wait(t, "open", 1)
 			var sent []Message
 			publish := func(when string) {
@@ -34,7 +34,7 @@ func TestEventSourceMissesNothingOverRestarts(t *testing.T) {
 			publish("before the first end")
 			w.wantEvents(t, sent...)
 			for round, signal := range []os.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGKILL} {
-				relay.To("") // whoever comes meanwhile waits: Firefox must not be refused
+				proxy.To("") // whoever comes meanwhile waits: Firefox must not be refused
 				publish(fmt.Sprintf("just before end %d", round))
 				if err := d.Process.Signal(signal); err != nil {
 					t.Fatal(err)
@@ -42,7 +42,7 @@ func TestEventSourceMissesNothingOverRestarts(t *testing.T) {
 				d.Wait(t)
 				d = startQuiet(t, flags...)
 				publish(fmt.Sprintf("after end %d, without the client", round))
-				relay.To(d.Subscribe[0])
+				proxy.To(d.Subscribe[0])
 				w.wantEvents(t, sent...)
 			}
 			if n := len(w.of("error")); n < 3 {

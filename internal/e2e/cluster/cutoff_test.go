@@ -18,12 +18,12 @@ const nobody = "127.0.0.1:9"
 // on meanwhile, its subscribers keep their streams, and in the end have everything.
 func TestLinkIsCut(t *testing.T) {
 	t.Parallel() // it waits, most of the time
-	var link *testtool.Relay
+	var link *testtool.Proxy
 	e := open(t, func(e *env, i int) []string {
 		if i > 0 {
 			return e.nats.URLs()
 		}
-		link = testtool.StartRelay(t, address(e.nats.Servers[0].URL))
+		link = testtool.StartProxy(t, address(e.nats.Servers[0].URL))
 		return []string{"nats://" + address(link.URL)}
 	}, nil)
 	subscribers, publishers := everywhere(t, e)

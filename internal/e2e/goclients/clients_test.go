@@ -30,17 +30,17 @@ func TestReceivesWhatWasPublished(t *testing.T) {
 func TestComesBack(t *testing.T) {
 	ends := []struct {
 		name string
-		end  func(*testing.T, *testtool.Relay, *testtool.Daemon) *testtool.Daemon // returns who serves from then on
+		end  func(*testing.T, *testtool.Proxy, *testtool.Daemon) *testtool.Daemon // returns who serves from then on
 	}{
-		{"closed", func(_ *testing.T, r *testtool.Relay, d *testtool.Daemon) *testtool.Daemon {
+		{"closed", func(_ *testing.T, r *testtool.Proxy, d *testtool.Daemon) *testtool.Daemon {
 			r.Cut()
 			return d
 		}},
-		{"broken", func(_ *testing.T, r *testtool.Relay, d *testtool.Daemon) *testtool.Daemon {
+		{"broken", func(_ *testing.T, r *testtool.Proxy, d *testtool.Daemon) *testtool.Daemon {
 			r.Reset()
 			return d
 		}},
-		{"daemon restarted", func(t *testing.T, r *testtool.Relay, d *testtool.Daemon) *testtool.Daemon {
+		{"daemon restarted", func(t *testing.T, r *testtool.Proxy, d *testtool.Daemon) *testtool.Daemon {
 			if code := d.Stop(t); code != 0 {
 				t.Errorf("exit code %d", code)
 			}
@@ -54,15 +54,15 @@ func TestComesBack(t *testing.T) {
 			t.Run(tt.name+", "+how.name, func(t *testing.T) {
 				t.Parallel()
 				d := testtool.Start(t)
-				relay := testtool.StartRelay(t, d.Subscribe[0])
-				r := read(t, tt.read, relay.URL+"/subscribe/pets")
+				proxy := testtool.StartProxy(t, d.Subscribe[0])
+				r := read(t, tt.read, proxy.URL+"/subscribe/pets")
 				r.waitForAnswer(t, 1)
 				before, after := clients.Message{Event: "new-dog", Data: "Corgi"}, clients.Message{Event: "new-dog", Data: "Terrier"}
 				clients.Publish(t, d.Publish[0], "/pets", before)
 				r.wait(t, before)
 
 				first := d
-				d = how.end(t, relay, d)
+				d = how.end(t, proxy, d)
 				r.waitForAnswer(t, 2)
 				// The second answer may be that of a daemon that is ending: "come back".
 				connects := 1

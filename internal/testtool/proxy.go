@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// A Relay stands between clients and a daemon, passes bytes both ways as they
+// A Proxy stands between clients and a daemon, passes bytes both ways as they
 // come, and cuts connections when it is told to: a network that fails on demand.
-type Relay struct {
+type Proxy struct {
 	URL string // where clients connect, such as "http://127.0.0.1:40123"
 
 	mu        sync.Mutex
@@ -58,63 +58,63 @@ func (e *exchange) end() {
 	e.ended = time.Now()
 }
 
-// StartRelay starts a relay on a free port of 127.0.0.1, to a daemon's URL such as
+// StartProxy starts a proxy on a free port of 127.0.0.1, to a daemon's URL such as
 // Daemon.Subscribe[0]. It ends with the test.
-func StartRelay(t testing.TB, url string) *Relay {
+func StartProxy(t testing.TB, url string) *Proxy {
 	t.Helper()
-	Started(t, "a relay")
+	Started(t, "a proxy")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Relay{URL: "http://" + listener.Addr().String(), open: map[*net.TCPConn]bool{}}
-	r.moved = sync.NewCond(&r.mu)
-	r.To(url)
-	r.tasks.Go(func() { r.accept(listener) })
+	p := &Proxy{URL: "http://" + listener.Addr().String(), open: map[*net.TCPConn]bool{}}
+	p.moved = sync.NewCond(&p.mu)
+	p.To(url)
+	p.tasks.Go(func() { p.accept(listener) })
 	t.Cleanup(func() {
 		listener.Close()
-		r.mu.Lock()
-		r.ended = true
-		r.moved.Broadcast()
-		r.mu.Unlock()
-		r.Cut()
-		r.tasks.Wait()
+		p.mu.Lock()
+		p.ended = true
+		p.moved.Broadcast()
+		p.mu.Unlock()
+		p.Cut()
+		p.tasks.Wait()
 	})
-	return r
+	return p
 }
 
 // To sends the connections that come from now on to another daemon. With an empty
 // URL they are held: accepted, and passed on once there is a daemon again.
-func (r *Relay) To(url string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.target = strings.TrimPrefix(url, "http://")
-	r.moved.Broadcast()
+func (p *Proxy) To(url string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = strings.TrimPrefix(url, "http://")
+	p.moved.Broadcast()
 }
 
 // Limit has every connection that comes from now on cut after as many bytes to the
 // client as most says, which is asked once for each; 0 is no limit. The first of
 // them also carry the head.
-func (r *Relay) Limit(most func() int64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.most = most
+func (p *Proxy) Limit(most func() int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.most = most
 }
 
 // Cut ends all connections the orderly way, as a server does that closes.
-func (r *Relay) Cut() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for conn := range r.open {
+func (p *Proxy) Cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for conn := range p.open {
 		conn.Close()
 	}
 }
 
 // Reset breaks all connections: each side sees that its peer is gone.
-func (r *Relay) Reset() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for conn := range r.open {
+func (p *Proxy) Reset() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for conn := range p.open {
 		conn.SetLinger(0) // a close then sends RST, not FIN
 		conn.Close()
 	}
@@ -122,10 +122,10 @@ func (r *Relay) Reset() {
 
 // Exchanges returns what each connection carried so far, in the order in which they
 // came.
-func (r *Relay) Exchanges() (all []Exchange) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, e := range r.exchanges {
+func (p *Proxy) Exchanges() (all []Exchange) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range p.exchanges {
 		e.mu.Lock()
 		all = append(all, Exchange{e.heard.String(), string(e.answered), e.began, e.ended})
 		e.mu.Unlock()
@@ -133,34 +133,34 @@ func (r *Relay) Exchanges() (all []Exchange) {
 	return all
 }
 
-func (r *Relay) accept(listener net.Listener) {
+func (p *Proxy) accept(listener net.Listener) {
 	for {
 		client, err := listener.Accept()
 		if err != nil {
 			return
 		}
-		r.tasks.Go(func() { r.serve(client.(*net.TCPConn)) })
+		p.tasks.Go(func() { p.serve(client.(*net.TCPConn)) })
 	}
 }
 
 // serve passes one connection's bytes until either side ends it. Where the daemon
 // cannot be reached the client's connection closes without an answer.
-func (r *Relay) serve(client *net.TCPConn) {
+func (p *Proxy) serve(client *net.TCPConn) {
 	defer client.Close()
 	carried := &exchange{began: time.Now()}
 	defer carried.end()
-	target, most := r.begin(carried)
+	target, most := p.begin(carried)
 	server, err := net.Dial("tcp", target)
 	if err != nil {
 		return
 	}
 	defer server.Close()
 	both := []*net.TCPConn{client, server.(*net.TCPConn)}
-	if !r.hold(both) {
+	if !p.hold(both) {
 		return
 	}
-	defer r.release(both)
-	r.tasks.Go(func() {
+	defer p.release(both)
+	p.tasks.Go(func() {
 		io.Copy(io.MultiWriter(&carried.heard, server), client)
 		server.(*net.TCPConn).CloseWrite()
 	})
@@ -174,33 +174,33 @@ func (r *Relay) serve(client *net.TCPConn) {
 
 // begin notes a connection, and returns where it goes, once it may, and how many bytes
 // it may carry.
-func (r *Relay) begin(carried *exchange) (target string, most int64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.exchanges = append(r.exchanges, carried)
-	for r.target == "" && !r.ended {
-		r.moved.Wait()
+func (p *Proxy) begin(carried *exchange) (target string, most int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.exchanges = append(p.exchanges, carried)
+	for p.target == "" && !p.ended {
+		p.moved.Wait()
 	}
-	if r.most != nil {
-		most = r.most()
+	if p.most != nil {
+		most = p.most()
 	}
-	return r.target, most
+	return p.target, most
 }
 
 // hold puts connections where Cut and Reset find them, unless the test is over.
-func (r *Relay) hold(conns []*net.TCPConn) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (p *Proxy) hold(conns []*net.TCPConn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, conn := range conns {
-		r.open[conn] = true
+		p.open[conn] = true
 	}
-	return !r.ended
+	return !p.ended
 }
 
-func (r *Relay) release(conns []*net.TCPConn) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (p *Proxy) release(conns []*net.TCPConn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, conn := range conns {
-		delete(r.open, conn)
+		delete(p.open, conn)
 	}
 }
