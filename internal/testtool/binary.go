@@ -10,21 +10,22 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
-// binary is the daemon's binary, built once per test process. Main removes it.
+// binary is the daemon's binary, looked up once per test process.
 var binary struct {
-	once   sync.Once
-	folder string
-	err    error
+	once sync.Once
+	path string
+	err  error
 }
 
-// Main runs the tests of a package that uses Build or Start, and cleans up
-// behind them. It is all that a TestMain needs:
+// Main runs the tests of a package that uses Build or Start. It is all that a
+// TestMain needs:
 //
 //	func TestMain(m *testing.M) { os.Exit(testtool.Main(m)) }
 func Main(m *testing.M) (code int) {
-	defer func() { os.RemoveAll(binary.folder) }()
 	if err := lookAtSources(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -37,15 +38,9 @@ func Main(m *testing.M) (code int) {
 // change of it makes their last result obsolete, but it does note which folders
 // they read.
 func lookAtSources() error {
-	root := "."
-	for {
-		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
-			break
-		}
-		if len(root) > 100 {
-			return errors.New("tests of the real daemon run within a module, and no folder above has a go.mod")
-		}
-		root = filepath.Join(root, "..")
+	root, err := moduleRoot()
+	if err != nil {
+		return err
 	}
 	return filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() && name != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules") {
@@ -55,28 +50,75 @@ func lookAtSources() error {
 	})
 }
 
-// Build returns the path of the real ssed, built at the first call, with the
-// race detector if the test has it.
+// moduleRoot returns the folder of the module that the tests are in.
+func moduleRoot() (string, error) {
+	for root := "."; len(root) <= 100; root = filepath.Join(root, "..") {
+		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
+			return root, nil
+		}
+	}
+	return "", errors.New("tests of the real daemon run within a module, and no folder above has a go.mod")
+}
+
+// Build returns the path of the real ssed, with the race detector if the test has it.
+// All test processes share one binary, which the go command keeps in its cache and
+// replaces when a source has changed.
 func Build(t testing.TB) string {
 	t.Helper()
 	Started(t, "the build of ssed")
-	binary.once.Do(build)
+	binary.once.Do(func() { binary.path, binary.err = build() })
 	if binary.err != nil {
 		t.Fatal(binary.err)
 	}
-	return filepath.Join(binary.folder, "ssed")
+	return binary.path
 }
 
-func build() {
-	if binary.folder, binary.err = os.MkdirTemp("", "ssed-test-"); binary.err != nil {
-		return
+// build returns the path of the binary that "go run" would run. The first go run after a
+// change of the sources links the binary, runs it from a temporary folder, and keeps a
+// copy in the cache. A later one runs the copy, so that is the one to ask.
+func build() (path string, err error) {
+	unlock, err := lockModule()
+	if err != nil {
+		return "", err
 	}
-	args := []string{"build", "-o", filepath.Join(binary.folder, "ssed")}
+	defer unlock()
+	args := []string{"run", "-exec", "sh -c 'echo $0'"}
 	if raceEnabled {
 		args = append(args, "-race")
 	}
 	args = append(args, "github.com/ssed/ssed/cmd/ssed")
-	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
-		binary.err = fmt.Errorf("go build: %w\n%s", err, out)
+	for range 2 {
+		cmd := exec.Command("go", args...)
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		out, err := cmd.Output()
+		if err != nil {
+			return "", fmt.Errorf("go run: %w\n%s", err, stderr.String())
+		}
+		path = strings.TrimSpace(string(out))
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
+		}
 	}
+	return "", fmt.Errorf("go run keeps no binary at %s: the cache of the go command must be writable", path)
+}
+
+// lockModule locks the folder of the module, not its go.mod, which the go command locks
+// itself. It keeps the test processes of other packages from building at the same time.
+// Each would link the binary, and while one copies it to the cache no other could execute
+// it there ("text file busy").
+func lockModule() (unlock func(), err error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return nil, err
+	}
+	folder, err := os.Open(root)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(folder.Fd()), unix.LOCK_EX); err != nil {
+		folder.Close()
+		return nil, fmt.Errorf("lock %s: %w", folder.Name(), err)
+	}
+	return func() { folder.Close() }, nil
 }
