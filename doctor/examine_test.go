@@ -7,13 +7,17 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/ssed/ssed/internal/testtool"
 	"github.com/ssed/ssed/sse"
 )
+
+func TestMain(m *testing.M) { os.Exit(testtool.RunWaiting(m)) }
 
 // A server does to a stream what a proxy might.
 type server struct {

@@ -42,6 +42,7 @@ func checkOwn(t *testing.T, what, head, status, origin string) {
 // one of the loop's, one for a path that is handed over, or one to a head that could
 // not be read.
 func TestAnswersAreTheirOwn(t *testing.T) {
+	t.Parallel()
 	origins := []string{listedOrigin}
 	off := serve(t, loop.Options{CORSOrigins: origins, HeaderTimeout: time.Second, Handover: &loop.Handover{Paths: []string{"/admin", "/metrics"}}})
 	taken := make(chan *loop.HandedConn, 1)

@@ -20,6 +20,7 @@ import (
 // those that find no place. The first few of a second have a line, the others are
 // counted, and nobody is left out.
 func TestCrowdsOfPublishersDoNotFillTheLog(t *testing.T) {
+	t.Parallel()
 	const timeout, deaf, away = 500 * time.Millisecond, 40, 200
 	for _, kind := range []string{"shared loop", "own loop"} {
 		t.Run(kind, func(t *testing.T) {

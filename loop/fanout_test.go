@@ -140,6 +140,7 @@ func TestPassYields(t *testing.T) {
 }
 
 func TestHeartbeat(t *testing.T) {
+	t.Parallel()
 	s := serve(t, loop.Options{Heartbeat: time.Second})
 	_, idle := subscribe(t, s, "/subscribe/idle")
 	_, busy := subscribe(t, s, "/subscribe/busy")

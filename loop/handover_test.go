@@ -58,6 +58,7 @@ func TestHandoverIsChecked(t *testing.T) {
 // TestHandover: a request that is not for the loop arrives whole where it belongs,
 // however it was split, and the connection goes on there.
 func TestHandover(t *testing.T) {
+	t.Parallel()
 	s := serve(t, loop.Options{Handover: handTo(10)})
 	body := strings.Repeat("b", 100_000)
 	request := fmt.Sprintf("POST /admin/x HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body), body)

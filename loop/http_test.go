@@ -171,6 +171,7 @@ func TestClientAddress(t *testing.T) {
 }
 
 func TestProxyLineIsWanted(t *testing.T) {
+	t.Parallel()
 	s := serve(t, loop.Options{ProxyProtocol: true, HeaderTimeout: time.Second})
 	for _, tt := range []struct{ name, request string }{
 		{"none", "GET /subscribe/a HTTP/1.1\r\nHost: x\r\n\r\n"},
@@ -204,6 +205,7 @@ func TestProxyLineIsWanted(t *testing.T) {
 // TestRefusalCanBeRead: a client that has sent much more than it should still
 // reads the whole answer, and the end of the stream, not a reset.
 func TestRefusalCanBeRead(t *testing.T) {
+	t.Parallel()
 	s := serve(t, loop.Options{})
 	for _, request := range []string{
 		"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -310,6 +312,7 @@ func TestSetTokens(t *testing.T) {
 // (RFC 9110 section 8.6). 401 names a scheme (section 11.6.1), 405 the methods
 // (section 15.5.6), and each has a Date in the one form (section 5.6.7).
 func TestAnswerHeads(t *testing.T) {
+	t.Parallel()
 	tokens, err := auth.ParseTable([]string{"reads-pets subscribe /pets"})
 	if err != nil {
 		t.Fatal(err)

@@ -8,13 +8,17 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/ssed/ssed/internal/testtool"
 	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/sse"
 )
+
+func TestMain(m *testing.M) { os.Exit(testtool.RunWaiting(m)) }
 
 // patience is how long a test waits for something that must happen.
 const patience = 20 * time.Second

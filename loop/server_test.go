@@ -128,6 +128,7 @@ func TestDribbledHead(t *testing.T) {
 }
 
 func TestHeadNeverEnds(t *testing.T) {
+	t.Parallel()
 	s := serve(t, loop.Options{HeaderTimeout: 300 * time.Millisecond})
 	for _, tt := range []struct{ name, request, want string }{
 		{"silence", "", "HTTP/1.1 408 "},

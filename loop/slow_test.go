@@ -114,6 +114,7 @@ func TestSkipHoldsNoMemory(t *testing.T) {
 // TestStalledSubscriberIsClosed without any traffic, and not early; one that reads
 // slowly all the while stays.
 func TestStalledSubscriberIsClosed(t *testing.T) {
+	t.Parallel()
 	const timeout = 2 * time.Second
 	var log logbook
 	s := serve(t, loop.Options{StallTimeout: timeout, Logger: log.logger()})
@@ -154,6 +155,7 @@ func TestStalledSubscriberIsClosed(t *testing.T) {
 // TestStalledInTheKernel: what waits for the client is all in its socket's buffer,
 // where only the kernel sees that nobody takes it.
 func TestStalledInTheKernel(t *testing.T) {
+	t.Parallel()
 	const timeout = 2 * time.Second
 	s := serve(t, loop.Options{StallTimeout: timeout})
 	subscribeThin(t, s, "/subscribe/n")
@@ -166,6 +168,7 @@ func TestStalledInTheKernel(t *testing.T) {
 }
 
 func TestConnsPerAddress(t *testing.T) {
+	t.Parallel()
 	var log logbook
 	s := serve(t, loop.Options{ConnsPerAddressMax: 2, Logger: log.logger(), TrustedProxies: []string{"127.0.0.1"}})
 	from := func(addr string) (net.Conn, string) {

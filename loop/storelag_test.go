@@ -165,6 +165,7 @@ func TestStoreBacklogOfReplays(t *testing.T) {
 // TestStoreShutdownWaitsForWhatComesBack: OK was said long ago, and the message is not
 // here yet.
 func TestStoreShutdownWaitsForWhatComesBack(t *testing.T) {
+	t.Parallel()
 	h := newMemStore()
 	s, in := began(t, h, loop.Options{}, 0)
 	_, r := subscribe(t, s, "/subscribe/x")

@@ -18,6 +18,7 @@ import (
 // TestStreamOnCluster: daemons on three servers make one stream on all of them, and
 // its identity is the same from each, and after its leader was killed.
 func TestStreamOnCluster(t *testing.T) {
+	t.Parallel()
 	c := natstest.StartCluster(t, 3)
 	cfg := streamConfig{Name: "ssed", Replicas: 3, MaxAge: time.Hour}
 	js := make([]jetstream.JetStream, 3)
@@ -66,6 +67,7 @@ func TestStreamOnCluster(t *testing.T) {
 // TestStreamOfNobody: a server that does not answer is asked again, and what nobody
 // answered is said in the end.
 func TestStreamOfNobody(t *testing.T) {
+	t.Parallel()
 	s := natstest.Start(t)
 	_, js := s.Connect(t)
 	s.Freeze()

@@ -14,6 +14,7 @@ import (
 // what to do, at the start and after a reconnection; and nothing else is needed once
 // there is one.
 func TestNoJetStream(t *testing.T) {
+	t.Parallel()
 	const account = `accounts { A { users: [{user: a, password: a-secret}] } }`
 	const withJetStream = `accounts { A { jetstream: enabled, users: [{user: a, password: a-secret}] } }`
 	for _, tt := range []struct {
@@ -27,6 +28,7 @@ func TestNoJetStream(t *testing.T) {
 		{"of the account", []string{account}, []string{withJetStream}, "JetStream is not enabled for this account at ", `"jetstream: enabled" to the account`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			natsServer, log := natstest.Start(t, tt.without...), &logBuffer{}
 			url := strings.Replace(natsServer.URL, "://", "://a:a-secret@", 1)
 			r, err := New(Options{Servers: Servers{URLs: []string{url}}, Timeout: sweepInterval, Logger: log.logger()})

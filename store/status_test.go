@@ -61,6 +61,7 @@ func TestFailedDiskIsTrouble(t *testing.T) {
 
 // TestStatusDoesNotWait for a server that takes connections and says nothing.
 func TestStatusDoesNotWait(t *testing.T) {
+	t.Parallel()
 	nats := natstest.Start(t)
 	nats.Freeze()
 	r := serveStore(t, Options{Servers: Servers{URLs: []string{nats.URL}}})

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,8 @@ import (
 	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/sse"
 )
+
+func TestMain(m *testing.M) { os.Exit(testtool.RunWaiting(m)) }
 
 // A node is a server with a Store, and a way for others to its store.
 type node struct {

@@ -96,6 +96,7 @@ hear end
 zpty -d shell`
 
 func TestZshCompletes(t *testing.T) {
+	t.Parallel()
 	zsh := testtool.Need(t, "zsh")
 	file := completionFile(t, "zsh")
 	for _, tt := range completions {

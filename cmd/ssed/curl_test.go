@@ -91,6 +91,7 @@ data:LOLcat
 // TestFirstSteps is what a new user tries first, on either loop: curl here, nc
 // there.
 func TestFirstSteps(t *testing.T) {
+	t.Parallel()
 	nc := testtool.Need(t, "nc", "curl")
 	bothLoops(t, func(t *testing.T, flag string) {
 		d := testtool.Start(t, flag)

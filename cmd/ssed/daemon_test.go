@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -23,10 +24,12 @@ func (e *slowEngine) Shutdown(ctx context.Context) error {
 // TestEnginesHaveTimeToEnd: one that takes all the time there is leaves some to the
 // next, which may be the store.
 func TestEnginesHaveTimeToEnd(t *testing.T) {
-	store, loop := &slowEngine{}, &slowEngine{}
-	d := &daemon{engines: []engine{store, loop}, endAtMost: 2 * engineEnd, admin: &adminPages{}, log: slog.New(slog.DiscardHandler)}
-	d.shutdown()
-	if loop.had < engineEnd || store.had < engineEnd/2 {
-		t.Errorf("the loop had %v, the store %v", loop.had, store.had)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		store, loop := &slowEngine{}, &slowEngine{}
+		d := &daemon{engines: []engine{store, loop}, endAtMost: 2 * engineEnd, admin: &adminPages{}, log: slog.New(slog.DiscardHandler)}
+		d.shutdown()
+		if loop.had < engineEnd || store.had < engineEnd/2 {
+			t.Errorf("the loop had %v, the store %v", loop.had, store.had)
+		}
+	})
 }

@@ -10,6 +10,7 @@ import (
 )
 
 func TestDemoPublishesOnAllItsNamespaces(t *testing.T) {
+	t.Parallel()
 	bothLoops(t, func(t *testing.T, flag string) {
 		d := testtool.Start(t, "demo", flag)
 		subscribe := func(namespace string) *testtool.Subscriber {
@@ -52,6 +53,7 @@ func timeOf(t *testing.T, frame string) time.Time {
 
 // TestDemoSaysWhatToTry runs the first line that the demo prints, as it stands.
 func TestDemoSaysWhatToTry(t *testing.T) {
+	t.Parallel()
 	sh := testtool.Need(t, "sh", "curl")
 	socket := "unix://" + shortTempDir(t) + "/listen.sock"
 	tests := []struct {

@@ -11,6 +11,7 @@ import (
 // TestDoctor looks at a daemon without a proxy; internal/e2e/proxies puts proxies in
 // between.
 func TestDoctor(t *testing.T) {
+	t.Parallel()
 	d := testtool.Start(t, "--token", "sub-sesame subscribe", "--token", "pub-sesame publish", "--cors-origin", "https://example.org")
 	env := []string{"SSED_TOKEN=sub-sesame", "SSED_PUBLISH_TOKEN=pub-sesame"}
 	others := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/x", "X-Authorization: sub-sesame")
@@ -71,6 +72,7 @@ func TestDoctorIsInterrupted(t *testing.T) {
 
 // TestDoctorDoesNotPublishUnasked: SSED_PUBLISH is where a daemon listens.
 func TestDoctorDoesNotPublishUnasked(t *testing.T) {
+	t.Parallel()
 	d := testtool.Start(t, "--heartbeat=1s")
 	r := run(t, nil, []string{"SSED_PUBLISH=" + d.Publish[0]}, "doctor", "--idle=3s", d.Subscribe[0], "/x")
 	if r.code != 0 || !strings.Contains(r.stdout, "--publish looks closer") {

@@ -58,6 +58,7 @@ func TestArgumentsAreNotChanged(t *testing.T) {
 }
 
 func TestPubSaysWhichLineIsWrong(t *testing.T) {
+	t.Parallel()
 	d := testtool.Start(t, "--data-max", "1KiB", "--token", "pets-token publish /pets")
 	long := strings.Repeat("x", 1025)
 	tests := []struct {

@@ -119,6 +119,7 @@ func text(lines []string) string { return strings.Join(lines, "\n") + "\n" }
 // TestPubSkipsRefusedLines: a line that is refused costs that line, and its number and
 // the reason are said.
 func TestPubSkipsRefusedLines(t *testing.T) {
+	t.Parallel()
 	d := testtool.Start(t, "--data-max", "1KiB", "--history", "100")
 	long, huge := strings.Repeat("x", 1025), strings.Repeat("x", lineBytesMax+1)
 	for i, tt := range []struct {
@@ -211,6 +212,7 @@ func TestPubSurvivesJunk(t *testing.T) {
 // TestPubWithoutAReaderOfItsReports: a feed publishes on, and ends, also if a report on
 // standard error blocks.
 func TestPubWithoutAReaderOfItsReports(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		end  func(pub *livePub)
@@ -284,6 +286,7 @@ func TestPubOverRestarts(t *testing.T) {
 // TestPubOverARestartWithoutAStore: what one daemon has not taken, the next one gets.
 // Nothing is missing, and no more is there twice than was said.
 func TestPubOverARestartWithoutAStore(t *testing.T) {
+	t.Parallel()
 	d := testtool.Start(t, "--backlog=1GiB", "--backlog-total=1GiB")
 	subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/feed")
 	pub := startPub(t, d.Publish[0], "/feed")
@@ -327,6 +330,7 @@ func TestPubOverARestartWithoutAStore(t *testing.T) {
 
 // TestPubWaitsWhileTheDaemonIsAway: lines that come meanwhile are published once.
 func TestPubWaitsWhileTheDaemonIsAway(t *testing.T) {
+	t.Parallel()
 	d := testtool.Start(t)
 	subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/feed")
 	pub := startPub(t, d.Publish[0], "/feed")
@@ -351,6 +355,7 @@ func TestPubWaitsWhileTheDaemonIsAway(t *testing.T) {
 // TestPubWithoutAStoreSaysWhatMayBeDouble: the daemon takes lines, and its replies get
 // lost. Without a store they are published twice, and how many may be is said.
 func TestPubWithoutAStoreSaysWhatMayBeDouble(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		args func(t *testing.T) []string
@@ -392,6 +397,7 @@ func TestPubWithoutAStoreSaysWhatMayBeDouble(t *testing.T) {
 
 // TestPubAndSubSayTheSame when they lose the daemon.
 func TestPubAndSubSayTheSame(t *testing.T) {
+	t.Parallel()
 	d := testtool.Start(t)
 	sub := startSub(t, nil, "-v", d.Subscribe[0], "/x")
 	subscribed(t, d, 1)
@@ -413,6 +419,7 @@ func TestPubAndSubSayTheSame(t *testing.T) {
 // TestPubIsInterrupted while it waits for the daemon to come back: the exit code is the
 // signal's, and what is not known to be published is said.
 func TestPubIsInterrupted(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		signal syscall.Signal
 		code   int
@@ -447,6 +454,7 @@ func TestPubIsInterrupted(t *testing.T) {
 // TestPubWaitsForAPlace: a daemon that has as many publishers as it may is busy, not
 // wrong, also at the first attempt.
 func TestPubWaitsForAPlace(t *testing.T) {
+	t.Parallel()
 	d := testtool.Start(t, "--max-publishers=1", "--history=10")
 	other := testtool.DialPublisher(t, d.Publish[0])
 	other.Ask(t, "PING")
@@ -466,6 +474,7 @@ func TestPubWaitsForAPlace(t *testing.T) {
 // TestPubLosesItsToken: a daemon that comes back and does not know the token ends the
 // feed, also while there is nothing to publish.
 func TestPubLosesItsToken(t *testing.T) {
+	t.Parallel()
 	for _, lines := range []string{"", "2\n"} {
 		d := testtool.Start(t)
 		pub := startPub(t, d.Publish[0], "--token=secret", "/x")
@@ -517,6 +526,7 @@ func hasRead(t *testing.T, parent int, name string) bool {
 // TestPubOfALogFile is "tail -F log | ssed pub /log": over a restart of the daemon, a
 // rotation of the file and a line that is no text.
 func TestPubOfALogFile(t *testing.T) {
+	t.Parallel()
 	bash := testtool.Need(t, "bash", "tail")
 	folder := t.TempDir()
 	store := "--store=" + folder + "/store"

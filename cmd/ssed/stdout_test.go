@@ -60,6 +60,7 @@ func full(t *testing.T) *os.File {
 // TestOutputThatCannotBeWritten runs each command that prints something and ends, without
 // a reader, and onto a device that is full. The former is no error: "ssed config | head -1".
 func TestOutputThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
 	d := testtool.Start(t, "--history=3")
 	publishAll(t, d, "/x", "1", "2", "3")
 	const unreadCode = 128 + int(syscall.SIGPIPE)
@@ -101,6 +102,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 
 // TestErrorsThatNobodyReads do not change what a command does, or its exit code.
 func TestErrorsThatNobodyReads(t *testing.T) {
+	t.Parallel()
 	d := testtool.Start(t, "--history=3")
 	for _, tt := range []struct {
 		name string
@@ -142,6 +144,7 @@ func TestNobodyReadsTheHealthcheck(t *testing.T) {
 // TestNobodyReadsTheDemo: its words for people are lost, or wait for a reader, and it
 // publishes.
 func TestNobodyReadsTheDemo(t *testing.T) {
+	t.Parallel()
 	_, blocked := pipe(t)
 	fill(t, blocked)
 	for name, stdout := range map[string]*os.File{

@@ -180,6 +180,7 @@ func TestSubVerbose(t *testing.T) {
 // TestSubOverARestart: the daemon is killed, and its successor knows nothing of
 // before. What came is in order, and that something may be missing is told.
 func TestSubOverARestart(t *testing.T) {
+	t.Parallel()
 	first := testtool.Start(t, "--history", "10")
 	proxy := testtool.StartProxy(t, first.Subscribe[0])
 	sub := startSub(t, nil, "--json", "--count=5", proxy.URL, "/x")
@@ -206,6 +207,7 @@ func TestSubOverARestart(t *testing.T) {
 // TestSubOverCuts: each connection breaks in the middle of something, and all events
 // are there, once and in order.
 func TestSubOverCuts(t *testing.T) {
+	t.Parallel()
 	const count = 200
 	d := testtool.Start(t, "--history", "1000")
 	proxy := testtool.StartProxy(t, d.Subscribe[0])
@@ -228,6 +230,7 @@ func TestSubOverCuts(t *testing.T) {
 
 // TestSubTellsOfAHole: without ids nobody can come back for what was missed.
 func TestSubTellsOfAHole(t *testing.T) {
+	t.Parallel()
 	d := testtool.Start(t)
 	proxy := testtool.StartProxy(t, d.Subscribe[0])
 	text := startSub(t, nil, "-v", proxy.URL, "/x")
@@ -348,6 +351,7 @@ func TestSubEnds(t *testing.T) {
 }
 
 func TestSubEndsWhileItCannotWrite(t *testing.T) {
+	t.Parallel()
 	d := testtool.Start(t, "--history", "8")
 	for range 8 {
 		publishAll(t, d, "/x", strings.Repeat("x", 100<<10)) // a pipe holds 64 KiB

@@ -92,6 +92,7 @@ func (s *screen) left(t *testing.T) {
 
 // TestTop is an operator who looks at a daemon with real subscribers.
 func TestTop(t *testing.T) {
+	t.Parallel()
 	s := newScreen(t)
 	d := testtool.Start(t)
 	address := strings.TrimPrefix(d.Subscribe[0], "http://")

@@ -24,6 +24,7 @@ func watchdogEnv() string { return fmt.Sprintf("WATCHDOG_USEC=%d", watchdogTime.
 
 func TestWatchdogBeatsAlsoInADrain(t *testing.T) {
 	bothLoops(t, func(t *testing.T, flag string) {
+		t.Parallel()
 		s := playSystemd(t, filepath.Join(shortTempDir(t), "notify"), watchdogEnv())
 		d := testtool.StartEnv(t, s.env, flag)
 		s.want(t, "READY")
@@ -41,6 +42,7 @@ func TestWatchdogBeatsAlsoInADrain(t *testing.T) {
 // else of the daemon. Once the loop goes on, so does the watchdog.
 func TestWatchdogFallsSilentWhenTheLoopHangs(t *testing.T) {
 	bothLoops(t, func(t *testing.T, flag string) {
+		t.Parallel()
 		s := playSystemd(t, filepath.Join(shortTempDir(t), "notify"), watchdogEnv())
 		d := testtool.StartEnv(t, s.env, flag)
 		s.want(t, "READY")

@@ -30,7 +30,7 @@ func Main(m *testing.M) (code int) {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	return m.Run()
+	return RunWaiting(m)
 }
 
 // lookAtSources lists every folder of the module that the tests are in. The daemon

@@ -59,6 +59,7 @@ func TestRefusedClientsCanReadWhy(t *testing.T) {
 // TestEndlessHeadIsBounded: the refusal comes with the first byte too many, and
 // not with the deadline.
 func TestEndlessHeadIsBounded(t *testing.T) {
+	t.Parallel()
 	s := startAttack(t, "--header-timeout=1h")
 	head := get(common)
 	head = head[:len(head)-2] + "X-Long: "
@@ -91,6 +92,7 @@ func TestShortAnswersEnd(t *testing.T) {
 // TestRealTLSClient: what a browser does with https:// on this port. It must
 // fail at once, and not hang.
 func TestRealTLSClient(t *testing.T) {
+	t.Parallel()
 	s := startAttack(t)
 	a := s.dial(t, 0)
 	a.conn.SetDeadline(time.Now().Add(testtool.Patience))

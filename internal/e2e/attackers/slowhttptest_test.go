@@ -54,6 +54,7 @@ func wantLost(t *testing.T, slow *testtool.Command) {
 // TestSlowHeadersAndBodies: slowhttptest -H and -B, which send a piece of a head
 // or of a body each second.
 func TestSlowHeadersAndBodies(t *testing.T) {
+	t.Parallel()
 	for name, args := range map[string][]string{
 		"headers": {"-H", "-x", "24"},
 		"body":    {"-B", "-s", "100000", "-x", "24"},
@@ -76,6 +77,7 @@ func TestSlowHeadersAndBodies(t *testing.T) {
 // Each also fills a send buffer of the kernel's (--sndbuf). A plain close leaves
 // that to be sent, and at 5 bytes a second it would be held for hours.
 func TestSlowReaders(t *testing.T) {
+	t.Parallel()
 	testtool.Need(t, "slowhttptest")
 	const many, backlog = 800, 4 << 20
 	s := startAttack(t, "--backlog=4MiB", "--data-max=512KiB")
