@@ -68,7 +68,7 @@ const readAhead = 512
 // then on nothing is missed. headers are "Name: value" lines; Host is localhost unless they
 // have another.
 func Get(conn net.Conn, target string, headers ...string) (*Stream, error) {
-	conn.SetDeadline(time.Now().Add(Patience))
+	conn.SetWriteDeadline(time.Now().Add(Patience))
 	lines := append([]string{"GET " + target + " HTTP/1.1"}, headers...)
 	if !slices.ContainsFunc(headers, func(line string) bool { return strings.HasPrefix(line, "Host: ") }) {
 		lines = append(lines, "Host: localhost")
@@ -76,6 +76,12 @@ func Get(conn net.Conn, target string, headers ...string) (*Stream, error) {
 	if _, err := io.WriteString(conn, strings.Join(lines, "\r\n")+"\r\n\r\n"); err != nil {
 		return nil, err
 	}
+	return ReadHead(conn)
+}
+
+// ReadHead reads the head of the answer to a GET that a connection has sent.
+func ReadHead(conn net.Conn) (*Stream, error) {
+	conn.SetReadDeadline(time.Now().Add(Patience))
 	stream := bufio.NewReaderSize(conn, readAhead)
 	head, err := http.ReadResponse(stream, nil)
 	if err != nil {
@@ -135,7 +141,7 @@ func (s *Stream) WantFrame(t testing.TB, want string) {
 
 // OpenStream connects to a daemon's URL and asks for a target. The answer must have
 // status 200. The connection closes when the test ends.
-func OpenStream(t testing.TB, url, target string) *Stream {
+func OpenStream(t testing.TB, url, target string, headers ...string) *Stream {
 	t.Helper()
 	Started(t, "a subscriber")
 	conn, err := Dialer{}.Dial(context.Background(), url)
@@ -143,11 +149,11 @@ func OpenStream(t testing.TB, url, target string) *Stream {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	s, err := Get(conn, target)
-	if err != nil {
-		t.Fatalf("GET %s at %s: %v", target, url, err)
+	s, err := Get(conn, target, headers...)
+	if err == nil {
+		err = s.Check()
 	}
-	if err := s.Check(); err != nil {
+	if err != nil {
 		t.Fatalf("GET %s at %s: %v", target, url, err)
 	}
 	return s

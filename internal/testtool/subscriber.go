@@ -1,9 +1,6 @@
 package testtool
 
 import (
-	"bufio"
-	"context"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -20,56 +17,28 @@ type Subscriber struct {
 func Subscribe(t testing.TB, url string, headers ...string) *Subscriber {
 	t.Helper()
 	Started(t, "a subscriber")
-	ctx, cancel := context.WithCancel(context.Background())
-	t.Cleanup(cancel)
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, header := range headers {
-		name, value, _ := strings.Cut(header, ": ")
-		request.Header.Set(name, value)
-	}
-	impatience := time.AfterFunc(Patience, cancel)
-	response, err := http.DefaultTransport.RoundTrip(request)
-	if !impatience.Stop() || err != nil {
-		t.Fatalf("GET %s: %v", url, err)
-	}
-	t.Cleanup(func() { response.Body.Close() })
-	if response.StatusCode != http.StatusOK {
-		t.Fatalf("GET %s: %s", url, response.Status)
-	}
-	frames := make(chan string, 1024)
+	_, rest, _ := strings.Cut(url, "://")
+	address, target, _ := strings.Cut(rest, "/")
+	stream := OpenStream(t, address, "/"+target, headers...)
+	frames, ended := make(chan string, 1024), t.Context().Done()
 	go func() {
 		defer close(frames)
-		readFrames(ctx, bufio.NewReader(response.Body), frames)
-	}()
-	return &Subscriber{frames: frames}
-}
-
-// readFrames cuts a stream into frames, each with the empty line that ends it.
-// Comments, such as heartbeats, are left out.
-func readFrames(ctx context.Context, stream *bufio.Reader, frames chan<- string) {
-	frame := ""
-	for {
-		line, err := stream.ReadString('\n')
-		if err != nil {
-			return
-		}
-		if !strings.HasPrefix(line, ":") {
-			frame += line
-		}
-		if line == "\n" && frame != "\n" {
+		for {
+			block, err := stream.Block()
+			if err != nil {
+				return
+			}
+			if block[0] == ':' {
+				continue
+			}
 			select {
-			case frames <- frame:
-			case <-ctx.Done():
+			case frames <- string(block):
+			case <-ended:
 				return
 			}
 		}
-		if line == "\n" {
-			frame = ""
-		}
-	}
+	}()
+	return &Subscriber{frames: frames}
 }
 
 // Frame returns the next frame, such as "event:new-dog\ndata:Corgi\n\n".

@@ -85,9 +85,7 @@ func TestSecondRequestIsNeverServed(t *testing.T) {
 	t.Run("after a subscription", func(t *testing.T) {
 		a := s.dial(t, 0)
 		a.send(t, strings.Repeat(get("/pipeline"), 100)+second)
-		a.wantStream(t)
-		s.publish(t, "/pipeline", "once")
-		if err := a.readFrame("data:once\n\n", atOnce); err != nil {
+		if err := testtool.RoundTrip(testtool.DialPublisher(t, s.daemon.Publish[0]), a.wantStream(t), "/pipeline", "once", atOnce); err != nil {
 			t.Error(err)
 		}
 		a.conn.Close()
@@ -141,7 +139,10 @@ func TestResets(t *testing.T) {
 		{"before a head", "", nil},
 		{"within a head", whole[:len(whole)/2], nil},
 		{"right after a request", whole, nil},
-		{"within a stream", whole, (*attacker).readStreamHead},
+		{"within a stream", whole, func(a *attacker) error {
+			_, err := testtool.ReadHead(a.conn)
+			return err
+		}},
 		{"right after a bad request", "BAD\r\n\r\n", nil},
 	}
 	for _, tt := range tests {

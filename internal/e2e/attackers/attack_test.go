@@ -1,17 +1,12 @@
 package attackers
 
 import (
-	"context"
-	"fmt"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/ssed/ssed/internal/testtool"
-	"github.com/ssed/ssed/publish"
-	"github.com/ssed/ssed/sse"
 )
 
 func TestMain(m *testing.M) { os.Exit(testtool.Main(m)) }
@@ -61,89 +56,32 @@ type attack struct {
 	host   string        // host:port for subscribers
 	peace  testtool.Load // before the attack
 
-	over      chan struct{} // closed when the attack is over
-	bystander sync.WaitGroup
-	highest   testtool.Load // seen in the attack
-	slowest   time.Duration
-	messages  int
+	*testtool.Bystander
+	highest testtool.Load // that the bystander saw
 }
 
 // startAttack starts a daemon with args, and the bystander's listening.
 func startAttack(t *testing.T, args ...string) *attack {
 	t.Helper()
 	d := testtool.Start(t, append([]string{"--header-timeout=" + headerTimeout.String(), "--max-publishers=100"}, args...)...)
-	s := &attack{daemon: d, host: strings.TrimPrefix(d.Subscribe[0], "http://"), over: make(chan struct{})}
-	stream := s.dial(t, 0)
-	stream.send(t, get(common))
-	stream.wantStream(t)
-	client, err := publish.Dial(t.Context(), d.Publish[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { client.Close() })
-	if err := roundTrip(t.Context(), client, stream, "peace"); err != nil {
-		t.Fatal(err)
-	}
-	if s.peace, err = testtool.LoadOf(d.Process.Pid); err != nil {
-		t.Fatal(err)
-	}
-	s.highest = s.peace
-	// The bystander goes on until end, which waits for it. The test's own context is
-	// canceled earlier, when the test fails in the middle, and would add an error.
-	ctx := context.WithoutCancel(t.Context())
-	s.bystander.Go(func() {
-		if err := s.listen(ctx, client, stream); err != nil {
-			t.Errorf("the bystander's message %d: %v", s.messages, err)
-		}
-	})
-	t.Cleanup(s.end)
-	return s
-}
-
-// listen publishes one message after the other, each when the one before it has
-// come, and looks at the daemon's load between them.
-func (s *attack) listen(ctx context.Context, client *publish.Client, stream *attacker) error {
-	pace := time.NewTicker(5 * time.Millisecond)
-	defer pace.Stop()
-	for {
-		start := time.Now()
-		s.messages++
-		if err := roundTrip(ctx, client, stream, fmt.Sprint("message ", s.messages)); err != nil {
-			return fmt.Errorf("after %v: %w", time.Since(start), err)
-		}
-		s.slowest = max(s.slowest, time.Since(start))
-		now, err := testtool.LoadOf(s.daemon.Process.Pid)
-		if err != nil {
-			return err
+	s := &attack{daemon: d, host: strings.TrimPrefix(d.Subscribe[0], "http://")}
+	peace := make(chan testtool.Load, 1)
+	s.Bystander = testtool.StartBystander(t, d, common, atOnce, func() error {
+		now, err := testtool.LoadOf(d.Process.Pid)
+		select {
+		case peace <- now:
+		default:
 		}
 		s.highest.Memory = max(s.highest.Memory, now.Memory)
 		s.highest.Descriptors = max(s.highest.Descriptors, now.Descriptors)
-		select {
-		case <-s.over:
-			return nil
-		case <-pace.C:
-		}
-	}
-}
-
-// roundTrip publishes a message and wants it to be the next that the stream has.
-func roundTrip(ctx context.Context, client *publish.Client, stream *attacker, text string) error {
-	ctx, cancel := context.WithTimeout(ctx, atOnce)
-	defer cancel()
-	if _, err := client.Publish(ctx, sse.Message{Namespace: common, Data: []byte(text)}); err != nil {
-		return fmt.Errorf("cannot publish: %w", err)
-	}
-	return stream.readFrame("data:"+text+"\n\n", atOnce)
-}
-
-// end ends the bystander's watch.
-func (s *attack) end() {
+		return err
+	})
 	select {
-	case <-s.over:
-	default:
-		close(s.over)
+	case s.peace = <-peace:
+	case <-time.After(testtool.Patience):
+		t.Fatal("the bystander has no message")
 	}
-	s.bystander.Wait()
+	return s
 }
 
 // wantGone waits until the daemon has dropped all of the attackers' connections,
@@ -185,36 +123,18 @@ func (s *attack) wantNoOrphans(t *testing.T, within time.Duration) {
 // allowed, the bystander has noticed nothing, and who comes now is served.
 func (s *attack) wantPeace(t *testing.T, growthMax int64) {
 	t.Helper()
-	s.end()
+	s.End()
 	growth := s.highest.Memory - s.peace.Memory
 	t.Logf("memory: %d KiB, at most %d KiB more (%d allowed); descriptors: %d, at most %d; %d messages to the bystander, the slowest took %v",
-		s.peace.Memory>>10, growth>>10, growthMax>>10, s.peace.Descriptors, s.highest.Descriptors, s.messages, s.slowest.Round(time.Millisecond))
+		s.peace.Memory>>10, growth>>10, growthMax>>10, s.peace.Descriptors, s.highest.Descriptors, s.Messages, s.Slowest.Round(time.Millisecond))
 	if growth > growthMax && !testtool.Race { // the race detector has its own ideas of memory
 		t.Errorf("the daemon grew by %d KiB, %d are allowed", growth>>10, growthMax>>10)
 	}
 	newcomer := s.dial(t, 1)
 	newcomer.send(t, get(common))
-	newcomer.wantStream(t)
-	client, err := publish.Dial(t.Context(), s.daemon.Publish[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	if err := roundTrip(t.Context(), client, newcomer, "peace again"); err != nil {
-		t.Errorf("who comes after the attack: %v", err)
-	}
-}
-
-// publish publishes one message, besides the bystander's.
-func (s *attack) publish(t *testing.T, namespace, text string) {
-	t.Helper()
-	client, err := publish.Dial(t.Context(), s.daemon.Publish[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	if _, err := client.Publish(t.Context(), sse.Message{Namespace: namespace, Data: []byte(text)}); err != nil {
-		t.Fatal(err)
+	stream := newcomer.wantStream(t)
+	if err := testtool.RoundTrip(testtool.DialPublisher(t, s.daemon.Publish[0]), stream, common, "peace again", atOnce); err != nil {
+		t.Errorf("a client that comes after the attack: %v", err)
 	}
 }
 

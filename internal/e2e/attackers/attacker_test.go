@@ -2,7 +2,6 @@ package attackers
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/ssed/ssed/internal/testtool"
-	"github.com/ssed/ssed/sse"
 )
 
 // An attacker is one raw connection to the daemon.
@@ -70,42 +68,16 @@ func (a *attacker) send(t *testing.T, text string) {
 }
 
 // wantStream reads the head that begins a stream.
-func (a *attacker) wantStream(t *testing.T) {
+func (a *attacker) wantStream(t *testing.T) *testtool.Stream {
 	t.Helper()
-	if err := a.readStreamHead(); err != nil {
+	s, err := testtool.ReadHead(a.conn)
+	if err == nil {
+		err = s.Check()
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-func (a *attacker) readStreamHead() error {
-	a.conn.SetReadDeadline(time.Now().Add(testtool.Patience))
-	head, err := http.ReadResponse(a.stream, nil)
-	if err != nil {
-		return fmt.Errorf("no answer: %w", err)
-	}
-	if head.StatusCode != 200 {
-		return errors.New(head.Status)
-	}
-	return nil
-}
-
-// readFrame wants a stream to go on with this frame, and not to take longer.
-func (a *attacker) readFrame(want string, within time.Duration) error {
-	a.conn.SetReadDeadline(time.Now().Add(within))
-	got := ""
-	for len(got) < len(want) {
-		line, err := a.stream.ReadString('\n')
-		if err != nil {
-			return fmt.Errorf("the stream has %q and then %w", got+line, err)
-		}
-		if line != sse.Keepalive {
-			got += line
-		}
-	}
-	if got != want {
-		return fmt.Errorf("got %q, want %q", got, want)
-	}
-	return nil
+	return s
 }
 
 // An answer is a final one, with its body.

@@ -86,10 +86,13 @@ func TestSlowReaders(t *testing.T) {
 		n, err := testtool.DescriptorsOf(s.daemon.Process.Pid)
 		return err != nil || n >= s.peace.Descriptors+many
 	})
-	event := strings.Repeat("x", 64<<10)
+	p, event := testtool.DialPublisher(t, s.daemon.Publish[0]), strings.Repeat("x", 64<<10)
 	for range 4 * backlog / len(event) { // more than a backlog, and what sockets take
-		s.publish(t, "/slow", event)
+		if reply := p.Ask(t, "PUB /slow - "+event); !strings.HasPrefix(reply, "OK ") {
+			t.Fatal(reply)
+		}
 	}
+	p.Conn.Close()
 	s.wantGone(t, 0)
 	s.wantNoOrphans(t, 0)
 	s.wantPeace(t, bound(many, 0)+garbage*backlog)

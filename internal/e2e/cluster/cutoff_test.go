@@ -122,7 +122,7 @@ func wantTooEarly(t *testing.T, d *testtool.Daemon, from *ledger.Subscriber) {
 	id := from.LastID().String()
 	got := ""
 	testtool.WaitFor(t, "a daemon that lags to say something", func() bool {
-		got = peek(d.Subscribe[0]+"/subscribe/n", "Last-Event-ID: "+id)
+		got = peek(d, "/subscribe/n", "Last-Event-ID: "+id)
 		return strings.HasSuffix(got, "\n\n")
 	})
 	found := retry.FindStringSubmatch(got)

@@ -2,8 +2,6 @@ package cluster
 
 import (
 	"context"
-	"io"
-	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -96,7 +94,7 @@ func waitReady(t *testing.T, d *testtool.Daemon) {
 		return publishOnce(d.Publish[0], sse.Message{Namespace: "/ready", Data: []byte("ready")}) == nil
 	})
 	testtool.WaitFor(t, "a daemon that takes subscribers", func() bool {
-		return strings.Contains(peek(d.Subscribe[0]+"/subscribe/ready?last=1"), "data:ready\n\n")
+		return strings.Contains(peek(d, "/subscribe/ready?last=1"), "data:ready\n\n")
 	})
 }
 
@@ -113,34 +111,25 @@ func publishOnce(url string, m sse.Message) error {
 	return err
 }
 
-// peek reads a stream until its first event is whole, or it ends, or says nothing
-// for a while.
-func peek(url string, headers ...string) (text string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+// peek returns the first frame of a daemon's stream, or why there is none within a while.
+func peek(d *testtool.Daemon, target string, headers ...string) string {
+	conn, err := testtool.Dialer{}.Dial(context.Background(), d.Subscribe[0])
 	if err != nil {
 		return err.Error()
 	}
-	for _, header := range headers {
-		name, value, _ := strings.Cut(header, ": ")
-		request.Header.Set(name, value)
-	}
-	response, err := http.DefaultTransport.RoundTrip(request)
+	defer conn.Close()
+	s, err := testtool.Get(conn, target, headers...)
 	if err != nil {
 		return err.Error()
 	}
-	defer response.Body.Close()
-	buffer := make([]byte, 64<<10)
-	for !strings.HasSuffix(text, "\n\n") {
-		n, err := response.Body.Read(buffer)
-		text += string(buffer[:n])
-		if err != nil && err != io.EOF {
-			return text + err.Error()
-		}
+	conn.SetReadDeadline(time.Now().Add(3 * time.Second))
+	for {
+		block, err := s.Block()
 		if err != nil {
-			return text
+			return err.Error()
+		}
+		if block[0] != ':' {
+			return string(block)
 		}
 	}
-	return text
 }

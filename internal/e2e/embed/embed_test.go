@@ -107,13 +107,19 @@ func TestClock(t *testing.T) {
 	}
 }
 
+// agent is what the subscribers of the pet store call themselves.
+const agent = "pet-lover/1.0"
+
 // TestPetStore: who subscribes to all pets hears of cats and dogs, the others of their
 // own kind only, in one order; and the status page knows of them.
 func TestPetStore(t *testing.T) {
 	testtool.Long(t, "a new pet may take five seconds")
 	url := start(t, "petstore")
 	wantHead(t, url+"/subscribe/pets")
-	all, cats, dogs := testtool.Subscribe(t, url+"/subscribe/pets"), testtool.Subscribe(t, url+"/subscribe/pets/cats"), testtool.Subscribe(t, url+"/subscribe/pets/dogs")
+	subscribe := func(target string) *testtool.Subscriber {
+		return testtool.Subscribe(t, url+target, "User-Agent: "+agent)
+	}
+	all, cats, dogs := subscribe("/subscribe/pets"), subscribe("/subscribe/pets/cats"), subscribe("/subscribe/pets/dogs")
 	isPet := regexp.MustCompile(`^event:new-(?:cat\ndata:(?:Persian|Maine Coon|LOLcat)|dog\ndata:(?:Corgi|Terrier|Dachshund))\n\n$`)
 	for range 3 {
 		frame, kind := all.Frame(t), cats
@@ -160,7 +166,7 @@ func wantStatus(t *testing.T, url string) {
 	var seen []string
 	for _, c := range status.Connections {
 		seen = append(seen, c.RequestPath+" "+c.Namespace)
-		if c.CreatedAt == 0 || !strings.HasPrefix(c.ClientIP, "127.0.0.1") || c.UserAgent != "Go-http-client/1.1" || c.Namespace == "/pets" && c.MsgsSent < 3 {
+		if c.CreatedAt == 0 || !strings.HasPrefix(c.ClientIP, "127.0.0.1") || c.UserAgent != agent || c.Namespace == "/pets" && c.MsgsSent < 3 {
 			t.Errorf("%+v", c)
 		}
 	}

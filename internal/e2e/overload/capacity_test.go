@@ -75,7 +75,7 @@ func TestNoPlaceLeft(t *testing.T) {
 	all[len(all)-1].SkipTo(100)
 	s.play(t, news, 100, 200, 64<<10, all)
 	t.Logf("%d connections were refused", refused)
-	s.close()
+	s.End()
 	s.limits.wantMemory(t, s.daemon.Process.Pid)
 }
 

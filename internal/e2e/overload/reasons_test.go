@@ -46,7 +46,7 @@ var farewells = []farewell{
 		return had
 	}},
 	{reason: "shutdown", limits: roomy, provoke: func(t *testing.T, s *scenario, r *reader, others []*reader) int {
-		s.close()
+		s.End()
 		if err := s.daemon.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
@@ -165,7 +165,7 @@ func (s *scenario) wantLine(t *testing.T, r *reader) (line end) {
 func TestCrowdsEndIsCounted(t *testing.T) {
 	s := open(t, roomy)
 	crowd := s.crowd(t, 200, s.place, script{"/news", newsData})
-	s.close()
+	s.End()
 	if code := s.daemon.Stop(t); code != 0 {
 		t.Errorf("the daemon ended with %d", code)
 	}

@@ -1,12 +1,9 @@
 package overload
 
 import (
-	"context"
-	"fmt"
 	"net"
 	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -29,10 +26,7 @@ type scenario struct {
 	limits limits
 	dialed atomic.Int64
 
-	over      chan struct{} // closed when the bystander may go
-	bystander sync.WaitGroup
-	messages  int // that the bystander has got
-	slowest   time.Duration
+	*testtool.Bystander
 }
 
 // open starts a daemon with args, and the bystander's listening. The daemon has
@@ -45,21 +39,10 @@ func open(t *testing.T, l limits, args ...string) *scenario {
 // openWith does the same with a daemon that runs.
 func openWith(t *testing.T, d *testtool.Daemon, l limits) *scenario {
 	t.Helper()
-	s := &scenario{daemon: d, limits: l, over: make(chan struct{})}
+	s := &scenario{daemon: d, limits: l}
 	s.place.address = strings.TrimPrefix(strings.TrimPrefix(d.Subscribe[0], "http://"), "unix://")
 	s.client = s.dial(t)
-	elsewhere := script{"/elsewhere", 50}
-	r, err := s.place.subscribe(t, elsewhere)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := s.dial(t)
-	s.bystander.Go(func() {
-		if err := s.standBy(client, r); err != nil {
-			t.Errorf("the bystander's message %d: %v", s.messages, err)
-		}
-	})
-	t.Cleanup(s.close)
+	s.Bystander = testtool.StartBystander(t, d, "/elsewhere", atOnce, func() error { return nil })
 	return s
 }
 
@@ -71,43 +54,6 @@ func (s *scenario) dial(t *testing.T) *publish.Client {
 	}
 	t.Cleanup(func() { client.Close() })
 	return client
-}
-
-// standBy publishes one message after the other, each when the one before it has
-// come.
-func (s *scenario) standBy(client *publish.Client, r *reader) error {
-	pace := time.NewTicker(10 * time.Millisecond)
-	defer pace.Stop()
-	for {
-		start := time.Now()
-		r.Conn.SetReadDeadline(start.Add(atOnce))
-		soon, cancel := context.WithTimeout(context.Background(), atOnce)
-		_, err := client.Publish(soon, r.script.message(s.messages))
-		cancel()
-		for err == nil && r.Next() == s.messages {
-			err = r.readBlock()
-		}
-		if err != nil {
-			return fmt.Errorf("after %v: %w", time.Since(start), err)
-		}
-		s.messages++
-		s.slowest = max(s.slowest, time.Since(start))
-		select {
-		case <-s.over:
-			return nil
-		case <-pace.C:
-		}
-	}
-}
-
-// close ends the bystander's watch.
-func (s *scenario) close() {
-	select {
-	case <-s.over:
-	default:
-		close(s.over)
-	}
-	s.bystander.Wait()
 }
 
 // crowd subscribes n times to a script's namespace. One address alone would have
@@ -182,9 +128,9 @@ func (s *scenario) play(t *testing.T, script script, from, to, stepBytes int, re
 // limits allow, the bystander has noticed nothing, and who comes now is served.
 func (s *scenario) wantPeace(t *testing.T) {
 	t.Helper()
-	s.close()
+	s.End()
 	s.limits.wantMemory(t, s.daemon.Process.Pid)
-	t.Logf("%d messages to the bystander, the slowest took %v", s.messages, s.slowest.Round(time.Millisecond))
+	t.Logf("%d messages to the bystander, the slowest took %v", s.Messages, s.Slowest.Round(time.Millisecond))
 	after := script{"/afterwards", 1000}
 	newcomers := s.audience(t, 3, after)
 	s.play(t, after, 0, 100, 1<<20, newcomers)
