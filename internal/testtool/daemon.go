@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -139,6 +140,16 @@ func (d *Daemon) watch(stderr io.Reader, up chan<- struct{}) {
 
 // Log is what the daemon wrote to standard error so far.
 func (d *Daemon) Log() string { return d.stderr.String() }
+
+// Logged returns how many lines of the log hold all of these words.
+func (d *Daemon) Logged(words ...string) (lines int) {
+	for line := range strings.Lines(d.Log()) {
+		if !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(line, word) }) {
+			lines++
+		}
+	}
+	return lines
+}
 
 // Output is what the daemon wrote to standard output so far.
 func (d *Daemon) Output() string { return d.stdout.String() }

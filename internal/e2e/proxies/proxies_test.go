@@ -68,7 +68,7 @@ func TestSilenceIsCut(t *testing.T) {
 		if took := time.Since(start); err == nil || line != "" || took < idleHere/2 {
 			t.Errorf("after %v: %q, %v, want an end after %v", took, line, err, idleHere)
 		}
-		testtool.WaitFor(t, "the daemon to notice", func() bool { return f.logged("DISCONNECT") == 1 })
+		testtool.WaitFor(t, "the daemon to notice", func() bool { return f.daemon.Logged(" msg=DISCONNECT ") == 1 })
 	})
 }
 
@@ -94,12 +94,12 @@ func TestLeavingIsNoticed(t *testing.T) {
 				t.Fatal(err)
 			}
 			testtool.WaitFor(t, "the daemon to notice that a connection is "+way.name, func() bool {
-				return f.logged("DISCONNECT", " subscription=/"+way.name+" ") == 1
+				return f.daemon.Logged(" msg=DISCONNECT ", " subscription=/"+way.name+" ") == 1
 			})
 		}
 		f.publisher(t)("/stays", "", "and here")
 		stays.WantFrame(t, "data:and here\n\n")
-		if f.logged("DISCONNECT", " subscription=/stays ") != 0 {
+		if f.daemon.Logged(" msg=DISCONNECT ", " subscription=/stays ") != 0 {
 			t.Error("who stayed is gone")
 		}
 	})
@@ -127,7 +127,7 @@ func TestManySubscribers(t *testing.T) {
 		for _, s := range subscribers {
 			s.Conn.Close()
 		}
-		testtool.WaitFor(t, "the daemon to notice that all have left", func() bool { return f.logged("DISCONNECT") == many })
+		testtool.WaitFor(t, "the daemon to notice that all have left", func() bool { return f.daemon.Logged(" msg=DISCONNECT ") == many })
 	})
 }
 
@@ -183,8 +183,8 @@ func TestClientAddress(t *testing.T) {
 			s := f.subscribe(t, c.source, "/subscribe"+path, c.headers...).wantStream(t)
 			s.Conn.Close()
 			for _, message := range []string{"CONNECT", "DISCONNECT"} {
-				testtool.WaitFor(t, message, func() bool { return f.logged(message, " subscription="+path+" ") == 1 })
-				if f.logged(message, " subscription="+path+" ", " client="+c.source+" ") != 1 {
+				testtool.WaitFor(t, message, func() bool { return f.daemon.Logged(" msg="+message+" ", " subscription="+path+" ") == 1 })
+				if f.daemon.Logged(" msg="+message+" ", " subscription="+path+" ", " client="+c.source+" ") != 1 {
 					t.Errorf("a client that %s: the daemon does not log %s with client=%s", c.name, message, c.source)
 				}
 			}

@@ -3,7 +3,6 @@ package proxies
 import (
 	"context"
 	"net"
-	"strings"
 	"testing"
 	"time"
 
@@ -67,22 +66,4 @@ func (f front) publisher(t *testing.T) (say func(namespace, event, data string))
 			t.Fatal(err)
 		}
 	}
-}
-
-// logged counts the daemon's log lines with this message and these words in them.
-func (f front) logged(message string, words ...string) (n int) {
-next:
-	for line := range strings.Lines(f.daemon.Log()) {
-		line = strings.ReplaceAll(line, "\n", " ") // so that a last value ends as the others do
-		if !strings.Contains(line, " msg="+message+" ") {
-			continue
-		}
-		for _, w := range words {
-			if !strings.Contains(line, w) {
-				continue next
-			}
-		}
-		n++
-	}
-	return n
 }

@@ -37,7 +37,7 @@ func TestClosingLosesNothing(t *testing.T) {
 		}, true},
 	} {
 		t.Run(way.name, func(t *testing.T) {
-			bothLoops(t, func(t *testing.T, flag string) {
+			testtool.BothLoops(t, func(t *testing.T, flag string) {
 				d := testtool.Start(t, flag)
 				conn, err := net.Dial("tcp", strings.TrimPrefix(d.Publish[0], "tcp://"))
 				if err != nil {

@@ -19,7 +19,7 @@ func TestDyingWithinALine(t *testing.T) {
 		"a payload":                         "PUBN /news - 1000\nhalf\n",
 		"a payload, all but the line's end": "PUBN /news - 4\nhalf",
 	}
-	bothLoops(t, func(t *testing.T, flag string) {
+	testtool.BothLoops(t, func(t *testing.T, flag string) {
 		d := testtool.Start(t, flag)
 		news := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/news")
 		other := testtool.DialPublisher(t, d.Publish[0])

@@ -10,13 +10,6 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testtool.Main(m)) }
 
-// bothLoops runs a test with publishers on the subscribers' loop, and on their own.
-func bothLoops(t *testing.T, test func(t *testing.T, flag string)) {
-	for _, where := range []string{"shared", "own"} {
-		t.Run(where, func(t *testing.T) { test(t, "--publish-loop="+where) })
-	}
-}
-
 // publishOn publishes on a connection and returns the sequence that the message
 // was given.
 func publishOn(t *testing.T, p *testtool.Publisher, data string) (sequence int) {

@@ -20,7 +20,7 @@ func TestThousandAtOnce(t *testing.T) {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil || files.Max < 6000 {
 		testtool.Lack(t, "a thousand publishers need 6,000 open files to be allowed, and %d are (%v)", files.Max, err)
 	}
-	bothLoops(t, func(t *testing.T, flag string) {
+	testtool.BothLoops(t, func(t *testing.T, flag string) {
 		d := testtool.Start(t, flag)
 		news := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/news")
 		publishers := make([]*testtool.Publisher, many)

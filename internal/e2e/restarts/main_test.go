@@ -14,13 +14,6 @@ func TestMain(m *testing.M) { os.Exit(testtool.Main(m)) }
 // process could be given the port on 127.0.0.1.
 const own = "127.0.91.1:0"
 
-// bothLoops runs a test with publishers on the subscribers' loop, and on their own.
-func bothLoops(t *testing.T, test func(t *testing.T, flag string)) {
-	for _, where := range []string{"shared", "own"} {
-		t.Run(where, func(t *testing.T) { test(t, "--publish-loop="+where) })
-	}
-}
-
 // address is the host:port, or the path, of a URL.
 func address(url string) string {
 	_, address, _ := strings.Cut(url, "://")

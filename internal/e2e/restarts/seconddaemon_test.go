@@ -16,7 +16,7 @@ import (
 // in one line, and leaves the first alone: its streams go on, and its doors are
 // still its own.
 func TestSecondDaemon(t *testing.T) {
-	bothLoops(t, func(t *testing.T, flag string) {
+	testtool.BothLoops(t, func(t *testing.T, flag string) {
 		folder := shortTempDir(t)
 		d := testtool.Start(t, flag,
 			"--listen="+own, "--listen=unix://"+filepath.Join(folder, "subscribe"),

@@ -18,7 +18,7 @@ func TestRestartAmongTimeWait(t *testing.T) {
 	for name, signal := range map[string]os.Signal{"asked": syscall.SIGTERM, "killed": syscall.SIGKILL} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bothLoops(t, func(t *testing.T, flag string) { restartAmongTimeWait(t, flag, signal) })
+			testtool.BothLoops(t, func(t *testing.T, flag string) { restartAmongTimeWait(t, flag, signal) })
 		})
 	}
 }

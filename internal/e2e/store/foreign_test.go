@@ -119,7 +119,7 @@ func (n *node) wantUndeliverable(t *testing.T, conn *nats.Conn, so int) {
 		if again++; conn.Publish("ssed.pets", []byte{0xff}) != nil || conn.FlushTimeout(testtool.Patience) != nil {
 			t.Fatal("the test's own connection is broken")
 		}
-		return n.logged("level=WARN", "cannot be delivered") > 1
+		return n.Logged("level=WARN", "cannot be delivered") > 1
 	})
 	counted := 0
 	for line := range strings.Lines(n.Log()) {

@@ -73,7 +73,7 @@ func TestDiskFull(t *testing.T) {
 			}
 			testtool.WaitFor(t, "words that tell a publisher", func() bool { return strings.Contains(publish(), "store") })
 			n.waitForLog(t, "level=ERROR", "make room")
-			if lines := n.logged("level=ERROR", "the store cannot be written to: make room"); lines != 1 {
+			if lines := n.Logged("level=ERROR", "the store cannot be written to: make room"); lines != 1 {
 				t.Errorf("it is told in %d lines what to do", lines)
 			}
 			n.waitForHealth(t, http.StatusServiceUnavailable, "the store")

@@ -74,7 +74,7 @@ func (n *node) waitSubscribed(t *testing.T, s *ledger.Subscriber) {
 	t.Helper()
 	testtool.WaitFor(t, "a subscription to "+s.URL, func() bool {
 		from := s.State().Address
-		return from != "" && n.logged("msg=CONNECT", "client="+from+" ") > 0
+		return from != "" && n.Logged("msg=CONNECT", "client="+from+" ") > 0
 	})
 }
 
@@ -155,24 +155,10 @@ func askOn(t *testing.T, p *testtool.Publisher, line string) (seq uint64) {
 	return seq
 }
 
-// logged counts the lines of the daemon's log that hold all of these words.
-func (n *node) logged(words ...string) (lines int) {
-	for line := range strings.Lines(n.Log()) {
-		has := true
-		for _, word := range words {
-			has = has && strings.Contains(line, word)
-		}
-		if has {
-			lines++
-		}
-	}
-	return lines
-}
-
 // waitForLog waits for a line of the daemon's log that holds all of these words.
 func (n *node) waitForLog(t *testing.T, words ...string) {
 	t.Helper()
-	testtool.WaitFor(t, fmt.Sprintf("a line of the log with %q", words), func() bool { return n.logged(words...) > 0 })
+	testtool.WaitFor(t, fmt.Sprintf("a line of the log with %q", words), func() bool { return n.Logged(words...) > 0 })
 }
 
 func scan(text, format string, values ...any) bool {

@@ -38,7 +38,7 @@ func TestAbsentAtTheStart(t *testing.T) {
 			// A publisher who repeats itself is heard as soon as there is a store.
 			patient := write(t, n.Publish[0], 2, ledger.Endless)
 			testtool.WaitFor(t, "a publisher that is told ERR busy", func() bool { return patient[0].Stats().Busy+patient[1].Stats().Busy > 0 })
-			if lines := n.logged("level=ERROR"); lines != 1 {
+			if lines := n.Logged("level=ERROR"); lines != 1 {
 				t.Errorf("it is told %d times in the log that there is no store", lines)
 			}
 
@@ -50,7 +50,7 @@ func TestAbsentAtTheStart(t *testing.T) {
 			end.Ack("end", askOn(t, p, "PUB /end - end"))
 			early.WaitData(t, "end")
 			early.Verify(t, ledger.Audit{Ledgers: ledgers})
-			if lines := n.logged("level=ERROR"); lines != 1 {
+			if lines := n.Logged("level=ERROR"); lines != 1 {
 				t.Errorf("there are %d errors in the log", lines)
 			}
 		})

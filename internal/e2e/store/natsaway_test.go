@@ -72,7 +72,7 @@ func TestAwayUnderLoad(t *testing.T) {
 					t.Errorf("%s: its connection ended", p.Name)
 				}
 			}
-			if lines := n.logged("level=ERROR"); lines > 5 {
+			if lines := n.Logged("level=ERROR"); lines > 5 {
 				t.Errorf("there are %d errors in the log", lines)
 			}
 		})

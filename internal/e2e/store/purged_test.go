@@ -179,7 +179,7 @@ func TestTrimmedPerNamespace(t *testing.T) {
 			t.Error("what is not in the stream any more was there")
 		}
 	}
-	if lines := b.logged("level=WARN"); lines > 0 {
+	if lines := b.Logged("level=WARN"); lines > 0 {
 		t.Errorf("there are %d warnings in the log of a daemon that just started", lines)
 	}
 }
