@@ -1,8 +1,6 @@
 package main
 
 import (
-	"io"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -52,16 +50,8 @@ func TestProfilesAreForDebugging(t *testing.T) {
 
 func get(t *testing.T, url string) (status int, answer string) {
 	t.Helper()
-	res, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res.StatusCode, string(body)
+	status, _, answer = testtool.Fetch(t, url)
+	return status, answer
 }
 
 // TestPublishersAreCounted the same, whichever loop reads them.

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -14,16 +13,8 @@ import (
 // get asks a daemon's admin pages.
 func get(t *testing.T, d *testtool.Daemon, path string) (code int, answer string) {
 	t.Helper()
-	res, err := http.Get(strings.TrimSuffix(d.Admin, "/admin/") + path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res.StatusCode, string(text)
+	code, _, answer = testtool.Fetch(t, strings.TrimSuffix(d.Admin, "/admin/")+path)
+	return code, answer
 }
 
 // A store is what status.json tells of one.

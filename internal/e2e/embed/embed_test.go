@@ -2,7 +2,6 @@ package embed
 
 import (
 	"encoding/json"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -46,22 +45,6 @@ func start(t *testing.T, name string) (url string) {
 	return "http://" + address
 }
 
-// get returns an answer that ends.
-func get(t *testing.T, url string) (status int, fields http.Header, body string) {
-	t.Helper()
-	client := http.Client{Timeout: testtool.Patience}
-	res, err := client.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res.StatusCode, res.Header, string(text)
-}
-
 // wantHead wants a stream to begin as the ancestor's did, and as every page may read it.
 func wantHead(t *testing.T, url string) {
 	t.Helper()
@@ -84,7 +67,7 @@ func wantHead(t *testing.T, url string) {
 // TestClock: the page and the stream are on one port, and the time comes each second.
 func TestClock(t *testing.T) {
 	url := start(t, "clock")
-	if status, _, page := get(t, url+"/"); status != 200 || !strings.Contains(page, `new EventSource("/subscribe/time")`) {
+	if status, _, page := testtool.Fetch(t, url+"/"); status != 200 || !strings.Contains(page, `new EventSource("/subscribe/time")`) {
 		t.Errorf("the page: %d %q", status, page)
 	}
 	wantHead(t, url+"/subscribe/time")
@@ -139,10 +122,10 @@ func TestPetStore(t *testing.T) {
 // wantStatus wants the ancestor's status.json, with its names.
 func wantStatus(t *testing.T, url string) {
 	t.Helper()
-	if status, fields, page := get(t, url+"/admin/"); status != 200 || !strings.HasPrefix(fields.Get("Content-Type"), "text/html") {
+	if status, fields, page := testtool.Fetch(t, url+"/admin/"); status != 200 || !strings.HasPrefix(fields.Get("Content-Type"), "text/html") {
 		t.Errorf("/admin/: %d %q", status, page)
 	}
-	_, _, text := get(t, url+"/admin/status.json")
+	_, _, text := testtool.Fetch(t, url+"/admin/status.json")
 	var status struct {
 		Node, Status  string
 		ReportedAt    int64  `json:"reported_at"`

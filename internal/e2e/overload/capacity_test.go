@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"regexp"
 	"strconv"
 	"sync/atomic"
@@ -146,15 +145,10 @@ func TestMoreThanDescriptors(t *testing.T) {
 // wantAdmin wants the admin pages to answer, on a new connection.
 func wantAdmin(t *testing.T, d *testtool.Daemon) {
 	t.Helper()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: testtool.Patience}
-	res, err := client.Get(d.Admin + "status.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
+	code, _, text := testtool.Fetch(t, d.Admin+"status.json")
 	var status struct{ Connections []any }
-	if err := json.NewDecoder(res.Body).Decode(&status); err != nil || res.StatusCode != 200 || len(status.Connections) < 20 {
-		t.Errorf("the status is %s with %d connections, %v", res.Status, len(status.Connections), err)
+	if err := json.Unmarshal([]byte(text), &status); err != nil || code != 200 || len(status.Connections) < 20 {
+		t.Errorf("the status is %d with %d connections, %v", code, len(status.Connections), err)
 	}
 }
 

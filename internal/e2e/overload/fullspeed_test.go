@@ -3,8 +3,6 @@ package overload
 import (
 	"bufio"
 	"fmt"
-	"io"
-	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
@@ -25,20 +23,12 @@ const fillTime = 3 * time.Minute
 // gauge reads one of the daemon's metrics.
 func gauge(t *testing.T, d *testtool.Daemon, name string) int {
 	t.Helper()
-	answer, err := http.Get(d.Subscribe[0] + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindSubmatch(text)
+	_, _, text := testtool.Fetch(t, d.Subscribe[0]+"/metrics")
+	found := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindStringSubmatch(text)
 	if found == nil {
 		t.Fatalf("no metric %s in:\n%s", name, text)
 	}
-	value, err := strconv.ParseFloat(string(found[1]), 64)
+	value, err := strconv.ParseFloat(found[1], 64)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,10 +1,7 @@
 package store
 
 import (
-	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -103,22 +100,8 @@ func (n *node) health(t *testing.T) (status int, words string) { return n.get(t,
 
 func (n *node) get(t *testing.T, path string) (status int, words string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), testtool.Patience)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, n.Subscribe[0]+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := http.DefaultTransport.RoundTrip(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer.StatusCode, string(body)
+	status, _, words = testtool.Fetch(t, n.Subscribe[0]+path)
+	return status, words
 }
 
 // waitForHealth waits for a status with a word.
