@@ -2,7 +2,7 @@ package main
 
 import "github.com/ssed/ssed/bench/server"
 
-// The scenarios of DESIGN section 9, with its goals.
+// The scenarios, each with the goals that its results are compared with.
 var scenarios = []scenario{
 	{
 		name: "fanout",

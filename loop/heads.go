@@ -10,7 +10,7 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// The heads of all answers (DESIGN section 5). Each goes out at once, so that a
+// The heads of all answers, which docs/http.md describes. Each goes out at once, so that a
 // client knows that it is connected before the first event. "Connection: close"
 // ends the stream with the connection: there are no chunks to frame.
 const (

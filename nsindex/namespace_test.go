@@ -66,8 +66,8 @@ func TestCanonical(t *testing.T) {
 	}
 }
 
-// FuzzCanonical: what is accepted obeys the grammar as DESIGN has it, checked
-// the slow and obvious way, and is its own canonical form.
+// FuzzCanonical checks that every accepted namespace obeys the grammar of Canonical, in a
+// slow and obvious way, and that it is its own canonical form.
 func FuzzCanonical(f *testing.F) {
 	for _, tt := range canonicalTable {
 		f.Add(tt.in)
