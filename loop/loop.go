@@ -31,8 +31,9 @@ import (
 //	stored.unacked, stored.acked       atomic
 //	admission.tokens                   an atomic pointer to a table that nobody changes
 //
-// All of these are on the way into the loop or out of it. From a publisher's bytes to its
-// subscribers' sockets no lock is taken and no other goroutine is waited for.
+// All of these are on the way into the loop or out of it. A message that the loop reads
+// itself takes no lock and waits for no other goroutine from its publisher's bytes to its
+// subscribers' sockets, unless a Store has to number it.
 type loop struct {
 	opts   Options
 	log    *slog.Logger

@@ -21,21 +21,18 @@ type resumePoint struct {
 
 // A phase says where the next part of a replay comes from.
 //
-//	             id ahead of all           older than the window
-//	               that we know              (store only)
-//	                    │                         │
-//	                    ▼                         ▼        all of it
-//	               ┌─────────┐ store has not ┌─────────┐  is sent
-//	subscribe ────►│ asking  │──────────────►│ stored  │─────────┐
-//	     │         └────┬────┘  it either    └────▲────┘         │
-//	     │              │ store has it            │ the window   ▼
-//	     │              ▼                         │ dropped  ┌────────┐  all of it  ┌──────┐
-//	     │         come back                      └──────────│ kept   │────────────►│ live │
-//	     ├──────────────────────────────────────────────────►└────────┘  is sent    └──────┘
-//	     └─────────────────────── nothing missed ──────────────────────────────────────▲
+//	subscribe ─┬─ id ahead of all that we know ─► asking ─┬─ the store has it ─► come back
+//	           │  (store only)                            └─ it has not ─► gap ─► live
+//	           │
+//	           ├─ older than the window ─► stored ◄─┐
+//	           │  (store only)                │     │ the window dropped some
+//	           │                     all sent ▼     │ (store only)
+//	           ├─ in the window ────────────► kept ─┘
+//	           │                              │ all sent
+//	           └─ nothing missed ─────────────┴─────────────────────────────────► live
 //
-// A gap is reported in each phase before what follows it. live is no value: a subscriber
-// that has caught up has no replay.
+// Each phase reports a gap before the frames that follow it. live is no value of phase: a
+// subscriber that has caught up has no replay.
 type phase uint8
 
 const (
