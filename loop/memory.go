@@ -2,7 +2,7 @@ package loop
 
 import "runtime/debug"
 
-// connBurst detects the end of a burst of connectionb.
+// connBurst detects the end of a burst of connections.
 type connBurst struct {
 	opened int // connections since memory was last released
 	before int // the value of opened a second ago

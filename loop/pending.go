@@ -187,7 +187,7 @@ func (c *pendingConn) closed(l *loop, _ error) {
 	c.drop(l)
 }
 
-// dropPending forgets c: its connection has subscribed or is closed.
+// drop forgets c: its connection has subscribed or is closed.
 func (c *pendingConn) drop(l *loop) {
 	l.stats.PendingConnections--
 	l.detachConn(&c.client)

@@ -84,7 +84,7 @@ type replays struct {
 // as much as its socket takes.
 const replayBytesMax = 64 << 10
 
-// resume begins to send what a new subscriber missed.
+// startReplay begins to send what a new subscriber missed.
 func (s *subscriber) startReplay(l *loop, from resumePoint) {
 	if from.gap != nil {
 		l.stats.Gaps++

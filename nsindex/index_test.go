@@ -151,9 +151,9 @@ func TestLookupDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// BenchmarkHearers looks up who hears a message, among so many sets, of which one
-// hears it.
-func BenchmarkHearers(b *testing.B) {
+// BenchmarkMatches looks up the sets that match a message, among so many sets, of which one
+// matches it.
+func BenchmarkMatches(b *testing.B) {
 	for _, sets := range []int{1, 1000, 100_000} {
 		for _, depth := range []int{2, 8} {
 			b.Run(fmt.Sprintf("sets=%d/depth=%d", sets, depth), func(b *testing.B) {

@@ -65,7 +65,7 @@ func startNode(t testing.TB, dir string, opts Options) *node {
 	return n
 }
 
-// store is another program's way to the node's store.
+// jetStream connects to the store of the node, as another program would.
 func (n *node) jetStream(t testing.TB) jetstream.JetStream { return connectStore(t, n.store.embedded) }
 
 // subscribe waits until the node takes subscribers.
