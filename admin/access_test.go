@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/admin"
 	"github.com/ssed/ssed/auth"
-	"github.com/ssed/ssed/loop"
 )
 
 func TestAccess(t *testing.T) {
@@ -110,7 +110,7 @@ func TestMetricsAccess(t *testing.T) {
 // TestToldToBeLocal: a PROXY line makes nobody a client of this machine whose
 // connection is not, and a proxy of this machine nobody else.
 func TestToldToBeLocal(t *testing.T) {
-	h := serveWith(t, loop.Options{ProxyProtocol: true})
+	h := serveWith(t, ssed.Options{ProxyProtocol: true})
 	for lead, want := range map[string]string{
 		"PROXY TCP4 127.0.0.1 127.0.0.1 1 1\r\n": "200", // the peer is local here, too
 		"PROXY TCP4 9.9.9.9 127.0.0.1 1 1\r\n":   "403",
@@ -135,7 +135,7 @@ func TestTokensByDefault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := serveOptions(t, loop.Options{Tokens: table}, func(o *admin.Options) { o.Tokens = nil })
+	h := serveOptions(t, ssed.Options{Tokens: table}, func(o *admin.Options) { o.Tokens = nil })
 	if status, said, _ := h.ask(t, "GET", "/admin/status.json", ""); status != 401 {
 		t.Errorf("without a token: %d %q", status, said)
 	}

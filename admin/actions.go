@@ -21,7 +21,7 @@ func (s *Server) disconnect(r *http.Request) (any, error) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
 	defer cancel()
-	found, err := s.opts.Loop.Disconnect(ctx, loop.ConnID(id))
+	found, err := s.opts.Daemon.Disconnect(ctx, loop.ConnID(id))
 	if err == nil && !found {
 		return nil, &failure{http.StatusNotFound, "there is no such connection any more"}
 	}
@@ -48,7 +48,7 @@ func (s *Server) publish(r *http.Request) (any, error) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
 	defer cancel()
-	err = s.opts.Loop.Publish(ctx, sse.Message{
+	err = s.opts.Daemon.Publish(ctx, sse.Message{
 		Namespace: namespace,
 		Event:     r.PostFormValue("event"),
 		Data:      []byte(r.PostFormValue("data")),
@@ -67,7 +67,7 @@ func (s *Server) publish(r *http.Request) (any, error) {
 func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), livenessTimeout)
 	defer cancel()
-	switch stats, err := s.opts.Loop.Stats(ctx); {
+	switch stats, err := s.opts.Daemon.Stats(ctx); {
 	case err != nil:
 		http.Error(w, "the event loop does not answer", http.StatusServiceUnavailable)
 	case stats.Stopping:

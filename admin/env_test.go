@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/admin"
 	"github.com/ssed/ssed/auth"
-	"github.com/ssed/ssed/loop"
 )
 
 const patience = 20 * time.Second
@@ -23,7 +23,7 @@ const patience = 20 * time.Second
 // An env is a real loop with real admin pages on the same port.
 type env struct {
 	base   string // "http://127.0.0.1:40123"
-	loop   *loop.Server
+	loop   *ssed.Server
 	client *http.Client
 }
 
@@ -33,30 +33,30 @@ func serve(t *testing.T, tokens ...string) *env {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return serveWith(t, loop.Options{Tokens: table})
+	return serveWith(t, ssed.Options{Tokens: table})
 }
 
-func serveWith(t *testing.T, opts loop.Options) *env {
+func serveWith(t *testing.T, opts ssed.Options) *env {
 	t.Helper()
 	return serveOptions(t, opts, func(*admin.Options) {})
 }
 
 // serveOptions has the options of the pages changed before they are served.
-func serveOptions(t *testing.T, opts loop.Options, change func(*admin.Options)) *env {
+func serveOptions(t *testing.T, opts ssed.Options, change func(*admin.Options)) *env {
 	t.Helper()
 	var pages *admin.Server
 	log := slog.New(slog.DiscardHandler)
 	opts.Listen, opts.Logger, opts.Drain = []string{"127.0.0.1:0"}, log, -1
-	opts.Handover = &loop.Handover{
+	opts.Handover = &ssed.Handover{
 		Paths:    (&admin.Options{Debug: true}).Paths(),
 		ConnsMax: admin.ConnsMax,
-		Take:     func(c *loop.HandedConn) { pages.Take(c) },
+		Take:     func(c *ssed.HandedConn) { pages.Take(c) },
 	}
-	l, err := loop.New(opts)
+	l, err := ssed.New(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	options := admin.Options{Loop: l, Tokens: l.Tokens, Version: "v0-test", Debug: true, Logger: log}
+	options := admin.Options{Daemon: l, Tokens: l.Tokens, Version: "v0-test", Debug: true, Logger: log}
 	change(&options)
 	pages = admin.New(options)
 	served := make(chan error, 1)

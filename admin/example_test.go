@@ -10,8 +10,8 @@ import (
 	"net/http/httptest"
 	"strings"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/admin"
-	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/store"
 )
 
@@ -20,18 +20,18 @@ import (
 func ExampleServer_Take() {
 	var pages *admin.Server
 	options := admin.Options{Node: "web.1", Version: "1.0", Debug: false}
-	server, err := loop.New(loop.Options{
+	server, err := ssed.New(ssed.Options{
 		Listen: []string{":8001"},
-		Handover: &loop.Handover{
+		Handover: &ssed.Handover{
 			Paths:    options.Paths(), // /admin, /metrics
 			ConnsMax: admin.ConnsMax,
-			Take:     func(c *loop.HandedConn) { pages.Take(c) },
+			Take:     func(c *ssed.HandedConn) { pages.Take(c) },
 		},
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	options.Loop, options.Tokens = server, server.Tokens
+	options.Daemon, options.Tokens = server, server.Tokens
 	pages = admin.New(options)
 	defer pages.Shutdown()
 	log.Fatal(server.Serve())
@@ -39,15 +39,15 @@ func ExampleServer_Take() {
 
 // Or they have a port of their own, which strangers cannot reach.
 func ExampleServer_Serve() {
-	server, err := loop.New(loop.Options{Listen: []string{":8001"}})
+	server, err := ssed.New(ssed.Options{Listen: []string{":8001"}})
 	if err != nil {
 		log.Fatal(err)
 	}
 	pages := admin.New(admin.Options{
-		Loop:         server,
+		Daemon:       server,
 		Tokens:       server.Tokens,
 		Subscribers:  func() net.Addr { return server.ListenAddrs()[0] }, // for the pane that subscribes
-		Publishers:   func(*loop.Stats) {},                               // adds those of a loop of their own
+		Publishers:   func(*ssed.Stats) {},                               // adds those of a loop of their own
 		Store:        func() admin.Store { return admin.Store{} },        // how the store does, if there is one
 		LogLinesLost: func() uint64 { return 0 },                         // of a log that drops lines
 		Logger:       slog.Default(),                                     // who signs in, and who fails to
@@ -62,13 +62,13 @@ func ExampleServer_Serve() {
 
 // Or they are part of a program's own net/http server.
 func ExampleServer_Handler() {
-	server, err := loop.New(loop.Options{Listen: []string{"127.0.0.1:0"}, Logger: slog.New(slog.DiscardHandler)})
+	server, err := ssed.New(ssed.Options{Listen: []string{"127.0.0.1:0"}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		log.Fatal(err)
 	}
 	go server.Serve()
 	<-server.Ready()
-	pages := admin.New(admin.Options{Loop: server, Tokens: server.Tokens})
+	pages := admin.New(admin.Options{Daemon: server, Tokens: server.Tokens})
 	defer pages.Shutdown()
 
 	mux := http.NewServeMux()
@@ -96,11 +96,11 @@ func ExampleStore() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	server, err := loop.New(loop.Options{Listen: []string{":8001"}, Store: messages})
+	server, err := ssed.New(ssed.Options{Listen: []string{":8001"}, Store: messages})
 	if err != nil {
 		log.Fatal(err)
 	}
-	pages := admin.New(admin.Options{Loop: server, Tokens: server.Tokens, Store: messages.Status})
+	pages := admin.New(admin.Options{Daemon: server, Tokens: server.Tokens, Store: messages.Status})
 	defer pages.Shutdown()
 	go func() { log.Fatal(messages.Serve(server.StoreSink())) }()
 	log.Fatal(server.Serve())

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"testing"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 )
 
 // reference is how answers were rendered before that took an own way.
@@ -75,7 +75,7 @@ func depthOf(value any) (depth int) {
 func BenchmarkRender(b *testing.B) {
 	status := statusJSON{Connections: make([]connectionJSON, 19_000)}
 	for i := range status.Connections {
-		status.Connections[i] = connectionJSON{RequestPath: "/subscribe/bench", Namespace: "/bench", ClientIP: "127.0.0.1", ID: loop.ConnID(i) << 20, Namespaces: []string{"/bench"}}
+		status.Connections[i] = connectionJSON{RequestPath: "/subscribe/bench", Namespace: "/bench", ClientIP: "127.0.0.1", ID: ssed.ConnID(i) << 20, Namespaces: []string{"/bench"}}
 	}
 	for b.Loop() {
 		b.SetBytes(int64(len(render(status))))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ssed/ssed/auth"
 	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/sse"
 )
 
 // ConnsMax is how many connections may be open at once: a few people and
@@ -32,13 +33,22 @@ const (
 	connectionsShown = 1000 // unless ?limit= says otherwise
 )
 
+// A Daemon is what the pages show and act upon: a ssed.Server.
+type Daemon interface {
+	Publish(ctx context.Context, m sse.Message) error
+	Stats(ctx context.Context) (loop.Stats, error)
+	Subscribers(ctx context.Context) ([]loop.SubscriberInfo, error)
+	Disconnect(ctx context.Context, id loop.ConnID) (found bool, err error)
+	Tokens() *auth.Table
+}
+
 // Options say what a Server shows, and to whom.
 type Options struct {
-	Loop *loop.Server // the one that these pages show; the only option that must be there
+	Daemon Daemon // what these pages show; the only option that must be set
 	// Tokens returns the tokens in force. One with the metrics right reads /metrics and
 	// nothing else. If one has the admin right, only such tokens open these pages;
 	// otherwise clients on this machine may see them.
-	// Default: those of the Loop.
+	// Default: those of the Daemon.
 	Tokens func() *auth.Table
 	// Node names this daemon among others, and Version what it was built from.
 	Node, Version string
@@ -73,7 +83,7 @@ type Server struct {
 
 // stats asks the loop for its figures, and adds those of publishers elsewhere.
 func (s *Server) stats(ctx context.Context) (stats loop.Stats, err error) {
-	if stats, err = s.opts.Loop.Stats(ctx); err == nil {
+	if stats, err = s.opts.Daemon.Stats(ctx); err == nil {
 		s.opts.Publishers(&stats)
 	}
 	return stats, err
@@ -82,7 +92,7 @@ func (s *Server) stats(ctx context.Context) (stats loop.Stats, err error) {
 // New makes a Server, and begins to take samples for its charts.
 func New(opts Options) *Server {
 	if opts.Tokens == nil {
-		opts.Tokens = opts.Loop.Tokens
+		opts.Tokens = opts.Daemon.Tokens
 	}
 	if opts.Publishers == nil {
 		opts.Publishers = func(*loop.Stats) {}

@@ -9,8 +9,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/admin"
-	"github.com/ssed/ssed/loop"
 )
 
 // A fakeStore is told what to tell.
@@ -34,7 +34,7 @@ func (f *fakeStore) ask() admin.Store {
 func serveStore(t *testing.T) (*env, *fakeStore) {
 	t.Helper()
 	store := &fakeStore{}
-	return serveOptions(t, loop.Options{}, func(o *admin.Options) { o.Store = store.ask }), store
+	return serveOptions(t, ssed.Options{}, func(o *admin.Options) { o.Store = store.ask }), store
 }
 
 // well is a store of which nothing is wrong.

@@ -69,7 +69,7 @@ func (s *Server) survey(ctx context.Context) (*survey, error) {
 	if v.stats, err = s.stats(ctx); err != nil {
 		return nil, err
 	}
-	if v.conns, err = s.opts.Loop.Subscribers(ctx); err != nil {
+	if v.conns, err = s.opts.Daemon.Subscribers(ctx); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(v.conns, func(a, b loop.SubscriberInfo) int { return cmp.Compare(a.ID, b.ID) })

@@ -12,8 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/auth"
-	"github.com/ssed/ssed/loop"
 )
 
 // A slowLoop is asked for surveys, each of which takes a second.
@@ -162,7 +162,7 @@ func TestWhoLeavesLeavesAlone(t *testing.T) {
 func TestAnswersShareAWalk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l slowLoop
-		s := &Server{opts: Options{Tokens: func() *auth.Table { return nil }, Publishers: func(*loop.Stats) {}, LogLinesLost: func() uint64 { return 0 }}, surveys: newSurveys(l.take)}
+		s := &Server{opts: Options{Tokens: func() *auth.Table { return nil }, Publishers: func(*ssed.Stats) {}, LogLinesLost: func() uint64 { return 0 }}, surveys: newSurveys(l.take)}
 		answers := map[string][]rendered{}
 		var mu sync.Mutex
 		var all sync.WaitGroup
@@ -225,19 +225,19 @@ func TestAPageIsMadeOnce(t *testing.T) {
 
 // TestAChoiceLeavesTheSurveyAlone: others choose from it, too.
 func TestAChoiceLeavesTheSurveyAlone(t *testing.T) {
-	conns := []loop.SubscriberInfo{{ID: 1, LagBytes: 5}, {ID: 2, LagBytes: 9, Namespaces: []string{"/a"}}, {ID: 3, LagBytes: 5}, {ID: 4, Namespaces: []string{"/a/b"}}}
+	conns := []ssed.SubscriberInfo{{ID: 1, LagBytes: 5}, {ID: 2, LagBytes: 9, Namespaces: []string{"/a"}}, {ID: 3, LagBytes: 5}, {ID: 4, Namespaces: []string{"/a/b"}}}
 	for _, tt := range []struct {
 		choice
-		want []loop.ConnID
-		next loop.ConnID
+		want []ssed.ConnID
+		next ssed.ConnID
 	}{
-		{choice{limit: 9}, []loop.ConnID{1, 2, 3, 4}, 0},
-		{choice{limit: 9, byBacklog: true}, []loop.ConnID{2, 1, 3, 4}, 0},
-		{choice{limit: 9, namespace: "/a"}, []loop.ConnID{2, 4}, 0},
-		{choice{limit: 2, after: 1}, []loop.ConnID{2, 3}, 3},
-		{choice{limit: 3, byBacklog: true}, []loop.ConnID{2, 1, 3}, 0},
+		{choice{limit: 9}, []ssed.ConnID{1, 2, 3, 4}, 0},
+		{choice{limit: 9, byBacklog: true}, []ssed.ConnID{2, 1, 3, 4}, 0},
+		{choice{limit: 9, namespace: "/a"}, []ssed.ConnID{2, 4}, 0},
+		{choice{limit: 2, after: 1}, []ssed.ConnID{2, 3}, 3},
+		{choice{limit: 3, byBacklog: true}, []ssed.ConnID{2, 1, 3}, 0},
 		{choice{limit: 0}, nil, 0},
-		{choice{limit: 4}, []loop.ConnID{1, 2, 3, 4}, 0},
+		{choice{limit: 4}, []ssed.ConnID{1, 2, 3, 4}, 0},
 	} {
 		got, next := tt.of(conns)
 		same := len(got) == len(tt.want) && next == tt.next
@@ -249,7 +249,7 @@ func TestAChoiceLeavesTheSurveyAlone(t *testing.T) {
 		}
 	}
 	for i, c := range conns {
-		if c.ID != loop.ConnID(i+1) {
+		if c.ID != ssed.ConnID(i+1) {
 			t.Errorf("place %d has %d now", i, c.ID)
 		}
 	}

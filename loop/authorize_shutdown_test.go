@@ -7,14 +7,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 )
 
 // TestWhoIsDecidedAboutAtTheEnd comes back: there is nothing to subscribe to any more.
 func TestWhoIsDecidedAboutAtTheEnd(t *testing.T) {
 	word := make(chan error)
 	first := true
-	s := serve(t, loop.Options{Drain: time.Minute, Authorize: func(context.Context, *loop.Request) error {
+	s := serve(t, ssed.Options{Drain: time.Minute, Authorize: func(context.Context, *ssed.Request) error {
 		if first {
 			first = false
 			return nil
@@ -24,10 +24,10 @@ func TestWhoIsDecidedAboutAtTheEnd(t *testing.T) {
 	stays, _ := subscribe(t, s, "/subscribe/n") // so that there is somebody to drain
 	waits := dial(t, s.ListenAddrs()[0])
 	io.WriteString(waits, plainGet)
-	until(t, s, "it is decided about", func(s loop.Stats) bool { return s.Authorizing == 1 })
+	until(t, s, "it is decided about", func(s ssed.Stats) bool { return s.Authorizing == 1 })
 	ended := make(chan error)
 	go func() { ended <- s.Shutdown(context.Background()) }()
-	until(t, s, "it is stopping", func(s loop.Stats) bool { return s.Stopping })
+	until(t, s, "it is stopping", func(s ssed.Stats) bool { return s.Stopping })
 	word <- nil
 	if got, err := io.ReadAll(waits); err != nil || !strings.Contains(string(got), "\r\n\r\nretry:") {
 		t.Errorf("%q, %v", got, err)
@@ -41,7 +41,7 @@ func TestWhoIsDecidedAboutAtTheEnd(t *testing.T) {
 // TestWhoWaitsAtTheEnd is told to come back, also where nobody is left to drain.
 func TestWhoWaitsAtTheEnd(t *testing.T) {
 	w := newWaits()
-	s := serve(t, loop.Options{Authorize: w.authorize, AuthorizeTimeout: time.Hour})
+	s := serve(t, ssed.Options{Authorize: w.authorize, AuthorizeTimeout: time.Hour})
 	c := dial(t, s.ListenAddrs()[0])
 	io.WriteString(c, plainGet)
 	receive(t, w.began, "Authorize is called")

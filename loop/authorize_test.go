@@ -17,13 +17,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/auth"
-	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/sse"
 )
 
 // answer is all that a client gets until the connection ends.
-func answer(t *testing.T, s *loop.Server, request string) (head, body string) {
+func answer(t *testing.T, s *ssed.Server, request string) (head, body string) {
 	t.Helper()
 	c := dial(t, s.ListenAddrs()[0])
 	io.WriteString(c, request)
@@ -38,16 +38,16 @@ func answer(t *testing.T, s *loop.Server, request string) (head, body string) {
 func TestAuthorizeAnswers(t *testing.T) {
 	words := map[string]error{
 		"/no":        errors.New("you have not paid"),
-		"/who":       fmt.Errorf("%w: the session is over", loop.ErrUnauthenticated),
-		"/later":     fmt.Errorf("the database is away: %w", loop.ErrRetryLater),
+		"/who":       fmt.Errorf("%w: the session is over", ssed.ErrUnauthenticated),
+		"/later":     fmt.Errorf("the database is away: %w", ssed.ErrRetryLater),
 		"/slow":      context.DeadlineExceeded,
 		"/injection": errors.New("bad\r\nSet-Cookie: a=b\r\n\r\n<p>\x00\u202e text\xff"),
 		"/nothing":   errors.New("\n"),
 		"/long":      errors.New(strings.Repeat("ä", 1000)),
 	}
-	s := serve(t, loop.Options{
+	s := serve(t, ssed.Options{
 		CORSOrigins: []string{"https://example.org"},
-		Authorize:   func(_ context.Context, r *loop.Request) error { return words[r.Namespaces[0]] },
+		Authorize:   func(_ context.Context, r *ssed.Request) error { return words[r.Namespaces[0]] },
 	})
 	for _, tt := range []struct {
 		method, path string
@@ -85,16 +85,16 @@ func TestAuthorizeAnswers(t *testing.T) {
 }
 
 func TestAuthorizeKnowsTheRequest(t *testing.T) {
-	var got loop.Request
+	var got ssed.Request
 	var asked atomic.Int32
 	tokens, err := auth.ParseTable([]string{"good-token subscribe"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := serve(t, loop.Options{
+	s := serve(t, ssed.Options{
 		Tokens:         tokens,
 		TrustedProxies: []string{"127.0.0.1"},
-		Authorize: func(_ context.Context, r *loop.Request) error {
+		Authorize: func(_ context.Context, r *ssed.Request) error {
 			got = *r
 			asked.Add(1)
 			return errors.New("seen")
@@ -131,17 +131,17 @@ func TestAuthorizeKnowsTheRequest(t *testing.T) {
 // word, and a last event's id counts as ever.
 func TestWhoIsLetInMissesNothing(t *testing.T) {
 	word := make(chan error)
-	s := serve(t, loop.Options{
-		History:   []loop.HistoryRule{{Prefix: "/", Messages: 10}},
-		Authorize: func(_ context.Context, r *loop.Request) error { return <-word },
+	s := serve(t, ssed.Options{
+		History:   []ssed.HistoryRule{{Prefix: "/", Messages: 10}},
+		Authorize: func(_ context.Context, r *ssed.Request) error { return <-word },
 	})
 	c := dial(t, s.ListenAddrs()[0])
 	fmt.Fprint(c, "GET /subscribe/n?last=2 HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\n\r\n")
-	until(t, s, "it is decided about", func(s loop.Stats) bool { return s.Authorizing == 1 })
+	until(t, s, "it is decided about", func(s ssed.Stats) bool { return s.Authorizing == 1 })
 	for _, data := range []string{"1", "2", "3"} {
 		publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte(data)})
 	}
-	until(t, s, "the loop has them", func(s loop.Stats) bool { return s.Published == 3 })
+	until(t, s, "the loop has them", func(s ssed.Stats) bool { return s.Published == 3 })
 	word <- nil
 	r := bufio.NewReader(c)
 	if status, _ := readHead(t, r); status != 200 {
@@ -165,7 +165,7 @@ type waits struct{ began, ended chan struct{} }
 
 func newWaits() waits { return waits{make(chan struct{}, 100), make(chan struct{}, 100)} }
 
-func (w waits) authorize(ctx context.Context, _ *loop.Request) error {
+func (w waits) authorize(ctx context.Context, _ *ssed.Request) error {
 	w.began <- struct{}{}
 	<-ctx.Done()
 	w.ended <- struct{}{}
@@ -186,25 +186,25 @@ const plainGet = "GET /subscribe/n HTTP/1.1\r\nHost: x\r\n\r\n"
 func TestAuthorizeContextEnds(t *testing.T) {
 	for _, tt := range []struct {
 		name string
-		end  func(net.Conn, *loop.Server)
+		end  func(net.Conn, *ssed.Server)
 	}{
-		{"when the client closes", func(c net.Conn, _ *loop.Server) { c.Close() }},
-		{"when the client resets", func(c net.Conn, _ *loop.Server) {
+		{"when the client closes", func(c net.Conn, _ *ssed.Server) { c.Close() }},
+		{"when the client resets", func(c net.Conn, _ *ssed.Server) {
 			c.(*net.TCPConn).SetLinger(0)
 			c.Close()
 		}},
-		{"when the client goes on to send", func(c net.Conn, s *loop.Server) {
+		{"when the client goes on to send", func(c net.Conn, s *ssed.Server) {
 			go func() {
 				for err := error(nil); err == nil; time.Sleep(time.Millisecond) {
 					_, err = io.WriteString(c, plainGet)
 				}
 			}()
 		}},
-		{"when the server ends", func(_ net.Conn, s *loop.Server) { go s.Shutdown(context.Background()) }},
+		{"when the server ends", func(_ net.Conn, s *ssed.Server) { go s.Shutdown(context.Background()) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWaits()
-			s := serve(t, loop.Options{Authorize: w.authorize, AuthorizeTimeout: time.Hour})
+			s := serve(t, ssed.Options{Authorize: w.authorize, AuthorizeTimeout: time.Hour})
 			c := dial(t, s.ListenAddrs()[0])
 			io.WriteString(c, plainGet)
 			receive(t, w.began, "Authorize is called")
@@ -217,7 +217,7 @@ func TestAuthorizeContextEnds(t *testing.T) {
 func TestAuthorizeTakesTooLong(t *testing.T) {
 	w := newWaits()
 	var log logbook
-	s := serve(t, loop.Options{Authorize: w.authorize, AuthorizeTimeout: 200 * time.Millisecond, Logger: log.logger()})
+	s := serve(t, ssed.Options{Authorize: w.authorize, AuthorizeTimeout: 200 * time.Millisecond, Logger: log.logger()})
 	if head, body := answer(t, s, plainGet); !strings.HasPrefix(head, "HTTP/1.1 200 ") || !strings.HasPrefix(body, "retry:") {
 		t.Errorf("%q %q", head, body)
 	}
@@ -228,20 +228,20 @@ func TestAuthorizeTakesTooLong(t *testing.T) {
 // TestAuthorizeEndsItsGoroutine: as t.Fatal does in a test of the program around. That is
 // no yes, and takes no place for ever.
 func TestAuthorizeEndsItsGoroutine(t *testing.T) {
-	s := serve(t, loop.Options{AuthorizeTimeout: time.Hour, Authorize: func(context.Context, *loop.Request) error {
+	s := serve(t, ssed.Options{AuthorizeTimeout: time.Hour, Authorize: func(context.Context, *ssed.Request) error {
 		runtime.Goexit()
 		return nil
 	}})
 	if _, body := answer(t, s, plainGet); !strings.HasPrefix(body, "retry:") {
 		t.Errorf("it gets %q", body)
 	}
-	until(t, s, "its place is free", func(s loop.Stats) bool { return s.Authorizing == 0 })
+	until(t, s, "its place is free", func(s ssed.Stats) bool { return s.Authorizing == 0 })
 }
 
 // TestAuthorizeIsBounded: by what runs, not by who waits for it.
 func TestAuthorizeIsBounded(t *testing.T) {
 	release := make(chan struct{})
-	s := serve(t, loop.Options{AuthorizeMax: 2, Authorize: func(context.Context, *loop.Request) error {
+	s := serve(t, ssed.Options{AuthorizeMax: 2, Authorize: func(context.Context, *ssed.Request) error {
 		<-release // and never looks at its context
 		return nil
 	}})
@@ -249,9 +249,9 @@ func TestAuthorizeIsBounded(t *testing.T) {
 	stays := dial(t, s.ListenAddrs()[0])
 	io.WriteString(gone, plainGet)
 	io.WriteString(stays, plainGet)
-	until(t, s, "both are decided about", func(s loop.Stats) bool { return s.Authorizing == 2 })
+	until(t, s, "both are decided about", func(s ssed.Stats) bool { return s.Authorizing == 2 })
 	gone.Close()
-	until(t, s, "one has gone", func(s loop.Stats) bool { return s.PendingConnections == 1 })
+	until(t, s, "one has gone", func(s ssed.Stats) bool { return s.PendingConnections == 1 })
 	if _, body := answer(t, s, plainGet); !strings.HasPrefix(body, "retry:") {
 		t.Errorf("the third gets %q", body)
 	}
@@ -262,7 +262,7 @@ func TestAuthorizeIsBounded(t *testing.T) {
 	if status, _ := readHead(t, bufio.NewReader(stays)); status != 200 {
 		t.Error(status)
 	}
-	stats := until(t, s, "both have returned", func(s loop.Stats) bool { return s.Authorizing == 0 })
+	stats := until(t, s, "both have returned", func(s ssed.Stats) bool { return s.Authorizing == 0 })
 	if stats.Subscribers != 1 {
 		t.Errorf("%d subscribers", stats.Subscribers)
 	}
@@ -273,17 +273,17 @@ func TestAuthorizeIsBounded(t *testing.T) {
 func TestAuthorizeWhereTheHouseIsFull(t *testing.T) {
 	var asked atomic.Int32
 	word := make(chan error)
-	s := serve(t, loop.Options{ConnsMax: 1, Authorize: func(context.Context, *loop.Request) error {
+	s := serve(t, ssed.Options{ConnsMax: 1, Authorize: func(context.Context, *ssed.Request) error {
 		asked.Add(1)
 		return <-word
 	}})
 	first, second := dial(t, s.ListenAddrs()[0]), dial(t, s.ListenAddrs()[0])
 	io.WriteString(first, plainGet)
 	io.WriteString(second, plainGet)
-	until(t, s, "both are decided about", func(s loop.Stats) bool { return s.Authorizing == 2 })
+	until(t, s, "both are decided about", func(s ssed.Stats) bool { return s.Authorizing == 2 })
 	word <- nil
 	word <- nil
-	until(t, s, "one is in", func(s loop.Stats) bool { return s.Subscribers == 1 && s.TurnedAway == 1 })
+	until(t, s, "one is in", func(s ssed.Stats) bool { return s.Subscribers == 1 && s.TurnedAway == 1 })
 	if _, body := answer(t, s, plainGet); !strings.HasPrefix(body, "retry:") || asked.Load() != 2 {
 		t.Errorf("%q, asked %d times", body, asked.Load())
 	}
@@ -292,7 +292,7 @@ func TestAuthorizeWhereTheHouseIsFull(t *testing.T) {
 // TestAuthorizeInAStorm is for the race detector: words come while clients go, time
 // runs out and the server ends.
 func TestAuthorizeInAStorm(t *testing.T) {
-	s := serve(t, loop.Options{AuthorizeMax: 20, AuthorizeTimeout: 100 * time.Millisecond, Authorize: func(_ context.Context, r *loop.Request) error {
+	s := serve(t, ssed.Options{AuthorizeMax: 20, AuthorizeTimeout: 100 * time.Millisecond, Authorize: func(_ context.Context, r *ssed.Request) error {
 		time.Sleep(rand.N(3 * time.Millisecond))
 		if rand.N(50) == 0 {
 			time.Sleep(120 * time.Millisecond)
@@ -328,7 +328,7 @@ func TestAuthorizeInAStorm(t *testing.T) {
 		})
 	}
 	clients.Wait()
-	until(t, s, "all is quiet", func(s loop.Stats) bool { return s.Authorizing == 0 && s.PendingConnections == 0 && s.Subscribers == 0 })
+	until(t, s, "all is quiet", func(s ssed.Stats) bool { return s.Authorizing == 0 && s.PendingConnections == 0 && s.Subscribers == 0 })
 	if statuses[200].Load() == 0 || statuses[403].Load() == 0 {
 		t.Error("too few were answered to show anything")
 	}
@@ -338,15 +338,15 @@ func TestAuthorizeInAStorm(t *testing.T) {
 // longer than any head.
 func TestAuthorizeTakesAnyHead(t *testing.T) {
 	agents := make(chan string, 1)
-	authorize := func(_ context.Context, r *loop.Request) error {
+	authorize := func(_ context.Context, r *ssed.Request) error {
 		agents <- r.Header("User-Agent") + " " + r.Client.String()
 		return nil
 	}
-	plain, proxied := serve(t, loop.Options{Authorize: authorize}), serve(t, loop.Options{Authorize: authorize, ProxyProtocol: true})
+	plain, proxied := serve(t, ssed.Options{Authorize: authorize}), serve(t, ssed.Options{Authorize: authorize, ProxyProtocol: true})
 	const head = "GET /subscribe/n HTTP/1.1\r\nHost: x\r\nUser-Agent: a\r\nContent-Length: 100000\r\n\r\n"
 	for _, tt := range []struct {
 		name   string
-		server *loop.Server
+		server *ssed.Server
 		pieces []string
 		want   string
 	}{

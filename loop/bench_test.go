@@ -3,10 +3,13 @@ package loop
 import (
 	"bytes"
 	"fmt"
+	"sync/atomic"
 	"testing"
 
+	"github.com/ssed/ssed/auth"
 	"github.com/ssed/ssed/nsindex"
 	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/sse"
 )
 
 // readBytes is what gnet reads of a publisher at once.
@@ -26,14 +29,13 @@ func BenchmarkPublish(b *testing.B) {
 }
 
 func benchmarkPublish(b *testing.B, matches, kept, namespaces int) {
-	opts, err := Options{History: []HistoryRule{{Prefix: "/", Messages: kept}}}.withDefaults()
-	if err != nil {
-		b.Fatal(err)
+	opts := Config{
+		History:              []HistoryRule{{Prefix: "/", Messages: kept}},
+		HistoryBytesMax:      256 << 20,
+		BacklogTotalBytesMax: 512 << 20,
 	}
 	l := &loop{opts: opts}
-	if l.sequencer, l.window, err = newSequencer(&opts, func() {}); err != nil {
-		b.Fatal(err)
-	}
+	l.sequencer, l.window = newSequencer(&opts, func() {})
 	for i := range matches {
 		for ns := range namespaces {
 			// Sets of their own, so that each has a stream of its own.
@@ -49,7 +51,7 @@ func benchmarkPublish(b *testing.B, matches, kept, namespaces int) {
 		lines = append(lines, fmt.Appendf(nil, "PUB /pets/%d tick %s\n", i%namespaces, bytes.Repeat([]byte("x"), 64))...)
 	}
 	perRead := bytes.Count(lines, []byte("\n"))
-	session := publish.NewSession(&publish.Config{Auth: publishAuth{&l.tokens}, Reserved: opts.ReservedEvents()})
+	session := publish.NewSession(&publish.Config{Auth: noTokens{new(atomic.Pointer[auth.Table])}, Reserved: sse.ReservedEvents{{Name: sse.DefaultGapEvent}}})
 	session.Feed([]byte("QUIET on\n"), immediate{l}, nil)
 	b.SetBytes(int64(len(lines) / perRead))
 	b.ReportAllocs()
@@ -63,6 +65,14 @@ func benchmarkPublish(b *testing.B, matches, kept, namespaces int) {
 		b.Fatal("nothing was published")
 	}
 }
+
+// noTokens asks an atomic table, as the sessions of a daemon do, and lets everybody
+// publish.
+type noTokens struct{ tokens *atomic.Pointer[auth.Table] }
+
+func (a noTokens) Required() bool { return a.tokens.Load().Required(auth.Publish) }
+
+func (a noTokens) Authenticate([]byte) (publish.Grant, bool) { return nil, false }
 
 // sendNothing does to the streams what a pass does whose sockets take everything.
 func sendNothing(l *loop) {

@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// ErrStopped is returned once a Server has ended.
+// ErrStopped is returned once the server has ended.
 var ErrStopped = errors.New("loop: the server has stopped")
 
 // ErrBusy is returned when too many questions wait for the loop's answer.
 var ErrBusy = errors.New("loop: too many questions wait for an answer, try again later")
 
 // call runs a function on the loop and returns its result.
-func call[T any](ctx context.Context, s *Server, f func(*loop) T) (result T, err error) {
+func call[T any](ctx context.Context, l *loop, f func(*loop) T) (result T, err error) {
 	select {
-	case <-s.done:
-		return result, ErrStopped // nobody empties the queue any more
+	case <-l.done:
+		return result, ErrStopped // nothing empties the queue any more
 	default:
 	}
 	returned := make(chan T, 1)
-	if !s.loop.calls.PutBelow(callsMax, func(l *loop) { returned <- f(l) }) {
+	if !l.calls.PutBelow(callsMax, func(l *loop) { returned <- f(l) }) {
 		return result, ErrBusy
 	}
 	select {
@@ -28,7 +28,7 @@ func call[T any](ctx context.Context, s *Server, f func(*loop) T) (result T, err
 		return result, nil
 	case <-ctx.Done():
 		return result, ctx.Err()
-	case <-s.done:
+	case <-l.done:
 		return result, ErrStopped
 	}
 }

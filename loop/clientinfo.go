@@ -112,25 +112,3 @@ func nameOf(conn gnet.Conn, forwarded netip.Addr) string {
 	}
 	return "unix"
 }
-
-// A trust is who may tell us a client's address: proxies.
-type trust struct {
-	prefixes []netip.Prefix
-	unix     bool // whoever connects to a unix socket
-}
-
-// covers tells whether addr is a trusted proxy's; an address that is not valid
-// is that of a unix socket.
-func (t *trust) covers(addr netip.Addr) bool {
-	if !addr.IsValid() {
-		return t.unix
-	}
-	for _, p := range t.prefixes {
-		if p.Contains(addr.WithZone("")) {
-			return true
-		}
-	}
-	return false
-}
-
-func (t *trust) empty() bool { return len(t.prefixes) == 0 && !t.unix }

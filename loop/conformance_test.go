@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/auth"
-	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/publish"
 	"github.com/ssed/ssed/publish/conformance"
 	"github.com/ssed/ssed/publish/evioserver"
@@ -19,7 +19,7 @@ func TestLineProtocol(t *testing.T) {
 	for i, network := range []string{"tcp", "unix"} {
 		t.Run("shared loop, "+network, func(t *testing.T) {
 			conformance.Run(t, func(t *testing.T, cfg publish.Config) conformance.Server {
-				s := serve(t, loop.Options{
+				s := serve(t, ssed.Options{
 					DataBytesMax: cfg.DataBytesMax,
 					Tokens:       tokensOf(t, cfg),
 					Publish:      []string{anyPort, "unix://" + t.TempDir() + "/s"},
@@ -29,7 +29,7 @@ func TestLineProtocol(t *testing.T) {
 		})
 		t.Run("own loop, "+network, func(t *testing.T) {
 			conformance.Run(t, func(t *testing.T, cfg publish.Config) conformance.Server {
-				s := serve(t, loop.Options{DataBytesMax: cfg.DataBytesMax, Tokens: tokensOf(t, cfg)})
+				s := serve(t, ssed.Options{DataBytesMax: cfg.DataBytesMax, Tokens: tokensOf(t, cfg)})
 				own := serveOwn(t, s)
 				return conformance.Server{Dial: func(t testing.TB) net.Conn { return dial(t, own.Addrs()[i]) }}
 			})
@@ -52,18 +52,15 @@ func tokensOf(t *testing.T, cfg publish.Config) *auth.Table {
 
 // serveOwn runs a loop for publishers of their own before the server, on TCP and
 // unix.
-func serveOwn(t *testing.T, s *loop.Server) *evioserver.Server {
+func serveOwn(t *testing.T, s *ssed.Server) *evioserver.Server {
 	t.Helper()
-	return serveOwnWith(t, evioserver.Options{
-		Listen:  []string{anyPort, "unix://" + t.TempDir() + "/s"},
-		Sink:    s.Mailbox(),
-		Session: s.Session(),
-	})
+	return serveOwnWith(t, s, evioserver.Options{Listen: []string{anyPort, "unix://" + t.TempDir() + "/s"}})
 }
 
-// serveOwnWith runs a loop for publishers for as long as the test lasts.
-func serveOwnWith(t *testing.T, opts evioserver.Options) *evioserver.Server {
+// serveOwnWith runs a loop for publishers before the server for as long as the test lasts.
+func serveOwnWith(t *testing.T, s *ssed.Server, opts evioserver.Options) *evioserver.Server {
 	t.Helper()
+	opts.Sink, opts.Session = s.Publishers()
 	own := evioserver.New(opts)
 	served := make(chan error, 1)
 	go func() { served <- own.Serve() }()

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 )
 
 const (
@@ -44,16 +44,16 @@ func checkOwn(t *testing.T, what, head, status, origin string) {
 func TestAnswersAreTheirOwn(t *testing.T) {
 	t.Parallel()
 	origins := []string{listedOrigin}
-	off := serve(t, loop.Options{CORSOrigins: origins, HeaderTimeout: time.Second, Handover: &loop.Handover{Paths: []string{"/admin", "/metrics"}}})
-	taken := make(chan *loop.HandedConn, 1)
-	busy := serve(t, loop.Options{CORSOrigins: origins, Handover: &loop.Handover{Paths: []string{"/admin"}, ConnsMax: 1, Take: func(c *loop.HandedConn) { taken <- c }}})
+	off := serve(t, ssed.Options{CORSOrigins: origins, HeaderTimeout: time.Second, Handover: &ssed.Handover{Paths: []string{"/admin", "/metrics"}}})
+	taken := make(chan *ssed.HandedConn, 1)
+	busy := serve(t, ssed.Options{CORSOrigins: origins, Handover: &ssed.Handover{Paths: []string{"/admin"}, ConnsMax: 1, Take: func(c *ssed.HandedConn) { taken <- c }}})
 	io.WriteString(dial(t, busy.ListenAddrs()[0]), from("GET /admin", ""))
 	defer (<-taken).Close()
-	full := serve(t, loop.Options{CORSOrigins: origins, ConnsMax: 1})
+	full := serve(t, ssed.Options{CORSOrigins: origins, ConnsMax: 1})
 	subscribe(t, full, "/subscribe/a")
 	for _, tt := range []struct {
 		what    string
-		server  *loop.Server
+		server  *ssed.Server
 		request string // without the end of its line
 		status  string
 	}{
@@ -90,9 +90,9 @@ func TestAnswersAreTheirOwn(t *testing.T) {
 func TestLateAnswersAreTheirOwn(t *testing.T) {
 	release := map[string]chan error{"/yes": make(chan error), "/no": make(chan error), "/later": make(chan error), "/never": nil}
 	asked := make(chan string)
-	s := serve(t, loop.Options{
+	s := serve(t, ssed.Options{
 		CORSOrigins: []string{listedOrigin},
-		Authorize: func(ctx context.Context, r *loop.Request) error {
+		Authorize: func(ctx context.Context, r *ssed.Request) error {
 			if r.Namespaces[0] == "/at-once" {
 				return nil
 			}
@@ -118,7 +118,7 @@ func TestLateAnswersAreTheirOwn(t *testing.T) {
 			all = append(all, waiting{c, path, origin})
 		}
 	}
-	words := map[string]error{"/no": net.ErrClosed, "/later": loop.ErrRetryLater}
+	words := map[string]error{"/no": net.ErrClosed, "/later": ssed.ErrRetryLater}
 	statuses := map[string]string{"/yes": "200", "/no": "403", "/later": "200", "/never": "200"}
 	check := func(w waiting) {
 		head, _ := readRawHead(bufio.NewReader(w))

@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
 
 	"github.com/ssed/ssed/sse"
@@ -13,10 +12,11 @@ import (
 
 // lifecycle is how far the end of a loop has come.
 type lifecycle struct {
-	ready       <-chan struct{} // closed once all that gnet serves from the start is registered
-	stop        atomic.Int32    // stopNot, stopDrain or stopNow; any goroutine may set it
-	leaving     bool            // everything is delivered, and subscribers leave
-	left        uint32          // the last tick at which there were subscribers
+	ready       chan struct{} // closed once all that gnet serves from the start is registered
+	done        chan struct{} // closed by Close
+	stop        atomic.Int32  // stopNot, stopDrain or stopNow; any goroutine may set it
+	leaving     bool          // everything is delivered, and subscribers leave
+	left        uint32        // the last tick at which there were subscribers
 	unixClosing unixClosing
 }
 
@@ -107,24 +107,4 @@ func (s *subscriber) drainOne(l *loop) {
 		return
 	}
 	s.end(reasonShutdown)
-}
-
-// setUserTimeout makes the kernel close a subscriber's connection when sent data is not
-// acknowledged, or cannot be sent, for StallTimeout (TCP_USER_TIMEOUT of tcp(7)).
-// Otherwise it would try for a quarter of an hour. The connections inherit the option
-// from their listener.
-func (s *Server) setUserTimeout(engine gnet.Engine) {
-	for _, e := range s.tcp {
-		if s.loop.listeners.ofListener(e.Network, e.Address) != roleSubscriber {
-			continue
-		}
-		fd, err := engine.DupListener(e.Network, e.Address)
-		if err == nil {
-			err = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(s.loop.opts.StallTimeout.Milliseconds()))
-			unix.Close(fd)
-		}
-		if err != nil {
-			s.loop.log.Warn("clients that vanish will be noticed late: cannot set TCP_USER_TIMEOUT", "address", e.String(), "err", err)
-		}
-	}
 }

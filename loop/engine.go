@@ -9,6 +9,7 @@ import (
 
 	"github.com/panjf2000/gnet/v2"
 
+	"github.com/ssed/ssed/internal/openfiles"
 	"github.com/ssed/ssed/publish"
 )
 
@@ -18,6 +19,7 @@ type reactor struct {
 	epoll     int            // gnet's epoll instance: see intake.go
 	fdMax     int            // descriptors from here on are not for connections
 	listeners roles          // what the connections of each listener are
+	enrollTo  gnet.EventLoop // what Enroll gives connections to; set before Listeners.Accept is called
 	elapsed   atomic.Uint32  // ticks that the wheel has yet to turn; any goroutine
 }
 
@@ -67,7 +69,7 @@ func (e *events) register(p peer, conn net.Conn) (gnet.Conn, error) {
 func (e *events) OnOpen(conn gnet.Conn) ([]byte, gnet.Action) {
 	l := e.loop
 	l.engine = conn.EventLoop()
-	var as role
+	var as Role
 	switch ours := conn.Context().(type) {
 	case *wakeup:
 		l.epoll, e.err = findEpoll(conn.Fd())
@@ -75,22 +77,22 @@ func (e *events) OnOpen(conn gnet.Conn) ([]byte, gnet.Action) {
 	case *watch:
 		e.err = ours.install(l.epoll, conn.Fd())
 		return nil, gnet.None
-	case role: // of a unix socket: see enroll
+	case Role: // of a unix socket: see Enroll
 		as = ours
 	default:
 		as = l.listeners.of(conn)
 	}
 	if !l.hasPlace(as, conn.Fd()) {
-		if as == rolePublisher {
+		if as == RolePublisher {
 			_, _ = send(conn.Fd(), publish.AppendError(nil, errFull))
 		}
 		conn.SetContext(nil)
 		return nil, gnet.Close
 	}
 	switch as {
-	case roleSubscriber:
+	case RoleSubscriber:
 		l.addPending(conn)
-	case rolePublisher:
+	case RolePublisher:
 		l.admit(conn)
 	default:
 		// Somebody has found the socket that gnet got because it must have one.
@@ -105,7 +107,7 @@ var errFull = fmt.Errorf("%w: too many are connected, try again later", publish.
 // politePlaces is how many connections there may be beyond ConnsMax: those that
 // are being told to come back. When these are gone, too, a connection is closed
 // without a word.
-const politePlaces = descriptorReserve / 4
+const politePlaces = openfiles.Reserve / 4
 
 // hasPlace tells whether there is a descriptor to spare for one more connection.
 // Strangers at the subscribers' door cannot take the publishers' places, nor the
@@ -114,10 +116,10 @@ const politePlaces = descriptorReserve / 4
 // The descriptor's number counts, too. The kernel gives the lowest that is free,
 // so it tells what the whole process holds, other servers and the program around
 // us included: gnet ends its engine when accept fails for lack of one.
-func (l *loop) hasPlace(as role, fd int) bool {
+func (l *loop) hasPlace(as Role, fd int) bool {
 	cause := rejectClosed
 	room := l.stats.PendingConnections+l.stats.Subscribers < l.opts.ConnsMax+politePlaces
-	if as == rolePublisher {
+	if as == RolePublisher {
 		cause = rejectPublisher
 		room = l.stats.Publishers < l.opts.PublishersMax
 	}

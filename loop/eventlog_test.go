@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/publish/evioserver"
 )
 
@@ -26,15 +26,14 @@ func TestCrowdsOfPublishersDoNotFillTheLog(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			var log logbook
 			logger := slog.New(slog.NewTextHandler(&log, nil)) // at the debug level everybody has a line
-			s := serve(t, loop.Options{ReplyTimeout: timeout, PublishersMax: deaf, Logger: logger})
+			s := serve(t, ssed.Options{ReplyTimeout: timeout, PublishersMax: deaf, Logger: logger})
 			publishers := s.PublishAddrs()[0]
 			closed := func() uint64 {
-				return until(t, s, "an answer", func(loop.Stats) bool { return true }).PublishersClosed
+				return until(t, s, "an answer", func(ssed.Stats) bool { return true }).PublishersClosed
 			}
 			if kind == "own loop" {
-				own := serveOwnWith(t, evioserver.Options{
-					Listen: []string{anyPort}, Sink: s.Mailbox(), Session: s.Session(),
-					ReplyTimeout: timeout, PublishersMax: deaf, Logger: logger,
+				own := serveOwnWith(t, s, evioserver.Options{
+					Listen: []string{anyPort}, ReplyTimeout: timeout, PublishersMax: deaf, Logger: logger,
 				})
 				publishers = own.Addrs()[0]
 				closed = func() uint64 { _, _, n := own.Counts(); return n }

@@ -12,15 +12,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/internal/testtool"
-	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/sse"
 )
 
 // TestSlowSubscriberIsClosedAndCounted: it may lag, but not for ever, and the
 // others get everything.
 func TestSlowSubscriberIsClosedAndCounted(t *testing.T) {
-	s := serve(t, loop.Options{BacklogBytesMax: 2 << 20, DataBytesMax: 200_000})
+	s := serve(t, ssed.Options{BacklogBytesMax: 2 << 20, DataBytesMax: 200_000})
 	slow, _ := subscribe(t, s, "/subscribe/n")
 	_, r := subscribe(t, s, "/subscribe/n")
 	frame := "data:" + strings.Repeat("x", 100_000) + "\n\n"
@@ -28,7 +28,7 @@ func TestSlowSubscriberIsClosedAndCounted(t *testing.T) {
 		publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte(frame[5 : len(frame)-2])})
 		expect(t, r, frame)
 	}
-	stats := until(t, s, "the slow one is closed", func(s loop.Stats) bool { return s.Subscribers == 1 })
+	stats := until(t, s, "the slow one is closed", func(s ssed.Stats) bool { return s.Subscribers == 1 })
 	if stats.Ended["slow"] != 1 || stats.Blocked != 0 {
 		t.Errorf("it is not counted as slow: %+v", stats)
 	}
@@ -42,7 +42,7 @@ func TestSlowSubscriberIsClosedAndCounted(t *testing.T) {
 // TestLaggardCatchesUp: whoever stops reading for a while, but within the
 // backlog, misses nothing.
 func TestLaggardCatchesUp(t *testing.T) {
-	s := serve(t, loop.Options{BacklogBytesMax: 64 << 20})
+	s := serve(t, ssed.Options{BacklogBytesMax: 64 << 20})
 	_, laggard := subscribe(t, s, "/subscribe/n")
 	_, r := subscribe(t, s, "/subscribe/n")
 	var want strings.Builder
@@ -53,19 +53,19 @@ func TestLaggardCatchesUp(t *testing.T) {
 		want.WriteString("data:" + data + "\n\n")
 		expect(t, r, "data:"+data+"\n\n")
 	}
-	until(t, s, "it lags", func(s loop.Stats) bool { return s.Blocked == 1 })
+	until(t, s, "it lags", func(s ssed.Stats) bool { return s.Blocked == 1 })
 	expect(t, laggard, want.String())
 	publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte("live again")})
 	expect(t, laggard, "data:live again\n\n")
 	expect(t, r, "data:live again\n\n")
-	until(t, s, "nobody lags", func(s loop.Stats) bool { return s.Blocked == 0 })
+	until(t, s, "nobody lags", func(s ssed.Stats) bool { return s.Blocked == 0 })
 }
 
 // TestClosingInsideTheWalk: while messages flow, subscribers of the same stream
 // come and go, some with a reset in the middle of a write. Those that stay get
 // every message exactly once.
 func TestClosingInsideTheWalk(t *testing.T) {
-	s := serve(t, loop.Options{})
+	s := serve(t, ssed.Options{})
 	const stayers, messages = 50, 2000
 	var readers []*bufio.Reader
 	for range stayers {
@@ -108,14 +108,14 @@ func TestClosingInsideTheWalk(t *testing.T) {
 	}
 	close(stop)
 	churn.Wait()
-	until(t, s, "the pending connections are gone", func(s loop.Stats) bool { return s.Subscribers == stayers && s.PendingConnections == 0 })
+	until(t, s, "the pending connections are gone", func(s ssed.Stats) bool { return s.Subscribers == stayers && s.PendingConnections == 0 })
 }
 
 // TestPassYields: with more subscribers than one pass writes to, all get
 // everything, and the loop goes on looking at its other sockets.
 func TestPassYields(t *testing.T) {
 	testtool.Long(t, "3,000 connections")
-	s := serve(t, loop.Options{})
+	s := serve(t, ssed.Options{})
 	const subscribers = 3000 // a pass yields after 1,024 writes
 	readers := make([]*bufio.Reader, subscribers)
 	for i := range readers {
@@ -141,7 +141,7 @@ func TestPassYields(t *testing.T) {
 
 func TestHeartbeat(t *testing.T) {
 	t.Parallel()
-	s := serve(t, loop.Options{Heartbeat: time.Second})
+	s := serve(t, ssed.Options{Heartbeat: time.Second})
 	_, idle := subscribe(t, s, "/subscribe/idle")
 	_, busy := subscribe(t, s, "/subscribe/busy")
 	begin := time.Now()
@@ -156,7 +156,7 @@ func TestHeartbeat(t *testing.T) {
 // TestPublisherThatNeverReads is not read any more, so what it has in flight is
 // bounded, and is closed in the end; the others notice nothing.
 func TestPublisherThatNeverReads(t *testing.T) {
-	s := serve(t, loop.Options{ReplyTimeout: 500 * time.Millisecond})
+	s := serve(t, ssed.Options{ReplyTimeout: 500 * time.Millisecond})
 	p := dial(t, s.PublishAddrs()[0])
 	p.(*net.TCPConn).SetReadBuffer(4096)
 	pings := []byte(strings.Repeat("PING\n", 10_000))
@@ -170,13 +170,13 @@ func TestPublisherThatNeverReads(t *testing.T) {
 	if sent > 64<<20 {
 		t.Errorf("it could send %d bytes", sent)
 	}
-	until(t, s, "it is closed and counted", func(s loop.Stats) bool { return s.PublishersClosed == 1 && s.Publishers == 0 })
+	until(t, s, "it is closed and counted", func(s ssed.Stats) bool { return s.PublishersClosed == 1 && s.Publishers == 0 })
 }
 
 // TestPublisherThatReadsLate has so many replies to read that the server cannot
 // hold them: it waits until they are read, and none is missing.
 func TestPublisherThatReadsLate(t *testing.T) {
-	s := serve(t, loop.Options{})
+	s := serve(t, ssed.Options{})
 	p := dial(t, s.PublishAddrs()[0])
 	const count = 1_000_000
 	written := make(chan error, 1)
@@ -184,7 +184,7 @@ func TestPublisherThatReadsLate(t *testing.T) {
 		_, err := p.Write([]byte(strings.Repeat("PUB /n - x\n", count)))
 		written <- err
 	}()
-	until(t, s, "its replies fill every buffer", func(s loop.Stats) bool { return s.Blocked == 1 })
+	until(t, s, "its replies fill every buffer", func(s ssed.Stats) bool { return s.Blocked == 1 })
 	r := bufio.NewReader(p)
 	for i := range count {
 		if got := line(t, r); got != fmt.Sprint("OK ", i+1) {
@@ -201,7 +201,7 @@ func TestPublisherThatReadsLate(t *testing.T) {
 // another connection is answered between two parts of the pass.
 func TestPublishersWaitForTheSlowestPass(t *testing.T) {
 	testtool.Long(t, "3,000 connections")
-	s := serve(t, loop.Options{BacklogBytesMax: 1 << 20, DataBytesMax: 100_000}) // what is in at once is far less
+	s := serve(t, ssed.Options{BacklogBytesMax: 1 << 20, DataBytesMax: 100_000}) // what is in at once is far less
 	const subscribers, publishers, messages, size = 3000, 4, 8, 20_000
 	var readers sync.WaitGroup
 	for range subscribers {
@@ -225,14 +225,14 @@ func TestPublishersWaitForTheSlowestPass(t *testing.T) {
 	}
 	writers.Wait()
 	readers.Wait()
-	if stats := until(t, s, "nobody waits", func(s loop.Stats) bool { return s.Blocked == 0 }); stats.Subscribers != subscribers {
+	if stats := until(t, s, "nobody waits", func(s ssed.Stats) bool { return s.Blocked == 0 }); stats.Subscribers != subscribers {
 		t.Errorf("%d of %d subscribers are left: %v", stats.Subscribers, subscribers, stats.Ended)
 	}
 }
 
 // TestSequence: OK tells the place in the order of publishing, whoever asks.
 func TestSequence(t *testing.T) {
-	s := serve(t, loop.Options{})
+	s := serve(t, ssed.Options{})
 	a, b := dial(t, s.PublishAddrs()[0]), dial(t, s.PublishAddrs()[0])
 	ra, rb := bufio.NewReader(a), bufio.NewReader(b)
 	for i := range 10 {
@@ -250,7 +250,7 @@ func TestSequence(t *testing.T) {
 // TestConnsMax: past the limit a client is asked to come back, with a 200, for
 // an EventSource gives up for good on anything else.
 func TestConnsMax(t *testing.T) {
-	s := serve(t, loop.Options{ConnsMax: 2})
+	s := serve(t, ssed.Options{ConnsMax: 2})
 	subscribe(t, s, "/subscribe/n")
 	second, _ := subscribe(t, s, "/subscribe/n")
 	_, r := subscribe(t, s, "/subscribe/n")
@@ -258,7 +258,7 @@ func TestConnsMax(t *testing.T) {
 	if err != nil || !strings.HasPrefix(string(got), "retry:") || !strings.HasSuffix(string(got), "\n\n") {
 		t.Errorf("the third got %q, %v", got, err)
 	}
-	asked := func(loop.Stats) bool { return true }
+	asked := func(ssed.Stats) bool { return true }
 	turnedAway := until(t, s, "stats", asked).TurnedAway
 	c := dial(t, s.ListenAddrs()[0])
 	io.WriteString(c, "HEAD /subscribe/n HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -270,7 +270,7 @@ func TestConnsMax(t *testing.T) {
 		t.Errorf("HEAD was counted as turned away: %d after %d", n, turnedAway)
 	}
 	second.Close()
-	until(t, s, "there is room", func(s loop.Stats) bool { return s.Subscribers == 1 })
+	until(t, s, "there is room", func(s ssed.Stats) bool { return s.Subscribers == 1 })
 	_, r = subscribe(t, s, "/subscribe/n")
 	publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte("x")})
 	expect(t, r, "data:x\n\n")
@@ -278,7 +278,7 @@ func TestConnsMax(t *testing.T) {
 
 // TestComingAndGoingBetweenMessages of one namespace, on every level above it.
 func TestComingAndGoingBetweenMessages(t *testing.T) {
-	s := serve(t, loop.Options{})
+	s := serve(t, ssed.Options{})
 	p := dial(t, s.PublishAddrs()[0])
 	replies := bufio.NewReader(p)
 	say := func(n int) {
@@ -296,7 +296,7 @@ func TestComingAndGoingBetweenMessages(t *testing.T) {
 			say(n)
 			expect(t, r, fmt.Sprintf("data:%d\n\n", n))
 			c.Close()
-			until(t, s, "it is gone", func(s loop.Stats) bool { return s.Subscribers == 0 })
+			until(t, s, "it is gone", func(s ssed.Stats) bool { return s.Subscribers == 0 })
 		}
 	}
 }
@@ -305,7 +305,7 @@ func TestComingAndGoingBetweenMessages(t *testing.T) {
 // all streams together have a limit. The furthest behind go; the others get all.
 func TestBacklogTotal(t *testing.T) {
 	const total = 8 << 20
-	s := serve(t, loop.Options{BacklogBytesMax: 2 << 20, DataBytesMax: 200_000, BacklogTotalBytesMax: total})
+	s := serve(t, ssed.Options{BacklogBytesMax: 2 << 20, DataBytesMax: 200_000, BacklogTotalBytesMax: total})
 	for i := range 20 {
 		subscribe(t, s, fmt.Sprintf("/subscribe?ns=/n&ns=/own/%d", i)) // and never read
 	}
@@ -314,11 +314,11 @@ func TestBacklogTotal(t *testing.T) {
 	for range 60 {
 		publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte(frame[5 : len(frame)-2])})
 		expect(t, r, frame)
-		if stats := until(t, s, "", func(loop.Stats) bool { return true }); stats.Backlog > total {
+		if stats := until(t, s, "", func(ssed.Stats) bool { return true }); stats.Backlog > total {
 			t.Fatalf("%d bytes are held, %d are allowed", stats.Backlog, total)
 		}
 	}
-	stats := until(t, s, "some were closed", func(s loop.Stats) bool { return s.Ended["evicted"] > 0 })
+	stats := until(t, s, "some were closed", func(s ssed.Stats) bool { return s.Ended["evicted"] > 0 })
 	if stats.Subscribers < 1 || stats.Backlog == 0 && stats.Blocked > 0 {
 		t.Errorf("%+v", stats)
 	}
@@ -328,7 +328,7 @@ func TestBacklogTotal(t *testing.T) {
 // TestLongMessageForManySets: each set has a copy of its own, and all of them
 // together do not fit. Those who read get it nevertheless.
 func TestLongMessageForManySets(t *testing.T) {
-	s := serve(t, loop.Options{BacklogBytesMax: 1 << 20, DataBytesMax: 60_000, BacklogTotalBytesMax: 1 << 20})
+	s := serve(t, ssed.Options{BacklogBytesMax: 1 << 20, DataBytesMax: 60_000, BacklogTotalBytesMax: 1 << 20})
 	var readers sync.WaitGroup
 	data := strings.Repeat("x", 60_000) // a socket takes that at once
 	for i := range 100 {
@@ -342,13 +342,13 @@ func TestLongMessageForManySets(t *testing.T) {
 	}
 	publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte(data)})
 	readers.Wait()
-	until(t, s, "nothing is held any more", func(s loop.Stats) bool { return s.Backlog == 0 && s.Blocked == 0 })
+	until(t, s, "nothing is held any more", func(s ssed.Stats) bool { return s.Backlog == 0 && s.Blocked == 0 })
 }
 
 // TestMailboxStarvesNobody: a mailbox that never runs empty, and a publisher on
 // the loop that wants its answers.
 func TestMailboxStarvesNobody(t *testing.T) {
-	s := serve(t, loop.Options{})
+	s := serve(t, ssed.Options{})
 	for range 1100 { // more than one turn of the loop writes to
 		_, r := subscribe(t, s, "/subscribe/n")
 		go io.Copy(io.Discard, r)

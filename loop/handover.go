@@ -2,11 +2,9 @@ package loop
 
 import (
 	"bytes"
-	"fmt"
 	"net"
 	"net/netip"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -15,10 +13,6 @@ import (
 
 	"github.com/ssed/ssed/internal/subreq"
 )
-
-// DefaultHandoverConnsMax is enough for a page and its parts, and below what is kept
-// of descriptors.
-const DefaultHandoverConnsMax = 64
 
 // A Handover is where connections go whose request is not for the loop: an admin
 // page, say, that net/http serves. The loop reads their first request head, finds
@@ -60,26 +54,6 @@ func (c *HandedConn) Read(b []byte) (int, error) {
 func (c *HandedConn) Close() error {
 	c.closed.Do(func() { c.open.Add(-1) })
 	return c.Conn.Close()
-}
-
-// withDefaults fills what is zero, in a copy, and refuses what no request could have.
-func (h *Handover) withDefaults() (*Handover, error) {
-	if h == nil {
-		return nil, nil
-	}
-	filled := *h
-	if filled.ConnsMax == 0 {
-		filled.ConnsMax = DefaultHandoverConnsMax
-	}
-	if filled.ConnsMax < 0 {
-		return nil, fmt.Errorf("loop: Handover.ConnsMax is %d, it must be 1 or more", filled.ConnsMax)
-	}
-	for _, p := range filled.Paths {
-		if p != "/" && (!strings.HasPrefix(p, "/") || strings.HasSuffix(p, "/")) {
-			return nil, fmt.Errorf("loop: %q of Handover.Paths must begin with a slash and end without one, such as %q", p, "/admin")
-		}
-	}
-	return &filled, nil
 }
 
 // has tells whether a path is one of the Handover's.

@@ -10,15 +10,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 )
 
 // handTo answers the requests of handed connections with their path and body.
-func handTo(connsMax int) *loop.Handover {
-	return &loop.Handover{
+func handTo(connsMax int) *ssed.Handover {
+	return &ssed.Handover{
 		Paths:    []string{"/admin", "/metrics"},
 		ConnsMax: connsMax,
-		Take: func(c *loop.HandedConn) {
+		Take: func(c *ssed.HandedConn) {
 			defer c.Close()
 			r := bufio.NewReader(c)
 			for {
@@ -35,7 +35,7 @@ func handTo(connsMax int) *loop.Handover {
 
 // TestHandoverByDefault: who says no bound has one, and not none at all.
 func TestHandoverByDefault(t *testing.T) {
-	s := serve(t, loop.Options{Handover: handTo(0)})
+	s := serve(t, ssed.Options{Handover: handTo(0)})
 	res, err := http.Get("http://" + s.ListenAddrs()[0].String() + "/admin/x")
 	if err != nil {
 		t.Fatal(err)
@@ -48,8 +48,8 @@ func TestHandoverByDefault(t *testing.T) {
 
 // TestHandoverIsChecked: a path that no request could ever have is a slip.
 func TestHandoverIsChecked(t *testing.T) {
-	for _, h := range []loop.Handover{{Paths: []string{"/x", "admin"}}, {Paths: []string{"/admin/"}}, {Paths: []string{""}}, {Paths: []string{"/x"}, ConnsMax: -1}} {
-		if _, err := loop.New(loop.Options{Handover: &h}); err == nil || !strings.Contains(err.Error(), "Handover") {
+	for _, h := range []ssed.Handover{{Paths: []string{"/x", "admin"}}, {Paths: []string{"/admin/"}}, {Paths: []string{""}}, {Paths: []string{"/x"}, ConnsMax: -1}} {
+		if _, err := ssed.New(ssed.Options{Handover: &h}); err == nil || !strings.Contains(err.Error(), "Handover") {
 			t.Errorf("%q, %d: %v", h.Paths, h.ConnsMax, err)
 		}
 	}
@@ -59,7 +59,7 @@ func TestHandoverIsChecked(t *testing.T) {
 // however it was split, and the connection goes on there.
 func TestHandover(t *testing.T) {
 	t.Parallel()
-	s := serve(t, loop.Options{Handover: handTo(10)})
+	s := serve(t, ssed.Options{Handover: handTo(10)})
 	body := strings.Repeat("b", 100_000)
 	request := fmt.Sprintf("POST /admin/x HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 	for _, pause := range []int{0, 1, 30, 90, len(request) - 1} {
@@ -89,13 +89,13 @@ func TestHandover(t *testing.T) {
 			t.Errorf("%s: %d, want %d", target, got, status)
 		}
 	}
-	until(t, s, "nobody is left", func(s loop.Stats) bool { return s.PendingConnections == 0 })
+	until(t, s, "nobody is left", func(s ssed.Stats) bool { return s.PendingConnections == 0 })
 }
 
 // TestHandoverIsBounded: too many are told to come back, and a place that was left
 // is free again.
 func TestHandoverIsBounded(t *testing.T) {
-	s := serve(t, loop.Options{Handover: handTo(3)})
+	s := serve(t, ssed.Options{Handover: handTo(3)})
 	ask := func() (*bufio.Reader, func() error, int) {
 		c := dial(t, s.ListenAddrs()[0])
 		io.WriteString(c, "GET /admin HTTP/1.1\r\nHost: x\r\n\r\n")

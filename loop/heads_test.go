@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -19,7 +19,7 @@ func asBrowser(method, target string) string {
 }
 
 // firstRead is what one read of a new connection returns: what the server wrote at once.
-func firstRead(t *testing.T, s *loop.Server, request string) (body string, r *bufio.Reader) {
+func firstRead(t *testing.T, s *ssed.Server, request string) (body string, r *bufio.Reader) {
 	t.Helper()
 	c := dial(t, s.ListenAddrs()[0])
 	io.WriteString(c, request)
@@ -45,13 +45,13 @@ func retryOf(t *testing.T, body, end string) time.Duration {
 // TestOpening: a browser gets a first byte of the body in the same write as the head, and
 // everybody else the ancestor's bytes.
 func TestOpening(t *testing.T) {
-	s := serve(t, loop.Options{})
-	deciding := serve(t, loop.Options{Authorize: func(context.Context, *loop.Request) error { return nil }})
-	silent := serve(t, loop.Options{NoRetry: true})
+	s := serve(t, ssed.Options{})
+	deciding := serve(t, ssed.Options{Authorize: func(context.Context, *ssed.Request) error { return nil }})
+	silent := serve(t, ssed.Options{NoRetry: true})
 	const plain = "GET /subscribe/n HTTP/1.1\r\nHost: x\r\n"
 	for _, tt := range []struct {
 		name    string
-		server  *loop.Server
+		server  *ssed.Server
 		request string
 		want    string // "retry": a time
 	}{
@@ -68,7 +68,7 @@ func TestOpening(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			body, r := firstRead(t, tt.server, tt.request+"\r\n")
 			if tt.want == "retry" {
-				if after := retryOf(t, body, "\n"); after < loop.DefaultRetryMin || after > loop.DefaultRetryMax {
+				if after := retryOf(t, body, "\n"); after < ssed.DefaultRetryMin || after > ssed.DefaultRetryMax {
 					t.Errorf("after %v", after)
 				}
 			} else if body != tt.want {
@@ -86,11 +86,11 @@ func TestOpening(t *testing.T) {
 
 // TestOpeningComesFirst, before a gap and what is replayed.
 func TestOpeningComesFirst(t *testing.T) {
-	s := serve(t, loop.Options{History: []loop.HistoryRule{{Prefix: "/", Messages: 2}}, RetryMin: time.Second, RetryMax: time.Second})
+	s := serve(t, ssed.Options{History: []ssed.HistoryRule{{Prefix: "/", Messages: 2}}, RetryMin: time.Second, RetryMax: time.Second})
 	for i := range 4 {
 		publishAll(t, s, sse.Message{Namespace: "/n", Data: fmt.Append(nil, i)})
 	}
-	until(t, s, "all is kept", func(s loop.Stats) bool { return s.Published == 4 })
+	until(t, s, "all is kept", func(s ssed.Stats) bool { return s.Published == 4 })
 	c := dial(t, s.ListenAddrs()[0])
 	io.WriteString(c, asBrowser("GET", "/subscribe/n?last_event_id=nonsense&last=2")+"\r\n")
 	r := bufio.NewReader(c)
@@ -106,7 +106,7 @@ func TestOpeningComesFirst(t *testing.T) {
 // the bounds that are set.
 func TestRetryIsDrawn(t *testing.T) {
 	shortest, longest := 20*time.Second, 21*time.Second
-	s := serve(t, loop.Options{RetryMin: shortest, RetryMax: longest, ConnsMax: 20})
+	s := serve(t, ssed.Options{RetryMin: shortest, RetryMax: longest, ConnsMax: 20})
 	drawn := map[time.Duration]bool{}
 	note := func(after time.Duration) {
 		t.Helper()
@@ -150,7 +150,7 @@ func TestRetryOptions(t *testing.T) {
 		shortest, longest time.Duration
 		from, to          time.Duration // what refusals have; 0: the options are refused
 	}{
-		{0, 0, loop.DefaultRetryMin, loop.DefaultRetryMax},
+		{0, 0, ssed.DefaultRetryMin, ssed.DefaultRetryMax},
 		{time.Minute, 0, time.Minute, time.Minute},
 		{0, 300 * time.Millisecond, 300 * time.Millisecond, 300 * time.Millisecond},
 		{100 * time.Millisecond, time.Hour, 100 * time.Millisecond, time.Hour},
@@ -159,9 +159,9 @@ func TestRetryOptions(t *testing.T) {
 		{0, time.Hour + 1, 0, 0},
 		{-time.Second, 0, 0, 0},
 	} {
-		opts := loop.Options{Listen: []string{"127.0.0.1:0"}, RetryMin: tt.shortest, RetryMax: tt.longest, NoRetry: true, Authorize: func(context.Context, *loop.Request) error { return loop.ErrRetryLater }}
+		opts := ssed.Options{Listen: []string{"127.0.0.1:0"}, RetryMin: tt.shortest, RetryMax: tt.longest, NoRetry: true, Authorize: func(context.Context, *ssed.Request) error { return ssed.ErrRetryLater }}
 		if tt.to == 0 {
-			if _, err := loop.New(opts); err == nil || !strings.Contains(err.Error(), "RetryM") {
+			if _, err := ssed.New(opts); err == nil || !strings.Contains(err.Error(), "RetryM") {
 				t.Errorf("%v to %v: %v", tt.shortest, tt.longest, err)
 			}
 			continue

@@ -9,12 +9,12 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/auth"
-	"github.com/ssed/ssed/loop"
 )
 
 // health sends a request and returns the answer with its body.
-func health(t *testing.T, s *loop.Server, method, request string) (res *http.Response, body string) {
+func health(t *testing.T, s *ssed.Server, method, request string) (res *http.Response, body string) {
 	t.Helper()
 	c := dial(t, s.ListenAddrs()[0])
 	io.WriteString(c, request)
@@ -36,7 +36,7 @@ func TestHealth(t *testing.T) {
 	}
 	var words atomic.Pointer[string]
 	set := func(text string) { words.Store(&text) }
-	s := serve(t, loop.Options{Tokens: tokens, CORSOrigins: []string{"https://example.org"}, Unfit: func() string { return *words.Load() }})
+	s := serve(t, ssed.Options{Tokens: tokens, CORSOrigins: []string{"https://example.org"}, Unfit: func() string { return *words.Load() }})
 	for _, tt := range []struct {
 		name, unfit, method, target, fields string
 		status                              int
@@ -74,12 +74,12 @@ func TestHealth(t *testing.T) {
 			}
 		})
 	}
-	until(t, s, "the four refusals are counted", func(s loop.Stats) bool { return s.Refused == 4 })
+	until(t, s, "the four refusals are counted", func(s ssed.Stats) bool { return s.Refused == 4 })
 }
 
 // TestHealthWhileFull: neither subscribers nor handed connections take its place.
 func TestHealthWhileFull(t *testing.T) {
-	s := serve(t, loop.Options{ConnsMax: 1, ConnsPerAddressMax: 1, Handover: handTo(1)})
+	s := serve(t, ssed.Options{ConnsMax: 1, ConnsPerAddressMax: 1, Handover: handTo(1)})
 	subscribe(t, s, "/subscribe/a")
 	c := dial(t, s.ListenAddrs()[0])
 	io.WriteString(c, "GET /admin HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -95,7 +95,7 @@ func TestHealthWhileFull(t *testing.T) {
 func TestHealthOfTheLoopAlone(t *testing.T) {
 	const request = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 	h := newMemStore()
-	s := serve(t, loop.Options{Store: h})
+	s := serve(t, ssed.Options{Store: h})
 	if res, body := health(t, s, "GET", request); res.StatusCode != 503 || !strings.Contains(body, "has yet to read its store") {
 		t.Errorf("before the store is read: %d %q", res.StatusCode, body)
 	}
@@ -105,20 +105,20 @@ func TestHealthOfTheLoopAlone(t *testing.T) {
 	if err := s.StoreSink().Live(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	until(t, s, "the server is live", func(loop.Stats) bool {
+	until(t, s, "the server is live", func(ssed.Stats) bool {
 		res, _ := health(t, s, "GET", request)
 		return res.StatusCode == 200
 	})
 
 	// A subscriber that does not read what it was sent keeps the server from ending.
-	s = serve(t, loop.Options{SendBufferBytes: 8 << 10, Unfit: func() string { return "draining says more" }})
+	s = serve(t, ssed.Options{SendBufferBytes: 8 << 10, Unfit: func() string { return "draining says more" }})
 	c, _ := subscribe(t, s, "/subscribe/a")
 	publishTo(t, s, "/a", strings.Repeat("x", 1<<20))
 	publishTo(t, s, "/a", strings.Repeat("x", 1<<20))
-	until(t, s, "it is blocked", func(s loop.Stats) bool { return s.Blocked == 1 })
+	until(t, s, "it is blocked", func(s ssed.Stats) bool { return s.Blocked == 1 })
 	ended := make(chan error, 1)
 	go func() { ended <- s.Shutdown(context.Background()) }()
-	until(t, s, "it is ending", func(s loop.Stats) bool { return s.Stopping })
+	until(t, s, "it is ending", func(s ssed.Stats) bool { return s.Stopping })
 	if res, body := health(t, s, "GET", request); res.StatusCode != 503 || body != "draining\n" {
 		t.Errorf("while it ends: %d %q", res.StatusCode, body)
 	}
@@ -132,7 +132,7 @@ func TestHealthOfTheLoopAlone(t *testing.T) {
 func TestHealthOfTheProgram(t *testing.T) {
 	hand := handTo(1)
 	hand.Paths = append(hand.Paths, "/healthz")
-	s := serve(t, loop.Options{Handover: hand, Unfit: func() string { return "not asked" }})
+	s := serve(t, ssed.Options{Handover: hand, Unfit: func() string { return "not asked" }})
 	if res, body := health(t, s, "GET", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"); body != "/healthz:" {
 		t.Errorf("%d %q", res.StatusCode, body)
 	}
@@ -141,7 +141,7 @@ func TestHealthOfTheProgram(t *testing.T) {
 // TestHealthWithoutProxyLine: who asks for nothing but the health needs none, in
 // however many pieces the request comes; everybody else does.
 func TestHealthWithoutProxyLine(t *testing.T) {
-	s := serve(t, loop.Options{ProxyProtocol: true, TrustedProxies: []string{"192.0.2.1"}, Handover: handTo(1)})
+	s := serve(t, ssed.Options{ProxyProtocol: true, TrustedProxies: []string{"192.0.2.1"}, Handover: handTo(1)})
 	for request, want := range map[string]int{
 		"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n":                                   200,
 		"HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n":                                  200,

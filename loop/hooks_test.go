@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -27,7 +27,7 @@ type book struct {
 type changes struct{ came, went int }
 
 type entry struct {
-	of     loop.SubscriberInfo
+	of     ssed.SubscriberInfo
 	reason string // empty: it came
 }
 
@@ -44,9 +44,9 @@ func (b *book) read() (entries []entry, missed changes) {
 }
 
 // keep has a server's hooks write the book.
-func (b *book) keep(opts loop.Options) loop.Options {
-	opts.OnSubscribe = func(c loop.SubscriberInfo) { b.add(entry{of: c}) }
-	opts.OnUnsubscribe = func(c loop.SubscriberInfo, reason string) { b.add(entry{c, reason}) }
+func (b *book) keep(opts ssed.Options) ssed.Options {
+	opts.OnSubscribe = func(c ssed.SubscriberInfo) { b.add(entry{of: c}) }
+	opts.OnUnsubscribe = func(c ssed.SubscriberInfo, reason string) { b.add(entry{c, reason}) }
 	opts.OnUnreported = func(came, went int) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -69,7 +69,7 @@ func (b *book) await(t *testing.T, n int) []entry {
 
 func TestHooksTellWhoComesAndGoes(t *testing.T) {
 	var b book
-	s := serve(t, b.keep(loop.Options{TrustedProxies: []string{"127.0.0.1"}}))
+	s := serve(t, b.keep(ssed.Options{TrustedProxies: []string{"127.0.0.1"}}))
 	c := dial(t, s.ListenAddrs()[0])
 	fmt.Fprint(c, "GET /subscribe?ns=/time&ns=/pets HTTP/1.1\r\nHost: x\r\nUser-Agent: curl\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n")
 	came := b.await(t, 1)[0]
@@ -104,7 +104,7 @@ func TestHooksTellWhoComesAndGoes(t *testing.T) {
 
 func TestOneHookWillDo(t *testing.T) {
 	ended := make(chan string, 1)
-	s := serve(t, loop.Options{OnUnsubscribe: func(_ loop.SubscriberInfo, reason string) { ended <- reason }})
+	s := serve(t, ssed.Options{OnUnsubscribe: func(_ ssed.SubscriberInfo, reason string) { ended <- reason }})
 	c, _ := subscribe(t, s, "/subscribe/n")
 	c.Close()
 	select {
@@ -119,9 +119,9 @@ func TestOneHookWillDo(t *testing.T) {
 func TestBlockedHookHoldsNobodyUp(t *testing.T) {
 	var b book
 	var log logbook
-	opts := b.keep(loop.Options{ReportsMax: 2, Logger: log.logger()})
+	opts := b.keep(ssed.Options{ReportsMax: 2, Logger: log.logger()})
 	tell, release := opts.OnSubscribe, make(chan struct{})
-	opts.OnSubscribe = func(c loop.SubscriberInfo) {
+	opts.OnSubscribe = func(c ssed.SubscriberInfo) {
 		<-release
 		tell(c)
 	}
@@ -133,20 +133,20 @@ func TestBlockedHookHoldsNobodyUp(t *testing.T) {
 		expect(t, r, "data:x\n\n")
 		conns = append(conns, c)
 	}
-	if stats := until(t, s, "the rest is counted", func(s loop.Stats) bool { return s.Unreported == 3 }); stats.Reports != 2 {
+	if stats := until(t, s, "the rest is counted", func(s ssed.Stats) bool { return s.Unreported == 3 }); stats.Reports != 2 {
 		t.Errorf("%d reports wait", stats.Reports)
 	}
 	log.waitFor(t, "were not reported")
 	for _, c := range conns {
 		c.Close()
 	}
-	stats := until(t, s, "all have gone", func(s loop.Stats) bool { return s.Subscribers == 0 })
+	stats := until(t, s, "all have gone", func(s ssed.Stats) bool { return s.Subscribers == 0 })
 	if stats.Reports != 4 {
 		t.Errorf("%d reports wait: who was not reported on coming is not on going", stats.Reports)
 	}
 	close(release)
 	b.await(t, 4)
-	until(t, s, "nothing waits", func(s loop.Stats) bool { return s.Reports == 0 })
+	until(t, s, "nothing waits", func(s ssed.Stats) bool { return s.Reports == 0 })
 	c, _ := subscribe(t, s, "/subscribe/n") // there is room again
 	defer c.Close()
 	got := b.await(t, 5)
@@ -159,7 +159,7 @@ func TestBlockedHookHoldsNobodyUp(t *testing.T) {
 // pairUp wants every subscriber to come once, and then to go once.
 func pairUp(t *testing.T, entries []entry) {
 	t.Helper()
-	here, seen := map[loop.ConnID]bool{}, map[loop.ConnID]bool{}
+	here, seen := map[ssed.ConnID]bool{}, map[ssed.ConnID]bool{}
 	for _, e := range entries {
 		id := e.of.ID
 		if came := e.reason == ""; came == here[id] || came && seen[id] {
@@ -176,9 +176,9 @@ func pairUp(t *testing.T, entries []entry) {
 
 func TestHooksInAStorm(t *testing.T) {
 	var b book
-	opts := b.keep(loop.Options{ReportsMax: 20})
+	opts := b.keep(ssed.Options{ReportsMax: 20})
 	tell := opts.OnSubscribe
-	opts.OnSubscribe = func(c loop.SubscriberInfo) {
+	opts.OnSubscribe = func(c ssed.SubscriberInfo) {
 		time.Sleep(100 * time.Microsecond)
 		tell(c)
 	}
@@ -201,7 +201,7 @@ func TestHooksInAStorm(t *testing.T) {
 		})
 	}
 	all.Wait()
-	until(t, s, "all have gone and all was told", func(s loop.Stats) bool { return s.Subscribers == 0 && s.PendingConnections == 0 && s.Reports == 0 })
+	until(t, s, "all have gone and all was told", func(s ssed.Stats) bool { return s.Subscribers == 0 && s.PendingConnections == 0 && s.Reports == 0 })
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil {
@@ -216,11 +216,11 @@ func TestHooksInAStorm(t *testing.T) {
 
 func TestShutdownTellsTheHooksOfAll(t *testing.T) {
 	var b book
-	opts := b.keep(loop.Options{})
+	opts := b.keep(ssed.Options{})
 	tell := opts.OnUnsubscribe
-	var s *loop.Server
-	opts.OnUnsubscribe = func(c loop.SubscriberInfo, reason string) {
-		if _, err := s.Stats(context.Background()); err != nil && !errors.Is(err, loop.ErrStopped) {
+	var s *ssed.Server
+	opts.OnUnsubscribe = func(c ssed.SubscriberInfo, reason string) {
+		if _, err := s.Stats(context.Background()); err != nil && !errors.Is(err, ssed.ErrStopped) {
 			t.Error(err) // and it does not wait for a loop that is no more
 		}
 		time.Sleep(time.Millisecond)
@@ -244,13 +244,13 @@ func TestShutdownTellsTheHooksOfAll(t *testing.T) {
 func TestShutdownLeavesABlockedHookBehind(t *testing.T) {
 	var b book
 	var log logbook
-	opts := b.keep(loop.Options{Listen: []string{"127.0.0.1:0"}, Drain: -1, Logger: log.logger()})
+	opts := b.keep(ssed.Options{Listen: []string{"127.0.0.1:0"}, Drain: -1, Logger: log.logger()})
 	tell, release := opts.OnSubscribe, make(chan struct{})
-	opts.OnSubscribe = func(c loop.SubscriberInfo) {
+	opts.OnSubscribe = func(c ssed.SubscriberInfo) {
 		tell(c)
 		<-release
 	}
-	s, err := loop.New(opts)
+	s, err := ssed.New(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,14 +279,45 @@ func TestShutdownLeavesABlockedHookBehind(t *testing.T) {
 	}
 }
 
+// A register holds the subscribers that are there, as ssed.ExampleOptions_onSubscribe does.
+type register struct {
+	mu    sync.Mutex
+	there map[ssed.ConnID]ssed.SubscriberInfo
+}
+
+func (r *register) came(c ssed.SubscriberInfo) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.there[c.ID] = c
+}
+
+func (r *register) went(c ssed.SubscriberInfo, _ string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.there, c.ID)
+}
+
+func (r *register) recount(server *ssed.Server) {
+	conns, err := server.Subscribers(context.Background())
+	if err != nil {
+		return // the server is ending
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.there)
+	for _, c := range conns {
+		r.there[c.ID] = c
+	}
+}
+
 // TestBooksBecomeRightAgain: a program that calls Subscribers in OnUnreported knows in the end
 // who is there, also of those who came unreported and have left since.
 func TestBooksBecomeRightAgain(t *testing.T) {
-	var s *loop.Server
-	people, release := register{there: map[loop.ConnID]loop.SubscriberInfo{}}, make(chan struct{})
-	s = serve(t, loop.Options{
+	var s *ssed.Server
+	people, release := register{there: map[ssed.ConnID]ssed.SubscriberInfo{}}, make(chan struct{})
+	s = serve(t, ssed.Options{
 		ReportsMax: 1,
-		OnSubscribe: func(c loop.SubscriberInfo) {
+		OnSubscribe: func(c ssed.SubscriberInfo) {
 			<-release
 			people.came(c)
 		},
@@ -298,7 +329,7 @@ func TestBooksBecomeRightAgain(t *testing.T) {
 		c, _ := subscribe(t, s, "/subscribe/n")
 		conns = append(conns, c)
 	}
-	until(t, s, "two are not reported", func(s loop.Stats) bool { return s.Unreported == 2 })
+	until(t, s, "two are not reported", func(s ssed.Stats) bool { return s.Unreported == 2 })
 	close(release)
 	people.await(t, 3)
 	for _, c := range conns {
@@ -326,10 +357,10 @@ func (r *register) await(t *testing.T, n int) {
 func TestTheEndTellsOfTheUnreported(t *testing.T) {
 	var log logbook
 	release := make(chan struct{})
-	s := serve(t, loop.Options{ReportsMax: 1, Drain: -1, Logger: log.logger(), OnSubscribe: func(loop.SubscriberInfo) { <-release }})
+	s := serve(t, ssed.Options{ReportsMax: 1, Drain: -1, Logger: log.logger(), OnSubscribe: func(ssed.SubscriberInfo) { <-release }})
 	subscribe(t, s, "/subscribe/n")
 	subscribe(t, s, "/subscribe/n")
-	until(t, s, "one is not reported", func(s loop.Stats) bool { return s.Unreported == 1 })
+	until(t, s, "one is not reported", func(s ssed.Stats) bool { return s.Unreported == 1 })
 	close(release)
 	if err := s.Shutdown(context.Background()); err != nil {
 		t.Fatal(err)
@@ -341,8 +372,8 @@ func TestTheEndTellsOfTheUnreported(t *testing.T) {
 
 func TestHooksOfAServerThatCannotListen(t *testing.T) {
 	var b book
-	other := serve(t, loop.Options{})
-	s, err := loop.New(b.keep(loop.Options{Listen: []string{other.ListenAddrs()[0].String()}}))
+	other := serve(t, ssed.Options{})
+	s, err := ssed.New(b.keep(ssed.Options{Listen: []string{other.ListenAddrs()[0].String()}}))
 	if err != nil {
 		t.Fatal(err)
 	}

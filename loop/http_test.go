@@ -13,15 +13,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/auth"
 	"github.com/ssed/ssed/internal/testtool"
-	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/nsindex"
 	"github.com/ssed/ssed/sse"
 )
 
 // ask sends a request and returns the whole answer's head.
-func ask(t *testing.T, s *loop.Server, request string) string {
+func ask(t *testing.T, s *ssed.Server, request string) string {
 	t.Helper()
 	c := dial(t, s.ListenAddrs()[0])
 	io.WriteString(c, request)
@@ -45,11 +45,11 @@ func readRawHead(r io.Reader) (string, error) {
 }
 
 func TestCORS(t *testing.T) {
-	open := serve(t, loop.Options{})
-	listed := serve(t, loop.Options{CORSOrigins: []string{"https://example.org", "http://localhost:3000", "https://*.example.net", "capacitor://localhost"}})
+	open := serve(t, ssed.Options{})
+	listed := serve(t, ssed.Options{CORSOrigins: []string{"https://example.org", "http://localhost:3000", "https://*.example.net", "capacitor://localhost"}})
 	for _, tt := range []struct {
 		name   string
-		server *loop.Server
+		server *ssed.Server
 		method string
 		origin string
 		status string
@@ -101,7 +101,7 @@ func TestCORS(t *testing.T) {
 		})
 	}
 	for _, bad := range [][]string{{"*", "https://a.example"}, {"example.org"}, {"https://example.org/"}, {"https://"}, {""}} {
-		if _, err := loop.New(loop.Options{CORSOrigins: bad}); err == nil {
+		if _, err := ssed.New(ssed.Options{CORSOrigins: bad}); err == nil {
 			t.Errorf("the origins %q were accepted", bad)
 		}
 	}
@@ -127,21 +127,21 @@ func (b *logbook) waitFor(t *testing.T, text string) {
 func TestClientAddress(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
-		opts    loop.Options
+		opts    ssed.Options
 		before  string // the request
 		fields  string
 		address string
 	}{
-		{"of the peer", loop.Options{}, "", "X-Forwarded-For: 203.0.113.9", "127.0.0.1:"},
-		{"of a trusted proxy's client", loop.Options{TrustedProxies: []string{"127.0.0.0/8"}}, "", "X-Forwarded-For: 203.0.113.9", "203.0.113.9"},
-		{"of a trusted proxy itself", loop.Options{TrustedProxies: []string{"127.0.0.1"}}, "", "X-A: b", "127.0.0.1:"},
-		{"the proxy is another", loop.Options{TrustedProxies: []string{"10.0.0.0/8", "unix"}}, "", "X-Forwarded-For: 203.0.113.9", "127.0.0.1:"},
-		{"in a PROXY line", loop.Options{ProxyProtocol: true}, "PROXY TCP4 203.0.113.9 127.0.0.1 4711 80\r\n", "X-Forwarded-For: 8.8.8.8", "203.0.113.9"},
-		{"in a PROXY line, IPv6", loop.Options{ProxyProtocol: true}, "PROXY TCP6 2001:db8::1 ::1 4711 80\r\n", "X-A: b", "2001:db8::1"},
-		{"in a PROXY line of version 2", loop.Options{ProxyProtocol: true},
+		{"of the peer", ssed.Options{}, "", "X-Forwarded-For: 203.0.113.9", "127.0.0.1:"},
+		{"of a trusted proxy's client", ssed.Options{TrustedProxies: []string{"127.0.0.0/8"}}, "", "X-Forwarded-For: 203.0.113.9", "203.0.113.9"},
+		{"of a trusted proxy itself", ssed.Options{TrustedProxies: []string{"127.0.0.1"}}, "", "X-A: b", "127.0.0.1:"},
+		{"the proxy is another", ssed.Options{TrustedProxies: []string{"10.0.0.0/8", "unix"}}, "", "X-Forwarded-For: 203.0.113.9", "127.0.0.1:"},
+		{"in a PROXY line", ssed.Options{ProxyProtocol: true}, "PROXY TCP4 203.0.113.9 127.0.0.1 4711 80\r\n", "X-Forwarded-For: 8.8.8.8", "203.0.113.9"},
+		{"in a PROXY line, IPv6", ssed.Options{ProxyProtocol: true}, "PROXY TCP6 2001:db8::1 ::1 4711 80\r\n", "X-A: b", "2001:db8::1"},
+		{"in a PROXY line of version 2", ssed.Options{ProxyProtocol: true},
 			"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\xcb\x00\x71\x09\x7f\x00\x00\x01\x12\x67\x00\x50", "X-A: b", "203.0.113.9"},
-		{"a PROXY line that knows none", loop.Options{ProxyProtocol: true}, "PROXY UNKNOWN\r\n", "X-A: b", "127.0.0.1:"},
-		{"a PROXY line, then a proxy of ours", loop.Options{ProxyProtocol: true, TrustedProxies: []string{"127.0.0.1", "10.0.0.0/8"}},
+		{"a PROXY line that knows none", ssed.Options{ProxyProtocol: true}, "PROXY UNKNOWN\r\n", "X-A: b", "127.0.0.1:"},
+		{"a PROXY line, then a proxy of ours", ssed.Options{ProxyProtocol: true, TrustedProxies: []string{"127.0.0.1", "10.0.0.0/8"}},
 			"PROXY TCP4 10.1.2.3 127.0.0.1 4711 80\r\n", "X-Forwarded-For: 203.0.113.9", "203.0.113.9"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -172,7 +172,7 @@ func TestClientAddress(t *testing.T) {
 
 func TestProxyLineIsWanted(t *testing.T) {
 	t.Parallel()
-	s := serve(t, loop.Options{ProxyProtocol: true, HeaderTimeout: time.Second})
+	s := serve(t, ssed.Options{ProxyProtocol: true, HeaderTimeout: time.Second})
 	for _, tt := range []struct{ name, request string }{
 		{"none", "GET /subscribe/a HTTP/1.1\r\nHost: x\r\n\r\n"},
 		{"nonsense", "PROXY TCP4 a b c d\r\nGET /subscribe/a HTTP/1.1\r\nHost: x\r\n\r\n"},
@@ -188,15 +188,15 @@ func TestProxyLineIsWanted(t *testing.T) {
 	if head := ask(t, s, "PROXY TCP4 1.2.3.4"); !strings.HasPrefix(head, "HTTP/1.1 408 ") {
 		t.Errorf("half a PROXY line: %q", head)
 	}
-	strangers := serve(t, loop.Options{ProxyProtocol: true, TrustedProxies: []string{"10.0.0.0/8"}})
+	strangers := serve(t, ssed.Options{ProxyProtocol: true, TrustedProxies: []string{"10.0.0.0/8"}})
 	if head := ask(t, strangers, "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\nGET /subscribe/a HTTP/1.1\r\nHost: x\r\n\r\n"); !strings.HasPrefix(head, "HTTP/1.1 400 ") {
 		t.Errorf("a PROXY line of a stranger: %q", head)
 	}
-	if head := ask(t, serve(t, loop.Options{}), "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\nGET /subscribe/a HTTP/1.1\r\nHost: x\r\n\r\n"); !strings.HasPrefix(head, "HTTP/1.1 400 ") {
+	if head := ask(t, serve(t, ssed.Options{}), "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\nGET /subscribe/a HTTP/1.1\r\nHost: x\r\n\r\n"); !strings.HasPrefix(head, "HTTP/1.1 400 ") {
 		t.Errorf("a PROXY line where none is expected: %q", head)
 	}
 	for _, bad := range []string{"10.0.0.0/99", "proxy.example", ""} {
-		if _, err := loop.New(loop.Options{TrustedProxies: []string{bad}}); err == nil {
+		if _, err := ssed.New(ssed.Options{TrustedProxies: []string{bad}}); err == nil {
 			t.Errorf("the trusted proxy %q was accepted", bad)
 		}
 	}
@@ -206,7 +206,7 @@ func TestProxyLineIsWanted(t *testing.T) {
 // reads the whole answer, and the end of the stream, not a reset.
 func TestRefusalCanBeRead(t *testing.T) {
 	t.Parallel()
-	s := serve(t, loop.Options{})
+	s := serve(t, ssed.Options{})
 	for _, request := range []string{
 		"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n",
 		"POST /subscribe/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n",
@@ -221,12 +221,12 @@ func TestRefusalCanBeRead(t *testing.T) {
 			t.Errorf("%.20q: got %q, %v", request, answer, err)
 		}
 	}
-	until(t, s, "they are gone", func(s loop.Stats) bool { return s.PendingConnections == 0 })
+	until(t, s, "they are gone", func(s ssed.Stats) bool { return s.PendingConnections == 0 })
 }
 
 // TestSecondRequestIsNeverServed, whether it comes with the first or later.
 func TestSecondRequestIsNeverServed(t *testing.T) {
-	s := serve(t, loop.Options{})
+	s := serve(t, ssed.Options{})
 	second := "GET /subscribe/b HTTP/1.1\r\nHost: x\r\n\r\n"
 	c, r := func() (net.Conn, *bufio.Reader) {
 		c := dial(t, s.ListenAddrs()[0])
@@ -240,13 +240,13 @@ func TestSecondRequestIsNeverServed(t *testing.T) {
 	io.WriteString(c, second)
 	publishAll(t, s, sse.Message{Namespace: "/b", Data: []byte("no")}, sse.Message{Namespace: "/a", Data: []byte("yes")})
 	expect(t, r, "data:yes\n\n")
-	if stats := until(t, s, "all is quiet", func(s loop.Stats) bool { return s.PendingConnections == 0 }); stats.Subscribers != 1 {
+	if stats := until(t, s, "all is quiet", func(s ssed.Stats) bool { return s.PendingConnections == 0 }); stats.Subscribers != 1 {
 		t.Errorf("%d subscribers", stats.Subscribers)
 	}
 }
 
 func TestNoiseIsClosed(t *testing.T) {
-	s := serve(t, loop.Options{})
+	s := serve(t, ssed.Options{})
 	c, _ := subscribe(t, s, "/subscribe/n")
 	_, bystander := subscribe(t, s, "/subscribe/n")
 	chunk := make([]byte, 64<<10)
@@ -255,7 +255,7 @@ func TestNoiseIsClosed(t *testing.T) {
 			break
 		}
 	}
-	stats := until(t, s, "it is closed", func(s loop.Stats) bool { return s.Subscribers == 1 })
+	stats := until(t, s, "it is closed", func(s ssed.Stats) bool { return s.Subscribers == 1 })
 	if stats.Ended["kicked"] != 1 {
 		t.Errorf("%+v", stats.Ended)
 	}
@@ -274,7 +274,7 @@ func TestSetTokens(t *testing.T) {
 		return table
 	}
 	var log logbook
-	s := serve(t, loop.Options{Logger: log.logger()})
+	s := serve(t, ssed.Options{Logger: log.logger()})
 	p := dial(t, s.PublishAddrs()[0])
 	r := bufio.NewReader(p)
 	say := func(command, want string) {
@@ -317,7 +317,7 @@ func TestAnswerHeads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := serve(t, loop.Options{Tokens: tokens, HeaderTimeout: time.Second})
+	s := serve(t, ssed.Options{Tokens: tokens, HeaderTimeout: time.Second})
 	const token = "X-Authorization: reads-pets\r\n"
 	for _, tt := range []struct{ name, request, status, has string }{
 		{"a stream", "HEAD /subscribe/pets HTTP/1.1\r\nHost: x\r\n" + token + "\r\n", "200", "Content-Type: text/event-stream"},
@@ -359,18 +359,18 @@ func TestAnswerHeads(t *testing.T) {
 // not hide behind the proxy.
 func TestRefusalsNameTheClient(t *testing.T) {
 	var log logbook
-	s := serve(t, loop.Options{Logger: log.logger(), TrustedProxies: []string{"127.0.0.1"}})
+	s := serve(t, ssed.Options{Logger: log.logger(), TrustedProxies: []string{"127.0.0.1"}})
 	ask(t, s, "GET /nowhere HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n")
 	log.waitFor(t, `msg="a request is refused" client=203.0.113.9 status=404`)
 }
 
 // TestPublishersFindAPlace although strangers hold every place they can get.
 func TestPublishersFindAPlace(t *testing.T) {
-	s := serve(t, loop.Options{ConnsMax: 50, PublishersMax: 150})
+	s := serve(t, ssed.Options{ConnsMax: 50, PublishersMax: 150})
 	for range 300 {
 		dial(t, s.ListenAddrs()[0])
 	}
-	until(t, s, "the house is full", func(s loop.Stats) bool { return s.TurnedAway > 0 })
+	until(t, s, "the house is full", func(s ssed.Stats) bool { return s.TurnedAway > 0 })
 	p := dial(t, s.PublishAddrs()[0])
 	io.WriteString(p, "PUB /n - x\n")
 	expect(t, p, "OK 1\n")
@@ -383,7 +383,7 @@ func TestPublishersFindAPlace(t *testing.T) {
 }
 
 func TestNamespaceOfTheQueryAlone(t *testing.T) {
-	s := serve(t, loop.Options{})
+	s := serve(t, ssed.Options{})
 	for _, query := range []string{"ns=/pets", "ns[]=/pets", "ns[0]=/pets", "ns%5B%5D=/pets", "ns%5b0%5d=%2Fpets"} {
 		_, r := subscribe(t, s, "/subscribe/?"+query)
 		publishAll(t, s, sse.Message{Namespace: "/time"}, sse.Message{Namespace: "/pets", Data: []byte("x")})
@@ -399,7 +399,7 @@ func TestNamespaceOfTheQueryAlone(t *testing.T) {
 
 // TestLongSetFits: the largest set that is allowed, with every byte encoded.
 func TestLongSetFits(t *testing.T) {
-	s := serve(t, loop.Options{})
+	s := serve(t, ssed.Options{})
 	var target strings.Builder
 	target.WriteString("/subscribe?")
 	for i := range nsindex.SetMax {
@@ -419,9 +419,9 @@ func TestLongSetFits(t *testing.T) {
 
 // TestEmptyIsAbsent: a page that fills in what it does not know yet is not refused.
 func TestEmptyIsAbsent(t *testing.T) {
-	s := serve(t, loop.Options{History: []loop.HistoryRule{{Prefix: "/", Messages: 10}}})
+	s := serve(t, ssed.Options{History: []ssed.HistoryRule{{Prefix: "/", Messages: 10}}})
 	publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte("old")})
-	until(t, s, "it is kept", func(s loop.Stats) bool { return s.Published == 1 })
+	until(t, s, "it is kept", func(s ssed.Stats) bool { return s.Published == 1 })
 	_, r := subscribe(t, s, "/subscribe/n?last=&since=&last_event_id=&lastEventId")
 	publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte("new")})
 	if text := line(t, r); !strings.HasPrefix(text, "id:") {

@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ssed/ssed/internal/openfiles"
 	"github.com/ssed/ssed/publish"
 )
 
@@ -38,7 +39,7 @@ type publishers struct {
 // it. Modifying it to what it is already changes nothing there, and fails
 // everywhere else.
 func findEpoll(fd int) (epoll int, err error) {
-	for candidate := range descriptorLimit() {
+	for candidate := range openfiles.Limit() {
 		event := unix.EpollEvent{Events: gnetReads, Fd: int32(fd)}
 		if unix.EpollCtl(candidate, unix.EPOLL_CTL_MOD, fd, &event) == nil {
 			return candidate, nil

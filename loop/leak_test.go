@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/internal/testtool"
-	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -29,7 +29,7 @@ func TestNoLeak(t *testing.T) {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil || files.Cur < uint64(2*n+1000) {
 		testtool.Lack(t, "%d connections within one process need more than %d open files (%v)", n, files.Cur, err)
 	}
-	s := serve(t, loop.Options{SendBufferBytes: 4 << 10, DataBytesMax: len(leakData), BacklogBytesMax: 64 << 10})
+	s := serve(t, ssed.Options{SendBufferBytes: 4 << 10, DataBytesMax: len(leakData), BacklogBytesMax: 64 << 10})
 	c := &crowd{Crowd: testtool.Crowd{
 		Address: s.ListenAddrs()[0].String(), Size: n, Net: 92,
 		Ways: []testtool.Way{testtool.Closes, testtool.HalfCloses, testtool.Resets, testtool.Abandons, floods: testtool.Abandons},
@@ -47,7 +47,7 @@ func TestNoLeak(t *testing.T) {
 	var second, last holdings
 	for round := 1; round <= 10; round++ {
 		c.Come(t)
-		until(t, s, "all are subscribed", func(s loop.Stats) bool { return s.Subscribers == n })
+		until(t, s, "all are subscribed", func(s ssed.Stats) bool { return s.Subscribers == n })
 		c.receive(t)
 		c.leave(t)
 		if round == 2 {
@@ -107,7 +107,7 @@ var leakData = strings.Repeat("x", 5000)
 // A crowd subscribes to a server.
 type crowd struct {
 	testtool.Crowd
-	server *loop.Server
+	server *ssed.Server
 }
 
 // receive publishes, and returns when all who read have everything, and those who
@@ -126,7 +126,7 @@ func (c *crowd) receive(t *testing.T) {
 	}
 	c.Receive(t, strings.Repeat("data:"+leakData+"\n\n", newsCount))
 	left := c.Size - c.Size/ways
-	until(t, c.server, "the flooded are closed, and the others who do not read wait", func(s loop.Stats) bool {
+	until(t, c.server, "the flooded are closed, and the others who do not read wait", func(s ssed.Stats) bool {
 		return s.Subscribers == left && s.Blocked == c.Size/ways
 	})
 }
@@ -152,7 +152,7 @@ func (c *crowd) publish(t *testing.T, line string, i int) {
 func (c *crowd) leave(t *testing.T) {
 	t.Helper()
 	c.Leave(t)
-	until(t, c.server, "all are gone", func(s loop.Stats) bool {
+	until(t, c.server, "all are gone", func(s ssed.Stats) bool {
 		return s.Subscribers == 0 && s.PendingConnections == 0 && s.Publishers == 0 && s.Streams == 0 && s.Blocked == 0 && s.Backlog == 0
 	})
 }

@@ -2,7 +2,6 @@ package loop
 
 import (
 	"context"
-	"fmt"
 	"net"
 
 	"github.com/panjf2000/gnet/v2"
@@ -10,31 +9,52 @@ import (
 	"github.com/ssed/ssed/internal/listen"
 )
 
-// A role says what the connections of a listener are.
-type role uint8
+// A Role says what the connections of a listener are.
+type Role uint8
 
 const (
-	roleUnknown role = iota
-	roleSubscriber
-	rolePublisher
+	roleUnknown    Role = iota
+	RoleSubscriber      // they send a request, and get a stream
+	RolePublisher       // they speak the line protocol
 )
+
+// A Listener is a TCP address that a loop listens on.
+type Listener struct {
+	Endpoint listen.Endpoint
+	Addr     net.Addr // the same, as its connections have it
+	Role     Role
+}
+
+// Listeners say where a loop accepts connections. Its functions are called on goroutines
+// of the loop's engine, unless they say otherwise.
+type Listeners struct {
+	TCP []Listener
+	// Listening is called once the loop listens on all of TCP.
+	Listening func()
+	// Accept is called once connections can be given to Enroll. It must not wait.
+	Accept func()
+	// Close is called on a goroutine of its own when the loop ends. It returns once
+	// nothing more will be enrolled, and nothing waits in Enroll.
+	Close func()
+}
 
 // roles finds the role of a connection by its local address, which gnet takes from the
 // listener. Every accept asks, so an address is compared as text once and by identity from
 // then on.
 type roles struct {
-	byText map[string]role // "tcp 127.0.0.1:8001"
-	byAddr map[net.Addr]role
+	byText map[string]Role // "tcp 127.0.0.1:8001"
+	byAddr map[net.Addr]Role
 }
 
-func newRoles() roles {
-	return roles{byText: map[string]role{}, byAddr: map[net.Addr]role{}}
+func newRoles(tcp []Listener) roles {
+	r := roles{byText: map[string]Role{}, byAddr: map[net.Addr]Role{}}
+	for _, t := range tcp {
+		r.byText[t.Addr.Network()+" "+t.Addr.String()] = t.Role
+	}
+	return r
 }
 
-// add sets the role of a listener.
-func (r *roles) add(addr net.Addr, as role) { r.byText[addr.Network()+" "+addr.String()] = as }
-
-func (r *roles) of(conn gnet.Conn) role {
+func (r *roles) of(conn gnet.Conn) Role {
 	addr := conn.LocalAddr()
 	found, ok := r.byAddr[addr]
 	if !ok {
@@ -44,59 +64,23 @@ func (r *roles) of(conn gnet.Conn) role {
 	return found
 }
 
-// ofListener returns the role of the listener at addr.
-func (r *roles) ofListener(network, addr string) role { return r.byText[network+" "+addr] }
-
-// listenAll claims every address. TCP addresses go to s.tcp, for gnet; on unix sockets it
-// listens at once. claims is never nil; release it once gnet listens.
-func (s *Server) listenAll() (claims *listen.Claims, err error) {
-	claims = &listen.Claims{}
-	defer claims.Unbind()
-	listenEach := func(endpoints []listen.Endpoint, as role) (addrs []net.Addr, err error) {
-		for _, e := range endpoints {
-			e, addr, err := claims.Take(e)
-			if err != nil {
-				return nil, err
-			}
-			s.loop.listeners.add(addr, as)
-			addrs = append(addrs, addr)
-			if e.Network != "unix" {
-				s.tcp = append(s.tcp, e)
-				continue
-			}
-			if err := s.unix.Open(e, s.loop.opts.SendBufferBytes); err != nil {
-				return nil, fmt.Errorf("cannot listen on %s: %w", e, err)
-			}
-		}
-		return addrs, nil
-	}
-	if s.listenAddrs, err = listenEach(s.listen, roleSubscriber); err == nil {
-		s.publishAddrs, err = listenEach(s.publish, rolePublisher)
-	}
-	return claims, err
-}
-
-// acceptUnix begins to accept on the unix sockets, and gives the connections to gnet. gnet
-// could listen on unix sockets itself, but it removes whatever is at the path, and with one
-// unix socket among its listeners it accepts on another goroutine, without any bound, until
-// descriptors run out and the engine ends.
-func (s *Server) acceptUnix(engine gnet.EventLoop) {
-	s.unix.Start(func(conn *net.UnixConn) bool { return s.enroll(engine, conn) }, s.loop.log)
-}
-
-// enroll gives the loop a connection, and returns once the loop has taken it. It returns
-// false if the engine is ending.
-func (s *Server) enroll(engine gnet.EventLoop, conn *net.UnixConn) bool {
-	addr := conn.LocalAddr()
-	as := s.loop.listeners.ofListener(addr.Network(), addr.String())
-	taken, err := engine.Enroll(gnet.NewContext(context.Background(), as), conn)
+// Enroll gives the loop a connection that was accepted elsewhere, and returns once the
+// loop has taken it. It returns false if the loop is ending; the caller still has the
+// connection then. Call it only between Listeners.Accept and the return of
+// Listeners.Close, from any goroutine.
+//
+// Unix sockets need this. gnet could listen on them itself, but it removes whatever is at
+// the path, and with one unix socket among its listeners it accepts on another goroutine,
+// without any bound, until descriptors run out and the engine ends.
+func (l *loop) Enroll(conn net.Conn, as Role) bool {
+	taken, err := l.enrollTo.Enroll(gnet.NewContext(context.Background(), as), conn)
 	if err != nil {
 		return false
 	}
 	select {
 	case <-taken:
 		return true
-	case <-s.done: // the engine died, and may never take it
+	case <-l.done: // the engine died, and may never take it
 		return false
 	}
 }

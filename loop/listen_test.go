@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 )
 
 func TestListenErrors(t *testing.T) {
@@ -41,7 +41,7 @@ func TestListenErrors(t *testing.T) {
 		{"no parent folder", "unix://" + dir + "/none/socket", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s, err := loop.New(loop.Options{Listen: []string{tt.address}})
+			s, err := ssed.New(ssed.Options{Listen: []string{tt.address}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -74,7 +74,7 @@ func TestUnixSockets(t *testing.T) {
 	}
 	old.(*net.UnixListener).SetUnlinkOnClose(false)
 	old.Close() // what a killed daemon leaves behind
-	s := serve(t, loop.Options{
+	s := serve(t, ssed.Options{
 		Listen:  []string{"unix://" + dir + "/subscribe", "127.0.0.1:0"},
 		Publish: []string{"unix://" + stale, anyPort},
 	})
@@ -96,7 +96,7 @@ func TestUnixOnly(t *testing.T) {
 	dir := t.TempDir()
 	t.Run("serving", func(t *testing.T) {
 		t.Setenv("TMPDIR", dir)
-		s := serve(t, loop.Options{
+		s := serve(t, ssed.Options{
 			Listen:  []string{"unix://" + dir + "/subscribe"},
 			Publish: []string{"unix://" + dir + "/publish"},
 		})
@@ -113,7 +113,7 @@ func TestUnixOnly(t *testing.T) {
 
 func TestOneAddressTwice(t *testing.T) {
 	path := "unix://" + t.TempDir() + "/s"
-	one := serve(t, loop.Options{})
+	one := serve(t, ssed.Options{})
 	taken := one.ListenAddrs()[0].(*net.TCPAddr)
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -131,7 +131,7 @@ func TestOneAddressTwice(t *testing.T) {
 		{at(""), at("127.0.0.1")},
 		{at(""), at("[::]")},
 	} {
-		s, err := loop.New(loop.Options{Listen: listen})
+		s, err := ssed.New(ssed.Options{Listen: listen})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,8 +10,7 @@ import (
 
 	"github.com/ssed/ssed/httpparse"
 	"github.com/ssed/ssed/internal/inbox"
-	"github.com/ssed/ssed/internal/subreq"
-	"github.com/ssed/ssed/publish"
+	"github.com/ssed/ssed/internal/openfiles"
 )
 
 // A loop is one event loop: every subscriber and publisher on it, and all that it takes to
@@ -25,17 +24,19 @@ import (
 //	mailbox                            has a lock, held while one message is copied
 //	calls, authRequests.decided,
 //	stored.acks, storeReads.done       inbox.Inbox: a lock, held while one item is added
-//	hooks                              have a lock of their own: see hooks.go
+//	lifecycle.ready, lifecycle.done     closed once
+//	hooks.queue                        has a lock of its own: see internal/callbacks
 //	reactor.elapsed, admission.handed,
 //	lifecycle.stop, unixClosing.done,
 //	stored.unacked, stored.acked       atomic
-//	admission.tokens                   an atomic pointer to a table that nobody changes
+//	admission.tokens                   an atomic pointer to a table that nobody changes, which
+//	                                   other loops and the hub share
 //
 // All of these are on the way into the loop or out of it. A message that the loop reads
 // itself takes no lock and waits for no other goroutine from its publisher's bytes to its
 // subscribers' sockets, unless a Store has to number it.
 type loop struct {
-	opts   Options
+	opts   Config
 	log    *slog.Logger
 	wakeup *wakeup
 	calls  *inbox.Inbox[func(*loop)]
@@ -53,16 +54,13 @@ type loop struct {
 	observers        // eventlog.go: what others learn of all this
 }
 
-// newLoop makes a loop that is not running yet.
-func newLoop(opts Options) (*loop, error) {
-	origins, err := subreq.ParseOrigins(opts.CORSOrigins)
-	if err != nil {
-		return nil, fmt.Errorf("loop: %w", err)
-	}
-	trust, err := newTrust(opts.TrustedProxies)
-	if err != nil {
-		return nil, fmt.Errorf("loop: %w", err)
-	}
+// A Loop is one event loop. Make it with New, Run it once, and Close it in any case. Its
+// methods may be called from any goroutine, unless they say otherwise.
+type Loop = loop
+
+// New makes a Loop. It does not run yet, but PublishMessage may be called: what comes
+// before Run waits in the mailbox.
+func New(opts Config) (*Loop, error) {
 	wakeup, err := newWakeup()
 	if err != nil {
 		return nil, fmt.Errorf("loop: cannot make the wakeup: %w", err)
@@ -72,28 +70,25 @@ func newLoop(opts Options) (*loop, error) {
 		wakeup.close()
 		return nil, fmt.Errorf("loop: cannot make the writability watch: %w", err)
 	}
-	sequencer, window, err := newSequencer(&opts, wakeup.notify)
-	if err != nil {
-		wakeup.close()
-		watch.close()
-		return nil, err
-	}
+	sequencer, window := newSequencer(&opts, wakeup.notify)
 	l := &loop{
-		opts:   opts,
-		log:    opts.Logger,
-		wakeup: wakeup,
-		calls:  inbox.New[func(*loop)](wakeup.notify),
+		opts:      opts,
+		log:       opts.Logger,
+		wakeup:    wakeup,
+		calls:     inbox.New[func(*loop)](wakeup.notify),
+		lifecycle: lifecycle{ready: make(chan struct{}), done: make(chan struct{})},
 		reactor: reactor{
-			fdMax: descriptorLimit() - min(descriptorReserve, descriptorLimit())/2,
+			fdMax: openfiles.Limit() - min(openfiles.Reserve, openfiles.Limit())/2,
 		},
 		admission: admission{
 			parser:       httpparse.Parser{HeadBytesMax: opts.HeadBytesMax},
-			origins:      origins,
-			trust:        trust,
+			origins:      opts.Origins,
+			trust:        opts.Proxies,
+			tokens:       opts.Tokens,
 			authRequests: authRequests{waiting: map[*authRequest]bool{}, decided: inbox.New[*authRequest](wakeup.notify)},
 			perAddress:   newPerAddress(opts.ConnsPerAddressMax),
 		},
-		publishers: publishers{mailbox: newMailbox(opts.MailboxBytesMax, wakeup)},
+		publishers: publishers{session: opts.Session, mailbox: newMailbox(opts.MailboxBytesMax, wakeup)},
 		backlog: backlog{
 			watch:    watch,
 			blocked:  map[uint32]waiting{},
@@ -105,10 +100,8 @@ func newLoop(opts Options) (*loop, error) {
 			replays:   replays{of: map[*subscriber]*replay{}},
 		},
 		roster:    roster{clientInfos: clientInfos{}},
-		observers: observers{eventLog: newEventLog(opts.Logger), hooks: newHooks(&opts)},
+		observers: observers{eventLog: newEventLog(opts.Logger), hooks: newHooks(opts.Reports)},
 	}
-	l.session = &publish.Config{Auth: publishAuth{&l.tokens}, DataBytesMax: opts.DataBytesMax, Reserved: opts.ReservedEvents()}
-	l.tokens.Store(opts.Tokens)
 	l.heads.setDate(time.Now())
 	return l, nil
 }

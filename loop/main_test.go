@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/internal/testtool"
-	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -26,7 +26,7 @@ const patience = 20 * time.Second
 const anyPort = "tcp://127.0.0.1:0"
 
 // serve runs a server on free loopback ports for as long as the test lasts.
-func serve(t testing.TB, opts loop.Options) *loop.Server {
+func serve(t testing.TB, opts ssed.Options) *ssed.Server {
 	t.Helper()
 	if opts.Listen == nil {
 		opts.Listen = []string{"127.0.0.1:0"}
@@ -40,7 +40,7 @@ func serve(t testing.TB, opts loop.Options) *loop.Server {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	s, err := loop.New(opts)
+	s, err := ssed.New(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func dial(t testing.TB, addr net.Addr) net.Conn {
 }
 
 // subscribe opens a stream and has read its head.
-func subscribe(t testing.TB, s *loop.Server, target string) (net.Conn, *bufio.Reader) {
+func subscribe(t testing.TB, s *ssed.Server, target string) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	c := dial(t, s.ListenAddrs()[0])
 	fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: test\r\n\r\n", target)
@@ -120,7 +120,7 @@ func line(t testing.TB, r *bufio.Reader) string {
 }
 
 // until waits for a condition on the server's figures.
-func until(t testing.TB, s *loop.Server, what string, ok func(loop.Stats) bool) loop.Stats {
+func until(t testing.TB, s *ssed.Server, what string, ok func(ssed.Stats) bool) ssed.Stats {
 	t.Helper()
 	deadline := time.Now().Add(patience)
 	for {
@@ -138,7 +138,7 @@ func until(t testing.TB, s *loop.Server, what string, ok func(loop.Stats) bool) 
 	}
 }
 
-func publishAll(t testing.TB, s *loop.Server, messages ...sse.Message) {
+func publishAll(t testing.TB, s *ssed.Server, messages ...sse.Message) {
 	t.Helper()
 	for _, m := range messages {
 		if err := s.Publish(context.Background(), m); err != nil {

@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/sse"
 )
 
-// A memStore is a loop.Store in memory, as simple as can be: a list of messages. It
+// A memStore is a ssed.Store in memory, as simple as can be: a list of messages. It
 // answers and delivers from a goroutine of its own, when it is told to.
 type memStore struct {
 	mu       sync.Mutex
@@ -37,7 +37,7 @@ func newMemStore() *memStore {
 	return h
 }
 
-func (h *memStore) Submit(m loop.PublishRequest, to loop.Acker) {
+func (h *memStore) Submit(m ssed.PublishRequest, to ssed.Acker) {
 	message := sse.Message{Namespace: string(m.Namespace), Event: string(m.Event), Key: string(m.Key), Data: slices.Clone(m.Data)}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -100,7 +100,7 @@ func (h *memStore) Newest() uint64 {
 
 var errDown = errors.New("the store is down")
 
-func (h *memStore) Read(ctx context.Context, q loop.Query) (p loop.Part, err error) {
+func (h *memStore) Read(ctx context.Context, q ssed.Query) (p ssed.Part, err error) {
 	h.mu.Lock()
 	h.reads++
 	slow := h.slow
@@ -176,7 +176,7 @@ func hears(set []string, ns string) bool {
 
 // deliver delivers what is in the store behind a number, as it comes, until the test
 // ends.
-func (h *memStore) deliver(t testing.TB, s *loop.Server, after uint64) {
+func (h *memStore) deliver(t testing.TB, s *ssed.Server, after uint64) {
 	ctx, cancel := context.WithCancel(context.Background())
 	in := s.StoreSink()
 	if err := errors.Join(in.Begin(ctx, "store", after), in.Live(ctx)); err != nil {
@@ -208,7 +208,7 @@ func (h *memStore) deliver(t testing.TB, s *loop.Server, after uint64) {
 }
 
 // serveStore runs a server that begins with what comes to the store from now on.
-func serveStore(t testing.TB, h *memStore, opts loop.Options) *loop.Server {
+func serveStore(t testing.TB, h *memStore, opts ssed.Options) *ssed.Server {
 	t.Helper()
 	opts.Store = h
 	s := serve(t, opts)

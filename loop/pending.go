@@ -26,9 +26,9 @@ type admission struct {
 	parser       httpparse.Parser
 	request      httpparse.Request // scratch: it is large, and alive only within one call
 	heads        heads
-	origins      subreq.Origins // pages that may subscribe
-	trust        trust          // proxies that may forward a client's address
-	tokens       atomic.Pointer[auth.Table]
+	origins      subreq.Origins              // pages that may subscribe
+	trust        subreq.Proxies              // proxies that may forward a client's address
+	tokens       *atomic.Pointer[auth.Table] // in force; other goroutines replace them
 	authRequests authRequests
 	perAddress   perAddress
 	freePending  []*pendingConn // for reuse by the next connections
@@ -129,7 +129,7 @@ func (c *pendingConn) readProxyLine(l *loop, in []byte) (rest []byte, ok bool) {
 		c.forwardedAddr, err = parseProxyLine(in[:n])
 		ok = err == nil
 	}
-	if peer := peerAddr(c.conn); !ok || !l.trust.empty() && !l.trust.covers(peer) {
+	if peer := peerAddr(c.conn); !ok || !l.trust.Empty() && !l.trust.Covers(peer) {
 		c.refuseUnread(l, in, 400, needsProxyLine)
 		return nil, false
 	}

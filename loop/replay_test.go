@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -15,13 +15,13 @@ import (
 // of its set turns over. It gets all of that live, so there is nothing to tell.
 func TestNoGapWithoutLoss(t *testing.T) {
 	const missed, live = 300, 100
-	s := serve(t, loop.Options{SendBufferBytes: 8 << 10, History: []loop.HistoryRule{{Prefix: "/a", Messages: missed}, {Prefix: "/b", Messages: 1}}})
+	s := serve(t, ssed.Options{SendBufferBytes: 8 << 10, History: []ssed.HistoryRule{{Prefix: "/a", Messages: missed}, {Prefix: "/b", Messages: 1}}})
 	data := func(i int) string { return fmt.Sprint(i, " ", strings.Repeat("x", 10_000)) }
 	for i := range missed {
 		publishTo(t, s, "/a", data(i))
 	}
 	_, r := subscribe(t, s, fmt.Sprint("/subscribe?ns=/a&ns=/b&last=", missed))
-	until(t, s, "it waits", func(s loop.Stats) bool { return s.Blocked == 1 })
+	until(t, s, "it waits", func(s ssed.Stats) bool { return s.Blocked == 1 })
 	for i := range live {
 		publishTo(t, s, "/b", fmt.Sprint("b", i))
 	}
@@ -37,14 +37,14 @@ func TestNoGapWithoutLoss(t *testing.T) {
 // with all other backlogs.
 func TestReplaysAreBounded(t *testing.T) {
 	const total, clients = 16 << 20, 60
-	s := serve(t, loop.Options{BacklogTotalBytesMax: total, SendBufferBytes: 8 << 10, History: keepAll})
+	s := serve(t, ssed.Options{BacklogTotalBytesMax: total, SendBufferBytes: 8 << 10, History: keepAll})
 	publishAll(t, s, sse.Message{Namespace: "/n", Data: bytes.Repeat([]byte("x"), 1<<20)})
 	for range clients {
 		c := dial(t, s.ListenAddrs()[0])
 		fmt.Fprint(c, "GET /subscribe/n?last=1 HTTP/1.1\r\nHost: x\r\n\r\n")
 		readHead(t, bufio.NewReaderSize(c, 16)) // and no more
 	}
-	stats := until(t, s, "all wait or are closed", func(s loop.Stats) bool { return uint64(s.Blocked)+s.Ended["evicted"] == clients })
+	stats := until(t, s, "all wait or are closed", func(s ssed.Stats) bool { return uint64(s.Blocked)+s.Ended["evicted"] == clients })
 	if stats.Backlog > total || stats.Ended["evicted"] == 0 {
 		t.Errorf("%+v", stats)
 	}

@@ -74,14 +74,14 @@ func (c *pendingConn) enter(l *loop, ask *subreq.Request, userAgent []byte) {
 // clientAddr returns where a request comes from, as proxies that are trusted have
 // it; it is not valid if that is the connection's own peer.
 func (c *pendingConn) clientAddr(l *loop, req *httpparse.Request) netip.Addr {
-	if l.trust.empty() {
+	if l.trust.Empty() {
 		return c.forwardedAddr
 	}
 	nearest := c.forwardedAddr
 	if !nearest.IsValid() {
 		nearest = peerAddr(c.conn)
 	}
-	if client := httpparse.ClientAddr(req, nearest, l.trust.covers); client != nearest {
+	if client := httpparse.ClientAddr(req, nearest, l.trust.Covers); client != nearest {
 		return client
 	}
 	return c.forwardedAddr

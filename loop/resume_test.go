@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -55,7 +55,7 @@ func expectData(t testing.TB, r *bufio.Reader, want ...string) (id string) {
 }
 
 // resumeFrom subscribes with the id of the last event.
-func resumeFrom(t testing.TB, s *loop.Server, target, id string) (net.Conn, *bufio.Reader) {
+func resumeFrom(t testing.TB, s *ssed.Server, target, id string) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	c := dial(t, s.ListenAddrs()[0])
 	fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: %s\r\n\r\n", target, id)
@@ -66,17 +66,17 @@ func resumeFrom(t testing.TB, s *loop.Server, target, id string) (net.Conn, *buf
 	return c, r
 }
 
-func publishTo(t testing.TB, s *loop.Server, ns string, data ...string) {
+func publishTo(t testing.TB, s *ssed.Server, ns string, data ...string) {
 	t.Helper()
 	for _, d := range data {
 		publishAll(t, s, sse.Message{Namespace: ns, Data: []byte(d)})
 	}
 }
 
-var keepAll = []loop.HistoryRule{{Prefix: "/", Messages: 1000}}
+var keepAll = []ssed.HistoryRule{{Prefix: "/", Messages: 1000}}
 
 func TestResume(t *testing.T) {
-	s := serve(t, loop.Options{History: keepAll})
+	s := serve(t, ssed.Options{History: keepAll})
 	c, r := subscribe(t, s, "/subscribe/pets")
 	publishTo(t, s, "/pets/dogs", "one")
 	publishTo(t, s, "/time", "not heard")
@@ -105,7 +105,7 @@ func TestResume(t *testing.T) {
 
 // TestSequenceIsTheID: what a publisher is told is what the subscriber sees.
 func TestSequenceIsTheID(t *testing.T) {
-	s := serve(t, loop.Options{History: []loop.HistoryRule{{Prefix: "/kept", Messages: 5}}})
+	s := serve(t, ssed.Options{History: []ssed.HistoryRule{{Prefix: "/kept", Messages: 5}}})
 	_, r := subscribe(t, s, "/subscribe/")
 	p := dial(t, s.PublishAddrs()[0])
 	io.WriteString(p, "PUB /kept - a\nPUB /other - b\nPUB /kept/below - c\n")
@@ -121,14 +121,14 @@ func TestSequenceIsTheID(t *testing.T) {
 
 // TestHistoryOff: without it the wire is the ancestor's, whatever a client asks.
 func TestHistoryOff(t *testing.T) {
-	s := serve(t, loop.Options{})
+	s := serve(t, ssed.Options{})
 	_, r := resumeFrom(t, s, "/subscribe/n?last=3&since=x&lastEventId=y", "abc-1")
 	publishTo(t, s, "/n", "x")
 	expect(t, r, "data:x\n\n")
 }
 
 func TestFirstTime(t *testing.T) {
-	s := serve(t, loop.Options{History: []loop.HistoryRule{{Prefix: "/", Messages: 3}, {Prefix: "/live"}}})
+	s := serve(t, ssed.Options{History: []ssed.HistoryRule{{Prefix: "/", Messages: 3}, {Prefix: "/live"}}})
 	for i := range 5 {
 		publishTo(t, s, fmt.Sprintf("/a/%d", i%2), fmt.Sprint(i)) // /a/0 has 0 2 4, /a/1 has 1 3
 	}
@@ -161,7 +161,7 @@ func TestFirstTime(t *testing.T) {
 }
 
 func TestGapIsTold(t *testing.T) {
-	s := serve(t, loop.Options{History: []loop.HistoryRule{{Prefix: "/", Messages: 2}, {Prefix: "/long", Messages: 100}}})
+	s := serve(t, ssed.Options{History: []ssed.HistoryRule{{Prefix: "/", Messages: 2}, {Prefix: "/long", Messages: 100}}})
 	publishTo(t, s, "/short", "1", "2")
 	publishTo(t, s, "/long", "3")
 	publishTo(t, s, "/short", "4", "5", "6")
@@ -197,16 +197,16 @@ func TestGapIsTold(t *testing.T) {
 		t.Error(e)
 	}
 	expectData(t, r, "6")
-	until(t, s, "the gaps are counted", func(s loop.Stats) bool { return s.Gaps == 7 })
+	until(t, s, "the gaps are counted", func(s ssed.Stats) bool { return s.Gaps == 7 })
 }
 
 func TestGapEventIsRenamedOrOff(t *testing.T) {
-	s := serve(t, loop.Options{History: keepAll, GapEvent: "hole"})
+	s := serve(t, ssed.Options{History: keepAll, GapEvent: "hole"})
 	_, r := resumeFrom(t, s, "/subscribe/n", "nonsense")
 	if e := nextEvent(t, r); e.name != "hole" {
 		t.Error(e)
 	}
-	s = serve(t, loop.Options{History: keepAll, NoGapEvent: true})
+	s = serve(t, ssed.Options{History: keepAll, NoGapEvent: true})
 	_, r = resumeFrom(t, s, "/subscribe/n", "nonsense")
 	publishTo(t, s, "/n", "x")
 	expectData(t, r, "x")
@@ -215,7 +215,7 @@ func TestGapEventIsRenamedOrOff(t *testing.T) {
 // TestReplayOfASlowReader: much more than a socket takes is replayed, while messages
 // go on coming, of which some are kept and some are not, and all come once and in order.
 func TestReplayOfASlowReader(t *testing.T) {
-	s := serve(t, loop.Options{SendBufferBytes: 8 << 10, History: []loop.HistoryRule{{Prefix: "/kept", Messages: 5000}}})
+	s := serve(t, ssed.Options{SendBufferBytes: 8 << 10, History: []ssed.HistoryRule{{Prefix: "/kept", Messages: 5000}}})
 	const before, during = 1500, 500
 	want := make([]string, 0, before+2*during)
 	random := rand.New(rand.NewPCG(1, 2))
@@ -241,7 +241,7 @@ func TestReplayOfASlowReader(t *testing.T) {
 			t.Fatalf("message %d is %.40q, want %.40q", i, e.data, data)
 		}
 	}
-	until(t, s, "it lives", func(s loop.Stats) bool {
+	until(t, s, "it lives", func(s ssed.Stats) bool {
 		return s.Replays == 1 && s.Replayed == before && s.Blocked == 0 && s.Backlog == 0
 	})
 }
@@ -249,13 +249,13 @@ func TestReplayOfASlowReader(t *testing.T) {
 // TestHistoryGoesDuringReplay: what a slow reader has yet to be sent is let go of.
 // It is told, no frame is cut, and what comes is in order.
 func TestHistoryGoesDuringReplay(t *testing.T) {
-	s := serve(t, loop.Options{SendBufferBytes: 8 << 10, History: []loop.HistoryRule{{Prefix: "/", Messages: 300}}})
+	s := serve(t, ssed.Options{SendBufferBytes: 8 << 10, History: []ssed.HistoryRule{{Prefix: "/", Messages: 300}}})
 	data := func(i int) string { return fmt.Sprint(i, " ", strings.Repeat("x", 10_000)) }
 	for i := range 300 {
 		publishTo(t, s, "/n", data(i))
 	}
 	_, r := subscribe(t, s, "/subscribe/n?last=300")
-	until(t, s, "it waits", func(s loop.Stats) bool { return s.Blocked == 1 })
+	until(t, s, "it waits", func(s ssed.Stats) bool { return s.Blocked == 1 })
 	for i := range 300 {
 		publishTo(t, s, "/n", data(300+i))
 	}
@@ -289,7 +289,7 @@ func TestResumeAgainstModel(t *testing.T) {
 
 func resumeAtRandom(t *testing.T, random *rand.Rand) {
 	const kept = 12
-	s := serve(t, loop.Options{SendBufferBytes: 4 << 10, History: []loop.HistoryRule{{Prefix: "/", Messages: kept}}})
+	s := serve(t, ssed.Options{SendBufferBytes: 4 << 10, History: []ssed.HistoryRule{{Prefix: "/", Messages: kept}}})
 	namespaces := []string{"/a", "/a/b", "/a/b/c", "/ab", "/d", "/d/e"}
 	sets := [][]string{{"/"}, {"/a"}, {"/a/b", "/d"}, {"/ab"}, {"/d/e", "/a/b/c"}}
 	var all []string // namespaces, by number
@@ -355,7 +355,7 @@ func resumeAtRandom(t *testing.T, random *rand.Rand) {
 // TestResumeAtEveryByte: wherever a stream is cut, a client that comes back with the
 // last complete id has everything, once.
 func TestResumeAtEveryByte(t *testing.T) {
-	s := serve(t, loop.Options{History: keepAll})
+	s := serve(t, ssed.Options{History: keepAll})
 	_, r := subscribe(t, s, "/subscribe/n")
 	want := []string{"first", "second line\nof two", "", "fourth"}
 	publishTo(t, s, "/n", want...)

@@ -1,10 +1,8 @@
 package loop
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -77,37 +75,13 @@ type HistoryRule struct {
 	Age      time.Duration // none that is older; 0: no such limit
 }
 
-// newSequencer returns the sequencer that the options describe, and its window. wake makes the
+// newSequencer returns the sequencer of a configuration, and its window. wake makes the
 // loop call onWake; any goroutine may call it.
-func newSequencer(opts *Options, wake func()) (sequencer, window, error) {
+func newSequencer(opts *Config, wake func()) (sequencer, window) {
 	if opts.Store != nil {
-		if len(opts.History) > 0 {
-			return nil, window{}, errors.New("loop: History is for a server without a Store, which keeps everything that it has room for")
-		}
-		return newStored(opts.Store, wake), window{kept: keepAll(opts.HistoryBytesMax)}, nil
+		return newStored(opts.Store, wake), window{kept: keepAll(opts.HistoryBytesMax)}
 	}
-	rules, err := checkRules(opts.History)
-	if err != nil {
-		return nil, window{}, err
-	}
-	return memory{}, newWindow(rules, opts.HistoryBytesMax), nil
-}
-
-// checkRules returns the rules with canonical prefixes, the longest first.
-func checkRules(rules []HistoryRule) ([]HistoryRule, error) {
-	rules = slices.Clone(rules)
-	for i, r := range rules {
-		prefix, err := nsindex.Canonical(r.Prefix)
-		if err != nil {
-			return nil, fmt.Errorf("loop: the history of %q: %w", r.Prefix, err)
-		}
-		if r.Messages < 0 || r.Age < 0 || r.Age > 0 && r.Age < tick {
-			return nil, fmt.Errorf("loop: the history of %s: %d messages and an age of %v cannot be kept", prefix, r.Messages, r.Age)
-		}
-		rules[i].Prefix = prefix
-	}
-	slices.SortStableFunc(rules, func(a, b HistoryRule) int { return cmp.Compare(len(b.Prefix), len(a.Prefix)) })
-	return rules, nil
+	return memory{}, newWindow(opts.History, opts.HistoryBytesMax)
 }
 
 // newWindow returns a window that keeps what the rules say. Its epoch is new, since the

@@ -10,15 +10,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/auth"
-	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/nsindex"
 	"github.com/ssed/ssed/publish"
 	"github.com/ssed/ssed/sse"
 )
 
 func TestWhoHearsWhat(t *testing.T) {
-	s := serve(t, loop.Options{})
+	s := serve(t, ssed.Options{})
 	for _, tt := range []struct {
 		target string
 		want   string // the data of the frames, in order
@@ -56,7 +56,7 @@ func TestWhoHearsWhat(t *testing.T) {
 // TestHeadComesAtOnce: the ancestor sent it with the first event.
 
 func TestHeadComesAtOnce(t *testing.T) {
-	s := serve(t, loop.Options{})
+	s := serve(t, ssed.Options{})
 	c := dial(t, s.ListenAddrs()[0])
 	io.WriteString(c, "GET /subscribe/pets HTTP/1.1\r\nHost: x\r\n\r\n")
 	head := make([]byte, 1000)
@@ -77,7 +77,7 @@ func TestHeadComesAtOnce(t *testing.T) {
 }
 
 func TestAnswers(t *testing.T) {
-	s := serve(t, loop.Options{})
+	s := serve(t, ssed.Options{})
 	get := func(target string) string { return "GET " + target + " HTTP/1.1\r\nHost: x\r\n\r\n" }
 	for _, tt := range []struct {
 		name, request string
@@ -117,7 +117,7 @@ func TestAnswers(t *testing.T) {
 // TestDribbledHead sends a request byte by byte.
 
 func TestDribbledHead(t *testing.T) {
-	s := serve(t, loop.Options{})
+	s := serve(t, ssed.Options{})
 	c := dial(t, s.ListenAddrs()[0])
 	for _, b := range []byte("GET /subscribe/pets HTTP/1.1\r\nHost: x\r\n\r\n") {
 		if _, err := c.Write([]byte{b}); err != nil {
@@ -129,7 +129,7 @@ func TestDribbledHead(t *testing.T) {
 
 func TestHeadNeverEnds(t *testing.T) {
 	t.Parallel()
-	s := serve(t, loop.Options{HeaderTimeout: 300 * time.Millisecond})
+	s := serve(t, ssed.Options{HeaderTimeout: 300 * time.Millisecond})
 	for _, tt := range []struct{ name, request, want string }{
 		{"silence", "", "HTTP/1.1 408 "},
 		{"half a head", "GET /subscribe/pets HT", "HTTP/1.1 408 "},
@@ -141,7 +141,7 @@ func TestHeadNeverEnds(t *testing.T) {
 			expect(t, c, tt.want)
 		})
 	}
-	until(t, s, "all pending connections are gone", func(s loop.Stats) bool { return s.PendingConnections == 0 })
+	until(t, s, "all pending connections are gone", func(s ssed.Stats) bool { return s.PendingConnections == 0 })
 }
 
 func TestTokens(t *testing.T) {
@@ -149,7 +149,7 @@ func TestTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := serve(t, loop.Options{Tokens: tokens})
+	s := serve(t, ssed.Options{Tokens: tokens})
 	for _, tt := range []struct{ name, target, field, status string }{
 		{"none", "/subscribe/pets", "", "401"},
 		{"wrong", "/subscribe/pets", "X-Authorization: nonsense", "401"},
@@ -174,7 +174,7 @@ func TestTokens(t *testing.T) {
 }
 
 func TestPublishRefusesBadMessages(t *testing.T) {
-	s := serve(t, loop.Options{DataBytesMax: 10})
+	s := serve(t, ssed.Options{DataBytesMax: 10})
 	for _, tt := range []struct {
 		name    string
 		message sse.Message
@@ -198,7 +198,7 @@ func TestManyServers(t *testing.T) {
 	for i := range 4 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
-			s := serve(t, loop.Options{})
+			s := serve(t, ssed.Options{})
 			_, r := subscribe(t, s, "/subscribe/n")
 			var wait sync.WaitGroup
 			for range 4 {
@@ -215,7 +215,7 @@ func TestManyServers(t *testing.T) {
 }
 
 func TestPublishBeforeServe(t *testing.T) {
-	s, err := loop.New(loop.Options{Listen: []string{"127.0.0.1:0"}})
+	s, err := ssed.New(ssed.Options{Listen: []string{"127.0.0.1:0"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func TestPublishBeforeServe(t *testing.T) {
 	served := make(chan error)
 	go func() { served <- s.Serve() }()
 	<-s.Ready()
-	until(t, s, "the message is published", func(s loop.Stats) bool { return s.Published == 1 })
+	until(t, s, "the message is published", func(s ssed.Stats) bool { return s.Published == 1 })
 	if err := s.Shutdown(context.Background()); err != nil {
 		t.Error(err)
 	}
@@ -233,7 +233,7 @@ func TestPublishBeforeServe(t *testing.T) {
 	if err := s.Publish(context.Background(), sse.Message{Namespace: "/late"}); !errors.Is(err, publish.ErrBusy) {
 		t.Errorf("a server that has ended answers %v", err)
 	}
-	if _, err := s.Stats(context.Background()); !errors.Is(err, loop.ErrStopped) {
+	if _, err := s.Stats(context.Background()); !errors.Is(err, ssed.ErrStopped) {
 		t.Errorf("and its figures are %v", err)
 	}
 	if err := s.Serve(); err == nil {

@@ -7,13 +7,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 )
 
 // TestShutdownAtTheStart: a server that is told to end at any moment of its start ends.
 func TestShutdownAtTheStart(t *testing.T) {
 	for i := range 40 {
-		s, err := loop.New(loop.Options{Listen: []string{"127.0.0.1:0"}, Drain: -1, Logger: slog.New(slog.DiscardHandler)})
+		s, err := ssed.New(ssed.Options{Listen: []string{"127.0.0.1:0"}, Drain: -1, Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,12 +16,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/sse"
 )
 
 func TestShutdownBeforeServe(t *testing.T) {
-	s, err := loop.New(loop.Options{Listen: []string{"127.0.0.1:0"}})
+	s, err := ssed.New(ssed.Options{Listen: []string{"127.0.0.1:0"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func TestShutdownBeforeServe(t *testing.T) {
 }
 
 func TestShutdownDelivers(t *testing.T) {
-	s := serve(t, loop.Options{})
+	s := serve(t, ssed.Options{})
 	_, r := subscribe(t, s, "/subscribe/n")
 	data := bytes.Repeat([]byte("x"), 100_000)
 	const n = 100 // 10 MB: more than the sockets take
@@ -56,12 +56,12 @@ func TestShutdownDelivers(t *testing.T) {
 }
 
 func TestShutdownDoesNotWaitForever(t *testing.T) {
-	s := serve(t, loop.Options{})
+	s := serve(t, ssed.Options{})
 	subscribe(t, s, "/subscribe/n") // and never reads again
 	for range 100 {
 		publishAll(t, s, sse.Message{Namespace: "/n", Data: bytes.Repeat([]byte("x"), 100_000)})
 	}
-	until(t, s, "the subscriber is stuck", func(s loop.Stats) bool { return s.Blocked == 1 })
+	until(t, s, "the subscriber is stuck", func(s ssed.Stats) bool { return s.Blocked == 1 })
 	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 	defer cancel()
 	if err := s.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
@@ -70,14 +70,14 @@ func TestShutdownDoesNotWaitForever(t *testing.T) {
 }
 
 func TestPublishersAreToldToWait(t *testing.T) {
-	s := serve(t, loop.Options{})
+	s := serve(t, ssed.Options{})
 	stuck, _ := subscribe(t, s, "/subscribe/n")
 	p := dial(t, s.PublishAddrs()[0])
 	r := bufio.NewReader(p)
 	for range 100 {
 		publishAll(t, s, sse.Message{Namespace: "/n", Data: bytes.Repeat([]byte("x"), 100_000)})
 	}
-	until(t, s, "the subscriber is stuck", func(s loop.Stats) bool { return s.Blocked == 1 })
+	until(t, s, "the subscriber is stuck", func(s ssed.Stats) bool { return s.Blocked == 1 })
 	ended := make(chan error)
 	go func() { ended <- s.Shutdown(context.Background()) }()
 	for deadline := time.Now().Add(patience); ; {
@@ -100,7 +100,7 @@ func TestPublishersAreToldToWait(t *testing.T) {
 
 func TestShutdownLosesNothingThatWasAccepted(t *testing.T) {
 	for range 40 {
-		s := serve(t, loop.Options{})
+		s := serve(t, ssed.Options{})
 		_, r := subscribe(t, s, "/subscribe/n")
 		delivered := make(chan int64, 1)
 		go func() {
@@ -135,7 +135,7 @@ func TestShutdownLosesNothingThatWasAccepted(t *testing.T) {
 func TestShutdownLeavesNobodyAtTheDoor(t *testing.T) {
 	for range 20 {
 		path := t.TempDir() + "/s"
-		s := serve(t, loop.Options{Listen: []string{"unix://" + path, "127.0.0.1:0"}})
+		s := serve(t, ssed.Options{Listen: []string{"unix://" + path, "127.0.0.1:0"}})
 		var clients sync.WaitGroup
 		for range 4 {
 			clients.Go(func() {
@@ -165,7 +165,7 @@ func TestShutdownLeavesNobodyAtTheDoor(t *testing.T) {
 // its own to come back, and who comes meanwhile is told the same.
 func TestShutdownSpreadsTheLeaving(t *testing.T) {
 	const drain, subscribers = time.Second, 50
-	s := serve(t, loop.Options{Drain: drain})
+	s := serve(t, ssed.Options{Drain: drain})
 	type ending struct {
 		after time.Duration
 		text  string
@@ -187,7 +187,7 @@ func TestShutdownSpreadsTheLeaving(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- s.Shutdown(context.Background()) }()
 	late := dial(t, s.ListenAddrs()[0])
-	until(t, s, "it is ending", func(s loop.Stats) bool { return s.Subscribers < subscribers })
+	until(t, s, "it is ending", func(s ssed.Stats) bool { return s.Subscribers < subscribers })
 	io.WriteString(late, "GET /subscribe/n HTTP/1.1\r\nHost: x\r\n\r\n")
 	if answer, _ := io.ReadAll(late); !bytes.HasPrefix(answer, []byte("HTTP/1.1 200 ")) || !bytes.Contains(answer, []byte("\r\n\r\nretry:")) {
 		t.Errorf("who comes late is told %q", answer)
@@ -215,12 +215,12 @@ func TestShutdownSpreadsTheLeaving(t *testing.T) {
 
 // TestQuestionsAfterTheEnd: however many ask, none is told to try again.
 func TestQuestionsAfterTheEnd(t *testing.T) {
-	s := serve(t, loop.Options{Drain: -1})
+	s := serve(t, ssed.Options{Drain: -1})
 	if err := s.Shutdown(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	for n := range 2000 {
-		if _, err := s.Stats(context.Background()); !errors.Is(err, loop.ErrStopped) {
+		if _, err := s.Stats(context.Background()); !errors.Is(err, ssed.ErrStopped) {
 			t.Fatalf("question %d: %v", n+1, err)
 		}
 	}

@@ -13,12 +13,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/sse"
 )
 
 // subscribeThin subscribes with a socket that takes little, and reads nothing.
-func subscribeThin(t *testing.T, s *loop.Server, target string) net.Conn {
+func subscribeThin(t *testing.T, s *ssed.Server, target string) net.Conn {
 	t.Helper()
 	c := dial(t, s.ListenAddrs()[0])
 	c.(*net.TCPConn).SetReadBuffer(4096)
@@ -34,7 +34,7 @@ var gapFrame = regexp.MustCompile(`^event:gap\ndata:\{"reason":"slow","missed":(
 // TestSkip: a slow subscriber gets whole frames only, in order, each either once
 // or counted in a gap, and the newest one last.
 func TestSkip(t *testing.T) {
-	s := serve(t, loop.Options{BacklogBytesMax: 200_000, DataBytesMax: 30_000, Slow: loop.SlowSkip, SendBufferBytes: 16 << 10})
+	s := serve(t, ssed.Options{BacklogBytesMax: 200_000, DataBytesMax: 30_000, Slow: ssed.SlowSkip, SendBufferBytes: 16 << 10})
 	conn, slow := subscribe(t, s, "/subscribe/n")
 	const messages = 3000
 	got := make(chan []byte, 1)
@@ -54,7 +54,7 @@ func TestSkip(t *testing.T) {
 	}()
 	for i := range messages {
 		if i == messages/2 {
-			until(t, s, "it was passed over", func(s loop.Stats) bool { return s.Skips > 1 })
+			until(t, s, "it was passed over", func(s ssed.Stats) bool { return s.Skips > 1 })
 			close(begin)
 		}
 		publishAll(t, s, sse.Message{Namespace: "/n", Data: fmt.Appendf(nil, "%d:%s", i, strings.Repeat("x", 3000+i%777))})
@@ -82,7 +82,7 @@ func TestSkip(t *testing.T) {
 	if next != messages+1 || gaps == 0 {
 		t.Errorf("%d messages are accounted for, with %d gaps; there were %d", next, gaps, messages+1)
 	}
-	stats := until(t, s, "nobody lags", func(s loop.Stats) bool { return s.Blocked == 0 && s.Backlog == 0 })
+	stats := until(t, s, "nobody lags", func(s ssed.Stats) bool { return s.Blocked == 0 && s.Backlog == 0 })
 	if stats.Ended["slow"] != 0 || stats.Skipped == 0 {
 		t.Errorf("%+v", stats)
 	}
@@ -92,7 +92,7 @@ func TestSkip(t *testing.T) {
 // again and again, and what is held for them stays within the bound for all.
 func TestSkipHoldsNoMemory(t *testing.T) {
 	const total = 4 << 20
-	s := serve(t, loop.Options{BacklogBytesMax: 1 << 20, BacklogTotalBytesMax: total, DataBytesMax: 100_000, Slow: loop.SlowSkip})
+	s := serve(t, ssed.Options{BacklogBytesMax: 1 << 20, BacklogTotalBytesMax: total, DataBytesMax: 100_000, Slow: ssed.SlowSkip})
 	for i := range 20 {
 		subscribeThin(t, s, fmt.Sprintf("/subscribe/%d", i))
 	}
@@ -105,7 +105,7 @@ func TestSkipHoldsNoMemory(t *testing.T) {
 			}
 		}
 	}
-	stats := until(t, s, "all is delivered", func(s loop.Stats) bool { return s.Published == 2000 })
+	stats := until(t, s, "all is delivered", func(s ssed.Stats) bool { return s.Published == 2000 })
 	if stats.Skipped == 0 || stats.Backlog > total {
 		t.Errorf("%+v", stats)
 	}
@@ -117,14 +117,14 @@ func TestStalledSubscriberIsClosed(t *testing.T) {
 	t.Parallel()
 	const timeout = 2 * time.Second
 	var log logbook
-	s := serve(t, loop.Options{StallTimeout: timeout, Logger: log.logger()})
+	s := serve(t, ssed.Options{StallTimeout: timeout, Logger: log.logger()})
 	subscribeThin(t, s, "/subscribe/n")
 	reader := subscribeThin(t, s, "/subscribe/n")
 	begin := time.Now()
 	for range 10 {
 		publishAll(t, s, sse.Message{Namespace: "/n", Data: bytes.Repeat([]byte("x"), 1<<20)})
 	}
-	until(t, s, "both lag", func(s loop.Stats) bool { return s.Blocked == 2 })
+	until(t, s, "both lag", func(s ssed.Stats) bool { return s.Blocked == 2 })
 	ended := make(chan struct{})
 	go func() { // much slower than its socket's buffer would show
 		chunk := make([]byte, 2000)
@@ -137,7 +137,7 @@ func TestStalledSubscriberIsClosed(t *testing.T) {
 			}
 		}
 	}()
-	stats := until(t, s, "the stalled one is closed", func(s loop.Stats) bool { return s.Subscribers == 1 })
+	stats := until(t, s, "the stalled one is closed", func(s ssed.Stats) bool { return s.Subscribers == 1 })
 	if took := time.Since(begin); took < timeout {
 		t.Errorf("it was closed after %v, before %v had passed", took, timeout)
 	}
@@ -157,11 +157,11 @@ func TestStalledSubscriberIsClosed(t *testing.T) {
 func TestStalledInTheKernel(t *testing.T) {
 	t.Parallel()
 	const timeout = 2 * time.Second
-	s := serve(t, loop.Options{StallTimeout: timeout})
+	s := serve(t, ssed.Options{StallTimeout: timeout})
 	subscribeThin(t, s, "/subscribe/n")
 	begin := time.Now()
 	publishAll(t, s, sse.Message{Namespace: "/n", Data: bytes.Repeat([]byte("x"), 60_000)})
-	stats := until(t, s, "it is closed", func(s loop.Stats) bool { return s.Subscribers == 0 })
+	stats := until(t, s, "it is closed", func(s ssed.Stats) bool { return s.Subscribers == 0 })
 	if took := time.Since(begin); took < timeout || stats.Ended["stalled"] != 1 {
 		t.Errorf("it was closed after %v: %+v", took, stats)
 	}
@@ -170,7 +170,7 @@ func TestStalledInTheKernel(t *testing.T) {
 func TestConnsPerAddress(t *testing.T) {
 	t.Parallel()
 	var log logbook
-	s := serve(t, loop.Options{ConnsPerAddressMax: 2, Logger: log.logger(), TrustedProxies: []string{"127.0.0.1"}})
+	s := serve(t, ssed.Options{ConnsPerAddressMax: 2, Logger: log.logger(), TrustedProxies: []string{"127.0.0.1"}})
 	from := func(addr string) (net.Conn, string) {
 		c := dial(t, s.ListenAddrs()[0])
 		fmt.Fprintf(c, "GET /subscribe/n HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: %s\r\n\r\n", addr)
@@ -196,9 +196,9 @@ func TestConnsPerAddress(t *testing.T) {
 	log.waitFor(t, `msg="connections were turned away" connections=`)
 	log.waitFor(t, "--max-conns-per-ip")
 	c, _ := from("203.0.113.3")
-	until(t, s, "it is in", func(s loop.Stats) bool { return s.Subscribers == 7 })
+	until(t, s, "it is in", func(s ssed.Stats) bool { return s.Subscribers == 7 })
 	c.Close()
-	until(t, s, "it has left", func(s loop.Stats) bool { return s.Subscribers == 6 })
+	until(t, s, "it has left", func(s ssed.Stats) bool { return s.Subscribers == 6 })
 	for range 2 { // its place is free again
 		if _, rest := from("203.0.113.3"); rest != "" {
 			t.Errorf("%q", rest)

@@ -31,7 +31,7 @@ func (r subscribersByFD) remove(fd int) { r[fd] = nil }
 // It fits a JSON number, and younger connections have larger ones.
 type ConnID uint64
 
-// connIDBits is what the descriptor takes of a ConnID: descriptorLimit is below.
+// connIDBits is what the descriptor takes of a ConnID: openfiles.LimitMax is not above its range.
 const connIDBits = 20
 
 func (s *subscriber) id() ConnID { return ConnID(s.number)<<connIDBits | ConnID(s.fd()) }
@@ -63,9 +63,9 @@ const (
 // loop for less than a millisecond. So the list is not of one moment: a subscriber that
 // connects or leaves meanwhile may be in it or not. The error is the context's,
 // ErrStopped or ErrBusy.
-func (s *Server) Subscribers(ctx context.Context) (conns []SubscriberInfo, err error) {
+func (l *loop) Subscribers(ctx context.Context) (conns []SubscriberInfo, err error) {
 	for next := 0; next >= 0; {
-		part, err := call(ctx, s, snapshotPage(next))
+		part, err := call(ctx, l, snapshotPage(next))
 		if err != nil {
 			return nil, err
 		}
@@ -124,8 +124,8 @@ func (s *subscriber) describe(l *loop) SubscriberInfo {
 
 // Disconnect closes one subscriber, which may reconnect. It reports whether the
 // connection was found.
-func (s *Server) Disconnect(ctx context.Context, id ConnID) (found bool, err error) {
-	return call(ctx, s, func(l *loop) bool {
+func (l *loop) Disconnect(ctx context.Context, id ConnID) (found bool, err error) {
+	return call(ctx, l, func(l *loop) bool {
 		fd := int(id & (1<<connIDBits - 1))
 		if fd >= len(l.subscribersByFD) || l.subscribersByFD[fd] == nil || l.subscribersByFD[fd].id() != id {
 			return false

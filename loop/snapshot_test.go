@@ -7,13 +7,13 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/sse"
 )
 
 // TestSubscribers: everybody is in it once, with what is true of it.
 func TestSubscribers(t *testing.T) {
-	s := serve(t, loop.Options{TrustedProxies: []string{"127.0.0.1"}})
+	s := serve(t, ssed.Options{TrustedProxies: []string{"127.0.0.1"}})
 	const subscribers = 2500 // more than one look takes
 	ctx := context.Background()
 	publishAll(t, s, sse.Message{Namespace: "/0", Data: []byte("before all")})
@@ -28,8 +28,8 @@ func TestSubscribers(t *testing.T) {
 	if err != nil || len(conns) != subscribers {
 		t.Fatalf("%d connections, %v", len(conns), err)
 	}
-	slices.SortFunc(conns, func(a, b loop.SubscriberInfo) int { return int(int64(a.ID) - int64(b.ID)) })
-	seen, streams := map[loop.ConnID]bool{}, map[uint64]bool{}
+	slices.SortFunc(conns, func(a, b ssed.SubscriberInfo) int { return int(int64(a.ID) - int64(b.ID)) })
+	seen, streams := map[ssed.ConnID]bool{}, map[uint64]bool{}
 	for i, c := range conns {
 		if seen[c.ID] || c.Agent != "test" || !slices.Equal(c.Namespaces, []string{fmt.Sprintf("/%d", i%3), "/b"}) || c.LagBytes != 0 {
 			t.Fatalf("connection %d: %+v", i, c)
@@ -42,14 +42,14 @@ func TestSubscribers(t *testing.T) {
 }
 
 func TestDisconnect(t *testing.T) {
-	s := serve(t, loop.Options{})
+	s := serve(t, ssed.Options{})
 	c, r := subscribe(t, s, "/subscribe/a")
 	_, other := subscribe(t, s, "/subscribe/a")
 	conns, err := s.Subscribers(context.Background())
 	if err != nil || len(conns) != 2 {
 		t.Fatal(conns, err)
 	}
-	i := slices.IndexFunc(conns, func(x loop.SubscriberInfo) bool { return x.Peer.String() == c.LocalAddr().String() })
+	i := slices.IndexFunc(conns, func(x ssed.SubscriberInfo) bool { return x.Peer.String() == c.LocalAddr().String() })
 	for _, want := range []bool{true, false} {
 		if found, err := s.Disconnect(context.Background(), conns[i].ID); found != want || err != nil {
 			t.Errorf("found: %v, %v, want %v", found, err, want)
@@ -60,12 +60,12 @@ func TestDisconnect(t *testing.T) {
 	}
 	// Who gets its descriptor next is another.
 	subscribe(t, s, "/subscribe/a")
-	for _, id := range []loop.ConnID{conns[i].ID, 0, 1 << 60} {
+	for _, id := range []ssed.ConnID{conns[i].ID, 0, 1 << 60} {
 		if found, _ := s.Disconnect(context.Background(), id); found {
 			t.Errorf("%d was found", id)
 		}
 	}
 	publishAll(t, s, sse.Message{Namespace: "/a", Data: []byte("x")})
 	expect(t, other, "data:x\n\n")
-	until(t, s, "it is counted", func(s loop.Stats) bool { return s.Ended["kicked"] == 1 && s.Subscribers == 2 })
+	until(t, s, "it is counted", func(s ssed.Stats) bool { return s.Ended["kicked"] == 1 && s.Subscribers == 2 })
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 )
 
 // TestStartTogether: of several servers that start on one port at one moment,
@@ -24,10 +24,10 @@ func TestStartTogether(t *testing.T) {
 		free.Close()
 		const servers = 4
 		refused := make(chan error, servers)
-		up := make(chan *loop.Server, servers)
+		up := make(chan *ssed.Server, servers)
 		var starting sync.WaitGroup
 		for range servers {
-			s, err := loop.New(loop.Options{Listen: []string{addr}, Logger: slog.New(slog.DiscardHandler), Drain: -1})
+			s, err := ssed.New(ssed.Options{Listen: []string{addr}, Logger: slog.New(slog.DiscardHandler), Drain: -1})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -28,7 +28,7 @@ func (r reason) ours() bool {
 	return r != reasonLeft && r != reasonReset && r != reasonShutdown
 }
 
-// Stats is what a Server has counted since it began, and what it holds now.
+// Stats is what a server has counted since it began, and what it holds now.
 type Stats struct {
 	Subscribers        int // connections that receive a stream
 	PendingConnections int // connections that have not subscribed
@@ -91,6 +91,6 @@ func (l *loop) snapshot() Stats {
 
 // Stats returns the server's figures as they are on the loop at one moment. The
 // error is the context's, or ErrStopped.
-func (s *Server) Stats(ctx context.Context) (Stats, error) {
-	return call(ctx, s, (*loop).snapshot)
+func (l *loop) Stats(ctx context.Context) (Stats, error) {
+	return call(ctx, l, (*loop).snapshot)
 }

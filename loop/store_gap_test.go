@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -23,12 +23,12 @@ func gapOf(t testing.TB, r *bufio.Reader) (g sse.Gap) {
 
 func TestStoreGaps(t *testing.T) {
 	h := newMemStore()
-	first := serveStore(t, h, loop.Options{})
+	first := serveStore(t, h, ssed.Options{})
 	publishTo(t, first, "/x", "1", "2", "3")
 	publishTo(t, first, "/y", "4")
 	publishTo(t, first, "/x", "5")
 	h.set(func() { h.gone[2] = true })
-	s := serveStore(t, h, loop.Options{})
+	s := serveStore(t, h, ssed.Options{})
 
 	_, r := resumeFrom(t, s, "/subscribe/x", "store-1")
 	if g := gapOf(t, r); g != (sse.Gap{Reason: sse.GapExpired, Asked: "store-1", Oldest: "store-3", CompleteAfter: "store-2", Newest: "store-5"}) {
@@ -55,14 +55,14 @@ func TestStoreGaps(t *testing.T) {
 // all who are connected.
 func TestStoreLeavesOut(t *testing.T) {
 	ctx := context.Background()
-	s := serve(t, loop.Options{Store: newMemStore()})
+	s := serve(t, ssed.Options{Store: newMemStore()})
 	in := s.StoreSink()
 	for _, err := range []error{in.Begin(ctx, "one", 7), in.Live(ctx)} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	until(t, s, "it has begun", func(st loop.Stats) bool { return st.Newest == 7 })
+	until(t, s, "it has begun", func(st ssed.Stats) bool { return st.Newest == 7 })
 	_, quiet := subscribe(t, s, "/subscribe/quiet")
 	_, r := subscribe(t, s, "/subscribe/x")
 	deliver := func(seq uint64, data string) {
@@ -109,13 +109,13 @@ func TestStoreTellsNewcomersOfHoles(t *testing.T) {
 	ctx := context.Background()
 	h := newMemStore()
 	h.set(func() { h.messages = make([]sse.Message, 20) })
-	s := serve(t, loop.Options{Store: h})
+	s := serve(t, ssed.Options{Store: h})
 	in := s.StoreSink()
 	deliver := func(seq uint64) {
 		if err := in.Deliver(ctx, seq, []byte("/x"), nil, fmt.Append(nil, seq)); err != nil {
 			t.Fatal(err)
 		}
-		until(t, s, "it is delivered", func(st loop.Stats) bool { return st.Newest == seq })
+		until(t, s, "it is delivered", func(st ssed.Stats) bool { return st.Newest == seq })
 	}
 	for _, err := range []error{in.Begin(ctx, "store", 0), in.Live(ctx)} {
 		if err != nil {

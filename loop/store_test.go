@@ -13,14 +13,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/publish"
 	"github.com/ssed/ssed/sse"
 )
 
 func TestStoreAnswersPublishersInOrder(t *testing.T) {
 	h := newMemStore()
-	s := serveStore(t, h, loop.Options{})
+	s := serveStore(t, h, ssed.Options{})
 	_, r := subscribe(t, s, "/subscribe/x")
 	h.hold(true)
 	p := dial(t, s.PublishAddrs()[0])
@@ -50,12 +50,12 @@ func TestStoreAnswersPublishersInOrder(t *testing.T) {
 // TestStoreAnswersThoseWhoOnlyRead: printf ... | nc closes its sending side at once.
 func TestStoreAnswersThoseWhoOnlyRead(t *testing.T) {
 	h := newMemStore()
-	s := serveStore(t, h, loop.Options{})
+	s := serveStore(t, h, ssed.Options{})
 	h.hold(true)
 	p := dial(t, s.PublishAddrs()[0])
 	io.WriteString(p, "PUB /x - one\n")
 	p.(*net.TCPConn).CloseWrite()
-	until(t, s, "the publisher is there", func(st loop.Stats) bool { return st.Publishers == 1 })
+	until(t, s, "the publisher is there", func(st ssed.Stats) bool { return st.Publishers == 1 })
 	for len(waitingAt(h)) == 0 {
 		time.Sleep(time.Millisecond)
 	}
@@ -77,7 +77,7 @@ func TestStoreHoldsPublishersBack(t *testing.T) {
 	const publishers, each = 5, 3000
 	h := newMemStore()
 	h.fullAt = 100
-	s := serveStore(t, h, loop.Options{})
+	s := serveStore(t, h, ssed.Options{})
 	_, r := subscribe(t, s, "/subscribe/")
 	h.hold(true)
 	var all sync.WaitGroup
@@ -127,7 +127,7 @@ func seqOf(t testing.TB, id string) (seq uint64) {
 // TestStorePublish is for Go programs, and for publishers on a loop of their own.
 func TestStorePublish(t *testing.T) {
 	h := newMemStore()
-	s := serveStore(t, h, loop.Options{})
+	s := serveStore(t, h, ssed.Options{})
 	publishAll(t, s, sse.Message{Namespace: "/x", Data: []byte("one")})
 	if h.Newest() != 1 {
 		t.Error("Publish returned before the store had the message")
@@ -142,8 +142,8 @@ func TestStorePublish(t *testing.T) {
 		t.Errorf("while the store does not answer: %v", err)
 	}
 	h.hold(false)
-	sink := s.Mailbox().(publish.Settler)
-	cfg := s.Session()
+	own, cfg := s.Publishers()
+	sink := own.(publish.Settler)
 	session := publish.NewSession(&cfg)
 	var replies publish.Replies
 	out, _ := session.Feed([]byte("PUB /x - a\nPING\nPUB /x - refuse me\nPUB /x - b\n"), sink, nil)
@@ -160,7 +160,7 @@ func TestStorePublish(t *testing.T) {
 func TestStoreReplay(t *testing.T) {
 	random := rand.New(rand.NewPCG(9, 9))
 	h := newMemStore()
-	servers := []*loop.Server{serveStore(t, h, loop.Options{HistoryBytesMax: 20_000})}
+	servers := []*ssed.Server{serveStore(t, h, ssed.Options{HistoryBytesMax: 20_000})}
 	namespaces := []string{"/a", "/a/b", "/c", "/c/d/e", "/f"}
 	publishSome := func(n int) {
 		for range n {
@@ -172,10 +172,10 @@ func TestStoreReplay(t *testing.T) {
 	for round := range 40 {
 		publishSome(50)
 		if round%10 == 5 {
-			servers = append(servers, serveStore(t, h, loop.Options{HistoryBytesMax: 5000 * (1 + random.IntN(20))}))
+			servers = append(servers, serveStore(t, h, ssed.Options{HistoryBytesMax: 5000 * (1 + random.IntN(20))}))
 		}
 		s := servers[random.IntN(len(servers))]
-		until(t, s, "it has everything", func(st loop.Stats) bool { return st.Newest == h.Newest() })
+		until(t, s, "it has everything", func(st ssed.Stats) bool { return st.Newest == h.Newest() })
 		set := []string{"/a", "/c", "/", "/c/d", "/none"}[random.IntN(5)]
 		target, after := "/subscribe"+set, h.Newest()
 		switch random.IntN(3) {
@@ -213,11 +213,11 @@ func TestStoreReplay(t *testing.T) {
 func TestStoreReplayIsShared(t *testing.T) {
 	const clients = 300
 	h := newMemStore()
-	first := serveStore(t, h, loop.Options{})
+	first := serveStore(t, h, ssed.Options{})
 	for i := range 500 {
 		publishAll(t, first, sse.Message{Namespace: "/x", Data: fmt.Appendf(nil, "%d %s", i, strings.Repeat("y", 1000))})
 	}
-	s := serveStore(t, h, loop.Options{})
+	s := serveStore(t, h, ssed.Options{})
 	var all sync.WaitGroup
 	for range clients {
 		_, r := subscribe(t, s, "/subscribe/x?last_event_id=store-10")
@@ -237,7 +237,7 @@ func TestStoreReplayIsShared(t *testing.T) {
 }
 
 // wantComeBack wants a stream that only tells when to come back.
-func wantComeBack(t testing.TB, s *loop.Server, target string, soonest, latest time.Duration) {
+func wantComeBack(t testing.TB, s *ssed.Server, target string, soonest, latest time.Duration) {
 	t.Helper()
 	_, r := subscribe(t, s, target)
 	rest, err := io.ReadAll(r)
@@ -252,17 +252,17 @@ func wantComeBack(t testing.TB, s *loop.Server, target string, soonest, latest t
 
 func TestStoreTurnsAway(t *testing.T) {
 	h := newMemStore()
-	early := serve(t, loop.Options{Store: h})
+	early := serve(t, ssed.Options{Store: h})
 	wantComeBack(t, early, "/subscribe/x", time.Second, 10*time.Second)
 
-	s := serveStore(t, h, loop.Options{})
+	s := serveStore(t, h, ssed.Options{})
 	publishTo(t, s, "/x", "1", "2")
-	late := serve(t, loop.Options{Store: h})
+	late := serve(t, ssed.Options{Store: h})
 	in := late.StoreSink() // which gets no more than this
 	if err := errors.Join(in.Begin(context.Background(), "store", 2), in.Live(context.Background())); err != nil {
 		t.Fatal(err)
 	}
-	until(t, late, "it has begun", func(st loop.Stats) bool { return st.Newest == 2 })
+	until(t, late, "it has begun", func(st ssed.Stats) bool { return st.Newest == 2 })
 	publishTo(t, s, "/x", "3")
 	wantComeBack(t, late, "/subscribe/x?last_event_id=store-3", 0, time.Second)
 
@@ -280,13 +280,13 @@ func TestStoreTurnsAway(t *testing.T) {
 
 	h.set(func() { h.down = true })
 	wantComeBack(t, late, "/subscribe/x?last_event_id=store-1", time.Second, 10*time.Second)
-	until(t, late, "that is counted", func(st loop.Stats) bool { return st.Ended["store"] == 2 })
+	until(t, late, "that is counted", func(st ssed.Stats) bool { return st.Ended["store"] == 2 })
 }
 
 // TestStoreShutdown: what publishers were told OK for is delivered before the end.
 func TestStoreShutdown(t *testing.T) {
 	h := newMemStore()
-	s := serveStore(t, h, loop.Options{})
+	s := serveStore(t, h, ssed.Options{})
 	_, r := subscribe(t, s, "/subscribe/x")
 	h.hold(true)
 	p := dial(t, s.PublishAddrs()[0])
@@ -296,7 +296,7 @@ func TestStoreShutdown(t *testing.T) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- s.Shutdown(context.Background()) }()
-	until(t, s, "it is ending", func(st loop.Stats) bool { return st.Stopping })
+	until(t, s, "it is ending", func(st ssed.Stats) bool { return st.Stopping })
 	io.WriteString(dial(t, s.PublishAddrs()[0]), "")
 	h.hold(false)
 	expect(t, p, "OK 1\n")

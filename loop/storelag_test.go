@@ -12,15 +12,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/internal/testtool"
-	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/sse"
 )
 
 // What may happen to a Store's server while somebody comes back.
 
 // began serves from a store, and delivers nothing by itself.
-func began(t testing.TB, h *memStore, opts loop.Options, newest uint64) (*loop.Server, loop.StoreSink) {
+func began(t testing.TB, h *memStore, opts ssed.Options, newest uint64) (*ssed.Server, ssed.StoreSink) {
 	t.Helper()
 	opts.Store = h
 	s := serve(t, opts)
@@ -28,7 +28,7 @@ func began(t testing.TB, h *memStore, opts loop.Options, newest uint64) (*loop.S
 	if err := errors.Join(in.Begin(t.Context(), h.epoch, newest), in.Live(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	until(t, s, "it has begun", func(st loop.Stats) bool { return st.Newest == newest })
+	until(t, s, "it has begun", func(st ssed.Stats) bool { return st.Newest == newest })
 	return s, in
 }
 
@@ -54,7 +54,7 @@ func dataOf(what string, from, to int) (data []string) {
 func TestStoreBeginsAnewDuringAReplay(t *testing.T) {
 	h := newMemStore()
 	fill(h, "/x", "old ", 20)
-	s, in := began(t, h, loop.Options{}, 20)
+	s, in := began(t, h, ssed.Options{}, 20)
 	_, r := resumeFrom(t, s, "/subscribe/x", "store-12")
 	expectData(t, r, dataOf("old ", 13, 20)...) // these are kept for the next one
 	slow := make(chan struct{})
@@ -84,7 +84,7 @@ func TestStoreBeginsAnewDuringAReplay(t *testing.T) {
 func TestStoreTrim(t *testing.T) {
 	h := newMemStore()
 	fill(h, "/x", "", 9)
-	s, in := began(t, h, loop.Options{}, 9)
+	s, in := began(t, h, ssed.Options{}, 9)
 	_, r := resumeFrom(t, s, "/subscribe/x", "store-2")
 	expectData(t, r, dataOf("", 3, 9)...)
 	h.set(func() { h.gone[3], h.gone[4] = true, true })
@@ -106,7 +106,7 @@ func TestStoreTrim(t *testing.T) {
 func TestStoreHoles(t *testing.T) {
 	h := newMemStore()
 	log := &logbook{}
-	s := serve(t, loop.Options{Store: h, Logger: slog.New(slog.NewTextHandler(log, nil))})
+	s := serve(t, ssed.Options{Store: h, Logger: slog.New(slog.NewTextHandler(log, nil))})
 	in := s.StoreSink()
 	deliver := func(seq uint64) {
 		if err := in.Deliver(t.Context(), seq, []byte("/x"), nil, fmt.Append(nil, seq)); err != nil {
@@ -118,7 +118,7 @@ func TestStoreHoles(t *testing.T) {
 		deliver(seq)
 	}
 	in.Live(t.Context())
-	until(t, s, "it has begun", func(st loop.Stats) bool { return st.Newest == 99 })
+	until(t, s, "it has begun", func(st ssed.Stats) bool { return st.Newest == 99 })
 	_, r := subscribe(t, s, "/subscribe/x")
 	fill(h, "/x", "", 200)
 	for seq := uint64(103); seq <= 203; seq += 4 {
@@ -133,7 +133,7 @@ func TestStoreHoles(t *testing.T) {
 	if g := gapOf(t, r); g.Asked != "store-199" || g.CompleteAfter != "store-202" {
 		t.Errorf("the gap beyond is %+v", g)
 	}
-	until(t, s, "the log tells of it", func(loop.Stats) bool { return strings.Contains(log.String(), "let go of") })
+	until(t, s, "the log tells of it", func(ssed.Stats) bool { return strings.Contains(log.String(), "let go of") })
 	if n := strings.Count(log.String(), "let go of"); n > 2 { // a line a second at most
 		t.Errorf("the log tells of it %d times: %s", n, log)
 	}
@@ -154,12 +154,12 @@ func nextEventName(r *bufio.Reader) string {
 func TestStoreBacklogOfReplays(t *testing.T) {
 	h := newMemStore()
 	fill(h, "/x", strings.Repeat("y", 100_000), 3)
-	s, _ := began(t, h, loop.Options{DataBytesMax: 110_000, BacklogBytesMax: 1 << 20, BacklogTotalBytesMax: 1 << 20, SendBufferBytes: 16 << 10}, 3)
+	s, _ := began(t, h, ssed.Options{DataBytesMax: 110_000, BacklogBytesMax: 1 << 20, BacklogTotalBytesMax: 1 << 20, SendBufferBytes: 16 << 10}, 3)
 	for range 40 {
 		c := subscribeThin(t, s, "/subscribe/x?last_event_id=store-0")
 		defer c.Close()
 	}
-	until(t, s, "some are closed for the rest", func(st loop.Stats) bool { return st.Ended["evicted"] >= 10 })
+	until(t, s, "some are closed for the rest", func(st ssed.Stats) bool { return st.Ended["evicted"] >= 10 })
 }
 
 // TestStoreShutdownWaitsForWhatComesBack: OK was said long ago, and the message is not
@@ -167,14 +167,14 @@ func TestStoreBacklogOfReplays(t *testing.T) {
 func TestStoreShutdownWaitsForWhatComesBack(t *testing.T) {
 	t.Parallel()
 	h := newMemStore()
-	s, in := began(t, h, loop.Options{}, 0)
+	s, in := began(t, h, ssed.Options{}, 0)
 	_, r := subscribe(t, s, "/subscribe/x")
 	began := time.Now()
-	until(t, s, "the server is older than it waits at its end", func(loop.Stats) bool { return time.Since(began) > 1200*time.Millisecond })
+	until(t, s, "the server is older than it waits at its end", func(ssed.Stats) bool { return time.Since(began) > 1200*time.Millisecond })
 	publishAll(t, s, sse.Message{Namespace: "/x", Data: []byte("last words")})
 	ended := make(chan error, 1)
 	go func() { ended <- s.Shutdown(context.Background()) }()
-	until(t, s, "it is ending", func(st loop.Stats) bool { return st.Stopping })
+	until(t, s, "it is ending", func(st ssed.Stats) bool { return st.Stopping })
 	if err := in.Deliver(t.Context(), 1, []byte("/x"), nil, []byte("last words")); err != nil {
 		t.Error(err)
 	}
@@ -190,7 +190,7 @@ func TestStoreShutdownDuringARead(t *testing.T) {
 	h := newMemStore()
 	fill(h, "/x", "", 5)
 	h.set(func() { h.slow = make(chan struct{}) })
-	s, _ := began(t, h, loop.Options{Drain: -1}, 5)
+	s, _ := began(t, h, ssed.Options{Drain: -1}, 5)
 	_, r := resumeFrom(t, s, "/subscribe/x", "store-2")
 	testtool.WaitFor(t, "the store is read", func() bool { return h.readsSoFar() == 1 })
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
@@ -209,7 +209,7 @@ func TestStoreShutdownDuringARead(t *testing.T) {
 func TestStoreLetsGoDuringAReplay(t *testing.T) {
 	h := newMemStore()
 	fill(h, "/x", strings.Repeat("y", 100_000), 60)
-	s, _ := began(t, h, loop.Options{SendBufferBytes: 16 << 10}, 60)
+	s, _ := began(t, h, ssed.Options{SendBufferBytes: 16 << 10}, 60)
 	_, r := subscribe(t, s, "/subscribe/x?last=50")
 	testtool.WaitFor(t, "the store is read", func() bool { return h.readsSoFar() > 0 })
 	h.set(func() { h.gone[58] = true })
@@ -225,7 +225,7 @@ func TestStoreReadsForNobody(t *testing.T) {
 	fill(h, "/x", "", 100)
 	slow := make(chan struct{})
 	h.set(func() { h.slow = slow })
-	s, _ := began(t, h, loop.Options{}, 100)
+	s, _ := began(t, h, ssed.Options{}, 100)
 	for n := range atOnce {
 		resumeFrom(t, s, "/subscribe/x", fmt.Sprintf("store-%d", n))
 	}
@@ -234,7 +234,7 @@ func TestStoreReadsForNobody(t *testing.T) {
 		c, _ := resumeFrom(t, s, "/subscribe/x", fmt.Sprintf("store-%d", n))
 		c.Close()
 	}
-	until(t, s, "they have left", func(st loop.Stats) bool { return st.Subscribers == atOnce })
+	until(t, s, "they have left", func(st ssed.Stats) bool { return st.Subscribers == atOnce })
 	_, r := resumeFrom(t, s, "/subscribe/x", "store-97")
 	close(slow)
 	expectData(t, r, "98", "99", "100")
@@ -249,7 +249,7 @@ func TestStorePublishersWithoutReplies(t *testing.T) {
 	for _, end := range []string{"QUIT\n", ""} {
 		h := newMemStore()
 		h.fullAt = 1
-		s := serveStore(t, h, loop.Options{})
+		s := serveStore(t, h, ssed.Options{})
 		h.hold(true)
 		first := dial(t, s.PublishAddrs()[0])
 		io.WriteString(first, "PUB /x - first\n")

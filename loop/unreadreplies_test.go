@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/publish/evioserver"
 )
 
@@ -22,20 +22,18 @@ import (
 func TestUnreadRepliesLoseNothing(t *testing.T) {
 	const timeout = 500 * time.Millisecond
 	t.Run("shared loop", func(t *testing.T) {
-		s := serve(t, loop.Options{ReplyTimeout: timeout})
+		s := serve(t, ssed.Options{ReplyTimeout: timeout})
 		unreadRepliesLoseNothing(t, s, s.PublishAddrs()[0])
-		until(t, s, "it is counted", func(s loop.Stats) bool { return s.PublishersClosed == 1 })
+		until(t, s, "it is counted", func(s ssed.Stats) bool { return s.PublishersClosed == 1 })
 	})
 	t.Run("own loop", func(t *testing.T) {
-		s := serve(t, loop.Options{})
-		own := serveOwnWith(t, evioserver.Options{
-			Listen: []string{anyPort}, Sink: s.Mailbox(), Session: s.Session(), ReplyTimeout: timeout,
-		})
+		s := serve(t, ssed.Options{})
+		own := serveOwnWith(t, s, evioserver.Options{Listen: []string{anyPort}, ReplyTimeout: timeout})
 		unreadRepliesLoseNothing(t, s, own.Addrs()[0])
 	})
 }
 
-func unreadRepliesLoseNothing(t *testing.T, s *loop.Server, publishers net.Addr) {
+func unreadRepliesLoseNothing(t *testing.T, s *ssed.Server, publishers net.Addr) {
 	_, stream := subscribe(t, s, "/subscribe/n")
 	var received atomic.Int64
 	read := make(chan error, 1)

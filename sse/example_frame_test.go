@@ -1,6 +1,7 @@
 package sse_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -26,6 +27,16 @@ func ExampleAppendFrame() {
 	// event:new-dog
 	// data:Corgi
 	// data:id: 7
+}
+
+// A message of nothing but line breaks has the longest frame.
+func ExampleFrameBytesMax() {
+	data := bytes.Repeat([]byte("\n"), 100)
+	fmt.Println(len(sse.AppendFrame(nil, nil, data)) <= sse.FrameBytesMax(len(data)))
+	fmt.Println(sse.FrameBytesMax(100) - sse.FrameBytesMax(0))
+	// Output:
+	// true
+	// 600
 }
 
 // Several frames share one slice. The ends say where each of them lies.

@@ -38,6 +38,14 @@ func AppendFrame(dst, event, data []byte) []byte {
 	return append(dst, '\n')
 }
 
+// FrameBytesMax returns the length of the longest frame, with its id line, of a message
+// with dataBytes bytes of data: data of nothing but line breaks, each of which becomes a
+// line of six bytes. A backlog must hold it, or one message would disconnect every
+// subscriber.
+func FrameBytesMax(dataBytes int) int {
+	return IDLineBytesMax + len("event: \n\n") + EventBytesMax + len("data:\n")*(dataBytes+1)
+}
+
 // AppendRetry appends a "retry:" field to dst, which sets the client's reconnection time
 // (HTML section 9.2.6). It is a block of its own and dispatches no event. The time must
 // not be negative.

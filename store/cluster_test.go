@@ -10,9 +10,9 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/internal/natstest"
 	"github.com/ssed/ssed/internal/testtool"
-	"github.com/ssed/ssed/loop"
 )
 
 // TestStreamOnCluster: daemons on three servers make one stream on all of them, and
@@ -105,7 +105,7 @@ func TestServeEndsWhereTheStreamDiffers(t *testing.T) {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- r.Serve(loop.StoreSink{}) }() // it never gets so far as to deliver
+	go func() { ended <- r.Serve(ssed.StoreSink{}) }() // it never gets so far as to deliver
 	select {
 	case err = <-ended:
 	case <-time.After(testtool.Patience):

@@ -8,7 +8,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/sse"
 	"github.com/ssed/ssed/store"
 )
@@ -22,7 +22,7 @@ func ExampleNew() {
 	}
 	defer os.RemoveAll(dir)
 	for range 2 { // the second time is a restart
-		options := loop.Options{Listen: []string{"127.0.0.1:0"}, Drain: -1, Logger: slog.New(slog.DiscardHandler)}
+		options := ssed.Options{Listen: []string{"127.0.0.1:0"}, Drain: -1, Logger: slog.New(slog.DiscardHandler)}
 		messages, err := store.New(store.Options{
 			Embedded:     &store.Embedded{Dir: dir, SyncAlways: false, SyncInterval: time.Second, CacheBytesMax: store.DefaultCacheBytes},
 			Stream:       store.Stream{MaxAge: 24 * time.Hour, MaxBytes: 1 << 30, PerNamespace: 100_000},
@@ -35,7 +35,7 @@ func ExampleNew() {
 			log.Fatal(err)
 		}
 		options.Store = messages
-		server, err := loop.New(options)
+		server, err := ssed.New(options)
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -82,7 +82,7 @@ func ExampleStore_Status() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	server, err := loop.New(loop.Options{Store: messages})
+	server, err := ssed.New(ssed.Options{Store: messages})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -115,8 +115,8 @@ func ExampleStore_Submit() {
 			log.Fatal(err)
 		}
 	}
-	messages.Submit(loop.PublishRequest{Namespace: []byte("/pets"), Data: []byte("Corgi")}, answer{})
-	part, err := messages.Read(ctx, loop.Query{Set: []string{"/pets"}, Until: messages.Newest(), BytesMax: 64 << 10})
+	messages.Submit(ssed.PublishRequest{Namespace: []byte("/pets"), Data: []byte("Corgi")}, answer{})
+	part, err := messages.Read(ctx, ssed.Query{Set: []string{"/pets"}, Until: messages.Newest(), BytesMax: 64 << 10})
 	fmt.Printf("%s %v", part.Frames, err)
 }
 

@@ -4,9 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/internal/natstest"
 	"github.com/ssed/ssed/internal/testtool"
-	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -35,7 +35,7 @@ func TestNoJetStream(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			server, err := loop.New(loop.Options{Store: r, Listen: []string{"127.0.0.1:0"}, Drain: -1, Logger: log.logger()})
+			server, err := ssed.New(ssed.Options{Store: r, Listen: []string{"127.0.0.1:0"}, Drain: -1, Logger: log.logger()})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/internal/natstest"
 	"github.com/ssed/ssed/internal/testtool"
-	"github.com/ssed/ssed/loop"
 )
 
 // documentedAccounts is the configuration that docs/store.md gives for a NATS server
@@ -45,7 +45,7 @@ func useEverything(t *testing.T, config string) (logged string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := loop.New(loop.Options{Store: r})
+	server, err := ssed.New(ssed.Options{Store: r})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,14 +65,14 @@ func useEverything(t *testing.T, config string) (logged string) {
 		if refused() {
 			break
 		}
-		r.Submit(loop.PublishRequest{Namespace: []byte(namespace), Data: []byte("x")}, answer)
+		r.Submit(ssed.PublishRequest{Namespace: []byte(namespace), Data: []byte("x")}, answer)
 		await(func() bool { return len(answer) > 0 })
 	}
 	await(func() bool { return r.Status().Delivered == 4 })
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() { await(func() bool { return reading.Err() != nil }); stop() }()
-	for _, q := range []loop.Query{
+	for _, q := range []ssed.Query{
 		{Set: []string{"/pets"}, Until: 4, BytesMax: 1 << 16},
 		{Set: []string{"/"}, Until: 4, BytesMax: 1 << 16, Last: 1, Newest: 4},
 		{Set: []string{"/"}, Until: 4, BytesMax: 1 << 16, Since: time.Now().Add(-time.Hour)},

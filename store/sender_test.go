@@ -10,7 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/publish"
 	"github.com/ssed/ssed/sse"
 )
@@ -112,7 +112,7 @@ func TestSender(t *testing.T) {
 			switch n := random.IntN(20); {
 			case n < 8:
 				v := &verdict{n: len(all), order: &order}
-				m := loop.PublishRequest{Namespace: []byte("/x"), Data: fmt.Append(nil, v.n)}
+				m := ssed.PublishRequest{Namespace: []byte("/x"), Data: fmt.Append(nil, v.n)}
 				switch random.IntN(12) {
 				case 0:
 					m.Data = fmt.Append(nil, "refuse ", v.n)
@@ -211,7 +211,7 @@ func TestSenderTooLong(t *testing.T) {
 		s := newSender(time.Minute, func([]byte) string { return "ssed" }, func(uint64) {})
 		s.conn = f
 		v := &verdict{order: new([]int)}
-		s.submit(loop.PublishRequest{Data: make([]byte, tt.size)}, v)
+		s.submit(ssed.PublishRequest{Data: make([]byte, tt.size)}, v)
 		s.send()
 		if len(f.onWay) > 0 {
 			s.onAck(&nats.Msg{Subject: f.onWay[0].Reply, Data: []byte(tt.answer)})
@@ -232,7 +232,7 @@ func TestSenderMakesRoom(t *testing.T) {
 		if s.full() {
 			t.Fatalf("it is full with %d", i)
 		}
-		s.submit(loop.PublishRequest{}, &verdict{n: i, order: &order})
+		s.submit(ssed.PublishRequest{}, &verdict{n: i, order: &order})
 	}
 	room := s.wait()
 	if room == nil || !s.full() {
@@ -251,7 +251,7 @@ func TestSenderMakesRoom(t *testing.T) {
 		t.Errorf("%d of %d were answered at the end", len(order), queueMax)
 	}
 	late := &verdict{n: queueMax, order: &order}
-	if s.submit(loop.PublishRequest{}, late); !errors.Is(late.err, publish.ErrStopping) {
+	if s.submit(ssed.PublishRequest{}, late); !errors.Is(late.err, publish.ErrStopping) {
 		t.Errorf("after the end: %v", late.err)
 	}
 }

@@ -21,8 +21,8 @@ import (
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nkeys"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/internal/natstest"
-	"github.com/ssed/ssed/loop"
 )
 
 func TestServersAreChecked(t *testing.T) {
@@ -151,7 +151,7 @@ func reaches(t *testing.T, servers Servers) Status {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := loop.New(loop.Options{Store: r})
+	server, err := ssed.New(ssed.Options{Store: r})
 	if err != nil {
 		t.Fatal(err)
 	}

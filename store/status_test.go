@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/internal/natstest"
 	"github.com/ssed/ssed/internal/testtool"
-	"github.com/ssed/ssed/loop"
 )
 
 // serveStore runs a Store with a loop to deliver to, until the test ends.
@@ -20,7 +20,7 @@ func serveStore(t *testing.T, opts Options) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := loop.New(loop.Options{Listen: []string{"127.0.0.1:0"}, Store: r, Logger: opts.Logger, Drain: -1})
+	l, err := ssed.New(ssed.Options{Listen: []string{"127.0.0.1:0"}, Store: r, Logger: opts.Logger, Drain: -1})
 	if err != nil {
 		t.Fatal(err)
 	}

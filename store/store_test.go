@@ -13,8 +13,8 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/internal/testtool"
-	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { os.Exit(testtool.RunWaiting(m)) }
 
 // A node is a server with a Store, and a way for others to its store.
 type node struct {
-	*loop.Server
+	*ssed.Server
 	store *Store
 	log   *logBuffer
 	end   func()
@@ -37,7 +37,7 @@ func startNode(t testing.TB, dir string, opts Options) *node {
 	if n.store, err = New(opts); err != nil {
 		t.Fatal(err)
 	}
-	n.Server, err = loop.New(loop.Options{Store: n.store, Listen: []string{"127.0.0.1:0"}, Drain: -1, Logger: n.log.logger(),
+	n.Server, err = ssed.New(ssed.Options{Store: n.store, Listen: []string{"127.0.0.1:0"}, Drain: -1, Logger: n.log.logger(),
 		DataBytesMax: opts.DataBytesMax, BacklogBytesMax: 128 << 20, BacklogTotalBytesMax: 256 << 20})
 	if err != nil {
 		t.Fatal(err)
@@ -186,7 +186,7 @@ func TestStoreReadsTheNewest(t *testing.T) {
 		}
 	}()
 	for range 20 {
-		part, err := n.store.Read(ctx, loop.Query{Set: []string{"/x"}, Until: newest, BytesMax: 1 << 20, Last: 10, Newest: newest})
+		part, err := n.store.Read(ctx, ssed.Query{Set: []string{"/x"}, Until: newest, BytesMax: 1 << 20, Last: 10, Newest: newest})
 		if err != nil {
 			t.Fatal(err)
 		}

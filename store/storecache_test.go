@@ -12,8 +12,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/internal/testtool"
-	"github.com/ssed/ssed/loop"
 )
 
 // TestFullCacheDelaysOKs: while the store's cache is full, messages are stored and their
@@ -25,7 +25,7 @@ func TestFullCacheDelaysOKs(t *testing.T) {
 	s.conn = f
 	var order []int
 	for i := range messages {
-		s.submit(loop.PublishRequest{}, &verdict{n: i, order: &order})
+		s.submit(ssed.PublishRequest{}, &verdict{n: i, order: &order})
 	}
 	s.cache.bytesMax = fit * s.queue[0].recordBytes()
 	s.send()
@@ -59,7 +59,7 @@ func TestFullCacheHoldsUpNoEnd(t *testing.T) {
 	var order []int
 	verdicts := [3]verdict{{n: 0, order: &order}, {n: 1, order: &order}, {n: 2, order: &order}}
 	for i := range verdicts {
-		s.submit(loop.PublishRequest{}, &verdicts[i])
+		s.submit(ssed.PublishRequest{}, &verdicts[i])
 	}
 	s.send()
 	for len(f.onWay) > 0 {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 )
 
 // A modelStream is what a stream should have, as a plain list.
@@ -54,7 +54,7 @@ func startEmbeddedStore(t *testing.T, stream Stream) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := loop.New(loop.Options{Store: r, MailboxBytesMax: 1 << 30})
+	server, err := ssed.New(ssed.Options{Store: r, MailboxBytesMax: 1 << 30})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func (m *modelStream) publish(t *testing.T, r *Store, ns, data string) {
 	t.Helper()
 	answer := make(answerOnce, 1)
 	m.at = append(m.at, time.Now())
-	r.Submit(loop.PublishRequest{Namespace: []byte(ns), Data: []byte(data)}, answer)
+	r.Submit(ssed.PublishRequest{Namespace: []byte(ns), Data: []byte(data)}, answer)
 	if err := <-answer; err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func (m *modelStream) publish(t *testing.T, r *Store, ns, data string) {
 }
 
 // readAll reads as the loop does: part by part.
-func readAll(t *testing.T, r *Store, q loop.Query) (after uint64, seqs []uint64, lost uint64) {
+func readAll(t *testing.T, r *Store, q ssed.Query) (after uint64, seqs []uint64, lost uint64) {
 	t.Helper()
 	for first := true; ; first = false {
 		part, err := r.Read(testContext(t), q)
@@ -165,7 +165,7 @@ func TestStreamReaderAgainstModel(t *testing.T) {
 		}
 		set := sets[random.IntN(len(sets))]
 		until := newest - uint64(random.IntN(int(min(newest, 5))))
-		q := loop.Query{Set: set, After: uint64(random.IntN(int(until + 1))), Until: until, BytesMax: 1 + random.IntN(20_000)}
+		q := ssed.Query{Set: set, After: uint64(random.IntN(int(until + 1))), Until: until, BytesMax: 1 + random.IntN(20_000)}
 		wantAfter := q.After
 		switch random.IntN(3) {
 		case 0:
@@ -218,7 +218,7 @@ func TestStreamReaderOfFullNamespaces(t *testing.T) {
 		{[]string{"/quiet"}, 0, 0, []uint64{1, 11, 21, 31}},
 		{[]string{"/busy/0"}, 0, 30, []uint64{33, 35, 37, 39}},
 	} {
-		_, seqs, lost := readAll(t, r, loop.Query{Set: tt.set, After: tt.after, Until: 40, BytesMax: 1 << 20})
+		_, seqs, lost := readAll(t, r, ssed.Query{Set: tt.set, After: tt.after, Until: 40, BytesMax: 1 << 20})
 		if tt.set[0] == "/quiet" && (lost != tt.lost || !slices.Equal(seqs, tt.want)) {
 			t.Errorf("%q: %v, lost %d", tt.set, seqs, lost)
 		}

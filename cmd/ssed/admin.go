@@ -7,9 +7,9 @@ import (
 	"os"
 	"runtime/debug"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/admin"
 	"github.com/ssed/ssed/auth"
-	"github.com/ssed/ssed/loop"
 )
 
 // Where the admin pages are: see --admin. Anything else is an address.
@@ -31,10 +31,10 @@ func (f *daemonFlags) newAdminPages() *adminPages {
 }
 
 // handover is what the loop does with requests for the pages.
-func (a *adminPages) handover() *loop.Handover {
-	h := &loop.Handover{Paths: a.paths, ConnsMax: admin.ConnsMax}
+func (a *adminPages) handover() *ssed.Handover {
+	h := &ssed.Handover{Paths: a.paths, ConnsMax: admin.ConnsMax}
 	if a.where == adminOn {
-		h.Take = func(c *loop.HandedConn) { a.server.Take(c) }
+		h.Take = func(c *ssed.HandedConn) { a.server.Take(c) }
 	}
 	return h
 }
@@ -46,8 +46,8 @@ func (a *adminPages) attach(d *daemon, f *daemonFlags) {
 	}
 	info, _ := debug.ReadBuildInfo()
 	options := admin.Options{
-		Loop:    d.loop,
-		Tokens:  func() *auth.Table { return d.loop.Tokens() },
+		Daemon:  d.server,
+		Tokens:  func() *auth.Table { return d.server.Tokens() },
 		Node:    nodeName(),
 		Version: describeBuild(info),
 		Debug:   f.Debug,
@@ -55,10 +55,10 @@ func (a *adminPages) attach(d *daemon, f *daemonFlags) {
 	}
 	options.LogLinesLost = d.stderr.lost
 	if a.where != adminOn {
-		options.Subscribers = func() net.Addr { return d.loop.ListenAddrs()[0] }
+		options.Subscribers = func() net.Addr { return d.server.ListenAddrs()[0] }
 	}
 	if d.publishers != nil {
-		options.Publishers = func(stats *loop.Stats) {
+		options.Publishers = func(stats *ssed.Stats) {
 			connected, turnedAway, closed := d.publishers.Counts()
 			stats.Publishers += connected
 			stats.TurnedAway += turnedAway

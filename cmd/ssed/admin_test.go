@@ -43,7 +43,7 @@ func TestWhereTheAdminPagesAre(t *testing.T) {
 
 func TestProfilesAreForDebugging(t *testing.T) {
 	d := testtool.Start(t, "--debug")
-	if status, answer := get(t, d.Subscribe[0]+"/debug/pprof/goroutine?debug=1"); status != 200 || !strings.Contains(answer, "loop.(*Server).Serve") {
+	if status, answer := get(t, d.Subscribe[0]+"/debug/pprof/goroutine?debug=1"); status != 200 || !strings.Contains(answer, "hub.(*Hub).Serve") {
 		t.Errorf("%d %.200s", status, answer)
 	}
 }

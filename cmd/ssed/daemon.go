@@ -7,15 +7,15 @@ import (
 	"net"
 	"time"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/auth"
-	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/publish/evioserver"
 	"github.com/ssed/ssed/store"
 )
 
 // A daemon is what the flags asked for, wired together.
 type daemon struct {
-	loop       *loop.Server
+	server     *ssed.Server
 	store      *store.Store       // the way to the store; nil where there is none
 	publishers *evioserver.Server // the publishers' own loop; nil where the loop reads them itself
 	admin      *adminPages
@@ -39,7 +39,7 @@ type engine interface {
 // A storeEngine is the engine that a Store is once it knows where to deliver.
 type storeEngine struct {
 	*store.Store
-	sink loop.StoreSink
+	sink ssed.StoreSink
 	log  *slog.Logger
 }
 
@@ -74,7 +74,7 @@ func (f *daemonFlags) newDaemon(openFiles int, memory memoryLimit, log *slog.Log
 	}
 	d := &daemon{tokens: tokens, endAtMost: f.endAtMost(), log: log, stderr: stderr, died: make(chan error, 3)}
 
-	options := f.loopOptions(tokens, connsMax, publishersMax, log)
+	options := f.options(tokens, connsMax, publishersMax, log)
 	if f.PublishLoop == sharedLoop {
 		options.Publish = f.Publish
 	}
@@ -92,19 +92,20 @@ func (f *daemonFlags) newDaemon(openFiles int, memory memoryLimit, log *slog.Log
 	}
 	d.admin = f.newAdminPages()
 	options.Handover = d.admin.handover()
-	if d.loop, err = loop.New(options); err != nil {
-		return nil, err
+	if d.server, err = ssed.New(options); err != nil {
+		return nil, f.ofFlags(err)
 	}
 	if d.store != nil { // the last to end: the loop waits for what is on its way
-		d.engines = append(d.engines, storeEngine{d.store, d.loop.StoreSink(), log})
+		d.engines = append(d.engines, storeEngine{d.store, d.server.StoreSink(), log})
 	}
-	d.engines = append(d.engines, d.loop)
+	d.engines = append(d.engines, d.server)
 
 	if f.PublishLoop == ownLoop {
+		sink, session := d.server.Publishers()
 		d.publishers = evioserver.New(evioserver.Options{
 			Listen:        f.Publish,
-			Sink:          d.loop.Mailbox(),
-			Session:       d.loop.Session(),
+			Sink:          sink,
+			Session:       session,
 			PublishersMax: publishersMax,
 			Logger:        log,
 		})
@@ -114,9 +115,9 @@ func (f *daemonFlags) newDaemon(openFiles int, memory memoryLimit, log *slog.Log
 	return d, nil
 }
 
-// loopOptions are those of the subscribers' loop, as far as flags say them.
-func (f *daemonFlags) loopOptions(tokens *auth.Table, connsMax, publishersMax int, log *slog.Logger) loop.Options {
-	options := loop.Options{
+// options returns the server's options, as far as flags say them.
+func (f *daemonFlags) options(tokens *auth.Table, connsMax, publishersMax int, log *slog.Logger) ssed.Options {
+	return ssed.Options{
 		Listen:               f.Listen,
 		Tokens:               tokens,
 		CORSOrigins:          f.CORSOrigin,
@@ -136,19 +137,24 @@ func (f *daemonFlags) loopOptions(tokens *auth.Table, connsMax, publishersMax in
 		HistoryBytesMax:      int(f.HistoryBytes),
 		GapEvent:             f.GapEvent,
 		NoGapEvent:           f.GapEvent == "",
-		Heartbeat:            f.Heartbeat,
-		HeaderTimeout:        f.HeaderTimeout,
-		StallTimeout:         f.StallTimeout,
-		RetryMin:             f.Retry.min,
-		RetryMax:             f.Retry.max,
+		Heartbeat:            notDefault(f.Heartbeat),
+		HeaderTimeout:        notDefault(f.HeaderTimeout),
+		StallTimeout:         notDefault(f.StallTimeout),
+		RetryMin:             notDefault(f.Retry.min),
+		RetryMax:             notDefault(f.Retry.max),
 		NoRetry:              f.Retry.off,
-		Drain:                f.Drain,
+		Drain:                notDefault(f.Drain), // at once, if it is 0
 		Logger:               log,
 	}
-	if f.Drain == 0 {
-		options.Drain = -1 // at once; 0 would be the default
+}
+
+// notDefault returns a time in which 0 does not mean the default, as it does in
+// ssed.Options: it is negative there, which means "none" or is refused.
+func notDefault(t time.Duration) time.Duration {
+	if t == 0 {
+		return -1
 	}
-	return options
+	return t
 }
 
 // start starts the engines one after the other: publishers must find the loop
@@ -248,7 +254,7 @@ func engineTime(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // subscribeURLs returns where subscribers connect.
 func (d *daemon) subscribeURLs() []string {
-	return urls("http", d.loop.ListenAddrs())
+	return urls("http", d.server.ListenAddrs())
 }
 
 // publishURLs returns where publishers connect.
@@ -256,7 +262,7 @@ func (d *daemon) publishURLs() []string {
 	if d.publishers != nil {
 		return urls("tcp", d.publishers.Addrs())
 	}
-	return urls("tcp", d.loop.PublishAddrs())
+	return urls("tcp", d.server.PublishAddrs())
 }
 
 // urls writes addresses as URLs; the scheme is that of TCP ones.

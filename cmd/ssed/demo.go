@@ -50,7 +50,7 @@ func publishHost(ctx context.Context, d *daemon, host *host) {
 			Data:      []byte(second.Format(time.RFC3339)),
 		})
 		for _, m := range messages {
-			if err := d.loop.Publish(ctx, m); err != nil && ctx.Err() == nil {
+			if err := d.server.Publish(ctx, m); err != nil && ctx.Err() == nil {
 				d.log.Warn("cannot publish", "namespace", m.Namespace, "err", err)
 			}
 		}
@@ -69,7 +69,7 @@ func (d *daemon) invitation() string {
 	if d.tokens.Required(auth.Publish) {
 		pub += "--token TOKEN "
 	}
-	base, option := curlTarget(d.loop.ListenAddrs()[0])
+	base, option := curlTarget(d.server.ListenAddrs()[0])
 	curl += option
 
 	var b strings.Builder

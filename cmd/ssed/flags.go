@@ -3,8 +3,8 @@ package main
 import (
 	"time"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/internal/listen"
-	"github.com/ssed/ssed/loop"
 )
 
 // defaultPublishURL is where publishers connect, unless told otherwise: this
@@ -18,9 +18,9 @@ const (
 )
 
 // What becomes of a slow subscriber: see --slow.
-var slowWords = map[string]loop.Slow{
-	"disconnect": loop.SlowDisconnect,
-	"skip":       loop.SlowSkip,
+var slowWords = map[string]ssed.Slow{
+	"disconnect": ssed.SlowDisconnect,
+	"skip":       ssed.SlowSkip,
 }
 
 // commands is the command line: its sub-commands, and the flags of each.

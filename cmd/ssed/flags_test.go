@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 )
 
 // parse reads a command line, with env and no other SSED_ variables.
@@ -49,18 +49,18 @@ func TestDefaultsAreTheLoops(t *testing.T) {
 		PublishLoop:   sharedLoop,
 		CORSOrigin:    []string{"*"},
 		Backlog:       16 << 20,
-		BacklogTotal:  loop.DefaultBacklogTotalBytes,
-		Mailbox:       loop.DefaultMailboxBytes,
+		BacklogTotal:  ssed.DefaultBacklogTotalBytes,
+		Mailbox:       ssed.DefaultMailboxBytes,
 		DataMax:       1 << 20,
 		HeadMax:       16 << 10,
-		Sndbuf:        loop.DefaultSendBufferBytes,
+		Sndbuf:        ssed.DefaultSendBufferBytes,
 		Slow:          "disconnect",
-		HistoryBytes:  loop.DefaultHistoryBytes,
+		HistoryBytes:  ssed.DefaultHistoryBytes,
 		GapEvent:      "gap",
 		Heartbeat:     15 * time.Second,
 		HeaderTimeout: 10 * time.Second,
 		StallTimeout:  30 * time.Second,
-		Retry:         retryRange{min: loop.DefaultRetryMin, max: loop.DefaultRetryMax},
+		Retry:         retryRange{min: ssed.DefaultRetryMin, max: ssed.DefaultRetryMax},
 		Drain:         5 * time.Second,
 		LogFormat:     "auto",
 		storeFlags:    storeDefaults,

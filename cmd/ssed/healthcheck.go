@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/internal/listen"
 )
 
 const (
@@ -87,7 +87,7 @@ func (c *healthcheckCommand) target() (healthTarget, error) {
 	if strings.Contains(address, "://") {
 		return parseHealthURL(address)
 	}
-	if err := loop.CheckListen(address); err != nil {
+	if _, err := listen.ParseListen(address); err != nil {
 		return healthTarget{}, fmt.Errorf("--listen: %w", err)
 	}
 	host, port, _ := net.SplitHostPort(address)

@@ -8,8 +8,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/httpparse"
-	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/sse"
 	"github.com/ssed/ssed/store"
 )
@@ -159,23 +159,23 @@ func newParser(cli *commands, stdout io.Writer) *kong.Kong {
 		kong.Vars{
 			"publish_url":       defaultPublishURL,
 			"subscribe_url":     defaultSubscribeURL,
-			"backlog":           byteSize(loop.DefaultBacklogBytes).String(),
-			"backlog_total":     byteSize(loop.DefaultBacklogTotalBytes).String(),
-			"mailbox":           byteSize(loop.DefaultMailboxBytes).String(),
+			"backlog":           byteSize(ssed.DefaultBacklogBytes).String(),
+			"backlog_total":     byteSize(ssed.DefaultBacklogTotalBytes).String(),
+			"mailbox":           byteSize(ssed.DefaultMailboxBytes).String(),
 			"data_max":          byteSize(sse.DataBytesMax).String(),
 			"head_max":          byteSize(httpparse.DefaultHeadBytesMax).String(),
-			"history_bytes":     byteSize(loop.DefaultHistoryBytes).String(),
+			"history_bytes":     byteSize(ssed.DefaultHistoryBytes).String(),
 			"nats_stream":       store.DefaultStream,
 			"nats_stream_bytes": byteSize(store.DefaultStreamBytes).String(),
 			"nats_timeout":      store.DefaultTimeout.String(),
 			"gap_event":         sse.DefaultGapEvent,
 			"event_max":         byteSize(sse.DecoderBytesMax).String(),
-			"sndbuf":            byteSize(loop.DefaultSendBufferBytes).String(),
-			"heartbeat":         loop.DefaultHeartbeat.String(),
-			"stall_timeout":     loop.DefaultStallTimeout.String(),
-			"retry":             retryRange{min: loop.DefaultRetryMin, max: loop.DefaultRetryMax}.String(),
-			"drain":             loop.DefaultDrain.String(),
-			"header_timeout":    loop.DefaultHeaderTimeout.String(),
+			"sndbuf":            byteSize(ssed.DefaultSendBufferBytes).String(),
+			"heartbeat":         ssed.DefaultHeartbeat.String(),
+			"stall_timeout":     ssed.DefaultStallTimeout.String(),
+			"retry":             retryRange{min: ssed.DefaultRetryMin, max: ssed.DefaultRetryMax}.String(),
+			"drain":             ssed.DefaultDrain.String(),
+			"header_timeout":    ssed.DefaultHeaderTimeout.String(),
 		},
 		kong.PostBuild(addDaemonHelp),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),

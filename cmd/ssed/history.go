@@ -6,12 +6,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/nsindex"
 )
 
 // A historyRule is one --history-for: "PREFIX=N" or "PREFIX=N,AGE".
-type historyRule loop.HistoryRule
+type historyRule ssed.HistoryRule
 
 // UnmarshalText reads a rule, for kong.
 func (r *historyRule) UnmarshalText(text []byte) error {
@@ -45,13 +45,13 @@ func (r historyRule) String() string {
 
 // history is what is kept of which namespaces: what --history says, unless a
 // --history-for says something else.
-func (f *daemonFlags) history() []loop.HistoryRule {
-	rules := make([]loop.HistoryRule, 0, len(f.HistoryFor)+1)
+func (f *daemonFlags) history() []ssed.HistoryRule {
+	rules := make([]ssed.HistoryRule, 0, len(f.HistoryFor)+1)
 	for _, r := range f.HistoryFor {
 		if r.Age == 0 {
 			r.Age = f.HistoryAge
 		}
-		rules = append(rules, loop.HistoryRule(r))
+		rules = append(rules, ssed.HistoryRule(r))
 	}
-	return append(rules, loop.HistoryRule{Prefix: "/", Messages: f.History, Age: f.HistoryAge})
+	return append(rules, ssed.HistoryRule{Prefix: "/", Messages: f.History, Age: f.HistoryAge})
 }

@@ -5,16 +5,7 @@ import (
 	"runtime"
 	"syscall"
 
-	"github.com/ssed/ssed/loop"
-)
-
-const (
-	// openFilesKept is what the daemon itself may need: listeners, epoll
-	// instances, the log, and connections that are accepted only to be told to
-	// come back later. It is the reserve that the loop keeps, too.
-	openFilesKept = 256
-	// openFilesUsed bounds what a limit of "infinity" is taken for.
-	openFilesUsed = 1 << 20
+	"github.com/ssed/ssed/internal/openfiles"
 )
 
 // raiseLimits gives the process what the daemon's promises rest on.
@@ -37,22 +28,22 @@ func raiseLimits() (openFiles int, err error) {
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
 		return 0, fmt.Errorf("cannot raise the limit on open files to %d: %w", files.Max, err)
 	}
-	return int(min(files.Max, openFilesUsed)), nil
+	return int(min(files.Max, openfiles.LimitMax)), nil
 }
 
 // connections shares the open files out between subscribers and publishers. An
 // event loop that cannot accept for lack of a file ends, so the sum stays below
 // the limit.
 func (f *daemonFlags) connections(openFiles int) (subscribers, publishers int, err error) {
-	places := openFiles - openFilesKept
+	places := openFiles - openfiles.Reserve
 	publishers = f.MaxPublishers
 	if publishers == 0 {
-		publishers = min(loop.DefaultPublishersMax, max(1, places/4))
+		publishers = openfiles.Publishers(places)
 	}
 	subscribers = places - publishers
 	switch {
 	case places < 2:
-		return 0, 0, fmt.Errorf("cannot serve with a limit of %d open files: raise it (ulimit -Hn, or LimitNOFILE= of systemd) above %d", openFiles, openFilesKept+1)
+		return 0, 0, fmt.Errorf("cannot serve with a limit of %d open files: raise it (ulimit -Hn, or LimitNOFILE= of systemd) above %d", openFiles, openfiles.Reserve+1)
 	case subscribers < 1:
 		return 0, 0, &flagError{"max-publishers", fmt.Errorf("cannot serve %d: the limit of %d open files (ulimit -Hn) allows %d with one subscriber", f.MaxPublishers, openFiles, places-1)}
 	case f.MaxConns > subscribers:

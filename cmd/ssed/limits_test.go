@@ -5,6 +5,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/ssed/ssed/internal/openfiles"
 )
 
 func TestRaiseLimits(t *testing.T) {
@@ -20,7 +22,7 @@ func TestRaiseLimits(t *testing.T) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
 		t.Fatal(err)
 	}
-	if files.Cur != files.Max || openFiles != int(min(files.Max, openFilesUsed)) {
+	if files.Cur != files.Max || openFiles != int(min(files.Max, openfiles.LimitMax)) {
 		t.Errorf("returned %d with a soft limit of %d and a hard limit of %d", openFiles, files.Cur, files.Max)
 	}
 }

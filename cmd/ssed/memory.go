@@ -10,7 +10,7 @@ import (
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/sse"
 	"github.com/ssed/ssed/store"
 )
 
@@ -112,7 +112,7 @@ func (f *daemonFlags) fitMemory(m memoryLimit, isDefault func(flag string) bool)
 	if f.usesMailbox() {
 		lower("mailbox", &f.Mailbox, max(m.bytes/64, 1<<20))
 	}
-	least := wholeMiB(loop.FrameBytesMax(int(f.DataMax)))
+	least := wholeMiB(sse.FrameBytesMax(int(f.DataMax)))
 	room := (m.usable()-memoryBase-memoryPerConn*f.MaxConns)*4/5 - f.memoryBesides(m)
 	backlog, history := room, room
 	switch {

@@ -5,20 +5,20 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 )
 
 // A retryRange is the value of --retry: between which times one is drawn for each
 // client, as in "2s-6s", or one time for all, as in "3s".
 type retryRange struct {
 	min, max time.Duration
-	off      bool // streams do not begin with it; refusals use loop's default times
+	off      bool // streams do not begin with it; refusals use the default times
 }
 
-// UnmarshalText reads a range, for kong. loop.CheckRetry knows which are sound.
+// UnmarshalText reads a range, for kong. ssed.Options.Validate knows which are valid.
 func (r *retryRange) UnmarshalText(text []byte) error {
 	if string(text) == "off" {
-		*r = retryRange{min: loop.DefaultRetryMin, max: loop.DefaultRetryMax, off: true}
+		*r = retryRange{min: ssed.DefaultRetryMin, max: ssed.DefaultRetryMax, off: true}
 		return nil
 	}
 	from, to, isRange := strings.Cut(string(text), "-")

@@ -12,7 +12,7 @@ import (
 	sd "github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 )
 
 // exitTime is what the process may take beyond the drain itself, to close what is
@@ -98,7 +98,7 @@ func (n *notifier) patience() time.Duration {
 // back-pressure as a rule, and whoever floods it could have the daemon ended. One
 // that ended by itself is opened again without that.
 func (d *daemon) alive(ctx context.Context) error {
-	_, err := d.loop.Stats(ctx)
+	_, err := d.server.Stats(ctx)
 	return err
 }
 
@@ -116,7 +116,7 @@ func watchdog(patience time.Duration, alive func(context.Context) error, notify 
 		err := alive(ctx)
 		cancel()
 		switch {
-		case errors.Is(err, loop.ErrStopped):
+		case errors.Is(err, ssed.ErrStopped):
 			return
 		case err != nil && !silent:
 			silent = true

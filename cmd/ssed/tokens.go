@@ -88,7 +88,7 @@ func (f *daemonFlags) reload(d *daemon, inForce *auth.Table) (*auth.Table, error
 		d.log.Error("the tokens stay as they were", "err", err)
 		return inForce, err
 	}
-	d.loop.SetTokens(tokens)
+	d.server.SetTokens(tokens)
 	d.log.Info("the token file was reread", "tokens", tokens.Len())
 	return tokens, nil
 }

@@ -12,8 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/internal/testtool"
-	"github.com/ssed/ssed/loop"
 )
 
 // watchdogTime is short, so that tests see many beats, and long enough for a busy
@@ -91,7 +91,7 @@ func TestWatchdog(t *testing.T) {
 				alive := func(ctx context.Context) error {
 					switch {
 					case len(beats) == len(tt.beats):
-						return loop.ErrStopped
+						return ssed.ErrStopped
 					case len(beats) == 1 && asleep.Equal(begin):
 						asleep = time.Now().Add(tt.answers)
 					}

@@ -12,13 +12,14 @@ import (
 )
 
 // embedded are the rooms that programs of others import.
-var embedded = []string{"loop", "sse", "publish", "publish/evioserver", "nsindex", "httpparse", "auth", "admin", "subscribe", "store"}
+var embedded = []string{".", "sse", "publish", "publish/evioserver", "nsindex", "httpparse", "auth", "admin", "subscribe", "store"}
 
 // unshown are public names that need no example, as patterns, with the reason.
 var unshown = map[string]string{
-	"loop.Default*":  "each stands in the comment of its option, which loop.TestDefaultsAreTold holds",
+	"..Default*":     "each stands in the comment of its option, which TestDefaultsAreTold holds",
 	"store.Default*": "each stands in the comment of its option",
-	"loop.Stats.*":   "figures, each with its comment; ExampleServer_Stats shows how one has them",
+	"admin.Daemon.*": "the methods of ssed.Server, and examples show them there",
+	"..Stats.*":      "figures, each with its comment; ExampleServer_Stats shows how one has them",
 }
 
 // exempt tells whether a name needs no example.
@@ -37,13 +38,28 @@ func exempt(t *testing.T, name string) bool {
 // variable and field of the embedded rooms to be used in an example of its room.
 func TestEveryPublicNameIsShown(t *testing.T) {
 	shown, public := map[string]map[string]bool{}, map[string][]string{}
+	members := map[string][]string{} // "loop.Stats" → "Stats.Newest", ...
+	for _, s := range sources(t) {
+		if s.isTest {
+			continue
+		}
+		for _, name := range publicNames(s.file) {
+			if of, _, isMember := strings.Cut(name, "."); isMember {
+				of = packageOf(s.room()) + "." + of
+				members[of] = append(members[of], name)
+			}
+		}
+	}
 	for _, s := range sources(t) {
 		room := s.room()
 		switch {
 		case !slices.Contains(embedded, room):
 		case !s.isTest:
 			public[room] = append(public[room], publicNames(s.file)...)
-		case strings.HasPrefix(path.Base(s.path), "example") && s.file.Name.Name == path.Base(room)+"_test":
+			if room == "." {
+				public[room] = append(public[room], aliased(s.file, members)...)
+			}
+		case strings.HasPrefix(path.Base(s.path), "example") && s.file.Name.Name == packageOf(room)+"_test":
 			if shown[room] == nil {
 				shown[room] = map[string]bool{}
 			}
@@ -61,6 +77,30 @@ func TestEveryPublicNameIsShown(t *testing.T) {
 			}
 		}
 	}
+}
+
+// packageOf returns the name of a room's package.
+func packageOf(room string) string {
+	if room == "." {
+		return path.Base(module)
+	}
+	return path.Base(room)
+}
+
+// aliased returns the public members of the types of other rooms for which a file of the
+// root package has an alias.
+func aliased(file *ast.File, members map[string][]string) (names []string) {
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.TypeSpec)
+		if !ok || !spec.Assign.IsValid() || !spec.Name.IsExported() {
+			return true
+		}
+		if of, ok := spec.Type.(*ast.SelectorExpr); ok {
+			names = append(names, members[of.X.(*ast.Ident).Name+"."+of.Sel.Name]...)
+		}
+		return true
+	})
+	return names
 }
 
 // publicNames are those that a file declares: "Name", and "Type.Name" for what

@@ -10,7 +10,7 @@ import (
 )
 
 // logging are the rooms whose log an operator reads.
-var logging = []string{"loop", "internal/listen", "publish/evioserver", "store", "admin", "cmd/ssed"}
+var logging = []string{"internal/hub", "loop", "internal/listen", "publish/evioserver", "store", "admin", "cmd/ssed"}
 
 // TestLogLinesAreExplained wants each line that the log may have at info or above in
 // docs/operations.md: by its words up to the first ";", ":" or ",", which is what one

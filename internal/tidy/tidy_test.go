@@ -36,16 +36,20 @@ var rooms = map[string]struct {
 	"internal/subreq":         {imports: []string{"httpparse", "nsindex"}, pure: true},
 	"internal/throttle":       {pure: true},
 	"internal/inbox":          {},
+	"internal/callbacks":      {imports: []string{"internal/inbox"}},
+	"internal/openfiles":      {outside: []string{"golang.org/x/sys"}},
 	"internal/listen":         {outside: []string{"golang.org/x/sys"}},
 	"publish":                 {imports: []string{"sse", "nsindex", "internal/backoff", "internal/listen"}},
 	"subscribe":               {imports: []string{"sse", "internal/backoff"}},
 	"doctor":                  {imports: []string{"sse"}},
 	"publish/conformance":     {imports: []string{"publish", "nsindex", "sse"}},
-	"publish/evioserver":      {imports: []string{"internal/listen", "publish", "sse", "nsindex", "internal/throttle"}, outside: []string{"github.com/tidwall/evio", "golang.org/x/sys"}},
-	"loop":                    {imports: []string{"httpparse", "internal/listen", "internal/subreq", "internal/stream", "internal/history", "internal/throttle", "internal/inbox", "sse", "nsindex", "publish", "auth"}, outside: []string{"github.com/panjf2000/gnet/v2", "github.com/pires/go-proxyproto", "golang.org/x/sys"}},
+	"publish/evioserver":      {imports: []string{"internal/listen", "internal/openfiles", "publish", "sse", "nsindex", "internal/throttle"}, outside: []string{"github.com/tidwall/evio", "golang.org/x/sys"}},
+	".":                       {imports: []string{"internal/hub", "internal/listen", "internal/openfiles", "internal/subreq", "loop", "publish", "auth", "nsindex", "httpparse", "sse"}},
+	"internal/hub":            {imports: []string{"internal/callbacks", "internal/listen", "loop", "publish", "auth", "nsindex", "sse"}},
+	"loop":                    {imports: []string{"httpparse", "internal/callbacks", "internal/openfiles", "internal/listen", "internal/subreq", "internal/stream", "internal/history", "internal/throttle", "internal/inbox", "sse", "nsindex", "publish", "auth"}, outside: []string{"github.com/panjf2000/gnet/v2", "github.com/pires/go-proxyproto", "golang.org/x/sys"}},
 	"store":                   {imports: []string{"internal/storestatus", "loop", "publish", "sse", "nsindex"}, outside: []string{"github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2", "github.com/nats-io/nuid", "github.com/nats-io/nkeys", "github.com/nats-io/jwt/v2", "golang.org/x/sys"}},
 	"admin":                   {imports: []string{"internal/storestatus", "loop", "sse", "nsindex", "auth"}, outside: []string{"github.com/prometheus/client_golang", "golang.org/x/sync"}},
-	"cmd/ssed":                {imports: []string{"internal/listen", "admin", "top", "loop", "store", "httpparse", "publish", "publish/evioserver", "sse", "nsindex", "auth", "subscribe", "doctor", "cmd/ssed/reference"}, outside: []string{"github.com/alecthomas/kong", "github.com/coreos/go-systemd/v22", "github.com/pelletier/go-toml/v2", "github.com/prometheus/procfs", "github.com/KimMachineGun/automemlimit", "golang.org/x/sys"}},
+	"cmd/ssed":                {imports: []string{".", "internal/listen", "internal/openfiles", "admin", "top", "store", "httpparse", "publish", "publish/evioserver", "sse", "nsindex", "auth", "subscribe", "doctor", "cmd/ssed/reference"}, outside: []string{"github.com/alecthomas/kong", "github.com/coreos/go-systemd/v22", "github.com/pelletier/go-toml/v2", "github.com/prometheus/procfs", "github.com/KimMachineGun/automemlimit", "golang.org/x/sys"}},
 	"cmd/ssed/reference":      {outside: []string{"github.com/alecthomas/kong"}, pure: true},
 	"internal/e2e/admin":      {},
 	"top":                     {imports: []string{"internal/storestatus", "nsindex", "sse"}, outside: []string{"charm.land/bubbletea/v2", "github.com/charmbracelet/colorprofile", "github.com/charmbracelet/x/ansi"}},
@@ -70,8 +74,8 @@ var rooms = map[string]struct {
 
 	// Programs around the server.
 	"internal/e2e/embed":          {},
-	"internal/e2e/embed/clock":    {imports: []string{"loop", "sse"}},
-	"internal/e2e/embed/petstore": {imports: []string{"loop", "sse", "admin"}},
+	"internal/e2e/embed/clock":    {imports: []string{"."}},
+	"internal/e2e/embed/petstore": {imports: []string{".", "admin"}},
 
 	// Clients of others, a module.
 	"internal/e2e/goclients": {},
@@ -184,6 +188,10 @@ func TestImportsRunOneWay(t *testing.T) {
 		for _, p := range imports(s) {
 			first, _, _ := strings.Cut(p, "/")
 			switch inside, ours := strings.CutPrefix(p, module+"/"); {
+			case p == module:
+				if !slices.Contains(room.imports, ".") {
+					t.Errorf("%s: %s may not import the root package", s.path, s.room())
+				}
 			case ours:
 				if !slices.Contains(room.imports, inside) {
 					t.Errorf("%s: %s may not import %s", s.path, s.room(), inside)

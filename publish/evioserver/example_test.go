@@ -14,7 +14,7 @@ import (
 )
 
 // A counter takes messages and only counts them. It runs on the publishers' loop, so
-// it must not take long; loop.Server.Mailbox is the Sink that a daemon has.
+// it must not take long; the sink of ssed.Server.Publishers is what a daemon has.
 type counter struct{ n atomic.Uint64 }
 
 func (c *counter) Publish(namespace, event, data []byte) (uint64, error) { return c.n.Add(1), nil }

@@ -12,13 +12,11 @@ import (
 	"github.com/tidwall/evio"
 
 	"github.com/ssed/ssed/internal/listen"
+	"github.com/ssed/ssed/internal/openfiles"
 	"github.com/ssed/ssed/publish"
 )
 
 const (
-	// publishersMaxDefault is plenty for programs on one machine, and far below
-	// the usual 65,536 descriptors that a daemon shares with its subscribers.
-	publishersMaxDefault = 1000
 	// replyTimeoutDefault is longer than any pause of a program that is alive.
 	replyTimeoutDefault = 30 * time.Second
 	// reopenPause lies between the attempts to listen again: long enough for
@@ -42,9 +40,10 @@ type Options struct {
 	// Sink takes the messages; it is called on evio's goroutine. One that returns
 	// publish.ErrPending must be a publish.Settler.
 	Sink publish.Sink
-	// PublishersMax is how many may be connected; the next is told "ERR busy"
-	// and closed. Zero means 1000. It must leave descriptors for everybody else:
-	// evio ends when it cannot accept.
+	// PublishersMax is how many publishers may be connected; the next gets "ERR busy"
+	// and is closed. It must leave descriptors for everything else: evio ends when it
+	// cannot accept. Default: 1000, or a quarter of RLIMIT_NOFILE less a reserve of 256
+	// where that is less.
 	PublishersMax int
 	// ReplyTimeout closes a publisher who lets its replies lie unread, and so is
 	// not read from, this long without taking a byte. Zero means 30 seconds.
@@ -81,7 +80,7 @@ type Server struct {
 // New makes a Server that does not listen yet.
 func New(opts Options) *Server {
 	if opts.PublishersMax == 0 {
-		opts.PublishersMax = publishersMaxDefault
+		opts.PublishersMax = openfiles.Publishers(openfiles.Limit() - openfiles.Reserve)
 	}
 	if opts.ReplyTimeout == 0 {
 		opts.ReplyTimeout = replyTimeoutDefault

@@ -9,13 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/internal/testtool"
-	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/store"
 )
 
 // historyFull is what a full history has at least: it lets go of whole chunks.
-const historyFull = loop.DefaultHistoryBytes * 9 / 10
+const historyFull = ssed.DefaultHistoryBytes * 9 / 10
 
 // fillTime bounds how long a test publishes at full speed until the history is full.
 const fillTime = 3 * time.Minute
@@ -72,7 +72,7 @@ func flood(t *testing.T, d *testtool.Daemon, namespaces, bytes int, enough func(
 func TestFullSpeedFillsHistory(t *testing.T) {
 	testtool.Long(t, "it fills a history of 256 MiB twice")
 	testtool.WithoutRace(t, "it takes several times the memory")
-	store := 2*loop.DefaultMailboxBytes + 32<<20 + store.DefaultCacheBytes
+	store := 2*ssed.DefaultMailboxBytes + 32<<20 + store.DefaultCacheBytes
 	for _, tt := range []struct {
 		name       string
 		args       func(t *testing.T) []string
@@ -95,9 +95,9 @@ func TestFullSpeedFillsHistory(t *testing.T) {
 				}
 				return full > 0 && published > 2*full
 			})
-			tt.limits.historyBytes = loop.DefaultHistoryBytes
+			tt.limits.historyBytes = ssed.DefaultHistoryBytes
 			tt.limits.wantMemory(t, d.Process.Pid)
-			if kept := gauge(t, d, "ssed_history_bytes"); kept < historyFull || kept > loop.DefaultHistoryBytes {
+			if kept := gauge(t, d, "ssed_history_bytes"); kept < historyFull || kept > ssed.DefaultHistoryBytes {
 				t.Errorf("the history has %d bytes at the end", kept)
 			}
 		})

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/internal/stream"
 	"github.com/ssed/ssed/internal/testtool"
-	"github.com/ssed/ssed/loop"
 )
 
 // limits are what bounds a daemon's memory. Those that are 0 have their default.
@@ -64,11 +64,11 @@ func (l limits) rssMax() int64 {
 	}
 	backlog := l.backlogBytes
 	if backlog == 0 {
-		backlog = loop.DefaultBacklogBytes
+		backlog = ssed.DefaultBacklogBytes
 	}
 	total := l.backlogTotalBytes
 	if total == 0 {
-		total = loop.DefaultBacklogTotalBytes
+		total = ssed.DefaultBacklogTotalBytes
 	}
 	segments := min(total, (halfEmpty*backlog+stream.SegmentBytesMax)*streams)
 	inUse := segments + poolBytes + l.historyBytes + l.storeBytes

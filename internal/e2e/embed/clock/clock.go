@@ -11,8 +11,7 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/ssed/ssed/loop"
-	"github.com/ssed/ssed/sse"
+	"github.com/ssed/ssed"
 )
 
 //go:embed index.html
@@ -22,7 +21,7 @@ var page []byte
 var address = ":8111"
 
 func main() {
-	s, err := loop.New(loop.Options{
+	s, err := ssed.New(ssed.Options{
 		Listen:         []string{"127.0.0.1:0"}, // for the proxy below alone
 		TrustedProxies: []string{"127.0.0.1"},
 	})
@@ -36,7 +35,7 @@ func main() {
 	go func() {
 		for now := range time.Tick(time.Second) {
 			data := []byte(now.Format("3:04:05 pm (MST)"))
-			if err := s.Publish(context.Background(), sse.Message{Namespace: "/time", Data: data}); err != nil {
+			if err := s.Publish(context.Background(), ssed.Message{Namespace: "/time", Data: data}); err != nil {
 				log.Fatal(err)
 			}
 		}

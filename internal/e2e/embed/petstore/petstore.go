@@ -11,9 +11,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/admin"
-	"github.com/ssed/ssed/loop"
-	"github.com/ssed/ssed/sse"
 )
 
 var (
@@ -25,24 +24,24 @@ var (
 var address = ":8222"
 
 // newPet is the one that comes next.
-func newPet() sse.Message {
+func newPet() ssed.Message {
 	if rand.N(2) == 0 {
-		return sse.Message{Namespace: "/pets/cats", Event: "new-cat", Data: []byte(catBreeds[rand.N(len(catBreeds))])}
+		return ssed.Message{Namespace: "/pets/cats", Event: "new-cat", Data: []byte(catBreeds[rand.N(len(catBreeds))])}
 	}
-	return sse.Message{Namespace: "/pets/dogs", Event: "new-dog", Data: []byte(dogBreeds[rand.N(len(dogBreeds))])}
+	return ssed.Message{Namespace: "/pets/dogs", Event: "new-dog", Data: []byte(dogBreeds[rand.N(len(dogBreeds))])}
 }
 
 func main() {
 	var pages *admin.Server
 	status := admin.Options{Node: "petstore"}
-	s, err := loop.New(loop.Options{
+	s, err := ssed.New(ssed.Options{
 		Listen:   []string{address},
-		Handover: &loop.Handover{Paths: status.Paths(), ConnsMax: admin.ConnsMax, Take: func(c *loop.HandedConn) { pages.Take(c) }},
+		Handover: &ssed.Handover{Paths: status.Paths(), ConnsMax: admin.ConnsMax, Take: func(c *ssed.HandedConn) { pages.Take(c) }},
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	status.Loop, status.Tokens = s, s.Tokens
+	status.Daemon, status.Tokens = s, s.Tokens
 	pages = admin.New(status)
 
 	go func() {

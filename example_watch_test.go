@@ -1,4 +1,4 @@
-package loop_test
+package ssed_test
 
 import (
 	"context"
@@ -10,13 +10,13 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 )
 
 // The figures, for whatever a program publishes its own with. The loop answers within
 // a millisecond or so; who asks without end is told ErrBusy.
 func ExampleServer_Stats() {
-	server, err := loop.New(loop.Options{Listen: []string{":8001"}})
+	server, err := ssed.New(ssed.Options{Listen: []string{":8001"}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -25,9 +25,9 @@ func ExampleServer_Stats() {
 		defer cancel()
 		stats, err := server.Stats(ctx)
 		switch {
-		case errors.Is(err, loop.ErrBusy):
+		case errors.Is(err, ssed.ErrBusy):
 			return "too many ask at once"
-		case errors.Is(err, loop.ErrStopped):
+		case errors.Is(err, ssed.ErrStopped):
 			return "the server has ended"
 		case err != nil:
 			return err.Error()
@@ -45,14 +45,14 @@ func ExampleServer_Stats() {
 }
 
 // percentile is below which so many percent of the durations were.
-func percentile(h *loop.Histogram, percent uint64) time.Duration {
+func percentile(h *ssed.Histogram, percent uint64) time.Duration {
 	total, below := uint64(0), uint64(0)
 	for _, n := range h.Counts {
 		total += n
 	}
 	for bucket, n := range h.Counts {
 		if below += n; below*100 >= total*percent {
-			return loop.HistogramBound(bucket)
+			return ssed.HistogramBound(bucket)
 		}
 	}
 	return 0
@@ -61,7 +61,7 @@ func percentile(h *loop.Histogram, percent uint64) time.Duration {
 // An endpoint of the program's own mux that tells who is slow, and one that throws
 // somebody out. Somebody who is thrown out may come back.
 func ExampleServer_Subscribers() {
-	server, err := loop.New(loop.Options{Listen: []string{":8001"}})
+	server, err := ssed.New(ssed.Options{Listen: []string{":8001"}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func ExampleServer_Subscribers() {
 		}
 	})
 	http.HandleFunc("POST /disconnect", func(w http.ResponseWriter, r *http.Request) {
-		var id loop.ConnID
+		var id ssed.ConnID
 		if _, err := fmt.Sscan(r.FormValue("id"), &id); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return

@@ -1,4 +1,4 @@
-package loop_test
+package ssed_test
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/nsindex"
 )
 
@@ -23,7 +23,7 @@ type door struct {
 
 // authorize runs on a goroutine of its own and may wait, for as long as ctx lets it.
 // Its words are what the client reads, so they tell nothing of the database.
-func (d *door) authorize(ctx context.Context, r *loop.Request) error {
+func (d *door) authorize(ctx context.Context, r *ssed.Request) error {
 	query, err := url.ParseQuery(r.Query)
 	if err != nil {
 		return err // 403: this cannot become right by asking again
@@ -38,9 +38,9 @@ func (d *door) authorize(ctx context.Context, r *loop.Request) error {
 	user, ok := d.users[session]
 	switch {
 	case ctx.Err() != nil:
-		return loop.ErrRetryLater // an EventSource asks again, in some seconds
+		return ssed.ErrRetryLater // an EventSource asks again, in some seconds
 	case !ok:
-		return fmt.Errorf("%w: please log in", loop.ErrUnauthenticated) // 401
+		return fmt.Errorf("%w: please log in", ssed.ErrUnauthenticated) // 401
 	}
 	for _, ns := range r.Namespaces {
 		if !nsindex.Within([]byte(ns), "/users/"+user) {
@@ -56,7 +56,7 @@ func (d *door) authorize(ctx context.Context, r *loop.Request) error {
 func ExampleOptions_authorize() {
 	quiet := slog.New(slog.DiscardHandler)
 	people := door{users: map[string]string{"8f2a": "ann"}, log: quiet}
-	server, err := loop.New(loop.Options{
+	server, err := ssed.New(ssed.Options{
 		Listen:           []string{"127.0.0.1:0"},
 		TrustedProxies:   []string{"127.0.0.1"}, // whose word Request.Client is
 		Authorize:        people.authorize,

@@ -1,4 +1,4 @@
-package loop_test
+package ssed_test
 
 import (
 	"bufio"
@@ -8,21 +8,20 @@ import (
 	"log/slog"
 	"net/http"
 
-	"github.com/ssed/ssed/loop"
-	"github.com/ssed/ssed/sse"
+	"github.com/ssed/ssed"
 )
 
 // A program that has a net/http server gets one for streams beside it, on a port of
 // its own. That is the cheapest way: pages may subscribe across ports.
 func Example_besideNetHTTP() {
-	server, err := loop.New(loop.Options{Listen: []string{":8001"}})
+	server, err := ssed.New(ssed.Options{Listen: []string{":8001"}})
 	if err != nil {
 		log.Fatal(err)
 	}
 	go func() { log.Fatal(server.Serve()) }()
 
 	http.HandleFunc("POST /dogs", func(w http.ResponseWriter, r *http.Request) {
-		dog := sse.Message{Namespace: "/pets/dogs", Event: "new-dog", Data: []byte(r.FormValue("breed"))}
+		dog := ssed.Message{Namespace: "/pets/dogs", Event: "new-dog", Data: []byte(r.FormValue("breed"))}
 		if err := server.Publish(r.Context(), dog); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 		}
@@ -32,7 +31,7 @@ func Example_besideNetHTTP() {
 
 // Code that sent to a channel, as with mroth/sseserver, goes on to.
 func Example_broadcastChannel() {
-	server, err := loop.New(loop.Options{Listen: []string{"127.0.0.1:0"}, Drain: -1, Logger: slog.New(slog.DiscardHandler)})
+	server, err := ssed.New(ssed.Options{Listen: []string{"127.0.0.1:0"}, Drain: -1, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -40,7 +39,7 @@ func Example_broadcastChannel() {
 	<-server.Ready()
 	defer server.Shutdown(context.Background())
 
-	broadcast := make(chan sse.Message)
+	broadcast := make(chan ssed.Message)
 	go func() {
 		for m := range broadcast {
 			if err := server.Publish(context.Background(), m); err != nil {
@@ -54,7 +53,7 @@ func Example_broadcastChannel() {
 		log.Fatal(err)
 	}
 	defer res.Body.Close()
-	broadcast <- sse.Message{Namespace: "/time", Data: []byte("noon")}
+	broadcast <- ssed.Message{Namespace: "/time", Data: []byte("noon")}
 	line, _ := bufio.NewReader(res.Body).ReadString('\n')
 	fmt.Print(line)
 	// Output: data:noon

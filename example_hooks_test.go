@@ -1,4 +1,4 @@
-package loop_test
+package ssed_test
 
 import (
 	"context"
@@ -8,24 +8,24 @@ import (
 	"net/http"
 	"sync"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 )
 
 // A register knows who is there, without asking again and again. The hooks come one
 // after the other, so its lock is for those who read it.
 type register struct {
 	mu    sync.Mutex
-	there map[loop.ConnID]loop.SubscriberInfo
+	there map[ssed.ConnID]ssed.SubscriberInfo
 }
 
-func (r *register) came(c loop.SubscriberInfo) {
+func (r *register) came(c ssed.SubscriberInfo) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.there[c.ID] = c
 	fmt.Println("came:", c.Agent, c.Namespaces)
 }
 
-func (r *register) went(c loop.SubscriberInfo, reason string) {
+func (r *register) went(c ssed.SubscriberInfo, reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.there, c.ID)
@@ -34,7 +34,7 @@ func (r *register) went(c loop.SubscriberInfo, reason string) {
 
 // recount is for when the hooks took too long, and some came without being reported, and
 // for when these have gone: the register asks the server, as it would without hooks.
-func (r *register) recount(server *loop.Server) {
+func (r *register) recount(server *ssed.Server) {
 	conns, err := server.Subscribers(context.Background())
 	if err != nil {
 		return // the server is ending
@@ -49,9 +49,9 @@ func (r *register) recount(server *loop.Server) {
 
 // OnSubscribe and OnUnsubscribe keep a register of who is there.
 func ExampleOptions_onSubscribe() {
-	var server *loop.Server
-	people := register{there: map[loop.ConnID]loop.SubscriberInfo{}}
-	server, err := loop.New(loop.Options{
+	var server *ssed.Server
+	people := register{there: map[ssed.ConnID]ssed.SubscriberInfo{}}
+	server, err := ssed.New(ssed.Options{
 		Listen:        []string{"127.0.0.1:0"},
 		OnSubscribe:   people.came,
 		OnUnsubscribe: people.went,

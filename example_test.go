@@ -1,26 +1,25 @@
-package loop_test
+package ssed_test
 
 import (
 	"context"
 	"log"
 	"time"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/publish/evioserver"
-	"github.com/ssed/ssed/sse"
 )
 
 // A clock: the time, each second, on the namespace /time. Watch it with
 //
 //	curl -N http://localhost:8001/subscribe/time
 func Example_clock() {
-	server, err := loop.New(loop.Options{Listen: []string{":8001"}})
+	server, err := ssed.New(ssed.Options{Listen: []string{":8001"}})
 	if err != nil {
 		log.Fatal(err)
 	}
 	go func() {
 		for now := range time.Tick(time.Second) {
-			err := server.Publish(context.Background(), sse.Message{
+			err := server.Publish(context.Background(), ssed.Message{
 				Namespace: "/time",
 				Data:      []byte(now.Format("3:04:05 pm (MST)")),
 			})
@@ -38,7 +37,7 @@ func Example_clock() {
 //	curl -N http://localhost:8001/subscribe/pets
 //	printf 'PUB /pets/dogs new-dog Corgi\n' | nc -q1 127.0.0.1 8002
 func Example_petStore() {
-	server, err := loop.New(loop.Options{
+	server, err := ssed.New(ssed.Options{
 		Listen:  []string{":8001"},
 		Publish: []string{"tcp://127.0.0.1:8002"},
 	})
@@ -47,7 +46,7 @@ func Example_petStore() {
 	}
 	go func() {
 		<-server.Ready()
-		for _, pet := range []sse.Message{
+		for _, pet := range []ssed.Message{
 			{Namespace: "/pets/dogs", Event: "new-dog", Data: []byte("Corgi")},
 			{Namespace: "/pets/cats", Event: "new-cat", Data: []byte("Persian")},
 			{Namespace: "/pets/dogs", Event: "new-dog", Data: []byte("Terrier")},
@@ -62,7 +61,7 @@ func Example_petStore() {
 
 // Shutdown delivers what was accepted before it closes the connections.
 func ExampleServer_Shutdown() {
-	server, err := loop.New(loop.Options{Listen: []string{"127.0.0.1:0"}})
+	server, err := ssed.New(ssed.Options{Listen: []string{"127.0.0.1:0"}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -83,16 +82,17 @@ func ExampleServer_Shutdown() {
 
 // Other programs publish with lines of text (package publish has a client for Go). On
 // a machine with cores to spare they can have a loop of their own, package
-// evioserver, which hands the messages in by the Mailbox.
-func ExampleServer_Mailbox() {
-	server, err := loop.New(loop.Options{Listen: []string{"127.0.0.1:0"}})
+// evioserver, which publishes to the server's sink.
+func ExampleServer_Publishers() {
+	server, err := ssed.New(ssed.Options{Listen: []string{"127.0.0.1:0"}})
 	if err != nil {
 		log.Fatal(err)
 	}
+	sink, session := server.Publishers() // the session has the same tokens and limits
 	publishers := evioserver.New(evioserver.Options{
 		Listen:  []string{"tcp://127.0.0.1:8002"},
-		Sink:    server.Mailbox(),
-		Session: server.Session(), // the same tokens and limits
+		Sink:    sink,
+		Session: session,
 	})
 	go func() { log.Fatal(publishers.Serve()) }()
 	log.Fatal(server.Serve())
@@ -100,7 +100,7 @@ func ExampleServer_Mailbox() {
 
 // A port of 0 is any that is free: for tests, and for several servers in one process.
 func ExampleServer_ListenAddrs() {
-	server, err := loop.New(loop.Options{
+	server, err := ssed.New(ssed.Options{
 		Listen:  []string{"127.0.0.1:0", "[::1]:0"},
 		Publish: []string{"tcp://127.0.0.1:0"},
 	})

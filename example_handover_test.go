@@ -1,4 +1,4 @@
-package loop_test
+package ssed_test
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"net"
 	"net/http"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 )
 
 // A lobby is a net.Listener for connections that the loop hands over.
@@ -19,7 +19,7 @@ type lobby struct {
 	addr  net.Addr
 }
 
-func (l *lobby) take(c *loop.HandedConn) {
+func (l *lobby) take(c *ssed.HandedConn) {
 	if c.ProxyProtocol { // there was a PROXY line, and who it tells of is not the peer
 		log.Print("for ", c.ForwardedAddr)
 	}
@@ -47,9 +47,9 @@ func (l *lobby) Addr() net.Addr { return l.addr }
 // at its price.
 func ExampleHandover() {
 	page := &lobby{conns: make(chan net.Conn), shut: make(chan struct{})}
-	server, err := loop.New(loop.Options{
+	server, err := ssed.New(ssed.Options{
 		Listen: []string{"127.0.0.1:0"},
-		Handover: &loop.Handover{
+		Handover: &ssed.Handover{
 			Paths:    []string{"/", "/static"}, // "/" is for that alone: whole segments count
 			ConnsMax: 100,
 			Take:     page.take,
@@ -89,13 +89,13 @@ func ExampleHandover() {
 
 // Without a Take the paths are shut. A Take that wants nothing of a connection closes it.
 func ExampleHandedConn() {
-	refuse := func(c *loop.HandedConn) {
+	refuse := func(c *ssed.HandedConn) {
 		defer c.Close()
 		head := make([]byte, 4096)
 		n, _ := c.Read(head)
 		log.Printf("%s asks: %q", c.RemoteAddr(), head[:n])
 	}
-	server, err := loop.New(loop.Options{Handover: &loop.Handover{Paths: []string{"/admin"}, ConnsMax: 1, Take: refuse}})
+	server, err := ssed.New(ssed.Options{Handover: &ssed.Handover{Paths: []string{"/admin"}, ConnsMax: 1, Take: refuse}})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package loop_test
+package ssed_test
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"sync/atomic"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 )
 
 // A load balancer asks /healthz on the port where subscribers connect. What else the
@@ -17,7 +17,7 @@ import (
 // goroutine keeps in a value that can be read at once.
 func ExampleOptions_health() {
 	var databaseGone atomic.Bool
-	server, err := loop.New(loop.Options{
+	server, err := ssed.New(ssed.Options{
 		Listen: []string{"127.0.0.1:0"},
 		Unfit: func() string {
 			if databaseGone.Load() {

@@ -1,4 +1,4 @@
-package loop_test
+package ssed_test
 
 import (
 	"bufio"
@@ -13,30 +13,30 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/nsindex"
 	"github.com/ssed/ssed/sse"
 )
 
-// A listStore is a loop.Store at its shortest: a list in memory, and the servers that
+// A listStore is a ssed.Store at its shortest: a list in memory, and the servers that
 // it delivers to. (Package store has one that lasts: a stream of NATS JetStream.)
 type listStore struct {
 	mu       sync.Mutex
-	messages []loop.PublishRequest
+	messages []ssed.PublishRequest
 	from     time.Time
 	keys     map[string]uint64
-	servers  []loop.StoreSink
+	servers  []ssed.StoreSink
 }
 
 // Submit answers at once here. Most stores answer later.
-func (h *listStore) Submit(m loop.PublishRequest, to loop.Acker) {
+func (h *listStore) Submit(m ssed.PublishRequest, to ssed.Acker) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if seq, again := h.keys[string(m.Key)]; again {
 		to.Ack(seq, nil)
 		return
 	}
-	m = loop.PublishRequest{Namespace: slices.Clone(m.Namespace), Event: slices.Clone(m.Event), Key: slices.Clone(m.Key), Data: slices.Clone(m.Data)}
+	m = ssed.PublishRequest{Namespace: slices.Clone(m.Namespace), Event: slices.Clone(m.Event), Key: slices.Clone(m.Key), Data: slices.Clone(m.Data)}
 	h.messages = append(h.messages, m)
 	seq := uint64(len(h.messages))
 	if len(m.Key) > 0 {
@@ -50,7 +50,7 @@ func (h *listStore) Submit(m loop.PublishRequest, to loop.Acker) {
 
 // deliver brings a server one message. It needs all numbers: where others write to
 // the store, too, there may be one that is no message of ours.
-func deliver(server loop.StoreSink, seq uint64, m loop.PublishRequest) error {
+func deliver(server ssed.StoreSink, seq uint64, m ssed.PublishRequest) error {
 	if !utf8.Valid(m.Data) {
 		return server.Skip(context.Background(), seq)
 	}
@@ -70,7 +70,7 @@ func (h *listStore) Wait(context.Context) error { return nil }
 func (h *listStore) Newest() uint64             { return uint64(len(h.messages)) }
 
 // Read reads what a server that began late does not have.
-func (h *listStore) Read(_ context.Context, q loop.Query) (part loop.Part, err error) {
+func (h *listStore) Read(_ context.Context, q ssed.Query) (part ssed.Part, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if part.After = q.After; q.Last > 0 {
@@ -92,7 +92,7 @@ func (h *listStore) Read(_ context.Context, q loop.Query) (part loop.Part, err e
 }
 
 // join has a server begin with what comes from now on.
-func (h *listStore) join(server *loop.Server) error {
+func (h *listStore) join(server *ssed.Server) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	sink, ctx := server.StoreSink(), context.Background()
@@ -107,8 +107,8 @@ func (h *listStore) join(server *loop.Server) error {
 // ids, and who comes back to another gets what it missed.
 func ExampleStore() {
 	store := &listStore{keys: map[string]uint64{}, from: time.Now()}
-	serveOne := func() (server *loop.Server, end func()) {
-		server, err := loop.New(loop.Options{Store: store, Listen: []string{"127.0.0.1:0"}, Drain: -1, Logger: slog.New(slog.DiscardHandler)})
+	serveOne := func() (server *ssed.Server, end func()) {
+		server, err := ssed.New(ssed.Options{Store: store, Listen: []string{"127.0.0.1:0"}, Drain: -1, Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			panic(err)
 		}
@@ -123,7 +123,7 @@ func ExampleStore() {
 	defer end()
 	ctx := context.Background()
 	for _, data := range []string{"one", "two", "two"} {
-		if err := first.Publish(ctx, sse.Message{Namespace: "/x", Data: []byte(data), Key: data}); err != nil {
+		if err := first.Publish(ctx, ssed.Message{Namespace: "/x", Data: []byte(data), Key: data}); err != nil {
 			panic(err)
 		}
 	}

@@ -1,4 +1,4 @@
-package loop
+package hub
 
 import (
 	"bytes"
@@ -8,14 +8,14 @@ import (
 	"github.com/ssed/ssed/publish"
 )
 
-// A publishAuth lets the tokens in force speak for the line protocol.
+// publishAuth authenticates publishers by the tokens in force.
 type publishAuth struct{ tokens *atomic.Pointer[auth.Table] }
 
-// Required tells whether publishing needs a token at the moment.
+// Required reports whether publishing needs a token now.
 func (a publishAuth) Required() bool { return a.tokens.Load().Required(auth.Publish) }
 
-// Authenticate knows a token. The grant outlives the table: it asks again once
-// the tokens have changed, so a token that was taken away is good no longer.
+// Authenticate looks a token up. The grant outlives the table: it looks the token up
+// again once the tokens have changed, so a token that was removed is no longer valid.
 func (a publishAuth) Authenticate(token []byte) (publish.Grant, bool) {
 	table := a.tokens.Load()
 	grant, ok := table.Grant(token, auth.Publish)
@@ -29,7 +29,7 @@ type publishGrant struct {
 	grant  auth.Grant
 }
 
-// Allows tells whether the token covers a namespace now.
+// Allows reports whether the token covers a namespace now.
 func (g *publishGrant) Allows(namespace []byte) bool {
 	if table := g.tokens.Load(); table != g.table {
 		g.table = table
@@ -38,10 +38,9 @@ func (g *publishGrant) Allows(namespace []byte) bool {
 	return g.grant.Allows(namespace)
 }
 
-// Tokens are those in force.
-func (s *Server) Tokens() *auth.Table { return s.loop.tokens.Load() }
+// Tokens returns the tokens in force.
+func (h *Hub) Tokens() *auth.Table { return h.tokens.Load() }
 
-// SetTokens changes who may subscribe and publish from here on. Publishers that
-// are connected are judged by the new tokens with their next message; streams
-// that are open stay open.
-func (s *Server) SetTokens(tokens *auth.Table) { s.loop.tokens.Store(tokens) }
+// SetTokens replaces the tokens in force. Publishers that are connected are judged by the
+// new tokens from their next message on; streams that are open stay open.
+func (h *Hub) SetTokens(tokens *auth.Table) { h.tokens.Store(tokens) }

@@ -1,4 +1,4 @@
-package loop
+package ssed
 
 import (
 	"context"
@@ -53,10 +53,7 @@ func TestZeroOptions(t *testing.T) {
 
 // TestDefaultsAreFilled: no figure stays zero but those for which that is the default.
 func TestDefaultsAreFilled(t *testing.T) {
-	filled, err := Options{}.withDefaults()
-	if err != nil {
-		t.Fatal(err)
-	}
+	filled := Options{}.withDefaults()
 	if !slices.Equal(filled.Listen, []string{":8001"}) || filled.GapEvent != "gap" || filled.Logger == nil {
 		t.Errorf("%+v", filled)
 	}
@@ -110,9 +107,9 @@ func TestDefaultsAreTold(t *testing.T) {
 // TestBadAddresses: New names the address that it cannot read.
 func TestBadAddresses(t *testing.T) {
 	for want, opts := range map[string]Options{
-		`loop: listen address "8001": expected host:port`:       {Listen: []string{":0", "8001"}},
-		`loop: Publish: "127.0.0.1:8002" is not a URL`:          {Publish: []string{"tcp://:0", "127.0.0.1:8002"}},
-		`loop: Publish: bad URL "udp://:8002": the scheme must`: {Publish: []string{"udp://:8002"}},
+		`ssed: Listen: listen address "8001": expected host:port`: {Listen: []string{":0", "8001"}},
+		`ssed: Publish: "127.0.0.1:8002" is not a URL`:            {Publish: []string{"tcp://:0", "127.0.0.1:8002"}},
+		`ssed: Publish: bad URL "udp://:8002": the scheme must`:   {Publish: []string{"udp://:8002"}},
 	} {
 		if _, err := New(opts); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)

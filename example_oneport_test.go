@@ -1,4 +1,4 @@
-package loop_test
+package ssed_test
 
 import (
 	"context"
@@ -13,8 +13,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/ssed/ssed/loop"
-	"github.com/ssed/ssed/sse"
+	"github.com/ssed/ssed"
 )
 
 // A program that has a net/http server keeps it, and its port: /subscribe goes through
@@ -28,7 +27,7 @@ func Example_behindTheSamePort() {
 	defer os.RemoveAll(folder)
 	socket := filepath.Join(folder, "events.sock")
 
-	server, err := loop.New(loop.Options{
+	server, err := ssed.New(ssed.Options{
 		Listen:         []string{"unix://" + socket},
 		TrustedProxies: []string{"unix"}, // so that clients have the addresses that the proxy tells
 		Drain:          -1,
@@ -60,7 +59,7 @@ func Example_behindTheSamePort() {
 		log.Fatal(err)
 	}
 	defer res.Body.Close()
-	if err := server.Publish(context.Background(), sse.Message{Namespace: "/time", Data: []byte("noon")}); err != nil {
+	if err := server.Publish(context.Background(), ssed.Message{Namespace: "/time", Data: []byte("noon")}); err != nil {
 		log.Fatal(err)
 	}
 	frame := make([]byte, len("data:noon\n\n"))

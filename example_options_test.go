@@ -1,21 +1,23 @@
-package loop_test
+package ssed_test
 
 import (
+	"errors"
 	"fmt"
 	"log"
 	"log/slog"
 	"os"
 	"time"
 
+	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/auth"
-	"github.com/ssed/ssed/loop"
+	"github.com/ssed/ssed/sse"
 )
 
 // Who comes back gets what it missed: an EventSource sends the last id by itself.
 // What is not kept any more is told by an event.
 func ExampleOptions_history() {
-	server, err := loop.New(loop.Options{
-		History: []loop.HistoryRule{
+	server, err := ssed.New(ssed.Options{
+		History: []ssed.HistoryRule{
 			{Prefix: "/", Messages: 100, Age: time.Hour},
 			{Prefix: "/prices", Messages: 1}, // ?last=1 gives a newcomer the last of each
 			{Prefix: "/typing"},              // none
@@ -32,43 +34,23 @@ func ExampleOptions_history() {
 
 // The server sends some events itself, and publishers may not use their names.
 func ExampleOptions_ReservedEvents() {
-	opts := loop.Options{GapEvent: "missed"}
-	if err := loop.CheckGapEvent(opts.GapEvent); err != nil {
-		log.Fatal(err)
-	}
+	opts := ssed.Options{GapEvent: "missed"}
 	for _, reserved := range opts.ReservedEvents() {
 		fmt.Println(reserved.Name)
 	}
 	// Output: missed
 }
 
-// Behind a proxy, for the pages of one site, for those who have a token. The checks
-// are for programs that want to say where a mistake stands.
+// Behind a proxy, for the pages of one site, and for clients with a token.
 func ExampleOptions_access() {
-	settings := struct{ listen, proxies, origins []string }{
-		listen:  []string{"127.0.0.1:8001", "unix:///run/events.sock"},
-		proxies: []string{"10.0.0.0/8", "unix"},
-		origins: []string{"https://example.org"},
-	}
-	for _, address := range settings.listen {
-		if err := loop.CheckListen(address); err != nil {
-			log.Fatal("listen: ", err)
-		}
-	}
-	if err := loop.CheckTrustedProxies(settings.proxies); err != nil {
-		log.Fatal("proxies: ", err)
-	}
-	if err := loop.CheckCORSOrigins(settings.origins); err != nil {
-		log.Fatal("origins: ", err)
-	}
 	tokens, err := auth.ParseTable([]string{"reader-token subscribe /public", "writer-token publish"})
 	if err != nil {
 		log.Fatal(err)
 	}
-	server, err := loop.New(loop.Options{
-		Listen:         settings.listen,
-		TrustedProxies: settings.proxies,
-		CORSOrigins:    settings.origins,
+	server, err := ssed.New(ssed.Options{
+		Listen:         []string{"127.0.0.1:8001", "unix:///run/events.sock"},
+		TrustedProxies: []string{"10.0.0.0/8", "unix"},
+		CORSOrigins:    []string{"https://example.org"},
 		ProxyProtocol:  false, // true where the proxy sends a PROXY line, as HAProxy can
 		Tokens:         tokens,
 	})
@@ -87,27 +69,23 @@ func ExampleOptions_access() {
 
 // whatIsSlow: of a live picture the newest counts. Who must not miss anything is
 // closed, comes back, and goes on where it was, if there is a history.
-func whatIsSlow(livePicture bool) loop.Slow {
+func whatIsSlow(livePicture bool) ssed.Slow {
 	if livePicture {
-		return loop.SlowSkip
+		return ssed.SlowSkip
 	}
-	return loop.SlowDisconnect
+	return ssed.SlowDisconnect
 }
 
 // Everything that strangers can make large or long has a limit. These are for a small
 // machine; the defaults are for one with a gigabyte to spare.
 func ExampleOptions_limits() {
 	const message = 8 << 10
-	shortest, longest := time.Second, 10*time.Second // until a client reconnects
-	if err := loop.CheckRetry(shortest, longest); err != nil {
-		log.Fatal(err)
-	}
-	server, err := loop.New(loop.Options{
+	server, err := ssed.New(ssed.Options{
 		Publish: []string{"unix:///run/events-publish.sock"},
 
 		DataBytesMax:         message,
 		HeadBytesMax:         4 << 10,
-		BacklogBytesMax:      max(1<<20, loop.FrameBytesMax(message)), // it must hold one message
+		BacklogBytesMax:      max(1<<20, sse.FrameBytesMax(message)), // it must hold one message
 		BacklogTotalBytesMax: 32 << 20,
 		MailboxBytesMax:      1 << 20,
 		SendBufferBytes:      32 << 10,
@@ -121,8 +99,8 @@ func ExampleOptions_limits() {
 		HeaderTimeout: 5 * time.Second,
 		StallTimeout:  10 * time.Second,
 		ReplyTimeout:  10 * time.Second,
-		RetryMin:      shortest,
-		RetryMax:      longest,
+		RetryMin:      time.Second, // until a client reconnects
+		RetryMax:      10 * time.Second,
 		NoRetry:       false, // true: streams begin with a comment instead
 		Drain:         2 * time.Second,
 
@@ -134,15 +112,24 @@ func ExampleOptions_limits() {
 	log.Fatal(server.Serve())
 }
 
-// A message of nothing but line breaks is the longest on the wire.
-func ExampleFrameBytesMax() {
-	fmt.Println(loop.FrameBytesMax(100) - loop.FrameBytesMax(0))
-	// Output: 600
+// Validate reports everything that is wrong, field by field: for programs that say where
+// a mistake is, in their own configuration. New returns the same error.
+func ExampleOptions_Validate() {
+	settings := map[string]string{"Heartbeat": "heartbeat", "Listen": "address"} // names that users know
+	err := ssed.Options{Heartbeat: 100 * time.Millisecond, Listen: []string{"8001"}}.Validate()
+	for _, err := range err.(interface{ Unwrap() []error }).Unwrap() {
+		if field, ok := errors.AsType[*ssed.FieldError](err); ok {
+			fmt.Printf("%s: %v: %v\n", settings[field.Field], field.Value, field.Err)
+		}
+	}
+	// Output:
+	// address: 8001: listen address "8001": expected host:port or :port, such as 127.0.0.1:8001 or [::1]:8001, or unix:///path
+	// heartbeat: 100ms: must be 1s or more
 }
 
-// Whether an option can be kept is told at once, and in words for whoever set it.
+// New says which field is wrong, in words for whoever set it.
 func ExampleNew() {
-	_, err := loop.New(loop.Options{Heartbeat: 100 * time.Millisecond})
+	_, err := ssed.New(ssed.Options{Heartbeat: 100 * time.Millisecond})
 	fmt.Println(err)
-	// Output: loop: Heartbeat and StallTimeout must be 1s or more, HeaderTimeout, AuthorizeTimeout and ReplyTimeout 100ms or more
+	// Output: ssed: Heartbeat=100ms: must be 1s or more
 }

@@ -1,0 +1,52 @@
+package subreq
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// Proxies are the trusted proxies: their X-Forwarded-For fields and PROXY lines give the
+// client's address. They are made once and then only read. The zero value trusts nobody.
+type Proxies struct {
+	prefixes []netip.Prefix
+	unix     bool // every client of a unix socket is trusted
+}
+
+// ParseProxies reads networks (CIDR), single addresses, and "unix" for every client of a
+// unix socket.
+func ParseProxies(proxies []string) (Proxies, error) {
+	var t Proxies
+	for _, p := range proxies {
+		if p == "unix" {
+			t.unix = true
+			continue
+		}
+		prefix, err := netip.ParsePrefix(p)
+		if err != nil {
+			addr, errAddr := netip.ParseAddr(p)
+			if errAddr != nil {
+				return Proxies{}, fmt.Errorf(`the trusted proxy %q is no network such as "10.0.0.0/8", no address, and not "unix"`, p)
+			}
+			prefix = netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen())
+		}
+		t.prefixes = append(t.prefixes, prefix.Masked())
+	}
+	return t, nil
+}
+
+// Covers reports whether addr is the address of a trusted proxy. An address that is not
+// valid stands for a client of a unix socket.
+func (t *Proxies) Covers(addr netip.Addr) bool {
+	if !addr.IsValid() {
+		return t.unix
+	}
+	for _, p := range t.prefixes {
+		if p.Contains(addr.WithZone("")) {
+			return true
+		}
+	}
+	return false
+}
+
+// Empty reports whether nobody is trusted.
+func (t *Proxies) Empty() bool { return len(t.prefixes) == 0 && !t.unix }
