@@ -20,7 +20,7 @@ type ack struct {
 }
 
 // submit hands a message to the Store. Any goroutine may call it.
-func (st *stored) submit(l *loop, m PublishRequest, to Acker) error {
+func (st *stored) submit(l *Loop, m PublishRequest, to Acker) error {
 	st.unacked.Add(1) // before it is asked whether the server ends: settled waits for what is unacknowledged
 	if l.stop.Load() != stopNot {
 		st.unacked.Add(-1)
@@ -31,7 +31,7 @@ func (st *stored) submit(l *loop, m PublishRequest, to Acker) error {
 }
 
 // noteAck counts an acknowledgement. Any goroutine may call it.
-func (st *stored) noteAck(l *loop, seq uint64, err error) {
+func (st *stored) noteAck(l *Loop, seq uint64, err error) {
 	if err == nil {
 		for acked := st.acked.Load(); acked < seq && !st.acked.CompareAndSwap(acked, seq); {
 			acked = st.acked.Load()
@@ -47,13 +47,13 @@ func (st *stored) noteAck(l *loop, seq uint64, err error) {
 // before it has its replies.
 type deferred struct {
 	st      *stored
-	l       *loop
+	l       *Loop
 	p       *publisher
 	replies publish.Replies
 	touched bool // it has an ack whose reply was not sent yet
 }
 
-func (st *stored) replierFor(l *loop, p *publisher) replier { return &deferred{st: st, l: l, p: p} }
+func (st *stored) replierFor(l *Loop, p *publisher) replier { return &deferred{st: st, l: l, p: p} }
 
 // Publish implements publish.Sink.
 func (d *deferred) Publish(namespace, event, data []byte) (uint64, error) {
@@ -83,7 +83,7 @@ func (d *deferred) pending() bool { return d.replies.Waiting() > 0 }
 
 // onWake sends the replies for acks that have come, which makes room for more messages,
 // and then gives the parts that were read to their subscribers.
-func (st *stored) onWake(l *loop) {
+func (st *stored) onWake(l *Loop) {
 	acks := st.acks.Take(st.spareAcks)
 	for _, a := range acks {
 		a.to.replies.Settle(a.seq, a.err)
@@ -105,7 +105,7 @@ func (st *stored) onWake(l *loop) {
 }
 
 // publish waits until the Store has the message.
-func (st *stored) publish(ctx context.Context, l *loop, namespace string, m sse.Message) error {
+func (st *stored) publish(ctx context.Context, l *Loop, namespace string, m sse.Message) error {
 	if m.Key != "" {
 		if err := sse.CheckKey(m.Key); err != nil {
 			return err
@@ -129,7 +129,7 @@ func (st *stored) publish(ctx context.Context, l *loop, namespace string, m sse.
 // A oneMessage is the Acker of one Server.Publish.
 type oneMessage struct {
 	st      *stored
-	l       *loop
+	l       *Loop
 	outcome chan error
 }
 
@@ -143,13 +143,13 @@ func (m *oneMessage) Ack(seq uint64, err error) {
 // the acks of what it has read of one of them.
 type batch struct {
 	st    *stored
-	l     *loop
+	l     *Loop
 	acks  *inbox.Inbox[ack]
 	come  chan struct{} // holds a value while acks has some
 	spare []ack
 }
 
-func (st *stored) sink(l *loop) publish.Sink {
+func (st *stored) sink(l *Loop) publish.Sink {
 	b := &batch{st: st, l: l, come: make(chan struct{}, 1)}
 	b.acks = inbox.New[ack](func() { b.come <- struct{}{} })
 	return b

@@ -64,7 +64,7 @@ type authRequests struct {
 
 // startAuthorize calls Options.Authorize for a request, on a goroutine of its own. It
 // copies the request head, since gnet reuses the buffer.
-func (c *pendingConn) startAuthorize(l *loop, ask subreq.Request, read []byte) {
+func (c *pendingConn) startAuthorize(l *Loop, ask subreq.Request, read []byte) {
 	if cause, full := c.full(l); full && ask.Body {
 		c.retryLater(l, ask.Answer, cause)
 		return
@@ -93,7 +93,7 @@ func (c *pendingConn) startAuthorize(l *loop, ask subreq.Request, read []byte) {
 }
 
 // retryLater asks a client to retry. The reply to HEAD is the head alone.
-func (c *pendingConn) retryLater(l *loop, to subreq.Answer, cause rejectReason) {
+func (c *pendingConn) retryLater(l *Loop, to subreq.Answer, cause rejectReason) {
 	l.countRejected(cause)
 	if to.Body {
 		c.closeAfterReply(l, l.heads.retryHead(to, l.retryTime()))
@@ -108,7 +108,7 @@ const authResultsTime = time.Millisecond
 
 // handleAuthResults continues the requests that Authorize has decided, for at most
 // authResultsTime in one turn of the loop.
-func (l *loop) handleAuthResults() {
+func (l *Loop) handleAuthResults() {
 	if l.authRequests.running == 0 {
 		return
 	}
@@ -123,7 +123,7 @@ func (l *loop) handleAuthResults() {
 }
 
 // answer replies to a client whose request Options.Authorize has decided.
-func (a *authRequest) answer(l *loop) {
+func (a *authRequest) answer(l *Loop) {
 	c := a.conn
 	c.cancelAuth(l)
 	switch err := a.err; {
@@ -140,21 +140,21 @@ func (a *authRequest) answer(l *loop) {
 
 // abandonAuth stops waiting for Authorize, since it took too long or the server ends,
 // and asks the client to retry.
-func (c *pendingConn) abandonAuth(l *loop, cause rejectReason) {
+func (c *pendingConn) abandonAuth(l *Loop, cause rejectReason) {
 	a := c.auth
 	c.cancelAuth(l)
 	c.retryLater(l, a.ask.Answer, cause)
 }
 
 // abandonAllAuth asks every waiting client to retry: the server ends.
-func (l *loop) abandonAllAuth() {
+func (l *Loop) abandonAllAuth() {
 	for a := range l.authRequests.waiting {
 		a.conn.abandonAuth(l, rejectDraining)
 	}
 }
 
 // cancelAuth cancels the connection's authRequest, if it has one.
-func (c *pendingConn) cancelAuth(l *loop) {
+func (c *pendingConn) cancelAuth(l *Loop) {
 	if a := c.auth; a != nil {
 		a.cancel()
 		a.conn, c.auth = nil, nil

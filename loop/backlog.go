@@ -16,7 +16,7 @@ type backlog struct {
 // A waiter is a connection whose socket is full.
 type waiter interface {
 	// writable is called when its socket can take more.
-	writable(l *loop)
+	writable(l *Loop)
 }
 
 // waiting is a waiter while it waits.
@@ -57,7 +57,7 @@ func (b *backlog) nextNumber() uint32 {
 
 // pumpWoken goes on with those whose sockets have drained, as far as this turn's
 // budget goes. The rest wait for the next one.
-func (l *loop) pumpWoken() {
+func (l *Loop) pumpWoken() {
 	if len(l.woken) == 0 {
 		l.wokenSpare = l.watch.appendReady(l.wokenSpare[:0])
 		l.woken = l.wokenSpare

@@ -34,7 +34,7 @@ func benchmarkPublish(b *testing.B, matches, kept, namespaces int) {
 		HistoryBytesMax:      256 << 20,
 		BacklogTotalBytesMax: 512 << 20,
 	}
-	l := &loop{opts: opts}
+	l := &Loop{opts: opts}
 	l.sequencer, l.window = newSequencer(&opts, func() {})
 	for i := range matches {
 		for ns := range namespaces {
@@ -75,7 +75,7 @@ func (a noTokens) Required() bool { return a.tokens.Load().Required(auth.Publish
 func (a noTokens) Authenticate([]byte) (publish.Grant, bool) { return nil, false }
 
 // sendNothing does to the streams what a pass does whose sockets take everything.
-func sendNothing(l *loop) {
+func sendNothing(l *Loop) {
 	r := &l.round
 	for _, a := range r.queue {
 		for _, s := range a.subscribers {

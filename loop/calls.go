@@ -13,14 +13,14 @@ var ErrStopped = errors.New("loop: the server has stopped")
 var ErrBusy = errors.New("loop: too many questions wait for an answer, try again later")
 
 // call runs a function on the loop and returns its result.
-func call[T any](ctx context.Context, l *loop, f func(*loop) T) (result T, err error) {
+func call[T any](ctx context.Context, l *Loop, f func(*Loop) T) (result T, err error) {
 	select {
 	case <-l.done:
 		return result, ErrStopped // nothing empties the queue any more
 	default:
 	}
 	returned := make(chan T, 1)
-	if !l.calls.PutBelow(callsMax, func(l *loop) { returned <- f(l) }) {
+	if !l.calls.PutBelow(callsMax, func(l *Loop) { returned <- f(l) }) {
 		return result, ErrBusy
 	}
 	select {
@@ -41,7 +41,7 @@ const callsTime = time.Millisecond / 2
 
 // runCalls makes the calls that there is time for. The rest wait for the next turn. Calls
 // read or change the loop's state; messages go through the mailbox.
-func (l *loop) runCalls() {
+func (l *Loop) runCalls() {
 	calls := l.calls.Take(nil)
 	for begin := time.Now(); len(calls) > 0 && time.Since(begin) < callsTime; calls = calls[1:] {
 		calls[0](l)

@@ -16,12 +16,12 @@ type client struct {
 // the connection's context.
 type peer interface {
 	// traffic handles what was read. in is gnet's buffer and dies on return.
-	traffic(l *loop, in []byte) gnet.Action
+	traffic(l *Loop, in []byte) gnet.Action
 	// expire is called when the deadline has come.
-	expire(l *loop)
+	expire(l *Loop)
 	// closed is called once, when the connection is going: gnet closes the
 	// descriptor right after, so it must not be written to any more.
-	closed(l *loop, err error)
+	closed(l *Loop, err error)
 }
 
 // close ends a connection from the loop's side, now. gnet calls the peer's
@@ -44,7 +44,7 @@ func (c *client) fd() int {
 }
 
 // detachConn clears the gnet connection and the deadline. Every peer's closed calls it.
-func (l *loop) detachConn(c *client) {
+func (l *Loop) detachConn(c *client) {
 	l.wheel.clear(c)
 	c.conn = nil
 }

@@ -2,7 +2,7 @@
 // every message from the publishers to the subscribers. It is the only package that imports
 // gnet.
 //
-// One goroutine, gnet's event loop, owns the state, which is one value of type loop. Other
+// One goroutine, gnet's event loop, owns the state, which is one value of type Loop. Other
 // goroutines reach it through the mailbox, inboxes and a few atomics, which the comment of
 // that type lists. A message that the loop reads itself takes no lock and waits for no
 // other goroutine, unless there is a Store.

@@ -34,7 +34,7 @@ const repliesTime = time.Second
 // drain brings the end on: when everything that was accepted stands in the
 // streams, the subscribers begin to leave. It tells whether all is done, or there
 // is no more waiting for it.
-func (l *loop) drain() (done bool) {
+func (l *Loop) drain() (done bool) {
 	select {
 	case <-l.ready:
 	default:
@@ -79,7 +79,7 @@ func (u *unixClosing) finished(wakeup *wakeup) bool {
 // beginDrain gives every subscriber a random time at which it is closed, so that they do
 // not all reconnect at once. Nothing is published any more, so no subscriber misses
 // anything by leaving early.
-func (l *loop) beginDrain() {
+func (l *Loop) beginDrain() {
 	l.leaving = true
 	spread := ticks(max(0, l.opts.Drain))
 	for _, s := range l.subscribersByFD {
@@ -92,7 +92,7 @@ func (l *loop) beginDrain() {
 
 // drainOne sends a retry time to a subscriber that has everything, and closes it. A
 // subscriber that lags is tried again a tick later.
-func (s *subscriber) drainOne(l *loop) {
+func (s *subscriber) drainOne(l *Loop) {
 	l.wheel.set(&s.client, 1)
 	if r, ok := l.replays.of[s]; ok && r.phase != phaseKept && s.marks&(headHeld|prefixed) == 0 {
 		s.retryMidReplay(l, l.retryTime(), reasonShutdown) // the store has it for whoever comes back

@@ -27,7 +27,7 @@ type reactor struct {
 // goroutine; OnBoot and OnTick on others, which may only notify the wakeup.
 type events struct {
 	gnet.BuiltinEventEngine
-	loop   *loop
+	loop   *Loop
 	booted func() // called once, when gnet listens
 	ticked func() // called once, when the loop is running
 	engine gnet.Engine
@@ -116,7 +116,7 @@ const politePlaces = openfiles.Reserve / 4
 // The descriptor's number counts, too. The kernel gives the lowest that is free,
 // so it tells what the whole process holds, other servers and the program around
 // us included: gnet ends its engine when accept fails for lack of one.
-func (l *loop) hasPlace(as Role, fd int) bool {
+func (l *Loop) hasPlace(as Role, fd int) bool {
 	cause := rejectClosed
 	room := l.stats.PendingConnections+l.stats.Subscribers < l.opts.ConnsMax+politePlaces
 	if as == RolePublisher {

@@ -43,7 +43,7 @@ func (e *eventLog) connected(s *subscriber) {
 }
 
 // ended logs how a stream ended, and its figures.
-func (e *eventLog) ended(s *subscriber, l *loop) {
+func (e *eventLog) ended(s *subscriber, l *Loop) {
 	if !e.all && !e.ends.Allow(l.seconds()) {
 		e.endsSuppressed[s.reason]++
 		return
@@ -60,7 +60,7 @@ func (e *eventLog) ended(s *subscriber, l *loop) {
 }
 
 // skipped logs that a subscriber was moved on to the newest message.
-func (e *eventLog) skipped(s *subscriber, passed uint64, l *loop) {
+func (e *eventLog) skipped(s *subscriber, passed uint64, l *Loop) {
 	if e.all || e.skips.Allow(l.seconds()) {
 		e.log.Warn("a subscriber reads too slowly; it goes on with the newest message, and is told of the gap",
 			"client", nameOf(s.conn, s.info.forwardedAddr()), "subscription", s.audience.set.Key(), "missed_messages", passed)
@@ -68,7 +68,7 @@ func (e *eventLog) skipped(s *subscriber, passed uint64, l *loop) {
 }
 
 // unreadReplies logs a publisher that is closed because it does not read its replies.
-func (e *eventLog) unreadReplies(p *publisher, l *loop) {
+func (e *eventLog) unreadReplies(p *publisher, l *Loop) {
 	if e.all || e.replyTimeouts.Allow(l.seconds()) {
 		e.log.Warn("publisher closed for unread replies; its acknowledged messages are published",
 			"client", nameOf(p.conn, netip.Addr{}), "unread_bytes", len(p.unsent), "after", l.opts.ReplyTimeout)
@@ -76,7 +76,7 @@ func (e *eventLog) unreadReplies(p *publisher, l *loop) {
 }
 
 // readFailed logs a read of the store that failed.
-func (e *eventLog) readFailed(f *storeRead, l *loop) {
+func (e *eventLog) readFailed(f *storeRead, l *Loop) {
 	if e.all || e.failedReads.Allow(l.seconds()) {
 		e.log.Warn("what subscribers missed cannot be read from the store; they are told to come back",
 			"subscribers", len(f.waiting), "err", f.err)
@@ -84,7 +84,7 @@ func (e *eventLog) readFailed(f *storeRead, l *loop) {
 }
 
 // flushSuppressed logs, once a second, how many events of each kind were not logged.
-func (e *eventLog) flushSuppressed(l *loop) {
+func (e *eventLog) flushSuppressed(l *Loop) {
 	if n := e.connects.TakeSuppressed(); n > 0 {
 		e.log.Info("more subscribers connected", "subscribers", n)
 	}

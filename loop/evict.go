@@ -13,7 +13,7 @@ const evictPart = 16
 // delivers whatever it can. If the streams still hold too much, it moves the slowest
 // subscribers on to the newest message, if Options.Slow allows that, and then closes
 // subscribers, the slowest first.
-func (l *loop) evict(bytes int) {
+func (l *Loop) evict(bytes int) {
 	l.budget.lift(len(l.blocked) + l.stats.Subscribers) // there is no memory to wait
 	l.pass()
 	tooMuch := func() bool { return l.backlogBytes()+bytes > l.opts.BacklogTotalBytesMax }

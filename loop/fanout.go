@@ -28,7 +28,7 @@ type fanout struct {
 // Publish implements publish.Sink for publishers on the loop: a message is framed and
 // appended where it was read.
 func (i immediate) Publish(namespace, event, data []byte) (uint64, error) {
-	l := i.loop
+	l := i.Loop
 	if l.stop.Load() != stopNot {
 		return 0, publish.ErrStopping
 	}
@@ -46,14 +46,14 @@ func (i immediate) Publish(namespace, event, data []byte) (uint64, error) {
 }
 
 // published counts a message.
-func (l *loop) published() {
+func (l *Loop) published() {
 	l.window.newest++
 	l.stats.Published++
 }
 
 // publishFramed publishes a message from the mailbox. It was framed by the goroutine that
 // put it there.
-func (l *loop) publishFramed(namespace, frame []byte) {
+func (l *Loop) publishFramed(namespace, frame []byte) {
 	l.match(namespace)
 	if l.retained {
 		l.frame = append(l.window.appendID(l.frame[:0]), frame...)
@@ -64,7 +64,7 @@ func (l *loop) publishFramed(namespace, frame []byte) {
 }
 
 // keepAndDeliver adds the frame to the history and to every matching stream.
-func (l *loop) keepAndDeliver(namespace, frame []byte) {
+func (l *Loop) keepAndDeliver(namespace, frame []byte) {
 	if l.retained {
 		l.window.add(namespace, frame, l.wheel.now)
 	}
@@ -75,14 +75,14 @@ func (l *loop) keepAndDeliver(namespace, frame []byte) {
 
 // match sets l.matched and l.retained for a namespace. Messages come in runs of one
 // namespace, so the last result is kept until the index changes.
-func (l *loop) match(namespace []byte) {
+func (l *Loop) match(namespace []byte) {
 	if !bytes.Equal(namespace, l.matchedNS) {
 		l.matchIndex(namespace)
 	}
 }
 
 // matchIndex asks the index and the window.
-func (l *loop) matchIndex(namespace []byte) {
+func (l *Loop) matchIndex(namespace []byte) {
 	l.retained = l.window.keeps(namespace)
 	l.matched = l.index.AppendMatches(l.matched[:0], namespace)
 	l.matchedNS = append(l.matchedNS[:0], namespace...)
@@ -94,7 +94,7 @@ func (f *fanout) indexChanged() {
 }
 
 // deliverToAll delivers a gap event to every subscriber.
-func (l *loop) deliverToAll(g sse.Gap) {
+func (l *Loop) deliverToAll(g sse.Gap) {
 	frame := l.appendGap(nil, g)
 	if len(frame) == 0 {
 		return
@@ -108,7 +108,7 @@ func (l *loop) deliverToAll(g sse.Gap) {
 // deliver appends one frame to the stream of each audience in l.matched. Each stream
 // has a copy, so a long message that matches many sets is delivered in parts if all
 // copies together would be too much.
-func (l *loop) deliver(frame []byte) {
+func (l *Loop) deliver(frame []byte) {
 	matched := l.matched
 	for _, a := range matched {
 		if cost := a.stream.Cost(len(frame)); cost > 0 && l.backlogBytes()+cost > l.opts.BacklogTotalBytesMax {

@@ -71,7 +71,7 @@ func (h *Handover) has(path []byte) bool {
 
 // handOver gives a connection away, with everything that was read of it,
 // by a second descriptor for its socket. gnet closes the first.
-func (c *pendingConn) handOver(l *loop, to subreq.Answer, read []byte) gnet.Action {
+func (c *pendingConn) handOver(l *Loop, to subreq.Answer, read []byte) gnet.Action {
 	h := l.opts.Handover
 	if h.Take == nil {
 		c.refuse(l, to, 403, "this is switched off here")

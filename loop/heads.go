@@ -31,7 +31,7 @@ func retrySoon() time.Duration { return soonSpread/5 + rand.N(soonSpread) }
 // up for good on any status but 200, so a client that should come back later gets a 200
 // stream with this time in it. It is drawn for each client, so that clients that were sent
 // away together, or lost their connections in a crash, do not return together.
-func (l *loop) retryTime() time.Duration {
+func (l *Loop) retryTime() time.Duration {
 	return l.opts.RetryMin + rand.N(l.opts.RetryMax-l.opts.RetryMin+1)
 }
 
@@ -40,7 +40,7 @@ func (l *loop) retryTime() time.Duration {
 // only, which on a quiet stream would be that of the first heartbeat. The line sets the
 // reconnection time for the case that the daemon ends without sending one. No empty line
 // follows it: HTML section 9.2.6 dispatches nothing there, but some libraries do.
-func (l *loop) opening(ask *subreq.Request) []byte {
+func (l *Loop) opening(ask *subreq.Request) []byte {
 	h := &l.heads
 	h.stream(ask.Answer)
 	switch {

@@ -17,7 +17,7 @@ const needsProxyLine = "this port expects a PROXY line of a trusted proxy before
 
 // serveHealth answers a request for healthPath. The answer takes no handover place and
 // no subscriber's place, so it comes while those are full.
-func (c *pendingConn) serveHealth(l *loop, to subreq.Answer, req *httpparse.Request) {
+func (c *pendingConn) serveHealth(l *Loop, to subreq.Answer, req *httpparse.Request) {
 	status, words := 200, "serving"
 	switch method := string(req.Method); {
 	case method != "GET" && method != "HEAD":
@@ -32,7 +32,7 @@ func (c *pendingConn) serveHealth(l *loop, to subreq.Answer, req *httpparse.Requ
 }
 
 // unfit returns why clients should not be sent here, or "".
-func (l *loop) unfit() string {
+func (l *Loop) unfit() string {
 	switch {
 	case l.stop.Load() != stopNot:
 		return "draining"

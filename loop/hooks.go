@@ -23,7 +23,7 @@ func newHooks(queue *callbacks.Queue[SubscriberInfo]) *hooks {
 }
 
 // came reports a new subscriber, if there is room.
-func (h *hooks) came(s *subscriber, l *loop) {
+func (h *hooks) came(s *subscriber, l *Loop) {
 	if h == nil {
 		return
 	}
@@ -37,7 +37,7 @@ func (h *hooks) came(s *subscriber, l *loop) {
 }
 
 // went reports the end of a subscriber whose beginning was reported.
-func (h *hooks) went(s *subscriber, l *loop) {
+func (h *hooks) went(s *subscriber, l *Loop) {
 	switch {
 	case s.marks&announced != 0:
 		h.queue.Ended(s.describe(l), s.reason.String())

@@ -49,13 +49,13 @@ func findEpoll(fd int) (epoll int, err error) {
 }
 
 // mayPublish tells whether a publisher may be read now.
-func (l *loop) mayPublish() bool {
+func (l *Loop) mayPublish() bool {
 	return !l.sequencer.full() && l.makeRoom()
 }
 
 // makeRoom delivers what this turn may still deliver, if there is no room, and
 // tells whether there is room then.
-func (l *loop) makeRoom() bool {
+func (l *Loop) makeRoom() bool {
 	if l.round.full() {
 		l.pass()
 	}
@@ -65,14 +65,14 @@ func (l *loop) makeRoom() bool {
 // admitWaiting lets in those who had to wait, in the order in which they came,
 // until there is no more room. One of the line goes before the mailbox, which may
 // never run empty, and the rest behind it.
-func (l *loop) admitWaiting() {
+func (l *Loop) admitWaiting() {
 	l.admitLine(1)
 	l.emptyMailbox()
 	l.admitLine(len(l.line))
 }
 
 // admitLine lets in most of those who stand in line, as far as there is room.
-func (l *loop) admitLine(most int) {
+func (l *Loop) admitLine(most int) {
 	for ; most > 0 && len(l.line) > 0 && l.mayPublish(); most-- {
 		p := l.line[0]
 		l.line[0] = nil
@@ -87,7 +87,7 @@ func (l *loop) admitLine(most int) {
 // emptyMailbox publishes what is in the mailbox, as far as there is room: what is
 // left from the last time, and what has come since. What comes meanwhile waits
 // for the next time; the mailbox wakes the loop for it.
-func (l *loop) emptyMailbox() {
+func (l *Loop) emptyMailbox() {
 	for range 2 {
 		if len(l.unread) == 0 {
 			l.records = l.mailbox.swap(l.records)
@@ -105,14 +105,14 @@ func (l *loop) emptyMailbox() {
 }
 
 // detach stops gnet from reading p.
-func (p *publisher) detach(l *loop) {
+func (p *publisher) detach(l *Loop) {
 	if !p.detached {
 		p.detached = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, p.fd(), nil) == nil
 	}
 }
 
 // attach lets gnet read p again. What came meanwhile is reported at once.
-func (p *publisher) attach(l *loop) {
+func (p *publisher) attach(l *Loop) {
 	if p.detached {
 		event := unix.EpollEvent{Events: gnetReads, Fd: int32(p.fd())}
 		if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, p.fd(), &event); err != nil {

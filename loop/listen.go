@@ -72,7 +72,7 @@ func (r *roles) of(conn gnet.Conn) Role {
 // Unix sockets need this. gnet could listen on them itself, but it removes whatever is at
 // the path, and with one unix socket among its listeners it accepts on another goroutine,
 // without any bound, until descriptors run out and the engine ends.
-func (l *loop) Enroll(conn net.Conn, as Role) bool {
+func (l *Loop) Enroll(conn net.Conn, as Role) bool {
 	taken, err := l.enrollTo.Enroll(gnet.NewContext(context.Background(), as), conn)
 	if err != nil {
 		return false

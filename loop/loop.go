@@ -13,11 +13,12 @@ import (
 	"github.com/ssed/ssed/internal/openfiles"
 )
 
-// A loop is one event loop: every subscriber and publisher on it, and all that it takes to
-// move messages between them. Its parts are embedded by value, and each is declared in the
-// file that works on it.
+// A Loop is one event loop: every subscriber and publisher on it, and all that it takes to
+// move messages between them. Make it with New, Run it once, and Close it in any case. Its
+// exported methods may be called from any goroutine, unless they say otherwise. Its parts are
+// embedded by value, and each is declared in the file that works on it.
 //
-// One goroutine, gnet's, owns a loop. No other goroutine may touch it, except for:
+// One goroutine, gnet's, owns a Loop. No other goroutine may touch it, except for:
 //
 //	opts, log                          set before the loop runs, and never changed
 //	wakeup                             notify may be called by any goroutine
@@ -35,11 +36,11 @@ import (
 // All of these are on the way into the loop or out of it. A message that the loop reads
 // itself takes no lock and waits for no other goroutine from its publisher's bytes to its
 // subscribers' sockets, unless a Store has to number it.
-type loop struct {
+type Loop struct {
 	opts   Config
 	log    *slog.Logger
 	wakeup *wakeup
-	calls  *inbox.Inbox[func(*loop)]
+	calls  *inbox.Inbox[func(*Loop)]
 	stats  tally
 
 	lifecycle        // drain.go: how far the end has come
@@ -54,10 +55,6 @@ type loop struct {
 	observers        // eventlog.go: what others learn of all this
 }
 
-// A Loop is one event loop. Make it with New, Run it once, and Close it in any case. Its
-// methods may be called from any goroutine, unless they say otherwise.
-type Loop = loop
-
 // New makes a Loop. It does not run yet, but PublishMessage may be called: what comes
 // before Run waits in the mailbox.
 func New(opts Config) (*Loop, error) {
@@ -71,11 +68,11 @@ func New(opts Config) (*Loop, error) {
 		return nil, fmt.Errorf("loop: cannot make the writability watch: %w", err)
 	}
 	sequencer, window := newSequencer(&opts, wakeup.notify)
-	l := &loop{
+	l := &Loop{
 		opts:      opts,
 		log:       opts.Logger,
 		wakeup:    wakeup,
-		calls:     inbox.New[func(*loop)](wakeup.notify),
+		calls:     inbox.New[func(*Loop)](wakeup.notify),
 		lifecycle: lifecycle{ready: make(chan struct{}), done: make(chan struct{})},
 		reactor: reactor{
 			fdMax: openfiles.Limit() - min(openfiles.Reserve, openfiles.Limit())/2,
@@ -107,7 +104,7 @@ func New(opts Config) (*Loop, error) {
 }
 
 // onWake does the work that the loop was woken for.
-func (l *loop) onWake() gnet.Action {
+func (l *Loop) onWake() gnet.Action {
 	l.sequencer.onWake(l)
 	l.admitWaiting()
 	l.pumpWoken()
@@ -124,7 +121,7 @@ func (l *loop) onWake() gnet.Action {
 }
 
 // turnWheel is the loop's clock: it comes once a tick.
-func (l *loop) turnWheel() {
+func (l *Loop) turnWheel() {
 	l.wheel.advance(func(c *client) {
 		c.conn.Context().(peer).expire(l)
 	})
@@ -140,11 +137,11 @@ func (l *loop) turnWheel() {
 }
 
 // seconds is the time since the server's start.
-func (l *loop) seconds() uint32 { return l.wheel.now / uint32(time.Second/tick) }
+func (l *Loop) seconds() uint32 { return l.wheel.now / uint32(time.Second/tick) }
 
 // schedulePass asks gnet to run a pass when it has handled every socket that is
 // ready: by then all publishers that have something were read.
-func (l *loop) schedulePass() {
+func (l *Loop) schedulePass() {
 	if l.round.empty() || l.round.scheduled || l.engine == nil {
 		return
 	}

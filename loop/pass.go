@@ -38,7 +38,7 @@ func (r *round) add(a *audience) {
 }
 
 // runPass is the pass that schedulePass has asked for; it ends the turn.
-func (l *loop) runPass(context.Context) error {
+func (l *Loop) runPass(context.Context) error {
 	l.round.scheduled = false
 	begin := time.Now()
 	l.budget.renew(begin)
@@ -57,7 +57,7 @@ func (l *loop) runPass(context.Context) error {
 
 // pass pumps every subscriber that has something new, as many as this turn may
 // still write to, and tells whether it came to the round's end.
-func (l *loop) pass() (done bool) {
+func (l *Loop) pass() (done bool) {
 	r := &l.round
 	for !r.empty() {
 		a := r.queue[r.first]
@@ -86,7 +86,7 @@ func (l *loop) pass() (done bool) {
 // it came there. A write that fails closes its connection inside the walk, and a
 // swap-delete then moves one that was already visited into the hole: nobody is
 // skipped.
-func (l *loop) walk(a *audience) (done bool) {
+func (l *Loop) walk(a *audience) (done bool) {
 	for a.unvisited > 0 && l.budget.spend() {
 		a.unvisited--
 		a.subscribers[a.unvisited].pump(l)

@@ -35,7 +35,7 @@ func TestRound(t *testing.T) {
 // TestLeavingMovesTheLast: a swap-delete keeps every place right, and moves only
 // those that were visited into the part that is not to be visited any more.
 func TestLeavingMovesTheLast(t *testing.T) {
-	l := &loop{}
+	l := &Loop{}
 	set, err := nsindex.NewSet("/n")
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func TestLeavingMovesTheLast(t *testing.T) {
 // TestQuietAudienceCoolsDown: its stream's memory goes once it was quiet for a
 // whole tick, and not while somebody lags.
 func TestQuietAudienceCoolsDown(t *testing.T) {
-	l := &loop{}
+	l := &Loop{}
 	set, _ := nsindex.NewSet("/n")
 	a := l.audienceOf(set)
 	s := &subscriber{}

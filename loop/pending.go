@@ -55,7 +55,7 @@ type pendingConn struct {
 const freePendingMax = 256
 
 // addPending starts to read the request head of a new connection.
-func (l *loop) addPending(conn gnet.Conn) {
+func (l *Loop) addPending(conn gnet.Conn) {
 	c := &pendingConn{}
 	if n := len(l.freePending); n > 0 {
 		c = l.freePending[n-1]
@@ -70,7 +70,7 @@ func (l *loop) addPending(conn gnet.Conn) {
 
 // traffic reads the request head. Bytes after the request, or after our refusal, are
 // discarded: a second request is never served.
-func (c *pendingConn) traffic(l *loop, in []byte) gnet.Action {
+func (c *pendingConn) traffic(l *Loop, in []byte) gnet.Action {
 	if c.leaving {
 		return gnet.None
 	}
@@ -114,7 +114,7 @@ func (c *pendingConn) keepHead(in []byte) {
 
 // readProxyLine removes the PROXY line from the start of in, where it must be. ok
 // reports whether the request can be read now.
-func (c *pendingConn) readProxyLine(l *loop, in []byte) (rest []byte, ok bool) {
+func (c *pendingConn) readProxyLine(l *Loop, in []byte) (rest []byte, ok bool) {
 	n, ok := proxyLineEnd(in)
 	if !ok && mayAskHealth(in) {
 		c.proxied, c.unproxied = true, true
@@ -142,7 +142,7 @@ func (c *pendingConn) readProxyLine(l *loop, in []byte) (rest []byte, ok bool) {
 }
 
 // refuse answers with a final status and gives the client time to read it.
-func (c *pendingConn) refuse(l *loop, to subreq.Answer, status int, why string) {
+func (c *pendingConn) refuse(l *Loop, to subreq.Answer, status int, why string) {
 	l.stats.Refused++
 	if l.log.Enabled(context.Background(), slog.LevelDebug) {
 		l.log.Debug("a request is refused", "client", nameOf(c.conn, c.forwardedAddr), "status", status, "why", why)
@@ -151,13 +151,13 @@ func (c *pendingConn) refuse(l *loop, to subreq.Answer, status int, why string) 
 }
 
 // refuseUnread refuses a request that could not be read, so that its origin is unknown.
-func (c *pendingConn) refuseUnread(l *loop, head []byte, status int, why string) {
+func (c *pendingConn) refuseUnread(l *Loop, head []byte, status int, why string) {
 	c.refuse(l, l.origins.Unread(head), status, why)
 }
 
 // closeAfterReply sends the last reply, closes our half of the connection and gives
 // the client lingerTime to close its own.
-func (c *pendingConn) closeAfterReply(l *loop, answer []byte) {
+func (c *pendingConn) closeAfterReply(l *Loop, answer []byte) {
 	c.leaving, c.head = true, nil
 	l.wheel.set(&c.client, ticks(lingerTime))
 	if _, err := c.conn.Write(answer); err != nil {
@@ -170,7 +170,7 @@ func (c *pendingConn) closeAfterReply(l *loop, answer []byte) {
 
 // expire handles a deadline: for the request head, for Options.Authorize, or for the
 // client to read the last reply.
-func (c *pendingConn) expire(l *loop) {
+func (c *pendingConn) expire(l *Loop) {
 	if c.leaving {
 		c.close()
 		return
@@ -182,13 +182,13 @@ func (c *pendingConn) expire(l *loop) {
 	c.refuseUnread(l, c.head, 408, "the request head did not arrive within "+l.opts.HeaderTimeout.String())
 }
 
-func (c *pendingConn) closed(l *loop, _ error) {
+func (c *pendingConn) closed(l *Loop, _ error) {
 	c.cancelAuth(l)
 	c.drop(l)
 }
 
 // drop forgets c: its connection has subscribed or is closed.
-func (c *pendingConn) drop(l *loop) {
+func (c *pendingConn) drop(l *Loop) {
 	l.stats.PendingConnections--
 	l.detachConn(&c.client)
 	*c = pendingConn{}

@@ -43,12 +43,12 @@ type replier interface {
 }
 
 // immediate is the replier of a publisher whose messages the loop publishes at once.
-type immediate struct{ *loop }
+type immediate struct{ *Loop }
 
 func (immediate) take(_ *publish.Session, made []byte) []byte { return made }
 func (immediate) pending() bool                               { return false }
 
-func (l *loop) admit(conn gnet.Conn) {
+func (l *Loop) admit(conn gnet.Conn) {
 	p := &publisher{
 		client:  client{conn: conn, openedSec: l.seconds()},
 		session: publish.NewSession(l.session),
@@ -66,7 +66,7 @@ var ping = []byte("PING\n")
 
 // traffic takes what a publisher sent, if there is room for it now. A PING needs
 // none, so it does not wait behind what others publish.
-func (p *publisher) traffic(l *loop, in []byte) gnet.Action {
+func (p *publisher) traffic(l *Loop, in []byte) gnet.Action {
 	pings := 0
 	for !p.inLine && bytes.HasPrefix(in[pings:], ping) {
 		pings += len(ping)
@@ -91,7 +91,7 @@ func (p *publisher) traffic(l *loop, in []byte) gnet.Action {
 }
 
 // standInLine makes p wait for room.
-func (p *publisher) standInLine(l *loop) {
+func (p *publisher) standInLine(l *Loop) {
 	p.detach(l)
 	if !p.inLine {
 		p.inLine = true
@@ -101,7 +101,7 @@ func (p *publisher) standInLine(l *loop) {
 }
 
 // admitted lets p's turn come: what it sent before, and then its socket.
-func (p *publisher) admitted(l *loop) {
+func (p *publisher) admitted(l *Loop) {
 	in := p.unread
 	p.unread = nil
 	if !p.feed(l, in) {
@@ -112,7 +112,7 @@ func (p *publisher) admitted(l *loop) {
 // feed feeds the session and sends its replies. It tells whether the connection
 // goes on. The replies are written by us and not by gnet, whose buffer has no
 // bound.
-func (p *publisher) feed(l *loop, in []byte) (goesOn bool) {
+func (p *publisher) feed(l *Loop, in []byte) (goesOn bool) {
 	if p.leaving {
 		return p.waiting || p.replier.pending()
 	}
@@ -132,7 +132,7 @@ func (p *publisher) feed(l *loop, in []byte) (goesOn bool) {
 
 // reply sends replies after those that are still unsent, and keeps what the
 // socket does not take. It tells whether the connection is any good.
-func (p *publisher) reply(l *loop, replies []byte) bool {
+func (p *publisher) reply(l *Loop, replies []byte) bool {
 	if p.waiting {
 		p.unsent = append(p.unsent, replies...)
 		return true
@@ -146,7 +146,7 @@ func (p *publisher) reply(l *loop, replies []byte) bool {
 }
 
 // wait waits for p's socket to take more of its replies, but not for ever.
-func (p *publisher) wait(l *loop) bool {
+func (p *publisher) wait(l *Loop) bool {
 	number, err := l.await(p, p.fd(), p.number, p.number != 0)
 	if err != nil {
 		l.log.Error("cannot watch a socket; its publisher is closed", "err", err)
@@ -158,7 +158,7 @@ func (p *publisher) wait(l *loop) bool {
 }
 
 // writable sends more of what is unsent.
-func (p *publisher) writable(l *loop) {
+func (p *publisher) writable(l *Loop) {
 	delete(l.blocked, p.number)
 	p.waiting = false
 	l.wheel.clear(&p.client)
@@ -176,14 +176,14 @@ func (p *publisher) writable(l *loop) {
 }
 
 // expire closes a publisher whose replies lie unread for too long.
-func (p *publisher) expire(l *loop) {
+func (p *publisher) expire(l *Loop) {
 	l.eventLog.unreadReplies(p, l)
 	l.stats.PublishersClosed++
 	p.unsent = nil
 	p.close()
 }
 
-func (p *publisher) closed(l *loop, _ error) {
+func (p *publisher) closed(l *Loop, _ error) {
 	if p.waiting {
 		delete(l.blocked, p.number)
 	}
@@ -192,7 +192,7 @@ func (p *publisher) closed(l *loop, _ error) {
 }
 
 // sendReady sends the replies that are due since acks have come.
-func (p *publisher) sendReady(l *loop, replies *publish.Replies) {
+func (p *publisher) sendReady(l *Loop, replies *publish.Replies) {
 	if p.conn == nil {
 		return
 	}
@@ -206,7 +206,7 @@ func (p *publisher) sendReady(l *loop, replies *publish.Replies) {
 
 // resume reads p again, or ends its conversation, unless it still waits for replies or for
 // room.
-func (p *publisher) resume(l *loop) {
+func (p *publisher) resume(l *Loop) {
 	switch {
 	case p.waiting || p.replier.pending():
 	case p.leaving:

@@ -30,7 +30,7 @@ func (t rejectReason) String() string {
 }
 
 // full reports whether a pending connection cannot become a subscriber now, and why.
-func (c *pendingConn) full(l *loop) (cause rejectReason, full bool) {
+func (c *pendingConn) full(l *Loop) (cause rejectReason, full bool) {
 	switch {
 	case l.stop.Load() != stopNot:
 		return rejectDraining, true
@@ -45,7 +45,7 @@ func (c *pendingConn) full(l *loop) (cause rejectReason, full bool) {
 }
 
 // countRejected counts a connection that was turned away.
-func (l *loop) countRejected(cause rejectReason) {
+func (l *Loop) countRejected(cause rejectReason) {
 	l.stats.TurnedAway++
 	l.eventLog.rejected[cause]++
 }

@@ -85,7 +85,7 @@ type replays struct {
 const replayBytesMax = 64 << 10
 
 // startReplay begins to send what a new subscriber missed.
-func (s *subscriber) startReplay(l *loop, from resumePoint) {
+func (s *subscriber) startReplay(l *Loop, from resumePoint) {
 	if from.gap != nil {
 		l.stats.Gaps++
 		s.queueGap(l, *from.gap)
@@ -100,14 +100,14 @@ func (s *subscriber) startReplay(l *loop, from resumePoint) {
 }
 
 // queueGap has a gap's event sent before anything else.
-func (s *subscriber) queueGap(l *loop, g sse.Gap) {
+func (s *subscriber) queueGap(l *Loop, g sse.Gap) {
 	if frame := l.appendGap(nil, g); len(frame) > 0 {
 		s.prefixFor(l, frame)
 	}
 }
 
 // appendGap appends a gap's event, unless they are switched off.
-func (l *loop) appendGap(dst []byte, g sse.Gap) []byte {
+func (l *Loop) appendGap(dst []byte, g sse.Gap) []byte {
 	if l.opts.NoGapEvent {
 		return dst
 	}
@@ -117,7 +117,7 @@ func (l *loop) appendGap(dst []byte, g sse.Gap) []byte {
 // replaySome sends s the next part of what it missed, and reports whether that was the
 // last. If not, s waits for its socket or for the store, or stands in the queue, or is
 // closed.
-func (s *subscriber) replaySome(l *loop) (done bool) {
+func (s *subscriber) replaySome(l *Loop) (done bool) {
 	r := l.replays.of[s]
 	for {
 		step := l.sequencer.next(l, s, r)
@@ -153,7 +153,7 @@ func (s *subscriber) replaySome(l *loop) (done bool) {
 
 // sendStep sends the frames of a step, and reports whether s has taken them all. If not,
 // it waits for its socket, or is closed.
-func (s *subscriber) sendStep(l *loop, r *replay, step step) bool {
+func (s *subscriber) sendStep(l *Loop, r *replay, step step) bool {
 	n, ok := s.sendTo(l, step.frames)
 	if !ok {
 		return false
@@ -172,7 +172,7 @@ func (s *subscriber) sendStep(l *loop, r *replay, step step) bool {
 
 // replayed notes that a socket has taken n bytes of a step. The rest of a frame that was
 // cut is kept for s: by the time its socket takes more, the history may have dropped it.
-func (s *subscriber) replayed(l *loop, r *replay, step step, n int) {
+func (s *subscriber) replayed(l *Loop, r *replay, step step, n int) {
 	ends := step.ends
 	whole := sort.Search(len(ends), func(i int) bool { return ends[i].Offset > n })
 	begin := 0
@@ -197,7 +197,7 @@ func (p *past) readWindow(r *replay, set []string) step {
 
 // pumpReplays continues replays whose sockets take more, within this turn's budget. A
 // part of a wide set can take a while, so the clock is asked for each.
-func (l *loop) pumpReplays() {
+func (l *Loop) pumpReplays() {
 	waiting := l.replays.queue
 	n := 0
 	for n < len(waiting) && l.budget.spend() && time.Now().Before(l.budget.until) {
@@ -215,7 +215,7 @@ func (l *loop) pumpReplays() {
 
 // retryMidReplay closes s in the middle of its replay, and tells it when to come back, if it
 // stands between two frames.
-func (s *subscriber) retryMidReplay(l *loop, after time.Duration, why reason) {
+func (s *subscriber) retryMidReplay(l *Loop, after time.Duration, why reason) {
 	if s.marks&(headHeld|prefixed) == 0 {
 		l.frame = sse.AppendRetry(l.frame[:0], after.Milliseconds())
 		_, _ = send(s.fd(), l.frame) // if it finds no room, s comes back after its usual time

@@ -12,7 +12,7 @@ import (
 
 // serve answers a request, or gives the connection to somebody who can,
 // with all that was read of it. The loop itself knows /subscribe and /healthz.
-func (c *pendingConn) serve(l *loop, req *httpparse.Request, read []byte) gnet.Action {
+func (c *pendingConn) serve(l *Loop, req *httpparse.Request, read []byte) gnet.Action {
 	to := l.origins.Answer(req)
 	handed := l.opts.Handover.has(req.Path)
 	isHealth := !handed && string(req.Path) == healthPath
@@ -29,7 +29,7 @@ func (c *pendingConn) serve(l *loop, req *httpparse.Request, read []byte) gnet.A
 	return gnet.None
 }
 
-func (c *pendingConn) serveSubscribe(l *loop, to subreq.Answer, req *httpparse.Request, read []byte) {
+func (c *pendingConn) serveSubscribe(l *Loop, to subreq.Answer, req *httpparse.Request, read []byte) {
 	c.forwardedAddr = c.clientAddr(l, req)
 	ask, refusal := subreq.Parse(req, to)
 	if refusal.Status == 0 && !ask.Preflight {
@@ -49,7 +49,7 @@ func (c *pendingConn) serveSubscribe(l *loop, to subreq.Answer, req *httpparse.R
 
 // enter makes a pending connection that may subscribe a subscriber, if there is a
 // place.
-func (c *pendingConn) enter(l *loop, ask *subreq.Request, userAgent []byte) {
+func (c *pendingConn) enter(l *Loop, ask *subreq.Request, userAgent []byte) {
 	if l.window.kept != nil && ask.BadResume.Status != 0 {
 		c.refuse(l, ask.Answer, ask.BadResume.Status, ask.BadResume.Reason)
 		return
@@ -73,7 +73,7 @@ func (c *pendingConn) enter(l *loop, ask *subreq.Request, userAgent []byte) {
 
 // clientAddr returns where a request comes from, as proxies that are trusted have
 // it; it is not valid if that is the connection's own peer.
-func (c *pendingConn) clientAddr(l *loop, req *httpparse.Request) netip.Addr {
+func (c *pendingConn) clientAddr(l *Loop, req *httpparse.Request) netip.Addr {
 	if l.trust.Empty() {
 		return c.forwardedAddr
 	}

@@ -16,7 +16,7 @@ import (
 // Run listens on TCP, and runs the loop until it has drained or is to stop. Then it
 // returns nil. Otherwise the error says which address cannot be used, or why the engine
 // ended.
-func (l *loop) Run(on Listeners) error {
+func (l *Loop) Run(on Listeners) error {
 	l.listeners = newRoles(on.TCP)
 	l.unixClosing.close = on.Close
 	urls, forget, err := gnetURLs(on.TCP)
@@ -78,7 +78,7 @@ func gnetURLs(tcp []Listener) (urls []string, forget func(), err error) {
 // acknowledged, or cannot be sent, for StallTimeout (TCP_USER_TIMEOUT of tcp(7)).
 // Otherwise it would try for a quarter of an hour. The connections inherit the option
 // from their listener.
-func (l *loop) setUserTimeout(engine gnet.Engine, tcp []Listener) {
+func (l *Loop) setUserTimeout(engine gnet.Engine, tcp []Listener) {
 	for _, t := range tcp {
 		if t.Role != RoleSubscriber {
 			continue
@@ -96,7 +96,7 @@ func (l *loop) setUserTimeout(engine gnet.Engine, tcp []Listener) {
 
 // installWakeup registers gnet's ends of the wakeup and of the watch. With that the loop
 // is ready.
-func (l *loop) installWakeup(events *events, accept func()) {
+func (l *Loop) installWakeup(events *events, accept func()) {
 	wakeup, err := events.register(l.wakeup, l.wakeup.gnetEnd)
 	if err == nil {
 		_, err = events.register(l.watch, l.watch.gnetEnd)
@@ -112,25 +112,25 @@ func (l *loop) installWakeup(events *events, accept func()) {
 }
 
 // Ready is closed once the loop accepts connections.
-func (l *loop) Ready() <-chan struct{} { return l.ready }
+func (l *Loop) Ready() <-chan struct{} { return l.ready }
 
 // StartDrain makes the loop refuse new messages, deliver what it has accepted, and let
 // its subscribers go. Run returns when that is done.
-func (l *loop) StartDrain() {
+func (l *Loop) StartDrain() {
 	l.sequencer.refuse(l)
 	l.stop.CompareAndSwap(stopNot, stopDrain)
 	l.wakeup.notify()
 }
 
 // StopNow makes Run return as soon as it can. All connections are closed as they are.
-func (l *loop) StopNow() {
+func (l *Loop) StopNow() {
 	l.stop.Store(stopNow)
 	l.wakeup.notify()
 }
 
 // Close releases what the loop holds outside gnet. Call it once, after Run or in place of
 // it. Calls that wait for the loop return ErrStopped.
-func (l *loop) Close() {
+func (l *Loop) Close() {
 	l.stop.Store(stopNow)
 	l.mailbox.close()
 	l.sequencer.close()
@@ -143,11 +143,11 @@ func (l *loop) Close() {
 
 // PublishMessage publishes a message that was checked, with the canonical form of its
 // namespace. It waits while the mailbox is full. It returns once the message is accepted.
-func (l *loop) PublishMessage(ctx context.Context, namespace string, m sse.Message) error {
+func (l *Loop) PublishMessage(ctx context.Context, namespace string, m sse.Message) error {
 	return l.sequencer.publish(ctx, l, namespace, m)
 }
 
 // Sink returns where publishers on a loop of their own publish. The sequence numbers
 // count what went through it, which is the order of publishing as long as all publishers
 // use it.
-func (l *loop) Sink() publish.Sink { return l.sequencer.sink(l) }
+func (l *Loop) Sink() publish.Sink { return l.sequencer.sink(l) }

@@ -41,7 +41,7 @@ func sendAll(fd int, b []byte) (n int, errno unix.Errno) {
 
 // sendTo sends s what goes before its stream, and returns how much its socket
 // took. If the connection is broken, s is closed, and ok is false.
-func (s *subscriber) sendTo(l *loop, b []byte) (n int, ok bool) {
+func (s *subscriber) sendTo(l *Loop, b []byte) (n int, ok bool) {
 	n, errno := sendAll(s.fd(), b)
 	l.stats.BytesOut += uint64(n)
 	if errno != 0 {

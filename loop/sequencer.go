@@ -34,36 +34,36 @@ type past struct {
 type sequencer interface {
 	// publish accepts a checked message of Server.Publish. It returns once the message
 	// is certain to be published. Any goroutine may call it.
-	publish(ctx context.Context, l *loop, namespace string, m sse.Message) error
+	publish(ctx context.Context, l *Loop, namespace string, m sse.Message) error
 	// sink returns where publishers on a loop of their own publish. Any goroutine may
 	// call it.
-	sink(l *loop) publish.Sink
+	sink(l *Loop) publish.Sink
 	// replierFor returns where a publisher on this loop publishes.
-	replierFor(l *loop, p *publisher) replier
+	replierFor(l *Loop, p *publisher) replier
 	// full reports whether publishers must wait: reading more of them would exceed what
 	// may be under way.
 	full() bool
 	// receive handles one record of the mailbox.
-	receive(l *loop, r record)
+	receive(l *Loop, r record)
 
 	// live reports whether subscribers can be taken. Until then they are told to come
 	// back.
 	live() bool
 	// resume finds where a new subscriber of a set begins.
-	resume(l *loop, ask *subreq.Resume, set nsindex.Set) resumePoint
+	resume(l *Loop, ask *subreq.Resume, set nsindex.Set) resumePoint
 	// next returns what a replay does next. See replay.go.
-	next(l *loop, s *subscriber, r *replay) step
+	next(l *Loop, s *subscriber, r *replay) step
 
 	// onWake handles what other goroutines have finished since the last call.
-	onWake(l *loop)
+	onWake(l *Loop)
 	// everySecond is called once a second.
-	everySecond(l *loop)
+	everySecond(l *Loop)
 	// refuse stops accepting messages, where that can be done before the loop has
 	// stopped. Shutdown calls it, on its own goroutine.
-	refuse(l *loop)
+	refuse(l *Loop)
 	// settled reports, while the server ends, whether every accepted message is
 	// published or will never be. Nothing is accepted from then on.
-	settled(l *loop) bool
+	settled(l *Loop) bool
 	// close releases what the sequencer holds. The loop has ended.
 	close()
 }
@@ -107,7 +107,7 @@ type memory struct{}
 // errNoKeys refuses a message with a key where no repetition would be recognized.
 var errNoKeys = errors.New("loop: this server keeps no keys, so the message's would mean nothing: it takes a Store")
 
-func (memory) publish(ctx context.Context, l *loop, namespace string, m sse.Message) error {
+func (memory) publish(ctx context.Context, l *Loop, namespace string, m sse.Message) error {
 	if m.Key != "" {
 		return errNoKeys
 	}
@@ -115,23 +115,23 @@ func (memory) publish(ctx context.Context, l *loop, namespace string, m sse.Mess
 	return err
 }
 
-func (memory) sink(l *loop) publish.Sink                { return l.mailbox }
-func (memory) replierFor(l *loop, _ *publisher) replier { return immediate{l} }
+func (memory) sink(l *Loop) publish.Sink                { return l.mailbox }
+func (memory) replierFor(l *Loop, _ *publisher) replier { return immediate{l} }
 func (memory) full() bool                               { return false }
-func (memory) receive(l *loop, r record)                { l.publishFramed(r.namespace, r.frame) }
+func (memory) receive(l *Loop, r record)                { l.publishFramed(r.namespace, r.frame) }
 func (memory) live() bool                               { return true }
-func (memory) onWake(*loop)                             {}
-func (memory) everySecond(*loop)                        {}
+func (memory) onWake(*Loop)                             {}
+func (memory) everySecond(*Loop)                        {}
 func (memory) close()                                   {}
 
 // refuse closes the mailbox before the loop is asked to stop: once the loop finds it
 // empty, nothing may come.
-func (memory) refuse(l *loop)     { l.mailbox.close() }
-func (memory) settled(*loop) bool { return true }
+func (memory) refuse(l *Loop)     { l.mailbox.close() }
+func (memory) settled(*Loop) bool { return true }
 
 // resume begins in the window. An id ahead of the newest message was not given by this
 // process, so it is as good as malformed.
-func (memory) resume(l *loop, ask *subreq.Resume, set nsindex.Set) resumePoint {
+func (memory) resume(l *Loop, ask *subreq.Resume, set nsindex.Set) resumePoint {
 	w, members, now := &l.window, set.Members(), l.wheel.now
 	if w.kept == nil {
 		return resumePoint{}
@@ -143,7 +143,7 @@ func (memory) resume(l *loop, ask *subreq.Resume, set nsindex.Set) resumePoint {
 
 // next reads the next part from the window, or reports what the window has dropped since
 // the replay began.
-func (memory) next(l *loop, s *subscriber, r *replay) step {
+func (memory) next(l *Loop, s *subscriber, r *replay) step {
 	set := s.audience.set.Members()
 	if lost := l.window.kept.LostSince(set, r.after, l.wheel.now); lost > r.told {
 		r.told = lost

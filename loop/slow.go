@@ -13,7 +13,7 @@ import (
 
 // checkBacklog closes a subscriber that lags too far, or passes it over to the
 // newest message.
-func (s *subscriber) checkBacklog(l *loop) {
+func (s *subscriber) checkBacklog(l *Loop) {
 	if s.audience.stream.Lag(&s.cursor) <= uint64(l.opts.BacklogBytesMax) {
 		return
 	}
@@ -39,10 +39,10 @@ type prefixes struct {
 }
 
 // backlogBytes returns how many bytes are held for subscribers that lag.
-func (l *loop) backlogBytes() int { return l.pool.Retained() + l.prefixes.bytes }
+func (l *Loop) backlogBytes() int { return l.pool.Retained() + l.prefixes.bytes }
 
 // skip moves s to the newest message. It never cuts a frame.
-func (s *subscriber) skip(l *loop) {
+func (s *subscriber) skip(l *Loop) {
 	rest, passed := s.audience.stream.Skip(&s.cursor, nil)
 	if passed == 0 {
 		return // it is in the newest already
@@ -56,12 +56,12 @@ func (s *subscriber) skip(l *loop) {
 
 // maySkip tells whether s is passed over rather than closed. Not so one that is
 // being told what it missed before: it comes back, and goes on from there.
-func (s *subscriber) maySkip(l *loop) bool {
+func (s *subscriber) maySkip(l *Loop) bool {
 	return l.opts.Slow == SlowSkip && s.marks&replaying == 0
 }
 
 // prefixFor returns the prefix of s. If s has none, it makes one that sends rest.
-func (s *subscriber) prefixFor(l *loop, rest []byte) *prefix {
+func (s *subscriber) prefixFor(l *Loop, rest []byte) *prefix {
 	p, ok := l.prefixes.of[s]
 	if ok && len(rest) > 0 {
 		panic("loop: a subscriber moved on before its prefix was sent")
@@ -77,7 +77,7 @@ func (s *subscriber) prefixFor(l *loop, rest []byte) *prefix {
 
 // sendPrefix sends the prefix of s and reports whether all of it is sent. If not, s
 // waits again, or is closed.
-func (s *subscriber) sendPrefix(l *loop) bool {
+func (s *subscriber) sendPrefix(l *Loop) bool {
 	for p := l.prefixes.of[s]; len(p.rest) > 0 || p.missed > 0; {
 		if len(p.rest) == 0 {
 			p.rest = l.appendGap(nil, sse.Gap{Reason: sse.GapSlow, Missed: p.missed, Newest: l.window.newestID()})
@@ -100,7 +100,7 @@ func (s *subscriber) sendPrefix(l *loop) bool {
 }
 
 // dropPrefix removes the prefix of s, if it has one.
-func (s *subscriber) dropPrefix(l *loop) {
+func (s *subscriber) dropPrefix(l *Loop) {
 	if s.marks&prefixed == 0 {
 		return
 	}
@@ -111,7 +111,7 @@ func (s *subscriber) dropPrefix(l *loop) {
 
 // setStallCheck schedules checkStall for s: in a second, or after a quarter of a
 // shorter time-out.
-func (s *subscriber) setStallCheck(l *loop) {
+func (s *subscriber) setStallCheck(l *Loop) {
 	if !l.leaving {
 		l.wheel.set(&s.client, ticks(min(time.Second, l.opts.StallTimeout/4)))
 	}
@@ -121,7 +121,7 @@ func (s *subscriber) setStallCheck(l *loop) {
 // socket becomes writable only when a good part of it is free, which a slow
 // reader may take minutes for; so it is asked how much it holds. Only if that
 // never changes is there no progress.
-func (s *subscriber) checkStall(l *loop) {
+func (s *subscriber) checkStall(l *Loop) {
 	w := l.blocked[s.number]
 	if unsent := unsentBytes(s.fd()); unsent != w.unsent {
 		w.unsent = unsent

@@ -63,7 +63,7 @@ const (
 // loop for less than a millisecond. So the list is not of one moment: a subscriber that
 // connects or leaves meanwhile may be in it or not. The error is the context's,
 // ErrStopped or ErrBusy.
-func (l *loop) Subscribers(ctx context.Context) (conns []SubscriberInfo, err error) {
+func (l *Loop) Subscribers(ctx context.Context) (conns []SubscriberInfo, err error) {
 	for next := 0; next >= 0; {
 		part, err := call(ctx, l, snapshotPage(next))
 		if err != nil {
@@ -83,9 +83,9 @@ type page struct {
 
 // snapshotPage returns a call that reads a page from a descriptor on. It allocates the
 // page before the call runs on the loop.
-func snapshotPage(from int) func(*loop) page {
+func snapshotPage(from int) func(*Loop) page {
 	conns := make([]SubscriberInfo, 0, pageConns)
-	return func(l *loop) page {
+	return func(l *Loop) page {
 		for begin := time.Now(); from < len(l.subscribersByFD); {
 			end := min(from+pageStep, len(l.subscribersByFD))
 			for _, s := range l.subscribersByFD[from:end] {
@@ -101,7 +101,7 @@ func snapshotPage(from int) func(*loop) page {
 	}
 }
 
-func (s *subscriber) describe(l *loop) SubscriberInfo {
+func (s *subscriber) describe(l *Loop) SubscriberInfo {
 	a := s.audience
 	c := SubscriberInfo{
 		ID:            s.id(),
@@ -124,8 +124,8 @@ func (s *subscriber) describe(l *loop) SubscriberInfo {
 
 // Disconnect closes one subscriber, which may reconnect. It reports whether the
 // connection was found.
-func (l *loop) Disconnect(ctx context.Context, id ConnID) (found bool, err error) {
-	return call(ctx, l, func(l *loop) bool {
+func (l *Loop) Disconnect(ctx context.Context, id ConnID) (found bool, err error) {
+	return call(ctx, l, func(l *Loop) bool {
 		fd := int(id & (1<<connIDBits - 1))
 		if fd >= len(l.subscribersByFD) || l.subscribersByFD[fd] == nil || l.subscribersByFD[fd].id() != id {
 			return false

@@ -72,7 +72,7 @@ type tally struct {
 	ended [reasons]uint64
 }
 
-func (l *loop) snapshot() Stats {
+func (l *Loop) snapshot() Stats {
 	s := l.stats.Stats
 	s.Streams, s.Blocked, s.Backlog = l.index.Len(), len(l.blocked), l.backlogBytes()
 	s.Newest = l.window.newest
@@ -91,6 +91,6 @@ func (l *loop) snapshot() Stats {
 
 // Stats returns the server's figures as they are on the loop at one moment. The
 // error is the context's, or ErrStopped.
-func (l *loop) Stats(ctx context.Context) (Stats, error) {
-	return call(ctx, l, (*loop).snapshot)
+func (l *Loop) Stats(ctx context.Context) (Stats, error) {
+	return call(ctx, l, (*Loop).snapshot)
 }

@@ -73,7 +73,7 @@ type Part struct {
 type StoreSink struct{ box *mailbox }
 
 // StoreSink returns the sink that a Store delivers to.
-func (l *loop) StoreSink() StoreSink { return StoreSink{l.mailbox} }
+func (l *Loop) StoreSink() StoreSink { return StoreSink{l.mailbox} }
 
 // The words of a Store: a record with one of these has no namespace.
 const (

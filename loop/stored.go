@@ -49,10 +49,10 @@ func (st *stored) close()     { st.reads.cancel() }
 
 // refuse does nothing: what was submitted comes back through the mailbox, which stays open
 // until all of it has. See submit.
-func (st *stored) refuse(*loop) {}
+func (st *stored) refuse(*Loop) {}
 
 // receive handles one record from the Store.
-func (st *stored) receive(l *loop, r record) {
+func (st *stored) receive(l *Loop, r record) {
 	w := &l.window
 	switch {
 	case len(r.namespace) > 0:
@@ -77,7 +77,7 @@ func (st *stored) receive(l *loop, r record) {
 // Numbers that are left out are a gap for everybody: what their messages were about is
 // not known. Before the server is live there is nobody to tell, and a stream may have
 // many such holes.
-func (st *stored) advance(l *loop, seq uint64) bool {
+func (st *stored) advance(l *Loop, seq uint64) bool {
 	w := &l.window
 	if seq <= w.newest {
 		return false
@@ -96,7 +96,7 @@ func (st *stored) advance(l *loop, seq uint64) bool {
 // tellLeftOut tells everybody that numbers after one were left out, once for all up to the
 // Store's newest: where it has dropped some there are holes upon holes, and a gap before
 // each message would drown them.
-func (st *stored) tellLeftOut(l *loop, after uint64) {
+func (st *stored) tellLeftOut(l *Loop, after uint64) {
 	w := &l.window
 	st.gapTold = max(w.newest, st.Newest())
 	st.leftOut += w.newest - after
@@ -105,7 +105,7 @@ func (st *stored) tellLeftOut(l *loop, after uint64) {
 }
 
 // everySecond logs what tellLeftOut has told subscribers.
-func (st *stored) everySecond(l *loop) {
+func (st *stored) everySecond(l *Loop) {
 	if st.leftOut > 0 {
 		l.log.Warn("the store has let go of messages that were not delivered yet; all subscribers are told of the gap",
 			"messages", st.leftOut, "before", l.window.newest)
@@ -115,7 +115,7 @@ func (st *stored) everySecond(l *loop) {
 
 // begin starts a new epoch after the message with a number, unless the daemon is in it and
 // has no more than that.
-func (st *stored) begin(l *loop, epoch string, newest uint64) {
+func (st *stored) begin(l *Loop, epoch string, newest uint64) {
 	w := &l.window
 	if epoch == w.epoch && newest >= w.newest {
 		return
@@ -149,7 +149,7 @@ func keepAll(bytesMax int) *history.History {
 const returnTime = time.Second
 
 // settled reports whether all that was acknowledged has come back, or has had its time.
-func (st *stored) settled(l *loop) bool {
+func (st *stored) settled(l *Loop) bool {
 	switch {
 	case st.unacked.Load() > 0:
 		return false
@@ -177,7 +177,7 @@ type storeReplay struct {
 }
 
 // resume begins in the Store if the window lacks something, and otherwise in the window.
-func (st *stored) resume(l *loop, ask *subreq.Resume, set nsindex.Set) resumePoint {
+func (st *stored) resume(l *Loop, ask *subreq.Resume, set nsindex.Set) resumePoint {
 	w := &l.window
 	p := st.find(l, ask, set.Members())
 	// Others were told already that messages will be left out, if they come at all.
@@ -190,7 +190,7 @@ func (st *stored) resume(l *loop, ask *subreq.Resume, set nsindex.Set) resumePoi
 	return p
 }
 
-func (st *stored) find(l *loop, ask *subreq.Resume, set []string) resumePoint {
+func (st *stored) find(l *Loop, ask *subreq.Resume, set []string) resumePoint {
 	w, now := &l.window, l.wheel.now
 	status, seq := w.classify(ask.ID)
 	if status == idAhead {
@@ -246,7 +246,7 @@ func (st *stored) undatedUntil(w *window, set []string, at uint32, after uint64,
 
 // next goes on in the phase that the replay is in. What the window has dropped since the
 // replay began, the Store may still have.
-func (st *stored) next(l *loop, s *subscriber, r *replay) step {
+func (st *stored) next(l *Loop, s *subscriber, r *replay) step {
 	w, set := &l.window, s.audience.set.Members()
 	if r.phase == phaseKept {
 		lost := w.kept.LostSince(set, r.after, l.wheel.now)

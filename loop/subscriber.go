@@ -45,7 +45,7 @@ const goFirst = headHeld | prefixed | replaying
 
 // subscribe turns a pending connection into a subscriber of a set and answers its
 // request.
-func (c *pendingConn) subscribe(l *loop, ask *subreq.Request, a *audience, info *clientInfo, from resumePoint) {
+func (c *pendingConn) subscribe(l *Loop, ask *subreq.Request, a *audience, info *clientInfo, from resumePoint) {
 	conn := c.conn
 	s := &subscriber{
 		client: client{conn: conn, openedSec: c.openedSec},
@@ -84,7 +84,7 @@ func (c *pendingConn) subscribe(l *loop, ask *subreq.Request, a *audience, info 
 
 // pump writes to s what it has yet to read, until that is all or its socket is
 // full.
-func (s *subscriber) pump(l *loop) {
+func (s *subscriber) pump(l *Loop) {
 	if s.blocked || s.marks&replaying != 0 {
 		s.checkBacklog(l)
 		return
@@ -117,7 +117,7 @@ func (s *subscriber) pump(l *loop) {
 }
 
 // block marks s as waiting for its socket. What it takes from now on is progress.
-func (s *subscriber) block(l *loop) {
+func (s *subscriber) block(l *Loop) {
 	s.blocked = true
 	s.audience.lagging++
 	number, err := l.await(s, s.fd(), s.number, s.marks&watched != 0)
@@ -134,7 +134,7 @@ func (s *subscriber) block(l *loop) {
 }
 
 // writable goes on where the socket was full.
-func (s *subscriber) writable(l *loop) {
+func (s *subscriber) writable(l *Loop) {
 	delete(l.blocked, s.number)
 	s.blocked = false
 	s.audience.lagging--
@@ -151,7 +151,7 @@ func (s *subscriber) writable(l *loop) {
 
 // sendFirst sends what goes before the stream. It tells whether that is all out;
 // if not, s waits again, or is closed.
-func (s *subscriber) sendFirst(l *loop) bool {
+func (s *subscriber) sendFirst(l *Loop) bool {
 	if s.marks&headHeld != 0 {
 		if s.conn.OutboundBuffered() > 0 {
 			s.block(l)
@@ -182,7 +182,7 @@ const noiseMax = 32
 
 // traffic throws away what a subscriber sends after its request: a second
 // request is never served.
-func (s *subscriber) traffic(*loop, []byte) gnet.Action {
+func (s *subscriber) traffic(*Loop, []byte) gnet.Action {
 	if s.noise++; s.noise > noiseMax {
 		s.reason = reasonKicked
 		return gnet.Close
@@ -192,7 +192,7 @@ func (s *subscriber) traffic(*loop, []byte) gnet.Action {
 
 // expire looks after a subscriber whose time has come: it leaves with the server,
 // or has been stuck for too long, or gets a heartbeat.
-func (s *subscriber) expire(l *loop) {
+func (s *subscriber) expire(l *Loop) {
 	switch {
 	case l.leaving:
 		s.drainOne(l)
@@ -205,7 +205,7 @@ func (s *subscriber) expire(l *loop) {
 
 // heartbeat tells a subscriber that we are still there, unless something else was
 // written in time. One that waits for the pass has bytes under way already.
-func (s *subscriber) heartbeat(l *loop) {
+func (s *subscriber) heartbeat(l *Loop) {
 	silence := l.wheel.now - s.wrote
 	if s.marks&replaying != 0 || s.audience.stream.Lag(&s.cursor) > 0 || silence < s.heartbeatAfter(l) {
 		s.setHeartbeat(l)
@@ -230,7 +230,7 @@ func (s *subscriber) heartbeat(l *loop) {
 
 // setHeartbeat sets the deadline by which something must have been written. At the
 // end of the server everybody has another deadline, and keeps it.
-func (s *subscriber) setHeartbeat(l *loop) {
+func (s *subscriber) setHeartbeat(l *Loop) {
 	if l.leaving {
 		return
 	}
@@ -242,7 +242,7 @@ func (s *subscriber) setHeartbeat(l *loop) {
 // heartbeatAfter is how much silence s gets, in ticks: between half an interval
 // and a whole one. A message to all makes all fall silent at once; without the
 // spread their heartbeats would come at once, too.
-func (s *subscriber) heartbeatAfter(l *loop) uint32 {
+func (s *subscriber) heartbeatAfter(l *Loop) uint32 {
 	interval := ticks(l.opts.Heartbeat)
 	return interval - 1 - uint32(s.fd())%(interval/2)
 }
@@ -263,7 +263,7 @@ func endedBy(err error) reason {
 }
 
 // closed takes s out of everything that knows it.
-func (s *subscriber) closed(l *loop, err error) {
+func (s *subscriber) closed(l *Loop, err error) {
 	a := s.audience
 	switch {
 	case s.reason != reasonLeft:

@@ -57,10 +57,10 @@ func (w *wakeup) close() {
 
 // traffic runs onWake. It clears the flag first: whatever is queued from here on
 // notifies again.
-func (w *wakeup) traffic(l *loop, _ []byte) gnet.Action {
+func (w *wakeup) traffic(l *Loop, _ []byte) gnet.Action {
 	w.notified.Store(false)
 	return l.onWake()
 }
 
-func (w *wakeup) expire(*loop)        {}
-func (w *wakeup) closed(*loop, error) {}
+func (w *wakeup) expire(*Loop)        {}
+func (w *wakeup) closed(*Loop, error) {}

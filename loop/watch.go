@@ -89,13 +89,13 @@ func (w *watch) appendReady(dst []uint32) []uint32 {
 }
 
 // traffic is called when sockets became writable.
-func (w *watch) traffic(l *loop, _ []byte) gnet.Action {
+func (w *watch) traffic(l *Loop, _ []byte) gnet.Action {
 	w.rearm()
 	return l.onWake()
 }
 
-func (w *watch) expire(*loop)        {}
-func (w *watch) closed(*loop, error) {}
+func (w *watch) expire(*Loop)        {}
+func (w *watch) closed(*Loop, error) {}
 
 // close gives everything back. The loop must be gone.
 func (w *watch) close() {
