@@ -94,9 +94,9 @@ func (c *pendingConn) startAuthorize(l *Loop, ask subreq.Request, read []byte) {
 
 // retryLater asks a client to retry. The reply to HEAD is the head alone.
 func (c *pendingConn) retryLater(l *Loop, to subreq.Answer, cause rejectReason) {
-	l.countRejected(cause)
+	l.eventLog.countRejected(l, cause)
 	if to.Body {
-		c.closeAfterReply(l, l.heads.retryHead(to, l.retryTime()))
+		c.closeAfterReply(l, l.heads.retryHead(to, l.opts.retryTime()))
 	} else {
 		c.closeAfterReply(l, l.heads.stream(to))
 	}
@@ -106,20 +106,20 @@ func (c *pendingConn) retryLater(l *Loop, to subreq.Answer, cause rejectReason) 
 // loop.
 const authResultsTime = time.Millisecond
 
-// handleAuthResults continues the requests that Authorize has decided, for at most
+// handleResults continues the requests that Authorize has decided, for at most
 // authResultsTime in one turn of the loop.
-func (l *Loop) handleAuthResults() {
-	if l.authRequests.running == 0 {
+func (r *authRequests) handleResults(l *Loop) {
+	if r.running == 0 {
 		return
 	}
-	decided := l.authRequests.decided.Take(nil)
+	decided := r.decided.Take(nil)
 	for begin := time.Now(); len(decided) > 0 && time.Since(begin) < authResultsTime; decided = decided[1:] {
-		l.authRequests.running--
+		r.running--
 		if a := decided[0]; a.conn != nil {
 			a.answer(l)
 		}
 	}
-	l.authRequests.decided.PutBack(decided)
+	r.decided.PutBack(decided)
 }
 
 // answer replies to a client whose request Options.Authorize has decided.
@@ -146,9 +146,9 @@ func (c *pendingConn) abandonAuth(l *Loop, cause rejectReason) {
 	c.retryLater(l, a.ask.Answer, cause)
 }
 
-// abandonAllAuth asks every waiting client to retry: the server ends.
-func (l *Loop) abandonAllAuth() {
-	for a := range l.authRequests.waiting {
+// abandonAll asks every waiting client to retry: the server ends.
+func (r *authRequests) abandonAll(l *Loop) {
+	for a := range r.waiting {
 		a.conn.abandonAuth(l, rejectDraining)
 	}
 }

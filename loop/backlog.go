@@ -69,7 +69,7 @@ func (l *Loop) pumpWoken() {
 		}
 		l.woken = l.woken[1:]
 	}
-	l.pumpReplays()
+	l.replays.pump(l)
 	if len(l.woken) > 0 || len(l.replays.queue) > 0 {
 		l.wakeup.notify()
 	}

@@ -43,8 +43,8 @@ func (c *client) fd() int {
 	return c.conn.Fd()
 }
 
-// detachConn clears the gnet connection and the deadline. Every peer's closed calls it.
-func (l *Loop) detachConn(c *client) {
+// detach clears the gnet connection and the deadline. Every peer's closed calls it.
+func (c *client) detach(l *Loop) {
 	l.wheel.clear(c)
 	c.conn = nil
 }

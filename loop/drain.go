@@ -87,7 +87,7 @@ func (l *Loop) beginDrain() {
 			l.wheel.set(&s.client, rand.Uint32N(spread+1))
 		}
 	}
-	l.abandonAllAuth()
+	l.authRequests.abandonAll(l)
 }
 
 // drainOne sends a retry time to a subscriber that has everything, and closes it. A
@@ -95,13 +95,13 @@ func (l *Loop) beginDrain() {
 func (s *subscriber) drainOne(l *Loop) {
 	l.wheel.set(&s.client, 1)
 	if r, ok := l.replays.of[s]; ok && r.phase != phaseKept && s.marks&(headHeld|prefixed) == 0 {
-		s.retryMidReplay(l, l.retryTime(), reasonShutdown) // the store has it for whoever comes back
+		s.retryMidReplay(l, l.opts.retryTime(), reasonShutdown) // the store has it for whoever comes back
 		return
 	}
 	if s.blocked || s.marks&replaying != 0 || s.audience.stream.Lag(&s.cursor) > 0 {
 		return
 	}
-	l.frame = sse.AppendRetry(l.frame[:0], l.retryTime().Milliseconds())
+	l.frame = sse.AppendRetry(l.frame[:0], l.opts.retryTime().Milliseconds())
 	if _, errno := send(s.fd(), l.frame); errno == unix.EAGAIN {
 		s.block(l)
 		return

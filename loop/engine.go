@@ -91,9 +91,9 @@ func (e *events) OnOpen(conn gnet.Conn) ([]byte, gnet.Action) {
 	}
 	switch as {
 	case RoleSubscriber:
-		l.addPending(conn)
+		addPending(l, conn)
 	case RolePublisher:
-		l.admit(conn)
+		addPublisher(l, conn)
 	default:
 		// Somebody has found the socket that gnet got because it must have one.
 		conn.SetContext(nil)
@@ -126,7 +126,7 @@ func (l *Loop) hasPlace(as Role, fd int) bool {
 	if room && fd < l.fdMax {
 		return true
 	}
-	l.countRejected(cause)
+	l.eventLog.countRejected(l, cause)
 	return false
 }
 

@@ -95,7 +95,7 @@ func (f *fanout) indexChanged() {
 
 // deliverToAll delivers a gap event to every subscriber.
 func (l *Loop) deliverToAll(g sse.Gap) {
-	frame := l.appendGap(nil, g)
+	frame := l.opts.appendGap(nil, g)
 	if len(frame) == 0 {
 		return
 	}

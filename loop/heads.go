@@ -31,8 +31,8 @@ func retrySoon() time.Duration { return soonSpread/5 + rand.N(soonSpread) }
 // up for good on any status but 200, so a client that should come back later gets a 200
 // stream with this time in it. It is drawn for each client, so that clients that were sent
 // away together, or lost their connections in a crash, do not return together.
-func (l *Loop) retryTime() time.Duration {
-	return l.opts.RetryMin + rand.N(l.opts.RetryMax-l.opts.RetryMin+1)
+func (c *Config) retryTime() time.Duration {
+	return c.RetryMin + rand.N(c.RetryMax-c.RetryMin+1)
 }
 
 // opening returns the head of a subscriber's stream. Browsers get a first line of the
@@ -40,16 +40,15 @@ func (l *Loop) retryTime() time.Duration {
 // only, which on a quiet stream would be that of the first heartbeat. The line sets the
 // reconnection time for the case that the daemon ends without sending one. No empty line
 // follows it: HTML section 9.2.6 dispatches nothing there, but some libraries do.
-func (l *Loop) opening(ask *subreq.Request) []byte {
-	h := &l.heads
+func (h *heads) opening(ask *subreq.Request, opts *Config) []byte {
 	h.stream(ask.Answer)
 	switch {
 	case !ask.Browser:
-	case l.opts.NoRetry:
+	case opts.NoRetry:
 		h.add(sse.Keepalive)
 	default:
 		h.add("retry:")
-		h.scratch = strconv.AppendInt(h.scratch, l.retryTime().Milliseconds(), 10)
+		h.scratch = strconv.AppendInt(h.scratch, opts.retryTime().Milliseconds(), 10)
 		h.add("\n")
 	}
 	return h.scratch

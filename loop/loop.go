@@ -112,7 +112,7 @@ func (l *Loop) onWake() gnet.Action {
 		l.turnWheel()
 	}
 	l.runCalls()
-	l.handleAuthResults()
+	l.authRequests.handleResults(l)
 	if l.stop.Load() != stopNot && l.drain() {
 		return gnet.Shutdown
 	}

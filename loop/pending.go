@@ -55,7 +55,7 @@ type pendingConn struct {
 const freePendingMax = 256
 
 // addPending starts to read the request head of a new connection.
-func (l *Loop) addPending(conn gnet.Conn) {
+func addPending(l *Loop, conn gnet.Conn) {
 	c := &pendingConn{}
 	if n := len(l.freePending); n > 0 {
 		c = l.freePending[n-1]
@@ -190,7 +190,7 @@ func (c *pendingConn) closed(l *Loop, _ error) {
 // drop forgets c: its connection has subscribed or is closed.
 func (c *pendingConn) drop(l *Loop) {
 	l.stats.PendingConnections--
-	l.detachConn(&c.client)
+	c.client.detach(l)
 	*c = pendingConn{}
 	if len(l.freePending) < freePendingMax {
 		l.freePending = append(l.freePending, c)

@@ -48,7 +48,8 @@ type immediate struct{ *Loop }
 func (immediate) take(_ *publish.Session, made []byte) []byte { return made }
 func (immediate) pending() bool                               { return false }
 
-func (l *Loop) admit(conn gnet.Conn) {
+// addPublisher starts a session of the line protocol on a new connection.
+func addPublisher(l *Loop, conn gnet.Conn) {
 	p := &publisher{
 		client:  client{conn: conn, openedSec: l.seconds()},
 		session: publish.NewSession(l.session),
@@ -188,7 +189,7 @@ func (p *publisher) closed(l *Loop, _ error) {
 		delete(l.blocked, p.number)
 	}
 	l.stats.Publishers--
-	l.detachConn(&p.client)
+	p.client.detach(l)
 }
 
 // sendReady sends the replies that are due since acks have come.

@@ -45,7 +45,7 @@ func (c *pendingConn) full(l *Loop) (cause rejectReason, full bool) {
 }
 
 // countRejected counts a connection that was turned away.
-func (l *Loop) countRejected(cause rejectReason) {
+func (e *eventLog) countRejected(l *Loop, cause rejectReason) {
 	l.stats.TurnedAway++
-	l.eventLog.rejected[cause]++
+	e.rejected[cause]++
 }

@@ -101,17 +101,17 @@ func (s *subscriber) startReplay(l *Loop, from resumePoint) {
 
 // queueGap has a gap's event sent before anything else.
 func (s *subscriber) queueGap(l *Loop, g sse.Gap) {
-	if frame := l.appendGap(nil, g); len(frame) > 0 {
+	if frame := l.opts.appendGap(nil, g); len(frame) > 0 {
 		s.prefixFor(l, frame)
 	}
 }
 
 // appendGap appends a gap's event, unless they are switched off.
-func (l *Loop) appendGap(dst []byte, g sse.Gap) []byte {
-	if l.opts.NoGapEvent {
+func (c *Config) appendGap(dst []byte, g sse.Gap) []byte {
+	if c.NoGapEvent {
 		return dst
 	}
-	return sse.AppendGap(dst, l.opts.GapEvent, g)
+	return sse.AppendGap(dst, c.GapEvent, g)
 }
 
 // replaySome sends s the next part of what it missed, and reports whether that was the
@@ -195,10 +195,10 @@ func (p *past) readWindow(r *replay, set []string) step {
 	return step{frames: chunk, ends: ends, last: len(chunk) < replayBytesMax}
 }
 
-// pumpReplays continues replays whose sockets take more, within this turn's budget. A
+// pump continues replays whose sockets take more, within this turn's budget. A
 // part of a wide set can take a while, so the clock is asked for each.
-func (l *Loop) pumpReplays() {
-	waiting := l.replays.queue
+func (r *replays) pump(l *Loop) {
+	waiting := r.queue
 	n := 0
 	for n < len(waiting) && l.budget.spend() && time.Now().Before(l.budget.until) {
 		s := waiting[n]
@@ -210,7 +210,7 @@ func (l *Loop) pumpReplays() {
 			}
 		}
 	}
-	l.replays.queue = append(l.replays.queue[:0], l.replays.queue[n:]...)
+	r.queue = append(r.queue[:0], r.queue[n:]...)
 }
 
 // retryMidReplay closes s in the middle of its replay, and tells it when to come back, if it

@@ -61,10 +61,10 @@ func (c *pendingConn) enter(l *Loop, ask *subreq.Request, userAgent []byte) {
 	}
 	switch cause, full := c.full(l); {
 	case full:
-		l.countRejected(cause)
-		c.closeAfterReply(l, l.heads.retryHead(ask.Answer, l.retryTime()))
+		l.eventLog.countRejected(l, cause)
+		c.closeAfterReply(l, l.heads.retryHead(ask.Answer, l.opts.retryTime()))
 	case from.tooEarly:
-		l.countRejected(rejectAhead)
+		l.eventLog.countRejected(l, rejectAhead)
 		c.closeAfterReply(l, l.heads.retryHead(ask.Answer, retrySoon()))
 	default:
 		c.subscribe(l, ask, l.audienceOf(ask.Set), l.clientInfos.intern(userAgent, c.forwardedAddr), from)

@@ -28,9 +28,9 @@ func (l *Loop) Run(on Listeners) error {
 	events := &events{loop: l}
 	events.booted = func() {
 		on.Listening()
-		l.setUserTimeout(events.engine, on.TCP)
+		events.setUserTimeout(on.TCP)
 	}
-	events.ticked = func() { l.installWakeup(events, on.Accept) }
+	events.ticked = func() { events.installWakeup(on.Accept) }
 	err = gnet.Rotate(events, urls,
 		gnet.WithNumEventLoop(1),
 		// The loop accepts by itself, one connection at a time. Otherwise gnet
@@ -78,12 +78,13 @@ func gnetURLs(tcp []Listener) (urls []string, forget func(), err error) {
 // acknowledged, or cannot be sent, for StallTimeout (TCP_USER_TIMEOUT of tcp(7)).
 // Otherwise it would try for a quarter of an hour. The connections inherit the option
 // from their listener.
-func (l *Loop) setUserTimeout(engine gnet.Engine, tcp []Listener) {
+func (e *events) setUserTimeout(tcp []Listener) {
+	l := e.loop
 	for _, t := range tcp {
 		if t.Role != RoleSubscriber {
 			continue
 		}
-		fd, err := engine.DupListener(t.Endpoint.Network, t.Endpoint.Address)
+		fd, err := e.engine.DupListener(t.Endpoint.Network, t.Endpoint.Address)
 		if err == nil {
 			err = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(l.opts.StallTimeout.Milliseconds()))
 			unix.Close(fd)
@@ -96,14 +97,15 @@ func (l *Loop) setUserTimeout(engine gnet.Engine, tcp []Listener) {
 
 // installWakeup registers gnet's ends of the wakeup and of the watch. With that the loop
 // is ready.
-func (l *Loop) installWakeup(events *events, accept func()) {
-	wakeup, err := events.register(l.wakeup, l.wakeup.gnetEnd)
+func (e *events) installWakeup(accept func()) {
+	l := e.loop
+	wakeup, err := e.register(l.wakeup, l.wakeup.gnetEnd)
 	if err == nil {
-		_, err = events.register(l.watch, l.watch.gnetEnd)
+		_, err = e.register(l.watch, l.watch.gnetEnd)
 	}
 	if err != nil {
-		events.err = err
-		go events.engine.Stop(context.Background()) // it waits for the goroutine that we are on
+		e.err = err
+		go e.engine.Stop(context.Background()) // it waits for the goroutine that we are on
 		return
 	}
 	l.enrollTo = wakeup.EventLoop()

@@ -80,7 +80,7 @@ func (s *subscriber) prefixFor(l *Loop, rest []byte) *prefix {
 func (s *subscriber) sendPrefix(l *Loop) bool {
 	for p := l.prefixes.of[s]; len(p.rest) > 0 || p.missed > 0; {
 		if len(p.rest) == 0 {
-			p.rest = l.appendGap(nil, sse.Gap{Reason: sse.GapSlow, Missed: p.missed, Newest: l.window.newestID()})
+			p.rest = l.opts.appendGap(nil, sse.Gap{Reason: sse.GapSlow, Missed: p.missed, Newest: l.window.newestID()})
 			l.prefixes.bytes += len(p.rest)
 			p.missed = 0
 		}

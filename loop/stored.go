@@ -126,7 +126,7 @@ func (st *stored) begin(l *Loop, epoch string, newest uint64) {
 	st.reads.forgetBefore(math.MaxUint64)
 	// What they miss is gone with its numbers, which mean something else now.
 	for s := range l.replays.of {
-		s.retryMidReplay(l, l.retryTime(), reasonStore)
+		s.retryMidReplay(l, l.opts.retryTime(), reasonStore)
 	}
 	w.epoch, w.newest = epoch, newest
 	st.gapTold, st.undated = 0, newest
@@ -262,7 +262,7 @@ func (st *stored) next(l *Loop, s *subscriber, r *replay) step {
 		st.read(l, s, r)
 		return step{kind: stepWait}
 	case e.err != nil:
-		return step{kind: stepLeave, retry: l.retryTime()}
+		return step{kind: stepLeave, retry: l.opts.retryTime()}
 	case r.phase == phaseAsking:
 		return st.afterAsking(w, set, r)
 	}

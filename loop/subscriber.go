@@ -62,7 +62,7 @@ func (c *pendingConn) subscribe(l *Loop, ask *subreq.Request, a *audience, info 
 	s.setHeartbeat(l)
 	l.eventLog.connected(s)
 	l.hooks.came(s, l)
-	if _, err := conn.Write(l.opening(ask)); err != nil {
+	if _, err := conn.Write(l.heads.opening(ask, &l.opts)); err != nil {
 		return // gnet has closed it
 	}
 	if conn.OutboundBuffered() > 0 {
@@ -292,5 +292,5 @@ func (s *subscriber) closed(l *Loop, err error) {
 	l.clientInfos.release(s.info)
 	l.stats.Subscribers--
 	l.stats.ended[s.reason]++
-	l.detachConn(&s.client)
+	s.client.detach(l)
 }
