@@ -215,6 +215,7 @@ func TestAuthorizeContextEnds(t *testing.T) {
 }
 
 func TestAuthorizeTakesTooLong(t *testing.T) {
+	t.Parallel()
 	w := newWaits()
 	var log logbook
 	s := serve(t, ssed.Options{Authorize: w.authorize, AuthorizeTimeout: 200 * time.Millisecond, Logger: log.logger()})

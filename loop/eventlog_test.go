@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ssed/ssed"
+	"github.com/ssed/ssed/internal/testtool"
 	"github.com/ssed/ssed/publish/evioserver"
 )
 
@@ -20,6 +21,7 @@ import (
 // those that find no place. The first few of a second have a line, the others are
 // counted, and nobody is left out.
 func TestCrowdsOfPublishersDoNotFillTheLog(t *testing.T) {
+	testtool.Long(t, "it waits for the time-outs of hundreds of publishers")
 	t.Parallel()
 	const timeout, deaf, away = 500 * time.Millisecond, 40, 200
 	for _, kind := range []string{"shared loop", "own loop"} {

@@ -348,6 +348,7 @@ func TestLongMessageForManySets(t *testing.T) {
 // TestMailboxStarvesNobody: a mailbox that never runs empty, and a publisher on
 // the loop that wants its answers.
 func TestMailboxStarvesNobody(t *testing.T) {
+	testtool.Long(t, "32 publishers flood 1,100 subscribers")
 	s := serve(t, ssed.Options{})
 	for range 1100 { // more than one turn of the loop writes to
 		_, r := subscribe(t, s, "/subscribe/n")

@@ -117,6 +117,7 @@ func TestOneHookWillDo(t *testing.T) {
 // TestBlockedHookHoldsNobodyUp: messages flow, no more wait than may, and what was
 // not told is told of.
 func TestBlockedHookHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
 	var b book
 	var log logbook
 	opts := b.keep(ssed.Options{ReportsMax: 2, Logger: log.logger()})

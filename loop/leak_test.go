@@ -21,10 +21,7 @@ import (
 // goroutines and, within a tenth, as much heap as after the second. The first fills
 // what is kept for good.
 func TestNoLeak(t *testing.T) {
-	n := 5000
-	if testtool.Race || testing.Short() {
-		n = 500
-	}
+	n := testtool.FewerUnderRace(5000)
 	var files unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil || files.Cur < uint64(2*n+1000) {
 		testtool.Lack(t, "%d connections within one process need more than %d open files (%v)", n, files.Cur, err)

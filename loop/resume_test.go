@@ -249,6 +249,7 @@ func TestReplayOfASlowReader(t *testing.T) {
 // TestHistoryGoesDuringReplay: what a slow reader has yet to be sent is let go of.
 // It is told, no frame is cut, and what comes is in order.
 func TestHistoryGoesDuringReplay(t *testing.T) {
+	t.Parallel()
 	s := serve(t, ssed.Options{SendBufferBytes: 8 << 10, History: []ssed.HistoryRule{{Prefix: "/", Messages: 300}}})
 	data := func(i int) string { return fmt.Sprint(i, " ", strings.Repeat("x", 10_000)) }
 	for i := range 300 {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ssed/ssed"
+	"github.com/ssed/ssed/internal/testtool"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -99,7 +100,7 @@ func TestPublishersAreToldToWait(t *testing.T) {
 }
 
 func TestShutdownLosesNothingThatWasAccepted(t *testing.T) {
-	for range 40 {
+	for range testtool.Fewer(40) {
 		s := serve(t, ssed.Options{})
 		_, r := subscribe(t, s, "/subscribe/n")
 		delivered := make(chan int64, 1)
@@ -164,6 +165,7 @@ func TestShutdownLeavesNobodyAtTheDoor(t *testing.T) {
 // TestShutdownSpreadsTheLeaving: subscribers leave one by one, each with a time of
 // its own to come back, and who comes meanwhile is told the same.
 func TestShutdownSpreadsTheLeaving(t *testing.T) {
+	t.Parallel()
 	const drain, subscribers = time.Second, 50
 	s := serve(t, ssed.Options{Drain: drain})
 	type ending struct {

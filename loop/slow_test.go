@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ssed/ssed"
+	"github.com/ssed/ssed/internal/testtool"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -114,6 +115,7 @@ func TestSkipHoldsNoMemory(t *testing.T) {
 // TestStalledSubscriberIsClosed without any traffic, and not early; one that reads
 // slowly all the while stays.
 func TestStalledSubscriberIsClosed(t *testing.T) {
+	testtool.Long(t, "it waits for three stall time-outs")
 	t.Parallel()
 	const timeout = 2 * time.Second
 	var log logbook

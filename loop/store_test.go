@@ -126,6 +126,7 @@ func seqOf(t testing.TB, id string) (seq uint64) {
 
 // TestStorePublish is for Go programs, and for publishers on a loop of their own.
 func TestStorePublish(t *testing.T) {
+	t.Parallel()
 	h := newMemStore()
 	s := serveStore(t, h, ssed.Options{})
 	publishAll(t, s, sse.Message{Namespace: "/x", Data: []byte("one")})

@@ -207,6 +207,7 @@ func TestStoreShutdownDuringARead(t *testing.T) {
 // TestStoreLetsGoDuringAReplay: what goes between two parts is told of, to those as
 // well who came without an id.
 func TestStoreLetsGoDuringAReplay(t *testing.T) {
+	t.Parallel()
 	h := newMemStore()
 	fill(h, "/x", strings.Repeat("y", 100_000), 60)
 	s, _ := began(t, h, ssed.Options{SendBufferBytes: 16 << 10}, 60)

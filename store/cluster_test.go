@@ -18,6 +18,7 @@ import (
 // TestStreamOnCluster: daemons on three servers make one stream on all of them, and
 // its identity is the same from each, and after its leader was killed.
 func TestStreamOnCluster(t *testing.T) {
+	testtool.Long(t, "a cluster of NATS servers elects a leader several times")
 	t.Parallel()
 	c := natstest.StartCluster(t, 3)
 	cfg := streamConfig{Name: "ssed", Replicas: 3, MaxAge: time.Hour}

@@ -97,6 +97,7 @@ func useEverything(t *testing.T, config string) (logged string) {
 
 // TestDocumentedRightsAreEnough, and none of them is too much.
 func TestDocumentedRightsAreEnough(t *testing.T) {
+	testtool.Long(t, "a right that is missing takes seconds to be noticed")
 	t.Parallel()
 	config, rights := documentedAccounts(t)
 	if logged := useEverything(t, config); strings.Contains(logged, "Violation") || strings.Contains(logged, "level=ERROR") {

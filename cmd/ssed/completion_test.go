@@ -96,6 +96,7 @@ hear end
 zpty -d shell`
 
 func TestZshCompletes(t *testing.T) {
+	testtool.Long(t, "zsh takes seconds to load its completions")
 	t.Parallel()
 	zsh := testtool.Need(t, "zsh")
 	file := completionFile(t, "zsh")

@@ -36,10 +36,7 @@ var namespaces = []string{"/", "/a", "/a/b", "/a/b/c", "/ab", "/ab/c", "/d", "/d
 func TestEverybodyGetsExactlyTheirs(t *testing.T) {
 	for _, where := range []string{sharedLoop, ownLoop} {
 		t.Run(where, func(t *testing.T) {
-			subscribers, publishers, each := 1000, 8, 30
-			if testing.Short() {
-				subscribers = 100
-			}
+			subscribers, publishers, each := testtool.Fewer(1000), 8, 30
 			socket := "unix://" + t.TempDir() + "/publish"
 			d := testtool.Start(t, "--publish-loop="+where, "--publish=tcp://127.0.0.1:0", "--publish="+socket,
 				"--backlog=1GiB", "--backlog-total=4GiB") // on two cores the readers of this test are the slow ones

@@ -72,6 +72,7 @@ func TestDoctorIsInterrupted(t *testing.T) {
 
 // TestDoctorDoesNotPublishUnasked: SSED_PUBLISH is where a daemon listens.
 func TestDoctorDoesNotPublishUnasked(t *testing.T) {
+	testtool.Long(t, "doctor listens for seconds")
 	t.Parallel()
 	d := testtool.Start(t, "--heartbeat=1s")
 	r := run(t, nil, []string{"SSED_PUBLISH=" + d.Publish[0]}, "doctor", "--idle=3s", d.Subscribe[0], "/x")

@@ -65,6 +65,7 @@ var logTargets = []logTarget{
 // publishers are served as before, and each line arrives or is counted: by the metric,
 // and, as soon as the log can be written again, by a line at the place of the gap.
 func TestLogTargets(t *testing.T) {
+	testtool.Long(t, "1,500 clients come and go for each kind of standard error")
 	for _, target := range logTargets {
 		t.Run(target.name, func(t *testing.T) {
 			bothLoops(t, func(t *testing.T, flag string) { target.try(t, flag) })

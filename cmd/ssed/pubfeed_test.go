@@ -119,6 +119,7 @@ func text(lines []string) string { return strings.Join(lines, "\n") + "\n" }
 // TestPubSkipsRefusedLines: a line that is refused costs that line, and its number and
 // the reason are said.
 func TestPubSkipsRefusedLines(t *testing.T) {
+	testtool.Long(t, "some of its lines are as long as a line can be")
 	t.Parallel()
 	d := testtool.Start(t, "--data-max", "1KiB", "--history", "100")
 	long, huge := strings.Repeat("x", 1025), strings.Repeat("x", lineBytesMax+1)
@@ -247,6 +248,7 @@ func TestPubWithoutAReaderOfItsReports(t *testing.T) {
 // With a store each line is there once, in order. The daemon may be away at the end of
 // the input, too.
 func TestPubOverRestarts(t *testing.T) {
+	testtool.Long(t, "a publisher waits for seconds after each of six restarts")
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		t.Run(signal.String(), func(t *testing.T) {
 			store := "--store=" + t.TempDir()
@@ -330,6 +332,7 @@ func TestPubOverARestartWithoutAStore(t *testing.T) {
 
 // TestPubWaitsWhileTheDaemonIsAway: lines that come meanwhile are published once.
 func TestPubWaitsWhileTheDaemonIsAway(t *testing.T) {
+	testtool.Long(t, "a publisher waits for seconds before it comes back")
 	t.Parallel()
 	d := testtool.Start(t)
 	subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/feed")
@@ -397,6 +400,7 @@ func TestPubWithoutAStoreSaysWhatMayBeDouble(t *testing.T) {
 
 // TestPubAndSubSayTheSame when they lose the daemon.
 func TestPubAndSubSayTheSame(t *testing.T) {
+	testtool.Long(t, "both wait for seconds before they try again")
 	t.Parallel()
 	d := testtool.Start(t)
 	sub := startSub(t, nil, "-v", d.Subscribe[0], "/x")
@@ -419,6 +423,7 @@ func TestPubAndSubSayTheSame(t *testing.T) {
 // TestPubIsInterrupted while it waits for the daemon to come back: the exit code is the
 // signal's, and what is not known to be published is said.
 func TestPubIsInterrupted(t *testing.T) {
+	testtool.Long(t, "a publisher waits for seconds before it tries again")
 	t.Parallel()
 	for _, tt := range []struct {
 		signal syscall.Signal

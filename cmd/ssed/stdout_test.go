@@ -144,6 +144,7 @@ func TestNobodyReadsTheHealthcheck(t *testing.T) {
 // TestNobodyReadsTheDemo: its words for people are lost, or wait for a reader, and it
 // publishes.
 func TestNobodyReadsTheDemo(t *testing.T) {
+	testtool.Long(t, "it waits for several ticks of the demo")
 	t.Parallel()
 	_, blocked := pipe(t)
 	fill(t, blocked)

@@ -207,6 +207,7 @@ func TestSubOverARestart(t *testing.T) {
 // TestSubOverCuts: each connection breaks in the middle of something, and all events
 // are there, once and in order.
 func TestSubOverCuts(t *testing.T) {
+	testtool.Long(t, "a subscriber waits for seconds after each cut")
 	t.Parallel()
 	const count = 200
 	d := testtool.Start(t, "--history", "1000")
@@ -230,6 +231,7 @@ func TestSubOverCuts(t *testing.T) {
 
 // TestSubTellsOfAHole: without ids nobody can come back for what was missed.
 func TestSubTellsOfAHole(t *testing.T) {
+	testtool.Long(t, "a subscriber waits for seconds before it comes back")
 	t.Parallel()
 	d := testtool.Start(t)
 	proxy := testtool.StartProxy(t, d.Subscribe[0])

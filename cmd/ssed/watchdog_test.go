@@ -41,6 +41,7 @@ func TestWatchdogBeatsAlsoInADrain(t *testing.T) {
 // TestWatchdogFallsSilentWhenTheLoopHangs hangs the real event loop, and nothing
 // else of the daemon. Once the loop goes on, so does the watchdog.
 func TestWatchdogFallsSilentWhenTheLoopHangs(t *testing.T) {
+	testtool.Long(t, "it waits for several periods of the watchdog")
 	bothLoops(t, func(t *testing.T, flag string) {
 		t.Parallel()
 		s := playSystemd(t, filepath.Join(shortTempDir(t), "notify"), watchdogEnv())

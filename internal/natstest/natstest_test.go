@@ -82,6 +82,7 @@ func TestServerFreezes(t *testing.T) {
 // cut off and misses what is published, and has it once its links are mended; the
 // leader is killed, another one leads, and nothing is lost.
 func TestClusterOutlivesFaults(t *testing.T) {
+	testtool.Long(t, "a cluster of NATS servers elects a leader several times")
 	c := StartCluster(t, 3)
 	conn, err := nats.Connect(strings.Join(c.URLs(), ","), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
 	if err != nil {

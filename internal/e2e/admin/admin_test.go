@@ -91,6 +91,7 @@ func TestHead(t *testing.T) {
 
 // TestChartsMove: what is plotted grows, is what happened, and can be seen.
 func TestChartsMove(t *testing.T) {
+	testtool.Long(t, "a browser is started")
 	t.Parallel()
 	testtool.Need(t, "chromium")
 	d := testtool.Start(t)
@@ -122,6 +123,7 @@ const pictures = `[...document.querySelectorAll(".chart canvas")].map(canvas => 
 
 // TestTree: subscribers stand at their namespaces, and the keys of a tree work.
 func TestTree(t *testing.T) {
+	testtool.Long(t, "a browser is started")
 	t.Parallel()
 	testtool.Need(t, "chromium")
 	d := testtool.Start(t)
@@ -164,6 +166,7 @@ func TestTree(t *testing.T) {
 
 // TestTable: who is there, in pages, below a namespace, furthest behind first.
 func TestTable(t *testing.T) {
+	testtool.Long(t, "a browser is started")
 	t.Parallel()
 	testtool.Need(t, "chromium")
 	d := testtool.Start(t)
@@ -192,6 +195,7 @@ func TestTable(t *testing.T) {
 // TestDisconnect: it takes two presses, of the mouse or the keyboard, and then the
 // stream ends and is counted.
 func TestDisconnect(t *testing.T) {
+	testtool.Long(t, "a browser is started")
 	t.Parallel()
 	testtool.Need(t, "chromium")
 	d := testtool.Start(t)
@@ -282,6 +286,7 @@ func TestPublishAndListen(t *testing.T) {
 
 // TestParser cuts a stream into two at every place.
 func TestParser(t *testing.T) {
+	testtool.Long(t, "a browser is started")
 	t.Parallel()
 	testtool.Need(t, "chromium")
 	p := openPage(t, testtool.Start(t).Subscribe[0])
@@ -307,6 +312,7 @@ func TestParser(t *testing.T) {
 
 // TestPaneResumes: with history, the pane gets what it missed while it was cut off.
 func TestPaneResumes(t *testing.T) {
+	testtool.Long(t, "a browser is started")
 	t.Parallel()
 	testtool.Need(t, "chromium")
 	d := testtool.Start(t, "--history=10")
@@ -328,6 +334,7 @@ func TestPaneResumes(t *testing.T) {
 
 // TestComesBack: the page goes on by itself when the daemon was started again.
 func TestComesBack(t *testing.T) {
+	testtool.Long(t, "a browser is started")
 	t.Parallel()
 	testtool.Need(t, "chromium")
 	d := testtool.Start(t)
@@ -347,6 +354,7 @@ func TestComesBack(t *testing.T) {
 
 // TestSignIn: where a token has the admin right, the page is for who has it.
 func TestSignIn(t *testing.T) {
+	testtool.Long(t, "a browser is started")
 	t.Parallel()
 	testtool.Need(t, "chromium")
 	d := testtool.Start(t, "--token=open-sesame admin", "--token=listener subscribe")

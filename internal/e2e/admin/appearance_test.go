@@ -9,6 +9,7 @@ import (
 
 // TestPhone: nothing is wider than a small phone.
 func TestPhone(t *testing.T) {
+	testtool.Long(t, "a browser is started")
 	t.Parallel()
 	testtool.Need(t, "chromium")
 	d := testtool.Start(t)
@@ -28,6 +29,7 @@ func TestPhone(t *testing.T) {
 // TestPreferences: dark is dark, for the charts too, and nothing moves where somebody
 // wants that.
 func TestPreferences(t *testing.T) {
+	testtool.Long(t, "a browser is started")
 	t.Parallel()
 	testtool.Need(t, "chromium")
 	p := openPage(t, testtool.Start(t).Subscribe[0])
@@ -50,6 +52,7 @@ const chartStroke = `import("/admin/charts.js").then(({ charts }) => charts[0].p
 
 // TestKeyboard: Tab leads to all there is, and the focus can be seen everywhere.
 func TestKeyboard(t *testing.T) {
+	testtool.Long(t, "a browser is started")
 	t.Parallel()
 	testtool.Need(t, "chromium")
 	d := testtool.Start(t)
@@ -84,6 +87,7 @@ func TestKeyboard(t *testing.T) {
 // TestEverythingHasAName: fields, buttons, tables and charts say what they are, as the
 // browser's own accessibility tree has it.
 func TestEverythingHasAName(t *testing.T) {
+	testtool.Long(t, "a browser is started")
 	t.Parallel()
 	testtool.Need(t, "chromium")
 	d := testtool.Start(t)

@@ -60,6 +60,7 @@ func storeFigure(place string) string { return "#store-figures > div:nth-child("
 
 // TestOwnStore of a daemon, over a restart of it: all ways tell the same of it.
 func TestOwnStore(t *testing.T) {
+	testtool.Long(t, "a browser is started")
 	t.Parallel()
 	testtool.Need(t, "chromium")
 	dir := t.TempDir()
@@ -103,6 +104,7 @@ func TestOwnStore(t *testing.T) {
 
 // TestNoStoreOnThePage where there is none.
 func TestNoStoreOnThePage(t *testing.T) {
+	testtool.Long(t, "a browser is started")
 	t.Parallel()
 	testtool.Need(t, "chromium")
 	p := openPage(t, testtool.Start(t).Subscribe[0])
@@ -115,6 +117,7 @@ func TestNoStoreOnThePage(t *testing.T) {
 // TestStoreThatGoesAway is told by healthz, the page and the log: at the start, and
 // once publishers were refused because of it; and that it is back.
 func TestStoreThatGoesAway(t *testing.T) {
+	testtool.Long(t, "a browser is started")
 	t.Parallel()
 	testtool.Need(t, "chromium")
 	nats := natstest.Start(t)

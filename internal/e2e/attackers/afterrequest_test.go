@@ -19,6 +19,7 @@ import (
 // client could be, where it is subscribed, nor beyond the time to read why,
 // where it was refused.
 func TestFlood(t *testing.T) {
+	testtool.Long(t, "it waits for time-outs")
 	floods := []struct{ name, first, answer string }{
 		{"of a subscriber", get("/flood"), "HTTP/1.1 200 "},
 		{"of one that was refused", "GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 404 "},

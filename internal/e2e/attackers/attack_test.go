@@ -151,11 +151,3 @@ func eachOf(t *testing.T, crowd []*attacker, f func(*attacker) error) {
 		t.Errorf("%d of %d attackers: %v", n, len(crowd), err)
 	}
 }
-
-// short is n, or less of it where only a short test is asked for.
-func short(n int) int {
-	if testing.Short() {
-		return n / 10
-	}
-	return n
-}

@@ -15,8 +15,9 @@ import (
 // addresses. Each is told why when its time is over, and is gone though it
 // keeps its own end open.
 func TestSilence(t *testing.T) {
+	testtool.Long(t, "it holds as many connections as the process can, twice the time-out of a head")
 	s := startAttack(t)
-	crowd := s.crowd(t, short(crowdMax(t)), "")
+	crowd := s.crowd(t, testtool.Fewer(crowdMax(t)), "")
 	eachOf(t, crowd, isLate)
 	s.wantGone(t, headerTimeout+lingerTime)
 	s.wantPeace(t, bound(len(crowd), 0))
@@ -43,11 +44,12 @@ func crowdMax(t *testing.T) int {
 // TestUnfinishedHeads hold as much of the daemon's memory as a pending connection can: all
 // of a head but its last byte.
 func TestUnfinishedHeads(t *testing.T) {
+	testtool.Long(t, "it waits for two time-outs")
 	s := startAttack(t)
 	head := get(common)
 	head = head[:len(head)-2] + "X-Long: "
 	head += strings.Repeat("x", headBytesMax-len(head)-1)
-	crowd := s.crowd(t, short(2000), head)
+	crowd := s.crowd(t, testtool.Fewer(2000), head)
 	eachOf(t, crowd, isLate)
 	s.wantGone(t, headerTimeout+lingerTime)
 	s.wantPeace(t, bound(len(crowd), headBytesMax))
@@ -56,6 +58,7 @@ func TestUnfinishedHeads(t *testing.T) {
 // TestDribbledHeads: a byte each 100 ms is progress, and yet not enough. They go
 // on with it after the answer.
 func TestDribbledHeads(t *testing.T) {
+	t.Parallel()
 	s := startAttack(t)
 	crowd := s.crowd(t, 200, "")
 	head := get("/" + strings.Repeat("dribble", 40))
@@ -76,6 +79,7 @@ func TestDribbledHeads(t *testing.T) {
 // closed at once, so the daemon never runs out of descriptors; and when those
 // that were let in are gone, the next are.
 func TestTooManyConnections(t *testing.T) {
+	testtool.Long(t, "it waits for two time-outs")
 	const connsMax, reserve = 200, 128
 	s := startAttack(t, "--max-conns=200")
 	crowd := s.crowd(t, 1000, "")
@@ -98,6 +102,7 @@ func TestTooManyConnections(t *testing.T) {
 // has by default for its --max-conns: 256 more. It must not run out of them,
 // since accepting ends then, for good and for all.
 func TestStormAtTheLimit(t *testing.T) {
+	testtool.Long(t, "thousands of clients storm the daemon for seconds")
 	const connsMax, reserve = 300, 256
 	s := startAttack(t, "--max-conns=300")
 	files := unix.Rlimit{Cur: connsMax + reserve, Max: connsMax + reserve}

@@ -54,6 +54,7 @@ func wantLost(t *testing.T, slow *testtool.Command) {
 // TestSlowHeadersAndBodies: slowhttptest -H and -B, which send a piece of a head
 // or of a body each second.
 func TestSlowHeadersAndBodies(t *testing.T) {
+	testtool.Long(t, "slowhttptest attacks for seconds")
 	t.Parallel()
 	for name, args := range map[string][]string{
 		"headers": {"-H", "-x", "24"},
@@ -77,6 +78,7 @@ func TestSlowHeadersAndBodies(t *testing.T) {
 // Each also fills a send buffer of the kernel's (--sndbuf). A plain close leaves
 // that to be sent, and at 5 bytes a second it would be held for hours.
 func TestSlowReaders(t *testing.T) {
+	testtool.Long(t, "slowhttptest attacks for seconds")
 	t.Parallel()
 	testtool.Need(t, "slowhttptest")
 	const many, backlog = 800, 4 << 20

@@ -63,9 +63,11 @@ var packages struct {
 
 // needPackages sees to it that the npm packages are there. Where they cannot be
 // installed, for want of npm or of a network, the test is skipped and says so; where
-// the environment variable CI is set it fails.
+// the environment variable CI is set it fails. With -short it is skipped: browsers and
+// clients from npm are most of the work of this package.
 func needPackages(t *testing.T) {
 	t.Helper()
+	testtool.Long(t, "it drives a browser or a client from npm")
 	npm := testtool.Need(t, "npm", "node")
 	packages.once.Do(func() { packages.output, packages.err = install(npm) })
 	if packages.err != nil {

@@ -18,6 +18,7 @@ const own = "127.0.90.1:0"
 // every EventSource is back by itself once another one serves on the same port,
 // time and again, and receives what is published from then on.
 func TestEventSourceSurvivesRestarts(t *testing.T) {
+	testtool.Long(t, "each client waits for seconds after each restart")
 	t.Parallel()
 	for _, source := range eventSources {
 		t.Run(source.name, func(t *testing.T) {

@@ -17,6 +17,7 @@ const nobody = "127.0.0.1:9"
 // TestLinkIsCut between one daemon and its only NATS server, and mended: the others go
 // on meanwhile, its subscribers keep their streams, and in the end have everything.
 func TestLinkIsCut(t *testing.T) {
+	testtool.Long(t, "three daemons and three NATS servers lose each other for seconds")
 	t.Parallel() // it waits, most of the time
 	var link *testtool.Proxy
 	e := open(t, func(e *env, i int) []string {
@@ -55,6 +56,7 @@ func TestLinkIsCut(t *testing.T) {
 // that knows of others goes there, one that does not waits, and in the end all have
 // everything once.
 func TestServerIsCutOff(t *testing.T) {
+	testtool.Long(t, "three daemons and three NATS servers lose each other for seconds")
 	t.Parallel() // it waits, most of the time
 	e := open(t, func(e *env, i int) []string {
 		if i > 0 {

@@ -55,6 +55,7 @@ func listens(address string) bool {
 // to the others, with the id of what they had; its publishers repeat what was not
 // answered. In the end all have everything once.
 func TestDaemonIsKilled(t *testing.T) {
+	testtool.Long(t, "three daemons and three NATS servers are started, and some killed")
 	crowd := 300
 	if testtool.Race {
 		crowd = 60

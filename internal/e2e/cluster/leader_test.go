@@ -10,6 +10,7 @@ import (
 // TestLeaderIsKilled under load, and comes back: publishers wait or are told ERR busy,
 // subscribers keep their streams, and in the end all have everything once.
 func TestLeaderIsKilled(t *testing.T) {
+	testtool.Long(t, "three daemons and three NATS servers are started, and some killed")
 	t.Parallel() // it waits, most of the time
 	e := open(t, nil, nil)
 	subscribers, publishers := everywhere(t, e)

@@ -19,6 +19,7 @@ import (
 // TestThreeNodesScript starts three nodes as deploy/three-nodes.sh has them, kills one
 // daemon, and goes on; Ctrl-C then leaves nothing behind.
 func TestThreeNodesScript(t *testing.T) {
+	testtool.Long(t, "three daemons and three NATS servers are started and stopped")
 	bash := testtool.Need(t, "bash", "haproxy", "setsid", "setpriv")
 	net, folder := network(1), t.TempDir()
 	script := startScript(t, bash, net, folder)

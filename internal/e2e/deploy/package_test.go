@@ -78,6 +78,7 @@ func needMake(t *testing.T) {
 }
 
 func TestMakeInstall(t *testing.T) {
+	testtool.Long(t, "it builds the daemon")
 	needMake(t)
 	folder := t.TempDir()
 	say(t, root, "make", "install", "BUILD="+t.TempDir(), "DESTDIR="+folder, "PREFIX=/opt/ssed")

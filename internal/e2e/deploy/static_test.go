@@ -74,6 +74,7 @@ func healthcheck(t *testing.T) (line []string) {
 // TestTheSameSourceMakesTheSameBytes, wherever it is. What the binary knows of a
 // commit is left out: the copies are no repositories.
 func TestTheSameSourceMakesTheSameBytes(t *testing.T) {
+	testtool.Long(t, "it builds the daemon twice")
 	build := func(folder string) []byte {
 		t.Helper()
 		copySource(t, folder)

@@ -105,7 +105,7 @@ func TestManyStreamsAtTheCap(t *testing.T) {
 				dataBytes: 150_000, backlogBytes: 4 << 20, backlogTotalBytes: 16 << 20, sendBufferBytes: 8 << 10,
 			}, "--slow="+slow)
 			others := s.audience(t, 5, script{"/others", 1000})
-			for round := range fewer(10) {
+			for round := range testtool.FewerUnderRace(10) {
 				for i := range streams {
 					news := script{fmt.Sprint("/n/", i), 140_000} // a little more than half of a segment
 					s.crowd(t, 1, s.thin(), news)

@@ -50,6 +50,7 @@ func (s *scenario) comeBack(t *testing.T, from net.IP) error {
 // TestNoPlaceLeft for one address, and for all: who comes is told to come back
 // later, those who are there notice nothing, and the log is not filled with it.
 func TestNoPlaceLeft(t *testing.T) {
+	testtool.Long(t, "it waits for the time-outs of connections that have no place")
 	const each, most = 5, 20
 	s := open(t, limits{conns: most}, fmt.Sprint("--max-conns-per-ip=", each), fmt.Sprint("--max-conns=", most))
 	news := script{"/news", newsData}

@@ -135,11 +135,3 @@ func (s *scenario) wantPeace(t *testing.T) {
 	newcomers := s.audience(t, 3, after)
 	s.play(t, after, 0, 100, 1<<20, newcomers)
 }
-
-// fewer is n, or less where the race detector makes everything dear.
-func fewer(n int) int {
-	if testtool.Race || testing.Short() {
-		return n / 10
-	}
-	return n
-}

@@ -31,6 +31,7 @@ func TestTinyReceiveBuffer(t *testing.T) {
 // TestByteByByte: a client that reads a byte at a time, with long pauses. There
 // is no end to what it would lag behind.
 func TestByteByByte(t *testing.T) {
+	testtool.Long(t, "a subscriber reads byte by byte")
 	tests := []struct {
 		name, reason string
 		limits       limits
@@ -77,8 +78,8 @@ func TestStalledAmongOthers(t *testing.T) {
 	const rounds = 3
 	s := open(t, limits{conns: 1200, backlogBytes: 64 << 20})
 	news := script{"/news", 1000}
-	others := s.audience(t, fewer(800), news)
-	next, batch := 0, fewer(1000)
+	others := s.audience(t, testtool.FewerUnderRace(800), news)
+	next, batch := 0, testtool.FewerUnderRace(1000)
 	round := func() time.Duration {
 		begin := time.Now()
 		s.publish(t, news, next, next+batch)
@@ -90,7 +91,7 @@ func TestStalledAmongOthers(t *testing.T) {
 	var with, without time.Duration
 	for range rounds {
 		without += round()
-		stalled := s.crowd(t, fewer(200), s.thin(), news)
+		stalled := s.crowd(t, testtool.FewerUnderRace(200), s.thin(), news)
 		round() // fills their sockets
 		with += round()
 		for _, r := range stalled {
@@ -111,6 +112,7 @@ func TestStalledAmongOthers(t *testing.T) {
 // TestCrowdStallsAtOnce: 5,000 subscribers stop reading, and never begin again.
 // All are closed for the one reason, and the others have everything.
 func TestCrowdStallsAtOnce(t *testing.T) {
+	testtool.Long(t, "a crowd of subscribers stalls for seconds")
 	tests := []struct {
 		name, reason string
 		limits       limits
@@ -124,7 +126,7 @@ func TestCrowdStallsAtOnce(t *testing.T) {
 			s := open(t, tt.limits, "--stall-timeout="+stallTimeout.String())
 			news := script{"/news", 1000}
 			others := s.audience(t, 50, news)
-			crowd := s.crowd(t, fewer(5000), s.thin(), news)
+			crowd := s.crowd(t, testtool.FewerUnderRace(5000), s.thin(), news)
 			s.play(t, news, 0, tt.publishBytes/news.frameBytes(), 64<<10, others)
 			s.wantEnds(t, map[string]int{tt.reason: len(crowd)})
 			wantAll(t, others, tt.publishBytes/news.frameBytes())
@@ -140,10 +142,10 @@ func TestCrowdIsPassedOver(t *testing.T) {
 	s := open(t, limits{conns: 5100, dataBytes: 20_000, backlogBytes: 256 << 10, sendBufferBytes: 8 << 10}, "--slow=skip")
 	news := script{"/news", 1000}
 	others := s.audience(t, 50, news)
-	crowd := s.crowd(t, fewer(5000), s.thin(), news)
+	crowd := s.crowd(t, testtool.FewerUnderRace(5000), s.thin(), news)
 	messages := 1 << 20 / news.frameBytes()
 	s.play(t, news, 0, messages, 64<<10, others)
-	awake := crowd[:fewer(200)]
+	awake := crowd[:testtool.FewerUnderRace(200)]
 	start(awake)
 	wantAll(t, awake, messages) // the newest came, and nothing before it is unaccounted for
 	s.play(t, news, messages, messages+10, 1<<10, append(awake, others...))

@@ -46,6 +46,7 @@ const shortIdle = 1500 * time.Millisecond
 
 // TestDoctor: what each setting does to a stream is found, and what mends it is said.
 func TestDoctor(t *testing.T) {
+	testtool.Long(t, "doctor listens to each proxy for seconds")
 	for _, tt := range []struct {
 		name    string
 		proxy   proxy

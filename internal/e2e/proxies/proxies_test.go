@@ -44,6 +44,7 @@ const idleHere = 3 * time.Second
 
 // TestHeartbeatsKeepTheConnection through twice the proxy's idle time-out.
 func TestHeartbeatsKeepTheConnection(t *testing.T) {
+	testtool.Long(t, "it waits longer than a proxy lets a connection be silent")
 	eachProxy(t, func(t *testing.T, p proxy) {
 		f := behind(t, p, idleHere, "--heartbeat=1s")
 		pets := f.subscribe(t, anybody, "/subscribe/pets").wantStream(t)
@@ -60,6 +61,7 @@ func TestHeartbeatsKeepTheConnection(t *testing.T) {
 // TestSilenceIsCut shows that the test above can fail: without heartbeats the
 // same time-out ends the connection. The daemon notices that, too.
 func TestSilenceIsCut(t *testing.T) {
+	testtool.Long(t, "it waits longer than a proxy lets a connection be silent")
 	eachProxy(t, func(t *testing.T, p proxy) {
 		f := behind(t, p, idleHere, quiet)
 		pets := f.subscribe(t, anybody, "/subscribe/pets").wantStream(t)

@@ -39,12 +39,13 @@ const floodGrowthMax = 2*(2*mailboxBytes+backlogBytes+shortListeners*2<<10) + 8<
 // TestFasterThanTheLoop: a publisher who sends far faster than the loop can deliver
 // is held up. Nothing is lost, and the daemon's memory stays flat.
 func TestFasterThanTheLoop(t *testing.T) {
+	testtool.Long(t, "thousands of subscribers make the loop slow; a tenth of them does not")
 	const published = floodSteps * bulkBytes
 	if floodGrowthMax >= published {
 		t.Fatalf("%d bytes are published: that may all lie in %d bytes of memory", published, floodGrowthMax)
 	}
 	listeners := shortListeners
-	if testing.Short() || testtool.Race {
+	if testtool.Race {
 		listeners /= 10
 	}
 	needFiles(t, listeners)

@@ -14,10 +14,7 @@ import (
 // tenth, as much memory as after the second. What goroutines and heap it has, the
 // loop's own test of this name looks at from within.
 func TestNoLeak(t *testing.T) {
-	n := 5000
-	if testtool.Race || testing.Short() {
-		n = 500
-	}
+	n := testtool.FewerUnderRace(5000)
 	d := testtool.Start(t, "--publish-loop=own", "--sndbuf=4KiB", "--data-max=8KiB", "--backlog=64KiB")
 	c := &crowd{Crowd: testtool.Crowd{
 		Address: address(d.Subscribe[0]), Size: n, Net: 93,

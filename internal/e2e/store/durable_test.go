@@ -14,6 +14,7 @@ import (
 // TestKilledInTheMiddle of a burst, again and again: who comes back with its last id
 // has every message once that was answered OK, and so has who reads all of it later.
 func TestKilledInTheMiddle(t *testing.T) {
+	testtool.Long(t, "a daemon is killed and started several times")
 	for _, sync := range []string{"100ms", "always"} {
 		t.Run(sync, func(t *testing.T) {
 			dir := t.TempDir()

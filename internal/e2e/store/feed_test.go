@@ -52,6 +52,7 @@ func (f *feed) end(t *testing.T) (code int) {
 // TestFeedWhileTheStoreIsAway: the NATS server hangs, or is killed, and the daemon says
 // busy for a while. "ssed pub" waits, and each line is there once.
 func TestFeedWhileTheStoreIsAway(t *testing.T) {
+	testtool.Long(t, "a NATS server is away for seconds")
 	for name, fault := range map[string]struct {
 		away, back func(*testing.T, *natstest.Server)
 	}{

@@ -37,6 +37,7 @@ func fill(t *testing.T, name string) {
 // told, so is the log, and a load balancer; and once there is room, with or without a
 // new start, all is there that was answered OK.
 func TestDiskFull(t *testing.T) {
+	testtool.Long(t, "it fills a disk several times")
 	for _, restarted := range []bool{false, true} {
 		t.Run(fmt.Sprintf("restarted %v", restarted), func(t *testing.T) {
 			disk := testtool.SmallDisk(t, 64<<20)

@@ -14,6 +14,7 @@ import (
 // TestAbsentAtTheStart: there is no NATS server when the daemon starts. It says so
 // everywhere, and works once there is one.
 func TestAbsentAtTheStart(t *testing.T) {
+	testtool.Long(t, "a NATS server is away for seconds")
 	for _, where := range []string{"shared", "own"} {
 		t.Run(where, func(t *testing.T) {
 			natsServer := natstest.Start(t)
