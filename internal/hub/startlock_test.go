@@ -1,4 +1,4 @@
-package loop_test
+package hub_test
 
 import (
 	"context"

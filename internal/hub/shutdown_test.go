@@ -1,4 +1,4 @@
-package loop_test
+package hub_test
 
 import (
 	"context"
@@ -33,5 +33,23 @@ func TestShutdownAtTheStart(t *testing.T) {
 		case <-time.After(patience):
 			t.Fatalf("after %d00 µs Serve hangs", i)
 		}
+	}
+}
+
+// TestServesOnce: a server that has served, or was told to end, does not serve again.
+func TestServesOnce(t *testing.T) {
+	s := serve(t, ssed.Options{})
+	if err := s.Serve(); err == nil || !strings.Contains(err.Error(), "twice") {
+		t.Errorf("a second Serve: %v", err)
+	}
+	other, err := ssed.New(ssed.Options{Listen: []string{"127.0.0.1:0"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Serve(); err == nil || !strings.Contains(err.Error(), "after Shutdown") {
+		t.Errorf("Serve after Shutdown: %v", err)
 	}
 }

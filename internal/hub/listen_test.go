@@ -1,4 +1,4 @@
-package loop_test
+package hub_test
 
 import (
 	"fmt"
@@ -83,7 +83,7 @@ func TestUnixSockets(t *testing.T) {
 			t.Errorf("%s: mode %v, %v; want 0660", path, info.Mode(), err)
 		}
 	}
-	_, r := subscribe(t, s, "/subscribe/pets")
+	r := subscribe(t, s, "/subscribe/pets")
 	for _, addr := range s.PublishAddrs() {
 		p := dial(t, addr)
 		io.WriteString(p, "PUB /pets - "+addr.Network()+"\n")
@@ -100,7 +100,7 @@ func TestUnixOnly(t *testing.T) {
 			Listen:  []string{"unix://" + dir + "/subscribe"},
 			Publish: []string{"unix://" + dir + "/publish"},
 		})
-		_, r := subscribe(t, s, "/subscribe/n")
+		r := subscribe(t, s, "/subscribe/n")
 		p := dial(t, s.PublishAddrs()[0])
 		io.WriteString(p, "PUB /n - x\n")
 		expect(t, p, "OK 1\n")
