@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"log/slog"
@@ -101,11 +102,7 @@ func ExampleStore_Status() {
 // there is room, and reads what it does not keep itself. For a tool that only
 // publishes, the same is there to be called.
 func ExampleStore_Submit() {
-	const url = "nats://127.0.0.1:4222"
-	if err := store.CheckURL(url); err != nil {
-		log.Fatal(err)
-	}
-	messages, err := store.New(store.Options{Servers: store.Servers{URLs: []string{url}}})
+	messages, err := store.New(store.Options{Servers: store.Servers{URLs: []string{"nats://127.0.0.1:4222"}}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -123,3 +120,19 @@ func ExampleStore_Submit() {
 type answer struct{}
 
 func (answer) Ack(seq uint64, err error) { fmt.Println(seq, err) }
+
+// Validate says which fields are wrong, all at once. Its words hold no secrets.
+func ExampleOptions_Validate() {
+	err := store.Options{
+		Servers: store.Servers{URLs: []string{"http://user:secret@host"}},
+		Stream:  store.Stream{Replicas: 6},
+	}.Validate()
+	for _, err := range err.(interface{ Unwrap() []error }).Unwrap() {
+		if field, ok := errors.AsType[*store.FieldError](err); ok {
+			fmt.Println(field.Field, field.Value, field.Err)
+		}
+	}
+	// Output:
+	// Stream.Replicas 6 must be 1 to 5
+	// Servers.URLs <nil> http://host is no NATS server's URL: it begins with nats:// or tls://
+}

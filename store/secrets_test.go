@@ -23,7 +23,7 @@ func TestServersWithoutSecrets(t *testing.T) {
 	} {
 		s := Servers{URLs: []string{tt.url}}
 		said := ""
-		if err := s.check(); err != nil {
+		if err := (Options{Servers: s}).Validate(); err != nil {
 			said = err.Error()
 		}
 		if (said == "") != (tt.says == "") || !strings.Contains(said, tt.says) || strings.Contains(said, "hush") {

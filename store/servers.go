@@ -19,19 +19,8 @@ type Servers struct {
 	KeyFile         string
 }
 
-// check tells what is wrong with them.
-func (s Servers) check() error {
-	if len(s.URLs) == 0 {
-		return fmt.Errorf("no NATS server is given")
-	}
-	for _, text := range s.URLs {
-		if err := CheckURL(text); err != nil {
-			return err
-		}
-	}
-	if (s.CertFile == "") != (s.KeyFile == "") {
-		return fmt.Errorf("a client's certificate and its key go together: give both, or neither")
-	}
+// readable returns an error if a file cannot be read.
+func (s Servers) readable() error {
 	for _, file := range []string{s.CredentialsFile, s.CAFile, s.CertFile, s.KeyFile} {
 		if file == "" {
 			continue
@@ -45,9 +34,9 @@ func (s Servers) check() error {
 	return nil
 }
 
-// CheckURL tells what is wrong with a NATS server's URL. The error has none of its
-// secrets, and what cannot be read may be one as a whole.
-func CheckURL(text string) error {
+// checkURL returns what is wrong with a NATS server's URL. The error holds none of its
+// secrets; a URL that cannot be parsed is left out as a whole.
+func checkURL(text string) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:

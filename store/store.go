@@ -49,8 +49,10 @@ const (
 	reconnectPause = 250 * time.Millisecond
 )
 
-// Options say which stream a Store uses, and where it is. The zero value of a field
-// means its default.
+// Options say which stream a Store uses, and where it is.
+//
+// One rule holds for zero values. Zero means the default. A negative number means "none"
+// or "no limit" where the field says so, and is refused elsewhere.
 type Options struct {
 	// Embedded runs a NATS server with the stream in this process. Default: nil; the
 	// stream is on the Servers.
@@ -58,14 +60,14 @@ type Options struct {
 	Servers  Servers
 	Stream   Stream
 
-	// Timeout is how long a publisher waits for the stream's answer before it is
-	// told that the server is busy.
+	// Timeout is how long a publisher waits for the stream's acknowledgement before its
+	// reply says that the server is busy, 100ms or more. Default: DefaultTimeout.
 	Timeout time.Duration
 	// Preload is how many of the stream's newest messages are read at the start.
-	// Negative: none.
+	// Negative: none. Default: DefaultPreload.
 	Preload int
-	// DataBytesMax is the longest data that is delivered; zero means
-	// sse.DataBytesMax. What others publish to the stream may be longer.
+	// DataBytesMax is the longest data that is delivered. Other programs may publish
+	// longer data to the stream. Default: sse.DataBytesMax.
 	DataBytesMax int
 	// Reserved are the event names that the server sends itself: see
 	// loop.Options.ReservedEvents. Messages in the stream that have one of them are
@@ -113,21 +115,13 @@ type Store struct {
 
 // New makes a Store. It does not connect yet; what is published meanwhile waits.
 func New(opts Options) (*Store, error) {
-	if opts.Timeout == 0 {
-		opts.Timeout = DefaultTimeout
-	}
-	if opts.Preload == 0 {
-		opts.Preload = DefaultPreload
-	}
-	if opts.DataBytesMax == 0 {
-		opts.DataBytesMax = sse.DataBytesMax
-	}
-	if opts.Logger == nil {
-		opts.Logger = slog.Default()
-	}
-	if err := opts.check(); err != nil {
+	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
+	if err := opts.Servers.readable(); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	opts = opts.withDefaults()
 	s := &Store{
 		opts:  opts,
 		log:   opts.Logger,

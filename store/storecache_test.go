@@ -150,7 +150,7 @@ func TestStoreCacheBytes(t *testing.T) {
 		}
 	}
 	_, err := New(Options{Embedded: &Embedded{Dir: t.TempDir(), CacheBytesMax: -1}})
-	if want := "store: invalid CacheBytesMax -1"; err == nil || !bytes.HasPrefix([]byte(err.Error()), []byte(want)) {
+	if want := "store: Embedded.CacheBytesMax=-1: "; err == nil || !bytes.HasPrefix([]byte(err.Error()), []byte(want)) {
 		t.Error(errors.Join(fmt.Errorf("want %s", want), err))
 	}
 }

@@ -148,13 +148,13 @@ func (f *daemonFlags) options(tokens *auth.Table, connsMax, publishersMax int, l
 	}
 }
 
-// notDefault returns a time in which 0 does not mean the default, as it does in
-// ssed.Options: it is negative there, which means "none" or is refused.
-func notDefault(t time.Duration) time.Duration {
-	if t == 0 {
+// notDefault returns a negative number for a flag that is 0. In options 0 would mean the
+// default; a negative number means "none" there, or is refused.
+func notDefault[T int | time.Duration](value T) T {
+	if value == 0 {
 		return -1
 	}
-	return t
+	return value
 }
 
 // start starts the engines one after the other: publishers must find the loop

@@ -63,9 +63,20 @@ func (r syncRule) String() string {
 // wanted tells whether there is a store.
 func (f *storeFlags) wanted() bool { return f.Store != "" || len(f.NATS) > 0 }
 
-// newStore makes what stands between this daemon and its store. Messages with a
+// newStore makes the connection between this daemon and its store. Messages with a
 // reserved event name are not delivered.
 func (f *daemonFlags) newStore(reserved sse.ReservedEvents, memory memoryLimit, log *slog.Logger) (*store.Store, error) {
+	options := f.storeOptions(memory)
+	options.Reserved, options.Logger = reserved, log
+	made, err := store.New(options)
+	if err != nil {
+		return nil, f.ofStoreFlags(err)
+	}
+	return made, nil
+}
+
+// storeOptions returns the store's options, as far as flags say them.
+func (f *daemonFlags) storeOptions(memory memoryLimit) store.Options {
 	options := store.Options{
 		Servers: store.Servers{
 			URLs:            f.NATS,
@@ -79,13 +90,11 @@ func (f *daemonFlags) newStore(reserved sse.ReservedEvents, memory memoryLimit, 
 			MaxAge:       f.NATSStreamAge,
 			MaxBytes:     int64(f.NATSStreamBytes),
 			PerNamespace: int64(f.NATSStreamPerNamespace),
-			Replicas:     f.NATSStreamReplicas,
+			Replicas:     notDefault(f.NATSStreamReplicas),
 			Update:       f.NATSStreamUpdate,
 		},
-		Timeout:      f.NATSTimeout,
+		Timeout:      notDefault(f.NATSTimeout),
 		DataBytesMax: int(f.DataMax),
-		Reserved:     reserved,
-		Logger:       log,
 	}
 	if f.Store != "" {
 		options.Embedded = &store.Embedded{
@@ -95,21 +104,46 @@ func (f *daemonFlags) newStore(reserved sse.ReservedEvents, memory memoryLimit, 
 			CacheBytesMax: memory.storeCacheBytes(),
 		}
 	}
-	return store.New(options)
+	return options
 }
 
-// checkStore knows what cannot be meant together.
-func (f *daemonFlags) checkStore(wrong func(flag string, err error)) {
-	switch {
-	case f.Store != "" && len(f.NATS) > 0:
-		wrong("store", errors.New("a store of this daemon's own and NATS servers (--nats) exclude each other"))
-	case !f.wanted():
-		return
-	}
-	for _, url := range f.NATS {
-		if err := store.CheckURL(url); err != nil {
-			wrong("nats", err)
+// storeFlagOf maps the fields of store.Options to the flags that set them.
+var storeFlagOf = map[string]string{
+	"Embedded":            "store",
+	"Servers.URLs":        "nats",
+	"Servers.CertFile":    "nats-cert-file",
+	"Stream.Name":         "nats-stream",
+	"Stream.MaxAge":       "nats-stream-age",
+	"Stream.PerNamespace": "nats-stream-per-namespace",
+	"Stream.Replicas":     "nats-stream-replicas",
+	"Timeout":             "nats-timeout",
+	"DataBytesMax":        "data-max",
+}
+
+// ofStoreFlags returns an error of store.Options with flagErrors in place of its
+// FieldErrors.
+func (f *daemonFlags) ofStoreFlags(err error) error {
+	return eachError(err, func(err error) error {
+		at, ok := errors.AsType[*store.FieldError](err)
+		if !ok || storeFlagOf[at.Field] == "" {
+			return err
 		}
+		if at.Field == "Embedded" {
+			return &flagError{"store", errors.New("a store of this daemon's own and NATS servers (--nats) exclude each other")}
+		}
+		return &flagError{storeFlagOf[at.Field], at.Err}
+	})
+}
+
+// checkStore reports what is wrong with the store's options. Without a store the flags
+// about one are checked as well.
+func (f *daemonFlags) checkStore(wrong func(flag string, err error)) {
+	options := f.storeOptions(memoryLimit{})
+	if !f.wanted() {
+		options.Servers = store.Servers{URLs: []string{"nats://localhost"}} // any valid one
+	}
+	if err := options.Validate(); err != nil {
+		blameIn(f.ofStoreFlags(err), wrong)
 	}
 }
 

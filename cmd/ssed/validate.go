@@ -16,7 +16,9 @@ import (
 // other.
 func (f *daemonFlags) check(wrong func(flag string, err error)) {
 	f.checkHistory(wrong)
-	f.checkNumbers(wrong)
+	if f.Drain < 0 { // as an option it means "at once"
+		wrong("drain", errors.New("must be 0s (all at once) or more"))
+	}
 	f.checkAdmin(wrong)
 	f.checkOptions(wrong)
 	f.checkStore(wrong)
@@ -50,6 +52,18 @@ func allOf(err error) []error {
 	return []error{err}
 }
 
+// eachError replaces each of the errors that errors.Join has joined.
+func eachError(err error, replace func(error) error) error {
+	var replaced []error
+	for _, err := range allOf(err) {
+		replaced = append(replaced, replace(err))
+	}
+	if len(replaced) == 1 {
+		return replaced[0]
+	}
+	return errors.Join(replaced...)
+}
+
 // flagOf maps the fields of ssed.Options to the flags that set them.
 var flagOf = map[string]string{
 	"Listen":               "listen",
@@ -78,20 +92,13 @@ var flagOf = map[string]string{
 
 // ofFlags returns an error of ssed.Options with flagErrors in place of its FieldErrors.
 func (f *daemonFlags) ofFlags(err error) error {
-	var named []error
-	for _, err := range allOf(err) {
+	return eachError(err, func(err error) error {
 		at, ok := errors.AsType[*ssed.FieldError](err)
-		if flag := ""; ok {
-			if flag, ok = flagOf[at.Field]; ok {
-				err = &flagError{flag, f.inWordsOfFlags(at)}
-			}
+		if !ok || flagOf[at.Field] == "" {
+			return err
 		}
-		named = append(named, err)
-	}
-	if len(named) == 1 {
-		return named[0]
-	}
-	return errors.Join(named...)
+		return &flagError{flagOf[at.Field], f.inWordsOfFlags(at)}
+	})
 }
 
 // holdsNoMessage is wrong with a size in which messages wait.
@@ -138,26 +145,6 @@ func (f *daemonFlags) checkHistory(wrong func(flag string, err error)) {
 	}
 	if (f.History > 0 || len(f.HistoryFor) > 0) && int(f.HistoryBytes) < sse.FrameBytesMax(int(f.DataMax)) {
 		wrong("history-bytes", fmt.Errorf(holdsNoMessage, f.HistoryBytes, f.DataMax))
-	}
-}
-
-// checkNumbers knows what is too small to be meant.
-func (f *daemonFlags) checkNumbers(wrong func(flag string, err error)) {
-	for _, rule := range []struct {
-		flag   string
-		broken bool
-		says   string
-	}{
-		{"nats-stream-age", f.NATSStreamAge < 0 || f.NATSStreamAge > 0 && f.NATSStreamAge < 100*time.Millisecond, "must be 100ms or more, or 0s for no limit"},
-		{"nats-stream-per-namespace", f.NATSStreamPerNamespace < 0, "must be 1 or more, or 0 for no limit"},
-		{"nats-stream-replicas", f.NATSStreamReplicas < 1 || f.NATSStreamReplicas > 5, "must be 1 to 5"},
-		{"nats-stream-replicas", f.Store != "" && f.NATSStreamReplicas > 1, "a store of this daemon's own has one; several take several NATS servers"},
-		{"nats-timeout", f.NATSTimeout < 100*time.Millisecond, "must be 100ms or more"},
-		{"drain", f.Drain < 0, "must be 0s (all at once) or more"}, // a negative option means "at once"
-	} {
-		if rule.broken {
-			wrong(rule.flag, errors.New(rule.says))
-		}
 	}
 }
 
