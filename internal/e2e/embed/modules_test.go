@@ -1,0 +1,63 @@
+package embed
+
+import (
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// compiled are the modules of others whose packages are compiled into a program that
+// embeds a server: gnet with what it imports, the reader of PROXY lines, and golang.org/x.
+var compiled = []string{
+	"github.com/panjf2000/ants/v2",
+	"github.com/panjf2000/gnet/v2",
+	"github.com/pires/go-proxyproto",
+	"go.uber.org/multierr",
+	"go.uber.org/zap",
+	"golang.org/x/sync",
+	"golang.org/x/sys",
+	"gopkg.in/natefinch/lumberjack.v2",
+}
+
+// list returns what "go list -deps" says of a package, sorted, each line once.
+func list(t *testing.T, format, of string) []string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-deps", "-f", format, of).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Fields(string(out))
+	slices.Sort(lines)
+	return slices.Compact(lines)
+}
+
+// TestEmbeddingCompilesLittle: a program that imports the root package alone compiles
+// neither the store's NATS server, nor the command's Bubble Tea and kong, nor evio.
+// docs/embedding.md names the modules that it does compile.
+func TestEmbeddingCompilesLittle(t *testing.T) {
+	const ours = "github.com/ssed/ssed"
+	for _, of := range []string{ours, "./clock"} {
+		modules := slices.DeleteFunc(list(t, "{{with .Module}}{{.Path}}{{end}}", of), func(module string) bool { return module == ours })
+		if !slices.Equal(modules, compiled) {
+			t.Errorf("%s compiles the modules %q, not %q", of, modules, compiled)
+		}
+		for _, room := range list(t, "{{.ImportPath}}", of) {
+			for _, besides := range []string{"admin", "store", "top", "subscribe", "doctor", "cmd", "publish/evioserver", "internal/testtool"} {
+				if room == ours+"/"+besides || strings.HasPrefix(room, ours+"/"+besides+"/") {
+					t.Errorf("%s imports %s", of, room)
+				}
+			}
+		}
+	}
+	text, err := os.ReadFile("../../../docs/embedding.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, module := range compiled {
+		if !strings.Contains(string(text), "`"+module+"`") {
+			t.Errorf("docs/embedding.md does not name %s", module)
+		}
+	}
+}
