@@ -22,7 +22,7 @@ type Handover struct {
 	// for /admin and all below it, and "/" for that alone.
 	Paths []string
 	// ConnsMax is how many connections may be with Take at once; the next are
-	// answered 503. Default: DefaultHandoverConnsMax.
+	// answered 503. Default: ssed.DefaultHandoverConnsMax.
 	ConnsMax int
 	// Take gets each of them, on a goroutine of its own. It has to close it. Nil: such
 	// requests are answered 403.

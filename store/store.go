@@ -70,7 +70,7 @@ type Options struct {
 	// longer data to the stream. Default: sse.DataBytesMax.
 	DataBytesMax int
 	// Reserved are the event names that the server sends itself: see
-	// loop.Options.ReservedEvents. Messages in the stream that have one of them are
+	// ssed.Options.ReservedEvents. Messages in the stream that have one of them are
 	// not delivered, but counted in Status.Undeliverable. Default: none.
 	Reserved sse.ReservedEvents
 	// Logger gets what an operator should know. Default: slog.Default().

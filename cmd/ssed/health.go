@@ -29,7 +29,7 @@ func (h *health) renew() {
 	h.found.Store(&unfit)
 }
 
-// unfit returns what was found last. It is for loop.Options.Unfit.
+// unfit returns what was found last. It is for ssed.Options.Unfit.
 func (h *health) unfit() string { return *h.found.Load() }
 
 // watch looks again and again until ctx ends.
