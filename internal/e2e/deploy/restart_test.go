@@ -81,7 +81,7 @@ func TestTheUnitRestartsAfterSignals(t *testing.T) {
 		"SIGTERM from anybody": {syscall.SIGTERM, "draining"},
 		"SIGINT from anybody":  {syscall.SIGINT, "draining"},
 		"SIGKILL":              {syscall.SIGKILL, ""},
-		"the watchdog":         {syscall.SIGABRT, "loop.(*Server).Serve"},
+		"the watchdog":         {syscall.SIGABRT, "hub.(*Hub).Serve"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.Command(testtool.Build(t), "--listen=127.0.0.1:0", "--publish=tcp://127.0.0.1:0", "--drain=0s")
