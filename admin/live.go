@@ -106,7 +106,8 @@ func (p *sampler) add(sample sampleJSON) {
 	p.next = make(chan struct{})
 }
 
-// all returns the samples so far (never nil, which JSON has another word for), and a channel that is closed with the next.
+// all returns the samples so far (never nil, which JSON has another word for), and a channel that
+// is closed with the next.
 func (p *sampler) all() ([]sampleJSON, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

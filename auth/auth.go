@@ -54,11 +54,11 @@ type Grant struct {
 	prefixes []string
 }
 
-// ParseTable makes a Table of lines of the form "TOKEN [RIGHTS] [PREFIX]".
-// RIGHTS is a comma-separated list of subscribe, publish, admin and metrics (default:
-// all of them; admin includes metrics); PREFIX is a namespace (default "/"): the token is good there and
-// below. Empty lines and lines that begin with "#" are passed over. The error wraps
-// ErrToken, tells the first ten bad lines, counted from 1, and never shows a token.
+// ParseTable makes a Table of lines of the form "TOKEN [RIGHTS] [PREFIX]". RIGHTS is a
+// comma-separated list of subscribe, publish, admin and metrics (default: all of them; admin
+// includes metrics); PREFIX is a namespace (default "/"): the token is good there and below. Empty
+// lines and lines that begin with "#" are passed over. The error wraps ErrToken, tells the first
+// ten bad lines, counted from 1, and never shows a token.
 func ParseTable(lines []string) (*Table, error) {
 	t := &Table{}
 	var bad []error

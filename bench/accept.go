@@ -10,23 +10,26 @@ import (
 
 const (
 	acceptRound = 10_000
-	// acceptBurst fits the accept queue of every server: Node and nginx ask for 511, and what overflows waits a second.
+	// acceptBurst fits the accept queue of every server: Node and nginx ask for 511, and what
+	// overflows waits a second.
 	acceptBurst = 500
 )
 
 // opener connects the generator's n subscribers and returns how long server and load worked at it.
 type opener func(g *load.Generator, p *server.Process, n int) (time.Duration, error)
 
-// openSteadily opens connections as fast as they are answered. A client's side of a connection costs more than the server's, so
-// with one processor each, this mostly shows that the server keeps up.
+// openSteadily opens connections as fast as they are answered. A client's side of a connection
+// costs more than the server's, so with one processor each, this mostly shows that the server keeps
+// up.
 func openSteadily(g *load.Generator, _ *server.Process, _ int) (time.Duration, error) {
 	start := time.Now()
 	err := g.Connect(connectTimeout)
 	return time.Since(start), err
 }
 
-// openBursts lets connections and requests pile up before a server that is held still, and counts the time from letting
-// it go to the last answer: the server's own speed, as when everybody comes back at once.
+// openBursts lets connections and requests pile up before a server that is held still, and counts
+// the time from letting it go to the last answer: the server's own speed, as when everybody comes
+// back at once.
 func openBursts(g *load.Generator, p *server.Process, n int) (time.Duration, error) {
 	var took time.Duration
 	for opened := 0; opened < n; opened += acceptBurst {
@@ -111,7 +114,8 @@ func (b *bench) round(p *server.Process, n int, open opener, spent *effort) (tim
 	return took, nil
 }
 
-// forgotten waits until the server has closed what the generator has left, so that the next round starts clean.
+// forgotten waits until the server has closed what the generator has left, so that the next round
+// starts clean.
 func forgotten(p *server.Process, files int) error {
 	const slack = 16 // descriptors a server may have come to need meanwhile
 	return forgottenBut(slack, p, files)

@@ -110,7 +110,8 @@ func readRuns(t *testing.T, file string) (doc results.Document) {
 	return doc
 }
 
-// TestScenariosRun plays every scenario, small and short, floor against floor, and looks at table and file, not at speed.
+// TestScenariosRun plays every scenario, small and short, floor against floor, and looks at table
+// and file, not at speed.
 func TestScenariosRun(t *testing.T) {
 	o := good()
 	o.Scenario, o.Subscribers = []string{"all"}, 20

@@ -12,8 +12,9 @@ import (
 	"github.com/ssed/ssed/bench/server"
 )
 
-// bystanders are subscribers of a steady stream while the server has something else to do. They live on a thread of their own, ahead of
-// the load's (as probes do), so that it is the server that they wait for.
+// bystanders are subscribers of a steady stream while the server has something else to do. They
+// live on a thread of their own, ahead of the load's (as probes do), so that it is the server that
+// they wait for.
 type bystanders struct {
 	phase  atomic.Int32
 	over   atomic.Bool

@@ -8,8 +8,9 @@ import (
 	"github.com/ssed/ssed/bench/server"
 )
 
-// What Emojitracker asked of the library that ssed descends from: a stream of everything, a sum of it every 17 ms, which is what most
-// people looked at, and a stream for each of 850 emoji; on one machine with 512 MB.
+// What Emojitracker asked of the library that ssed descends from: a stream of everything, a sum of
+// it every 17 ms, which is what most people looked at, and a stream for each of 850 emoji; on one
+// machine with 512 MB.
 const (
 	emojiTotal       = 850
 	firstEmoji       = 0x1f300 // of five digits, as all that follow: no name begins with another
@@ -26,8 +27,8 @@ const (
 	detailsBytes = 400
 )
 
-// emojiTopics returns the streams, and in what order they are published to. Of a hundred subscribers 60 see the sums, 3 all, and the
-// rest have opened an emoji.
+// emojiTopics returns the streams, and in what order they are published to. Of a hundred
+// subscribers 60 see the sums, 3 all, and the rest have opened an emoji.
 func emojiTopics(subscribers int) (topics []load.Topic, turns []int) {
 	eps, raw := subscribers*60/100, subscribers*3/100
 	add := func(namespace string, subscribers, size int) {

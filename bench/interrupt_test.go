@@ -13,8 +13,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestAnInterruptLeavesNothing sends SIGINT to a real bench in the middle of a run: no process, no file and no control group is there
-// when it has ended.
+// TestAnInterruptLeavesNothing sends SIGINT to a real bench in the middle of a run: no process, no
+// file and no control group is there when it has ended.
 func TestAnInterruptLeavesNothing(t *testing.T) {
 	testtool.Long(t, "some seconds long")
 	program := filepath.Join(t.TempDir(), "bench")
@@ -40,7 +40,8 @@ func TestAnInterruptLeavesNothing(t *testing.T) {
 	}
 }
 
-// interrupt starts a bench, interrupts it once a server of its is where it is to be, and looks at what is left.
+// interrupt starts a bench, interrupts it once a server of its is where it is to be, and looks at
+// what is left.
 func interrupt(t *testing.T, program string, args []string, amid func(server string) bool) {
 	temp, work := t.TempDir(), t.TempDir()
 	cmd := exec.Command(program, append(args, "--seconds", "20", "--server-cpu=-1", "--load-cpu=-1")...)
@@ -89,7 +90,8 @@ func interrupt(t *testing.T, program string, args []string, amid func(server str
 	}
 }
 
-// children returns the folders in /proc of those that a process has started, and of those they have.
+// children returns the folders in /proc of those that a process has started, and of those they
+// have.
 func children(pid int) (all []string) {
 	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	for _, task := range tasks {
@@ -103,7 +105,8 @@ func children(pid int) (all []string) {
 	return all
 }
 
-// crowded says whether a process has a hundred descriptors open; the go tool, which is a child at first, has less.
+// crowded says whether a process has a hundred descriptors open; the go tool, which is a child at
+// first, has less.
 func crowded(process string) bool {
 	open, _ := os.ReadDir(filepath.Join(process, "fd"))
 	return len(open) > 100

@@ -44,14 +44,16 @@ type options struct {
 	Admin        string  `placeholder:"URL" help:"Admin snapshot to ask for in responsive. Default: /admin/status.json on the subscribers' port, if it is there."`
 }
 
-// A typing error neither fills the memory nor asks for what no machine can do. What is in flight is kept by the server.
+// A typing error neither fills the memory nor asks for what no machine can do. What is in flight is
+// kept by the server.
 const (
 	rateMax        = 1_000_000 // a message each microsecond
 	inFlightMax    = 1 << 14   // with the longest payload, a gibibyte in each namespace
 	windowBytesMax = 1 << 28
 )
 
-// check bounds the options. A float that is not compared like this could be NaN, which the parser takes for a number.
+// check bounds the options. A float that is not compared like this could be NaN, which the parser
+// takes for a number.
 func (o *options) check() error {
 	switch {
 	case !(o.Seconds >= 0) || o.Repeat < 0 || o.Repeat > 100:
@@ -110,8 +112,9 @@ func main() {
 	}
 }
 
-// run builds, pins, measures and reports, until it is done or a signal comes. The signal takes the servers away from what measures
-// them, which then returns, and what was begun is put in order on the way out. A second one ends the process where it is.
+// run builds, pins, measures and reports, until it is done or a signal comes. The signal takes the
+// servers away from what measures them, which then returns, and what was begun is put in order on
+// the way out. A second one ends the process where it is.
 func run(o options) error {
 	ctx, unheard := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer unheard()

@@ -97,7 +97,8 @@ type result struct {
 	failed                     string // why there are none
 }
 
-// scenario runs every case on every server, in turn, as often as asked: what the machine does meanwhile hits all alike.
+// scenario runs every case on every server, in turn, as often as asked: what the machine does
+// meanwhile hits all alike.
 func (b *bench) scenario(s scenario) error {
 	for repetition := range b.options.Repeat {
 		for _, c := range s.cases {
@@ -154,7 +155,8 @@ type snapshot struct {
 	files        int   // descriptors that the server has open
 }
 
-// labor is how long a process has worked, and the processor that it is bound to, for whomever; the latter is 0 if it is bound to none.
+// labor is how long a process has worked, and the processor that it is bound to, for whomever; the
+// latter is 0 if it is bound to none.
 type labor struct {
 	own, processor time.Duration
 }
@@ -226,7 +228,8 @@ func (e *effort) add(before, after snapshot) {
 	e.load.processor += load.processor
 }
 
-// shares are the parts of the elapsed time in which server and load ran, and in which something else had their processors.
+// shares are the parts of the elapsed time in which server and load ran, and in which something
+// else had their processors.
 func (e *effort) shares() values {
 	of := func(d time.Duration) float64 { return d.Seconds() / e.elapsed.Seconds() }
 	return values{
@@ -317,7 +320,8 @@ func flow(run *load.Result, before, after snapshot) values {
 	return got
 }
 
-// microseconds are the latencies of a run: none if nothing that was published in the measured time has arrived.
+// microseconds are the latencies of a run: none if nothing that was published in the measured time
+// has arrived.
 func microseconds(h *hdrhistogram.Histogram) values {
 	if h.TotalCount() == 0 {
 		return nil

@@ -9,8 +9,8 @@ import (
 	"github.com/ssed/ssed/bench/load"
 )
 
-// moments are two snapshots, two seconds apart, in which the server worked for one second on a processor that worked for one and a half,
-// and the load for 200 ms on one that worked for 220.
+// moments are two snapshots, two seconds apart, in which the server worked for one second on a
+// processor that worked for one and a half, and the load for 200 ms on one that worked for 220.
 func moments() (before, after snapshot) {
 	at := time.Now()
 	before = snapshot{at: at, server: labor{5 * time.Second, time.Second}, load: labor{3 * time.Second, 0}, rss: 10 << 20, socket: 1 << 20, files: 900}
@@ -77,7 +77,8 @@ func TestPlausible(t *testing.T) {
 			if r.Case == "10 subscribers" {
 				each = 10
 			}
-			// What is on its way at the borders counts as a delivery in one time and as a message in the other.
+			// What is on its way at the borders counts as a delivery in one time and as a message
+			// in the other.
 			if ratio := v[deliveriesPerSec] / v[messagesPerSec]; ratio < 0.7*each || ratio > 1.4*each {
 				t.Errorf("%s, %s, %s: %v deliveries of a message to %v", r.Scenario, r.Case, r.Server, ratio, each)
 			}

@@ -11,7 +11,8 @@ import (
 	"github.com/ssed/ssed/bench/stats"
 )
 
-// table prints one scenario: a block for each case, a line for each metric, a column for each server, ratios to the last one.
+// table prints one scenario: a block for each case, a line for each metric, a column for each
+// server, ratios to the last one.
 func (b *bench) table(out io.Writer, s scenario) {
 	fmt.Fprintf(out, "%s: %s\n%d bytes of data, %v s a run, medians of %d\n", s.name, s.what,
 		b.options.PayloadBytes, b.options.Seconds, b.options.Repeat)
@@ -54,7 +55,8 @@ func (b *bench) table(out io.Writer, s scenario) {
 	fmt.Fprintln(out)
 }
 
-// disturbedAbove is the part of the time that something else may have a processor of a run that is worth believing.
+// disturbedAbove is the part of the time that something else may have a processor of a run that is
+// worth believing.
 const disturbedAbove = 0.05
 
 func (b *bench) disturbed(scenario string) (n, of int) {
@@ -236,7 +238,8 @@ func (b *bench) difference(one, other place, metric string) float64 {
 	return stats.Median(xs)
 }
 
-// pairs are a metric's values in two places, of runs that were played in the same turn. A run whose counterpart failed has none.
+// pairs are a metric's values in two places, of runs that were played in the same turn. A run whose
+// counterpart failed has none.
 func (b *bench) pairs(one, other place, metric string) (xs, ys []float64) {
 	for _, r := range b.runs {
 		x, ok := r.values.get(metric)

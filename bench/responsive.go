@@ -9,8 +9,8 @@ import (
 	"github.com/ssed/ssed/bench/server"
 )
 
-// probeNice lets the probes come before the load that shares their processor: it is the server's answer that is measured, not the
-// load's turn.
+// probeNice lets the probes come before the load that shares their processor: it is the server's
+// answer that is measured, not the load's turn.
 const probeNice = -10
 
 // A latencyMetric is the names under which the latency of one kind of question is shown.
@@ -26,8 +26,8 @@ var (
 	acceptLatency = newLatencyMetric("accept")
 	pingLatency   = newLatencyMetric("PING")
 	adminLatency  = newLatencyMetric("admin")
-	// What the same questions took at a daemon with nothing to do, on the load's processor and ahead of it: so much of the others
-	// is the probe's own and the machine's.
+	// What the same questions took at a daemon with nothing to do, on the load's processor and
+	// ahead of it: so much of the others is the probe's own and the machine's.
 	idleAccept = newLatencyMetric("idle daemon: accept")
 	idlePing   = newLatencyMetric("idle daemon: PING")
 	idleAdmin  = newLatencyMetric("idle daemon: admin")
@@ -49,7 +49,8 @@ func (m latencyMetric) of(l server.ProbeLatency) values {
 	}
 }
 
-// responsive asks a daemon that is as busy as publishers can make it, and at the same time one that is not.
+// responsive asks a daemon that is as busy as publishers can make it, and at the same time one that
+// is not.
 func (b *bench) responsive(spec server.Spec, publishers, inFlight int) (values, error) {
 	path, err := server.BuildProbe(b.dir)
 	if err != nil {
@@ -81,7 +82,8 @@ func (b *bench) responsive(spec server.Spec, publishers, inFlight int) (values, 
 	return got, nil
 }
 
-// crowdOf is subscribers that all hear the same, of publishers that go as fast as the slowest of them hears.
+// crowdOf is subscribers that all hear the same, of publishers that go as fast as the slowest of
+// them hears.
 func (b *bench) crowdOf(p *server.Process, publishers, inFlight int) (*load.Crowd, error) {
 	config := load.CrowdConfig{Subscribe: p.Subscribe, Publish: p.Publish, Steady: 19_000, PayloadBytes: b.options.PayloadBytes,
 		Subscriptions: [][]string{{"/bench"}}, Namespaces: []string{"/bench"}, Publishers: publishers, InFlight: inFlight}
@@ -123,7 +125,8 @@ func (b *bench) askBoth(path string, crowd *load.Crowd, busy, idle *server.Proce
 
 func nothing() error { return nil }
 
-// startProbes starts a probe of each daemon. What they found is there when asked says that they have ended.
+// startProbes starts a probe of each daemon. What they found is there when asked says that they
+// have ended.
 func (b *bench) startProbes(path string, busy, idle *server.Process, fromBusy, fromIdle **server.ProbeAnswers) (asked <-chan error, err error) {
 	config := server.ProbeConfig{Path: path, Target: busy, Admin: b.options.Admin, PerSec: b.options.ProbeRate, Time: b.options.measure(), Nice: probeNice}
 	busyProbe, err := server.Probe(config)

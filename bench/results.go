@@ -18,8 +18,8 @@ const (
 	pageTimeout = 5 * time.Minute
 )
 
-// files returns the files that every run's values are to be written to. The results' is last, in a folder that says when they were
-// measured, and of what.
+// files returns the files that every run's values are to be written to. The results' is last, in a
+// folder that says when they were measured, and of what.
 func (o *options) files() ([]string, error) {
 	var all []string
 	if o.JSON != "" {
@@ -40,8 +40,8 @@ func (o *options) files() ([]string, error) {
 	return append(all, file), err
 }
 
-// fresh returns a file for runs that is not there yet: what was measured before, on the same commit and day, stays and stands on the
-// same page.
+// fresh returns a file for runs that is not there yet: what was measured before, on the same commit
+// and day, stays and stands on the same page.
 func fresh(dir string) (string, error) {
 	name := filepath.Join(dir, "runs.json")
 	for n := 2; ; n++ {
@@ -54,7 +54,8 @@ func fresh(dir string) (string, error) {
 	}
 }
 
-// commit returns the short name of the commit that is checked out, and whether something was changed since.
+// commit returns the short name of the commit that is checked out, and whether something was
+// changed since.
 func commit() (string, error) {
 	root, err := tree.Root()
 	if err != nil {
@@ -74,8 +75,9 @@ func commit() (string, error) {
 	return name, nil
 }
 
-// page runs the program that makes the page and the plots of what is in a folder. It is a program of its own, so that the process that
-// measures does not hold the fonts and tables of the library that draws.
+// page runs the program that makes the page and the plots of what is in a folder. It is a program
+// of its own, so that the process that measures does not hold the fonts and tables of the library
+// that draws.
 func page(dir string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {

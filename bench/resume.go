@@ -46,7 +46,8 @@ func (b *bench) scanned(spec server.Spec) (values, error) {
 	return b.messages(spec, config)
 }
 
-// A resuming is a daemon whose history was filled, and others who hear a steady stream of it meanwhile.
+// A resuming is a daemon whose history was filled, and others who hear a steady stream of it
+// meanwhile.
 type resuming struct {
 	b      *bench
 	p      *server.Process
@@ -56,7 +57,8 @@ type resuming struct {
 	full   int64 // RSS
 }
 
-// fill starts a daemon, which is to keep messages, and fills its history, weighs it before and after, and has the others come.
+// fill starts a daemon, which is to keep messages, and fills its history, weighs it before and
+// after, and has the others come.
 func (b *bench) fill(spec server.Spec) (r *resuming, err error) {
 	r = &resuming{b: b}
 	if r.p, err = server.Start(spec, b.options.ServerCPU); err != nil {
@@ -101,7 +103,8 @@ func (r *resuming) close() {
 	r.p.Stop()
 }
 
-// noticed sends the others away and returns what they noticed, unless something went wrong: err, or among themselves.
+// noticed sends the others away and returns what they noticed, unless something went wrong: err, or
+// among themselves.
 func (r *resuming) noticed(err error) (values, error) {
 	got, errOthers := r.others.leave()
 	if err != nil || errOthers != nil {
@@ -110,8 +113,8 @@ func (r *resuming) noticed(err error) (values, error) {
 	return got, nil
 }
 
-// manyComeBack lets as many clients as there are namespaces come back together, each for what it missed of its own, and looks at what
-// others, who hear a steady stream, notice of it.
+// manyComeBack lets as many clients as there are namespaces come back together, each for what it
+// missed of its own, and looks at what others, who hear a steady stream, notice of it.
 func (b *bench) manyComeBack(spec server.Spec) (values, error) {
 	r, err := b.fill(spec)
 	if err != nil {
@@ -137,8 +140,8 @@ func (b *bench) manyComeBack(spec server.Spec) (values, error) {
 	return append(r.values, got...), err
 }
 
-// comeBack takes the time. That a message for each of the clients follows all at once, to see that they are live, is another load, and
-// nothing that the others are asked about.
+// comeBack takes the time. That a message for each of the clients follows all at once, to see that
+// they are live, is another load, and nothing that the others are asked about.
 func (r *resuming) comeBack(clients *load.Comeback) error {
 	defer r.others.enter(after)
 	if err := r.p.ForgetPeak(); err != nil {
@@ -178,7 +181,8 @@ func (r *resuming) spentSince(before snapshot) (spent effort, err error) {
 	return spent, err
 }
 
-// oneComesBack lets one client that hears all come back for everything, time and again, and asks meanwhile how long a PING waits.
+// oneComesBack lets one client that hears all come back for everything, time and again, and asks
+// meanwhile how long a PING waits.
 func (b *bench) oneComesBack(spec server.Spec) (values, error) {
 	path, err := server.BuildProbe(b.dir)
 	if err != nil {

@@ -6,7 +6,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestResumeRuns plays it, small and short, on the real daemon, and looks at what it reports, not at speed.
+// TestResumeRuns plays it, small and short, on the real daemon, and looks at what it reports, not
+// at speed.
 func TestResumeRuns(t *testing.T) {
 	testtool.Long(t, "some seconds long")
 	o := good()

@@ -104,11 +104,13 @@ func (b *bench) idle(spec server.Spec) (values, error) {
 	}, nil
 }
 
-// stillMax is how long memory must not have changed to count as settled, if a run may last that long.
+// stillMax is how long memory must not have changed to count as settled, if a run may last that
+// long.
 const stillMax = 2 * time.Second
 
-// settle waits until the server's memory has kept still for so long, and returns it and how long that took. Garbage that a runtime
-// collects and gives back within the limit is not what a subscriber costs; what it keeps, is.
+// settle waits until the server's memory has kept still for so long, and returns it and how long
+// that took. Garbage that a runtime collects and gives back within the limit is not what a
+// subscriber costs; what it keeps, is.
 func settle(p *server.Process, still time.Duration) (rss int64, took time.Duration, err error) {
 	const (
 		every = 100 * time.Millisecond

@@ -34,8 +34,8 @@ func (s scenario) askable(specs []server.Spec) []server.Spec {
 	return slices.DeleteFunc(slices.Clone(specs), func(spec server.Spec) bool { return !spec.Namespaces || spec.Peer })
 }
 
-// testCase is one way of asking. run starts the server, measures once and stops it; it returns nothing if the server is not to be
-// asked.
+// testCase is one way of asking. run starts the server, measures once and stops it; it returns
+// nothing if the server is not to be asked.
 type testCase struct {
 	name string
 	run  func(b *bench, spec server.Spec) (values, error)
@@ -59,7 +59,8 @@ type comparison struct {
 	goal   goal
 }
 
-// closedLoop keeps inFlight messages on their way to subscribers, of whom the first stalled never read.
+// closedLoop keeps inFlight messages on their way to subscribers, of whom the first stalled never
+// read.
 func (b *bench) closedLoop(spec server.Spec, subscribers, topics, stalled, inFlight int) (values, error) {
 	if n := b.options.Subscribers; n > 0 {
 		stalled = stalled * n / subscribers
@@ -72,7 +73,8 @@ func (b *bench) closedLoop(spec server.Spec, subscribers, topics, stalled, inFli
 	return b.messages(spec, load.Config{Topics: load.Split(subscribers, topics), Stalled: stalled, InFlight: inFlight})
 }
 
-// stalled has some of the subscribers never read. Peers are asked by slow, which is made so that every server's buffers fill.
+// stalled has some of the subscribers never read. Peers are asked by slow, which is made so that
+// every server's buffers fill.
 func (b *bench) stalled(spec server.Spec, subscribers, stalled int) (values, error) {
 	if spec.Peer {
 		return nil, nil
@@ -80,7 +82,8 @@ func (b *bench) stalled(spec server.Spec, subscribers, stalled int) (values, err
 	return b.closedLoop(spec, subscribers, 1, stalled, 64)
 }
 
-// deep keeps a thousand messages in flight: more than most peers keep for a subscriber, who would be sent away or miss some.
+// deep keeps a thousand messages in flight: more than most peers keep for a subscriber, who would
+// be sent away or miss some.
 func (b *bench) deep(spec server.Spec) (values, error) {
 	if spec.Peer {
 		return nil, nil
@@ -96,8 +99,8 @@ func (b *bench) steady(spec server.Spec) (values, error) {
 	return b.messages(spec, load.Config{Topics: load.Split(subscribers, 1), RatePerSec: b.options.Rate})
 }
 
-// drain keeps the publisher ahead of the subscribers by a window of bytes: enough that the server never waits for a line,
-// and less than the backlog at which a server gives up on a subscriber.
+// drain keeps the publisher ahead of the subscribers by a window of bytes: enough that the server
+// never waits for a line, and less than the backlog at which a server gives up on a subscriber.
 func (b *bench) drain(spec server.Spec, subscribers int) (values, error) {
 	if spec.Peer {
 		return nil, nil // the window is more than most of them keep for a subscriber, and less would be another question

@@ -48,9 +48,10 @@ func (b *bench) payload(spec server.Spec, size int) (values, error) {
 	return b.messages(spec, load.Config{Topics: topics, InFlight: min(bytesInFlight/size, most)})
 }
 
-// namespaces spreads 10,000 subscribers over namespaces, with one message in flight to the readers of each. Where there are
-// more namespaces than subscribers, everybody asks for a set. A server that has no namespaces (the floor) sends everything to
-// all, which is other work: it is asked only for one.
+// namespaces spreads 10,000 subscribers over namespaces, with one message in flight to the readers
+// of each. Where there are more namespaces than subscribers, everybody asks for a set. A server
+// that has no namespaces (the floor) sends everything to all, which is other work: it is asked only
+// for one.
 func (b *bench) namespaces(spec server.Spec, namespaces int) (values, error) {
 	const subscribers = 10_000
 	size := max(namespaces/subscribers, 1)
@@ -64,8 +65,8 @@ func (b *bench) namespaces(spec server.Spec, namespaces int) (values, error) {
 	return b.messages(spec, load.Config{Topics: topics, InFlight: 1})
 }
 
-// depth publishes so many segments deep to subscribers on all levels above. The floor stands beside it: it sends everything to all, which
-// here is what is asked.
+// depth publishes so many segments deep to subscribers on all levels above. The floor stands beside
+// it: it sends everything to all, which here is what is asked.
 func (b *bench) depth(spec server.Spec, depth int) (values, error) {
 	if spec.Peer {
 		return nil, nil
@@ -81,8 +82,9 @@ func (b *bench) sets(spec server.Spec, size int) (values, error) {
 	return b.messages(spec, load.Config{Topics: load.Sets(cmp.Or(b.options.Subscribers, 1000), 1, size), InFlight: 16})
 }
 
-// slow has a part of the subscribers read two kilobytes ten times a second, and measures what the others get meanwhile. Whom the server
-// ends for that comes again. Messages are so large that also a server that sends few of them fills the buffers of the slow ones.
+// slow has a part of the subscribers read two kilobytes ten times a second, and measures what the
+// others get meanwhile. Whom the server ends for that comes again. Messages are so large that also
+// a server that sends few of them fills the buffers of the slow ones.
 func (b *bench) slow(spec server.Spec, percent int) (values, error) {
 	p, err := server.Start(spec, b.options.ServerCPU)
 	if err != nil {

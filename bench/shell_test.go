@@ -10,8 +10,9 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestPathsAreRelativeToTheShell runs the commands of README.md in another directory: the binary that is measured, the file of values
-// and the folder of the page are found there, and not in bench.
+// TestPathsAreRelativeToTheShell runs the commands of README.md in another directory: the binary
+// that is measured, the file of values and the folder of the page are found there, and not in
+// bench.
 func TestPathsAreRelativeToTheShell(t *testing.T) {
 	testtool.Long(t, "some seconds long: it compiles the daemon, and the bench twice")
 	root, err := tree.Root()

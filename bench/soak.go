@@ -137,7 +137,8 @@ func (s *soaking) config() load.CrowdConfig {
 	return config
 }
 
-// minutes soaks for the measured time, and takes latencies in the first and in the last minute of it.
+// minutes soaks for the measured time, and takes latencies in the first and in the last minute of
+// it.
 func (s *soaking) minutes() error {
 	s.start = time.Now()
 	s.noted = s.start
@@ -156,7 +157,8 @@ func (s *soaking) minutes() error {
 	return s.sample()
 }
 
-// sample looks at the server and tells how it goes: on a terminal in one line, in a log each minute.
+// sample looks at the server and tells how it goes: on a terminal in one line, in a log each
+// minute.
 func (s *soaking) sample() error {
 	if !s.p.Alive() {
 		return fmt.Errorf("the server died")

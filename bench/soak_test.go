@@ -11,7 +11,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestSoakAndResponsiveRun plays both, small and short, on the real daemon, and looks at what they report, not at speed.
+// TestSoakAndResponsiveRun plays both, small and short, on the real daemon, and looks at what they
+// report, not at speed.
 func TestSoakAndResponsiveRun(t *testing.T) {
 	testtool.Long(t, "some seconds long")
 	o := good()

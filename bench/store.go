@@ -18,7 +18,8 @@ func keeping(where keeper, run func(*bench, server.Spec) (values, error)) func(*
 	}
 }
 
-// memory keeps them as the daemon does by itself. With a store they have ids, too, so it is this that a store is held against.
+// memory keeps them as the daemon does by itself. With a store they have ids, too, so it is this
+// that a store is held against.
 func memory(_ *bench, spec server.Spec, play func(server.Spec) (values, error)) (values, error) {
 	return play(spec.With(keepHistory))
 }
@@ -63,13 +64,14 @@ func (b *bench) scannedSteadily(spec server.Spec) (values, error) {
 
 const (
 	storeServers = 3
-	// clusterEach is how many subscribers each daemon has: with so few, three daemons and what measures them fit two processors at the
-	// rate of steady.
+	// clusterEach is how many subscribers each daemon has: with so few, three daemons and what
+	// measures them fit two processors at the rate of steady.
 	clusterEach = 300
 )
 
-// cluster has daemons share a store. The messages are published to the first daemon at a fixed rate, however many there are. All daemons
-// have the server's processor together, and the store has that of the load.
+// cluster has daemons share a store. The messages are published to the first daemon at a fixed
+// rate, however many there are. All daemons have the server's processor together, and the store has
+// that of the load.
 func (b *bench) cluster(spec server.Spec, daemons int) (values, error) {
 	parent := cmp.Or(b.options.StoreDir, b.dir)
 	store, err := server.StartSharedStore(b.dir, parent, storeServers, b.options.LoadCPU)

@@ -8,8 +8,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestStoreAndClusterRun plays both, small and short, on the real daemon and real NATS servers, and looks at what they report, not at
-// speed.
+// TestStoreAndClusterRun plays both, small and short, on the real daemon and real NATS servers, and
+// looks at what they report, not at speed.
 func TestStoreAndClusterRun(t *testing.T) {
 	testtool.Long(t, "some seconds long")
 	o := good()

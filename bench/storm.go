@@ -10,8 +10,9 @@ import (
 
 const stormSubscribers = 9000 // twice as many fit into 19,000 descriptors: a server may notice late who has gone
 
-// storm is what a lost uplink does: everybody is cut off, and everybody comes back at once. Nobody waits for anybody's answer; a
-// connection that finds the listener's queue full is tried again by the kernel a second later, and by then two.
+// storm is what a lost uplink does: everybody is cut off, and everybody comes back at once. Nobody
+// waits for anybody's answer; a connection that finds the listener's queue full is tried again by
+// the kernel a second later, and by then two.
 func (b *bench) storm(spec server.Spec) (values, error) {
 	p, err := server.Start(spec, b.options.ServerCPU)
 	if err != nil {

@@ -57,7 +57,8 @@ func TestCrowdsOfPublishersDoNotFillTheLog(t *testing.T) {
 			for _, conn := range crowd {
 				go conn.Write(bytes.Repeat([]byte("PING\n"), 8<<20/len("PING\n"))) // until it is closed
 			}
-			// A second of the log can overlap two of the throttle's, each with 10 lines and a count.
+			// A second of the log can overlap two of the throttle's, each with 10 lines and a
+			// count.
 			wantTold(t, &log, deaf, 2*(10+1), regexp.MustCompile(`time=\S+ level=WARN msg="(?:more publishers|publisher) closed for unread replies(?:.*publishers=(\d+))?.*`))
 			if n := closed(); n != deaf {
 				t.Errorf("%d are counted as closed, want %d", n, deaf)

@@ -9,11 +9,13 @@ import (
 	"github.com/ssed/ssed/bench/rawio"
 )
 
-// connsMax is how many descriptors the floor can hold: conns is indexed by fd, as a C program would do it.
+// connsMax is how many descriptors the floor can hold: conns is indexed by fd, as a C program would
+// do it.
 const connsMax = 1 << 16
 
-// compactAt is how long the log may get before its served front is dropped while somebody still lags. Each compaction
-// doubles the next threshold, so that the copying stays in proportion to what is published.
+// compactAt is how long the log may get before its served front is dropped while somebody still
+// lags. Each compaction doubles the next threshold, so that the copying stays in proportion to what
+// is published.
 const compactAt = 1 << 20
 
 type kind uint8
@@ -149,7 +151,8 @@ func (f *floor) close(fd int) {
 // end is the log's length since its birth.
 func (f *floor) end() uint64 { return f.base + uint64(len(f.log)) }
 
-// trim drops what every subscriber has had. With nobody behind, which is nearly always, that is everything.
+// trim drops what every subscriber has had. With nobody behind, which is nearly always, that is
+// everything.
 func (f *floor) trim() {
 	if len(f.log) == 0 {
 		return
@@ -173,8 +176,8 @@ func (f *floor) trim() {
 	}
 }
 
-// closeFurthestBehind ends the subscriber that keeps the log from being trimmed. It is loud: a floor that drops bytes
-// is no measure of anything.
+// closeFurthestBehind ends the subscriber that keeps the log from being trimmed. It is loud: a
+// floor that drops bytes is no measure of anything.
 func (f *floor) closeFurthestBehind() bool {
 	if len(f.subs) == 0 {
 		return false

@@ -15,8 +15,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// The floor takes its process over: one thread, no collector. So the tests run it as a process of its own, which is
-// this test binary with runFloor set.
+// The floor takes its process over: one thread, no collector. So the tests run it as a process of
+// its own, which is this test binary with runFloor set.
 const runFloor = "SSED_TEST_RUN_FLOOR"
 
 func TestMain(m *testing.M) {
@@ -159,7 +159,8 @@ func TestFurthestBehindIsClosedAtLogMax(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// It still has what the kernel held for it, then the end: it is not left to believe that it has everything.
+	// It still has what the kernel held for it, then the end: it is not left to believe that it has
+	// everything.
 	if n, err := io.Copy(io.Discard, stuck); n >= lines*500 {
 		t.Fatalf("%d bytes came (%v): nothing was lost, so nothing was tested", n, err)
 	}

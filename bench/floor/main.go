@@ -26,7 +26,8 @@ func main() {
 func run(listen, publish string, sendBuffer, logMax int) error {
 	runtime.GOMAXPROCS(1)
 	runtime.LockOSThread()
-	// RawSyscall keeps the P while it waits: a collection would wait for the next event. There is next to no garbage.
+	// RawSyscall keeps the P while it waits: a collection would wait for the next event. There is
+	// next to no garbage.
 	debug.SetGCPercent(-1)
 
 	subscribers, err := listenOn(listen, sendBuffer)
@@ -44,7 +45,8 @@ func run(listen, publish string, sendBuffer, logMax int) error {
 	return f.serve()
 }
 
-// listenOn opens a listening socket. What is set on it, every accepted socket inherits: two system calls less per accept.
+// listenOn opens a listening socket. What is set on it, every accepted socket inherits: two system
+// calls less per accept.
 func listenOn(address string, sendBuffer int) (int, error) {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {

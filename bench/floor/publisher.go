@@ -9,7 +9,8 @@ import (
 	"github.com/ssed/ssed/bench/rawio"
 )
 
-// lineMax is the longest line the floor takes, and so how much of a publisher's bytes it reads at once.
+// lineMax is the longest line the floor takes, and so how much of a publisher's bytes it reads at
+// once.
 const lineMax = 256 << 10
 
 // publisher is the state of one publishing connection.
@@ -60,7 +61,8 @@ func (f *floor) lines(p *publisher, b []byte) []byte {
 	}
 }
 
-// line does what one line asks for: PUB <namespace> <event> <data>, QUIET on|off. The namespace is skipped, not looked at.
+// line does what one line asks for: PUB <namespace> <event> <data>, QUIET on|off. The namespace is
+// skipped, not looked at.
 func (f *floor) line(p *publisher, line []byte) {
 	if len(line) < 4 || line[0] != 'P' {
 		p.quiet = string(line) == "QUIET on"
@@ -90,7 +92,8 @@ func (f *floor) line(p *publisher, line []byte) {
 	}
 }
 
-// reply writes what is owed. Until the kernel has taken it all, nothing more is read from this publisher.
+// reply writes what is owed. Until the kernel has taken it all, nothing more is read from this
+// publisher.
 func (f *floor) reply(fd int, p *publisher) {
 	n, errno := rawio.Write(fd, p.out)
 	if errno != 0 && errno != unix.EAGAIN {

@@ -9,10 +9,12 @@ import (
 // answer is what every subscriber gets, whatever it asked for.
 var answer = []byte("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nConnection: close\r\n\r\n")
 
-// scratch takes requests, and what subscribers send later, which nobody reads. One thread, one buffer.
+// scratch takes requests, and what subscribers send later, which nobody reads. One thread, one
+// buffer.
 var scratch [4096]byte
 
-// readHead looks for the blank line that ends a request; newline counts how much of "\r\n\r\n" the last bytes were.
+// readHead looks for the blank line that ends a request; newline counts how much of "\r\n\r\n" the
+// last bytes were.
 func (f *floor) readHead(fd int, c *conn) {
 	n, errno := rawio.Read(fd, scratch[:])
 	if errno == unix.EAGAIN {
@@ -38,7 +40,8 @@ func (f *floor) readHead(fd int, c *conn) {
 	}
 }
 
-// join makes fd a subscriber from here on. A socket that was just accepted takes a short head whole, or is broken.
+// join makes fd a subscriber from here on. A socket that was just accepted takes a short head
+// whole, or is broken.
 func (f *floor) join(fd int, c *conn) {
 	if n, _ := rawio.Write(fd, answer); n != len(answer) {
 		f.close(fd)
@@ -56,8 +59,8 @@ func (f *floor) stillThere(fd int) bool {
 	return n > 0 || errno == unix.EAGAIN
 }
 
-// pass gives every subscriber what it has not had. From the end, because a failing write removes the subscriber and
-// moves the last one into its slot.
+// pass gives every subscriber what it has not had. From the end, because a failing write removes
+// the subscriber and moves the last one into its slot.
 func (f *floor) pass() {
 	for i := len(f.subs) - 1; i >= 0; i-- {
 		fd := int(f.subs[i])
@@ -67,7 +70,8 @@ func (f *floor) pass() {
 	}
 }
 
-// pump writes from the cursor to the log's end, once. What the kernel did not take waits for EPOLLOUT.
+// pump writes from the cursor to the log's end, once. What the kernel did not take waits for
+// EPOLLOUT.
 func (f *floor) pump(fd int, c *conn) {
 	rest := f.log[c.at-f.base:]
 	if len(rest) == 0 {
@@ -93,7 +97,8 @@ func (f *floor) unblock(fd int, c *conn) {
 	}
 }
 
-// watch changes what fd is watched for. It cannot fail for a descriptor that is open and registered.
+// watch changes what fd is watched for. It cannot fail for a descriptor that is open and
+// registered.
 func (f *floor) watch(fd int, events uint32) {
 	if err := f.poller.Change(fd, events, int32(fd)); err != nil {
 		panic("floor: epoll lost a descriptor: " + err.Error())

@@ -11,11 +11,12 @@ import (
 	"github.com/ssed/ssed/bench/rawio"
 )
 
-// comingBack is how many of a comeback's connections may wait for their head at once: what fits every listener's backlog.
+// comingBack is how many of a comeback's connections may wait for their head at once: what fits
+// every listener's backlog.
 const comingBack = 500
 
-// A Comeback is clients that were away and come back together, each with the id of the last message that it has. It is used by one
-// goroutine.
+// A Comeback is clients that were away and come back together, each with the id of the last message
+// that it has. It is used by one goroutine.
 type Comeback struct {
 	kept     *Kept
 	clients  []returner
@@ -81,7 +82,8 @@ func (c *Comeback) Close() {
 	c.poller.Close()
 }
 
-// CatchUp opens every connection, and returns when each client has exactly what it missed, in order.
+// CatchUp opens every connection, and returns when each client has exactly what it missed, in
+// order.
 func (c *Comeback) CatchUp(limit time.Duration) error {
 	for deadline := time.Now().Add(limit); c.caughtUp < len(c.clients); {
 		for ; c.opened < len(c.clients) && c.opened-c.answered < comingBack; c.opened++ {
@@ -96,7 +98,8 @@ func (c *Comeback) CatchUp(limit time.Duration) error {
 	return nil
 }
 
-// HearLive publishes one more message to every namespace, and returns when each client has the next of its own.
+// HearLive publishes one more message to every namespace, and returns when each client has the next
+// of its own.
 func (c *Comeback) HearLive(limit time.Duration) error {
 	k := c.kept
 	if k.sent != uint64(k.config.Namespaces*(k.config.Each+1)) {
@@ -122,7 +125,8 @@ func (c *Comeback) open(n int) (err error) {
 		return err
 	}
 	request := fmt.Appendf(nil, "GET /subscribe%s HTTP/1.1\r\nHost: bench\r\nLast-Event-ID: %s\r\n\r\n", r.namespace, r.id)
-	// Over loopback a connection is up at once, unless the listener's backlog is full, and comingBack is too much for that.
+	// Over loopback a connection is up at once, unless the listener's backlog is full, and
+	// comingBack is too much for that.
 	if sent, errno := rawio.Write(r.fd, request); errno != 0 || sent < len(request) {
 		return fmt.Errorf("a new connection took %d bytes of a request of %d: %w", sent, len(request), errno)
 	}

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestComebackChecks: a client that comes back wants what it missed, once and in order, then what is live, and nothing else.
+// TestComebackChecks: a client that comes back wants what it missed, once and in order, then what
+// is live, and nothing else.
 func TestComebackChecks(t *testing.T) {
 	stream := func(numbers ...uint64) string {
 		var b bytes.Buffer

@@ -33,22 +33,25 @@ type CrowdConfig struct {
 	// Among says that others publish to the same server, so that its numbers do not rise by one.
 	Among bool
 
-	// Patience is how long a message may be on its way to a steady subscriber before the crowd gives up; 15 s if not set.
+	// Patience is how long a message may be on its way to a steady subscriber before the crowd
+	// gives up; 15 s if not set.
 	Patience time.Duration
 }
 
-// publishersMax is how many publishers a crowd may have: the number of one stands in the first bits of its messages' numbers.
+// publishersMax is how many publishers a crowd may have: the number of one stands in the first bits
+// of its messages' numbers.
 const (
 	publishersMax = 8
 	numberBits    = seqBits - 3
 )
 
-// Crowd is a generator whose subscribers come and go, read or do not, and hear several publishers, while every message that any of
-// them reads is checked: it must be the one that was due. It is used by one goroutine, and keeps that on its thread.
+// Crowd is a generator whose subscribers come and go, read or do not, and hear several publishers,
+// while every message that any of them reads is checked: it must be the one that was due. It is
+// used by one goroutine, and keeps that on its thread.
 type Crowd struct {
 	Counts CrowdCounts
-	// Closed and Paced take the latencies of what steady subscribers hear from the publishers in closed loop and from the paced
-	// one, in nanoseconds, while they are not nil.
+	// Closed and Paced take the latencies of what steady subscribers hear from the publishers in
+	// closed loop and from the paced one, in nanoseconds, while they are not nil.
 	Closed, Paced *hdrhistogram.Histogram
 
 	config    CrowdConfig

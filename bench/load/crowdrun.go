@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Connect opens every steady subscriber's connection and returns when each has the head of its answer.
+// Connect opens every steady subscriber's connection and returns when each has the head of its
+// answer.
 func (c *Crowd) Connect(limit time.Duration) error {
 	lockThread()
 	deadline := c.now() + int64(limit)
@@ -27,7 +28,8 @@ func (c *Crowd) Connect(limit time.Duration) error {
 	return nil
 }
 
-// Run lets the crowd do what it does for d. sample is called now and then, in the loop: it must be short.
+// Run lets the crowd do what it does for d. sample is called now and then, in the loop: it must be
+// short.
 func (c *Crowd) Run(d, every time.Duration, sample func() error) error {
 	start := c.now()
 	for _, p := range c.pubs {
@@ -53,7 +55,8 @@ func (c *Crowd) Run(d, every time.Duration, sample func() error) error {
 	}
 }
 
-// step publishes what may be published, waits for something to happen, at most until end, and handles it.
+// step publishes what may be published, waits for something to happen, at most until end, and
+// handles it.
 func (c *Crowd) step(now, end int64) error {
 	wait := min(time.Duration(end-now), waitMax)
 	for _, p := range c.pubs {
@@ -156,7 +159,8 @@ func (c *Crowd) act(i int, m *member) error {
 	return nil
 }
 
-// Drain publishes no more and waits until every OK that is owed has come, and every steady subscriber has heard everything.
+// Drain publishes no more and waits until every OK that is owed has come, and every steady
+// subscriber has heard everything.
 func (c *Crowd) Drain(limit time.Duration) error {
 	deadline := c.now() + int64(limit)
 	for {
@@ -205,7 +209,8 @@ func (c *Crowd) behind() error {
 	return nil
 }
 
-// Leave lets everybody go, each in its own way, the steady ones orderly, and waits until all are gone.
+// Leave lets everybody go, each in its own way, the steady ones orderly, and waits until all are
+// gone.
 func (c *Crowd) Leave(limit time.Duration) error {
 	deadline := c.now() + int64(limit)
 	c.leaving = true

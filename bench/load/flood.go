@@ -30,12 +30,13 @@ type FloodResult struct {
 // floodBlock is how many lines are in the block that is sent over and over.
 const floodBlock = 1024
 
-// floodOwedMax is how many OKs a publisher may be owed before it sends another block: milliseconds of the fastest server's work. The
-// sockets hold far more, which a slow server would need many seconds for after the end.
+// floodOwedMax is how many OKs a publisher may be owed before it sends another block: milliseconds
+// of the fastest server's work. The sockets hold far more, which a slow server would need many
+// seconds for after the end.
 const floodOwedMax = 16 * floodBlock
 
-// Flood publishes as fast as the server reads. The server's sequence numbers before and after must differ by exactly the number of
-// lines sent.
+// Flood publishes as fast as the server reads. The server's sequence numbers before and after must
+// differ by exactly the number of lines sent.
 func Flood(config FloodConfig) (*FloodResult, error) {
 	to, err := loopback(config.Publish)
 	if err != nil {
@@ -113,7 +114,8 @@ func (p *publisher) hush(quiet bool, limit time.Duration) error {
 	return nil
 }
 
-// floodPosts is Flood by HTTP POST. There are no sequence numbers, so it is the answers that are counted.
+// floodPosts is Flood by HTTP POST. There are no sequence numbers, so it is the answers that are
+// counted.
 func floodPosts(to *unix.SockaddrInet4, config FloodConfig) (*FloodResult, error) {
 	p, err := dialPoster(to)
 	if err != nil {
@@ -142,8 +144,8 @@ func (p *publisher) publishOne(line []byte, limit time.Duration) (uint64, error)
 	return sequence, nil
 }
 
-// flood has every publisher send the block of lines again and again for d and finish the block it is in, reads all OKs that are owed,
-// and returns how many lines went out.
+// flood has every publisher send the block of lines again and again for d and finish the block it
+// is in, reads all OKs that are owed, and returns how many lines went out.
 func flood(pubs []*publisher, block []byte, d, drain time.Duration) (sent uint64, err error) {
 	poller, err := rawio.NewPoller(len(pubs))
 	if err != nil {
@@ -189,7 +191,8 @@ func flood(pubs []*publisher, block []byte, d, drain time.Duration) (sent uint64
 	}
 }
 
-// begin takes up the block again if the kernel has all of the last one, and returns how many lines that adds.
+// begin takes up the block again if the kernel has all of the last one, and returns how many lines
+// that adds.
 func (p *publisher) begin(block []byte, goOn bool) uint64 {
 	if len(p.out) > 0 || p.oks > floodOwedMax || !goOn {
 		return 0

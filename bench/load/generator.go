@@ -17,7 +17,8 @@ import (
 type Config struct {
 	Subscribe string // the server's address for subscribers
 	Publish   string // and for publishers; not needed by a generator that only connects
-	// Also are the subscribers' addresses of more servers that deliver the same: subscribers take turns over all of them.
+	// Also are the subscribers' addresses of more servers that deliver the same: subscribers take
+	// turns over all of them.
 	Also []string
 
 	Topics       []Topic // what is published, and to whom
@@ -36,21 +37,23 @@ type Config struct {
 }
 
 const (
-	// readMax is how much one read takes: what a socket holds by default, and it fits the second-level cache.
+	// readMax is how much one read takes: what a socket holds by default, and it fits the
+	// second-level cache.
 	readMax = 256 << 10
 	// burstMax bounds how many bytes of lines are made before subscribers are looked at again.
 	burstMax = 256 << 10
-	// openWindow is how far the slowest subscriber may lag in an open loop, in messages and in bytes. Beyond it, messages wait
-	// to be sent, and their latency grows meanwhile.
+	// openWindow is how far the slowest subscriber may lag in an open loop, in messages and in
+	// bytes. Beyond it, messages wait to be sent, and their latency grows meanwhile.
 	openWindow, openWindowBytes = 1 << 18, 64 << 20
-	// unanswered is how many connections may wait for their head at once: well under a listener's backlog, since an
-	// overflowing one costs the client a second.
+	// unanswered is how many connections may wait for their head at once: well under a listener's
+	// backlog, since an overflowing one costs the client a second.
 	unanswered = 256
 	// waitMax is the longest wait in epoll: the phases end on time, and the runtime gets a word in.
 	waitMax = 20 * time.Millisecond
 )
 
-// Generator is the client side of one measurement. It is used by one goroutine, and keeps that on its thread.
+// Generator is the client side of one measurement. It is used by one goroutine, and keeps that on
+// its thread.
 type Generator struct {
 	config    Config
 	subscribe []*unix.SockaddrInet4 // the servers, to which the subscribers go in turn
@@ -185,7 +188,8 @@ func (g *Generator) Close() {
 	g.poller = nil
 }
 
-// Connect opens every subscriber's connection, a few hundred at a time, and returns when each has the head of its answer.
+// Connect opens every subscriber's connection, a few hundred at a time, and returns when each has
+// the head of its answer.
 func (g *Generator) Connect(limit time.Duration) error {
 	deadline := g.now() + int64(limit)
 	for g.answered < len(g.subs) {
@@ -199,7 +203,8 @@ func (g *Generator) Connect(limit time.Duration) error {
 	return nil
 }
 
-// Rush opens every connection without waiting for anybody's answer, takes the answers as they come, and returns when all are there.
+// Rush opens every connection without waiting for anybody's answer, takes the answers as they come,
+// and returns when all are there.
 func (g *Generator) Rush(limit time.Duration) error {
 	const slice = 64
 	deadline := g.now() + int64(limit)
@@ -225,7 +230,8 @@ func (g *Generator) Open(n int) error {
 	return nil
 }
 
-// Answers tells how long each connection took from its start to the end of its answer's head, in nanoseconds.
+// Answers tells how long each connection took from its start to the end of its answer's head, in
+// nanoseconds.
 func (g *Generator) Answers() *hdrhistogram.Histogram { return g.answers }
 
 // Answered waits until every connection that was opened has the head of its answer.
@@ -248,7 +254,8 @@ func (g *Generator) wait(deadline int64) error {
 	return g.turn(waitMax)
 }
 
-// lock keeps the loop on its thread, and that thread's timers exact: the kernel otherwise lets a sleep run 50 microseconds long.
+// lock keeps the loop on its thread, and that thread's timers exact: the kernel otherwise lets a
+// sleep run 50 microseconds long.
 func (g *Generator) lock() {
 	if g.locked {
 		return

@@ -171,8 +171,8 @@ func TestStalledSubscribersDoNotHoldUpTheRest(t *testing.T) {
 	}
 }
 
-// TestOpenLoopCountsFromWhenAMessageWasDue stops the server for a while. A generator that waits for it too would note one
-// late message; every message that was due meanwhile was late.
+// TestOpenLoopCountsFromWhenAMessageWasDue stops the server for a while. A generator that waits for
+// it too would note one late message; every message that was due meanwhile was late.
 func TestOpenLoopCountsFromWhenAMessageWasDue(t *testing.T) {
 	const stop, every = 300, 5 // milliseconds
 	h := &hub{}
@@ -194,14 +194,16 @@ func TestOpenLoopCountsFromWhenAMessageWasDue(t *testing.T) {
 			late += bar.Count
 		}
 	}
-	// Of the 60 messages due in the stop, two thirds waited for a third of it or more, at each of 5 subscribers.
+	// Of the 60 messages due in the stop, two thirds waited for a third of it or more, at each of 5
+	// subscribers.
 	if want := int64(5 * stop / every * 2 / 3 * 9 / 10); late < want {
 		t.Fatalf("%d late deliveries, want at least %d", late, want)
 	}
 }
 
-// TestOpenLoopCountsWhatWasSentTooLate stops the server until after the end, with more due than fits into a socket. What could not
-// even be sent in time must be among the latencies: it is what came last.
+// TestOpenLoopCountsWhatWasSentTooLate stops the server until after the end, with more due than
+// fits into a socket. What could not even be sent in time must be among the latencies: it is what
+// came last.
 func TestOpenLoopCountsWhatWasSentTooLate(t *testing.T) {
 	const perSec = 5000
 	h := &hub{}
@@ -249,7 +251,8 @@ func TestFloodCountsWhatTheServerTook(t *testing.T) {
 	}
 }
 
-// TestFloodOfSeveral: each publisher's OKs rise, the numbers of the others between them, and nothing is counted twice.
+// TestFloodOfSeveral: each publisher's OKs rise, the numbers of the others between them, and
+// nothing is counted twice.
 func TestFloodOfSeveral(t *testing.T) {
 	for _, replies := range []bool{false, true} {
 		h := (&hub{}).start(t)

@@ -12,11 +12,13 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// hub is a small server that does what it is told to do wrong. It stands for the servers that the generator is made for.
+// hub is a small server that does what it is told to do wrong. It stands for the servers that the
+// generator is made for.
 type hub struct {
 	subscribe, publish net.Listener
 	head               string
-	// frame says what a subscriber gets for one message; nil means what ssed sends. n counts messages from 0.
+	// frame says what a subscriber gets for one message; nil means what ssed sends. n counts
+	// messages from 0.
 	frame func(subscriber, n int, event, data string) string
 	// reply says what a publisher gets for a PUB line; nil means OK and the number.
 	reply func(sequence int) string

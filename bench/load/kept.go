@@ -22,8 +22,9 @@ type KeptConfig struct {
 	PayloadBytes int // at least PayloadMin
 }
 
-// Kept is a history as the generator knows it, and the connection that filled it. Message n went to namespace n modulo their number, and
-// carries n; so every subscriber of one of them, or of all, knows which numbers are due, and what a server calls them.
+// Kept is a history as the generator knows it, and the connection that filled it. Message n went to
+// namespace n modulo their number, and carries n; so every subscriber of one of them, or of all,
+// knows which numbers are due, and what a server calls them.
 type Kept struct {
 	config KeptConfig
 	to     *unix.SockaddrInet4
@@ -144,8 +145,9 @@ func (k *Kept) publish(end uint64) error {
 	return nil
 }
 
-// learnEpoch asks for the newest message of the last namespace and reads its id, which must be as expected. Where messages go through a
-// store, OK means that this has them, and they may come to who subscribes a little later; until then an older one is the newest.
+// learnEpoch asks for the newest message of the last namespace and reads its id, which must be as
+// expected. Where messages go through a store, OK means that this has them, and they may come to
+// who subscribes a little later; until then an older one is the newest.
 func (k *Kept) learnEpoch() error {
 	conn, err := net.DialTimeout("tcp", k.config.Subscribe, askTimeout)
 	if err != nil {

@@ -239,7 +239,8 @@ func (c *Crowd) heard(seq uint64, at int64) error {
 	return nil
 }
 
-// record puts the latencies of a run of messages of one time into a histogram: a burst is one entry.
+// record puts the latencies of a run of messages of one time into a histogram: a burst is one
+// entry.
 func (c *Crowd) record() {
 	if c.latencyRun == 0 {
 		return

@@ -6,9 +6,9 @@ import "fmt"
 //
 //	~ssssssttttttttfillerfillerfi
 //
-// Digits are base 64, so that the smallest payload is 15 bytes. The marker occurs nowhere else, which lets the scanner find
-// payloads in any framing. Topics share the numbering: each has its own range, so a message that strays into another
-// topic's stream is seen as a gap.
+// Digits are base 64, so that the smallest payload is 15 bytes. The marker occurs nowhere else,
+// which lets the scanner find payloads in any framing. Topics share the numbering: each has its own
+// range, so a message that strays into another topic's stream is seen as a gap.
 const (
 	marker     = '~'
 	seqDigits  = 6

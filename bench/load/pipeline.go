@@ -25,7 +25,8 @@ type pipeline struct {
 	dueFrom int64 // when its first message was due
 }
 
-// newLines returns what is sent to publish to each namespace, and how many bytes of it stand behind the payload.
+// newLines returns what is sent to publish to each namespace, and how many bytes of it stand behind
+// the payload.
 func newLines(write writer, namespaces []string, payloadBytes int) (lines [][]byte, tail int) {
 	for _, namespace := range namespaces {
 		head, rest := write(namespace, payloadBytes)
@@ -51,7 +52,8 @@ func (p *pipeline) due() int64 {
 	return p.dueFrom + int64(float64(p.sent)*float64(time.Second)/p.perSec)
 }
 
-// publish makes the lines that may go out now, and says whether there is more than one burst of them.
+// publish makes the lines that may go out now, and says whether there is more than one burst of
+// them.
 func (c *Crowd) publish(p *pipeline, now int64) (more bool) {
 	if len(p.out) > 0 {
 		return false
@@ -70,8 +72,8 @@ func (c *Crowd) publish(p *pipeline, now int64) (more bool) {
 	return len(p.out) >= burstMax
 }
 
-// Waiting returns how many messages those who sip or never read have yet to read, on average: what a server, or the kernel, keeps
-// for each of them, or has thrown away. It is 0 if there are none.
+// Waiting returns how many messages those who sip or never read have yet to read, on average: what
+// a server, or the kernel, keeps for each of them, or has thrown away. It is 0 if there are none.
 func (c *Crowd) Waiting() float64 {
 	sum, lazy := uint64(0), 0
 	for i := range c.members {
@@ -85,8 +87,9 @@ func (c *Crowd) Waiting() float64 {
 	return float64(sum) / float64(max(lazy, 1))
 }
 
-// room says how many messages p may publish in closed loop. The slowest subscriber is looked for only when the window is full, and
-// from where one that had not moved was found last: most looks are over at once.
+// room says how many messages p may publish in closed loop. The slowest subscriber is looked for
+// only when the window is full, and from where one that had not moved was found last: most looks
+// are over at once.
 func (c *Crowd) room(p *pipeline, now int64) uint64 {
 	if p.sent-p.oldest < p.window {
 		return p.window - (p.sent - p.oldest)
@@ -106,7 +109,8 @@ func (c *Crowd) room(p *pipeline, now int64) uint64 {
 	return p.window - (p.sent - p.oldest)
 }
 
-// stuck returns an error if a window has been full for too long: then somebody waits for a message that does not come.
+// stuck returns an error if a window has been full for too long: then somebody waits for a message
+// that does not come.
 func (c *Crowd) stuck(now int64) error {
 	tooLong := c.config.Patience
 	for _, p := range c.pubs {

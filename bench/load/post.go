@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dialPoster connects to a server that is published to by HTTP POST. Requests are pipelined (RFC 9112 section 9.3.2), and every
-// one is answered.
+// dialPoster connects to a server that is published to by HTTP POST. Requests are pipelined (RFC
+// 9112 section 9.3.2), and every one is answered.
 func dialPoster(to *unix.SockaddrInet4) (*publisher, error) {
 	fd, err := dial(to, nil, 0)
 	if err != nil {

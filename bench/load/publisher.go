@@ -12,7 +12,8 @@ import (
 	"github.com/ssed/ssed/bench/rawio"
 )
 
-// publisherTag marks the publisher's events, and the numbers below it those of a crowd's other publishers; subscribers are numbered from 0.
+// publisherTag marks the publisher's events, and the numbers below it those of a crowd's other
+// publishers; subscribers are numbered from 0.
 const publisherTag = -1
 
 // askTimeout is how long a server may take for one reply when it has nothing else to do.
@@ -29,7 +30,8 @@ type publisher struct {
 	among    bool   // others publish, too: OK numbers rise, but not by one
 	oks      uint64 // OKs owed
 	last     uint64 // the sequence number in the last OK, 0 before the first
-	// responses is for a server that is published to by HTTP POST; it answers with those in place of OKs.
+	// responses is for a server that is published to by HTTP POST; it answers with those in place
+	// of OKs.
 	responses *responses
 }
 
@@ -50,7 +52,8 @@ func dialPublisher(to *unix.SockaddrInet4, quiet bool) (*publisher, error) {
 	return p, nil
 }
 
-// ask sends one line and waits for its reply line. It is for before and after a run, not for within.
+// ask sends one line and waits for its reply line. It is for before and after a run, not for
+// within.
 func (p *publisher) ask(line string, limit time.Duration) (string, error) {
 	p.out = append(p.out[:0], line...)
 	p.sent, p.writable = 0, true
@@ -97,7 +100,8 @@ func (p *publisher) flush() error {
 	return nil
 }
 
-// read takes all replies that are there and checks every one: an OK is owed, and each number is the one after the last.
+// read takes all replies that are there and checks every one: an OK is owed, and each number is the
+// one after the last.
 func (p *publisher) read(buf []byte) error {
 	for {
 		n, errno := rawio.Read(p.fd, buf)

@@ -33,7 +33,8 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-// TestTrackAgainstWhatWasHeard plays random streams with one fault or none, and expects every fault to be seen.
+// TestTrackAgainstWhatWasHeard plays random streams with one fault or none, and expects every fault
+// to be seen.
 func TestTrackAgainstWhatWasHeard(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {

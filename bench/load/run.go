@@ -13,12 +13,15 @@ type Result struct {
 	Deliveries uint64 // received, over all subscribers
 	Bytes      uint64 // received, frames and what is around them
 	Elapsed    time.Duration
-	// StreamBytes is what a subscriber of the first topic was due over the whole run, in frames as ssed sends them.
+	// StreamBytes is what a subscriber of the first topic was due over the whole run, in frames as
+	// ssed sends them.
 	StreamBytes uint64
-	// Overdue is how many messages of an open loop were due in that time and could only be sent after it.
+	// Overdue is how many messages of an open loop were due in that time and could only be sent
+	// after it.
 	Overdue int
 	Scanned int // subscribers whose stream had more in it than the expected frames
-	// Latency is in nanoseconds: closed loop from when a message was published, open loop from when it was due.
+	// Latency is in nanoseconds: closed loop from when a message was published, open loop from when
+	// it was due.
 	Latency *hdrhistogram.Histogram
 }
 
@@ -39,8 +42,8 @@ func (g *Generator) mark() mark {
 	return mark{g.now(), g.published, g.deliveries, g.bytes}
 }
 
-// Run publishes, receives, measures and checks. It returns an error unless every reading subscriber received every message
-// of its topic, once and in order. The subscribers must be connected.
+// Run publishes, receives, measures and checks. It returns an error unless every reading subscriber
+// received every message of its topic, once and in order. The subscribers must be connected.
 func (g *Generator) Run(hooks Hooks) (*Result, error) {
 	if g.pub == nil {
 		return nil, errNoPublisher
@@ -130,8 +133,9 @@ func (g *Generator) phase(name string, d time.Duration, hooks Hooks) error {
 	}
 }
 
-// publish makes the lines that may go out now and says whether it stopped early, because the burst was full. Lines are only
-// made when all earlier ones are with the kernel, so that what is in flight is bounded and a message's time is true.
+// publish makes the lines that may go out now and says whether it stopped early, because the burst
+// was full. Lines are only made when all earlier ones are with the kernel, so that what is in
+// flight is bounded and a message's time is true.
 func (g *Generator) publish(now int64) bool {
 	if len(g.pub.out) > 0 {
 		return false
@@ -149,7 +153,8 @@ func (g *Generator) publish(now int64) bool {
 	return more
 }
 
-// publishDue is the open loop: every message whose time has come, in turn over the topics, each with the time it was due.
+// publishDue is the open loop: every message whose time has come, in turn over the topics, each
+// with the time it was due.
 func (g *Generator) publishDue(now int64) bool {
 	for g.due <= now {
 		t := &g.topics[g.turns[g.nextTurn]]
@@ -170,7 +175,8 @@ func (g *Generator) publishDue(now int64) bool {
 	return false
 }
 
-// publishRoom is the closed loop: every topic whose slowest subscriber has moved on is filled up again.
+// publishRoom is the closed loop: every topic whose slowest subscriber has moved on is filled up
+// again.
 func (g *Generator) publishRoom(now int64) bool {
 	for len(g.waiting) > 0 {
 		last := len(g.waiting) - 1
@@ -188,8 +194,9 @@ func (g *Generator) publishRoom(now int64) bool {
 	return false
 }
 
-// drain waits until everything that was published has arrived everywhere, and every OK that is owed has come. An open loop first sends
-// what was due before the end, however late: left out, the slowest messages would be missing from the latencies.
+// drain waits until everything that was published has arrived everywhere, and every OK that is owed
+// has come. An open loop first sends what was due before the end, however late: left out, the
+// slowest messages would be missing from the latencies.
 func (g *Generator) drain() error {
 	deadline := g.now() + int64(g.config.Drain)
 	for {

@@ -5,7 +5,8 @@ import (
 	"fmt"
 )
 
-// scanner finds payloads in a stream of bytes, whatever stands between them and wherever the stream is cut.
+// scanner finds payloads in a stream of bytes, whatever stands between them and wherever the stream
+// is cut.
 type scanner struct {
 	filler []byte // what ends every payload
 	carry  []byte // the start of a payload whose rest has not come; its capacity is a payload
@@ -21,7 +22,8 @@ func newScanner(sample []byte, chunked bool) *scanner {
 	return s
 }
 
-// feed takes the next bytes of the stream and calls each for every payload that they complete. It may overwrite b.
+// feed takes the next bytes of the stream and calls each for every payload that they complete. It
+// may overwrite b.
 func (s *scanner) feed(b []byte, each func(seq uint64, at int64) error) error {
 	if s.chunks != nil {
 		var err error
@@ -67,8 +69,9 @@ func (s *scanner) payload(b []byte, each func(seq uint64, at int64) error) error
 	return each(seq, at)
 }
 
-// dechunker takes the chunk lines out of an HTTP/1.1 chunked body (RFC 9112 section 7.1). A chunk may end anywhere, inside a
-// payload too, so the lines cannot be left in as noise. Trailers do not occur in an event stream.
+// dechunker takes the chunk lines out of an HTTP/1.1 chunked body (RFC 9112 section 7.1). A chunk
+// may end anywhere, inside a payload too, so the lines cannot be left in as noise. Trailers do not
+// occur in an event stream.
 type dechunker struct {
 	state chunkState
 	left  int // bytes left of the chunk, or its size so far

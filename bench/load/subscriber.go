@@ -27,15 +27,16 @@ type subscriber struct {
 	target string // what it asks for
 	// stalls says that it is to read its head and nothing after it.
 	stalls bool
-	// position is how many messages of its topic it has, offset how many bytes of the next frame. offset counts only while
-	// scan is nil, that is, while everything came exactly as expected.
+	// position is how many messages of its topic it has, offset how many bytes of the next frame.
+	// offset counts only while scan is nil, that is, while everything came exactly as expected.
 	position uint64
 	offset   int
 	scan     *scanner
 	head     []byte // a response head that came in pieces
 }
 
-// start opens subscriber n's connection and sends the request if the kernel is that quick, which over loopback it is.
+// start opens subscriber n's connection and sends the request if the kernel is that quick, which
+// over loopback it is.
 func (g *Generator) start(n int) error {
 	s := &g.subs[n]
 	buffer := 0
@@ -77,7 +78,8 @@ func (g *Generator) request(s *subscriber) error {
 	return nil
 }
 
-// serve handles what epoll says of subscriber n. It reads once: with events still due, epoll says so again.
+// serve handles what epoll says of subscriber n. It reads once: with events still due, epoll says
+// so again.
 func (g *Generator) serve(n int, ready uint32) error {
 	s := &g.subs[n]
 	if s.state == connecting {
@@ -149,8 +151,9 @@ func (g *Generator) answer(s *subscriber, b []byte) ([]byte, error) {
 	return withoutRetry(rest), nil
 }
 
-// withoutRetry takes off the "retry:" line with which a server may begin the stream of an EventSource. It comes with
-// the head, and is no message: the scanner, which would pass over it, costs more than comparing frames.
+// withoutRetry takes off the "retry:" line with which a server may begin the stream of an
+// EventSource. It comes with the head, and is no message: the scanner, which would pass over it,
+// costs more than comparing frames.
 func withoutRetry(b []byte) []byte {
 	if line, rest, ok := bytes.Cut(b, []byte("\n")); ok && bytes.HasPrefix(line, []byte("retry:")) {
 		return rest
@@ -163,7 +166,8 @@ func isChunked(head []byte) bool {
 	return bytes.Contains(bytes.ToLower(head), []byte("transfer-encoding: chunked"))
 }
 
-// receive takes the next bytes of a subscriber's stream, checks them and counts the messages that they complete.
+// receive takes the next bytes of a subscriber's stream, checks them and counts the messages that
+// they complete.
 func (g *Generator) receive(s *subscriber, b []byte) error {
 	t := &g.topics[s.topic]
 	from := s.position
@@ -178,7 +182,8 @@ func (g *Generator) receive(s *subscriber, b []byte) error {
 	}
 	g.scanning = s
 	if s.scan == nil {
-		// Something else is between the payloads, or damage. The scanner tells which; it needs the frame from its start.
+		// Something else is between the payloads, or damage. The scanner tells which; it needs the
+		// frame from its start.
 		s.scan = newScanner(t.payload, false)
 		g.scanned++
 		if err := s.scan.feed(t.begun(s.position, s.offset), g.payloadSeen); err != nil {
@@ -190,7 +195,8 @@ func (g *Generator) receive(s *subscriber, b []byte) error {
 	return err
 }
 
-// payload checks one payload that the scanner found in the stream of the subscriber that is being scanned.
+// payload checks one payload that the scanner found in the stream of the subscriber that is being
+// scanned.
 func (g *Generator) payload(seq uint64, at int64) error {
 	s := g.scanning
 	t := &g.topics[s.topic]
@@ -218,8 +224,8 @@ func (g *Generator) arrived(t *topic, from, to uint64) {
 	}
 }
 
-// latencies records how long each of these messages took. Messages of one burst share their time, so that a read of a
-// thousand of them is one entry in the histogram.
+// latencies records how long each of these messages took. Messages of one burst share their time,
+// so that a read of a thousand of them is one entry in the histogram.
 func (g *Generator) latencies(t *topic, from, to uint64) {
 	now := g.now()
 	for from < to {

@@ -7,8 +7,9 @@ import (
 
 // topic is a [Topic] as the generator sees it: what was published, and how far its subscribers are.
 //
-// A position is a number of messages. Every reading subscriber is at one between oldest and sent, and no more than window
-// messages lie between those two, which is what makes rings of window messages enough for everything.
+// A position is a number of messages. Every reading subscriber is at one between oldest and sent,
+// and no more than window messages lie between those two, which is what makes rings of window
+// messages enough for everything.
 type topic struct {
 	name    string   // its first namespace, for errors
 	targets []string // of the subscribers' requests, in turn
@@ -30,7 +31,8 @@ type topic struct {
 	expected []byte   // window frames, as they must arrive
 }
 
-// newTopic returns topic number n of total, for payloads of size bytes and at most window messages in flight.
+// newTopic returns topic number n of total, for payloads of size bytes and at most window messages
+// in flight.
 func newTopic(n, total int, what Topic, write writer, size int, window uint64) topic {
 	t := topic{name: what.Namespaces[0], targets: what.Targets, window: window}
 	if bits := bits.Len(uint(total - 1)); bits > 0 {
@@ -58,7 +60,8 @@ func (t *topic) join() {
 	t.readers++
 }
 
-// room says how many messages may be published now. A topic that nobody reads has none: nothing would ever make room.
+// room says how many messages may be published now. A topic that nobody reads has none: nothing
+// would ever make room.
 func (t *topic) room() uint64 {
 	if t.readers == 0 {
 		return 0
@@ -84,7 +87,8 @@ func (t *topic) publish(out []byte, at int64) []byte {
 	return out
 }
 
-// advance moves one subscriber from one position to another and says whether that made the slowest one faster.
+// advance moves one subscriber from one position to another and says whether that made the slowest
+// one faster.
 func (t *topic) advance(from, to uint64) bool {
 	t.count[from%(t.window+1)]--
 	t.count[to%(t.window+1)]++
@@ -95,8 +99,8 @@ func (t *topic) advance(from, to uint64) bool {
 	return t.oldest != before
 }
 
-// matches says whether b is what a subscriber at this position, with offset bytes of the next frame already there, must
-// receive next. It never is when b holds more than was published.
+// matches says whether b is what a subscriber at this position, with offset bytes of the next frame
+// already there, must receive next. It never is when b holds more than was published.
 func (t *topic) matches(position uint64, offset int, b []byte) bool {
 	frame := uint64(len(t.frame))
 	if uint64(offset)+uint64(len(b)) > (t.sent-position)*frame {

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestTopicAgainstModel plays a random run against the plain truth: a list of all frames and a list of positions in bytes.
+// TestTopicAgainstModel plays a random run against the plain truth: a list of all frames and a list
+// of positions in bytes.
 func TestTopicAgainstModel(t *testing.T) {
 	for seed := range uint64(200) {
 		random := rand.New(rand.NewPCG(seed, 0))

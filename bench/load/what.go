@@ -15,8 +15,9 @@ type Topic struct {
 	PayloadBytes int      // if 0, as the Config has it
 }
 
-// Split returns topics of one namespace each, over which the subscribers are spread evenly. The namespaces' names have one
-// length, so that no name begins with another: some servers match by prefix.
+// Split returns topics of one namespace each, over which the subscribers are spread evenly. The
+// namespaces' names have one length, so that no name begins with another: some servers match by
+// prefix.
 func Split(subscribers, topics int) []Topic {
 	if topics == 1 {
 		return []Topic{{Subscribers: subscribers, Namespaces: []string{"/bench"}, Targets: []string{"/bench"}}}
@@ -43,8 +44,8 @@ func Sets(subscribers, topics, size int) []Topic {
 	return all
 }
 
-// Deep returns one topic, published to in a namespace of so many segments. The subscribers are spread evenly over that
-// namespace and all that it lies in, and hear it by the tree.
+// Deep returns one topic, published to in a namespace of so many segments. The subscribers are
+// spread evenly over that namespace and all that it lies in, and hear it by the tree.
 func Deep(subscribers, depth int) []Topic {
 	namespace, targets := "", []string(nil)
 	for i := range depth {
@@ -73,14 +74,16 @@ func pubLine(namespace string, _ int) (head, tail string) {
 	return "PUB " + namespace + " " + event + " ", "\n"
 }
 
-// post returns a writer of HTTP/1.1 requests, for servers that are published to so. They answer each, in order.
+// post returns a writer of HTTP/1.1 requests, for servers that are published to so. They answer
+// each, in order.
 func post(path string) writer {
 	return func(namespace string, size int) (head, tail string) {
 		return fmt.Sprintf("POST %s%s HTTP/1.1\r\nHost: bench\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n", path, namespace, size), ""
 	}
 }
 
-// seated returns the topic of each subscriber: the first of every topic, then the second of every topic, and so on.
+// seated returns the topic of each subscriber: the first of every topic, then the second of every
+// topic, and so on.
 func seated(topics []Topic) []int32 {
 	left := make([]int, len(topics))
 	for i, t := range topics {

@@ -45,7 +45,8 @@ func TestShapes(t *testing.T) {
 	}
 }
 
-// TestTurns plays an open loop in which one topic has its turn three times as often as the other, and other payloads.
+// TestTurns plays an open loop in which one topic has its turn three times as often as the other,
+// and other payloads.
 func TestTurns(t *testing.T) {
 	h := (&hub{}).start(t)
 	config := h.config()

@@ -24,8 +24,9 @@ func commands(set *results.Set) string {
 	return strings.Join(lines, "\n")
 }
 
-// command is one that makes the same measurements wherever the project is. Where the values were written to was the writer's
-// choice, and binaries of ssed lay in a directory of his: those who repeat it have their own in the root.
+// command is one that makes the same measurements wherever the project is. Where the values were
+// written to was the writer's choice, and binaries of ssed lay in a directory of his: those who
+// repeat it have their own in the root.
 func command(args []string) string {
 	line := "go run -C bench ."
 	for i := 0; i < len(args); i++ {

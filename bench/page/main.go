@@ -12,7 +12,8 @@ import (
 	"github.com/ssed/ssed/bench/tree"
 )
 
-// mark is how the page knows its own earlier edition, which it may replace, from a README.md that somebody wrote.
+// mark is how the page knows its own earlier edition, which it may replace, from a README.md that
+// somebody wrote.
 const mark = "<!-- Written by bench/page from the JSON files in this directory. What is changed here is lost. -->\n"
 
 func main() {
@@ -30,7 +31,8 @@ func main() {
 	}
 }
 
-// write renders what is in dir into dir. Pictures that an earlier edition had and this one has not are removed.
+// write renders what is in dir into dir. Pictures that an earlier edition had and this one has not
+// are removed.
 func write(dir string) error {
 	set, err := results.Read(dir)
 	if err != nil {

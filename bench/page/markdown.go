@@ -14,7 +14,8 @@ func (t *text) say(format string, args ...any) {
 	fmt.Fprintf(t, format+"\n\n", args...)
 }
 
-// table adds rows below a head. The first column stands left, the others right, unless all is prose.
+// table adds rows below a head. The first column stands left, the others right, unless all is
+// prose.
 func (t *text) table(head []string, rows [][]string, prose bool) {
 	line := func(cells []string) { fmt.Fprintf(t, "| %s |\n", strings.Join(cells, " | ")) }
 	line(head)

@@ -10,7 +10,8 @@ import (
 	"github.com/ssed/ssed/bench/page/results"
 )
 
-// page is the whole of it. drawn has the pictures that there are, remarks what people say to the goals.
+// page is the whole of it. drawn has the pictures that there are, remarks what people say to the
+// goals.
 func page(set *results.Set, drawn map[string][]byte, remarks string) string {
 	var t text
 	t.say("# %s, measured", plain(set.Subject()))

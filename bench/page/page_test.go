@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// tiny is a file with one scenario of one metric, which each server has the given numbers of. NaN would be no JSON: -1 is a run
-// that failed.
+// tiny is a file with one scenario of one metric, which each server has the given numbers of. NaN
+// would be no JSON: -1 is a run that failed.
 func tiny(metric string, numbers map[string][]float64) file {
 	f := file{Started: "2026-11-23T00:46:25Z", Command: []string{"fanout", "--json", "/a/dir/x.json"},
 		Machine: object{"kernel": "6.1", "cpu": "Some | CPU", "cpus": 2}}
@@ -47,7 +47,8 @@ func wantNot(t *testing.T, page string, lines ...string) {
 }
 
 func TestNumbersAreMediansAndPairedRatios(t *testing.T) {
-	// ssed: median 200, spread 200/200. Run by run it is 0.5, 0.5 and 1.5 of the floor, while the quotient of the medians is 0.67.
+	// ssed: median 200, spread 200/200. Run by run it is 0.5, 0.5 and 1.5 of the floor, while the
+	// quotient of the medians is 0.67.
 	page := readme(t, put(t, map[string]any{"x.json": tiny(rate, map[string][]float64{
 		"ssed": {100, 200, 300}, "floor": {200, 400, 200}})}))
 	want(t, page,
@@ -115,7 +116,8 @@ func TestGoals(t *testing.T) {
 	}
 }
 
-// TestGoalsOfOtherCases: a goal for all cases is not one for those that are about something else, but for one whose runs failed it is.
+// TestGoalsOfOtherCases: a goal for all cases is not one for those that are about something else,
+// but for one whose runs failed it is.
 func TestGoalsOfOtherCases(t *testing.T) {
 	f := tiny(rate, map[string][]float64{"ssed": {3000}})
 	f.Runs = append(f.Runs, run{"fanout", "another", "ssed", 0, map[string]float64{p99: 5}, ""})

@@ -10,8 +10,8 @@ import (
 	"github.com/ssed/ssed/bench/page/results"
 )
 
-// picture is one SVG file. Lines are drawn over the cases of one series, bars by server, with a panel for each case of all its
-// scenarios.
+// picture is one SVG file. Lines are drawn over the cases of one series, bars by server, with a
+// panel for each case of all its scenarios.
 type picture struct {
 	file, title string
 	scenarios   []string
@@ -155,7 +155,8 @@ func cast(set *results.Set) (servers []figure.Server) {
 	return servers
 }
 
-// drawBars returns nil if no server has the number in any case. Rows stand in the order of the first panel, the best on top.
+// drawBars returns nil if no server has the number in any case. Rows stand in the order of the
+// first panel, the best on top.
 func (p picture) drawBars(set *results.Set) ([]byte, error) {
 	m := results.Lookup(p.metric)
 	b := figure.Bars{X: m.Title, Write: m.Format, Tick: m.Tick, Log: p.log}

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// scene is a file with one scenario and one case, in which each server reports the given values in each of its runs.
+// scene is a file with one scenario and one case, in which each server reports the given values in
+// each of its runs.
 func scene(scenario string, values map[string][]object) file {
 	f := tiny(rate, nil)
 	f.Scenarios = []object{{"name": scenario, "what": "much", "cases": []object{{"name": scenario}}}}
@@ -107,7 +108,8 @@ func TestOneCaseOverAnotherSaysThatTheLoadWasTheLimit(t *testing.T) {
 	want(t, readme(t, put(t, map[string]any{"x.json": f})), "| 1.00 | ✓ reached † the load was the limit: see server CPU per delivery |")
 }
 
-// TestOneCaseMayAddToAnother: the bound is on the difference, in the metric's unit, and a ratio would be another number.
+// TestOneCaseMayAddToAnother: the bound is on the difference, in the metric's unit, and a ratio
+// would be another number.
 func TestOneCaseMayAddToAnother(t *testing.T) {
 	const p50 = "p50 latency us"
 	f := scene("store", map[string][]object{"ssed": {{p50: 400.0}, {p50: 500.0}}})
@@ -124,7 +126,8 @@ func TestOneCaseMayAddToAnother(t *testing.T) {
 }
 
 func TestRunsPairWithinTheirFile(t *testing.T) {
-	// The goals alone, and later, on a machine that has become ten times slower, with peers and less often.
+	// The goals alone, and later, on a machine that has become ten times slower, with peers and
+	// less often.
 	goals := tiny(rate, map[string][]float64{"ssed": {900, 800, 1000}, "floor": {1000, 1000, 1000}})
 	all := tiny(rate, map[string][]float64{"ssed": {70, 90}, "r3labs": {140, 180}, "floor": {100, 100}})
 	goals.Started, all.Started = "2026-11-23T09:00:00+02:00", "2026-11-23T08:00:00Z"

@@ -33,7 +33,8 @@ type run struct {
 	Failed     string             `json:"failed,omitempty"`
 }
 
-// recorded is a file that bench wrote: fanout and steady, ssed and floor, half a second each, two runs.
+// recorded is a file that bench wrote: fanout and steady, ssed and floor, half a second each, two
+// runs.
 func recorded(t *testing.T) (f file) {
 	t.Helper()
 	raw, err := os.ReadFile("testdata/runs.json")
@@ -153,7 +154,8 @@ func idle(f *file) {
 	}
 }
 
-// series adds a scenario over an axis. What a delivery costs falls with subscribers and rises with everything else.
+// series adds a scenario over an axis. What a delivery costs falls with subscribers and rises with
+// everything else.
 func series(f *file, name, axis string, xs ...float64) {
 	var cases []object
 	for i, x := range xs {

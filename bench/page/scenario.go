@@ -33,7 +33,8 @@ func section(t *text, set *results.Set, scenario results.Scenario, drawn map[str
 	doubts(t, set, scenario)
 }
 
-// played says how long and how often, in each file if they differ, and what was not as the scenario has it.
+// played says how long and how often, in each file if they differ, and what was not as the scenario
+// has it.
 func played(t *text, scenario results.Scenario) {
 	var said, times []string
 	for _, p := range scenario.Plays {
@@ -69,7 +70,8 @@ func upper(s string) string {
 // manyMetrics is how many still fit beside each other. Beyond that they go below each other.
 const manyMetrics = 8
 
-// cases adds a table for each: servers downward and metrics to the right, or the other way round if there are many.
+// cases adds a table for each: servers downward and metrics to the right, or the other way round if
+// there are many.
 func (g *grid) cases(t *text, scenario results.Scenario) {
 	for _, c := range scenario.Cases {
 		g.columns = nil
@@ -110,7 +112,8 @@ func (g *grid) turned(t *text, corner string) {
 	t.table(head, rows, false)
 }
 
-// series adds a table for each metric: servers downward, the axis to the right. What is not there to be read is folded.
+// series adds a table for each metric: servers downward, the axis to the right. What is not there
+// to be read is folded.
 func (g *grid) series(t *text, scenario results.Scenario) {
 	var metrics []results.Metric
 	for _, c := range scenario.Cases {

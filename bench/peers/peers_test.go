@@ -20,7 +20,8 @@ func each(t *testing.T, test func(t *testing.T, s server)) {
 	}
 }
 
-// TestSubscribersHearTheirNamespaceAlone: not one whose name begins alike, and one below their own only where the server has it so.
+// TestSubscribersHearTheirNamespaceAlone: not one whose name begins alike, and one below their own
+// only where the server has it so.
 func TestSubscribersHearTheirNamespaceAlone(t *testing.T) {
 	each(t, func(t *testing.T, s server) {
 		p := start(t, s)
@@ -48,7 +49,8 @@ func TestSubscribersHearTheirNamespaceAlone(t *testing.T) {
 	})
 }
 
-// TestAThousandMessagesArriveInOrder publishes them in pieces that every server can hold for a subscriber.
+// TestAThousandMessagesArriveInOrder publishes them in pieces that every server can hold for a
+// subscriber.
 func TestAThousandMessagesArriveInOrder(t *testing.T) {
 	const total, piece = 1000, 50
 	number := regexp.MustCompile(`~(\d{4})~`)
@@ -75,7 +77,8 @@ func TestAThousandMessagesArriveInOrder(t *testing.T) {
 	})
 }
 
-// TestLongMessagesArriveWhole: the longest that the bench publishes, which nginx writes to a file before it takes it.
+// TestLongMessagesArriveWhole: the longest that the bench publishes, which nginx writes to a file
+// before it takes it.
 func TestLongMessagesArriveWhole(t *testing.T) {
 	var data strings.Builder
 	for i := 0; data.Len() < 64<<10; i++ {
@@ -92,7 +95,8 @@ func TestLongMessagesArriveWhole(t *testing.T) {
 	})
 }
 
-// TestTheHeadMeansSubscribed: who has the head of the answer misses nothing, however soon it is published.
+// TestTheHeadMeansSubscribed: who has the head of the answer misses nothing, however soon it is
+// published.
 func TestTheHeadMeansSubscribed(t *testing.T) {
 	const subscribers = 200
 	each(t, func(t *testing.T, s server) {
@@ -113,7 +117,8 @@ func TestTheHeadMeansSubscribed(t *testing.T) {
 	})
 }
 
-// TestEnds: SIGTERM ends a server that has a subscriber and a publisher, with code 0 and with all its processes.
+// TestEnds: SIGTERM ends a server that has a subscriber and a publisher, with code 0 and with all
+// its processes.
 func TestEnds(t *testing.T) {
 	each(t, func(t *testing.T, s server) {
 		p := start(t, s)
@@ -137,7 +142,8 @@ func TestEnds(t *testing.T) {
 	})
 }
 
-// TestSaysWhatItIs: one line with name, version and changes; of a library the version that go.mod asks for.
+// TestSaysWhatItIs: one line with name, version and changes; of a library the version that go.mod
+// asks for.
 func TestSaysWhatItIs(t *testing.T) {
 	each(t, func(t *testing.T, s server) {
 		out, err := exec.Command(s.program(t), "-version").Output()

@@ -114,7 +114,8 @@ func (p *prober) prepare() error {
 	return nil
 }
 
-// adminClient goes nowhere but where it is sent: not by a proxy, and not on to where an answer points.
+// adminClient goes nowhere but where it is sent: not by a proxy, and not on to where an answer
+// points.
 func adminClient() http.Client {
 	direct := http.DefaultTransport.(*http.Transport).Clone()
 	direct.Proxy = nil
@@ -129,7 +130,8 @@ func (p *prober) every(ask func(due time.Time)) {
 	asked.Wait()
 }
 
-// clock calls tick each time that one is due. The times are fixed beforehand: one that comes late does not move the others.
+// clock calls tick each time that one is due. The times are fixed beforehand: one that comes late
+// does not move the others.
 func (p *prober) clock(tick func(due time.Time)) {
 	start := time.Now()
 	for n := range int(p.perSec * p.time.Seconds()) {

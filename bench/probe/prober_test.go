@@ -61,7 +61,8 @@ func TestProberAsks(t *testing.T) {
 	}
 }
 
-// TestLatencyCountsFromWhenItWasDue: a PONG takes 50 ms, one after the other, and a PING is due each 10 ms. The last waits for all.
+// TestLatencyCountsFromWhenItWasDue: a PONG takes 50 ms, one after the other, and a PING is due
+// each 10 ms. The last waits for all.
 func TestLatencyCountsFromWhenItWasDue(t *testing.T) {
 	p := daemon{head: goodHead, pong: "PONG\n", after: 50 * time.Millisecond}.start(t)
 	p.admin = ""
@@ -98,7 +99,8 @@ func TestWrongAnswersAreErrors(t *testing.T) {
 	}
 }
 
-// TestAdminIsAskedWhereItIs: an answer that points elsewhere is not followed, and no name or foreign address is asked at all.
+// TestAdminIsAskedWhereItIs: an answer that points elsewhere is not followed, and no name or
+// foreign address is asked at all.
 func TestAdminIsAskedWhereItIs(t *testing.T) {
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { t.Error("it went elsewhere") }))
 	defer elsewhere.Close()

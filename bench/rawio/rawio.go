@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Read reads what is there into b. n is 0 with errno 0 at the end of the stream; b must not be empty.
+// Read reads what is there into b. n is 0 with errno 0 at the end of the stream; b must not be
+// empty.
 func Read(fd int, b []byte) (n int, errno unix.Errno) {
 	for {
 		r, _, e := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
@@ -35,7 +36,8 @@ func Write(fd int, b []byte) (n int, errno unix.Errno) {
 	}
 }
 
-// Accept takes a connection from a listener, non-blocking. It does not ask who it is: unix.Accept4 does, and allocates.
+// Accept takes a connection from a listener, non-blocking. It does not ask who it is: unix.Accept4
+// does, and allocates.
 func Accept(listener int) (fd int, errno unix.Errno) {
 	for {
 		r, _, e := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(listener), 0, 0, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
@@ -83,10 +85,12 @@ func (p *Poller) Change(fd int, events uint32, tag int32) error {
 // Remove forgets fd. Closing an fd does the same by itself.
 func (p *Poller) Remove(fd int) error { return unix.EpollCtl(p.fd, unix.EPOLL_CTL_DEL, fd, nil) }
 
-// Wait returns the events that are ready, waiting for the first at most d (forever if d is negative). The slice is valid
-// until the next call; it is empty when the time ran out or a signal came.
+// Wait returns the events that are ready, waiting for the first at most d (forever if d is
+// negative). The slice is valid until the next call; it is empty when the time ran out or a signal
+// came.
 //
-// epoll_pwait2 (Linux 5.11) takes nanoseconds: a message that is due in 40 microseconds must not be sent a millisecond late.
+// epoll_pwait2 (Linux 5.11) takes nanoseconds: a message that is due in 40 microseconds must not be
+// sent a millisecond late.
 func (p *Poller) Wait(d time.Duration) ([]unix.EpollEvent, error) {
 	var limit unsafe.Pointer
 	ts := unix.NsecToTimespec(int64(d))

@@ -47,8 +47,8 @@ func (s Spec) With(args ...string) Spec {
 // Crowded returns the spec as it is started for as many subscribers as there are descriptors.
 func (s Spec) Crowded() Spec { return s.With(s.crowded...) }
 
-// Version tells which version of the server it is, on one line; of a peer also what was changed in it, and why: "; " stands
-// before each change.
+// Version tells which version of the server it is, on one line; of a peer also what was changed in
+// it, and why: "; " stands before each change.
 func (s Spec) Version() (string, error) {
 	if len(s.versionArgs) == 0 {
 		return builtFrom(s.Path)
@@ -56,7 +56,8 @@ func (s Spec) Version() (string, error) {
 	return Output(versionTimeout, s.Path, s.versionArgs...)
 }
 
-// builtFrom tells what the go tool wrote into a program: its module, and the module's version or revision.
+// builtFrom tells what the go tool wrote into a program: its module, and the module's version or
+// revision.
 func builtFrom(path string) (string, error) {
 	info, err := buildinfo.ReadFile(path)
 	if err != nil {
@@ -71,12 +72,14 @@ func builtFrom(path string) (string, error) {
 	return fmt.Sprintf("%s %s (%s)", info.Path, version, info.GoVersion), nil
 }
 
-// Known lists the names that [Build] knows. Anything with a slash is taken for the path of an ssed binary.
+// Known lists the names that [Build] knows. Anything with a slash is taken for the path of an ssed
+// binary.
 const Known = "ssed, ssed-own (publishers on a loop of their own), floor, sseserver, r3labs, gosse, mercure, centrifuge, node, " +
 	"nchan, peers (those of the last seven whose programs are there), or the path of an ssed binary"
 
-// Build returns the servers of these names in order, their programs compiled into dir. A name that comes twice is built once
-// and shown with a number, so that a server can be measured against itself.
+// Build returns the servers of these names in order, their programs compiled into dir. A name that
+// comes twice is built once and shown with a number, so that a server can be measured against
+// itself.
 func Build(dir string, names []string) ([]Spec, error) {
 	var specs []Spec
 	for _, name := range names {
@@ -123,7 +126,8 @@ func build(dir, name string) (Spec, error) {
 		return ssed, err
 	case name == "floor":
 		path, err := compile(dir, "bench", "./floor")
-		// The Go runtime sends its busy threads a signal every 10 ms, to make room for other goroutines. The floor has one.
+		// The Go runtime sends its busy threads a signal every 10 ms, to make room for other
+		// goroutines. The floor has one.
 		quiet := []string{"GODEBUG=asyncpreemptoff=1"}
 		return Spec{Name: name, Path: path, listenFlag: "-listen", publishFlag: "-publish", env: quiet}, err
 	case slices.Contains(peers, name):
@@ -137,9 +141,9 @@ func build(dir, name string) (Spec, error) {
 	}
 }
 
-// compile builds a command into dir and returns its path. module is the directory of the command's module, from the root of the source;
-// pkg is the command's directory, from there. The go tool keeps its temporary files in dir, because it leaves them behind if it is
-// interrupted early.
+// compile builds a command into dir and returns its path. module is the directory of the command's
+// module, from the root of the source; pkg is the command's directory, from there. The go tool
+// keeps its temporary files in dir, because it leaves them behind if it is interrupted early.
 func compile(dir, module, pkg string) (string, error) {
 	root, err := tree.Root()
 	if err != nil {

@@ -41,7 +41,8 @@ func places() (all []place) {
 	return all
 }
 
-// ownGroup returns the directory of this process's group, or an empty string if that kind of hierarchy is not mounted.
+// ownGroup returns the directory of this process's group, or an empty string if that kind of
+// hierarchy is not mounted.
 func ownGroup(mount string, kind int64, controller string) string {
 	var fs unix.Statfs_t
 	if unix.Statfs(mount, &fs) != nil || int64(fs.Type) != kind {
@@ -54,8 +55,8 @@ func ownGroup(mount string, kind int64, controller string) string {
 	return ownIn(mount, string(text), controller)
 }
 
-// ownIn finds the line of a hierarchy in /proc/self/cgroup, such as "4:memory:/system.slice"; that of version 2 is "0::/system.slice"
-// (cgroups(7)).
+// ownIn finds the line of a hierarchy in /proc/self/cgroup, such as "4:memory:/system.slice"; that
+// of version 2 is "0::/system.slice" (cgroups(7)).
 func ownIn(mount, text, controller string) string {
 	for line := range strings.Lines(text) {
 		part := strings.SplitN(strings.TrimSpace(line), ":", 3)
@@ -66,9 +67,10 @@ func ownIn(mount, text, controller string) string {
 	return ""
 }
 
-// sharingMemory returns the groups of version 2 whose children have the memory controller, from a group up to the mount. A group with
-// processes is hardly ever one, for it may not have such children (the kernel's cgroup-v2.rst, "No Internal Process Constraint"): the
-// bench's own group is not, and one above it is.
+// sharingMemory returns the groups of version 2 whose children have the memory controller, from a
+// group up to the mount. A group with processes is hardly ever one, for it may not have such
+// children (the kernel's cgroup-v2.rst, "No Internal Process Constraint"): the bench's own group is
+// not, and one above it is.
 func sharingMemory(mount, group string) (all []string) {
 	for ; ; group = filepath.Dir(group) {
 		shared, err := os.ReadFile(filepath.Join(group, "cgroup.subtree_control"))
@@ -81,8 +83,8 @@ func sharingMemory(mount, group string) (all []string) {
 	}
 }
 
-// enter makes the group, with its bound, and puts every process of the server into it. If that is not to be had here it returns
-// false, and everything is as before; an error means that it is not.
+// enter makes the group, with its bound, and puts every process of the server into it. If that is
+// not to be had here it returns false, and everything is as before; an error means that it is not.
 func (at place) enter(leader int, bytes int64) (entered bool, err error) {
 	if os.Mkdir(at.dir, 0o755) != nil {
 		return false, nil
@@ -93,19 +95,21 @@ func (at place) enter(leader int, bytes int64) (entered bool, err error) {
 	return false, at.undo()
 }
 
-// bound sets the group's limits. None of it may be swapped out: where swap is counted apart it is none, where it is counted with the
-// memory both together have the same bound.
+// bound sets the group's limits. None of it may be swapped out: where swap is counted apart it is
+// none, where it is counted with the memory both together have the same bound.
 func (at place) bound(bytes int64) error {
 	if !at.v2 {
 		return errors.Join(at.write("memory.limit_in_bytes", bytes), at.write("memory.kmem.tcp.limit_in_bytes", bytes),
 			unlessMissing(at.write("memory.memsw.limit_in_bytes", bytes)))
 	}
-	// Linux has memory.max since 4.5 and memory.peak since 5.19; a bound without the peak would not say what was needed.
+	// Linux has memory.max since 4.5 and memory.peak since 5.19; a bound without the peak would not
+	// say what was needed.
 	_, err := os.Stat(filepath.Join(at.dir, "memory.peak"))
 	return errors.Join(err, at.write("memory.max", bytes), unlessMissing(at.write("memory.swap.max", 0)))
 }
 
-// unlessMissing forgives that something is not there: swap that is not counted needs no bound, a group that is gone is removed.
+// unlessMissing forgives that something is not there: swap that is not counted needs no bound, a
+// group that is gone is removed.
 func unlessMissing(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -113,7 +117,8 @@ func unlessMissing(err error) error {
 	return err
 }
 
-// take moves a server into the group, with what it starts meanwhile: who is born once its parent is there is there, too.
+// take moves a server into the group, with what it starts meanwhile: who is born once its parent is
+// there is there, too.
 func (at place) take(leader int) error {
 	for taken := map[int]bool{}; ; {
 		members, err := group(leader)
@@ -148,8 +153,8 @@ func (at place) undo() error {
 	})
 }
 
-// remove removes the group as soon as it is empty, within a second: a process leaves its group a moment after it was waited for.
-// Before each try it calls empty.
+// remove removes the group as soon as it is empty, within a second: a process leaves its group a
+// moment after it was waited for. Before each try it calls empty.
 func (at place) remove(empty func() error) error {
 	for deadline := time.Now().Add(time.Second); ; time.Sleep(time.Millisecond) {
 		if err := empty(); err != nil {

@@ -15,7 +15,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// parentOf names, in the environment, the server that this process is to start instead of testing, and parentDir where it is built.
+// parentOf names, in the environment, the server that this process is to start instead of testing,
+// and parentDir where it is built.
 const (
 	parentOf  = "SSED_TEST_PARENT_OF"
 	parentDir = "SSED_TEST_PARENT_DIR"
@@ -38,7 +39,8 @@ func TestMain(m *testing.M) {
 	os.Exit(1)
 }
 
-// TestServersDieWithTheirParent kills a process that has started one, which cannot stop it any more.
+// TestServersDieWithTheirParent kills a process that has started one, which cannot stop it any
+// more.
 func TestServersDieWithTheirParent(t *testing.T) {
 	for name, needs := range map[string]string{"floor": "", "nchan": "nginx"} {
 		t.Run(name, func(t *testing.T) {
@@ -76,7 +78,8 @@ func TestServersDieWithTheirParent(t *testing.T) {
 	}
 }
 
-// TestServersStayOnTheirProcessor reads back from /proc where each of its threads may run; ssed starts several at once.
+// TestServersStayOnTheirProcessor reads back from /proc where each of its threads may run; ssed
+// starts several at once.
 func TestServersStayOnTheirProcessor(t *testing.T) {
 	ssed := known(t, "", "ssed")[0]
 	wants := map[int]string{-1: allowed(t, "/proc/self/status")}

@@ -8,17 +8,17 @@ import (
 	"strings"
 )
 
-// Confinement is a server that has only so much memory: a control group of its own where one can be made (that takes root), and else
-// only its peak, which says whether it would have been enough.
+// Confinement is a server that has only so much memory: a control group of its own where one can be
+// made (that takes root), and else only its peak, which says whether it would have been enough.
 type Confinement struct {
 	p     *Process
 	at    place // of the group, or nowhere
 	early int64 // bytes that it had before, which the group does not count
 }
 
-// Confine bounds the memory of a server, by control groups of version 2 or 1. The kernel's socket buffers count: in version 2 by
-// themselves, in version 1 in a sum of their own with the same bound. Nothing is swapped. An error means that a group was
-// begun and could not be left again.
+// Confine bounds the memory of a server, by control groups of version 2 or 1. The kernel's socket
+// buffers count: in version 2 by themselves, in version 1 in a sum of their own with the same
+// bound. Nothing is swapped. An error means that a group was begun and could not be left again.
 func (p *Process) Confine(bytes int64) (*Confinement, error) {
 	early, err := p.RSS()
 	if err != nil {
@@ -39,7 +39,8 @@ func (p *Process) Confine(bytes int64) (*Confinement, error) {
 // Enforced says whether the kernel holds the server to its bound.
 func (c *Confinement) Enforced() bool { return c.at.dir != "" }
 
-// Peak returns the most memory that the server has had at a time, in bytes: of its group, and else its resident set.
+// Peak returns the most memory that the server has had at a time, in bytes: of its group, and else
+// its resident set.
 func (c *Confinement) Peak() (int64, error) {
 	if !c.Enforced() {
 		return c.p.PeakRSS()

@@ -11,7 +11,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestConfinement looks at a server that has what it needs. Where no group can be made, that is its peak alone.
+// TestConfinement looks at a server that has what it needs. Where no group can be made, that is its
+// peak alone.
 func TestConfinement(t *testing.T) {
 	floor, err := Build(t.TempDir(), []string{"floor"})
 	if err != nil {

@@ -26,7 +26,8 @@ func buildPeers(dir string, names []string, tell io.Writer) []Spec {
 	return specs
 }
 
-// buildPeer also asks the server for its version, which fails if a program that it needs is missing.
+// buildPeer also asks the server for its version, which fails if a program that it needs is
+// missing.
 func buildPeer(dir, name string) (Spec, error) {
 	spec := Spec{Name: name, Peer: true, Namespaces: true, versionArgs: []string{"-version"}, listenFlag: "-listen", publishFlag: "-publish"}
 	if name == "nchan" {

@@ -114,8 +114,8 @@ func stateOf(pid int) string {
 	return fields[0]
 }
 
-// TestChildrenCount: what a server starts is measured, paused and ended with it. The server is a shell that leaves the work to
-// the floor, and does not end it.
+// TestChildrenCount: what a server starts is measured, paused and ended with it. The server is a
+// shell that leaves the work to the floor, and does not end it.
 func TestChildrenCount(t *testing.T) {
 	floor := known(t, "", "floor")[0]
 	p, err := Start(script(t, floor.Path+` "$@" & wait`), 0)
@@ -153,7 +153,8 @@ func TestChildrenCount(t *testing.T) {
 	}
 }
 
-// checkMemory compares a server's memory with its child's, which is most of it. What they share counts less than twice.
+// checkMemory compares a server's memory with its child's, which is most of it. What they share
+// counts less than twice.
 func checkMemory(t *testing.T, p, child *Process) {
 	t.Helper()
 	whole, err := p.RSS()

@@ -15,7 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ProbeAnswers is what a probe writes to its standard output: how long the answers to its questions took.
+// ProbeAnswers is what a probe writes to its standard output: how long the answers to its questions
+// took.
 type ProbeAnswers struct {
 	Accept ProbeLatency // a new connection and a subscribe request, until the head of the answer had come
 	Ping   ProbeLatency // PING on a publisher's connection, until PONG
@@ -44,8 +45,8 @@ func BuildProbe(dir string) (string, error) {
 	return compile(dir, "bench", "./probe")
 }
 
-// CheckAdmin returns an error unless a URL is one of plain HTTP to an IPv4 loopback address: nothing that the bench sends leaves the
-// machine. A name is refused, for it may mean any address.
+// CheckAdmin returns an error unless a URL is one of plain HTTP to an IPv4 loopback address:
+// nothing that the bench sends leaves the machine. A name is refused, for it may mean any address.
 func CheckAdmin(admin string) error {
 	u, err := url.Parse(admin)
 	if err != nil {
@@ -58,8 +59,9 @@ func CheckAdmin(admin string) error {
 	return nil
 }
 
-// Probe runs a probe on the caller's processor. It returns at once; wait returns the answers when it has ended. The caller's
-// thread must be locked, for the child dies with the thread that started it.
+// Probe runs a probe on the caller's processor. It returns at once; wait returns the answers when
+// it has ended. The caller's thread must be locked, for the child dies with the thread that started
+// it.
 func Probe(config ProbeConfig) (wait func() (*ProbeAnswers, error), err error) {
 	cmd := exec.Command(config.Path, "-subscribe", config.Target.Subscribe, "-publish", config.Target.Publish, "-admin", config.Admin,
 		"-rate", fmt.Sprint(config.PerSec), "-time", config.Time.String(), "-nice", strconv.Itoa(config.Nice))
@@ -78,7 +80,8 @@ func Probe(config ProbeConfig) (wait func() (*ProbeAnswers, error), err error) {
 	}, nil
 }
 
-// Nice sets the scheduling priority of every thread that a process has by now; threads made later inherit it.
+// Nice sets the scheduling priority of every thread that a process has by now; threads made later
+// inherit it.
 func Nice(pid, nice int) error {
 	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 	if err != nil {

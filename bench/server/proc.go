@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// group returns the processes that make up what was started as pid: a server leads a process group, which its children are
-// born into. This process is asked about alone, whatever group it is in.
+// group returns the processes that make up what was started as pid: a server leads a process group,
+// which its children are born into. This process is asked about alone, whatever group it is in.
 func group(pid int) ([]int, error) {
 	members := []int{pid}
 	if pid == os.Getpid() {
@@ -40,7 +40,8 @@ func group(pid int) ([]int, error) {
 	return members, nil
 }
 
-// sum adds up what a function says of each process of a server. A child that ended meanwhile counts nothing.
+// sum adds up what a function says of each process of a server. A child that ended meanwhile counts
+// nothing.
 func sum[N int | int64](pid int, of func(procfs.Proc) (N, error)) (total N, err error) {
 	members, err := group(pid)
 	if err != nil {
@@ -63,8 +64,9 @@ func sum[N int | int64](pid int, of func(procfs.Proc) (N, error)) (total N, err 
 // ended says whether an error of /proc means that the process is no more.
 func ended(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) }
 
-// WorkOf returns the time that a server has spent on a processor since its start, user and system, with that of its children who live.
-// Asked about the caller's own process, it leaves the children out: they are the servers.
+// WorkOf returns the time that a server has spent on a processor since its start, user and system,
+// with that of its children who live. Asked about the caller's own process, it leaves the children
+// out: they are the servers.
 func WorkOf(pid int) (time.Duration, error) {
 	members, err := group(pid)
 	if err != nil {
@@ -83,9 +85,10 @@ func WorkOf(pid int) (time.Duration, error) {
 
 // workOfOne is WorkOf of one process.
 //
-// /proc/PID/stat counts in ticks of 10 ms, which is coarse for a server that is idle nine tenths of a short run. The
-// scheduler's own sums, one per thread, are in nanoseconds, but a thread takes its own with it when it ends. So: the fine sum,
-// unless the coarse one says that threads are missing from it.
+// /proc/PID/stat counts in ticks of 10 ms, which is coarse for a server that is idle nine tenths of
+// a short run. The scheduler's own sums, one per thread, are in nanoseconds, but a thread takes its
+// own with it when it ends. So: the fine sum, unless the coarse one says that threads are missing
+// from it.
 func workOfOne(pid int) (time.Duration, error) {
 	const ticks = 20 * time.Millisecond
 	proc, err := procfs.NewProc(pid)
@@ -132,13 +135,15 @@ func BoundTo(pid int) (cpu int, bound bool) {
 	return cpu, true
 }
 
-// Busy returns how long a processor has worked since the machine came up, for whomever, or all of them together if cpu is negative:
-// user, nice, system, interrupts of both kinds, and what the hypervisor took away meanwhile, from /proc/stat. What grows by more than the
-// server on that processor worked ([WorkOf]) was somebody else's. How long its threads waited for the processor does not tell that, since
-// they wait for each other as well.
+// Busy returns how long a processor has worked since the machine came up, for whomever, or all of
+// them together if cpu is negative: user, nice, system, interrupts of both kinds, and what the
+// hypervisor took away meanwhile, from /proc/stat. What grows by more than the server on that
+// processor worked ([WorkOf]) was somebody else's. How long its threads waited for the processor
+// does not tell that, since they wait for each other as well.
 //
-// The kernel counts in ticks of 10 ms (USER_HZ), and gives a whole one to whoever it finds at work: good for seconds, not for
-// milliseconds. Where it keeps interrupts out of the processes' accounts, those of the server's own packets count as somebody else's.
+// The kernel counts in ticks of 10 ms (USER_HZ), and gives a whole one to whoever it finds at work:
+// good for seconds, not for milliseconds. Where it keeps interrupts out of the processes' accounts,
+// those of the server's own packets count as somebody else's.
 func Busy(cpu int) (time.Duration, error) {
 	fs, err := procfs.NewDefaultFS()
 	if err != nil {
@@ -160,8 +165,8 @@ func Busy(cpu int) (time.Duration, error) {
 	return time.Duration(seconds * float64(time.Second)), nil
 }
 
-// RSS returns the resident memory in bytes. Of a server of several processes it is their proportional set size: a page that
-// they share counts once.
+// RSS returns the resident memory in bytes. Of a server of several processes it is their
+// proportional set size: a page that they share counts once.
 func (p *Process) RSS() (int64, error) {
 	members, err := group(p.PID)
 	if err != nil {
@@ -170,8 +175,9 @@ func (p *Process) RSS() (int64, error) {
 	return sum(p.PID, func(proc procfs.Proc) (int64, error) { return residentOf(proc, len(members) > 1) })
 }
 
-// residentOf asks smaps_rollup, which counts pages; VmRSS in /proc/PID/status adds up per-processor counters that may be some
-// hundred kilobytes off, too much for a server whose 18,500 subscribers fit into ten megabytes.
+// residentOf asks smaps_rollup, which counts pages; VmRSS in /proc/PID/status adds up per-processor
+// counters that may be some hundred kilobytes off, too much for a server whose 18,500 subscribers
+// fit into ten megabytes.
 func residentOf(proc procfs.Proc, proportional bool) (int64, error) {
 	if maps, err := proc.ProcSMapsRollup(); err == nil && maps.Rss > 0 {
 		if proportional {
@@ -192,8 +198,8 @@ func (p *Process) ForgetPeak() error {
 	return err
 }
 
-// PeakRSS returns the most that the resident memory ever was, in bytes; of a server of several processes, the sum of what
-// each had at its time, with shared pages in all of them.
+// PeakRSS returns the most that the resident memory ever was, in bytes; of a server of several
+// processes, the sum of what each had at its time, with shared pages in all of them.
 func (p *Process) PeakRSS() (int64, error) {
 	return sum(p.PID, func(proc procfs.Proc) (int64, error) {
 		status, err := proc.NewStatus()
@@ -204,7 +210,8 @@ func (p *Process) PeakRSS() (int64, error) {
 // Files returns how many descriptors the server has open.
 func (p *Process) Files() (int, error) { return sum(p.PID, procfs.Proc.FileDescriptorsLen) }
 
-// SocketMemory returns the bytes that the kernel holds in TCP buffers on the whole machine, from /proc/net/sockstat.
+// SocketMemory returns the bytes that the kernel holds in TCP buffers on the whole machine, from
+// /proc/net/sockstat.
 func SocketMemory() (int64, error) {
 	fs, err := procfs.NewDefaultFS()
 	if err != nil {

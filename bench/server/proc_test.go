@@ -12,7 +12,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// onThread calls f on a thread that ends with it. The first thread of a process never ends, so it is kept out of the way.
+// onThread calls f on a thread that ends with it. The first thread of a process never ends, so it
+// is kept out of the way.
 func onThread(f func()) {
 	done := make(chan struct{})
 	go func() {
@@ -37,7 +38,8 @@ func used(t *testing.T) time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// work keeps the thread busy until it has had so much of a processor: the first half of it outside of the kernel, then within.
+// work keeps the thread busy until it has had so much of a processor: the first half of it outside
+// of the kernel, then within.
 func work(t *testing.T, enough time.Duration) {
 	zeroes, err := os.Open("/dev/zero")
 	if err != nil {
@@ -92,7 +94,8 @@ func TestThreadsThatEndedCount(t *testing.T) {
 	}
 }
 
-// TestBusyCountsWhatWorksThere has a thread work on one processor, and compares that with what the processor says, and all together.
+// TestBusyCountsWhatWorksThere has a thread work on one processor, and compares that with what the
+// processor says, and all together.
 func TestBusyCountsWhatWorksThere(t *testing.T) {
 	const enough = 300 * time.Millisecond
 	cpu := processors(t)[0]

@@ -40,12 +40,13 @@ type door struct {
 	release            func() // gives the ports to whoever asks
 }
 
-// Start runs the server on two free loopback ports, on the given processor (any, if negative), and waits until it takes
-// connections, and has its store if it is to have one. It dies with this process.
+// Start runs the server on two free loopback ports, on the given processor (any, if negative), and
+// waits until it takes connections, and has its store if it is to have one. It dies with this
+// process.
 func Start(spec Spec, cpu int) (*Process, error) { return StartBeside(nil, spec, cpu) }
 
-// StartBeside is Start of a server that is measured as a part of another one, if that is not nil: its work and its memory count there.
-// It is to be stopped before that one.
+// StartBeside is Start of a server that is measured as a part of another one, if that is not nil:
+// its work and its memory count there. It is to be stopped before that one.
 func StartBeside(first *Process, spec Spec, cpu int) (*Process, error) {
 	at, err := freePorts()
 	if err != nil {
@@ -66,7 +67,8 @@ func startAt(spec Spec, cpu int, at door, first *Process) (*Process, error) {
 	cmd := exec.Command(spec.Path, args...)
 	cmd.Stdout, cmd.Stderr = stderr, stderr
 	cmd.Env = append(os.Environ(), spec.env...)
-	// A group of its own, so that what the server starts can be found and ended with it; or that of the one that it is a part of.
+	// A group of its own, so that what the server starts can be found and ended with it; or that of
+	// the one that it is a part of.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: cmp.Or(spec.deathSignal, syscall.SIGKILL)}
 	if first != nil {
 		cmd.SysProcAttr.Pgid = first.PID
@@ -90,8 +92,8 @@ func startAt(spec Spec, cpu int, at door, first *Process) (*Process, error) {
 	return p, nil
 }
 
-// live is a server's whole life. The child dies with the thread that started it (Pdeathsig), so that has to live as long: Go ends
-// threads at times.
+// live is a server's whole life. The child dies with the thread that started it (Pdeathsig), so
+// that has to live as long: Go ends threads at times.
 func (p *Process) live(cpu int, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -144,8 +146,9 @@ func bindAnywhere(fd int) (address string, err error) {
 	return fmt.Sprintf("127.0.0.1:%d", bound.(*unix.SockaddrInet4).Port), nil
 }
 
-// startOn starts cmd with its affinity already set: a child inherits that of the thread that forks it. Setting it later
-// would miss the threads that the child's runtime makes at once, and its idea of how many processors there are.
+// startOn starts cmd with its affinity already set: a child inherits that of the thread that forks
+// it. Setting it later would miss the threads that the child's runtime makes at once, and its idea
+// of how many processors there are.
 func startOn(cmd *exec.Cmd, cpu int) error {
 	if cpu < 0 {
 		return cmd.Start()
@@ -205,13 +208,15 @@ func (p *Process) waitFor(address string) error {
 	}
 }
 
-// Pause holds the server still, so that connections and requests pile up in the kernel, and Continue lets it go on.
+// Pause holds the server still, so that connections and requests pile up in the kernel, and
+// Continue lets it go on.
 func (p *Process) Pause() error { return p.signalAll(unix.SIGSTOP) }
 
 // Continue ends a Pause.
 func (p *Process) Continue() error { return p.signalAll(unix.SIGCONT) }
 
-// signalAll reaches the server and all that it started. Once they are gone the number may be somebody else's.
+// signalAll reaches the server and all that it started. Once they are gone the number may be
+// somebody else's.
 func (p *Process) signalAll(signal unix.Signal) error {
 	if !p.Alive() {
 		return os.ErrProcessDone
@@ -242,7 +247,8 @@ func (p *Process) Stderr() string {
 	return strings.TrimSpace(string(text))
 }
 
-// Stop ends the server, politely first, and returns when it is gone with all that it started. A second Stop does nothing.
+// Stop ends the server, politely first, and returns when it is gone with all that it started. A
+// second Stop does nothing.
 func (p *Process) Stop() {
 	p.Continue() // it may have been paused
 	p.cmd.Process.Signal(syscall.SIGTERM)
@@ -256,7 +262,8 @@ func (p *Process) Stop() {
 	os.Remove(p.stderr.Name())
 }
 
-// endOrphans ends what a server that has ended leaves of its group. While one of them lives nobody else gets the group's number.
+// endOrphans ends what a server that has ended leaves of its group. While one of them lives nobody
+// else gets the group's number.
 func endOrphans(leader int) {
 	for deadline := time.Now().Add(stopTimeout); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		orphans := orphansOf(leader)
@@ -269,8 +276,8 @@ func endOrphans(leader int) {
 	}
 }
 
-// orphansOf returns those of a group that live on without its leader. One that has ended and waits for its new parent to notice
-// does not live.
+// orphansOf returns those of a group that live on without its leader. One that has ended and waits
+// for its new parent to notice does not live.
 func orphansOf(leader int) (living []int) {
 	members, err := group(leader)
 	if err != nil {

@@ -19,13 +19,15 @@ var running = struct {
 	all map[*Process]bool
 }{all: map[*Process]bool{}}
 
-// ending is done when the bench is to end: commands that are under way are ended, and no server is started any more.
+// ending is done when the bench is to end: commands that are under way are ended, and no server is
+// started any more.
 var ending, end = context.WithCancel(context.Background())
 
 var errEnding = errors.New("the bench is ending")
 
-// StopAll stops all servers, whatever state they are in, and lets no other be started. Whoever measures one sees it go away, and
-// returns; so this is what a signal does, and all that was begun is put in order on the way out.
+// StopAll stops all servers, whatever state they are in, and lets no other be started. Whoever
+// measures one sees it go away, and returns; so this is what a signal does, and all that was begun
+// is put in order on the way out.
 func StopAll() {
 	end()
 	running.Lock()
@@ -60,8 +62,8 @@ func (p *Process) left() {
 	close(p.gone)
 }
 
-// Output runs a command and returns what it printed, without the last line's end. It is ended after a limit, or with the bench. The
-// error has what it said on its standard error.
+// Output runs a command and returns what it printed, without the last line's end. It is ended after
+// a limit, or with the bench. The error has what it said on its standard error.
 func Output(limit time.Duration, name string, args ...string) (string, error) {
 	var out, said strings.Builder
 	err := within(limit, &out, &said, nil, name, args...)

@@ -8,15 +8,17 @@ import (
 	"strings"
 )
 
-// SharedStore is a cluster of NATS servers, each a process of its own, that daemons share as their store.
+// SharedStore is a cluster of NATS servers, each a process of its own, that daemons share as their
+// store.
 type SharedStore struct {
 	servers []*Process
 	folder  string
 }
 
-// StartSharedStore builds the NATS server into dir and starts a cluster of n, on the given processor (any, if negative). They keep
-// messages in a new folder in parent until Stop. They may not have elected a leader yet when it returns: starting an ssed with
-// [Spec.WithSharedStore] waits for that.
+// StartSharedStore builds the NATS server into dir and starts a cluster of n, on the given
+// processor (any, if negative). They keep messages in a new folder in parent until Stop. They may
+// not have elected a leader yet when it returns: starting an ssed with [Spec.WithSharedStore] waits
+// for that.
 func StartSharedStore(dir, parent string, n, cpu int) (*SharedStore, error) {
 	path, err := compile(dir, "bench", "./nats")
 	if err != nil {
@@ -70,7 +72,8 @@ func (s *SharedStore) Stop() {
 	os.RemoveAll(s.folder)
 }
 
-// WithSharedStore returns the spec of an ssed that shares a store. Each of its servers has a replica of the stream.
+// WithSharedStore returns the spec of an ssed that shares a store. Each of its servers has a
+// replica of the stream.
 func (s Spec) WithSharedStore(store *SharedStore) Spec {
 	s.stored = true
 	for _, p := range store.servers {

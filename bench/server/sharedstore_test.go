@@ -11,7 +11,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestDaemonsShareAStore: what one of them is told reaches the subscribers of the other, and both are measured as one.
+// TestDaemonsShareAStore: what one of them is told reaches the subscribers of the other, and both
+// are measured as one.
 func TestDaemonsShareAStore(t *testing.T) {
 	testtool.Long(t, "it builds a NATS server and has three of them find a leader")
 	dir, parent := t.TempDir(), t.TempDir()
@@ -70,7 +71,8 @@ func dialTo(t *testing.T, address string) net.Conn {
 	return conn
 }
 
-// lineWith reads up to a line that has a word, and returns it, or nothing if the stream ends before.
+// lineWith reads up to a line that has a word, and returns it, or nothing if the stream ends
+// before.
 func lineWith(conn net.Conn, word string) string {
 	for lines := bufio.NewScanner(conn); lines.Scan(); {
 		if strings.Contains(lines.Text(), word) {
@@ -80,7 +82,8 @@ func lineWith(conn net.Conn, word string) string {
 	return ""
 }
 
-// TestStoredServerIsWaitedFor: it takes subscribers when Start returns, and the folder is its store.
+// TestStoredServerIsWaitedFor: it takes subscribers when Start returns, and the folder is its
+// store.
 func TestStoredServerIsWaitedFor(t *testing.T) {
 	folder := t.TempDir()
 	p, err := Start(known(t, "", "ssed")[0].WithStore(folder), -1)

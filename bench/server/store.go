@@ -11,11 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// storeTimeout is how long it may take until a server's store is reached: a cluster that was just made looks for leaders first.
+// storeTimeout is how long it may take until a server's store is reached: a cluster that was just
+// made looks for leaders first.
 const storeTimeout = 30 * time.Second
 
-// WithStore returns the spec of an ssed that keeps its messages in a folder, as the daemon does by itself: OK means that the kernel has
-// the message, and the disk gets it within a second.
+// WithStore returns the spec of an ssed that keeps its messages in a folder, as the daemon does by
+// itself: OK means that the kernel has the message, and the disk gets it within a second.
 func (s Spec) WithStore(folder string) Spec {
 	s.stored = true
 	return s.With("--store="+folder, "--store-sync=1s")
@@ -30,7 +31,8 @@ func OnDisk(folder string) (bool, error) {
 	return fs.Type != unix.TMPFS_MAGIC && fs.Type != unix.RAMFS_MAGIC, nil
 }
 
-// waitForStore waits until subscribers are taken. Before its store is reached ssed tells them to come back.
+// waitForStore waits until subscribers are taken. Before its store is reached ssed tells them to
+// come back.
 func (p *Process) waitForStore() error {
 	deadline := time.Now().Add(storeTimeout)
 	for {

@@ -32,8 +32,8 @@ func TestMedian(t *testing.T) {
 }
 
 func TestRatiosPairRuns(t *testing.T) {
-	// The machine slowed to a third in the course of it. Every pair says 0.5; the medians alone would say 0.67 or 0.33
-	// had the servers not been measured in turn.
+	// The machine slowed to a third in the course of it. Every pair says 0.5; the medians alone
+	// would say 0.67 or 0.33 had the servers not been measured in turn.
 	if got := Ratios([]float64{30, 20, 10}, []float64{60, 40, 20}); got != 0.5 {
 		t.Errorf("got %v, want 0.5", got)
 	}

@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// Root returns the root directory of ssed's source. It is the first directory with the go.mod of ssed, from the directory in which the
-// process started upwards.
+// Root returns the root directory of ssed's source. It is the first directory with the go.mod of
+// ssed, from the directory in which the process started upwards.
 var Root = sync.OnceValues(func() (string, error) {
 	started, err := os.Getwd()
 	if err != nil {
@@ -30,8 +30,9 @@ func rootAbove(started string) (string, error) {
 	}
 }
 
-// ToShell changes to the directory of the user's shell if the process is in bench, where "go run -C bench" has started it. The go
-// command leaves PWD as the shell has set it, so PWD names the shell's directory. Without PWD the process stays where it is.
+// ToShell changes to the directory of the user's shell if the process is in bench, where "go run -C
+// bench" has started it. The go command leaves PWD as the shell has set it, so PWD names the
+// shell's directory. Without PWD the process stays where it is.
 func ToShell() error {
 	shell := os.Getenv("PWD")
 	root, err := Root()

@@ -49,7 +49,8 @@ func newHandler(out io.Writer, inJSON bool, level slog.Level) slog.Handler {
 	return slog.NewTextHandler(out, options)
 }
 
-// durationsAsText writes a time as the text log does, such as 5s: a bare number of nanoseconds tells nobody what it is.
+// durationsAsText writes a time as the text log does, such as 5s: a bare number of nanoseconds
+// tells nobody what it is.
 func durationsAsText(_ []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindDuration {
 		a.Value = slog.StringValue(a.Value.Duration().String())

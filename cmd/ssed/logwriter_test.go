@@ -196,8 +196,8 @@ func (s *smallTarget) Write(lines []byte) (n int, err error) {
 	return n, err
 }
 
-// TestLogWriterIsCutAnywhere gives a target room for every number of bytes of some lines,
-// then for every number of bytes of what follows, then for all. Whatever is cut, each line is there or is
+// TestLogWriterIsCutAnywhere gives a target room for every number of bytes of some lines, then for
+// every number of bytes of what follows, then for all. Whatever is cut, each line is there or is
 // counted, and none runs into another.
 func TestLogWriterIsCutAnywhere(t *testing.T) {
 	write := func(w *logWriter, room *smallTarget, bytes int, lines ...string) {

@@ -16,7 +16,8 @@ const (
 	nameUnknown   = "" // it is ignored
 )
 
-// filterWords are names that other hubs and their clients use for the parameter ns. A client that sends one of them wants less than everything.
+// filterWords are names that other hubs and their clients use for the parameter ns. A client that
+// sends one of them wants less than everything.
 var filterWords = []string{"ns", "namespace", "namespaces", "topic", "topics", "channel", "channels"}
 
 // nameOf returns the parameter that a key of the query means. Keys are compared once

@@ -116,8 +116,8 @@ func cutPort(text string) (host, port string, err error) {
 	return host, port, nil
 }
 
-// checkHost returns an error unless a host is as browsers write it: a name in ASCII, an IPv4 address, or an
-// IPv6 address in brackets (URL Standard, section 3.6).
+// checkHost returns an error unless a host is as browsers write it: a name in ASCII, an IPv4
+// address, or an IPv6 address in brackets (URL Standard, section 3.6).
 func checkHost(host string) error {
 	if strings.HasPrefix(host, "[") {
 		addr, err := netip.ParseAddr(strings.TrimSuffix(host[1:], "]"))
@@ -166,8 +166,8 @@ func isNumeric(label string) bool {
 	return !strings.ContainsFunc(label, func(c rune) bool { return c < '0' || c > '9' })
 }
 
-// checkWildcard returns an error unless a host is "*." and a name. It refuses addresses, and public suffixes of one
-// label such as "com", below which anybody can have a name.
+// checkWildcard returns an error unless a host is "*." and a name. It refuses addresses, and public
+// suffixes of one label such as "com", below which anybody can have a name.
 func checkWildcard(host string) error {
 	base, ok := strings.CutPrefix(host, "*.")
 	switch {

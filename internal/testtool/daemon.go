@@ -32,9 +32,9 @@ type Daemon struct {
 	ended  chan struct{} // closed once the process is gone
 }
 
-// Start starts "ssed args..." and returns once it serves. Unless args say
-// otherwise it listens on free ports of 127.0.0.1, and does not let its clients
-// leave one by one when it ends. The environment's SSED_ variables are kept from it. It is killed when the test ends, if it still runs
+// Start starts "ssed args..." and returns once it serves. Unless args say otherwise it listens on
+// free ports of 127.0.0.1, and does not let its clients leave one by one when it ends. The
+// environment's SSED_ variables are kept from it. It is killed when the test ends, if it still runs
 // then, and what it logged is shown if the test failed.
 func Start(t testing.TB, args ...string) *Daemon {
 	t.Helper()

@@ -6,7 +6,8 @@ import (
 	"gonum.org/v1/plot"
 )
 
-// logAbove is the range from the least to the greatest number from which equal ratios get equal room.
+// logAbove is the range from the least to the greatest number from which equal ratios get equal
+// room.
 const logAbove = 15
 
 // wantsLog says whether numbers from least to most are better seen by their logarithm.

@@ -137,7 +137,8 @@ func (b Bars) scale(p *plot.Plot, wide vg.Length, panel Panel) {
 	}
 	room := float64(wide / (wide - words))
 	if b.Log {
-		// A bar on this scale starts at no zero. It starts so far below the least that this is a bar, too.
+		// A bar on this scale starts at no zero. It starts so far below the least that this is a
+		// bar, too.
 		p.X.Min = below(least / 1.5)
 		p.X.Max = p.X.Min * math.Pow(most/p.X.Min, room)
 		p.X.Scale = plot.LogScale{}
@@ -148,7 +149,8 @@ func (b Bars) scale(p *plot.Plot, wide vg.Length, panel Panel) {
 	p.X.Tick.Marker = linearTicks(b.Tick, float64(wide/55))
 }
 
-// barsLogAbove is more than logAbove: a short bar is still seen, with its number beside it, and lengths are only true from zero.
+// barsLogAbove is more than logAbove: a short bar is still seen, with its number beside it, and
+// lengths are only true from zero.
 const barsLogAbove = 200
 
 func (b Bars) paint(c draw.Canvas, p *plot.Plot, panel Panel) {
@@ -183,7 +185,8 @@ func (b Bars) paint(c draw.Canvas, p *plot.Plot, panel Panel) {
 	c.StrokeLines(draw.LineStyle{Color: soft, Width: 0.8}, axis)
 }
 
-// bar fills a rectangle. The reference's is hollow and dashed, like its line, and the peers' are pale, so that their ranges are seen.
+// bar fills a rectangle. The reference's is hollow and dashed, like its line, and the peers' are
+// pale, so that their ranges are seen.
 func (s Server) bar(c draw.Canvas, r vg.Rectangle) {
 	fill, border := s.color(), s.line()
 	border.Width = 1

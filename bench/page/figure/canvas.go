@@ -39,7 +39,8 @@ func (h Heading) svg(height vg.Length, paint func(c draw.Canvas)) ([]byte, error
 	return []byte(h.portable(out.String())), nil
 }
 
-// portable names fonts of the same widths for those who lack Liberation Sans, and says to those who do not see what this is.
+// portable names fonts of the same widths for those who lack Liberation Sans, and says to those who
+// do not see what this is.
 func (h Heading) portable(svg string) string {
 	svg = strings.ReplaceAll(svg, "font-family:Liberation Sans;", "font-family:Liberation Sans,Arimo,Helvetica,Arial,sans-serif;")
 	head, rest, _ := strings.Cut(svg, "xmlns:xlink=\"http://www.w3.org/1999/xlink\">\n")

@@ -82,7 +82,8 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 	}
 }
 
-// TestALineHasAGapWhereItHasNoPoint counts strokes of the series' color and width: two parts of a line, and one beside its name.
+// TestALineHasAGapWhereItHasNoPoint counts strokes of the series' color and width: two parts of a
+// line, and one beside its name.
 func TestALineHasAGapWhereItHasNoPoint(t *testing.T) {
 	write := func(float64) string { return "x" }
 	all := func(name string, role Role, xs ...float64) Series {

@@ -122,8 +122,8 @@ func (s Series) paint(c draw.Canvas, p *plot.Plot, xs []float64) {
 	}
 }
 
-// names writes them beside the plot at the heights of the last points, moved apart, with a thin line to the point if the series
-// comes that far.
+// names writes them beside the plot at the heights of the last points, moved apart, with a thin
+// line to the point if the series comes that far.
 func (l Lines) names(c draw.Canvas, p *plot.Plot, lastX float64) {
 	toX, toY := p.Transforms(&c)
 	order := slices.DeleteFunc(slices.Clone(l.Series), func(s Series) bool { return len(s.Points) == 0 })
@@ -145,7 +145,8 @@ func (l Lines) names(c draw.Canvas, p *plot.Plot, lastX float64) {
 	}
 }
 
-// apart moves heights, which fall, at least gap from each other, and none below the floor if it can be helped.
+// apart moves heights, which fall, at least gap from each other, and none below the floor if it can
+// be helped.
 func apart(heights []vg.Length, gap, floor vg.Length) []vg.Length {
 	moved := slices.Clone(heights)
 	for i := 1; i < len(moved); i++ {

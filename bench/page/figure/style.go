@@ -44,8 +44,8 @@ var (
 	ssedBlue = color.RGBA{0x00, 0x72, 0xb2, 0xff}
 )
 
-// peerColors are those of Okabe and Ito (Color Universal Design, 2008) that are left, without the yellow that white swallows, and
-// two neutral ones that differ from them in lightness.
+// peerColors are those of Okabe and Ito (Color Universal Design, 2008) that are left, without the
+// yellow that white swallows, and two neutral ones that differ from them in lightness.
 var peerColors = []color.RGBA{
 	{0xd5, 0x5e, 0x00, 0xff}, // vermilion
 	{0x00, 0x9e, 0x73, 0xff}, // bluish green
@@ -117,7 +117,8 @@ func words(size vg.Length, c color.Color, x text.XAlignment) text.Style {
 	}
 }
 
-// roomFor is the width that a text may need. Another font of those named may be wider than the one that is measured.
+// roomFor is the width that a text may need. Another font of those named may be wider than the one
+// that is measured.
 func roomFor(style text.Style, s string) vg.Length { return style.Width(s) * 1.16 }
 
 func bold(style text.Style) text.Style {

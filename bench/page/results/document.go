@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// Read joins all JSON files of dir, in the order in which they were begun. They must be of one machine, and a server that is in the same scenario of two of
-// them must have one version: numbers of different things have no common
-// median. The same holds for what was asked.
+// Read joins all JSON files of dir, in the order in which they were begun. They must be of one
+// machine, and a server that is in the same scenario of two of them must have one version: numbers
+// of different things have no common median. The same holds for what was asked.
 func Read(dir string) (*Set, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil {
@@ -63,8 +63,8 @@ func readDocument(path string) (doc Document, err error) {
 	return doc, nil
 }
 
-// join adds what one file says. What two files say of a scenario is taken from the first, but for how it was played, and for cases
-// that only the second has.
+// join adds what one file says. What two files say of a scenario is taken from the first, but for
+// how it was played, and for cases that only the second has.
 func (s *Set) join(doc Document) error {
 	if len(s.Files) > 0 {
 		a, b := s.Files[0].Machine, doc.Machine

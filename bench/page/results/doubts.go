@@ -1,7 +1,8 @@
 package results
 
-// Above these, a run is not taken at its word. DisturbedAbove is the part of the time in which something else had the
-// processor of server or load, as in bench's own tables; LimitAbove the part in which the load was busy.
+// Above these, a run is not taken at its word. DisturbedAbove is the part of the time in which
+// something else had the processor of server or load, as in bench's own tables; LimitAbove the part
+// in which the load was busy.
 const (
 	DisturbedAbove = 0.05
 	LimitAbove     = 0.95
@@ -14,8 +15,8 @@ const (
 	loadBusy        = "load busy"
 )
 
-// Disturbed counts the runs of a case on a server in which something else had a processor, and all that did not fail. An
-// empty name means all.
+// Disturbed counts the runs of a case on a server in which something else had a processor, and all
+// that did not fail. An empty name means all.
 func (s *Set) Disturbed(scenario, testCase, server string) (n, of int) {
 	for _, r := range s.runs {
 		if r.Failed != "" || !r.matches(Run{Scenario: scenario, Case: testCase, Server: server}) {
@@ -29,12 +30,14 @@ func (s *Set) Disturbed(scenario, testCase, server string) (n, of int) {
 	return n, of
 }
 
-// disturbed is the part of the time in which server or load were kept from their processors, whichever is more.
+// disturbed is the part of the time in which server or load were kept from their processors,
+// whichever is more.
 func (r Run) disturbed() float64 {
 	return max(r.Values[serverDisturbed], r.Values[loadDisturbed])
 }
 
-// LoadWasLimit says whether the load had hardly a moment left in the median run: then the server might do more.
+// LoadWasLimit says whether the load had hardly a moment left in the median run: then the server
+// might do more.
 func (s *Set) LoadWasLimit(scenario, testCase, server string) bool {
 	return s.Of(scenario, testCase, server, loadBusy).Median() > LimitAbove
 }

@@ -76,7 +76,8 @@ type Goal struct {
 	Over     string `json:"over,omitempty"` // the server that the ratio is to, or the reference
 }
 
-// Comparison is a metric in one case over the same in another, on the same server: their ratio, or what the one has added to the other.
+// Comparison is a metric in one case over the same in another, on the same server: their ratio, or
+// what the one has added to the other.
 type Comparison struct {
 	Metric string `json:"metric"`
 	Of     string `json:"of"`

@@ -17,8 +17,8 @@ type Loss struct {
 	SubjectFailed  bool    // the subject has no number at all
 }
 
-// Losses compares the subject with the others in everything that has a better and a worse, and returns what it loses, and in how
-// many numbers it was compared.
+// Losses compares the subject with the others in everything that has a better and a worse, and
+// returns what it loses, and in how many numbers it was compared.
 func (s *Set) Losses(others ...string) (losses []Loss, of int) {
 	for _, scenario := range s.Scenarios {
 		for _, c := range scenario.Cases {
@@ -52,7 +52,8 @@ func (c Comparison) metric() Metric {
 	return m
 }
 
-// hold compares, and adds itself to the losses if it is one. It returns the number of comparisons: 1, or 0 if there is nothing to compare.
+// hold compares, and adds itself to the losses if it is one. It returns the number of comparisons:
+// 1, or 0 if there is nothing to compare.
 func (l Loss) hold(other, subject Samples, losses *[]Loss) int {
 	if len(other) == 0 || len(subject) == 0 || l.Metric.Better == Neither {
 		return 0

@@ -41,7 +41,8 @@ var kinds = []struct {
 
 var withoutUnit = strings.NewReplacer(" ns/", " per ", " us/", " per ", " bytes/", " per ", " MiB", "", " us", "", " ms", "")
 
-// Lookup knows any metric by its name. One that follows no rule is a count that is neither good nor bad.
+// Lookup knows any metric by its name. One that follows no rule is a count that is neither good nor
+// bad.
 func Lookup(name string) Metric {
 	m := Metric{Name: name, Title: withoutUnit.Replace(name), unit: count}
 	for _, k := range kinds {
@@ -53,7 +54,8 @@ func Lookup(name string) Metric {
 	return m
 }
 
-// unit writes numbers: scale turns them into its base, steps are the names from the base upward, each one by as much as it says.
+// unit writes numbers: scale turns them into its base, steps are the names from the base upward,
+// each one by as much as it says.
 type unit struct {
 	scale float64
 	steps []step
@@ -79,7 +81,8 @@ var (
 	truth        = unit{scale: 1} // no, or yes
 )
 
-// Format writes a number of the metric with three digits that count, and its unit. "–" is no number.
+// Format writes a number of the metric with three digits that count, and its unit. "–" is no
+// number.
 func (m Metric) Format(x float64) string {
 	return m.write(x, Three)
 }

@@ -10,7 +10,8 @@ import (
 // Samples are one number of one server, run by run.
 type Samples []sample
 
-// A sample knows its file and its repetition: those of two servers with the same ones followed each other.
+// A sample knows its file and its repetition: those of two servers with the same ones followed each
+// other.
 type sample struct {
 	file, repetition int
 	number           float64
@@ -37,8 +38,8 @@ func (s Samples) Range() (least, most float64) {
 	return slices.Min(s.numbers()), slices.Max(s.numbers())
 }
 
-// Ratio is the median of the ratios of s to other, of the runs that both have. A run that failed on one side leaves no
-// partner: the others keep theirs.
+// Ratio is the median of the ratios of s to other, of the runs that both have. A run that failed on
+// one side leaves no partner: the others keep theirs.
 func (s Samples) Ratio(other Samples) float64 {
 	a, b := paired(s, other)
 	return stats.Ratios(a, b)
@@ -81,7 +82,8 @@ func (s Samples) find(partner sample) int {
 	})
 }
 
-// overlaps says whether chance could have put the one before the other: their ranges touch, or one has a single run.
+// overlaps says whether chance could have put the one before the other: their ranges touch, or one
+// has a single run.
 func (s Samples) overlaps(other Samples) bool {
 	if len(s) < 2 || len(other) < 2 {
 		return true

@@ -14,7 +14,8 @@ type Set struct {
 	versions  map[[2]string]string // by scenario and server
 }
 
-// complete puts series in order and the floor behind the others, and leaves out scenarios and servers that nobody ran.
+// complete puts series in order and the floor behind the others, and leaves out scenarios and
+// servers that nobody ran.
 func (s *Set) complete() {
 	s.Scenarios = slices.DeleteFunc(s.Scenarios, func(scenario Scenario) bool { return !s.ran(Run{Scenario: scenario.Name}) })
 	s.Servers = slices.DeleteFunc(s.Servers, func(server Server) bool { return !s.ran(Run{Server: server.Name}) })
@@ -110,7 +111,8 @@ func (s *Set) Compared(scenario string, c Comparison, server string) Samples {
 	return of.Over(to)
 }
 
-// Asked returns the servers that were asked in a scenario, in the order of columns, whether they came through or not.
+// Asked returns the servers that were asked in a scenario, in the order of columns, whether they
+// came through or not.
 func (s *Set) Asked(scenario string) (names []string) {
 	for _, server := range s.Servers {
 		if s.ran(Run{Scenario: scenario, Server: server.Name}) {

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// toRead is what a scenario's row in bench/README.md says to read: it stands first, and is not folded away.
+// toRead is what a scenario's row in bench/README.md says to read: it stands first, and is not
+// folded away.
 var toRead = map[string][]string{
 	"fanout":       {"deliveries/s", "p99 latency us"},
 	"steady":       {"server CPU ns/delivery", "p50 latency us", "p99 latency us"},
@@ -33,7 +34,8 @@ var besides = []string{
 	"seconds to open all", "seconds to settle", storeOnDisk,
 }
 
-// elsewhere are shown only where toRead names them: they say again what another number says, or are there to judge it by.
+// elsewhere are shown only where toRead names them: they say again what another number says, or are
+// there to judge it by.
 var elsewhere = []string{
 	"messages/s", "MB/s", // deliveries/s by another factor
 	"p99.9 latency us", "max latency us", // of a few seconds they are chance
@@ -49,7 +51,8 @@ const (
 	serverBusy    = "server busy"
 )
 
-// Metrics lists what there is to show of a case: those with a goal, those to be read, and all that nobody has decided to leave out.
+// Metrics lists what there is to show of a case: those with a goal, those to be read, and all that
+// nobody has decided to leave out.
 func (s *Set) Metrics(scenario Scenario, testCase string) (shown []Metric) {
 	reported := s.reported(Run{Scenario: scenario.Name, Case: testCase})
 	first := slices.Clone(toRead[scenario.Name])
@@ -73,8 +76,8 @@ func (s *Set) Metrics(scenario Scenario, testCase string) (shown []Metric) {
 // openLoops publish what is due, however fast the server could be.
 var openLoops = []string{"steady", "emojitracker"}
 
-// directed is Lookup in a scenario. In an open loop everybody delivers what is due, so more of it is not better, but what it
-// takes of the processor is.
+// directed is Lookup in a scenario. In an open loop everybody delivers what is due, so more of it
+// is not better, but what it takes of the processor is.
 func (s *Set) directed(scenario, name string) Metric {
 	m := Lookup(name)
 	if slices.Contains(openLoops, scenario) || slices.Contains(s.reported(Run{Scenario: scenario}), overdue) {

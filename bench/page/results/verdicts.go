@@ -32,7 +32,8 @@ type Verdict struct {
 	Instead        string // then: the metric that says more, if there is one
 }
 
-// Verdicts judges every goal of every scenario that was run. Bounds that are 0 are told for their own sake: no goals.
+// Verdicts judges every goal of every scenario that was run. Bounds that are 0 are told for their
+// own sake: no goals.
 func (s *Set) Verdicts() (all []Verdict) {
 	for _, scenario := range s.Scenarios {
 		for _, goal := range scenario.Goals {
@@ -54,8 +55,8 @@ func (s *Set) Verdicts() (all []Verdict) {
 	return all
 }
 
-// asks says whether a goal for all cases is one for this one: a case that is about something else does not report the metric, where another
-// does.
+// asks says whether a goal for all cases is one for this one: a case that is about something else
+// does not report the metric, where another does.
 func (s *Set) asks(scenario Scenario, c Case, metric string) bool {
 	subject := Run{Scenario: scenario.Name, Server: s.Subject()}
 	here := subject
@@ -95,7 +96,8 @@ func (s *Set) doubt(v *Verdict, testCase, server string) {
 	v.Disturbed, v.Of = v.Disturbed+n, v.Of+of
 }
 
-// limit marks what the load has measured of itself. What a server spends on the work is not of that kind.
+// limit marks what the load has measured of itself. What a server spends on the work is not of that
+// kind.
 func (s *Set) limit(v *Verdict, testCase, otherCase, other string) {
 	if !strings.HasSuffix(v.Metric.Name, "/s") && !strings.Contains(v.Metric.Name, "latency") {
 		return
@@ -110,8 +112,8 @@ func (s *Set) limit(v *Verdict, testCase, otherCase, other string) {
 	}
 }
 
-// judged holds what was measured against the bound. A goal whose runs did not all come through is not reached, whatever the
-// others say.
+// judged holds what was measured against the bound. A goal whose runs did not all come through is
+// not reached, whatever the others say.
 func (s *Set) judged(v Verdict, cases ...string) Verdict {
 	for _, c := range cases {
 		if _, failed := s.Ran(v.Scenario, c, s.Subject()); failed > 0 {

@@ -1,5 +1,5 @@
-// Command centrifuge is github.com/centrifugal/centrifuge with its SSE transport and its broker in memory, and ssed's lines
-// as the way in.
+// Command centrifuge is github.com/centrifugal/centrifuge with its SSE transport and its broker in
+// memory, and ssed's lines as the way in.
 package main
 
 import (
@@ -51,7 +51,8 @@ func newHub() (peer.Hub, error) {
 	return &hub{node, centrifuge.NewSSEHandler(node, centrifuge.SSEConfig{PingPongConfig: noPong})}, node.Run()
 }
 
-// connect is the command that every client begins with; here it is said on behalf of the subscriber.
+// connect is the command that every client begins with; here it is said on behalf of the
+// subscriber.
 var connect = url.Values{"cf_connect": {`{"id":1,"connect":{}}`}}.Encode()
 
 // Subscribe connects the request as a client that is subscribed from the start.
@@ -71,8 +72,8 @@ func (h *hub) Publish(namespace, _, data []byte) error {
 	return err
 }
 
-// patient lets the first flush pass, which would send the head alone. The second sends the reply to connect, which is
-// written when the subscription is made.
+// patient lets the first flush pass, which would send the head alone. The second sends the reply to
+// connect, which is written when the subscription is made.
 type patient struct {
 	http.ResponseWriter
 	flushed bool

@@ -1,4 +1,5 @@
-// Command gosse is github.com/tmaxmax/go-sse with Joe, its default provider, and ssed's lines as the way in.
+// Command gosse is github.com/tmaxmax/go-sse with Joe, its default provider, and ssed's lines as
+// the way in.
 package main
 
 import (
@@ -47,8 +48,9 @@ func (h hub) Publish(namespace, event, data []byte) error {
 	return h.server.Publish(message, string(namespace))
 }
 
-// A greeter is a [sse.Replayer] without a memory. The provider calls it in the turn of its loop in which it takes up a
-// subscriber, so that whoever has the head hears all that is published from then on.
+// A greeter is a [sse.Replayer] without a memory. The provider calls it in the turn of its loop in
+// which it takes up a subscriber, so that whoever has the head hears all that is published from
+// then on.
 type greeter struct{}
 
 // Put keeps nothing.

@@ -1,5 +1,5 @@
-// Command mercure is the hub of github.com/dunglas/mercure with its default transport, which keeps no history, and ssed's
-// lines as the way in.
+// Command mercure is the hub of github.com/dunglas/mercure with its default transport, which keeps
+// no history, and ssed's lines as the way in.
 package main
 
 import (

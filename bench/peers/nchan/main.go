@@ -1,7 +1,9 @@
-// Command nchan becomes nginx with the nchan module, as Debian has them (packages nginx and libnginx-mod-nchan): it writes a
-// configuration and executes nginx in its own place, so that the process that is measured is nginx and nothing else.
+// Command nchan becomes nginx with the nchan module, as Debian has them (packages nginx and
+// libnginx-mod-nchan): it writes a configuration and executes nginx in its own place, so that the
+// process that is measured is nginx and nothing else.
 //
-// Messages come in by nchan's own way, POST /publish/<namespace> with the data as the body, and not as lines.
+// Messages come in by nchan's own way, POST /publish/<namespace> with the data as the body, and not
+// as lines.
 package main
 
 import (
@@ -32,12 +34,13 @@ var changed = []string{
 
 const name = "nchan"
 
-// filesMax is how many descriptors a server has while it is measured, if the machine gives so many. nginx takes memory for as
-// many connections at once, so more would be held against it.
+// filesMax is how many descriptors a server has while it is measured, if the machine gives so many.
+// nginx takes memory for as many connections at once, so more would be held against it.
 const filesMax = 20_000
 
-// Whoever starts this may have asked to have it end with them (PR_SET_PDEATHSIG), as the bench does. The kernel keeps that for a
-// thread: only if the first one executes nginx does nginx inherit it.
+// Whoever starts this may have asked to have it end with them (PR_SET_PDEATHSIG), as the bench
+// does. The kernel keeps that for a thread: only if the first one executes nginx does nginx inherit
+// it.
 func init() { runtime.LockOSThread() }
 
 func main() {
@@ -98,7 +101,8 @@ func find() (*installed, error) {
 //go:embed nginx.conf
 var configuration string
 
-// become executes nginx; it only returns if that fails. Several may have one prefix: their files are named by their port.
+// become executes nginx; it only returns if that fails. Several may have one prefix: their files
+// are named by their port.
 func (i *installed) become(o *peer.Options, prefix string) error {
 	var err error
 	if prefix == "" {

@@ -7,7 +7,8 @@ import (
 	"github.com/ssed/ssed/publish"
 )
 
-// readBytes is how much of a publisher's input is read at once, and then handed on before anything is answered.
+// readBytes is how much of a publisher's input is read at once, and then handed on before anything
+// is answered.
 const readBytes = 64 << 10
 
 // lines is the sink of all publishers.
@@ -16,8 +17,9 @@ type lines struct {
 	sequence atomic.Uint64 // messages published
 }
 
-// Publish implements [publish.Sink]. Two publishers' messages may reach the hub in another order than their sequences say:
-// a lock over both would hold up those libraries that let publishers run beside each other.
+// Publish implements [publish.Sink]. Two publishers' messages may reach the hub in another order
+// than their sequences say: a lock over both would hold up those libraries that let publishers run
+// beside each other.
 func (l *lines) Publish(namespace, event, data []byte) (uint64, error) {
 	if err := l.hub.Publish(namespace, event, data); err != nil {
 		return 0, err
@@ -37,8 +39,9 @@ func serveLines(listener net.Listener, hub Hub) error {
 	}
 }
 
-// serve holds one publisher's conversation. Everything that one read brought is published before its replies leave, all of
-// them in one write: a pipelining publisher costs few system calls, and one that waits for each reply gets it at once.
+// serve holds one publisher's conversation. Everything that one read brought is published before
+// its replies leave, all of them in one write: a pipelining publisher costs few system calls, and
+// one that waits for each reply gets it at once.
 func (l *lines) serve(conn net.Conn) {
 	defer conn.Close()
 	session := publish.NewSession(&publish.Config{})

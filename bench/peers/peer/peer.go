@@ -15,10 +15,12 @@ import (
 
 // A Hub is a library that hands messages to subscribers.
 type Hub interface {
-	// Subscribe answers a request for the messages of a namespace, such as "/pets/dogs", and returns when the subscriber
-	// has gone. It sends the head of its answer when the subscriber cannot miss a message any more.
+	// Subscribe answers a request for the messages of a namespace, such as "/pets/dogs", and
+	// returns when the subscriber has gone. It sends the head of its answer when the subscriber
+	// cannot miss a message any more.
 	Subscribe(w http.ResponseWriter, r *http.Request, namespace string)
-	// Publish takes one message; an empty event is none. The slices are the caller's again when it returns.
+	// Publish takes one message; an empty event is none. The slices are the caller's again when it
+	// returns.
 	Publish(namespace, event, data []byte) error
 }
 

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// Describe is the line that -version prints: name and version, then what was changed and why, with "; " between.
+// Describe is the line that -version prints: name and version, then what was changed and why, with
+// "; " between.
 func Describe(name, version string, changed []string) string {
 	return strings.Join(append([]string{name + " " + version}, changed...), "; ")
 }

@@ -1,4 +1,5 @@
-// Command sseserver is github.com/mroth/sseserver, ssed's ancestor, with ssed's lines as the way in.
+// Command sseserver is github.com/mroth/sseserver, ssed's ancestor, with ssed's lines as the way
+// in.
 package main
 
 import (
@@ -41,11 +42,13 @@ func (h hub) Publish(namespace, event, data []byte) error {
 	return nil
 }
 
-// closed ends a namespace where its last segment does: /pets/ is a prefix of /pets/dogs/ and not of /petshop/.
+// closed ends a namespace where its last segment does: /pets/ is a prefix of /pets/dogs/ and not of
+// /petshop/.
 func closed(namespace string) string { return strings.TrimSuffix(namespace, "/") + "/" }
 
-// A watched context does something when it is first waited for. The library waits for its request's context from the moment
-// when the subscriber is registered and the headers are set, and nothing else of it shows that moment.
+// A watched context does something when it is first waited for. The library waits for its request's
+// context from the moment when the subscriber is registered and the headers are set, and nothing
+// else of it shows that moment.
 type watched struct {
 	context.Context
 	once sync.Once
