@@ -2,6 +2,7 @@ package testtool
 
 import (
 	"flag"
+	"runtime"
 	"strconv"
 	"testing"
 )
@@ -20,10 +21,10 @@ func RunWaiting(m *testing.M) (code int) {
 }
 
 // atOnce is how many parallel tests run at the same time. The race detector makes each of
-// them several times as much work.
+// them several times as much work, so there it is what the go command would choose.
 func atOnce() int {
 	if Race {
-		return 4
+		return runtime.GOMAXPROCS(0)
 	}
 	return 8
 }
