@@ -13,10 +13,10 @@
 // hear /pets/dogs, too.
 //
 // The package is a face: it has Options with their defaults and bounds, and Server. The
-// daemon cmd/ssed uses nothing else. The types that a program exchanges with the loop are
-// aliases of package loop's. Package admin has pages for operators, package store a Store
+// daemon, cmd/ssed, makes its server by it, too. The types that a program exchanges with the
+// loop are aliases of package loop's. Package admin has pages for operators, package store a Store
 // on NATS JetStream, and package publish a client for other programs.
 //
-// The one invariant: every value that reaches the rooms below is final and checked. No
-// other package has a default of an option.
+// The one invariant: every value that reaches the rooms below is final and checked. They fill
+// in no default of Options.
 package ssed

@@ -85,6 +85,7 @@ func (d *deferred) pending() bool { return d.replies.Waiting() > 0 }
 // and then gives the parts that were read to their subscribers.
 func (st *stored) onWake(l *Loop) {
 	acks := st.acks.Take(st.spareAcks)
+	st.spareAcks = acks
 	for _, a := range acks {
 		a.to.replies.Settle(a.seq, a.err)
 		a.to.touched = true
@@ -95,10 +96,7 @@ func (st *stored) onWake(l *Loop) {
 			a.to.p.sendReady(l, &a.to.replies)
 		}
 	}
-	if acks != nil {
-		clear(acks)
-		st.spareAcks = acks
-	}
+	clear(acks)
 	for _, f := range st.reads.done.Take(nil) {
 		st.complete(l, f)
 	}

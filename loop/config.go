@@ -16,7 +16,7 @@ import (
 // default and refuses nothing. The fields mean what those of the same name of
 // ssed.Options mean.
 //
-// A Config is read by the loop's goroutine, and by those that publish or Enroll. Nobody
+// The loop's goroutine, those that publish and those of Authorize read a Config. Nobody
 // changes it after New. What it points to may be shared with other loops and other
 // goroutines, so all of that is safe for them: Tokens is atomic, Session and the history
 // rules are only read, and Store and Reports say themselves which of their methods may be

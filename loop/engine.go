@@ -23,8 +23,10 @@ type reactor struct {
 	elapsed   atomic.Uint32  // ticks that the wheel has yet to turn; any goroutine
 }
 
-// events is what gnet calls. OnOpen, OnTraffic and OnClose come on the loop's
-// goroutine; OnBoot and OnTick on others, which may only notify the wakeup.
+// events is what gnet calls. It calls OnOpen, OnTraffic and OnClose on the loop's goroutine,
+// and OnBoot and OnTick on others. OnBoot sets options of the listeners. The first OnTick
+// registers the wakeup and the watch, before anything else can reach the loop. Later ones only
+// count a tick and notify the wakeup.
 type events struct {
 	gnet.BuiltinEventEngine
 	loop   *Loop

@@ -18,20 +18,26 @@ import (
 // exported methods may be called from any goroutine, unless they say otherwise. Its parts are
 // embedded by value, and each is declared in the file that works on it.
 //
-// One goroutine, gnet's, owns a Loop. No other goroutine may touch it, except for:
+// From Run on, one goroutine of gnet's owns a Loop. Before that, the goroutine that calls New
+// and Run does; after Run has returned, the one that calls Close. While the loop runs, other
+// goroutines may touch only this:
 //
-//	opts, log                          set before the loop runs, and never changed
-//	wakeup                             notify may be called by any goroutine
-//	mailbox                            has a lock, held while one message is copied
+//	opts, log, the pointers wakeup, calls,
+//	mailbox, watch, and sequencer          set by New, and never changed
+//	wakeup                                 notify is safe for any goroutine
+//	mailbox                                has a lock, held while one message is copied
 //	calls, authRequests.decided,
-//	stored.acks, storeReads.done       inbox.Inbox: a lock, held while one item is added
-//	lifecycle.ready, lifecycle.done     closed once
-//	hooks.queue                        has a lock of its own: see internal/callbacks
+//	stored.acks, storeReads.done           inbox.Inbox: a lock, held while one item is added
+//	sequencer: publish, sink, refuse       use only what is listed here, and the Store
+//	hooks.queue                            has a lock of its own: see internal/callbacks
+//	lifecycle.ready, lifecycle.done        closed once
 //	reactor.elapsed, admission.handed,
 //	lifecycle.stop, unixClosing.done,
-//	stored.unacked, stored.acked       atomic
-//	admission.tokens                   an atomic pointer to a table that nobody changes, which
-//	                                   other loops and the hub share
+//	stored.unacked, stored.acked           atomic
+//	admission.tokens                       an atomic pointer to a table that nobody changes;
+//	                                       the hub shares it
+//	reactor.enrollTo                       set by gnet's ticker before it calls
+//	                                       Listeners.Accept, and read by Enroll after that
 //
 // All of these are on the way into the loop or out of it. A message that the loop reads
 // itself takes no lock and waits for no other goroutine from its publisher's bytes to its

@@ -8,15 +8,22 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A resumePoint is where a new subscriber begins: it has missed the messages of its set
-// after one number up to another, and gets the later ones as they come.
+// A resumePoint is where a new subscriber begins: with a replay, unless that is live, after
+// the report of a gap, if there is one.
 type resumePoint struct {
-	after, until uint64   // equal: it has missed nothing
-	gap          *sse.Gap // what it cannot have; nil: it can have all
-	told         uint64   // the newest lost message that need not be reported any more
+	replay
+	gap      *sse.Gap // what it cannot have; nil: it can have all
+	tooEarly bool     // it has more than this daemon has yet, and must come back
+}
+
+// A replay is how far a subscriber has come in what it missed. Its cursor stands in the
+// live stream all the while, where it joined: what is published meanwhile waits there,
+// behind what is replayed, and no seam can open between the two.
+type replay struct {
 	phase        phase
+	after, until uint64       // it has what is up to after, and gets what is up to until
+	reported     uint64       // the newest lost message that it knows of, or need not know of
 	inStore      *storeReplay // for phaseStored and phaseAsking
-	tooEarly     bool         // it has more than this daemon has yet, and must come back
 }
 
 // A phase says where the next part of a replay comes from.
@@ -29,27 +36,23 @@ type resumePoint struct {
 //	           │                     all sent ▼     │ (store only)
 //	           ├─ in the window ────────────► kept ─┘
 //	           │                              │ all sent
-//	           └─ nothing missed ─────────────┴─────────────────────────────────► live
+//	           ├─ nothing missed ─────────────┴─────────────────────────────────► live
+//	           │
+//	           └─ id ahead of us, but not of the store ─────────────────────► come back
 //
-// Each phase reports a gap before the frames that follow it. live is no value of phase: a
-// subscriber that has caught up has no replay.
+//	asking, stored ─── a read fails, the store begins a new epoch, or the server ends ─► come back
+//	kept           ─── the store begins a new epoch ───────────────────────────────────► come back
+//
+// Each phase reports a gap before the frames that follow it. A subscriber that is live has
+// no replay.
 type phase uint8
 
 const (
-	phaseKept   phase = iota // the window
+	phaseLive   phase = iota // its stream
+	phaseKept                // the window
 	phaseStored              // the store
-	phaseAsking              // the store is asked whether it has the client's newest message
+	phaseAsking              // nowhere: the store is asked whether it has the client's newest message
 )
-
-// A replay is how far a subscriber has come in what it missed. Its cursor stands in the
-// live stream all the while, where it joined: what is published meanwhile waits there,
-// behind what is replayed, and no seam can open between the two.
-type replay struct {
-	phase        phase
-	after, until uint64       // it has what is up to after, and gets what is up to until
-	told         uint64       // the newest lost message that it knows of
-	inStore      *storeReplay // for phaseStored and phaseAsking
-}
 
 // A step is what a replay does next.
 type step struct {
@@ -57,7 +60,7 @@ type step struct {
 	gap    *sse.Gap
 	frames []byte // dies with the next step
 	ends   []sse.FrameEnd
-	last   bool          // the phase ends with these frames
+	then   phase         // once all frames are sent
 	retry  time.Duration // the client's reconnection time
 }
 
@@ -90,9 +93,10 @@ func (s *subscriber) startReplay(l *Loop, from resumePoint) {
 		l.stats.Gaps++
 		s.queueGap(l, *from.gap)
 	}
-	if from.after < from.until || from.inStore != nil {
+	if from.phase != phaseLive {
 		l.window.kept.Mark(from.until)
-		l.replays.of[s] = &replay{from.phase, from.after, from.until, from.told, from.inStore}
+		r := from.replay // so that only a replay takes memory
+		l.replays.of[s] = &r
 		l.stats.Replays++
 		s.marks |= replaying
 		s.audience.lagging++
@@ -135,18 +139,19 @@ func (s *subscriber) replaySome(l *Loop) (done bool) {
 		if !s.sendStep(l, r, step) {
 			return false
 		}
+		from := r.phase
+		r.phase = step.then
 		switch {
-		case r.phase == phaseStored && step.last:
-			r.phase, r.after, r.inStore = phaseKept, max(r.after, r.inStore.until), nil
-		case r.phase == phaseStored:
-		case !step.last:
-			l.replays.queue = append(l.replays.queue, s) // others have their turn first
-			return false
-		default:
+		case r.phase == phaseLive:
 			delete(l.replays.of, s)
 			s.marks &^= replaying
 			s.audience.lagging--
 			return true
+		case from == phaseKept: // there is more in the window
+			l.replays.queue = append(l.replays.queue, s) // others have their turn first
+			return false
+		case r.phase == phaseKept:
+			r.after, r.inStore = max(r.after, r.inStore.until), nil
 		}
 	}
 }
@@ -192,7 +197,11 @@ func (s *subscriber) replayed(l *Loop, r *replay, step step, n int) {
 func (p *past) readWindow(r *replay, set []string) step {
 	chunk, ends := p.window.kept.Read(p.replays.chunk[:0], p.replays.ends[:0], set, r.after, r.until, replayBytesMax)
 	p.replays.chunk, p.replays.ends = chunk, ends
-	return step{frames: chunk, ends: ends, last: len(chunk) < replayBytesMax}
+	then := phaseLive
+	if len(chunk) >= replayBytesMax {
+		then = phaseKept
+	}
+	return step{frames: chunk, ends: ends, then: then}
 }
 
 // pump continues replays whose sockets take more, within this turn's budget. A

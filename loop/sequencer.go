@@ -30,7 +30,8 @@ type past struct {
 //	stored  submits messages to a Store, publishes them as they come back with their
 //	        numbers, and reads from the Store what the window no longer has
 //
-// The loop calls it, on its own goroutine, except for publish and sink.
+// The loop calls it, on its own goroutine. Other goroutines call publish, sink, refuse and,
+// once the loop has ended, close.
 type sequencer interface {
 	// publish accepts a checked message of Server.Publish. It returns once the message
 	// is certain to be published. Any goroutine may call it.
@@ -145,8 +146,8 @@ func (memory) resume(l *Loop, ask *subreq.Resume, set nsindex.Set) resumePoint {
 // the replay began.
 func (memory) next(l *Loop, s *subscriber, r *replay) step {
 	set := s.audience.set.Members()
-	if lost := l.window.kept.LostSince(set, r.after, l.wheel.now); lost > r.told {
-		r.told = lost
+	if lost := l.window.kept.LostSince(set, r.after, l.wheel.now); lost > r.reported {
+		r.reported = lost
 		return gapStep(l.window.gap(sse.GapExpired, []byte(l.window.idOf(r.after)), set, r.after, r.until, lost))
 	}
 	return l.readWindow(r, set)

@@ -90,7 +90,7 @@ func (l *Loop) snapshot() Stats {
 }
 
 // Stats returns the server's figures as they are on the loop at one moment. The
-// error is the context's, or ErrStopped.
+// error is the context's, ErrStopped or ErrBusy.
 func (l *Loop) Stats(ctx context.Context) (Stats, error) {
 	return call(ctx, l, (*Loop).snapshot)
 }

@@ -28,15 +28,15 @@ type stored struct {
 	acks    *inbox.Inbox[ack]
 	wake    func()
 
-	isLive     bool   // what the Store had when the daemon started is delivered
-	liveAt     uint32 // tick at which that was
-	undated    uint64 // messages up to this one were published before liveAt, nobody knows when
-	gapTold    uint64 // everybody was told of a gap up to this number
-	leftOut    uint64 // messages that subscribers were told of, and the log was not yet
-	allAcked   bool   // the server ends, and every submission is acknowledged
-	allAckedAt uint32 // tick at which that was seen
-	reads      storeReads
-	spareAcks  []ack
+	isLive      bool   // what the Store had when the daemon started is delivered
+	liveAt      uint32 // tick at which that was
+	undated     uint64 // messages up to this one were published before liveAt, nobody knows when
+	gapReported uint64 // everybody was told of a gap up to this number
+	leftOut     uint64 // messages that subscribers were told of, and the log was not yet
+	allAcked    bool   // the server ends, and every submission is acknowledged
+	allAckedAt  uint32 // tick at which that was seen
+	reads       storeReads
+	spareAcks   []ack
 }
 
 func newStored(store Store, wake func()) *stored {
@@ -86,7 +86,7 @@ func (st *stored) advance(l *Loop, seq uint64) bool {
 		after := w.newest
 		w.newest = lost
 		w.kept.Raise(lost)
-		if st.isLive && lost > st.gapTold {
+		if st.isLive && lost > st.gapReported {
 			st.tellLeftOut(l, after)
 		}
 	}
@@ -98,9 +98,9 @@ func (st *stored) advance(l *Loop, seq uint64) bool {
 // each message would drown them.
 func (st *stored) tellLeftOut(l *Loop, after uint64) {
 	w := &l.window
-	st.gapTold = max(w.newest, st.Newest())
+	st.gapReported = max(w.newest, st.Newest())
 	st.leftOut += w.newest - after
-	until := w.idOf(st.gapTold)
+	until := w.idOf(st.gapReported)
 	l.deliverToAll(sse.Gap{Reason: sse.GapExpired, Asked: w.idOf(after), Newest: until, CompleteAfter: until})
 }
 
@@ -129,7 +129,7 @@ func (st *stored) begin(l *Loop, epoch string, newest uint64) {
 		s.retryMidReplay(l, l.opts.retryTime(), reasonStore)
 	}
 	w.epoch, w.newest = epoch, newest
-	st.gapTold, st.undated = 0, newest
+	st.gapReported, st.undated = 0, newest
 	w.kept.Raise(newest)
 	l.indexChanged()
 	if again {
@@ -181,11 +181,11 @@ func (st *stored) resume(l *Loop, ask *subreq.Resume, set nsindex.Set) resumePoi
 	w := &l.window
 	p := st.find(l, ask, set.Members())
 	// Others were told already that messages will be left out, if they come at all.
-	if st.gapTold > w.newest && st.Newest() > w.newest {
+	if st.gapReported > w.newest && st.Newest() > w.newest {
 		if p.gap == nil {
-			p.gap = &sse.Gap{Reason: sse.GapExpired, Asked: w.newestID(), Newest: w.idOf(st.gapTold)}
+			p.gap = &sse.Gap{Reason: sse.GapExpired, Asked: w.newestID(), Newest: w.idOf(st.gapReported)}
 		}
-		p.gap.CompleteAfter = w.idOf(st.gapTold)
+		p.gap.CompleteAfter = w.idOf(st.gapReported)
 	}
 	return p
 }
@@ -195,11 +195,11 @@ func (st *stored) find(l *Loop, ask *subreq.Resume, set []string) resumePoint {
 	status, seq := w.classify(ask.ID)
 	if status == idAhead {
 		if seq <= st.Newest() {
-			return resumePoint{after: w.newest, until: w.newest, tooEarly: true}
+			return resumePoint{tooEarly: true}
 		}
 		// Another daemon may know more than this one, if this one is cut off.
-		return resumePoint{after: seq, until: w.newest, phase: phaseAsking,
-			inStore: &storeReplay{until: seq, asked: bytes.Clone(ask.ID)}}
+		e := &storeReplay{until: seq, asked: bytes.Clone(ask.ID)}
+		return resumePoint{replay: replay{phase: phaseAsking, after: seq, until: w.newest, inStore: e}}
 	}
 	b := w.begin(status, seq, ask, set, now)
 	lost := w.kept.Lost(set, b.after, now)
@@ -215,7 +215,7 @@ func (st *stored) find(l *Loop, ask *subreq.Resume, set []string) resumePoint {
 	if status == idNone || status == idMalformed {
 		e.applyTo(ask)
 	}
-	return resumePoint{after: b.after, until: w.newest, phase: phaseStored, inStore: e}
+	return resumePoint{replay: replay{phase: phaseStored, after: b.after, until: w.newest, inStore: e}}
 }
 
 // applyTo notes where a request wants to begin, if it says so.
@@ -273,20 +273,24 @@ func (st *stored) next(l *Loop, s *subscriber, r *replay) step {
 func (st *stored) sendPart(w *window, set []string, r *replay) step {
 	e, part := r.inStore, r.inStore.part
 	r.after = max(r.after, part.After)
-	if e.certain || e.reason != "" && part.Lost > r.told {
+	if e.certain || e.reason != "" && part.Lost > r.reported {
 		g := w.gap(e.reason, e.asked, set, e.until, r.until, part.Lost)
 		if len(part.Ends) > 0 {
 			g.Oldest = w.idOf(part.Ends[0].Seq)
 		}
-		e.certain, e.reason, r.told = false, sse.GapExpired, max(r.told, part.Lost)
+		e.certain, e.reason, r.reported = false, sse.GapExpired, max(r.reported, part.Lost)
 		return gapStep(g)
 	}
-	r.told = max(r.told, part.Lost)
+	r.reported = max(r.reported, part.Lost)
 	e.last, e.since, e.part = 0, time.Time{}, nil
 	if e.reason == "" { // it has a beginning now, and wants all that follows
 		e.reason, e.asked = sse.GapExpired, []byte(w.idOf(r.after))
 	}
-	return step{kind: stepFrames, frames: part.Frames, ends: part.Ends, last: part.Last}
+	then := phaseStored
+	if part.Last {
+		then = phaseKept
+	}
+	return step{frames: part.Frames, ends: part.Ends, then: then}
 }
 
 // afterAsking is the step once the Store has said whether it has the client's newest

@@ -127,7 +127,10 @@ func sinceTick(ask *subreq.Resume, now uint32) uint32 { return now - min(now, ti
 // fromMemory is the resume point of a beginning from which on the window has all that
 // there is. lost is the newest message after it that is gone, 0 if none is.
 func (w *window) fromMemory(b beginning, ask *subreq.Resume, set []string, lost uint64) resumePoint {
-	p := resumePoint{after: b.after, until: w.newest, told: lost}
+	p := resumePoint{replay: replay{after: b.after, until: w.newest, reported: lost}}
+	if p.after < p.until {
+		p.phase = phaseKept
+	}
 	if b.certain || b.reason == sse.GapExpired && lost > 0 {
 		p.gap = w.gap(b.reason, ask.ID, set, p.after, p.until, lost)
 	}

@@ -1,8 +1,11 @@
-// Package hub is what exists once in a daemon: its addresses, its tokens, the checks of
-// messages that a program publishes, the program's hooks, and the way from the start to
-// the end. What exists once per thread, such as connections and streams, is in package
-// loop; a Hub has one loop, and nothing here depends on that number being one but the
-// field itself.
+// Package hub is what exists once in a daemon and is not on the way of a message: its
+// addresses, its tokens, the checks of messages that a program publishes, the program's
+// hooks, and the way from the start to the end. Connections, streams and deadlines, which
+// exist once per thread, are in package loop.
+//
+// A Hub has one loop. Numbers, the window of kept messages, and the counts that limits need
+// (per address, of subscribers, of calls of Authorize) are in the loop, too: its goroutine is
+// the only one that uses them, so they need no lock there.
 //
 // Nothing here is on the way of a message from a publisher on the loop to subscribers,
 // and nothing here knows gnet.

@@ -57,13 +57,14 @@ func (b *Inbox[T]) PutBack(items []T) {
 }
 
 // Take empties the Inbox and returns what was in it, the oldest first. spare is memory
-// for the next items: a slice that an earlier Take returned and the reader no longer
-// needs, or nil. Its elements are not cleared.
+// that the reader no longer needs, such as what an earlier Take returned, or nil: the
+// Inbox keeps it for the next items, or returns it, empty, if there were none. Its elements
+// are not cleared.
 func (b *Inbox[T]) Take(spare []T) []T {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.items) == 0 {
-		return nil
+		return spare[:0]
 	}
 	items := b.items
 	b.items = spare[:0]

@@ -11,7 +11,7 @@ import (
 func TestTakeReturnsAllInOrderAndWakesOnce(t *testing.T) {
 	wakes := 0
 	box := inbox.New[int](func() { wakes++ })
-	if got := box.Take(nil); got != nil || wakes != 0 {
+	if got := box.Take(nil); len(got) != 0 || wakes != 0 {
 		t.Fatalf("an empty inbox gives %v after %d wakes", got, wakes)
 	}
 	for i := range 3 {
@@ -53,6 +53,9 @@ func TestPutBackStandsBeforeWhatCameMeanwhile(t *testing.T) {
 func TestSpareMemoryIsUsed(t *testing.T) {
 	box := inbox.New[int](func() {})
 	spare := make([]int, 5, 8)
+	if got := box.Take(spare); len(got) != 0 || cap(got) != cap(spare) {
+		t.Errorf("an empty inbox returns %v of capacity %d, want the spare slice, empty", got, cap(got))
+	}
 	box.Put(1)
 	box.Take(spare)
 	box.Put(2)
