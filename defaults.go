@@ -14,11 +14,10 @@ func (o Options) withDefaults() Options {
 	if len(o.Listen) == 0 {
 		o.Listen = []string{":8001"}
 	}
-	places := openfiles.Limit() - openfiles.Reserve
 	if len(o.Publish) > 0 {
-		setDefault(&o.PublishersMax, openfiles.Publishers(places))
+		setDefault(&o.PublishersMax, openfiles.Publishers(openfiles.Limit()-openfiles.Reserve))
 	}
-	setDefault(&o.ConnsMax, places-o.PublishersMax)
+	setDefault(&o.ConnsMax, defaultConnsMax(o.PublishersMax))
 
 	setDefault(&o.HistoryBytesMax, DefaultHistoryBytes)
 	setDefault(&o.GapEvent, sse.DefaultGapEvent)
@@ -50,6 +49,10 @@ func (o Options) withDefaults() Options {
 	}
 	return o
 }
+
+// defaultConnsMax is how many subscribers the limit of open files allows beside so many
+// publishers.
+func defaultConnsMax(publishers int) int { return openfiles.Limit() - openfiles.Reserve - publishers }
 
 // setDefault sets a value that is zero.
 func setDefault[T comparable](value *T, fallback T) { *value = cmp.Or(*value, fallback) }

@@ -122,8 +122,9 @@ func ExampleOptions_Validate() {
 			fmt.Printf("%s: %v: %v\n", settings[field.Field], field.Value, field.Err)
 		}
 	}
-	// Output: address: 8001: listen address "8001": expected host:port or :port, such as
-	// 127.0.0.1:8001 or [::1]:8001, or unix:///path heartbeat: 100ms: must be 1s or more
+	// Output:
+	// address: 8001: listen address "8001": expected host:port or :port, such as 127.0.0.1:8001 or [::1]:8001, or unix:///path
+	// heartbeat: 100ms: must be 1s or more
 }
 
 // New says which field is wrong, in words for whoever set it.

@@ -85,8 +85,8 @@ func (o Options) resolve() (hub.Config, error) {
 		ReportsMax:   o.ReportsMax,
 		Logger:       o.Logger,
 		Loop: loop.Config{
-			Origins:              c.origins(o.CORSOrigins),
-			Proxies:              c.proxies(o.TrustedProxies),
+			Origins:              parseAll(c, "CORSOrigins", o.CORSOrigins, subreq.ParseOrigins),
+			Proxies:              parseAll(c, "TrustedProxies", o.TrustedProxies, subreq.ParseProxies),
 			ProxyProtocol:        o.ProxyProtocol,
 			History:              c.history(o.History, o.Store != nil),
 			HistoryBytesMax:      o.HistoryBytesMax,
@@ -137,16 +137,22 @@ func (c *checker) endpoints(field string, addresses []string, parse func(string)
 	return parsed
 }
 
-func (c *checker) origins(texts []string) subreq.Origins {
-	origins, err := subreq.ParseOrigins(texts)
-	c.blame("CORSOrigins", texts, err)
-	return origins
-}
-
-func (c *checker) proxies(texts []string) subreq.Proxies {
-	proxies, err := subreq.ParseProxies(texts)
-	c.blame("TrustedProxies", texts, err)
-	return proxies
+// parseAll parses a list as a whole. If that fails, it reports each entry that is wrong
+// alone, or the list if only the combination is.
+func parseAll[T any](c *checker, field string, texts []string, parse func([]string) (T, error)) T {
+	all, err := parse(texts)
+	if err == nil {
+		return all
+	}
+	before := len(c.wrong)
+	for _, text := range texts {
+		_, err := parse([]string{text})
+		c.blame(field, text, err)
+	}
+	if len(c.wrong) == before {
+		c.blame(field, texts, err)
+	}
+	return all
 }
 
 // history returns the rules with canonical prefixes, the longest first.
@@ -187,7 +193,11 @@ func (c *checker) numbers(o *Options) {
 		{"AuthorizeMax", o.AuthorizeMax},
 		{"ReportsMax", o.ReportsMax},
 	} {
-		c.refuse(number.value < 1, number.field, number.value, "must be 1 or more, or 0 for the default")
+		reason := "must be 1 or more, or 0 for the default"
+		if number.field == "ConnsMax" && number.value == defaultConnsMax(o.PublishersMax) {
+			reason = "the limit of open files leaves none for subscribers: raise RLIMIT_NOFILE or lower PublishersMax"
+		}
+		c.refuse(number.value < 1, number.field, number.value, "%s", reason)
 	}
 	c.refuse(o.PublishersMax < 0, "PublishersMax", o.PublishersMax, "must be 1 or more, or 0 for the default")
 	c.refuse(o.ConnsPerAddressMax < 0, "ConnsPerAddressMax", o.ConnsPerAddressMax, "must be 1 or more, or 0 for no limit")
@@ -221,14 +231,9 @@ func (c *checker) times(o *Options) {
 		c.refuse(t.value < t.least, t.field, t.value, "must be %v or more", t.least)
 	}
 	shortest, longest := o.RetryMin, o.RetryMax
-	switch {
-	case shortest < retryLeast:
-		c.refuse(true, "RetryMin", shortest, "expected %v to %v", retryLeast, retryMost)
-	case longest > retryMost:
-		c.refuse(true, "RetryMax", longest, "expected %v to %v", retryLeast, retryMost)
-	case shortest > longest:
-		c.refuse(true, "RetryMin", shortest, "the shortest must not be longer than the longest")
-	}
+	c.refuse(shortest < retryLeast, "RetryMin", shortest, "expected %v to %v", retryLeast, retryMost)
+	c.refuse(longest > retryMost, "RetryMax", longest, "expected %v to %v", retryLeast, retryMost)
+	c.refuse(shortest > longest, "RetryMin", shortest, "the shortest must not be longer than the longest")
 }
 
 // checkGapEvent checks Options.GapEvent. The name must be one that publishers' events

@@ -61,6 +61,27 @@ func TestValidateTexts(t *testing.T) {
 	}
 }
 
+// TestValidateNamesEachEntry: a list is reported entry by entry, or whole where only the
+// combination is wrong.
+func TestValidateNamesEachEntry(t *testing.T) {
+	err := Options{
+		CORSOrigins:    []string{"https://a.example/", "https://b.example", "c.example"},
+		TrustedProxies: []string{"10.0.0.0/33", "localhost"},
+	}.Validate()
+	var values []any
+	for _, err := range err.(interface{ Unwrap() []error }).Unwrap() {
+		field, _ := errors.AsType[*FieldError](err)
+		values = append(values, field.Value)
+	}
+	if want := []any{"https://a.example/", "c.example", "10.0.0.0/33", "localhost"}; !slices.Equal(values, want) {
+		t.Errorf("these values are named: %v, want %v", values, want)
+	}
+	both := wrong(t, Options{RetryMin: time.Millisecond, RetryMax: 2 * time.Hour}.Validate())
+	if !slices.Equal(both, []string{"RetryMin", "RetryMax"}) {
+		t.Errorf("%v are named, want both reconnection times", both)
+	}
+}
+
 // TestGapEventNames: a page could not tell a gap with the name "message" from a message,
 // nor one with the name "open" or "error" from what happens to its connection.
 func TestGapEventNames(t *testing.T) {

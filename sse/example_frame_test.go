@@ -101,7 +101,8 @@ func ExampleAppendGap() {
 	// Output:
 	// retry:2500
 	//
-	// :keepalive event:gap
+	// :keepalive
+	// event:gap
 	// data:{"reason":"expired","asked":"k3x9-7","oldest":"k3x9-20","newest":"k3x9-41","complete_after":"k3x9-19"}
 	//
 	// event:gap

@@ -25,7 +25,7 @@ func ParseProxies(proxies []string) (Proxies, error) {
 		if err != nil {
 			addr, errAddr := netip.ParseAddr(p)
 			if errAddr != nil {
-				return Proxies{}, fmt.Errorf(`the trusted proxy %q is no network such as "10.0.0.0/8", no address, and not "unix"`, p)
+				return Proxies{}, fmt.Errorf(`invalid trusted proxy %q: expected a network such as "10.0.0.0/8", an address, or "unix"`, p)
 			}
 			prefix = netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen())
 		}
