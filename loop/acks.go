@@ -9,18 +9,18 @@ import (
 )
 
 // Publishers get their replies when the Store has acknowledged their messages. There are
-// three kinds of them, each with its Acker: connections on the loop (deferred), those
+// three kinds of them, each with its Acker: connections on the loop (storeReplier), those
 // on a loop of their own (batch), and callers of Server.Publish (oneMessage).
 
 // An ack is the outcome of one submission to the Store.
 type ack struct {
-	to  *deferred
+	to  *storeReplier
 	seq uint64
 	err error
 }
 
 // submit hands a message to the Store. Any goroutine may call it.
-func (st *stored) submit(l *Loop, m PublishRequest, to Acker) error {
+func (st *storeSequencer) submit(l *Loop, m PublishRequest, to Acker) error {
 	st.unacked.Add(1) // before it is asked whether the server ends: settled waits for what is unacknowledged
 	if l.stop.Load() != stopNot {
 		st.unacked.Add(-1)
@@ -31,7 +31,7 @@ func (st *stored) submit(l *Loop, m PublishRequest, to Acker) error {
 }
 
 // noteAck counts an acknowledgement. Any goroutine may call it.
-func (st *stored) noteAck(l *Loop, seq uint64, err error) {
+func (st *storeSequencer) noteAck(l *Loop, seq uint64, err error) {
 	if err == nil {
 		for acked := st.acked.Load(); acked < seq && !st.acked.CompareAndSwap(acked, seq); {
 			acked = st.acked.Load()
@@ -42,26 +42,28 @@ func (st *stored) noteAck(l *Loop, seq uint64, err error) {
 	}
 }
 
-// A deferred is the replier of one publisher on the loop. While it waits for acks the
+// A storeReplier is the replier of one publisher on the loop. While it waits for acks the
 // publisher is not read, so it is answered batch by batch, and its end is not noticed
 // before it has its replies.
-type deferred struct {
-	st      *stored
+type storeReplier struct {
+	st      *storeSequencer
 	l       *Loop
 	p       *publisher
 	replies publish.Replies
 	touched bool // it has an ack whose reply was not sent yet
 }
 
-func (st *stored) replierFor(l *Loop, p *publisher) replier { return &deferred{st: st, l: l, p: p} }
+func (st *storeSequencer) replierFor(l *Loop, p *publisher) replier {
+	return &storeReplier{st: st, l: l, p: p}
+}
 
 // Publish implements publish.Sink.
-func (d *deferred) Publish(namespace, event, data []byte) (uint64, error) {
+func (d *storeReplier) Publish(namespace, event, data []byte) (uint64, error) {
 	return d.PublishKeyed(nil, namespace, event, data)
 }
 
 // PublishKeyed implements publish.KeyedSink.
-func (d *deferred) PublishKeyed(key, namespace, event, data []byte) (uint64, error) {
+func (d *storeReplier) PublishKeyed(key, namespace, event, data []byte) (uint64, error) {
 	if err := d.st.submit(d.l, PublishRequest{namespace, event, key, data}, d); err != nil {
 		return 0, err
 	}
@@ -69,21 +71,21 @@ func (d *deferred) PublishKeyed(key, namespace, event, data []byte) (uint64, err
 }
 
 // Ack implements Acker. The Store calls it.
-func (d *deferred) Ack(seq uint64, err error) {
+func (d *storeReplier) Ack(seq uint64, err error) {
 	d.st.acks.Put(ack{d, seq, err})
 	d.st.noteAck(d.l, seq, err)
 }
 
-func (d *deferred) take(session *publish.Session, made []byte) []byte {
+func (d *storeReplier) take(session *publish.Session, made []byte) []byte {
 	d.replies.Add(session, made)
 	return d.replies.Take(made[:0])
 }
 
-func (d *deferred) pending() bool { return d.replies.Waiting() > 0 }
+func (d *storeReplier) pending() bool { return d.replies.Waiting() > 0 }
 
 // onWake sends the replies for acks that have come, which makes room for more messages,
 // and then gives the parts that were read to their subscribers.
-func (st *stored) onWake(l *Loop) {
+func (st *storeSequencer) onWake(l *Loop) {
 	acks := st.acks.Take(st.spareAcks)
 	st.spareAcks = acks
 	for _, a := range acks {
@@ -103,7 +105,7 @@ func (st *stored) onWake(l *Loop) {
 }
 
 // publish waits until the Store has the message.
-func (st *stored) publish(ctx context.Context, l *Loop, namespace string, m sse.Message) error {
+func (st *storeSequencer) publish(ctx context.Context, l *Loop, namespace string, m sse.Message) error {
 	if m.Key != "" {
 		if err := sse.CheckKey(m.Key); err != nil {
 			return err
@@ -126,7 +128,7 @@ func (st *stored) publish(ctx context.Context, l *Loop, namespace string, m sse.
 
 // A oneMessage is the Acker of one Server.Publish.
 type oneMessage struct {
-	st      *stored
+	st      *storeSequencer
 	l       *Loop
 	outcome chan error
 }
@@ -140,14 +142,14 @@ func (m *oneMessage) Ack(seq uint64, err error) {
 // A batch is the publish.Sink of publishers on a loop of their own. That loop waits for
 // the acks of what it has read of one of them.
 type batch struct {
-	st    *stored
+	st    *storeSequencer
 	l     *Loop
 	acks  *inbox.Inbox[ack]
 	come  chan struct{} // holds a value while acks has some
 	spare []ack
 }
 
-func (st *stored) sink(l *Loop) publish.Sink {
+func (st *storeSequencer) sink(l *Loop) publish.Sink {
 	b := &batch{st: st, l: l, come: make(chan struct{}, 1)}
 	b.acks = inbox.New[ack](func() { b.come <- struct{}{} })
 	return b

@@ -52,12 +52,12 @@ func benchmarkPublish(b *testing.B, matches, kept, namespaces int) {
 	}
 	perRead := bytes.Count(lines, []byte("\n"))
 	session := publish.NewSession(&publish.Config{Auth: noTokens{new(atomic.Pointer[auth.Table])}, Reserved: sse.ReservedEvents{{Name: sse.DefaultGapEvent}}})
-	session.Feed([]byte("QUIET on\n"), immediate{l}, nil)
+	session.Feed([]byte("QUIET on\n"), directReplier{l}, nil)
 	b.SetBytes(int64(len(lines) / perRead))
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		if i%perRead == 0 {
-			session.Feed(lines, immediate{l}, nil)
+			session.Feed(lines, directReplier{l}, nil)
 			sendNothing(l)
 		}
 	}

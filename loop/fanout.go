@@ -27,7 +27,7 @@ type fanout struct {
 
 // Publish implements publish.Sink for publishers on the loop: a message is framed and
 // appended where it was read.
-func (i immediate) Publish(namespace, event, data []byte) (uint64, error) {
+func (i directReplier) Publish(namespace, event, data []byte) (uint64, error) {
 	l := i.Loop
 	if l.stop.Load() != stopNot {
 		return 0, publish.ErrStopping

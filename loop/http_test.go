@@ -370,7 +370,7 @@ func TestPublishersFindAPlace(t *testing.T) {
 	for range 300 {
 		dial(t, s.ListenAddrs()[0])
 	}
-	until(t, s, "the house is full", func(s ssed.Stats) bool { return s.TurnedAway > 0 })
+	until(t, s, "all places are taken", func(s ssed.Stats) bool { return s.TurnedAway > 0 })
 	p := dial(t, s.PublishAddrs()[0])
 	io.WriteString(p, "PUB /n - x\n")
 	expect(t, p, "OK 1\n")

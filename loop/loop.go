@@ -27,13 +27,13 @@ import (
 //	wakeup                                 notify is safe for any goroutine
 //	mailbox                                has a lock, held while one message is copied
 //	calls, authRequests.decided,
-//	stored.acks, storeReads.done           inbox.Inbox: a lock, held while one item is added
+//	storeSequencer.acks, storeReads.done   inbox.Inbox: a lock, held while one item is added
 //	sequencer: publish, sink, refuse       use only what is listed here, and the Store
 //	hooks.queue                            has a lock of its own: see internal/callbacks
 //	lifecycle.ready, lifecycle.done        closed once
 //	reactor.elapsed, admission.handed,
 //	lifecycle.stop, unixClosing.done,
-//	stored.unacked, stored.acked           atomic
+//	storeSequencer.unacked and .acked      atomic
 //	admission.tokens                       an atomic pointer to a table that nobody changes;
 //	                                       the hub shares it
 //	reactor.enrollTo                       set by gnet's ticker before it calls
@@ -49,16 +49,16 @@ type Loop struct {
 	calls  *inbox.Inbox[func(*Loop)]
 	stats  tally
 
-	lifecycle        // drain.go: how far the end has come
-	reactor          // engine.go: gnet
-	wheel      wheel // wheel.go: every deadline
-	admission        // pending.go: connections that have not subscribed yet
-	publishers       // intake.go: publishers' connections and the mailbox
-	fanout           // fanout.go: from a namespace to streams
-	backlog          // backlog.go: sockets that are full
-	past             // sequencer.go: numbers, the window, replays
-	roster           // snapshot.go: all subscribers
-	observers        // eventlog.go: what others learn of all this
+	lifecycle         // drain.go: how far the end has come
+	reactor           // engine.go: gnet
+	wheel       wheel // wheel.go: every deadline
+	admission         // pending.go: connections that have not subscribed yet
+	publishers        // intake.go: publishers' connections and the mailbox
+	fanout            // fanout.go: from a namespace to streams
+	backlog           // backlog.go: sockets that are full
+	past              // sequencer.go: numbers, the window, replays
+	subscribers       // snapshot.go: all subscribers
+	observers         // eventlog.go: what others learn of all this
 }
 
 // New makes a Loop. It does not run yet, but PublishMessage may be called: what comes
@@ -102,8 +102,8 @@ func New(opts Config) (*Loop, error) {
 			sequencer: sequencer,
 			replays:   replays{of: map[*subscriber]*replay{}},
 		},
-		roster:    roster{clientInfos: clientInfos{}},
-		observers: observers{eventLog: newEventLog(opts.Logger), hooks: newHooks(opts.Reports)},
+		subscribers: subscribers{clientInfos: clientInfos{}},
+		observers:   observers{eventLog: newEventLog(opts.Logger), hooks: newHooks(opts.Reports)},
 	}
 	l.heads.setDate(time.Now())
 	return l, nil

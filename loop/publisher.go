@@ -42,11 +42,11 @@ type replier interface {
 	pending() bool
 }
 
-// immediate is the replier of a publisher whose messages the loop publishes at once.
-type immediate struct{ *Loop }
+// directReplier is the replier of a publisher whose messages the loop publishes at once.
+type directReplier struct{ *Loop }
 
-func (immediate) take(_ *publish.Session, made []byte) []byte { return made }
-func (immediate) pending() bool                               { return false }
+func (directReplier) take(_ *publish.Session, made []byte) []byte { return made }
+func (directReplier) pending() bool                               { return false }
 
 // addPublisher starts a session of the line protocol on a new connection.
 func addPublisher(l *Loop, conn gnet.Conn) {

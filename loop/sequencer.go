@@ -25,10 +25,10 @@ type past struct {
 // A sequencer decides how messages get their numbers, how long they are kept, and what a
 // returning subscriber is sent. It has two implementations:
 //
-//	memory  numbers messages in the order in which the loop publishes them, and keeps
-//	        the newest of them in the window
-//	stored  submits messages to a Store, publishes them as they come back with their
-//	        numbers, and reads from the Store what the window no longer has
+//	memorySequencer  numbers messages in the order in which the loop publishes them, and
+//	                 keeps the newest of them in the window
+//	storeSequencer   submits messages to a Store, publishes them as they come back with
+//	                 their numbers, and reads from the Store what the window no longer has
 //
 // The loop calls it, on its own goroutine. Other goroutines call publish, sink, refuse and,
 // once the loop has ended, close.
@@ -82,7 +82,7 @@ func newSequencer(opts *Config, wake func()) (sequencer, window) {
 	if opts.Store != nil {
 		return newStored(opts.Store, wake), window{kept: keepAll(opts.HistoryBytesMax)}
 	}
-	return memory{}, newWindow(opts.History, opts.HistoryBytesMax)
+	return memorySequencer{}, newWindow(opts.History, opts.HistoryBytesMax)
 }
 
 // newWindow returns a window that keeps what the rules say. Its epoch is new, since the
@@ -102,13 +102,13 @@ func newWindow(rules []HistoryRule, bytesMax int) window {
 	return window{kept: kept, epoch: sse.NewEpoch(rand.Uint64())}
 }
 
-// memory is the sequencer of a daemon without a store.
-type memory struct{}
+// memorySequencer is the sequencer of a daemon without a store.
+type memorySequencer struct{}
 
 // errNoKeys refuses a message with a key where no repetition would be recognized.
 var errNoKeys = errors.New("loop: this server keeps no keys, so the message's would mean nothing: it takes a Store")
 
-func (memory) publish(ctx context.Context, l *Loop, namespace string, m sse.Message) error {
+func (memorySequencer) publish(ctx context.Context, l *Loop, namespace string, m sse.Message) error {
 	if m.Key != "" {
 		return errNoKeys
 	}
@@ -116,23 +116,23 @@ func (memory) publish(ctx context.Context, l *Loop, namespace string, m sse.Mess
 	return err
 }
 
-func (memory) sink(l *Loop) publish.Sink                { return l.mailbox }
-func (memory) replierFor(l *Loop, _ *publisher) replier { return immediate{l} }
-func (memory) full() bool                               { return false }
-func (memory) receive(l *Loop, r record)                { l.publishFramed(r.namespace, r.frame) }
-func (memory) live() bool                               { return true }
-func (memory) onWake(*Loop)                             {}
-func (memory) everySecond(*Loop)                        {}
-func (memory) close()                                   {}
+func (memorySequencer) sink(l *Loop) publish.Sink                { return l.mailbox }
+func (memorySequencer) replierFor(l *Loop, _ *publisher) replier { return directReplier{l} }
+func (memorySequencer) full() bool                               { return false }
+func (memorySequencer) receive(l *Loop, r record)                { l.publishFramed(r.namespace, r.frame) }
+func (memorySequencer) live() bool                               { return true }
+func (memorySequencer) onWake(*Loop)                             {}
+func (memorySequencer) everySecond(*Loop)                        {}
+func (memorySequencer) close()                                   {}
 
 // refuse closes the mailbox before the loop is asked to stop: once the loop finds it
 // empty, nothing may come.
-func (memory) refuse(l *Loop)     { l.mailbox.close() }
-func (memory) settled(*Loop) bool { return true }
+func (memorySequencer) refuse(l *Loop)     { l.mailbox.close() }
+func (memorySequencer) settled(*Loop) bool { return true }
 
 // resume begins in the window. An id ahead of the newest message was not given by this
 // process, so it is as good as malformed.
-func (memory) resume(l *Loop, ask *subreq.Resume, set nsindex.Set) resumePoint {
+func (memorySequencer) resume(l *Loop, ask *subreq.Resume, set nsindex.Set) resumePoint {
 	w, members, now := &l.window, set.Members(), l.wheel.now
 	if w.kept == nil {
 		return resumePoint{}
@@ -144,7 +144,7 @@ func (memory) resume(l *Loop, ask *subreq.Resume, set nsindex.Set) resumePoint {
 
 // next reads the next part from the window, or reports what the window has dropped since
 // the replay began.
-func (memory) next(l *Loop, s *subscriber, r *replay) step {
+func (memorySequencer) next(l *Loop, s *subscriber, r *replay) step {
 	set := s.audience.set.Members()
 	if lost := l.window.kept.LostSince(set, r.after, l.wheel.now); lost > r.reported {
 		r.reported = lost

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// roster is all subscribers of a loop, and what they have in common.
-type roster struct {
+// subscribers is all subscribers of a loop, and what they have in common.
+type subscribers struct {
 	subscribersByFD subscribersByFD
 	clientInfos     clientInfos
 }

@@ -233,12 +233,12 @@ func TestStoreReplayIsShared(t *testing.T) {
 	}
 	all.Wait()
 	if reads := h.readsSoFar(); reads > clients/4 { // in 8 parts
-		t.Errorf("%d clients with the same wish had the store read %d times", clients, reads)
+		t.Errorf("%d clients with the same request had the store read %d times", clients, reads)
 	}
 }
 
-// wantComeBack wants a stream that only tells when to come back.
-func wantComeBack(t testing.TB, s *ssed.Server, target string, soonest, latest time.Duration) {
+// wantRetryAfter wants a stream that only tells when to come back.
+func wantRetryAfter(t testing.TB, s *ssed.Server, target string, soonest, latest time.Duration) {
 	t.Helper()
 	_, r := subscribe(t, s, target)
 	rest, err := io.ReadAll(r)
@@ -254,7 +254,7 @@ func wantComeBack(t testing.TB, s *ssed.Server, target string, soonest, latest t
 func TestStoreTurnsAway(t *testing.T) {
 	h := newMemStore()
 	early := serve(t, ssed.Options{Store: h})
-	wantComeBack(t, early, "/subscribe/x", time.Second, 10*time.Second)
+	wantRetryAfter(t, early, "/subscribe/x", time.Second, 10*time.Second)
 
 	s := serveStore(t, h, ssed.Options{})
 	publishTo(t, s, "/x", "1", "2")
@@ -265,11 +265,11 @@ func TestStoreTurnsAway(t *testing.T) {
 	}
 	until(t, late, "it has begun", func(st ssed.Stats) bool { return st.Newest == 2 })
 	publishTo(t, s, "/x", "3")
-	wantComeBack(t, late, "/subscribe/x?last_event_id=store-3", 0, time.Second)
+	wantRetryAfter(t, late, "/subscribe/x?last_event_id=store-3", 0, time.Second)
 
 	// One that hears nothing of the store's newest does not know of 3, but the store does.
 	h.set(func() { h.quiet = true })
-	wantComeBack(t, late, "/subscribe/x?last_event_id=store-3", 0, time.Second)
+	wantRetryAfter(t, late, "/subscribe/x?last_event_id=store-3", 0, time.Second)
 	_, r := subscribe(t, late, "/subscribe/x?last_event_id=store-4")
 	if g := gapOf(t, r); g != (sse.Gap{Reason: sse.GapMalformed, Asked: "store-4", Newest: "store-2"}) {
 		t.Errorf("an id that nobody has: %+v", g)
@@ -280,7 +280,7 @@ func TestStoreTurnsAway(t *testing.T) {
 	expectData(t, r, "3")
 
 	h.set(func() { h.down = true })
-	wantComeBack(t, late, "/subscribe/x?last_event_id=store-1", time.Second, 10*time.Second)
+	wantRetryAfter(t, late, "/subscribe/x?last_event_id=store-1", time.Second, 10*time.Second)
 	until(t, late, "that is counted", func(st ssed.Stats) bool { return st.Ended["store"] == 2 })
 }
 

@@ -69,7 +69,7 @@ type storeRead struct {
 }
 
 // read has the next part of a replay read. s waits for it, and stands in no queue.
-func (st *stored) read(l *Loop, s *subscriber, r *replay) {
+func (st *storeSequencer) read(l *Loop, s *subscriber, r *replay) {
 	e, set, reads := r.inStore, s.audience.set, &st.reads
 	key := readKey{set.Key(), r.after, e.until, 0, e.last, e.since}
 	if r.phase == phaseAsking {
@@ -97,7 +97,7 @@ func (st *stored) read(l *Loop, s *subscriber, r *replay) {
 
 // ask has the Store asked for its newest message. A question that has left already does
 // not count: the message that s has may have come since.
-func (st *stored) ask(l *Loop, s *subscriber, key readKey) {
+func (st *storeSequencer) ask(l *Loop, s *subscriber, key readKey) {
 	reads := &st.reads
 	if reads.asking == nil {
 		reads.asking = &storeRead{key: key, set: s.audience.set.Members(), deadline: time.Now().Add(askTime), asks: true}
@@ -109,7 +109,7 @@ func (st *stored) ask(l *Loop, s *subscriber, key readKey) {
 
 // startReads starts queued reads, as many as may run, unless nobody waits for them any
 // more.
-func (st *stored) startReads(l *Loop) {
+func (st *storeSequencer) startReads(l *Loop) {
 	reads := &st.reads
 	for reads.running < readsMax && len(reads.queued) > 0 {
 		f := reads.queued[0]
@@ -140,7 +140,7 @@ func (f *storeRead) run(ctx context.Context, store Store, done *inbox.Inbox[*sto
 
 // complete gives what was read to the subscribers that wait for it. They stand in the
 // replays' queue then, since they may be thousands.
-func (st *stored) complete(l *Loop, f *storeRead) {
+func (st *storeSequencer) complete(l *Loop, f *storeRead) {
 	st.reads.running--
 	st.reads.keep(f)
 	if f.err != nil && !f.asks {

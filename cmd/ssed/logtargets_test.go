@@ -103,8 +103,8 @@ func (target *logTarget) try(t *testing.T, flag string) {
 		<-to.ended
 	}
 	got := readTarget(to.text(t))
-	if logged += linesPerVisit + 2; uint64(got.visitors)+got.lost != logged { // 2 of the bystander
-		t.Errorf("%d lines are there and %d are said to be lost, of %d", got.visitors, got.lost, logged)
+	if logged += linesPerVisit + 2; uint64(got.ofClients)+got.lost != logged { // 2 of the bystander
+		t.Errorf("%d lines are there and %d are said to be lost, of %d", got.ofClients, got.lost, logged)
 	}
 	if got.lost != lost || got.because != target.because {
 		t.Errorf("the log says that %d lines are lost because %q, want %d, because %q", got.lost, got.because, lost, target.because)
@@ -221,7 +221,7 @@ func (d *logger) end(t *testing.T) {
 
 // A targetLog is what was found in a log.
 type targetLog struct {
-	visitors int      // lines of visitors
+	ofClients int      // lines of visitors
 	lost     uint64   // how many it says are lost
 	because  string   // the latest reason
 	broken   []string // lines that are not JSON, but for empty ones
@@ -240,7 +240,7 @@ func readTarget(text string) (found targetLog) {
 		}
 		switch record.Msg {
 		case "CONNECT", "DISCONNECT", "a request is refused":
-			found.visitors++
+			found.ofClients++
 		case "log lines were lost":
 			found.lost += record.Lines
 			found.because = record.Because

@@ -15,8 +15,8 @@ import (
 // everything.
 //
 // A test calls Need for all of its programs before it starts anything. A skip in the
-// middle of a scene cancels the test's context under the daemons, clients and
-// goroutines of that scene, and their complaints then fail the test. So Need fails if
+// middle of such a test cancels the test's context under the daemons, clients and
+// goroutines of that test, and their complaints then fail the test. So Need fails if
 // the test, or a test that it is part of, has started something, whether or not the
 // program is there. Later calls for a program that was already found are fine: helpers
 // call Need where they use the path.
@@ -42,7 +42,7 @@ func need(t testing.TB, program string) (path string) {
 // lookFirst fails a test that has started something before it looks for what it requires.
 func lookFirst(t testing.TB, required string) {
 	t.Helper()
-	if running := scenes.need(t, required); running != "" {
+	if running := testStates.need(t, required); running != "" {
 		t.Fatalf("this test looks for %s after it has started %s: look for everything first, so that a machine without it skips the test before anything runs", required, running)
 	}
 }
@@ -61,21 +61,21 @@ func Lack(t testing.TB, format string, args ...any) {
 // can refuse to skip the test from then on. The functions of this package that start
 // something call it themselves.
 func Started(t testing.TB, what string) {
-	scenes.start(t, what)
+	testStates.start(t, what)
 }
 
-// scenes holds, for each running test, what it requires and the first
+// testStates holds, for each running test, what it requires and the first
 // thing that it started.
-var scenes = register{of: map[string]*scene{}}
+var testStates = register{of: map[string]*testState{}}
 
-// A register holds scenes by the full name of their test. A subtest has the name of its
+// A register holds test states by the full name of their test. A subtest has the name of its
 // parent and a slash in front of its own.
 type register struct {
 	mu sync.Mutex
-	of map[string]*scene
+	of map[string]*testState
 }
 
-type scene struct {
+type testState struct {
 	required []string
 	started  string // "" while nothing runs
 }
@@ -85,7 +85,7 @@ type scene struct {
 func (r *register) need(t testing.TB, required string) (running string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	own := r.scene(t)
+	own := r.state(t)
 	for name, s := range r.of {
 		switch within := name == t.Name() || strings.HasPrefix(t.Name(), name+"/"); {
 		case within && slices.Contains(s.required, required):
@@ -101,17 +101,17 @@ func (r *register) need(t testing.TB, required string) (running string) {
 func (r *register) start(t testing.TB, what string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if own := r.scene(t); own.started == "" {
+	if own := r.state(t); own.started == "" {
 		own.started = what
 	}
 }
 
-// scene returns the scene of a test, and removes it when the test ends. The caller holds
+// state returns the state of a test, and removes it when the test ends. The caller holds
 // the lock.
-func (r *register) scene(t testing.TB) *scene {
+func (r *register) state(t testing.TB) *testState {
 	name := t.Name()
 	if r.of[name] == nil {
-		r.of[name] = &scene{}
+		r.of[name] = &testState{}
 		t.Cleanup(func() {
 			r.mu.Lock()
 			defer r.mu.Unlock()

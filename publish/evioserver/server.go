@@ -46,10 +46,21 @@ type Options struct {
 	// where that is less.
 	PublishersMax int
 	// ReplyTimeout closes a publisher who lets its replies lie unread, and so is
-	// not read from, this long without taking a byte. Zero means 30 seconds.
+	// not read from, this long without taking a byte. Default: 30s.
 	ReplyTimeout time.Duration
 	// Logger gets what an operator should know. Default: slog.Default().
 	Logger *slog.Logger
+}
+
+// endpoints parses Listen, and refuses options that cannot be meant.
+func (o *Options) endpoints() ([]listen.Endpoint, error) {
+	switch {
+	case o.PublishersMax < 0:
+		return nil, fmt.Errorf("evioserver: PublishersMax=%d: must be 1 or more, or 0 for the default", o.PublishersMax)
+	case o.ReplyTimeout < 0:
+		return nil, fmt.Errorf("evioserver: ReplyTimeout=%v: must be more than 0s, or 0s for the default", o.ReplyTimeout)
+	}
+	return listen.ParseEndpoints(o.Listen)
 }
 
 // A Server listens on its endpoints from Serve until Shutdown.
@@ -120,7 +131,7 @@ func (s *Server) Serve() error {
 	if !s.start() {
 		return nil
 	}
-	endpoints, err := listen.ParseEndpoints(s.opts.Listen)
+	endpoints, err := s.opts.endpoints()
 	if err != nil {
 		return err
 	}

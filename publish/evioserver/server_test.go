@@ -245,6 +245,17 @@ func TestBadAddress(t *testing.T) {
 	}
 }
 
+func TestBadOptions(t *testing.T) {
+	for field, opts := range map[string]Options{
+		"PublishersMax": {Listen: []string{tcp()}, Sink: &recorder{}, PublishersMax: -1},
+		"ReplyTimeout":  {Listen: []string{tcp()}, Sink: &recorder{}, ReplyTimeout: -time.Second},
+	} {
+		if err := New(opts).Serve(); err == nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("%s is negative, and Serve returns %v", field, err)
+		}
+	}
+}
+
 func TestStaleSocketIsReplaced(t *testing.T) {
 	e := unix(t)
 	ln, err := net.Listen("unix", e.Address)

@@ -31,9 +31,9 @@ func (s *scenario) turnedAwayFor(flag string) (connections, lines int) {
 	return connections, lines
 }
 
-// comeBack subscribes where there is no place: it wants a stream that says when
+// wantRetryLater subscribes where there is no place: it wants a stream that says when
 // to come back, and ends.
-func (s *scenario) comeBack(t *testing.T, from net.IP) error {
+func (s *scenario) wantRetryLater(t *testing.T, from net.IP) error {
 	r, err := place{address: s.place.address, Dialer: testtool.Dialer{From: from}}.subscribe(t, script{"/news", newsData})
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func (s *scenario) refuseFor(t *testing.T, from net.IP, during time.Duration, fl
 	defer pace.Stop()
 	begin := time.Now()
 	for ; time.Since(begin) < during; <-pace.C {
-		if err := s.comeBack(t, from); err != nil {
+		if err := s.wantRetryLater(t, from); err != nil {
 			t.Fatalf("the connection %d beyond %s: %v", refused, flag, err)
 		}
 		refused++

@@ -11,8 +11,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// A farewell provokes the end of a subscriber that has had some messages.
-type farewell struct {
+// A ending provokes the end of a subscriber that has had some messages.
+type ending struct {
 	reason  string
 	thin    bool // it has a receive buffer that takes next to nothing, and never reads
 	args    []string
@@ -28,7 +28,7 @@ const (
 // roomy are limits that nobody exceeds in these tests.
 var roomy = limits{conns: 10, dataBytes: 20_000, backlogBytes: 4 << 20, backlogTotalBytes: 8 << 20, sendBufferBytes: 8 << 10}
 
-var farewells = []farewell{
+var endings = []ending{
 	{reason: "left", limits: roomy, provoke: func(t *testing.T, s *scenario, r *reader, others []*reader) int {
 		r.Conn.Close()
 		return had
@@ -81,7 +81,7 @@ var farewells = []farewell{
 
 // TestEveryEndHasOneLine with the reason for it, and right figures.
 func TestEveryEndHasOneLine(t *testing.T) {
-	for _, tt := range farewells {
+	for _, tt := range endings {
 		t.Run(tt.reason, func(t *testing.T) {
 			t.Parallel()
 			s := open(t, tt.limits, tt.args...)
@@ -121,7 +121,7 @@ func TestEveryEndHasOneLine(t *testing.T) {
 
 // check compares an end's figures with what was published until then. How much of
 // it the socket took is for the kernel to say; but what it did not take is behind.
-func (f farewell) check(line end, published int) error {
+func (f ending) check(line end, published int) error {
 	frame := script{"/news", newsData}.frameBytes()
 	whole := (published*frame - line.behindBytes) / frame // that were taken
 	switch {

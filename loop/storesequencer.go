@@ -13,7 +13,7 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// stored is the sequencer of a daemon with a Store. A message goes to the Store when it is
+// storeSequencer is the sequencer of a daemon with a Store. A message goes to the Store when it is
 // published here, and is delivered when it comes back with its number:
 //
 //	publisher ──► submit ──► Store ──► StoreSink ──► mailbox ──► receive ──► subscribers
@@ -21,7 +21,7 @@ import (
 //	    └── reply ◄── onWake ◄─┘ Ack
 //
 // The first group of fields is for other goroutines, too. The rest belongs to the loop.
-type stored struct {
+type storeSequencer struct {
 	Store
 	unacked atomic.Int64  // messages submitted and not acknowledged
 	acked   atomic.Uint64 // the largest number that a publisher got an OK for
@@ -39,20 +39,20 @@ type stored struct {
 	spareAcks   []ack
 }
 
-func newStored(store Store, wake func()) *stored {
-	return &stored{Store: store, acks: inbox.New[ack](wake), wake: wake, reads: newStoreReads(wake)}
+func newStored(store Store, wake func()) *storeSequencer {
+	return &storeSequencer{Store: store, acks: inbox.New[ack](wake), wake: wake, reads: newStoreReads(wake)}
 }
 
-func (st *stored) full() bool { return st.Full() }
-func (st *stored) live() bool { return st.isLive }
-func (st *stored) close()     { st.reads.cancel() }
+func (st *storeSequencer) full() bool { return st.Full() }
+func (st *storeSequencer) live() bool { return st.isLive }
+func (st *storeSequencer) close()     { st.reads.cancel() }
 
 // refuse does nothing: what was submitted comes back through the mailbox, which stays open
 // until all of it has. See submit.
-func (st *stored) refuse(*Loop) {}
+func (st *storeSequencer) refuse(*Loop) {}
 
 // receive handles one record from the Store.
-func (st *stored) receive(l *Loop, r record) {
+func (st *storeSequencer) receive(l *Loop, r record) {
 	w := &l.window
 	switch {
 	case len(r.namespace) > 0:
@@ -77,7 +77,7 @@ func (st *stored) receive(l *Loop, r record) {
 // Numbers that are left out are a gap for everybody: what their messages were about is
 // not known. Before the server is live there is nobody to tell, and a stream may have
 // many such holes.
-func (st *stored) advance(l *Loop, seq uint64) bool {
+func (st *storeSequencer) advance(l *Loop, seq uint64) bool {
 	w := &l.window
 	if seq <= w.newest {
 		return false
@@ -96,7 +96,7 @@ func (st *stored) advance(l *Loop, seq uint64) bool {
 // tellLeftOut tells everybody that numbers after one were left out, once for all up to the
 // Store's newest: where it has dropped some there are holes upon holes, and a gap before
 // each message would drown them.
-func (st *stored) tellLeftOut(l *Loop, after uint64) {
+func (st *storeSequencer) tellLeftOut(l *Loop, after uint64) {
 	w := &l.window
 	st.gapReported = max(w.newest, st.Newest())
 	st.leftOut += w.newest - after
@@ -105,7 +105,7 @@ func (st *stored) tellLeftOut(l *Loop, after uint64) {
 }
 
 // everySecond logs what tellLeftOut has told subscribers.
-func (st *stored) everySecond(l *Loop) {
+func (st *storeSequencer) everySecond(l *Loop) {
 	if st.leftOut > 0 {
 		l.log.Warn("the store has let go of messages that were not delivered yet; all subscribers are told of the gap",
 			"messages", st.leftOut, "before", l.window.newest)
@@ -115,7 +115,7 @@ func (st *stored) everySecond(l *Loop) {
 
 // begin starts a new epoch after the message with a number, unless the daemon is in it and
 // has no more than that.
-func (st *stored) begin(l *Loop, epoch string, newest uint64) {
+func (st *storeSequencer) begin(l *Loop, epoch string, newest uint64) {
 	w := &l.window
 	if epoch == w.epoch && newest >= w.newest {
 		return
@@ -149,7 +149,7 @@ func keepAll(bytesMax int) *history.History {
 const returnTime = time.Second
 
 // settled reports whether all that was acknowledged has come back, or has had its time.
-func (st *stored) settled(l *Loop) bool {
+func (st *storeSequencer) settled(l *Loop) bool {
 	switch {
 	case st.unacked.Load() > 0:
 		return false
@@ -177,7 +177,7 @@ type storeReplay struct {
 }
 
 // resume begins in the Store if the window lacks something, and otherwise in the window.
-func (st *stored) resume(l *Loop, ask *subreq.Resume, set nsindex.Set) resumePoint {
+func (st *storeSequencer) resume(l *Loop, ask *subreq.Resume, set nsindex.Set) resumePoint {
 	w := &l.window
 	p := st.find(l, ask, set.Members())
 	// Others were told already that messages will be left out, if they come at all.
@@ -190,7 +190,7 @@ func (st *stored) resume(l *Loop, ask *subreq.Resume, set nsindex.Set) resumePoi
 	return p
 }
 
-func (st *stored) find(l *Loop, ask *subreq.Resume, set []string) resumePoint {
+func (st *storeSequencer) find(l *Loop, ask *subreq.Resume, set []string) resumePoint {
 	w, now := &l.window, l.wheel.now
 	status, seq := w.classify(ask.ID)
 	if status == idAhead {
@@ -233,7 +233,7 @@ func (e *storeReplay) applyTo(ask *subreq.Resume) {
 // the window alone can answer "since", with what it has after a number. Of messages that
 // were published before this daemon was live, it knows only that; and of those that it has
 // dropped, that they are older than one that it has.
-func (st *stored) undatedUntil(w *window, set []string, at uint32, after uint64, now uint32) uint64 {
+func (st *storeSequencer) undatedUntil(w *window, set []string, at uint32, after uint64, now uint32) uint64 {
 	lost := w.kept.Lost(set, 0, now)
 	if at <= st.liveAt {
 		return max(lost, st.undated)
@@ -246,7 +246,7 @@ func (st *stored) undatedUntil(w *window, set []string, at uint32, after uint64,
 
 // next goes on in the phase that the replay is in. What the window has dropped since the
 // replay began, the Store may still have.
-func (st *stored) next(l *Loop, s *subscriber, r *replay) step {
+func (st *storeSequencer) next(l *Loop, s *subscriber, r *replay) step {
 	w, set := &l.window, s.audience.set.Members()
 	if r.phase == phaseKept {
 		lost := w.kept.LostSince(set, r.after, l.wheel.now)
@@ -270,7 +270,7 @@ func (st *stored) next(l *Loop, s *subscriber, r *replay) step {
 }
 
 // sendPart is the step for a part that was read: its gap, and then its frames.
-func (st *stored) sendPart(w *window, set []string, r *replay) step {
+func (st *storeSequencer) sendPart(w *window, set []string, r *replay) step {
 	e, part := r.inStore, r.inStore.part
 	r.after = max(r.after, part.After)
 	if e.certain || e.reason != "" && part.Lost > r.reported {
@@ -296,7 +296,7 @@ func (st *stored) sendPart(w *window, set []string, r *replay) step {
 // afterAsking is the step once the Store has said whether it has the client's newest
 // message. If it has, the client comes too early by moments; if not, nobody can have had
 // that message.
-func (st *stored) afterAsking(w *window, set []string, r *replay) step {
+func (st *storeSequencer) afterAsking(w *window, set []string, r *replay) step {
 	e := r.inStore
 	if e.part.Newest >= e.until {
 		return step{kind: stepLeave, retry: retrySoon()}
