@@ -8,8 +8,8 @@ import (
 
 	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/auth"
+	"github.com/ssed/ssed/internal/testtool/conformance"
 	"github.com/ssed/ssed/publish"
-	"github.com/ssed/ssed/publish/conformance"
 	"github.com/ssed/ssed/publish/evioserver"
 )
 

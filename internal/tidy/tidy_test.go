@@ -42,7 +42,6 @@ var rooms = map[string]struct {
 	"publish":                 {imports: []string{"sse", "nsindex", "internal/backoff", "internal/listen"}},
 	"subscribe":               {imports: []string{"sse", "internal/backoff"}},
 	"doctor":                  {imports: []string{"sse"}},
-	"publish/conformance":     {imports: []string{"publish", "nsindex", "sse"}},
 	"publish/evioserver":      {imports: []string{"internal/listen", "internal/openfiles", "publish", "sse", "nsindex", "internal/throttle"}, outside: []string{"github.com/tidwall/evio", "golang.org/x/sys"}},
 	".":                       {imports: []string{"internal/hub", "internal/listen", "internal/openfiles", "internal/subreq", "loop", "publish", "auth", "nsindex", "httpparse", "sse"}},
 	"internal/hub":            {imports: []string{"internal/callbacks", "internal/listen", "loop", "publish", "auth", "nsindex", "sse"}},
@@ -71,6 +70,8 @@ var rooms = map[string]struct {
 
 	// The proof that no message is lost, for end-to-end tests.
 	"internal/testtool/ledger": {imports: []string{"internal/testtool", "publish", "sse", "subscribe"}},
+	// The line protocol's test suite, for the servers that speak it.
+	"internal/testtool/conformance": {imports: []string{"publish", "nsindex", "sse"}},
 
 	// Programs around the server.
 	"internal/e2e/embed":          {},

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/ssed/ssed/internal/testtool/conformance"
 	"github.com/ssed/ssed/publish"
-	"github.com/ssed/ssed/publish/conformance"
 )
 
 // A store is a Sink that answers from another goroutine, and keeps keys.

@@ -16,8 +16,8 @@ import (
 	"time"
 
 	"github.com/ssed/ssed/internal/listen"
+	"github.com/ssed/ssed/internal/testtool/conformance"
 	"github.com/ssed/ssed/publish"
-	"github.com/ssed/ssed/publish/conformance"
 )
 
 const patience = 30 * time.Second
