@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/ssed/ssed"
-	"github.com/ssed/ssed/internal/listen"
 )
 
 // defaultPublishURL is where publishers connect, unless told otherwise: this
@@ -89,12 +88,3 @@ type daemonFlags struct {
 
 // flags is how the settings find the daemon's among a command's.
 func (f *daemonFlags) flags() *daemonFlags { return f }
-
-// endpoints returns where publishers connect.
-func (f *daemonFlags) endpoints() ([]listen.Endpoint, error) {
-	endpoints, err := listen.ParseEndpoints(f.Publish)
-	if err != nil {
-		return nil, &flagError{"publish", err}
-	}
-	return endpoints, nil
-}

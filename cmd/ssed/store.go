@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -69,10 +68,7 @@ func (f *daemonFlags) newStore(reserved sse.ReservedEvents, memory memoryLimit, 
 	options := f.storeOptions(memory)
 	options.Reserved, options.Logger = reserved, log
 	made, err := store.New(options)
-	if err != nil {
-		return nil, f.ofStoreFlags(err)
-	}
-	return made, nil
+	return made, f.ofFlags(err)
 }
 
 // storeOptions returns the store's options, as far as flags say them.
@@ -107,34 +103,6 @@ func (f *daemonFlags) storeOptions(memory memoryLimit) store.Options {
 	return options
 }
 
-// storeFlagOf maps the fields of store.Options to the flags that set them.
-var storeFlagOf = map[string]string{
-	"Embedded":            "store",
-	"Servers.URLs":        "nats",
-	"Servers.CertFile":    "nats-cert-file",
-	"Stream.Name":         "nats-stream",
-	"Stream.MaxAge":       "nats-stream-age",
-	"Stream.PerNamespace": "nats-stream-per-namespace",
-	"Stream.Replicas":     "nats-stream-replicas",
-	"Timeout":             "nats-timeout",
-	"DataBytesMax":        "data-max",
-}
-
-// ofStoreFlags returns an error of store.Options with flagErrors in place of its
-// FieldErrors.
-func (f *daemonFlags) ofStoreFlags(err error) error {
-	return eachError(err, func(err error) error {
-		at, ok := errors.AsType[*store.FieldError](err)
-		if !ok || storeFlagOf[at.Field] == "" {
-			return err
-		}
-		if at.Field == "Embedded" {
-			return &flagError{"store", errors.New("a store of this daemon's own and NATS servers (--nats) exclude each other")}
-		}
-		return &flagError{storeFlagOf[at.Field], at.Err}
-	})
-}
-
 // checkStore reports what is wrong with the store's options. Without a store the flags
 // about one are checked as well.
 func (f *daemonFlags) checkStore(wrong func(flag string, err error)) {
@@ -142,9 +110,7 @@ func (f *daemonFlags) checkStore(wrong func(flag string, err error)) {
 	if !f.wanted() {
 		options.Servers = store.Servers{URLs: []string{"nats://localhost"}} // any valid one
 	}
-	if err := options.Validate(); err != nil {
-		blameIn(f.ofStoreFlags(err), wrong)
-	}
+	blameIn(f.ofFlags(options.Validate()), wrong)
 }
 
 // warnOfHistory tells when flags say of the history what the store's limits say now. A

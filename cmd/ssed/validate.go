@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/internal/listen"
 	"github.com/ssed/ssed/sse"
+	"github.com/ssed/ssed/store"
 )
 
 // check reports to wrong what kong cannot know to be wrong, flag by flag. Nothing
@@ -23,16 +25,11 @@ func (f *daemonFlags) check(wrong func(flag string, err error)) {
 	f.checkOptions(wrong)
 	f.checkStore(wrong)
 	tokens, err := f.tokens()
-	if err != nil {
-		blameIn(err, wrong)
-		return
+	blameIn(err, wrong)
+	endpoints, wrongURL := listen.ParseEndpoints(f.Publish) // checkOptions reports it
+	if err == nil && wrongURL == nil {
+		blameIn(checkExposure(endpoints, tokens), wrong)
 	}
-	endpoints, err := f.endpoints()
-	if err != nil {
-		blameIn(err, wrong)
-		return
-	}
-	blameIn(checkExposure(endpoints, tokens), wrong)
 }
 
 // blameIn reports to wrong each flagError in an error.
@@ -52,19 +49,7 @@ func allOf(err error) []error {
 	return []error{err}
 }
 
-// eachError replaces each of the errors that errors.Join has joined.
-func eachError(err error, replace func(error) error) error {
-	var replaced []error
-	for _, err := range allOf(err) {
-		replaced = append(replaced, replace(err))
-	}
-	if len(replaced) == 1 {
-		return replaced[0]
-	}
-	return errors.Join(replaced...)
-}
-
-// flagOf maps the fields of ssed.Options to the flags that set them.
+// flagOf maps the fields of ssed.Options and of store.Options to the flags that set them.
 var flagOf = map[string]string{
 	"Listen":               "listen",
 	"Publish":              "publish",
@@ -88,17 +73,32 @@ var flagOf = map[string]string{
 	"StallTimeout":         "stall-timeout",
 	"RetryMin":             "retry",
 	"RetryMax":             "retry",
+
+	"Embedded":            "store",
+	"Servers.URLs":        "nats",
+	"Servers.CertFile":    "nats-cert-file",
+	"Stream.Name":         "nats-stream",
+	"Stream.MaxAge":       "nats-stream-age",
+	"Stream.PerNamespace": "nats-stream-per-namespace",
+	"Stream.Replicas":     "nats-stream-replicas",
+	"Timeout":             "nats-timeout",
 }
 
-// ofFlags returns an error of ssed.Options with flagErrors in place of its FieldErrors.
+// ofFlags returns an error of ssed.Options or store.Options with flagErrors in place of its
+// FieldErrors.
 func (f *daemonFlags) ofFlags(err error) error {
-	return eachError(err, func(err error) error {
-		at, ok := errors.AsType[*ssed.FieldError](err)
-		if !ok || flagOf[at.Field] == "" {
-			return err
+	var named []error
+	for _, err := range allOf(err) {
+		at, _ := errors.AsType[*ssed.FieldError](err)
+		if ofStore, ok := errors.AsType[*store.FieldError](err); ok {
+			at = (*ssed.FieldError)(ofStore)
 		}
-		return &flagError{flagOf[at.Field], f.inWordsOfFlags(at)}
-	})
+		if at != nil && flagOf[at.Field] != "" {
+			err = &flagError{flagOf[at.Field], f.inWordsOfFlags(at)}
+		}
+		named = append(named, err)
+	}
+	return errors.Join(named...)
 }
 
 // holdsNoMessage is wrong with a size in which messages wait.
@@ -113,6 +113,8 @@ func (f *daemonFlags) inWordsOfFlags(e *ssed.FieldError) error {
 		return fmt.Errorf("%v for all backlogs together cannot hold one of %v (--backlog)", f.BacklogTotal, f.Backlog)
 	case "RetryMin", "RetryMax":
 		return fmt.Errorf("invalid times %v to %v: %w", f.Retry.min, f.Retry.max, e.Err)
+	case "Embedded":
+		return errors.New("a store of this daemon's own and NATS servers (--nats) exclude each other")
 	}
 	return e.Err
 }
@@ -121,15 +123,10 @@ func (f *daemonFlags) inWordsOfFlags(e *ssed.FieldError) error {
 // depends on limits that are not raised yet, so the defaults of their numbers are left to
 // newDaemon.
 func (f *daemonFlags) checkOptions(wrong func(flag string, err error)) {
-	options := f.options(nil, f.MaxConns, f.MaxPublishers, nil)
-	if options.ConnsMax == 0 {
-		options.ConnsMax = 1
-	}
+	options := f.options(nil, cmp.Or(f.MaxConns, 1), f.MaxPublishers, nil)
 	options.Publish = f.Publish
 	options.History = nil // checkHistory knows which flag is wrong
-	if err := options.Validate(); err != nil {
-		blameIn(f.ofFlags(err), wrong)
-	}
+	blameIn(f.ofFlags(options.Validate()), wrong)
 }
 
 // checkHistory checks the flags that become rules together.
