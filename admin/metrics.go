@@ -11,47 +11,8 @@ import (
 	"github.com/ssed/ssed/loop"
 )
 
-// A metric is one figure of loop.Stats under Prometheus's naming conventions.
-type metric struct {
-	desc  *prometheus.Desc
-	kind  prometheus.ValueType
-	value func(*loop.Stats) float64
-}
-
-func gauge(name, help string, value func(*loop.Stats) float64) metric {
-	return metric{prometheus.NewDesc(name, help, nil, nil), prometheus.GaugeValue, value}
-}
-
-func counter(name, help string, value func(*loop.Stats) float64) metric {
-	return metric{prometheus.NewDesc(name, help, nil, nil), prometheus.CounterValue, value}
-}
-
-// metrics have no label that a stranger could make values of: no namespace, no
-// address.
-var metrics = []metric{
-	gauge("ssed_subscribers", "Connections that receive a stream.", func(s *loop.Stats) float64 { return float64(s.Subscribers) }),
-	gauge("ssed_publishers", "Connections of publishers.", func(s *loop.Stats) float64 { return float64(s.Publishers) }),
-	gauge("ssed_pending_connections", "Connections that have not subscribed yet, or were refused and are closing.", func(s *loop.Stats) float64 { return float64(s.PendingConnections) }),
-	gauge("ssed_streams", "Different subscription sets.", func(s *loop.Stats) float64 { return float64(s.Streams) }),
-	gauge("ssed_blocked_connections", "Connections whose socket is full.", func(s *loop.Stats) float64 { return float64(s.Blocked) }),
-	gauge("ssed_backlog_bytes", "Bytes held for subscribers that lag.", func(s *loop.Stats) float64 { return float64(s.Backlog) }),
-	counter("ssed_messages_total", "Messages accepted from publishers.", func(s *loop.Stats) float64 { return float64(s.Published) }),
-	counter("ssed_deliveries_total", "Messages put into streams, times their subscribers.", func(s *loop.Stats) float64 { return float64(s.Deliveries) }),
-	counter("ssed_sent_bytes_total", "Bytes of events and heartbeats that sockets took.", func(s *loop.Stats) float64 { return float64(s.BytesOut) }),
-	counter("ssed_requests_refused_total", "Requests answered with a final status.", func(s *loop.Stats) float64 { return float64(s.Refused) }),
-	counter("ssed_turned_away_total", "Connections that found no place.", func(s *loop.Stats) float64 { return float64(s.TurnedAway) }),
-	counter("ssed_publishers_closed_total", "Publishers closed for not reading their replies.", func(s *loop.Stats) float64 { return float64(s.PublishersClosed) }),
-	gauge("ssed_history_messages", "Messages kept for those who come back.", func(s *loop.Stats) float64 { return float64(s.Kept) }),
-	gauge("ssed_history_bytes", "Memory for the messages kept.", func(s *loop.Stats) float64 { return float64(s.KeptBytes) }),
-	counter("ssed_replays_total", "Subscribers that were sent something of the history.", func(s *loop.Stats) float64 { return float64(s.Replays) }),
-	counter("ssed_replayed_messages_total", "Messages that were sent of the history.", func(s *loop.Stats) float64 { return float64(s.Replayed) }),
-	counter("ssed_gaps_total", "Times that a subscriber was told of a gap on coming back.", func(s *loop.Stats) float64 { return float64(s.Gaps) }),
-	counter("ssed_skips_total", "How often a slow subscriber was passed over to the newest message.", func(s *loop.Stats) float64 { return float64(s.Skips) }),
-	counter("ssed_skipped_messages_total", "Messages that subscribers were passed over.", func(s *loop.Stats) float64 { return float64(s.Skipped) }),
-	gauge("ssed_authorizing", "Calls of Authorize that have not returned, in a program that has it.", func(s *loop.Stats) float64 { return float64(s.Authorizing) }),
-	gauge("ssed_reports_waiting", "Calls of OnSubscribe and OnUnsubscribe that are to be made, in a program that has them.", func(s *loop.Stats) float64 { return float64(s.Reports) }),
-	counter("ssed_unreported_subscribers_total", "Subscribers that these were not told of.", func(s *loop.Stats) float64 { return float64(s.Unreported) }),
-}
+// loopMetrics have no label that a client could make values of: no namespace, no address.
+var loopMetrics = metricsOf[figures]("ssed_")
 
 var (
 	disconnects = prometheus.NewDesc("ssed_disconnects_total", "Subscribers that ended, by reason.", []string{"reason"}, nil)
@@ -63,19 +24,17 @@ var (
 // A collector has Prometheus ask the loop.
 type collector struct{ server *Server }
 
-// Describe is that of prometheus.Collector.
+// Describe implements prometheus.Collector.
 func (c collector) Describe(descs chan<- *prometheus.Desc) {
-	for _, m := range metrics {
-		descs <- m.desc
-	}
+	loopMetrics.describe(descs)
 	descs <- disconnects
 	descs <- logLost
 	descs <- passes
 	descs <- fanOuts
 }
 
-// Collect is that of prometheus.Collector. A loop that does not answer makes the
-// scrape fail, which is what an alert waits for.
+// Collect implements prometheus.Collector. If the loop does not answer, the scrape fails,
+// which is what an alert waits for.
 func (c collector) Collect(values chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
 	defer cancel()
@@ -84,9 +43,7 @@ func (c collector) Collect(values chan<- prometheus.Metric) {
 		values <- prometheus.NewInvalidMetric(disconnects, err)
 		return
 	}
-	for _, m := range metrics {
-		values <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value(&stats))
-	}
+	loopMetrics.collect(figures(stats), values)
 	for reason, n := range stats.Ended {
 		values <- prometheus.MustNewConstMetric(disconnects, prometheus.CounterValue, float64(n), reason)
 	}

@@ -27,21 +27,10 @@ type statusJSON struct {
 	MsgsBroadcast uint64           `json:"msgs_broadcast"` // accepted from publishers
 	Connections   []connectionJSON `json:"connections"`
 
-	NextAfter           loop.ConnID       `json:"next_after"` // for ?after=; 0: there are no more
-	Version             string            `json:"version"`
-	UptimeSeconds       int64             `json:"uptime_seconds"`
-	Subscribers         int               `json:"subscribers"`
-	PendingConnections  int               `json:"pending_connections"`
-	Publishers          int               `json:"publishers"`
-	Streams             int               `json:"streams"`
-	Blocked             int               `json:"blocked"`
-	BacklogBytes        int               `json:"backlog_bytes"`
-	Deliveries          uint64            `json:"deliveries"`
-	BytesOut            uint64            `json:"bytes_out"`
-	Refused             uint64            `json:"refused"`
-	TurnedAway          uint64            `json:"turned_away"`
-	Skips               uint64            `json:"skips"`
-	Skipped             uint64            `json:"skipped"`
+	NextAfter     loop.ConnID `json:"next_after"` // for ?after=; 0: there are no more
+	Version       string      `json:"version"`
+	UptimeSeconds int64       `json:"uptime_seconds"`
+	figures
 	LogLinesLost        uint64            `json:"log_lines_lost"`
 	Disconnects         map[string]uint64 `json:"disconnects"`
 	Stopping            bool              `json:"stopping"`
@@ -96,45 +85,31 @@ type view struct {
 	signedIn     bool
 }
 
-// show is what a view has of all connections, as they were at a time.
+// show returns what a view shows of all connections, as they were at a time.
 func (s *Server) show(of view, stats loop.Stats, conns []loop.SubscriberInfo, at time.Time) *statusJSON {
 	shown, next := of.of(conns)
-	status := s.figures(stats, at)
-	status.NextAfter = next
-	status.Connections = make([]connectionJSON, len(shown))
+	connections := make([]connectionJSON, len(shown))
 	for i, c := range shown {
-		status.Connections[i] = connection(c, at)
+		connections[i] = connection(c, at)
 	}
-	status.SubscribeURL, status.SignedIn = of.subscribeURL, of.signedIn
-	return status
-}
-
-func (s *Server) figures(stats loop.Stats, now time.Time) *statusJSON {
 	return &statusJSON{
 		Node:                s.opts.Node,
 		Status:              "OK",
-		ReportedAt:          now.Unix(),
+		ReportedAt:          at.Unix(),
 		StartupTime:         s.started.Unix(),
 		MsgsBroadcast:       stats.Published,
+		Connections:         connections,
+		NextAfter:           next,
 		Version:             s.opts.Version,
-		UptimeSeconds:       int64(now.Sub(s.started).Seconds()),
-		Subscribers:         stats.Subscribers,
-		PendingConnections:  stats.PendingConnections,
-		Publishers:          stats.Publishers,
-		Streams:             stats.Streams,
-		Blocked:             stats.Blocked,
-		BacklogBytes:        stats.Backlog,
-		Deliveries:          stats.Deliveries,
-		BytesOut:            stats.BytesOut,
-		Refused:             stats.Refused,
-		TurnedAway:          stats.TurnedAway,
-		Skips:               stats.Skips,
-		Skipped:             stats.Skipped,
+		UptimeSeconds:       int64(at.Sub(s.started).Seconds()),
+		figures:             figures(stats),
 		LogLinesLost:        s.opts.LogLinesLost(),
 		Disconnects:         stats.Ended,
 		Stopping:            stats.Stopping,
+		SubscribeURL:        of.subscribeURL,
 		SubscribeNeedsToken: s.opts.Tokens().Required(auth.Subscribe),
-		Store:               s.store(now),
+		SignedIn:            of.signedIn,
+		Store:               s.store(at),
 	}
 }
 

@@ -1,0 +1,62 @@
+package admin
+
+import (
+	"reflect"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// A taggedMetric is the metric of one field of a struct.
+type taggedMetric struct {
+	desc  *prometheus.Desc
+	kind  prometheus.ValueType
+	field int
+}
+
+// taggedMetrics are the metrics of a struct whose tags declare them.
+type taggedMetrics []taggedMetric
+
+// metricsOf returns the metrics that the tags of T's fields declare: gauge or counter is
+// the name behind a prefix, and help the help text.
+func metricsOf[T any](prefix string) (metrics taggedMetrics) {
+	fields := reflect.TypeFor[T]()
+	for i := range fields.NumField() {
+		tags := fields.Field(i).Tag
+		name, kind := tags.Get("gauge"), prometheus.GaugeValue
+		if name == "" {
+			name, kind = tags.Get("counter"), prometheus.CounterValue
+		}
+		if name != "" {
+			metrics = append(metrics, taggedMetric{prometheus.NewDesc(prefix+name, tags.Get("help"), nil, nil), kind, i})
+		}
+	}
+	return metrics
+}
+
+func (metrics taggedMetrics) describe(descs chan<- *prometheus.Desc) {
+	for _, m := range metrics {
+		descs <- m.desc
+	}
+}
+
+// collect sends the metrics of a struct.
+func (metrics taggedMetrics) collect(of any, values chan<- prometheus.Metric) {
+	fields := reflect.ValueOf(of)
+	for _, m := range metrics {
+		values <- prometheus.MustNewConstMetric(m.desc, m.kind, number(fields.Field(m.field)))
+	}
+}
+
+// number returns a metric's value: a number as it is, and 1 for true and for a string
+// that is not empty.
+func number(field reflect.Value) float64 {
+	switch {
+	case field.CanInt():
+		return float64(field.Int())
+	case field.CanUint():
+		return float64(field.Uint())
+	case field.IsZero():
+		return 0
+	}
+	return 1
+}
