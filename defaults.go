@@ -39,9 +39,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.RetryMin, min(DefaultRetryMin, cmp.Or(o.RetryMax, DefaultRetryMin)))
 	setDefault(&o.RetryMax, max(DefaultRetryMax, o.RetryMin))
 
-	if o.Logger == nil {
-		o.Logger = slog.Default()
-	}
+	setDefault(&o.Logger, slog.Default())
 	if o.Handover != nil {
 		filled := *o.Handover
 		setDefault(&filled.ConnsMax, DefaultHandoverConnsMax)

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -100,9 +101,7 @@ func New(opts Options) *Server {
 	if opts.LogLinesLost == nil {
 		opts.LogLinesLost = func() uint64 { return 0 }
 	}
-	if opts.Logger == nil {
-		opts.Logger = slog.Default()
-	}
+	opts.Logger = cmp.Or(opts.Logger, slog.Default())
 	s := &Server{opts: opts, handed: newQueue(), started: time.Now()}
 	s.sampler = newSampler(s)
 	s.surveys = newSurveys(s.survey)

@@ -55,9 +55,7 @@ func (o Options) withDefaults() Options {
 	o.Stream.Name = cmp.Or(o.Stream.Name, DefaultStream)
 	o.Stream.MaxBytes = cmp.Or(o.Stream.MaxBytes, DefaultStreamBytes)
 	o.Stream.Replicas = cmp.Or(o.Stream.Replicas, 1)
-	if o.Logger == nil {
-		o.Logger = slog.Default()
-	}
+	o.Logger = cmp.Or(o.Logger, slog.Default())
 	return o
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,13 +80,9 @@ func (c *doctorCommand) Run(stdout *output) error {
 
 // publish publishes one event to where s hears it, and returns once it was accepted.
 func (c *doctorCommand) publish(ctx context.Context, s subscription, data string) error {
-	token := c.PublishToken
-	if token == "" {
-		token = c.Token
-	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	client, err := publish.Dial(ctx, c.Publish, publish.WithToken(token))
+	client, err := publish.Dial(ctx, c.Publish, publish.WithToken(cmp.Or(c.PublishToken, c.Token)))
 	if err != nil {
 		return err
 	}

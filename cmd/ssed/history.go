@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -48,9 +49,7 @@ func (r historyRule) String() string {
 func (f *daemonFlags) history() []ssed.HistoryRule {
 	rules := make([]ssed.HistoryRule, 0, len(f.HistoryFor)+1)
 	for _, r := range f.HistoryFor {
-		if r.Age == 0 {
-			r.Age = f.HistoryAge
-		}
+		r.Age = cmp.Or(r.Age, f.HistoryAge)
 		rules = append(rules, ssed.HistoryRule(r))
 	}
 	return append(rules, ssed.HistoryRule{Prefix: "/", Messages: f.History, Age: f.HistoryAge})

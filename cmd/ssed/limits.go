@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"syscall"
@@ -36,10 +37,7 @@ func raiseLimits() (openFiles int, err error) {
 // the limit.
 func (f *daemonFlags) connections(openFiles int) (subscribers, publishers int, err error) {
 	places := openFiles - openfiles.Reserve
-	publishers = f.MaxPublishers
-	if publishers == 0 {
-		publishers = openfiles.Publishers(places)
-	}
+	publishers = cmp.Or(f.MaxPublishers, openfiles.Publishers(places))
 	subscribers = places - publishers
 	switch {
 	case places < 2:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -95,12 +96,8 @@ const (
 const textTime = "15:04:05.000"
 
 func (v *textView) event(at time.Time, e sse.Event) {
-	id := e.ID
-	if id == "" {
-		id = "-"
-	}
 	v.begin(at)
-	v.put(colorDim, id+" ")
+	v.put(colorDim, cmp.Or(e.ID, "-")+" ")
 	v.put(colorName, e.Name+":")
 	first := true
 	for line := range strings.SplitSeq(e.Data, "\n") {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -22,10 +23,7 @@ func describeBuild(info *debug.BuildInfo) string {
 	if info == nil {
 		return "(unknown version) " + runtime.Version()
 	}
-	version, commit, modified := info.Main.Version, "unknown", ""
-	if version == "" {
-		version = "(devel)"
-	}
+	version, commit, modified := cmp.Or(info.Main.Version, "(devel)"), "unknown", ""
 	for _, setting := range info.Settings {
 		switch setting.Key {
 		case "vcs.revision":

@@ -1,6 +1,7 @@
 package evioserver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,15 +91,9 @@ type Server struct {
 
 // New makes a Server that does not listen yet.
 func New(opts Options) *Server {
-	if opts.PublishersMax == 0 {
-		opts.PublishersMax = openfiles.Publishers(openfiles.Limit() - openfiles.Reserve)
-	}
-	if opts.ReplyTimeout == 0 {
-		opts.ReplyTimeout = replyTimeoutDefault
-	}
-	if opts.Logger == nil {
-		opts.Logger = slog.Default()
-	}
+	opts.PublishersMax = cmp.Or(opts.PublishersMax, openfiles.Publishers(openfiles.Limit()-openfiles.Reserve))
+	opts.ReplyTimeout = cmp.Or(opts.ReplyTimeout, replyTimeoutDefault)
+	opts.Logger = cmp.Or(opts.Logger, slog.Default())
 	return &Server{
 		opts:       opts,
 		ready:      make(chan struct{}),
