@@ -3,9 +3,11 @@ package ssed
 import (
 	"cmp"
 	"log/slog"
+	"time"
 
 	"github.com/ssed/ssed/httpparse"
 	"github.com/ssed/ssed/internal/openfiles"
+	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -15,26 +17,15 @@ func (o Options) withDefaults() Options {
 		o.Listen = []string{":8001"}
 	}
 	if len(o.Publish) > 0 {
-		setDefault(&o.PublishersMax, openfiles.Publishers(openfiles.Limit()-openfiles.Reserve))
+		setDefault(&o.PublishersMax, openfiles.Publishers(places()))
 	}
-	setDefault(&o.ConnsMax, defaultConnsMax(o.PublishersMax))
-
-	setDefault(&o.HistoryBytesMax, DefaultHistoryBytes)
+	for _, number := range o.numbers() {
+		setDefault(number.value, number.fallback)
+	}
+	for _, t := range o.times() {
+		setDefault(t.value, t.fallback)
+	}
 	setDefault(&o.GapEvent, sse.DefaultGapEvent)
-	setDefault(&o.BacklogBytesMax, DefaultBacklogBytes)
-	setDefault(&o.BacklogTotalBytesMax, DefaultBacklogTotalBytes)
-	setDefault(&o.MailboxBytesMax, DefaultMailboxBytes)
-	setDefault(&o.DataBytesMax, sse.DataBytesMax)
-	setDefault(&o.HeadBytesMax, httpparse.DefaultHeadBytesMax)
-	setDefault(&o.SendBufferBytes, DefaultSendBufferBytes)
-	setDefault(&o.AuthorizeMax, DefaultAuthorizeMax)
-	setDefault(&o.ReportsMax, DefaultReportsMax)
-
-	setDefault(&o.Heartbeat, DefaultHeartbeat)
-	setDefault(&o.HeaderTimeout, DefaultHeaderTimeout)
-	setDefault(&o.StallTimeout, DefaultStallTimeout)
-	setDefault(&o.AuthorizeTimeout, DefaultAuthorizeTimeout)
-	setDefault(&o.ReplyTimeout, DefaultReplyTimeout)
 	setDefault(&o.Drain, DefaultDrain)
 	setDefault(&o.RetryMin, min(DefaultRetryMin, cmp.Or(o.RetryMax, DefaultRetryMin)))
 	setDefault(&o.RetryMax, max(DefaultRetryMax, o.RetryMin))
@@ -48,9 +39,42 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// defaultConnsMax is how many subscribers the limit of open files allows beside so many
-// publishers.
-func defaultConnsMax(publishers int) int { return openfiles.Limit() - openfiles.Reserve - publishers }
+// A bounded is a field of Options with a default and a least value.
+type bounded[T int | time.Duration] struct {
+	field           string
+	value           *T
+	fallback, least T
+}
+
+// numbers returns the sizes and counts. PublishersMax has its default already.
+func (o *Options) numbers() []bounded[int] {
+	return []bounded[int]{
+		{"HistoryBytesMax", &o.HistoryBytesMax, DefaultHistoryBytes, 1},
+		{"BacklogBytesMax", &o.BacklogBytesMax, DefaultBacklogBytes, 1},
+		{"BacklogTotalBytesMax", &o.BacklogTotalBytesMax, DefaultBacklogTotalBytes, 1},
+		{"MailboxBytesMax", &o.MailboxBytesMax, DefaultMailboxBytes, 1},
+		{"DataBytesMax", &o.DataBytesMax, sse.DataBytesMax, 1},
+		{"HeadBytesMax", &o.HeadBytesMax, httpparse.DefaultHeadBytesMax, 1},
+		{"SendBufferBytes", &o.SendBufferBytes, DefaultSendBufferBytes, 1},
+		{"ConnsMax", &o.ConnsMax, places() - o.PublishersMax, 1},
+		{"AuthorizeMax", &o.AuthorizeMax, DefaultAuthorizeMax, 1},
+		{"ReportsMax", &o.ReportsMax, DefaultReportsMax, 1},
+	}
+}
+
+// times returns the durations, except for those that depend on each other.
+func (o *Options) times() []bounded[time.Duration] {
+	return []bounded[time.Duration]{
+		{"Heartbeat", &o.Heartbeat, DefaultHeartbeat, secondLeast},
+		{"HeaderTimeout", &o.HeaderTimeout, DefaultHeaderTimeout, loop.Tick},
+		{"StallTimeout", &o.StallTimeout, DefaultStallTimeout, secondLeast},
+		{"ReplyTimeout", &o.ReplyTimeout, DefaultReplyTimeout, loop.Tick},
+		{"AuthorizeTimeout", &o.AuthorizeTimeout, DefaultAuthorizeTimeout, loop.Tick},
+	}
+}
+
+// places returns how many descriptors subscribers and publishers may have together.
+func places() int { return openfiles.Limit() - openfiles.Reserve }
 
 // setDefault sets a value that is zero.
 func setDefault[T comparable](value *T, fallback T) { *value = cmp.Or(*value, fallback) }

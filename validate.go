@@ -178,26 +178,12 @@ func (c *checker) history(rules []HistoryRule, withStore bool) []HistoryRule {
 
 // numbers checks sizes and counts.
 func (c *checker) numbers(o *Options) {
-	for _, number := range []struct {
-		field string
-		value int
-	}{
-		{"HistoryBytesMax", o.HistoryBytesMax},
-		{"BacklogBytesMax", o.BacklogBytesMax},
-		{"BacklogTotalBytesMax", o.BacklogTotalBytesMax},
-		{"MailboxBytesMax", o.MailboxBytesMax},
-		{"DataBytesMax", o.DataBytesMax},
-		{"HeadBytesMax", o.HeadBytesMax},
-		{"SendBufferBytes", o.SendBufferBytes},
-		{"ConnsMax", o.ConnsMax},
-		{"AuthorizeMax", o.AuthorizeMax},
-		{"ReportsMax", o.ReportsMax},
-	} {
-		reason := "must be 1 or more, or 0 for the default"
-		if number.field == "ConnsMax" && number.value == defaultConnsMax(o.PublishersMax) {
+	for _, number := range o.numbers() {
+		reason := fmt.Sprintf("must be %d or more, or 0 for the default", number.least)
+		if *number.value == number.fallback { // only the default of ConnsMax can be too small
 			reason = "the limit of open files leaves none for subscribers: raise RLIMIT_NOFILE or lower PublishersMax"
 		}
-		c.refuse(number.value < 1, number.field, number.value, "%s", reason)
+		c.refuse(*number.value < number.least, number.field, *number.value, "%s", reason)
 	}
 	c.refuse(o.PublishersMax < 0, "PublishersMax", o.PublishersMax, "must be 1 or more, or 0 for the default")
 	c.refuse(o.ConnsPerAddressMax < 0, "ConnsPerAddressMax", o.ConnsPerAddressMax, "must be 1 or more, or 0 for no limit")
@@ -218,17 +204,8 @@ func (c *checker) backlogs(o *Options) {
 
 // times checks durations.
 func (c *checker) times(o *Options) {
-	for _, t := range []struct {
-		field        string
-		value, least time.Duration
-	}{
-		{"Heartbeat", o.Heartbeat, secondLeast},
-		{"HeaderTimeout", o.HeaderTimeout, loop.Tick},
-		{"StallTimeout", o.StallTimeout, secondLeast},
-		{"ReplyTimeout", o.ReplyTimeout, loop.Tick},
-		{"AuthorizeTimeout", o.AuthorizeTimeout, loop.Tick},
-	} {
-		c.refuse(t.value < t.least, t.field, t.value, "must be %v or more", t.least)
+	for _, t := range o.times() {
+		c.refuse(*t.value < t.least, t.field, *t.value, "must be %v or more", t.least)
 	}
 	shortest, longest := o.RetryMin, o.RetryMax
 	c.refuse(shortest < retryLeast, "RetryMin", shortest, "expected %v to %v", retryLeast, retryMost)
