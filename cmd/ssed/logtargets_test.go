@@ -222,10 +222,10 @@ func (d *logger) end(t *testing.T) {
 // A targetLog is what was found in a log.
 type targetLog struct {
 	ofClients int      // lines of visitors
-	lost     uint64   // how many it says are lost
-	because  string   // the latest reason
-	broken   []string // lines that are not JSON, but for empty ones
-	drained  bool
+	lost      uint64   // how many it says are lost
+	because   string   // the latest reason
+	broken    []string // lines that are not JSON, but for empty ones
+	drained   bool
 }
 
 // readTarget reads a log in JSON.
