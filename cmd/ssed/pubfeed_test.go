@@ -62,11 +62,33 @@ func startPubTo(t *testing.T, stderr *os.File, to string, args ...string) *liveP
 	return p
 }
 
-// says waits until standard error has a text that matches.
+// says waits until standard error matches pattern. It fails at once if the process ends
+// without a match.
 func (p *livePub) says(t *testing.T, pattern string) {
 	t.Helper()
 	wanted := regexp.MustCompile(pattern)
-	testtool.WaitFor(t, "ssed pub to say "+pattern, func() bool { return wanted.MatchString(p.stderr.String()) })
+	matches := func() bool { return wanted.MatchString(p.stderr.String()) }
+	testtool.WaitFor(t, "ssed pub to say "+pattern, func() bool { return matches() || isClosed(p.ended) })
+	if !matches() {
+		t.Fatalf("ssed pub ended with exit code %d and did not say %s", p.cmd.ProcessState.ExitCode(), pattern)
+	}
+}
+
+// writeParts writes each part to standard input when it comes, and closes standard input
+// after the last one. A test holds a part back to keep the process from its end.
+func (p *livePub) writeParts(parts <-chan []string) (written <-chan error) {
+	result := make(chan error, 1)
+	go func() {
+		var err error
+		for part := range parts {
+			if err == nil {
+				_, err = io.WriteString(p.stdin, text(part))
+			}
+		}
+		p.stdin.Close()
+		result <- err
+	}()
+	return result
 }
 
 // end waits for its end.
@@ -253,24 +275,28 @@ func TestPubOverRestarts(t *testing.T) {
 		t.Run(signal.String(), func(t *testing.T) {
 			store := "--store=" + t.TempDir()
 			d := testtool.Start(t, store)
+			subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/feed")
 			pub := startPub(t, d.Publish[0], "/feed")
-			const total = 60_000
-			written := make(chan error, 1)
-			go func() {
-				_, err := io.WriteString(pub.stdin, text(numbers(1, total)))
-				pub.stdin.Close()
-				written <- err
-			}()
-			for restarts := range 3 {
-				subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/feed")
-				subscriber.Frame(t) // messages flow
+			const restarts = 3
+			// A part has more lines than pub sends without a reply. The test writes one after the
+			// end of each daemon, so pub never reaches the end of its input before the last one.
+			part := testtool.FewerUnderRace(15_000)
+			total := (restarts + 1) * part
+			parts := make(chan []string, restarts+1)
+			written := pub.writeParts(parts)
+			parts <- numbers(1, part)
+			subscriber.Frame(t) // messages flow
+			for n := 1; n <= restarts; n++ {
 				d.Process.Signal(signal)
 				d.Wait(t)
-				if restarts == 2 {
-					pub.says(t, "(?s)(connection lost|busy).*(connection lost|busy).*(connection lost|busy)")
-				}
+				pub.says(t, fmt.Sprintf("(?s)((connection lost|busy).*){%d}", n))
+				parts <- numbers(n*part+1, (n+1)*part)
 				d = restart(t, d, store)
+				// A daemon that ends before pub has its first reply is another failed attempt,
+				// which pub does not call a lost connection.
+				pub.says(t, fmt.Sprintf("(?s)(connected again.*){%d}", n))
 			}
+			close(parts)
 			r := pub.end(t)
 			if err := <-written; err != nil || r.code != 0 {
 				t.Errorf("%v, exit code %d; it said %q", err, r.code, r.stderr)
@@ -291,11 +317,10 @@ func TestPubOverARestartWithoutAStore(t *testing.T) {
 	d := testtool.Start(t, "--backlog=1GiB", "--backlog-total=1GiB")
 	subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/feed")
 	pub := startPub(t, d.Publish[0], "/feed")
-	const total = 60_000
-	go func() {
-		io.WriteString(pub.stdin, text(numbers(1, total)))
-		pub.stdin.Close()
-	}()
+	total := testtool.FewerUnderRace(60_000)
+	parts := make(chan []string, 2)
+	written := pub.writeParts(parts)
+	parts <- numbers(1, total/2)
 	times := map[string]int{subscriber.Frame(t): 1}
 	d.Process.Signal(syscall.SIGTERM)
 	for _, frame := range subscriber.Rest(t) {
@@ -303,9 +328,12 @@ func TestPubOverARestartWithoutAStore(t *testing.T) {
 	}
 	d.Wait(t)
 	first := len(times)
+	parts <- numbers(total/2+1, total) // held back, so that pub cannot end before the daemon
+	close(parts)
 	d = restart(t, d, "--history=100000")
-	if r := pub.end(t); r.code != 0 {
-		t.Errorf("exit code %d", r.code)
+	r := pub.end(t)
+	if err := <-written; err != nil || r.code != 0 {
+		t.Errorf("%v, exit code %d", err, r.code)
 	}
 	for _, data := range history(t, d, "/feed", total-first) {
 		times["data:"+data+"\n\n"]++
