@@ -193,6 +193,18 @@ func (s *subscriber) replayed(l *Loop, r *replay, step step, n int) {
 	l.stats.Replayed += uint64(whole)
 }
 
+// lostOf returns the newest message that a replay has yet to send and that the window has
+// dropped since the replay began, or 0. The mark of the window is that of the newest
+// replay, so what it reports lost may lie after the end of this one. The subscriber gets
+// those messages from its stream; to read them from the Store would send them twice.
+func (w *window) lostOf(r *replay, set []string, now uint32) uint64 {
+	lost := min(w.kept.LostSince(set, r.after, now), r.until)
+	if lost <= r.after {
+		return 0
+	}
+	return lost
+}
+
 // readWindow is the step that sends the next part of what the window has.
 func (p *past) readWindow(r *replay, set []string) step {
 	chunk, ends := p.window.kept.Read(p.replays.chunk[:0], p.replays.ends[:0], set, r.after, r.until, replayBytesMax)

@@ -146,7 +146,7 @@ func (memorySequencer) resume(l *Loop, ask *subreq.Resume, set nsindex.Set) resu
 // the replay began.
 func (memorySequencer) next(l *Loop, s *subscriber, r *replay) step {
 	set := s.audience.set.Members()
-	if lost := l.window.kept.LostSince(set, r.after, l.wheel.now); lost > r.reported {
+	if lost := l.window.lostOf(r, set, l.wheel.now); lost > r.reported {
 		r.reported = lost
 		return gapStep(l.window.gap(sse.GapExpired, []byte(l.window.idOf(r.after)), set, r.after, r.until, lost))
 	}

@@ -219,6 +219,37 @@ func TestStoreLetsGoDuringAReplay(t *testing.T) {
 	}
 }
 
+// TestStoreReplayEndsWhereItsStreamBegins: the window drops what a slow reader is still to
+// be sent, and more, up to where the replay of a later subscriber ends. The slow reader
+// gets each message once: the Store is read only up to where its stream begins.
+func TestStoreReplayEndsWhereItsStreamBegins(t *testing.T) {
+	t.Parallel()
+	const missed, live, later = 300, 50, 400
+	h := newMemStore()
+	s, in := began(t, h, ssed.Options{SendBufferBytes: 8 << 10, HistoryBytesMax: 3_200_000}, 0)
+	what := strings.Repeat("x", 10_000)
+	deliver := func(n int) {
+		t.Helper()
+		newest := h.Newest() + uint64(n)
+		fill(h, "/x", what, n)
+		for seq := newest - uint64(n) + 1; seq <= newest; seq++ {
+			if err := in.Deliver(t.Context(), seq, []byte("/x"), nil, fmt.Append(nil, what, seq)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		until(t, s, "all is delivered", func(st ssed.Stats) bool { return st.Newest == newest })
+	}
+	deliver(missed)
+	_, slow := resumeFrom(t, s, "/subscribe/x", "store-1")
+	until(t, s, "it waits", func(st ssed.Stats) bool { return st.Blocked == 1 })
+	deliver(live)
+	c, other := resumeFrom(t, s, "/subscribe/x", fmt.Sprint("store-", missed+live-10))
+	expectData(t, other, dataOf(what, missed+live-9, missed+live)...)
+	c.Close()
+	deliver(later)
+	expectData(t, slow, dataOf(what, 2, missed+live+later)...)
+}
+
 // TestStoreReadsForNobody: who left while others were read for is not read for.
 func TestStoreReadsForNobody(t *testing.T) {
 	const atOnce = 16

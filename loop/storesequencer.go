@@ -249,7 +249,7 @@ func (st *storeSequencer) undatedUntil(w *window, set []string, at uint32, after
 func (st *storeSequencer) next(l *Loop, s *subscriber, r *replay) step {
 	w, set := &l.window, s.audience.set.Members()
 	if r.phase == phaseKept {
-		lost := w.kept.LostSince(set, r.after, l.wheel.now)
+		lost := w.lostOf(r, set, l.wheel.now)
 		if lost == 0 {
 			return l.readWindow(r, set)
 		}
