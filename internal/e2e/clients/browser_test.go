@@ -59,37 +59,26 @@ func (b *browser) need(t *testing.T) {
 	needPackages(t)
 }
 
-// A tab is one page in a browser.
-type tab struct {
-	id    string
-	close func() // called when the test ends, if not before
-}
-
-// open opens a page of the watcher's in a tab of its own.
-func (b *browser) open(t *testing.T, w *watcher, page string, query url.Values) tab {
-	t.Helper()
-	return b.openBeside(t, tab{}, w, page, query)
-}
-
-// openBeside opens a page in a tab that shares cookies and workers with another.
-func (b *browser) openBeside(t *testing.T, other tab, w *watcher, page string, query url.Values) tab {
+// open opens a page of the watcher's in a tab of its own. The tab is closed when the test
+// ends, if closeTab was not called before.
+func (b *browser) open(t *testing.T, w *watcher, page string, query url.Values) (closeTab func()) {
 	t.Helper()
 	node := testtool.Need(t, "node")
 	b.once.Do(func() { b.start(node) })
 	if b.err != nil {
 		t.Fatalf("%s: %v\n%s", b.engine, b.err, b.stderr.String())
 	}
-	opened, err := b.ask(map[string]any{"open": w.origin + "/" + page + "?" + query.Encode(), "beside": other.id})
+	opened, err := b.ask(map[string]any{"open": w.origin + "/" + page + "?" + query.Encode()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	closeTab := sync.OnceFunc(func() {
+	closeTab = sync.OnceFunc(func() {
 		if _, err := b.ask(map[string]any{"close": opened.Tab}); err != nil {
 			t.Error(err)
 		}
 	})
 	t.Cleanup(closeTab)
-	return tab{opened.Tab, closeTab}
+	return closeTab
 }
 
 // in returns an opener of an EventSource in a page or, through one, in a worker.

@@ -16,14 +16,14 @@ func TestSharedWorkerOutlivesItsPage(t *testing.T) {
 			d := startQuiet(t)
 			w := newWatcher(t)
 			query := url.Values{"url": {d.Subscribe[0] + "/subscribe/pets"}}
-			first := b.open(t, w, "shared.html", query)
+			closeFirst := b.open(t, w, "shared.html", query)
 			w.wait(t, "open", 1)
-			b.openBeside(t, first, w, "shared.html", query)
+			b.open(t, w, "shared.html", query)
 			w.wait(t, "connect", 2)
 			if n := len(streams(t, d)); n != 1 {
 				t.Errorf("two pages have %d streams, want 1", n)
 			}
-			first.close()
+			closeFirst()
 			sent := Message{Data: "Corgi"}
 			Publish(t, d.Publish[0], "/pets", sent)
 			w.wantEvents(t, sent)
