@@ -59,6 +59,9 @@ func (b *browser) need(t *testing.T) {
 	needPackages(t)
 }
 
+// endsIfRefused is source.endsIfRefused for every EventSource of the browser.
+func (b *browser) endsIfRefused() bool { return b.engine == "firefox" }
+
 // open opens a page of the watcher's in a tab of its own. The tab is closed when the test
 // ends, if closeTab was not called before.
 func (b *browser) open(t *testing.T, w *watcher, page string, query url.Values) (closeTab func()) {

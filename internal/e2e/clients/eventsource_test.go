@@ -41,6 +41,15 @@ var eventSources = append(slices.Clip(browserSources),
 	source{"npm eventsource 2", nil, needPackages, inNode("eventsource-2")},
 )
 
+// endsIfRefused reports whether the source gives up for good if nobody listens at the
+// moment it reconnects.
+func (s source) endsIfRefused() bool {
+	if s.browser == nil {
+		return s.name == "Node"
+	}
+	return s.browser.endsIfRefused()
+}
+
 // shown returns the messages as the source shows them. All show them as they were
 // sent but Firefox, whose parser drops every U+0000 that does not begin a line.
 func (s source) shown(sent []Message) []Message {
@@ -98,7 +107,7 @@ func TestEventSourceComesBack(t *testing.T) {
 			t.Run(source.name+", "+tt.name, func(t *testing.T) {
 				t.Parallel()
 				source.need(t)
-				d := startQuiet(t)
+				d := startQuiet(t, quickRetry)
 				proxy := testtool.StartProxy(t, d.Subscribe[0])
 				w := source.open(t, proxy.URL+"/subscribe/pets", "new-dog")
 				w.wait(t, "open", 1)

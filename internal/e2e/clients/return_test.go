@@ -109,7 +109,7 @@ func TestEventSourceIsRefused(t *testing.T) {
 			w.wait(t, "open", 1)
 			d.Process.Kill()
 			d.Wait(t)
-			if source.browser.engine == "firefox" {
+			if source.endsIfRefused() {
 				testtool.WaitFor(t, "Firefox to give up", w.gaveUp)
 				return
 			}
