@@ -28,6 +28,10 @@ const stream = "ssed"
 // busyAfter is how long a publisher waits for the store before it is told so.
 const busyAfter = 2 * time.Second
 
+// retryTime is the daemons' --retry. The default of 2 to 6 seconds
+// would be most of the time that these tests take.
+const retryTime = 100 * time.Millisecond
+
 const (
 	// batchSize is how many messages a publisher sends without waiting for replies.
 	batchSize = 20
@@ -51,7 +55,7 @@ func open(t *testing.T, servers func(e *env, i int) []string, flags func(i int) 
 		servers = func(e *env, _ int) []string { return e.nats.URLs() }
 	}
 	for i := range nodesCount {
-		args := []string{"--nats-stream-replicas=3", "--nats-timeout=" + busyAfter.String()}
+		args := []string{"--nats-stream-replicas=3", "--nats-timeout=" + busyAfter.String(), "--retry=" + retryTime.String()}
 		for _, url := range servers(e, i) {
 			args = append(args, "--nats="+url)
 		}

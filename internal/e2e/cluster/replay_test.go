@@ -14,6 +14,7 @@ import (
 // Who comes back gets all that was missed, or waits.
 func TestReplayFromServerThatLags(t *testing.T) {
 	testtool.Long(t, "three daemons and three NATS servers are started")
+	t.Parallel() // it waits, most of the time
 	const half, rounds, each = 3000, 2, 8
 	e := open(t, nil, func(int) []string { return []string{"--history-bytes=64KiB"} })
 	live := startSubscriber(t, "live", e.nodes[0].Subscribe[0]+"/subscribe/n", "")

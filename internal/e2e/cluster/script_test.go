@@ -20,6 +20,7 @@ import (
 // daemon, and goes on; Ctrl-C then leaves nothing behind.
 func TestThreeNodesScript(t *testing.T) {
 	testtool.Long(t, "three daemons and three NATS servers are started and stopped")
+	t.Parallel() // it waits, most of the time
 	bash := testtool.Need(t, "bash", "haproxy", "setsid", "setpriv")
 	net, folder := network(1), t.TempDir()
 	script := startScript(t, bash, net, folder)
@@ -85,7 +86,7 @@ type script struct {
 func startScript(t *testing.T, bash, net, folder string) *script {
 	t.Helper()
 	s := &script{cmd: exec.Command(bash, filepath.Join(root, "deploy", "three-nodes.sh")), ended: make(chan struct{})}
-	s.cmd.Env = append(testtool.Environ(), "THREE_NODES_NET="+net, "TMPDIR="+folder, "SSED_BINARY="+testtool.Build(t))
+	s.cmd.Env = append(testtool.Environ(), "THREE_NODES_NET="+net, "TMPDIR="+folder, "SSED_BINARY="+testtool.Build(t), "SSED_RETRY="+retryTime.String())
 	s.cmd.Stdout, s.cmd.Stderr = &s.said, &s.said
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
