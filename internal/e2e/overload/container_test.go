@@ -13,6 +13,7 @@ import (
 // it keeps within seven eighths of the limit, and is not killed.
 func TestDefaultsFitAMemoryLimit(t *testing.T) {
 	testtool.Long(t, "it publishes half a gigabyte")
+	t.Parallel() // it waits for the disk, most of the time
 	testtool.WithoutRace(t, "it takes several times the memory")
 	const limit, flooded, laggards = 256 << 20, 256 << 20, 20
 	for _, tt := range []struct {

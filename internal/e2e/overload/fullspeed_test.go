@@ -71,6 +71,7 @@ func flood(t *testing.T, d *testtool.Daemon, namespaces, bytes int, enough func(
 // much again: the daemon takes no more than the formula in docs/overload.md allows.
 func TestFullSpeedFillsHistory(t *testing.T) {
 	testtool.Long(t, "it fills a history of 256 MiB twice")
+	t.Parallel() // one daemon at a time is at work, on one core
 	testtool.WithoutRace(t, "it takes several times the memory")
 	store := 2*ssed.DefaultMailboxBytes + 32<<20 + store.DefaultCacheBytes
 	for _, tt := range []struct {
