@@ -75,7 +75,7 @@ func readByBytes(r *reader, left chan<- struct{}) {
 // TestStalledAmongOthers: 200 of 1,000 never read; the other 800 get everything.
 // How fast that goes is measured with and without the 200, in turn, and shown.
 func TestStalledAmongOthers(t *testing.T) {
-	const rounds = 3
+	const rounds = 2
 	s := open(t, limits{conns: 1200, backlogBytes: 64 << 20})
 	news := script{"/news", 1000}
 	others := s.audience(t, testtool.FewerUnderRace(800), news)
