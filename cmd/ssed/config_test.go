@@ -68,6 +68,7 @@ func TestStrength(t *testing.T) {
 
 // TestServeReadsTheFile wants the daemon where only a file, or only PORT, says.
 func TestServeReadsTheFile(t *testing.T) {
+	t.Parallel()
 	t.Run("file", func(t *testing.T) {
 		socket := filepath.Join(shortTempDir(t), "http")
 		file := configOf(t, "admin = 'off'\ncors-origin = ['https://a.example']\npublish-loop = 'own'\nhistory-for = ['/a=5', '/b=0,1m']\ntoken = ['some-token subscribe /pets']\n")

@@ -43,6 +43,7 @@ func TestDoctor(t *testing.T) {
 }
 
 func TestDoctorRefuses(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		args []string
 		says string

@@ -8,6 +8,7 @@ import (
 )
 
 func TestSlipsAreToldOf(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ variable, nearest string }{
 		{"SSED_TOKENS", "SSED_TOKEN"},
 		{"SSED_HEARBEAT", "SSED_HEARTBEAT"},

@@ -17,6 +17,7 @@ import (
 func toOf(d *testtool.Daemon) []string { return []string{"SSED_TO=" + d.Publish[0]} }
 
 func TestPub(t *testing.T) {
+	t.Parallel()
 	d := testtool.Start(t)
 	subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/pets")
 	tests := []struct {

@@ -54,6 +54,7 @@ func shortTempDir(t *testing.T) string {
 }
 
 func TestServeEndsCleanly(t *testing.T) {
+	t.Parallel()
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		bothLoops(t, func(t *testing.T, flag string) {
 			socket := filepath.Join(shortTempDir(t), "publish.sock")
@@ -219,6 +220,7 @@ func TestStaleSocketIsTakenOver(t *testing.T) {
 }
 
 func TestTokens(t *testing.T) {
+	t.Parallel()
 	bothLoops(t, func(t *testing.T, flag string) {
 		env := []string{"SSED_TOKEN=pets-token publish /pets;reader-token subscribe"}
 		d := testtool.StartEnv(t, env, flag, "--publish=tcp://0.0.0.0:0")

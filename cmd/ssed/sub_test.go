@@ -129,6 +129,7 @@ func publishAll(t *testing.T, d *testtool.Daemon, namespace string, data ...stri
 }
 
 func TestSubShows(t *testing.T) {
+	t.Parallel()
 	d := testtool.Start(t, "--history", "10")
 	p := testtool.DialPublisher(t, d.Publish[0])
 	p.Ask(t, "PUB /pets/dogs new-dog Corgi")
@@ -331,6 +332,7 @@ func TestSubHasALimit(t *testing.T) {
 // TestSubEnds by a signal, also while nobody reads what it writes, and when its reader
 // has gone and nothing comes.
 func TestSubEnds(t *testing.T) {
+	t.Parallel()
 	d := testtool.Start(t, "--history", "2")
 	for i, tt := range []struct {
 		name string
@@ -375,6 +377,7 @@ func TestSubEndsWhileItCannotWrite(t *testing.T) {
 }
 
 func TestSubInColor(t *testing.T) {
+	t.Parallel()
 	s := newScreen(t)
 	d := testtool.Start(t, "--history", "1")
 	publishAll(t, d, "/x", "Corgi")

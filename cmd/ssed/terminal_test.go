@@ -101,6 +101,7 @@ var asks = regexp.MustCompile(`\x1b\[[?>=]?[0-9;]*(\$p|c|n|x|q|u)|\x1b\[[><=?][0
 // itself, and asks it nothing: an answer that comes late, over a slow line, would
 // be input for the shell.
 func TestTopLeavesTheTerminalAsItWas(t *testing.T) {
+	t.Parallel()
 	d := testtool.Start(t)
 	interrupt := func(s syscall.Signal) func(*testing.T, *testtool.Terminal, *exec.Cmd) {
 		return func(t *testing.T, _ *testtool.Terminal, cmd *exec.Cmd) {

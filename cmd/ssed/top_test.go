@@ -149,6 +149,7 @@ func TestTop(t *testing.T) {
 
 // TestTopIsToldToEnd by signals and by Ctrl-C: its terminal is as before each time.
 func TestTopIsToldToEnd(t *testing.T) {
+	t.Parallel()
 	s := newScreen(t)
 	d := testtool.Start(t)
 	signals := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "HUP": syscall.SIGHUP}
