@@ -15,7 +15,7 @@ func BenchmarkEmbedded(b *testing.B) {
 	for _, always := range []bool{false, true} {
 		for _, pending := range []int{1, 1000} {
 			b.Run(fmt.Sprintf("sync-always=%v/pending=%d", always, pending), func(b *testing.B) {
-				e, _ := startStore(b, embeddedOptions{Dir: b.TempDir(), SyncAlways: always})
+				e, _ := startStore(b, embeddedOptions{Embedded: Embedded{Dir: b.TempDir(), SyncAlways: always}})
 				conn, err := e.connect()
 				if err != nil {
 					b.Fatal(err)
@@ -25,7 +25,7 @@ func BenchmarkEmbedded(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				if _, err := ensureStream(b.Context(), js, streamConfig{Name: "ssed"}); err != nil {
+				if _, err := ensureStream(b.Context(), js, streamConfig{Stream: Stream{Name: "ssed"}}); err != nil {
 					b.Fatal(err)
 				}
 				data := make([]byte, 100)

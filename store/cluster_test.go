@@ -21,7 +21,7 @@ func TestStreamOnCluster(t *testing.T) {
 	testtool.Long(t, "a cluster of NATS servers elects a leader several times")
 	t.Parallel()
 	c := natstest.StartCluster(t, 3)
-	cfg := streamConfig{Name: "ssed", Replicas: 3, MaxAge: time.Hour}
+	cfg := streamConfig{Stream: Stream{Name: "ssed", Replicas: 3, MaxAge: time.Hour}}
 	js := make([]jetstream.JetStream, 3)
 	epochs := make([]string, 3)
 	var daemons sync.WaitGroup
@@ -74,12 +74,12 @@ func TestStreamOfNobody(t *testing.T) {
 	s.Freeze()
 	soon, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := ensureStream(soon, js, streamConfig{Name: "ssed"}); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "nobody answers for it") {
+	if _, err := ensureStream(soon, js, streamConfig{Stream: Stream{Name: "ssed"}}); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "nobody answers for it") {
 		t.Errorf("a frozen server: %v", err)
 	}
 	done := make(chan error, 1)
 	go func() {
-		_, err := ensureStream(testContext(t), js, streamConfig{Name: "ssed"})
+		_, err := ensureStream(testContext(t), js, streamConfig{Stream: Stream{Name: "ssed"}})
 		done <- err
 	}()
 	select { // longer than one attempt takes
@@ -98,7 +98,7 @@ func TestStreamOfNobody(t *testing.T) {
 func TestServeEndsWhereTheStreamDiffers(t *testing.T) {
 	server := natstest.Start(t)
 	_, js := server.Connect(t)
-	if _, err := ensureStream(testContext(t), js, streamConfig{Name: "ssed", MaxBytes: 1 << 20}); err != nil {
+	if _, err := ensureStream(testContext(t), js, streamConfig{Stream: Stream{Name: "ssed", MaxBytes: 1 << 20}}); err != nil {
 		t.Fatal(err)
 	}
 	r, err := New(Options{Servers: Servers{URLs: []string{server.URL}}})

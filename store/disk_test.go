@@ -17,7 +17,7 @@ import (
 
 func TestFullDisk(t *testing.T) {
 	dir := testtool.SmallDisk(t, storeRoomMin-1<<20)
-	e, err := startEmbedded(embeddedOptions{Dir: dir})
+	e, err := startEmbedded(embeddedOptions{Embedded: Embedded{Dir: dir}})
 	if e != nil || err == nil || !strings.Contains(err.Error(), "make room") {
 		t.Errorf("on a full disk: %v, %v", e, err)
 	}
@@ -26,7 +26,7 @@ func TestFullDisk(t *testing.T) {
 	if n, err := storeBytesMax(dir, embeddedOptions{}); n != 1 || err != nil {
 		t.Errorf("on a disk with a reserve only: %d bytes, %v, want 1: 0 would be the library's own measure", n, err)
 	}
-	startStore(t, embeddedOptions{Dir: dir})
+	startStore(t, embeddedOptions{Embedded: Embedded{Dir: dir}})
 }
 
 // TestDiskFillsUp: publishers are told before the disk is full, what was accepted
@@ -44,8 +44,8 @@ func TestDiskFillsUp(t *testing.T) {
 		}
 		return err
 	}
-	first, js := startStore(t, embeddedOptions{Dir: dir, Log: log.logger()})
-	if _, err := ensureStream(ctx, js, streamConfig{Name: "ssed"}); err != nil {
+	first, js := startStore(t, embeddedOptions{Embedded: Embedded{Dir: dir}, Log: log.logger()})
+	if _, err := ensureStream(ctx, js, streamConfig{Stream: Stream{Name: "ssed"}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := publish(js, size/2/message); err != nil {
@@ -53,7 +53,7 @@ func TestDiskFillsUp(t *testing.T) {
 	}
 	first.shutdown()
 
-	second, js := startStore(t, embeddedOptions{Dir: dir, Log: log.logger()})
+	second, js := startStore(t, embeddedOptions{Embedded: Embedded{Dir: dir}, Log: log.logger()})
 	var refusal *jetstream.APIError
 	if err := publish(js, size/message); !errors.As(err, &refusal) {
 		t.Fatalf("after %d messages: %v, want a refusal", accepted, err)
@@ -63,8 +63,8 @@ func TestDiskFillsUp(t *testing.T) {
 	}
 	second.shutdown()
 
-	_, js = startStore(t, embeddedOptions{Dir: dir, Log: log.logger()})
-	stream, err := ensureStream(ctx, js, streamConfig{Name: "ssed"})
+	_, js = startStore(t, embeddedOptions{Embedded: Embedded{Dir: dir}, Log: log.logger()})
+	stream, err := ensureStream(ctx, js, streamConfig{Stream: Stream{Name: "ssed"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,8 +88,8 @@ func TestDiskFillsUp(t *testing.T) {
 func TestDiskFilledByOthers(t *testing.T) {
 	ctx, disk := testContext(t), testtool.SmallDisk(t, 64<<20)
 	dir, log := filepath.Join(disk, "store"), &logBuffer{}
-	e, js := startStore(t, embeddedOptions{Dir: dir, Log: log.logger()})
-	if _, err := ensureStream(ctx, js, streamConfig{Name: "ssed"}); err != nil {
+	e, js := startStore(t, embeddedOptions{Embedded: Embedded{Dir: dir}, Log: log.logger()})
+	if _, err := ensureStream(ctx, js, streamConfig{Stream: Stream{Name: "ssed"}}); err != nil {
 		t.Fatal(err)
 	}
 	data := make([]byte, 64<<10)
@@ -116,8 +116,8 @@ func TestDiskFilledByOthers(t *testing.T) {
 	if n := strings.Count(log.String(), "make room"); n != 1 {
 		t.Errorf("what to do is said %d times:\n%s", n, log)
 	}
-	_, js = startStore(t, embeddedOptions{Dir: dir, Log: log.logger()})
-	stream, err := ensureStream(ctx, js, streamConfig{Name: "ssed"})
+	_, js = startStore(t, embeddedOptions{Embedded: Embedded{Dir: dir}, Log: log.logger()})
+	stream, err := ensureStream(ctx, js, streamConfig{Stream: Stream{Name: "ssed"}})
 	if err != nil {
 		t.Fatal(err)
 	}

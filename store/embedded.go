@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -38,16 +37,10 @@ const (
 	lockFile = "ssed.lock"
 )
 
-// embeddedOptions say where the server within this process keeps its messages.
+// embeddedOptions say where the server within this process keeps its messages. It takes no
+// notice of CacheBytesMax.
 type embeddedOptions struct {
-	// Dir is made, for this user only, if it is missing.
-	Dir string
-	// SyncAlways has a message on the disk before it is acknowledged. Otherwise the
-	// kernel has it, which outlives this process but not a power failure.
-	SyncAlways bool
-	// SyncInterval is how often the kernel is told to write otherwise; 0: the
-	// library's two minutes.
-	SyncInterval time.Duration
+	Embedded
 	// StoreBytesMax is what the stream may grow to; 0: what the disk has room for.
 	StoreBytesMax int64
 	// Log hears what an operator must know, and the library's chatter at Debug.

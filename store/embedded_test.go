@@ -60,7 +60,7 @@ func TestStoreOutlivesItsServer(t *testing.T) {
 	ctx, dir, log := testContext(t), filepath.Join(t.TempDir(), "new", "store"), &logBuffer{}
 	before := runtime.NumGoroutine()
 	for life := range 3 {
-		e, err := startEmbedded(embeddedOptions{Dir: dir, Log: log.logger()})
+		e, err := startEmbedded(embeddedOptions{Embedded: Embedded{Dir: dir}, Log: log.logger()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,13 +102,13 @@ func TestStoreOutlivesItsServer(t *testing.T) {
 
 func TestStoreIsLocked(t *testing.T) {
 	dir := t.TempDir()
-	first, _ := startStore(t, embeddedOptions{Dir: dir})
-	second, err := startEmbedded(embeddedOptions{Dir: dir})
+	first, _ := startStore(t, embeddedOptions{Embedded: Embedded{Dir: dir}})
+	second, err := startEmbedded(embeddedOptions{Embedded: Embedded{Dir: dir}})
 	if second != nil || !errors.Is(err, errStoreInUse) || !strings.Contains(err.Error(), dir) {
 		t.Fatalf("a second server on one store: %v, %v", second, err)
 	}
 	first.shutdown()
-	startStore(t, embeddedOptions{Dir: dir})
+	startStore(t, embeddedOptions{Embedded: Embedded{Dir: dir}})
 }
 
 func TestStoreThatCannotBe(t *testing.T) {
@@ -132,7 +132,7 @@ func TestStoreThatCannotBe(t *testing.T) {
 		{"what the library calls fatal", taken, "storage directory is not a directory; start with another folder"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			e, err := startEmbedded(embeddedOptions{Dir: tt.dir})
+			e, err := startEmbedded(embeddedOptions{Embedded: Embedded{Dir: tt.dir}})
 			if e != nil || err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), tt.dir) {
 				t.Errorf("%v, %v; want an error that says %q", e, err, tt.want)
 			}
@@ -145,14 +145,14 @@ func TestStoreThatCannotBe(t *testing.T) {
 	if err := os.Remove(filepath.Join(taken, "jetstream")); err != nil {
 		t.Fatal(err)
 	}
-	startStore(t, embeddedOptions{Dir: taken})
+	startStore(t, embeddedOptions{Embedded: Embedded{Dir: taken}})
 }
 
 // TestLimitAboveTheDisk: the stream's limit is the operator's word.
 func TestLimitAboveTheDisk(t *testing.T) {
 	const limit = 1 << 50
 	log := &logBuffer{}
-	_, js := startStore(t, embeddedOptions{Dir: t.TempDir(), StoreBytesMax: limit, Log: log.logger()})
+	_, js := startStore(t, embeddedOptions{Embedded: Embedded{Dir: t.TempDir()}, StoreBytesMax: limit, Log: log.logger()})
 	if _, err := js.CreateStream(testContext(t), jetstream.StreamConfig{Name: "ssed", MaxBytes: limit}); err != nil {
 		t.Error(err)
 	}
@@ -207,7 +207,7 @@ func init() {
 // storeForever writes a line for each message that was acknowledged: its sequence.
 // Many are on their way at any time.
 func storeForever(dir string) error {
-	e, err := startEmbedded(embeddedOptions{Dir: dir, SyncAlways: true})
+	e, err := startEmbedded(embeddedOptions{Embedded: Embedded{Dir: dir, SyncAlways: true}})
 	if err != nil {
 		return err
 	}
@@ -277,7 +277,7 @@ func TestKilledStore(t *testing.T) {
 	if acknowledged < 200 {
 		t.Fatalf("only %d messages were acknowledged: %s", acknowledged, stderr.String())
 	}
-	_, js := startStore(t, embeddedOptions{Dir: dir})
+	_, js := startStore(t, embeddedOptions{Embedded: Embedded{Dir: dir}})
 	stream, err := js.Stream(testContext(t), "ssed")
 	if err != nil {
 		t.Fatal(err)

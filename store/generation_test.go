@@ -55,7 +55,7 @@ func TestIDsOfACrashedMachineAreOld(t *testing.T) {
 	epochs := map[string]bool{}
 	epochNow := func(wantLog bool) {
 		t.Helper()
-		e, err := startEmbedded(embeddedOptions{Dir: dir, Log: log.logger()})
+		e, err := startEmbedded(embeddedOptions{Embedded: Embedded{Dir: dir}, Log: log.logger()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +69,7 @@ func TestIDsOfACrashedMachineAreOld(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		stream, err := ensureStream(testContext(t), js, streamConfig{Name: "ssed"})
+		stream, err := ensureStream(testContext(t), js, streamConfig{Stream: Stream{Name: "ssed"}})
 		if err != nil {
 			t.Fatal(err)
 		}

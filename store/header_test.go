@@ -74,7 +74,7 @@ func TestEventOfOthers(t *testing.T) {
 // TestHeaderThroughServer: what the client writes, the server keeps and the client
 // reads again is what was meant, for each name of the table.
 func TestHeaderThroughServer(t *testing.T) {
-	_, js := startStore(t, embeddedOptions{Dir: t.TempDir()})
+	_, js := startStore(t, embeddedOptions{Embedded: Embedded{Dir: t.TempDir()}})
 	ctx := testContext(t)
 	stream, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: "ssed", Subjects: []string{"ssed"}, AllowDirect: true})
 	if err != nil {

@@ -42,13 +42,6 @@ type Stream struct {
 }
 
 func (s Stream) config(log *slog.Logger) streamConfig {
-	return streamConfig{
-		Name:              s.Name,
-		MaxAge:            s.MaxAge,
-		MaxBytes:          max(0, s.MaxBytes),
-		MaxMsgsPerSubject: s.PerNamespace,
-		Replicas:          s.Replicas,
-		Update:            s.Update,
-		Log:               log,
-	}
+	s.MaxBytes = max(0, s.MaxBytes)
+	return streamConfig{Stream: s, Log: log}
 }

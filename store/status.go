@@ -144,13 +144,8 @@ func (s *Store) trouble(what, message string) {
 
 func (s *Store) disconnected(conn *nats.Conn, err error) {
 	s.mu.Lock()
-	ours := s.conn != conn
+	ours := s.conn != conn || s.stopping.Err() != nil
 	s.mu.Unlock()
-	select {
-	case <-s.stop:
-		ours = true
-	default:
-	}
 	if ours { // we have closed it
 		return
 	}

@@ -84,10 +84,11 @@ type Store struct {
 	log    *slog.Logger
 	sender *sender
 	ready  chan struct{}
-	stop   chan struct{}
 	done   chan struct{}
 	again  chan struct{} // has something when the stream is to be looked at, sooner than by the clock
-	once   sync.Once
+
+	stopping context.Context // ends with Shutdown
+	stop     context.CancelFunc
 
 	newest        atomic.Uint64 // see Newest
 	expected      atomic.Uint64 // what it should be by what the consumer has yet to send
@@ -126,11 +127,11 @@ func New(opts Options) (*Store, error) {
 		opts:  opts,
 		log:   opts.Logger,
 		ready: make(chan struct{}),
-		stop:  make(chan struct{}),
 		done:  make(chan struct{}),
 		again: make(chan struct{}, 1),
 		live:  make(chan struct{}),
 	}
+	s.stopping, s.stop = context.WithCancel(context.Background())
 	s.sender = newSender(opts.Timeout, s.subject, s.raiseNewest)
 	if opts.Embedded != nil {
 		s.sender.boundCache(cmp.Or(opts.Embedded.CacheBytesMax, DefaultCacheBytes))
@@ -197,15 +198,8 @@ func (s *Store) Serve(to loop.StoreSink) error {
 		return nil
 	}
 	defer close(s.done)
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(s.stopping)
 	defer cancel()
-	go func() {
-		select {
-		case <-s.stop:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
 	defer s.release()
 	if err := s.open(); err != nil {
 		return err
@@ -289,13 +283,7 @@ func (s *Store) open() error {
 	if s.opts.Embedded == nil || s.embedded != nil {
 		return nil
 	}
-	store, err := startEmbedded(embeddedOptions{
-		Dir:           s.opts.Embedded.Dir,
-		SyncAlways:    s.opts.Embedded.SyncAlways,
-		SyncInterval:  s.opts.Embedded.SyncInterval,
-		StoreBytesMax: max(0, s.opts.Stream.MaxBytes),
-		Log:           s.log,
-	})
+	store, err := startEmbedded(embeddedOptions{Embedded: *s.opts.Embedded, StoreBytesMax: max(0, s.opts.Stream.MaxBytes), Log: s.log})
 	if err != nil {
 		return err
 	}
@@ -361,7 +349,7 @@ func (s *Store) serveStream(ctx context.Context, to loop.StoreSink) error {
 // Shutdown ends Serve, closes the connection, and ends the embedded server, whose
 // files are then whole. What is still on its way is answered "busy".
 func (s *Store) Shutdown(ctx context.Context) error {
-	s.once.Do(func() { close(s.stop) })
+	s.stop()
 	if s.begin() {
 		return nil // it never served
 	}

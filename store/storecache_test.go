@@ -83,7 +83,7 @@ func TestFullCacheHoldsUpNoEnd(t *testing.T) {
 // library's own expiry of 10 s.
 func TestCacheIsShort(t *testing.T) {
 	const blocks, data = 5, 64 << 10
-	e, js := startStore(t, embeddedOptions{Dir: t.TempDir()})
+	e, js := startStore(t, embeddedOptions{Embedded: Embedded{Dir: t.TempDir()}})
 	stream, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "ssed", Subjects: []string{"ssed.>"}, MaxBytes: 1 << 30})
 	if err != nil {
 		t.Fatal(err)
@@ -132,7 +132,7 @@ func liveBytes() int {
 
 // TestShortenCacheKnowsItsLimits: what is not there is an error, not a panic.
 func TestShortenCacheKnowsItsLimits(t *testing.T) {
-	e, _ := startStore(t, embeddedOptions{Dir: t.TempDir()})
+	e, _ := startStore(t, embeddedOptions{Embedded: Embedded{Dir: t.TempDir()}})
 	if err := shortenCache(e.server, "none"); err == nil {
 		t.Error("a stream that does not exist has a cache")
 	}

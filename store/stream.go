@@ -40,16 +40,11 @@ const (
 	streamPatience = 2 * time.Second
 )
 
-// A streamConfig is what the flags ask of the stream. 0 is no limit.
+// A streamConfig is what the flags ask of the stream. 0 is no limit; of Replicas it is 1.
 type streamConfig struct {
-	Name              string        // also the first token of its subjects
-	MaxAge            time.Duration // of a message; at least 100 ms
-	MaxBytes          int64         // of all messages, on each replica
-	MaxMsgsPerSubject int64         // that is, per namespace
-	Replicas          int           // 0: 1
-	Duplicates        time.Duration // how long keys are remembered; 0: duplicatesDefault, or MaxAge if that is less
-	Update            bool          // change the stream if it has other settings
-	Log               *slog.Logger  // hears of a stream that was made or changed
+	Stream
+	Duplicates time.Duration // how long keys are remembered; 0: duplicatesDefault, or MaxAge if that is less
+	Log        *slog.Logger  // hears of a stream that was made or changed
 }
 
 // ensureStream returns the stream, and makes it if it is missing; several daemons
@@ -142,7 +137,7 @@ func (cfg streamConfig) onto(c jetstream.StreamConfig) jetstream.StreamConfig {
 	c.MaxAge = cfg.MaxAge
 	c.MaxMsgs = -1
 	c.MaxBytes = cmp.Or(cfg.MaxBytes, -1)
-	c.MaxMsgsPerSubject = cmp.Or(cfg.MaxMsgsPerSubject, -1)
+	c.MaxMsgsPerSubject = cmp.Or(cfg.PerNamespace, -1)
 	c.Replicas = cmp.Or(cfg.Replicas, 1)
 	c.Duplicates = cmp.Or(cfg.Duplicates, duplicatesDefault)
 	if c.MaxAge > 0 { // the server refuses a window that is longer

@@ -16,16 +16,16 @@ func TestStreamIsMade(t *testing.T) {
 		cfg  streamConfig
 		want jetstream.StreamConfig
 	}{
-		{"as it comes", streamConfig{Name: "ssed"},
+		{"as it comes", streamConfig{Stream: Stream{Name: "ssed"}},
 			jetstream.StreamConfig{MaxBytes: -1, MaxMsgsPerSubject: -1, Duplicates: 2 * time.Minute}},
-		{"with limits", streamConfig{Name: "events", MaxAge: time.Hour, MaxBytes: 1 << 20, MaxMsgsPerSubject: 10, Duplicates: time.Minute},
+		{"with limits", streamConfig{Stream: Stream{Name: "events", MaxAge: time.Hour, MaxBytes: 1 << 20, PerNamespace: 10}, Duplicates: time.Minute},
 			jetstream.StreamConfig{MaxAge: time.Hour, MaxBytes: 1 << 20, MaxMsgsPerSubject: 10, Duplicates: time.Minute}},
-		{"that forgets early", streamConfig{Name: "ssed", MaxAge: time.Second},
+		{"that forgets early", streamConfig{Stream: Stream{Name: "ssed", MaxAge: time.Second}},
 			jetstream.StreamConfig{MaxAge: time.Second, MaxBytes: -1, MaxMsgsPerSubject: -1, Duplicates: time.Second}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			log := &logBuffer{}
-			_, js := startStore(t, embeddedOptions{Dir: t.TempDir()})
+			_, js := startStore(t, embeddedOptions{Embedded: Embedded{Dir: t.TempDir()}})
 			tt.cfg.Log = log.logger()
 			stream, err := ensureStream(testContext(t), js, tt.cfg)
 			if err != nil {
@@ -56,13 +56,13 @@ func TestStreamIsMade(t *testing.T) {
 
 // TestStreamIsMadeByMany: daemons that start at once find one stream.
 func TestStreamIsMadeByMany(t *testing.T) {
-	e, _ := startStore(t, embeddedOptions{Dir: t.TempDir()})
+	e, _ := startStore(t, embeddedOptions{Embedded: Embedded{Dir: t.TempDir()}})
 	var epochs sync.Map
 	var daemons sync.WaitGroup
 	for range 8 {
 		js := connectStore(t, e)
 		daemons.Go(func() {
-			stream, err := ensureStream(testContext(t), js, streamConfig{Name: "ssed", MaxAge: time.Hour})
+			stream, err := ensureStream(testContext(t), js, streamConfig{Stream: Stream{Name: "ssed", MaxAge: time.Hour}})
 			if err != nil {
 				t.Error(err)
 				return
@@ -80,7 +80,7 @@ func TestStreamIsMadeByMany(t *testing.T) {
 
 // theirs is a stream as ours would be, for tables that change something in it.
 func theirs() jetstream.StreamConfig {
-	return streamConfig{Name: "ssed"}.onto(jetstream.StreamConfig{Name: "ssed", Description: "somebody's"})
+	return streamConfig{Stream: Stream{Name: "ssed"}}.onto(jetstream.StreamConfig{Name: "ssed", Description: "somebody's"})
 }
 
 // TestStreamDiffers: a stream that is otherwise is left as it is, and the error has
@@ -93,15 +93,15 @@ func TestStreamDiffers(t *testing.T) {
 		want   string
 	}{
 		{"age", func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour }, streamConfig{}, "age is 1h0m0s and should be unlimited"},
-		{"no age", func(*jetstream.StreamConfig) {}, streamConfig{MaxAge: 90 * time.Minute}, "age is unlimited and should be 1h30m0s"},
-		{"bytes", func(c *jetstream.StreamConfig) { c.MaxBytes = 1 << 20 }, streamConfig{MaxBytes: 2 << 20}, "bytes is 1048576 and should be 2097152"},
-		{"per namespace", func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 5 }, streamConfig{MaxMsgsPerSubject: 7}, "per-namespace is 5 and should be 7"},
+		{"no age", func(*jetstream.StreamConfig) {}, streamConfig{Stream: Stream{MaxAge: 90 * time.Minute}}, "age is unlimited and should be 1h30m0s"},
+		{"bytes", func(c *jetstream.StreamConfig) { c.MaxBytes = 1 << 20 }, streamConfig{Stream: Stream{MaxBytes: 2 << 20}}, "bytes is 1048576 and should be 2097152"},
+		{"per namespace", func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 5 }, streamConfig{Stream: Stream{PerNamespace: 7}}, "per-namespace is 5 and should be 7"},
 		{"messages", func(c *jetstream.StreamConfig) { c.MaxMsgs = 1000 }, streamConfig{}, "messages is 1000 and should be unlimited"},
 		{"duplicates", func(c *jetstream.StreamConfig) { c.Duplicates = time.Second }, streamConfig{}, "duplicate window is 1s and should be 2m0s"},
 		{"discard", func(c *jetstream.StreamConfig) { c.Discard = jetstream.DiscardNew }, streamConfig{}, "discard is new and should be old"},
 		{"discard per subject", func(c *jetstream.StreamConfig) {
 			c.Discard, c.DiscardNewPerSubject, c.MaxMsgsPerSubject = jetstream.DiscardNew, true, 9
-		}, streamConfig{MaxMsgsPerSubject: 9}, "discard is new, per subject and should be old"},
+		}, streamConfig{Stream: Stream{PerNamespace: 9}}, "discard is new, per subject and should be old"},
 		{"direct reads", func(c *jetstream.StreamConfig) { c.AllowDirect = false }, streamConfig{}, "direct reads is off and should be on"},
 		{"acknowledgements", func(c *jetstream.StreamConfig) { c.NoAck = true }, streamConfig{}, "acknowledgements is off and should be on"},
 		{"fewer subjects", func(c *jetstream.StreamConfig) { c.Subjects = []string{"ssed.>"} }, streamConfig{}, `subjects is ["ssed.>"] and should be ["ssed" "ssed.>"]`},
@@ -109,7 +109,7 @@ func TestStreamDiffers(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ctx, log := testContext(t), &logBuffer{}
-			_, js := startStore(t, embeddedOptions{Dir: t.TempDir()})
+			_, js := startStore(t, embeddedOptions{Embedded: Embedded{Dir: t.TempDir()}})
 			c := theirs()
 			tt.change(&c)
 			made, err := js.CreateStream(ctx, c)
@@ -172,7 +172,7 @@ func TestStreamUnfit(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ctx := testContext(t)
-			_, js := startStore(t, embeddedOptions{Dir: t.TempDir()})
+			_, js := startStore(t, embeddedOptions{Embedded: Embedded{Dir: t.TempDir()}})
 			c := theirs()
 			tt.change(&c)
 			if c.Sealed { // nobody is born so
@@ -187,7 +187,7 @@ func TestStreamUnfit(t *testing.T) {
 			} else if _, err := js.CreateStream(ctx, c); err != nil {
 				t.Fatal(err)
 			}
-			_, err := ensureStream(ctx, js, streamConfig{Name: "ssed", Update: true})
+			_, err := ensureStream(ctx, js, streamConfig{Stream: Stream{Name: "ssed", Update: true}})
 			if !errors.Is(err, errStreamUnfit) || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "name another") {
 				t.Errorf("%v, want %q", err, tt.want)
 			}
@@ -197,15 +197,15 @@ func TestStreamUnfit(t *testing.T) {
 
 func TestStreamInTheWay(t *testing.T) {
 	ctx := testContext(t)
-	_, js := startStore(t, embeddedOptions{Dir: t.TempDir()})
+	_, js := startStore(t, embeddedOptions{Embedded: Embedded{Dir: t.TempDir()}})
 	if _, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: "orders", Subjects: []string{"ssed.orders.>"}}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := ensureStream(ctx, js, streamConfig{Name: "ssed"})
+	_, err := ensureStream(ctx, js, streamConfig{Stream: Stream{Name: "ssed"}})
 	if !errors.Is(err, errStreamUnfit) || !strings.Contains(err.Error(), `the stream "orders" has subjects of`) {
 		t.Error(err)
 	}
-	if _, err := ensureStream(ctx, js, streamConfig{Name: "else", Replicas: 3}); err == nil || !strings.Contains(err.Error(), "replicas") {
+	if _, err := ensureStream(ctx, js, streamConfig{Stream: Stream{Name: "else", Replicas: 3}}); err == nil || !strings.Contains(err.Error(), "replicas") {
 		t.Errorf("three replicas on one server: %v", err)
 	}
 }
@@ -216,9 +216,9 @@ func TestStreamName(t *testing.T) {
 			t.Errorf("%q: %v", good, err)
 		}
 	}
-	_, js := startStore(t, embeddedOptions{Dir: t.TempDir()})
+	_, js := startStore(t, embeddedOptions{Embedded: Embedded{Dir: t.TempDir()}})
 	for _, bad := range []string{"", "a.b", "a*", "a>", "a b", "a\tb", "a/b", `a\b`, "$JS", "_INBOX", "\xff", "\ufffd", "a\u00a0", strings.Repeat("a", streamNameBytesMax+1)} {
-		if _, err := ensureStream(testContext(t), js, streamConfig{Name: bad}); err == nil || !strings.HasPrefix(err.Error(), "stream name") {
+		if _, err := ensureStream(testContext(t), js, streamConfig{Stream: Stream{Name: bad}}); err == nil || !strings.HasPrefix(err.Error(), "stream name") {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
@@ -227,8 +227,8 @@ func TestStreamName(t *testing.T) {
 // TestEpoch: it outlives a restart and not the stream.
 func TestEpoch(t *testing.T) {
 	ctx, dir := testContext(t), t.TempDir()
-	first, js := startStore(t, embeddedOptions{Dir: dir})
-	stream, err := ensureStream(ctx, js, streamConfig{Name: "ssed"})
+	first, js := startStore(t, embeddedOptions{Embedded: Embedded{Dir: dir}})
+	stream, err := ensureStream(ctx, js, streamConfig{Stream: Stream{Name: "ssed"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,14 +237,14 @@ func TestEpoch(t *testing.T) {
 		t.Errorf("the epoch is %q", epoch)
 	}
 	first.shutdown()
-	_, js = startStore(t, embeddedOptions{Dir: dir})
-	if stream, err = ensureStream(ctx, js, streamConfig{Name: "ssed"}); err != nil {
+	_, js = startStore(t, embeddedOptions{Embedded: Embedded{Dir: dir}})
+	if stream, err = ensureStream(ctx, js, streamConfig{Stream: Stream{Name: "ssed"}}); err != nil {
 		t.Fatal(err)
 	}
 	if again := epochOf(stream.CachedInfo(), 0); again != epoch {
 		t.Errorf("after a restart %q became %q", epoch, again)
 	}
-	if stream, err = ensureStream(ctx, js, streamConfig{Name: "ssed", MaxAge: time.Hour, Update: true}); err != nil {
+	if stream, err = ensureStream(ctx, js, streamConfig{Stream: Stream{Name: "ssed", MaxAge: time.Hour, Update: true}}); err != nil {
 		t.Fatal(err)
 	}
 	if again := epochOf(stream.CachedInfo(), 0); again != epoch {
@@ -253,7 +253,7 @@ func TestEpoch(t *testing.T) {
 	if err := js.DeleteStream(ctx, "ssed"); err != nil {
 		t.Fatal(err)
 	}
-	if stream, err = ensureStream(ctx, js, streamConfig{Name: "ssed"}); err != nil {
+	if stream, err = ensureStream(ctx, js, streamConfig{Stream: Stream{Name: "ssed"}}); err != nil {
 		t.Fatal(err)
 	}
 	if again := epochOf(stream.CachedInfo(), 0); again == epoch {
