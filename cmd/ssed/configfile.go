@@ -30,19 +30,25 @@ type configFile struct {
 // readConfigFile reads a file, and no more than its syntax: settings.load knows the
 // keys. The error tells the line, and nothing of the text, which may hold tokens.
 func readConfigFile(name string) (*configFile, error) {
-	opened, err := os.Open(name)
+	text, err := readFile(name, configFileBytesMax)
 	if err != nil {
 		return nil, err
-	}
-	defer opened.Close()
-	text, err := io.ReadAll(io.LimitReader(opened, configFileBytesMax+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(text) > configFileBytesMax {
-		return nil, fmt.Errorf("%s is longer than %d bytes", name, configFileBytesMax)
 	}
 	return parseConfigFile(name, text)
+}
+
+// readFile reads a file of at most bytesMax bytes.
+func readFile(name string, bytesMax int) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, int64(bytesMax)+1))
+	if err == nil && len(text) > bytesMax {
+		err = fmt.Errorf("%s is longer than %d bytes", name, bytesMax)
+	}
+	return text, err
 }
 
 func parseConfigFile(name string, text []byte) (*configFile, error) {

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"strings"
@@ -41,17 +40,9 @@ func (f *daemonFlags) tokens() (*auth.Table, error) {
 // readTokenFile reads a file of token lines. One without any token is refused:
 // it would open the daemon to everybody, which is never why one names a file.
 func readTokenFile(name string) (*auth.Table, error) {
-	file, err := os.Open(name)
+	text, err := readFile(name, tokenFileBytesMax)
 	if err != nil {
 		return nil, err
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, tokenFileBytesMax+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(text) > tokenFileBytesMax {
-		return nil, fmt.Errorf("%s is longer than %d bytes", name, tokenFileBytesMax)
 	}
 	table, err := auth.ParseTable(strings.Split(string(text), "\n"))
 	if err != nil {
