@@ -86,7 +86,7 @@ func ExampleRequest() {
 			fmt.Printf("%s: %s\n", field.Name, field.Value)
 		}
 	}
-	fmt.Println(req.HasBody(), req.ContentLength, req.Chunked, len(req.Fields) <= httpparse.FieldsMax)
+	fmt.Println(req.ContentLength > 0 || req.Chunked, req.ContentLength, req.Chunked, len(req.Fields) <= httpparse.FieldsMax)
 	// Output:
 	// /a%2520b%3F?x=1 is /a%20b?, <nil>, in HTTP/1.0
 	// Accept: text/html

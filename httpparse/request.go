@@ -16,6 +16,8 @@ type Request struct {
 
 	Fields []Field // in the order sent
 
+	// The bytes of a body follow the head and must be read, or the connection closed: they
+	// are never the next request.
 	ContentLength int64 // bytes of the body that the head announces, 0 if none
 	Chunked       bool  // the body comes chunked, its length unknown
 
@@ -38,10 +40,6 @@ func (req *Request) Get(name string) []byte {
 	}
 	return nil
 }
-
-// HasBody says whether the head announces a body. Its bytes follow the head
-// and must be read or the connection closed; they are never the next request.
-func (req *Request) HasBody() bool { return req.ContentLength > 0 || req.Chunked }
 
 // Is says whether the field is called name, in whatever case.
 func (f *Field) Is(name string) bool { return equalFold(f.Name, name) }
