@@ -15,16 +15,16 @@ import (
 // before an event library listens: gnet and evio remove whatever is at a unix path, even a
 // folder with its contents or the socket of a daemon that is running.
 func (e Endpoint) Check() error {
-	letGo, err := e.Hold()
+	letGo, err := e.hold()
 	if err == nil {
 		letGo()
 	}
 	return err
 }
 
-// Hold does what Check does, and keeps a TCP address in use until letGo is called: anyone
+// hold does what Check does, and keeps a TCP address in use until letGo is called: anyone
 // else who asks for the address, in any form, gets an error.
-func (e Endpoint) Hold() (letGo func(), err error) {
+func (e Endpoint) hold() (letGo func(), err error) {
 	if e.Network == "unix" {
 		if err := checkSocket(e.Address); err != nil {
 			return nil, fmt.Errorf("cannot listen on %s: %w", e, err)

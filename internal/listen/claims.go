@@ -36,7 +36,7 @@ func (c *Claims) Take(e Endpoint) (resolved Endpoint, addr net.Addr, err error) 
 		return e, nil, err
 	}
 	c.reserved = append(c.reserved, release)
-	letGo, err := e.Hold()
+	letGo, err := e.hold()
 	if err != nil {
 		return e, nil, err
 	}
