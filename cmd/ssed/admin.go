@@ -9,7 +9,6 @@ import (
 
 	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/admin"
-	"github.com/ssed/ssed/auth"
 )
 
 // Where the admin pages are: see --admin. Anything else is an address.
@@ -47,7 +46,6 @@ func (a *adminPages) attach(d *daemon, f *daemonFlags) {
 	info, _ := debug.ReadBuildInfo()
 	options := admin.Options{
 		Daemon:  d.server,
-		Tokens:  func() *auth.Table { return d.server.Tokens() },
 		Node:    nodeName(),
 		Version: describeBuild(info),
 		Debug:   f.Debug,
