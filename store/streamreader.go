@@ -80,7 +80,10 @@ func (s *Store) read(ctx context.Context, q loop.Query) (part loop.Part, err err
 	if part.Lost, err = reader.lost(ctx, info, part.After, q.Until); err != nil {
 		return part, err
 	}
-	return part, reader.fill(ctx, &part, q.Until, q.BytesMax)
+	if err = reader.fill(ctx, &part, q.Until, q.BytesMax); err != nil {
+		return part, err
+	}
+	return part, reader.lostMeanwhile(ctx, info.State, &part, q.Until)
 }
 
 // A streamReader reads the messages of one subscription set from the stream.
@@ -340,6 +343,25 @@ func (r *streamReader) lost(ctx context.Context, info *jetstream.StreamInfo, aft
 		return 0, nil
 	}
 	return lost, nil
+}
+
+// lostMeanwhile adds to part.Lost what the stream dropped while the part was read. The part
+// may lack it, and the next one begins after it. It may also be in the part: a consumer
+// does not tell what it found gone.
+func (r *streamReader) lostMeanwhile(ctx context.Context, before jetstream.StreamState, part *loop.Part, until uint64) error {
+	info, err := r.stream.Info(ctx)
+	if err != nil {
+		return err
+	}
+	if info.State.FirstSeq == before.FirstSeq && info.State.NumDeleted == before.NumDeleted {
+		return nil
+	}
+	if n := len(part.Ends); n > 0 && !part.Last {
+		until = part.Ends[n-1].Seq // the next part tells of the rest
+	}
+	lost, err := r.lost(ctx, info, part.After, until)
+	part.Lost = max(part.Lost, lost)
+	return err
 }
 
 // lostOfFull is lost for namespaces that have as many messages as they may.

@@ -228,6 +228,54 @@ func TestStreamReaderOfFullNamespaces(t *testing.T) {
 	}
 }
 
+// TestStreamReaderWhileTheStreamIsTrimmed: messages that the stream drops while a part is
+// read are told to be lost, like those that it had dropped before.
+func TestStreamReaderWhileTheStreamIsTrimmed(t *testing.T) {
+	const messages = 6000
+	r := startEmbeddedStore(t, Stream{PerNamespace: 20})
+	published := make(chan struct{})
+	go func() {
+		defer close(published)
+		answers := make(answerOnce, messages)
+		for i := range messages {
+			r.Submit(ssed.PublishRequest{Namespace: []byte("/x"), Data: fmt.Append(nil, i)}, answers)
+			if i%10 == 0 {
+				time.Sleep(time.Millisecond)
+			}
+		}
+		for range messages {
+			if err := <-answers; err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	for after, told := uint64(0), uint64(0); after < messages; {
+		until := r.Newest()
+		if until == after {
+			time.Sleep(time.Millisecond)
+			continue
+		}
+		part, err := r.Read(testContext(t), ssed.Query{Set: []string{"/x"}, After: after, Until: until, BytesMax: 200})
+		if err != nil {
+			t.Fatal(err)
+		}
+		told = max(told, part.Lost)
+		for _, end := range part.Ends {
+			if end.Seq != after+1 && end.Seq-1 > told {
+				t.Fatalf("%d comes after %d, but only what is up to %d is told to be lost", end.Seq, after, told)
+			}
+			after = end.Seq
+		}
+		if part.Last {
+			if until > max(after, told) {
+				t.Fatalf("the last part ends with %d, until %d, but only what is up to %d is told to be lost", after, until, told)
+			}
+			after = until
+		}
+	}
+	<-published
+}
+
 // TestFirstOf: the start is not behind what the stream has, nor before it.
 func TestFirstOf(t *testing.T) {
 	for _, tt := range []struct {
