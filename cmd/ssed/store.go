@@ -109,6 +109,7 @@ func (f *daemonFlags) checkStore(wrong func(flag string, err error)) {
 	options := f.storeOptions(memoryLimit{})
 	if !f.wanted() {
 		options.Servers = store.Servers{URLs: []string{"nats://localhost"}} // any valid one
+		options.Stream.Name = ""                                            // which nothing uses
 	}
 	blameIn(f.ofFlags(options.Validate()), wrong)
 }
