@@ -115,8 +115,8 @@ func burst(t *testing.T, d *testtool.Daemon, hearsTime bool, done func() bool) (
 		if ns != "/petsmart" && (ns != "/time" || hearsTime) {
 			heard = append(heard, Message{Data: data})
 		}
-		// It is to last as long as the cuts do. A browser that is away for 100 ms still misses
-		// more than it reads before the next cut.
+		// The burst must last as long as the cuts do. A client that is away for 100 ms still
+		// misses about 30 messages.
 		time.Sleep(3 * time.Millisecond)
 	}
 	return heard
