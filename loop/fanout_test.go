@@ -368,14 +368,14 @@ func TestMailboxStarvesNobody(t *testing.T) {
 			}
 		})
 	}
+	defer flood.Wait()
+	defer close(stop)
 	p := dial(t, s.PublishAddrs()[0])
 	r := bufio.NewReader(p)
-	for range 20 {
+	for range testtool.FewerUnderRace(20) {
 		fmt.Fprint(p, "PUB /n - x\n")
 		if got := line(t, r); !strings.HasPrefix(got, "OK ") {
 			t.Error(got)
 		}
 	}
-	close(stop)
-	flood.Wait()
 }
