@@ -54,7 +54,7 @@ func (c *pendingConn) enter(l *Loop, ask *subreq.Request, userAgent []byte) {
 		c.refuse(l, ask.Answer, ask.BadResume.Status, ask.BadResume.Reason)
 		return
 	}
-	from := l.sequencer.resume(l, &ask.Resume, ask.Set)
+	from := l.sequencer.resume(l, ask.Resume, ask.Set)
 	if !ask.Body {
 		c.closeAfterReply(l, l.heads.stream(ask.Answer)) // it takes no place, so there is always one
 		return

@@ -50,8 +50,9 @@ type sequencer interface {
 	// live reports whether subscribers can be taken. Until then they are told to come
 	// back.
 	live() bool
-	// resume finds where a new subscriber of a set begins.
-	resume(l *Loop, ask *subreq.Resume, set nsindex.Set) resumePoint
+	// resume finds where a new subscriber of a set begins. It gets a copy of what the request
+	// asks for: behind an interface, a pointer would move the request to the heap.
+	resume(l *Loop, ask subreq.Resume, set nsindex.Set) resumePoint
 	// next returns what a replay does next. See replay.go.
 	next(l *Loop, s *subscriber, r *replay) step
 
@@ -132,14 +133,14 @@ func (memorySequencer) settled(*Loop) bool { return true }
 
 // resume begins in the window. An id ahead of the newest message was not given by this
 // process, so it is as good as malformed.
-func (memorySequencer) resume(l *Loop, ask *subreq.Resume, set nsindex.Set) resumePoint {
+func (memorySequencer) resume(l *Loop, ask subreq.Resume, set nsindex.Set) resumePoint {
 	w, members, now := &l.window, set.Members(), l.wheel.now
 	if w.kept == nil {
 		return resumePoint{}
 	}
 	status, seq := w.classify(ask.ID)
-	b := w.begin(status, seq, ask, members, now)
-	return w.fromMemory(b, ask, members, w.kept.Lost(members, b.after, now))
+	b := w.begin(status, seq, &ask, members, now)
+	return w.fromMemory(b, &ask, members, w.kept.Lost(members, b.after, now))
 }
 
 // next reads the next part from the window, or reports what the window has dropped since

@@ -177,9 +177,9 @@ type storeReplay struct {
 }
 
 // resume begins in the Store if the window lacks something, and otherwise in the window.
-func (st *storeSequencer) resume(l *Loop, ask *subreq.Resume, set nsindex.Set) resumePoint {
+func (st *storeSequencer) resume(l *Loop, ask subreq.Resume, set nsindex.Set) resumePoint {
 	w := &l.window
-	p := st.find(l, ask, set.Members())
+	p := st.find(l, &ask, set.Members())
 	// Others were told already that messages will be left out, if they come at all.
 	if st.gapReported > w.newest && st.Newest() > w.newest {
 		if p.gap == nil {
