@@ -61,7 +61,7 @@ func Flood(config FloodConfig) (*FloodResult, error) {
 	}
 	for _, p := range pubs {
 		p.last, p.among = first, len(pubs) > 1
-		if err := p.hush(!config.Replies, config.Drain); err != nil {
+		if err := p.setQuiet(!config.Replies, config.Drain); err != nil {
 			return nil, err
 		}
 	}
@@ -71,7 +71,7 @@ func Flood(config FloodConfig) (*FloodResult, error) {
 		return nil, err
 	}
 	for _, p := range pubs {
-		if err := p.hush(false, config.Drain); err != nil { // the answer comes behind the last line
+		if err := p.setQuiet(false, config.Drain); err != nil { // the answer comes behind the last line
 			return nil, err
 		}
 	}
@@ -98,8 +98,8 @@ func dialFlood(to *unix.SockaddrInet4, n int) (pubs []*publisher, err error) {
 	return pubs, nil
 }
 
-// hush asks for no OKs, or for OKs again, if that is not so already.
-func (p *publisher) hush(quiet bool, limit time.Duration) error {
+// setQuiet asks for no OKs, or for OKs again, if that is not so already.
+func (p *publisher) setQuiet(quiet bool, limit time.Duration) error {
 	if p.quiet == quiet {
 		return nil
 	}

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// scene is a file with one scenario and one case, in which each server reports the given values in
+// oneCase is a file with one scenario and one case, in which each server reports the given values in
 // each of its runs.
-func scene(scenario string, values map[string][]object) file {
+func oneCase(scenario string, values map[string][]object) file {
 	f := tiny(rate, nil)
 	f.Scenarios = []object{{"name": scenario, "what": "much", "cases": []object{{"name": scenario}}}}
 	for _, server := range []string{"ssed", "r3labs", "floor"} {
@@ -60,7 +60,7 @@ func TestScenariosShowAndLoseWhatTheyAreAbout(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			page := readme(t, put(t, map[string]any{"x.json": scene(name, map[string][]object{
+			page := readme(t, put(t, map[string]any{"x.json": oneCase(name, map[string][]object{
 				"ssed": {test.ssed, test.ssed}, "r3labs": {test.r3labs, test.r3labs}})}))
 			want(t, page, test.want...)
 			wantNot(t, page, test.wantNot...)
@@ -85,7 +85,7 @@ func TestAGoalSaysThatTheLoadWasTheLimit(t *testing.T) {
 		"what the server spent": {cpu, 0.97, 0.96, object{"most": 1.1}, "✓ reached |", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := scene("fanout", map[string][]object{
+			f := oneCase("fanout", map[string][]object{
 				"ssed":  {{rate: 100.0, p99: 5.0, cpu: 10.0, "load busy": test.ssed}},
 				"floor": {{rate: 100.0, p99: 5.0, cpu: 10.0, "load busy": test.floor}}})
 			test.goal["metric"] = test.metric
@@ -100,7 +100,7 @@ func TestAGoalSaysThatTheLoadWasTheLimit(t *testing.T) {
 }
 
 func TestOneCaseOverAnotherSaysThatTheLoadWasTheLimit(t *testing.T) {
-	f := scene("stalled", map[string][]object{"ssed": {{rate: 100.0, cpu: 10.0, "load busy": 0.99}}})
+	f := oneCase("stalled", map[string][]object{"ssed": {{rate: 100.0, cpu: 10.0, "load busy": 0.99}}})
 	other := f.Runs[0]
 	other.Case = "another"
 	f.Runs = append(f.Runs, other)
@@ -112,7 +112,7 @@ func TestOneCaseOverAnotherSaysThatTheLoadWasTheLimit(t *testing.T) {
 // would be another number.
 func TestOneCaseMayAddToAnother(t *testing.T) {
 	const p50 = "p50 latency us"
-	f := scene("store", map[string][]object{"ssed": {{p50: 400.0}, {p50: 500.0}}})
+	f := oneCase("store", map[string][]object{"ssed": {{p50: 400.0}, {p50: 500.0}}})
 	for i, with := range []float64{1600, 1300} { // 1200 and 800 more
 		other := f.Runs[i]
 		other.Case, other.Values = "with", map[string]float64{p50: with}

@@ -34,8 +34,8 @@ type Process struct {
 	why    error         // how, from then on
 }
 
-// A door is where a server is to listen.
-type door struct {
+// ports are where a server is to listen.
+type ports struct {
 	subscribe, publish string
 	release            func() // gives the ports to whoever asks
 }
@@ -57,7 +57,7 @@ func StartBeside(first *Process, spec Spec, cpu int) (*Process, error) {
 }
 
 // startAt is StartBeside at known addresses.
-func startAt(spec Spec, cpu int, at door, first *Process) (*Process, error) {
+func startAt(spec Spec, cpu int, at ports, first *Process) (*Process, error) {
 	stderr, err := os.CreateTemp("", "ssed-bench-*.log")
 	if err != nil {
 		return nil, err
@@ -110,7 +110,7 @@ func (p *Process) live(cpu int, started chan<- error) {
 // freePorts returns two free loopback addresses, and keeps them from being given to
 // somebody else by chance until they are released. The sockets that hold them do not
 // listen, so that a server that sets SO_REUSEADDR can.
-func freePorts() (at door, err error) {
+func freePorts() (at ports, err error) {
 	var held []int
 	at.release = func() {
 		for _, fd := range held {

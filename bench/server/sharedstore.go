@@ -38,20 +38,20 @@ func StartSharedStore(dir, parent string, n, cpu int) (*SharedStore, error) {
 
 // start finds addresses for all before it starts the first, for each has to know the others.
 func (s *SharedStore) start(path string, n, cpu int) error {
-	var doors []door
+	var all []ports
 	for range n {
 		d, err := freePorts()
 		if err != nil {
 			return err
 		}
 		defer d.release()
-		doors = append(doors, d)
+		all = append(all, d)
 	}
 	var routes []string
-	for _, d := range doors {
+	for _, d := range all {
 		routes = append(routes, d.publish)
 	}
-	for i, d := range doors {
+	for i, d := range all {
 		name := "nats-" + strconv.Itoa(i)
 		spec := Spec{Name: name, Path: path, listenFlag: "-listen", publishFlag: "-cluster",
 			Args: []string{"-name", name, "-store", filepath.Join(s.folder, name), "-routes", strings.Join(routes, ",")}}

@@ -68,8 +68,8 @@ func TestEventSourceIsTurnedAway(t *testing.T) {
 	}
 }
 
-// comeBack is how a stream ends whose client is to come back after a time.
-var comeBack = regexp.MustCompile(`(?:\n|^)retry:([0-9]+)\n\n$`)
+// retryOnly is how a stream ends whose client is to come back after a time.
+var retryOnly = regexp.MustCompile(`(?:\n|^)retry:([0-9]+)\n\n$`)
 
 // timersEarly is how much too early a browser's timer may fire: they are rounded.
 const timersEarly = 20 * time.Millisecond
@@ -84,7 +84,7 @@ func wantObeyed(t *testing.T, proxy *testtool.Proxy) {
 	}
 	for i, next := range made[1:] {
 		ended := made[i]
-		told := comeBack.FindStringSubmatch(ended.Answered)
+		told := retryOnly.FindStringSubmatch(ended.Answered)
 		if told == nil {
 			t.Fatalf("stream %d did not end with a time to come back: %q", i+1, ended.Answered)
 		}

@@ -19,8 +19,8 @@ import (
 // Both libraries read events of at most 64 KiB unless told otherwise, and wait half
 // a second or more before they come back.
 const (
-	eventBytesMax = 4 << 20
-	comeBackAfter = 50 * time.Millisecond
+	eventBytesMax  = 4 << 20
+	reconnectAfter = 50 * time.Millisecond
 )
 
 // A library reads the stream at url until ctx ends, comes back when the connection
@@ -41,7 +41,7 @@ var libraries = []struct {
 func readWithR3labs(ctx context.Context, httpClient *http.Client, url string, show func(clients.Message)) error {
 	client := r3labs.NewClient(url, r3labs.ClientMaxBufferSize(eventBytesMax))
 	client.Connection = httpClient
-	client.ReconnectStrategy = backoff.NewConstantBackOff(comeBackAfter)
+	client.ReconnectStrategy = backoff.NewConstantBackOff(reconnectAfter)
 	for ctx.Err() == nil {
 		err := client.SubscribeRawWithContext(ctx, func(event *r3labs.Event) {
 			show(clients.Message{Event: string(event.Event), Data: string(event.Data)})
@@ -58,7 +58,7 @@ func readWithTmaxmax(ctx context.Context, httpClient *http.Client, url string, s
 	if err != nil {
 		return err
 	}
-	client := tmaxmax.Client{HTTPClient: httpClient, Backoff: tmaxmax.Backoff{InitialInterval: comeBackAfter}}
+	client := tmaxmax.Client{HTTPClient: httpClient, Backoff: tmaxmax.Backoff{InitialInterval: reconnectAfter}}
 	connection := client.NewConnection(request)
 	connection.Buffer(nil, eventBytesMax)
 	connection.SubscribeToAll(func(event tmaxmax.Event) {

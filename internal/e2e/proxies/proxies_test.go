@@ -232,7 +232,7 @@ func TestTokensAreNotLogged(t *testing.T) {
 // TestRestart: who comes while there is no daemon is sent away with a time to
 // come back, as an EventSource understands it, and is served after that.
 func TestRestart(t *testing.T) {
-	comeBack := regexp.MustCompile(`^retry:[2-8]\d\d\d\n\n$`)
+	retryOnly := regexp.MustCompile(`^retry:[2-8]\d\d\d\n\n$`)
 	eachProxy(t, func(t *testing.T, p proxy) {
 		f := behind(t, p, idleShipped)
 		f.subscribe(t, anybody, "/subscribe/pets").wantStream(t)
@@ -243,7 +243,7 @@ func TestRestart(t *testing.T) {
 		if origin := away.Head.Header.Values("Access-Control-Allow-Origin"); len(origin) != 1 || origin[0] != "*" {
 			t.Errorf("Access-Control-Allow-Origin: %q", origin)
 		}
-		if frame, err := away.Frame(); err != nil || !comeBack.MatchString(frame) {
+		if frame, err := away.Frame(); err != nil || !retryOnly.MatchString(frame) {
 			t.Errorf("got %q, %v, want a time to come back", frame, err)
 		}
 		if rest, err := io.ReadAll(away.Body); err != nil || len(rest) > 0 {
