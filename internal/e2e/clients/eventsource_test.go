@@ -41,9 +41,6 @@ var eventSources = append(slices.Clip(browserSources),
 	source{"npm eventsource 2", nil, needPackages, inNode("eventsource-2")},
 )
 
-// inWorker reports whether the source runs in a worker or a shared worker of a browser.
-func (s source) inWorker() bool { return strings.HasSuffix(s.name, " worker") }
-
 // endsIfRefused reports whether the source gives up for good if nobody listens at the
 // moment it reconnects.
 func (s source) endsIfRefused() bool {

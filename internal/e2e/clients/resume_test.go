@@ -78,9 +78,6 @@ func TestEventSourceMissesNothing(t *testing.T) {
 				continue
 			}
 			for what, target := range targets {
-				if source.inWorker() && what == "a set" {
-					continue // what a set adds is the daemon's part, and the engine's page covers it
-				}
 				t.Run(fmt.Sprintf("%s, %s, cut by %s", source.name, what, who), func(t *testing.T) {
 					t.Parallel()
 					source.need(t)
