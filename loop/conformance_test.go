@@ -16,6 +16,7 @@ import (
 // TestLineProtocol runs the suite that defines the line protocol on this loop,
 // over TCP and unix sockets.
 func TestLineProtocol(t *testing.T) {
+	t.Parallel()
 	for i, network := range []string{"tcp", "unix"} {
 		t.Run("shared loop, "+network, func(t *testing.T) {
 			conformance.Run(t, func(t *testing.T, cfg publish.Config) conformance.Server {

@@ -157,6 +157,7 @@ func TestStalledSubscriberIsClosed(t *testing.T) {
 // TestStalledInTheKernel: what waits for the client is all in its socket's buffer,
 // where only the kernel sees that nobody takes it.
 func TestStalledInTheKernel(t *testing.T) {
+	testtool.Long(t, "a subscriber stalls for seconds")
 	t.Parallel()
 	const timeout = 2 * time.Second
 	s := serve(t, ssed.Options{StallTimeout: timeout})

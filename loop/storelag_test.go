@@ -207,6 +207,7 @@ func TestStoreShutdownDuringARead(t *testing.T) {
 // TestStoreLetsGoDuringAReplay: what goes between two parts is told of, to those as
 // well who came without an id.
 func TestStoreLetsGoDuringAReplay(t *testing.T) {
+	testtool.Long(t, "a replay waits for a slow reader")
 	t.Parallel()
 	h := newMemStore()
 	fill(h, "/x", strings.Repeat("y", 100_000), 60)
@@ -223,6 +224,7 @@ func TestStoreLetsGoDuringAReplay(t *testing.T) {
 // be sent, and more, up to where the replay of a later subscriber ends. The slow reader
 // gets each message once: the Store is read only up to where its stream begins.
 func TestStoreReplayEndsWhereItsStreamBegins(t *testing.T) {
+	testtool.Long(t, "7 MB go through a slow reader")
 	t.Parallel()
 	const missed, live, later = 300, 50, 400
 	h := newMemStore()

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ssed/ssed"
+	"github.com/ssed/ssed/internal/testtool"
 	"github.com/ssed/ssed/publish/evioserver"
 )
 
@@ -20,6 +21,7 @@ import (
 // after a time, on either loop. Meanwhile the others are answered, and what it was
 // told OK for is delivered, in order.
 func TestUnreadRepliesLoseNothing(t *testing.T) {
+	testtool.Long(t, "a publisher reads nothing for a second")
 	const timeout = 500 * time.Millisecond
 	t.Run("shared loop", func(t *testing.T) {
 		s := serve(t, ssed.Options{ReplyTimeout: timeout})

@@ -68,6 +68,7 @@ func TestStreamOnCluster(t *testing.T) {
 // TestStreamOfNobody: a server that does not answer is asked again, and what nobody
 // answered is said in the end.
 func TestStreamOfNobody(t *testing.T) {
+	testtool.Long(t, "the store is looked for several times")
 	t.Parallel()
 	s := natstest.Start(t)
 	_, js := s.Connect(t)

@@ -42,6 +42,7 @@ func serveStore(t *testing.T, opts Options) *Store {
 
 // TestFailedDiskIsTrouble until the store has started anew.
 func TestFailedDiskIsTrouble(t *testing.T) {
+	testtool.Long(t, "a disk fails for a second")
 	dir := t.TempDir()
 	r := serveStore(t, Options{Embedded: &Embedded{Dir: dir}})
 	<-r.Live()
@@ -61,6 +62,7 @@ func TestFailedDiskIsTrouble(t *testing.T) {
 
 // TestStatusDoesNotWait for a server that takes connections and says nothing.
 func TestStatusDoesNotWait(t *testing.T) {
+	testtool.Long(t, "the store does not answer for seconds")
 	t.Parallel()
 	nats := natstest.Start(t)
 	nats.Freeze()

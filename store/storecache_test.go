@@ -82,6 +82,7 @@ func TestFullCacheHoldsUpNoEnd(t *testing.T) {
 // TestCacheIsShort stores and reads some blocks, and wants their memory back before the
 // library's own expiry of 10 s.
 func TestCacheIsShort(t *testing.T) {
+	testtool.Long(t, "a cache empties after a second")
 	const blocks, data = 5, 64 << 10
 	e, js := startStore(t, embeddedOptions{Embedded: Embedded{Dir: t.TempDir()}})
 	stream, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "ssed", Subjects: []string{"ssed.>"}, MaxBytes: 1 << 30})

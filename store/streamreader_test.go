@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/ssed/ssed"
+	"github.com/ssed/ssed/internal/testtool"
 )
 
 // A modelStream is what a stream should have, as a plain list.
@@ -231,6 +232,7 @@ func TestStreamReaderOfFullNamespaces(t *testing.T) {
 // TestStreamReaderWhileTheStreamIsTrimmed: messages that the stream drops while a part is
 // read are told to be lost, like those that it had dropped before.
 func TestStreamReaderWhileTheStreamIsTrimmed(t *testing.T) {
+	testtool.Long(t, "a stream is trimmed while it is read")
 	const messages = 6000
 	r := startEmbeddedStore(t, Stream{PerNamespace: 20})
 	published := make(chan struct{})

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ssed/ssed/internal/backoff"
+	"github.com/ssed/ssed/internal/testtool"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -75,6 +76,7 @@ func status(code int, media, said string) func(http.ResponseWriter, *http.Reques
 }
 
 func TestRunComesBack(t *testing.T) {
+	testtool.Long(t, "the subscriber reconnects several times")
 	p := play(t, script{
 		stream("retry:1\nid:a-1\ndata:1\n\nid:a-2\ndata:cut", false),
 		status(503, "text/plain", "later"),

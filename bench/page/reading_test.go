@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// oneCase is a file with one scenario and one case, in which each server reports the given values in
+// oneCase is a file with one scenario and one case, in which each server reports the given values
 // each of its runs.
 func oneCase(scenario string, values map[string][]object) file {
 	f := tiny(rate, nil)

@@ -84,6 +84,7 @@ port = 80
 // TestCheckFailsAsServeDoes wants the same words of both, for what needs a look at
 // files or at the limits of the process.
 func TestCheckFailsAsServeDoes(t *testing.T) {
+	testtool.Long(t, "many daemons fail to start")
 	t.Parallel()
 	tokens := filepath.Join(t.TempDir(), "tokens")
 	if err := os.WriteFile(tokens, []byte("# tokens\n\ngood-token-1\nbad-token-2 fly\n\nshort\n"), 0o600); err != nil {

@@ -10,6 +10,7 @@ import (
 )
 
 func TestDemoPublishesOnAllItsNamespaces(t *testing.T) {
+	testtool.Long(t, "the demo publishes once a second")
 	t.Parallel()
 	bothLoops(t, func(t *testing.T, flag string) {
 		d := testtool.Start(t, "demo", flag)
@@ -53,6 +54,7 @@ func timeOf(t *testing.T, frame string) time.Time {
 
 // TestDemoSaysWhatToTry runs the first line that the demo prints, as it stands.
 func TestDemoSaysWhatToTry(t *testing.T) {
+	testtool.Long(t, "the demo starts and ends")
 	t.Parallel()
 	sh := testtool.Need(t, "sh", "curl")
 	socket := "unix://" + shortTempDir(t) + "/listen.sock"

@@ -235,6 +235,7 @@ func TestPubSurvivesJunk(t *testing.T) {
 // TestPubWithoutAReaderOfItsReports: a feed publishes on, and ends, also if a report on
 // standard error blocks.
 func TestPubWithoutAReaderOfItsReports(t *testing.T) {
+	testtool.Long(t, "pub waits for a reader")
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
@@ -314,6 +315,7 @@ func TestPubOverRestarts(t *testing.T) {
 // TestPubOverARestartWithoutAStore: what one daemon has not taken, the next one gets.
 // Nothing is missing, and no more is there twice than was said.
 func TestPubOverARestartWithoutAStore(t *testing.T) {
+	testtool.Long(t, "pub waits for a daemon that restarts")
 	d := testtool.Start(t, "--backlog=1GiB", "--backlog-total=1GiB")
 	subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/feed")
 	pub := startPub(t, d.Publish[0], "/feed")
@@ -386,6 +388,7 @@ func TestPubWaitsWhileTheDaemonIsAway(t *testing.T) {
 // TestPubWithoutAStoreSaysWhatMayBeDouble: the daemon takes lines, and its replies get
 // lost. Without a store they are published twice, and how many may be is said.
 func TestPubWithoutAStoreSaysWhatMayBeDouble(t *testing.T) {
+	testtool.Long(t, "pub waits for a daemon that restarts")
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
@@ -487,6 +490,7 @@ func TestPubIsInterrupted(t *testing.T) {
 // TestPubWaitsForAPlace: a daemon that has as many publishers as it may is busy, not
 // wrong, also at the first attempt.
 func TestPubWaitsForAPlace(t *testing.T) {
+	testtool.Long(t, "pub waits before it tries again")
 	t.Parallel()
 	d := testtool.Start(t, "--max-publishers=1", "--history=10")
 	other := testtool.DialPublisher(t, d.Publish[0])
@@ -507,6 +511,7 @@ func TestPubWaitsForAPlace(t *testing.T) {
 // TestPubLosesItsToken: a daemon that comes back and does not know the token ends the
 // feed, also while there is nothing to publish.
 func TestPubLosesItsToken(t *testing.T) {
+	testtool.Long(t, "pub waits for a daemon that restarts")
 	t.Parallel()
 	for _, lines := range []string{"", "2\n"} {
 		d := testtool.Start(t)
@@ -559,6 +564,7 @@ func hasRead(t *testing.T, parent int, name string) bool {
 // TestPubOfALogFile is "tail -F log | ssed pub /log": over a restart of the daemon, a
 // rotation of the file and a line that is no text.
 func TestPubOfALogFile(t *testing.T) {
+	testtool.Long(t, "pub follows tail for seconds")
 	t.Parallel()
 	bash := testtool.Need(t, "bash", "tail")
 	folder := t.TempDir()

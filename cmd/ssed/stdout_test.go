@@ -60,6 +60,7 @@ func full(t *testing.T) *os.File {
 // TestOutputThatCannotBeWritten runs each command that prints something and ends, without
 // a reader, and onto a device that is full. The former is no error: "ssed config | head -1".
 func TestOutputThatCannotBeWritten(t *testing.T) {
+	testtool.Long(t, "every command runs against every broken output")
 	t.Parallel()
 	d := testtool.Start(t, "--history=3")
 	publishAll(t, d, "/x", "1", "2", "3")
@@ -102,6 +103,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 
 // TestErrorsThatNobodyReads do not change what a command does, or its exit code.
 func TestErrorsThatNobodyReads(t *testing.T) {
+	testtool.Long(t, "pub waits for a reader")
 	t.Parallel()
 	d := testtool.Start(t, "--history=3")
 	for _, tt := range []struct {

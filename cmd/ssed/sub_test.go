@@ -181,6 +181,7 @@ func TestSubVerbose(t *testing.T) {
 // TestSubOverARestart: the daemon is killed, and its successor knows nothing of
 // before. What came is in order, and that something may be missing is told.
 func TestSubOverARestart(t *testing.T) {
+	testtool.Long(t, "a subscriber waits for a daemon that restarts")
 	t.Parallel()
 	first := testtool.Start(t, "--history", "10")
 	proxy := testtool.StartProxy(t, first.Subscribe[0])

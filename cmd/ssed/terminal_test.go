@@ -32,6 +32,7 @@ func wait(t *testing.T, cmd *exec.Cmd) int {
 // The library that it draws with must not ask the terminal anything, read what was
 // typed, or change its mode when another command starts.
 func TestOtherCommandsLeaveTheTerminalAlone(t *testing.T) {
+	testtool.Long(t, "every command runs in a terminal")
 	t.Parallel()
 	const typed = "typed ahead\n"
 	d := testtool.Start(t, "--history", "10")

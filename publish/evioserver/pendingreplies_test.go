@@ -79,6 +79,7 @@ func (s *store) Settle(to *publish.Replies) {
 
 // TestConformanceOfLaterAnswers: publishers cannot tell them from those at once.
 func TestConformanceOfLaterAnswers(t *testing.T) {
+	t.Parallel()
 	conformance.Run(t, func(t *testing.T, cfg publish.Config) conformance.Server {
 		sink := newStore(t)
 		s := start(t, Options{Listen: []string{unix(t).String()}, Sink: sink, Session: cfg})

@@ -113,6 +113,7 @@ func eventually(t testing.TB, what string, condition func() bool) {
 }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	endpoints := map[string]func(*testing.T) string{
 		"tcp":  func(*testing.T) string { return tcp() },
 		"unix": func(t *testing.T) string { return unix(t).String() },

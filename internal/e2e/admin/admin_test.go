@@ -69,6 +69,7 @@ func (p *page) markRow(t *testing.T, agent string) string {
 
 // TestHead: what the ancestor's page told, and the state.
 func TestHead(t *testing.T) {
+	testtool.Long(t, "every page is asked for")
 	t.Parallel()
 	testtool.Need(t, "chromium")
 	d := testtool.Start(t)

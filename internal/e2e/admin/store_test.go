@@ -214,6 +214,7 @@ func TestSecretsOfTheStore(t *testing.T) {
 // TestStoreWithoutItsNewestMessages: a node that comes later has delivered what there
 // is, though the newest numbers are those of messages that somebody has deleted.
 func TestStoreWithoutItsNewestMessages(t *testing.T) {
+	testtool.Long(t, "a store is cut off")
 	t.Parallel()
 	for _, deleted := range [][]uint64{{3}, {1, 2, 3}} {
 		nats := natstest.Start(t)

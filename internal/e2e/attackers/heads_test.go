@@ -58,6 +58,7 @@ func TestUnfinishedHeads(t *testing.T) {
 // TestDribbledHeads: a byte each 100 ms is progress, and yet not enough. They go
 // on with it after the answer.
 func TestDribbledHeads(t *testing.T) {
+	testtool.Long(t, "heads come byte by byte for seconds")
 	t.Parallel()
 	s := startAttack(t)
 	crowd := s.crowd(t, 200, "")

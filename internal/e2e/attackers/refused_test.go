@@ -59,6 +59,7 @@ func TestRefusedClientsCanReadWhy(t *testing.T) {
 // TestEndlessHeadIsBounded: the refusal comes with the first byte too many, and
 // not with the deadline.
 func TestEndlessHeadIsBounded(t *testing.T) {
+	testtool.Long(t, "a connection lingers for seconds")
 	t.Parallel()
 	s := startAttack(t, "--header-timeout=1h")
 	head := get(common)

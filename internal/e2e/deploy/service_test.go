@@ -61,6 +61,7 @@ func TestTheServiceStarts(t *testing.T) {
 
 // TestTheSuggestedVariables of /etc/default/ssed are ones with which it would start.
 func TestTheSuggestedVariables(t *testing.T) {
+	testtool.Long(t, "several daemons start with suggested variables")
 	folder, line := installedService(t)
 	tokens := filepath.Join(folder, "etc/ssed/tokens")
 	if err := os.WriteFile(tokens, []byte("a-long-secret publish\n"), 0o640); err != nil {

@@ -28,6 +28,7 @@ func dockerBuild(t *testing.T, out string) string {
 // TestTheStaticBinaryNeedsNothing: it serves as nobody, in a folder where nothing else
 // is, as in an image from scratch.
 func TestTheStaticBinaryNeedsNothing(t *testing.T) {
+	testtool.Long(t, "a static binary is built")
 	if os.Geteuid() != 0 {
 		testtool.Lack(t, "chroot needs root")
 	}

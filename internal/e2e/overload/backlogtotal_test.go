@@ -71,6 +71,7 @@ func TestFurthestBehindGoFirst(t *testing.T) {
 // TestFurthestBehindArePassedOver: with --slow=skip they are not closed, but passed
 // over, and find the newest message after the gap when they read again.
 func TestFurthestBehindArePassedOver(t *testing.T) {
+	testtool.Long(t, "a crowd reads nothing for seconds")
 	s, laggards := climb(t, "skip")
 	for i := range 4 {
 		s.more(t, i)
@@ -97,6 +98,7 @@ func TestFurthestBehindArePassedOver(t *testing.T) {
 // TestManyStreamsAtTheCap: the cap holds for what many streams hold together, with
 // messages of the length that fills their segments worst.
 func TestManyStreamsAtTheCap(t *testing.T) {
+	testtool.Long(t, "many streams are filled")
 	const streams = 40
 	for _, slow := range []string{"disconnect", "skip"} {
 		t.Run(slow, func(t *testing.T) {

@@ -109,6 +109,7 @@ func (s *scenario) refuseFor(t *testing.T, from net.IP, during time.Duration, fl
 // as many connections. It keeps serving those that it has, publishers come and
 // go, and there is room again when the crowd has left.
 func TestMoreThanDescriptors(t *testing.T) {
+	testtool.Long(t, "hundreds of clients come at the limit")
 	const files = 600
 	d := testtool.StartLimited(t, files, "--header-timeout=2s", "--admin=127.0.0.1:0")
 	s := openWith(t, d, limits{conns: files})

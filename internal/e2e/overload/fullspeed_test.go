@@ -112,6 +112,7 @@ func stored(t *testing.T) []string { return []string{"--store=" + t.TempDir()} }
 
 // TestCollectorIsBound: GOGC falls as the heap grows, and one of the environment holds.
 func TestCollectorIsBound(t *testing.T) {
+	testtool.Long(t, "the daemon collects garbage under load")
 	const filled = 100 << 20
 	for _, tt := range []struct {
 		name string

@@ -139,6 +139,7 @@ func TestCrowdStallsAtOnce(t *testing.T) {
 // they find whole frames only, a gap that tells exactly what is missing, and the
 // newest message last.
 func TestCrowdIsPassedOver(t *testing.T) {
+	testtool.Long(t, "a crowd reads nothing for seconds")
 	s := open(t, limits{conns: 5100, dataBytes: 20_000, backlogBytes: 256 << 10, sendBufferBytes: 8 << 10}, "--slow=skip")
 	news := script{"/news", 1000}
 	others := s.audience(t, 50, news)

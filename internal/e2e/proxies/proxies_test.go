@@ -77,6 +77,7 @@ func TestSilenceIsCut(t *testing.T) {
 // TestLeavingIsNoticed though nothing is sent, to which the client could no
 // longer answer: it is the proxy that says so, and at once.
 func TestLeavingIsNoticed(t *testing.T) {
+	testtool.Long(t, "every proxy is started")
 	ways := []struct {
 		name  string
 		leave func(subscriber) error
@@ -110,6 +111,7 @@ func TestLeavingIsNoticed(t *testing.T) {
 // TestManySubscribers share what is published, each gets all of it in order, and
 // all their leaving is noticed.
 func TestManySubscribers(t *testing.T) {
+	testtool.Long(t, "every proxy is started")
 	const many, messages = 300, 20
 	eachProxy(t, func(t *testing.T, p proxy) {
 		f := behind(t, p, idleShipped)
@@ -167,6 +169,7 @@ func randomLines(random *rand.Rand, size int) (lines []string) {
 
 // TestClientAddress arrives, whatever the client claims to be.
 func TestClientAddress(t *testing.T) {
+	testtool.Long(t, "every proxy is started")
 	clients := []struct {
 		name, source string
 		headers      []string
@@ -197,6 +200,7 @@ func TestClientAddress(t *testing.T) {
 // TestRefusalsPass: a status that means "do not come back" reaches the client
 // with its reason, and is not taken for a failure of the daemon.
 func TestRefusalsPass(t *testing.T) {
+	testtool.Long(t, "every proxy is started")
 	eachProxy(t, func(t *testing.T, p proxy) {
 		f := behind(t, p, idleShipped, "--token=open-sesame subscribe")
 		refused := f.subscribe(t, anybody, "/subscribe/pets")
@@ -211,6 +215,7 @@ func TestRefusalsPass(t *testing.T) {
 // TestTokensAreNotLogged, though the proxy logs each stream, and that there is no
 // daemon: an EventSource has no other place for a token than the query.
 func TestTokensAreNotLogged(t *testing.T) {
+	testtool.Long(t, "every proxy is started")
 	eachProxy(t, func(t *testing.T, p proxy) {
 		f := behind(t, p, idleShipped, "--token=open-sesame subscribe")
 		log := func() string { return f.proxy.Output() + f.proxy.Errors() }
@@ -232,6 +237,7 @@ func TestTokensAreNotLogged(t *testing.T) {
 // TestRestart: who comes while there is no daemon is sent away with a time to
 // come back, as an EventSource understands it, and is served after that.
 func TestRestart(t *testing.T) {
+	testtool.Long(t, "every proxy is started")
 	retryOnly := regexp.MustCompile(`^retry:[2-8]\d\d\d\n\n$`)
 	eachProxy(t, func(t *testing.T, p proxy) {
 		f := behind(t, p, idleShipped)

@@ -21,6 +21,7 @@ const closingLines = 150_000
 // becomes of lines whose publisher closes with unread replies is the kernel's to decide;
 // it is logged, to show that the lines are enough for a loss.
 func TestClosingLosesNothing(t *testing.T) {
+	testtool.Long(t, "many publishers close in turn")
 	for _, way := range []struct {
 		name  string
 		close func(conn *net.TCPConn, lines string) (replies int, err error)

@@ -20,6 +20,7 @@ import (
 // descriptors. That is logged, and once there are some it listens again by itself,
 // at the same addresses. A subscriber keeps its stream all the while.
 func TestReopen(t *testing.T) {
+	testtool.Long(t, "descriptors run out for seconds")
 	folder, err := os.MkdirTemp("", "ssed") // t.TempDir is too long for a socket
 	if err != nil {
 		t.Fatal(err)

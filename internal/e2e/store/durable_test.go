@@ -53,6 +53,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 // TestAskForWhatWas before a restart, by everything that a subscriber can ask with,
 // where most of it is more than the daemon keeps in memory.
 func TestAskForWhatWas(t *testing.T) {
+	testtool.Long(t, "several daemons read a store")
 	const messages = 6000
 	n := startNode(t, "--store="+t.TempDir(), "--history-bytes=64KiB")
 	live := n.subscribe(t, "/?last=100001")

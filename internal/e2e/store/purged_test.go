@@ -62,6 +62,7 @@ func numbers(from, to, step int) ledger.Audit {
 // TestPurged: who reads along has had everything. Who comes back later is told what
 // it does not get, by a daemon that was there and by one that was not.
 func TestPurged(t *testing.T) {
+	testtool.Long(t, "the daemon looks at its store every two seconds")
 	b := startBench(t)
 	live := b.subscribe(t, "/?last=1000")
 	publishMany(t, b.node, []string{"/a", "/b"}, 0, 100)
@@ -253,6 +254,7 @@ func TestMadeAnew(t *testing.T) {
 
 // TestPurgedAhead: the stream lets go of messages that the daemon has not read yet.
 func TestPurgedAhead(t *testing.T) {
+	testtool.Long(t, "the daemon looks at its store every two seconds")
 	const messages = 30_000
 	b := startBench(t)
 	live := b.subscribe(t, "/")

@@ -219,6 +219,7 @@ func (b *bystanders) wantAll(t *testing.T, e *env, busyMessages, floodedMessages
 
 // TestBackInTime: who is away for less than --stall-timeout misses nothing.
 func TestBackInTime(t *testing.T) {
+	testtool.Long(t, "a network is away for seconds")
 	t.Parallel()
 	// Much longer than the outage: before the kernel tries again, it waits for
 	// twice as long as the time before.
