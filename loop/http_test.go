@@ -44,69 +44,6 @@ func readRawHead(r io.Reader) (string, error) {
 	}
 }
 
-func TestCORS(t *testing.T) {
-	open := serve(t, ssed.Options{})
-	listed := serve(t, ssed.Options{CORSOrigins: []string{"https://example.org", "http://localhost:3000", "https://*.example.net", "capacitor://localhost"}})
-	for _, tt := range []struct {
-		name   string
-		server *ssed.Server
-		method string
-		origin string
-		status string
-		fields []string
-		never  string
-	}{
-		{"any page", open, "GET", "https://evil.example", "200", []string{"Access-Control-Allow-Origin: *"}, "Credentials"},
-		{"no page at all", open, "GET", "", "200", []string{"Access-Control-Allow-Origin: *"}, "Vary"},
-		{"a page of the list", listed, "GET", "https://example.org", "200",
-			[]string{"Access-Control-Allow-Origin: https://example.org", "Access-Control-Allow-Credentials: true", "Vary: Origin"}, "Origin: *"},
-		{"another one of it", listed, "HEAD", "http://localhost:3000", "200", []string{"Access-Control-Allow-Origin: http://localhost:3000"}, "Origin: *"},
-		{"a page that is not", listed, "GET", "https://evil.example", "403", []string{"Vary: Origin"}, "Access-Control"},
-		{"one that begins like one", listed, "GET", "https://example.org.evil.example", "403", []string{"Vary: Origin"}, "Access-Control"},
-		{"a sandbox", listed, "GET", "null", "403", nil, "Access-Control"},
-		{"curl", listed, "GET", "", "200", []string{"Vary: Origin"}, "Access-Control"},
-		{"a preflight", listed, "OPTIONS", "https://example.org", "204",
-			[]string{"Access-Control-Allow-Origin: https://example.org", "Access-Control-Allow-Methods: GET, HEAD, OPTIONS",
-				"Access-Control-Allow-Headers: X-Authorization, Authorization, Last-Event-ID, Cache-Control", "Access-Control-Max-Age: 86400"}, "Content-Length"},
-		{"a preflight that asks", listed, "OPTIONS", "https://example.org\r\nAccess-Control-Request-Headers: baggage,traceparent", "204",
-			[]string{"Vary: Origin, Access-Control-Request-Headers", "Access-Control-Allow-Headers: X-Authorization, Authorization, Last-Event-ID, Cache-Control, baggage, traceparent"}, "*"},
-		{"a preflight of any page", open, "OPTIONS", "https://example.org\r\nAccess-Control-Request-Headers: baggage", "204",
-			[]string{"Access-Control-Allow-Origin: *", "Access-Control-Allow-Headers: *, X-Authorization, Authorization, Last-Event-ID, Cache-Control"}, "Vary"},
-		{"a subdomain", listed, "GET", "https://a.b.example.net", "200",
-			[]string{"Access-Control-Allow-Origin: https://a.b.example.net", "Access-Control-Allow-Credentials: true", "Vary: Origin"}, "Origin: *"},
-		{"what it is a subdomain of", listed, "GET", "https://example.net", "403", []string{"Vary: Origin"}, "Access-Control"},
-		{"one that ends like it", listed, "GET", "https://a.example.net.evil.example", "403", []string{"Vary: Origin"}, "Access-Control"},
-		{"an app", listed, "GET", "capacitor://localhost", "200", []string{"Access-Control-Allow-Origin: capacitor://localhost"}, "Origin: *"},
-		{"two origins", listed, "GET", "https://example.org\r\nOrigin: https://example.org", "403", []string{"Vary: Origin"}, "Access-Control"},
-		{"a preflight of another", listed, "OPTIONS", "https://evil.example", "403", nil, "Access-Control"},
-		{"a mistake can be read by the page", listed, "POST", "https://example.org", "405", []string{"Access-Control-Allow-Origin: https://example.org"}, ""},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			request := tt.method + " /subscribe/a HTTP/1.1\r\nHost: x\r\n"
-			if tt.origin != "" {
-				request += "Origin: " + tt.origin + "\r\n"
-			}
-			head := ask(t, tt.server, request+"\r\n")
-			if !strings.HasPrefix(head, "HTTP/1.1 "+tt.status+" ") {
-				t.Errorf("got %q", head)
-			}
-			for _, field := range tt.fields {
-				if !strings.Contains(head, "\r\n"+field+"\r\n") {
-					t.Errorf("the head lacks %q:\n%s", field, head)
-				}
-			}
-			if tt.never != "" && strings.Contains(head, tt.never) {
-				t.Errorf("the head holds %q:\n%s", tt.never, head)
-			}
-		})
-	}
-	for _, bad := range [][]string{{"*", "https://a.example"}, {"example.org"}, {"https://example.org/"}, {"https://"}, {""}} {
-		if _, err := ssed.New(ssed.Options{CORSOrigins: bad}); err == nil {
-			t.Errorf("the origins %q were accepted", bad)
-		}
-	}
-}
-
 // A logbook is a debug log that a test reads.
 type logbook struct{ testtool.LockedBuffer }
 

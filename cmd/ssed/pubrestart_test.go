@@ -1,0 +1,224 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/ssed/ssed/internal/testtool"
+)
+
+// TestPubOverRestarts: a feed goes on when the daemon ends or is killed, and comes back.
+// With a store each line is there once, in order. The daemon may be away at the end of
+// the input, too.
+func TestPubOverRestarts(t *testing.T) {
+	testtool.Long(t, "a publisher waits for seconds after each of six restarts")
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		t.Run(signal.String(), func(t *testing.T) {
+			store := "--store=" + t.TempDir()
+			d := testtool.Start(t, store)
+			subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/feed")
+			pub := startPub(t, d.Publish[0], "/feed")
+			const restarts = 3
+			// A part has more lines than pub sends without a reply. The test writes one after the
+			// end of each daemon, so pub never reaches the end of its input before the last one.
+			part := testtool.FewerUnderRace(15_000)
+			total := (restarts + 1) * part
+			parts := make(chan []string, restarts+1)
+			written := pub.writeParts(parts)
+			parts <- numbers(1, part)
+			subscriber.Frame(t) // messages flow
+			for n := 1; n <= restarts; n++ {
+				d.Process.Signal(signal)
+				d.Wait(t)
+				pub.says(t, fmt.Sprintf("(?s)((connection lost|busy).*){%d}", n))
+				parts <- numbers(n*part+1, (n+1)*part)
+				d = restart(t, d, store)
+				// A daemon that ends before pub has its first reply is another failed attempt,
+				// which pub does not call a lost connection.
+				pub.says(t, fmt.Sprintf("(?s)(connected again.*){%d}", n))
+			}
+			close(parts)
+			r := pub.end(t)
+			if err := <-written; err != nil || r.code != 0 {
+				t.Errorf("%v, exit code %d; it said %q", err, r.code, r.stderr)
+			}
+			if strings.Contains(r.stderr, "may appear twice") {
+				t.Errorf("with keys nothing is in doubt, and it said %q", r.stderr)
+			}
+			if got := history(t, d, "/feed", total); !slices.Equal(got, numbers(1, total)) {
+				t.Errorf("%d messages are there, not each of %d once and in order", len(got), total)
+			}
+		})
+	}
+}
+
+// TestPubOverARestartWithoutAStore: what one daemon has not taken, the next one gets.
+// Nothing is missing, and no more is there twice than was said.
+func TestPubOverARestartWithoutAStore(t *testing.T) {
+	testtool.Long(t, "pub waits for a daemon that restarts")
+	d := testtool.Start(t, "--backlog=1GiB", "--backlog-total=1GiB")
+	subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/feed")
+	pub := startPub(t, d.Publish[0], "/feed")
+	total := testtool.FewerUnderRace(60_000)
+	parts := make(chan []string, 2)
+	written := pub.writeParts(parts)
+	parts <- numbers(1, total/2)
+	times := map[string]int{subscriber.Frame(t): 1}
+	d.Process.Signal(syscall.SIGTERM)
+	for _, frame := range subscriber.Rest(t) {
+		times[frame]++
+	}
+	d.Wait(t)
+	first := len(times)
+	parts <- numbers(total/2+1, total) // held back, so that pub cannot end before the daemon
+	close(parts)
+	d = restart(t, d, "--history=100000")
+	r := pub.end(t)
+	if err := <-written; err != nil || r.code != 0 {
+		t.Errorf("%v, exit code %d", err, r.code)
+	}
+	for _, data := range history(t, d, "/feed", total-first) {
+		times["data:"+data+"\n\n"]++
+	}
+	twice, mayBe := 0, 0
+	for _, line := range numbers(1, total) {
+		switch n := times["data:"+line+"\n\n"]; n {
+		case 0:
+			t.Errorf("%q is missing", line)
+		default:
+			twice += n - 1
+		}
+	}
+	for _, said := range regexp.MustCompile(`of which (\d+) may appear twice`).FindAllStringSubmatch(pub.stderr.String(), -1) {
+		n, _ := strconv.Atoi(said[1])
+		mayBe += n
+	}
+	t.Logf("%d lines went to the first daemon; %d are there twice, %d may be", first, twice, mayBe)
+	if first == total || twice > mayBe {
+		t.Errorf("%d lines went to the first daemon; %d are there twice, and it said %d may be", first, twice, mayBe)
+	}
+}
+
+// TestPubWaitsWhileTheDaemonIsAway: lines that come meanwhile are published once.
+func TestPubWaitsWhileTheDaemonIsAway(t *testing.T) {
+	testtool.Long(t, "a publisher waits for seconds before it comes back")
+	t.Parallel()
+	d := testtool.Start(t)
+	subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/feed")
+	pub := startPub(t, d.Publish[0], "/feed")
+	io.WriteString(pub.stdin, text(numbers(1, 5)))
+	for range 5 {
+		subscriber.Frame(t)
+	}
+	d.Process.Kill()
+	d.Wait(t)
+	pub.says(t, "connection lost") // it does not send the next lines to a daemon that is gone
+	io.WriteString(pub.stdin, text(numbers(6, 3000)))
+	pub.stdin.Close()
+	pub.says(t, "connection refused")
+	d = restart(t, d, "--history=10000")
+	if r := pub.end(t); r.code != 0 || strings.Contains(r.stderr, "twice") || !strings.HasSuffix(r.stderr, ": connected again\n") {
+		t.Errorf("exit code %d; it said %q", r.code, r.stderr)
+	}
+	if got := history(t, d, "/feed", 2995); !slices.Equal(got, numbers(6, 3000)) {
+		t.Errorf("%d lines are there", len(got))
+	}
+}
+
+// TestPubWithoutAStoreSaysWhatMayBeDouble: the daemon takes lines, and its replies get
+// lost. Without a store they are published twice, and how many may be is said.
+func TestPubWithoutAStoreSaysWhatMayBeDouble(t *testing.T) {
+	testtool.Long(t, "pub waits for a daemon that restarts")
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		args func(t *testing.T) []string
+		want []string
+		says string
+	}{
+		{"without a store", func(*testing.T) []string { return []string{"--history=1000"} },
+			append(numbers(1, 100), numbers(91, 110)...),
+			"connected again; lines sent again: 10, of which 10 may appear twice (they were sent before, but not acknowledged)"},
+		{"with a store", func(t *testing.T) []string { return []string{"--store=" + t.TempDir()} },
+			numbers(1, 110), "connected again; lines sent again: 10"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := testtool.Start(t, tt.args(t)...)
+			replies := startMuffler(t, d.Publish[0])
+			pub := startPub(t, replies.url, "/feed")
+			io.WriteString(pub.stdin, text(numbers(1, 90)))
+			testtool.WaitFor(t, "90 lines to be answered", func() bool { return replies.messages() == 90 })
+			replies.muffle(true)
+			subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/feed?last=0")
+			io.WriteString(pub.stdin, text(numbers(91, 100)))
+			for range 10 {
+				subscriber.Frame(t)
+			}
+			replies.cut()
+			replies.muffle(false)
+			pub.says(t, "ssed: tcp://.*: "+regexp.QuoteMeta(tt.says)+"\n")
+			io.WriteString(pub.stdin, text(numbers(101, 110)))
+			pub.stdin.Close()
+			if r := pub.end(t); r.code != 0 || strings.Count(r.stderr, "\n") != 2 {
+				t.Errorf("exit code %d; it said %q", r.code, r.stderr)
+			}
+			if got := history(t, d, "/feed", 110); !slices.Equal(got, tt.want) {
+				t.Errorf("%d messages are there: %q", len(got), got)
+			}
+		})
+	}
+}
+
+// TestPubWaitsForAPlace: a daemon that has as many publishers as it may is busy, not
+// wrong, also at the first attempt.
+func TestPubWaitsForAPlace(t *testing.T) {
+	testtool.Long(t, "pub waits before it tries again")
+	t.Parallel()
+	d := testtool.Start(t, "--max-publishers=1", "--history=10")
+	other := testtool.DialPublisher(t, d.Publish[0])
+	other.Ask(t, "PING")
+	pub := startPub(t, d.Publish[0], "/x")
+	io.WriteString(pub.stdin, "1\n2\n")
+	pub.stdin.Close()
+	pub.says(t, `^ssed: tcp://\S+: busy: .*too many.*; connecting again in \d\.\d s\n`)
+	other.Ask(t, "QUIT")
+	if r := pub.end(t); r.code != 0 || !strings.HasSuffix(r.stderr, ": connected again\n") {
+		t.Errorf("exit code %d; it said %q", r.code, r.stderr)
+	}
+	if got := history(t, d, "/x", 2); !slices.Equal(got, []string{"1", "2"}) {
+		t.Errorf("published: %q", got)
+	}
+}
+
+// TestPubLosesItsToken: a daemon that comes back and does not know the token ends the
+// feed, also while there is nothing to publish.
+func TestPubLosesItsToken(t *testing.T) {
+	testtool.Long(t, "pub waits for a daemon that restarts")
+	t.Parallel()
+	for _, lines := range []string{"", "2\n"} {
+		d := testtool.Start(t)
+		pub := startPub(t, d.Publish[0], "--token=secret", "/x")
+		subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/x")
+		io.WriteString(pub.stdin, "1\n")
+		subscriber.Frame(t)
+		d.Process.Kill()
+		d.Wait(t)
+		pub.says(t, "connection lost")
+		io.WriteString(pub.stdin, lines)
+		restart(t, d, "--token", "other-token publish /")
+		r := pub.end(t)
+		last := r.stderr[strings.LastIndex(strings.TrimSuffix(r.stderr, "\n"), "\n")+1:]
+		if r.code != exitFailure || !strings.HasPrefix(last, "ssed: cannot publish to tcp://") || !strings.Contains(last, "auth: ") || !strings.Contains(last, "lines published: 1") {
+			t.Errorf("exit code %d; it said %q", r.code, r.stderr)
+		}
+		if notYet := strings.Contains(last, "not acknowledged: 1"); notYet != (lines != "") {
+			t.Errorf("with the lines %q it said %q", lines, last)
+		}
+	}
+}
