@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -101,6 +102,15 @@ func (s *server) publish(_ context.Context, data string) error {
 	return s.publishError
 }
 
+// setDefaults makes a server that is not told otherwise answer as ssed does.
+func (s *server) setDefaults() {
+	s.status = cmp.Or(s.status, http.StatusOK)
+	s.media = cmp.Or(s.media, "text/event-stream")
+	if s.allow == nil {
+		s.allow = []string{"https://example.org"}
+	}
+}
+
 func TestExamine(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -138,15 +148,7 @@ func TestExamine(t *testing.T) {
 			}
 			t.Parallel()
 			s := &tt.does
-			if s.status == 0 {
-				s.status = http.StatusOK
-			}
-			if s.media == "" {
-				s.media = "text/event-stream"
-			}
-			if s.allow == nil {
-				s.allow = []string{"https://example.org"}
-			}
+			s.setDefaults()
 			listening := httptest.NewServer(s)
 			defer listening.Close()
 			o := Options{URL: listening.URL, Token: "sesame", Origin: "https://example.org", Idle: time.Second}

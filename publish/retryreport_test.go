@@ -57,6 +57,19 @@ func says(words string) plan {
 	}
 }
 
+// wantBeginnings wants as many reports as there are beginnings, each with its own.
+func wantBeginnings(t *testing.T, got, beginnings []string) {
+	t.Helper()
+	if len(got) != len(beginnings) {
+		t.Fatalf("got %q, want %q", got, beginnings)
+	}
+	for i := range got {
+		if !strings.HasPrefix(got[i], beginnings[i]) {
+			t.Errorf("got %q, want %q", got[i], beginnings[i])
+		}
+	}
+}
+
 // TestRetryClientTells what went wrong, and what may be there twice.
 func TestRetryClientTells(t *testing.T) {
 	keyless := &sinkWithoutKeys{}
@@ -120,14 +133,7 @@ func TestRetryClientTells(t *testing.T) {
 				default:
 					r.Close()
 				}
-				if len(got) != len(tt.want) {
-					t.Fatalf("got %q, want %q", got, tt.want)
-				}
-				for i := range got {
-					if !strings.HasPrefix(got[i], tt.want[i]) {
-						t.Errorf("got %q, want %q", got[i], tt.want[i])
-					}
-				}
+				wantBeginnings(t, got, tt.want)
 			})
 		})
 	}

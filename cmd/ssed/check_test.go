@@ -143,6 +143,11 @@ func TestCheckFailsAsServeDoes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestCheckReadsTheEnvironment checks that an error names the variable it comes from.
+func TestCheckReadsTheEnvironment(t *testing.T) {
+	t.Parallel()
 	t.Run("no file", func(t *testing.T) {
 		for _, command := range []string{"check", "serve", "config"} {
 			r := run(t, nil, []string{"SSED_CONFIG=/nonexistent/ssed.toml"}, command)

@@ -46,6 +46,19 @@ func (a *attempt) end() {
 	}
 }
 
+// The outcomes of an attempt.
+const fails, skips, goesOn = "fails", "skips", "goes on"
+
+func (a *attempt) outcome() string {
+	switch {
+	case a.failed != "":
+		return fails
+	case a.skipped != "":
+		return skips
+	}
+	return goesOn
+}
+
 // TestNeed on a machine that has one program, "tool".
 func TestNeed(t *testing.T) {
 	folder := t.TempDir()
@@ -54,7 +67,6 @@ func TestNeed(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", folder)
-	const fails, skips, goesOn = "fails", "skips", "goes on"
 	tests := []struct {
 		name, ci string
 		before   func(parent, t testing.TB)
@@ -99,7 +111,7 @@ func TestNeed(t *testing.T) {
 			t.Setenv("CI", tt.ci)
 			parent := &attempt{TB: t, name: "TestParent"}
 			own := &attempt{TB: t, name: "TestParent/child"}
-			got, path := goesOn, ""
+			path := ""
 			own.run(func(t testing.TB) {
 				if tt.before != nil {
 					tt.before(parent, t)
@@ -108,13 +120,7 @@ func TestNeed(t *testing.T) {
 			})
 			own.end()
 			parent.end()
-			switch {
-			case own.failed != "":
-				got = fails
-			case own.skipped != "":
-				got = skips
-			}
-			if got != tt.want || (got == goesOn) != (path == tool) {
+			if got := own.outcome(); got != tt.want || (got == goesOn) != (path == tool) {
 				t.Errorf("it %s with path %q (%q%q), want it to be one that %s", got, path, own.failed, own.skipped, tt.want)
 			}
 		})
