@@ -13,10 +13,10 @@ import (
 var logging = []string{"internal/hub", "loop", "internal/listen", "publish/evioserver", "store", "admin", "cmd/ssed"}
 
 // TestLogLinesAreExplained wants each line that the log may have at info or above in
-// docs/operations.md: by its words up to the first ";", ":" or ",", which is what one
+// docs/log.md: by its words up to the first ";", ":" or ",", which is what one
 // searches for at night.
 func TestLogLinesAreExplained(t *testing.T) {
-	text, err := os.ReadFile("../../docs/operations.md")
+	text, err := os.ReadFile("../../docs/log.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func TestLogLinesAreExplained(t *testing.T) {
 				words = words[:i]
 			}
 			if !strings.Contains(explained, words) {
-				t.Errorf("%s logs %q, which docs/operations.md does not explain", s.path, words)
+				t.Errorf("%s logs %q, which docs/log.md does not explain", s.path, words)
 			}
 			return true
 		})
