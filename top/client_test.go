@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -162,13 +161,9 @@ func TestRefusals(t *testing.T) {
 		}
 	}))
 	defer page.Close()
-	nobody, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody.Close()
+	nobody := testtool.FreePort(t)
 	for _, tt := range []struct{ name, address, token, says string }{
-		{"nobody", nobody.Addr().String(), "", "no daemon answers at http://" + nobody.Addr().String() + ": dial tcp"},
+		{"nobody", nobody, "", "no daemon answers at http://" + nobody + ": dial tcp"},
 		{"no socket", "unix:///nonexistent/s", "", "no daemon answers at unix:///nonexistent/s: dial unix"},
 		{"no token", guarded, "", "refuses (401): a token with the admin right is needed: give it with --token or SSED_TOKEN"},
 		{"a wrong token", guarded, secret + "-3", "refuses (401): this token is not known"},

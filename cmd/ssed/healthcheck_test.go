@@ -81,11 +81,7 @@ func TestHealthcheck(t *testing.T) {
 		}
 	}))
 	defer upgraded.Close()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed.Close()
+	closed := testtool.FreePort(t)
 
 	for _, tt := range []struct {
 		name string
@@ -101,7 +97,7 @@ func TestHealthcheck(t *testing.T) {
 		{"a socket", "", []string{socket}, 0, socket},
 		{"a URL", "SSED_LISTEN=127.0.0.1:1", []string{d.Subscribe[0]}, 0, "serving"},
 		{"a proxy of the environment is not used", "HTTP_PROXY=http://127.0.0.1:1", []string{d.Subscribe[0]}, 0, "serving"},
-		{"nobody listens", "", []string{closed.Addr().String()}, exitFailure, "connection refused"},
+		{"nobody listens", "", []string{closed}, exitFailure, "connection refused"},
 		{"nobody answers", "SSED_HEALTHCHECK_TIMEOUT=100ms", []string{silent.Addr().String()}, exitFailure, "does not answer within 100ms"},
 		{"another path", "", []string{d.Subscribe[0] + "/health"}, exitFailure, "is unhealthy: 400"},
 		{"a redirect", "", []string{elsewhere.URL}, exitFailure, "is unhealthy: 302"},

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/ssed/ssed"
+	"github.com/ssed/ssed/internal/testtool"
 )
 
 func TestListenErrors(t *testing.T) {
@@ -115,13 +116,11 @@ func TestOneAddressTwice(t *testing.T) {
 	path := "unix://" + t.TempDir() + "/s"
 	one := serve(t, ssed.Options{})
 	taken := one.ListenAddrs()[0].(*net.TCPAddr)
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	_, port, err := net.SplitHostPort(testtool.FreePort(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := free.Addr().(*net.TCPAddr).Port
-	free.Close()
-	at := func(host string) string { return fmt.Sprintf("%s:%d", host, port) }
+	at := func(host string) string { return host + ":" + port }
 	for _, listen := range [][]string{
 		{path, path},
 		{taken.String()},

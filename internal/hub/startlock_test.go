@@ -3,25 +3,20 @@ package hub_test
 import (
 	"context"
 	"log/slog"
-	"net"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/ssed/ssed"
+	"github.com/ssed/ssed/internal/testtool"
 )
 
 // TestStartTogether: of several servers that start on one port at one moment,
 // exactly one comes up, and the others say why they do not.
 func TestStartTogether(t *testing.T) {
 	for range 25 {
-		free, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		addr := free.Addr().String()
-		free.Close()
+		addr := testtool.FreePort(t)
 		const servers = 4
 		refused := make(chan error, servers)
 		up := make(chan *ssed.Server, servers)

@@ -6,16 +6,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ssed/ssed/internal/testtool"
 )
 
 func TestClaims(t *testing.T) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	_, port, err := net.SplitHostPort(testtool.FreePort(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := free.Addr().(*net.TCPAddr).Port
-	free.Close()
-	at := func(host string) string { return fmt.Sprintf("tcp://%s:%d", host, port) }
+	at := func(host string) string { return fmt.Sprintf("tcp://%s:%s", host, port) }
 	anyPort := "tcp://127.0.0.1:0"
 	unix := "unix://" + t.TempDir() + "/s:1" // a path is no host and port
 	tests := []struct {
@@ -89,12 +89,8 @@ func TestUnbind(t *testing.T) {
 
 // TestStartLock: a server waits until another one that is starting on its port releases it.
 func TestStartLock(t *testing.T) {
-	var free, first, second Claims
-	e, _, err := free.Take(Endpoint{"tcp", "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	free.Release()
+	var first, second Claims
+	e := Endpoint{"tcp", testtool.FreePort(t)}
 	if _, _, err := first.Take(e); err != nil { // by its number: port 0 needs no lock
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func StartCluster(t testing.TB, n int, config ...string) *Cluster {
 	c := &Cluster{links: map[[2]int]*link{}, parted: map[int]bool{}}
 	doors := make([]string, n)
 	for i := range doors {
-		doors[i] = holdPort(t)
+		doors[i] = testtool.FreePort(t)
 	}
 	for i := range n {
 		var routes []string

@@ -86,7 +86,7 @@ func Start(t testing.TB, config ...string) *Server {
 // configure makes a server and writes its configuration.
 func configure(t testing.TB, name string, config ...string) *Server {
 	t.Helper()
-	s := &Server{URL: "nats://" + holdPort(t), Monitor: "http://" + holdPort(t), Name: name, folder: t.TempDir()}
+	s := &Server{URL: "nats://" + testtool.FreePort(t), Monitor: "http://" + testtool.FreePort(t), Name: name, folder: t.TempDir()}
 	s.Configure(t, config...)
 	t.Cleanup(func() {
 		s.end(syscall.SIGKILL)
@@ -257,27 +257,4 @@ func (s *Server) Stored(stream string) (last uint64) {
 		}
 	}
 	return last
-}
-
-// holdPort returns a free loopback address that nobody else is given by chance until
-// the test ends. The socket that holds it does not listen, so a server can, and
-// whoever connects while none does is refused.
-func holdPort(t testing.TB) (address string) {
-	t.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { unix.Close(fd) })
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
-	bound, err := unix.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprintf("127.0.0.1:%d", bound.(*unix.SockaddrInet4).Port)
 }

@@ -66,7 +66,9 @@ func start(t testing.TB, cmd *exec.Cmd, env []string) *Daemon {
 	t.Helper()
 	Started(t, "a daemon")
 	d := &Daemon{cmd: cmd, ended: make(chan struct{})}
-	d.cmd.Env = append(append(Environ(), "SSED_LISTEN=127.0.0.1:0", "SSED_PUBLISH=tcp://127.0.0.1:0", "SSED_DRAIN=0s"), env...)
+	// A test may start another daemon on these addresses later, so they are reserved.
+	defaults := []string{"SSED_LISTEN=" + FreePort(t), "SSED_PUBLISH=tcp://" + FreePort(t), "SSED_DRAIN=0s"}
+	d.cmd.Env = append(append(Environ(), defaults...), env...)
 	d.cmd.Stdout = &d.stdout
 	stderr, err := d.cmd.StderrPipe()
 	if err != nil {

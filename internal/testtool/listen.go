@@ -1,8 +1,11 @@
 package testtool
 
 import (
+	"fmt"
 	"net"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // Listen has serve called, on a goroutine of its own, for each connection to a free
@@ -27,14 +30,35 @@ func Listen(t testing.TB, serve func(net.Conn)) net.Listener {
 	return l
 }
 
-// FreePort returns an address of 127.0.0.1 that nobody listens on, for a program that
-// cannot choose one itself and tell.
+// FreePort returns an address of 127.0.0.1, such as "127.0.0.1:41234", on which nothing
+// listens. The port stays reserved until the test ends, so a server can stop and start on it
+// again.
 func FreePort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	return FreePortOn(t, "127.0.0.1")
+}
+
+// FreePortOn is FreePort for another IPv4 address of this machine.
+//
+// A socket that is bound but does not listen reserves the port: the kernel gives the port to no
+// other socket that asks for any port, and to no outgoing connection. A server that sets
+// SO_REUSEADDR can listen on it, as nearly all do. Until then connections are refused.
+func FreePortOn(t testing.TB, ip string) string {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Cleanup(func() { unix.Close(fd) })
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte(net.ParseIP(ip).To4())}); err != nil {
+		t.Fatal(err)
+	}
+	bound, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%s:%d", ip, bound.(*unix.SockaddrInet4).Port)
 }

@@ -82,7 +82,7 @@ func behind(t *testing.T, p proxy, idle time.Duration, args ...string) front {
 	t.Helper()
 	args = append(append([]string{"--log-level=debug"}, p.trust...), args...)
 	d := testtool.Start(t, args...)
-	at := site{freePort(t), strings.TrimPrefix(d.Subscribe[0], "http://"), t.TempDir()}
+	at := site{testtool.FreePortOn(t, proxyHost), strings.TrimPrefix(d.Subscribe[0], "http://"), t.TempDir()}
 	running := startProxy(t, p, at, p.configure(t, at, p.edits(at, idle)))
 	return front{d, running, at}
 }
@@ -131,17 +131,6 @@ func startProxy(t *testing.T, p proxy, at site, config string) *testtool.Command
 		return err == nil
 	})
 	return running
-}
-
-// freePort returns an address of proxyHost at which nobody listens.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", proxyHost+":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // spelled writes a duration as all of them read it: 60s, or 1500ms.
