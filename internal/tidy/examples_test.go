@@ -2,7 +2,6 @@ package tidy
 
 import (
 	"go/ast"
-	"os"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -187,15 +186,37 @@ func addUsedNames(used map[string]bool, file *ast.File) {
 	})
 }
 
-// TestEmbeddingDocsAreCompiled wants the code in docs/embedding.md to stand, line for
-// line, in an example or a program, and the examples that it names to be there.
-func TestEmbeddingDocsAreCompiled(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "embedding.md"))
-	if err != nil {
-		t.Fatal(err)
+// TestGuidesAreCompiled verifies that each block of Go code in the guides for Go programs is
+// part of an example or of a program, line for line, and that each example that a guide
+// names exists.
+func TestGuidesAreCompiled(t *testing.T) {
+	code, examples := exampleCode(t)
+	blocks, names := 0, 0
+	for _, page := range []string{"embedding.md", "migrating.md", "publishing.md"} {
+		text := documents(t)[filepath.Join("..", "..", "docs", page)]
+		for _, block := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(text, -1) {
+			blocks++
+			if !slices.ContainsFunc(code, func(file string) bool { return strings.Contains(file, "\n"+flat(block[1])) }) {
+				t.Errorf("%s: no example has this code:\n%s", page, block[1])
+			}
+		}
+		for _, name := range regexp.MustCompile(`\bExample[A-Z_]\w+`).FindAllString(text, -1) {
+			names++
+			if !examples[name] {
+				t.Errorf("%s: there is no %s", page, name)
+			}
+		}
 	}
-	var code []string // of each file, without indentation
-	examples := map[string]bool{}
+	if blocks < 4 || names < 4 {
+		t.Fatalf("found only %d blocks of code and %d names of examples", blocks, names)
+	}
+}
+
+// exampleCode returns the text of each file of examples without indentation, and the names
+// of all functions in these files.
+func exampleCode(t *testing.T) (code []string, examples map[string]bool) {
+	t.Helper()
+	examples = map[string]bool{}
 	for _, s := range sources(t) {
 		if !strings.HasPrefix(path.Base(s.path), "example") {
 			continue
@@ -207,23 +228,10 @@ func TestEmbeddingDocsAreCompiled(t *testing.T) {
 			}
 		}
 	}
-	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(text), -1)
-	if len(blocks) < 4 {
-		t.Fatalf("found only %d blocks of code", len(blocks))
-	}
-	for _, block := range blocks {
-		if !slices.ContainsFunc(code, func(file string) bool { return strings.Contains(file, "\n"+flat(block[1])) }) {
-			t.Errorf("this stands in no example:\n%s", block[1])
-		}
-	}
-	for _, name := range regexp.MustCompile(`\bExample\w+`).FindAllString(string(text), -1) {
-		if !examples[name] {
-			t.Errorf("there is no %s", name)
-		}
-	}
+	return code, examples
 }
 
-// flat is code without its indentation.
+// flat returns code without its indentation.
 func flat(code string) string {
 	return regexp.MustCompile(`(?m)^[ \t]+`).ReplaceAllString(code, "")
 }
