@@ -28,7 +28,7 @@ var headlines = []headline{
 		"docs/scale.md":      "(?:`send` each \\| |one pass: |subscribers × |50,000 × |0\\.5 / |[^,]50 × )([\\d.]+)",
 	}},
 	{"RSS per idle subscriber", "B", 1, "%.0f", map[string]string{
-		"README.md":          `idle subscriber: (\d+) bytes`,
+		"README.md":          `an idle subscriber [^|]*\| (\d+) bytes`,
 		"docs/operations.md": `idle subscriber \| (\d+) bytes`,
 		"docs/overload.md":   `idle subscriber takes (\d+) bytes`,
 		"docs/scale.md":      `(?:in the daemon \| |50,000 × \()(\d+) (?:bytes|B)`,
