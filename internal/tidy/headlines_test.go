@@ -36,7 +36,7 @@ var headlines = []headline{
 	{"connections accepted/s", "k", 1000, "%.0f", map[string]string{
 		"README.md":          `one after the other \| ([\d,]+)/s`,
 		"docs/operations.md": `([\d,]+)/s one after the other`,
-		"docs/scale.md":      `(?:one after the other \| |or at once: at )([\d,]+)/s`,
+		"docs/scale.md":      `(?:one after the other \| |all at once: at )([\d,]+)/s`,
 	}},
 }
 
