@@ -40,7 +40,7 @@ func wantDocuments(t *testing.T, folder string) {
 	if err != nil || !slices.Contains(documents, "docs/architecture.svg") || !slices.Contains(documents, "docs/decisions/001-one-loop.md") {
 		t.Fatalf("found only %q, %v: this test looks in the wrong place", documents, err)
 	}
-	for _, link := range regexp.MustCompile(`\]\(\.\./(deploy/[^)]+)\)`).FindAllStringSubmatch(shipped(t, "docs", "deploy.md")+shipped(t, "docs", "proxies.md")+shipped(t, "docs", "configuration.md"), -1) {
+	for _, link := range regexp.MustCompile(`\]\(\.\./(deploy/[^)]+)\)`).FindAllStringSubmatch(shipped(t, "docs", "deploy.md")+shipped(t, "docs", "proxies.md")+shipped(t, "docs", "cluster.md")+shipped(t, "docs", "configuration.md"), -1) {
 		documents = append(documents, link[1])
 	}
 	if !slices.Contains(documents, "deploy/nginx.conf") {
