@@ -14,11 +14,11 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// documentedAccounts is the configuration that docs/store.md gives for a NATS server
+// documentedAccounts is the configuration that docs/nats.md gives for a NATS server
 // of one's own, from its accounts on, and the rights that are in it.
 func documentedAccounts(t *testing.T) (config string, rights []string) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "docs", "store.md"))
+	text, err := os.ReadFile(filepath.Join("..", "docs", "nats.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
