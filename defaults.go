@@ -39,14 +39,15 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// A bounded is a field of Options with a default and a least value.
+// A bounded is a field of Options with a default and a minimum.
 type bounded[T int | time.Duration] struct {
 	field           string
 	value           *T
 	fallback, least T
 }
 
-// numbers returns the sizes and counts. PublishersMax has its default already.
+// numbers returns the fields that are sizes and counts. PublishersMax must already have its
+// default, because the default of ConnsMax depends on it.
 func (o *Options) numbers() []bounded[int] {
 	return []bounded[int]{
 		{"HistoryBytesMax", &o.HistoryBytesMax, DefaultHistoryBytes, 1},
@@ -62,7 +63,8 @@ func (o *Options) numbers() []bounded[int] {
 	}
 }
 
-// times returns the durations, except for those that depend on each other.
+// times returns the fields that are durations. It leaves out RetryMin and RetryMax, because their
+// defaults depend on each other, and Drain, which may be negative.
 func (o *Options) times() []bounded[time.Duration] {
 	return []bounded[time.Duration]{
 		{"Heartbeat", &o.Heartbeat, DefaultHeartbeat, secondLeast},
@@ -73,8 +75,8 @@ func (o *Options) times() []bounded[time.Duration] {
 	}
 }
 
-// places returns how many descriptors subscribers and publishers may have together.
+// places returns how many file descriptors are available to subscribers and publishers together.
 func places() int { return openfiles.Limit() - openfiles.Reserve }
 
-// setDefault sets a value that is zero.
+// setDefault replaces a zero value with its default.
 func setDefault[T comparable](value *T, fallback T) { *value = cmp.Or(*value, fallback) }

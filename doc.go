@@ -1,5 +1,5 @@
-// Package ssed is a Server-Sent Events server for Go programs: it serves the streams of
-// any number of subscribers on one event loop, without a goroutine for each.
+// Package ssed is a Server-Sent Events server for Go programs. It serves any number of subscribers
+// on one event loop, without a goroutine for each stream.
 //
 //	server, err := ssed.New(ssed.Options{})
 //	if err != nil {
@@ -9,14 +9,18 @@
 //	...
 //	err = server.Publish(ctx, ssed.Message{Namespace: "/pets/dogs", Data: data})
 //
-// Browsers subscribe with new EventSource("http://localhost:8001/subscribe/pets"), and
-// hear /pets/dogs, too.
+// Browsers subscribe with new EventSource("http://localhost:8001/subscribe/pets"). A subscription
+// to /pets also receives the messages of /pets/dogs.
 //
-// The package is a face: it has Options with their defaults and bounds, and Server. The
-// daemon, cmd/ssed, makes its server by it, too. The types that a program exchanges with the
-// loop are aliases of package loop's. Package admin has pages for operators, package store a Store
-// on NATS JetStream, and package publish a client for other programs.
+// Options configures a Server, and every field has a default. Options.Authorize decides who may
+// subscribe, Options.OnSubscribe and OnUnsubscribe report subscribers, and Options.Handover passes
+// other HTTP requests on the same port to the program. The daemon, cmd/ssed, is built on this
+// package, too.
 //
-// The one invariant: every value that reaches the rooms below is final and checked. They fill
-// in no default of Options.
+// Related packages: admin serves pages for operators, store keeps messages in NATS JetStream, and
+// publish is a client for programs that publish to a server over the network. The types that a
+// program exchanges with the server are aliases of types in package loop.
+//
+// The one invariant: this package applies all defaults and checks all bounds. The packages below it
+// receive final, valid values and fill in no defaults of Options.
 package ssed

@@ -11,8 +11,8 @@ import (
 	"github.com/ssed/ssed"
 )
 
-// A program that has a net/http server gets one for streams beside it, on a port of
-// its own. That is the cheapest way: pages may subscribe across ports.
+// A program with a net/http server runs the streams on a separate port. This is the cheapest setup:
+// pages may subscribe across ports.
 func Example_besideNetHTTP() {
 	server, err := ssed.New(ssed.Options{Listen: []string{":8001"}})
 	if err != nil {
@@ -29,7 +29,7 @@ func Example_besideNetHTTP() {
 	log.Fatal(http.ListenAndServe(":8080", nil))
 }
 
-// Code that sent to a channel, as with mroth/sseserver, goes on to.
+// Programs that sent messages to a channel, as with mroth/sseserver, can keep their channel.
 func Example_broadcastChannel() {
 	server, err := ssed.New(ssed.Options{Listen: []string{"127.0.0.1:0"}, Drain: -1, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -43,7 +43,7 @@ func Example_broadcastChannel() {
 	go func() {
 		for m := range broadcast {
 			if err := server.Publish(context.Background(), m); err != nil {
-				log.Print(err) // this one cannot be put on the wire, or the server is stopping
+				log.Print(err) // the message is invalid, or the server is stopping
 			}
 		}
 	}()

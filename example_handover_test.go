@@ -12,25 +12,25 @@ import (
 	"github.com/ssed/ssed"
 )
 
-// A lobby is a net.Listener for connections that the loop hands over.
-type lobby struct {
+// A connListener is a net.Listener that returns the connections that the loop hands over.
+type connListener struct {
 	conns chan net.Conn
 	shut  chan struct{}
 	addr  net.Addr
 }
 
-func (l *lobby) take(c *ssed.HandedConn) {
-	if c.ProxyProtocol { // there was a PROXY line, and who it tells of is not the peer
-		log.Print("for ", c.ForwardedAddr)
+func (l *connListener) take(c *ssed.HandedConn) {
+	if c.ProxyProtocol { // the PROXY header reports another client than the peer
+		log.Print("client ", c.ForwardedAddr)
 	}
 	select {
-	case l.conns <- c: // reads begin with what the loop has read: HandedConn.Read
+	case l.conns <- c: // its Read returns the bytes that the loop has read already, then reads on
 	case <-l.shut:
 		c.Close()
 	}
 }
 
-func (l *lobby) Accept() (net.Conn, error) {
+func (l *connListener) Accept() (net.Conn, error) {
 	select {
 	case c := <-l.conns:
 		return c, nil
@@ -39,18 +39,18 @@ func (l *lobby) Accept() (net.Conn, error) {
 	}
 }
 
-func (l *lobby) Close() error   { close(l.shut); return nil } // http.Server calls it once
-func (l *lobby) Addr() net.Addr { return l.addr }
+func (l *connListener) Close() error   { close(l.shut); return nil } // http.Server calls it once
+func (l *connListener) Addr() net.Addr { return l.addr }
 
-// The port is the loop's, and a page of the program's is on it, too: connections that
-// ask for it leave the loop, and net/http serves them. The streams stay on the loop,
-// at its price.
+// The loop owns the port, and some paths on it are pages of the program. Connections that request
+// such a path leave the loop, and net/http serves them. Streams stay on the loop and cost no more
+// than without a Handover.
 func ExampleHandover() {
-	page := &lobby{conns: make(chan net.Conn), shut: make(chan struct{})}
+	page := &connListener{conns: make(chan net.Conn), shut: make(chan struct{})}
 	server, err := ssed.New(ssed.Options{
 		Listen: []string{"127.0.0.1:0"},
 		Handover: &ssed.Handover{
-			Paths:    []string{"/", "/static"}, // "/" is for that alone: whole segments count
+			Paths:    []string{"/", "/static"}, // "/" matches only itself
 			ConnsMax: 100,
 			Take:     page.take,
 		},
@@ -68,7 +68,7 @@ func ExampleHandover() {
 	pages := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, "the page", r.URL.Path)
 	})}
-	pages.SetKeepAlivesEnabled(false) // the next request of a connection would not come to the loop
+	pages.SetKeepAlivesEnabled(false) // the loop does not see later requests of a connection
 	go pages.Serve(page)
 	defer pages.Close()
 
@@ -87,13 +87,14 @@ func ExampleHandover() {
 	// 404 there is nothing here; subscribe at /subscribe/<namespace>
 }
 
-// Without a Take the paths are shut. A Take that wants nothing of a connection closes it.
+// If Take is nil, the paths are closed. A Take function that does not use a connection must close
+// it.
 func ExampleHandedConn() {
 	refuse := func(c *ssed.HandedConn) {
 		defer c.Close()
 		head := make([]byte, 4096)
 		n, _ := c.Read(head)
-		log.Printf("%s asks: %q", c.RemoteAddr(), head[:n])
+		log.Printf("request from %s: %q", c.RemoteAddr(), head[:n])
 	}
 	server, err := ssed.New(ssed.Options{Handover: &ssed.Handover{Paths: []string{"/admin"}, ConnsMax: 1, Take: refuse}})
 	if err != nil {

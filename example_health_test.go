@@ -12,9 +12,9 @@ import (
 	"github.com/ssed/ssed"
 )
 
-// A load balancer asks /healthz on the port where subscribers connect. What else the
-// program needs to be of use has a say: here its database, whose state another
-// goroutine keeps in a value that can be read at once.
+// A load balancer requests /healthz on the port for subscribers. Unfit adds the program's own
+// conditions. In this example it is the state of a database, which another goroutine keeps in an
+// atomic value, so Unfit returns immediately.
 func ExampleOptions_health() {
 	var databaseGone atomic.Bool
 	server, err := ssed.New(ssed.Options{

@@ -11,8 +11,8 @@ import (
 	"github.com/ssed/ssed"
 )
 
-// A register knows who is there, without asking again and again. The hooks come one
-// after the other, so its lock is for those who read it.
+// A register keeps a list of the connected subscribers, without polling the server. The hooks run
+// one at a time, so the lock only protects against readers of the list.
 type register struct {
 	mu    sync.Mutex
 	there map[ssed.ConnID]ssed.SubscriberInfo
@@ -22,22 +22,22 @@ func (r *register) came(c ssed.SubscriberInfo) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.there[c.ID] = c
-	fmt.Println("came:", c.Agent, c.Namespaces)
+	fmt.Println("connected:", c.Agent, c.Namespaces)
 }
 
 func (r *register) went(c ssed.SubscriberInfo, reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.there, c.ID)
-	fmt.Println("went:", c.Agent, reason)
+	fmt.Println("disconnected:", c.Agent, reason)
 }
 
-// recount is for when the hooks took too long, and some came without being reported, and
-// for when these have gone: the register asks the server, as it would without hooks.
+// recount refreshes the list from the server. It is needed after calls of the hooks were dropped,
+// because earlier calls took too long.
 func (r *register) recount(server *ssed.Server) {
 	conns, err := server.Subscribers(context.Background())
 	if err != nil {
-		return // the server is ending
+		return // the server is stopping
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -47,7 +47,7 @@ func (r *register) recount(server *ssed.Server) {
 	}
 }
 
-// OnSubscribe and OnUnsubscribe keep a register of who is there.
+// OnSubscribe and OnUnsubscribe maintain a list of the connected subscribers.
 func ExampleOptions_onSubscribe() {
 	var server *ssed.Server
 	people := register{there: map[ssed.ConnID]ssed.SubscriberInfo{}}
@@ -74,13 +74,13 @@ func ExampleOptions_onSubscribe() {
 	}
 	defer res.Body.Close()
 
-	// It returns when everybody's end has been told.
+	// Shutdown returns after OnUnsubscribe was called for every subscriber.
 	if err := server.Shutdown(context.Background()); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("left behind:", len(people.there))
+	fmt.Println("still listed:", len(people.there))
 	// Output:
-	// came: a-browser [/pets /time]
-	// went: a-browser shutdown
-	// left behind: 0
+	// connected: a-browser [/pets /time]
+	// disconnected: a-browser shutdown
+	// still listed: 0
 }

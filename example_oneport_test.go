@@ -16,9 +16,9 @@ import (
 	"github.com/ssed/ssed"
 )
 
-// A program that has a net/http server keeps it, and its port: /subscribe goes through
-// a reverse proxy to the event loop, on a unix socket. Each stream then costs what
-// net/http takes for a connection; with a port of its own it does not.
+// A program with a net/http server keeps its port. It serves /subscribe through a reverse proxy to
+// the event loop, on a unix socket. Each stream then costs as much memory as a connection of
+// net/http, which a separate port for streams avoids.
 func Example_behindTheSamePort() {
 	folder, err := os.MkdirTemp("", "example-")
 	if err != nil {
@@ -29,7 +29,7 @@ func Example_behindTheSamePort() {
 
 	server, err := ssed.New(ssed.Options{
 		Listen:         []string{"unix://" + socket},
-		TrustedProxies: []string{"unix"}, // so that clients have the addresses that the proxy tells
+		TrustedProxies: []string{"unix"}, // use the client addresses that the proxy reports
 		Drain:          -1,
 		Logger:         slog.New(slog.DiscardHandler),
 	})

@@ -13,14 +13,14 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// Who comes back gets what it missed: an EventSource sends the last id by itself.
-// What is not kept any more is told by an event.
+// Reconnecting clients get the messages that they missed, because an EventSource sends the last id
+// automatically. A gap event reports messages that the server has dropped.
 func ExampleOptions_history() {
 	server, err := ssed.New(ssed.Options{
 		History: []ssed.HistoryRule{
 			{Prefix: "/", Messages: 100, Age: time.Hour},
-			{Prefix: "/prices", Messages: 1}, // ?last=1 gives a newcomer the last of each
-			{Prefix: "/typing"},              // none
+			{Prefix: "/prices", Messages: 1}, // with ?last=1, new subscribers get the newest one
+			{Prefix: "/typing"},              // keep none
 		},
 		HistoryBytesMax: 64 << 20,
 		GapEvent:        "missed", // page.addEventListener("missed", reload)
@@ -32,7 +32,7 @@ func ExampleOptions_history() {
 	log.Fatal(server.Serve())
 }
 
-// The server sends some events itself, and publishers may not use their names.
+// The server sends some events itself. Publishers may not use their names.
 func ExampleOptions_ReservedEvents() {
 	opts := ssed.Options{GapEvent: "missed"}
 	for _, reserved := range opts.ReservedEvents() {
@@ -41,7 +41,7 @@ func ExampleOptions_ReservedEvents() {
 	// Output: missed
 }
 
-// Behind a proxy, for the pages of one site, and for clients with a token.
+// These options are for a server behind a proxy, with pages of one site and clients with tokens.
 func ExampleOptions_access() {
 	tokens, err := auth.ParseTable([]string{"reader-token subscribe /public", "writer-token publish"})
 	if err != nil {
@@ -51,14 +51,14 @@ func ExampleOptions_access() {
 		Listen:         []string{"127.0.0.1:8001", "unix:///run/events.sock"},
 		TrustedProxies: []string{"10.0.0.0/8", "unix"},
 		CORSOrigins:    []string{"https://example.org"},
-		ProxyProtocol:  false, // true where the proxy sends a PROXY line, as HAProxy can
+		ProxyProtocol:  false, // true if the proxy sends a PROXY header, as HAProxy can
 		Tokens:         tokens,
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
 	go func() {
-		time.Sleep(24 * time.Hour) // from here on one more token is good
+		time.Sleep(24 * time.Hour) // then add one more token
 		more, err := auth.ParseTable([]string{"second-reader subscribe /public"})
 		if err == nil {
 			server.SetTokens(server.Tokens().And(more))
@@ -67,17 +67,18 @@ func ExampleOptions_access() {
 	log.Fatal(server.Serve())
 }
 
-// whatIsSlow: of a live picture the newest counts. Who must not miss anything is
-// closed, comes back, and goes on where it was, if there is a history.
-func whatIsSlow(livePicture bool) ssed.Slow {
-	if livePicture {
+// slowPolicy selects what happens to slow subscribers. For live data such as prices only the newest
+// message matters, so they may skip messages. Other subscribers are disconnected. They reconnect
+// and, if there is a history, continue where they were.
+func slowPolicy(liveData bool) ssed.Slow {
+	if liveData {
 		return ssed.SlowSkip
 	}
 	return ssed.SlowDisconnect
 }
 
-// Everything that strangers can make large or long has a limit. These are for a small
-// machine; the defaults are for one with a gigabyte to spare.
+// Every size and time that clients can influence has a limit. These limits are for a small machine;
+// the defaults are for a machine with a gigabyte to spare.
 func ExampleOptions_limits() {
 	const message = 8 << 10
 	server, err := ssed.New(ssed.Options{
@@ -85,11 +86,11 @@ func ExampleOptions_limits() {
 
 		DataBytesMax:         message,
 		HeadBytesMax:         4 << 10,
-		BacklogBytesMax:      max(1<<20, sse.FrameBytesMax(message)), // it must hold one message
+		BacklogBytesMax:      max(1<<20, sse.FrameBytesMax(message)), // room for at least one message
 		BacklogTotalBytesMax: 32 << 20,
 		MailboxBytesMax:      1 << 20,
 		SendBufferBytes:      32 << 10,
-		Slow:                 whatIsSlow(true),
+		Slow:                 slowPolicy(true),
 
 		ConnsMax:           5000,
 		ConnsPerAddressMax: 20,
@@ -112,10 +113,11 @@ func ExampleOptions_limits() {
 	log.Fatal(server.Serve())
 }
 
-// Validate reports everything that is wrong, field by field: for programs that say where
-// a mistake is, in their own configuration. New returns the same error.
+// Validate reports all problems, field by field. Programs can translate the fields to the names in
+// their own configuration. New returns the same error.
 func ExampleOptions_Validate() {
-	settings := map[string]string{"Heartbeat": "heartbeat", "Listen": "address"} // names that users know
+	// The names of the options in the configuration of this program.
+	settings := map[string]string{"Heartbeat": "heartbeat", "Listen": "address"}
 	err := ssed.Options{Heartbeat: 100 * time.Millisecond, Listen: []string{"8001"}}.Validate()
 	for _, err := range err.(interface{ Unwrap() []error }).Unwrap() {
 		if field, ok := errors.AsType[*ssed.FieldError](err); ok {
@@ -127,7 +129,7 @@ func ExampleOptions_Validate() {
 	// heartbeat: 100ms: must be 1s or more
 }
 
-// New says which field is wrong, in words for whoever set it.
+// The error of New reports the invalid field, its value and the expected form.
 func ExampleNew() {
 	_, err := ssed.New(ssed.Options{Heartbeat: 100 * time.Millisecond})
 	fmt.Println(err)

@@ -18,8 +18,8 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A listStore is a ssed.Store at its shortest: a list in memory, and the servers that
-// it delivers to. (Package store has one that lasts: a stream of NATS JetStream.)
+// A listStore is a minimal ssed.Store: a list in memory, and the servers to which it delivers.
+// Package store implements a persistent Store on NATS JetStream.
 type listStore struct {
 	mu       sync.Mutex
 	messages []ssed.PublishRequest
@@ -28,7 +28,7 @@ type listStore struct {
 	servers  []ssed.StoreSink
 }
 
-// Submit answers at once here. Most stores answer later.
+// Submit answers immediately. Most stores answer later.
 func (h *listStore) Submit(m ssed.PublishRequest, to ssed.Acker) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -48,8 +48,8 @@ func (h *listStore) Submit(m ssed.PublishRequest, to ssed.Acker) {
 	}
 }
 
-// deliver brings a server one message. It needs all numbers: where others write to
-// the store, too, there may be one that is no message of ours.
+// deliver sends one message to a server. The server must get every number, so deliver skips entries
+// that are not valid messages. Such entries exist if other programs write to the store, too.
 func deliver(server ssed.StoreSink, seq uint64, m ssed.PublishRequest) error {
 	if !utf8.Valid(m.Data) {
 		return server.Skip(context.Background(), seq)
@@ -57,8 +57,9 @@ func deliver(server ssed.StoreSink, seq uint64, m ssed.PublishRequest) error {
 	return server.Deliver(context.Background(), seq, m.Namespace, m.Event, m.Data)
 }
 
-// letGo is for a store that keeps messages for a while only.
-func (h *listStore) letGo(until uint64) (err error) {
+// trim informs the servers that the messages up to a number are deleted. A store calls it if it
+// keeps messages for a limited time.
+func (h *listStore) trim(until uint64) (err error) {
 	for _, server := range h.servers {
 		err = errors.Join(err, server.Trim(context.Background(), until))
 	}
@@ -69,16 +70,16 @@ func (h *listStore) Full() bool                 { return false }
 func (h *listStore) Wait(context.Context) error { return nil }
 func (h *listStore) Newest() uint64             { return uint64(len(h.messages)) }
 
-// Read reads what a server that began late does not have.
+// Read returns messages from before the server's start.
 func (h *listStore) Read(_ context.Context, q ssed.Query) (part ssed.Part, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if part.After = q.After; q.Last > 0 {
-		part.After = q.Newest - min(q.Newest, uint64(q.Last)) // good enough where a set is everything
+		part.After = q.Newest - min(q.Newest, uint64(q.Last)) // exact for the namespace / only
 	} else if q.Since.After(h.from) {
 		part.After = q.Until
 	}
-	part.Lost = 0 // nothing is ever lost here
+	part.Lost = 0 // this store never loses messages
 	for seq := part.After + 1; seq <= q.Until && len(part.Frames) < q.BytesMax; seq++ {
 		m := h.messages[seq-1]
 		if slices.ContainsFunc(q.Set, func(ns string) bool { return nsindex.Within(m.Namespace, ns) }) {
@@ -91,7 +92,7 @@ func (h *listStore) Read(_ context.Context, q ssed.Query) (part ssed.Part, err e
 	return part, nil
 }
 
-// join has a server begin with what comes from now on.
+// join starts the delivery of new messages to a server.
 func (h *listStore) join(server *ssed.Server) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -103,8 +104,8 @@ func (h *listStore) join(server *ssed.Server) error {
 	return sink.Live(ctx)
 }
 
-// A store joins servers: what is published at one is delivered by all, with the same
-// ids, and who comes back to another gets what it missed.
+// A store connects several servers. Each server delivers all messages with the same ids, so a
+// client that reconnects to another server gets the messages that it missed.
 func ExampleStore() {
 	store := &listStore{keys: map[string]uint64{}, from: time.Now()}
 	serveOne := func() (server *ssed.Server, end func()) {
@@ -129,10 +130,11 @@ func ExampleStore() {
 	}
 	second, end := serveOne()
 	defer end()
-	if stats, err := second.Stats(ctx); err != nil || stats.Newest != 2 { // it has begun
+	// The second server starts after the two messages.
+	if stats, err := second.Stats(ctx); err != nil || stats.Newest != 2 {
 		panic(err)
 	}
-	if err := store.letGo(0); err != nil { // nothing yet
+	if err := store.trim(0); err != nil { // no messages are deleted yet
 		panic(err)
 	}
 	answer, err := http.Get(fmt.Sprintf("http://%s/subscribe/x?last_event_id=list-0", second.ListenAddrs()[0]))

@@ -9,7 +9,7 @@ import (
 	"github.com/ssed/ssed/publish/evioserver"
 )
 
-// A clock: the time, each second, on the namespace /time. Watch it with
+// A clock publishes the time to the namespace /time, once a second. Watch it with
 //
 //	curl -N http://localhost:8001/subscribe/time
 func Example_clock() {
@@ -31,8 +31,8 @@ func Example_clock() {
 	log.Fatal(server.Serve())
 }
 
-// A pet store: named events on namespaces below /pets, and a door for other
-// programs. A subscription to /pets hears of dogs and of cats:
+// A pet store publishes named events to namespaces below /pets. It also accepts messages of other
+// programs on port 8002. A subscription to /pets receives the events of dogs and of cats:
 //
 //	curl -N http://localhost:8001/subscribe/pets
 //	printf 'PUB /pets/dogs new-dog Corgi\n' | nc -q1 127.0.0.1 8002
@@ -59,7 +59,7 @@ func Example_petStore() {
 	log.Fatal(server.Serve())
 }
 
-// Shutdown delivers what was accepted before it closes the connections.
+// Shutdown delivers the accepted messages before it closes the connections.
 func ExampleServer_Shutdown() {
 	server, err := ssed.New(ssed.Options{Listen: []string{"127.0.0.1:0"}})
 	if err != nil {
@@ -80,15 +80,15 @@ func ExampleServer_Shutdown() {
 	// Output:
 }
 
-// Other programs publish with lines of text (package publish has a client for Go). On
-// a machine with cores to spare they can have a loop of their own, package
-// evioserver, which publishes to the server's sink.
+// Other programs publish with lines of text. Package publish is a Go client for them. On a machine
+// with idle cores, publishers can have their own event loop, from package evioserver, which
+// publishes to the server's sink.
 func ExampleServer_Publishers() {
 	server, err := ssed.New(ssed.Options{Listen: []string{"127.0.0.1:0"}})
 	if err != nil {
 		log.Fatal(err)
 	}
-	sink, session := server.Publishers() // the session has the same tokens and limits
+	sink, session := server.Publishers() // the session has the server's tokens and limits
 	publishers := evioserver.New(evioserver.Options{
 		Listen:  []string{"tcp://127.0.0.1:8002"},
 		Sink:    sink,
@@ -98,7 +98,7 @@ func ExampleServer_Publishers() {
 	log.Fatal(server.Serve())
 }
 
-// A port of 0 is any that is free: for tests, and for several servers in one process.
+// Port 0 selects any free port, for tests and for several servers in one process.
 func ExampleServer_ListenAddrs() {
 	server, err := ssed.New(ssed.Options{
 		Listen:  []string{"127.0.0.1:0", "[::1]:0"},

@@ -13,8 +13,8 @@ import (
 	"github.com/ssed/ssed"
 )
 
-// The figures, for whatever a program publishes its own with. The loop answers within
-// a millisecond or so; who asks without end is told ErrBusy.
+// Stats returns counters that a program can publish together with its own, such as with expvar. The
+// loop answers within about a millisecond. With too many calls at a time, Stats returns ErrBusy.
 func ExampleServer_Stats() {
 	server, err := ssed.New(ssed.Options{Listen: []string{":8001"}})
 	if err != nil {
@@ -26,9 +26,9 @@ func ExampleServer_Stats() {
 		stats, err := server.Stats(ctx)
 		switch {
 		case errors.Is(err, ssed.ErrBusy):
-			return "too many ask at once"
+			return "too many calls at a time"
 		case errors.Is(err, ssed.ErrStopped):
-			return "the server has ended"
+			return "the server has stopped"
 		case err != nil:
 			return err.Error()
 		}
@@ -44,7 +44,7 @@ func ExampleServer_Stats() {
 	log.Fatal(server.Serve())
 }
 
-// percentile is below which so many percent of the durations were.
+// percentile returns the smallest bucket bound that is not below the given percentage of durations.
 func percentile(h *ssed.Histogram, percent uint64) time.Duration {
 	total, below := uint64(0), uint64(0)
 	for _, n := range h.Counts {
@@ -58,8 +58,8 @@ func percentile(h *ssed.Histogram, percent uint64) time.Duration {
 	return 0
 }
 
-// An endpoint of the program's own mux that tells who is slow, and one that throws
-// somebody out. Somebody who is thrown out may come back.
+// The program's own mux has two endpoints. One lists slow subscribers, and the other disconnects a
+// subscriber, which may then reconnect.
 func ExampleServer_Subscribers() {
 	server, err := ssed.New(ssed.Options{Listen: []string{":8001"}})
 	if err != nil {
@@ -75,11 +75,11 @@ func ExampleServer_Subscribers() {
 		for _, c := range conns {
 			client := c.Peer.String()
 			if c.ForwardedAddr.IsValid() {
-				client = c.ForwardedAddr.String() // a trusted proxy's word
+				client = c.ForwardedAddr.String() // as a trusted proxy reports it
 			}
 			if c.Blocked && c.LagBytes > 1<<20 {
 				out.Encode(map[string]any{
-					"id": c.ID, "client": client, "agent": c.Agent, "namespaces": c.Namespaces,
+					"id": c.ID, "client": client, "user_agent": c.Agent, "namespaces": c.Namespaces,
 					"age": c.Age.String(), "messages": c.Messages, "behind": c.LagBytes,
 					"stream": c.Stream, "stream_messages": c.Published,
 				})
@@ -93,7 +93,7 @@ func ExampleServer_Subscribers() {
 			return
 		}
 		if found, err := server.Disconnect(r.Context(), id); err != nil || !found {
-			http.Error(w, "there is nobody of that id", http.StatusNotFound)
+			http.Error(w, "no subscriber has this id", http.StatusNotFound)
 		}
 	})
 	go http.ListenAndServe("127.0.0.1:8080", nil)

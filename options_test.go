@@ -16,7 +16,8 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// TestZeroOptions: nothing but an address must be said, and not even that.
+// TestZeroOptions verifies that a server needs no option except an address, which has a default,
+// too. The test sets it only to get a free port.
 func TestZeroOptions(t *testing.T) {
 	s, err := New(Options{Listen: []string{"127.0.0.1:0"}})
 	if err != nil {
@@ -40,9 +41,9 @@ func TestZeroOptions(t *testing.T) {
 	}
 	got := make([]byte, len("data:noon\n\n"))
 	if n, err := res.Body.Read(got); err != nil || string(got[:n]) != "data:noon\n\n" {
-		t.Errorf("%q, %v", got[:n], err)
+		t.Errorf("read %q, %v; want one event", got[:n], err)
 	}
-	res.Body.Close() // so that the drain has nobody to wait for
+	res.Body.Close() // so that Shutdown does not have to drain
 	if err := s.Shutdown(ctx); err != nil {
 		t.Error(err)
 	}
@@ -51,11 +52,12 @@ func TestZeroOptions(t *testing.T) {
 	}
 }
 
-// TestDefaultsAreFilled: no figure stays zero but those for which that is the default.
+// TestDefaultsAreFilled verifies that every number has a default other than zero, except the fields
+// for which zero is the default.
 func TestDefaultsAreFilled(t *testing.T) {
 	filled := Options{}.withDefaults()
 	if !slices.Equal(filled.Listen, []string{":8001"}) || filled.GapEvent != "gap" || filled.Logger == nil {
-		t.Errorf("%+v", filled)
+		t.Errorf("wrong defaults: %+v", filled)
 	}
 	means := map[string]string{
 		"PublishersMax":      "there is no address for publishers",
@@ -74,37 +76,38 @@ func TestDefaultsAreFilled(t *testing.T) {
 	}
 }
 
-// TestDefaultsAreTold, of each field, and each of our constants for one field only.
-func TestDefaultsAreTold(t *testing.T) {
+// TestDefaultsAreDocumented checks that the comment of each field gives its default, and that
+// each Default constant appears in the comment of exactly one field.
+func TestDefaultsAreDocumented(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), "options.go", nil, parser.ParseComments)
 	if err != nil {
 		t.Fatal(err)
 	}
-	told := map[string]string{} // a default → the field that it is told of
+	told := map[string]string{} // from the name of a default to the field whose comment contains it
 	options := file.Scope.Lookup("Options").Decl.(*ast.TypeSpec).Type.(*ast.StructType)
 	comment := ""
 	for _, field := range options.Fields.List {
-		if field.Doc != nil { // without one it shares that of the field above
+		if field.Doc != nil { // without a comment of its own it shares the comment above
 			comment = strings.Join(strings.Fields(field.Doc.Text()), " ")
 			for _, name := range regexp.MustCompile(`\bDefault[A-Z]\w+`).FindAllString(comment, -1) {
 				if told[name] != "" {
-					t.Errorf("%s is told of %s and of %s", name, told[name], field.Names[0])
+					t.Errorf("%s is in the comments of %s and of %s", name, told[name], field.Names[0])
 				}
 				told[name] = field.Names[0].Name
 			}
 		}
 		if !strings.Contains(comment, "Default: ") && !strings.Contains(comment, " Nil: ") {
-			t.Errorf("what is the default of %s?", field.Names[0])
+			t.Errorf("the comment of %s does not give its default", field.Names[0])
 		}
 	}
 	for name, object := range file.Scope.Objects {
 		if object.Kind == ast.Con && strings.HasPrefix(name, "Default") && told[name] == "" {
-			t.Errorf("%s is told of no field", name)
+			t.Errorf("%s is in no field's comment", name)
 		}
 	}
 }
 
-// TestBadAddresses: New names the address that it cannot read.
+// TestBadAddresses verifies that the error of New contains the invalid address.
 func TestBadAddresses(t *testing.T) {
 	for want, opts := range map[string]Options{
 		`ssed: Listen: listen address "8001": expected host:port`: {Listen: []string{":0", "8001"}},

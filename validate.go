@@ -16,14 +16,14 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A FieldError says what is wrong with one field of Options.
+// A FieldError reports an invalid field of Options.
 type FieldError struct {
-	Field string // its name, such as "Heartbeat" or "Handover.Paths"
-	Value any    // its value, the default if that was zero; for a list the entry that is wrong
-	Err   error  // what is wrong with it, without the field's name
+	Field string // name of the field, such as "Heartbeat" or "Handover.Paths"
+	Value any    // the invalid value, after defaults are applied; for a list, the invalid entry
+	Err   error  // the problem, without the field's name
 }
 
-// Error names the field, and its value if that is a number or a time.
+// Error returns the field's name, its value if it is a number or a duration, and the problem.
 func (e *FieldError) Error() string {
 	field := e.Field
 	switch e.Value.(type) {
@@ -36,42 +36,43 @@ func (e *FieldError) Error() string {
 // Unwrap returns Err.
 func (e *FieldError) Unwrap() error { return e.Err }
 
-// Validate reports everything that is wrong with the options: nil, or what errors.Join
-// returns for one *FieldError for each problem. New returns the same error. It does not
-// ask whether addresses are free, and opens nothing.
+// Validate reports all problems of the options. It returns nil, or the result of errors.Join with
+// one *FieldError for each problem. New returns the same error. Validate opens nothing and does not
+// check whether addresses are in use.
 func (o Options) Validate() error {
 	_, err := o.resolve()
 	return err
 }
 
-// Bounds of reconnection times. Shorter ones would turn a crowd that is refused into a
-// flood. After longer ones a page looks dead.
+// Bounds of reconnection times. With shorter times, a crowd of refused clients would become a flood
+// of requests. With longer ones, a page would look dead.
 const (
 	retryLeast = 100 * time.Millisecond
 	retryMost  = time.Hour
 )
 
-// secondLeast is the least time of what the loop looks at once a second.
+// secondLeast is the minimum of durations that the loop checks once a second.
 const secondLeast = time.Second
 
-// A checker collects what is wrong, and parses.
+// A checker collects problems while it parses options.
 type checker struct{ wrong []error }
 
-// blame notes what is wrong with a field, if err is not nil.
+// blame records err for a field, unless err is nil.
 func (c *checker) blame(field string, value any, err error) {
 	if err != nil {
 		c.wrong = append(c.wrong, &FieldError{field, value, err})
 	}
 }
 
-// refuse notes that a condition is broken.
+// refuse records a problem with a field if the condition broken is true.
 func (c *checker) refuse(broken bool, field string, value any, format string, args ...any) {
 	if broken {
 		c.blame(field, value, fmt.Errorf(format, args...))
 	}
 }
 
-// resolve returns the options as the hub takes them, and a FieldError for each problem.
+// resolve applies defaults, parses all fields and returns the hub's configuration. The error joins
+// a FieldError for each problem.
 func (o Options) resolve() (hub.Config, error) {
 	o = o.withDefaults()
 	c := &checker{}
@@ -127,7 +128,7 @@ func (o Options) resolve() (hub.Config, error) {
 	return config, errors.Join(c.wrong...)
 }
 
-// endpoints parses addresses.
+// endpoints parses a list of addresses.
 func (c *checker) endpoints(field string, addresses []string, parse func(string) (listen.Endpoint, error)) (parsed []listen.Endpoint) {
 	for _, address := range addresses {
 		e, err := parse(address)
@@ -137,8 +138,8 @@ func (c *checker) endpoints(field string, addresses []string, parse func(string)
 	return parsed
 }
 
-// parseAll parses a list as a whole. If that fails, it reports each entry that is wrong
-// alone, or the list if only the combination is.
+// parseAll parses a list as a whole. If that fails, it reports each entry that is invalid on its
+// own. If every entry is valid, it reports the list, because only the combination is invalid.
 func parseAll[T any](c *checker, field string, texts []string, parse func([]string) (T, error)) T {
 	all, err := parse(texts)
 	if err == nil {
@@ -155,22 +156,23 @@ func parseAll[T any](c *checker, field string, texts []string, parse func([]stri
 	return all
 }
 
-// history returns the rules with canonical prefixes, the longest first.
+// history returns the rules with canonical prefixes, the longest first. With a Store there must be
+// no rules.
 func (c *checker) history(rules []HistoryRule, withStore bool) []HistoryRule {
 	if withStore {
-		c.refuse(len(rules) > 0, "History", rules, "it is for a server without a Store, which keeps everything that it has room for")
+		c.refuse(len(rules) > 0, "History", rules, "must be empty with a Store, which keeps its own history")
 		return nil
 	}
 	rules = slices.Clone(rules)
 	for i, r := range rules {
 		prefix, err := nsindex.Canonical(r.Prefix)
 		if err != nil {
-			c.blame("History", r, fmt.Errorf("the prefix %q: %w", r.Prefix, err))
+			c.blame("History", r, fmt.Errorf("invalid prefix %q: %w", r.Prefix, err))
 			continue
 		}
 		rules[i].Prefix = prefix
 		c.refuse(r.Messages < 0 || r.Age < 0 || r.Age > 0 && r.Age < loop.Tick, "History", r,
-			"%d messages of %s of an age up to %v cannot be kept: expected 0 or more messages, and 0 or %v or more", r.Messages, prefix, r.Age, loop.Tick)
+			"invalid rule for %s, messages=%d age=%v: expected 0 or more messages, and an age of 0 or at least %v", prefix, r.Messages, r.Age, loop.Tick)
 	}
 	slices.SortStableFunc(rules, func(a, b HistoryRule) int { return cmp.Compare(len(b.Prefix), len(a.Prefix)) })
 	return rules
@@ -181,7 +183,7 @@ func (c *checker) numbers(o *Options) {
 	for _, number := range o.numbers() {
 		reason := fmt.Sprintf("must be %d or more, or 0 for the default", number.least)
 		if *number.value == number.fallback { // only the default of ConnsMax can be too small
-			reason = "the limit of open files leaves none for subscribers: raise RLIMIT_NOFILE or lower PublishersMax"
+			reason = "the open-file limit leaves no room for subscribers: raise RLIMIT_NOFILE or lower PublishersMax"
 		}
 		c.refuse(*number.value < number.least, number.field, *number.value, "%s", reason)
 	}
@@ -189,17 +191,17 @@ func (c *checker) numbers(o *Options) {
 	c.refuse(o.ConnsPerAddressMax < 0, "ConnsPerAddressMax", o.ConnsPerAddressMax, "must be 1 or more, or 0 for no limit")
 }
 
-// backlogs wants room for one message wherever messages wait.
+// backlogs checks that each backlog has room for at least one message.
 func (c *checker) backlogs(o *Options) {
 	if o.BacklogBytesMax < 1 || o.BacklogTotalBytesMax < 1 || o.DataBytesMax < 1 {
 		return
 	}
 	if frame := sse.FrameBytesMax(o.DataBytesMax); o.BacklogBytesMax < frame {
 		c.refuse(true, "BacklogBytesMax", o.BacklogBytesMax,
-			"it cannot hold one message with %d bytes of data, which takes up to %d on the wire; raise it or lower DataBytesMax", o.DataBytesMax, frame)
+			"too small for one message: %d bytes of data need up to %d bytes on the wire; raise it or lower DataBytesMax", o.DataBytesMax, frame)
 	}
 	c.refuse(o.BacklogTotalBytesMax < o.BacklogBytesMax, "BacklogTotalBytesMax", o.BacklogTotalBytesMax,
-		"all backlogs together must hold one, of BacklogBytesMax=%d", o.BacklogBytesMax)
+		"must be at least BacklogBytesMax=%d", o.BacklogBytesMax)
 }
 
 // times checks durations.
@@ -210,24 +212,24 @@ func (c *checker) times(o *Options) {
 	shortest, longest := o.RetryMin, o.RetryMax
 	c.refuse(shortest < retryLeast, "RetryMin", shortest, "expected %v to %v", retryLeast, retryMost)
 	c.refuse(longest > retryMost, "RetryMax", longest, "expected %v to %v", retryLeast, retryMost)
-	c.refuse(shortest > longest, "RetryMin", shortest, "the shortest must not be longer than the longest")
+	c.refuse(shortest > longest, "RetryMin", shortest, "must not exceed RetryMax=%v", longest)
 }
 
-// checkGapEvent checks Options.GapEvent. The name must be one that publishers' events
-// cannot have in a browser, and there an event without a name has the type "message"
-// (HTML section 9.2.6). An EventSource fires "open" and "error" for its connection
-// (section 9.2.3), so a page would take a gap of that name for those.
+// checkGapEvent checks Options.GapEvent. A browser must be able to distinguish the gap event from
+// publishers' events. So the name cannot be "message", which is the type of every event without a
+// name (HTML section 9.2.6). It cannot be "open" or "error" either: an EventSource fires those for
+// its connection (section 9.2.3), so a page would mistake the gap for them.
 func checkGapEvent(name string) error {
 	switch name {
 	case "message":
-		return fmt.Errorf("%w: browsers give the name %q to every event without one; use another name", sse.ErrEvent, name)
+		return fmt.Errorf("%w: browsers use %q for every event without a name; choose another name", sse.ErrEvent, name)
 	case "open", "error":
-		return fmt.Errorf("%w: browsers fire %q for the connection itself; use another name", sse.ErrEvent, name)
+		return fmt.Errorf("%w: browsers fire %q for the connection itself; choose another name", sse.ErrEvent, name)
 	}
 	return sse.CheckEvent(name)
 }
 
-// handover refuses paths that no request could have.
+// handover checks a Handover. It refuses paths that no request can have.
 func (c *checker) handover(h *Handover) {
 	if h == nil {
 		return
@@ -235,6 +237,6 @@ func (c *checker) handover(h *Handover) {
 	c.refuse(h.ConnsMax < 1, "Handover.ConnsMax", h.ConnsMax, "must be 1 or more, or 0 for the default")
 	for _, p := range h.Paths {
 		c.refuse(p != "/" && (!strings.HasPrefix(p, "/") || strings.HasSuffix(p, "/")), "Handover.Paths", p,
-			"%q must begin with a slash and end without one, such as %q", p, "/admin")
+			"invalid path %q: expected a leading slash and no trailing slash, such as %q", p, "/admin")
 	}
 }

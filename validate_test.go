@@ -10,7 +10,7 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// wrong returns the fields that an error of Validate names, in its order.
+// wrong returns the fields that an error of Validate reports, in its order.
 func wrong(t *testing.T, err error) (fields []string) {
 	t.Helper()
 	if err == nil {
@@ -19,7 +19,7 @@ func wrong(t *testing.T, err error) (fields []string) {
 	for _, err := range err.(interface{ Unwrap() []error }).Unwrap() {
 		field, ok := errors.AsType[*FieldError](err)
 		if !ok {
-			t.Fatalf("%v is no FieldError", err)
+			t.Fatalf("%v is not a FieldError", err)
 		}
 		fields = append(fields, field.Field)
 	}
@@ -44,7 +44,7 @@ func TestValidateTexts(t *testing.T) {
 		{"Listen", "http://localhost:8001", false},
 		{"CORSOrigins", "http://localhost:3000", true},
 		{"CORSOrigins", "https://b.example/", false},
-		{"CORSOrigins", "*", false}, // it must stand alone
+		{"CORSOrigins", "*", false}, // it cannot be combined with other entries
 		{"TrustedProxies", "unix", true},
 		{"TrustedProxies", "::1", true},
 		{"TrustedProxies", "10.0.0.0/33", false},
@@ -61,8 +61,8 @@ func TestValidateTexts(t *testing.T) {
 	}
 }
 
-// TestValidateNamesEachEntry: a list is reported entry by entry, or whole where only the
-// combination is wrong.
+// TestValidateNamesEachEntry verifies that a list is reported entry by entry, or as a whole if only
+// the combination is invalid.
 func TestValidateNamesEachEntry(t *testing.T) {
 	err := Options{
 		CORSOrigins:    []string{"https://a.example/", "https://b.example", "c.example"},
@@ -74,16 +74,17 @@ func TestValidateNamesEachEntry(t *testing.T) {
 		values = append(values, field.Value)
 	}
 	if want := []any{"https://a.example/", "c.example", "10.0.0.0/33", "localhost"}; !slices.Equal(values, want) {
-		t.Errorf("these values are named: %v, want %v", values, want)
+		t.Errorf("the errors report the values %v, want %v", values, want)
 	}
 	both := wrong(t, Options{RetryMin: time.Millisecond, RetryMax: 2 * time.Hour}.Validate())
 	if !slices.Equal(both, []string{"RetryMin", "RetryMax"}) {
-		t.Errorf("%v are named, want both reconnection times", both)
+		t.Errorf("the errors report %v, want both reconnection times", both)
 	}
 }
 
-// TestGapEventNames: a page could not tell a gap with the name "message" from a message,
-// nor one with the name "open" or "error" from what happens to its connection.
+// TestGapEventNames verifies that names are refused which a page could not distinguish from other
+// events: "message" is the type of events without a name, and "open" and "error" are the events of
+// the connection.
 func TestGapEventNames(t *testing.T) {
 	for name, good := range map[string]bool{"gap": true, "Message": true, "messages": true, "message": false, "open": false, "error": false, "Error": true, "a\nb": false} {
 		opts := Options{Listen: []string{"127.0.0.1:0"}, GapEvent: name}
@@ -94,7 +95,7 @@ func TestGapEventNames(t *testing.T) {
 	}
 }
 
-// TestValidateReportsAll: each bound on both of its sides, and everything at once.
+// TestValidateReportsAll checks both sides of each bound, and several errors at the same time.
 func TestValidateReportsAll(t *testing.T) {
 	least := sse.FrameBytesMax(1000)
 	for _, tt := range []struct {
@@ -124,22 +125,23 @@ func TestValidateReportsAll(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			err := tt.opts.Validate()
 			if got := wrong(t, err); !slices.Equal(got, tt.want) {
-				t.Errorf("%q are wrong, not %q: %v", got, tt.want, err)
+				t.Errorf("the errors report %q, want %q: %v", got, tt.want, err)
 			}
 			if _, fromNew := New(tt.opts); len(tt.want) > 0 && (fromNew == nil || fromNew.Error() != err.Error()) {
-				t.Errorf("New: %v", fromNew)
+				t.Errorf("New returns %v, want the error of Validate", fromNew)
 			}
 		})
 	}
 }
 
-// TestFieldErrorNamesTheValue of a number, which is not in the words.
+// TestFieldErrorNamesTheValue verifies that the error contains the value of a number, which the
+// problem's text does not contain.
 func TestFieldErrorNamesTheValue(t *testing.T) {
 	for want, opts := range map[string]Options{
-		"ssed: ConnsMax=-2: must be 1 or more, or 0 for the default": {ConnsMax: -2},
-		"ssed: Heartbeat=20ms: must be 1s or more":                   {Heartbeat: 20 * time.Millisecond},
-		`ssed: Handover.Paths: "admin" must begin with a slash`:      {Handover: &Handover{Paths: []string{"admin"}}},
-		"ssed: RetryMin=3s: the shortest must not be longer":         {RetryMin: 3 * time.Second, RetryMax: 2 * time.Second},
+		"ssed: ConnsMax=-2: must be 1 or more, or 0 for the default":           {ConnsMax: -2},
+		"ssed: Heartbeat=20ms: must be 1s or more":                             {Heartbeat: 20 * time.Millisecond},
+		`ssed: Handover.Paths: invalid path "admin": expected a leading slash`: {Handover: &Handover{Paths: []string{"admin"}}},
+		"ssed: RetryMin=3s: must not exceed RetryMax=2s":                       {RetryMin: 3 * time.Second, RetryMax: 2 * time.Second},
 	} {
 		if err := opts.Validate(); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
