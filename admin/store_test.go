@@ -65,7 +65,7 @@ func TestHealthOfTheStore(t *testing.T) {
 		{"lost a moment ago", func(s *admin.Store) { s.Connected, s.Trouble, s.Since = false, cause, time.Now() }, 200, "serving\n", false},
 		{"lost for long", func(s *admin.Store) { s.Connected, s.Trouble, s.Since = false, cause, time.Now().Add(-time.Minute) }, 503, "the connection to the store is lost, since ", true},
 		{"no leader for long", func(s *admin.Store) { s.Trouble, s.Since = cause, time.Now().Add(-time.Minute) }, 503, "the stream does not answer, since ", true},
-		{"not live yet", func(s *admin.Store) { s.Live = false }, 503, "this node has yet to deliver 2 messages", false},
+		{"not live yet", func(s *admin.Store) { s.Live = false }, 503, "this node must deliver 2 more stored messages", false},
 	} {
 		is := well()
 		tt.change(&is)

@@ -270,7 +270,7 @@ func TestShutdownLeavesABlockedHookBehind(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Errorf("Serve: %v", err)
 	}
-	if !strings.Contains(log.String(), "the hooks did not return") {
+	if !strings.Contains(log.String(), "hooks did not return in time") {
 		t.Errorf("the log does not tell: %s", log.String())
 	}
 	close(release)

@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
+// TestWait verifies that waits double up to their limit, and that they differ from call to call.
 func TestWait(t *testing.T) {
 	for _, tt := range []struct {
 		first    time.Duration
 		failures int
-		from     time.Duration // to half as much again
+		from     time.Duration // lower bound; the upper bound is half as much again
 	}{
 		{0, 0, Min},
 		{-1, 3, 8 * Min},
@@ -25,12 +26,12 @@ func TestWait(t *testing.T) {
 		for range 100 {
 			wait := Wait(tt.first, tt.failures)
 			if wait < tt.from || wait >= tt.from*3/2 {
-				t.Fatalf("%v after %d failures: %v", tt.first, tt.failures, wait)
+				t.Fatalf("Wait(%v, %d) = %v, want %v to 1.5 times that", tt.first, tt.failures, wait, tt.from)
 			}
 			seen[wait] = true
 		}
 		if len(seen) < 50 {
-			t.Errorf("%v after %d failures: only %d different times of 100", tt.first, tt.failures, len(seen))
+			t.Errorf("Wait(%v, %d) returned only %d different times in 100 calls", tt.first, tt.failures, len(seen))
 		}
 	}
 }

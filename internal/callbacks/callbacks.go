@@ -1,8 +1,8 @@
-// Package callbacks calls a program's functions for things that begin and end, such as
-// subscribers. It knows nothing of what they are: T describes one at one moment.
+// Package callbacks calls a program's functions for things that begin and end, such as subscribers.
+// The type T describes such a thing at one point in time.
 //
-// The one invariant: for each thing either both functions are called, Began before Ended,
-// or neither, and then Missed gets the number.
+// The one invariant: for each thing, either both functions are called, Began before Ended, or
+// neither. If neither is called, Missed gets the count.
 package callbacks
 
 import (
@@ -11,33 +11,34 @@ import (
 	"github.com/ssed/ssed/internal/inbox"
 )
 
-// Funcs are the program's functions. One goroutine calls them, one after the other. Each
-// may be nil.
+// Funcs are the program's functions. One goroutine calls them, one at a time. Each may be nil.
 type Funcs[T any] struct {
 	Began  func(T)
 	Ended  func(T, string)        // with the reason
-	Missed func(began, ended int) // how many were not reported since its last call
+	Missed func(began, ended int) // how many calls were dropped since its last call
 }
 
-// A Queue holds the calls that are to be made, in order. Whoever reports does not wait.
+// A Queue holds pending calls in order. Reporting to a Queue never blocks.
 //
-// Memory is bounded by refusing the first call of a pair, never the second. So at most
-// the limit of New wait, and one more for each thing that was reported to have begun when
-// the functions stopped returning.
+// Memory is bounded because Admit refuses the first call of a pair when max calls are pending. The
+// second call of a pair is never refused. So at most max calls are pending, and one more for each
+// thing whose beginning was reported before the functions stopped returning.
 //
 //	Admit, Began ─┐
 //	Ended ────────┼─► reports ─► Run ─► Funcs
 //	MissedEnd ────┘
 //
-// Methods may be called from any goroutine. The reports about one thing must come in
-// order, so one goroutine makes them.
+// Methods may be called from any goroutine. The reports about one thing must arrive in order, so
+// one goroutine should make them.
 type Queue[T any] struct {
 	funcs   Funcs[T]
 	max     int
 	reports *inbox.Inbox[report[T]]
-	wake    chan struct{} // has a value when Run must look
+	wake    chan struct{} // has a value when Run must check for work
 
-	pending     atomic.Int64 // reports that are not called, or have not returned
+	// pending counts the calls that were not made or have not returned. put adds to it, and Run
+	// subtracts.
+	pending     atomic.Int64
 	missedBegan atomic.Int64
 	missedEnded atomic.Int64
 	ending      atomic.Bool
@@ -45,14 +46,14 @@ type Queue[T any] struct {
 	done        chan struct{} // closed when Run has returned
 }
 
-// A report is one call that is to be made.
+// A report is one pending call.
 type report[T any] struct {
 	of     T
 	ended  bool
 	reason string
 }
 
-// New returns a Queue in which up to max reports may wait, or nil if no function is set.
+// New returns a Queue for up to max pending calls. It returns nil if all functions are nil.
 func New[T any](funcs Funcs[T], max int) *Queue[T] {
 	if funcs.Began == nil && funcs.Ended == nil && funcs.Missed == nil {
 		return nil
@@ -62,7 +63,7 @@ func New[T any](funcs Funcs[T], max int) *Queue[T] {
 	return q
 }
 
-// notify makes Run look again.
+// notify makes Run check for work.
 func (q *Queue[T]) notify() {
 	select {
 	case q.wake <- struct{}{}:
@@ -70,24 +71,24 @@ func (q *Queue[T]) notify() {
 	}
 }
 
-// Admit reports whether there is room to report a new thing. If not, the thing is
-// counted as missed: do not call Began or Ended for it, but MissedEnd when it ends.
+// Admit reports whether there is room for the calls of a new thing. If not, it counts the thing as
+// missed. Then the caller must not call Began or Ended for it, but MissedEnd when it ends.
 func (q *Queue[T]) Admit() bool {
 	if q.pending.Load() < int64(q.max) {
 		return true
 	}
 	q.missedBegan.Add(1)
-	q.notify() // the last of the calls that waited may just have been made
+	q.notify() // Run may just have made the last pending call, and would sleep
 	return false
 }
 
-// Began reports a thing that Admit has admitted.
+// Began reports the beginning of a thing. Admit must have returned true for it.
 func (q *Queue[T]) Began(of T) { q.put(report[T]{of: of}) }
 
-// Ended reports the end of a thing whose beginning was reported.
+// Ended reports the end of a thing. Began must have been called for it.
 func (q *Queue[T]) Ended(of T, reason string) { q.put(report[T]{of, true, reason}) }
 
-// MissedEnd counts the end of a thing that Admit has not admitted.
+// MissedEnd counts the end of a thing for which Admit returned false.
 func (q *Queue[T]) MissedEnd() {
 	q.missedEnded.Add(1)
 	q.notify()
@@ -98,7 +99,7 @@ func (q *Queue[T]) put(r report[T]) {
 	q.reports.Put(r)
 }
 
-// Pending returns how many calls are to be made or have not returned. It is 0 for nil.
+// Pending returns how many calls were not made or have not returned. It returns 0 if q is nil.
 func (q *Queue[T]) Pending() int {
 	if q == nil {
 		return 0
@@ -106,7 +107,7 @@ func (q *Queue[T]) Pending() int {
 	return int(q.pending.Load())
 }
 
-// spareMax is how large a buffer is kept for the next reports.
+// spareMax limits the capacity of the buffer that is kept for the next reports.
 const spareMax = 1024
 
 // Run makes the calls until Finish.
@@ -115,11 +116,12 @@ func (q *Queue[T]) Run() {
 	var batch []report[T]
 	for {
 		if cap(batch) > spareMax {
-			batch = nil // a crowd has come or gone
+			batch = nil // it grew because many things began or ended together
 		}
 		ending := q.ending.Load()
-		// What was counted before a report is told after it or with it: so the counts are
-		// read first, and the ends before the beginnings.
+		// Missed must not run before the reports that preceded the misses. So the counts are read
+		// before the reports are taken. Ends are read before beginnings, so that Missed never gets
+		// an end without its beginning.
 		ended := int(q.missedEnded.Swap(0))
 		began := int(q.missedBegan.Swap(0))
 		batch = q.reports.Take(batch)
@@ -154,9 +156,9 @@ func (q *Queue[T]) call(r *report[T]) {
 	}
 }
 
-// Finish waits for the last calls, until deadline is closed. Then it abandons the calls
-// that are not made, and returns false if there may be some. No reports may come any
-// more. Run must have been started.
+// Finish waits for the remaining calls until deadline is closed. Then it drops the calls that were
+// not made, and returns false if Run has not returned. Run must have been started, and no reports
+// may follow.
 func (q *Queue[T]) Finish(deadline <-chan struct{}) (finished bool) {
 	q.ending.Store(true)
 	q.notify()

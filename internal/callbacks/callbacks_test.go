@@ -9,21 +9,22 @@ import (
 
 const patience = 10 * time.Second
 
-// TestMissedWakesRun: between the moment when Admit sees how many wait and the moment
-// when it counts what is missed, Run may have run out of calls. Nothing else wakes it then.
+// TestMissedWakesRun verifies that a miss wakes Run. Run may make its last call between the moment
+// when Admit reads the number of pending calls and the moment when Admit counts the miss. Then no
+// other event wakes Run.
 func TestMissedWakesRun(t *testing.T) {
-	told := make(chan int)
-	q := New(Funcs[string]{Missed: func(began, _ int) { told <- began }}, 1)
+	missed := make(chan int)
+	q := New(Funcs[string]{Missed: func(began, _ int) { missed <- began }}, 1)
 	go q.Run()
-	q.pending.Store(1) // what Admit sees, and is no more
-	for range 100 {    // the first ones may find it awake
+	q.pending.Store(1) // the number that Admit reads; no call is pending
+	for range 100 {    // in the first rounds Run may not be asleep yet
 		if q.Admit() {
-			t.Fatal("it admits more than may wait")
+			t.Fatal("Admit accepts more calls than max")
 		}
 		select {
-		case n := <-told:
+		case n := <-missed:
 			if n != 1 {
-				t.Fatalf("it is told of %d", n)
+				t.Fatalf("Missed gets %d, want 1", n)
 			}
 		case <-time.After(patience):
 			t.Fatal("Missed is not called")
@@ -31,15 +32,16 @@ func TestMissedWakesRun(t *testing.T) {
 	}
 }
 
+// TestNobodyToCall verifies that New returns nil, a valid Queue, if there are no functions.
 func TestNobodyToCall(t *testing.T) {
 	q := New(Funcs[int]{}, 5)
 	if q != nil || q.Pending() != 0 {
-		t.Errorf("%v", q)
+		t.Errorf("New returns %v, want nil", q)
 	}
 }
 
-// TestPairs: of a thing that is not admitted nothing is called, of the others everything,
-// in order, also what is reported while a function does not return.
+// TestPairs verifies that no function is called for a thing that was not admitted, and that all
+// calls for the others are made in order, including calls reported while a function blocks.
 func TestPairs(t *testing.T) {
 	var calls []string
 	release := make(chan struct{})
@@ -53,7 +55,7 @@ func TestPairs(t *testing.T) {
 	}, 2)
 	for n := range 3 {
 		if q.Admit() != (n < 2) {
-			t.Fatalf("thing %d", n)
+			t.Fatalf("wrong result of Admit for thing %d", n)
 		}
 		if n < 2 {
 			q.Began(n)
@@ -63,20 +65,20 @@ func TestPairs(t *testing.T) {
 	q.MissedEnd()
 	q.Ended(1, "kicked")
 	if q.Pending() != 4 {
-		t.Errorf("%d calls wait, 4 should", q.Pending())
+		t.Errorf("%d calls are pending, want 4", q.Pending())
 	}
 	go q.Run()
 	close(release)
 	if !q.Finish(nil) {
-		t.Error("it did not finish")
+		t.Error("Finish returned false")
 	}
 	want := []string{"began 0", "began 1", "left 0", "kicked 1", "missed 1 1"}
 	if !slices.Equal(calls, want) || q.Pending() != 0 {
-		t.Errorf("the calls were %q, and %d wait", calls, q.Pending())
+		t.Errorf("the calls were %q, want %q; %d are pending", calls, want, q.Pending())
 	}
 }
 
-// TestAbandon: after the deadline the call that is under way is the last.
+// TestAbandon verifies that no further call is made after the deadline.
 func TestAbandon(t *testing.T) {
 	entered, release := make(chan int, 9), make(chan struct{})
 	q := New(Funcs[int]{Began: func(n int) {
@@ -91,15 +93,15 @@ func TestAbandon(t *testing.T) {
 	deadline := make(chan struct{})
 	close(deadline)
 	if q.Finish(deadline) || q.Pending() != 3 {
-		t.Errorf("it finished, or %d calls wait", q.Pending())
+		t.Errorf("Finish returned true, or %d calls are pending, want 3", q.Pending())
 	}
 	close(release)
 	select {
 	case <-q.done:
 	case <-time.After(patience):
-		t.Fatal("Run goes on")
+		t.Fatal("Run does not return")
 	}
 	if len(entered) != 0 {
-		t.Errorf("%d more calls", len(entered))
+		t.Errorf("%d more calls were made", len(entered))
 	}
 }

@@ -18,14 +18,14 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A Config configures a Hub. Every value is final and checked.
+// A Config configures a Hub. Every value is final and valid.
 type Config struct {
 	// Loop configures the loop. New sets its Tokens, Session and Reports.
 	Loop loop.Config
 
-	Listen       []listen.Endpoint  // where subscribers connect
-	Publish      []listen.Endpoint  // where publishers connect
-	Tokens       *auth.Table        // at the start; nil: everybody may do everything
+	Listen       []listen.Endpoint  // addresses for subscribers
+	Publish      []listen.Endpoint  // addresses for publishers
+	Tokens       *auth.Table        // initial tokens; nil: every client may do everything
 	DataBytesMax int                // the longest data of one message
 	Reserved     sse.ReservedEvents // event names that publishers may not use
 	Hooks        Hooks              // called for subscribers
@@ -34,31 +34,31 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Hooks are the program's functions for subscribers that come and go.
+// Hooks are the program's functions that are called when subscribers connect and disconnect.
 type Hooks = callbacks.Funcs[loop.SubscriberInfo]
 
 // A Hub is one daemon. Its methods may be called from any goroutine.
 type Hub struct {
 	config  Config
 	loop    *loop.Loop
-	tokens  atomic.Pointer[auth.Table] // in force; the loop reads them
-	session publish.Config             // of every publisher; not changed after New
+	tokens  atomic.Pointer[auth.Table] // current tokens; the loop reads them
+	session publish.Config             // configuration of every publisher's session; constant after New
 	hooks   *callbacks.Queue[loop.SubscriberInfo]
 
-	began         atomic.Bool   // Serve or, before it, Shutdown was called
+	began         atomic.Bool   // Serve was called, or Shutdown before it
 	asked         atomic.Bool   // Shutdown was called
-	hooksDeadline chan struct{} // closed when the time for the hooks is over
+	hooksDeadline chan struct{} // closed when Serve must not wait for the hooks any longer
 	endHooksWait  func()        // closes hooksDeadline
-	finished      chan struct{} // closed when the hooks, too, have ended
+	finished      chan struct{} // closed when the loop and the hooks have ended
 
-	// Serve sets these before the loop is ready, and nobody changes them afterwards.
+	// Serve sets these before the loop is ready. They do not change afterwards.
 	unix                      listen.UnixListeners
 	unixRoles                 map[string]loop.Role // by path
 	listenAddrs, publishAddrs []net.Addr
 }
 
-// New makes a Hub. It does not listen yet, but Publish may be called: what comes before
-// Serve waits.
+// New returns a Hub that does not listen yet. Publish may be called; messages wait until Serve
+// runs.
 func New(config Config) (*Hub, error) {
 	h := &Hub{
 		config:        config,
@@ -80,17 +80,18 @@ func New(config Config) (*Hub, error) {
 	return h, nil
 }
 
-// Serve listens and serves until Shutdown, and then returns nil, when the hooks have
-// returned or Shutdown waits no longer. The error says which address cannot be used, or
-// why the engine ended; the hooks have hooksTime then. A Hub serves once.
+// Serve listens and serves until Shutdown is called. It returns nil after the hooks have returned,
+// or after Shutdown has stopped waiting for them. The error reports which address cannot be used,
+// or why the event loop failed; in the second case Serve waits up to hooksTimeout for the hooks. A
+// Hub serves once.
 func (h *Hub) Serve() error {
 	if !h.began.CompareAndSwap(false, true) {
-		return errors.New("ssed: Serve was called twice, or after Shutdown")
+		return errors.New("ssed: Serve called twice or after Shutdown")
 	}
 	if h.hooks != nil {
 		go h.hooks.Run()
 	}
-	defer h.finishHooks() // after what follows
+	defer h.finishHooks() // runs last, after close and Release
 	defer h.close()
 	claims, tcp, err := h.listen()
 	defer claims.Release()
@@ -105,39 +106,39 @@ func (h *Hub) Serve() error {
 	})
 }
 
-// close releases what a Hub holds.
+// close releases the resources of a Hub.
 func (h *Hub) close() {
 	h.loop.Close()
 	h.unix.Close()
 }
 
-// hooksTime is how long a Hub whose loop ended by itself waits for the hooks.
-const hooksTime = 5 * time.Second
+// hooksTimeout limits how long Serve waits for the hooks if the loop has ended without Shutdown.
+const hooksTimeout = 5 * time.Second
 
-// finishHooks waits for the hooks to return. Their calls to the Hub return
-// loop.ErrStopped meanwhile.
+// finishHooks waits for the hooks to return. During that time, calls of the Hub's methods return
+// loop.ErrStopped.
 func (h *Hub) finishHooks() {
 	defer close(h.finished)
 	if h.hooks == nil {
 		return
 	}
 	if !h.asked.Load() {
-		time.AfterFunc(hooksTime, h.endHooksWait)
+		time.AfterFunc(hooksTimeout, h.endHooksWait)
 	}
 	if !h.hooks.Finish(h.hooksDeadline) {
-		h.config.Logger.Warn("the hooks did not return before the server's end; the calls that waited are not made", "waiting", h.hooks.Pending())
+		h.config.Logger.Warn("hooks did not return in time; pending calls dropped", "calls", h.hooks.Pending())
 	}
 }
 
-// Shutdown ends the Hub. It refuses new messages, delivers what was accepted, and then
-// lets the subscribers go. It returns when that is done and the hooks have returned. When
-// ctx ends first, it closes all connections as they are, abandons the calls of hooks that
-// wait, and returns the context's error.
+// Shutdown stops the Hub. It rejects new messages, delivers the accepted ones, and then disconnects
+// the subscribers. It returns once the loop and the hooks have ended. If ctx ends first, Shutdown
+// closes all connections immediately, drops the pending calls of hooks, and returns the context's
+// error.
 func (h *Hub) Shutdown(ctx context.Context) error {
-	h.asked.Store(true) // before the loop may end
+	h.asked.Store(true) // must be set before the loop can end
 	h.loop.StartDrain()
 	if h.began.CompareAndSwap(false, true) {
-		h.close() // it never served
+		h.close() // Serve was never called
 		close(h.finished)
 		return nil
 	}
@@ -152,7 +153,7 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 	}
 }
 
-// Ready is closed once the Hub accepts connections.
+// Ready returns a channel that is closed once the Hub accepts connections.
 func (h *Hub) Ready() <-chan struct{} { return h.loop.Ready() }
 
 // Publish checks a message and publishes it. See ssed.Server.Publish.
@@ -173,8 +174,7 @@ func (h *Hub) Publish(ctx context.Context, m sse.Message) error {
 	return h.loop.PublishMessage(ctx, namespace, m)
 }
 
-// Publishers returns what a loop of publishers' own needs: where it publishes, and the
-// configuration of its sessions.
+// Publishers returns a sink and a session configuration for publishers on a loop of their own.
 func (h *Hub) Publishers() (sink publish.Sink, session publish.Config) {
 	return h.loop.Sink(), h.session
 }
@@ -182,7 +182,7 @@ func (h *Hub) Publishers() (sink publish.Sink, session publish.Config) {
 // StoreSink returns the sink that a store delivers to.
 func (h *Hub) StoreSink() loop.StoreSink { return h.loop.StoreSink() }
 
-// Stats returns the figures of the loop.
+// Stats returns the loop's counters.
 func (h *Hub) Stats(ctx context.Context) (loop.Stats, error) { return h.loop.Stats(ctx) }
 
 // Subscribers returns all subscribers.
@@ -190,7 +190,7 @@ func (h *Hub) Subscribers(ctx context.Context) ([]loop.SubscriberInfo, error) {
 	return h.loop.Subscribers(ctx)
 }
 
-// Disconnect closes one subscriber. It reports whether the connection was found.
+// Disconnect closes one subscriber's connection. It reports whether the connection exists.
 func (h *Hub) Disconnect(ctx context.Context, id loop.ConnID) (found bool, err error) {
 	return h.loop.Disconnect(ctx, id)
 }

@@ -8,9 +8,8 @@ import (
 	"github.com/ssed/ssed/loop"
 )
 
-// listen claims every address. It returns the TCP ones, on which the loop listens; on
-// unix sockets the Hub listens at once. claims is never nil; release it once the loop
-// listens.
+// listen claims all addresses, and opens the unix sockets. It returns the TCP addresses, on which
+// the loop will listen. claims is never nil. The caller must release it once the loop listens.
 func (h *Hub) listen() (claims *listen.Claims, tcp []loop.Listener, err error) {
 	claims = &listen.Claims{}
 	defer claims.Unbind()
@@ -38,15 +37,15 @@ func (h *Hub) listen() (claims *listen.Claims, tcp []loop.Listener, err error) {
 	return claims, tcp, err
 }
 
-// enroll gives the loop a connection of a unix socket. It returns false if the loop is
-// ending.
+// enroll passes a connection of a unix socket to the loop. It returns false if the loop is ending.
 func (h *Hub) enroll(conn *net.UnixConn) bool {
 	return h.loop.Enroll(conn, h.unixRoles[conn.LocalAddr().String()])
 }
 
-// ListenAddrs returns where subscribers connect, with the port that was chosen for port
-// 0. It is known once the Hub is Ready.
+// ListenAddrs returns the addresses for subscribers. Port 0 is replaced by the port that was
+// chosen. Call it after Ready is closed.
 func (h *Hub) ListenAddrs() []net.Addr { return h.listenAddrs }
 
-// PublishAddrs returns where publishers connect, likewise.
+// PublishAddrs returns the addresses for publishers. Port 0 is replaced by the port that was
+// chosen. Call it after Ready is closed.
 func (h *Hub) PublishAddrs() []net.Addr { return h.publishAddrs }

@@ -13,6 +13,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
+// TestListenErrors verifies that Serve reports an address that cannot be used, and that it does not
+// remove files, folders or sockets of other servers.
 func TestListenErrors(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -35,7 +37,7 @@ func TestListenErrors(t *testing.T) {
 	defer live.Close()
 	for _, tt := range []struct{ name, address, words string }{
 		{"a port in use", taken.Addr().String(), "in use"},
-		{"an address of nobody here", "192.0.2.1:8001", "cannot assign requested address"},
+		{"an address of another machine", "192.0.2.1:8001", "cannot assign requested address"},
 		{"a folder", "unix://" + full, "folder"},
 		{"a file", "unix://" + file, ""},
 		{"a live socket", "unix://" + live.Addr().String(), ""},
@@ -66,6 +68,8 @@ func TestListenErrors(t *testing.T) {
 	}
 }
 
+// TestUnixSockets verifies that unix sockets serve next to TCP ports, that they get the mode 0660,
+// and that a stale socket is replaced.
 func TestUnixSockets(t *testing.T) {
 	dir := t.TempDir()
 	stale := filepath.Join(dir, "publish")
@@ -74,7 +78,7 @@ func TestUnixSockets(t *testing.T) {
 		t.Fatal(err)
 	}
 	old.(*net.UnixListener).SetUnlinkOnClose(false)
-	old.Close() // what a killed daemon leaves behind
+	old.Close() // a daemon that was killed leaves this behind
 	s := serve(t, ssed.Options{
 		Listen:  []string{"unix://" + dir + "/subscribe", "127.0.0.1:0"},
 		Publish: []string{"unix://" + stale, anyPort},
@@ -93,6 +97,7 @@ func TestUnixSockets(t *testing.T) {
 	}
 }
 
+// TestUnixOnly verifies that a server without TCP ports works, and that it removes its sockets.
 func TestUnixOnly(t *testing.T) {
 	dir := t.TempDir()
 	t.Run("serving", func(t *testing.T) {
@@ -112,6 +117,8 @@ func TestUnixOnly(t *testing.T) {
 	}
 }
 
+// TestOneAddressTwice verifies that one address cannot be listened on twice, in any notation, by
+// one server or by two.
 func TestOneAddressTwice(t *testing.T) {
 	path := "unix://" + t.TempDir() + "/s"
 	one := serve(t, ssed.Options{})
@@ -135,7 +142,7 @@ func TestOneAddressTwice(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := s.Serve(); err == nil {
-			t.Errorf("%q was listened on", listen)
+			t.Errorf("Serve accepted the addresses %q", listen)
 		}
 	}
 }

@@ -18,12 +18,12 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testtool.RunWaiting(m)) }
 
-// patience is how long a test waits for something that must happen.
+// patience limits how long a test waits for an event that must happen.
 const patience = 20 * time.Second
 
 const anyPort = "tcp://127.0.0.1:0"
 
-// serve runs a server, which is a Hub with options, for as long as the test lasts.
+// serve runs a server until the end of the test. The server is a Hub with options.
 func serve(t *testing.T, opts ssed.Options) *ssed.Server {
 	t.Helper()
 	if opts.Listen == nil {
@@ -56,7 +56,7 @@ func serve(t *testing.T, opts ssed.Options) *ssed.Server {
 	return s
 }
 
-// dial connects to an address of the server; all reads have a deadline.
+// dial connects to an address of the server. All reads and writes have a deadline.
 func dial(t *testing.T, addr net.Addr) net.Conn {
 	t.Helper()
 	c, err := net.Dial(addr.Network(), addr.String())
@@ -68,7 +68,7 @@ func dial(t *testing.T, addr net.Addr) net.Conn {
 	return c
 }
 
-// subscribe opens a stream and reads its head.
+// subscribe opens a stream and reads its response head.
 func subscribe(t *testing.T, s *ssed.Server, target string) io.Reader {
 	t.Helper()
 	c := dial(t, s.ListenAddrs()[0])

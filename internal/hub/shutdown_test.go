@@ -10,7 +10,7 @@ import (
 	"github.com/ssed/ssed"
 )
 
-// TestShutdownAtTheStart: a server that is told to end at any moment of its start ends.
+// TestShutdownAtTheStart verifies that Shutdown works at any moment of the server's start.
 func TestShutdownAtTheStart(t *testing.T) {
 	for i := range 40 {
 		s, err := ssed.New(ssed.Options{Listen: []string{"127.0.0.1:0"}, Drain: -1, Logger: slog.New(slog.DiscardHandler)})
@@ -19,7 +19,7 @@ func TestShutdownAtTheStart(t *testing.T) {
 		}
 		served := make(chan error, 1)
 		go func() { served <- s.Serve() }()
-		time.Sleep(time.Duration(i) * 100 * time.Microsecond) // another moment each time
+		time.Sleep(time.Duration(i) * 100 * time.Microsecond) // a different moment in each round
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		if err := s.Shutdown(ctx); err != nil {
 			t.Fatal(err)
@@ -27,20 +27,21 @@ func TestShutdownAtTheStart(t *testing.T) {
 		cancel()
 		select {
 		case err := <-served:
-			if err != nil && !strings.Contains(err.Error(), "after Shutdown") { // it may have come before Serve
-				t.Errorf("after %d00 µs: %v", i, err)
+			// If Shutdown runs before Serve, Serve must refuse.
+			if err != nil && !strings.Contains(err.Error(), "after Shutdown") {
+				t.Errorf("Serve after Shutdown at %d00 µs: %v", i, err)
 			}
 		case <-time.After(patience):
-			t.Fatalf("after %d00 µs Serve hangs", i)
+			t.Fatalf("Serve does not return after Shutdown at %d00 µs", i)
 		}
 	}
 }
 
-// TestServesOnce: a server that has served, or was told to end, does not serve again.
+// TestServesOnce verifies that a server cannot serve a second time, nor after Shutdown.
 func TestServesOnce(t *testing.T) {
 	s := serve(t, ssed.Options{})
 	if err := s.Serve(); err == nil || !strings.Contains(err.Error(), "twice") {
-		t.Errorf("a second Serve: %v", err)
+		t.Errorf("a second Serve: %v, want an error", err)
 	}
 	other, err := ssed.New(ssed.Options{Listen: []string{"127.0.0.1:0"}})
 	if err != nil {
@@ -50,6 +51,6 @@ func TestServesOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := other.Serve(); err == nil || !strings.Contains(err.Error(), "after Shutdown") {
-		t.Errorf("Serve after Shutdown: %v", err)
+		t.Errorf("Serve after Shutdown: %v, want an error", err)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestStartTogether: of several servers that start on one port at one moment,
-// exactly one comes up, and the others say why they do not.
+// TestStartTogether verifies that exactly one of several servers starts if all start on one port at
+// the same moment. The others must report that the address is in use.
 func TestStartTogether(t *testing.T) {
 	for range 25 {
 		addr := testtool.FreePort(t)
@@ -35,13 +35,13 @@ func TestStartTogether(t *testing.T) {
 				case err := <-served:
 					refused <- err
 				case <-time.After(patience):
-					t.Error("it neither came up nor gave up")
+					t.Error("a server neither started nor returned an error")
 				}
 			})
 		}
 		starting.Wait()
 		if len(up) != 1 || len(refused) != servers-1 {
-			t.Errorf("%d came up, %d were refused", len(up), len(refused))
+			t.Errorf("%d servers started and %d failed, want 1 and 3", len(up), len(refused))
 		}
 		for range len(refused) {
 			if err := <-refused; !strings.Contains(err.Error(), "address already in use") {

@@ -1,11 +1,11 @@
-// Package inbox hands values from many goroutines to one.
+// Package inbox passes values from many goroutines to one.
 package inbox
 
 import "sync"
 
-// An Inbox collects values until the one goroutine that reads them takes them all at
-// once. It has no bound of its own: use PutBelow, or bound what is under way elsewhere.
-// Make one with New. All methods may be called from any goroutine.
+// An Inbox collects values until its single reader takes all of them in one call. An Inbox is
+// unbounded: use PutBelow, or bound the values elsewhere. Create it with New. All methods may be
+// called from any goroutine.
 //
 //	Put ─┐
 //	Put ─┼─► items ─► wake (first item only) ─► Take
@@ -17,18 +17,18 @@ type Inbox[T any] struct {
 	items []T // guarded by mu
 }
 
-// New returns an empty Inbox. It calls wake, without holding a lock, when an item is put
-// into it while it is empty: the reader must take what is there some time after that.
+// New returns an empty Inbox. The Inbox calls wake, without holding a lock, when an item is added
+// while it is empty. After that call, the reader must call Take.
 func New[T any](wake func()) *Inbox[T] { return &Inbox[T]{wake: wake} }
 
-// Put adds an item behind all others.
+// Put adds an item after all others.
 func (b *Inbox[T]) Put(item T) { b.put(item, -1) }
 
-// PutBelow adds an item unless limit items or more wait already, and reports whether it
-// did.
+// PutBelow adds an item unless limit or more items are waiting. It reports whether the item was
+// added.
 func (b *Inbox[T]) PutBelow(limit int, item T) bool { return b.put(item, limit) }
 
-// put adds an item; a negative limit is none.
+// put adds an item. A negative limit means no limit.
 func (b *Inbox[T]) put(item T, limit int) bool {
 	b.mu.Lock()
 	before := len(b.items)
@@ -44,8 +44,8 @@ func (b *Inbox[T]) put(item T, limit int) bool {
 	return true
 }
 
-// PutBack returns items that the reader has taken and not handled yet. They stand before
-// all others, and the reader is woken again.
+// PutBack returns items that the reader has taken but not handled. They go before all other items,
+// and wake is called again.
 func (b *Inbox[T]) PutBack(items []T) {
 	if len(items) == 0 {
 		return
@@ -56,10 +56,10 @@ func (b *Inbox[T]) PutBack(items []T) {
 	b.wake()
 }
 
-// Take empties the Inbox and returns what was in it, the oldest first. spare is memory
-// that the reader no longer needs, such as what an earlier Take returned, or nil: the
-// Inbox keeps it for the next items, or returns it, empty, if there were none. Its elements
-// are not cleared.
+// Take removes all items and returns them, the oldest first. spare is a slice that the reader no
+// longer needs, such as the result of an earlier Take, or nil. The Inbox reuses it for the next
+// items. If there are no items, Take returns spare itself, with length 0. Elements of spare are not
+// cleared.
 func (b *Inbox[T]) Take(spare []T) []T {
 	b.mu.Lock()
 	defer b.mu.Unlock()

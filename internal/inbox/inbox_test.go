@@ -8,6 +8,8 @@ import (
 	"github.com/ssed/ssed/internal/inbox"
 )
 
+// TestTakeReturnsAllInOrderAndWakesOnce verifies that Take returns all items in order, and that
+// only the first item calls wake.
 func TestTakeReturnsAllInOrderAndWakesOnce(t *testing.T) {
 	wakes := 0
 	box := inbox.New[int](func() { wakes++ })
@@ -26,17 +28,20 @@ func TestTakeReturnsAllInOrderAndWakesOnce(t *testing.T) {
 	}
 }
 
+// TestPutBelowKeepsTheLimit verifies that PutBelow refuses an item above the limit.
 func TestPutBelowKeepsTheLimit(t *testing.T) {
 	box := inbox.New[string](func() {})
 	if !box.PutBelow(1, "first") || box.PutBelow(1, "second") {
-		t.Error("PutBelow(1) must take one item and no second")
+		t.Error("PutBelow(1) must accept one item and refuse a second")
 	}
 	if got := box.Take(nil); !slices.Equal(got, []string{"first"}) {
 		t.Errorf("the inbox holds %q", got)
 	}
 }
 
-func TestPutBackStandsBeforeWhatCameMeanwhile(t *testing.T) {
+// TestPutBackGoesBeforeNewerItems verifies that returned items go before items that were added
+// after Take, and that PutBack calls wake again.
+func TestPutBackGoesBeforeNewerItems(t *testing.T) {
 	wakes := 0
 	box := inbox.New[int](func() { wakes++ })
 	box.Put(1)
@@ -50,6 +55,7 @@ func TestPutBackStandsBeforeWhatCameMeanwhile(t *testing.T) {
 	}
 }
 
+// TestSpareMemoryIsUsed verifies that Take reuses the slice spare.
 func TestSpareMemoryIsUsed(t *testing.T) {
 	box := inbox.New[int](func() {})
 	spare := make([]int, 5, 8)
@@ -60,12 +66,12 @@ func TestSpareMemoryIsUsed(t *testing.T) {
 	box.Take(spare)
 	box.Put(2)
 	if got := box.Take(nil); len(got) != 1 || &got[0] != &spare[0] {
-		t.Errorf("items %v do not lie in the spare slice", got)
+		t.Errorf("items %v are not stored in the spare slice", got)
 	}
 }
 
-// TestNothingIsLostAmongGoroutines has writers race one reader that sleeps until it is
-// woken: every item arrives once, those of one writer in order.
+// TestNothingIsLostAmongGoroutines verifies that every item of several concurrent writers arrives
+// once, and that the items of one writer stay in order. The reader sleeps until wake is called.
 func TestNothingIsLostAmongGoroutines(t *testing.T) {
 	const writers, each = 8, 1000
 	woken := make(chan struct{}, 1)
@@ -90,7 +96,7 @@ func TestNothingIsLostAmongGoroutines(t *testing.T) {
 		items := box.Take(spare)
 		for _, item := range items {
 			if w, i := item[0], item[1]; next[w] != i {
-				t.Fatalf("item %d of writer %d arrives where %d is due", i, w, next[w])
+				t.Fatalf("item %d of writer %d arrives, want item %d", i, w, next[w])
 			}
 			next[item[0]]++
 		}

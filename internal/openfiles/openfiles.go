@@ -1,20 +1,20 @@
-// Package openfiles divides the descriptors of a process between subscribers, publishers
-// and everything else. It is the only place that knows how many of them are kept back.
+// Package openfiles divides the file descriptors of a process between subscribers, publishers and
+// everything else. It is the only package that knows the size of the reserve.
 package openfiles
 
 import "golang.org/x/sys/unix"
 
 const (
-	// Reserve is how many descriptors are kept for everything but subscribers and
-	// publishers that are served: listeners, epoll instances, logs, the runtime, and
-	// connections that are accepted only to be told to retry later. An event loop ends
-	// when accept fails with EMFILE, so the limit must never be reached.
+	// Reserve is the number of descriptors for everything except connected subscribers and
+	// publishers: listeners, epoll instances, logs, the runtime, and connections that are accepted
+	// only to ask the client to retry later. The limit must never be reached, because an event loop
+	// ends when accept fails with EMFILE.
 	Reserve = 256
-	// LimitMax bounds what a limit of "infinity" is taken for.
+	// LimitMax replaces a limit of "infinity", or any higher one.
 	LimitMax = 1 << 20
 	// PublishersMax is plenty for the programs of one machine.
 	PublishersMax = 1000
-	// limitUnknown is a cautious guess, for when the kernel does not report a limit.
+	// limitUnknown is a cautious guess if the kernel does not report a limit.
 	limitUnknown = 1024
 )
 
@@ -27,6 +27,6 @@ func Limit() int {
 	return int(min(limit.Cur, LimitMax))
 }
 
-// Publishers returns how many publishers may be connected by default where so many
-// connections are possible: PublishersMax, or a quarter if that is less.
+// Publishers returns the default limit of connected publishers, if places connections are possible
+// in total: PublishersMax, or a quarter of places if that is less.
 func Publishers(places int) int { return min(PublishersMax, max(1, places/4)) }

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// TestPublishers checks the default limit of publishers for several numbers of connections.
 func TestPublishers(t *testing.T) {
 	for places, want := range map[int]int{-5: 1, 0: 1, 3: 1, 8: 2, 768: 192, 4000: 1000, 1 << 20: 1000} {
 		if got := Publishers(places); got != want {
@@ -14,6 +15,7 @@ func TestPublishers(t *testing.T) {
 	}
 }
 
+// TestLimit verifies that Limit returns the current soft limit.
 func TestLimit(t *testing.T) {
 	var before unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {

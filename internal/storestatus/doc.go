@@ -1,8 +1,8 @@
-// Package storestatus has the figures of a store, from the store to those who show them:
-// the admin pages, the metrics and ssed top. Each figure is declared once.
+// Package storestatus defines the state and the counters of a store, for the admin pages, the
+// metrics and ssed top. Each value is declared once.
 //
-// It asks nobody and formats nothing but the reason why a node is unfit.
+// The package does no I/O. It formats only one text, the reason why a node is unfit.
 //
-// The one invariant: a figure has one name in JSON and one in the metrics, and both stand
-// beside its field.
+// The one invariant: each value has one name in JSON and one name in the metrics. Both are in the
+// tag of its field.
 package storestatus

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestUnfit: a trouble counts once it has lasted for as long as publishers wait.
+// TestUnfit verifies that a trouble makes a node unfit only after it has lasted for Patience.
 func TestUnfit(t *testing.T) {
 	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 	fit := Status{Connected: true, Reached: true, Live: true, Lag: 7, Patience: 5 * time.Second}
@@ -22,7 +22,7 @@ func TestUnfit(t *testing.T) {
 		{"a short trouble", func(s *Status) { s.Trouble, s.Since = "EOF", now.Add(-5*time.Second+1) }, "", ""},
 		{"a long one", func(s *Status) { s.Trouble, s.Since = "EOF", now.Add(-5*time.Second) }, "the stream does not answer, since 11:59:55 UTC (5s)", "EOF"},
 		{"a lost connection", func(s *Status) { s.Connected, s.Trouble, s.Since = false, "EOF", now.Add(-time.Minute) }, "the connection to the store is lost, since 11:59:00 UTC (1m0s)", "EOF"},
-		{"not live", func(s *Status) { s.Live = false }, "this node has yet to deliver 7 messages of the store before it takes subscribers", ""},
+		{"not live", func(s *Status) { s.Live = false }, "this node must deliver 7 more stored messages before it accepts subscribers", ""},
 	} {
 		s := fit
 		tt.change(&s)
@@ -32,7 +32,8 @@ func TestUnfit(t *testing.T) {
 	}
 }
 
-// TestTags: each field has a name in JSON or is left out of it, and each metric a help text.
+// TestTags verifies that each field has a unique JSON name or is excluded, and that each metric has
+// a help text.
 func TestTags(t *testing.T) {
 	figures, names := reflect.TypeFor[Status](), map[string]bool{}
 	for i := range figures.NumField() {

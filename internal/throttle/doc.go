@@ -1,6 +1,6 @@
-// Package throttle keeps many events at once from filling the log: the first lines of a
-// second are written, and the rest are counted, to be logged as one number.
+// Package throttle limits how many log lines a burst of events writes. The first lines of each
+// second are written. The rest are counted, so that one line can report their number.
 //
-// It knows neither the log nor the clock. The one invariant: every line is either allowed
+// It does not log, and it does not read the clock. The one invariant: every line is either allowed
 // or counted as suppressed.
 package throttle

@@ -3,16 +3,16 @@ package throttle
 // Lines is how many lines of one kind are logged in each second.
 const Lines = 10
 
-// A Throttle decides for one kind of log line which are written. The zero value is ready
-// to use. It has no lock.
+// A Throttle decides which log lines of one kind are written. The zero value is ready to use. It is
+// not safe for concurrent use.
 type Throttle struct {
 	second     uint32
 	lines      int
 	suppressed int
 }
 
-// Allow reports whether one more line may be written in a second, which the caller
-// counts from any moment. If not, it counts the line as suppressed.
+// Allow reports whether one more line may be written. second is the current time in seconds since
+// any fixed moment. If Allow returns false, the line is counted as suppressed.
 func (t *Throttle) Allow(second uint32) bool {
 	if t.second != second {
 		t.second, t.lines = second, 0
