@@ -7,8 +7,8 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A history keeps the newest messages of each namespace, under one bound for all of them.
-// The caller picks the unit of time: here the time is the number of the message.
+// A history keeps the newest messages of each namespace, with one bound for all of them. The caller
+// chooses the unit of time. In this example, the time is the number of the message.
 func ExampleHistory() {
 	kept := history.New(1<<20, func(namespace string) history.Retention {
 		if namespace == "/typing" {
@@ -28,7 +28,7 @@ func ExampleHistory() {
 	set, after, until, now := []string{"/pets"}, uint64(0), uint64(5), uint32(5)
 	oldest, _ := kept.Oldest(set, after)
 	fmt.Println("lost up to", kept.Lost(set, after, now), "kept from", oldest)
-	kept.Mark(until) // from here on, LostSince reports what the replay loses
+	kept.Mark(until) // from now on, LostSince reports messages that the replay loses
 	var ends []sse.FrameEnd
 	frames, ends := kept.Read(nil, ends, set, after, until, 64<<10)
 	for i, begin := 0, 0; i < len(ends); i++ {
@@ -37,7 +37,7 @@ func ExampleHistory() {
 	}
 	fmt.Println("lost meanwhile:", kept.LostSince(set, until, now))
 
-	// Another subscriber wants the last message, or all since the time 4.
+	// Another subscriber asks for the last message, or for all since the time 4.
 	fmt.Println(kept.BeforeLast(set, 1, now), kept.Since(set, 4, until, now))
 
 	kept.Sweep(200, 10) // all messages exceed their age limit now

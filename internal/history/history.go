@@ -5,19 +5,18 @@ import "strings"
 // A Retention limits how much of one namespace a History keeps. The zero Retention
 // keeps nothing.
 type Retention struct {
-	Messages int    // how many of the newest messages are kept; 0: none
+	Messages int    // how many of the newest messages are kept; 0 keeps none
 	Age      uint32 // how old a message may get, in the caller's unit of time; 0: no limit
 }
 
-// A History keeps the newest messages of many namespaces in memory. One bound in bytes
-// applies to all of them together, and a Retention to each. It also knows, for each
-// namespace, the newest message that it no longer has.
+// A History keeps the newest messages of many namespaces in memory. One bound in bytes applies to
+// all of them together, and a Retention to each. For each namespace, it also knows the newest
+// message that it has dropped.
 //
-// Namespaces are canonical, such as "/pets/dogs", and form a tree, so that everything
-// below a namespace is found without a look at the rest. A set of namespaces, which most
-// methods take, stands for those namespaces and all below them. None of its members lies
-// below another one, as in nsindex.Set. The caller numbers the messages, counts the time,
-// and picks its unit.
+// Namespaces are canonical, such as "/pets/dogs", and form a tree, so the namespaces below another
+// one are found without visiting the rest. Most methods accept a set of namespaces. It stands for
+// these namespaces and all below them. No member of a set is below another member, as in
+// nsindex.Set. The caller numbers the messages, passes the time, and chooses its unit.
 type History struct {
 	retention func(namespace string) Retention
 	bytesMax  int
@@ -28,35 +27,35 @@ type History struct {
 	floor     uint64 // see Raise
 	ranks     ranks
 	aging     []*node // namespaces with an age limit
-	swept     int     // index in aging of the last namespace that Sweep has visited
+	swept     int     // index in aging of the namespace that Sweep visited last
 	sources   []source
 }
 
-// A node is a namespace of the tree. When its messages are gone, it stays as long as
-// there is memory, because it knows of the loss.
+// A node is a namespace of the tree. After its messages are dropped, it stays as long as there is
+// memory, because it knows of the loss.
 type node struct {
 	namespace string
 	parent    *node
-	children  *node // the first child, which has the newest message
+	children  *node // the first child; it has the newest message
 	siblings  links // ordered by their newest messages
 	retention Retention
 	log       log
-	newest    uint64 // number of the newest message ever added here or below
+	newest    uint64 // number of the newest message ever added to this namespace or below
 	newestAt  uint32 // time of that message
 	lost      losses // here and below
-	removed   losses // of children whose nodes are removed
+	removed   losses // losses of children whose nodes were removed
 
 	agingAt    int  // index in History.aging
 	rank       rank // list of History.ranks that holds the node
 	prev, next *node
 }
 
-// nodeBytes is the memory that a namespace takes besides its name and its messages. It
-// counts against the bound: otherwise a publisher could fill the memory with namespaces.
+// nodeBytes is the memory of a node without its name and its messages. It counts against the bound.
+// Otherwise a publisher could fill the memory with empty namespaces.
 const nodeBytes = 320
 
-// New returns an empty History of at most bytesMax bytes. It calls retention once for
-// each namespace that gets a node, and in Keeps for one that has no node yet.
+// New returns an empty History of at most bytesMax bytes. It calls retention once for each
+// namespace that gets a node. Keeps calls it for namespaces without a node.
 func New(bytesMax int, retention func(namespace string) Retention) *History {
 	return &History{retention: retention, bytesMax: bytesMax, nodes: map[string]*node{}}
 }
@@ -76,9 +75,10 @@ func (h *History) Keeps(namespace []byte) bool {
 	return h.retention(string(namespace)).Messages > 0
 }
 
-// Add keeps a copy of a message's frame. seq is the message's number, larger than that
-// of every message added before; at is the time now, not before that of the last call.
-// Then Add drops what exceeds the retention of the namespace or the bound.
+// Add keeps a copy of a message's frame. seq is the message's number, which must be larger than the
+// numbers of all messages added before. at is the current time, which must not be before the time
+// of the last call. Add then drops messages that exceed the retention of the namespace or the
+// bound.
 func (h *History) Add(namespace, frame []byte, seq uint64, at uint32) {
 	n, ok := h.nodes[string(namespace)]
 	if !ok {
@@ -101,7 +101,7 @@ func (h *History) Add(namespace, frame []byte, seq uint64, at uint32) {
 	}
 }
 
-// addNode adds a node for a namespace, and for each ancestor that has none.
+// addNode adds a node for a namespace, and for each ancestor without a node.
 func (h *History) addNode(namespace string) *node {
 	n := &node{namespace: namespace, retention: h.retention(namespace)}
 	h.nodes[namespace] = n
@@ -117,15 +117,15 @@ func (h *History) addNode(namespace string) *node {
 			parent = h.addNode(above)
 		}
 		n.parent = parent
-		n.lost, n.removed = parent.removed, parent.removed // n may be one of the removed nodes, or above one
+		n.lost, n.removed = parent.removed, parent.removed // n or a node below may have been removed
 		n.linkSibling()
-		h.ranks.set(parent) // it is no longer a leaf
+		h.ranks.set(parent) // the parent has a child now, so its rank may change
 	}
 	h.ranks.set(n)
 	return n
 }
 
-// dropOldest drops a namespace's oldest message and notes the loss.
+// dropOldest drops a namespace's oldest message and records the loss.
 func (h *History) dropOldest(n *node) {
 	before := n.log.memory
 	seq := n.log.dropOldest()
@@ -136,19 +136,19 @@ func (h *History) dropOldest(n *node) {
 	}
 }
 
-// Raise notes that messages up to the number floor may exist that were never added, so
-// Lost reports at least floor to callers that ask for messages from before it. A lower
-// floor than before changes nothing.
+// Raise records that messages up to the number floor may exist that were never added. So Lost
+// reports at least floor to callers that ask for messages from before it. A lower floor than before
+// changes nothing.
 func (h *History) Raise(floor uint64) { h.floor = max(h.floor, floor) }
 
-// Mark notes that a replay of the messages up to the number until has begun: see
-// LostSince. A lower number than before changes nothing.
+// Mark records that a replay of the messages up to the number until has begun: see LostSince. A
+// lower number than before changes nothing.
 func (h *History) Mark(until uint64) { h.mark = max(h.mark, until) }
 
-// losses are the numbers of the newest messages that were dropped; 0: none.
+// losses holds the numbers of the newest dropped messages; 0 means no loss.
 type losses struct {
 	newest uint64
-	marked uint64 // of the messages that the mark included when they were dropped
+	marked uint64 // newest among the messages that were at or below the mark when they were dropped
 }
 
 func (l *losses) note(seq, mark uint64) {
@@ -173,9 +173,8 @@ func (h *History) expire(n *node, now uint32) {
 	h.ranks.set(n)
 }
 
-// Sweep drops the messages that exceed their age limit at the time now in the next few
-// namespaces that have such a limit, at most as many as namespaces says. Repeated calls
-// visit all of them in turn.
+// Sweep drops expired messages of a few namespaces that have an age limit. It visits at most the
+// given number of namespaces. Repeated calls visit all of them in a circle.
 func (h *History) Sweep(now uint32, namespaces int) {
 	for range min(namespaces, len(h.aging)) {
 		if h.swept++; h.swept >= len(h.aging) {
@@ -185,9 +184,9 @@ func (h *History) Sweep(now uint32, namespaces int) {
 	}
 }
 
-// evict drops one thing to free memory, and reports whether there was anything. The
-// first choice is the oldest message of one of the largest namespaces, then a node
-// without messages, and only then a namespace's last message.
+// evict frees memory by one step, and reports whether it freed any. The first choice is the oldest
+// message of one of the largest namespaces, then a node without messages, and only then a
+// namespace's last message.
 func (h *History) evict() bool {
 	if n := h.ranks.largest(); n != nil {
 		h.dropOldest(n)
@@ -206,9 +205,9 @@ func (h *History) evict() bool {
 	return false
 }
 
-// removeNode removes a node that has no messages and no children. Its parent takes over
-// the knowledge of its losses, but cannot tell which child had them, so siblings may
-// report a loss that they do not have. That is better than one that nobody reports.
+// removeNode removes a node that has no messages and no children. Its parent takes over the record
+// of its losses, but not which child had them. So siblings may report a loss that they do not have,
+// which is better than an unreported loss.
 func (h *History) removeNode(n *node) {
 	h.ranks.remove(n)
 	delete(h.nodes, n.namespace)

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// A modelMessage is one message of the naive model, which keeps all messages and works out
-// for each question which of them a History should have.
+// A modelMessage is one message of the naive model. The model keeps all messages and computes for
+// each question which of them a History should have.
 type modelMessage struct {
 	ns    string
 	seq   uint64
@@ -47,8 +47,8 @@ func hears(set []string, ns string) bool {
 	})
 }
 
-// of returns the kept messages of a set with numbers above after, and the number of the
-// newest one that is not kept.
+// of returns the kept messages of a set with numbers above after, and the number of the newest
+// message that is not kept.
 func (m *historyModel) of(set []string, after uint64) (kept []modelMessage, lost uint64) {
 	for i, x := range m.all {
 		if x.seq <= after || !hears(set, x.ns) {
@@ -72,6 +72,7 @@ func randomSet(random *rand.Rand) []string {
 	return [][]string{{"/a", "/ab"}, {"/a/b", "/e"}, {"/none", "/quiet"}, {"/"}, {"/a/d", "/a/b/c", "/e/f/g"}}[random.IntN(5)]
 }
 
+// TestHistoryAgainstModel compares a History with the model after random operations.
 func TestHistoryAgainstModel(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -112,7 +113,7 @@ func TestHistoryAgainstModel(t *testing.T) {
 	}
 }
 
-// compareHistory compares the answers of all methods that take a set.
+// compareHistory compares the results of all methods that accept a set.
 func compareHistory(t *testing.T, h *History, m *historyModel, set []string, after, newest uint64, random *rand.Rand) {
 	t.Helper()
 	kept, lost := m.of(set, after)
@@ -120,10 +121,10 @@ func compareHistory(t *testing.T, h *History, m *historyModel, set []string, aft
 		lost = max(lost, m.floor)
 	}
 	if got := h.Lost(set, after, m.now); got != lost {
-		t.Fatalf("%q after %d: the newest lost is %d, the model's %d", set, after, got, lost)
+		t.Fatalf("%q after %d: the newest lost message is %d, in the model %d", set, after, got, lost)
 	}
 	if got, ok := h.Oldest(set, after); ok != (len(kept) > 0) || ok && got != kept[0].seq {
-		t.Fatalf("%q after %d: the oldest is %d, %v; the model has %v", set, after, got, ok, kept)
+		t.Fatalf("%q after %d: the oldest message is %d, %v; the model has %v", set, after, got, ok, kept)
 	}
 	var want strings.Builder
 	until := newest - min(newest, uint64(random.IntN(3)))
@@ -139,7 +140,7 @@ func compareHistory(t *testing.T, h *History, m *historyModel, set []string, aft
 			break
 		}
 		if ends[len(ends)-1].Offset != len(frames) || ends[0].Seq <= at {
-			t.Fatalf("the frames end at %v of %d", ends, len(frames))
+			t.Fatalf("the ends are %v, but the frames have %d bytes", ends, len(frames))
 		}
 		at = ends[len(ends)-1].Seq
 		got = append(got, frames...)
@@ -161,7 +162,7 @@ func compareHistory(t *testing.T, h *History, m *historyModel, set []string, aft
 	}
 }
 
-// invariants panics if a History contradicts itself. Tests call it.
+// invariants panics if the fields of a History contradict each other.
 func (h *History) invariants() {
 	messages, bytes, children := 0, 0, 0
 	for ns, n := range h.nodes {
@@ -171,7 +172,7 @@ func (h *History) invariants() {
 			bytes += c.memory()
 		}
 		if n.parent != nil && (n.parent.lost.newest < n.lost.newest || n.parent.newest < n.newest || n.parent.newestAt < n.newestAt) {
-			panic("a namespace knows less than one below it")
+			panic("a namespace has older data than a namespace below it")
 		}
 		for child, before := n.children, (*node)(nil); child != nil; before, child = child, child.siblings.next {
 			if child.parent != n || child.siblings.prev != before || before != nil && before.newest <= child.newest || h.nodes[child.namespace] != child {
@@ -180,20 +181,19 @@ func (h *History) invariants() {
 			children++
 		}
 		if n.rank != n.currentRank() {
-			panic(fmt.Sprintf("%s has rank %d, and should have %d", ns, n.rank, n.currentRank()))
+			panic(fmt.Sprintf("%s has rank %d, want %d", ns, n.rank, n.currentRank()))
 		}
 	}
 	if len(h.nodes) > 0 && children != len(h.nodes)-1 {
-		panic(fmt.Sprintf("%d of %d namespaces are children of another", children, len(h.nodes)))
+		panic(fmt.Sprintf("%d of %d namespaces are children", children, len(h.nodes)))
 	}
 	if messages != h.messages || bytes != h.bytes {
-		panic(fmt.Sprintf("%d messages with %d bytes are there, %d with %d are counted", messages, bytes, h.messages, h.bytes))
+		panic(fmt.Sprintf("there are %d messages with %d bytes, but %d with %d are counted", messages, bytes, h.messages, h.bytes))
 	}
 }
 
-// TestHistoryBound checks that the bound holds, whatever is published; that Lost reports
-// all missing messages; and that the last message of a quiet namespace outlives those of a
-// busy one.
+// TestHistoryBound checks that the bound holds for any messages, that Lost reports all missing
+// messages, and that the last message of a quiet namespace outlives the messages of a busy one.
 func TestHistoryBound(t *testing.T) {
 	for seed := range uint64(10) {
 		random := rand.New(rand.NewPCG(seed, 6))
@@ -211,7 +211,7 @@ func TestHistoryBound(t *testing.T) {
 			m.all = append(m.all, x)
 			h.Add([]byte(ns), []byte(x.frame), seq, 0)
 			if h.Bytes() > bound {
-				t.Fatalf("%d bytes are kept", h.Bytes())
+				t.Fatalf("%d bytes are kept, more than the bound", h.Bytes())
 			}
 			h.invariants()
 			if seq%50 > 0 {
@@ -222,19 +222,19 @@ func TestHistoryBound(t *testing.T) {
 				_, ends := h.Read(nil, nil, set, after, seq, 1<<30)
 				kept, _ := m.of(set, after)
 				if len(ends) < len(kept) && h.Lost(set, after, 0) == 0 {
-					t.Fatalf("%q after %d: %d of %d messages are there, and nothing is said to be lost", set, after, len(ends), len(kept))
+					t.Fatalf("%q after %d: %d of %d messages are kept, but Lost reports no loss", set, after, len(ends), len(kept))
 				}
 			}
 		}
 		if frames, _ := h.Read(nil, nil, []string{"/quiet"}, 0, 1, 1); string(frames) != "data:q\n\n" {
-			t.Errorf("the quiet namespace's only message had to go")
+			t.Errorf("the quiet namespace's only message was dropped")
 		}
 	}
 }
 
-// TestRemovedNodeComesBack checks that a namespace still knows of its losses when it gets a
-// node again, after its node and those above it were removed.
-func TestRemovedNodeComesBack(t *testing.T) {
+// TestRemovedNodeIsAddedAgain checks that a namespace still knows of its losses when it gets a node
+// again, after its node and the nodes above it were removed.
+func TestRemovedNodeIsAddedAgain(t *testing.T) {
 	h := New(20_000, func(string) Retention { return Retention{Messages: 1} })
 	h.Add([]byte("/a/b/c"), []byte("data:old\n\n"), 1, 0)
 	seq := uint64(1)
@@ -246,14 +246,14 @@ func TestRemovedNodeComesBack(t *testing.T) {
 		seq++
 		h.Add([]byte(ns), []byte("data:new\n\n"), seq, 0)
 		if h.Lost([]string{ns}, 0, 0) == 0 {
-			t.Errorf("%s has come back and knows of no loss", ns)
+			t.Errorf("%s was added again and reports no loss", ns)
 		}
 	}
 	h.invariants()
 }
 
-// TestHistoryShrinks checks that a burst of messages gives its memory back once it exceeds
-// the age limit.
+// TestHistoryShrinks checks that a burst of messages frees its memory once it exceeds the age
+// limit.
 func TestHistoryShrinks(t *testing.T) {
 	const namespaces = 200
 	h := New(1<<30, func(string) Retention { return Retention{Messages: 10_000, Age: 10} })
@@ -268,7 +268,7 @@ func TestHistoryShrinks(t *testing.T) {
 		h.Add(fmt.Appendf(nil, "/%d", ns), []byte("data:last\n\n"), seq, 11)
 	}
 	if used, said := heapNow()-before, h.Bytes(); int(used) > 2*said {
-		t.Errorf("%d messages take %d bytes, and %d are counted", h.Messages(), used, said)
+		t.Errorf("%d messages use %d bytes, but %d are counted", h.Messages(), used, said)
 	}
 	h.invariants()
 	runtime.KeepAlive(h)
@@ -281,12 +281,12 @@ func TestHistoryOfNamespacesOnly(t *testing.T) {
 	for seq := range uint64(20_000) {
 		h.Add(fmt.Appendf(nil, "/%d/%d", seq, seq), []byte("data:\n\n"), seq+1, 0)
 		if h.Bytes() > bound {
-			t.Fatalf("%d bytes after %d namespaces", h.Bytes(), seq)
+			t.Fatalf("%d bytes are in use after %d namespaces", h.Bytes(), seq)
 		}
 	}
 	h.invariants()
 	if h.Lost([]string{"/7/7"}, 0, 0) == 0 || h.Lost([]string{"/19999/19999"}, 19_999, 0) > 0 {
-		t.Error("what is gone is not known")
+		t.Error("Lost does not report the dropped messages")
 	}
 }
 
@@ -297,7 +297,7 @@ func TestHistoryMemory(t *testing.T) {
 	before := heapNow()
 	h := New(1<<30, func(string) Retention { return Retention{Messages: each} })
 	seq := uint64(0)
-	for range each + each/2 { // so that old ones had to go
+	for range each + each/2 { // so that old messages are dropped
 		for ns := range namespaces {
 			seq++
 			h.Add(fmt.Appendf(nil, "/details/%d", ns), frame, seq, 0)
@@ -305,10 +305,10 @@ func TestHistoryMemory(t *testing.T) {
 	}
 	used := heapNow() - before
 	extra := float64(used)/float64(h.Messages()) - float64(len(frame))
-	t.Logf("%d messages with frames of %d bytes take %d MiB: %.1f bytes more for each; it counts %d MiB",
+	t.Logf("%d messages with frames of %d bytes use %d MiB: %.1f bytes more for each; %d MiB are counted",
 		h.Messages(), len(frame), used>>20, extra, h.Bytes()>>20)
 	if extra > 64 {
-		t.Errorf("a message costs %.1f bytes beside its frame, want at most 64", extra)
+		t.Errorf("a message needs %.1f bytes in addition to its frame, want at most 64", extra)
 	}
 	runtime.KeepAlive(h)
 }
@@ -320,7 +320,7 @@ func heapNow() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// BenchmarkHistoryAdd keeps messages, in so many namespaces by turns.
+// BenchmarkHistoryAdd adds messages to the given number of namespaces, one after the other.
 func BenchmarkHistoryAdd(b *testing.B) {
 	for _, namespaces := range []int{1, 10_000} {
 		b.Run(fmt.Sprintf("namespaces=%d/kept=100", namespaces), func(b *testing.B) {

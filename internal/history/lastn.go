@@ -2,11 +2,11 @@ package history
 
 import "container/heap"
 
-// A cursor walks the messages of a set from the newest to older ones. It stands either
-// at a node that is not yet expanded, or at a message of a log.
+// A cursor walks the messages of a set from the newest to the oldest. It points either to a node
+// that is not yet expanded, or to a message of a log.
 type cursor struct {
-	seq    uint64 // of the message; for a node: of its newest one, here or below
-	node   *node  // nil: the cursor stands at a message
+	seq    uint64 // of the message; for a node: of its newest message, including messages below it
+	node   *node  // nil: the cursor points to a message
 	member bool   // the node is a member of the set, so its siblings are not part of it
 	log    *log
 	at     place
@@ -19,11 +19,11 @@ func (c cursorHeap) Len() int           { return len(c) }
 func (c cursorHeap) Less(i, j int) bool { return c[i].seq > c[j].seq }
 func (c cursorHeap) Swap(i, j int)      { c[i], c[j] = c[j], c[i] }
 
-// Push implements heap.Interface and is never called: add does the same without an
+// Push implements heap.Interface but is never called. The method add does the same without an
 // allocation.
 func (c *cursorHeap) Push(any) { panic("history: a cursor was pushed") }
 
-// Pop implements heap.Interface. It returns nil, since nobody needs the cursor.
+// Pop implements heap.Interface. It returns nil, because no caller uses the result.
 func (c *cursorHeap) Pop() any {
 	*c = (*c)[:len(*c)-1]
 	return nil
@@ -34,9 +34,9 @@ func (c *cursorHeap) add(x cursor) {
 	heap.Fix(c, len(*c)-1)
 }
 
-// BeforeLast returns the number after which a set has its last n messages: Read from
-// there returns them. If the set has n messages or fewer, the number is 0. Messages that
-// exceed their age limit at the time now do not count.
+// BeforeLast returns the number before the last n messages of a set: Read from that number returns
+// them. If the set has n messages or fewer, the number is 0. Messages that exceed their age limit
+// at the time now do not count.
 //
 // It visits only namespaces that may have one of those messages, and one sibling more.
 func (h *History) BeforeLast(set []string, n int, now uint32) (after uint64) {
@@ -66,8 +66,8 @@ func (h *History) BeforeLast(set []string, n int, now uint32) (after uint64) {
 	return 0
 }
 
-// expand adds the parts of a node, which are its log and its first child, and the node's
-// next sibling.
+// expand adds the parts of a node, which are its log and its first child, and the node's next
+// sibling.
 func (c *cursorHeap) expand(x cursor) {
 	n := x.node
 	if p, ok := n.log.prev(n.log.end()); ok {
@@ -82,8 +82,8 @@ func (c *cursorHeap) expand(x cursor) {
 	}
 }
 
-// previous moves the first cursor, which stands at a message, to the one before it in
-// the same log.
+// previous moves the first cursor, which points to a message, to the message before it in the same
+// log.
 func (c *cursorHeap) previous() {
 	first := &(*c)[0]
 	p, ok := first.log.prev(first.at)

@@ -47,7 +47,7 @@ type log struct {
 // namespaces, up to a quarter of the memory in use.
 const sharedBytesMax = 32 << 10
 
-// memory returns how much of the heap a chunk takes in bytes, unused parts included.
+// memory returns how many bytes of the heap a chunk uses, including unused parts.
 func (c *chunk) memory() int {
 	bytes := cap(c.frames) + 16*cap(c.entries) + 64
 	if bytes <= sharedBytesMax {
@@ -56,8 +56,7 @@ func (c *chunk) memory() int {
 	return bytes
 }
 
-// newChunk returns an empty chunk with room for bytes of frames, whose size is about
-// frameBytes each.
+// newChunk returns an empty chunk with room for bytes of frames of about frameBytes each.
 func newChunk(bytes, frameBytes int) *chunk {
 	return &chunk{frames: make([]byte, 0, bytes), entries: make([]kept, 0, bytes/max(1, frameBytes)+1)}
 }

@@ -9,12 +9,12 @@ const (
 	unranked   rank = iota // no messages, but children or no parent
 	rankEmpty              // no messages, no children
 	rankSingle             // one message
-	rankLarge              // more messages: rankLarge, and one more for each doubling of their bytes
+	rankLarge              // more messages: rankLarge, plus one for each doubling of their bytes
 	ranksMax   = rankLarge + 64
 )
 
-// ranks hold the namespaces of each rank in a list. The lists go through the nodes, so
-// that a namespace moves without a search. Most changes of a log do not change its rank.
+// ranks holds a list of namespaces for each rank. The lists link the nodes themselves, so that a
+// namespace moves without a search. Most changes of a log do not change its rank.
 type ranks struct {
 	heads [ranksMax]node // of circular lists
 	top   rank           // all lists above it are empty
@@ -33,7 +33,7 @@ func (n *node) currentRank() rank {
 	return unranked
 }
 
-// set moves n to the list of its current rank, unless it is there.
+// set moves n to the list of its current rank, if it is in another one.
 func (r *ranks) set(n *node) {
 	if current := n.currentRank(); current != n.rank {
 		r.remove(n)

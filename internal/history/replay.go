@@ -6,7 +6,7 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A source is a namespace that Read takes messages from.
+// A source is a namespace from which Read takes messages.
 type source struct {
 	log  *log
 	next place
@@ -23,20 +23,20 @@ func (s sourceHeap) Swap(i, j int)      { s[i], s[j] = s[j], s[i] }
 // Push implements heap.Interface and is never called.
 func (s *sourceHeap) Push(any) { panic("history: a source was pushed") }
 
-// Pop implements heap.Interface. It returns nil, since nobody needs the source.
+// Pop implements heap.Interface. It returns nil, because no caller uses the result.
 func (s *sourceHeap) Pop() any {
 	*s = (*s)[:len(*s)-1]
 	return nil
 }
 
-// Read appends to dst the frames of a set's kept messages with numbers above after, up
-// to and including until, in the order of publishing. It appends one frame at least, if
-// there is one, and stops when the appended frames have bytesMax bytes or more. For each
-// frame it appends its end to spare; offsets count from the beginning of frames, not from
-// the end of dst. To read on, pass the number of the last end as after.
+// Read appends to dst the frames of a set's kept messages with numbers above after, up to and
+// including until, in the order of publishing. It appends at least one frame, if there are any, and
+// stops once it has appended bytesMax bytes or more. For each frame it appends the end of the frame
+// to spare. Offsets count from the beginning of frames, not from the end of dst. To continue, pass
+// the number of the last end as after.
 //
-// The cost is proportional to the frames that Read returns, and to the namespaces of the
-// set that have messages above after.
+// The cost is proportional to the returned frames, and to the namespaces of the set that have
+// messages above after.
 func (h *History) Read(dst []byte, spare []sse.FrameEnd, set []string, after, until uint64, bytesMax int) (frames []byte, ends []sse.FrameEnd) {
 	frames, ends = dst, spare
 	sources := h.openSources(set, after)
@@ -75,14 +75,14 @@ func (h *History) openSources(set []string, after uint64) sourceHeap {
 	return sources
 }
 
-// walk visits the namespaces of a set, and those below, that ever had messages with
+// walk visits the namespaces of a set, and the namespaces below, that ever had messages with
 // numbers above after.
 func (h *History) walk(set []string, after uint64, visit func(*node)) {
 	h.walkWhile(set, func(n *node) bool { return n.newest > after }, visit)
 }
 
-// walkWhile visits the namespaces of a set, and those below, for which isNew holds. If
-// it does not hold for a node, it must hold neither for the nodes below nor for the
+// walkWhile visits the namespaces of a set, and the namespaces below, for which isNew returns true.
+// If isNew returns false for a node, it must return false for all nodes below it and for the
 // siblings that follow.
 func (h *History) walkWhile(set []string, isNew func(*node) bool, visit func(*node)) {
 	var descend func(n *node)
@@ -99,17 +99,17 @@ func (h *History) walkWhile(set []string, isNew func(*node) bool, visit func(*no
 	}
 }
 
-// Lost returns the number of the newest message of a set that is not kept any more, or
-// never was (see Raise), if that number is above after, and 0 otherwise. The history has
-// all messages of the set with numbers above both. Messages that exceed their age limit
-// at the time now count as lost.
+// Lost returns the number of the newest message of a set that the History has dropped or never had
+// (see Raise), if that number is above after. Otherwise it returns 0. The History has all messages
+// of the set with numbers above both. Messages that exceed their age limit at the time now count as
+// lost.
 func (h *History) Lost(set []string, after uint64, now uint32) (newest uint64) {
 	return ifAbove(after, max(h.floor, h.losses(set, after, now).newest))
 }
 
-// LostSince is Lost for a replay that has begun with a call of Mark and has come to the
-// number after. It leaves out messages with numbers above the mark at the time they were
-// dropped, because the subscriber gets those from its stream, and messages that were never
+// LostSince does the same as Lost for a replay that began with a call of Mark and has reached the
+// number after. It ignores messages with numbers above the mark at the time they were dropped,
+// because the subscriber gets those from its stream. It also ignores messages that were never
 // added.
 func (h *History) LostSince(set []string, after uint64, now uint32) (newest uint64) {
 	return ifAbove(after, h.losses(set, after, now).marked)
@@ -123,7 +123,7 @@ func ifAbove(after, seq uint64) uint64 {
 	return seq
 }
 
-// losses returns what is lost of a set at the time now.
+// losses returns the losses of a set at the time now.
 func (h *History) losses(set []string, after uint64, now uint32) (l losses) {
 	if len(h.aging) > 0 {
 		h.walk(set, after, func(n *node) { h.expire(n, now) })
@@ -153,8 +153,8 @@ func (h *History) nearest(ns string) *node {
 	return nil
 }
 
-// Oldest returns the smallest number above after of a kept message of a set. ok is false
-// if there is none.
+// Oldest returns the smallest number above after of a kept message of a set. ok is false if there
+// is no such message.
 func (h *History) Oldest(set []string, after uint64) (seq uint64, ok bool) {
 	sources := h.openSources(set, after)
 	if len(sources) > 0 {
@@ -164,10 +164,10 @@ func (h *History) Oldest(set []string, after uint64) (seq uint64, ok bool) {
 	return seq, ok
 }
 
-// Since returns the number after which a set has its messages that are not older than
-// the time at: Read from there returns them. It returns newest, the number of the newest
-// message of all, if there are none. Messages that exceed their age limit at the time now
-// do not count.
+// Since returns the number before the first message of a set that is not older than the time at:
+// Read from that number returns the messages since then. If the set has no such message, Since
+// returns newest, which must be the number of the newest message of all namespaces. Messages that
+// exceed their age limit at the time now do not count.
 func (h *History) Since(set []string, at uint32, newest uint64, now uint32) (after uint64) {
 	after = newest
 	h.walkWhile(set, func(n *node) bool { return n.newestAt >= at }, func(n *node) {

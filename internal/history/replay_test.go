@@ -10,8 +10,8 @@ import (
 
 var benchFrame = []byte("id:k3j9x2ab-1234567\nevent:tick\ndata:" + strings.Repeat("x", 64) + "\n\n")
 
-// filled returns a History with each messages in each of so many namespaces, and the number
-// of the newest one.
+// filled returns a History with the given number of messages in each of the given number of
+// namespaces, and the number of the newest message.
 func filled(namespaces, each int) (h *History, newest uint64) {
 	h = New(1<<30, func(string) Retention { return Retention{Messages: each} })
 	for range each {
@@ -23,8 +23,8 @@ func filled(namespaces, each int) (h *History, newest uint64) {
 	return h, newest
 }
 
-// BenchmarkReplay measures the calls of the loop for a subscriber of everything: for each
-// part of a long replay, and for a subscriber that has missed ten messages.
+// BenchmarkReplay measures the calls of the loop for a subscriber of all namespaces: for each part
+// of a long replay, and for a subscriber that missed ten messages.
 func BenchmarkReplay(b *testing.B) {
 	set := []string{"/"}
 	for _, size := range []struct{ namespaces, each int }{{10_000, 100}, {500_000, 1}} {
@@ -55,7 +55,7 @@ func BenchmarkReplay(b *testing.B) {
 	}
 }
 
-// BenchmarkNewNamespaces publishes to one new namespace after the other in a full History.
+// BenchmarkNewNamespaces publishes each message to a new namespace in a full History.
 func BenchmarkNewNamespaces(b *testing.B) {
 	h := New(256<<20, func(string) Retention { return Retention{Messages: 100} })
 	seq := uint64(0)

@@ -1,8 +1,8 @@
 package history
 
-// links are a node's neighbors in the list of its parent's children. The child with the
-// newest message comes first, so a search for new messages can stop at the first child
-// that has none, however many siblings follow.
+// links are a node's neighbors in the list of its parent's children. The child with the newest
+// message comes first, so a search for new messages stops at the first child without any,
+// regardless of the number of siblings.
 type links struct{ prev, next *node }
 
 // linkSibling makes n the first of its parent's children.
@@ -15,7 +15,7 @@ func (n *node) linkSibling() {
 	n.parent.children = n
 }
 
-// unlinkSibling takes n out of its parent's children.
+// unlinkSibling removes n from its parent's children.
 func (n *node) unlinkSibling() {
 	prev, next := n.siblings.prev, n.siblings.next
 	if prev != nil {
@@ -29,8 +29,8 @@ func (n *node) unlinkSibling() {
 	n.siblings = links{}
 }
 
-// moveToFront makes n, which has just got the newest message, the first of its parent's
-// children.
+// moveToFront moves n to the front of its parent's children, after n has received the newest
+// message.
 func (n *node) moveToFront() {
 	if n.parent != nil && n.parent.children != n {
 		n.unlinkSibling()

@@ -1,9 +1,9 @@
-// Package stream holds the Stream: a run of frames in memory that any number of
-// subscribers read, each with a Cursor of its own.
+// Package stream implements an append-only run of frames in memory, the Stream. Any number of
+// subscribers read it, each with its own Cursor.
 //
-// It does no I/O, and there is no clock, no goroutine and no lock in here. The owner
-// of a Stream serializes all access to it and to its Pool.
+// It does no I/O, and has no clock, no goroutines and no locks. The owner of a Stream serializes
+// all access to it and to its Pool.
 //
-// The one invariant: a Stream holds whole frames only, so a cursor at the end of a
-// Stream always stands between two frames.
+// The one invariant: a Stream holds only whole frames, so a cursor at the end of a Stream is always
+// between two frames.
 package stream

@@ -7,8 +7,8 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// Any number of readers share one stream, each with a cursor. Memory that the last of
-// them has read is given back.
+// Any number of readers share one stream, each with a cursor. A segment's memory is freed once the
+// last reader has read it.
 func ExampleStream() {
 	var pool stream.Pool
 	shared := stream.New(&pool)
@@ -26,7 +26,7 @@ func ExampleStream() {
 			if len(pending) == 0 {
 				break
 			}
-			written := len(pending) // how much a socket accepts; it may be a part
+			written := len(pending) // how many bytes a socket accepts, possibly not all
 			if c == &slow {
 				written = 4
 			}
@@ -40,21 +40,21 @@ func ExampleStream() {
 
 	shared.Append(sse.AppendFrame(nil, nil, []byte("two")))
 	shared.Append(sse.AppendFrame(nil, nil, []byte("three")))
-	rest, passed := shared.Skip(&slow, nil) // it lags too far: go on with the newest message
-	fmt.Printf("%d passed over, but first comes the rest of the frame: %q\n", passed, rest)
+	rest, passed := shared.Skip(&slow, nil) // it lags too far: continue with the newest message
+	fmt.Printf("%d skipped, after the rest of the frame: %q\n", passed, rest)
 	fmt.Println("holds memory:", pool.Retained() > 0)
 
 	shared.Leave(&slow)
 	shared.Advance(&fast, len(shared.Pending(&fast)))
-	shared.Rewind()  // no cursor lags: use the memory again
-	shared.Release() // or give it back, if the stream is quiet
+	shared.Rewind()  // no cursor lags: reuse the memory
+	shared.Release() // or free it, if the stream is quiet
 	fmt.Println("holds", pool.Retained(), "bytes")
 	shared.Leave(&fast)
 	shared.Discard()
 	// Output:
 	// has read 1 of 1 and is 0 bytes behind
 	// has read 0 of 1 and is 6 bytes behind
-	// 1 passed over, but first comes the rest of the frame: ":one\n\n"
+	// 1 skipped, after the rest of the frame: ":one\n\n"
 	// holds memory: true
 	// holds 0 bytes
 }

@@ -4,20 +4,19 @@ package stream
 // passes of a busy loop, and little compared with one subscriber's backlog.
 const poolBytesMax = 4 << 20
 
-// A Pool keeps the buffers of full segments for new segments. Without it, a stream under
-// full load would leave a gigabyte a second to the garbage collector. The zero Pool is
-// ready to use.
+// A Pool keeps the buffers of full segments for new segments. Without it, a stream under full load
+// would produce a gigabyte of garbage per second. The zero Pool is ready to use.
 type Pool struct {
 	free     [][]byte
 	retained int // see Retained
 }
 
-// Retained returns how many bytes of memory all streams of the pool hold together for
-// their readers. It counts whole segments, because a nearly empty segment takes as much
-// memory as a full one. Free buffers of the pool do not count.
+// Retained returns how many bytes of memory all streams of the pool hold together for their
+// readers. It counts whole segments, because a nearly empty segment uses as much memory as a full
+// one. Free buffers of the pool do not count.
 func (p *Pool) Retained() int { return p.retained }
 
-// count notes that a segment holds so many bytes of memory from now on.
+// count records that a segment holds the given number of bytes from now on.
 func (p *Pool) count(g *segment, bytes int) {
 	p.retained += bytes - g.counted
 	g.counted = bytes
@@ -35,8 +34,8 @@ func (p *Pool) get(size int) []byte {
 	return make([]byte, 0, max(size, SegmentBytesMax))
 }
 
-// put takes a buffer back. Small buffers, and those of a single frame larger than a
-// segment, are left to the garbage collector.
+// put takes a buffer back. It leaves small buffers, and buffers of single frames that are larger
+// than a segment, to the garbage collector.
 func (p *Pool) put(buf []byte) {
 	if cap(buf) == SegmentBytesMax && len(p.free) < poolBytesMax/SegmentBytesMax {
 		p.free = append(p.free, buf[:0])

@@ -5,46 +5,51 @@ import (
 	"fmt"
 )
 
-// SegmentBytesMax is the size of a full segment, in bytes. A larger frame gets a segment
-// of its own. With larger segments, a subscriber that catches up gets fewer and longer
-// writes. With smaller ones, memory behind a slow subscriber is freed sooner.
+// SegmentBytesMax is the size of a full segment, in bytes. A larger frame gets its own segment.
+// Larger segments would give subscribers that catch up fewer and longer writes. Smaller ones would
+// free the memory behind a slow subscriber sooner.
 const SegmentBytesMax = 256 << 10
 
-// A segment is a run of whole frames. Its buffer starts small and doubles, so a stream
-// with little traffic takes little memory.
+// A segment is a run of whole frames. Its buffer starts small and doubles, so a stream with little
+// traffic uses little memory.
 type segment struct {
 	base    uint64 // position in the stream of buf[0]
-	first   uint64 // how many messages of the stream come before the segment
+	first   uint64 // how many messages of the stream precede the segment
 	buf     []byte
 	next    *segment
-	cursors int // how many cursors stand in it
+	cursors int // how many cursors are in it
 	counted int // bytes of memory that the pool counts for it: cap(buf), or 0 if buf is empty
 }
 
-// end returns the position behind the last frame of the segment.
+// end returns the position after the last frame of the segment.
 func (g *segment) end() uint64 { return g.base + uint64(len(g.buf)) }
 
-// A Stream is an append-only run of frames. It is held once in memory, however many
-// readers it has. Each reader is a Cursor. Segments that no cursor needs any more go back
-// to the pool.
+// A Stream is an append-only run of frames. It is held once in memory, regardless of the number of
+// readers. Each reader is a Cursor. A segment returns to the pool once
+// no cursor is in it or in an earlier segment.
+//
+//	head ──────► segment ──────► tail
+//	 ▲              ▲             ▲
+//	slowest      another      Append writes here;
+//	cursor       cursor       Join places cursors at its end
 //
 // Positions count bytes from the stream's beginning and never decrease.
 type Stream struct {
-	head, tail *segment // the oldest that a cursor may need, and the one that Append fills
+	head, tail *segment // the oldest segment that a cursor may need, and the newest
 	pool       *Pool
 	messages   uint64
 	newest     uint64 // position of the last frame appended
 }
 
-// A Cursor is one reader's position in a Stream. It may be in the middle of a frame. The
-// zero Cursor belongs to no stream: call Join before any other method.
+// A Cursor is one reader's position in a Stream. It may be in the middle of a frame. The zero
+// Cursor belongs to no stream: call Join before any other method.
 type Cursor struct {
 	seg *segment
 	pos uint64
 }
 
-// New returns an empty stream. It takes the memory of full segments from pool and gives
-// it back to it. Streams of one owner share a pool.
+// New returns an empty stream. It takes the memory of full segments from pool, and returns it
+// there. The streams of one owner share a pool.
 func New(pool *Pool) *Stream {
 	g := &segment{}
 	return &Stream{head: g, tail: g, pool: pool}
@@ -53,7 +58,7 @@ func New(pool *Pool) *Stream {
 // Messages returns how many messages were appended since the stream began.
 func (s *Stream) Messages() uint64 { return s.messages }
 
-// end returns the position behind the last frame.
+// end returns the position after the last frame.
 func (s *Stream) end() uint64 { return s.tail.end() }
 
 // Append adds a copy of one message's frame. The frame must end with an empty line and
@@ -74,13 +79,12 @@ func (s *Stream) Append(frame []byte) {
 	}
 }
 
-// Cost returns by how many bytes at most Pool.Retained grows if a frame of size bytes is
-// appended now.
+// Cost returns the maximum by which Pool.Retained grows if a frame of size bytes is appended now.
 func (s *Stream) Cost(size int) int {
 	g := s.tail
 	switch used := len(g.buf) + size; {
 	case used <= min(g.counted, SegmentBytesMax):
-		return 0 // there is room in the memory counted already
+		return 0 // there is room in the memory that is already counted
 	case len(g.buf) > 0 && used > SegmentBytesMax:
 		return max(size, SegmentBytesMax) // a new segment
 	case used <= cap(g.buf):
@@ -90,23 +94,23 @@ func (s *Stream) Cost(size int) int {
 	}
 }
 
-// Join places c at the stream's end. It reads the frames that are appended from now on.
+// Join places c at the stream's end, so that c reads the frames that are appended from now on.
 func (s *Stream) Join(c *Cursor) {
 	c.seg, c.pos = s.tail, s.end()
 	s.tail.cursors++
 }
 
-// Leave takes c out of the stream, and gives back the segments that only c needed. c is
-// then the zero Cursor.
+// Leave removes c from the stream, and frees the segments that only c needed. c is the zero Cursor
+// afterwards.
 func (s *Stream) Leave(c *Cursor) {
 	c.seg.cursors--
 	*c = Cursor{}
 	s.trim()
 }
 
-// Pending returns the bytes that c has yet to read, up to the end of a segment. It returns
-// none only if c is at the stream's end. The bytes are valid until the next call of
-// Append, Rewind or Release, or of Pending, Skip or Leave with c.
+// Pending returns the bytes that c must read next, up to the end of a segment. It returns no bytes
+// only if c is at the stream's end. The bytes are valid until the next call of Append, Rewind or
+// Release, or of Pending, Skip or Leave with c.
 func (s *Stream) Pending(c *Cursor) []byte {
 	if c.pos == c.seg.end() && c.seg.next != nil {
 		c.seg.cursors--
@@ -117,7 +121,7 @@ func (s *Stream) Pending(c *Cursor) []byte {
 	return c.seg.buf[c.pos-c.seg.base:]
 }
 
-// Advance moves c forward by n of the bytes that Pending returned. It panics if that is
+// Advance moves c forward by n of the bytes that Pending returned. It panics if the new position is
 // past the end of the segment.
 func (s *Stream) Advance(c *Cursor, n int) {
 	c.pos += uint64(n)
@@ -133,17 +137,16 @@ func (s *Stream) Lag(c *Cursor) uint64 { return s.end() - c.pos }
 // frame is empty.
 var frameEnd = []byte("\n\n")
 
-// Read returns how many of the stream's messages lie completely before c, including those
-// from before c joined. It scans one segment, up to c.
+// Read returns how many of the stream's messages lie completely before c, including messages from
+// before c joined. It scans one segment, up to c.
 func (s *Stream) Read(c *Cursor) uint64 {
 	return c.seg.first + uint64(bytes.Count(c.seg.buf[:c.pos-c.seg.base], frameEnd))
 }
 
-// Skip moves c to the beginning of the newest message, and returns how many messages it
-// passes over. If c is in the middle of a frame, the reader first needs the rest of that
-// frame, which Skip appends to dst. If there is no message to pass over, Skip does
-// nothing and returns dst and 0.
-func (s *Stream) Skip(c *Cursor, dst []byte) (rest []byte, passed uint64) {
+// Skip moves c to the beginning of the newest message, and returns how many messages c skips. If c
+// is in the middle of a frame, the reader first needs the rest of that frame, which Skip appends to
+// dst. If there is no message to skip, Skip does nothing and returns dst and 0.
+func (s *Stream) Skip(c *Cursor, dst []byte) (rest []byte, skipped uint64) {
 	read := s.Read(c)
 	cut := s.restOfFrame(c)
 	if len(cut) > 0 {
@@ -160,8 +163,7 @@ func (s *Stream) Skip(c *Cursor, dst []byte) (rest []byte, passed uint64) {
 	return rest, s.messages - read - 1
 }
 
-// restOfFrame returns the rest of the frame that c is in the middle of, or nothing if c is
-// between two frames.
+// restOfFrame returns the rest of the frame that contains c, or nil if c is between two frames.
 func (s *Stream) restOfFrame(c *Cursor) []byte {
 	read, rest := c.seg.buf[:c.pos-c.seg.base], c.seg.buf[c.pos-c.seg.base:]
 	if len(read) == 0 || bytes.HasSuffix(read, frameEnd) {
@@ -173,12 +175,11 @@ func (s *Stream) restOfFrame(c *Cursor) []byte {
 	return rest[:bytes.Index(rest, frameEnd)+len(frameEnd)]
 }
 
-// Rewind makes the memory of the last segment available to the next frames. The caller
-// must make sure that every cursor is at the stream's end. Rewind panics if it sees that
-// one is in an older segment.
+// Rewind reuses the memory of the last segment for the next frames. The caller must make sure that
+// every cursor is at the stream's end. Rewind panics if it detects a cursor in an older segment.
 func (s *Stream) Rewind() {
 	if s.head != s.tail {
-		panic("stream: a stream was rewound under a cursor that lags")
+		panic("stream: Rewind was called while a cursor lags")
 	}
 	g := s.tail
 	s.pool.count(g, 0)
@@ -186,16 +187,15 @@ func (s *Stream) Rewind() {
 	g.buf = g.buf[:0]
 }
 
-// Discard gives all memory back and ends the stream. It may only be called when no cursor
-// is left.
+// Discard frees all memory and ends the stream. Call it only if no cursor is left.
 func (s *Stream) Discard() {
 	s.trim()
 	s.Rewind()
 	s.Release()
 }
 
-// Release gives back the memory of a rewound stream, so that a quiet stream holds none.
-// It does nothing if the stream holds frames.
+// Release frees the memory of a rewound stream, so that a quiet stream holds none. It does nothing
+// if the stream holds frames.
 func (s *Stream) Release() {
 	if g := s.tail; len(g.buf) == 0 && s.head == g {
 		s.pool.put(g.buf)
@@ -203,8 +203,8 @@ func (s *Stream) Release() {
 	}
 }
 
-// trim gives back the oldest segments, up to the first one with a cursor. Cursors only
-// move forward, so none can need them again.
+// trim frees the oldest segments, up to the first one with a cursor. Cursors only move forward, so
+// no cursor can need these segments again.
 func (s *Stream) trim() {
 	for s.head != s.tail && s.head.cursors == 0 {
 		s.pool.count(s.head, 0)
@@ -213,8 +213,8 @@ func (s *Stream) trim() {
 	}
 }
 
-// invariants panics if the stream contradicts itself. cursors are all that have joined, and
-// no other stream uses the pool. Tests call it.
+// invariants panics if the fields of a stream contradict each other. cursors must be all cursors
+// that have joined, and no other stream may use the pool. Only tests call it.
 func (s *Stream) invariants(cursors []*Cursor) {
 	count := map[*segment]int{}
 	held := 0
@@ -228,13 +228,13 @@ func (s *Stream) invariants(cursors []*Cursor) {
 	}
 	for _, c := range cursors {
 		if c.pos < c.seg.base || c.pos > c.seg.end() {
-			panic(fmt.Sprintf("a cursor at %d stands outside its segment %d..%d", c.pos, c.seg.base, c.seg.end()))
+			panic(fmt.Sprintf("a cursor at %d is outside its segment %d..%d", c.pos, c.seg.base, c.seg.end()))
 		}
 		count[c.seg]++
 	}
 	for g := s.head; g != nil; g = g.next {
 		if g.cursors != count[g] {
-			panic(fmt.Sprintf("a segment counts %d cursors, %d stand in it", g.cursors, count[g]))
+			panic(fmt.Sprintf("a segment counts %d cursors, but has %d", g.cursors, count[g]))
 		}
 		delete(count, g)
 		if g.next != nil && g.next.base != g.end() {
@@ -245,6 +245,6 @@ func (s *Stream) invariants(cursors []*Cursor) {
 		}
 	}
 	if len(count) > 0 {
-		panic("a cursor stands in a segment that was given back")
+		panic("a cursor is in a segment that was freed")
 	}
 }

@@ -10,13 +10,13 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A modelReader is a reader of the naive model: it has a copy of all frames that
-// it must still read, and may have read a part of the first.
+// A modelReader is a reader of the naive model. It has a copy of all frames that it must still
+// read, and may have read a part of the first one.
 type modelReader struct {
 	cursor *Cursor
 	want   [][]byte
 	cut    bool   // a part of want[0] was read
-	read   uint64 // whole frames, those before it joined included
+	read   uint64 // whole frames, including those from before it joined
 }
 
 func (r *modelReader) lag() (bytes uint64) {
@@ -26,7 +26,7 @@ func (r *modelReader) lag() (bytes uint64) {
 	return bytes
 }
 
-// take notes that n bytes were read.
+// take records that n bytes were read.
 func (r *modelReader) take(n int) {
 	for n > 0 {
 		if n < len(r.want[0]) {
@@ -39,7 +39,7 @@ func (r *modelReader) take(n int) {
 	}
 }
 
-// skip passes over all frames but the newest, and but the one that was begun.
+// skip drops all frames except the newest frame and a frame that was partly read.
 func (r *modelReader) skip() (rest []byte, passed uint64) {
 	first := 0
 	if r.cut {
@@ -57,8 +57,8 @@ func (r *modelReader) skip() (rest []byte, passed uint64) {
 	return rest, passed
 }
 
-// TestStreamAgainstModel runs random operations on a Stream and on a model that
-// keeps a private copy of everything for everyone, and compares after each.
+// TestStreamAgainstModel runs random operations on a Stream and on a model that keeps a private
+// copy of all frames for each reader, and compares both after each operation.
 func TestStreamAgainstModel(t *testing.T) {
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestStreamAgainstModel(t *testing.T) {
 					most := pool.Retained() + s.Cost(len(frame))
 					s.Append(frame)
 					if pool.Retained() > most {
-						t.Fatalf("%d bytes are held after %d more; at most %d were said", pool.Retained(), len(frame), most)
+						t.Fatalf("%d bytes are held after a frame of %d; Cost allows %d", pool.Retained(), len(frame), most)
 					}
 					for _, r := range readers {
 						r.want = append(r.want, frame)
@@ -86,7 +86,7 @@ func TestStreamAgainstModel(t *testing.T) {
 					i := random.IntN(len(readers))
 					s.Leave(readers[i].cursor)
 					readers = append(readers[:i], readers[i+1:]...)
-				case op == 5: // all catch up, then the stream is rewound
+				case op == 5: // all readers catch up, then the stream is rewound
 					for _, r := range readers {
 						for readSome(t, s, r, 1<<30) {
 						}
@@ -101,7 +101,7 @@ func TestStreamAgainstModel(t *testing.T) {
 					r := readers[random.IntN(len(readers))]
 					rest, passed := s.Skip(r.cursor, nil)
 					if wantRest, want := r.skip(); passed != want || !bytes.Equal(rest, wantRest) {
-						t.Fatalf("it passed over %d messages and left %q, the model says %d and %q", passed, rest, want, wantRest)
+						t.Fatalf("Skip skipped %d messages and returned %q, want %d and %q", passed, rest, want, wantRest)
 					}
 				case len(readers) > 0:
 					readSome(t, s, readers[random.IntN(len(readers))], random.IntN(100_000))
@@ -118,17 +118,17 @@ func compare(t *testing.T, s *Stream, readers []*modelReader) {
 	for i, r := range readers {
 		cursors[i] = r.cursor
 		if lag := s.Lag(r.cursor); lag != r.lag() {
-			t.Fatalf("reader %d lags %d bytes, the model says %d", i, lag, r.lag())
+			t.Fatalf("reader %d lags %d bytes, want %d", i, lag, r.lag())
 		}
 		if read := s.Read(r.cursor); read != r.read {
-			t.Fatalf("reader %d has read %d messages, the model says %d", i, read, r.read)
+			t.Fatalf("reader %d has read %d messages, want %d", i, read, r.read)
 		}
 	}
 	s.invariants(cursors)
 }
 
-// randomFrame returns frames that are mostly small, sometimes about as large as a segment,
-// and sometimes larger.
+// randomFrame returns frames that are mostly small, sometimes about as large as a segment, and
+// sometimes larger.
 func randomFrame(random *rand.Rand) []byte {
 	size := random.IntN(4000)
 	switch random.IntN(20) {
@@ -154,7 +154,7 @@ func readSome(t *testing.T, s *Stream, r *modelReader, max int) bool {
 	pending := s.Pending(r.cursor)
 	if len(pending) == 0 {
 		if len(r.want) > 0 {
-			t.Fatalf("the stream has nothing, the model has %d bytes", r.lag())
+			t.Fatalf("the stream has no bytes to read, the model has %d", r.lag())
 		}
 		return false
 	}
@@ -167,8 +167,8 @@ func readSome(t *testing.T, s *Stream, r *modelReader, max int) bool {
 	return true
 }
 
-// TestSkipAtEveryByte checks that a reader gets the rest of the frame that its cursor is
-// in, and then the newest frame, wherever the cursor is.
+// TestSkipAtEveryByte checks for each position of the cursor that a reader gets the rest of the
+// current frame, and then the newest frame.
 func TestSkipAtEveryByte(t *testing.T) {
 	frames := []string{"event:e\ndata:one\ndata:\n\n", "data:\n\n", "data:three\n\n", "data:newest\n\n"}
 	all := strings.Join(frames, "")
@@ -192,7 +192,7 @@ func TestSkipAtEveryByte(t *testing.T) {
 			}
 		}
 		if kept != len(got) || missed != int(passed) || !strings.HasSuffix(got, frames[3]) {
-			t.Errorf("at %d: %q, and %d messages were passed over", at, got, passed)
+			t.Errorf("at %d: got %q, and %d messages were skipped", at, got, passed)
 		}
 	}
 }
@@ -200,6 +200,8 @@ func TestSkipAtEveryByte(t *testing.T) {
 // retained returns how many bytes of frames a stream holds.
 func retained(s *Stream) uint64 { return s.end() - s.head.base }
 
+// TestQuietStreamHoldsNothing verifies that Release frees the memory of a rewound stream, and keeps
+// the positions and counters.
 func TestQuietStreamHoldsNothing(t *testing.T) {
 	var pool Pool
 	s := New(&pool)
@@ -208,7 +210,7 @@ func TestQuietStreamHoldsNothing(t *testing.T) {
 	s.Append([]byte("data:x\n\n"))
 	s.Release()
 	if s.tail.buf == nil {
-		t.Fatal("Release dropped what a reader has yet to get")
+		t.Fatal("Release dropped frames that a reader has not read")
 	}
 	s.Advance(&c, len(s.Pending(&c)))
 	s.Rewind()
@@ -217,10 +219,11 @@ func TestQuietStreamHoldsNothing(t *testing.T) {
 		t.Errorf("a quiet stream holds %d bytes of memory, %d of frames", cap(s.tail.buf), retained(s))
 	}
 	if s.end() != 8 || s.Messages() != 1 {
-		t.Errorf("it forgot where it was: position %d, %d messages", s.end(), s.Messages())
+		t.Errorf("Release changed the position to %d, and the messages to %d", s.end(), s.Messages())
 	}
 }
 
+// TestSmallStreamStaysSmall verifies that a small backlog does not get a full segment.
 func TestSmallStreamStaysSmall(t *testing.T) {
 	var pool Pool
 	s := New(&pool)
@@ -234,8 +237,8 @@ func TestSmallStreamStaysSmall(t *testing.T) {
 	}
 }
 
-// TestSlowestDecidesWhatIsRetained checks that a segment is given back as soon as the last
-// cursor has left it, and not before.
+// TestSlowestDecidesWhatIsRetained checks that a segment is freed as soon as the last cursor has
+// left it, and not before.
 func TestSlowestDecidesWhatIsRetained(t *testing.T) {
 	var pool Pool
 	s := New(&pool)
@@ -249,18 +252,20 @@ func TestSlowestDecidesWhatIsRetained(t *testing.T) {
 		s.Advance(&fast, len(s.Pending(&fast)))
 	}
 	if got := retained(s); got != 10*SegmentBytesMax {
-		t.Errorf("%d bytes are retained for the slow one, want all", got)
+		t.Errorf("%d bytes are retained for the slow cursor, want all", got)
 	}
 	s.Leave(&slow)
 	if got := retained(s); got > SegmentBytesMax {
-		t.Errorf("%d bytes are retained for nobody", got)
+		t.Errorf("%d bytes are retained without a cursor that needs them", got)
 	}
 	if len(pool.free) == 0 {
-		t.Error("no segment went back to the pool")
+		t.Error("no segment was returned to the pool")
 	}
 	s.invariants([]*Cursor{&fast})
 }
 
+// TestPoolIsBounded verifies that a pool keeps a limited number of buffers, all of the segment
+// size.
 func TestPoolIsBounded(t *testing.T) {
 	var pool Pool
 	for range 100 {
@@ -268,13 +273,14 @@ func TestPoolIsBounded(t *testing.T) {
 	}
 	pool.put(make([]byte, 0, 10))
 	if held := len(pool.free) * SegmentBytesMax; held > poolBytesMax {
-		t.Errorf("the pool holds %d bytes", held)
+		t.Errorf("the pool holds %d bytes, more than poolBytesMax", held)
 	}
 	if buf := pool.get(SegmentBytesMax + 1); cap(buf) <= SegmentBytesMax {
 		t.Errorf("a frame larger than a segment got %d bytes", cap(buf))
 	}
 }
 
+// TestMisuseIsNoticed verifies that calls that violate a method's contract panic.
 func TestMisuseIsNoticed(t *testing.T) {
 	for name, misuse := range map[string]func(s *Stream, c *Cursor){
 		"advance past the end": func(s *Stream, c *Cursor) { s.Advance(c, 11) },
@@ -286,7 +292,7 @@ func TestMisuseIsNoticed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			defer func() {
 				if recover() == nil {
-					t.Error("nobody noticed")
+					t.Error("the call did not panic")
 				}
 			}()
 			var pool Pool
@@ -299,8 +305,8 @@ func TestMisuseIsNoticed(t *testing.T) {
 	}
 }
 
-// BenchmarkStream appends frames. The cursors take them in parts of 64 KiB, as a pass
-// does; the last one lags further where lag says so. One op is one frame.
+// BenchmarkStream appends frames. The cursors read them in parts of 64 KiB, as a pass of the loop
+// does. If lag is set, the last cursor lags further. One op is one frame.
 func BenchmarkStream(b *testing.B) {
 	for _, bm := range []struct {
 		cursors int
