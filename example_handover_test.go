@@ -84,7 +84,7 @@ func ExampleHandover() {
 	// Output:
 	// 200 the page /
 	// 200 the page /static/style.css
-	// 404 there is nothing here; subscribe at /subscribe/<namespace>
+	// 404 not found; subscribe at /subscribe/<namespace>
 }
 
 // If Take is nil, the paths are closed. A Take function that does not use a connection must close

@@ -52,7 +52,7 @@ func TestHealth(t *testing.T) {
 		{"POST", "the store is not reached", "POST", "/healthz", "Content-Length: 0\r\n", 405, "ask for /healthz with GET or HEAD\n"},
 		{"OPTIONS", "", "OPTIONS", "/healthz", "", 405, "ask for /healthz with GET or HEAD\n"},
 		{"a method that nobody knows", "", "BREW", "/healthz", "", 405, "ask for /healthz with GET or HEAD\n"},
-		{"below it", "", "GET", "/healthz/x", "", 404, "there is nothing here; subscribe at /subscribe/<namespace>\n"},
+		{"below it", "", "GET", "/healthz/x", "", 404, "not found; subscribe at /subscribe/<namespace>\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			set(tt.unfit)

@@ -38,7 +38,7 @@ func TestListenErrors(t *testing.T) {
 	for _, tt := range []struct{ name, address, words string }{
 		{"a port in use", taken.Addr().String(), "in use"},
 		{"an address of another machine", "192.0.2.1:8001", "cannot assign requested address"},
-		{"a folder", "unix://" + full, "folder"},
+		{"a folder", "unix://" + full, "it is a folder"},
 		{"a file", "unix://" + file, ""},
 		{"a live socket", "unix://" + live.Addr().String(), ""},
 		{"no parent folder", "unix://" + dir + "/none/socket", ""},

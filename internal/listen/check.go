@@ -11,20 +11,20 @@ import (
 	"time"
 )
 
-// Check reports why the endpoint cannot be listened on, and changes nothing. Call it
-// before an event library listens: gnet and evio remove whatever is at a unix path, even a
-// folder with its contents or the socket of a daemon that is running.
+// Check reports why a server cannot listen on the endpoint. It changes nothing. Call it before an
+// event library listens: gnet and evio remove any file at a unix path, even a directory with its
+// contents or the socket of a running daemon.
 func (e Endpoint) Check() error {
-	letGo, err := e.hold()
+	release, err := e.hold()
 	if err == nil {
-		letGo()
+		release()
 	}
 	return err
 }
 
-// hold does what Check does, and keeps a TCP address in use until letGo is called: anyone
-// else who asks for the address, in any form, gets an error.
-func (e Endpoint) hold() (letGo func(), err error) {
+// hold does the same as Check, and keeps a TCP address in use until release is called. Until then,
+// any attempt to listen on the address, in any notation, gets an error.
+func (e Endpoint) hold() (release func(), err error) {
 	if e.Network == "unix" {
 		if err := checkSocket(e.Address); err != nil {
 			return nil, fmt.Errorf("cannot listen on %s: %w", e, err)
@@ -38,8 +38,8 @@ func (e Endpoint) hold() (letGo func(), err error) {
 	return func() { listener.Close() }, nil
 }
 
-// checkSocket accepts a path in an existing folder at which there is nothing, or a socket
-// that nobody listens on any more.
+// checkSocket accepts a path in an existing folder if there is no file at the path, or a socket
+// on which no program listens any more.
 func checkSocket(path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -50,11 +50,11 @@ func checkSocket(path string) error {
 	}
 	switch mode := info.Mode(); {
 	case mode.IsDir():
-		return errors.New("it is a folder: name a socket inside it")
+		return errors.New("it is a folder: choose a path inside it")
 	case mode&fs.ModeSymlink != 0:
-		return errors.New("it is a symbolic link: name the socket itself")
+		return errors.New("it is a symbolic link: use the path of the socket itself")
 	case mode&fs.ModeSocket == 0:
-		return errors.New("it is a file and not a socket: remove it or choose another path")
+		return errors.New("it is a file, not a socket: remove it or choose another path")
 	}
 	return checkStale(path)
 }
@@ -72,28 +72,27 @@ func checkFolder(folder string) error {
 	return nil
 }
 
-// checkStale connects to the socket. Only a refused connection proves that nobody listens;
-// a full backlog, a datagram socket or a lack of rights does not.
+// checkStale connects to the socket. Only a refused connection proves that no program listens on
+// it. A full backlog, a datagram socket or missing permissions do not.
 func checkStale(path string) error {
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	switch {
 	case err == nil:
 		conn.Close()
-		return errors.New("another program is listening on it: stop that one or choose another path")
+		return errors.New("another program is listening on it: stop it or choose another path")
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
 		return nil
 	}
 	return fmt.Errorf("the socket may be in use: %w", Reason(err))
 }
 
-// Reason returns the cause of a network error without the layers that repeat the
-// address.
+// Reason returns the cause of a network error, without the layers that repeat the address.
 func Reason(err error) error {
 	if errno, ok := errors.AsType[syscall.Errno](err); ok {
 		return errno
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
-		return fmt.Errorf("host %q is not known", dns.Name)
+		return fmt.Errorf("unknown host %q", dns.Name)
 	}
 	return err
 }

@@ -6,22 +6,24 @@ import (
 	"sync"
 )
 
-// Claims reserves the addresses of a server that is starting, until its event library
-// listens on them. An event library that sets SO_REUSEPORT would otherwise share a port
-// with another server, or listen twice on one address. The zero value is ready for use.
+// Claims reserves the addresses of a server until its event library listens on them. Without it, an
+// event library that sets SO_REUSEPORT would share a port with another server, or listen twice on
+// one address. The zero value is ready to use.
 //
-// Call Take for every address, Unbind once all are taken, and Release once the event
-// library listens.
+//	Take (each address) ─► Unbind ─► the event library listens ─► Release
+//
+// Call Take for every address, Unbind after all of them, and Release once the event library
+// listens.
 type Claims struct {
 	locks    startLock
-	held     []func() // close the sockets that occupy the addresses
-	reserved []func() // close the sockets that are only bound
+	held     []func() // functions that close the sockets that listen on the addresses
+	reserved []func() // functions that close the sockets that are only bound
 	released sync.Once
 }
 
-// Take reserves an address. It returns the endpoint with its real port if the port was 0,
-// and the same as a net.Addr. The error says that the address is in use, cannot be used,
-// or was taken before in any form, such as 0.0.0.0 after 127.0.0.1.
+// Take reserves an address. It returns the endpoint, with the port that was chosen if the port was
+// 0, and the same address as a net.Addr. It fails if the address is in use, is not an address of
+// this machine, or was taken before in any notation, such as 0.0.0.0 after 127.0.0.1.
 func (c *Claims) Take(e Endpoint) (resolved Endpoint, addr net.Addr, err error) {
 	if _, port, err := net.SplitHostPort(e.Address); err == nil && e.Network != "unix" {
 		if c.locks == nil {
@@ -36,24 +38,24 @@ func (c *Claims) Take(e Endpoint) (resolved Endpoint, addr net.Addr, err error) 
 		return e, nil, err
 	}
 	c.reserved = append(c.reserved, release)
-	letGo, err := e.hold()
+	unhold, err := e.hold()
 	if err != nil {
 		return e, nil, err
 	}
-	c.held = append(c.held, letGo)
+	c.held = append(c.held, unhold)
 	return e, addr, nil
 }
 
-// Unbind lets the event library listen on the addresses. Other servers that use Claims
-// still wait for Release, and a port that was 0 is still reserved.
+// Unbind closes the listening sockets, so that the event library can listen on the addresses. Other
+// servers that use Claims still wait for Release, and a port that was 0 is still reserved.
 func (c *Claims) Unbind() {
-	for _, letGo := range c.held {
-		letGo()
+	for _, unhold := range c.held {
+		unhold()
 	}
 	c.held = nil
 }
 
-// Release gives up all claims, and ends their use. More calls do nothing.
+// Release ends all reservations. The Claims cannot be used afterwards. Further calls do nothing.
 func (c *Claims) Release() {
 	c.released.Do(func() {
 		c.Unbind()

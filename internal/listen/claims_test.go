@@ -10,6 +10,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
+// TestClaims verifies that free addresses can be taken, that an address cannot be taken twice, and
+// that Release frees all of them.
 func TestClaims(t *testing.T) {
 	_, port, err := net.SplitHostPort(testtool.FreePort(t))
 	if err != nil {
@@ -17,11 +19,11 @@ func TestClaims(t *testing.T) {
 	}
 	at := func(host string) string { return fmt.Sprintf("tcp://%s:%s", host, port) }
 	anyPort := "tcp://127.0.0.1:0"
-	unix := "unix://" + t.TempDir() + "/s:1" // a path is no host and port
+	unix := "unix://" + t.TempDir() + "/s:1" // the path looks like a host and a port
 	tests := []struct {
 		name  string
 		urls  []string
-		fails string // what the error of the last one says; empty: there is none
+		fails string // a part of the last address's error; empty: no error
 	}{
 		{"one port", []string{at("127.0.0.1")}, ""},
 		{"any port, twice", []string{anyPort, anyPort}, ""},
@@ -67,8 +69,8 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-// TestUnbind takes the place of an event library: it must be able to listen where it sets
-// SO_REUSEADDR, as package net does, and nobody else may get the port before that.
+// TestUnbind verifies that a socket with SO_REUSEADDR, as package net and event libraries create
+// it, can listen after Unbind, and that no other socket can take the port before.
 func TestUnbind(t *testing.T) {
 	var claims Claims
 	defer claims.Release()
@@ -87,11 +89,11 @@ func TestUnbind(t *testing.T) {
 	listener.Close()
 }
 
-// TestStartLock: a server waits until another one that is starting on its port releases it.
+// TestStartLock verifies that a server waits while another server is starting on its port.
 func TestStartLock(t *testing.T) {
 	var first, second Claims
 	e := Endpoint{"tcp", testtool.FreePort(t)}
-	if _, _, err := first.Take(e); err != nil { // by its number: port 0 needs no lock
+	if _, _, err := first.Take(e); err != nil { // with its number, because port 0 needs no lock
 		t.Fatal(err)
 	}
 	first.Unbind()

@@ -5,6 +5,7 @@ import (
 	"testing"
 )
 
+// TestParseEndpoint checks valid and invalid URLs, and Loopback.
 func TestParseEndpoint(t *testing.T) {
 	tests := []struct {
 		url      string
@@ -24,25 +25,25 @@ func TestParseEndpoint(t *testing.T) {
 		{url: "unix:///a b", want: Endpoint{"unix", "/a b"}, loopback: true},
 		{url: "unix:///" + strings.Repeat("x", 106), want: Endpoint{"unix", "/" + strings.Repeat("x", 106)}, loopback: true},
 
-		{url: "", err: "write tcp://host:port or unix:///path"},
-		{url: "127.0.0.1:8002", err: "write tcp://host:port or unix:///path"},
-		{url: "http://127.0.0.1:8002", err: "the scheme must be tcp or unix"},
-		{url: "tcp://127.0.0.1", err: "the port is missing"},
-		{url: "tcp://::1:8002", err: "IPv6 address in [brackets]"},
+		{url: "", err: "expected tcp://host:port or unix:///path"},
+		{url: "127.0.0.1:8002", err: "expected tcp://host:port or unix:///path"},
+		{url: "http://127.0.0.1:8002", err: "expected the scheme tcp or unix"},
+		{url: "tcp://127.0.0.1", err: "missing port"},
+		{url: "tcp://::1:8002", err: "IPv6 address must be in [brackets]"},
 		{url: "tcp://localhost:", err: "a number from 0 to 65535"},
 		{url: "tcp://localhost:http", err: "a number from 0 to 65535"},
 		{url: "tcp://localhost:65536", err: "a number from 0 to 65535"},
 		{url: "tcp://localhost:8002/", err: "a number from 0 to 65535"},
-		{url: "tcp://me@localhost:8002", err: "no host name has"},
-		{url: "tcp://[fe80::1%eth0]:8002", err: "no host name has"},
+		{url: "tcp://me@localhost:8002", err: "invalid character in host"},
+		{url: "tcp://[fe80::1%eth0]:8002", err: "invalid character in host"},
 		{url: "unix://run/ssed.sock", err: "must be absolute"},
 		{url: "unix://@ssed", err: "must be absolute"},
-		{url: "unix:///run/", err: "names a folder"},
-		{url: "unix:///a?b", err: "may not hold"},
-		{url: "unix:///a#b", err: "may not hold"},
-		{url: "unix:///a%b", err: "may not hold"},
-		{url: "unix:///a://b", err: "may not hold"},
-		{url: "unix:///a\nb", err: "may not hold"},
+		{url: "unix:///run/", err: "ends with a slash"},
+		{url: "unix:///a?b", err: "must not contain"},
+		{url: "unix:///a#b", err: "must not contain"},
+		{url: "unix:///a%b", err: "must not contain"},
+		{url: "unix:///a://b", err: "must not contain"},
+		{url: "unix:///a\nb", err: "must not contain"},
 		{url: "unix:///" + strings.Repeat("x", 107), err: "has 108 bytes, and Linux allows 107"},
 	}
 	for _, tt := range tests {
@@ -59,6 +60,7 @@ func TestParseEndpoint(t *testing.T) {
 	}
 }
 
+// TestParseEndpoints verifies that the error reports the first invalid URL.
 func TestParseEndpoints(t *testing.T) {
 	got, err := ParseEndpoints([]string{"tcp://:8002", "unix:///run/ssed.sock"})
 	if err != nil || len(got) != 2 || got[0] != (Endpoint{"tcp", ":8002"}) || got[1] != (Endpoint{"unix", "/run/ssed.sock"}) {
@@ -68,10 +70,11 @@ func TestParseEndpoints(t *testing.T) {
 		t.Errorf("%v, %v", got, err)
 	}
 	if _, err := ParseEndpoints([]string{"tcp://:8002", "udp://:8003"}); err == nil || !strings.Contains(err.Error(), `"udp://:8003"`) {
-		t.Errorf("%v, want the URL that is wrong", err)
+		t.Errorf("%v, want the invalid URL in the error", err)
 	}
 }
 
+// TestParseListen checks valid and invalid addresses for subscribers.
 func TestParseListen(t *testing.T) {
 	tests := []struct {
 		address string
@@ -85,9 +88,9 @@ func TestParseListen(t *testing.T) {
 
 		{address: "", err: `listen address "": expected host:port`},
 		{address: "8001", err: `listen address "8001": expected host:port`},
-		{address: "/run/ssed/http", err: `listen address "/run/ssed/http": expected host:port or :port, such as 127.0.0.1:8001 or [::1]:8001, or unix:///path`},
-		{address: "unix://run/ssed", err: `listen address "unix://run/ssed": bad URL`},
-		{address: "http://localhost:8001", err: "the scheme must be tcp or unix"},
+		{address: "/run/ssed/http", err: `invalid listen address "/run/ssed/http": expected host:port or :port, such as 127.0.0.1:8001 or [::1]:8001, or unix:///path`},
+		{address: "unix://run/ssed", err: `invalid listen address "unix://run/ssed": invalid URL`},
+		{address: "http://localhost:8001", err: "expected the scheme tcp or unix"},
 	}
 	for _, tt := range tests {
 		got, err := ParseListen(tt.address)

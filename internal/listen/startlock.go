@@ -9,20 +9,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A startLock keeps servers from starting on the same ports at the same moment. Each would
-// find an address free and unbind it so that its event library can listen there, and with
-// SO_REUSEPORT both would. The lock is a name in the kernel (an abstract unix address): it
-// belongs to the same network namespace as the ports, and it disappears when the process
-// dies.
+// A startLock prevents servers from starting on the same ports at the same moment. Without it, each
+// server would find an address free and unbind it for its event library, and with SO_REUSEPORT both
+// would then listen on it. The lock is a name in the kernel (an abstract unix address). It belongs
+// to the same network namespace as the ports, and it disappears when the process dies.
 type startLock map[string]net.Listener
 
-// startPatience is how long a server waits for another one to start, which takes
-// milliseconds.
+// startPatience limits how long a server waits while another one starts, which takes milliseconds.
 const startPatience = 5 * time.Second
 
-// take locks a port until release.
+// take locks a port until release is called.
 func (s startLock) take(port string) error {
-	if _, taken := s[port]; taken || port == "0" { // every 0 is a different port
+	if _, taken := s[port]; taken || port == "0" { // port 0 means a different port for each call
 		return nil
 	}
 	for deadline := time.Now().Add(startPatience); ; time.Sleep(5 * time.Millisecond) {
@@ -32,7 +30,7 @@ func (s startLock) take(port string) error {
 			return nil
 		}
 		if !errors.Is(err, unix.EADDRINUSE) || time.Now().After(deadline) {
-			return fmt.Errorf("another server is starting on port %s, or hangs there: %w", port, err)
+			return fmt.Errorf("another server is starting on port %s and did not finish within %v: %w", port, startPatience, err)
 		}
 	}
 }

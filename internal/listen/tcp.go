@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// resolve finds the address of an endpoint. Event libraries report a TCP port of 0 as 0,
-// so resolve reserves a free port instead; release ends that, once the event library
-// listens.
+// resolve determines the address of an endpoint. Event libraries report a TCP port of 0 as 0, so
+// resolve reserves a free port instead. release ends the reservation; call it once the event
+// library listens.
 func resolve(e Endpoint) (resolved Endpoint, addr net.Addr, release func(), err error) {
 	if e.Network == "unix" {
 		return e, &net.UnixAddr{Name: e.Address, Net: "unix"}, func() {}, nil
@@ -28,9 +28,9 @@ func resolve(e Endpoint) (resolved Endpoint, addr net.Addr, release func(), err 
 	return e, tcp, release, nil
 }
 
-// reservePort lets the kernel choose a port, and keeps a socket bound to it that does not
-// listen. The event library can bind to the port as well, since both set SO_REUSEADDR, and
-// meanwhile the kernel gives it to nobody else.
+// reservePort lets the kernel choose a port, and keeps a socket bound to it that does not listen.
+// The event library can bind to the port as well, because both set SO_REUSEADDR. Until release is
+// called, the kernel does not choose this port for another socket.
 func reservePort(ip net.IP) (port int, release func(), err error) {
 	family, address := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{}) // all addresses, of both families
 	if ip4 := ip.To4(); ip4 != nil {

@@ -5,17 +5,16 @@ import (
 	"syscall"
 )
 
-// SocketMode is the mode of unix sockets: the daemon's user and group may connect, and
-// nobody else.
+// SocketMode is the mode of unix sockets. Only the daemon's user and group may connect.
 const SocketMode = 0o660
 
-// umask protects the process's umask: one listener at a time may change it.
+// umask guards the umask of the process: one listener at a time may change it.
 var umask sync.Mutex
 
-// RestrictUmask sets the umask so that unix sockets are created with SocketMode and
-// strangers cannot connect at any moment. Files that other goroutines create meanwhile get
-// fewer permissions than they ask for, never more. The caller must call restore, which
-// works once.
+// RestrictUmask sets the umask so that unix sockets are created with SocketMode. So other users
+// cannot connect at any moment. Files that other goroutines create during that time get fewer
+// permissions than requested, never more. The caller must call restore. Further calls of restore do
+// nothing.
 func RestrictUmask() (restore func()) {
 	umask.Lock()
 	old := syscall.Umask(0o777 &^ SocketMode)

@@ -9,12 +9,13 @@ import (
 	"time"
 )
 
-// acceptPause is how long a listener waits when no descriptor is free.
+// acceptPause is how long a listener waits after a failed accept, usually because no descriptor is
+// free.
 const acceptPause = 100 * time.Millisecond
 
-// UnixListeners accepts the connections of a server's unix sockets, on one goroutine per
-// socket and one connection at a time. That is enough: local programs connect in
-// hundreds, not in tens of thousands. The zero value is ready for use.
+// UnixListeners accepts the connections of a server's unix sockets, with one goroutine per socket
+// and one connection at a time. That is enough because local programs open hundreds of connections,
+// not tens of thousands. The zero value is ready to use.
 type UnixListeners struct {
 	mu      sync.Mutex
 	opened  []*unixListener
@@ -29,8 +30,8 @@ type unixListener struct {
 	sendBufferBytes int
 }
 
-// Open listens on a unix socket with SocketMode. Clients can connect from now on; Start
-// accepts them. Check the endpoint first: Open removes the socket that is at its path.
+// Open listens on a unix socket with SocketMode. Clients can connect from then on; Start accepts
+// their connections. Call Endpoint.Check first: Open removes the socket at the path.
 func (u *UnixListeners) Open(e Endpoint, sendBufferBytes int) error {
 	if err := os.Remove(e.Address); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -51,11 +52,10 @@ func (u *UnixListeners) Open(e Endpoint, sendBufferBytes int) error {
 	return nil
 }
 
-// Start accepts on every socket that is open, and passes each connection to take. Take
-// returns once the server counts the connection, so at most one per socket is open beyond
-// what the server knows of. If take returns false, it did not keep the connection: the
-// connection is closed, and nothing more is accepted on that socket. After Close, Start
-// does nothing.
+// Start accepts connections on every open socket, and passes each one to take. take must return
+// after the server has counted the connection, so at most one connection per socket is open without
+// being counted. If take returns false, the server did not keep the connection: Start closes it and
+// stops accepting on that socket. After Close, Start does nothing.
 func (u *UnixListeners) Start(take func(*net.UnixConn) bool, log *slog.Logger) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -67,8 +67,8 @@ func (u *UnixListeners) Start(take func(*net.UnixConn) bool, log *slog.Logger) {
 	}
 }
 
-// Close stops accepting, removes the sockets, and waits until take has returned for every
-// connection that was accepted.
+// Close stops accepting, removes the sockets, and waits until take has returned for every accepted
+// connection.
 func (u *UnixListeners) Close() {
 	u.mu.Lock()
 	u.closed = true
@@ -89,7 +89,7 @@ func (l *unixListener) run(take func(*net.UnixConn) bool, log *slog.Logger) {
 		if err != nil {
 			if time.Since(lastLine) > time.Second {
 				lastLine = time.Now()
-				log.Error("cannot accept on a unix socket, and tries again", "address", l.endpoint.String(), "err", err)
+				log.Error("accept on unix socket failed, retrying", "address", l.endpoint.String(), "err", err)
 			}
 			time.Sleep(acceptPause)
 			continue

@@ -12,7 +12,7 @@ import (
 
 const patience = 20 * time.Second
 
-// socket opens one unix socket in a folder of its own.
+// socket opens one unix socket in a new folder.
 func socket(t *testing.T, u *UnixListeners) Endpoint {
 	t.Helper()
 	e := Endpoint{"unix", t.TempDir() + "/s"}
@@ -36,11 +36,13 @@ func dial(t *testing.T, e Endpoint) net.Conn {
 
 var silent = slog.New(slog.DiscardHandler)
 
+// TestUnixListeners verifies that connections are passed on one at a time, and that a connection is
+// closed if take returns false.
 func TestUnixListeners(t *testing.T) {
 	var u UnixListeners
 	e := socket(t, &u)
 	if info, err := os.Stat(e.Address); err != nil || info.Mode().Perm() != SocketMode {
-		t.Errorf("%v, %v; want mode %o", info, err, SocketMode)
+		t.Errorf("stat: %v, %v; want mode %o", info, err, SocketMode)
 	}
 	first, second := dial(t, e), dial(t, e)
 	taking, took := make(chan net.Conn), make(chan bool)
@@ -55,7 +57,7 @@ func TestUnixListeners(t *testing.T) {
 	}
 	select {
 	case <-taking:
-		t.Error("a second connection was accepted before the first was taken")
+		t.Error("a second connection was accepted before take returned")
 	case <-time.After(50 * time.Millisecond):
 	}
 	took <- true
@@ -67,11 +69,11 @@ func TestUnixListeners(t *testing.T) {
 	<-taking
 	took <- false // the server is ending
 	if _, err := second.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("a connection that was not taken ends with %v", err)
+		t.Errorf("reading from a connection that take refused: %v, want EOF", err)
 	}
 }
 
-// TestUnixClose: Close waits until the server has what was accepted.
+// TestUnixClose verifies that Close waits until take has returned for every accepted connection.
 func TestUnixClose(t *testing.T) {
 	var u UnixListeners
 	e := socket(t, &u)
@@ -100,6 +102,7 @@ func TestUnixClose(t *testing.T) {
 	u.Close()
 }
 
+// TestOpenReplacesStaleSocket verifies that Open replaces a socket on which no program listens.
 func TestOpenReplacesStaleSocket(t *testing.T) {
 	e := Endpoint{"unix", t.TempDir() + "/s"}
 	stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: e.Address, Net: "unix"})
@@ -116,10 +119,11 @@ func TestOpenReplacesStaleSocket(t *testing.T) {
 	dial(t, e)
 }
 
+// TestOpenFails verifies that Open reports an error in a folder that does not exist.
 func TestOpenFails(t *testing.T) {
 	var u UnixListeners
 	defer u.Close()
 	if err := u.Open(Endpoint{"unix", t.TempDir() + "/none/s"}, 64<<10); err == nil {
-		t.Error("a socket was opened in a folder that does not exist")
+		t.Error("Open succeeded in a folder that does not exist")
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"testing"
 )
 
-// chromiumFields is what Chromium sends with an EventSource.
+// chromiumFields are the fields that Chromium sends with an EventSource.
 var chromiumFields = []string{
 	"Connection: keep-alive",
 	`sec-ch-ua-platform: "Linux"`,
@@ -22,7 +22,7 @@ var chromiumFields = []string{
 	"Accept-Language: en-GB,en;q=0.9",
 }
 
-// BenchmarkParse is a head that is parsed already.
+// BenchmarkParse measures Parse for a head that httpparse has parsed.
 func BenchmarkParse(b *testing.B) {
 	for _, bm := range []struct {
 		from, target string

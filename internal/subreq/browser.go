@@ -6,19 +6,19 @@ import (
 	"github.com/ssed/ssed/httpparse"
 )
 
-// isBrowserField reports whether a field shows that the client is a browser, or another
-// EventSource: an Accept with text/event-stream (HTML section 9.2.2), or one of the Fetch
-// metadata fields Sec-Fetch-*, which pages cannot set. Browsers send those only over https
-// and to localhost, so fetch() of a page on plain http is recognized by its Accept alone.
+// isBrowserField reports whether a field shows that the client is a browser or another EventSource.
+// Such a field is an Accept with text/event-stream (HTML section 9.2.2), or one of the Fetch
+// metadata fields Sec-Fetch-*, which pages cannot set. Browsers send Sec-Fetch-* only over https
+// and to localhost. So on plain http, a page's fetch() is recognized only by its Accept.
 func isBrowserField(f *httpparse.Field) bool {
 	const metadata = "Sec-Fetch-"
 	return len(f.Name) > len(metadata) && bytes.EqualFold(f.Name[:len(metadata)], []byte(metadata)) ||
 		f.Is("Accept") && acceptsStream(f.Value)
 }
 
-// acceptsStream reports whether an Accept has the media range text/event-stream itself,
-// with a weight above zero (RFC 9110 sections 12.5.1 and 12.4.2). "*/*" is what everybody
-// sends.
+// acceptsStream reports whether an Accept value contains the media range text/event-stream with a
+// weight above zero (RFC 9110 sections 12.5.1 and 12.4.2). "*/*" does not count, because nearly
+// every client sends it.
 func acceptsStream(accept []byte) bool {
 	for len(accept) > 0 {
 		var element []byte
@@ -31,7 +31,7 @@ func acceptsStream(accept []byte) bool {
 	return false
 }
 
-// hasNoWeight reports whether the parameters of a media range have the weight 0.
+// hasNoWeight reports whether the parameters of a media range contain the weight 0.
 func hasNoWeight(parameters []byte) bool {
 	for len(parameters) > 0 {
 		var p []byte

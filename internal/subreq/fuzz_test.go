@@ -13,9 +13,8 @@ import (
 	"github.com/ssed/ssed/nsindex"
 )
 
-// FuzzParse compares what Parse makes of a path, a query and two fields with a model
-// that decodes everything with net/url, and goes through the query once for each
-// question.
+// FuzzParse compares the results of Parse with a model, for a path, a query and two fields. The
+// model decodes everything with net/url, and makes one pass over the query for each question.
 func FuzzParse(f *testing.F) {
 	for _, query := range []string{"", "last=3", "last=-1", "last=x", "since=30s", "since=-1s", "since=2562047h", "last_event_id=a-1&lastEventId=b-2",
 		"ns=/pets&last=1&since=5m&lastEventId=", "last=1&last=2", "l%61st=1", "lastEventId=%zz", "last=%31", "lastEventId=a+b%2d1", "token=a&token=b", "token=%z", "ns=%2fa&ns=/b", "&&ns=/a&", "ns[]=/a&ns%5b0%5d=/b", "topic=/a", "NS=/a", "ns[a]=/b", "+ns=/a", "n%zz"} {
@@ -44,7 +43,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		if !slices.Equal(r.Set.Members(), set.Members()) {
-			t.Fatalf("%+v: %q, the model has %q", m, r.Set.Members(), set.Members())
+			t.Fatalf("%+v: %q, want %q", m, r.Set.Members(), set.Members())
 		}
 		if token := m.token(); string(r.Token) != token {
 			t.Fatalf("%+v: the token is %q, the model has %q", m, r.Token, token)
@@ -59,11 +58,11 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// A model is a request, read the plain way.
+// A model is a request that is parsed in the simplest way.
 type model struct{ below, query, id, authorization string }
 
-// values returns the decoded values of the parameters with these names. ok is false
-// if one cannot be decoded.
+// values returns the decoded values of the parameters with these names. ok is false if one of them
+// cannot be decoded.
 func (m model) values(names ...string) (values [][2]string, ok bool) {
 	for _, pair := range strings.Split(m.query, "&") {
 		name, raw, _ := strings.Cut(pair, "=")
@@ -83,7 +82,7 @@ func (m model) values(names ...string) (values [][2]string, ok bool) {
 	return values, true
 }
 
-// modelName decodes a name. The error says that a request with it is refused.
+// modelName decodes a name. If it returns an error, a request with this name is refused.
 func modelName(raw string) (string, error) {
 	name, err := url.QueryUnescape(raw)
 	switch {

@@ -6,27 +6,27 @@ import (
 	"slices"
 )
 
-// Names of parameters, as [nameOf] returns them.
+// Names of parameters, as returned by [nameOf].
 const (
 	nameNamespace = "ns"
 	nameToken     = "token"
 	nameLast      = "last"
 	nameSince     = "since"
 	nameID        = "last_event_id"
-	nameUnknown   = "" // it is ignored
+	nameUnknown   = "" // the parameter is ignored
 )
 
 // filterWords are names that other hubs and their clients use for the parameter ns. A client that
-// sends one of them wants less than everything.
+// sends one of them does not want all messages.
 var filterWords = []string{"ns", "namespace", "namespaces", "topic", "topics", "channel", "channels"}
 
-// nameOf returns the parameter that a key of the query means. Keys are compared once
-// they are percent-decoded, in this case. "ns[]" and "ns[0]" mean "ns", since axios,
-// PHP and Rails write lists so.
+// nameOf returns the parameter that a key of the query selects. Keys are percent-decoded before
+// they are compared, and their case matters. "ns[]" and "ns[0]" select "ns", because axios, PHP and
+// Rails write lists in this form.
 //
-// A key that looks like a filter but is not one, such as "topic" or "NS", is refused:
-// ignoring it would send everything to a client that asked for little. The same holds
-// for a key that cannot be decoded.
+// A key that looks like a filter but is not one, such as "topic" or "NS", is refused. If it were
+// ignored, a client that asked for a few messages would get all of them. A key that cannot be
+// decoded is refused for the same reason.
 func nameOf(key []byte) (name string, refusal Refusal) {
 	decoded, err := unescaped(key)
 	if err != nil {
@@ -53,7 +53,7 @@ func nameOf(key []byte) (name string, refusal Refusal) {
 	return nameUnknown, Refusal{}
 }
 
-// isList reports whether a key is "ns[]", or "ns[" and a number and "]".
+// isList reports whether a key is "ns[]", or "ns[" followed by a number and "]".
 func isList(key []byte) bool {
 	rest, ok := bytes.CutPrefix(key, []byte("ns["))
 	if !ok {
@@ -63,8 +63,8 @@ func isList(key []byte) bool {
 	return ok && !slices.ContainsFunc(index, func(c byte) bool { return !isDigit(c) })
 }
 
-// looksLikeFilter reports whether a key is one of the filterWords, in any case, also
-// with white space around it or an index behind it, as in "topic[]" or "ns.0".
+// looksLikeFilter reports whether a key is one of the filterWords, in any case. It also recognizes
+// a word with white space around it or an index after it, as in "topic[]" or "ns.0".
 func looksLikeFilter(key []byte) bool {
 	if end := bytes.IndexAny(key, "[."); end >= 0 {
 		key = key[:end]

@@ -6,36 +6,36 @@ import (
 	"github.com/ssed/ssed/httpparse"
 )
 
-// Origins are the origins whose pages may read answers (the Fetch standard, section
-// 3.3). They are made once and then only read. The zero value allows every page.
+// Origins is the set of origins whose pages may read answers (the Fetch standard, section 3.3). It
+// does not change after ParseOrigins. The zero value allows every page.
 type Origins struct {
-	listed map[string]string // an origin → the fields that let its pages read; nil: any may
+	listed map[string]string // from an origin to the fields that let its pages read; nil: any page may
 
-	// wild has, for each scheme, the parts of wildcards behind the asterisk: the end of
-	// a host, from a point on, and the port.
+	// wild maps each scheme to the wildcards with that scheme. A key is the part after the
+	// asterisk: the end of a host, beginning with a dot, and the port.
 	wild map[string]map[string]bool
 }
 
-// An Answer is what all answers to one request have in common. It depends on that
-// request alone.
+// An Answer holds the properties that are common to all answers to one request. It depends only on
+// that request.
 type Answer struct {
-	Body    bool // false for HEAD, which is answered with the head alone (RFC 9110 section 9.3.2)
+	Body    bool // false for HEAD; its answer has only a head (RFC 9110 section 9.3.2)
 	MayRead bool // the page that sent the request may read the answer, or no page sent it
 
-	fields string // the fields that let that page read, as whole lines
-	vary   bool   // another origin gets another answer
+	fields string // complete lines with the fields that let the page read
+	vary   bool   // the answer depends on the Origin
 }
 
-// corsAny lets every page read. It goes without credentials, which the standard
-// forbids beside "*".
+// corsAny lets every page read. It does not allow credentials, which the standard forbids together
+// with "*".
 const corsAny = "Access-Control-Allow-Origin: *\r\n"
 
-// corsVary tells caches that another origin gets another answer.
+// corsVary tells caches that the answer depends on the Origin.
 const corsVary = "Vary: Origin\r\n"
 
-// ParseOrigins reads the allowed origins: "*" alone, or a list of "scheme://host[:port]"
-// and "scheme://*.host[:port]", which matches all subdomains of host but not host itself.
-// An empty list means "*". The error says why an origin could never match.
+// ParseOrigins parses the allowed origins. The list is either "*" alone, or contains
+// "scheme://host[:port]" and "scheme://*.host[:port]". A wildcard matches all subdomains of host
+// but not host itself. An empty list means "*". The error explains why an origin could never match.
 func ParseOrigins(origins []string) (Origins, error) {
 	if len(origins) == 0 || len(origins) == 1 && origins[0] == "*" {
 		return Origins{}, nil
@@ -59,15 +59,15 @@ func ParseOrigins(origins []string) (Origins, error) {
 	return o, nil
 }
 
-// corsListed lets the pages of one origin read, with credentials.
+// corsListed returns the fields that let the pages of one origin read, with credentials.
 func corsListed(origin string) string {
 	return "Access-Control-Allow-Origin: " + origin + "\r\n" +
 		"Access-Control-Allow-Credentials: true\r\n"
 }
 
-// Answer returns what all answers to req have in common. A request without an Origin
-// does not come from another origin's page. Browsers send one Origin (RFC 6454 section
-// 7.3), so a request with several is treated as one from a page that is not in the list.
+// Answer returns the common properties of all answers to req. A request without an Origin does not
+// come from another origin's page. Browsers send one Origin (RFC 6454 section 7.3). So a request
+// with several is treated like a request from a page that is not allowed.
 func (o *Origins) Answer(req *httpparse.Request) (a Answer) {
 	var origin []byte
 	several := false
@@ -84,8 +84,8 @@ func (o *Origins) Answer(req *httpparse.Request) (a Answer) {
 	return a
 }
 
-// Unread returns the Answer to a request that could not be parsed, so that its
-// origin is unknown; but the beginning of its head may show that it is a HEAD.
+// Unread returns the Answer to a request that could not be parsed, so that its origin is unknown.
+// If the beginning of the head shows that the method is HEAD, the Answer has no body.
 func (o *Origins) Unread(head []byte) Answer {
 	a := o.answer(nil)
 	a.Body = !bytes.HasPrefix(bytes.TrimLeft(head, "\r\n"), []byte("HEAD "))
@@ -106,16 +106,16 @@ func (o *Origins) answer(origin []byte) Answer {
 	return Answer{MayRead: ok, fields: fields, vary: true}
 }
 
-// originBytesMax is above the longest origin that is compared with wildcards: a host
-// name has at most 253 bytes (RFC 1035 section 2.3.4), and no scheme of pages 200.
+// originBytesMax is more than the length of the longest origin that is compared with wildcards. A
+// host name has at most 253 bytes (RFC 1035 section 2.3.4), and no scheme of pages has 200.
 const originBytesMax = 512
 
-// matchesWildcard reports whether an origin is a subdomain of one of the wildcards. It
-// looks once at each point of the host, so the work is bounded by originBytesMax however
-// many wildcards there are.
+// matchesWildcard reports whether an origin is a subdomain of one of the wildcards. It makes one
+// lookup for each dot of the host. So originBytesMax limits the work, regardless of the number of
+// wildcards.
 //
-// The origin is sent back, so the asterisk must stand for labels: anything else could be
-// another host with the right end, such as "evil.example/.example.org".
+// The origin is sent back to the client, so the asterisk must match only labels. Otherwise the
+// origin could be another host with a matching end, such as "evil.example/.example.org".
 func (o *Origins) matchesWildcard(origin []byte) bool {
 	if len(o.wild) == 0 || len(origin) > originBytesMax {
 		return false
@@ -125,7 +125,7 @@ func (o *Origins) matchesWildcard(origin []byte) bool {
 	if !ok || ends == nil {
 		return false
 	}
-	label := 0 // bytes of the label so far
+	label := 0 // length of the current label
 	for i, c := range host {
 		switch {
 		case c == '.' && label == 0:
@@ -143,7 +143,7 @@ func (o *Origins) matchesWildcard(origin []byte) bool {
 	return false
 }
 
-// AppendFields appends the CORS fields of every answer but that of a preflight.
+// AppendFields appends the CORS fields of every answer except a preflight's.
 func (a Answer) AppendFields(dst []byte) []byte {
 	dst = append(dst, a.fields...)
 	if a.vary {

@@ -9,7 +9,7 @@ import (
 	"github.com/ssed/ssed/httpparse"
 )
 
-// originsOf are the origins that the rules allow.
+// originsOf parses the rules.
 func originsOf(t testing.TB, rules ...string) *Origins {
 	t.Helper()
 	o, err := ParseOrigins(rules)
@@ -19,6 +19,7 @@ func originsOf(t testing.TB, rules ...string) *Origins {
 	return &o
 }
 
+// TestOriginsMatch verifies which origins a rule matches, and that it matches no others.
 func TestOriginsMatch(t *testing.T) {
 	for _, tt := range []struct {
 		rule       string
@@ -38,7 +39,7 @@ func TestOriginsMatch(t *testing.T) {
 		{"ionic://localhost", "ionic://localhost", "ionic://other"},
 		{"tauri://localhost", "tauri://localhost", "https://tauri.localhost"},
 		{"app://obsidian.md", "app://obsidian.md", ""},
-		{"capacitor://localhost:443", "capacitor://localhost:443", "capacitor://localhost"}, // it has no default port
+		{"capacitor://localhost:443", "capacitor://localhost:443", "capacitor://localhost"}, // this scheme has no default port
 		{"https://xn--kse-qla.example", "https://xn--kse-qla.example", ""},
 		{"https://my_app.example.org", "https://my_app.example.org", ""},
 		{"https://example.org.", "https://example.org.", "https://example.org"},
@@ -53,7 +54,7 @@ func TestOriginsMatch(t *testing.T) {
 		{"https://*.EXAMPLE.org", "https://a.example.org", ""},
 		{"https://*.example.org.", "https://a.example.org.", "https://a.example.org"},
 		{"app://*.example.org", "app://a.example.org", "https://a.example.org"},
-		{"https://*.co.uk", "https://a.co.uk", ""}, // that this is a public suffix is not known here
+		{"https://*.co.uk", "https://a.co.uk", ""}, // ParseOrigins does not know this public suffix
 	} {
 		o := originsOf(t, tt.rule)
 		for _, origin := range strings.Fields(tt.yes) {
@@ -73,6 +74,7 @@ func TestOriginsMatch(t *testing.T) {
 	}
 }
 
+// TestOriginsOfRequests checks the Answer to requests with no, one and several origins.
 func TestOriginsOfRequests(t *testing.T) {
 	open, listed := originsOf(t, "*"), originsOf(t, "https://a.example", "https://*.a.example")
 	for _, tt := range []struct {
@@ -101,7 +103,8 @@ func TestOriginsOfRequests(t *testing.T) {
 	}
 }
 
-// TestOriginsRefused: an origin that could never match is refused, and the error says why.
+// TestOriginsRefused verifies that an origin that could never match is refused, and that the error
+// explains the reason.
 func TestOriginsRefused(t *testing.T) {
 	for _, tt := range []struct{ rule, reason string }{
 		{"", "expected scheme://host"},
@@ -110,13 +113,13 @@ func TestOriginsRefused(t *testing.T) {
 		{"://example.org", "not a scheme"},
 		{"1http://example.org", "not a scheme"},
 		{"ht_tp://example.org", "not a scheme"},
-		{"*://example.org", "cannot stand for the scheme"},
-		{"http*://example.org", "cannot stand for the scheme"},
+		{"*://example.org", "cannot replace the scheme"},
+		{"http*://example.org", "cannot replace the scheme"},
 		{"file://", "no page has the scheme file"},
 		{"data://x", "no page has the scheme data"},
 		{"wss://example.org", "use https"},
-		{"https://", "host is empty"},
-		{"https://example.org/", "no slash at the end"},
+		{"https://", "host or one of its labels is empty"},
+		{"https://example.org/", "no trailing slash"},
 		{"https://example.org/path", "no path"},
 		{"https://example.org?x", "no query"},
 		{"https://u:p@example.org", "no user information"},
@@ -162,11 +165,12 @@ func TestOriginsRefused(t *testing.T) {
 			t.Errorf("%s: %v, want %q", tt.rule, err, tt.reason)
 		}
 	}
-	if _, err := ParseOrigins([]string{"*", "https://a.example"}); err == nil || !strings.Contains(err.Error(), "stand alone") {
-		t.Errorf("* among others: %v", err)
+	if _, err := ParseOrigins([]string{"*", "https://a.example"}); err == nil || !strings.Contains(err.Error(), "cannot be combined") {
+		t.Errorf("* with other origins: %v, want an error", err)
 	}
 }
 
+// TestPreflight checks the allowed request fields of a preflight's answer.
 func TestPreflight(t *testing.T) {
 	open, listed := originsOf(t), originsOf(t, "https://*.a.example")
 	const always = "X-Authorization, Authorization, Last-Event-ID, Cache-Control"
@@ -175,7 +179,7 @@ func TestPreflight(t *testing.T) {
 		origins *Origins
 		origin  string
 		asked   string
-		want    string // the names
+		want    string // the allowed names
 	}{
 		{"any", open, "https://b.example", "baggage,traceparent", "*, " + always},
 		{"any, without a page", open, "", "", "*, " + always},
@@ -213,8 +217,8 @@ func TestPreflight(t *testing.T) {
 	}
 }
 
-// FuzzOrigins: what is matched has the scheme, the port and the end of the rule's host,
-// as package net/url reads it, and is sent back as one field line.
+// FuzzOrigins verifies that a matching origin has the scheme, the port and the end of the rule's
+// host, as parsed by net/url, and that it is sent back as one field line.
 func FuzzOrigins(f *testing.F) {
 	for _, seed := range [][2]string{
 		{"https://*.example.org", "https://a.example.org"}, {"https://*.example.org:8443", "https://evil.net/.example.org:8443"},
@@ -236,7 +240,7 @@ func FuzzOrigins(f *testing.F) {
 			own = r.scheme + "://sub" + r.host + r.port
 		}
 		if !o.answer([]byte(own)).MayRead {
-			t.Fatalf("%q does not match %q", text, own)
+			t.Fatalf("%q does not match its own origin %q", text, own)
 		}
 		a := o.Answer(&httpparse.Request{Fields: []httpparse.Field{{Name: []byte("Origin"), Value: origin}}})
 		if !a.MayRead {

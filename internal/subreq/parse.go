@@ -7,55 +7,55 @@ import (
 	"github.com/ssed/ssed/nsindex"
 )
 
-// A Request is a request to subscribe, in the terms of this server.
+// A Request is a parsed request to subscribe.
 type Request struct {
 	Answer
-	Preflight bool // OPTIONS: only the fields of the answer are asked for; the fields below are empty
+	Preflight bool // OPTIONS: the answer has only a head, and the fields below are empty
 
 	Set   nsindex.Set // the namespaces to subscribe to
-	Token []byte      // as sent; nil if the request has none
+	Token []byte      // as sent; nil if the request has no token
 
-	// Browser reports that the client is a browser: its stream begins with a line of its
-	// own, since Firefox does not report a stream as open before its first byte.
+	// Browser reports that the client is a browser. Its stream begins with an extra line, because
+	// Firefox does not report a stream as open before its first byte.
 	Browser bool
 
-	Resume    Resume  // which messages before the live ones are asked for
-	BadResume Refusal // why Resume is malformed; it only matters to a server that keeps a history
+	Resume    Resume  // the messages that the client wants before the live ones
+	BadResume Refusal // why Resume is malformed; only used by a server that keeps a history
 }
 
-// A Refusal is the status and the one-line reason of an answer that refuses a
-// request. The zero value means that nothing is refused.
+// A Refusal is the status and the one-line reason of an error response. In the zero value, Status
+// is 0: the request is not refused.
 type Refusal struct {
 	Status int
 	Reason string
 }
 
-// refusalOf is the refusal of a request that is malformed in the way err says.
+// refusalOf returns a refusal with status 400 and the text of err.
 func refusalOf(err error) Refusal { return Refusal{400, err.Error()} }
 
-// subscribePath is the one resource. The rest of the path is a namespace.
+// subscribePath is the only resource. The rest of the path is a namespace.
 const subscribePath = "/subscribe"
 
-// Parse reads a request to subscribe, whose Answer is to.
+// Parse parses a request to subscribe. to is the request's Answer.
 //
-// Slices of the Request point into the buffer that req was parsed from, or into
-// memory of their own: use [Request.Clone] to keep it for longer than the buffer.
+// Slices of the Request point into the buffer that req was parsed from, or into newly allocated
+// memory. Call [Request.Clone] to keep the Request for longer than the buffer.
 //
-// The first of these that applies decides: OPTIONS *, an unknown path (404), a page
-// that may not read (403), the method (OPTIONS, 405, 501), the namespaces (400). A
-// malformed request for earlier messages is reported in BadResume.
+// The first of the following that applies determines the result: OPTIONS *, an unknown path (404),
+// a page that may not read (403), the method (OPTIONS, 405, 501), the namespaces (400). A malformed
+// request for earlier messages is reported in BadResume.
 func Parse(req *httpparse.Request, to Answer) (r Request, refusal Refusal) {
 	r.Answer = to
-	if string(req.Path) == "*" { // httpparse lets only OPTIONS through (RFC 9112 section 3.2.4)
+	if string(req.Path) == "*" { // httpparse accepts it only for OPTIONS (RFC 9112 section 3.2.4)
 		r.Preflight = true
 		return r, Refusal{}
 	}
 	below, ok := bytes.CutPrefix(req.Path, []byte(subscribePath))
 	switch {
 	case !ok || len(below) > 0 && below[0] != '/':
-		return r, Refusal{404, "there is nothing here; subscribe at /subscribe/<namespace>"}
+		return r, Refusal{404, "not found; subscribe at /subscribe/<namespace>"}
 	case !to.MayRead:
-		return r, Refusal{403, "pages of this origin may not subscribe here; allow it with --cors-origin"}
+		return r, Refusal{403, "pages of this origin may not subscribe; the server can allow it with --cors-origin"}
 	}
 	switch string(req.Method) {
 	case "GET", "HEAD":
@@ -65,7 +65,7 @@ func Parse(req *httpparse.Request, to Answer) (r Request, refusal Refusal) {
 	case "POST", "PUT", "DELETE", "PATCH", "TRACE":
 		return r, Refusal{405, "subscribe with GET; messages are published over the line protocol"}
 	default:
-		return r, Refusal{501, "this method is not known here; subscribe with GET"}
+		return r, Refusal{501, "unknown method; subscribe with GET"}
 	}
 	return r, r.read(req, below)
 }
@@ -77,7 +77,7 @@ func (r Request) Clone() Request {
 	return r
 }
 
-// namespacesUsual is how many namespaces fit without a slice of their own.
+// namespacesUsual is how many namespaces fit on the stack, without an allocation.
 const namespacesUsual = 8
 
 // read fills r from the path below /subscribe, the query and the fields.
@@ -96,7 +96,7 @@ func (r *Request) read(req *httpparse.Request, below []byte) (refusal Refusal) {
 	if refusal.Status != 0 {
 		return refusal
 	}
-	// "/subscribe/?ns=/pets" asks for /pets, and not for everything.
+	// "/subscribe/?ns=/pets" subscribes to /pets, not to everything.
 	if len(namespaces) == 0 && len(below) == 1 {
 		namespaces = append(namespaces, "/")
 	}
@@ -109,7 +109,7 @@ func (r *Request) read(req *httpparse.Request, below []byte) (refusal Refusal) {
 	return Refusal{}
 }
 
-// unescapedPath decodes a path, and copies it.
+// unescapedPath decodes a path into a new string.
 func unescapedPath(path []byte) (string, error) {
 	if bytes.IndexByte(path, '%') < 0 {
 		return string(path), nil
@@ -119,9 +119,9 @@ func unescapedPath(path []byte) (string, error) {
 	return string(text), err
 }
 
-// readFields takes the token and the last event's id from the fields, which go
-// before those of the query, and finds out whether the client is a browser. The token
-// may be in the query because an EventSource cannot set a field.
+// readFields sets the token and the id of the last event, and determines whether the client is a
+// browser. Fields take precedence over the query, which may contain the token because an
+// EventSource cannot set fields.
 func (r *Request) readFields(req *httpparse.Request, queryToken []byte) {
 	var token, authorization, id []byte
 	for i := range req.Fields {

@@ -9,7 +9,7 @@ import (
 	"github.com/ssed/ssed/httpparse"
 )
 
-// parsed returns the request with this head, its lines without line ends.
+// parsed returns the request with this head. The lines have no line ends.
 func parsed(t testing.TB, lines ...string) *httpparse.Request {
 	t.Helper()
 	var p httpparse.Parser
@@ -20,7 +20,7 @@ func parsed(t testing.TB, lines ...string) *httpparse.Request {
 	return req
 }
 
-// parse parses a request where every page may read.
+// parse parses a request that any page may send.
 func parse(req *httpparse.Request) (Request, Refusal) {
 	var any Origins
 	return Parse(req, any.Answer(req))
@@ -31,6 +31,7 @@ func get(t testing.TB, target string, fields ...string) *httpparse.Request {
 	return parsed(t, append([]string{"GET " + target + " HTTP/1.1"}, fields...)...)
 }
 
+// TestSet checks the namespaces of requests with a path, a query or both.
 func TestSet(t *testing.T) {
 	for _, tt := range []struct {
 		name, target string
@@ -66,14 +67,14 @@ func TestSet(t *testing.T) {
 	}
 }
 
-// TestRefusals: the first thing that is wrong decides.
+// TestRefusals verifies that the first problem of a request determines the refusal.
 func TestRefusals(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		line    string
 		mayRead bool
 		status  int
-		reason  string // a part of it
+		reason  string // a part of the reason
 	}{
 		{"nothing there", "GET / HTTP/1.1", true, 404, "subscribe at /subscribe/"},
 		{"a longer word", "GET /subscribed HTTP/1.1", true, 404, "subscribe at /subscribe/"},
@@ -101,8 +102,8 @@ func TestRefusals(t *testing.T) {
 		{"namespace", "GET /subscribe/?namespace=/pets HTTP/1.1", true, 400, "expected ns"},
 		{"namespaces", "GET /subscribe/?namespaces[]=/pets HTTP/1.1", true, 400, "expected ns"},
 		{"a list of topics", "GET /subscribe/?topic%5B%5D=/pets HTTP/1.1", true, 400, `"topic[]"`},
-		{"beside a path", "GET /subscribe/pets?topic=/pets HTTP/1.1", true, 400, "expected ns"},
-		{"beside ns", "GET /subscribe?ns=/pets&Topic=/time HTTP/1.1", true, 400, "expected ns"},
+		{"with a path", "GET /subscribe/pets?topic=/pets HTTP/1.1", true, 400, "expected ns"},
+		{"with ns", "GET /subscribe?ns=/pets&Topic=/time HTTP/1.1", true, 400, "expected ns"},
 		{"another case", "GET /subscribe/?NS=/pets HTTP/1.1", true, 400, "expected ns"},
 		{"with white space", "GET /subscribe/?+ns%20=/pets HTTP/1.1", true, 400, "expected ns"},
 		{"an index that is not a number", "GET /subscribe/?ns[a]=/pets HTTP/1.1", true, 400, "expected ns"},
@@ -112,7 +113,7 @@ func TestRefusals(t *testing.T) {
 		{"empty", "GET /subscribe/?topic= HTTP/1.1", true, 400, "expected ns"},
 		{"a name with a bad triplet", "GET /subscribe/?ns%5B%5=/pets HTTP/1.1", true, 400, "hexadecimal"},
 		{"an empty entry of a list", "GET /subscribe/?ns[]= HTTP/1.1", true, 400, `start with "/"`},
-		{"HEAD is refused alike", "HEAD /subscribe HTTP/1.1", true, 400, "none was given"},
+		{"HEAD", "HEAD /subscribe HTTP/1.1", true, 400, "none was given"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			req := parsed(t, tt.line)
@@ -127,6 +128,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestMethods checks the accepted methods, and that OPTIONS is a preflight.
 func TestMethods(t *testing.T) {
 	for _, tt := range []struct {
 		line            string
@@ -135,7 +137,7 @@ func TestMethods(t *testing.T) {
 		{"GET /subscribe/a HTTP/1.1", false, true},
 		{"HEAD /subscribe/a HTTP/1.1", false, false},
 		{"OPTIONS /subscribe/a HTTP/1.1", true, true},
-		{"OPTIONS /subscribe HTTP/1.1", true, true}, // it subscribes to nothing
+		{"OPTIONS /subscribe HTTP/1.1", true, true}, // a preflight subscribes to nothing
 		{"OPTIONS * HTTP/1.1", true, true},
 		{"GET http://x/subscribe/a HTTP/1.1", false, true},
 	} {
@@ -149,6 +151,7 @@ func TestMethods(t *testing.T) {
 	}
 }
 
+// TestToken checks the places where a request can contain a token, and their precedence.
 func TestToken(t *testing.T) {
 	for _, tt := range []struct {
 		name, target string
@@ -178,6 +181,7 @@ func TestToken(t *testing.T) {
 	}
 }
 
+// TestResume checks the parameters that ask for earlier messages.
 func TestResume(t *testing.T) {
 	for _, tt := range []struct {
 		name, query string
@@ -219,7 +223,7 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// TestClone: what a clone holds outlives the buffer.
+// TestClone verifies that a clone does not depend on the request's buffer.
 func TestClone(t *testing.T) {
 	head := []byte("GET /subscribe/pets?token=secret&last_event_id=a-1 HTTP/1.1\r\nHost: x\r\n\r\n")
 	var p httpparse.Parser
@@ -237,6 +241,7 @@ func TestClone(t *testing.T) {
 	}
 }
 
+// TestBrowser checks which fields identify a browser.
 func TestBrowser(t *testing.T) {
 	for _, tt := range []struct {
 		fields []string

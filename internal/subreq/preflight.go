@@ -7,33 +7,33 @@ import (
 	"github.com/ssed/ssed/httpparse"
 )
 
-// headersAlways are the request fields that the daemon itself reads, and Cache-Control,
-// which polyfills of EventSource send.
+// headersAlways lists the request fields that the daemon reads, and Cache-Control, which polyfills
+// of EventSource send.
 var headersAlways = []string{"X-Authorization", "Authorization", "Last-Event-ID", "Cache-Control"}
 
 const (
 	preflightMethods = "Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n"
 	preflightMaxAge  = "Access-Control-Max-Age: 86400\r\n"
 
-	// preflightVary tells caches that the answer depends on the names asked for, too.
+	// preflightVary tells caches that the answer also depends on the requested names.
 	preflightVary = "Vary: Origin, Access-Control-Request-Headers\r\n"
 )
 
-// Bounds for Access-Control-Request-Headers. Pages with tracing and a wrapper around
-// fetch ask for fewer than ten names. A longer list is answered with headersAlways alone.
+// Limits for Access-Control-Request-Headers. Pages with tracing and a wrapper around fetch request
+// fewer than ten names. A longer list is answered with headersAlways only.
 const (
 	askedNamesMax = 32
 	askedBytesMax = 1 << 10
 )
 
-// AppendPreflight appends the CORS fields of an answer to OPTIONS (the Fetch standard,
-// section 3.3.3).
+// AppendPreflight appends the CORS fields of an answer to OPTIONS (the Fetch standard, section
+// 3.3.3).
 //
-// If every origin is allowed, every field is, too: "*" stands for all of them but
-// Authorization, which must be named. With a list of origins credentials are allowed, and
-// "*" would be a name like any other; so the names that the request asks for are sent
-// back, if they are tokens (RFC 9110 section 5.6.2), at most askedNamesMax and
-// askedBytesMax. Fields that the daemon does not know do nothing, so any may be sent.
+// If every origin is allowed, every request field is, too: "*" matches all fields except
+// Authorization, which must be listed. With a list of origins, credentials are allowed, and then
+// "*" has no special meaning. So the requested names are sent back if they are tokens (RFC 9110
+// section 5.6.2) and not longer than askedNamesMax and askedBytesMax allow. It is safe to allow any
+// field, because the daemon ignores fields that it does not know.
 func (a Answer) AppendPreflight(dst []byte, req *httpparse.Request) []byte {
 	dst = append(dst, a.fields...)
 	if a.vary {
@@ -52,8 +52,8 @@ func (a Answer) AppendPreflight(dst []byte, req *httpparse.Request) []byte {
 	return append(dst, preflightMaxAge...)
 }
 
-// appendAsked appends the names of a list that are not in headersAlways, or nothing if
-// the list is malformed or too long.
+// appendAsked appends the names of a list that are not in headersAlways. It appends nothing if the
+// list is malformed or too long.
 func appendAsked(dst, asked []byte) []byte {
 	if len(asked) > askedBytesMax {
 		return dst

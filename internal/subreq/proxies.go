@@ -5,14 +5,14 @@ import (
 	"net/netip"
 )
 
-// Proxies are the trusted proxies: their X-Forwarded-For fields and PROXY lines give the
-// client's address. They are made once and then only read. The zero value trusts nobody.
+// Proxies is the set of trusted proxies. Their X-Forwarded-For fields and PROXY headers determine
+// the client's address. It does not change after ParseProxies. The zero value trusts no proxy.
 type Proxies struct {
 	prefixes []netip.Prefix
 	unix     bool // every client of a unix socket is trusted
 }
 
-// ParseProxies reads networks (CIDR), single addresses, and "unix" for every client of a
+// ParseProxies parses networks (CIDR), single addresses, and "unix", which trusts every client of a
 // unix socket.
 func ParseProxies(proxies []string) (Proxies, error) {
 	var t Proxies
@@ -34,8 +34,8 @@ func ParseProxies(proxies []string) (Proxies, error) {
 	return t, nil
 }
 
-// Covers reports whether addr is the address of a trusted proxy. An address that is not
-// valid stands for a client of a unix socket.
+// Covers reports whether addr is the address of a trusted proxy. An invalid address means a client
+// of a unix socket.
 func (t *Proxies) Covers(addr netip.Addr) bool {
 	if !addr.IsValid() {
 		return t.unix
@@ -48,5 +48,5 @@ func (t *Proxies) Covers(addr netip.Addr) bool {
 	return false
 }
 
-// Empty reports whether nobody is trusted.
+// Empty reports whether no proxy is trusted.
 func (t *Proxies) Empty() bool { return len(t.prefixes) == 0 && !t.unix }

@@ -5,11 +5,12 @@ import (
 	"testing"
 )
 
+// TestProxies checks Covers and Empty, and that invalid entries are refused.
 func TestProxies(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		proxies []string
-		client  string // empty: one of a unix socket
+		client  string // empty: a client of a unix socket
 		covered bool
 	}{
 		{"nobody", nil, "127.0.0.1", false},
@@ -40,7 +41,7 @@ func TestProxies(t *testing.T) {
 	}
 	for _, bad := range []string{"10.0.0.0/33", "localhost", ""} {
 		if _, err := ParseProxies([]string{"10.0.0.0/8", bad}); err == nil {
-			t.Errorf("%q is taken", bad)
+			t.Errorf("ParseProxies accepts %q", bad)
 		}
 	}
 }

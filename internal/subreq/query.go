@@ -6,9 +6,9 @@ import (
 	"github.com/ssed/ssed/httpparse"
 )
 
-// readQuery goes through the query once. It appends the namespaces that the query
-// names to those of the path, and returns them with the token. Of several tokens the
-// first counts, of several ids, times or numbers the last.
+// readQuery parses the query in one pass. It appends the namespaces of the query to those of the
+// path, and returns them with the token. If a parameter occurs several times, the first token
+// counts, and the last id, time or number.
 func (r *Request) readQuery(query []byte, namespaces []string) (all []string, token []byte, refusal Refusal) {
 	tokenSeen := false
 	for len(query) > 0 {
@@ -39,8 +39,8 @@ func (r *Request) readQuery(query []byte, namespaces []string) (all []string, to
 	return namespaces, token, Refusal{}
 }
 
-// unescaped decodes a value of a query. The result shares the query's memory if
-// nothing in it is encoded; it is nil if it is empty.
+// unescaped decodes a value of a query. The result shares the query's memory if nothing is encoded.
+// It is nil if the value is empty.
 func unescaped(raw []byte) ([]byte, error) {
 	switch {
 	case len(raw) == 0:

@@ -6,24 +6,24 @@ import (
 	"time"
 )
 
-// A Resume says which messages before the live ones a request asks for. The id
-// goes before the number, and that before the time.
+// A Resume selects the messages that a client wants before the live ones. The id takes precedence
+// over the number, and the number over the time.
 type Resume struct {
-	ID    []byte        // of the last event that the client has; nil if it names none
+	ID    []byte        // id of the last event that the client has; nil if not given
 	Last  int           // how many of the newest messages to send; -1 if not given
-	Since time.Duration // how far back to begin; -1 if not given
+	Since time.Duration // age of the oldest message to send; -1 if not given
 }
 
 func (r *Resume) reset() { *r = Resume{Last: -1, Since: -1} }
 
-// read takes one parameter of the query, still encoded.
+// read parses one parameter of the query, which is still encoded.
 func (r *Resume) read(name string, raw []byte) Refusal {
 	value, err := unescaped(raw)
 	if err != nil {
 		return refusalOf(err)
 	}
 	if len(value) == 0 {
-		return Refusal{} // an empty value counts as absent: clients send one before they have an id
+		return Refusal{} // an empty value counts as absent: clients send it before they have an id
 	}
 	switch name {
 	case nameLast:

@@ -237,8 +237,8 @@ func TestPortInUse(t *testing.T) {
 
 func TestBadAddress(t *testing.T) {
 	for want, listen := range map[string][]string{
-		"no endpoint":                {},
-		`"127.0.0.1:0" is not a URL`: {tcp(), "127.0.0.1:0"},
+		"no endpoint":               {},
+		`invalid URL "127.0.0.1:0"`: {tcp(), "127.0.0.1:0"},
 	} {
 		if err := New(Options{Listen: listen, Sink: &recorder{}}).Serve(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Serve: %v, want %s", err, want)
