@@ -1,9 +1,9 @@
-// Package nsindex knows namespaces and subscription sets, and which sets a message matches.
+// Package nsindex implements namespaces, subscription sets, and an index that finds the sets that a
+// message matches.
 //
-// The grammar of a namespace is here and nowhere else, for subscribers and
-// publishers alike. Like sse and httpparse it does no I/O and holds no lock:
-// its owner serializes all access.
+// The grammar of namespaces is defined only here, for subscribers and publishers. The package does
+// no I/O and has no locks. The owner of an Index serializes all access to it.
 //
-// The one invariant: no member of a Set lies below another member, so a message
-// finds each set at most once.
+// The one invariant: no member of a Set is below another member, so a message matches each set at
+// most once.
 package nsindex

@@ -25,8 +25,8 @@ func ExampleCanonical() {
 	// true false
 }
 
-// A set is what one connection subscribes to. What is heard anyway is left out, and
-// those who want the same have the same key.
+// A set contains the namespaces of one subscription. A namespace below another one is left out.
+// Equal sets have equal keys.
 func ExampleSet() {
 	set, err := nsindex.NewSet("/time", "/pets/dogs", "/pets")
 	fmt.Println(set.Members(), err)
@@ -49,8 +49,8 @@ func ExampleSet() {
 	// true true
 }
 
-// The index finds the sets that a message matches, in one look-up per segment. A value is
-// whatever its user wants to find: here the set's name.
+// The index finds the sets that a message matches, with one lookup per segment. The type of the
+// values is the caller's choice. In this example it is a name of the set.
 func ExampleIndex() {
 	var index nsindex.Index[string]
 	pets, _ := nsindex.NewSet("/pets", "/time")

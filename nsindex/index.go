@@ -2,28 +2,28 @@ package nsindex
 
 import "fmt"
 
-// An Index finds the values that a message matches. A value of type T stands for one
-// subscription set and all who share it; the index knows nothing else of it.
-// The zero Index is empty and ready.
+// An Index finds the values that a message matches. Each subscription set has one value of type T,
+// which is shared by all subscribers of the set. The index does not use the values itself. The zero
+// Index is empty and ready to use.
 type Index[T comparable] struct {
-	sets map[string]T   // a set's key → its value
-	at   map[string][]T // a namespace → the values of the sets that name it
+	sets map[string]T   // from a set's key to its value
+	at   map[string][]T // from a namespace to the values of the sets with this member
 }
 
 // Len returns how many sets are attached.
 func (x *Index[T]) Len() int { return len(x.sets) }
 
-// Find returns the value attached for a set, if there is one.
+// Find returns the value that is attached to a set. ok is false if there is no value.
 func (x *Index[T]) Find(set Set) (value T, ok bool) {
 	value, ok = x.sets[set.key]
 	return value, ok
 }
 
-// Attach makes value match everything at and below the members of set, which
-// must not be attached yet.
+// Attach attaches value to set, so that messages at and below the members of set match it. It
+// panics if set is already attached.
 func (x *Index[T]) Attach(set Set, value T) {
 	if _, ok := x.sets[set.key]; ok {
-		panic(fmt.Sprintf("nsindex: the set %q is attached twice", set.key))
+		panic(fmt.Sprintf("nsindex: Attach of the set %q, which is already attached", set.key))
 	}
 	if x.sets == nil {
 		x.sets, x.at = map[string]T{}, map[string][]T{}
@@ -34,11 +34,11 @@ func (x *Index[T]) Attach(set Set, value T) {
 	}
 }
 
-// Detach undoes Attach.
+// Detach removes set and its value. It panics if set is not attached.
 func (x *Index[T]) Detach(set Set) {
 	value, ok := x.sets[set.key]
 	if !ok {
-		panic(fmt.Sprintf("nsindex: the set %q is detached but was not attached", set.key))
+		panic(fmt.Sprintf("nsindex: Detach of the set %q, which is not attached", set.key))
 	}
 	delete(x.sets, set.key)
 	for _, ns := range set.members {
@@ -46,6 +46,7 @@ func (x *Index[T]) Detach(set Set) {
 	}
 }
 
+// remove removes a value from the list of a namespace. The order of the list does not matter.
 func (x *Index[T]) remove(ns string, value T) {
 	values := x.at[ns]
 	last := len(values) - 1
@@ -72,10 +73,10 @@ func (x *Index[T]) AppendAll(dst []T) []T {
 	return dst
 }
 
-// AppendMatches appends to dst the values that a message on ns, a canonical namespace,
-// matches: those at ns itself and at each of its ancestors. No value
-// comes twice, since no set holds two namespaces of which one is below the
-// other. It takes one look-up per segment and allocates only if dst must grow.
+// AppendMatches appends to dst the values that match a message on ns, a canonical namespace. These
+// are the values at ns and at each of its ancestors. No value occurs twice, because no set contains
+// two namespaces of which one is below the other. AppendMatches does one lookup per segment, and
+// allocates only if dst must grow.
 func (x *Index[T]) AppendMatches(dst []T, ns []byte) []T {
 	for ok := true; ok; ns, ok = parent(ns) {
 		dst = append(dst, x.at[string(ns)]...)

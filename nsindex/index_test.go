@@ -8,6 +8,7 @@ import (
 	"testing"
 )
 
+// TestNewSet checks valid and invalid sets, their members and keys.
 func TestNewSet(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -31,7 +32,7 @@ func TestNewSet(t *testing.T) {
 				t.Errorf("NewSet(%q) = %q, %v; want %q", tt.in, set.Members(), err, tt.want)
 			}
 			if err == nil && set.Key() != strings.Join(tt.want, " ") {
-				t.Errorf("its key is %q", set.Key())
+				t.Errorf("the set's key is %q", set.Key())
 			}
 		})
 	}
@@ -40,20 +41,20 @@ func TestNewSet(t *testing.T) {
 		many[i] = fmt.Sprint("/", i)
 	}
 	if _, err := NewSet(many...); err == nil {
-		t.Errorf("a set of %d was accepted", len(many))
+		t.Errorf("a set of %d namespaces was accepted", len(many))
 	}
 	if _, err := NewSet(many[1:]...); err != nil {
-		t.Errorf("a set of %d was refused: %v", SetMax, err)
+		t.Errorf("a set of %d namespaces was refused: %v", SetMax, err)
 	}
 }
 
-// TestIndexAgainstModel attaches and detaches random sets, and compares who
-// hears a message with a model that asks every set in turn.
+// TestIndexAgainstModel attaches and detaches random sets, and compares the matches of a message
+// with a model that checks every set.
 func TestIndexAgainstModel(t *testing.T) {
 	for seed := range uint64(50) {
 		random := rand.New(rand.NewPCG(seed, 2))
 		var x Index[int]
-		model := map[string]int{} // key → value
+		model := map[string]int{} // from a key to its value
 		sets := map[string]Set{}
 		for step := range 400 {
 			set, err := NewSet(randomNamespaces(random)...)
@@ -69,7 +70,7 @@ func TestIndexAgainstModel(t *testing.T) {
 				model[set.Key()], sets[set.Key()] = step, set
 			}
 			if found, ok := x.Find(set); ok != (sets[set.Key()].key != "") || ok && found != model[set.Key()] {
-				t.Fatalf("Find(%q) = %d, %t", set.Key(), found, ok)
+				t.Fatalf("Find(%q) = %d, %t; want the attached value", set.Key(), found, ok)
 			}
 			ns := randomNamespace(random)
 			got := x.AppendMatches(nil, []byte(ns))
@@ -82,7 +83,7 @@ func TestIndexAgainstModel(t *testing.T) {
 			slices.Sort(got)
 			slices.Sort(want)
 			if !slices.Equal(got, want) {
-				t.Fatalf("seed %d: %q is heard by %v, the model says %v", seed, ns, got, want)
+				t.Fatalf("seed %d: %q matches %v, want %v", seed, ns, got, want)
 			}
 			if x.Len() != len(model) {
 				t.Fatalf("the index holds %d sets, the model %d", x.Len(), len(model))
@@ -97,7 +98,7 @@ func TestIndexAgainstModel(t *testing.T) {
 	}
 }
 
-// hears is the rule in one line: whole segments.
+// hears reports whether a member matches a namespace, by whole segments.
 func hears(member, ns string) bool {
 	return member == "/" || ns == member || strings.HasPrefix(ns, member+"/")
 }
@@ -109,8 +110,8 @@ func randomNamespaces(random *rand.Rand) (all []string) {
 	return all
 }
 
-// randomNamespace draws from few names, so that they often meet; one is a
-// beginning of another.
+// randomNamespace builds a namespace from a few segments, so that namespaces often match. One
+// segment is a prefix of another.
 func randomNamespace(random *rand.Rand) string {
 	names := []string{"a", "ab", "a-b", "b"}
 	var ns strings.Builder
@@ -123,6 +124,7 @@ func randomNamespace(random *rand.Rand) string {
 	return ns.String()
 }
 
+// TestMisuseIsNoticed verifies that Attach and Detach panic if they are used in the wrong order.
 func TestMisuseIsNoticed(t *testing.T) {
 	set, _ := NewSet("/a")
 	for name, misuse := range map[string]func(x *Index[int]){
@@ -132,7 +134,7 @@ func TestMisuseIsNoticed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			defer func() {
 				if recover() == nil {
-					t.Error("nobody noticed")
+					t.Error("the call did not panic")
 				}
 			}()
 			misuse(&Index[int]{})
@@ -140,6 +142,7 @@ func TestMisuseIsNoticed(t *testing.T) {
 	}
 }
 
+// TestLookupDoesNotAllocate verifies that matching a message does not allocate.
 func TestLookupDoesNotAllocate(t *testing.T) {
 	var x Index[int]
 	set, _ := NewSet("/details", "/raw")
@@ -147,12 +150,12 @@ func TestLookupDoesNotAllocate(t *testing.T) {
 	dst := make([]int, 0, 8)
 	ns := []byte("/details/1F602")
 	if n := testing.AllocsPerRun(100, func() { dst = x.AppendMatches(dst[:0], ns) }); n != 0 || len(dst) != 1 {
-		t.Errorf("%v allocations for each message, heard by %v", n, dst)
+		t.Errorf("%v allocations for each message, which matches %v", n, dst)
 	}
 }
 
-// BenchmarkMatches looks up the sets that match a message, among so many sets, of which one
-// matches it.
+// BenchmarkMatches looks up the sets that match a message, in indexes of different sizes in which
+// one set matches.
 func BenchmarkMatches(b *testing.B) {
 	for _, sets := range []int{1, 1000, 100_000} {
 		for _, depth := range []int{2, 8} {
@@ -169,14 +172,14 @@ func BenchmarkMatches(b *testing.B) {
 					dst = x.AppendMatches(dst[:0], ns)
 				}
 				if len(dst) != 1 {
-					b.Fatalf("heard by %v", dst)
+					b.Fatalf("the message matches %v", dst)
 				}
 			})
 		}
 	}
 }
 
-// BenchmarkAttach is what it costs the index that a set comes and goes.
+// BenchmarkAttach measures one Attach and one Detach.
 func BenchmarkAttach(b *testing.B) {
 	for _, members := range []int{1, SetMax} {
 		b.Run(fmt.Sprintf("members=%d", members), func(b *testing.B) {

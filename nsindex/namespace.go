@@ -3,34 +3,33 @@ package nsindex
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// Limits of a namespace. A message looks up every ancestor of its namespace, so
-// the depth bounds the work that one message can ask for.
+// Limits of a namespace. A message looks up every ancestor of its namespace, so the number of
+// segments limits the work for one message.
 const (
 	NamespaceBytesMax    = 1024
 	NamespaceSegmentsMax = 32
 )
 
-// ErrNamespace marks a namespace that the grammar refuses. Errors that wrap it
-// say what was wrong.
+// ErrNamespace is wrapped by all errors about invalid namespaces.
 var ErrNamespace = errors.New("bad namespace")
 
-// Canonical returns the canonical form of a namespace: ns itself without a
-// trailing slash ("/" stays "/"). The result shares ns's memory.
+// Canonical returns the canonical form of a namespace, which is ns without a trailing slash. "/"
+// stays "/". The result shares the memory of ns.
 //
-// The grammar: it starts with "/" and has segments between slashes; it is valid
-// UTF-8 without control characters and white space; no segment is empty, "." or
-// ".."; at most NamespaceBytesMax bytes and NamespaceSegmentsMax segments.
-// Errors wrap ErrNamespace.
+// A namespace starts with "/" and consists of segments separated by slashes. It is valid UTF-8
+// without control characters and white space. No segment is empty, "." or "..". A namespace has at
+// most NamespaceBytesMax bytes and NamespaceSegmentsMax segments. Errors wrap ErrNamespace.
 func Canonical[T ~string | ~[]byte](ns T) (T, error) {
 	if len(ns) == 0 || ns[0] != '/' {
-		return ns, fmt.Errorf(`%w: it must start with "/"`, ErrNamespace)
+		return ns, fmt.Errorf(`%w: %.40q must start with "/"`, ErrNamespace, string(ns))
 	}
 	if len(ns) > NamespaceBytesMax {
-		return ns, fmt.Errorf("%w: it has %d bytes, at most %d are allowed", ErrNamespace, len(ns), NamespaceBytesMax)
+		return ns, fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrNamespace, len(ns), NamespaceBytesMax)
 	}
 	if len(ns) == 1 {
 		return ns, nil
@@ -43,7 +42,7 @@ func Canonical[T ~string | ~[]byte](ns T) (T, error) {
 		if i < len(ns) && ns[i] != '/' {
 			c := ns[i]
 			if c <= ' ' || c == 0x7f {
-				return ns, fmt.Errorf("%w: a space or control character at byte %d", ErrNamespace, i)
+				return ns, fmt.Errorf("%w: %.40q contains a space or control character at byte %d", ErrNamespace, string(ns), i)
 			}
 			ascii = ascii && c < utf8.RuneSelf
 			continue
@@ -54,7 +53,7 @@ func Canonical[T ~string | ~[]byte](ns T) (T, error) {
 		segments, start = segments+1, i+1
 	}
 	if segments > NamespaceSegmentsMax {
-		return ns, fmt.Errorf("%w: it has %d segments, at most %d are allowed", ErrNamespace, segments, NamespaceSegmentsMax)
+		return ns, fmt.Errorf("%w: %d segments, at most %d are allowed", ErrNamespace, segments, NamespaceSegmentsMax)
 	}
 	if !ascii {
 		return ns, checkUnicode(string(ns))
@@ -62,37 +61,37 @@ func Canonical[T ~string | ~[]byte](ns T) (T, error) {
 	return ns, nil
 }
 
-// checkSegment refuses the segments that other software gives a meaning of
-// their own: a proxy that resolves "..", or merges "//", would silently turn
-// one namespace into another.
+// checkSegment refuses segments with a special meaning in other software. A proxy that resolves
+// ".." or merges "//" would silently turn one namespace into another.
 func checkSegment[T ~string | ~[]byte](segment T) error {
 	switch {
 	case len(segment) == 0:
 		return fmt.Errorf(`%w: an empty segment ("//")`, ErrNamespace)
 	case segment[0] == '.' && (len(segment) == 1 || len(segment) == 2 && segment[1] == '.'):
-		return fmt.Errorf("%w: a segment may not be %q", ErrNamespace, string(segment))
+		return fmt.Errorf("%w: a segment must not be %q", ErrNamespace, string(segment))
 	}
 	return nil
 }
 
-// checkUnicode looks at what lies beyond ASCII. Invisible separators are refused
-// like the space, so that two namespaces that look alike in a log are alike.
+// checkUnicode checks characters beyond ASCII. It refuses invisible separators like it refuses the
+// space, so that two namespaces that look the same in a log are the same. It copies ns for
+// an error, so that ns does not escape to the heap.
 func checkUnicode(ns string) error {
 	for i, r := range ns {
 		switch {
 		case r == utf8.RuneError:
 			if _, size := utf8.DecodeRuneInString(ns[i:]); size == 1 {
-				return fmt.Errorf("%w: invalid UTF-8 at byte %d", ErrNamespace, i)
+				return fmt.Errorf("%w: %.40q contains invalid UTF-8 at byte %d", ErrNamespace, strings.Clone(ns), i)
 			}
 		case unicode.IsSpace(r) || unicode.IsControl(r):
-			return fmt.Errorf("%w: a space or control character at byte %d", ErrNamespace, i)
+			return fmt.Errorf("%w: %.40q contains a space or control character at byte %d", ErrNamespace, strings.Clone(ns), i)
 		}
 	}
 	return nil
 }
 
-// Within tells whether ns is prefix or lies below it, by whole segments:
-// "/pets/dogs" lies within "/pets", "/petsmart" does not. Both are canonical.
+// Within reports whether ns is prefix or is below it, by whole segments: "/pets/dogs" is within
+// "/pets", but "/petsmart" is not. Both must be canonical.
 func Within(ns []byte, prefix string) bool {
 	if len(prefix) == 1 {
 		return true

@@ -9,8 +9,8 @@ import (
 
 var canonicalTable = []struct {
 	name, in string
-	want     string // "" means refused
-	words    string // what the refusal must say
+	want     string // "" means an error
+	words    string // a part of the error
 }{
 	{"the root", "/", "/", ""},
 	{"one segment", "/pets", "/pets", ""},
@@ -46,6 +46,7 @@ var canonicalTable = []struct {
 	{"too deep", strings.Repeat("/x", NamespaceSegmentsMax+1), "", "33 segments"},
 }
 
+// TestCanonical checks valid and invalid namespaces, as strings and as byte slices.
 func TestCanonical(t *testing.T) {
 	for _, tt := range canonicalTable {
 		t.Run(tt.name, func(t *testing.T) {
@@ -56,9 +57,9 @@ func TestCanonical(t *testing.T) {
 			}
 			switch {
 			case tt.want == "" && err == nil:
-				t.Errorf("Canonical(%q) = %q, want a refusal", tt.in, got)
+				t.Errorf("Canonical(%q) = %q, want an error", tt.in, got)
 			case tt.want == "" && (!errors.Is(err, ErrNamespace) || !strings.Contains(err.Error(), tt.words)):
-				t.Errorf("the refusal is %q, it should say %q", err, tt.words)
+				t.Errorf("the error is %q, want it to contain %q", err, tt.words)
 			case tt.want != "" && (err != nil || got != tt.want):
 				t.Errorf("Canonical(%q) = %q, %v; want %q", tt.in, got, err, tt.want)
 			}
@@ -66,8 +67,8 @@ func TestCanonical(t *testing.T) {
 	}
 }
 
-// FuzzCanonical checks that every accepted namespace obeys the grammar of Canonical, in a
-// slow and obvious way, and that it is its own canonical form.
+// FuzzCanonical checks with slow and simple code that every accepted namespace follows the grammar
+// of Canonical, and that it is its own canonical form.
 func FuzzCanonical(f *testing.F) {
 	for _, tt := range canonicalTable {
 		f.Add(tt.in)
@@ -102,6 +103,7 @@ func FuzzCanonical(f *testing.F) {
 	})
 }
 
+// TestWithin checks that prefixes match by whole segments.
 func TestWithin(t *testing.T) {
 	for _, tt := range []struct {
 		ns, prefix string
@@ -116,6 +118,7 @@ func TestWithin(t *testing.T) {
 	}
 }
 
+// TestCanonicalDoesNotAllocate verifies that checking a valid namespace does not allocate.
 func TestCanonicalDoesNotAllocate(t *testing.T) {
 	ns := []byte("/pets/dogs/corgi")
 	if n := testing.AllocsPerRun(100, func() { _, _ = Canonical(ns) }); n != 0 {
@@ -123,7 +126,7 @@ func TestCanonicalDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// BenchmarkCanonical is what a namespace costs that was not checked before.
+// BenchmarkCanonical measures the check of one namespace.
 func BenchmarkCanonical(b *testing.B) {
 	for _, bm := range []struct{ kind, ns string }{
 		{"short", "/details/1F602"},

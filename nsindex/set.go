@@ -6,29 +6,29 @@ import (
 	"strings"
 )
 
-// Limits of one subscription: how many namespaces, and how long they may be
-// together. A message finds a set by its ancestors, not by its size, so these
-// only bound what one subscriber may make the index hold: some 14 KiB.
+// Limits of one subscription: the number of namespaces, and their length in total. A message finds
+// a set by the message's ancestors, so the size of a set does not affect the cost of a message. The
+// limits only bound the memory of one subscriber's set in the index, to about 14 KiB.
 const (
 	SetMax      = 64
 	SetBytesMax = 4 << 10
 )
 
-// A Set is what one connection subscribes to: canonical namespaces, sorted,
-// without those that lie below another one (they are heard anyway). Two
-// connections that want the same have equal keys and so share one stream.
+// A Set is the set of namespaces of one subscription. The namespaces are canonical and sorted. A
+// namespace below another one is left out, because the other one matches its messages, too.
+// Subscriptions to the same namespaces have equal keys, and so share one stream.
 type Set struct {
 	members []string
 	key     string
 }
 
-// NewSet makes a Set of namespaces, in any order. Errors wrap ErrNamespace.
+// NewSet returns a Set of the given namespaces. They may be in any order. Errors wrap ErrNamespace.
 func NewSet(namespaces ...string) (Set, error) {
 	if len(namespaces) == 0 {
-		return Set{}, fmt.Errorf("%w: none was given", ErrNamespace)
+		return Set{}, fmt.Errorf("%w: none given, expected 1 to %d namespaces", ErrNamespace, SetMax)
 	}
 	if len(namespaces) > SetMax {
-		return Set{}, fmt.Errorf("%w: %d were given, at most %d may be subscribed to at once", ErrNamespace, len(namespaces), SetMax)
+		return Set{}, fmt.Errorf("%w: %d given, at most %d are allowed in one subscription", ErrNamespace, len(namespaces), SetMax)
 	}
 	members := make([]string, 0, len(namespaces))
 	for _, ns := range namespaces {
@@ -43,26 +43,26 @@ func NewSet(namespaces ...string) (Set, error) {
 	if len(members) > 1 {
 		members = withoutDescendants(members)
 	}
-	// No namespace holds a space, so the joined key is unambiguous.
+	// No namespace contains a space, so the joined key is unambiguous.
 	set := Set{members: members, key: strings.Join(members, " ")}
 	if len(set.key) > SetBytesMax {
-		return Set{}, fmt.Errorf("%w: those that were given have %d bytes together, at most %d are allowed", ErrNamespace, len(set.key), SetBytesMax)
+		return Set{}, fmt.Errorf("%w: the given namespaces have %d bytes in total, at most %d are allowed", ErrNamespace, len(set.key), SetBytesMax)
 	}
 	rest := set.key
-	for i, ns := range members { // they share the key's memory
+	for i, ns := range members { // make the members share the key's memory
 		members[i], rest = rest[:len(ns)], rest[min(len(ns)+1, len(rest)):]
 	}
 	return set, nil
 }
 
-// Key identifies the set.
+// Key returns a text that identifies the set.
 func (s Set) Key() string { return s.key }
 
 // Members returns the namespaces, sorted. The caller must not change them.
 func (s Set) Members() []string { return s.members }
 
-// withoutDescendants drops every member that lies below another. Sorting alone
-// does not bring them together: "/a-b" sorts between "/a" and "/a/b".
+// withoutDescendants removes every member that is below another one. Comparing neighbors in the
+// sorted list is not enough: "/a-b" sorts between "/a" and "/a/b".
 func withoutDescendants(members []string) []string {
 	all := make(map[string]bool, len(members))
 	for _, ns := range members {
@@ -78,7 +78,7 @@ func withoutDescendants(members []string) []string {
 	})
 }
 
-// parent returns the namespace one segment up; the root has none.
+// parent returns the namespace one segment up. ok is false for the root.
 func parent[T ~string | ~[]byte](ns T) (up T, ok bool) {
 	if len(ns) <= 1 {
 		return ns, false
