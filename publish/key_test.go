@@ -10,7 +10,7 @@ const (
 	noKey    = "ERR syntax KEY has no key: write KEY <key>\n"
 	unkeyed  = "ERR syntax the KEY before this was refused, and without its key it is not published\n"
 	noStore  = "ERR syntax this server keeps no keys: start it with --store or --nats, or publish without KEY\n"
-	badSpace = "ERR syntax the key holds a space or control character at byte 1\n"
+	badSpace = "ERR syntax the key contains a space or control character at byte 1\n"
 )
 
 // PublishKeyed makes the recorder know keys, for ever.

@@ -8,14 +8,15 @@ import (
 	"unicode/utf8"
 )
 
-// DecoderBytesMax is the default of Decoder.BytesMax, in bytes. No message of a daemon with
-// default limits is as long.
+// DecoderBytesMax is the default of Decoder.BytesMax, in bytes. It is longer than any message of a
+// daemon with default limits.
 const DecoderBytesMax = 16 << 20
 
-// An Event is what an empty line of a stream dispatches (HTML section 9.2.6).
+// An Event is the event that a browser would dispatch at an empty line of the stream (HTML section
+// 9.2.6).
 type Event struct {
-	Name  string // "message" if the stream gives no name
-	Data  string // the lines of data with LF between them
+	Name  string // "message" if the stream sets no name
+	Data  string // the lines of data, joined by LF
 	ID    string // the event's own id if HasID is set, otherwise empty: see LastEventID
 	HasID bool   // the event has an id, which may be empty
 }
@@ -26,45 +27,46 @@ type TooLongError struct {
 	BytesMax int    // the limit, Decoder.BytesMax, in bytes
 }
 
+// Error implements error.
 func (e *TooLongError) Error() string {
-	return fmt.Sprintf("the stream holds one %s of more than %d bytes", e.What, e.BytesMax)
+	return fmt.Sprintf("%s too long: more than %d bytes", e.What, e.BytesMax)
 }
 
-// A Decoder parses an event stream as a browser does (HTML section 9.2.6). The stream may
-// come in pieces of any size. One Decoder reads one connection. If the stream ends within
-// an event, the event is dropped, as the standard says. The zero Decoder is ready to use.
+// A Decoder parses an event stream as a browser does (HTML section 9.2.6). The stream may arrive in
+// pieces of any size. Use one Decoder per connection. If the stream ends in the middle of an event,
+// the event is dropped, as the standard requires. The zero Decoder is ready to use.
 type Decoder struct {
-	// BytesMax limits a line, and the data of an event, in bytes. 0 means DecoderBytesMax.
+	// BytesMax limits the length of a line, and of the data of an event, in bytes. 0 means
+	// DecoderBytesMax.
 	BytesMax int
 
 	line    []byte // the beginning of an unfinished line
-	begun   bool   // the first line, which may have a byte order mark, is past
-	afterCR bool   // an LF that comes next belongs to the line end before it
+	begun   bool   // the first line, which may have a byte order mark, was parsed
+	afterCR bool   // the last line ended in CR, so an LF at this point belongs to that line end
 
 	name, data []byte
-	id         string // the next empty line makes it the last id
-	hasID      bool   // an id has come since the last empty line
+	id         string // becomes lastID at the next empty line
+	hasID      bool   // an id was set since the last empty line
 	lastID     string
 	retry      int64
 	hasRetry   bool
 }
 
-// LastEventID returns the value for the Last-Event-ID header of the next request: the id
-// that was in force at the last empty line. It is empty if there was none.
+// LastEventID returns the value for the Last-Event-ID header of the next request, which is the id
+// at the last empty line. It is empty if there was no id.
 func (d *Decoder) LastEventID() string { return d.lastID }
 
-// ResumeFrom sets the id that the stream was requested with. It is the LastEventID until
-// the stream has another one.
+// ResumeFrom sets the id that was sent in the request for the stream. LastEventID returns it until
+// the stream contains another one.
 func (d *Decoder) ResumeFrom(id string) { d.id, d.lastID = id, id }
 
-// Retry returns the stream's last reconnection time. ok is false if it had none.
+// Retry returns the stream's last reconnection time. ok is false if the stream has not set one.
 func (d *Decoder) Retry() (milliseconds int64, ok bool) { return d.retry, d.hasRetry }
 
-// Feed parses the next piece of the stream and calls each for every event that the piece
-// completes. It returns len(piece) if nothing fails. If each returns an error, Feed returns
-// that error and the number of bytes up to the end of that event, so the caller can go on
-// behind it. If a line or an event is too long, it returns a *TooLongError; the Decoder
-// must not be used any more then.
+// Feed parses the next piece of the stream and calls each for every event that the piece completes.
+// It returns len(piece) if there is no error. If each returns an error, Feed returns that error and
+// the number of bytes up to the end of that event, so the caller can continue after it. If a line
+// or an event is too long, Feed returns a *TooLongError. The Decoder must not be used after that.
 func (d *Decoder) Feed(piece []byte, each func(Event) error) (n int, err error) {
 	if d.BytesMax == 0 {
 		d.BytesMax = DecoderBytesMax
@@ -90,7 +92,8 @@ func (d *Decoder) Feed(piece []byte, each func(Event) error) (n int, err error) 
 			return len(piece), nil
 		}
 		n += end + 1
-		d.afterCR = rest[end] == '\r' // it ends the line now: nothing more may come for long
+		// A CR ends the line now, because the next byte may not arrive for a long time.
+		d.afterCR = rest[end] == '\r'
 		if len(d.line) > 0 {
 			part = append(d.line, part...)
 			d.line = part[:0]
@@ -102,7 +105,7 @@ func (d *Decoder) Feed(piece []byte, each func(Event) error) (n int, err error) 
 	return n, nil
 }
 
-// take parses one whole line, without its line end.
+// take parses one complete line, without its line end.
 func (d *Decoder) take(line []byte, each func(Event) error) error {
 	if !d.begun {
 		line = bytes.TrimPrefix(line, []byte("\uFEFF"))
@@ -111,7 +114,7 @@ func (d *Decoder) take(line []byte, each func(Event) error) error {
 	if len(line) == 0 {
 		return d.dispatch(each)
 	}
-	field, value, _ := bytes.Cut(line, []byte(":")) // a comment has no name, as no field does
+	field, value, _ := bytes.Cut(line, []byte(":")) // a comment is a line with an empty field name
 	value = bytes.TrimPrefix(value, []byte(" "))
 	switch string(field) {
 	case "event":
@@ -131,8 +134,8 @@ func (d *Decoder) take(line []byte, each func(Event) error) error {
 	return nil
 }
 
-// takeRetry parses ASCII digits, and ignores any other value. A number that does not fit
-// into an int64 becomes the largest one.
+// takeRetry parses a number of ASCII digits, and ignores any other value. A number that does not
+// fit into an int64 becomes the largest int64.
 func (d *Decoder) takeRetry(value []byte) {
 	for _, c := range value {
 		if c < '0' || c > '9' {
@@ -149,7 +152,8 @@ func (d *Decoder) takeRetry(value []byte) {
 	d.retry, d.hasRetry = milliseconds, true
 }
 
-// dispatch ends a block. A block without data is not an event, but its id counts.
+// dispatch handles an empty line, which ends a block. A block without data is not an event, but its
+// id counts.
 func (d *Decoder) dispatch(each func(Event) error) error {
 	d.lastID = d.id
 	event := Event{Name: string(d.name), HasID: d.hasID}
@@ -168,9 +172,9 @@ func (d *Decoder) dispatch(each func(Event) error) error {
 	return each(event)
 }
 
-// appendDecoded appends text and replaces invalid UTF-8 by U+FFFD: one for each longest
-// beginning of a character (Encoding Standard, "UTF-8 decoder"). No character contains a
-// line end, so lines can be decoded one by one.
+// appendDecoded appends text and replaces invalid UTF-8 by U+FFFD: one for each longest prefix of a
+// character (Encoding Standard, "UTF-8 decoder"). No character contains a line end, so lines can be
+// decoded one by one.
 func appendDecoded(dst, text []byte) []byte {
 	if utf8.Valid(text) {
 		return append(dst, text...)
@@ -182,7 +186,7 @@ func appendDecoded(dst, text []byte) []byte {
 			text = text[size:]
 			continue
 		}
-		// Bytes that could begin a character are not a full rune: they are replaced as one.
+		// Bytes that are a prefix of a character are replaced together. FullRune is false for them.
 		for size < len(text) && !utf8.FullRune(text[:size+1]) {
 			size++
 		}

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// Examples of HTML section 9.2.6, and what its readers get wrong.
+// decoderTable contains the examples of HTML section 9.2.6, and cases that decoders often get
+// wrong.
 var decoderTable = []struct {
 	name, stream string
 	want         []Event
@@ -38,7 +39,7 @@ var decoderTable = []struct {
 		[]Event{{Name: "message", Data: "a\uFFFDb\uFFFDc\uFFFD"}, {Name: "\uFFFD\uFFFD", Data: "€\uFFFD\uFFFD\uFFFD"}}, ""},
 }
 
-// decodeIn reads a stream in pieces of a size.
+// decodeIn feeds a stream to d in pieces of the given size.
 func decodeIn(t *testing.T, d *Decoder, stream string, size int) (events []Event) {
 	t.Helper()
 	for piece := range slices.Chunk([]byte(stream), size) {
@@ -47,12 +48,13 @@ func decodeIn(t *testing.T, d *Decoder, stream string, size int) (events []Event
 			return nil
 		})
 		if n != len(piece) || err != nil {
-			t.Fatalf("read %d of %q: %v", n, piece, err)
+			t.Fatalf("Feed read %d bytes of %q: %v", n, piece, err)
 		}
 	}
 	return events
 }
 
+// TestDecoder checks the table, with pieces of several sizes.
 func TestDecoder(t *testing.T) {
 	for _, tt := range decoderTable {
 		t.Run(tt.name, func(t *testing.T) {
@@ -69,7 +71,8 @@ func TestDecoder(t *testing.T) {
 	}
 }
 
-// TestDecoderDoesNotWait: an event that ends in CR is there before what comes next.
+// TestDecoderDoesNotWait verifies that an event that ends in CR is dispatched before the next byte
+// arrives.
 func TestDecoderDoesNotWait(t *testing.T) {
 	var d Decoder
 	if got := decodeIn(t, &d, "data:a\r\n\r", 9); len(got) != 1 {
@@ -80,7 +83,9 @@ func TestDecoderDoesNotWait(t *testing.T) {
 	}
 }
 
-func TestDecoderKeepsTheIDItWasAskedWith(t *testing.T) {
+// TestDecoderKeepsTheIDOfTheRequest verifies that the id of ResumeFrom is the last id until the
+// stream sets another one.
+func TestDecoderKeepsTheIDOfTheRequest(t *testing.T) {
 	var d Decoder
 	d.ResumeFrom("a-7")
 	got := decodeIn(t, &d, "event:gap\ndata:{}\n\n", 100)
@@ -89,6 +94,7 @@ func TestDecoderKeepsTheIDItWasAskedWith(t *testing.T) {
 	}
 }
 
+// TestDecoderRetry checks valid and invalid reconnection times.
 func TestDecoderRetry(t *testing.T) {
 	for _, tt := range []struct {
 		stream string
@@ -108,7 +114,9 @@ func TestDecoderRetry(t *testing.T) {
 	}
 }
 
-func TestDecoderStopsWhereItIsTold(t *testing.T) {
+// TestDecoderStopsAfterAnError verifies that Feed returns the error of the callback and the offset
+// after the event.
+func TestDecoderStopsAfterAnError(t *testing.T) {
 	var d Decoder
 	stream := []byte("data:a\n\ndata:b\n\n")
 	n, err := d.Feed(stream, func(Event) error { return io.EOF })
@@ -117,6 +125,8 @@ func TestDecoderStopsWhereItIsTold(t *testing.T) {
 	}
 }
 
+// TestDecoderHasLimits verifies that long lines and events are refused, and that shorter ones are
+// not.
 func TestDecoderHasLimits(t *testing.T) {
 	full := strings.Repeat("x", 100)
 	half := full[:49]
@@ -146,7 +156,7 @@ func TestDecoderHasLimits(t *testing.T) {
 	}
 }
 
-// FuzzDecoder compares with the model, which sees the stream as a whole.
+// FuzzDecoder compares the Decoder with the model, which gets the complete stream.
 func FuzzDecoder(f *testing.F) {
 	for _, tt := range decoderTable {
 		f.Add([]byte(tt.stream), 3)

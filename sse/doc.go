@@ -1,10 +1,8 @@
-// Package sse holds the wire format of Server-Sent Events (HTML section 9.2): messages
-// and the rules for their fields, the frames that they become, ids, gap events, and a
-// Decoder for the receiving side.
+// Package sse implements the wire format of Server-Sent Events (HTML section 9.2): messages and the
+// rules for their fields, the frames into which messages are encoded, ids, gap events, and a
+// Decoder for clients.
 //
-// It does no I/O: bytes and values in, bytes and values out. There is no socket, no
-// clock, no goroutine and no lock in here. Storage of frames does not belong here
-// either.
+// It does no I/O, and has no clock, no goroutines and no locks. It does not store frames.
 //
 // The one invariant: AppendFrame writes exactly one event, whatever the data contains.
 package sse

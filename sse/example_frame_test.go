@@ -9,7 +9,7 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A message becomes a frame: the bytes that every subscriber gets. Each line of its data
+// A message is encoded as a frame, the bytes that every subscriber gets. Each line of its data
 // becomes a "data:" line, so data cannot add a field.
 func ExampleAppendFrame() {
 	m := sse.Message{Namespace: "/pets/dogs", Event: "new-dog", Data: []byte("Corgi\nid: 7")}
@@ -29,7 +29,7 @@ func ExampleAppendFrame() {
 	// data:id: 7
 }
 
-// A message of nothing but line breaks has the longest frame.
+// A message that consists only of line breaks has the longest frame.
 func ExampleFrameBytesMax() {
 	data := bytes.Repeat([]byte("\n"), 100)
 	fmt.Println(len(sse.AppendFrame(nil, nil, data)) <= sse.FrameBytesMax(len(data)))
@@ -39,7 +39,7 @@ func ExampleFrameBytesMax() {
 	// 600
 }
 
-// Several frames share one slice. The ends say where each of them lies.
+// Several frames share one slice. The ends locate each of them.
 func ExampleFrameEnd() {
 	var frames []byte
 	var ends []sse.FrameEnd
@@ -57,7 +57,7 @@ func ExampleFrameEnd() {
 	// 42 "data:Pug\n\n"
 }
 
-// Checks refuse a message that must not be sent, with one of three errors.
+// The checks refuse invalid messages with one of three errors.
 func ExampleCheckEvent() {
 	for _, event := range []string{"new-dog", "new\ndog", strings.Repeat("x", sse.EventBytesMax+1)} {
 		fmt.Println(sse.CheckEvent(event) == nil, errors.Is(sse.CheckEvent(event), sse.ErrEvent))
@@ -70,7 +70,8 @@ func ExampleCheckEvent() {
 	// true true
 }
 
-// An id identifies a message permanently: its epoch differs in each life of the server.
+// An id identifies a message permanently, because the epoch is different in each life of the
+// server.
 func ExampleParseID() {
 	epoch := sse.NewEpoch(123456)
 	id := sse.ID{Epoch: epoch, Seq: 7}
@@ -86,8 +87,7 @@ func ExampleParseID() {
 	// true
 }
 
-// A stream also contains the reconnection time, heartbeats, and reports of missing
-// messages.
+// A stream also contains the reconnection time, heartbeats, and reports of missing messages.
 func ExampleAppendGap() {
 	stream := sse.AppendRetry(nil, 2500)
 	stream = append(stream, sse.Keepalive...)

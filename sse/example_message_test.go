@@ -8,8 +8,8 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// With a key, a message can be published again safely if the server has a store: the
-// store recognizes it and does not publish it twice.
+// A message with a key can be published again safely if the server has a store. The store
+// recognizes the key and does not publish the message twice.
 func ExampleCheckKey() {
 	paid := sse.Message{Namespace: "/orders", Event: "paid", Data: []byte("4711"), Key: "order-4711-paid"}
 	fmt.Println(sse.CheckKey(paid.Key))

@@ -32,6 +32,7 @@ var frameTable = []struct {
 	{"a byte order mark inside", "", "\uFEFFa", "data:\uFEFFa\n\n"},
 }
 
+// TestAppendFrame checks the frames of the table.
 func TestAppendFrame(t *testing.T) {
 	for _, tt := range frameTable {
 		t.Run(tt.name, func(t *testing.T) {
@@ -43,22 +44,23 @@ func TestAppendFrame(t *testing.T) {
 	}
 }
 
-func TestAppendFrameKeepsWhatIsThere(t *testing.T) {
+// TestAppendFrameKeepsDst verifies that AppendFrame keeps the bytes in dst.
+func TestAppendFrameKeepsDst(t *testing.T) {
 	got := AppendFrame([]byte("data:before\n\n"), nil, []byte("after"))
 	if string(got) != "data:before\n\ndata:after\n\n" {
 		t.Errorf("got %q", got)
 	}
 }
 
-// FuzzAppendFrame decodes what was encoded: whatever goes in comes out the same,
-// as exactly one event, also between two others and a heartbeat.
+// FuzzAppendFrame decodes encoded messages. Each message must be decoded to exactly one event with
+// the same content, also between two other messages and a heartbeat.
 func FuzzAppendFrame(f *testing.F) {
 	for _, tt := range frameTable {
 		f.Add(tt.event, tt.data)
 	}
 	f.Fuzz(func(t *testing.T, name, data string) {
 		if CheckEvent(name) != nil || CheckData([]byte(data), DataBytesMax) != nil {
-			return // it cannot be published
+			return // not a valid message
 		}
 		stream := AppendFrame(nil, []byte("first"), []byte("1"))
 		stream = append(stream, Keepalive...)
@@ -81,6 +83,7 @@ func FuzzAppendFrame(f *testing.F) {
 	})
 }
 
+// TestCheckEvent checks valid and invalid names, as strings and as byte slices.
 func TestCheckEvent(t *testing.T) {
 	for _, tt := range []struct {
 		name, event string
@@ -107,12 +110,13 @@ func TestCheckEvent(t *testing.T) {
 				t.Errorf("%v does not wrap ErrEvent", err)
 			}
 			if inBytes := CheckEvent([]byte(tt.event)); (inBytes == nil) != tt.ok {
-				t.Errorf("as bytes: %v", inBytes)
+				t.Errorf("CheckEvent of bytes: %v", inBytes)
 			}
 		})
 	}
 }
 
+// TestCheckKey checks valid and invalid keys, as strings and as byte slices.
 func TestCheckKey(t *testing.T) {
 	for _, tt := range []struct {
 		name, key string
@@ -145,12 +149,13 @@ func TestCheckKey(t *testing.T) {
 				t.Errorf("%v does not wrap ErrKey", err)
 			}
 			if inBytes := CheckKey([]byte(tt.key)); fmt.Sprint(inBytes) != fmt.Sprint(err) {
-				t.Errorf("as bytes: %v", inBytes)
+				t.Errorf("CheckKey of bytes: %v", inBytes)
 			}
 		})
 	}
 }
 
+// TestCheckData checks valid and invalid data, and that the error reports the first invalid byte.
 func TestCheckData(t *testing.T) {
 	for _, tt := range []struct {
 		name, data string
@@ -172,21 +177,22 @@ func TestCheckData(t *testing.T) {
 		})
 	}
 	if err := CheckData([]byte("\uFFFDab\xff"), 99); err == nil || !strings.Contains(err.Error(), "byte 5") {
-		t.Errorf("the first bad byte is not named: %v", err)
+		t.Errorf("the error does not report the first invalid byte: %v", err)
 	}
 }
 
+// TestAppendRetry verifies that the field is a block that dispatches no event.
 func TestAppendRetry(t *testing.T) {
 	if got := string(AppendRetry(nil, 2500)); got != "retry:2500\n\n" {
 		t.Errorf("got %q", got)
 	}
 	if got := decode(AppendRetry(nil, 2500)); len(got) != 0 {
-		t.Errorf("it dispatches %q", got)
+		t.Errorf("the block dispatches %q", got)
 	}
 }
 
-func TestDecoderItself(t *testing.T) {
-	// The examples of HTML section 9.2.6.
+// TestModelDecoder checks the model with the examples of HTML section 9.2.6.
+func TestModelDecoder(t *testing.T) {
 	for _, tt := range []struct {
 		name, stream string
 		want         []event
@@ -211,25 +217,25 @@ func TestDecoderItself(t *testing.T) {
 	}
 }
 
-// TestLineEnd puts one line break, or two, at every place of data that is longer than
-// two windows.
+// TestLineEnd puts one or two line breaks at every position of data that is longer than two
+// windows.
 func TestLineEnd(t *testing.T) {
 	data := []byte(strings.Repeat("x", 2*lineWindow+3))
 	if got := lineEnd(data); got != -1 {
-		t.Fatalf("a line break at %d of data that has none", got)
+		t.Fatalf("lineEnd returns %d for data without a line break", got)
 	}
 	for at := range data {
 		for _, breaks := range []string{"\r", "\n", "\r\n", "\n\r"} {
 			with := append([]byte(nil), data...)
 			copy(with[at:], breaks)
 			if got := lineEnd(with); got != at {
-				t.Fatalf("%q at %d is found at %d", breaks, at, got)
+				t.Fatalf("lineEnd finds %q of position %d at %d", breaks, at, got)
 			}
 		}
 	}
 }
 
-// BenchmarkFrame makes the frame of one message.
+// BenchmarkFrame measures the encoding of one message.
 func BenchmarkFrame(b *testing.B) {
 	for _, bm := range []struct{ kind, text string }{{"ascii", "x"}, {"umlauts", "ä"}, {"lines", "0123456\n"}, {"returns", "\r"}} {
 		for _, size := range []int{64, 1024, 64 << 10} {
@@ -243,7 +249,7 @@ func BenchmarkFrame(b *testing.B) {
 					buf = AppendFrame(buf[:0], name, data)
 				}
 				if !utf8.Valid(buf) {
-					b.Fatal("it wrote something else")
+					b.Fatal("the frame has another content")
 				}
 			})
 		}

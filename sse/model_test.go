@@ -5,13 +5,13 @@ import (
 	"unicode/utf8"
 )
 
-// An event is what a browser would dispatch.
+// An event is an event that a browser would dispatch.
 type event struct {
 	name, data, lastEventID string
 }
 
-// decode is a small decoder written after HTML section 9.2.6, "Interpreting an
-// event stream", for a whole stream at once. It knows nothing of the encoder.
+// decode is a small decoder for a complete stream, written after HTML section 9.2.6, "Interpreting
+// an event stream". It shares no code with the encoder.
 func decode(stream []byte) (events []event) {
 	text := strings.TrimPrefix(string(toValidUTF8(stream)), "\uFEFF")
 	var data, name, id string
@@ -50,7 +50,7 @@ func decode(stream []byte) (events []event) {
 	}
 }
 
-// cutLine splits at the first CRLF, LF or CR, as the grammar of 9.2.5 has it.
+// cutLine splits text at the first CRLF, LF or CR, following the grammar of section 9.2.5.
 func cutLine(text string) (line, rest string, ok bool) {
 	i := strings.IndexAny(text, "\r\n")
 	if i < 0 {
@@ -62,7 +62,7 @@ func cutLine(text string) (line, rest string, ok bool) {
 	return text[:i], text[i+1:], true
 }
 
-// toValidUTF8 is the "UTF-8 decoder" of the Encoding Standard, step by step.
+// toValidUTF8 implements the "UTF-8 decoder" of the Encoding Standard, step by step.
 func toValidUTF8(b []byte) []byte {
 	var out []rune
 	var r rune
@@ -72,7 +72,7 @@ func toValidUTF8(b []byte) []byte {
 		if needed > 0 {
 			if c < lower || c > upper {
 				out = append(out, utf8.RuneError)
-				i-- // it is looked at again
+				i-- // process this byte again
 				needed = 0
 			} else if r, needed = r<<6|rune(c&0x3F), needed-1; needed == 0 {
 				out = append(out, r)
@@ -109,7 +109,7 @@ func toValidUTF8(b []byte) []byte {
 	return []byte(string(out))
 }
 
-// normalLines is what a client sees of line breaks: there is only LF.
+// normalLines replaces CRLF and CR by LF, as clients do.
 func normalLines(s string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
 }

@@ -2,15 +2,15 @@ package sse
 
 import "encoding/binary"
 
-// plainBytesMax is the longest data that plain checks, in bytes. For longer data the
-// library's vector code is faster; it takes a few nanoseconds to start.
+// plainBytesMax is the maximum length of data that plain checks, in bytes. For longer data, the
+// vector code of the standard library is faster; it needs a few nanoseconds to start.
 const plainBytesMax = 256
 
-// plain reports whether a cheap test shows that data is valid UTF-8 and one line: it is
-// short, all ASCII, and has no control character up to CR. Most messages are like that.
+// plain reports whether a cheap test shows that data is valid UTF-8 and a single line. It returns
+// true if data is short, all ASCII, and has no control character up to CR, like most messages.
 //
-// It reads words of eight bytes. In a word that passes, no byte has its highest bit set,
-// neither before nor after CR+1 is subtracted from every byte.
+// It reads words of eight bytes. A word passes if no byte has its highest bit set, neither before
+// nor after CR+1 is subtracted from every byte.
 func plain(data []byte) bool {
 	const (
 		each    = 0x0101010101010101
@@ -39,5 +39,5 @@ func plain(data []byte) bool {
 	return true
 }
 
-// word returns the first eight bytes as a number.
+// word returns the first eight bytes of b as a number.
 func word(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// TestPlain puts every byte at every place of data of every length up to two rounds
-// of the widest step.
+// TestPlain puts every byte at every position of data, for every length up to two rounds of the
+// widest step.
 func TestPlain(t *testing.T) {
 	for size := range 70 {
 		data := bytes.Repeat([]byte{' '}, size)
@@ -27,11 +27,11 @@ func TestPlain(t *testing.T) {
 		}
 	}
 	if long := bytes.Repeat([]byte{'~'}, plainBytesMax+1); !plain(long[1:]) || plain(long) {
-		t.Error("the longest plain data has another length")
+		t.Error("plain has another limit than plainBytesMax")
 	}
 }
 
-// BenchmarkCheckData is what a publisher's data costs before it is accepted.
+// BenchmarkCheckData measures the check of a publisher's data.
 func BenchmarkCheckData(b *testing.B) {
 	for _, bm := range []struct{ kind, text string }{{"ascii", "x"}, {"umlauts", "ä"}, {"lines", "0123456\n"}} {
 		for _, size := range []int{61, 64, 1024} {

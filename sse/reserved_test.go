@@ -7,15 +7,16 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
+// TestReservedEvents checks reserved names and names that are similar to them.
 func TestReservedEvents(t *testing.T) {
 	reserved := sse.ReservedEvents{{Name: "gap", Flag: "--gap-event"}, {Name: "closed", Flag: "--closed-event"}}
 	for _, tt := range []struct {
 		list  sse.ReservedEvents
 		event string
-		want  string // "": it is free
+		want  string // a part of the error; "": the name is not reserved
 	}{
-		{reserved, "gap", `bad event name: reserved: the server sends events named "gap" itself; use another name, or rename the server's event with --gap-event`},
-		{reserved, "closed", `bad event name: reserved: the server sends events named "closed" itself; use another name, or rename the server's event with --closed-event`},
+		{reserved, "gap", `bad event name: reserved: the server uses "gap" for its own events; use another name, or rename the server's event with --gap-event`},
+		{reserved, "closed", `bad event name: reserved: the server uses "closed" for its own events; use another name, or rename the server's event with --closed-event`},
 		{reserved, "Gap", ""},
 		{reserved, "gap ", ""},
 		{reserved, "", ""},

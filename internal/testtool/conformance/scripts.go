@@ -92,7 +92,7 @@ var keylessScripts = []script{
 	{name: "KEY and PUB", send: "KEY a\nPUB / - 1\nPUB / - 2\n", want: noKeys + unkeyed + "OK +1\n"},
 	{name: "KEY and PUBN", send: "KEY a\nPUBN / - 5\nPING\n\nPUB / - 2\n", want: noKeys + unkeyed + "OK +1\n"},
 	{name: "KEY after a message of the same kind", send: "PUB / - 1\nKEY a\nPUB / - 2\nPUB / - 3\n", want: "OK +1\n" + noKeys + unkeyed + "OK +2\n"},
-	{name: "bad KEY", send: "KEY a b\nPING\nPUB / - 1\nPUB / - 2\n", want: "ERR syntax the key holds a space ...\nPONG\n" + unkeyed + "OK +1\n"},
+	{name: "bad KEY", send: "KEY a b\nPING\nPUB / - 1\nPUB / - 2\n", want: "ERR syntax the key contains a space ...\nPONG\n" + unkeyed + "OK +1\n"},
 	{name: "KEY twice", send: "KEY a\nKEY b\nPUB x\nPUB / - 1\n", want: noKeys + noKeys + "ERR syntax ...\nOK +1\n"},
 	{name: "KEY that waits for nothing", send: "KEY a\n", want: noKeys},
 }
@@ -104,7 +104,7 @@ var keyScripts = []script{
 	{name: "KEY again", send: "KEY #a\nPUB / - 1\nPUB / - 2\nKEY #b\nPUB / - 3\nKEY #a\nPUB / - 1\nPUB / - 4\n", want: "OK\nOK +1\nOK +2\nOK\nOK +3\nOK\nOK +1\nOK +4\n"},
 	{name: "KEY in QUIET", send: "QUIET on\nKEY #a\nPUB / - 1\nKEY #a\nPUB / - 1\nQUIET off\nPUB / - 2\n", want: "OK\nOK\nOK +2\n"},
 	{name: "KEY is spent with its PUB", send: "KEY #a\nPUB x - 1\nPUB / - 2\nKEY #a\nPUB / - 3\n", want: "OK\nERR namespace ...\nOK +1\nOK\nOK +2\n"},
-	{name: "bad KEY", send: "KEY a b\nPING\nPUB / - 1\nPUB / - 2\n", want: "ERR syntax the key holds a space ...\nPONG\n" + unkeyed + "OK +1\n"},
+	{name: "bad KEY", send: "KEY a b\nPING\nPUB / - 1\nPUB / - 2\n", want: "ERR syntax the key contains a space ...\nPONG\n" + unkeyed + "OK +1\n"},
 	{name: "KEY and QUIT", send: "KEY #a\nPUB / - 1\nPING\nKEY #b\nQUIT\n", want: "OK\nOK +1\nPONG\nOK\nOK\n"},
 }
 
@@ -127,7 +127,7 @@ var limitScripts = []script{
 // reserved are the names that a daemon reserves by default.
 var reserved = sse.ReservedEvents{{Name: sse.DefaultGapEvent, Flag: "--gap-event"}}
 
-const isReserved = "ERR event the server sends events named \"gap\" itself; use another name, or rename the server's event with --gap-event\n"
+const isReserved = "ERR event the server uses \"gap\" for its own events; use another name, or rename the server's event with --gap-event\n"
 
 var reservedScripts = []script{
 	{name: "PUB", send: "PUB / gap x\nPUB / new-dog Corgi\n", want: isReserved + "OK +1\n"},
