@@ -6,23 +6,22 @@ import (
 	"testing"
 )
 
-// The two tables, acceptTable here and refuseTable in refuse_test.go, go
-// through RFC 9112 and RFC 9110 section by section: one row per MUST and SHOULD
-// that a server's reading of a head can keep or break. What a server must do
-// when it answers (Date, Allow, Connection, no body to HEAD) is not a parser's.
+// The two tables, acceptTable in this file and refuseTable in refuse_test.go, follow RFC 9112 and
+// RFC 9110 section by section. There is one row for each MUST and SHOULD about parsing a head.
+// Requirements for answers (Date, Allow, Connection, no body for HEAD) do not apply to a parser.
 
-// with is a sound request with more field lines.
+// with returns a valid request with additional field lines.
 func with(fields ...string) string {
 	return "GET / HTTP/1.1\r\n" + strings.Join(append([]string{"Host: h"}, fields...), "\r\n") + "\r\n\r\n"
 }
 
-// line is a sound request with this request line.
+// line returns a request with the given request line. The rest is valid.
 func line(l string) string { return l + "\r\nHost: h\r\n\r\n" }
 
-// host is a sound request with this Host value.
+// host returns a request with the given Host value. The rest is valid.
 func host(value string) string { return "GET / HTTP/1.1\r\nHost:" + value + "\r\n\r\n" }
 
-// show writes down a request so that a row can say what it wants.
+// show formats a request for comparison with a row.
 func show(req *Request) string {
 	s := fmt.Sprintf("%s %s", req.Method, req.Path)
 	if req.Query != nil {
@@ -120,6 +119,7 @@ var acceptTable = []struct{ section, what, input, want string }{
 	{"clients", "curl", curlHead, `GET /subscribe/pets @localhost:8001 1.1 User-Agent="curl/8.14.1" Accept="*/*"`},
 }
 
+// TestAccept checks that the parser accepts every row of acceptTable, with the expected parts.
 func TestAccept(t *testing.T) {
 	for _, row := range acceptTable {
 		var p Parser
@@ -138,20 +138,23 @@ func TestAccept(t *testing.T) {
 	}
 }
 
+// TestConsumesTheHeadAlone verifies that a pipelined request is left in the buffer, and that a
+// reused Request keeps nothing of the first one.
 func TestConsumesTheHeadAlone(t *testing.T) {
 	first, second := with("Content-Length: 3")+"abc", line("GET /second HTTP/1.1")
 	var p Parser
 	var req Request
 	n, err := p.Parse([]byte(first+second), &req)
 	if err != nil || n != len(first)-len("abc") || req.ContentLength != 3 || req.Chunked || string(req.Path) != "/" {
-		t.Fatalf("%d, %v, %s", n, err, show(&req))
+		t.Fatalf("the first request: %d, %v, %s", n, err, show(&req))
 	}
 	n, err = p.Parse([]byte(second), &req)
 	if err != nil || n != len(second) || req.ContentLength > 0 || req.Chunked || string(req.Path) != "/second" {
-		t.Fatalf("nothing of the first may stay in the second: %d, %v, %s", n, err, show(&req))
+		t.Fatalf("the second request: %d, %v, %s", n, err, show(&req))
 	}
 }
 
+// TestGet checks Get with repeated, empty and missing fields.
 func TestGet(t *testing.T) {
 	var p Parser
 	var req Request
@@ -159,13 +162,13 @@ func TestGet(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := req.Get("last-event-id"); string(got) != "7" {
-		t.Errorf("any case: %q", got)
+		t.Errorf("in another case: %q", got)
 	}
 	if got := req.Get("A"); string(got) != "1" {
 		t.Errorf("the first of two: %q", got)
 	}
 	if got := req.Get("Empty"); got == nil || len(got) != 0 {
-		t.Errorf("there but empty: %#v", got)
+		t.Errorf("without a value: %#v", got)
 	}
 	if got := req.Get("Missing"); got != nil {
 		t.Errorf("absent: %#v", got)

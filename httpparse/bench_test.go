@@ -27,7 +27,7 @@ const chromiumHead = "GET /subscribe?ns=/pets&ns=/time HTTP/1.1\r\n" +
 	"Accept-Encoding: gzip, deflate, br, zstd\r\n" +
 	"Accept-Language: en-GB,en;q=0.9\r\n\r\n"
 
-// BenchmarkParse is a request head that came whole.
+// BenchmarkParse parses request heads that arrive complete.
 func BenchmarkParse(b *testing.B) {
 	for _, bm := range []struct{ from, head string }{{"curl", curlHead}, {"chromium", chromiumHead}} {
 		b.Run("head="+bm.from, func(b *testing.B) {
@@ -45,7 +45,7 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-// BenchmarkRefuse is what a port scanner costs.
+// BenchmarkRefuse measures the cost of invalid requests, as sent by port scanners.
 func BenchmarkRefuse(b *testing.B) {
 	for _, bm := range []struct {
 		what, head string
@@ -68,8 +68,7 @@ func BenchmarkRefuse(b *testing.B) {
 	}
 }
 
-// BenchmarkReparse feeds the largest head byte by byte; one op is all its 16,384
-// calls.
+// BenchmarkReparse feeds the largest head byte by byte. One op is all 16,384 calls.
 func BenchmarkReparse(b *testing.B) {
 	var p Parser
 	var req Request

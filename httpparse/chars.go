@@ -1,21 +1,21 @@
 package httpparse
 
-// A class is a set of bytes that the grammar names; classes are bits, so that
-// one table of 256 bytes answers for all of them.
+// A class is a set of bytes that the grammar defines. Each class is one bit, so that one table of
+// 256 entries contains all classes.
 type class uint8
 
 const (
 	tokenChar  class = 1 << iota // tchar: methods, field names (RFC 9110 section 5.6.2)
-	targetChar                   // what a request target may hold here
+	targetChar                   // characters of a request target that this parser accepts
 	valueChar                    // field-vchar, SP and HTAB (RFC 9110 section 5.5)
 	hostChar                     // unreserved, sub-delims and "%" (RFC 3986 section 3.2.2)
-	ipv6Char                     // what stands between "[" and "]"
+	ipv6Char                     // characters between "[" and "]"
 	digitChar
 )
 
 var classes = classify()
 
-// classify builds the table once, at start, from the grammar's own words.
+// classify builds the table at program start, from the character lists of the grammar.
 func classify() (t [256]class) {
 	add := func(c class, chars string) {
 		for i := range len(chars) {
@@ -36,14 +36,15 @@ func classify() (t [256]class) {
 			t[b] |= valueChar | targetChar
 		}
 	}
-	// RFC 3986 allows fewer than all visible characters in a target, but
-	// browsers send | { } ^ and [ ] in queries, and curl sends UTF-8 as typed.
-	// No two readers disagree about where such a target ends.
+	// RFC 3986 allows only some of the visible characters in a target. But browsers send | { } ^
+	// and
+	// [ ] in queries, and curl sends UTF-8 as typed. These characters are safe, because all parsers
+	// agree where such a target ends.
 	t['#'] &^= targetChar
 	return t
 }
 
-// span returns the first index from i on whose byte is not of class c, or len(b).
+// span returns the index of the first byte at or after i that is not in class c, or len(b).
 func span(b []byte, i int, c class) int {
 	for i < len(b) && classes[b[i]]&c != 0 {
 		i++
@@ -51,11 +52,11 @@ func span(b []byte, i int, c class) int {
 	return i
 }
 
-// all says whether every byte of b is of class c.
+// all reports whether every byte of b is in class c.
 func all(b []byte, c class) bool { return span(b, 0, c) == len(b) }
 
-// equalFold compares two ASCII strings, letters in any case. The length is
-// looked at first and in place, for it settles nearly every comparison.
+// equalFold compares two ASCII strings without regard to case. It compares the lengths first, in a
+// function that is small enough to be inlined, because nearly all comparisons end there.
 func equalFold(b []byte, s string) bool { return len(b) == len(s) && equalFoldSameLen(b, s) }
 
 func equalFoldSameLen(b []byte, s string) bool {

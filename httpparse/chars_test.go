@@ -13,9 +13,9 @@ const (
 	tchar     = letters + digits + "!#$%&'*+-.^_`|~"
 )
 
-// TestEveryByte puts each of the 256 bytes into each place of a request, and
-// compares what is let in with the grammar. Where a byte may stand for
-// something else (a space that ends the method), the row leaves it out.
+// TestEveryByte puts each of the 256 bytes at each place of a request, and compares the accepted
+// ones with the grammar. Rows leave out bytes that have another meaning at a place, such as a
+// space, which ends the method.
 func TestEveryByte(t *testing.T) {
 	visible := func(c byte) bool { return c > ' ' && c != 0x7f }
 	for _, place := range []struct {
@@ -66,6 +66,7 @@ func TestEveryByte(t *testing.T) {
 	}
 }
 
+// TestEqualFold checks that equalFold ignores the case of ASCII letters only, and compares lengths.
 func TestEqualFold(t *testing.T) {
 	for a := range 256 {
 		for b := range 128 {
@@ -77,6 +78,6 @@ func TestEqualFold(t *testing.T) {
 		}
 	}
 	if equalFold([]byte("Host"), "Hos") || equalFold(nil, "a") || !equalFold(nil, "") {
-		t.Error("lengths count")
+		t.Error("strings of different lengths are equal")
 	}
 }

@@ -2,20 +2,18 @@ package httpparse
 
 import "bytes"
 
-// AppendUnescaped appends src, a raw path or a part of one, to dst, with each
-// percent-encoded triplet decoded exactly once (RFC 3986 section 2.1): %2525
-// becomes %25. A plus stays a plus. The result is bytes; whether they are
-// UTF-8 is for their reader to check, after decoding and not before.
+// AppendUnescaped appends src, a raw path or a part of it, to dst. It decodes each percent-encoded
+// triplet exactly once (RFC 3986 section 2.1): %2525 becomes %25. A plus stays a plus. The result
+// may be invalid UTF-8; the caller must check it after decoding, not before.
 //
-// A bad triplet and %00 are refused with 400, and dst is returned as it was.
-// src may be decoded in place, with dst = src[:0]; a refusal leaves it spoilt.
+// An invalid triplet and %00 are refused with status 400, and dst is returned unchanged. To decode
+// src in place, pass dst = src[:0]. After a refusal, the content of src is then undefined.
 func AppendUnescaped(dst, src []byte) ([]byte, error) {
 	return appendUnescaped(dst, src, '+')
 }
 
-// AppendUnescapedQuery is AppendUnescaped for a key or a value of [NextPair],
-// where browsers write a space as a plus (URL Standard,
-// application/x-www-form-urlencoded).
+// AppendUnescapedQuery does the same as AppendUnescaped for a key or a value of [NextPair], in
+// which browsers encode a space as a plus (URL Standard, application/x-www-form-urlencoded).
 func AppendUnescapedQuery(dst, src []byte) ([]byte, error) {
 	return appendUnescaped(dst, src, ' ')
 }
@@ -42,7 +40,7 @@ func appendUnescaped(dst, src []byte, plus byte) ([]byte, error) {
 	return out, nil
 }
 
-// triplet decodes the "%XX" that b begins with.
+// triplet decodes the "%XX" at the beginning of b.
 func triplet(b []byte) (c byte, ok bool) {
 	if len(b) < 3 {
 		return 0, false
@@ -51,7 +49,7 @@ func triplet(b []byte) (c byte, ok bool) {
 	return hi<<4 | lo, hi < 16 && lo < 16
 }
 
-// unhex returns a hexadecimal digit's value, or 255.
+// unhex returns the value of a hexadecimal digit, or 255.
 func unhex(c byte) byte {
 	switch {
 	case '0' <= c && c <= '9':
@@ -64,7 +62,7 @@ func unhex(c byte) byte {
 	return 255
 }
 
-// validEscapes says whether each "%" in b begins a triplet.
+// validEscapes reports whether each "%" in b begins a valid triplet.
 func validEscapes(b []byte) bool {
 	for {
 		i := bytes.IndexByte(b, '%')
@@ -78,10 +76,10 @@ func validEscapes(b []byte) bool {
 	}
 }
 
-// NextPair cuts the first key=value pair off a raw query. Key and value are
-// still encoded ([AppendUnescapedQuery]); a pair without "=" is a key with a nil
-// value. Empty pairs, as between two ampersands, are skipped; at the end of a
-// query that leaves an empty key. So, without allocating:
+// NextPair splits the first key=value pair from a raw query. Key and value are still encoded: see
+// [AppendUnescapedQuery]. A pair without "=" is a key with a nil value. Empty pairs, as between two
+// ampersands, are skipped. If only empty pairs are left, the key is empty. To parse a query without
+// allocations:
 //
 //	for rest := req.Query; len(rest) > 0; {
 //		key, value, rest = NextPair(rest)

@@ -8,6 +8,7 @@ import (
 	"testing"
 )
 
+// TestAppendUnescaped checks decoding for paths and for queries, and in place.
 func TestAppendUnescaped(t *testing.T) {
 	for _, row := range []struct {
 		what, src, path, query string
@@ -47,6 +48,7 @@ func TestAppendUnescaped(t *testing.T) {
 	}
 }
 
+// TestNextPair checks how queries are split into pairs.
 func TestNextPair(t *testing.T) {
 	for _, row := range []struct{ what, query, want string }{
 		{"nothing", "", ""},
@@ -76,6 +78,7 @@ func TestNextPair(t *testing.T) {
 	}
 }
 
+// TestEscapesAllocateNothing verifies that parsing a query does not allocate.
 func TestEscapesAllocateNothing(t *testing.T) {
 	src, dst := []byte("ns=%2Fpets&ns=/a+b&bad=%zz&nul=%00"), make([]byte, 0, 64)
 	if got := testing.AllocsPerRun(100, func() {
@@ -90,7 +93,7 @@ func TestEscapesAllocateNothing(t *testing.T) {
 	}
 }
 
-// FuzzAppendUnescaped compares with net/url, which takes %00.
+// FuzzAppendUnescaped compares with net/url, which accepts %00.
 func FuzzAppendUnescaped(f *testing.F) {
 	for _, seed := range []string{"/pets", "%2541", "a+b", "%00", "%zz", "%C3%A4", "%"} {
 		f.Add([]byte(seed))

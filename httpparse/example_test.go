@@ -8,7 +8,7 @@ import (
 	"github.com/ssed/ssed/httpparse"
 )
 
-// A request that comes in two reads, and then its query.
+// A request arrives in two reads. Then its query is parsed.
 func Example() {
 	var parser httpparse.Parser
 	var req httpparse.Request
@@ -40,7 +40,7 @@ func Example() {
 	// ns: /time zones <nil>
 }
 
-// A refusal knows its status.
+// A refusal contains the status of the answer.
 func ExampleRefusal() {
 	var parser httpparse.Parser
 	var req httpparse.Request
@@ -53,7 +53,7 @@ func ExampleRefusal() {
 	// Output: 400 a line ends in LF alone; HTTP lines end in CRLF
 }
 
-// The address of a client behind proxies, read from the end of what they wrote.
+// ClientAddr finds the address of a client behind proxies. It reads X-Forwarded-For from its end.
 func ExampleClientAddr() {
 	var req httpparse.Request
 	parser := httpparse.Parser{HeadBytesMax: httpparse.DefaultHeadBytesMax}
@@ -63,14 +63,15 @@ func ExampleClientAddr() {
 	}
 	ours := netip.MustParsePrefix("10.0.0.0/8")
 	fmt.Println(httpparse.ClientAddr(&req, netip.MustParseAddr("10.0.0.1"), ours.Contains))
-	fmt.Println(httpparse.ClientAddr(&req, netip.MustParseAddr("203.0.113.9"), ours.Contains)) // no proxy of ours
+	// This peer is not one of our proxies.
+	fmt.Println(httpparse.ClientAddr(&req, netip.MustParseAddr("203.0.113.9"), ours.Contains))
 	// Output:
 	// 192.0.2.7
 	// 203.0.113.9
 }
 
-// What a request says besides its target: fields that may repeat, and its body, which
-// is none of this package's business.
+// A request also has fields, which may occur several times, and the declared length of its body.
+// The package does not read bodies.
 func ExampleRequest() {
 	var req httpparse.Request
 	var parser httpparse.Parser
@@ -78,7 +79,7 @@ func ExampleRequest() {
 	if err != nil {
 		fmt.Println(err)
 	}
-	path, err := httpparse.AppendUnescaped(nil, req.Path) // once
+	path, err := httpparse.AppendUnescaped(nil, req.Path) // decoded once
 	fmt.Printf("%s is %s, %v, in HTTP/1.%d\n", req.Target, path, err, req.Minor)
 	accepts := func(f httpparse.Field) bool { return f.Is("Accept") }
 	for _, field := range req.Fields { // at most FieldsMax

@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// parseFields reads field lines up to the blank line that ends the head
-// (RFC 9112 section 5), and returns the index behind it.
+// parseFields parses field lines up to and including the blank line that ends the head (RFC 9112
+// section 5). It returns the index after the blank line.
 func (req *Request) parseFields(b []byte, i int) (int, *Refusal) {
 	for {
 		if i == len(b) {
@@ -16,8 +16,8 @@ func (req *Request) parseFields(b []byte, i int) (int, *Refusal) {
 		case '\r', '\n':
 			return lineEnd(b, i, nil)
 		case ' ', '\t':
-			// obs-fold (RFC 9112 section 5.2), or whitespace before the first
-			// field (section 2.2): each must be refused or repaired.
+			// obs-fold (RFC 9112 section 5.2), or whitespace before the first field (section 2.2).
+			// Both must be refused or repaired.
 			return 0, errFold
 		}
 		if len(req.Fields) == FieldsMax {
@@ -31,7 +31,7 @@ func (req *Request) parseFields(b []byte, i int) (int, *Refusal) {
 	}
 }
 
-// parseField reads field-name ":" OWS field-value OWS CRLF (RFC 9112 section 5.1).
+// parseField parses field-name ":" OWS field-value OWS CRLF (RFC 9112 section 5.1).
 func (req *Request) parseField(b []byte, i int) (int, *Refusal) {
 	colon := span(b, i, tokenChar)
 	if colon == len(b) {
@@ -56,10 +56,9 @@ func (req *Request) parseField(b []byte, i int) (int, *Refusal) {
 	return next, req.note(&req.Fields[len(req.Fields)-1])
 }
 
-// nameStop says what is wrong with the byte at i, where a name should have
-// been followed by its colon. A space there must be refused (RFC 9112
-// section 5.1): readers that drop it and readers that keep it see different
-// fields.
+// nameStop returns the refusal for the byte at i, which follows a field name but is not a colon. A
+// space must be refused (RFC 9112 section 5.1), because parsers that remove it and parsers that
+// keep it see different fields.
 func nameStop(b []byte, i int) *Refusal {
 	switch b[i] {
 	case ' ', '\t':
@@ -72,10 +71,9 @@ func nameStop(b []byte, i int) *Refusal {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' }
 
-// note looks at the fields that decide whether the message is sound. Expect is
-// not among them: the answer to a request is final and is not kept waiting for
-// a body, which satisfies 100-continue, and any other expectation may be
-// ignored (RFC 9110 section 10.1.1).
+// note checks and records the fields that determine whether the message is valid. Expect is not one
+// of them. The server sends its final answer without waiting for a body, which satisfies
+// 100-continue, and any other expectation may be ignored (RFC 9110 section 10.1.1).
 func (req *Request) note(f *Field) *Refusal {
 	switch {
 	case f.Is("Host"):
@@ -88,8 +86,8 @@ func (req *Request) note(f *Field) *Refusal {
 	return nil
 }
 
-// noteHost takes the one Host field (RFC 9112 section 3.2). It must be valid
-// even where an absolute URI outranks it.
+// noteHost records the Host field, which may occur once (RFC 9112 section 3.2). It must be valid
+// even if an absolute URI takes precedence.
 func (req *Request) noteHost(value []byte) *Refusal {
 	switch {
 	case req.hasHost:
@@ -104,9 +102,9 @@ func (req *Request) noteHost(value []byte) *Refusal {
 	return nil
 }
 
-// noteLength takes the one Content-Length (RFC 9110 section 8.6). A repeated one
-// is refused even if it says the same, as the RFC allows: an honest client
-// sends one.
+// noteLength records the Content-Length, which may occur once (RFC 9110 section 8.6). A second
+// field is refused even if its value is equal, as the RFC allows, because normal clients send only
+// one.
 func (req *Request) noteLength(value []byte) *Refusal {
 	switch {
 	case req.hasLength:
@@ -128,10 +126,10 @@ func (req *Request) noteLength(value []byte) *Refusal {
 	return nil
 }
 
-// noteCoding takes a Transfer-Encoding (RFC 9112 sections 6.1 and 6.3). Several
-// lines are one list (RFC 9110 section 5.3); in it chunked must come last and
-// once, or the body's end cannot be known: 400. Any other coding is one we do
-// not understand: 501. Beside a Content-Length it is an attack: 400.
+// noteCoding records a Transfer-Encoding (RFC 9112 sections 6.1 and 6.3). Several lines form one
+// list (RFC 9110 section 5.3). In this list, chunked must come last and only once. Otherwise the
+// end of the body cannot be determined: 400. Any other coding is unsupported: 501. A
+// Transfer-Encoding together with a Content-Length is an attack: 400.
 func (req *Request) noteCoding(value []byte) *Refusal {
 	switch {
 	case req.Minor == 0:

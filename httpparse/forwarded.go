@@ -6,33 +6,31 @@ import (
 	"strings"
 )
 
-// A source is a field by which proxies tell a client's address.
+// A source is a field in which proxies report the client's address.
 type source struct {
 	field   string
 	addr    func(element []byte) (netip.Addr, bool)
 	cutLast func(list []byte, separator byte) (rest, last []byte, ok bool)
 }
 
-// sources in the order in which they are looked for.
+// sources are the fields in the order of precedence.
 var sources = []source{
 	{"X-Forwarded-For", parseAddr, cutLast},
 	{"Forwarded", forwardedFor, cutLastUnquoted}, // RFC 7239
 	{"X-Real-IP", parseAddr, cutLast},
 }
 
-// ClientAddr returns the address of the client that a request comes from. Behind
-// proxies that is not the peer's: each proxy appends the address that it was
-// called from, so the list is read from its end, and the first address that is
-// not itself a trusted proxy's is the client's. What stands before that one was
-// written by somebody who is not trusted and means nothing.
+// ClientAddr returns the address of the client that sent a request. Behind proxies, this is not the
+// peer's address. Each proxy appends the address of its own peer to a list. So the list is read
+// from its end, and the first address that does not belong to a trusted proxy is the client's.
+// Addresses before it were written by an untrusted client and are ignored.
 //
-// If the peer is not trusted, nothing that it says is believed. Otherwise the
-// first of these fields that is there counts: X-Forwarded-For, Forwarded,
-// X-Real-IP. A proxy must set or append to the first of them that its clients
-// could send. An entry that is no address ends the search: the last good one
-// counts.
+// If the peer is not trusted, ClientAddr returns the peer's address. Otherwise it uses the first of
+// these fields that the request has: X-Forwarded-For, Forwarded, X-Real-IP. A proxy must set, or
+// append to, the first of these fields that its clients could send. An entry that is not an address
+// ends the search; the last valid address is the result.
 //
-// Unlike the parser it allocates, one text for each address.
+// Unlike the parser, ClientAddr allocates a string for each address.
 func ClientAddr(req *Request, peer netip.Addr, trusted func(netip.Addr) bool) netip.Addr {
 	if trusted(peer) {
 		for _, s := range sources {
@@ -44,8 +42,8 @@ func ClientAddr(req *Request, peer netip.Addr, trusted func(netip.Addr) bool) ne
 	return peer
 }
 
-// lastUntrusted walks a comma-separated list from its end. A field that comes
-// several times is one list (RFC 9110 section 5.3).
+// lastUntrusted reads a comma-separated list from its end. A field that occurs several times is one
+// list (RFC 9110 section 5.3).
 func (s source) lastUntrusted(req *Request, peer netip.Addr, trusted func(netip.Addr) bool) netip.Addr {
 	client := peer
 	for i := len(req.Fields) - 1; i >= 0; i-- {
@@ -70,7 +68,7 @@ func (s source) lastUntrusted(req *Request, peer netip.Addr, trusted func(netip.
 	return client
 }
 
-// cutLast splits a list at its last separator; rest is nil if there is none.
+// cutLast splits a list at its last separator. rest is nil if there is no separator.
 func cutLast(list []byte, separator byte) (rest, last []byte, ok bool) {
 	if at := bytes.LastIndexByte(list, separator); at >= 0 {
 		return list[:at], list[at+1:], true
@@ -78,10 +76,9 @@ func cutLast(list []byte, separator byte) (rest, last []byte, ok bool) {
 	return nil, list, true
 }
 
-// cutLastUnquoted splits a list at its last separator outside quoted strings (RFC
-// 9110 section 5.6.4). rest is nil if there is none. A quoted string that never ends
-// is not ok: a proxy may have quoted what a client wrote, and what looks like an
-// element may be a part of that.
+// cutLastUnquoted splits a list at its last separator outside quoted strings (RFC 9110 section
+// 5.6.4). rest is nil if there is no separator. ok is false if a quoted string does not end. A
+// proxy may have quoted text of a client, so an apparent element may be a part of that text.
 func cutLastUnquoted(list []byte, separator byte) (rest, last []byte, ok bool) {
 	at, quoted := -1, false
 	for i := 0; i < len(list); i++ {
@@ -100,9 +97,9 @@ func cutLastUnquoted(list []byte, separator byte) (rest, last []byte, ok bool) {
 	return list[:at], list[at+1:], !quoted
 }
 
-// forwardedFor reads the "for" parameter of one element of a Forwarded field,
-// such as for="[2001:db8::17]:4711";proto=https. RFC 7239 section 4 has each
-// parameter once; where there are several, the last is as good as any.
+// forwardedFor parses the "for" parameter of one element of a Forwarded field, such as
+// for="[2001:db8::17]:4711";proto=https. RFC 7239 section 4 allows each parameter only once. If it
+// occurs several times, the last one counts.
 func forwardedFor(element []byte) (netip.Addr, bool) {
 	for element != nil {
 		var pair []byte
@@ -118,9 +115,9 @@ func forwardedFor(element []byte) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// parseAddr reads an address with or without a port: 192.0.2.1, 192.0.2.1:80,
-// 2001:db8::1, [2001:db8::1], [2001:db8::1]:80. One with a zone is refused: it
-// means something on the proxy's machine only, and a zone is free text.
+// parseAddr parses an address with or without a port: 192.0.2.1, 192.0.2.1:80, 2001:db8::1,
+// [2001:db8::1], [2001:db8::1]:80. It refuses an address with a zone, because a zone is arbitrary
+// text and is only meaningful on the proxy's machine.
 func parseAddr(text []byte) (netip.Addr, bool) {
 	const addrBytesMax = len("[0000:0000:0000:0000:0000:0000:255.255.255.255]:65535")
 	if len(text) > addrBytesMax {

@@ -6,6 +6,7 @@ import (
 	"testing"
 )
 
+// TestClientAddr checks the address for several fields, proxies and invalid entries.
 func TestClientAddr(t *testing.T) {
 	ours := netip.MustParsePrefix("10.0.0.0/8")
 	trusted := func(a netip.Addr) bool { return ours.Contains(a) }
@@ -66,8 +67,8 @@ func TestClientAddr(t *testing.T) {
 	}
 }
 
-// FuzzClientAddr: whatever a client writes before it, the address that the
-// trusted proxy appends is the one that counts.
+// FuzzClientAddr verifies that the address appended by the trusted proxy counts, regardless of what
+// the client wrote before it.
 func FuzzClientAddr(f *testing.F) {
 	for _, seed := range []string{"", "8.8.8.8", "10.0.0.7, 8.8.8.8", `for="x`, `for=1.2.3.4;host="a,b"`, "::1", "[::1]:80"} {
 		f.Add(seed)
@@ -81,11 +82,11 @@ func FuzzClientAddr(f *testing.F) {
 			head := []byte("GET / HTTP/1.1\r\nHost: x\r\n" + field + "\r\n\r\n")
 			n, err := p.Parse(head, &req)
 			if err != nil || n != len(head) || len(req.Fields) > 3 {
-				continue // it has written something else than a field's value
+				continue // the input is not a valid field value
 			}
 			got := ClientAddr(&req, proxy, trusted)
 			if got != client {
-				t.Errorf("%q makes it %v", field, got)
+				t.Errorf("with %q the client's address is %v", field, got)
 			}
 		}
 	})

@@ -8,12 +8,12 @@ import (
 	"testing"
 )
 
-// FuzzParse checks what must hold for any bytes whatever: no panic, no read
-// beyond the input, slices inside it, the same answer however the bytes are
-// cut, and agreement with net/http on what both accept.
+// FuzzParse checks properties that must hold for all bytes: no panic, no read beyond the input,
+// slices inside it, the same result for any split, and agreement with net/http on requests that
+// both accept.
 func FuzzParse(f *testing.F) {
 	for _, input := range everyInput() {
-		if len(input) <= 1<<10 { // the giants teach a fuzzer nothing
+		if len(input) <= 1<<10 { // large inputs do not help a fuzzer
 			f.Add([]byte(input), uint16(len(input)/2))
 		}
 	}
@@ -35,13 +35,13 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// checkCut is the prefix property: a beginning gets "more" or the answer of the
-// whole, and what follows a head changes nothing.
+// checkCut checks the prefix property: a prefix needs more bytes or has the result of the whole
+// input, and bytes after a head change nothing.
 func checkCut(t *testing.T, b []byte, cut int, whole outcome) {
 	first := parse(b[:cut], 0)
 	if first.isMore() {
 		if whole.n > 0 && whole.n <= cut {
-			t.Fatalf("%q is a head, yet its first %d bytes want more", b, cut)
+			t.Fatalf("%q is a complete head, but its first %d bytes need more", b, cut)
 		}
 		if again := parse(b, cut); again != whole && !(again.isMore() && whole.err != nil) {
 			t.Fatalf("%q after %d bytes: %+v, whole %+v", b, cut, again, whole)
@@ -53,11 +53,11 @@ func checkCut(t *testing.T, b []byte, cut int, whole outcome) {
 	}
 }
 
-// checkLimit is what a limit means: the bytes beyond it do not count, and a
-// head that is still open there is too large, or its target is too long.
+// checkLimit checks the meaning of a limit. Bytes beyond it are ignored. A head that does not end
+// within the limit is too large, or its target is too long.
 func checkLimit(t *testing.T, b []byte, limit int) {
 	if limit == 0 {
-		return // would be the default
+		return // 0 would select the default
 	}
 	p := Parser{HeadBytesMax: limit}
 	var req Request
@@ -74,13 +74,13 @@ func checkLimit(t *testing.T, b []byte, limit int) {
 	}
 }
 
-// checkSlices writes the head again from the parts, which must be all of it
-// but for whitespace.
+// checkSlices rebuilds the head from the parts of the request. They must cover all of it except
+// whitespace.
 func checkSlices(t *testing.T, head []byte, req *Request) {
 	rest := bytes.TrimLeft(head, "\r\n")
 	for _, part := range [][]byte{req.Method, []byte(" "), req.Target, []byte(" HTTP/1.")} {
 		if !bytes.HasPrefix(rest, part) {
-			t.Fatalf("%q: %q is not where it should be", head, part)
+			t.Fatalf("%q: %q is not at the expected position", head, part)
 		}
 		rest = rest[len(part):]
 	}
@@ -89,17 +89,17 @@ func checkSlices(t *testing.T, head []byte, req *Request) {
 		line, after, _ := bytes.Cut(rest, []byte("\r\n"))
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		if !bytes.Equal(name, f.Name) || !bytes.Equal(bytes.Trim(value, " \t"), f.Value) {
-			t.Fatalf("%q: line %q became %q, %q", head, line, f.Name, f.Value)
+			t.Fatalf("%q: line %q was parsed as %q, %q", head, line, f.Name, f.Value)
 		}
 		rest = after
 	}
 	if string(rest) != "\r\n" {
-		t.Fatalf("%q: %q is left", head, rest)
+		t.Fatalf("%q: %q is not part of the request", head, rest)
 	}
 }
 
-// checkModel compares with net/http. It refuses more than we do in targets and
-// hosts, and less in fields; what both take they must read alike.
+// checkModel compares with net/http. It refuses more than this package in targets and hosts, and
+// less in fields. Requests that both accept must have the same parts.
 func checkModel(t *testing.T, head []byte, req *Request) {
 	model, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(head)))
 	if err != nil {
@@ -110,7 +110,7 @@ func checkModel(t *testing.T, head []byte, req *Request) {
 		return
 	}
 	if model.URL.Path == "" {
-		model.URL.Path = "/" // RFC 9110 section 4.2.3, which net/http leaves to its mux
+		model.URL.Path = "/" // RFC 9110 section 4.2.3; net/http leaves this to its mux
 	}
 	if err != nil || string(path) != model.URL.Path || string(req.Query) != model.URL.RawQuery {
 		t.Fatalf("%q: path %q, query %q, %v; net/http: %q, %q", head, path, req.Query, err, model.URL.Path, model.URL.RawQuery)
@@ -118,7 +118,7 @@ func checkModel(t *testing.T, head []byte, req *Request) {
 	if string(req.Method) != model.Method {
 		t.Fatalf("%q: method %q; net/http: %q", head, req.Method, model.Method)
 	}
-	// net/http decodes triplets in a URI's host; we leave it as sent.
+	// net/http decodes triplets in a URI's host. This package keeps them.
 	if string(req.Host) != model.Host && !strings.Contains(string(req.Host), "%") {
 		t.Fatalf("%q: host %q; net/http: %q", head, req.Host, model.Host)
 	}

@@ -2,13 +2,13 @@ package httpparse
 
 import "bytes"
 
-// methodBytesMax is above every registered method; the longest,
+// methodBytesMax is more than the length of every registered method. The longest,
 // UPDATEREDIRECTREF, has 17 bytes.
 const methodBytesMax = 32
 
-// parseLine reads method SP request-target SP HTTP-version CRLF (RFC 9112 section 3).
-// The spaces are single: the RFC lets a recipient split at any whitespace, and
-// warns of what that opens.
+// parseLine parses method SP request-target SP HTTP-version CRLF (RFC 9112 section 3). Only single
+// spaces are accepted. The RFC permits splitting at any whitespace, but warns of the security
+// risks.
 func (req *Request) parseLine(b []byte, i int) (int, *Refusal) {
 	i, r := req.parseMethod(b, i)
 	if r != nil {
@@ -20,9 +20,9 @@ func (req *Request) parseLine(b []byte, i int) (int, *Refusal) {
 	return req.parseVersion(b, i)
 }
 
-// parseMethod accepts any token; which methods exist is the caller's to say.
-// Only CONNECT is refused: its target has a form of its own (authority-form,
-// RFC 9112 section 3.2.3) that nothing else here could use.
+// parseMethod accepts any token, because the caller decides which methods exist. Only CONNECT is
+// refused: its target has a special form (authority-form, RFC 9112 section 3.2.3) that the rest of
+// the package does not handle.
 func (req *Request) parseMethod(b []byte, i int) (int, *Refusal) {
 	end := span(b[:min(len(b), i+methodBytesMax+1)], i, tokenChar)
 	switch {
@@ -42,8 +42,8 @@ func (req *Request) parseMethod(b []byte, i int) (int, *Refusal) {
 	return end + 1, nil
 }
 
-// parseTarget has no limit of its own: a target may be as long as the limit of the whole
-// head allows. RFC 9112 section 3 recommends 8000 bytes at least.
+// parseTarget has no separate limit: a target may be as long as the limit of the whole head allows.
+// RFC 9112 section 3 recommends at least 8000 bytes.
 func (req *Request) parseTarget(b []byte, i int) (int, *Refusal) {
 	end := span(b, i, targetChar)
 	switch {
@@ -58,9 +58,9 @@ func (req *Request) parseTarget(b []byte, i int) (int, *Refusal) {
 	return end + 1, req.splitTarget()
 }
 
-// targetStop says what is wrong with the byte at i, which can neither be part
-// of the target that begins at start nor end it. A line that ends here lacks its
-// version, as in HTTP/0.9, or its target; RFC 9112 section 3 has both answered 400.
+// targetStop returns the refusal for the byte at i, which can neither belong to the target that
+// begins at start nor end it. If the line ends at i, it has no version, as in HTTP/0.9, or no
+// target. RFC 9112 section 3 requires 400 for both.
 func targetStop(b []byte, start, i int) *Refusal {
 	if b[i] == '#' {
 		return errFragment
@@ -75,8 +75,8 @@ func targetStop(b []byte, start, i int) *Refusal {
 	return errVersionNone
 }
 
-// parseVersion accepts every HTTP/1.x: a minor version later than ours is to
-// be served as ours (RFC 9110 section 2.5), another major version is not.
+// parseVersion accepts every HTTP/1.x. A later minor version is treated as 1.1 (RFC 9110 section
+// 2.5). Another major version is refused.
 func (req *Request) parseVersion(b []byte, i int) (int, *Refusal) {
 	const name, size = "HTTP/", len("HTTP/1.1")
 	v := b[i:]

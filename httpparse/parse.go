@@ -2,68 +2,66 @@ package httpparse
 
 import "bytes"
 
-// DefaultHeadBytesMax is the largest head that is read, empty lines before it
-// and the blank line after it included. The longest heads of honest clients
-// are those with fat cookies; browsers cap a cookie at 4 KiB.
+// DefaultHeadBytesMax is the default limit for the length of a head, including empty lines before
+// it and the blank line after it. The longest heads of normal clients have large cookies. Browsers
+// limit a cookie to 4 KiB.
 const DefaultHeadBytesMax = 16 << 10
 
 const (
-	// RFC 9112 section 2.2 asks for one empty line to be ignored. The second is
-	// for the PROXY protocol: version 2 begins with two, and can only be told
-	// from garbage by the byte behind them.
+	// RFC 9112 section 2.2 recommends ignoring one empty line. A second one is needed for the PROXY
+	// protocol. Version 2 begins with two empty lines, and only the byte after them distinguishes
+	// it from garbage.
 	emptyLinesMax = 2
 
-	// eagerBytes is how much of a head is parsed at every call, however few
-	// bytes came: enough for an over-long method or a foreign protocol.
+	// eagerBytes is the length up to which a head is parsed at every call, even if only a few bytes
+	// are new. It is enough to detect a method that is too long, or another protocol.
 	eagerBytes = 64
 
-	// stepBytes bounds how late a bad byte is noticed in a line that does not end. With
-	// a limit of more than 16 KiB the steps are longer, so that there are no more of
-	// them: a target alone may be as long as the head.
+	// stepBytes limits how late an invalid byte is detected in a line that does not end. If
+	// HeadBytesMax is more than 16 KiB, the steps are longer, so that their number is limited, too.
+	// A single target can be as long as the head.
 	stepBytes = 1 << 10
 	stepsMax  = 16
 )
 
-// A Parser holds the limits. It has no state: one serves all connections.
+// A Parser holds the limits. It has no state, so all connections can share one.
 type Parser struct {
 	HeadBytesMax int // 0 means DefaultHeadBytesMax
 }
 
-// Parse reads one request head from the start of buf, which holds all bytes
-// that came so far.
+// Parse parses one request head at the beginning of buf, which must contain all bytes received so
+// far.
 //
-//	n > 0            the head is complete and took n bytes; req is filled, its slices point into buf
+//	n > 0            the head is complete and has n bytes; req is filled, its slices point into buf
 //	n == 0, err nil  more bytes are needed
 //	err != nil       a *Refusal
 //
-// Bytes after the head (a body, a pipelined request) are not looked at.
-// Parse reads from the start each time; where a head comes in many pieces,
-// [Parser.Reparse] spares the repetition.
+// Bytes after the head (a body or a pipelined request) are ignored. Parse always starts from the
+// beginning. If a head arrives in many pieces, [Parser.Reparse] avoids repeated work.
 func (p *Parser) Parse(buf []byte, req *Request) (n int, err error) {
 	return p.Reparse(buf, 0, req)
 }
 
-// Reparse is Parse for a caller who remembers that an earlier call saw the
-// first seen bytes of buf and wanted more. It gives the same answer in the end,
-// but a head that comes byte by byte costs time linear in its length.
+// Reparse does the same as Parse, for a buffer whose first seen bytes were already passed to an
+// earlier call that needed more bytes. The final result is the same, but for a head that arrives
+// byte by byte the cost is linear in its length.
 //
-// It parses only when that can change the answer: among the first 64 bytes,
-// when a line ended, and each time another KiB came, or a sixteenth of the
-// limit if that is more. The number of lines is limited as well, so however a
-// head is cut, it is gone through at most some 150 times; all other calls look
-// at the new bytes alone. So a bad line is refused when it ends, and not only
-// after the blank line.
+// Reparse parses only if the result can change: within the first 64 bytes, after the end of a line,
+// and after each further KiB, or each further sixteenth of the limit if that is more. The number of
+// lines is limited as well. So the head is parsed about 150 times at most, regardless of how it is
+// split. All other calls only search the new bytes for a line end. An invalid line is refused when
+// it ends, not only after the blank line.
 //
-// seen must not be more than len(buf), and 0 is always right.
+// seen must not exceed len(buf). 0 is always valid.
 func (p *Parser) Reparse(buf []byte, seen int, req *Request) (n int, err error) {
 	limit := p.HeadBytesMax
 	if limit <= 0 {
 		limit = DefaultHeadBytesMax
 	}
-	// What lies beyond the limit does not exist for the parser, and so cannot
-	// make the answer depend on how much came at once.
+	// The parser ignores bytes beyond the limit. So the result does not depend on how many bytes
+	// arrive together.
 	head := buf[:min(len(buf), limit)]
-	if len(head) < limit && !promising(head, seen, limit) {
+	if len(head) < limit && !worthParsing(head, seen, limit) {
 		return 0, nil
 	}
 	n, r := req.parse(head)
@@ -80,17 +78,17 @@ func (p *Parser) Reparse(buf []byte, seen int, req *Request) (n int, err error) 
 	return 0, nil
 }
 
-// promising says whether the bytes after seen can change what an earlier call
-// said. A head ends in LF, so without a new one it cannot be complete.
-func promising(head []byte, seen, limit int) bool {
+// worthParsing reports whether the bytes after seen can change the result of an earlier call. A
+// head ends in LF, so it cannot be complete without a new one.
+func worthParsing(head []byte, seen, limit int) bool {
 	step := max(stepBytes, limit/stepsMax)
 	return seen < eagerBytes ||
 		seen/step != len(head)/step ||
 		bytes.IndexByte(head[seen:], '\n') >= 0
 }
 
-// parse goes through the head in the order of the grammar (RFC 9112 section 2.1).
-// Each step takes the index where it begins and returns the one where it ended.
+// parse processes the head in the order of the grammar (RFC 9112 section 2.1). Each step gets the
+// index at which it begins and returns the index at which it ends.
 func (req *Request) parse(b []byte) (int, *Refusal) {
 	req.reset()
 	if r := foreign(b); r != nil {
@@ -112,8 +110,9 @@ func (req *Request) parse(b []byte) (int, *Refusal) {
 	return i, nil
 }
 
-// strangers are protocols that turn up on HTTP ports, by how they begin.
-var strangers = [...]struct {
+// foreignProtocols are protocols that clients send to HTTP ports by mistake, with their first
+// bytes.
+var foreignProtocols = [...]struct {
 	start   string
 	refusal *Refusal
 }{
@@ -124,11 +123,12 @@ var strangers = [...]struct {
 	{"PRI * HTTP/2.0", errHTTP2}, // RFC 9113 section 3.4
 }
 
-// foreign recognizes a stranger. Input that may yet become one is "more", even
-// where HTTP's own grammar could refuse it already: the better words win.
+// foreign returns a refusal if b begins with a foreign protocol. If b is a prefix of such a
+// beginning, it returns more, even if b is already invalid HTTP, so that the client gets the more
+// specific refusal.
 func foreign(b []byte) *Refusal {
-	for i := range strangers {
-		s := &strangers[i]
+	for i := range foreignProtocols {
+		s := &foreignProtocols[i]
 		n := min(len(b), len(s.start))
 		switch {
 		case string(b[:n]) != s.start[:n]:
@@ -141,7 +141,7 @@ func foreign(b []byte) *Refusal {
 	return nil
 }
 
-// skipEmptyLines returns where the request line begins.
+// skipEmptyLines returns the index of the request line.
 func skipEmptyLines(b []byte) (i int, r *Refusal) {
 	for range emptyLinesMax {
 		if i == len(b) || b[i] != '\r' {
@@ -157,11 +157,11 @@ func skipEmptyLines(b []byte) (i int, r *Refusal) {
 	return i, nil
 }
 
-// lineEnd steps over the CRLF at i. Any other byte there means otherwise.
+// lineEnd skips the CRLF at i. If there is another byte at i, it returns the refusal otherwise.
 //
-// RFC 9112 section 2.2 lets a recipient take a lone LF for the end of a line.
-// We do not: a proxy in front that sees one line where we see two is how
-// requests are smuggled. A bare CR must not be taken for anything.
+// RFC 9112 section 2.2 permits accepting a lone LF as a line end. This parser does not: requests
+// can be smuggled if a proxy in front of the server sees one line and the server sees two. A bare
+// CR is not a line end either.
 func lineEnd(b []byte, i int, otherwise *Refusal) (int, *Refusal) {
 	switch {
 	case i == len(b):

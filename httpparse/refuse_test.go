@@ -7,10 +7,11 @@ import (
 	"testing"
 )
 
-// many is a head that carries n fields beside Host.
+// many returns a head with n fields and Host.
 func many(n int) string { return with(strings.Fields(strings.Repeat("A:b ", n))...) }
 
-// longTarget is the longest target that fits into a head with nothing but Host.
+// longTarget is the length of the longest target that fits into a head in which Host is the only
+// field.
 var longTarget = DefaultHeadBytesMax - len(line("GET  HTTP/1.1"))
 
 var refuseTable = []struct {
@@ -77,7 +78,7 @@ var refuseTable = []struct {
 	{"9112 3.2.1", "a query alone", line("GET ?a HTTP/1.1"), errTargetForm},
 	{"9112 3.2.2", "another scheme", line("GET ftp://x/ HTTP/1.1"), errTargetForm},
 	{"9112 3.2.2", "a scheme without an authority", line("GET http:/x HTTP/1.1"), errTargetForm},
-	{"9112 3.2.2", "an absolute URI does not stand in for Host", "GET http://x/ HTTP/1.1\r\n\r\n", errHostMissing},
+	{"9112 3.2.2", "an absolute URI does not replace Host", "GET http://x/ HTTP/1.1\r\n\r\n", errHostMissing},
 	{"9112 3.2.2", "an outranked Host must be valid", "GET http://x/ HTTP/1.1\r\nHost: a b\r\n\r\n", errHostInvalid},
 	{"9110 4.2.1", "an empty host", line("GET http:///a HTTP/1.1"), errAuthority},
 	{"9110 4.2.1", "a port without a host", line("GET http://:80/a HTTP/1.1"), errAuthority},
@@ -163,6 +164,7 @@ var refuseTable = []struct {
 	{"strangers", "bytes at random", "\xff\xfe\x00", errMethod},
 }
 
+// TestRefuse checks that the parser refuses every row of refuseTable, with the expected reason.
 func TestRefuse(t *testing.T) {
 	for _, row := range refuseTable {
 		var p Parser
@@ -175,7 +177,7 @@ func TestRefuse(t *testing.T) {
 	}
 }
 
-// The earliest byte at which hope is gone is where the refusal must come.
+// TestRefuseEarly checks that a refusal comes at the first byte that makes the request invalid.
 func TestRefuseEarly(t *testing.T) {
 	for _, row := range []struct {
 		what, input string
@@ -202,11 +204,12 @@ func TestRefuseEarly(t *testing.T) {
 			t.Errorf("%s: %v", row.what, err)
 		}
 		if n, err := p.Parse([]byte(row.input[:len(row.input)-1]), &req); n != 0 || err != nil {
-			t.Errorf("%s, one byte less: %d, %v; want more", row.what, n, err)
+			t.Errorf("%s, without the last byte: %d, %v; want no error yet", row.what, n, err)
 		}
 	}
 }
 
+// TestHeadBytesMax checks heads at the limit and above it.
 func TestHeadBytesMax(t *testing.T) {
 	head := []byte(with())
 	var req Request
@@ -226,7 +229,8 @@ func TestHeadBytesMax(t *testing.T) {
 	}
 }
 
-// Reasons are answer bodies and log lines: one line, printable, and true.
+// TestReasons checks that each reason is one printable line with a valid status, and that a limit
+// in a reason is correct. Reasons are sent as bodies and logged.
 func TestReasons(t *testing.T) {
 	allowed := map[int]bool{400: true, 414: true, 431: true, 501: true, 505: true}
 	for _, row := range refuseTable {
@@ -235,10 +239,10 @@ func TestReasons(t *testing.T) {
 			t.Errorf("%q has the status %d", r.Reason, r.Status)
 		}
 		if r.Error() != r.Reason || len(r.Reason) < 10 || strings.ContainsFunc(r.Reason, func(c rune) bool { return c < ' ' || c > '~' }) {
-			t.Errorf("%q is not a line of plain words", r.Reason)
+			t.Errorf("%q is not a line of printable text", r.Reason)
 		}
 	}
 	if !strings.Contains(errTooManyFields.Reason, strconv.Itoa(FieldsMax)) {
-		t.Error("a reason names a limit that is not the limit")
+		t.Error("errTooManyFields does not contain FieldsMax")
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// everyInput is the input of every row of both tables.
+// everyInput returns the inputs of all rows of both tables.
 func everyInput() (inputs []string) {
 	for _, row := range acceptTable {
 		inputs = append(inputs, row.input)
@@ -19,7 +19,7 @@ func everyInput() (inputs []string) {
 	return append(inputs, chromiumHead)
 }
 
-// outcome is what a parse came to, in a form that compares.
+// outcome is the result of a parse in a comparable form.
 type outcome struct {
 	n   int
 	err error
@@ -28,8 +28,7 @@ type outcome struct {
 
 func (o outcome) isMore() bool { return o.n == 0 && o.err == nil }
 
-// parse parses whatever is in b, from a copy with nothing behind its end: a
-// read beyond it would panic.
+// parse parses b from a copy without spare capacity, so that a read beyond its end panics.
 func parse(b []byte, seen int) outcome {
 	var p Parser
 	var req Request
@@ -41,13 +40,13 @@ func parse(b []byte, seen int) outcome {
 	return o
 }
 
-// TestSplits feeds every request in two pieces, cut at every byte.
+// TestSplits feeds every request in two pieces, split at every byte.
 func TestSplits(t *testing.T) {
 	for _, input := range everyInput() {
 		b := []byte(input)
 		whole := parse(b, 0)
 		step := 1
-		if len(b) > 4<<10 { // it takes as long as the square of the length
+		if len(b) > 4<<10 { // the time is quadratic in the length
 			step = 10 / testtool.Fewer(10)
 		}
 		for cut := 0; cut < len(b); cut += step {
@@ -58,7 +57,7 @@ func TestSplits(t *testing.T) {
 				if again := parse(b, cut); !again.isMore() && again != whole {
 					t.Fatalf("%.60q cut at %d: again %+v, whole %+v", input, cut, again, whole)
 				} else if again.isMore() && whole.err == nil {
-					t.Fatalf("%.60q cut at %d: still more, whole %+v", input, cut, whole)
+					t.Fatalf("%.60q cut at %d: still needs more bytes, whole %+v", input, cut, whole)
 				}
 			case cut < whole.n:
 				t.Fatalf("%.60q cut at %d: accepted too early", input, cut)
@@ -67,10 +66,10 @@ func TestSplits(t *testing.T) {
 	}
 }
 
-// TestDribble feeds every request in steps, as a slow client sends it. An
-// accepted one must be accepted at its last byte, and a refused one be refused
-// for the same reason: at the latest when the line with the offense ends, the
-// next KiB is full, or the input is over.
+// TestDribble feeds every request in small steps, as a slow client sends it. A valid request must
+// be accepted at its last byte. An invalid one must be refused for the same reason as the whole
+// request: at the latest at the end of the invalid line, after the next KiB, or at the end of the
+// input.
 func TestDribble(t *testing.T) {
 	for _, input := range everyInput() {
 		for _, step := range []int{1, 2, 3, 7, 100, 1000} {
@@ -94,7 +93,7 @@ func TestDribble(t *testing.T) {
 	}
 }
 
-// TestReparseRefusesInTime dribbles hopeless heads byte by byte.
+// TestReparseRefusesInTime feeds invalid heads byte by byte and checks when they are refused.
 func TestReparseRefusesInTime(t *testing.T) {
 	const endless = 1 << 20
 	for _, row := range []struct {
@@ -124,13 +123,13 @@ func TestReparseRefusesInTime(t *testing.T) {
 	}
 }
 
-// TestReparseLooksRarely counts how often the worst head is gone through.
+// TestReparseLooksRarely counts how often the parser processes the worst head.
 func TestReparseLooksRarely(t *testing.T) {
 	head := []byte(strings.TrimSuffix(many(FieldsMax-2), "\r\n") + "A:")
 	head = append(head, bytes.Repeat([]byte("b"), DefaultHeadBytesMax-len(head)-1)...)
 	looks := 0
 	for n := 1; n <= len(head); n++ {
-		if promising(head[:n], n-1, DefaultHeadBytesMax) {
+		if worthParsing(head[:n], n-1, DefaultHeadBytesMax) {
 			looks++
 		}
 		if o := parse(head[:n], n-1); !o.isMore() {
@@ -139,24 +138,24 @@ func TestReparseLooksRarely(t *testing.T) {
 	}
 	bound := eagerBytes + FieldsMax + 1 + stepsMax
 	if looks > bound {
-		t.Errorf("the head was gone through %d times, more than %d", looks, bound)
+		t.Errorf("the head was parsed %d times, want at most %d", looks, bound)
 	}
-	// However large a head may be, an endless target is not gone through more often.
+	// The number does not grow with the limit: an endless target is not parsed more often.
 	const large = 4 << 20
 	target := []byte("GET /" + strings.Repeat("a", large))
 	looks = 0
 	for n := 1; n < large; n++ {
-		if promising(target[:n], n-1, large) {
+		if worthParsing(target[:n], n-1, large) {
 			looks++
 		}
 	}
 	if looks > bound {
-		t.Errorf("a target was gone through %d times, more than %d", looks, bound)
+		t.Errorf("a target was parsed %d times, want at most %d", looks, bound)
 	}
 }
 
-// TestLooksAtItsInputAlone puts bytes behind the end that would change the
-// answer, and checks that the input is only read.
+// TestLooksAtItsInputAlone puts bytes after the input that would change the result if they were
+// read, and checks that the parser does not modify the input.
 func TestLooksAtItsInputAlone(t *testing.T) {
 	for _, input := range everyInput() {
 		for _, behind := range []string{"\r\n\r\n", "\n", "A", "\x00"} {
@@ -174,6 +173,7 @@ func TestLooksAtItsInputAlone(t *testing.T) {
 	}
 }
 
+// TestAllocatesNothing verifies that parsing does not allocate.
 func TestAllocatesNothing(t *testing.T) {
 	var p Parser
 	var req Request

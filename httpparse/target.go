@@ -2,11 +2,11 @@ package httpparse
 
 import "bytes"
 
-// rootPath is the path of an absolute URI that has none (RFC 9110 section 4.2.3).
+// rootPath is the path of an absolute URI without a path (RFC 9110 section 4.2.3).
 var rootPath = []byte("/")
 
-// splitTarget fills Path and Query from Target, and Host from an absolute URI
-// (RFC 9112 section 3.2). Dot segments and empty segments stay as they are.
+// splitTarget sets Path and Query from Target, and Host from an absolute URI (RFC 9112 section
+// 3.2). Dot segments and empty segments are kept.
 func (req *Request) splitTarget() *Refusal {
 	target := req.Target
 	switch {
@@ -22,7 +22,7 @@ func (req *Request) splitTarget() *Refusal {
 	return nil
 }
 
-// splitPath takes what is left of a target after any authority.
+// splitPath sets Path and Query from the part of a target after any authority.
 func (req *Request) splitPath(rest []byte) {
 	path, query, found := bytes.Cut(rest, []byte("?"))
 	if len(path) == 0 {
@@ -34,10 +34,9 @@ func (req *Request) splitPath(rest []byte) {
 	}
 }
 
-// splitAbsolute takes an absolute URI apart, which every server must accept
-// (RFC 9112 section 3.2.2). Its authority outranks the Host field. User
-// information is an error (RFC 9110 section 4.2.4), and so is an empty host
-// (section 4.2.1).
+// splitAbsolute splits an absolute URI, which every server must accept (RFC 9112 section 3.2.2).
+// Its authority takes precedence over the Host field. User information is an error (RFC 9110
+// section 4.2.4), and so is an empty host (section 4.2.1).
 func (req *Request) splitAbsolute(target []byte) *Refusal {
 	rest, ok := cutScheme(target)
 	if !ok {
@@ -56,8 +55,8 @@ func (req *Request) splitAbsolute(target []byte) *Refusal {
 	return nil
 }
 
-// cutScheme takes https for http too: behind a proxy that ends TLS, that is
-// what the client asked the proxy for.
+// cutScheme removes the scheme. It accepts https as well, because that is the scheme that clients
+// use in requests to a proxy that terminates TLS.
 func cutScheme(target []byte) (rest []byte, ok bool) {
 	for _, scheme := range [...]string{"http://", "https://"} {
 		if len(target) >= len(scheme) && equalFold(target[:len(scheme)], scheme) {
@@ -67,10 +66,9 @@ func cutScheme(target []byte) (rest []byte, ok bool) {
 	return nil, false
 }
 
-// validHost says whether h is uri-host [ ":" port ] (RFC 9110 section 7.2). An
-// empty name is one: RFC 9112 section 3.2 has clients send it where their URI has
-// no authority. Of the literals in brackets only IPv6 is let in, as no other
-// was ever defined.
+// validHost reports whether h is uri-host [ ":" port ] (RFC 9110 section 7.2). An empty name is
+// valid, because clients must send it if their URI has no authority (RFC 9112 section 3.2). Of the
+// literals in brackets, only IPv6 is accepted, because no other form was ever defined.
 func validHost(h []byte) bool {
 	var port []byte
 	if len(h) > 0 && h[0] == '[' {
