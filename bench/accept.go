@@ -10,16 +10,16 @@ import (
 
 const (
 	acceptRound = 10_000
-	// acceptBurst fits the accept queue of every server: Node and nginx ask for 511, and what
-	// overflows waits a second.
+	// acceptBurst fits the accept queue of every server. Node and nginx request a queue of 511, and
+	// a connection that overflows the queue waits for a second.
 	acceptBurst = 500
 )
 
-// opener connects the generator's n subscribers and returns how long server and load worked at it.
+// opener connects the generator's n subscribers and returns how long that took.
 type opener func(g *load.Generator, p *server.Process, n int) (time.Duration, error)
 
-// openSteadily opens connections as fast as they are answered. A client's side of a connection
-// costs more than the server's, so with one processor each, this mostly shows that the server keeps
+// openSteadily opens the next connections as soon as earlier ones are answered. A connection costs
+// the client more than the server. With one processor each, this mostly shows that the server keeps
 // up.
 func openSteadily(g *load.Generator, _ *server.Process, _ int) (time.Duration, error) {
 	start := time.Now()
@@ -27,9 +27,9 @@ func openSteadily(g *load.Generator, _ *server.Process, _ int) (time.Duration, e
 	return time.Since(start), err
 }
 
-// openBursts lets connections and requests pile up before a server that is held still, and counts
-// the time from letting it go to the last answer: the server's own speed, as when everybody comes
-// back at once.
+// openBursts stops the server, and lets connections and requests pile up before it. It measures the
+// time from resuming the server to the last answer. This is the speed of the server alone, as when
+// all clients reconnect at once.
 func openBursts(g *load.Generator, p *server.Process, n int) (time.Duration, error) {
 	var took time.Duration
 	for opened := 0; opened < n; opened += acceptBurst {
@@ -52,7 +52,7 @@ func openBursts(g *load.Generator, p *server.Process, n int) (time.Duration, err
 	return took, nil
 }
 
-// accept opens connections in rounds, and closes them in between, off the clock.
+// accept opens connections in rounds. The time to close them between rounds is not measured.
 func (b *bench) accept(spec server.Spec, open opener) (values, error) {
 	n := acceptRound
 	if b.options.Subscribers > 0 {
@@ -91,7 +91,7 @@ func (b *bench) accept(spec server.Spec, open opener) (values, error) {
 	return append(got, spent.shares()...), nil
 }
 
-// round opens n connections once and adds what that cost.
+// round opens n connections once and adds the cost to spent.
 func (b *bench) round(p *server.Process, n int, open opener, spent *effort) (time.Duration, error) {
 	g, err := b.subscribers(p, n)
 	if err != nil {
@@ -114,14 +114,14 @@ func (b *bench) round(p *server.Process, n int, open opener, spent *effort) (tim
 	return took, nil
 }
 
-// forgotten waits until the server has closed what the generator has left, so that the next round
-// starts clean.
+// forgotten waits until the server has closed the connections that the generator has closed, so
+// that the next round starts clean.
 func forgotten(p *server.Process, files int) error {
-	const slack = 16 // descriptors a server may have come to need meanwhile
+	const slack = 16 // descriptors that the server may have opened for itself
 	return forgottenBut(slack, p, files)
 }
 
-// forgottenBut waits until the server has at most slack descriptors more than it had.
+// forgottenBut waits until the server has at most slack more descriptors than files.
 func forgottenBut(slack int, p *server.Process, files int) error {
 	const limit = 10 * time.Second
 	for deadline := time.Now().Add(limit); ; time.Sleep(5 * time.Millisecond) {

@@ -11,6 +11,7 @@ import (
 	"github.com/ssed/ssed/bench/page/results"
 )
 
+// TestShort checks the digits and units of formatted numbers.
 func TestShort(t *testing.T) {
 	for x, want := range map[float64]string{0: "0.00", 0.951: "0.95", 12.34: "12.3", 663: "663", 9999: "9999", 10_000: "10.0 k",
 		323_000: "323 k", 13.1e6: "13.1 M", 2.5e9: "2.50 G", -1536: "-1536", math.NaN(): "-"} {
@@ -20,11 +21,13 @@ func TestShort(t *testing.T) {
 	}
 }
 
+// good returns valid options for a short run.
 func good() options {
 	return options{Scenario: []string{"fanout"}, Server: []string{"floor", "floor"}, Seconds: 0.1, Repeat: 1, ServerCPU: -1, LoadCPU: -1,
 		PayloadBytes: 64, Rate: 100, ProbeRate: 50, WindowBytes: 1 << 20}
 }
 
+// TestOptionsAreBounded checks that options out of range are rejected.
 func TestOptionsAreBounded(t *testing.T) {
 	o := good()
 	if err := o.check(); err != nil {
@@ -49,11 +52,12 @@ func TestOptionsAreBounded(t *testing.T) {
 	} {
 		o := good()
 		if spoil(&o); o.check() == nil {
-			t.Errorf("%s was taken", name)
+			t.Errorf("%s was accepted", name)
 		}
 	}
 }
 
+// TestChoose checks the selection of scenarios by name.
 func TestChoose(t *testing.T) {
 	if all, err := choose([]string{"all"}); err != nil || len(all) != len(scenarios)-5 {
 		t.Errorf("all: %d of %d, %v", len(all), len(scenarios), err)
@@ -66,6 +70,7 @@ func TestChoose(t *testing.T) {
 	}
 }
 
+// TestGoalsNameMetricsAndCases verifies that goals and comparisons refer to cases that exist.
 func TestGoalsNameMetricsAndCases(t *testing.T) {
 	for _, s := range scenarios {
 		cases := map[string]bool{"": true}
@@ -88,7 +93,7 @@ func TestGoalsNameMetricsAndCases(t *testing.T) {
 	}
 }
 
-// play plays scenarios and returns what their file says of the runs.
+// play runs scenarios and returns the runs in their results file.
 func play(t *testing.T, o options) []results.Run {
 	t.Helper()
 	o.JSON = filepath.Join(t.TempDir(), "runs.json")
@@ -110,8 +115,8 @@ func readRuns(t *testing.T, file string) (doc results.Document) {
 	return doc
 }
 
-// TestScenariosRun plays every scenario, small and short, floor against floor, and looks at table
-// and file, not at speed.
+// TestScenariosRun runs every scenario with few subscribers and for a short time, floor against
+// floor. It checks the table and the file, but not the speed.
 func TestScenariosRun(t *testing.T) {
 	o := good()
 	o.Scenario, o.Subscribers = []string{"all"}, 20

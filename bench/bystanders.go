@@ -12,9 +12,9 @@ import (
 	"github.com/ssed/ssed/bench/server"
 )
 
-// bystanders are subscribers of a steady stream while the server has something else to do. They
-// live on a thread of their own, ahead of the load's (as probes do), so that it is the server that
-// they wait for.
+// bystanders are subscribers of a steady stream while the server has other work to do. They run on
+// their own thread with priority over the load, like the probes. So their latency shows how long
+// they wait for the server, and not for the load.
 type bystanders struct {
 	phase  atomic.Int32
 	over   atomic.Bool
@@ -22,27 +22,27 @@ type bystanders struct {
 	phases [4]*hdrhistogram.Histogram
 }
 
-// The phases of what they hear.
+// The phases in which latencies are recorded.
 const (
 	before int32 = iota
 	during
 	after
-	aside // not told
+	ignored // not reported
 )
 
-const bystanding = 200
+const bystanderCount = 200
 
-// standBy has them come, and returns when all have.
+// standBy connects the bystanders and returns when all are connected.
 func (b *bench) standBy(p *server.Process) (*bystanders, error) {
 	s := &bystanders{ended: make(chan error, 1)}
 	for i := range s.phases {
 		s.phases[i] = hdrhistogram.New(1, int64(time.Hour), 3)
 	}
-	config := load.CrowdConfig{Subscribe: p.Subscribe, Publish: p.Publish, Steady: bystanding, InFlight: 1, PacedPerSec: b.options.Rate,
+	config := load.CrowdConfig{Subscribe: p.Subscribe, Publish: p.Publish, Steady: bystanderCount, InFlight: 1, PacedPerSec: b.options.Rate,
 		Subscriptions: [][]string{{"/live"}}, Namespaces: []string{"/live"}, PayloadBytes: b.options.PayloadBytes, Among: true}
 	connected := make(chan error, 1)
 	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with its rank
+		runtime.LockOSThread() // never unlocked, so the thread exits with its priority
 		_ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), probeNice)
 		s.ended <- s.listen(config, connected)
 	}()
@@ -66,10 +66,10 @@ func (s *bystanders) listen(config load.CrowdConfig, connected chan<- error) err
 	return crowd.Drain(drainTimeout)
 }
 
-// enter begins a phase.
+// enter starts a phase: later latencies count for it.
 func (s *bystanders) enter(phase int32) { s.phase.Store(phase) }
 
-// leave sends them away and returns what they noticed.
+// leave disconnects the bystanders and returns their latencies in each phase.
 func (s *bystanders) leave() (values, error) {
 	s.over.Store(true)
 	err := <-s.ended

@@ -1,19 +1,21 @@
-// Command bench measures ssed beside the floor: the least that one thread can do for the same work.
-// Each scenario starts each server anew on one processor, runs the load on another, repeats that in
-// turn (A B A B), and prints medians and ratios.
+// Command bench compares ssed with the floor: the minimum that one thread needs for the same work.
+// Each scenario starts each server on one processor and runs the load on another. It repeats that
+// in turn (A B A B), and prints medians and ratios.
 //
 //	go run -C bench . fanout
 //	go run -C bench . all --seconds 3 --json results.json
 //
-// main.go reads the flags, scenarios.go says what is measured; measure.go, rounds.go, series.go,
-// storm.go and emojitracker.go do it; report.go makes the tables, with stats for the medians,
-// document.go and results.go what is kept of them. responsive.go, resume.go and soak.go are the
-// scenarios that are asked for by name. The generators are in load, the servers' processes in
-// server, the floor in floor, the process that asks a busy daemon questions in probe, the program
-// that makes a page of results in page. tree knows where the source is, and where the user is. The
-// bench is a module of its own, so that the daemon does not depend on what only the bench needs.
-// The servers that ssed is measured beside are another module, in peers.
+// main.go reads the flags, and scenarios.go lists the scenarios. measure.go, rounds.go, series.go,
+// storm.go and emojitracker.go measure them. responsive.go, resume.go, store.go and soak.go contain
+// the scenarios that run only if they are named. report.go prints the tables, with medians from
+// stats. document.go and results.go write the results to files.
 //
-// The invariant: nothing here knows a server from the inside. Servers are reached by socket and
-// seen through /proc.
+// The load generators are in load, the server processes in server, and the floor in floor. probe is
+// the process that sends questions to a busy daemon. page is the program that makes a page of
+// results. tree finds the source tree and the user's directory. The bench is a separate module, so
+// that the daemon does not depend on the libraries of the bench. The other servers are in another
+// module, peers.
+//
+// Invariant: no code here depends on the internals of a server. The bench reaches servers by socket
+// and observes them through /proc.
 package main

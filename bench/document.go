@@ -12,29 +12,30 @@ import (
 	"github.com/ssed/ssed/bench/page/results"
 )
 
-// tell describes a scenario with the options that it is played with.
-func (o options) tell(s scenario) results.Scenario {
-	told := results.Scenario{Name: s.name, What: s.what, Axis: s.axis,
+// describe returns a scenario's part of the document: its cases and goals, and the options that it
+// was run with.
+func (o options) describe(s scenario) results.Scenario {
+	scenario := results.Scenario{Name: s.name, What: s.what, Axis: s.axis,
 		Play: results.Play{Seconds: o.Seconds, Repeat: o.Repeat, PayloadBytes: o.PayloadBytes, Subscribers: o.Subscribers}}
 	for i, c := range s.cases {
 		testCase := results.Case{Name: c.name}
 		if s.axis != "" {
 			testCase.X = float64(s.xs[i])
 		}
-		told.Cases = append(told.Cases, testCase)
+		scenario.Cases = append(scenario.Cases, testCase)
 	}
 	for _, g := range s.goals {
-		told.Goals = append(told.Goals, results.Goal{Metric: g.metric, Bound: g.bound(), Absolute: g.absolute, In: g.in, Over: g.over})
+		scenario.Goals = append(scenario.Goals, results.Goal{Metric: g.metric, Bound: g.bound(), Absolute: g.absolute, In: g.in, Over: g.over})
 	}
 	for _, c := range s.compare {
-		told.Compare = append(told.Compare, results.Comparison{Metric: c.metric, Of: c.of, To: c.to, Bound: c.goal.bound(), Added: c.goal.added})
+		scenario.Compare = append(scenario.Compare, results.Comparison{Metric: c.metric, Of: c.of, To: c.to, Bound: c.goal.bound(), Added: c.goal.added})
 	}
-	return told
+	return scenario
 }
 
 func (g goal) bound() results.Bound { return results.Bound{Least: g.least, Most: g.most} }
 
-// document is what has been measured so far.
+// document returns everything that has been measured so far.
 func (b *bench) document() (results.Document, error) {
 	doc := results.Document{
 		File:      results.File{Started: b.started.Format(time.RFC3339), Command: os.Args[1:], Machine: thisMachine()},
@@ -85,6 +86,6 @@ func thisMachine() results.Machine {
 			}
 		}
 	}
-	m.Revision, _ = commit() // none where there is no git
+	m.Revision, _ = commit() // empty without git
 	return m
 }

@@ -8,27 +8,28 @@ import (
 	"github.com/ssed/ssed/bench/server"
 )
 
-// What Emojitracker asked of the library that ssed descends from: a stream of everything, a sum of
-// it every 17 ms, which is what most people looked at, and a stream for each of 850 emoji; on one
-// machine with 512 MB.
+// The load of Emojitracker, which used the library that ssed descends from. It had a stream of
+// everything, a sum every 17 ms, which most people watched, and a stream for each of 850 emoji. It
+// ran on one machine with 512 MB.
 const (
 	emojiTotal       = 850
-	firstEmoji       = 0x1f300 // of five digits, as all that follow: no name begins with another
+	firstEmoji       = 0x1f300 // this and all following have five digits, so no name is a prefix of another
 	emojiSubscribers = 5000
 	emojiMemory      = 512 << 20
 	emojiEps         = 1000. / 17 // sums per second
-	emojiPerEps      = 7          // tweets in each: some four hundred a second
+	emojiPerEps      = 7          // tweets in each sum: about 400 a second
 )
 
-// Data of these sizes, in bytes: an emoji's code point, a sum of seven in JSON, a tweet in JSON.
+// The sizes of the data, in bytes: an emoji's code point, a sum of seven in JSON, and a tweet in
+// JSON.
 const (
 	rawBytes     = 16
 	epsBytes     = 96
 	detailsBytes = 400
 )
 
-// emojiTopics returns the streams, and in what order they are published to. Of a hundred
-// subscribers 60 see the sums, 3 all, and the rest have opened an emoji.
+// emojiTopics returns the streams and the order in which messages are published to them. Of 100
+// subscribers, 60 watch the sums, 3 watch everything, and the others watch one emoji.
 func emojiTopics(subscribers int) (topics []load.Topic, turns []int) {
 	eps, raw := subscribers*60/100, subscribers*3/100
 	add := func(namespace string, subscribers, size int) {
@@ -49,7 +50,7 @@ func emojiTopics(subscribers int) (topics []load.Topic, turns []int) {
 	return topics, turns
 }
 
-// emojitracker plays that, in that memory.
+// emojitracker runs the load of Emojitracker on a server that is confined to 512 MB.
 func (b *bench) emojitracker(spec server.Spec) (values, error) {
 	if !spec.Namespaces {
 		return nil, nil
@@ -75,7 +76,7 @@ func (b *bench) emojitracker(spec server.Spec) (values, error) {
 		return nil, err
 	}
 	if peak > emojiMemory {
-		return nil, fmt.Errorf("it took %d MiB of memory; %d are there", peak>>20, emojiMemory>>20)
+		return nil, fmt.Errorf("the server used %d MiB of memory, expected at most %d", peak>>20, emojiMemory>>20)
 	}
 	enforced := 0.
 	if cage.Enforced() {

@@ -2,6 +2,7 @@ package main
 
 import "testing"
 
+// TestEmojiTopicsTakeTheirTurns checks that the turns visit every topic in the right proportion.
 func TestEmojiTopicsTakeTheirTurns(t *testing.T) {
 	topics, turns := emojiTopics(emojiSubscribers)
 	sum := 0

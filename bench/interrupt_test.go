@@ -13,8 +13,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestAnInterruptLeavesNothing sends SIGINT to a real bench in the middle of a run: no process, no
-// file and no control group is there when it has ended.
+// TestAnInterruptLeavesNothing sends SIGINT to a real bench in the middle of a run. It verifies
+// that no process, file or control group remains after the bench has exited.
 func TestAnInterruptLeavesNothing(t *testing.T) {
 	testtool.Long(t, "some seconds long")
 	program := filepath.Join(t.TempDir(), "bench")
@@ -24,7 +24,7 @@ func TestAnInterruptLeavesNothing(t *testing.T) {
 	for _, tt := range []struct {
 		name, needs string
 		args        []string
-		amid        func(server string) bool // the run is where it is to be interrupted
+		amid        func(server string) bool // reports whether to interrupt the run now
 	}{
 		{"while it builds", "", []string{"fanout", "--server", "floor"}, building},
 		{"as messages flow", "", []string{"fanout", "--server", "floor", "--json", "runs.json"}, crowded},
@@ -40,8 +40,8 @@ func TestAnInterruptLeavesNothing(t *testing.T) {
 	}
 }
 
-// interrupt starts a bench, interrupts it once a server of its is where it is to be, and looks at
-// what is left.
+// interrupt starts a bench, interrupts it when amid reports true for a server process, and checks
+// that nothing remains.
 func interrupt(t *testing.T, program string, args []string, amid func(server string) bool) {
 	temp, work := t.TempDir(), t.TempDir()
 	cmd := exec.Command(program, append(args, "--seconds", "20", "--server-cpu=-1", "--load-cpu=-1")...)
@@ -60,7 +60,7 @@ func interrupt(t *testing.T, program string, args []string, amid func(server str
 		t.Fatal(err)
 	}
 	defer cmd.Process.Kill()
-	var left []string // that must not be
+	var left []string // paths that must not exist afterwards
 	testtool.WaitFor(t, "the middle of a run", func() bool {
 		servers := children(cmd.Process.Pid)
 		for _, server := range servers {
@@ -75,9 +75,9 @@ func interrupt(t *testing.T, program string, args []string, amid func(server str
 	cmd.Process.Signal(os.Interrupt)
 	err = cmd.Wait()
 	if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(said.String(), "bench: interrupted") {
-		t.Errorf("it ended with %v, and said %q", err, &said)
+		t.Errorf("bench exited with %v and printed %q", err, &said)
 	}
-	t.Logf("it ended after %v, with %q", time.Since(sent), left)
+	t.Logf("bench exited after %v, with %q", time.Since(sent), left)
 	for _, dir := range []string{temp, work} {
 		if files, err := os.ReadDir(dir); err != nil || len(files) > 0 {
 			t.Errorf("left behind: %v, %v", files, err)
@@ -90,8 +90,7 @@ func interrupt(t *testing.T, program string, args []string, amid func(server str
 	}
 }
 
-// children returns the folders in /proc of those that a process has started, and of those they
-// have.
+// children returns the /proc folders of all descendants of a process.
 func children(pid int) (all []string) {
 	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	for _, task := range tasks {
@@ -105,8 +104,8 @@ func children(pid int) (all []string) {
 	return all
 }
 
-// crowded says whether a process has a hundred descriptors open; the go tool, which is a child at
-// first, has less.
+// crowded reports whether a process has more than 100 descriptors open. The go tool, which is a
+// child at first, has fewer.
 func crowded(process string) bool {
 	open, _ := os.ReadDir(filepath.Join(process, "fd"))
 	return len(open) > 100
@@ -119,7 +118,7 @@ func building(process string) bool {
 
 func heldStill(process string) bool { return fieldsOf(process)[0] == "T" }
 
-// fieldsOf returns what /proc/PID/stat says from the state on, which comes first.
+// fieldsOf returns the fields of /proc/PID/stat, starting with the state.
 func fieldsOf(process string) []string {
 	stat, err := os.ReadFile(filepath.Join(process, "stat"))
 	if err != nil {
@@ -128,7 +127,7 @@ func fieldsOf(process string) []string {
 	return strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 }
 
-// groupsOf returns the folders of the control groups that were made for a process.
+// groupsOf returns the folders of the control groups that were created for a process.
 func groupsOf(process string) (all []string) {
 	text, _ := os.ReadFile(filepath.Join(process, "cgroup"))
 	for line := range strings.Lines(string(text)) {

@@ -14,7 +14,7 @@ import (
 	"github.com/ssed/ssed/bench/server"
 )
 
-// The metrics. A name carries its unit.
+// The names of the metrics. A name contains its unit.
 const (
 	deliveriesPerSec  = "deliveries/s"
 	messagesPerSec    = "messages/s"
@@ -52,7 +52,7 @@ const (
 	settleSeconds     = "seconds to settle"
 )
 
-// Time limits around the measured time.
+// Time limits before and after the measured time.
 const (
 	connectTimeout = 30 * time.Second
 	drainTimeout   = 10 * time.Second
@@ -61,12 +61,13 @@ const (
 
 const mebi = 1 << 20
 
-// value is one metric of one run, values all of them in the order in which the table shows them.
+// value is one metric of one run.
 type value struct {
 	metric string
 	number float64
 }
 
+// values are all metrics of one run, in the order of the rows in the table.
 type values []value
 
 func (v values) get(metric string) (float64, bool) {
@@ -78,13 +79,13 @@ func (v values) get(metric string) (float64, bool) {
 	return 0, false
 }
 
-// bench is one invocation: what to measure, and all that was measured.
+// bench is one invocation: what to measure, and everything measured so far.
 type bench struct {
-	options options            // of the scenario that is being played
-	specs   []server.Spec      // that it is for
-	all     []server.Spec      // that were asked for
-	asked   []results.Scenario // that were played so far
-	dir     string             // for what is built
+	options options            // for the current scenario
+	specs   []server.Spec      // the servers that the current scenario applies to
+	all     []server.Spec      // all servers given on the command line
+	asked   []results.Scenario // the scenarios that have run so far
+	dir     string             // for the programs that the bench builds
 	started time.Time
 	runs    []result
 }
@@ -94,11 +95,11 @@ type result struct {
 	scenario, testCase, server string
 	repetition                 int
 	values                     values
-	failed                     string // why there are none
+	failed                     string // why there are no values
 }
 
-// scenario runs every case on every server, in turn, as often as asked: what the machine does
-// meanwhile hits all alike.
+// scenario runs every case on every server, as often as --repeat sets. The servers take turns, so
+// that a disturbance of the machine affects all of them alike.
 func (b *bench) scenario(s scenario) error {
 	for repetition := range b.options.Repeat {
 		for _, c := range s.cases {
@@ -113,7 +114,7 @@ func (b *bench) scenario(s scenario) error {
 				switch {
 				case err != nil && (!spec.Peer || errors.As(err, &ours)):
 					return fmt.Errorf("%s, %s: %w", c.name, spec.Name, err)
-				case err != nil: // what another server does not get through is a result, too
+				case err != nil: // a failure of another server is a result, too
 					b.runs = append(b.runs, result{s.name, c.name, spec.Name, repetition, nil, firstLine(err)})
 				case got != nil:
 					b.runs = append(b.runs, result{s.name, c.name, spec.Name, repetition, got, ""})
@@ -125,16 +126,16 @@ func (b *bench) scenario(s scenario) error {
 	return nil
 }
 
-// ownError is a fault of the bench itself, whatever server it was measuring.
+// ownError is a fault of the bench itself, independent of the server that it was measuring.
 type ownError struct{ error }
 
-// firstLine returns an error without what the server had to say.
+// firstLine returns the text of an error without the server's output.
 func firstLine(err error) string {
 	text, _, _ := strings.Cut(err.Error(), "\n")
 	return text
 }
 
-// say keeps one line of progress on a terminal, and leaves logs alone.
+// say shows one line of progress if stderr is a terminal. It writes nothing to a log file.
 func (b *bench) say(text string) {
 	if onTerminal() {
 		fmt.Fprintf(os.Stderr, "\r\033[K%s", text)
@@ -146,17 +147,17 @@ func onTerminal() bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// snapshot is what /proc says at one moment.
+// snapshot holds the values read from /proc at one moment.
 type snapshot struct {
 	at           time.Time
 	server, load labor
 	rss          int64 // of the server, in bytes
-	socket       int64 // of the machine, in bytes
+	socket       int64 // of the whole machine, in bytes
 	files        int   // descriptors that the server has open
 }
 
-// labor is how long a process has worked, and the processor that it is bound to, for whomever; the
-// latter is 0 if it is bound to none.
+// labor is the CPU time of a process, and the busy time of the processor that it is bound to. The
+// latter includes the work of all processes. It is 0 if the process is not bound to a processor.
 type labor struct {
 	own, processor time.Duration
 }
@@ -176,7 +177,7 @@ func (l labor) since(before labor) labor {
 	return labor{l.own - before.own, l.processor - before.processor}
 }
 
-// others is how long the processor worked for somebody else.
+// others returns how long the processor worked for other processes.
 func (l labor) others() time.Duration { return max(l.processor-l.own, 0) }
 
 // look takes a snapshot.
@@ -187,7 +188,7 @@ func look(p *server.Process) (s snapshot, err error) {
 	return s, err
 }
 
-// time notes what server and load have worked up to now.
+// time records how long the server and the load have worked until now.
 func (s *snapshot) time(p *server.Process) (err error) {
 	if s.server, err = laborOf(p.PID); err != nil {
 		return err
@@ -199,7 +200,8 @@ func (s *snapshot) time(p *server.Process) (err error) {
 	return nil
 }
 
-// weigh notes what the server holds. That takes a while: memory is counted page by page.
+// weigh records the server's memory and descriptors, and the memory of sockets. It takes a while,
+// because the kernel counts memory page by page.
 func (s *snapshot) weigh(p *server.Process) (err error) {
 	if s.rss, err = p.RSS(); err != nil {
 		return err
@@ -213,7 +215,7 @@ func (s *snapshot) weigh(p *server.Process) (err error) {
 	return nil
 }
 
-// effort is what server and load did between snapshots.
+// effort is the work of the server and the load, summed over pairs of snapshots.
 type effort struct {
 	server, load labor
 	elapsed      time.Duration
@@ -228,8 +230,8 @@ func (e *effort) add(before, after snapshot) {
 	e.load.processor += load.processor
 }
 
-// shares are the parts of the elapsed time in which server and load ran, and in which something
-// else had their processors.
+// shares returns the parts of the elapsed time in which the server and the load ran, and in which
+// other processes had their processors.
 func (e *effort) shares() values {
 	of := func(d time.Duration) float64 { return d.Seconds() / e.elapsed.Seconds() }
 	return values{
@@ -240,7 +242,7 @@ func (e *effort) shares() values {
 	}
 }
 
-// messages measures one run in which messages flow to subscribers.
+// messages starts a server and measures one run in which messages flow to subscribers.
 func (b *bench) messages(spec server.Spec, config load.Config) (values, error) {
 	p, err := server.Start(spec, b.options.ServerCPU)
 	if err != nil {
@@ -250,7 +252,7 @@ func (b *bench) messages(spec server.Spec, config load.Config) (values, error) {
 	return b.messagesOf(p, spec, config)
 }
 
-// messagesOf is messages on a server that runs already.
+// messagesOf does the same as messages, on a server that is already running.
 func (b *bench) messagesOf(p *server.Process, spec server.Spec, config load.Config) (values, error) {
 	config.Subscribe, config.Publish, config.PostTo = p.Subscribe, p.Publish, spec.PublishPath
 	config.PayloadBytes = b.options.PayloadBytes
@@ -271,7 +273,7 @@ func (b *bench) messagesOf(p *server.Process, spec server.Spec, config load.Conf
 	var before, after snapshot
 	run, err := g.Run(load.Hooks{
 		Start: func() (err error) { before, err = look(p); return err },
-		// Messages are on their way: they must not wait until memory is counted.
+		// Messages are still in flight, so weigh, which is slow, has to wait until the run is over.
 		End: func() (err error) { return after.time(p) },
 		Progress: func(phase string, deliveries uint64) {
 			b.say(fmt.Sprintf("%s: %s, %s deliveries", spec.Name, phase, short(float64(deliveries))))
@@ -284,11 +286,12 @@ func (b *bench) messagesOf(p *server.Process, spec server.Spec, config load.Conf
 		return nil, explain(err, p)
 	}
 	if run.Deliveries == 0 {
-		return nil, fmt.Errorf("nothing arrived in the %v that were measured", config.Measure)
+		return nil, fmt.Errorf("no message arrived in the measured %v", config.Measure)
 	}
 	got := flow(run, before, after)
 	if config.Stalled > 0 {
-		// Their own sockets do not tell: the end of a stream that nobody reads never arrives.
+		// The stalled sockets cannot show this: they are never read, so they never see the end of
+		// the stream.
 		got = append(got, value{stalledClosed, float64(connected - after.files)}, value{stalledDue, float64(run.StreamBytes) / mebi})
 	}
 	if config.RatePerSec > 0 {
@@ -297,7 +300,7 @@ func (b *bench) messagesOf(p *server.Process, spec server.Spec, config load.Conf
 	return got, nil
 }
 
-// flow turns what a run of messages measured into metrics.
+// flow converts the measurements of a run of messages into metrics.
 func flow(run *load.Result, before, after snapshot) values {
 	seconds := run.Elapsed.Seconds()
 	var spent effort
@@ -320,8 +323,8 @@ func flow(run *load.Result, before, after snapshot) values {
 	return got
 }
 
-// microseconds are the latencies of a run: none if nothing that was published in the measured time
-// has arrived.
+// microseconds returns the latencies of a run. It returns nil if no message that was published in
+// the measured time has arrived.
 func microseconds(h *hdrhistogram.Histogram) values {
 	if h.TotalCount() == 0 {
 		return nil
@@ -335,13 +338,13 @@ func microseconds(h *hdrhistogram.Histogram) values {
 	}
 }
 
-// explain adds what the server had to say to an error of a run.
+// explain adds the server's error output to the error of a run.
 func explain(err error, p *server.Process) error {
 	if said := p.Stderr(); said != "" {
-		return fmt.Errorf("%w\nthe server said: %s", err, said)
+		return fmt.Errorf("%w\noutput of the server: %s", err, said)
 	}
 	if !p.Alive() {
-		return fmt.Errorf("%w (the server is gone)", err)
+		return fmt.Errorf("%w (the server has exited)", err)
 	}
 	return err
 }

@@ -9,8 +9,9 @@ import (
 	"github.com/ssed/ssed/bench/load"
 )
 
-// moments are two snapshots, two seconds apart, in which the server worked for one second on a
-// processor that worked for one and a half, and the load for 200 ms on one that worked for 220.
+// moments returns two snapshots, two seconds apart. Between them, the server worked for one second
+// while its processor worked for 1.5 s. The load worked for 200 ms while its processor worked for
+// 220 ms.
 func moments() (before, after snapshot) {
 	at := time.Now()
 	before = snapshot{at: at, server: labor{5 * time.Second, time.Second}, load: labor{3 * time.Second, 0}, rss: 10 << 20, socket: 1 << 20, files: 900}
@@ -28,6 +29,7 @@ func check(t *testing.T, got values, want map[string]float64) {
 	}
 }
 
+// TestFlow checks the metrics that flow computes from a run and two snapshots.
 func TestFlow(t *testing.T) {
 	latency := hdrhistogram.New(1, int64(time.Hour), 3)
 	for i := range 1000 {
@@ -42,19 +44,21 @@ func TestFlow(t *testing.T) {
 		rssMiB: 13, rssGrowthMiB: 3, socketMiB: 4,
 	})
 	if _, ok := got.get(unexpectedStreams); ok {
-		t.Error("streams were scanned that were as expected")
+		t.Error("scanned streams are reported although no stream was scanned")
 	}
 	if got := microseconds(hdrhistogram.New(1, 10, 1)); got != nil {
-		t.Errorf("no delivery, and a latency of %v", got)
+		t.Errorf("latencies without any delivery: %v", got)
 	}
 }
 
+// TestCrowdFlow checks the rates that crowdFlow computes between two counts.
 func TestCrowdFlow(t *testing.T) {
 	before, after := moments()
 	got := crowdFlow(load.CrowdCounts{Published: 50, Heard: 10_000}, load.CrowdCounts{Published: 150, Heard: 60_000}, before, after)
 	check(t, got, map[string]float64{messagesPerSec: 50, deliveriesPerSec: 25_000, cpuPerDelivery: 1e9 / 50_000, serverBusy: 0.5, loadBusy: 0.1})
 }
 
+// TestEffortAddsUp checks that effort sums over pairs of snapshots.
 func TestEffortAddsUp(t *testing.T) {
 	before, after := moments()
 	var e effort
@@ -65,7 +69,7 @@ func TestEffortAddsUp(t *testing.T) {
 	}
 }
 
-// TestPlausible plays scenarios on the real daemon and holds what they say against each other.
+// TestPlausible runs scenarios on the real daemon and checks that the metrics fit together.
 func TestPlausible(t *testing.T) {
 	o := good()
 	o.Scenario, o.Server, o.Seconds, o.Subscribers = []string{"fanout", "steady", "growth", "storm", "slow"}, []string{"ssed", "floor"}, 0.3, 40
@@ -77,16 +81,16 @@ func TestPlausible(t *testing.T) {
 			if r.Case == "10 subscribers" {
 				each = 10
 			}
-			// What is on its way at the borders counts as a delivery in one time and as a message
-			// in the other.
+			// Messages in flight at the start and the end of the measured time may count as
+			// deliveries but not as messages, and the other way round.
 			if ratio := v[deliveriesPerSec] / v[messagesPerSec]; ratio < 0.7*each || ratio > 1.4*each {
-				t.Errorf("%s, %s, %s: %v deliveries of a message to %v", r.Scenario, r.Case, r.Server, ratio, each)
+				t.Errorf("%s, %s, %s: %v deliveries per message to %v subscribers", r.Scenario, r.Case, r.Server, ratio, each)
 			}
 			if v[serverBusy] <= 0 || v[serverBusy] > 1.5 || v[latencyP50] <= 0 || v[latencyP50] > v[latencyP99] || v[latencyP99] > v[latencyMax] {
 				t.Errorf("%s, %s, %s: %v", r.Scenario, r.Case, r.Server, v)
 			}
 			if r.Scenario == "steady" && (v[messagesPerSec] < 70 || v[messagesPerSec] > 130) {
-				t.Errorf("%v messages/s, want the 100 that were asked for", v[messagesPerSec])
+				t.Errorf("%v messages/s, want about 100", v[messagesPerSec])
 			}
 		case "storm":
 			if v[backSeconds] <= 0 || v[backSeconds] > 10 || v[answerP99] > v[backSeconds]*1e3 || v[answerP50] > v[answerP99] {
@@ -94,7 +98,7 @@ func TestPlausible(t *testing.T) {
 			}
 		case "slow":
 			if noticed := v[slowWaiting]+v[endedCut] > 0; noticed != (r.Case != "0 % slow") {
-				t.Errorf("%s on %s: %v MiB wait for each slow one, %v were ended", r.Case, r.Server, v[slowWaiting], v[endedCut])
+				t.Errorf("%s on %s: %v MiB wait for each slow subscriber, %v were disconnected", r.Case, r.Server, v[slowWaiting], v[endedCut])
 			}
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/ssed/ssed/bench/stats"
 )
 
-// table prints one scenario: a block for each case, a line for each metric, a column for each
-// server, ratios to the last one.
+// table prints the results of one scenario: a block for each case, a line for each metric, and a
+// column for each server. Ratios are to the reference server.
 func (b *bench) table(out io.Writer, s scenario) {
 	fmt.Fprintf(out, "%s: %s\n%d bytes of data, %v s a run, medians of %d\n", s.name, s.what,
 		b.options.PayloadBytes, b.options.Seconds, b.options.Repeat)
@@ -20,7 +20,7 @@ func (b *bench) table(out io.Writer, s scenario) {
 	for _, c := range s.cases {
 		metrics := b.metrics(s.name, c.name)
 		if len(metrics) == 0 {
-			continue // nobody was asked
+			continue // no server ran this case
 		}
 		rows = append(rows, b.header(c.name))
 		for _, metric := range metrics {
@@ -49,16 +49,17 @@ func (b *bench) table(out io.Writer, s scenario) {
 		}
 	}
 	if n, of := b.disturbed(s.name); n > 0 {
-		fmt.Fprintf(out, "disturbed: in %d of %d runs something else had the processor of server or load for more than %.0f%% of the time\n",
+		fmt.Fprintf(out, "disturbed: in %d of %d runs other processes had the processor of server or load for more than %.0f%% of the time\n",
 			n, of, 100*disturbedAbove)
 	}
 	fmt.Fprintln(out)
 }
 
-// disturbedAbove is the part of the time that something else may have a processor of a run that is
-// worth believing.
+// disturbedAbove is the part of the elapsed time that other processes may have a processor of a
+// run. Above it, the run counts as disturbed and is not reliable.
 const disturbedAbove = 0.05
 
+// disturbed returns how many runs of a scenario were disturbed, and how many runs there are.
 func (b *bench) disturbed(scenario string) (n, of int) {
 	for _, r := range b.runs {
 		if r.scenario != scenario {
@@ -74,7 +75,7 @@ func (b *bench) disturbed(scenario string) (n, of int) {
 	return n, of
 }
 
-// reference is the server that ratios are to: the floor, and else the last.
+// reference returns the index of the server that ratios are to: the floor, or else the last server.
 func (b *bench) reference() int {
 	if i := slices.IndexFunc(b.specs, func(spec server.Spec) bool { return spec.Name == "floor" }); i >= 0 {
 		return i
@@ -82,13 +83,13 @@ func (b *bench) reference() int {
 	return len(b.specs) - 1
 }
 
-// compared are the servers but for the reference.
+// compared returns all servers except the reference.
 func (b *bench) compared() []server.Spec {
 	i := b.reference()
 	return slices.Concat(b.specs[:i], b.specs[i+1:])
 }
 
-// header names a case's columns.
+// header returns the names of a case's columns.
 func (b *bench) header(testCase string) []string {
 	cells := []string{testCase}
 	for _, spec := range b.specs {
@@ -100,7 +101,8 @@ func (b *bench) header(testCase string) []string {
 	return append(cells, "spread", "goal")
 }
 
-// line is one metric's row: medians, ratios, how far the runs of the first server differ, the goal.
+// line returns the row of one metric: medians, ratios, the spread of the first server's runs, and
+// the goals.
 func (b *bench) line(s scenario, testCase, metric string) []string {
 	of := func(spec server.Spec) place { return place{s.name, testCase, spec.Name} }
 	cells := []string{metric}
@@ -124,7 +126,7 @@ func (b *bench) has(name string) bool {
 	return slices.ContainsFunc(b.specs, func(spec server.Spec) bool { return spec.Name == name })
 }
 
-// write aligns the first column to the left and the others to the right.
+// write prints a table with the first column aligned to the left and the others to the right.
 func write(out io.Writer, rows [][]string) {
 	var widths []int
 	for _, cells := range rows {
@@ -150,7 +152,7 @@ func write(out io.Writer, rows [][]string) {
 
 func (g goal) String() string {
 	if g.least == 0 && g.most == 0 {
-		return "" // told for its own sake
+		return "" // reported for information
 	}
 	of := "ratio "
 	switch {
@@ -169,7 +171,8 @@ func (g goal) String() string {
 	return of + "<= " + short(g.most) + over
 }
 
-// metrics lists what any run of a case reported, in the order in which it first came up.
+// metrics lists the metrics that any run of a case reported, in the order of their first
+// appearance.
 func (b *bench) metrics(scenario, testCase string) []string {
 	var all []string
 	for _, r := range b.runs {
@@ -185,7 +188,7 @@ func (b *bench) metrics(scenario, testCase string) []string {
 	return all
 }
 
-// short writes a number with three digits that count, and k, M or G.
+// short formats a number with three significant digits, and k, M or G.
 func short(x float64) string {
 	unit := ""
 	switch a := math.Abs(x); {
@@ -208,12 +211,12 @@ func short(x float64) string {
 	}
 }
 
-// place is where runs belong.
+// place identifies the runs of one case of one scenario on one server.
 type place struct{ scenario, testCase, server string }
 
 func (r *result) at() place { return place{r.scenario, r.testCase, r.server} }
 
-// collect returns one metric of the runs of a place that came through.
+// collect returns the values of one metric in the runs of a place. Failed runs are left out.
 func (b *bench) collect(at place, metric string) []float64 {
 	var all []float64
 	for _, r := range b.runs {
@@ -224,12 +227,13 @@ func (b *bench) collect(at place, metric string) []float64 {
 	return all
 }
 
-// ratio is the median of the ratios of a metric in two places, run by run.
+// ratio returns the median of the ratios between a metric's values in two places, run by run.
 func (b *bench) ratio(one, other place, metric string) float64 {
 	return stats.Ratios(b.pairs(one, other, metric))
 }
 
-// difference is the median of what a metric is more in one place than in another, run by run.
+// difference returns the median of the differences between a metric's values in two places, run by
+// run.
 func (b *bench) difference(one, other place, metric string) float64 {
 	xs, ys := b.pairs(one, other, metric)
 	for i := range xs {
@@ -238,8 +242,8 @@ func (b *bench) difference(one, other place, metric string) float64 {
 	return stats.Median(xs)
 }
 
-// pairs are a metric's values in two places, of runs that were played in the same turn. A run whose
-// counterpart failed has none.
+// pairs returns the values of a metric in two places, paired by repetition. A run is left out if
+// its counterpart failed.
 func (b *bench) pairs(one, other place, metric string) (xs, ys []float64) {
 	for _, r := range b.runs {
 		x, ok := r.values.get(metric)

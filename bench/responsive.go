@@ -9,11 +9,11 @@ import (
 	"github.com/ssed/ssed/bench/server"
 )
 
-// probeNice lets the probes come before the load that shares their processor: it is the server's
-// answer that is measured, not the load's turn.
+// probeNice gives the probes priority over the load, which runs on the same processor. They must
+// measure how long the server takes to answer, and not how long they wait for the load.
 const probeNice = -10
 
-// A latencyMetric is the names under which the latency of one kind of question is shown.
+// A latencyMetric holds the names of the metrics for the latency of one kind of probe.
 type latencyMetric struct {
 	p50, p99, max string
 }
@@ -26,8 +26,9 @@ var (
 	acceptLatency = newLatencyMetric("accept")
 	pingLatency   = newLatencyMetric("PING")
 	adminLatency  = newLatencyMetric("admin")
-	// What the same questions took at a daemon with nothing to do, on the load's processor and
-	// ahead of it: so much of the others is the probe's own and the machine's.
+	// The latencies of the same probes at an idle daemon, which runs on the load's processor with
+	// priority over the load. They show how much of the other latencies the probe and the machine
+	// add.
 	idleAccept = newLatencyMetric("idle daemon: accept")
 	idlePing   = newLatencyMetric("idle daemon: PING")
 	idleAdmin  = newLatencyMetric("idle daemon: admin")
@@ -49,8 +50,8 @@ func (m latencyMetric) of(l server.ProbeLatency) values {
 	}
 }
 
-// responsive asks a daemon that is as busy as publishers can make it, and at the same time one that
-// is not.
+// responsive probes a daemon that is as busy as publishers can make it, and an idle daemon at the
+// same time.
 func (b *bench) responsive(spec server.Spec, publishers, inFlight int) (values, error) {
 	path, err := server.BuildProbe(b.dir)
 	if err != nil {
@@ -66,7 +67,7 @@ func (b *bench) responsive(spec server.Spec, publishers, inFlight int) (values, 
 		return nil, err
 	}
 	defer idle.Stop()
-	_ = server.Nice(idle.PID, probeNice) // the report tells the probes' own, which fails alike
+	_ = server.Nice(idle.PID, probeNice) // the report shows the nice value of the probes, which fails in the same way
 	crowd, err := b.crowdOf(p, publishers, inFlight)
 	if err != nil {
 		return nil, err
@@ -82,8 +83,8 @@ func (b *bench) responsive(spec server.Spec, publishers, inFlight int) (values, 
 	return got, nil
 }
 
-// crowdOf is subscribers that all hear the same, of publishers that go as fast as the slowest of
-// them hears.
+// crowdOf returns subscribers that all receive the same messages. Its publishers go as fast as the
+// slowest subscriber reads.
 func (b *bench) crowdOf(p *server.Process, publishers, inFlight int) (*load.Crowd, error) {
 	config := load.CrowdConfig{Subscribe: p.Subscribe, Publish: p.Publish, Steady: 19_000, PayloadBytes: b.options.PayloadBytes,
 		Subscriptions: [][]string{{"/bench"}}, Namespaces: []string{"/bench"}, Publishers: publishers, InFlight: inFlight}
@@ -96,7 +97,7 @@ func (b *bench) crowdOf(p *server.Process, publishers, inFlight int) (*load.Crow
 	return load.NewCrowd(config)
 }
 
-// askBoth keeps the crowd going while both daemons are asked.
+// askBoth keeps the crowd running while both daemons are probed.
 func (b *bench) askBoth(path string, crowd *load.Crowd, busy, idle *server.Process) (values, error) {
 	if err := crowd.Run(min(b.options.measure()/4, warmMax), time.Second, nothing); err != nil {
 		return nil, err
@@ -125,8 +126,8 @@ func (b *bench) askBoth(path string, crowd *load.Crowd, busy, idle *server.Proce
 
 func nothing() error { return nil }
 
-// startProbes starts a probe of each daemon. What they found is there when asked says that they
-// have ended.
+// startProbes starts a probe of each daemon. It sets fromBusy and fromIdle before it sends on
+// asked.
 func (b *bench) startProbes(path string, busy, idle *server.Process, fromBusy, fromIdle **server.ProbeAnswers) (asked <-chan error, err error) {
 	config := server.ProbeConfig{Path: path, Target: busy, Admin: b.options.Admin, PerSec: b.options.ProbeRate, Time: b.options.measure(), Nice: probeNice}
 	busyProbe, err := server.Probe(config)
@@ -148,7 +149,7 @@ func (b *bench) startProbes(path string, busy, idle *server.Process, fromBusy, f
 	return ended, nil
 }
 
-// runUntil keeps the crowd going until something is over.
+// runUntil keeps the crowd running until over receives a value.
 func runUntil(crowd *load.Crowd, over <-chan error, limit time.Duration) error {
 	for deadline := time.Now().Add(limit); time.Now().Before(deadline); {
 		if err := crowd.Run(50*time.Millisecond, time.Second, nothing); err != nil {
@@ -160,7 +161,7 @@ func runUntil(crowd *load.Crowd, over <-chan error, limit time.Duration) error {
 		default:
 		}
 	}
-	return fmt.Errorf("the probes have not ended in %v", limit)
+	return fmt.Errorf("the probes are still running after %v", limit)
 }
 
 func answersOf(busy, idle *server.ProbeAnswers) values {
@@ -176,7 +177,8 @@ func answersOf(busy, idle *server.ProbeAnswers) values {
 	return append(got, value{probeRank, float64(busy.Nice)})
 }
 
-// crowdFlow is what a crowd heard between two snapshots, and what that cost.
+// crowdFlow returns the message rates of a crowd between two snapshots, and the server CPU they
+// cost.
 func crowdFlow(start, end load.CrowdCounts, before, after snapshot) values {
 	var spent effort
 	spent.add(before, after)

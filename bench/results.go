@@ -12,14 +12,15 @@ import (
 	"github.com/ssed/ssed/bench/tree"
 )
 
-// Time limits: to ask git is a matter of a moment; the page's program may have to be built first.
+// Time limits. Git answers in a moment, but the program that makes the page may have to be built
+// first.
 const (
 	gitTimeout  = 10 * time.Second
 	pageTimeout = 5 * time.Minute
 )
 
-// files returns the files that every run's values are to be written to. The results' is last, in a
-// folder that says when they were measured, and of what.
+// files returns the files that receive the values of every run. The file for --results is the last.
+// It is in a folder named after the date and the commit that was measured.
 func (o *options) files() ([]string, error) {
 	var all []string
 	if o.JSON != "" {
@@ -30,7 +31,7 @@ func (o *options) files() ([]string, error) {
 	}
 	commit, err := commit()
 	if err != nil {
-		return nil, fmt.Errorf("--results: which commit is measured? %w", err)
+		return nil, fmt.Errorf("--results: cannot find the commit that is measured: %w", err)
 	}
 	dir := filepath.Join(o.Results, time.Now().Format(time.DateOnly)+"-"+commit)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -40,8 +41,8 @@ func (o *options) files() ([]string, error) {
 	return append(all, file), err
 }
 
-// fresh returns a file for runs that is not there yet: what was measured before, on the same commit
-// and day, stays and stands on the same page.
+// fresh returns a file name for runs that does not exist yet. Earlier runs of the same commit and
+// day stay, and appear on the same page.
 func fresh(dir string) (string, error) {
 	name := filepath.Join(dir, "runs.json")
 	for n := 2; ; n++ {
@@ -54,8 +55,8 @@ func fresh(dir string) (string, error) {
 	}
 }
 
-// commit returns the short name of the commit that is checked out, and whether something was
-// changed since.
+// commit returns the short name of the commit that is checked out. It ends in -changed if a tracked
+// file has changes.
 func commit() (string, error) {
 	root, err := tree.Root()
 	if err != nil {
@@ -75,9 +76,9 @@ func commit() (string, error) {
 	return name, nil
 }
 
-// page runs the program that makes the page and the plots of what is in a folder. It is a program
-// of its own, so that the process that measures does not hold the fonts and tables of the library
-// that draws.
+// page runs the program that makes the page and the plots from the files in a folder. It is a
+// separate program, so that the process that measures does not load the fonts and tables of the
+// drawing library.
 func page(dir string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {

@@ -13,11 +13,11 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestResults has a page made of a short run.
+// TestResults checks the page that is made from a short run.
 func TestResults(t *testing.T) {
 	git := testtool.Need(t, "git")
 	if out, err := exec.Command(git, "rev-parse", "HEAD").CombinedOutput(); err != nil {
-		testtool.Lack(t, "git knows no commit here, as in a copy that is not a clone: %v: %s", err, out)
+		testtool.Lack(t, "git finds no commit, for example in a copy that is not a clone: %v: %s", err, out)
 	}
 	o := good()
 	o.Results, o.Subscribers = t.TempDir(), 20
@@ -26,14 +26,14 @@ func TestResults(t *testing.T) {
 	}
 	folders, _ := filepath.Glob(filepath.Join(o.Results, "*"))
 	if len(folders) != 1 || !regexp.MustCompile(`/\d{4}-\d\d-\d\d-[0-9a-f]{8}(-changed)?$`).MatchString(folders[0]) {
-		t.Fatalf("folders %q: want one that tells date and commit", folders)
+		t.Fatalf("folders %q: want one named after date and commit", folders)
 	}
 	text, err := os.ReadFile(filepath.Join(folders[0], "README.md"))
 	if err != nil || !strings.Contains(string(text), "1,000 subscribers of one namespace") {
 		t.Errorf("the page, %v:\n%s", err, text)
 	}
 	if !strings.Contains(string(text), "`--subscribers 20`") {
-		t.Errorf("the page does not say how many subscribers were asked for:\n%s", text)
+		t.Errorf("the page does not show the number of subscribers from the command line:\n%s", text)
 	}
 	doc := readRuns(t, filepath.Join(folders[0], "runs.json"))
 	if len(doc.Servers) != 2 || doc.Servers[0].Version == "" || len(doc.Scenarios) != 1 || len(doc.Runs) != 4 {
@@ -41,7 +41,7 @@ func TestResults(t *testing.T) {
 	}
 }
 
-// TestResultsAreKept: what was measured before, on the same day, is not written over.
+// TestResultsAreKept verifies that earlier results of the same day are not overwritten.
 func TestResultsAreKept(t *testing.T) {
 	dir := t.TempDir()
 	for _, want := range []string{"runs.json", "runs-2.json", "runs-3.json"} {
@@ -55,9 +55,10 @@ func TestResultsAreKept(t *testing.T) {
 	}
 }
 
-// TestFailures plays a scenario that a peer does not get through, and then the server itself.
+// TestFailures runs a scenario in which a peer fails, and then one in which the measured server
+// fails.
 func TestFailures(t *testing.T) {
-	lost := errors.New("subscriber 3: message 17 came where 16 was due\nthe server said: much")
+	lost := errors.New("subscriber 3: message 17 came where 16 was due\noutput of the server: much")
 	s := scenario{name: "fragile", cases: []testCase{{"only", func(_ *bench, spec server.Spec) (values, error) {
 		if spec.Name == "frail" {
 			return nil, lost
@@ -66,7 +67,7 @@ func TestFailures(t *testing.T) {
 	}}}}
 	b := &bench{options: options{Repeat: 2}, specs: []server.Spec{{Name: "sound"}, {Name: "frail", Peer: true}}}
 	if err := b.scenario(s); err != nil {
-		t.Fatalf("a peer's failure ended the bench: %v", err)
+		t.Fatalf("the failure of a peer stopped the bench: %v", err)
 	}
 	file := filepath.Join(t.TempDir(), "runs.json")
 	if err := b.writeJSON(file); err != nil {
@@ -87,10 +88,10 @@ func TestFailures(t *testing.T) {
 	var table strings.Builder
 	b.table(&table, s)
 	if !strings.Contains(table.String(), "failed: only, frail, run 2: subscriber 3") {
-		t.Errorf("the failure is not told:\n%s", table.String())
+		t.Errorf("the failure is not in the table:\n%s", table.String())
 	}
 	b.specs = []server.Spec{{Name: "frail"}}
 	if err := b.scenario(s); !errors.Is(err, lost) {
-		t.Errorf("got %v: want ssed's own failure to end it", err)
+		t.Errorf("got %v: want the error of the server itself", err)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/ssed/ssed/bench/server"
 )
 
-// What the resume scenario adds to the metrics.
+// The metrics that only the resume scenario reports.
 const (
 	caughtUpSeconds  = "seconds until all have what they missed"
 	liveSeconds      = "seconds until all were seen to be live"
@@ -31,34 +31,35 @@ var (
 	pingDuring = newLatencyMetric("during: PING")
 )
 
-// What it is made of.
+// The parameters of the resume scenario.
 const (
 	resumeNamespaces = 10_000
 	resumeEach       = 100
-	keepHistory      = "--history=100" // the same
+	keepHistory      = "--history=100" // as many as resumeEach
 	comebackMax      = time.Minute
 )
 
-// scanned is the closed loop of fanout, read in the same way with and without ids.
+// scanned runs the closed loop of fanout. The load reads frames with and without ids in the same
+// way.
 func (b *bench) scanned(spec server.Spec) (values, error) {
 	subscribers := cmp.Or(b.options.Subscribers, 1000)
 	config := load.Config{Topics: load.Split(subscribers, 1), InFlight: 64, Scan: true}
 	return b.messages(spec, config)
 }
 
-// A resuming is a daemon whose history was filled, and others who hear a steady stream of it
-// meanwhile.
+// A resuming is a run with a daemon that has a full history. Bystanders read a steady stream from
+// it at the same time.
 type resuming struct {
-	b      *bench
-	p      *server.Process
-	kept   *load.Kept
-	others *bystanders
-	values values
-	full   int64 // RSS
+	b          *bench
+	p          *server.Process
+	kept       *load.Kept
+	bystanders *bystanders
+	values     values
+	full       int64 // RSS in bytes with a full history
 }
 
-// fill starts a daemon, which is to keep messages, and fills its history, weighs it before and
-// after, and has the others come.
+// fill starts a daemon that keeps messages and fills its history. It measures the daemon's memory
+// before and after, and then connects the bystanders.
 func (b *bench) fill(spec server.Spec) (r *resuming, err error) {
 	r = &resuming{b: b}
 	if r.p, err = server.Start(spec, b.options.ServerCPU); err != nil {
@@ -74,7 +75,7 @@ func (b *bench) fill(spec server.Spec) (r *resuming, err error) {
 		r.full, _, err = settle(r.p, still)
 	}
 	if err == nil {
-		r.others, err = b.standBy(r.p)
+		r.bystanders, err = b.standBy(r.p)
 	}
 	if err != nil {
 		err = explain(err, r.p)
@@ -103,18 +104,18 @@ func (r *resuming) close() {
 	r.p.Stop()
 }
 
-// noticed sends the others away and returns what they noticed, unless something went wrong: err, or
-// among themselves.
+// noticed disconnects the bystanders and returns their latencies. It fails if err is set, or if the
+// bystanders had an error.
 func (r *resuming) noticed(err error) (values, error) {
-	got, errOthers := r.others.leave()
-	if err != nil || errOthers != nil {
-		return nil, explain(fmt.Errorf("coming back: %v; the others: %v", err, errOthers), r.p)
+	got, bystandersErr := r.bystanders.leave()
+	if err != nil || bystandersErr != nil {
+		return nil, explain(fmt.Errorf("resuming clients: %v; bystanders: %v", err, bystandersErr), r.p)
 	}
 	return got, nil
 }
 
-// manyComeBack lets as many clients as there are namespaces come back together, each for what it
-// missed of its own, and looks at what others, who hear a steady stream, notice of it.
+// manyComeBack reconnects one client per namespace, all together. Each resumes from what it missed
+// in its own namespace. Meanwhile the latency of the bystanders' steady stream is measured.
 func (b *bench) manyComeBack(spec server.Spec) (values, error) {
 	r, err := b.fill(spec)
 	if err != nil {
@@ -140,10 +141,11 @@ func (b *bench) manyComeBack(spec server.Spec) (values, error) {
 	return append(r.values, got...), err
 }
 
-// comeBack takes the time. That a message for each of the clients follows all at once, to see that
-// they are live, is another load, and nothing that the others are asked about.
+// comeBack measures how long it takes until all clients have caught up, and until all have received
+// a live message. The live messages are sent to all clients at once. That is a different load, so
+// it does not count in the bystanders' latencies.
 func (r *resuming) comeBack(clients *load.Comeback) error {
-	defer r.others.enter(after)
+	defer r.bystanders.enter(after)
 	if err := r.p.ForgetPeak(); err != nil {
 		return err
 	}
@@ -151,7 +153,7 @@ func (r *resuming) comeBack(clients *load.Comeback) error {
 	if err != nil {
 		return err
 	}
-	r.others.enter(during)
+	r.bystanders.enter(during)
 	start := time.Now()
 	if err := clients.CatchUp(comebackMax); err != nil {
 		return err
@@ -161,7 +163,7 @@ func (r *resuming) comeBack(clients *load.Comeback) error {
 	if err != nil {
 		return err
 	}
-	r.others.enter(aside)
+	r.bystanders.enter(ignored)
 	if err := clients.HearLive(comebackMax); err != nil {
 		return err
 	}
@@ -181,8 +183,8 @@ func (r *resuming) spentSince(before snapshot) (spent effort, err error) {
 	return spent, err
 }
 
-// oneComesBack lets one client that hears all come back for everything, time and again, and asks
-// meanwhile how long a PING waits.
+// oneComesBack lets one client, which subscribes to all namespaces, resume from the start, again
+// and again. Meanwhile it measures how long a PING waits.
 func (b *bench) oneComesBack(spec server.Spec) (values, error) {
 	path, err := server.BuildProbe(b.dir)
 	if err != nil {
@@ -197,7 +199,7 @@ func (b *bench) oneComesBack(spec server.Spec) (values, error) {
 	return append(r.values, got...), err
 }
 
-// askAndReplay asks for a while as nobody comes back, and for as long as somebody does.
+// askAndReplay sends PINGs for a while when no client resumes, and then while clients resume.
 func (r *resuming) askAndReplay(path string) error {
 	quiet, err := server.Probe(r.probe(path))
 	if err != nil {
@@ -207,7 +209,7 @@ func (r *resuming) askAndReplay(path string) error {
 	if err != nil {
 		return err
 	}
-	r.others.enter(during)
+	r.bystanders.enter(during)
 	start, err := look(r.p)
 	if err != nil {
 		return err
@@ -242,7 +244,7 @@ func (r *resuming) probe(path string) server.ProbeConfig {
 	return server.ProbeConfig{Path: path, Target: r.p, Admin: o.Admin, PerSec: o.ProbeRate, Time: o.measure(), Nice: probeNice}
 }
 
-// replayAll has everything replayed to one client after the other, for at least so long.
+// replayAll replays the whole history to one client after another, for at least the given time.
 func (r *resuming) replayAll(atLeast time.Duration) (replays int, err error) {
 	for end := time.Now().Add(atLeast); time.Now().Before(end); replays++ {
 		client, err := r.kept.OfAll()

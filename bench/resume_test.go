@@ -6,8 +6,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestResumeRuns plays it, small and short, on the real daemon, and looks at what it reports, not
-// at speed.
+// TestResumeRuns runs the scenario with few subscribers and for a short time on the real daemon. It
+// checks the reported metrics, but not the speed.
 func TestResumeRuns(t *testing.T) {
 	testtool.Long(t, "some seconds long")
 	o := good()

@@ -7,12 +7,12 @@ import (
 	"github.com/ssed/ssed/bench/server"
 )
 
-// publish measures the way in alone, from one publisher.
+// publish measures only the path from one publisher into the server.
 func (b *bench) publish(spec server.Spec, replies bool) (values, error) {
 	return b.publishFrom(spec, 1, replies)
 }
 
-// publishFrom is publish from so many.
+// publishFrom is like publish, with several publishers.
 func (b *bench) publishFrom(spec server.Spec, publishers int, replies bool) (values, error) {
 	if spec.PublishPath != "" && !replies {
 		return nil, nil // HTTP answers every request
@@ -51,12 +51,13 @@ func (b *bench) publishFrom(spec server.Spec, publishers int, replies bool) (val
 	return append(got, value{rssMiB, float64(after.rss) / mebi}), nil
 }
 
-// subscribers returns a generator that only connects.
+// subscribers returns a generator that connects subscribers and publishes nothing.
 func (b *bench) subscribers(p *server.Process, n int) (*load.Generator, error) {
 	return load.New(load.Config{Subscribe: p.Subscribe, Topics: load.Split(n, 1), PayloadBytes: b.options.PayloadBytes})
 }
 
-// idle measures memory before any subscriber came and when it has settled with all of them there.
+// idle measures memory before the first subscriber connects, and again when memory has settled with
+// all subscribers connected.
 func (b *bench) idle(spec server.Spec) (values, error) {
 	n := 18_500
 	if b.options.Subscribers > 0 {
@@ -104,13 +105,13 @@ func (b *bench) idle(spec server.Spec) (values, error) {
 	}, nil
 }
 
-// stillMax is how long memory must not have changed to count as settled, if a run may last that
-// long.
+// stillMax is how long memory must be unchanged to count as settled. A shorter run uses its own
+// length.
 const stillMax = 2 * time.Second
 
-// settle waits until the server's memory has kept still for so long, and returns it and how long
-// that took. Garbage that a runtime collects and gives back within the limit is not what a
-// subscriber costs; what it keeps, is.
+// settle waits until the server's memory has been unchanged for the given time. It returns the
+// memory and the time until it settled. Garbage that a runtime collects and returns within the
+// limit is not part of the cost of a subscriber. Memory that the runtime keeps is.
 func settle(p *server.Process, still time.Duration) (rss int64, took time.Duration, err error) {
 	const (
 		every = 100 * time.Millisecond

@@ -2,7 +2,7 @@ package main
 
 import "github.com/ssed/ssed/bench/server"
 
-// The scenarios, each with the goals that its results are compared with.
+// scenarios lists the scenarios, each with the goals that its results are compared with.
 var scenarios = []scenario{
 	{
 		name: "fanout",
@@ -19,7 +19,7 @@ var scenarios = []scenario{
 	},
 	{
 		name: "steady",
-		what: "100 messages/s to 1,000 subscribers: what a delivery costs, and how late it is",
+		what: "100 messages/s to 1,000 subscribers: cost and latency of a delivery",
 		cases: []testCase{
 			{"open loop", (*bench).steady},
 		},
@@ -27,7 +27,7 @@ var scenarios = []scenario{
 	},
 	{
 		name:  "idle",
-		what:  "18,500 subscribers that hear nothing: the memory of each",
+		what:  "18,500 subscribers that receive nothing: memory per subscriber",
 		cases: []testCase{{"idle", (*bench).idle}},
 		goals: []goal{{metric: rssPerSubscriber, most: 600, absolute: true}},
 	},
@@ -42,12 +42,12 @@ var scenarios = []scenario{
 	},
 	{
 		name: "stalled",
-		what: "800 subscribers that read, alone and beside 200 that never do",
+		what: "800 subscribers that read, alone and together with 200 that never read",
 		cases: []testCase{
 			{"none stalled", func(b *bench, s server.Spec) (values, error) { return b.stalled(s, 800, 0) }},
 			{"200 stalled", func(b *bench, s server.Spec) (values, error) { return b.stalled(s, 1000, 200) }},
 		},
-		goals:   []goal{{metric: rssGrowthMiB, most: 16, absolute: true, in: "200 stalled"}}, // the backlog that ssed has by default
+		goals:   []goal{{metric: rssGrowthMiB, most: 16, absolute: true, in: "200 stalled"}}, // the default backlog of ssed
 		compare: []comparison{{deliveriesPerSec, "200 stalled", "none stalled", goal{least: 0.95}}},
 	},
 	{
@@ -64,7 +64,7 @@ var scenarios = []scenario{
 	},
 	{
 		name: "drain",
-		what: "a publisher at full speed, and one or two subscribers that read it all",
+		what: "a publisher at full speed, and one or two subscribers that read everything",
 		cases: []testCase{
 			{"one subscriber", func(b *bench, s server.Spec) (values, error) { return b.drain(s, 1) }},
 			{"two subscribers", func(b *bench, s server.Spec) (values, error) { return b.drain(s, 2) }},
@@ -73,7 +73,7 @@ var scenarios = []scenario{
 	},
 	scenario{
 		name:    "namespaces",
-		what:    "10,000 subscribers over one namespace or many; each is due one message at a time",
+		what:    "10,000 subscribers spread over one namespace or many; one message in flight to each",
 		compare: []comparison{{cpuPerDelivery, "10,000 namespaces", "1 namespaces", goal{most: 1.3}}},
 	}.along("namespaces", "namespaces", (*bench).namespaces, 1, 100, 1000, 10_000, 100_000),
 	scenario{
@@ -86,19 +86,19 @@ var scenarios = []scenario{
 	}.along("bytes of data", "bytes", (*bench).payload, 16, 64, 256, 1<<10, 4<<10, 16<<10, 64<<10),
 	scenario{
 		name: "depth",
-		what: "messages for a namespace of so many segments, 1,000 subscribers on all levels above it",
+		what: "messages for a namespace of 1 to 16 segments, 1,000 subscribers on all levels above it",
 	}.along("segments", "segments", (*bench).depth, 1, 2, 4, 8, 16),
 	scenario{
 		name: "sets",
-		what: "1,000 subscribers that all ask for the same set, and messages for each namespace of it in turn",
+		what: "1,000 subscribers of the same set of namespaces, and messages for each of them in turn",
 	}.along("namespaces in the set", "in the set", (*bench).sets, 1, 2, 5, 10, 20, 50),
 	scenario{
 		name: "slow",
-		what: "200 subscribers of messages of 4 KiB, a part of whom read 20 KB/s: what the others get",
+		what: "200 subscribers of messages of 4 KiB, some of which read only 20 KB/s: the message rate of the others",
 	}.along("% slow readers", "% slow", (*bench).slow, 0, 10, 20, 30, 40, 50),
 	{
 		name:  "storm",
-		what:  "9,000 subscribers are cut off, and all come back at once",
+		what:  "9,000 subscribers are disconnected and all reconnect at once",
 		cases: []testCase{{"storm", (*bench).storm}},
 	},
 	{
@@ -108,7 +108,7 @@ var scenarios = []scenario{
 	},
 	{
 		name: "responsive",
-		what: "19,000 subscribers and publishers at full speed: how long a newcomer, a PING and an admin snapshot wait",
+		what: "19,000 subscribers and publishers at full speed: how long a new subscriber, a PING and an admin snapshot wait",
 		cases: []testCase{
 			{"1 publisher, 64 in flight", func(b *bench, s server.Spec) (values, error) { return b.responsive(s, 1, 64) }},
 			{"4 publishers, 64 each", func(b *bench, s server.Spec) (values, error) { return b.responsive(s, 4, 64) }},
@@ -123,7 +123,7 @@ var scenarios = []scenario{
 	},
 	{
 		name: "resume",
-		what: "a history of a million messages in 10,000 namespaces: all come back at once, or one for everything; what keeping costs",
+		what: "a history of a million messages in 10,000 namespaces: 10,000 clients resume at once, or one resumes them all; the cost of keeping messages",
 		cases: []testCase{
 			{"10,000 come back", func(b *bench, s server.Spec) (values, error) { return b.manyComeBack(s.With(keepHistory)) }},
 			{"one comes back, for all", func(b *bench, s server.Spec) (values, error) { return b.oneComesBack(s.With(keepHistory)) }},
@@ -142,7 +142,7 @@ var scenarios = []scenario{
 	},
 	{
 		name: "store",
-		what: "what a store (--store) adds to a history in memory: to deliveries, to publishers whose every OK is read, and to those who come back",
+		what: "the cost of a store (--store) compared with a history in memory: for deliveries, for publishers that read every OK, and for clients that resume",
 		cases: []testCase{
 			{"64 in flight, history", keeping(memory, (*bench).scanned)},
 			{"64 in flight, store", keeping(disk, (*bench).scanned)},
@@ -170,7 +170,7 @@ var scenarios = []scenario{
 	},
 	{
 		name: "cluster",
-		what: "daemons that share three NATS servers, each with subscribers of its own who hear the same messages: what three deliver, and what it costs them",
+		what: "daemons that share three NATS servers, each with its own subscribers of the same messages: how much three daemons deliver, and at which cost",
 		cases: []testCase{
 			{"1 daemon", func(b *bench, s server.Spec) (values, error) { return b.cluster(s, 1) }},
 			{"3 daemons", func(b *bench, s server.Spec) (values, error) { return b.cluster(s, 3) }},
@@ -184,7 +184,7 @@ var scenarios = []scenario{
 	},
 	{
 		name:   "soak",
-		what:   "subscribers that come and go, read slowly or not at all, and publishers at full rate: what is lost, and what is left behind",
+		what:   "subscribers that connect and leave, read slowly or not at all, and publishers at full rate: lost messages and leaks",
 		cases:  []testCase{{"soak", (*bench).soak}},
 		byName: true, seconds: 600, secondsMax: 3600, repeat: 1,
 	},

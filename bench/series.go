@@ -11,7 +11,7 @@ import (
 	"github.com/ssed/ssed/bench/server"
 )
 
-// along makes the scenario a series: one case for each x, called by x and the unit.
+// along turns the scenario into a series: one case for each x, named after x and the unit.
 func (s scenario) along(axis, unit string, run func(b *bench, spec server.Spec, x int) (values, error), xs ...int) scenario {
 	s.axis, s.xs = axis, xs
 	for _, x := range xs {
@@ -23,7 +23,7 @@ func (s scenario) along(axis, unit string, run func(b *bench, spec server.Spec, 
 	return s
 }
 
-// grouped writes a number with commas between thousands.
+// grouped formats a number with commas between thousands.
 func grouped(n int) string {
 	if n < 1000 {
 		return fmt.Sprint(n)
@@ -31,7 +31,7 @@ func grouped(n int) string {
 	return fmt.Sprintf("%s,%03d", grouped(n/1000), n%1000)
 }
 
-// growth keeps a few messages in flight to more and more subscribers.
+// growth keeps a few messages in flight to an increasing number of subscribers.
 func (b *bench) growth(spec server.Spec, subscribers int) (values, error) {
 	if most := b.options.Subscribers; most > 0 {
 		subscribers = min(subscribers, most)
@@ -40,7 +40,8 @@ func (b *bench) growth(spec server.Spec, subscribers int) (values, error) {
 	return b.messages(spec.Crowded(), load.Config{Topics: load.Split(subscribers, 1), InFlight: inFlight})
 }
 
-// payload sends messages of a size, with about as many bytes in flight whatever it is.
+// payload sends messages of one size. The number of bytes in flight is about the same for all
+// sizes.
 func (b *bench) payload(spec server.Spec, size int) (values, error) {
 	const bytesInFlight, most = 256 << 10, 64
 	topics := load.Split(cmp.Or(b.options.Subscribers, 200), 1)
@@ -48,10 +49,10 @@ func (b *bench) payload(spec server.Spec, size int) (values, error) {
 	return b.messages(spec, load.Config{Topics: topics, InFlight: min(bytesInFlight/size, most)})
 }
 
-// namespaces spreads 10,000 subscribers over namespaces, with one message in flight to the readers
-// of each. Where there are more namespaces than subscribers, everybody asks for a set. A server
-// that has no namespaces (the floor) sends everything to all, which is other work: it is asked only
-// for one.
+// namespaces spreads 10,000 subscribers over the namespaces, with one message in flight to the
+// subscribers of each. If there are more namespaces than subscribers, every subscriber asks for a
+// set. A server without namespaces (the floor) sends everything to all subscribers. That is
+// different work, so it runs only the case with one namespace.
 func (b *bench) namespaces(spec server.Spec, namespaces int) (values, error) {
 	const subscribers = 10_000
 	size := max(namespaces/subscribers, 1)
@@ -65,8 +66,9 @@ func (b *bench) namespaces(spec server.Spec, namespaces int) (values, error) {
 	return b.messages(spec, load.Config{Topics: topics, InFlight: 1})
 }
 
-// depth publishes so many segments deep to subscribers on all levels above. The floor stands beside
-// it: it sends everything to all, which here is what is asked.
+// depth publishes to a namespace with the given number of segments. The subscribers are on all
+// levels above it. The floor can be compared: it sends everything to all subscribers, and in this
+// scenario all subscribers receive every message.
 func (b *bench) depth(spec server.Spec, depth int) (values, error) {
 	if spec.Peer {
 		return nil, nil
@@ -82,9 +84,10 @@ func (b *bench) sets(spec server.Spec, size int) (values, error) {
 	return b.messages(spec, load.Config{Topics: load.Sets(cmp.Or(b.options.Subscribers, 1000), 1, size), InFlight: 16})
 }
 
-// slow has a part of the subscribers read two kilobytes ten times a second, and measures what the
-// others get meanwhile. Whom the server ends for that comes again. Messages are so large that also
-// a server that sends few of them fills the buffers of the slow ones.
+// slow makes some of the subscribers read 2 KiB ten times a second, and measures the messages that
+// the others receive meanwhile. A slow subscriber that the server disconnects connects again. The
+// messages are large so that even a server that sends few of them fills the buffers of the slow
+// subscribers.
 func (b *bench) slow(spec server.Spec, percent int) (values, error) {
 	p, err := server.Start(spec, b.options.ServerCPU)
 	if err != nil {
@@ -111,7 +114,7 @@ func (b *bench) slow(spec server.Spec, percent int) (values, error) {
 	return got, nil
 }
 
-// sip warms up, until the slow ones' buffers are full, and measures.
+// sip warms up until the buffers of the slow subscribers are full, and then measures.
 func (b *bench) sip(p *server.Process, crowd *load.Crowd, size int) (values, error) {
 	if err := crowd.Run(min(b.options.measure(), 2*warmMax), time.Second, nothing); err != nil {
 		return nil, err

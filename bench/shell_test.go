@@ -10,9 +10,9 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestPathsAreRelativeToTheShell runs the commands of README.md in another directory: the binary
-// that is measured, the file of values and the folder of the page are found there, and not in
-// bench.
+// TestPathsAreRelativeToTheShell runs the commands of README.md in another directory. It verifies
+// that they find the binary to measure, the results file and the folder of the page there, and not
+// in bench.
 func TestPathsAreRelativeToTheShell(t *testing.T) {
 	testtool.Long(t, "some seconds long: it compiles the daemon, and the bench twice")
 	root, err := tree.Root()
@@ -23,7 +23,7 @@ func TestPathsAreRelativeToTheShell(t *testing.T) {
 	run := func(args ...string) {
 		t.Helper()
 		cmd := exec.Command("go", args...)
-		cmd.Dir = shell // and PWD names it, as in a shell
+		cmd.Dir = shell // this also sets PWD, as in a shell
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("go %q: %v\n%s", args, err, out)
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/ssed/ssed/bench/server"
 )
 
-// The soak's own metrics.
+// The metrics that only the soak reports.
 const (
 	published      = "messages published"
 	verified       = "deliveries verified"
@@ -36,7 +36,7 @@ const (
 	closedLast     = "full rate, last minute"
 )
 
-// What the soak is made of.
+// The parameters of the soak.
 const (
 	soakSubscribers = 1000
 	soakPublishers  = 4
@@ -44,10 +44,11 @@ const (
 	soakPacedPerSec = 100
 	soakWindow      = time.Minute // of the latencies at the start and at the end
 	soakSampleEvery = 5 * time.Second
-	soakLeave       = time.Minute // what going may take all of them
+	soakLeave       = time.Minute // limit for the disconnection of all subscribers
 )
 
-// soakNamespaces are of several depths, and soakSubscriptions hear from one to all of them.
+// soakNamespaces have several depths, and each of soakSubscriptions covers between one and all of
+// them.
 var (
 	soakNamespaces = []string{"/soak", "/soak/1", "/soak/1/2", "/soak/1/2/3/4/5/6/7/8/9/10", "/soak/2/x/y", "/clock", "/clock/utc/seconds"}
 
@@ -62,9 +63,9 @@ type soaking struct {
 	start   time.Time
 	before  snapshot // before the first subscriber
 	samples []snapshot
-	soaked  load.CrowdCounts // what was done when the time was over
-	noted   time.Time        // when progress was told last
-	// Latencies, first and last minute.
+	soaked  load.CrowdCounts // the counts at the end of the measured time
+	noted   time.Time        // time of the last progress line in a log
+	// The latencies in the first and the last minute.
 	closed, paced [2]*hdrhistogram.Histogram
 }
 
@@ -92,7 +93,7 @@ func (b *bench) soak(spec server.Spec) (values, error) {
 	return got, nil
 }
 
-// run lets the crowd come, soaks, lets it go, and looks at what is left behind.
+// run connects the crowd, soaks, disconnects the crowd, and looks for leaks.
 func (s *soaking) run() (values, error) {
 	var err error
 	if s.crowd, err = load.NewCrowd(s.config()); err != nil {
@@ -111,7 +112,7 @@ func (s *soaking) run() (values, error) {
 	if err := s.crowd.Leave(soakLeave); err != nil {
 		return nil, err
 	}
-	s.crowd.Close() // the publishers, who are all that is left
+	s.crowd.Close() // closes the publishers, the only connections that are still open
 	if err := forgottenBut(0, s.p, s.before.files); err != nil {
 		return nil, err
 	}
@@ -137,8 +138,7 @@ func (s *soaking) config() load.CrowdConfig {
 	return config
 }
 
-// minutes soaks for the measured time, and takes latencies in the first and in the last minute of
-// it.
+// minutes soaks for the measured time. It records latencies in the first and in the last minute.
 func (s *soaking) minutes() error {
 	s.start = time.Now()
 	s.noted = s.start
@@ -157,8 +157,8 @@ func (s *soaking) minutes() error {
 	return s.sample()
 }
 
-// sample looks at the server and tells how it goes: on a terminal in one line, in a log each
-// minute.
+// sample records a snapshot of the server and reports progress: on a terminal in one line, in a log
+// once a minute.
 func (s *soaking) sample() error {
 	if !s.p.Alive() {
 		return fmt.Errorf("the server died")
@@ -177,7 +177,7 @@ func (s *soaking) sample() error {
 	return nil
 }
 
-// progress is a line that says how far the soak is and how the server is.
+// progress returns a line with the progress of the soak and the state of the server.
 func (s *soaking) progress(now snapshot) string {
 	n := s.crowd.Counts
 	var spent effort
@@ -188,7 +188,7 @@ func (s *soaking) progress(now snapshot) string {
 		n.Opened, 100*busy, short(float64(now.rss)/mebi), now.files, short(float64(now.socket)/mebi))
 }
 
-// at returns the sample that was taken when a part of the time, from 0 to 1, was over.
+// at returns the first sample after a part of the time, from 0 to 1, had passed.
 func (s *soaking) at(part float64) snapshot {
 	due := s.start.Add(time.Duration(part * float64(s.b.options.measure())))
 	for _, sample := range s.samples {

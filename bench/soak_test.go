@@ -11,8 +11,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestSoakAndResponsiveRun plays both, small and short, on the real daemon, and looks at what they
-// report, not at speed.
+// TestSoakAndResponsiveRun runs both scenarios with few subscribers and for a short time on the
+// real daemon. It checks the reported metrics, but not the speed.
 func TestSoakAndResponsiveRun(t *testing.T) {
 	testtool.Long(t, "some seconds long")
 	o := good()
@@ -38,11 +38,12 @@ func TestSoakAndResponsiveRun(t *testing.T) {
 			}
 		}
 		if _, asked := r.Values[adminLatency.p99]; asked == (r.Values[noAdmin] == 1) {
-			t.Errorf("%s: admin latencies, and none: %v", r.Case, r.Values)
+			t.Errorf("%s: admin latencies and the metric no admin: want exactly one of them: %v", r.Case, r.Values)
 		}
 	}
 }
 
+// TestSoakFailsWithTheDaemon verifies that the soak fails when the daemon is killed.
 func TestSoakFailsWithTheDaemon(t *testing.T) {
 	testtool.Long(t, "some seconds long")
 	dir := t.TempDir()
@@ -58,10 +59,12 @@ func TestSoakFailsWithTheDaemon(t *testing.T) {
 	o := good()
 	o.Scenario, o.Server, o.Seconds, o.Subscribers = []string{"soak"}, []string{dying}, 20, 50
 	if err := run(o); err == nil || !strings.HasPrefix(err.Error(), "soak: ") {
-		t.Fatalf("the daemon was killed, and the soak says %v", err)
+		t.Fatalf("the daemon was killed, and the soak returned %v", err)
 	}
 }
 
+// TestByNameOnly checks that "all" leaves out the long scenarios, and checks their limits and
+// defaults.
 func TestByNameOnly(t *testing.T) {
 	all, err := choose([]string{"all"})
 	if err != nil {
@@ -69,7 +72,7 @@ func TestByNameOnly(t *testing.T) {
 	}
 	for _, s := range all {
 		if s.name == "soak" || s.name == "responsive" || s.name == "resume" {
-			t.Errorf("all has %s", s.name)
+			t.Errorf("all contains %s", s.name)
 		}
 	}
 	soak, err := choose([]string{"soak"})
@@ -83,13 +86,13 @@ func TestByNameOnly(t *testing.T) {
 		t.Errorf("%s takes %v s, %d times, %v", all[0].name, o.Seconds, o.Repeat, err)
 	}
 	if _, err := (options{Seconds: 600}).in(all[0]); err == nil {
-		t.Errorf("%s took ten minutes", all[0].name)
+		t.Errorf("%s accepted ten minutes", all[0].name)
 	}
 	if _, err := (options{Seconds: 86400}).in(soak[0]); err == nil {
-		t.Error("the soak took a day")
+		t.Error("the soak accepted a day")
 	}
 	specs := []server.Spec{{Name: "ssed", Namespaces: true}, {Name: "floor"}}
-	if got := soak[0].askable(specs); len(got) != 1 || got[0].Name != "ssed" || len(all[0].askable(specs)) != 2 {
-		t.Errorf("the soak asks %v", got)
+	if got := soak[0].applicable(specs); len(got) != 1 || got[0].Name != "ssed" || len(all[0].applicable(specs)) != 2 {
+		t.Errorf("the soak applies to %v", got)
 	}
 }

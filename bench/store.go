@@ -8,23 +8,24 @@ import (
 	"github.com/ssed/ssed/bench/server"
 )
 
-// keeper has a daemon keep messages: it prepares the spec, plays a case, and clears up.
+// keeper runs a case on a daemon that keeps messages. It prepares the spec, calls play, and cleans
+// up.
 type keeper func(b *bench, spec server.Spec, play func(server.Spec) (values, error)) (values, error)
 
-// keeping is a case on a daemon that keeps messages.
+// keeping returns a case that runs on a daemon that keeps messages.
 func keeping(where keeper, run func(*bench, server.Spec) (values, error)) func(*bench, server.Spec) (values, error) {
 	return func(b *bench, spec server.Spec) (values, error) {
 		return where(b, spec, func(spec server.Spec) (values, error) { return run(b, spec) })
 	}
 }
 
-// memory keeps them as the daemon does by itself. With a store they have ids, too, so it is this
-// that a store is held against.
+// memory keeps messages in the daemon's memory, as with --history alone. A store is compared with
+// this, because the messages have ids in both cases.
 func memory(_ *bench, spec server.Spec, play func(server.Spec) (values, error)) (values, error) {
 	return play(spec.With(keepHistory))
 }
 
-// disk keeps them in a store of the daemon's own, anew for each run.
+// disk keeps messages in the daemon's own store. Each run gets a new store.
 func disk(b *bench, spec server.Spec, play func(server.Spec) (values, error)) (values, error) {
 	folder, err := os.MkdirTemp(cmp.Or(b.options.StoreDir, b.dir), "ssed-bench-store-")
 	if err != nil {
@@ -38,7 +39,7 @@ func disk(b *bench, spec server.Spec, play func(server.Spec) (values, error)) (v
 	return b.onDisk(got, folder)
 }
 
-// onDisk adds whether a folder is on a disk: in memory a store costs less.
+// onDisk adds whether a folder is on a disk, because a store in memory costs less.
 func (b *bench) onDisk(got values, folder string) (values, error) {
 	real, err := server.OnDisk(folder)
 	if err != nil {
@@ -51,12 +52,13 @@ func (b *bench) onDisk(got values, folder string) (values, error) {
 	return append(got, value{storeOnDisk, number}), nil
 }
 
-// publishers is the way in from so many, with every OK read.
+// publishers returns a case with n publishers that read every OK.
 func publishers(n int) func(*bench, server.Spec) (values, error) {
 	return func(b *bench, spec server.Spec) (values, error) { return b.publishFrom(spec, n, true) }
 }
 
-// scannedSteadily is the open loop of steady, read in the same way whatever ids look like.
+// scannedSteadily runs the open loop of steady. It reads frames in the same way, whatever their ids
+// look like.
 func (b *bench) scannedSteadily(spec server.Spec) (values, error) {
 	subscribers := cmp.Or(b.options.Subscribers, 1000)
 	return b.messages(spec, load.Config{Topics: load.Split(subscribers, 1), RatePerSec: b.options.Rate, Scan: true})
@@ -64,14 +66,14 @@ func (b *bench) scannedSteadily(spec server.Spec) (values, error) {
 
 const (
 	storeServers = 3
-	// clusterEach is how many subscribers each daemon has: with so few, three daemons and what
-	// measures them fit two processors at the rate of steady.
+	// clusterEach is the number of subscribers of each daemon. With so few, three daemons and the
+	// load fit on two processors at the rate of steady.
 	clusterEach = 300
 )
 
-// cluster has daemons share a store. The messages are published to the first daemon at a fixed
-// rate, however many there are. All daemons have the server's processor together, and the store has
-// that of the load.
+// cluster runs daemons that share a store. The messages are published to the first daemon at a rate
+// that does not depend on the number of daemons. All daemons share the server's processor, and the
+// store shares the load's processor.
 func (b *bench) cluster(spec server.Spec, daemons int) (values, error) {
 	parent := cmp.Or(b.options.StoreDir, b.dir)
 	store, err := server.StartSharedStore(b.dir, parent, storeServers, b.options.LoadCPU)

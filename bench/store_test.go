@@ -8,8 +8,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestStoreAndClusterRun plays both, small and short, on the real daemon and real NATS servers, and
-// looks at what they report, not at speed.
+// TestStoreAndClusterRun runs both scenarios with few subscribers and for a short time, on the real
+// daemon and real NATS servers. It checks the reported metrics, but not the speed.
 func TestStoreAndClusterRun(t *testing.T) {
 	testtool.Long(t, "some seconds long")
 	o := good()
@@ -33,17 +33,18 @@ func TestStoreAndClusterRun(t *testing.T) {
 			}
 		}
 		if _, told := r.Values[storeOnDisk]; told == strings.Contains(r.Case, "history") {
-			t.Errorf("%s, %s: whether its store is on a disk: %v", r.Scenario, r.Case, told)
+			t.Errorf("%s, %s: %q reported: %v", r.Scenario, r.Case, storeOnDisk, told)
 		}
 	}
-	// Every subscriber has every message, or the run would be an error; so this is who is there.
+	// A run fails if a subscriber misses a message, so this ratio is the ratio of the subscribers.
 	one, three := runs[10].Values, runs[11].Values
 	if ratio := three[deliveriesPerSec] / one[deliveriesPerSec]; ratio < 2 || ratio > 4 {
 		t.Errorf("three daemons deliver %v times as much as one: %v and %v", ratio, one, three)
 	}
 }
 
-// TestComparisonsAreRatiosOrDifferences of the runs of one turn.
+// TestComparisonsAreRatiosOrDifferences checks both kinds of comparison. Each is the median over
+// the pairs of runs of the same turn.
 func TestComparisonsAreRatiosOrDifferences(t *testing.T) {
 	s := scenario{name: "kept", cases: []testCase{{name: "with"}, {name: "without"}}, compare: []comparison{
 		{latencyP50, "with", "without", goal{most: 1000, added: true}}, {latencyP50, "with", "without", goal{most: 2}}}}

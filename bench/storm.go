@@ -8,11 +8,13 @@ import (
 	"github.com/ssed/ssed/bench/server"
 )
 
-const stormSubscribers = 9000 // twice as many fit into 19,000 descriptors: a server may notice late who has gone
+// stormSubscribers is less than half of 19,000 descriptors, because a server may notice late that a
+// client has disconnected.
+const stormSubscribers = 9000
 
-// storm is what a lost uplink does: everybody is cut off, and everybody comes back at once. Nobody
-// waits for anybody's answer; a connection that finds the listener's queue full is tried again by
-// the kernel a second later, and by then two.
+// storm simulates a lost uplink: all subscribers are disconnected, and all reconnect at once. No
+// client waits for the answer to another. If the listener's queue is full, the kernel retries a
+// connection after one second, and then after two more.
 func (b *bench) storm(spec server.Spec) (values, error) {
 	p, err := server.Start(spec, b.options.ServerCPU)
 	if err != nil {
@@ -48,7 +50,7 @@ func (b *bench) storm(spec server.Spec) (values, error) {
 	if err != nil {
 		return nil, err
 	}
-	// They are back only if they hear something.
+	// Subscribers count as reconnected only when they receive a message.
 	if _, err := second.Run(load.Hooks{}); err != nil {
 		return nil, explain(err, p)
 	}
