@@ -12,46 +12,48 @@ import (
 	"github.com/ssed/ssed/bench/rawio"
 )
 
-// CrowdConfig says who makes up a crowd. Addresses are IPv4 loopback, with a port.
+// CrowdConfig describes a crowd. Addresses are IPv4 loopback, with a port.
 type CrowdConfig struct {
 	Subscribe, Publish string
 
-	Steady   int // subscribers that stay and read
-	Churning int // that come and go: orderly, by reset, or before they have their answer
-	Sipping  int // that read a little now and then
-	Deaf     int // that never read
+	Steady   int // subscribers that stay connected and read everything
+	Churning int // subscribers that connect and leave: by shutdown, by reset, or before they have their answer
+	Sipping  int // subscribers that read a little at intervals
+	Deaf     int // subscribers that never read
 
-	Subscriptions [][]string // the subscribers take them in turn
+	Subscriptions [][]string // assigned to the subscribers in turn
 	Namespaces    []string   // every publisher publishes to them in turn
-	PostTo        string     // publish by HTTP POST, to this path with the namespace behind it, not by lines
+	PostTo        string     // if set, publish by HTTP POST to this path plus the namespace, and not by lines
 	PayloadBytes  int        // at least PayloadMin
 
-	Publishers  int     // closed loop: each keeps InFlight messages on their way to the slowest steady subscriber
+	Publishers  int     // closed loop: each keeps InFlight messages in flight to the slowest steady subscriber
 	InFlight    int     // at least 1
-	PacedPerSec float64 // one more publisher if above 0, open loop: messages per second
+	PacedPerSec float64 // if above 0, one more publisher with an open loop: messages per second
 
-	// Among says that others publish to the same server, so that its numbers do not rise by one.
+	// Among reports whether other clients publish to the same server, so that the sequence numbers
+	// do not rise by one.
 	Among bool
 
-	// Patience is how long a message may be on its way to a steady subscriber before the crowd
-	// gives up; 15 s if not set.
+	// Patience is how long a message may be in flight to a steady subscriber before the crowd
+	// fails. Default 15 s.
 	Patience time.Duration
 }
 
-// publishersMax is how many publishers a crowd may have: the number of one stands in the first bits
-// of its messages' numbers.
+// publishersMax limits the publishers of a crowd. The first bits of a message's number contain the
+// number of its publisher.
 const (
 	publishersMax = 8
 	numberBits    = seqBits - 3
 )
 
-// Crowd is a generator whose subscribers come and go, read or do not, and hear several publishers,
-// while every message that any of them reads is checked: it must be the one that was due. It is
-// used by one goroutine, and keeps that on its thread.
+// Crowd is a generator with subscribers that connect and leave, or read slowly or not at all, and
+// with several publishers. It checks every message that a subscriber reads: it must be the message
+// that was due. A Crowd is used by one goroutine and locks it to its thread.
 type Crowd struct {
 	Counts CrowdCounts
-	// Closed and Paced take the latencies of what steady subscribers hear from the publishers in
-	// closed loop and from the paced one, in nanoseconds, while they are not nil.
+	// While they are not nil, Closed and Paced record the latencies of deliveries to steady
+	// subscribers, in nanoseconds. Closed is for the publishers in closed loop, Paced for the paced
+	// one.
 	Closed, Paced *hdrhistogram.Histogram
 
 	config    CrowdConfig
@@ -59,30 +61,30 @@ type Crowd struct {
 	poller    *rawio.Poller
 	members   []member // the steady ones first
 	requests  [][]byte // by subscription
-	routes    []route  // by subscription: what it hears of any publisher
+	routes    []route  // by subscription: which messages of a publisher it receives
 	pubs      []*pipeline
 	random    *rand.Rand
 	birth     time.Time
 	in        []byte // for reads
 
-	answered   int  // steady members that have their head
-	leaving    bool // nobody comes any more
+	answered   int  // steady members that have received their response head
+	leaving    bool // members do not connect any more
 	tended     int64
-	listening  *member // whose stream heard is called for
+	listening  *member // the member of the stream that heard is called for
 	each       func(seq uint64, at int64) error
-	latencyOf  *pipeline // what latencyAt and latencyRun are of
+	latencyOf  *pipeline // the publisher that latencyAt and latencyRun belong to
 	latencyAt  int64
 	latencyRun int64
 }
 
-// CrowdCounts is what a crowd did, and what happened to it.
+// CrowdCounts counts the actions of a crowd and their results.
 type CrowdCounts struct {
-	Published, Heard uint64 // messages; each one heard was the one that was due
+	Published, Heard uint64 // messages; each message in Heard was the message that was due
 	Opened           int    // connections
-	Left             int    // ended by shutdown, the server's end awaited
-	Reset            int    // ended by reset
-	Hurried          int    // ended by reset before or while the answer came
-	Cut              int    // slow readers that the server ended
+	Left             int    // closed by shutdown, after the server had closed its side
+	Reset            int    // closed by reset
+	Hurried          int    // closed by reset before or while the answer arrived
+	Cut              int    // slow readers that the server disconnected
 }
 
 // NewCrowd checks the configuration and connects the publishers.
@@ -117,7 +119,7 @@ func NewCrowd(config CrowdConfig) (*Crowd, error) {
 	return c, nil
 }
 
-// request returns a subscription's request.
+// request returns the HTTP request of a subscription.
 func request(subscription []string) []byte {
 	target := "/subscribe" + subscription[0]
 	if len(subscription) > 1 {
@@ -132,7 +134,7 @@ func (c *Crowd) connectPublishers() error {
 		total++
 	}
 	if total > publishersMax {
-		return fmt.Errorf("%d publishers; %d are possible", total, publishersMax)
+		return fmt.Errorf("too many publishers: %d, expected at most %d", total, publishersMax)
 	}
 	to, err := loopback(c.config.Publish)
 	if err != nil {
@@ -168,7 +170,7 @@ func (c *Crowd) dialPublisher(to *unix.SockaddrInet4) (*publisher, writer, error
 
 func (c *Crowd) now() int64 { return int64(time.Since(c.birth)) }
 
-// Close ends all connections at once. A second Close does nothing.
+// Close closes all connections immediately. A second Close does nothing.
 func (c *Crowd) Close() {
 	if c.poller == nil {
 		return

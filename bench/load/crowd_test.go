@@ -6,13 +6,14 @@ import (
 	"time"
 )
 
-// crowdConfig is a small crowd for the hub, which knows namespaces by their exact names.
+// crowdConfig returns a small crowd for the hub. The hub matches namespaces only by their exact
+// names.
 func (h *hub) crowdConfig() CrowdConfig {
 	return CrowdConfig{Subscribe: h.subscribe.Addr().String(), Publish: h.publish.Addr().String(), Steady: 3, Churning: 4, Sipping: 1, Deaf: 1,
 		Subscriptions: [][]string{{"/a"}, {"/b"}}, Namespaces: []string{"/a", "/b", "/a"}, PayloadBytes: 40, Publishers: 2, InFlight: 8, PacedPerSec: 200}
 }
 
-// playCrowd runs a crowd from its coming to its leaving.
+// playCrowd runs a crowd from its first connection until all members have left.
 func playCrowd(t *testing.T, config CrowdConfig, d time.Duration) (*Crowd, error) {
 	t.Helper()
 	c, err := NewCrowd(config)
@@ -32,23 +33,27 @@ func playCrowd(t *testing.T, config CrowdConfig, d time.Duration) (*Crowd, error
 	return c, c.Leave(5 * time.Second)
 }
 
+// TestCrowdHearsAllThatIsDue verifies that a crowd receives every message and counts every
+// connection.
 func TestCrowdHearsAllThatIsDue(t *testing.T) {
 	h := (&hub{}).start(t)
 	config := h.crowdConfig()
-	config.Sipping, config.Deaf = 0, 0 // the hub waits for those who do not read
+	config.Sipping, config.Deaf = 0, 0 // the hub blocks on subscribers that do not read
 	c, err := playCrowd(t, config, 2*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
 	n := c.Counts
 	if n.Published == 0 || n.Heard <= n.Published || uint64(h.taken()) != n.Published {
-		t.Errorf("%+v, and the hub took %d", n, h.taken())
+		t.Errorf("%+v, and the hub accepted %d", n, h.taken())
 	}
 	if n.Opened <= 7 || n.Left < 3 || n.Left+n.Reset+n.Hurried+n.Cut != n.Opened {
 		t.Errorf("%+v: not every connection ended in one of the ways", n)
 	}
 }
 
+// TestEveryFaultEndsTheCrowd verifies that a crowd fails when the server loses, repeats, reorders,
+// damages or invents a message.
 func TestEveryFaultEndsTheCrowd(t *testing.T) {
 	var held string
 	for _, test := range []struct {
@@ -108,13 +113,17 @@ func TestEveryFaultEndsTheCrowd(t *testing.T) {
 	}
 }
 
+// TestCrowdSeesAMessageFromAnotherNamespace verifies that a crowd fails when it receives a message
+// of another namespace.
 func TestCrowdSeesAMessageFromAnotherNamespace(t *testing.T) {
-	h := (&hub{frame: func(_, _ int, e, d string) string { return ssedFrame(e, d) }}).start(t) // everything to everybody
+	h := (&hub{frame: func(_, _ int, e, d string) string { return ssedFrame(e, d) }}).start(t) // sends everything to all subscribers
 	if _, err := playCrowd(t, h.crowdConfig(), time.Second); err == nil || !strings.Contains(err.Error(), "was due") {
 		t.Fatalf("got %v", err)
 	}
 }
 
+// TestCrowdOnlyTalksToLoopback verifies that NewCrowd rejects other addresses and invalid
+// configurations.
 func TestCrowdOnlyTalksToLoopback(t *testing.T) {
 	h := (&hub{}).start(t)
 	for _, spoil := range []func(*CrowdConfig){
@@ -127,7 +136,7 @@ func TestCrowdOnlyTalksToLoopback(t *testing.T) {
 		config := h.crowdConfig()
 		spoil(&config)
 		if _, err := NewCrowd(config); err == nil {
-			t.Errorf("%+v was taken", config)
+			t.Errorf("%+v was accepted", config)
 		}
 	}
 }

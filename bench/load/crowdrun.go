@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Connect opens every steady subscriber's connection and returns when each has the head of its
-// answer.
+// Connect opens the connections of all steady subscribers. It returns when each has received the
+// head of its answer.
 func (c *Crowd) Connect(limit time.Duration) error {
 	lockThread()
 	deadline := c.now() + int64(limit)
@@ -28,8 +28,8 @@ func (c *Crowd) Connect(limit time.Duration) error {
 	return nil
 }
 
-// Run lets the crowd do what it does for d. sample is called now and then, in the loop: it must be
-// short.
+// Run keeps the crowd running for d. It calls sample at the given interval, in the loop, so sample
+// must be short.
 func (c *Crowd) Run(d, every time.Duration, sample func() error) error {
 	start := c.now()
 	for _, p := range c.pubs {
@@ -55,8 +55,8 @@ func (c *Crowd) Run(d, every time.Duration, sample func() error) error {
 	}
 }
 
-// step publishes what may be published, waits for something to happen, at most until end, and
-// handles it.
+// step publishes the messages that may be published now. Then it waits for events, at most until
+// end, and handles them.
 func (c *Crowd) step(now, end int64) error {
 	wait := min(time.Duration(end-now), waitMax)
 	for _, p := range c.pubs {
@@ -80,10 +80,10 @@ func (c *Crowd) step(now, end int64) error {
 	return c.turn(min(wait, tendEvery))
 }
 
-// idles says that nobody does anything by the clock.
+// idles reports whether no member acts on a timer.
 func (c *Crowd) idles() bool { return len(c.members) == c.config.Steady && !c.leaving }
 
-// turn waits at most d and handles what is ready.
+// turn waits at most d for events and handles them.
 func (c *Crowd) turn(d time.Duration) error {
 	events, err := c.poller.Wait(d)
 	if err != nil {
@@ -104,7 +104,7 @@ func (c *Crowd) turn(d time.Duration) error {
 	return nil
 }
 
-// tend looks at all who do something by the clock.
+// tend lets the members act whose timer has expired.
 func (c *Crowd) tend(now int64) error {
 	if now-c.tended < int64(tendEvery) {
 		return nil
@@ -124,7 +124,7 @@ func (c *Crowd) tend(now int64) error {
 	return c.stuck(now)
 }
 
-// act does what a member's time has come for.
+// act performs the next action of a member whose timer has expired.
 func (c *Crowd) act(i int, m *member) error {
 	switch {
 	case m.stage == away:
@@ -134,13 +134,13 @@ func (c *Crowd) act(i int, m *member) error {
 		m.until = 0
 		return c.open(i)
 	case m.stage == parting:
-		return fmt.Errorf("subscriber %d shut down its side, and %v later the server has not closed the connection", i, serverTime)
+		return fmt.Errorf("subscriber %d: the server has not closed the connection %v after the subscriber shut down its side", i, serverTime)
 	case m.hurried:
 		c.Counts.Hurried++
 		c.hangUp(m)
 	case m.stage != listening:
 		if c.now()-m.since > int64(serverTime) {
-			return fmt.Errorf("subscriber %d was not answered in %v", i, serverTime)
+			return fmt.Errorf("subscriber %d: no answer after %v", i, serverTime)
 		}
 	case c.leaving && m.habit >= sipping:
 		c.Counts.Reset++
@@ -159,8 +159,8 @@ func (c *Crowd) act(i int, m *member) error {
 	return nil
 }
 
-// Drain publishes no more and waits until every OK that is owed has come, and every steady
-// subscriber has heard everything.
+// Drain stops publishing. It returns when every pending OK has arrived and every steady subscriber
+// has received every message.
 func (c *Crowd) Drain(limit time.Duration) error {
 	deadline := c.now() + int64(limit)
 	for {
@@ -169,7 +169,7 @@ func (c *Crowd) Drain(limit time.Duration) error {
 			return nil
 		}
 		if c.now() > deadline {
-			return fmt.Errorf("%v after the end %w", limit, behind)
+			return fmt.Errorf("%v after the end: %w", limit, behind)
 		}
 		if err := c.flush(); err != nil {
 			return err
@@ -192,16 +192,16 @@ func (c *Crowd) flush() error {
 	return nil
 }
 
-// behind returns an error that says what has not come yet, or nil.
+// behind returns an error that describes a missing OK or message, or nil if nothing is missing.
 func (c *Crowd) behind() error {
 	for _, p := range c.pubs {
 		if len(p.out) > 0 || p.oks > 0 {
-			return fmt.Errorf("publisher %d is owed %d OKs", p.number, p.oks)
+			return fmt.Errorf("publisher %d: %d OKs are missing", p.number, p.oks)
 		}
 		for i := range c.members[:c.config.Steady] {
 			m := &c.members[i]
 			if r := c.routes[m.subscription]; !r.none() && m.tracks[p.number].most < r.due(p.sent) {
-				return fmt.Errorf("subscriber %d of %q has not heard message %d of publisher %d", i,
+				return fmt.Errorf("subscriber %d of %q has not received message %d of publisher %d", i,
 					c.config.Subscriptions[m.subscription], m.tracks[p.number].most, p.number)
 			}
 		}
@@ -209,8 +209,8 @@ func (c *Crowd) behind() error {
 	return nil
 }
 
-// Leave lets everybody go, each in its own way, the steady ones orderly, and waits until all are
-// gone.
+// Leave disconnects all members, each according to its habit, and the steady members by shutdown.
+// It returns when all are disconnected.
 func (c *Crowd) Leave(limit time.Duration) error {
 	deadline := c.now() + int64(limit)
 	c.leaving = true
@@ -232,7 +232,7 @@ func (c *Crowd) Leave(limit time.Duration) error {
 			return nil
 		}
 		if c.now() > deadline {
-			return fmt.Errorf("%d of %d subscribers are still there %v after they were to leave", len(c.members)-gone, len(c.members), limit)
+			return fmt.Errorf("%d of %d subscribers are still connected %v after Leave", len(c.members)-gone, len(c.members), limit)
 		}
 		if err := c.tend(c.now()); err != nil {
 			return err

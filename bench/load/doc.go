@@ -1,25 +1,26 @@
-// Package load is the generator: one thread, one epoll loop, up to nineteen thousand subscribers
-// and one publisher, all over loopback and nowhere else.
+// Package load generates load. It uses one thread, one epoll loop, up to 19,000 subscribers and one
+// publisher. It connects only to loopback addresses.
 //
-// A run has three phases. Warm: messages flow, nothing is counted. Measure: deliveries and
-// latencies are counted. Drain: publishing has stopped, and every subscriber must still get all
-// that was published. At the end of a run every subscriber has seen every message of its topic once
-// and in order, or the run is an error and no number of it is shown.
+// A run has three phases. In the warm phase messages flow, but nothing is counted. In the measure
+// phase deliveries and latencies are counted. In the drain phase publishing has stopped, and every
+// subscriber must still receive all published messages. At the end of a run, every subscriber has
+// received every message of its topic once and in order. Otherwise the run fails, and none of its
+// numbers is reported.
 //
-// Closed loop: each topic has a number of messages in flight; the next is published when the
-// slowest subscriber has received the oldest. Open loop: messages are due at a fixed rate, and
-// latency counts from when a message was due, not from when the generator got round to it, so a
-// stall of the server is felt by every message that should have been sent meanwhile.
+// In a closed loop, each topic has a number of messages in flight. The next message is published
+// when the slowest subscriber has received the oldest. In an open loop, messages are due at a fixed
+// rate. Latency counts from the time when a message was due, even if the generator sends it later.
+// So a stall of the server increases the latency of every message that was due during the stall.
 //
-// What arrives is checked in one of two ways. A server of known framing sends bytes that are known
-// beforehand: they are compared, all of them, which costs about as much as copying them. Any other
-// stream (chunks, comments, ids, other field order) goes through a scanner that finds the payloads
-// in it, wherever they are, and checks each.
+// Streams are checked in one of two ways. If a server's framing is known, all its bytes are known
+// in advance. They are compared, which costs about as much as copying them. Any other stream (with
+// chunks, comments, ids or another order of fields) goes through a scanner. The scanner finds the
+// payloads in the stream and checks each of them.
 //
-// A Crowd is the other generator: subscribers that come and go, read slowly or never, and several
-// publishers over several namespaces. What comes to whom is not known to the byte, so every payload
-// is found by the scanner, and a route says which number is due.
+// A Crowd is another generator. Its subscribers connect and leave, or read slowly or never, and
+// several publishers publish to several namespaces. The bytes of a subscriber's stream are not
+// known in advance, so the scanner finds every payload, and a route determines which number is due.
 //
-// The invariant: between the first message and the last, the loop allocates nothing and waits only
-// in epoll.
+// Invariant: between the first and the last message, the loop allocates nothing and waits only in
+// epoll.
 package load

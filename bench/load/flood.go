@@ -10,29 +10,30 @@ import (
 	"github.com/ssed/ssed/bench/rawio"
 )
 
-// FloodConfig says how to publish with nobody listening: only the way in is measured.
+// FloodConfig describes a flood: publishers without subscribers, so that only publishing is
+// measured.
 type FloodConfig struct {
 	Publish      string
-	PostTo       string // publish by HTTP POST, to this path with the namespace behind it; every answer is then read
+	PostTo       string // if set, publish by HTTP POST to this path plus the namespace, and read every answer
 	PayloadBytes int
-	Publishers   int  // connections, or one if 0; by HTTP POST it is always one
+	Publishers   int  // connections, or one if 0; always one with HTTP POST
 	Replies      bool // read and check an OK for every line, instead of QUIET
 	Measure      time.Duration
-	Drain        time.Duration // most time the server may take to answer the end
+	Drain        time.Duration // limit for the server to answer the last line
 }
 
-// FloodResult is what a flood measured.
+// FloodResult holds the measurements of a flood.
 type FloodResult struct {
-	Lines   uint64        // accepted, as the server's own sequence numbers say
+	Lines   uint64        // accepted by the server, according to its sequence numbers
 	Elapsed time.Duration // from the first byte sent to the answer to the last line
 }
 
-// floodBlock is how many lines are in the block that is sent over and over.
+// floodBlock is the number of lines in the block that is sent repeatedly.
 const floodBlock = 1024
 
-// floodOwedMax is how many OKs a publisher may be owed before it sends another block: milliseconds
-// of the fastest server's work. The sockets hold far more, which a slow server would need many
-// seconds for after the end.
+// floodOwedMax is how many OKs may be pending before a publisher sends another block. The fastest
+// server needs milliseconds for that many lines. The sockets hold far more lines, and a slow server
+// would need many seconds for them after the end.
 const floodOwedMax = 16 * floodBlock
 
 // Flood publishes as fast as the server reads. The server's sequence numbers before and after must
@@ -71,7 +72,7 @@ func Flood(config FloodConfig) (*FloodResult, error) {
 		return nil, err
 	}
 	for _, p := range pubs {
-		if err := p.setQuiet(false, config.Drain); err != nil { // the answer comes behind the last line
+		if err := p.setQuiet(false, config.Drain); err != nil { // the answer comes after the last line
 			return nil, err
 		}
 	}
@@ -81,12 +82,12 @@ func Flood(config FloodConfig) (*FloodResult, error) {
 		return nil, err
 	}
 	if got := last - first - 1; got != sent {
-		return nil, fmt.Errorf("%d lines were sent and the server counted %d", sent, got)
+		return nil, fmt.Errorf("%d lines were sent, but the server counted %d", sent, got)
 	}
 	return result, nil
 }
 
-// dialFlood opens so many connections; those that are open are returned with an error, too.
+// dialFlood opens n connections. If one fails, it returns the open connections with the error.
 func dialFlood(to *unix.SockaddrInet4, n int) (pubs []*publisher, err error) {
 	for range n {
 		p, err := dialPublisher(to, false)
@@ -98,7 +99,7 @@ func dialFlood(to *unix.SockaddrInet4, n int) (pubs []*publisher, err error) {
 	return pubs, nil
 }
 
-// setQuiet asks for no OKs, or for OKs again, if that is not so already.
+// setQuiet turns OKs off or on, if necessary.
 func (p *publisher) setQuiet(quiet bool, limit time.Duration) error {
 	if p.quiet == quiet {
 		return nil
@@ -114,8 +115,7 @@ func (p *publisher) setQuiet(quiet bool, limit time.Duration) error {
 	return nil
 }
 
-// floodPosts is Flood by HTTP POST. There are no sequence numbers, so it is the answers that are
-// counted.
+// floodPosts is like Flood, by HTTP POST. There are no sequence numbers, so it counts the answers.
 func floodPosts(to *unix.SockaddrInet4, config FloodConfig) (*FloodResult, error) {
 	p, err := dialPoster(to)
 	if err != nil {
@@ -144,8 +144,8 @@ func (p *publisher) publishOne(line []byte, limit time.Duration) (uint64, error)
 	return sequence, nil
 }
 
-// flood has every publisher send the block of lines again and again for d and finish the block it
-// is in, reads all OKs that are owed, and returns how many lines went out.
+// flood makes every publisher send the block of lines repeatedly for d and finish its last block.
+// It reads all pending OKs and returns how many lines were sent.
 func flood(pubs []*publisher, block []byte, d, drain time.Duration) (sent uint64, err error) {
 	poller, err := rawio.NewPoller(len(pubs))
 	if err != nil {
@@ -179,7 +179,7 @@ func flood(pubs []*publisher, block []byte, d, drain time.Duration) (sent uint64
 		case owed == 0 && !now.Before(end):
 			return sent, nil
 		case now.After(end.Add(drain)):
-			return 0, fmt.Errorf("publisher: %d lines were not answered %v after the end", owed, drain)
+			return 0, fmt.Errorf("publisher: %d lines are still not answered %v after the end", owed, drain)
 		}
 		events, err := poller.Wait(waitMax)
 		if err != nil {
@@ -191,8 +191,8 @@ func flood(pubs []*publisher, block []byte, d, drain time.Duration) (sent uint64
 	}
 }
 
-// begin takes up the block again if the kernel has all of the last one, and returns how many lines
-// that adds.
+// begin queues another block if the kernel has accepted the last one entirely. It returns how many
+// lines it added.
 func (p *publisher) begin(block []byte, goOn bool) uint64 {
 	if len(p.out) > 0 || p.oks > floodOwedMax || !goOn {
 		return 0

@@ -13,50 +13,51 @@ import (
 	"github.com/ssed/ssed/bench/rawio"
 )
 
-// Config says what a generator does. Addresses are IPv4 loopback, with a port.
+// Config describes the work of a generator. Addresses are IPv4 loopback, with a port.
 type Config struct {
 	Subscribe string // the server's address for subscribers
-	Publish   string // and for publishers; not needed by a generator that only connects
-	// Also are the subscribers' addresses of more servers that deliver the same: subscribers take
-	// turns over all of them.
+	Publish   string // the server's address for publishers; empty for a generator that only connects
+	// Also lists the subscribers' addresses of more servers that deliver the same messages.
+	// Subscribers are spread over all servers in turn.
 	Also []string
 
-	Topics       []Topic // what is published, and to whom
+	Topics       []Topic // the messages to publish, and their subscribers
 	Stalled      int     // how many of the subscribers never read
 	PayloadBytes int     // at least PayloadMin
-	PostTo       string  // publish by HTTP POST, to this path with the namespace behind it, not by lines
+	PostTo       string  // if set, publish by HTTP POST to this path plus the namespace, and not by lines
 
 	InFlight   int     // closed loop: messages in flight per topic
 	RatePerSec float64 // open loop if above 0: messages per second, over all topics
-	Turns      []int   // open loop: the topics in the order in which they are published to, over and over; one after the other if nil
-	Scan       bool    // look for the payloads even where every byte is known, so that reading costs as much as where ids are between
+	Turns      []int   // open loop: the order in which the topics are published to, repeated; one after the other if nil
+	Scan       bool    // scan for payloads even if every byte is known, so that reading costs as much as with ids
 
 	Warm    time.Duration // before measuring
 	Measure time.Duration
-	Drain   time.Duration // most time that what is still on its way may take at the end
+	Drain   time.Duration // limit for the messages in flight to arrive at the end
 }
 
 const (
-	// readMax is how much one read takes: what a socket holds by default, and it fits the
+	// readMax limits one read. It is the default size of a socket's buffer and fits the
 	// second-level cache.
 	readMax = 256 << 10
-	// burstMax bounds how many bytes of lines are made before subscribers are looked at again.
+	// burstMax limits the bytes of lines that are queued before subscribers are served again.
 	burstMax = 256 << 10
-	// openWindow is how far the slowest subscriber may lag in an open loop, in messages and in
-	// bytes. Beyond it, messages wait to be sent, and their latency grows meanwhile.
+	// openWindow limits how far the slowest subscriber may lag in an open loop, in messages and in
+	// bytes. Beyond it messages wait to be sent, and their latency grows.
 	openWindow, openWindowBytes = 1 << 18, 64 << 20
-	// unanswered is how many connections may wait for their head at once: well under a listener's
-	// backlog, since an overflowing one costs the client a second.
+	// unanswered limits how many connections wait for their response head at the same time. It is
+	// well below a listener's backlog, because an overflowing backlog costs the client a second.
 	unanswered = 256
-	// waitMax is the longest wait in epoll: the phases end on time, and the runtime gets a word in.
+	// waitMax is the longest wait in epoll. It makes the phases end on time and gives the runtime a
+	// chance to run.
 	waitMax = 20 * time.Millisecond
 )
 
-// Generator is the client side of one measurement. It is used by one goroutine, and keeps that on
-// its thread.
+// Generator is the client side of one measurement. It is used by one goroutine and locks it to its
+// thread.
 type Generator struct {
 	config    Config
-	subscribe []*unix.SockaddrInet4 // the servers, to which the subscribers go in turn
+	subscribe []*unix.SockaddrInet4 // the servers; subscribers connect to them in turn
 	poller    *rawio.Poller
 	subs      []subscriber
 	topics    []topic
@@ -65,12 +66,12 @@ type Generator struct {
 	in        []byte // for reads
 	out       []byte // for requests
 
-	open     int // subscribers that connect or are connected
-	answered int // subscribers that have their head
-	scanned  int // subscribers whose stream was not as expected to the byte
+	open     int // subscribers that are connecting or connected
+	answered int // subscribers that have received their response head
+	scanned  int // subscribers with a stream that differed from the expected bytes
 
 	locked     bool      // to its thread
-	birth      time.Time // what now counts from
+	birth      time.Time // the start of the time that now returns
 	published  uint64
 	deliveries uint64
 	bytes      uint64
@@ -78,15 +79,15 @@ type Generator struct {
 	answers    *hdrhistogram.Histogram
 	// Messages published (open loop: due) from measureFrom until before measureTo are measured.
 	measureFrom, measureTo int64
-	dueFrom, due           int64 // open loop: when the first message was due, and when the next is
-	turns                  []int // open loop: whose turn it is, one after the other
+	dueFrom, due           int64 // open loop: when the first message was due, and when the next is due
+	turns                  []int // open loop: the topics in the order in which they are published to
 	nextTurn               int
 
-	scanning    *subscriber // whose stream payloadSeen is called for
+	scanning    *subscriber // the subscriber of the stream that payloadSeen is called for
 	payloadSeen func(seq uint64, at int64) error
 }
 
-// New checks the configuration, and connects the publisher if there is to be one.
+// New checks the configuration and connects the publisher, if Publish is set.
 func New(config Config) (*Generator, error) {
 	g := &Generator{config: config, birth: time.Now(), in: make([]byte, readMax), turns: config.Turns}
 	g.payloadSeen = g.payload
@@ -116,7 +117,7 @@ func New(config Config) (*Generator, error) {
 	return g, nil
 }
 
-// populate makes the topics and gives every subscriber its place.
+// populate creates the topics and assigns a topic to every subscriber.
 func (g *Generator) populate() error {
 	write := pubLine
 	if g.config.PostTo != "" {
@@ -130,7 +131,7 @@ func (g *Generator) populate() error {
 	for i, what := range g.config.Topics {
 		size := cmp.Or(what.PayloadBytes, g.config.PayloadBytes)
 		if size < PayloadMin {
-			return fmt.Errorf("a payload of %d bytes; at least %d are needed for its number and its time", size, PayloadMin)
+			return fmt.Errorf("invalid payload size %d: expected at least %d bytes, for number and time", size, PayloadMin)
 		}
 		g.topics = append(g.topics, newTopic(i, total, what, write, size, g.window(size)))
 		if g.config.Turns == nil {
@@ -159,7 +160,7 @@ func (g *Generator) dialPublisher() error {
 	return g.poller.Add(g.pub.fd, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLET, publisherTag)
 }
 
-// window is how many messages of a size a topic may have in flight.
+// window returns how many messages of a size a topic may have in flight.
 func (g *Generator) window(size int) uint64 {
 	if g.config.RatePerSec <= 0 {
 		return uint64(max(g.config.InFlight, 1))
@@ -167,10 +168,10 @@ func (g *Generator) window(size int) uint64 {
 	return uint64(max(min(openWindow, openWindowBytes/size)/len(g.config.Topics), 16))
 }
 
-// now is the time since the generator's birth, in nanoseconds.
+// now returns the time since the generator was created, in nanoseconds.
 func (g *Generator) now() int64 { return int64(time.Since(g.birth)) }
 
-// Close ends all connections. A second Close does nothing.
+// Close closes all connections. A second Close does nothing.
 func (g *Generator) Close() {
 	if g.poller == nil {
 		return
@@ -188,8 +189,8 @@ func (g *Generator) Close() {
 	g.poller = nil
 }
 
-// Connect opens every subscriber's connection, a few hundred at a time, and returns when each has
-// the head of its answer.
+// Connect opens the connections of all subscribers, a few hundred at a time. It returns when each
+// has received the head of its answer.
 func (g *Generator) Connect(limit time.Duration) error {
 	deadline := g.now() + int64(limit)
 	for g.answered < len(g.subs) {
@@ -203,8 +204,8 @@ func (g *Generator) Connect(limit time.Duration) error {
 	return nil
 }
 
-// Rush opens every connection without waiting for anybody's answer, takes the answers as they come,
-// and returns when all are there.
+// Rush opens every connection without waiting for the answers of others. It handles answers as they
+// arrive and returns when all have arrived.
 func (g *Generator) Rush(limit time.Duration) error {
 	const slice = 64
 	deadline := g.now() + int64(limit)
@@ -220,7 +221,7 @@ func (g *Generator) Rush(limit time.Duration) error {
 	return g.Answered(time.Duration(deadline - g.now()))
 }
 
-// Open begins n more connections, or as many as are left, and waits for nothing.
+// Open starts n more connections, or as many as remain, and does not wait.
 func (g *Generator) Open(n int) error {
 	for end := min(g.open+n, len(g.subs)); g.open < end; {
 		if err := g.start(g.open); err != nil {
@@ -230,11 +231,11 @@ func (g *Generator) Open(n int) error {
 	return nil
 }
 
-// Answers tells how long each connection took from its start to the end of its answer's head, in
+// Answers returns the times from the start of each connection to the end of its response head, in
 // nanoseconds.
 func (g *Generator) Answers() *hdrhistogram.Histogram { return g.answers }
 
-// Answered waits until every connection that was opened has the head of its answer.
+// Answered waits until every opened connection has received the head of its answer.
 func (g *Generator) Answered(limit time.Duration) error {
 	deadline := g.now() + int64(limit)
 	for g.answered < g.open {
@@ -245,17 +246,17 @@ func (g *Generator) Answered(limit time.Duration) error {
 	return nil
 }
 
-// wait handles what is ready and ends when the deadline has passed.
+// wait handles events. It returns an error if the deadline has passed.
 func (g *Generator) wait(deadline int64) error {
 	if g.now() > deadline {
-		return fmt.Errorf("%d of %d connections were answered in time", g.answered, g.open)
+		return fmt.Errorf("only %d of %d connections were answered in time", g.answered, g.open)
 	}
 	g.lock()
 	return g.turn(waitMax)
 }
 
-// lock keeps the loop on its thread, and that thread's timers exact: the kernel otherwise lets a
-// sleep run 50 microseconds long.
+// lock keeps the loop on its thread and makes the timers of the thread exact. Without it, the
+// kernel lets a sleep run 50 microseconds too long.
 func (g *Generator) lock() {
 	if g.locked {
 		return
@@ -266,11 +267,11 @@ func (g *Generator) lock() {
 
 func lockThread() {
 	runtime.LockOSThread()
-	// Failing costs precision, nothing else.
+	// If this fails, only precision is lost.
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
 }
 
-// turn waits at most d and handles what is ready.
+// turn waits at most d for events and handles them.
 func (g *Generator) turn(d time.Duration) error {
 	events, err := g.poller.Wait(d)
 	if err != nil {
@@ -291,7 +292,7 @@ func (g *Generator) turn(d time.Duration) error {
 	return nil
 }
 
-// queue notes that a topic has room.
+// queue records that a topic has room.
 func (g *Generator) queue(t *topic) {
 	if !t.queued {
 		t.queued = true

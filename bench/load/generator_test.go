@@ -9,7 +9,7 @@ import (
 
 func millis(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 
-// play connects, runs and returns what came of it.
+// play connects and runs a generator, and returns the result.
 func play(t *testing.T, config Config) (*Result, *Generator, error) {
 	t.Helper()
 	g, err := New(config)
@@ -24,6 +24,7 @@ func play(t *testing.T, config Config) (*Result, *Generator, error) {
 	return result, g, err
 }
 
+// TestFaithfulServers verifies that runs against correct servers succeed, whatever their framing.
 func TestFaithfulServers(t *testing.T) {
 	with := func(f func(n int, event, data string) string) func(int, int, string, string) string {
 		return func(_, n int, event, data string) string { return f(n, event, data) }
@@ -35,10 +36,10 @@ func TestFaithfulServers(t *testing.T) {
 		frame   func(subscriber, n int, event, data string) string
 		scanned int
 	}{
-		{name: "as ssed sends it"},
+		{name: "framing of ssed"},
 		{name: "other spacing", scanned: 5, frame: with(func(_ int, e, d string) string { return "event: " + e + "\ndata: " + d + "\n\n" })},
 		{name: "ids", scanned: 5, frame: with(func(n int, e, d string) string { return fmt.Sprintf("id:%d\n", n) + ssedFrame(e, d) })},
-		{name: "a comment now and then, for one", scanned: 1, frame: func(who, n int, e, d string) string {
+		{name: "comments in one stream", scanned: 1, frame: func(who, n int, e, d string) string {
 			if who == 2 && n%10 == 9 {
 				return ":keepalive\n\n" + ssedFrame(e, d)
 			}
@@ -62,12 +63,13 @@ func TestFaithfulServers(t *testing.T) {
 				t.Fatalf("%d latencies of %d deliveries to 5", got, g.deliveries)
 			}
 			if result.Scanned != test.scanned {
-				t.Fatalf("%d streams were not as expected, want %d", result.Scanned, test.scanned)
+				t.Fatalf("%d streams differed from the expected bytes, want %d", result.Scanned, test.scanned)
 			}
 		})
 	}
 }
 
+// TestEveryFaultFailsTheRun verifies that a run fails when the server makes a mistake.
 func TestEveryFaultFailsTheRun(t *testing.T) {
 	var held string
 	tests := []struct {
@@ -110,8 +112,8 @@ func TestEveryFaultFailsTheRun(t *testing.T) {
 			}
 			return ssedFrame(e, d)
 		}},
-		{name: "a namespace that hears its neighbors", want: "came where", frame: func(_, _ int, e, d string) string {
-			return ssedFrame(e, d) // to all, whatever they asked for
+		{name: "a namespace that receives messages of others", want: "came where", frame: func(_, _ int, e, d string) string {
+			return ssedFrame(e, d) // sends everything to all subscribers
 		}},
 		{name: "not found", head: "HTTP/1.1 404 Not Found\r\n\r\n", want: "404"},
 	}
@@ -129,6 +131,8 @@ func TestEveryFaultFailsTheRun(t *testing.T) {
 	}
 }
 
+// TestBadRepliesFailTheRun verifies that a flood fails when the server's replies are wrong or
+// missing.
 func TestBadRepliesFailTheRun(t *testing.T) {
 	for name, reply := range map[string]func(int) string{
 		"a number left out": func(n int) string { return fmt.Sprintf("OK %d\n", n+n/20) },
@@ -146,6 +150,7 @@ func TestBadRepliesFailTheRun(t *testing.T) {
 	}
 }
 
+// TestTopicsInTurn verifies that every topic of a closed loop is published to and received.
 func TestTopicsInTurn(t *testing.T) {
 	h := (&hub{}).start(t)
 	config := h.config()
@@ -161,6 +166,8 @@ func TestTopicsInTurn(t *testing.T) {
 	}
 }
 
+// TestStalledSubscribersDoNotHoldUpTheRest verifies that subscribers that never read do not limit a
+// closed loop.
 func TestStalledSubscribersDoNotHoldUpTheRest(t *testing.T) {
 	h := (&hub{}).start(t)
 	config := h.config()
@@ -171,8 +178,9 @@ func TestStalledSubscribersDoNotHoldUpTheRest(t *testing.T) {
 	}
 }
 
-// TestOpenLoopCountsFromWhenAMessageWasDue stops the server for a while. A generator that waits for
-// it too would note one late message; every message that was due meanwhile was late.
+// TestOpenLoopCountsFromWhenAMessageWasDue stops the server for a while and checks that every
+// message that was due in the pause counts as late. A generator that waits with the server would
+// count only one late message.
 func TestOpenLoopCountsFromWhenAMessageWasDue(t *testing.T) {
 	const stop, every = 300, 5 // milliseconds
 	h := &hub{}
@@ -194,16 +202,16 @@ func TestOpenLoopCountsFromWhenAMessageWasDue(t *testing.T) {
 			late += bar.Count
 		}
 	}
-	// Of the 60 messages due in the stop, two thirds waited for a third of it or more, at each of 5
-	// subscribers.
+	// Of the 60 messages due in the pause, two thirds waited for a third of it or more, at each of
+	// 5 subscribers.
 	if want := int64(5 * stop / every * 2 / 3 * 9 / 10); late < want {
 		t.Fatalf("%d late deliveries, want at least %d", late, want)
 	}
 }
 
-// TestOpenLoopCountsWhatWasSentTooLate stops the server until after the end, with more due than
-// fits into a socket. What could not even be sent in time must be among the latencies: it is what
-// came last.
+// TestOpenLoopCountsWhatWasSentTooLate stops the server until after the end, with more messages due
+// than fit into a socket. It verifies that messages that could not be sent in time are among the
+// latencies.
 func TestOpenLoopCountsWhatWasSentTooLate(t *testing.T) {
 	const perSec = 5000
 	h := &hub{}
@@ -222,7 +230,7 @@ func TestOpenLoopCountsWhatWasSentTooLate(t *testing.T) {
 	}
 	due := int64(5 * perSec * config.Measure.Seconds())
 	if got := result.Latency.TotalCount(); got < due*9/10 || got > due*11/10 {
-		t.Errorf("%d latencies, want one for each of some %d deliveries that were due", got, due)
+		t.Errorf("%d latencies, want about %d, one for each delivery that was due", got, due)
 	}
 	if result.Overdue == 0 || time.Duration(result.Latency.ValueAtPercentile(50)) < millis(300) {
 		t.Errorf("%d overdue, p50 is %v", result.Overdue, time.Duration(result.Latency.ValueAtPercentile(50)))
@@ -231,10 +239,12 @@ func TestOpenLoopCountsWhatWasSentTooLate(t *testing.T) {
 	h.forget()
 	h.sequence = 0
 	if _, _, err := play(t, config); err == nil || !strings.Contains(err.Error(), "overloaded") {
-		t.Errorf("got %v, want an error of an overload", err)
+		t.Errorf("got %v, want an error about an overload", err)
 	}
 }
 
+// TestFloodCountsWhatTheServerTook verifies that a flood counts exactly the lines that the server
+// accepted.
 func TestFloodCountsWhatTheServerTook(t *testing.T) {
 	h := (&hub{}).start(t)
 	for _, replies := range []bool{false, true} {
@@ -246,13 +256,13 @@ func TestFloodCountsWhatTheServerTook(t *testing.T) {
 		}
 		took := h.taken() - before
 		if result.Lines == 0 || took != int(result.Lines)+2 { // one before, one after
-			t.Fatalf("%d lines, and the hub took %d", result.Lines, took)
+			t.Fatalf("%d lines, and the hub accepted %d", result.Lines, took)
 		}
 	}
 }
 
-// TestFloodOfSeveral: each publisher's OKs rise, the numbers of the others between them, and
-// nothing is counted twice.
+// TestFloodOfSeveral verifies that each of several publishers gets rising sequence numbers, with
+// the numbers of the others between them, and that no line is counted twice.
 func TestFloodOfSeveral(t *testing.T) {
 	for _, replies := range []bool{false, true} {
 		h := (&hub{}).start(t)
@@ -263,16 +273,16 @@ func TestFloodOfSeveral(t *testing.T) {
 			t.Fatal(err)
 		}
 		if took := h.taken(); result.Lines < 3*floodBlock || took != int(result.Lines)+2 {
-			t.Errorf("%d lines, and the hub took %d", result.Lines, took)
+			t.Errorf("%d lines, and the hub accepted %d", result.Lines, took)
 		}
 	}
 	h := (&hub{reply: func(n int) string { return fmt.Sprintf("OK %d\n", 1+n%2000) }}).start(t)
 	if _, err := Flood(FloodConfig{Publish: h.publish.Addr().String(), PayloadBytes: 64, Publishers: 3, Replies: true, Measure: millis(50), Drain: millis(500)}); err == nil {
-		t.Error("numbers that fall were taken")
+		t.Error("decreasing sequence numbers were accepted")
 	}
 }
 
-// TestSubscribersTakeTurnsOverServers that deliver the same.
+// TestSubscribersTakeTurnsOverServers verifies that subscribers are spread over several servers.
 func TestSubscribersTakeTurnsOverServers(t *testing.T) {
 	first, second := (&hub{}).start(t), (&hub{}).start(t)
 	config := first.config()
@@ -294,10 +304,12 @@ func TestSubscribersTakeTurnsOverServers(t *testing.T) {
 	}
 	config.Also = []string{"192.0.2.1:80"}
 	if _, err := New(config); err == nil {
-		t.Error("a server elsewhere was taken")
+		t.Error("a server that is not on loopback was accepted")
 	}
 }
 
+// TestRunNeedsSomebody verifies that a run needs a reader, a publisher and a payload that is large
+// enough.
 func TestRunNeedsSomebody(t *testing.T) {
 	h := (&hub{}).start(t)
 	config := h.config()
@@ -311,10 +323,11 @@ func TestRunNeedsSomebody(t *testing.T) {
 	}
 	config.PayloadBytes = PayloadMin - 1
 	if _, err := New(config); err == nil {
-		t.Fatal("a payload without room for its number was taken")
+		t.Fatal("a payload without room for its number was accepted")
 	}
 }
 
+// TestConnectIsBounded verifies that Connect fails when answers do not arrive in time.
 func TestConnectIsBounded(t *testing.T) {
 	h := (&hub{head: "HTTP/1.1 200"}).start(t)
 	if _, err := New(h.config()); err != nil {

@@ -12,15 +12,14 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// hub is a small server that does what it is told to do wrong. It stands for the servers that the
-// generator is made for.
+// hub is a small server that makes mistakes on request. The tests run the generator against it.
 type hub struct {
 	subscribe, publish net.Listener
 	head               string
-	// frame says what a subscriber gets for one message; nil means what ssed sends. n counts
-	// messages from 0.
+	// frame returns the bytes that a subscriber gets for one message. n counts messages from 0. If
+	// frame is nil, the hub sends the frames of ssed.
 	frame func(subscriber, n int, event, data string) string
-	// reply says what a publisher gets for a PUB line; nil means OK and the number.
+	// reply returns the answer to a PUB line. If reply is nil, the hub answers OK and the number.
 	reply func(sequence int) string
 
 	mu       sync.Mutex
@@ -80,7 +79,7 @@ func (h *hub) publisher(conn net.Conn) {
 			continue
 		}
 		if len(word) < 4 {
-			return // a half line, from one who hung up
+			return // an incomplete line, because the client disconnected
 		}
 		reply := h.broadcast(word[1], word[2], word[3])
 		if !quiet {
@@ -108,13 +107,13 @@ func (h *hub) broadcast(namespace, event, data string) string {
 	return fmt.Sprintf("OK %d\n", h.sequence)
 }
 
-// config is a short run against the hub.
+// config returns a short run against the hub.
 func (h *hub) config() Config {
 	return Config{Subscribe: h.subscribe.Addr().String(), Publish: h.publish.Addr().String(), Topics: Split(5, 1), PayloadBytes: 40,
 		InFlight: 8, Warm: millis(20), Measure: millis(80), Drain: millis(300)}
 }
 
-// forget drops the subscribers of an earlier run, who are gone.
+// forget drops the subscribers of an earlier run, which have disconnected.
 func (h *hub) forget() {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -13,32 +13,34 @@ import (
 	"github.com/ssed/ssed/bench/rawio"
 )
 
-// KeptConfig says what to fill a server's history with. Addresses are IPv4 loopback, with a port.
+// KeptConfig describes the messages that fill a server's history. Addresses are IPv4 loopback, with
+// a port.
 type KeptConfig struct {
 	Subscribe, Publish string
 
 	Namespaces   int // /back/0, /back/1 ...
-	Each         int // messages that the server keeps of each; one more is published, which it then lets go
+	Each         int // messages that the server keeps per namespace; one more is published, which the server then drops
 	PayloadBytes int // at least PayloadMin
 }
 
-// Kept is a history as the generator knows it, and the connection that filled it. Message n went to
-// namespace n modulo their number, and carries n; so every subscriber of one of them, or of all,
-// knows which numbers are due, and what a server calls them.
+// Kept is a history as the generator knows it, with the connection that filled it. Message n was
+// published to namespace n modulo the number of namespaces, and contains n. So every subscriber of
+// one namespace, or of all of them, knows which numbers are due, and which ids the server gave
+// them.
 type Kept struct {
 	config KeptConfig
 	to     *unix.SockaddrInet4
-	poller *rawio.Poller // of the publisher alone
+	poller *rawio.Poller // for the publisher only
 	pub    *publisher
-	lines  [][]byte // one for each namespace
-	tail   int      // bytes behind the payload in each
+	lines  [][]byte // one per namespace
+	tail   int      // bytes after the payload in each line
 	sent   uint64
-	first  uint64 // the server's number of message 0
+	first  uint64 // the server's sequence number of message 0
 	epoch  string
 	in     []byte
 }
 
-// NewKept publishes all that the history is to hold.
+// NewKept connects a publisher and publishes all messages of the history.
 func NewKept(config KeptConfig) (*Kept, error) {
 	k := &Kept{config: config, in: make([]byte, readMax)}
 	var err error
@@ -67,7 +69,7 @@ func NewKept(config KeptConfig) (*Kept, error) {
 	return k, nil
 }
 
-// Close ends the publisher's connection.
+// Close closes the publisher's connection.
 func (k *Kept) Close() {
 	hangUp(k.pub.fd)
 	if k.poller != nil {
@@ -77,10 +79,10 @@ func (k *Kept) Close() {
 
 func (k *Kept) namespace(i int) string { return fmt.Sprintf("/back/%d", i) }
 
-// Messages returns how many the server keeps.
+// Messages returns how many messages the server keeps.
 func (k *Kept) Messages() int { return k.config.Namespaces * k.config.Each }
 
-// FrameBytes returns how long their frames are together.
+// FrameBytes returns the total length of the kept messages' frames.
 func (k *Kept) FrameBytes() (sum int) {
 	fixed := len("id:-\nevent:tick\ndata:\n\n") + len(k.epoch) + k.config.PayloadBytes
 	for n := k.config.Namespaces; n < k.config.Namespaces+k.Messages(); n++ {
@@ -89,7 +91,7 @@ func (k *Kept) FrameBytes() (sum int) {
 	return sum
 }
 
-// fill publishes every round and learns the history's epoch.
+// fill publishes all messages and learns the epoch of the history.
 func (k *Kept) fill() error {
 	if err := k.poller.Add(k.pub.fd, unix.EPOLLOUT|unix.EPOLLET, publisherTag); err != nil {
 		return err
@@ -106,14 +108,14 @@ func (k *Kept) fill() error {
 	if err := k.publish(uint64(k.config.Namespaces * (k.config.Each + 1))); err != nil {
 		return err
 	}
-	if _, err := k.pub.ask("QUIET off\n", askTimeout); err != nil { // the answer comes when all is taken
+	if _, err := k.pub.ask("QUIET off\n", askTimeout); err != nil { // the answer arrives when the server has accepted all messages
 		return err
 	}
 	k.pub.quiet = false
 	return k.learnEpoch()
 }
 
-// line returns the line of the next message, which is valid until the next one.
+// line returns the line of the next message. It is valid until the next call.
 func (k *Kept) line() []byte {
 	line := k.lines[k.sent%uint64(len(k.lines))]
 	payload := line[len(line)-k.tail-k.config.PayloadBytes:]
@@ -122,7 +124,7 @@ func (k *Kept) line() []byte {
 	return line
 }
 
-// publish publishes up to message number end, and returns when the kernel has all.
+// publish publishes up to message number end. It returns when the kernel has accepted all lines.
 func (k *Kept) publish(end uint64) error {
 	for deadline := time.Now().Add(time.Minute); k.sent < end || len(k.pub.out) > 0; {
 		for k.sent < end && k.pub.sent == 0 && len(k.pub.out) < burstMax {
@@ -132,7 +134,7 @@ func (k *Kept) publish(end uint64) error {
 			return err
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("publisher: %d of %d messages were taken in a minute", k.sent, end)
+			return fmt.Errorf("publisher: the server accepted only %d of %d messages in a minute", k.sent, end)
 		}
 		if !k.pub.writable {
 			events, err := k.poller.Wait(waitMax)
@@ -145,9 +147,9 @@ func (k *Kept) publish(end uint64) error {
 	return nil
 }
 
-// learnEpoch asks for the newest message of the last namespace and reads its id, which must be as
-// expected. Where messages go through a store, OK means that this has them, and they may come to
-// who subscribes a little later; until then an older one is the newest.
+// learnEpoch requests the newest message of the last namespace and reads its id, which must have
+// the expected sequence. With a store, OK means that the store has a message, and subscribers may
+// receive it a little later. Until then, an older message is the newest.
 func (k *Kept) learnEpoch() error {
 	conn, err := net.DialTimeout("tcp", k.config.Subscribe, askTimeout)
 	if err != nil {
@@ -159,7 +161,7 @@ func (k *Kept) learnEpoch() error {
 	for lines := bufio.NewReader(conn); ; {
 		line, err := lines.ReadString('\n')
 		if err != nil {
-			return fmt.Errorf("the newest message has not come: %w", err)
+			return fmt.Errorf("the newest message has not arrived: %w", err)
 		}
 		if id, ok := strings.CutPrefix(line, "id:"); ok {
 			epoch, number, _ := strings.Cut(strings.TrimSpace(id), "-")
@@ -169,7 +171,7 @@ func (k *Kept) learnEpoch() error {
 				continue
 			}
 			if got != want {
-				return fmt.Errorf("the newest message has the id %q, want one that ends in %d", id, want)
+				return fmt.Errorf("the newest message has the id %q, want an id that ends in %d", id, want)
 			}
 			k.epoch = epoch
 			return nil
@@ -177,5 +179,5 @@ func (k *Kept) learnEpoch() error {
 	}
 }
 
-// id is what the server calls message n.
+// id returns the server's id of message n.
 func (k *Kept) id(n uint64) string { return fmt.Sprintf("%s-%d", k.epoch, k.first+n) }

@@ -10,7 +10,7 @@ import (
 	"github.com/ssed/ssed/bench/rawio"
 )
 
-// habit is how a crowd's subscriber behaves.
+// habit is the behavior of a crowd's subscriber.
 type habit uint8
 
 const (
@@ -20,42 +20,42 @@ const (
 	deaf
 )
 
-// stage is where a crowd's subscriber is between coming and going.
+// stage is the state of a crowd's subscriber.
 type stage uint8
 
 const (
-	away      stage = iota // has no connection
-	asking                 // connects; its request is not sent yet
-	expecting              // the head of the answer
-	listening              // has its head
-	parting                // has shut down its side, and reads to the end of the stream
+	away      stage = iota // not connected
+	asking                 // connecting, request not sent yet
+	expecting              // waiting for the head of the answer
+	listening              // reading the stream
+	parting                // has shut down its side and reads until the end of the stream
 )
 
-// member is one subscriber of a crowd, over all connections that it makes one after the other.
+// member is one subscriber of a crowd, over all its successive connections.
 type member struct {
 	fd           int32
 	subscription int32
 	habit        habit
 	stage        stage
-	hurried      bool // leaves by reset, whatever has come by then
+	hurried      bool // leaves by reset at a random time, perhaps before the answer
 	orderly      bool // leaves by shutdown
-	// until is when it does what is next: comes, sips, goes, or gives up.
+	// until is the time of the next action: to connect, read, leave or fail.
 	until  int64
-	since  int64   // when it came
+	since  int64   // when it connected
 	tracks []track // by publisher
 	scan   *scanner
-	head   []byte // what has come of a head
+	head   []byte // the received part of a response head
 }
 
-// How a crowd's time goes by.
+// The timing of a crowd.
 const (
-	tendEvery  = 2 * time.Millisecond   // how often those are looked at who do something of their own
-	stayMax    = 2 * time.Second        // how long a churning subscriber stays, at most
-	awayMax    = 200 * time.Millisecond // and stays away
+	tendEvery  = 2 * time.Millisecond   // how often the timers of the members are checked
+	stayMax    = 2 * time.Second        // longest time that a churning subscriber stays
+	awayMax    = 200 * time.Millisecond // longest time until it connects again
 	sipEvery   = 100 * time.Millisecond
 	sipBytes   = 2 << 10
-	cutAway    = 500 * time.Millisecond // how long one that the server has ended stays away
-	serverTime = 15 * time.Second       // what the server may take to answer, and to notice that one has left
+	cutAway    = 500 * time.Millisecond // time until a subscriber connects again after the server disconnected it
+	serverTime = 15 * time.Second       // limit for the server to answer, and to notice that a subscriber has left
 )
 
 func (c *Crowd) newMember(i int) member {
@@ -65,7 +65,7 @@ func (c *Crowd) newMember(i int) member {
 	case left < 0:
 	case left < c.config.Churning:
 		m.habit = churning
-		m.until = c.random.Int64N(int64(stayMax)) // they do not all come at once
+		m.until = c.random.Int64N(int64(stayMax)) // so that they do not all connect at once
 	case left < c.config.Churning+c.config.Sipping:
 		m.habit = sipping
 	default:
@@ -74,7 +74,7 @@ func (c *Crowd) newMember(i int) member {
 	return m
 }
 
-// open begins a connection.
+// open starts a connection of member i.
 func (c *Crowd) open(i int) error {
 	m := &c.members[i]
 	buffer := 0
@@ -98,7 +98,7 @@ func (c *Crowd) open(i int) error {
 	return c.ask(i, m)
 }
 
-// decide says how long one that churns will stay, and how it will go.
+// decide chooses how long a churning member stays connected and how it leaves.
 func (c *Crowd) decide(m *member) {
 	if m.habit != churning {
 		return
@@ -112,7 +112,7 @@ func (c *Crowd) decide(m *member) {
 	m.until = c.now() + c.random.Int64N(int64(stay))
 }
 
-// ask sends the request if the connection is up.
+// ask sends the request if the connection is established.
 func (c *Crowd) ask(i int, m *member) error {
 	text := c.requests[m.subscription]
 	n, errno := rawio.Write(int(m.fd), text)
@@ -120,28 +120,28 @@ func (c *Crowd) ask(i int, m *member) error {
 	case errno == unix.EAGAIN || errno == unix.ENOTCONN:
 		return nil
 	case errno != 0 || n < len(text):
-		return fmt.Errorf("subscriber %d: the connection took %d bytes of a request of %d: %v", i, n, len(text), errno)
+		return fmt.Errorf("subscriber %d: the connection accepted %d of %d bytes of a request: %v", i, n, len(text), errno)
 	}
 	m.stage = expecting
 	return c.poller.Change(int(m.fd), unix.EPOLLIN, int32(i))
 }
 
-// serve handles what epoll says of one member.
+// serve handles an epoll event of one member.
 func (c *Crowd) serve(i int) error {
 	m := &c.members[i]
 	switch {
-	case m.stage == away: // it left while the events were gone through
+	case m.stage == away: // it left while an earlier event of this batch was handled
 		return nil
 	case m.stage == asking:
 		return c.ask(i, m)
-	case m.stage == listening && m.habit >= sipping: // it reads by the clock, so the event says that it was ended
+	case m.stage == listening && m.habit >= sipping: // it reads on a timer, so the event can only be a disconnection by the server
 		c.cut(m)
 		return nil
 	}
 	return c.take(i, m, c.in)
 }
 
-// take reads once and checks what came.
+// take reads once and checks the bytes.
 func (c *Crowd) take(i int, m *member, buf []byte) error {
 	n, errno := rawio.Read(int(m.fd), buf)
 	switch {
@@ -155,7 +155,7 @@ func (c *Crowd) take(i int, m *member, buf []byte) error {
 		c.cut(m)
 		return nil
 	case n == 0:
-		return fmt.Errorf("subscriber %d of %q: the server ended the connection (%v)", i, c.config.Subscriptions[m.subscription], errno)
+		return fmt.Errorf("subscriber %d of %q: the server closed the connection (%v)", i, c.config.Subscriptions[m.subscription], errno)
 	}
 	b := buf[:n]
 	if m.stage == expecting {
@@ -168,7 +168,7 @@ func (c *Crowd) take(i int, m *member, buf []byte) error {
 	return c.listen(i, m, b)
 }
 
-// answer takes the response head and returns what follows it.
+// answer reads the response head and returns the bytes after it.
 func (c *Crowd) answer(i int, m *member, b []byte) ([]byte, error) {
 	m.head = append(m.head, b...)
 	end := bytes.Index(m.head, []byte("\r\n\r\n"))
@@ -195,7 +195,8 @@ func (c *Crowd) answer(i int, m *member, b []byte) ([]byte, error) {
 	return m.head[end+4:], nil
 }
 
-// joined notes which numbers must come next: everything that is sent from now on.
+// joined sets the numbers that must come next: the member must receive every message sent from now
+// on.
 func (c *Crowd) joined(m *member) {
 	r := c.routes[m.subscription]
 	if r.none() {
@@ -212,13 +213,13 @@ func (c *Crowd) listen(i int, m *member, b []byte) error {
 	err := m.scan.feed(b, c.each)
 	c.record()
 	if err != nil {
-		return fmt.Errorf("subscriber %d of %q, who came %v ago: %w", i, c.config.Subscriptions[m.subscription],
+		return fmt.Errorf("subscriber %d of %q, connected %v ago: %w", i, c.config.Subscriptions[m.subscription],
 			time.Duration(c.now()-m.since).Round(time.Millisecond), err)
 	}
 	return nil
 }
 
-// heard checks one message that the scanner found in the stream of the member that is listening.
+// heard checks one message that the scanner found in the stream of the member that is read.
 func (c *Crowd) heard(seq uint64, at int64) error {
 	m := c.listening
 	p, n := int(seq>>numberBits), seq&(1<<numberBits-1)
@@ -239,8 +240,8 @@ func (c *Crowd) heard(seq uint64, at int64) error {
 	return nil
 }
 
-// record puts the latencies of a run of messages of one time into a histogram: a burst is one
-// entry.
+// record adds the latencies of a run of messages with the same publishing time to a histogram. A
+// burst is one entry.
 func (c *Crowd) record() {
 	if c.latencyRun == 0 {
 		return
@@ -250,20 +251,20 @@ func (c *Crowd) record() {
 		histogram = c.Paced
 	}
 	if histogram != nil {
-		// The histogram's range is far longer than any wait that is allowed, so this cannot fail.
+		// The histogram's range is far longer than any allowed wait, so this cannot fail.
 		_ = histogram.RecordValues(max(c.now()-c.latencyAt, 1), c.latencyRun)
 	}
 	c.latencyRun = 0
 }
 
-// cut notes that the server has ended a slow reader, which comes again later.
+// cut records that the server has disconnected a slow reader, which will connect again later.
 func (c *Crowd) cut(m *member) {
 	c.Counts.Cut++
 	c.hangUp(m)
 	m.until = c.now() + int64(cutAway)
 }
 
-// hangUp closes a connection by reset; one that the other side has closed already just goes.
+// hangUp closes a connection by reset. If the other side has closed it already, no reset is sent.
 func (c *Crowd) hangUp(m *member) {
 	if m.fd >= 0 {
 		hangUp(int(m.fd))

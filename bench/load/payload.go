@@ -2,13 +2,13 @@ package load
 
 import "fmt"
 
-// A payload is one marker, then the sequence number, then the time of publishing, then filler:
+// A payload is a marker, the sequence number, the time of publishing, and filler:
 //
 //	~ssssssttttttttfillerfillerfi
 //
-// Digits are base 64, so that the smallest payload is 15 bytes. The marker occurs nowhere else,
-// which lets the scanner find payloads in any framing. Topics share the numbering: each has its own
-// range, so a message that strays into another topic's stream is seen as a gap.
+// Digits are base 64, so that the smallest payload has 15 bytes. The marker occurs nowhere else, so
+// the scanner can find payloads in any framing. Each topic has its own range of sequence numbers,
+// so a message that arrives in another topic's stream appears as a gap.
 const (
 	marker     = '~'
 	seqDigits  = 6
@@ -25,7 +25,8 @@ const (
 
 const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
 
-// pairs holds two digits for every 12 bits, value is the way back; 0xff is no digit.
+// pairs holds two digits for every value of 12 bits. value converts a digit back; 0xff marks a byte
+// that is not a digit.
 var (
 	pairs [4096][2]byte
 	value [256]byte
@@ -43,7 +44,7 @@ func init() {
 	}
 }
 
-// putDigits writes v into all of b, whose length is even.
+// putDigits writes v into all of b. The length of b must be even.
 func putDigits(b []byte, v uint64) {
 	for i := len(b) - 2; i >= 0; i -= 2 {
 		p := pairs[v&4095]
@@ -52,7 +53,7 @@ func putDigits(b []byte, v uint64) {
 	}
 }
 
-// getDigits reads what putDigits wrote.
+// getDigits reads a number that putDigits wrote.
 func getDigits(b []byte) (uint64, bool) {
 	var v uint64
 	for _, c := range b {
@@ -65,7 +66,7 @@ func getDigits(b []byte) (uint64, bool) {
 	return v, true
 }
 
-// newPayload returns a payload of size bytes with sequence number and time still to be put in.
+// newPayload returns a payload of size bytes with sequence number and time set to 0.
 func newPayload(size int) []byte {
 	b := make([]byte, size)
 	for i := range b {
@@ -77,12 +78,12 @@ func newPayload(size int) []byte {
 	return b
 }
 
-// readPayload takes a whole payload apart; filler is what must stand at its end.
+// readPayload parses a whole payload. It must end in filler.
 func readPayload(b, filler []byte) (seq uint64, at int64, err error) {
 	seq, ok := getDigits(b[seqAt:timeAt])
 	t, ok2 := getDigits(b[timeAt:fillerAt])
 	if !ok || !ok2 || b[0] != marker || string(b[fillerAt:]) != string(filler) {
-		return 0, 0, fmt.Errorf("a payload was damaged on the way: %.80q", b)
+		return 0, 0, fmt.Errorf("damaged payload: %.80q", b)
 	}
 	return seq, int64(t), nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 )
 
+// TestPayloadRoundTrip checks that payloads can be read back.
 func TestPayloadRoundTrip(t *testing.T) {
 	for _, size := range []int{PayloadMin, 16, 64, 1000} {
 		for _, seq := range []uint64{0, 1, 4095, 4096, 1<<seqBits - 1} {
@@ -26,18 +27,20 @@ func TestPayloadRoundTrip(t *testing.T) {
 	}
 }
 
+// TestEveryDamagedByteIsSeen verifies that a change of any byte is detected.
 func TestEveryDamagedByteIsSeen(t *testing.T) {
 	good := newPayload(40)
 	for i := range good {
 		bad := bytes.Clone(good)
 		bad[i] = '*'
 		if _, _, err := readPayload(bad, good[fillerAt:]); err == nil {
-			t.Errorf("byte %d of %q: not seen", i, bad)
+			t.Errorf("damage of byte %d of %q was not detected", i, bad)
 		}
 	}
 }
 
-// stream is what a server might send: payloads 0 to n-1 with other things around them.
+// stream returns payloads 0 to n-1 with other bytes around each of them, as a server might send
+// them.
 func stream(n int, before, after string) (sample, all []byte) {
 	sample = newPayload(30)
 	for i := range n {
@@ -48,7 +51,7 @@ func stream(n int, before, after string) (sample, all []byte) {
 	return sample, all
 }
 
-// chunked cuts b into chunks of random sizes.
+// chunked splits b into chunks of random sizes.
 func chunked(b []byte, random *rand.Rand) []byte {
 	var out []byte
 	for len(b) > 0 {
@@ -59,6 +62,8 @@ func chunked(b []byte, random *rand.Rand) []byte {
 	return append(out, "0\r\n\r\n"...)
 }
 
+// TestScannerFindsPayloadsHoweverTheStreamIsCut verifies that the scanner finds all payloads in
+// several framings, wherever the reads split the stream.
 func TestScannerFindsPayloadsHoweverTheStreamIsCut(t *testing.T) {
 	const n = 50
 	framings := []struct{ name, before, after string }{
@@ -66,7 +71,7 @@ func TestScannerFindsPayloadsHoweverTheStreamIsCut(t *testing.T) {
 		{"spaces and ids", "id: 17\nevent: tick\ndata: ", "\n\n"},
 		{"comments and CRLF", ":keepalive\r\n\r\ndata:", "\r\n\r\n"},
 		{"JSON", `data: {"ch":"bench","data":"`, "\"}\n\n"},
-		{"nothing", "", ""},
+		{"no framing", "", ""},
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, f := range framings {
@@ -100,10 +105,11 @@ func TestScannerFindsPayloadsHoweverTheStreamIsCut(t *testing.T) {
 	}
 }
 
+// TestDechunkerRefusesWhatIsNoChunk checks invalid chunks, and valid ones with an extension.
 func TestDechunkerRefusesWhatIsNoChunk(t *testing.T) {
 	for _, bad := range []string{"event:x\n", "5\r\nhello\r\nzz\r\n", strings.Repeat("f", 20) + "\r\n"} {
 		if _, err := (&dechunker{}).strip([]byte(bad)); err == nil {
-			t.Errorf("%q was taken", bad)
+			t.Errorf("%q was accepted", bad)
 		}
 	}
 	got, err := (&dechunker{}).strip([]byte("5;name=value\r\nhello\r\nA\r\n0123456789\r\n0\r\n\r\n"))

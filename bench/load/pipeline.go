@@ -6,27 +6,27 @@ import (
 	"time"
 )
 
-// pipeline is one of a crowd's publishers.
+// pipeline is one publisher of a crowd.
 type pipeline struct {
 	*publisher
 	number int
-	lines  [][]byte // what is sent to publish to each namespace, which are taken in turn
-	tail   int      // bytes behind the payload in each of them
+	lines  [][]byte // the bytes to send per namespace; the namespaces take turns
+	tail   int      // bytes after the payload in each line
 	sent   uint64   // messages published
 
 	// Closed loop.
-	window  uint64 // most messages in flight
+	window  uint64 // maximum of messages in flight
 	oldest  uint64 // every steady subscriber has all messages before this one
-	laggard int    // a subscriber that had not heard more when it was looked for last
-	moved   int64  // when oldest grew last
+	laggard int    // the slowest subscriber that room found in its last search
+	moved   int64  // when oldest last increased
 
 	// Open loop, if above 0.
 	perSec  float64
 	dueFrom int64 // when its first message was due
 }
 
-// newLines returns what is sent to publish to each namespace, and how many bytes of it stand behind
-// the payload.
+// newLines returns the bytes to send for a message to each namespace, and the number of bytes after
+// the payload in each.
 func newLines(write writer, namespaces []string, payloadBytes int) (lines [][]byte, tail int) {
 	for _, namespace := range namespaces {
 		head, rest := write(namespace, payloadBytes)
@@ -36,7 +36,7 @@ func newLines(write writer, namespaces []string, payloadBytes int) (lines [][]by
 	return lines, tail
 }
 
-// add appends the line of the next message, published (or due) at a time.
+// add appends the line of the next message, which is published (open loop: due) at the given time.
 func (p *pipeline) add(payloadBytes int, at int64) {
 	line := p.lines[p.sent%uint64(len(p.lines))]
 	payload := line[len(line)-p.tail-payloadBytes:]
@@ -52,8 +52,8 @@ func (p *pipeline) due() int64 {
 	return p.dueFrom + int64(float64(p.sent)*float64(time.Second)/p.perSec)
 }
 
-// publish makes the lines that may go out now, and says whether there is more than one burst of
-// them.
+// publish queues the lines that may be sent now. It reports whether there are more of them than one
+// burst.
 func (c *Crowd) publish(p *pipeline, now int64) (more bool) {
 	if len(p.out) > 0 {
 		return false
@@ -72,8 +72,9 @@ func (c *Crowd) publish(p *pipeline, now int64) (more bool) {
 	return len(p.out) >= burstMax
 }
 
-// Waiting returns how many messages those who sip or never read have yet to read, on average: what
-// a server, or the kernel, keeps for each of them, or has thrown away. It is 0 if there are none.
+// Waiting returns how many messages the slow and stalled members have not read yet, on average. The
+// server or the kernel keeps these messages, or has dropped them. Without such members it returns
+// 0.
 func (c *Crowd) Waiting() float64 {
 	sum, lazy := uint64(0), 0
 	for i := range c.members {
@@ -87,9 +88,9 @@ func (c *Crowd) Waiting() float64 {
 	return float64(sum) / float64(max(lazy, 1))
 }
 
-// room says how many messages p may publish in closed loop. The slowest subscriber is looked for
-// only when the window is full, and from where one that had not moved was found last: most looks
-// are over at once.
+// room returns how many messages p may publish in closed loop. It searches for the slowest
+// subscriber only if the window is full. The search starts at the laggard of the last search, so
+// most searches stop immediately.
 func (c *Crowd) room(p *pipeline, now int64) uint64 {
 	if p.sent-p.oldest < p.window {
 		return p.window - (p.sent - p.oldest)
@@ -109,8 +110,8 @@ func (c *Crowd) room(p *pipeline, now int64) uint64 {
 	return p.window - (p.sent - p.oldest)
 }
 
-// stuck returns an error if a window has been full for too long: then somebody waits for a message
-// that does not come.
+// stuck returns an error if a window has been full for too long, because then a subscriber waits
+// for a message that does not arrive.
 func (c *Crowd) stuck(now int64) error {
 	tooLong := c.config.Patience
 	for _, p := range c.pubs {
@@ -118,7 +119,7 @@ func (c *Crowd) stuck(now int64) error {
 			return fmt.Errorf("subscriber %d has waited %v for message %d of publisher %d", p.laggard, tooLong, p.oldest, p.number)
 		}
 		if p.sent >= 1<<numberBits-1<<20 {
-			return fmt.Errorf("publisher %d has used up its numbers", p.number)
+			return fmt.Errorf("publisher %d has no sequence numbers left", p.number)
 		}
 	}
 	return nil

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dialPoster connects to a server that is published to by HTTP POST. Requests are pipelined (RFC
-// 9112 section 9.3.2), and every one is answered.
+// dialPoster connects to a server that accepts messages by HTTP POST. Requests are pipelined (RFC
+// 9112 section 9.3.2), and the server answers each of them.
 func dialPoster(to *unix.SockaddrInet4) (*publisher, error) {
 	fd, err := dial(to, nil, 0)
 	if err != nil {
@@ -19,27 +19,27 @@ func dialPoster(to *unix.SockaddrInet4) (*publisher, error) {
 	return &publisher{fd: fd, writable: true, responses: &responses{}}, nil
 }
 
-// posted takes the head of one response: a success, and one that is owed.
+// posted checks the head of one response. It must be a success, and an answer must be pending.
 func (p *publisher) posted(head []byte) error {
 	switch {
 	case !bytes.HasPrefix(head, []byte("HTTP/1.1 2")):
 		return fmt.Errorf("publisher: answered %.200q", head)
 	case p.oks == 0:
-		return fmt.Errorf("publisher: answered %.100q, and no answer is owed", head)
+		return fmt.Errorf("publisher: unexpected answer %.100q", head)
 	}
 	p.oks--
 	return nil
 }
 
-// responses takes a stream of HTTP/1.1 responses apart.
+// responses parses a stream of HTTP/1.1 responses.
 type responses struct {
-	head []byte // the start of a head whose rest has not come
-	body int    // bytes of the current body that have not come
+	head []byte // the received part of an incomplete head
+	body int    // bytes of the current body that have not arrived
 }
 
 var endOfHead = []byte("\r\n\r\n")
 
-// feed takes the next bytes of the stream and calls each with every head that they complete.
+// feed parses the next bytes of the stream and calls each with every head that they complete.
 func (r *responses) feed(b []byte, each func(head []byte) error) error {
 	const headMax = 8 << 10
 	for {
@@ -48,14 +48,14 @@ func (r *responses) feed(b []byte, each func(head []byte) error) error {
 		if b = b[skipped:]; len(b) == 0 {
 			return nil
 		}
-		if len(r.head) > 0 { // its end may lie across the border
+		if len(r.head) > 0 { // the end of the head may be split over two reads
 			r.head = append(r.head, b...)
 			b, r.head = r.head, nil
 		}
 		head, rest, complete := bytes.Cut(b, endOfHead)
 		if !complete {
 			if len(b) > headMax {
-				return fmt.Errorf("publisher: no end of a response's head in %d bytes", len(b))
+				return fmt.Errorf("publisher: no end of a response head in %d bytes", len(b))
 			}
 			r.head = bytes.Clone(b)
 			return nil
@@ -71,9 +71,9 @@ func (r *responses) feed(b []byte, each func(head []byte) error) error {
 	}
 }
 
-var errNoLength = errors.New("want a Content-Length")
+var errNoLength = errors.New("expected a Content-Length")
 
-// contentLength returns the size of the body behind a head.
+// contentLength returns the size of the body that follows a head.
 func contentLength(head []byte) (int, error) {
 	for line := range bytes.Lines(head) {
 		name, what, _ := bytes.Cut(line, []byte(":"))
@@ -85,7 +85,7 @@ func contentLength(head []byte) (int, error) {
 			return n, nil
 		}
 	}
-	if bytes.HasPrefix(head, []byte("HTTP/1.1 204")) { // has none (RFC 9110 section 8.6)
+	if bytes.HasPrefix(head, []byte("HTTP/1.1 204")) { // without a body (RFC 9110 section 8.6)
 		return 0, nil
 	}
 	return 0, errNoLength

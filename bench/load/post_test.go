@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// postHub is a hub that is published to by HTTP POST, on net/http: streams come in chunks.
+// postHub is a hub that accepts messages by HTTP POST. It uses net/http, so streams are chunked.
 type postHub struct {
 	mu     sync.Mutex
 	subs   map[chan string]string // their namespaces
 	posted int
-	fault  func(n int, w http.ResponseWriter) bool // answers message n in place of the hub, if it says so
+	fault  func(n int, w http.ResponseWriter) bool // if it returns true, it has answered message n instead of the hub
 }
 
 func (h *postHub) start(t *testing.T) Config {
@@ -74,6 +74,7 @@ func (h *postHub) subscribe(w http.ResponseWriter, r *http.Request, namespace st
 	}
 }
 
+// TestPublishByPost verifies that a generator and a crowd can publish by HTTP POST.
 func TestPublishByPost(t *testing.T) {
 	h := &postHub{}
 	config := h.start(t)
@@ -98,6 +99,7 @@ func TestPublishByPost(t *testing.T) {
 	}
 }
 
+// TestFloodOfPosts verifies that a flood by HTTP POST counts exactly the accepted messages.
 func TestFloodOfPosts(t *testing.T) {
 	h := &postHub{}
 	config := h.start(t)
@@ -107,6 +109,7 @@ func TestFloodOfPosts(t *testing.T) {
 	}
 }
 
+// TestBadResponsesFailTheRun verifies that a run fails when a response to a POST is wrong.
 func TestBadResponsesFailTheRun(t *testing.T) {
 	for name, fault := range map[string]func(n int, w http.ResponseWriter) bool{
 		"refused": func(n int, w http.ResponseWriter) bool {
@@ -115,7 +118,7 @@ func TestBadResponsesFailTheRun(t *testing.T) {
 			}
 			return n == 20
 		},
-		"taken, and sent to nobody": func(n int, w http.ResponseWriter) bool {
+		"accepted but not delivered": func(n int, w http.ResponseWriter) bool {
 			if n == 20 {
 				w.WriteHeader(http.StatusCreated)
 			}
@@ -131,13 +134,13 @@ func TestBadResponsesFailTheRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := &postHub{fault: fault}
 			if _, _, err := play(t, h.start(t)); err == nil {
-				t.Fatal("the run is good")
+				t.Fatal("the run succeeded")
 			}
 		})
 	}
 }
 
-// TestResponsesAgainstModel cuts a stream of responses anywhere.
+// TestResponsesAgainstModel splits a stream of responses at random places and checks the heads.
 func TestResponsesAgainstModel(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 0))
 	for range 500 {
@@ -164,13 +167,13 @@ func TestResponsesAgainstModel(t *testing.T) {
 			left = left[n:]
 		}
 		if !slices.Equal(got, want) || r.body != 0 || len(r.head) != 0 {
-			t.Fatalf("%q was taken apart into %q", stream, got)
+			t.Fatalf("%q was parsed as %q", stream, got)
 		}
 	}
 	for _, bad := range []string{"HTTP/1.1 200 x\r\n\r\n", "HTTP/1.1 200 x\r\nContent-Length: -1\r\n\r\n", strings.Repeat("x", 9000)} {
 		var r responses
 		if err := r.feed([]byte(bad), func([]byte) error { return nil }); err == nil {
-			t.Errorf("%.40q was taken", bad)
+			t.Errorf("%.40q was accepted", bad)
 		}
 	}
 }

@@ -12,30 +12,30 @@ import (
 	"github.com/ssed/ssed/bench/rawio"
 )
 
-// publisherTag marks the publisher's events, and the numbers below it those of a crowd's other
-// publishers; subscribers are numbered from 0.
+// publisherTag marks the events of the publisher. The numbers below it mark the other publishers of
+// a crowd. Subscribers are numbered from 0.
 const publisherTag = -1
 
-// askTimeout is how long a server may take for one reply when it has nothing else to do.
+// askTimeout is how long a server may take for one reply when it has no other work.
 const askTimeout = 10 * time.Second
 
-// publisher is the connection that lines go out on.
+// publisher is a connection that messages are published on.
 type publisher struct {
 	fd       int
-	out      []byte // lines the kernel did not take yet, from sent on
+	out      []byte // queued lines; the kernel has accepted the first sent bytes
 	sent     int
-	writable bool   // the kernel took all, so far
-	replies  []byte // the start of a reply line
+	writable bool   // the kernel has accepted everything so far
+	replies  []byte // the received part of an incomplete reply line
 	quiet    bool
-	among    bool   // others publish, too: OK numbers rise, but not by one
-	oks      uint64 // OKs owed
+	among    bool   // others publish, too, so OK numbers rise, but not by one
+	oks      uint64 // OKs that are pending
 	last     uint64 // the sequence number in the last OK, 0 before the first
-	// responses is for a server that is published to by HTTP POST; it answers with those in place
-	// of OKs.
+	// responses is set for a server that accepts messages by HTTP POST. Such a server sends HTTP
+	// responses and not OKs.
 	responses *responses
 }
 
-// dialPublisher connects to the publishers' side and, if quiet, asks for no OKs.
+// dialPublisher connects to the server's publishing side. If quiet is set, it turns OKs off.
 func dialPublisher(to *unix.SockaddrInet4, quiet bool) (*publisher, error) {
 	fd, err := dial(to, nil, 0)
 	if err != nil {
@@ -52,8 +52,8 @@ func dialPublisher(to *unix.SockaddrInet4, quiet bool) (*publisher, error) {
 	return p, nil
 }
 
-// ask sends one line and waits for its reply line. It is for before and after a run, not for
-// within.
+// ask sends one line and waits for the reply line. Use it only before and after a run, because it
+// sleeps.
 func (p *publisher) ask(line string, limit time.Duration) (string, error) {
 	p.out = append(p.out[:0], line...)
 	p.sent, p.writable = 0, true
@@ -69,12 +69,12 @@ func (p *publisher) ask(line string, limit time.Duration) (string, error) {
 			continue
 		}
 		if n == 0 {
-			return "", fmt.Errorf("publisher: connection ended (%v) after %q", errno, line)
+			return "", fmt.Errorf("publisher: the server closed the connection (%v) after %q", errno, line)
 		}
 		reply = append(reply, buf[:n]...)
 		if bytes.HasSuffix(reply, []byte("\n")) {
 			if !bytes.HasPrefix(reply, []byte("OK")) {
-				return "", fmt.Errorf("publisher: %q was answered %q", line, reply)
+				return "", fmt.Errorf("publisher: answer to %q is %q, expected OK", line, reply)
 			}
 			return string(reply), nil
 		}
@@ -82,7 +82,7 @@ func (p *publisher) ask(line string, limit time.Duration) (string, error) {
 	return "", fmt.Errorf("publisher: no answer to %q in %v", line, limit)
 }
 
-// flush hands the kernel what it takes.
+// flush writes as many queued bytes as the kernel accepts.
 func (p *publisher) flush() error {
 	for p.writable && p.sent < len(p.out) {
 		n, errno := rawio.Write(p.fd, p.out[p.sent:])
@@ -100,8 +100,8 @@ func (p *publisher) flush() error {
 	return nil
 }
 
-// read takes all replies that are there and checks every one: an OK is owed, and each number is the
-// one after the last.
+// read reads all available replies and checks each of them. An OK must be pending, and each
+// sequence number must be the next after the last.
 func (p *publisher) read(buf []byte) error {
 	for {
 		n, errno := rawio.Read(p.fd, buf)
@@ -109,7 +109,7 @@ func (p *publisher) read(buf []byte) error {
 			return nil
 		}
 		if n == 0 {
-			return fmt.Errorf("publisher: the server ended the connection (%v)", errno)
+			return fmt.Errorf("publisher: the server closed the connection (%v)", errno)
 		}
 		if p.responses != nil {
 			err := p.responses.feed(buf[:n], p.posted)
@@ -149,13 +149,14 @@ func (p *publisher) take(b []byte) error {
 	}
 }
 
+// reply checks one reply line.
 func (p *publisher) reply(line []byte) error {
 	seq, err := okSequence(line)
 	switch {
 	case err != nil:
 		return fmt.Errorf("publisher: reply %.100q: %w", line, err)
 	case p.oks == 0:
-		return fmt.Errorf("publisher: reply %.100q, and none is owed", line)
+		return fmt.Errorf("publisher: unexpected reply %.100q", line)
 	case p.last != 0 && seq != p.last+1 && !(p.among && seq > p.last):
 		return fmt.Errorf("publisher: OK %d follows OK %d", seq, p.last)
 	}
@@ -164,7 +165,7 @@ func (p *publisher) reply(line []byte) error {
 	return nil
 }
 
-var errNoSequence = errors.New("want OK and a number")
+var errNoSequence = errors.New("expected OK and a number")
 
 // okSequence returns the number in "OK 17".
 func okSequence(line []byte) (uint64, error) {

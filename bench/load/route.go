@@ -2,18 +2,18 @@ package load
 
 import "strings"
 
-// A route says which of a publisher's messages a subscription hears. The publishers of a crowd go
-// through their namespaces in turn: message n goes to namespace n modulo their number. So whoever
-// subscribes to some of these namespaces knows which numbers are due to it, and a gap, a
-// repetition, a swap and a message from elsewhere all look alike: a number that was not due.
+// A route determines which of a publisher's messages a subscription receives. The publishers of a
+// crowd publish to their namespaces in turn: message n goes to namespace n modulo their number. So
+// a subscriber of some of these namespaces knows which numbers are due. A gap, a repetition, a swap
+// and a message of another namespace all appear as a number that was not due.
 type route struct {
-	// ahead is, by number modulo the namespaces, how far it is to the next message that is heard;
-	// nil if none is.
+	// ahead holds, by number modulo the namespaces, the distance to the next message that the
+	// subscription receives. It is nil if the subscription receives no message.
 	ahead []uint64
 }
 
-// newRoute returns the route of a subscription to all of these namespaces, for a publisher that
-// takes the given ones in turn.
+// newRoute returns the route of a subscription to one or more namespaces, for a publisher that
+// publishes to the namespaces of inTurn in turn.
 func newRoute(subscription, inTurn []string) route {
 	n := len(inTurn)
 	ahead := make([]uint64, n)
@@ -27,7 +27,8 @@ func newRoute(subscription, inTurn []string) route {
 	return route{ahead}
 }
 
-// hears says whether a subscription covers a namespace: itself and all below it, by whole segments.
+// hears reports whether a subscription covers a namespace. A subscription covers its own namespaces
+// and all namespaces below them, by whole segments.
 func hears(subscription []string, namespace string) bool {
 	for _, s := range subscription {
 		if s == "/" || namespace == s || strings.HasPrefix(namespace, s+"/") {
@@ -37,21 +38,22 @@ func hears(subscription []string, namespace string) bool {
 	return false
 }
 
-// none says that the subscription hears nothing of this publisher.
+// none reports whether the subscription receives no message of this publisher.
 func (r route) none() bool { return r.ahead == nil }
 
-// due returns the first number from n on that is heard.
+// due returns the first number that is received, starting at n.
 func (r route) due(n uint64) uint64 { return n + r.ahead[n%uint64(len(r.ahead))] }
 
-// track is how far one subscriber is with one publisher: the next number that it hears lies between
-// least and most. They are the same once it has heard one. Before, messages were on their way while
-// it joined, and it may hear them or not: but none that was answered OK before it asked, and every
-// one that was sent after it had its answer.
+// track is the progress of one subscriber with one publisher. The next number that it receives is
+// between least and most. Both are the same once the subscriber has received a message. Before that
+// it may or may not receive messages that were in flight while it joined. It must not receive a
+// message that was answered OK before its request. It must receive every message sent after its
+// answer.
 type track struct {
 	least, most uint64
 }
 
-// hear takes the next number and says whether it was due.
+// hear records that message n arrived and reports whether it was due.
 func (t *track) hear(r route, n uint64) bool {
 	if r.none() || n < t.least || n > t.most || r.due(n) != n {
 		return false

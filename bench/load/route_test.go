@@ -8,10 +8,11 @@ import (
 
 var inTurn = []string{"/a", "/a/b", "/a/b/c", "/d", "/dd"}
 
+// TestRoutes checks which messages a subscription receives.
 func TestRoutes(t *testing.T) {
 	for _, test := range []struct {
 		subscription []string
-		want         []uint64 // of the first ten
+		want         []uint64 // the received ones of the first ten messages
 	}{
 		{[]string{"/"}, []uint64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},
 		{[]string{"/a"}, []uint64{0, 1, 2, 5, 6, 7}},
@@ -29,12 +30,12 @@ func TestRoutes(t *testing.T) {
 		}
 	}
 	if !newRoute([]string{"/ab", "/a/b/c/d"}, inTurn).none() {
-		t.Error("a subscription hears what is not below it")
+		t.Error("a subscription receives messages of namespaces that it does not cover")
 	}
 }
 
-// TestTrackAgainstWhatWasHeard plays random streams with one fault or none, and expects every fault
-// to be seen.
+// TestTrackAgainstWhatWasHeard checks random streams with at most one fault, and verifies that
+// every fault is detected.
 func TestTrackAgainstWhatWasHeard(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
@@ -59,17 +60,19 @@ func TestTrackAgainstWhatWasHeard(t *testing.T) {
 		tr := track{least: start, most: r.due(start)}
 		seen := slices.ContainsFunc(stream, func(n uint64) bool { return !tr.hear(r, n) })
 		if seen != (fault != 0) {
-			t.Fatalf("fault %d at %d of %v: seen is %v", fault, at, stream, seen)
+			t.Fatalf("fault %d at %d of %v: detected is %v", fault, at, stream, seen)
 		}
 	}
 }
 
+// TestWhoJoinsHearsSomeOfWhatIsOnItsWay checks which message may be the first after a subscriber
+// joined.
 func TestWhoJoinsHearsSomeOfWhatIsOnItsWay(t *testing.T) {
 	r := newRoute([]string{"/a"}, inTurn) // 0 1 2 5 6 7 10
 	for n, want := range map[uint64]bool{1: false, 2: true, 5: true, 6: true, 7: false, 4: false} {
 		tr := track{least: 2, most: r.due(6)}
 		if got := tr.hear(r, n); got != want {
-			t.Errorf("the first message is %d: due is %v, want %v", n, got, want)
+			t.Errorf("first message %d: due is %v, want %v", n, got, want)
 		}
 	}
 }

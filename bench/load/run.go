@@ -7,25 +7,26 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Result is what one run measured. Counts and times are of the measure phase alone.
+// Result holds the measurements of one run. Counts and times are of the measure phase only.
 type Result struct {
 	Messages   uint64 // published
 	Deliveries uint64 // received, over all subscribers
-	Bytes      uint64 // received, frames and what is around them
+	Bytes      uint64 // received, including all framing
 	Elapsed    time.Duration
-	// StreamBytes is what a subscriber of the first topic was due over the whole run, in frames as
-	// ssed sends them.
+	// StreamBytes is the number of bytes that a subscriber of the first topic should have received
+	// over the whole run, in frames as ssed sends them.
 	StreamBytes uint64
-	// Overdue is how many messages of an open loop were due in that time and could only be sent
-	// after it.
+	// Overdue is the number of messages of an open loop that were due in the measured time but
+	// could only be sent after it.
 	Overdue int
-	Scanned int // subscribers whose stream had more in it than the expected frames
-	// Latency is in nanoseconds: closed loop from when a message was published, open loop from when
-	// it was due.
+	Scanned int // subscribers with a stream that contained more than the expected frames
+	// Latency is in nanoseconds. It counts from the time when a message was published in a closed
+	// loop, and from the time when it was due in an open loop.
 	Latency *hdrhistogram.Histogram
 }
 
-// Hooks are called at the borders of the measure phase, in the loop: what they do must be short.
+// Hooks are called at the start and the end of the measure phase, in the loop, so they must be
+// short.
 type Hooks struct {
 	Start func() error
 	End   func() error
@@ -33,6 +34,7 @@ type Hooks struct {
 	Progress func(phase string, deliveries uint64)
 }
 
+// mark holds the counts at one moment.
 type mark struct {
 	at                           int64
 	published, deliveries, bytes uint64
@@ -123,7 +125,7 @@ func (g *Generator) phase(name string, d time.Duration, hooks Hooks) error {
 		}
 		wait := min(time.Duration(end-now), waitMax)
 		if more && g.pub.writable {
-			wait = 0 // there is more to publish than one burst
+			wait = 0 // more than one burst is ready to publish
 		} else if g.config.RatePerSec > 0 && g.due > now {
 			wait = min(wait, time.Duration(g.due-now))
 		}
@@ -133,9 +135,9 @@ func (g *Generator) phase(name string, d time.Duration, hooks Hooks) error {
 	}
 }
 
-// publish makes the lines that may go out now and says whether it stopped early, because the burst
-// was full. Lines are only made when all earlier ones are with the kernel, so that what is in
-// flight is bounded and a message's time is true.
+// publish queues the lines that may be sent now. It reports whether it stopped early because the
+// burst was full. It adds lines only when the kernel has accepted all earlier ones. This bounds the
+// bytes in flight and makes the time in a message exact.
 func (g *Generator) publish(now int64) bool {
 	if len(g.pub.out) > 0 {
 		return false
@@ -153,18 +155,18 @@ func (g *Generator) publish(now int64) bool {
 	return more
 }
 
-// publishDue is the open loop: every message whose time has come, in turn over the topics, each
-// with the time it was due.
+// publishDue publishes the messages of an open loop that are due, in turn over the topics. Each
+// message contains the time when it was due.
 func (g *Generator) publishDue(now int64) bool {
 	for g.due <= now {
 		t := &g.topics[g.turns[g.nextTurn]]
 		if t.readers > 0 {
 			if t.room() == 0 {
-				return false // overloaded: it stays due, and its latency grows
+				return false // overloaded: the message stays due, and its latency grows
 			}
 			g.pub.out = t.publish(g.pub.out, g.due)
 			g.published++
-			// From the count, not by adding up: a rounded interval would drift.
+			// Compute the time from the count, because adding up a rounded interval would drift.
 			g.due = g.dueFrom + int64(float64(g.published)*float64(time.Second)/g.config.RatePerSec)
 		}
 		g.nextTurn = (g.nextTurn + 1) % len(g.turns)
@@ -175,8 +177,8 @@ func (g *Generator) publishDue(now int64) bool {
 	return false
 }
 
-// publishRoom is the closed loop: every topic whose slowest subscriber has moved on is filled up
-// again.
+// publishRoom publishes the messages of a closed loop: it fills up every topic that has room
+// because its slowest subscriber has advanced.
 func (g *Generator) publishRoom(now int64) bool {
 	for len(g.waiting) > 0 {
 		last := len(g.waiting) - 1
@@ -194,8 +196,8 @@ func (g *Generator) publishRoom(now int64) bool {
 	return false
 }
 
-// drain waits until everything that was published has arrived everywhere, and every OK that is owed
-// has come. An open loop first sends what was due before the end, however late: left out, the
+// drain waits until all subscribers have received all messages and all pending OKs have arrived. An
+// open loop first sends the messages that were due before the end, however late. Without them, the
 // slowest messages would be missing from the latencies.
 func (g *Generator) drain() error {
 	deadline := g.now() + int64(g.config.Drain)
@@ -214,12 +216,12 @@ func (g *Generator) drain() error {
 		if g.now() > deadline {
 			if overdue {
 				late := time.Duration(g.measureTo - g.due).Round(time.Millisecond)
-				return fmt.Errorf("overloaded: %v after the end, what was due in the last %v is not sent yet", g.config.Drain, late)
+				return fmt.Errorf("overloaded: %v after the end, the messages due in the last %v are not sent yet", g.config.Drain, late)
 			}
 			if behind == nil {
-				return fmt.Errorf("publisher: %d messages were not answered %v after the end", g.pub.oks, g.config.Drain)
+				return fmt.Errorf("publisher: %d messages are still not answered %v after the end", g.pub.oks, g.config.Drain)
 			}
-			return fmt.Errorf("%v after the end a subscriber of %s has %d of %d messages",
+			return fmt.Errorf("%v after the end, a subscriber of %s has only %d of %d messages",
 				g.config.Drain, behind.name, behind.oldest, behind.sent)
 		}
 		if err := g.turn(waitMax); err != nil {
@@ -228,7 +230,7 @@ func (g *Generator) drain() error {
 	}
 }
 
-// behind returns a topic whose slowest subscriber has not got everything, or nil.
+// behind returns a topic with a subscriber that has not received all messages, or nil.
 func (g *Generator) behind() *topic {
 	for i := range g.topics {
 		if t := &g.topics[i]; t.readers > 0 && t.oldest < t.sent {

@@ -5,15 +5,15 @@ import (
 	"fmt"
 )
 
-// scanner finds payloads in a stream of bytes, whatever stands between them and wherever the stream
-// is cut.
+// scanner finds payloads in a stream of bytes, independent of the bytes between them and of the
+// places where reads split the stream.
 type scanner struct {
-	filler []byte // what ends every payload
-	carry  []byte // the start of a payload whose rest has not come; its capacity is a payload
+	filler []byte // the end of every payload
+	carry  []byte // the received part of an incomplete payload; its capacity is the size of a payload
 	chunks *dechunker
 }
 
-// newScanner returns a scanner for payloads that look like the sample.
+// newScanner returns a scanner for payloads of the same size and filler as the sample.
 func newScanner(sample []byte, chunked bool) *scanner {
 	s := &scanner{filler: sample[fillerAt:], carry: make([]byte, 0, len(sample))}
 	if chunked {
@@ -22,7 +22,7 @@ func newScanner(sample []byte, chunked bool) *scanner {
 	return s
 }
 
-// feed takes the next bytes of the stream and calls each for every payload that they complete. It
+// feed scans the next bytes of the stream and calls each for every payload that they complete. It
 // may overwrite b.
 func (s *scanner) feed(b []byte, each func(seq uint64, at int64) error) error {
 	if s.chunks != nil {
@@ -69,12 +69,12 @@ func (s *scanner) payload(b []byte, each func(seq uint64, at int64) error) error
 	return each(seq, at)
 }
 
-// dechunker takes the chunk lines out of an HTTP/1.1 chunked body (RFC 9112 section 7.1). A chunk
-// may end anywhere, inside a payload too, so the lines cannot be left in as noise. Trailers do not
-// occur in an event stream.
+// dechunker removes the chunk lines from an HTTP/1.1 chunked body (RFC 9112 section 7.1). A chunk
+// may end anywhere, even inside a payload, so the scanner cannot skip over the lines. Event streams
+// have no trailers.
 type dechunker struct {
 	state chunkState
-	left  int // bytes left of the chunk, or its size so far
+	left  int // remaining bytes of the chunk, or its size as parsed so far
 }
 
 type chunkState uint8
@@ -83,7 +83,7 @@ const (
 	chunkSize      chunkState = iota // in the digits
 	chunkExtension                   // after the digits, up to LF
 	chunkData                        // in the bytes
-	chunkEnd                         // in the CRLF behind them
+	chunkEnd                         // in the CRLF after the bytes
 )
 
 // strip moves the body's bytes to the front of b and returns them.
@@ -102,7 +102,7 @@ func (d *dechunker) strip(b []byte) ([]byte, error) {
 			case c == ';' || c == '\r':
 				d.state = chunkExtension
 			default:
-				return nil, fmt.Errorf("chunk size with %q in it", c)
+				return nil, fmt.Errorf("invalid character %q in a chunk size", c)
 			}
 			i++
 		case chunkExtension:

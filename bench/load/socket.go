@@ -7,19 +7,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// perSource is how many connections share one source address. An address has some 28,000 ports
-// towards one server; far fewer keep the kernel's search for a free one short.
+// perSource is how many connections share one source address. An address has about 28,000 ports to
+// one server. With far fewer connections, the kernel finds a free port quickly.
 const perSource = 500
 
-// loopback parses an address and refuses every one that is not loopback: a load generator that can
-// be pointed at other people's machines is a weapon.
+// loopback parses an address and rejects every address that is not loopback. A load generator that
+// can reach other people's machines is a weapon.
 func loopback(address string) (*unix.SockaddrInet4, error) {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return nil, fmt.Errorf("address %q: want an IPv4 loopback address and a port, like 127.0.0.1:8001", address)
+		return nil, fmt.Errorf("invalid address %q: expected an IPv4 loopback address and a port, like 127.0.0.1:8001", address)
 	}
 	if ip := at.Addr(); !ip.Is4() || !ip.IsLoopback() {
-		return nil, fmt.Errorf("address %q is not IPv4 loopback: the generator sends nowhere else", address)
+		return nil, fmt.Errorf("invalid address %q: the generator only connects to IPv4 loopback", address)
 	}
 	return &unix.SockaddrInet4{Port: int(at.Port()), Addr: at.Addr().As4()}, nil
 }
@@ -31,21 +31,21 @@ func source(n int) *unix.SockaddrInet4 {
 	return &unix.SockaddrInet4{Addr: [4]byte{127, 0, byte(host / 250), byte(1 + host%250)}}
 }
 
-// lazyBuffer is what the kernel may keep for one who reads slowly or not at all. By default
-// megabytes gather there before the server notices anything.
+// lazyBuffer is the size of the receive buffer of a subscriber that reads slowly or not at all. By
+// default, megabytes collect there before the server notices anything.
 const lazyBuffer = 8 << 10
 
-// dial begins to connect to a loopback address and returns at once; from is nil or where to connect
-// from, buffer is for the receiving side, in bytes, or 0 for the kernel's own measure. What is
-// written before the connection is up fails with EAGAIN.
+// dial starts to connect to a loopback address and returns immediately. from is the source address,
+// or nil. buffer is the size of the receive buffer in bytes, or 0 for the kernel's default. Writes
+// fail with EAGAIN until the connection is established.
 func dial(to, from *unix.SockaddrInet4, buffer int) (int, error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, err
 	}
 	if from != nil {
-		// The port is chosen at connect, when the whole pair is known: otherwise one address has
-		// 28,000 ports in all.
+		// The kernel chooses the port at connect, when it knows both addresses. Otherwise one
+		// source address has only 28,000 ports for all servers together.
 		if err = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); err == nil {
 			err = unix.Bind(fd, from)
 		}
@@ -68,8 +68,8 @@ func dial(to, from *unix.SockaddrInet4, buffer int) (int, error) {
 	return fd, nil
 }
 
-// hangUp closes a connection with a reset: twenty thousand sockets in TIME_WAIT after each run
-// would disturb the next.
+// hangUp closes a connection with a reset, because 20,000 sockets in TIME_WAIT after each run would
+// disturb the next.
 func hangUp(fd int) {
 	unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	unix.Close(fd)

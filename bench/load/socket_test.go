@@ -6,6 +6,7 @@ import (
 	"time"
 )
 
+// TestLoopbackOnly verifies that addresses that are not IPv4 loopback are rejected everywhere.
 func TestLoopbackOnly(t *testing.T) {
 	for _, good := range []string{"127.0.0.1:80", "127.255.255.254:65535"} {
 		if _, err := loopback(good); err != nil {
@@ -15,20 +16,22 @@ func TestLoopbackOnly(t *testing.T) {
 	for _, bad := range []string{"", ":80", "localhost:80", "0.0.0.0:80", "10.0.0.1:80", "128.0.0.1:80", "126.255.255.255:80", "[::1]:80",
 		"[::ffff:127.0.0.1]:80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:99999", "192.0.2.1:80", "127.0.0.1.example.com:80"} {
 		if _, err := loopback(bad); err == nil {
-			t.Errorf("%q was taken", bad)
+			t.Errorf("%q was accepted", bad)
 		}
 		if _, err := New(Config{Subscribe: bad, PayloadBytes: 64, Topics: Split(1, 1)}); err == nil {
-			t.Errorf("New took %q for subscribers", bad)
+			t.Errorf("New accepted %q for subscribers", bad)
 		}
 		if _, err := New(Config{Subscribe: "127.0.0.1:1", Publish: bad, PayloadBytes: 64, Topics: Split(1, 1)}); err == nil && bad != "" {
-			t.Errorf("New took %q for publishers", bad)
+			t.Errorf("New accepted %q for publishers", bad)
 		}
 		if _, err := Flood(FloodConfig{Publish: bad, Measure: time.Second}); err == nil {
-			t.Errorf("Flood took %q", bad)
+			t.Errorf("Flood accepted %q", bad)
 		}
 	}
 }
 
+// TestSourcesAreLoopbackAndMany checks that source addresses are loopback, and that each is used by
+// at most perSource connections.
 func TestSourcesAreLoopbackAndMany(t *testing.T) {
 	seen := map[string]int{}
 	for n := range 200_000 {

@@ -12,10 +12,10 @@ import (
 type state uint8
 
 const (
-	connecting state = iota // the request is not sent yet
-	waiting                 // for the response head
-	reading                 // gets the stream
-	stalled                 // has its head, and never reads again
+	connecting state = iota // request not sent yet
+	waiting                 // waiting for the response head
+	reading                 // reading the stream
+	stalled                 // has received its response head and never reads again
 )
 
 // subscriber is one connection to the server's subscribers' side.
@@ -24,19 +24,20 @@ type subscriber struct {
 	topic  int32
 	began  int64 // when its connection was opened
 	state  state
-	target string // what it asks for
-	// stalls says that it is to read its head and nothing after it.
+	target string // the target of its request
+	// stalls is set for a subscriber that reads only its response head.
 	stalls bool
-	// position is how many messages of its topic it has, offset how many bytes of the next frame.
-	// offset counts only while scan is nil, that is, while everything came exactly as expected.
+	// position is how many messages of its topic it has received, and offset how many bytes of the
+	// next frame. offset counts only while scan is nil, which means that all bytes so far were as
+	// expected.
 	position uint64
 	offset   int
 	scan     *scanner
-	head     []byte // a response head that came in pieces
+	head     []byte // a response head that arrived in several reads
 }
 
-// start opens subscriber n's connection and sends the request if the kernel is that quick, which
-// over loopback it is.
+// start opens the connection of subscriber n. It sends the request if the connection is established
+// immediately, as it is over loopback.
 func (g *Generator) start(n int) error {
 	s := &g.subs[n]
 	buffer := 0
@@ -60,7 +61,7 @@ func (g *Generator) start(n int) error {
 	return g.poller.Add(fd, events, int32(n))
 }
 
-// request sends the request if the connection is up.
+// request sends the request if the connection is established.
 func (g *Generator) request(s *subscriber) error {
 	g.out = append(g.out[:0], "GET /subscribe"...)
 	g.out = append(g.out, s.target...)
@@ -72,14 +73,14 @@ func (g *Generator) request(s *subscriber) error {
 	case errno != 0:
 		return fmt.Errorf("request: %w", errno)
 	case n < len(g.out):
-		return fmt.Errorf("a new connection took only %d bytes of a request of %d", n, len(g.out))
+		return fmt.Errorf("a new connection accepted only %d of %d bytes of a request", n, len(g.out))
 	}
 	s.state = waiting
 	return nil
 }
 
-// serve handles what epoll says of subscriber n. It reads once: with events still due, epoll says
-// so again.
+// serve handles an epoll event of subscriber n. It reads only once, because epoll reports the event
+// again if bytes remain.
 func (g *Generator) serve(n int, ready uint32) error {
 	s := &g.subs[n]
 	if s.state == connecting {
@@ -96,7 +97,7 @@ func (g *Generator) serve(n int, ready uint32) error {
 		return nil
 	}
 	if got == 0 {
-		return fmt.Errorf("subscriber %d: the server ended the connection (%v) after %d of %d messages",
+		return fmt.Errorf("subscriber %d: the server closed the connection (%v) after %d of %d messages",
 			n, errno, s.position, g.topics[s.topic].sent)
 	}
 	g.bytes += uint64(got)
@@ -116,7 +117,7 @@ func (g *Generator) serve(n int, ready uint32) error {
 	return nil
 }
 
-// answer takes the response head and returns what follows it.
+// answer reads the response head and returns the bytes after it.
 func (g *Generator) answer(s *subscriber, b []byte) ([]byte, error) {
 	const headMax = 8 << 10
 	head := b
@@ -151,9 +152,9 @@ func (g *Generator) answer(s *subscriber, b []byte) ([]byte, error) {
 	return withoutRetry(rest), nil
 }
 
-// withoutRetry takes off the "retry:" line with which a server may begin the stream of an
-// EventSource. It comes with the head, and is no message: the scanner, which would pass over it,
-// costs more than comparing frames.
+// withoutRetry removes the "retry:" line with which a server may start the stream of an
+// EventSource. The line arrives with the head and is not a message. The scanner would skip it, but
+// scanning costs more than comparing frames.
 func withoutRetry(b []byte) []byte {
 	if line, rest, ok := bytes.Cut(b, []byte("\n")); ok && bytes.HasPrefix(line, []byte("retry:")) {
 		return rest
@@ -161,13 +162,13 @@ func withoutRetry(b []byte) []byte {
 	return b
 }
 
-// isChunked says whether a response's body comes in chunks.
+// isChunked reports whether the body of a response is chunked.
 func isChunked(head []byte) bool {
 	return bytes.Contains(bytes.ToLower(head), []byte("transfer-encoding: chunked"))
 }
 
-// receive takes the next bytes of a subscriber's stream, checks them and counts the messages that
-// they complete.
+// receive checks the next bytes of a subscriber's stream and counts the messages that they
+// complete.
 func (g *Generator) receive(s *subscriber, b []byte) error {
 	t := &g.topics[s.topic]
 	from := s.position
@@ -182,8 +183,8 @@ func (g *Generator) receive(s *subscriber, b []byte) error {
 	}
 	g.scanning = s
 	if s.scan == nil {
-		// Something else is between the payloads, or damage. The scanner tells which; it needs the
-		// frame from its start.
+		// There are other bytes between the payloads, or a payload is damaged. The scanner finds
+		// out, and it needs the frame from its start.
 		s.scan = newScanner(t.payload, false)
 		g.scanned++
 		if err := s.scan.feed(t.begun(s.position, s.offset), g.payloadSeen); err != nil {
@@ -195,8 +196,7 @@ func (g *Generator) receive(s *subscriber, b []byte) error {
 	return err
 }
 
-// payload checks one payload that the scanner found in the stream of the subscriber that is being
-// scanned.
+// payload checks one payload that the scanner found in the stream of g.scanning.
 func (g *Generator) payload(seq uint64, at int64) error {
 	s := g.scanning
 	t := &g.topics[s.topic]
@@ -212,7 +212,7 @@ func (g *Generator) payload(seq uint64, at int64) error {
 	return nil
 }
 
-// arrived counts messages [from, to) of one topic as delivered to one subscriber, now.
+// arrived counts messages [from, to) of one topic as delivered to one subscriber now.
 func (g *Generator) arrived(t *topic, from, to uint64) {
 	if from == to {
 		return
@@ -224,8 +224,8 @@ func (g *Generator) arrived(t *topic, from, to uint64) {
 	}
 }
 
-// latencies records how long each of these messages took. Messages of one burst share their time,
-// so that a read of a thousand of them is one entry in the histogram.
+// latencies records the latencies of messages [from, to). Messages of one burst have the same time,
+// so a read of a thousand messages is one entry in the histogram.
 func (g *Generator) latencies(t *topic, from, to uint64) {
 	now := g.now()
 	for from < to {

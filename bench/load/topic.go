@@ -5,33 +5,33 @@ import (
 	"math/bits"
 )
 
-// topic is a [Topic] as the generator sees it: what was published, and how far its subscribers are.
+// topic is a [Topic] with the state of its messages and subscribers.
 //
-// A position is a number of messages. Every reading subscriber is at one between oldest and sent,
-// and no more than window messages lie between those two, which is what makes rings of window
-// messages enough for everything.
+// A position is a number of messages. The position of every reading subscriber is between oldest
+// and sent, and sent-oldest is at most window. So rings of window messages are sufficient for all
+// data below.
 type topic struct {
 	name    string   // its first namespace, for errors
 	targets []string // of the subscribers' requests, in turn
-	joined  int      // how many were given
+	joined  int      // how many targets were used
 	first   uint64   // the sequence number in the payload of message 0
-	window  uint64   // most messages in flight
+	window  uint64   // maximum of messages in flight
 	sent    uint64   // messages published
 	oldest  uint64   // the position of the slowest subscriber
 	readers int      // reading subscribers
-	queued  bool     // waiting in the generator's list of topics to be published to
+	queued  bool     // in the generator's list of topics that have room
 
 	count []int32 // how many subscribers are at a position, by position % (window+1)
 	times []int64 // when a message was published (open loop: due), by message % window
 
 	frame    []byte   // one frame as a server of known framing sends it
-	lines    [][]byte // what is sent to publish, for each namespace in turn
-	tail     int      // bytes behind the payload in each of them
-	payload  []byte   // a payload; also the size of all
-	expected []byte   // window frames, as they must arrive
+	lines    [][]byte // the bytes to send per namespace; the namespaces take turns
+	tail     int      // bytes after the payload in each line
+	payload  []byte   // a sample payload; all have its size
+	expected []byte   // a ring of window frames, as they must arrive
 }
 
-// newTopic returns topic number n of total, for payloads of size bytes and at most window messages
+// newTopic returns topic number n of total, with payloads of size bytes and at most window messages
 // in flight.
 func newTopic(n, total int, what Topic, write writer, size int, window uint64) topic {
 	t := topic{name: what.Namespaces[0], targets: what.Targets, window: window}
@@ -48,20 +48,20 @@ func newTopic(n, total int, what Topic, write writer, size int, window uint64) t
 	return t
 }
 
-// target returns what the next subscriber is to ask for.
+// target returns the request target of the next subscriber.
 func (t *topic) target() string {
 	t.joined++
 	return t.targets[(t.joined-1)%len(t.targets)]
 }
 
-// join adds a subscriber. Subscribers join before anything is published.
+// join adds a subscriber. All subscribers must join before the first message is published.
 func (t *topic) join() {
 	t.count[t.sent%(t.window+1)]++
 	t.readers++
 }
 
-// room says how many messages may be published now. A topic that nobody reads has none: nothing
-// would ever make room.
+// room returns how many messages may be published now. A topic without readers has no room, because
+// nothing would ever make room again.
 func (t *topic) room() uint64 {
 	if t.readers == 0 {
 		return 0
@@ -69,7 +69,7 @@ func (t *topic) room() uint64 {
 	return t.window - (t.sent - t.oldest)
 }
 
-// publish notes one more message, published at time at, and appends what is to be sent to out.
+// publish records one more message, published at time at, and appends the bytes to send to out.
 func (t *topic) publish(out []byte, at int64) []byte {
 	slot := t.sent % t.window
 	t.times[slot] = at
@@ -87,8 +87,7 @@ func (t *topic) publish(out []byte, at int64) []byte {
 	return out
 }
 
-// advance moves one subscriber from one position to another and says whether that made the slowest
-// one faster.
+// advance moves one subscriber from one position to another. It reports whether oldest has changed.
 func (t *topic) advance(from, to uint64) bool {
 	t.count[from%(t.window+1)]--
 	t.count[to%(t.window+1)]++
@@ -99,8 +98,9 @@ func (t *topic) advance(from, to uint64) bool {
 	return t.oldest != before
 }
 
-// matches says whether b is what a subscriber at this position, with offset bytes of the next frame
-// already there, must receive next. It never is when b holds more than was published.
+// matches reports whether b is equal to the bytes that a subscriber must receive next, given its
+// position and the offset in the next frame. It returns false if b contains more bytes than were
+// published.
 func (t *topic) matches(position uint64, offset int, b []byte) bool {
 	frame := uint64(len(t.frame))
 	if uint64(offset)+uint64(len(b)) > (t.sent-position)*frame {
@@ -114,7 +114,7 @@ func (t *topic) matches(position uint64, offset int, b []byte) bool {
 	return bytes.Equal(b[:len(piece)], piece) && bytes.Equal(b[len(piece):], t.expected[:len(b)-len(piece)])
 }
 
-// begun returns the first offset bytes of the frame that comes at this position.
+// begun returns the first offset bytes of the frame at a position.
 func (t *topic) begun(position uint64, offset int) []byte {
 	start := (position % t.window) * uint64(len(t.frame))
 	return t.expected[start : start+uint64(offset)]

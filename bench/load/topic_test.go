@@ -7,16 +7,16 @@ import (
 	"testing"
 )
 
-// TestTopicAgainstModel plays a random run against the plain truth: a list of all frames and a list
+// TestTopicAgainstModel compares a random run with a simple model: a list of all frames and a list
 // of positions in bytes.
 func TestTopicAgainstModel(t *testing.T) {
 	for seed := range uint64(200) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		window := uint64(1 + random.IntN(20))
 		topic := newTopic(random.IntN(3), 3, Split(1, 1)[0], pubLine, PayloadMin+random.IntN(20), window)
-		var frames []byte // all that was published, as it must arrive
+		var frames []byte // all published frames, as they must arrive
 		frame := uint64(len(topic.frame))
-		at := make([]uint64, 1+random.IntN(10)) // bytes that each subscriber has
+		at := make([]uint64, 1+random.IntN(10)) // bytes that each subscriber has received
 		for range at {
 			topic.join()
 		}
@@ -63,6 +63,7 @@ func TestTopicAgainstModel(t *testing.T) {
 	}
 }
 
+// TestTopicsNumberTheirMessagesApart verifies that topics have separate ranges of sequence numbers.
 func TestTopicsNumberTheirMessagesApart(t *testing.T) {
 	const total = 1000
 	var last uint64
@@ -77,9 +78,10 @@ func TestTopicsNumberTheirMessagesApart(t *testing.T) {
 	}
 }
 
+// TestTopicWithoutReadersHasNoRoom verifies that a topic without readers accepts no messages.
 func TestTopicWithoutReadersHasNoRoom(t *testing.T) {
 	topic := newTopic(0, 1, Split(1, 1)[0], pubLine, 64, 10)
 	if topic.room() != 0 {
-		t.Fatalf("room for %d messages that nobody will take", topic.room())
+		t.Fatalf("room for %d messages without a reader", topic.room())
 	}
 }

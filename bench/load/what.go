@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// A Topic is a stream of messages that its subscribers hear, all of them and in order.
+// A Topic is a stream of messages. Each of its subscribers receives all of them in order.
 type Topic struct {
 	Subscribers  int
-	Namespaces   []string // that the messages go to, in turn
-	Targets      []string // what the subscribers ask for, in turn: the request's target, without "/subscribe"
-	PayloadBytes int      // if 0, as the Config has it
+	Namespaces   []string // the messages are published to these in turn
+	Targets      []string // the targets of the subscribers' requests, in turn, without "/subscribe"
+	PayloadBytes int      // if 0, the size in the Config
 }
 
-// Split returns topics of one namespace each, over which the subscribers are spread evenly. The
-// namespaces' names have one length, so that no name begins with another: some servers match by
-// prefix.
+// Split returns topics of one namespace each and spreads the subscribers evenly over them. The
+// names of the namespaces have the same length, so that no name is a prefix of another: some
+// servers match by prefix.
 func Split(subscribers, topics int) []Topic {
 	if topics == 1 {
 		return []Topic{{Subscribers: subscribers, Namespaces: []string{"/bench"}, Targets: []string{"/bench"}}}
@@ -30,7 +30,8 @@ func Split(subscribers, topics int) []Topic {
 	return all
 }
 
-// Sets returns topics of size namespaces each; a subscriber asks for all of one topic's, by name.
+// Sets returns topics of size namespaces each. A subscriber asks for all namespaces of one topic,
+// by name.
 func Sets(subscribers, topics, size int) []Topic {
 	all := make([]Topic, topics)
 	for i := range all {
@@ -44,8 +45,8 @@ func Sets(subscribers, topics, size int) []Topic {
 	return all
 }
 
-// Deep returns one topic, published to in a namespace of so many segments. The subscribers are
-// spread evenly over that namespace and all that it lies in, and hear it by the tree.
+// Deep returns one topic, with a namespace of depth segments. The subscribers are spread evenly
+// over that namespace and all its parents, and receive the messages through the tree.
 func Deep(subscribers, depth int) []Topic {
 	namespace, targets := "", []string(nil)
 	for i := range depth {
@@ -55,7 +56,7 @@ func Deep(subscribers, depth int) []Topic {
 	return []Topic{{Subscribers: subscribers, Namespaces: []string{namespace}, Targets: targets}}
 }
 
-// share returns part i when n are divided evenly among so many.
+// share returns part i when n is divided evenly into parts.
 func share(n, among, i int) int {
 	part := n / among
 	if i < n%among {
@@ -66,24 +67,24 @@ func share(n, among, i int) int {
 
 const event = "tick"
 
-// A writer says what stands before and behind the payload in what is sent to publish.
+// A writer returns the bytes before and after the payload in a request to publish.
 type writer func(namespace string, size int) (head, tail string)
 
-// pubLine is ssed's own way.
+// pubLine returns a PUB line of ssed's publishing protocol.
 func pubLine(namespace string, _ int) (head, tail string) {
 	return "PUB " + namespace + " " + event + " ", "\n"
 }
 
-// post returns a writer of HTTP/1.1 requests, for servers that are published to so. They answer
-// each, in order.
+// post returns a writer of HTTP/1.1 requests, for servers that accept messages by HTTP POST. They
+// answer each request, in order.
 func post(path string) writer {
 	return func(namespace string, size int) (head, tail string) {
 		return fmt.Sprintf("POST %s%s HTTP/1.1\r\nHost: bench\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n", path, namespace, size), ""
 	}
 }
 
-// seated returns the topic of each subscriber: the first of every topic, then the second of every
-// topic, and so on.
+// seated returns the topic of each subscriber: the first subscriber of every topic, then the second
+// of every topic, and so on.
 func seated(topics []Topic) []int32 {
 	left := make([]int, len(topics))
 	for i, t := range topics {

@@ -6,6 +6,7 @@ import (
 	"testing"
 )
 
+// TestShapes checks the subscribers and namespaces of all kinds of topics.
 func TestShapes(t *testing.T) {
 	for name, topics := range map[string][]Topic{"split": Split(7, 3), "one": Split(7, 1), "sets": Sets(7, 3, 4), "deep": Deep(7, 5)} {
 		sum := 0
@@ -20,7 +21,7 @@ func TestShapes(t *testing.T) {
 			}
 			for _, target := range topic.Targets {
 				if !hears(strings.Split(strings.TrimPrefix(target, "?ns="), "&ns="), topic.Namespaces[0]) {
-					t.Errorf("%s: %q does not hear %s", name, target, topic.Namespaces[0])
+					t.Errorf("%s: %q does not cover %s", name, target, topic.Namespaces[0])
 				}
 			}
 		}
@@ -45,8 +46,8 @@ func TestShapes(t *testing.T) {
 	}
 }
 
-// TestTurns plays an open loop in which one topic has its turn three times as often as the other,
-// and other payloads.
+// TestTurns runs an open loop in which one topic has its turn three times as often as the other,
+// and the topics have different payload sizes.
 func TestTurns(t *testing.T) {
 	h := (&hub{}).start(t)
 	config := h.config()
@@ -57,9 +58,9 @@ func TestTurns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	often, seldom := g.topics[0].sent, g.topics[1].sent
-	if seldom == 0 || often < 3*seldom || often > 3*seldom+3 || len(g.topics[1].payload) != 100 {
-		t.Fatalf("%d and %d messages", often, seldom)
+	often, rare := g.topics[0].sent, g.topics[1].sent
+	if rare == 0 || often < 3*rare || often > 3*rare+3 || len(g.topics[1].payload) != 100 {
+		t.Fatalf("%d and %d messages", often, rare)
 	}
 	if n := g.Answers().TotalCount(); n != 4 {
 		t.Fatalf("%d answers were timed, want 4", n)
