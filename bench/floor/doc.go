@@ -1,15 +1,16 @@
-// Command floor is the least that one thread can do to be a Server-Sent Events daemon: it is what
-// every other number of the bench is a ratio of. It accepts subscribers on one port and publishers
-// on another, finds line ends, frames each PUB line once into one log, and hands every subscriber
-// everything it has not had with one write.
+// Command floor is the minimum that one thread must do as a Server-Sent Events daemon. The ratios
+// of the bench compare other servers with it. It accepts subscribers on one port and publishers on
+// another, and finds line ends. It appends the frame of each PUB line to one log, and sends each
+// subscriber everything new with one write.
 //
-// It leaves out what a daemon must have: namespaces (every subscriber hears everything), a request
-// parser, checks, timers, limits. It keeps what would make the comparison a lie: no byte it
-// answered OK to is lost. A subscriber whose socket is full is remembered by its place in the log
-// and goes on when the socket has room.
+// It leaves out features that a daemon must have: namespaces (every subscriber receives
+// everything), a request parser, checks, timers and limits. It keeps the one promise without which
+// the comparison would be unfair: it loses no message that it answered OK. If a subscriber's socket
+// is full, the floor remembers the subscriber's position in the log and continues when the socket
+// has room.
 //
-// The invariant: one locked thread, no other goroutine, no garbage collector, raw system calls
-// only.
+// Invariant: one locked thread, no other goroutine, no garbage collection, and only raw system
+// calls.
 //
-// floor.go is the loop, publisher.go the way in, subscriber.go the way out.
+// floor.go contains the loop, publisher.go the publishers and subscriber.go the subscribers.
 package main

@@ -9,13 +9,12 @@ import (
 	"github.com/ssed/ssed/bench/rawio"
 )
 
-// connsMax is how many descriptors the floor can hold: conns is indexed by fd, as a C program would
-// do it.
+// connsMax is how many descriptors the floor can use. conns is indexed by fd, as in a C program.
 const connsMax = 1 << 16
 
-// compactAt is how long the log may get before its served front is dropped while somebody still
-// lags. Each compaction doubles the next threshold, so that the copying stays in proportion to what
-// is published.
+// compactAt is the length of the log at which its served front is dropped although a subscriber
+// lags. Each compaction doubles the next threshold, so that the cost of copying stays proportional
+// to the published bytes.
 const compactAt = 1 << 20
 
 type kind uint8
@@ -24,18 +23,18 @@ const (
 	unused        kind = iota
 	listenSubs         // accepts subscribers
 	listenPubs         // accepts publishers
-	head               // a subscriber whose request is not whole yet
-	subscriber         // gets the log
+	head               // a subscriber with an incomplete request
+	subscriber         // receives the log
 	publisherConn      // sends lines
 )
 
 // conn is one descriptor's state.
 type conn struct {
 	kind    kind
-	blocked bool // subscriber: the socket is full, EPOLLOUT is asked for
+	blocked bool // subscriber: the socket is full, waiting for EPOLLOUT
 	newline uint8
 	slot    int32  // subscriber: its index in floor.subs
-	at      uint64 // subscriber: how much of the log it had, counted from the log's birth
+	at      uint64 // subscriber: its position in the log, in bytes since the start
 	pub     *publisher
 }
 
@@ -44,11 +43,11 @@ type floor struct {
 	conns  []conn  // by fd
 	subs   []int32 // fds of the subscribers, dense
 
-	log       []byte // frames; log[0] is byte number base since birth
+	log       []byte // frames; log[0] is byte number base since the start
 	base      uint64
 	compactAt int
 	logMax    int
-	sequence  uint64 // PUB lines taken
+	sequence  uint64 // PUB lines accepted
 }
 
 func newFloor(subscribers, publishers, logMax int) (*floor, error) {
@@ -67,7 +66,8 @@ func newFloor(subscribers, publishers, logMax int) (*floor, error) {
 	return f, nil
 }
 
-// serve is the loop: read everything that is ready, then one write per subscriber that can take it.
+// serve is the loop: it reads everything that is ready, and then writes once to each subscriber
+// that is not blocked.
 func (f *floor) serve() error {
 	for {
 		events, err := f.poller.Wait(-1)
@@ -148,16 +148,16 @@ func (f *floor) close(fd int) {
 	rawio.Close(fd)
 }
 
-// end is the log's length since its birth.
+// end returns the length of the log since the start.
 func (f *floor) end() uint64 { return f.base + uint64(len(f.log)) }
 
-// trim drops what every subscriber has had. With nobody behind, which is nearly always, that is
-// everything.
+// trim drops the part of the log that every subscriber has received. If no subscriber lags, which
+// is nearly always, this is the whole log.
 func (f *floor) trim() {
 	if len(f.log) == 0 {
 		return
 	}
-	// Looking at every cursor costs more than a pass has to; it is done when it can gain something.
+	// Reading every cursor costs more than a pass needs, so do it only if it can free memory.
 	oldest := f.end()
 	for _, fd := range f.subs {
 		if at := f.conns[fd].at; at < oldest {
@@ -176,8 +176,8 @@ func (f *floor) trim() {
 	}
 }
 
-// closeFurthestBehind ends the subscriber that keeps the log from being trimmed. It is loud: a
-// floor that drops bytes is no measure of anything.
+// closeFurthestBehind closes the subscriber that keeps the log from being trimmed. It prints a
+// line, because the results of a floor that drops bytes are not valid.
 func (f *floor) closeFurthestBehind() bool {
 	if len(f.subs) == 0 {
 		return false

@@ -15,8 +15,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// The floor takes its process over: one thread, no collector. So the tests run it as a process of
-// its own, which is this test binary with runFloor set.
+// The floor changes its whole process: it uses one thread and no garbage collector. So the tests
+// run it in a separate process, which is this test binary with runFloor set.
 const runFloor = "SSED_TEST_RUN_FLOOR"
 
 func TestMain(m *testing.M) {
@@ -43,7 +43,7 @@ func startFloor(t *testing.T, flags ...string) (string, string) {
 	return listen, publish
 }
 
-// dial connects, waiting for the floor to be up.
+// dial connects, and waits until the floor is listening.
 func dial(t *testing.T, address string) net.Conn {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
@@ -59,7 +59,7 @@ func dial(t *testing.T, address string) net.Conn {
 	}
 }
 
-// subscribe returns a connection whose response head has been read.
+// subscribe returns a connection on which the response head has been read.
 func subscribe(t *testing.T, address string) net.Conn {
 	t.Helper()
 	conn := dial(t, address)
@@ -77,6 +77,7 @@ func expect(t *testing.T, from io.Reader, want string) {
 	}
 }
 
+// TestLinesBecomeFrames checks the replies to lines, and the frames that subscribers receive.
 func TestLinesBecomeFrames(t *testing.T) {
 	listen, publish := startFloor(t)
 	a, b, pub := subscribe(t, listen), subscribe(t, listen), dial(t, publish)
@@ -89,6 +90,8 @@ func TestLinesBecomeFrames(t *testing.T) {
 	expect(t, b, frames)
 }
 
+// TestSlowReaderLosesNothing verifies that a slow subscriber receives all messages and does not
+// delay others.
 func TestSlowReaderLosesNothing(t *testing.T) {
 	listen, publish := startFloor(t)
 	slow, fast, gone, pub := subscribe(t, listen), subscribe(t, listen), subscribe(t, listen), dial(t, publish)
@@ -114,11 +117,13 @@ func TestSlowReaderLosesNothing(t *testing.T) {
 			}
 		}
 	}
-	check(fast)  // while slow does not read at all
+	check(fast)  // slow does not read meanwhile
 	gone.Close() // with megabytes unread
 	check(slow)
 }
 
+// TestPublisherThatDoesNotReadIsNotReadFrom verifies that the floor stops reading from a publisher
+// that does not read its replies.
 func TestPublisherThatDoesNotReadIsNotReadFrom(t *testing.T) {
 	_, publish := startFloor(t)
 	pub := dial(t, publish)
@@ -131,7 +136,7 @@ func TestPublisherThatDoesNotReadIsNotReadFrom(t *testing.T) {
 			break // the floor has stopped reading, and the socket is full
 		}
 		if sent > 1<<30 {
-			t.Fatal("a gigabyte of lines was taken, and no reply read")
+			t.Fatal("the floor accepted a gigabyte of lines although no reply was read")
 		}
 	}
 	pub.SetDeadline(time.Now().Add(20 * time.Second))
@@ -144,6 +149,8 @@ func TestPublisherThatDoesNotReadIsNotReadFrom(t *testing.T) {
 	}
 }
 
+// TestFurthestBehindIsClosedAtLogMax verifies that the floor closes the slowest subscriber when the
+// log is full.
 func TestFurthestBehindIsClosedAtLogMax(t *testing.T) {
 	listen, publish := startFloor(t, "-sndbuf", "4096", "-log-max", "1000000")
 	stuck, pub := subscribe(t, listen), dial(t, publish)
@@ -159,13 +166,14 @@ func TestFurthestBehindIsClosedAtLogMax(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// It still has what the kernel held for it, then the end: it is not left to believe that it has
-	// everything.
+	// The subscriber still gets the bytes in the kernel's buffers, and then the end of the stream,
+	// so it does not assume that it has everything.
 	if n, err := io.Copy(io.Discard, stuck); n >= lines*500 {
-		t.Fatalf("%d bytes came (%v): nothing was lost, so nothing was tested", n, err)
+		t.Fatalf("%d bytes arrived (%v): nothing was lost, so the test is not effective", n, err)
 	}
 }
 
+// TestOnlyLoopback verifies that the floor rejects other addresses.
 func TestOnlyLoopback(t *testing.T) {
 	for _, address := range []string{"0.0.0.0:0", "192.0.2.1:80", "[::1]:80", "localhost:80", ":80"} {
 		if fd, err := listenOn(address, 0); err == nil {

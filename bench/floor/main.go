@@ -14,8 +14,8 @@ import (
 func main() {
 	listen := flag.String("listen", "127.0.0.1:8001", "`address` for subscribers")
 	publish := flag.String("publish", "127.0.0.1:8002", "`address` for publishers")
-	sendBuffer := flag.Int("sndbuf", 128<<10, "SO_SNDBUF of each subscriber in `bytes`, 0 leaves it to the kernel")
-	logMax := flag.Int("log-max", 1<<30, "`bytes` the log may hold for those who lag, before the furthest behind are closed")
+	sendBuffer := flag.Int("sndbuf", 128<<10, "SO_SNDBUF of each subscriber in `bytes`, or 0 for the kernel's default")
+	logMax := flag.Int("log-max", 1<<30, "maximum length of the log in `bytes`; above it, the slowest subscribers are closed")
 	flag.Parse()
 	if err := run(*listen, *publish, *sendBuffer, *logMax); err != nil {
 		fmt.Fprintln(os.Stderr, "floor:", err)
@@ -26,8 +26,8 @@ func main() {
 func run(listen, publish string, sendBuffer, logMax int) error {
 	runtime.GOMAXPROCS(1)
 	runtime.LockOSThread()
-	// RawSyscall keeps the P while it waits: a collection would wait for the next event. There is
-	// next to no garbage.
+	// RawSyscall keeps the P while it waits, so a garbage collection would wait for the next event.
+	// There is almost no garbage.
 	debug.SetGCPercent(-1)
 
 	subscribers, err := listenOn(listen, sendBuffer)
@@ -45,15 +45,15 @@ func run(listen, publish string, sendBuffer, logMax int) error {
 	return f.serve()
 }
 
-// listenOn opens a listening socket. What is set on it, every accepted socket inherits: two system
-// calls less per accept.
+// listenOn opens a listening socket. Accepted sockets inherit its options, which saves two system
+// calls per accept.
 func listenOn(address string, sendBuffer int) (int, error) {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return -1, err
 	}
 	if !at.Addr().Is4() || !at.Addr().IsLoopback() {
-		return -1, fmt.Errorf("not an IPv4 loopback address: the floor is for measuring, not for serving")
+		return -1, fmt.Errorf("not an IPv4 loopback address: the floor is only for measurements")
 	}
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

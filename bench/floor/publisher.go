@@ -9,17 +9,16 @@ import (
 	"github.com/ssed/ssed/bench/rawio"
 )
 
-// lineMax is the longest line the floor takes, and so how much of a publisher's bytes it reads at
-// once.
+// lineMax is the longest line that the floor accepts, and the size of a publisher's buffer.
 const lineMax = 256 << 10
 
 // publisher is the state of one publishing connection.
 type publisher struct {
-	in     []byte // lineMax of room
-	have   int    // bytes of in that hold the start of a line
-	out    []byte // replies the kernel did not take yet
+	in     []byte // lineMax bytes
+	have   int    // bytes of in that contain the start of a line
+	out    []byte // replies that the kernel has not accepted yet
 	quiet  bool
-	writes bool // EPOLLOUT is asked for instead of EPOLLIN: a publisher that does not read its replies is not read from
+	writes bool // waiting for EPOLLOUT instead of EPOLLIN, because the publisher does not read its replies
 }
 
 func newPublisher() *publisher { return &publisher{in: make([]byte, lineMax)} }
@@ -49,7 +48,7 @@ func (f *floor) servePublisher(fd int, p *publisher, ready uint32) {
 	}
 }
 
-// lines takes every whole line of b and returns the rest.
+// lines handles every complete line of b and returns the rest.
 func (f *floor) lines(p *publisher, b []byte) []byte {
 	for {
 		end := bytes.IndexByte(b, '\n')
@@ -61,8 +60,8 @@ func (f *floor) lines(p *publisher, b []byte) []byte {
 	}
 }
 
-// line does what one line asks for: PUB <namespace> <event> <data>, QUIET on|off. The namespace is
-// skipped, not looked at.
+// line executes one line: PUB <namespace> <event> <data>, or QUIET on|off. It skips the namespace
+// without a check.
 func (f *floor) line(p *publisher, line []byte) {
 	if len(line) < 4 || line[0] != 'P' {
 		p.quiet = string(line) == "QUIET on"
@@ -92,8 +91,8 @@ func (f *floor) line(p *publisher, line []byte) {
 	}
 }
 
-// reply writes what is owed. Until the kernel has taken it all, nothing more is read from this
-// publisher.
+// reply writes the pending replies. The floor reads nothing more from this publisher until the
+// kernel has accepted all of them.
 func (f *floor) reply(fd int, p *publisher) {
 	n, errno := rawio.Write(fd, p.out)
 	if errno != 0 && errno != unix.EAGAIN {

@@ -6,15 +6,15 @@ import (
 	"github.com/ssed/ssed/bench/rawio"
 )
 
-// answer is what every subscriber gets, whatever it asked for.
+// answer is the response head for every subscriber, independent of the request.
 var answer = []byte("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nConnection: close\r\n\r\n")
 
-// scratch takes requests, and what subscribers send later, which nobody reads. One thread, one
-// buffer.
+// scratch holds requests, and bytes that subscribers send later, which are ignored. One buffer is
+// enough for one thread.
 var scratch [4096]byte
 
-// readHead looks for the blank line that ends a request; newline counts how much of "\r\n\r\n" the
-// last bytes were.
+// readHead reads until the blank line that ends a request. newline counts how much of "\r\n\r\n"
+// the last bytes match.
 func (f *floor) readHead(fd int, c *conn) {
 	n, errno := rawio.Read(fd, scratch[:])
 	if errno == unix.EAGAIN {
@@ -40,8 +40,8 @@ func (f *floor) readHead(fd int, c *conn) {
 	}
 }
 
-// join makes fd a subscriber from here on. A socket that was just accepted takes a short head
-// whole, or is broken.
+// join turns fd into a subscriber of everything published from now on. A new socket accepts a short
+// head in one write, unless it is broken.
 func (f *floor) join(fd int, c *conn) {
 	if n, _ := rawio.Write(fd, answer); n != len(answer) {
 		f.close(fd)
@@ -53,14 +53,14 @@ func (f *floor) join(fd int, c *conn) {
 	f.subs = append(f.subs, int32(fd))
 }
 
-// stillThere reads and forgets what a subscriber sent, and says whether it is still connected.
+// stillThere discards the bytes that a subscriber sent and reports whether it is still connected.
 func (f *floor) stillThere(fd int) bool {
 	n, errno := rawio.Read(fd, scratch[:])
 	return n > 0 || errno == unix.EAGAIN
 }
 
-// pass gives every subscriber what it has not had. From the end, because a failing write removes
-// the subscriber and moves the last one into its slot.
+// pass sends every subscriber the bytes that it has not received. It goes from the last to the
+// first, because a failing write removes the subscriber and moves the last one into its slot.
 func (f *floor) pass() {
 	for i := len(f.subs) - 1; i >= 0; i-- {
 		fd := int(f.subs[i])
@@ -70,8 +70,8 @@ func (f *floor) pass() {
 	}
 }
 
-// pump writes from the cursor to the log's end, once. What the kernel did not take waits for
-// EPOLLOUT.
+// pump writes once from the cursor to the end of the log. Bytes that the kernel does not accept
+// wait for EPOLLOUT.
 func (f *floor) pump(fd int, c *conn) {
 	rest := f.log[c.at-f.base:]
 	if len(rest) == 0 {
@@ -97,10 +97,10 @@ func (f *floor) unblock(fd int, c *conn) {
 	}
 }
 
-// watch changes what fd is watched for. It cannot fail for a descriptor that is open and
-// registered.
+// watch changes the events that fd is watched for. It cannot fail for an open and registered
+// descriptor.
 func (f *floor) watch(fd int, events uint32) {
 	if err := f.poller.Change(fd, events, int32(fd)); err != nil {
-		panic("floor: epoll lost a descriptor: " + err.Error())
+		panic("floor: epoll rejected a registered descriptor: " + err.Error())
 	}
 }

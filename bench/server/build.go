@@ -13,42 +13,42 @@ import (
 	"github.com/ssed/ssed/bench/tree"
 )
 
-// Time limits: a build may have to fetch what it needs first, and a version is a word.
+// Time limits. A build may have to download modules first. Printing a version is fast.
 const (
 	buildTimeout   = 5 * time.Minute
 	versionTimeout = 10 * time.Second
 )
 
-// Spec says how to run one server: the command, to which the two addresses are added.
+// Spec describes how to run one server: the command, to which the two addresses are added.
 type Spec struct {
-	Name string   // as the tables show it
+	Name string   // the name in the tables
 	Path string   // the executable
 	Args []string // before the addresses
 
-	Peer        bool   // one that ssed is measured beside
-	Namespaces  bool   // it tells namespaces apart
-	Sets        bool   // it understands ?ns=a&ns=b
-	PublishPath string // not empty if it is published to by HTTP POST and not by lines: what comes before the namespace in the path
+	Peer        bool   // another server, which ssed is compared with
+	Namespaces  bool   // delivers a message only to subscribers of its namespace
+	Sets        bool   // supports subscriptions like ?ns=a&ns=b
+	PublishPath string // if not empty, the server accepts messages by HTTP POST to this path plus the namespace, and not by lines
 
 	listenFlag, publishFlag, publishPrefix string
 	env                                    []string
-	stored                                 bool           // it takes subscribers only once its store is reached
-	crowded                                []string       // arguments that leave the descriptors to subscribers
-	versionArgs                            []string       // that make it print its version; none if it cannot
-	deathSignal                            syscall.Signal // what it gets when this process dies; none is SIGKILL
+	stored                                 bool           // it accepts subscribers only after it has reached its store
+	crowded                                []string       // arguments that keep descriptors free for subscribers
+	versionArgs                            []string       // arguments that print its version; empty if it cannot print it
+	deathSignal                            syscall.Signal // the signal that it gets when this process dies; 0 means SIGKILL
 }
 
-// With returns the spec with more arguments, such as "--history=100".
+// With returns the spec with more arguments, for example "--history=100".
 func (s Spec) With(args ...string) Spec {
 	s.Args = append(slices.Clone(s.Args), args...)
 	return s
 }
 
-// Crowded returns the spec as it is started for as many subscribers as there are descriptors.
+// Crowded returns the spec for as many subscribers as there are descriptors.
 func (s Spec) Crowded() Spec { return s.With(s.crowded...) }
 
-// Version tells which version of the server it is, on one line; of a peer also what was changed in
-// it, and why: "; " stands before each change.
+// Version returns the server's version in one line. For a peer, it also lists each change to the
+// peer's code and the reason for it, preceded by "; ".
 func (s Spec) Version() (string, error) {
 	if len(s.versionArgs) == 0 {
 		return builtFrom(s.Path)
@@ -56,8 +56,8 @@ func (s Spec) Version() (string, error) {
 	return Output(versionTimeout, s.Path, s.versionArgs...)
 }
 
-// builtFrom tells what the go tool wrote into a program: its module, and the module's version or
-// revision.
+// builtFrom returns the build information that the go tool wrote into a program: its module, and
+// the module's version or revision.
 func builtFrom(path string) (string, error) {
 	info, err := buildinfo.ReadFile(path)
 	if err != nil {
@@ -72,14 +72,12 @@ func builtFrom(path string) (string, error) {
 	return fmt.Sprintf("%s %s (%s)", info.Path, version, info.GoVersion), nil
 }
 
-// Known lists the names that [Build] knows. Anything with a slash is taken for the path of an ssed
-// binary.
-const Known = "ssed, ssed-own (publishers on a loop of their own), floor, sseserver, r3labs, gosse, mercure, centrifuge, node, " +
-	"nchan, peers (those of the last seven whose programs are there), or the path of an ssed binary"
+// Known lists the names that [Build] accepts. A name with a slash is the path of an ssed binary.
+const Known = "ssed, ssed-own (ssed with a separate loop for publishers), floor, sseserver, r3labs, gosse, mercure, centrifuge, node, " +
+	"nchan, peers (all of the last seven that are installed), or the path of an ssed binary"
 
-// Build returns the servers of these names in order, their programs compiled into dir. A name that
-// comes twice is built once and shown with a number, so that a server can be measured against
-// itself.
+// Build returns the named servers in order, with their programs compiled into dir. A name that
+// occurs twice gets a number, so that a server can be compared with itself.
 func Build(dir string, names []string) ([]Spec, error) {
 	var specs []Spec
 	for _, name := range names {
@@ -94,12 +92,12 @@ func Build(dir string, names []string) ([]Spec, error) {
 		specs = append(specs, spec)
 	}
 	if len(specs) == 0 {
-		return nil, fmt.Errorf("no server is left to measure: want %s", Known)
+		return nil, fmt.Errorf("no server to measure: expected %s", Known)
 	}
 	return numbered(specs), nil
 }
 
-// numbered makes the names differ.
+// numbered appends a number to repeated names, so that all names differ.
 func numbered(specs []Spec) []Spec {
 	seen := map[string]int{}
 	for i := range specs {
@@ -126,8 +124,8 @@ func build(dir, name string) (Spec, error) {
 		return ssed, err
 	case name == "floor":
 		path, err := compile(dir, "bench", "./floor")
-		// The Go runtime sends its busy threads a signal every 10 ms, to make room for other
-		// goroutines. The floor has one.
+		// The Go runtime sends its busy threads a signal every 10 ms, to give other goroutines a
+		// turn. The floor has only one goroutine.
 		quiet := []string{"GODEBUG=asyncpreemptoff=1"}
 		return Spec{Name: name, Path: path, listenFlag: "-listen", publishFlag: "-publish", env: quiet}, err
 	case slices.Contains(peers, name):
@@ -137,13 +135,14 @@ func build(dir, name string) (Spec, error) {
 		ssed.Path, err = filepath.Abs(name)
 		return ssed, err
 	default:
-		return Spec{}, fmt.Errorf("server %q: want %s", name, Known)
+		return Spec{}, fmt.Errorf("unknown server %q: expected %s", name, Known)
 	}
 }
 
 // compile builds a command into dir and returns its path. module is the directory of the command's
-// module, from the root of the source; pkg is the command's directory, from there. The go tool
-// keeps its temporary files in dir, because it leaves them behind if it is interrupted early.
+// module, relative to the root of the source. pkg is the command's directory, relative to module.
+// The go tool keeps its temporary files in dir, because it does not remove them if it is
+// interrupted early.
 func compile(dir, module, pkg string) (string, error) {
 	root, err := tree.Root()
 	if err != nil {

@@ -14,20 +14,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// place is where a control group that bounds memory may be made.
+// place is a directory in which a control group that limits memory may be created.
 type place struct {
-	dir  string // of the group
-	home string // the group that everybody comes from, who goes back there if this one does not do
+	dir  string // the directory of the group
+	home string // the group that the processes come from, and return to if the new group does not work
 	v2   bool
 }
 
-// Where groups are: the usual mounts of both versions.
+// The usual mount points of both versions of control groups.
 const (
 	mountV2 = "/sys/fs/cgroup"
 	mountV1 = "/sys/fs/cgroup/memory"
 )
 
-// places returns where groups may be made, the likeliest first.
+// places returns the places where a group may be created, the most likely first.
 func places() (all []place) {
 	name := fmt.Sprintf("ssed-bench-%d", os.Getpid())
 	if home := ownGroup(mountV2, unix.CGROUP2_SUPER_MAGIC, ""); home != "" {
@@ -41,8 +41,8 @@ func places() (all []place) {
 	return all
 }
 
-// ownGroup returns the directory of this process's group, or an empty string if that kind of
-// hierarchy is not mounted.
+// ownGroup returns the directory of this process's group. It returns an empty string if this kind
+// of hierarchy is not mounted.
 func ownGroup(mount string, kind int64, controller string) string {
 	var fs unix.Statfs_t
 	if unix.Statfs(mount, &fs) != nil || int64(fs.Type) != kind {
@@ -55,22 +55,22 @@ func ownGroup(mount string, kind int64, controller string) string {
 	return ownIn(mount, string(text), controller)
 }
 
-// ownIn finds the line of a hierarchy in /proc/self/cgroup, such as "4:memory:/system.slice"; that
-// of version 2 is "0::/system.slice" (cgroups(7)).
+// ownIn finds the line of a hierarchy in /proc/self/cgroup, for example "4:memory:/system.slice".
+// The line of version 2 is "0::/system.slice" (cgroups(7)).
 func ownIn(mount, text, controller string) string {
 	for line := range strings.Lines(text) {
 		part := strings.SplitN(strings.TrimSpace(line), ":", 3)
 		if len(part) == 3 && slices.Contains(strings.Split(part[1], ","), controller) {
-			return filepath.Join(mount, filepath.Clean("/"+part[2])) // "/../a" is outside of what is mounted here
+			return filepath.Join(mount, filepath.Clean("/"+part[2])) // "/../a" is outside of this mount
 		}
 	}
 	return ""
 }
 
-// sharingMemory returns the groups of version 2 whose children have the memory controller, from a
-// group up to the mount. A group with processes is hardly ever one, for it may not have such
-// children (the kernel's cgroup-v2.rst, "No Internal Process Constraint"): the bench's own group is
-// not, and one above it is.
+// sharingMemory returns the groups of version 2 that give the memory controller to their children,
+// from a group up to the mount. A group with processes is rarely among them, because it may not
+// have such children (see the kernel's cgroup-v2.rst, "No Internal Process Constraint"). So the
+// bench's own group is not among them, but a group above it is.
 func sharingMemory(mount, group string) (all []string) {
 	for ; ; group = filepath.Dir(group) {
 		shared, err := os.ReadFile(filepath.Join(group, "cgroup.subtree_control"))
@@ -83,8 +83,8 @@ func sharingMemory(mount, group string) (all []string) {
 	}
 }
 
-// enter makes the group, with its bound, and puts every process of the server into it. If that is
-// not to be had here it returns false, and everything is as before; an error means that it is not.
+// enter creates the group with its limit and moves every process of the server into it. If that is
+// not possible here, it returns false and undoes all changes. An error means that undoing failed.
 func (at place) enter(leader int, bytes int64) (entered bool, err error) {
 	if os.Mkdir(at.dir, 0o755) != nil {
 		return false, nil
@@ -95,21 +95,21 @@ func (at place) enter(leader int, bytes int64) (entered bool, err error) {
 	return false, at.undo()
 }
 
-// bound sets the group's limits. None of it may be swapped out: where swap is counted apart it is
-// none, where it is counted with the memory both together have the same bound.
+// bound sets the group's limits. The group must not swap. If swap is counted separately, its limit
+// is 0. If it is counted together with memory, both together have the same limit.
 func (at place) bound(bytes int64) error {
 	if !at.v2 {
 		return errors.Join(at.write("memory.limit_in_bytes", bytes), at.write("memory.kmem.tcp.limit_in_bytes", bytes),
 			unlessMissing(at.write("memory.memsw.limit_in_bytes", bytes)))
 	}
-	// Linux has memory.max since 4.5 and memory.peak since 5.19; a bound without the peak would not
-	// say what was needed.
+	// Linux has memory.max since 4.5 and memory.peak since 5.19. A limit without the peak would not
+	// show how much memory was needed.
 	_, err := os.Stat(filepath.Join(at.dir, "memory.peak"))
 	return errors.Join(err, at.write("memory.max", bytes), unlessMissing(at.write("memory.swap.max", 0)))
 }
 
-// unlessMissing forgives that something is not there: swap that is not counted needs no bound, a
-// group that is gone is removed.
+// unlessMissing ignores the error that a file does not exist. Swap that is not counted needs no
+// limit, and a group that does not exist is already removed.
 func unlessMissing(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -117,8 +117,8 @@ func unlessMissing(err error) error {
 	return err
 }
 
-// take moves a server into the group, with what it starts meanwhile: who is born once its parent is
-// there is there, too.
+// take moves a server into the group, including the processes that it starts meanwhile. A child of
+// a process in the group is born in the group.
 func (at place) take(leader int) error {
 	for taken := map[int]bool{}; ; {
 		members, err := group(leader)
@@ -138,7 +138,7 @@ func (at place) take(leader int) error {
 	}
 }
 
-// undo sends everybody back where they came from, and removes the group.
+// undo moves all processes back to the group they came from, and removes the group.
 func (at place) undo() error {
 	return at.remove(func() error {
 		home := place{dir: at.home}
@@ -146,15 +146,15 @@ func (at place) undo() error {
 		for _, field := range strings.Fields(string(text)) {
 			pid, _ := strconv.ParseInt(field, 10, 64)
 			if err := home.write("cgroup.procs", pid); err != nil && !ended(err) {
-				return fmt.Errorf("process %d stays in %s: %w", pid, at.dir, err)
+				return fmt.Errorf("cannot move process %d out of %s: %w", pid, at.dir, err)
 			}
 		}
 		return unlessMissing(err)
 	})
 }
 
-// remove removes the group as soon as it is empty, within a second: a process leaves its group a
-// moment after it was waited for. Before each try it calls empty.
+// remove removes the group when it is empty, within a second. A process leaves its group a moment
+// after its parent has waited for it. Before each attempt remove calls empty.
 func (at place) remove(empty func() error) error {
 	for deadline := time.Now().Add(time.Second); ; time.Sleep(time.Millisecond) {
 		if err := empty(); err != nil {
@@ -167,7 +167,7 @@ func (at place) remove(empty func() error) error {
 	}
 }
 
-// write sets one of the group's files, which the kernel has made.
+// write writes a number to one of the group's files, which the kernel has created.
 func (at place) write(file string, number int64) error {
 	f, err := os.OpenFile(filepath.Join(at.dir, file), os.O_WRONLY, 0)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 )
 
+// TestOwnGroupIsFound checks the search for a group in /proc/self/cgroup.
 func TestOwnGroupIsFound(t *testing.T) {
 	const hybrid = "9:name=systemd:/user\n4:cpu,memory:/a/b\n3:memoryless:/c\n0::/d:e\n"
 	for _, tt := range []struct{ text, controller, want string }{
@@ -15,7 +16,7 @@ func TestOwnGroupIsFound(t *testing.T) {
 		{hybrid, "", "/mnt/d:e"},
 		{"0::/\n", "", "/mnt"},
 		{"0::/\n", "memory", ""},
-		{"0::/../../x\n", "", "/mnt/x"}, // of another namespace; that it is not there shows when it is used
+		{"0::/../../x\n", "", "/mnt/x"}, // of another namespace; using it fails later if it does not exist
 		{"nonsense", "", ""},
 		{"", "", ""},
 	} {
@@ -25,7 +26,8 @@ func TestOwnGroupIsFound(t *testing.T) {
 	}
 }
 
-// folders makes a hierarchy of version 2 of plain files: what each group shares with its children.
+// folders creates a hierarchy of version 2 from plain files. shared maps each group to the
+// controllers that it gives to its children.
 func folders(t *testing.T, shared map[string]string) (mount string) {
 	t.Helper()
 	mount = t.TempDir()
@@ -41,7 +43,8 @@ func folders(t *testing.T, shared map[string]string) (mount string) {
 	return mount
 }
 
-// TestGroupsGoWhereMemoryIsShared: never below the group that has processes, which shares nothing.
+// TestGroupsGoWhereMemoryIsShared verifies that a group is not created below the group that has
+// processes, because that group has no controllers for its children.
 func TestGroupsGoWhereMemoryIsShared(t *testing.T) {
 	mount := folders(t, map[string]string{"": "cpu memory pids", "a": "memory", "a/b": "cpu memory_not", "a/b/c": "", "a/other": "memory"})
 	for own, want := range map[string][]string{
@@ -60,7 +63,8 @@ func TestGroupsGoWhereMemoryIsShared(t *testing.T) {
 	}
 }
 
-// TestNothingIsLeftWhereNoGroupCanBe: in a plain folder the kernel makes no files for a new group.
+// TestNothingIsLeftWhereNoGroupCanBe verifies that enter cleans up in a plain folder, where the
+// kernel creates no files for a new group.
 func TestNothingIsLeftWhereNoGroupCanBe(t *testing.T) {
 	home := t.TempDir()
 	for _, v2 := range []bool{true, false} {
@@ -78,7 +82,7 @@ func TestNothingIsLeftWhereNoGroupCanBe(t *testing.T) {
 	}
 }
 
-// TestUndoSendsEverybodyBack has a server of two processes go into a group and out of it.
+// TestUndoSendsEverybodyBack moves a server of two processes into a group and out of it.
 func TestUndoSendsEverybodyBack(t *testing.T) {
 	floor := known(t, "", "floor")[0]
 	p, err := Start(script(t, floor.Path+` "$@" & wait`), -1)
@@ -107,14 +111,14 @@ func TestUndoSendsEverybodyBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	if after := groupsOf(t, members); !slices.Equal(after, before) {
-		t.Errorf("they were in %q, and are in %q", before, after)
+		t.Errorf("the processes were in %q, and are in %q now", before, after)
 	}
 	if _, err := os.Stat(c.at.dir); !os.IsNotExist(err) {
-		t.Errorf("the group is still there: %v", err)
+		t.Errorf("the group still exists: %v", err)
 	}
 }
 
-// groupsOf says in which groups processes are.
+// groupsOf returns the groups of processes.
 func groupsOf(t *testing.T, pids []int) (all []string) {
 	t.Helper()
 	for _, pid := range pids {

@@ -1,7 +1,7 @@
-// Package server builds, starts, pins, watches and stops the servers that the bench measures. What
-// it tells about them comes from /proc alone: the server needs no cooperation, and none can flatter
-// it.
+// Package server builds, starts, pins, observes and stops the servers that the bench measures. All
+// measurements of a server come from /proc. So a server need not cooperate, and cannot embellish
+// its numbers.
 //
-// The invariant: a [Process] is started on its own processor before its first instruction, and is
-// dead when Stop returns, with all that it started.
+// Invariant: a [Process] runs on its own processor from its first instruction. When Stop returns,
+// it and all its children have exited.
 package server

@@ -15,8 +15,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// parentOf names, in the environment, the server that this process is to start instead of testing,
-// and parentDir where it is built.
+// The environment variable parentOf makes this process start a server instead of running tests. Its
+// value is the server's name. parentDir is the directory that the server is built in.
 const (
 	parentOf  = "SSED_TEST_PARENT_OF"
 	parentDir = "SSED_TEST_PARENT_DIR"
@@ -39,8 +39,8 @@ func TestMain(m *testing.M) {
 	os.Exit(1)
 }
 
-// TestServersDieWithTheirParent kills a process that has started one, which cannot stop it any
-// more.
+// TestServersDieWithTheirParent kills a process that has started a server, so that it cannot stop
+// the server. It verifies that the server exits.
 func TestServersDieWithTheirParent(t *testing.T) {
 	for name, needs := range map[string]string{"floor": "", "nchan": "nginx"} {
 		t.Run(name, func(t *testing.T) {
@@ -62,24 +62,24 @@ func TestServersDieWithTheirParent(t *testing.T) {
 			line, err := bufio.NewReader(out).ReadString('\n')
 			if _, scanned := fmt.Sscan(line, &pid); err != nil || scanned != nil {
 				parent.Process.Kill()
-				t.Fatalf("it said %q: %v, %v", line, err, parent.Wait())
+				t.Fatalf("the process printed %q: %v, %v", line, err, parent.Wait())
 			}
-			t.Cleanup(func() { unix.Kill(-pid, unix.SIGKILL) }) // if it failed
+			t.Cleanup(func() { unix.Kill(-pid, unix.SIGKILL) }) // in case the test fails
 			members, err := group(pid)
 			parent.Process.Kill()
 			parent.Wait()
 			if err != nil {
 				t.Fatal(err)
 			}
-			testtool.WaitFor(t, fmt.Sprintf("the end of %d", members), func() bool {
+			testtool.WaitFor(t, fmt.Sprintf("the exit of %d", members), func() bool {
 				return !slices.ContainsFunc(members, func(pid int) bool { return stateOf(pid) != "" && stateOf(pid) != "Z" })
 			})
 		})
 	}
 }
 
-// TestServersStayOnTheirProcessor reads back from /proc where each of its threads may run; ssed
-// starts several at once.
+// TestServersStayOnTheirProcessor reads from /proc on which processors each thread of a server may
+// run. ssed starts several threads immediately.
 func TestServersStayOnTheirProcessor(t *testing.T) {
 	ssed := known(t, "", "ssed")[0]
 	wants := map[int]string{-1: allowed(t, "/proc/self/status")}
@@ -104,7 +104,7 @@ func TestServersStayOnTheirProcessor(t *testing.T) {
 	}
 }
 
-// processors returns up to two that this process may run on.
+// processors returns at most two processors that this process may run on.
 func processors(t *testing.T) (all []int) {
 	t.Helper()
 	var set unix.CPUSet
@@ -119,7 +119,7 @@ func processors(t *testing.T) (all []int) {
 	return all
 }
 
-// allowed returns the processors that the status of a thread lists, such as "0-1".
+// allowed returns the list of processors in the status of a thread, for example "0-1".
 func allowed(t *testing.T, status string) string {
 	t.Helper()
 	text, err := os.ReadFile(status)

@@ -8,17 +8,19 @@ import (
 	"strings"
 )
 
-// Confinement is a server that has only so much memory: a control group of its own where one can be
-// made (that takes root), and else only its peak, which says whether it would have been enough.
+// Confinement is a server with limited memory. It has its own control group if one can be created,
+// which requires root. Otherwise only its peak is measured, which shows whether the limit would
+// have been enough.
 type Confinement struct {
 	p     *Process
-	at    place // of the group, or nowhere
-	early int64 // bytes that it had before, which the group does not count
+	at    place // the place of the group, or empty without a group
+	early int64 // bytes that the server had before, which the group does not count
 }
 
-// Confine bounds the memory of a server, by control groups of version 2 or 1. The kernel's socket
-// buffers count: in version 2 by themselves, in version 1 in a sum of their own with the same
-// bound. Nothing is swapped. An error means that a group was begun and could not be left again.
+// Confine limits the memory of a server, by control groups of version 2 or 1. The limit includes
+// the kernel's socket buffers: version 2 counts them with the memory, and version 1 counts them
+// separately with the same limit. Nothing is swapped. An error means that a group was created but
+// could not be removed.
 func (p *Process) Confine(bytes int64) (*Confinement, error) {
 	early, err := p.RSS()
 	if err != nil {
@@ -36,11 +38,11 @@ func (p *Process) Confine(bytes int64) (*Confinement, error) {
 	return &Confinement{p: p}, nil
 }
 
-// Enforced says whether the kernel holds the server to its bound.
+// Enforced reports whether the kernel enforces the limit.
 func (c *Confinement) Enforced() bool { return c.at.dir != "" }
 
-// Peak returns the most memory that the server has had at a time, in bytes: of its group, and else
-// its resident set.
+// Peak returns the server's peak memory in bytes: the peak of its group, or of its resident set
+// without a group.
 func (c *Confinement) Peak() (int64, error) {
 	if !c.Enforced() {
 		return c.p.PeakRSS()
@@ -64,10 +66,10 @@ func (c *Confinement) Peak() (int64, error) {
 	return sum, nil
 }
 
-// Release ends the server, whose memory is bounded for life, and removes its group.
+// Release stops the server, because its limit cannot be lifted, and removes its group.
 func (c *Confinement) Release() {
 	c.p.Stop()
 	if c.Enforced() {
-		_ = c.at.remove(func() error { return nil }) // what is left is empty, and says whose it was
+		_ = c.at.remove(func() error { return nil }) // a group that remains is empty, and its name shows its owner
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestConfinement looks at a server that has what it needs. Where no group can be made, that is its
-// peak alone.
+// TestConfinement checks a server with enough memory. If no group can be created, it checks only
+// the peak.
 func TestConfinement(t *testing.T) {
 	floor, err := Build(t.TempDir(), []string{"floor"})
 	if err != nil {
@@ -29,24 +29,24 @@ func TestConfinement(t *testing.T) {
 	}
 	defer c.Release()
 	if peak, err := c.Peak(); err != nil || peak < 100<<10 || peak > bound {
-		t.Errorf("%d bytes at most, %v", peak, err)
+		t.Errorf("peak is %d bytes, %v", peak, err)
 	}
 	for file, want := range map[string]string{"memory.memsw.limit_in_bytes": "67108864\n", "memory.swap.max": "0\n"} {
 		if got, err := os.ReadFile(filepath.Join(c.at.dir, file)); c.Enforced() && err == nil && string(got) != want {
-			t.Errorf("%s is %q, want %q: it could be swapped out", file, got, want)
+			t.Errorf("%s is %q, want %q: the group could swap", file, got, want)
 		}
 	}
 	dir := c.at.dir
 	c.Release()
 	if p.Alive() {
-		t.Error("the server outlived its confinement")
+		t.Error("the server is still running after Release")
 	}
 	if _, err := os.Stat(dir); dir != "" && !os.IsNotExist(err) {
-		t.Errorf("the group %s is left behind: %v", dir, err)
+		t.Errorf("the group %s still exists: %v", dir, err)
 	}
 }
 
-// TestTheBoundHolds has a process take ten times what it may.
+// TestTheBoundHolds starts a process that uses ten times its limit, and verifies that it is killed.
 func TestTheBoundHolds(t *testing.T) {
 	sh := testtool.Need(t, "sh", "head", "tr", "sleep")
 	stderr, err := os.CreateTemp(t.TempDir(), "")
@@ -78,15 +78,15 @@ func TestTheBoundHolds(t *testing.T) {
 	select {
 	case <-p.gone:
 	case <-time.After(10 * time.Second):
-		t.Fatal("it has ten times its bound, and lives")
+		t.Fatal("the process uses ten times its limit and is still running")
 	}
 	if peak, err := c.Peak(); err != nil || peak < 16<<20 || peak > 40<<20 {
-		t.Errorf("%d bytes at most, %v", peak, err)
+		t.Errorf("peak is %d bytes, %v", peak, err)
 	}
 }
 
-// lackGroup ends a test that needs a group.
+// lackGroup skips a test that needs a group.
 func lackGroup(t *testing.T) {
 	t.Helper()
-	testtool.Lack(t, "no memory group can be made here: it takes root and a memory controller that may be written to")
+	testtool.Lack(t, "no memory group can be created here: it needs root and a writable memory controller")
 }

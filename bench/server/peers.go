@@ -9,10 +9,11 @@ import (
 	"github.com/ssed/ssed/bench/tree"
 )
 
-// peers are the servers of the module bench/peers: the libraries, then what is not written in Go.
+// peers are the servers of the module bench/peers: first the Go libraries, then the others.
 var peers = []string{"sseserver", "r3labs", "gosse", "mercure", "centrifuge", "node", "nchan"}
 
-// buildPeers returns those of the names that can be run here, and tells of each other why not.
+// buildPeers returns the named peers that can run here. It writes the reason to tell for each that
+// cannot.
 func buildPeers(dir string, names []string, tell io.Writer) []Spec {
 	var specs []Spec
 	for _, name := range names {
@@ -26,14 +27,14 @@ func buildPeers(dir string, names []string, tell io.Writer) []Spec {
 	return specs
 }
 
-// buildPeer also asks the server for its version, which fails if a program that it needs is
+// buildPeer builds a peer and asks it for its version, which fails if a program that it needs is
 // missing.
 func buildPeer(dir, name string) (Spec, error) {
 	spec := Spec{Name: name, Peer: true, Namespaces: true, versionArgs: []string{"-version"}, listenFlag: "-listen", publishFlag: "-publish"}
 	if name == "nchan" {
 		spec.PublishPath = "/publish"
 		spec.Args = []string{"-prefix", filepath.Join(dir, "nchan-files")}
-		// On SIGKILL nginx's master takes no worker along.
+		// If nginx's master gets SIGKILL, its workers keep running.
 		spec.deathSignal = syscall.SIGTERM
 	}
 	var err error

@@ -14,7 +14,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// known builds servers of these names; nginx and Node.js may be missing.
+// known builds the named servers. It skips the test if nginx or Node.js is needed but missing.
 func known(t *testing.T, needs string, names ...string) []Spec {
 	t.Helper()
 	if needs != "" {
@@ -27,6 +27,7 @@ func known(t *testing.T, needs string, names ...string) []Spec {
 	return specs
 }
 
+// TestEveryServerTellsItsVersion checks the version lines of servers.
 func TestEveryServerTellsItsVersion(t *testing.T) {
 	tests := []struct{ name, needs, begins string }{
 		{"ssed", "", "ssed "},
@@ -43,13 +44,14 @@ func TestEveryServerTellsItsVersion(t *testing.T) {
 				t.Errorf("version %q, %v, want one line that begins with %q", got, err, tt.begins)
 			}
 			if spec.Peer != strings.Contains(got, "; ") {
-				t.Errorf("version %q: only a peer tells what was changed in it", got)
+				t.Errorf("version %q: want a list of changes for peers only", got)
 			}
 		})
 	}
 }
 
-// TestPeersThatCannotRunAreLeftOut: with the go tool alone in PATH there is no Node.js.
+// TestPeersThatCannotRunAreLeftOut verifies that a peer without its program is left out. PATH
+// contains only the go tool, so Node.js is missing.
 func TestPeersThatCannotRunAreLeftOut(t *testing.T) {
 	goTool, err := exec.LookPath("go")
 	if err != nil {
@@ -62,14 +64,15 @@ func TestPeersThatCannotRunAreLeftOut(t *testing.T) {
 	t.Setenv("PATH", bin)
 	var said bytes.Buffer
 	if specs := buildPeers(t.TempDir(), []string{"node"}, &said); len(specs) > 0 || !strings.HasPrefix(said.String(), "bench: node is left out: ") {
-		t.Errorf("got %+v, and said %q", specs, &said)
+		t.Errorf("got %+v, and the output %q", specs, &said)
 	}
 	if _, err := Build(t.TempDir(), []string{"node"}); err == nil {
-		t.Error("asked for by its name, it must be there")
+		t.Error("a peer named explicitly was left out without an error")
 	}
 }
 
-// TestNginxStartsAndEndsWithItsWorker: two listeners, two processes.
+// TestNginxStartsAndEndsWithItsWorker verifies that Stop leaves neither processes nor listeners of
+// nginx.
 func TestNginxStartsAndEndsWithItsWorker(t *testing.T) {
 	p, err := Start(known(t, "nginx", "nchan")[0], 0)
 	if err != nil {
@@ -88,7 +91,7 @@ func TestNginxStartsAndEndsWithItsWorker(t *testing.T) {
 	gone(t, p, members)
 }
 
-// gone fails unless neither the processes nor the listeners are there.
+// gone fails the test if a process or a listener still exists.
 func gone(t *testing.T, p *Process, members []int) {
 	t.Helper()
 	for _, pid := range members {
@@ -99,12 +102,12 @@ func gone(t *testing.T, p *Process, members []int) {
 	for _, address := range []string{p.Subscribe, p.Publish} {
 		if conn, err := net.Dial("tcp", address); err == nil {
 			conn.Close()
-			t.Errorf("somebody listens on %s after Stop", address)
+			t.Errorf("%s still has a listener after Stop", address)
 		}
 	}
 }
 
-// stateOf is the letter of /proc/PID/stat, or nothing.
+// stateOf returns the state letter in /proc/PID/stat, or an empty string.
 func stateOf(pid int) string {
 	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	if err != nil {
@@ -114,8 +117,8 @@ func stateOf(pid int) string {
 	return fields[0]
 }
 
-// TestChildrenCount: what a server starts is measured, paused and ended with it. The server is a
-// shell that leaves the work to the floor, and does not end it.
+// TestChildrenCount verifies that the children of a server are measured, paused and stopped with
+// it. The server is a shell that starts the floor and does not stop it.
 func TestChildrenCount(t *testing.T) {
 	floor := known(t, "", "floor")[0]
 	p, err := Start(script(t, floor.Path+` "$@" & wait`), 0)
@@ -134,34 +137,34 @@ func TestChildrenCount(t *testing.T) {
 	if err != nil || partErr != nil || shellErr != nil || part <= 0 || whole < part+shell {
 		t.Errorf("usage %v, before that the child's %v and the shell's %v (%v, %v, %v)", whole, part, shell, err, partErr, shellErr)
 	}
-	own := &Process{PID: child} // leads no group: itself alone
+	own := &Process{PID: child} // it leads no group, so it is only itself
 	both, err := p.Files()
 	alone, aloneErr := own.Files()
 	if err != nil || aloneErr != nil || both < alone+3 {
-		t.Errorf("%d descriptors, of that %d the child's (%v, %v)", both, alone, err, aloneErr)
+		t.Errorf("%d descriptors, of which the child has %d (%v, %v)", both, alone, err, aloneErr)
 	}
 	checkMemory(t, p, own)
 
 	if err := p.Pause(); err != nil {
 		t.Fatal(err)
 	}
-	testtool.WaitFor(t, "the child to stand still", func() bool { return stateOf(child) == "T" })
+	testtool.WaitFor(t, "the child to be paused", func() bool { return stateOf(child) == "T" })
 	p.Stop()
 	gone(t, p, members)
 	if err := p.Pause(); err == nil {
-		t.Error("a server that is gone was paused")
+		t.Error("a server that has exited was paused")
 	}
 }
 
-// checkMemory compares a server's memory with its child's, which is most of it. What they share
-// counts less than twice.
+// checkMemory compares a server's memory with the memory of its child, which is most of it. Shared
+// pages count less than twice.
 func checkMemory(t *testing.T, p, child *Process) {
 	t.Helper()
 	whole, err := p.RSS()
 	part, partErr := child.RSS()
-	t.Logf("%d bytes of RSS, the child %d", whole, part)
+	t.Logf("RSS is %d bytes, the child's %d", whole, part)
 	if err != nil || partErr != nil || whole < part*3/4 || whole > part+4<<20 {
-		t.Errorf("%d bytes of RSS, the child %d (%v, %v)", whole, part, err, partErr)
+		t.Errorf("RSS is %d bytes, the child's %d (%v, %v)", whole, part, err, partErr)
 	}
 	if err := p.ForgetPeak(); err != nil {
 		t.Error(err)
@@ -169,11 +172,12 @@ func checkMemory(t *testing.T, p, child *Process) {
 	whole, err = p.PeakRSS()
 	part, partErr = child.PeakRSS()
 	if err != nil || partErr != nil || whole <= part {
-		t.Errorf("%d bytes of RSS at most, the child %d (%v, %v)", whole, part, err, partErr)
+		t.Errorf("peak RSS is %d bytes, the child's %d (%v, %v)", whole, part, err, partErr)
 	}
 }
 
-// TestThisProcessIsAskedAboutAlone: its children are the servers.
+// TestThisProcessIsAskedAboutAlone verifies that group leaves out the children of this process,
+// because they are the servers.
 func TestThisProcessIsAskedAboutAlone(t *testing.T) {
 	p, err := Start(known(t, "", "floor")[0], 0)
 	if err != nil {

@@ -15,26 +15,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ProbeAnswers is what a probe writes to its standard output: how long the answers to its questions
-// took.
+// ProbeAnswers is written by a probe to its standard output. It contains the latencies of the
+// answers to its questions.
 type ProbeAnswers struct {
-	Accept ProbeLatency // a new connection and a subscribe request, until the head of the answer had come
-	Ping   ProbeLatency // PING on a publisher's connection, until PONG
-	Admin  ProbeLatency // an admin snapshot; none were asked for if Count is 0
-	Nice   int          // the probe's scheduling priority: below 0 it came before others
+	Accept ProbeLatency // from opening a connection with a subscribe request to the head of the answer
+	Ping   ProbeLatency // from PING to PONG on a publisher's connection
+	Admin  ProbeLatency // an admin snapshot; Count is 0 if the server has no admin
+	Nice   int          // the probe's scheduling priority; below 0 it has priority over others
 }
 
-// ProbeLatency is one kind of question's.
+// ProbeLatency holds the latencies of one kind of question.
 type ProbeLatency struct {
 	Count         int64
 	P50, P99, Max time.Duration
 }
 
-// ProbeConfig says whom to ask, how often and for how long.
+// ProbeConfig describes the target of a probe, and how often and how long to ask.
 type ProbeConfig struct {
 	Path   string // the probe's executable
 	Target *Process
-	Admin  string // a URL, or empty: wherever there may be one
+	Admin  string // a URL, or empty for the usual place
 	PerSec float64
 	Time   time.Duration
 	Nice   int
@@ -45,8 +45,9 @@ func BuildProbe(dir string) (string, error) {
 	return compile(dir, "bench", "./probe")
 }
 
-// CheckAdmin returns an error unless a URL is one of plain HTTP to an IPv4 loopback address:
-// nothing that the bench sends leaves the machine. A name is refused, for it may mean any address.
+// CheckAdmin returns an error unless a URL is plain HTTP to an IPv4 loopback address, because the
+// bench must not send anything to other machines. It rejects host names, because they can resolve
+// to any address.
 func CheckAdmin(admin string) error {
 	u, err := url.Parse(admin)
 	if err != nil {
@@ -54,14 +55,14 @@ func CheckAdmin(admin string) error {
 	}
 	host, err := netip.ParseAddr(u.Hostname())
 	if err != nil || !host.Is4() || !host.IsLoopback() || u.Scheme != "http" || u.User != nil {
-		return fmt.Errorf("%q: want http://, an IPv4 loopback address such as 127.0.0.1, and a path", admin)
+		return fmt.Errorf("invalid URL %q: expected http://, an IPv4 loopback address like 127.0.0.1, and a path", admin)
 	}
 	return nil
 }
 
-// Probe runs a probe on the caller's processor. It returns at once; wait returns the answers when
-// it has ended. The caller's thread must be locked, for the child dies with the thread that started
-// it.
+// Probe starts a probe on the caller's processor and returns immediately. wait returns the answers
+// when the probe has exited. The caller's thread must be locked, because the child dies with the
+// thread that started it.
 func Probe(config ProbeConfig) (wait func() (*ProbeAnswers, error), err error) {
 	cmd := exec.Command(config.Path, "-subscribe", config.Target.Subscribe, "-publish", config.Target.Publish, "-admin", config.Admin,
 		"-rate", fmt.Sprint(config.PerSec), "-time", config.Time.String(), "-nice", strconv.Itoa(config.Nice))
@@ -80,8 +81,7 @@ func Probe(config ProbeConfig) (wait func() (*ProbeAnswers, error), err error) {
 	}, nil
 }
 
-// Nice sets the scheduling priority of every thread that a process has by now; threads made later
-// inherit it.
+// Nice sets the scheduling priority of all current threads of a process. New threads inherit it.
 func Nice(pid, nice int) error {
 	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 	if err != nil {

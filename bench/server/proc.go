@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// group returns the processes that make up what was started as pid: a server leads a process group,
-// which its children are born into. This process is asked about alone, whatever group it is in.
+// group returns the processes of a server that was started as pid. A server leads a process group,
+// and its children are born in it. For this process, group returns only its own pid.
 func group(pid int) ([]int, error) {
 	members := []int{pid}
 	if pid == os.Getpid() {
@@ -40,8 +40,8 @@ func group(pid int) ([]int, error) {
 	return members, nil
 }
 
-// sum adds up what a function says of each process of a server. A child that ended meanwhile counts
-// nothing.
+// sum adds up a value over the processes of a server. A child that has exited meanwhile counts as
+// 0.
 func sum[N int | int64](pid int, of func(procfs.Proc) (N, error)) (total N, err error) {
 	members, err := group(pid)
 	if err != nil {
@@ -61,12 +61,12 @@ func sum[N int | int64](pid int, of func(procfs.Proc) (N, error)) (total N, err 
 	return total, nil
 }
 
-// ended says whether an error of /proc means that the process is no more.
+// ended reports whether an error from /proc means that the process does not exist any more.
 func ended(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) }
 
-// WorkOf returns the time that a server has spent on a processor since its start, user and system,
-// with that of its children who live. Asked about the caller's own process, it leaves the children
-// out: they are the servers.
+// WorkOf returns the user and system time that a server has spent on processors since its start,
+// including its living children. For the caller's own process, the children are not counted: they
+// are the servers.
 func WorkOf(pid int) (time.Duration, error) {
 	members, err := group(pid)
 	if err != nil {
@@ -83,12 +83,12 @@ func WorkOf(pid int) (time.Duration, error) {
 	return total, nil
 }
 
-// workOfOne is WorkOf of one process.
+// workOfOne returns the time that one process has spent on processors.
 //
-// /proc/PID/stat counts in ticks of 10 ms, which is coarse for a server that is idle nine tenths of
-// a short run. The scheduler's own sums, one per thread, are in nanoseconds, but a thread takes its
-// own with it when it ends. So: the fine sum, unless the coarse one says that threads are missing
-// from it.
+// /proc/PID/stat counts in ticks of 10 ms. This is too coarse for a server that is idle for 90 % of
+// a short run. The scheduler's sums per thread are in nanoseconds, but the sum of a thread is lost
+// when it exits. So workOfOne uses the fine sum, unless the coarse sum shows that threads are
+// missing from it.
 func workOfOne(pid int) (time.Duration, error) {
 	const ticks = 20 * time.Millisecond
 	proc, err := procfs.NewProc(pid)
@@ -107,7 +107,7 @@ func workOfOne(pid int) (time.Duration, error) {
 	return fine, nil
 }
 
-// scheduled adds up schedstat over a process's threads.
+// scheduled adds up the schedstat of all threads of a process.
 func scheduled(pid int) (sum time.Duration, err error) {
 	threads, err := procfs.AllThreads(pid)
 	if err != nil {
@@ -123,7 +123,7 @@ func scheduled(pid int) (sum time.Duration, err error) {
 	return sum, nil
 }
 
-// BoundTo returns the processor that a process is bound to, if it is one alone.
+// BoundTo returns the processor that a process is bound to, if it is bound to exactly one.
 func BoundTo(pid int) (cpu int, bound bool) {
 	var set unix.CPUSet
 	if unix.SchedGetaffinity(pid, &set) != nil || set.Count() != 1 {
@@ -135,15 +135,17 @@ func BoundTo(pid int) (cpu int, bound bool) {
 	return cpu, true
 }
 
-// Busy returns how long a processor has worked since the machine came up, for whomever, or all of
-// them together if cpu is negative: user, nice, system, interrupts of both kinds, and what the
-// hypervisor took away meanwhile, from /proc/stat. What grows by more than the server on that
-// processor worked ([WorkOf]) was somebody else's. How long its threads waited for the processor
-// does not tell that, since they wait for each other as well.
+// Busy returns how long a processor has worked since the machine started, for all processes. If cpu
+// is negative, it returns the sum for all processors. The value from /proc/stat includes user,
+// nice, system, both kinds of interrupts, and time stolen by the hypervisor. If it grows by more
+// than the work of the server on that processor ([WorkOf]), the difference is the work of other
+// processes. The time that the server's threads wait for the processor does not show this, because
+// they also wait for each other.
 //
-// The kernel counts in ticks of 10 ms (USER_HZ), and gives a whole one to whoever it finds at work:
-// good for seconds, not for milliseconds. Where it keeps interrupts out of the processes' accounts,
-// those of the server's own packets count as somebody else's.
+// The kernel counts in ticks of 10 ms (USER_HZ) and assigns a whole tick to the process that it
+// finds running. This is precise enough for seconds, not for milliseconds. If the kernel does not
+// account interrupts to processes, the interrupts for the server's own packets count as the work of
+// others.
 func Busy(cpu int) (time.Duration, error) {
 	fs, err := procfs.NewDefaultFS()
 	if err != nil {
@@ -158,15 +160,15 @@ func Busy(cpu int) (time.Duration, error) {
 		of, ok = stat.CPU[int64(cpu)]
 	}
 	if !ok {
-		return 0, fmt.Errorf("/proc/stat has no processor %d", cpu)
+		return 0, fmt.Errorf("/proc/stat does not list processor %d", cpu)
 	}
-	// A guest's time is in user and nice already.
+	// User and nice already include the time of guests.
 	seconds := of.User + of.Nice + of.System + of.IRQ + of.SoftIRQ + of.Steal
 	return time.Duration(seconds * float64(time.Second)), nil
 }
 
-// RSS returns the resident memory in bytes. Of a server of several processes it is their
-// proportional set size: a page that they share counts once.
+// RSS returns the resident memory in bytes. For a server of several processes, it is their
+// proportional set size, in which a shared page counts once.
 func (p *Process) RSS() (int64, error) {
 	members, err := group(p.PID)
 	if err != nil {
@@ -175,9 +177,9 @@ func (p *Process) RSS() (int64, error) {
 	return sum(p.PID, func(proc procfs.Proc) (int64, error) { return residentOf(proc, len(members) > 1) })
 }
 
-// residentOf asks smaps_rollup, which counts pages; VmRSS in /proc/PID/status adds up per-processor
-// counters that may be some hundred kilobytes off, too much for a server whose 18,500 subscribers
-// fit into ten megabytes.
+// residentOf reads smaps_rollup, which counts pages. VmRSS in /proc/PID/status adds up
+// per-processor counters and can be off by some hundred kilobytes. This is too much for a server
+// with 18,500 subscribers in 10 MB.
 func residentOf(proc procfs.Proc, proportional bool) (int64, error) {
 	if maps, err := proc.ProcSMapsRollup(); err == nil && maps.Rss > 0 {
 		if proportional {
@@ -189,17 +191,18 @@ func residentOf(proc procfs.Proc, proportional bool) (int64, error) {
 	return int64(status.VmRSS), err
 }
 
-// ForgetPeak makes PeakRSS begin anew.
+// ForgetPeak resets the value of PeakRSS.
 func (p *Process) ForgetPeak() error {
-	const peak = "5" // proc(5), of clear_refs
+	const peak = "5" // see clear_refs in proc(5)
 	_, err := sum(p.PID, func(proc procfs.Proc) (int, error) {
 		return 0, os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", proc.PID), []byte(peak), 0)
 	})
 	return err
 }
 
-// PeakRSS returns the most that the resident memory ever was, in bytes; of a server of several
-// processes, the sum of what each had at its time, with shared pages in all of them.
+// PeakRSS returns the peak of the resident memory in bytes. For a server of several processes, it
+// is the sum of their peaks, which may have been at different times. Shared pages count in each
+// process.
 func (p *Process) PeakRSS() (int64, error) {
 	return sum(p.PID, func(proc procfs.Proc) (int64, error) {
 		status, err := proc.NewStatus()

@@ -12,13 +12,13 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// onThread calls f on a thread that ends with it. The first thread of a process never ends, so it
-// is kept out of the way.
+// onThread calls f on a thread that exits afterwards. The first thread of a process never exits, so
+// onThread does not use it.
 func onThread(f func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		runtime.LockOSThread() // and never unlocked
+		runtime.LockOSThread() // never unlocked, so the thread exits
 		if unix.Gettid() != os.Getpid() {
 			f()
 			return
@@ -29,7 +29,7 @@ func onThread(f func()) {
 	<-done
 }
 
-// used returns how much of a processor the thread has had.
+// used returns how much processor time the thread has used.
 func used(t *testing.T) time.Duration {
 	var usage unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_THREAD, &usage); err != nil {
@@ -38,8 +38,8 @@ func used(t *testing.T) time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// work keeps the thread busy until it has had so much of a processor: the first half of it outside
-// of the kernel, then within.
+// work keeps the thread busy until it has used the given processor time: the first half in user
+// mode, the second half in the kernel.
 func work(t *testing.T, enough time.Duration) {
 	zeroes, err := os.Open("/dev/zero")
 	if err != nil {
@@ -63,7 +63,8 @@ func work(t *testing.T, enough time.Duration) {
 	}
 }
 
-// TestThreadsThatEndedCount: the scheduler's fine sums lose them, and the coarse one does not.
+// TestThreadsThatEndedCount verifies that WorkOf counts threads that have exited. The scheduler's
+// fine sums lose them, but the coarse sum does not.
 func TestThreadsThatEndedCount(t *testing.T) {
 	const enough = 300 * time.Millisecond
 	before, err := WorkOf(os.Getpid())
@@ -79,23 +80,23 @@ func TestThreadsThatEndedCount(t *testing.T) {
 		thread = unix.Gettid()
 		work(t, enough)
 	})
-	testtool.WaitFor(t, "the thread's end", func() bool {
+	testtool.WaitFor(t, "the exit of the thread", func() bool {
 		_, err := os.Stat(fmt.Sprintf("/proc/self/task/%d", thread))
 		return os.IsNotExist(err)
 	})
 	fine, err := scheduled(os.Getpid())
 	if err != nil || fine-fineBefore > enough/2 {
-		t.Fatalf("the threads that live used %v more, %v: this tests nothing", fine-fineBefore, err)
+		t.Fatalf("the living threads used %v more, %v: the test is not effective", fine-fineBefore, err)
 	}
 	after, err := WorkOf(os.Getpid())
-	const ticks = 40 * time.Millisecond // to either side, and what WorkOf forgives
+	const ticks = 40 * time.Millisecond // rounding on both sides, and the tolerance of WorkOf
 	if err != nil || after-before < enough-ticks {
 		t.Errorf("%v more, %v, after %v of work", after-before, err, enough)
 	}
 }
 
-// TestBusyCountsWhatWorksThere has a thread work on one processor, and compares that with what the
-// processor says, and all together.
+// TestBusyCountsWhatWorksThere runs a busy thread on one processor, and compares its work with the
+// busy time of that processor and of all processors.
 func TestBusyCountsWhatWorksThere(t *testing.T) {
 	const enough = 300 * time.Millisecond
 	cpu := processors(t)[0]
@@ -117,14 +118,14 @@ func TestBusyCountsWhatWorksThere(t *testing.T) {
 		work(t, enough)
 	})
 	here, all := busy(cpu)-before, busy(-1)-beforeAll
-	const ticks = 100 * time.Millisecond // that came just before or after
+	const ticks = 100 * time.Millisecond // rounding on both sides
 	if most := time.Since(began) + ticks; here < enough-ticks || here > most {
 		t.Errorf("processor %d worked for %v, want at least %v and at most %v", cpu, here, enough, most)
 	}
 	if all < here-ticks {
-		t.Errorf("all processors worked for %v, and one of them for %v", all, here)
+		t.Errorf("all processors worked for %v, but one of them for %v", all, here)
 	}
 	if _, err := Busy(1 << 20); err == nil {
-		t.Error("a processor that is not there has worked")
+		t.Error("Busy succeeded for a processor that does not exist")
 	}
 }

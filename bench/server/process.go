@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Time limits: a server that needs longer to come up or to go away is broken, not slow.
+// Time limits. A server that takes longer to start or stop is broken, not slow.
 const (
 	startTimeout = 10 * time.Second
 	stopTimeout  = 3 * time.Second
@@ -30,23 +30,23 @@ type Process struct {
 	name   string
 	cmd    *exec.Cmd
 	stderr *os.File
-	gone   chan struct{} // closed when it has ended
-	why    error         // how, from then on
+	gone   chan struct{} // closed when the process has exited
+	why    error         // the result of Wait, valid after gone is closed
 }
 
-// ports are where a server is to listen.
+// ports are the addresses that a server will listen on.
 type ports struct {
 	subscribe, publish string
-	release            func() // gives the ports to whoever asks
+	release            func() // makes the ports available to other processes
 }
 
-// Start runs the server on two free loopback ports, on the given processor (any, if negative), and
-// waits until it takes connections, and has its store if it is to have one. It dies with this
-// process.
+// Start runs the server on two free loopback ports and on the given processor, or on any processor
+// if cpu is negative. It waits until the server accepts connections, and until it has reached its
+// store if it has one. The server dies with this process.
 func Start(spec Spec, cpu int) (*Process, error) { return StartBeside(nil, spec, cpu) }
 
-// StartBeside is Start of a server that is measured as a part of another one, if that is not nil:
-// its work and its memory count there. It is to be stopped before that one.
+// StartBeside is like Start, but measures the server as a part of first, if first is not nil. Its
+// work and memory are counted with first. It must be stopped before first.
 func StartBeside(first *Process, spec Spec, cpu int) (*Process, error) {
 	at, err := freePorts()
 	if err != nil {
@@ -67,8 +67,8 @@ func startAt(spec Spec, cpu int, at ports, first *Process) (*Process, error) {
 	cmd := exec.Command(spec.Path, args...)
 	cmd.Stdout, cmd.Stderr = stderr, stderr
 	cmd.Env = append(os.Environ(), spec.env...)
-	// A group of its own, so that what the server starts can be found and ended with it; or that of
-	// the one that it is a part of.
+	// The server gets its own process group, so that its children can be found and stopped with it.
+	// A server that is a part of first gets the group of first.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: cmp.Or(spec.deathSignal, syscall.SIGKILL)}
 	if first != nil {
 		cmd.SysProcAttr.Pgid = first.PID
@@ -92,8 +92,8 @@ func startAt(spec Spec, cpu int, at ports, first *Process) (*Process, error) {
 	return p, nil
 }
 
-// live is a server's whole life. The child dies with the thread that started it (Pdeathsig), so
-// that has to live as long: Go ends threads at times.
+// live runs the server until it exits. The child dies with the thread that started it (Pdeathsig),
+// so live locks that thread for the whole time: otherwise Go may end it.
 func (p *Process) live(cpu int, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -107,9 +107,9 @@ func (p *Process) live(cpu int, started chan<- error) {
 	p.left()
 }
 
-// freePorts returns two free loopback addresses, and keeps them from being given to
-// somebody else by chance until they are released. The sockets that hold them do not
-// listen, so that a server that sets SO_REUSEADDR can.
+// freePorts returns two free loopback addresses. It holds them with sockets, so that the kernel
+// does not give them to other processes before they are released. The sockets do not listen, so a
+// server that sets SO_REUSEADDR can use the addresses.
 func freePorts() (at ports, err error) {
 	var held []int
 	at.release = func() {
@@ -146,9 +146,9 @@ func bindAnywhere(fd int) (address string, err error) {
 	return fmt.Sprintf("127.0.0.1:%d", bound.(*unix.SockaddrInet4).Port), nil
 }
 
-// startOn starts cmd with its affinity already set: a child inherits that of the thread that forks
-// it. Setting it later would miss the threads that the child's runtime makes at once, and its idea
-// of how many processors there are.
+// startOn starts cmd with its affinity already set, because a child inherits the affinity of the
+// thread that forks it. If it was set later, it would miss the threads that the child's runtime
+// creates immediately, and the child would see the wrong number of processors.
 func startOn(cmd *exec.Cmd, cpu int) error {
 	if cpu < 0 {
 		return cmd.Start()
@@ -170,7 +170,7 @@ func startOn(cmd *exec.Cmd, cpu int) error {
 	return err
 }
 
-// PinSelf keeps every thread of this process on one processor; threads made later inherit it.
+// PinSelf binds every thread of this process to one processor. New threads inherit it.
 func PinSelf(cpu int) error {
 	var set unix.CPUSet
 	set.Set(cpu)
@@ -199,24 +199,24 @@ func (p *Process) waitFor(address string) error {
 		}
 		select {
 		case <-p.gone:
-			return fmt.Errorf("%s ended at once (%v): %s", p.name, p.why, p.Stderr())
+			return fmt.Errorf("%s exited during startup (%v): %s", p.name, p.why, p.Stderr())
 		case <-time.After(10 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%s takes no connection on %s: %w: %s", p.name, address, err, p.Stderr())
+			return fmt.Errorf("%s accepts no connection on %s: %w: %s", p.name, address, err, p.Stderr())
 		}
 	}
 }
 
-// Pause holds the server still, so that connections and requests pile up in the kernel, and
-// Continue lets it go on.
+// Pause stops the server, so that connections and requests pile up in the kernel. Continue resumes
+// it.
 func (p *Process) Pause() error { return p.signalAll(unix.SIGSTOP) }
 
-// Continue ends a Pause.
+// Continue resumes the server after Pause.
 func (p *Process) Continue() error { return p.signalAll(unix.SIGCONT) }
 
-// signalAll reaches the server and all that it started. Once they are gone the number may be
-// somebody else's.
+// signalAll sends a signal to the server and all its children. It does not send one to a server
+// that has exited, because the group's number may belong to another process then.
 func (p *Process) signalAll(signal unix.Signal) error {
 	if !p.Alive() {
 		return os.ErrProcessDone
@@ -224,7 +224,7 @@ func (p *Process) signalAll(signal unix.Signal) error {
 	return unix.Kill(-p.PID, signal)
 }
 
-// Alive says whether the server still runs.
+// Alive reports whether the server is running.
 func (p *Process) Alive() bool {
 	select {
 	case <-p.gone:
@@ -234,7 +234,7 @@ func (p *Process) Alive() bool {
 	}
 }
 
-// Stderr returns the end of what the server printed, for error messages.
+// Stderr returns the end of the server's output, for error messages.
 func (p *Process) Stderr() string {
 	const tail = 2000
 	text, err := os.ReadFile(p.stderr.Name())
@@ -247,8 +247,8 @@ func (p *Process) Stderr() string {
 	return strings.TrimSpace(string(text))
 }
 
-// Stop ends the server, politely first, and returns when it is gone with all that it started. A
-// second Stop does nothing.
+// Stop stops the server, first with SIGTERM, then with SIGKILL. It returns when the server and all
+// its children have exited. A second Stop does nothing.
 func (p *Process) Stop() {
 	p.Continue() // it may have been paused
 	p.cmd.Process.Signal(syscall.SIGTERM)
@@ -262,8 +262,8 @@ func (p *Process) Stop() {
 	os.Remove(p.stderr.Name())
 }
 
-// endOrphans ends what a server that has ended leaves of its group. While one of them lives nobody
-// else gets the group's number.
+// endOrphans kills the members of a group that are still running after their leader has exited.
+// While a member is running, no other group gets the group's number.
 func endOrphans(leader int) {
 	for deadline := time.Now().Add(stopTimeout); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		orphans := orphansOf(leader)
@@ -276,8 +276,8 @@ func endOrphans(leader int) {
 	}
 }
 
-// orphansOf returns those of a group that live on without its leader. One that has ended and waits
-// for its new parent to notice does not live.
+// orphansOf returns the members of a group that are still running after their leader has exited.
+// Zombies, which only wait for their new parent, are left out.
 func orphansOf(leader int) (living []int) {
 	members, err := group(leader)
 	if err != nil {

@@ -13,21 +13,21 @@ import (
 	"time"
 )
 
-// running are the servers that have been started and have not ended.
+// running holds the servers that have been started and have not exited.
 var running = struct {
 	sync.Mutex
 	all map[*Process]bool
 }{all: map[*Process]bool{}}
 
-// ending is done when the bench is to end: commands that are under way are ended, and no server is
-// started any more.
+// ending is done when the bench exits. Then running commands are stopped, and no new server is
+// started.
 var ending, end = context.WithCancel(context.Background())
 
-var errEnding = errors.New("the bench is ending")
+var errEnding = errors.New("the bench is shutting down")
 
-// StopAll stops all servers, whatever state they are in, and lets no other be started. Whoever
-// measures one sees it go away, and returns; so this is what a signal does, and all that was begun
-// is put in order on the way out.
+// StopAll stops all servers, in any state, and prevents new ones from starting. The code that
+// measures a server then fails and returns. So a signal handler only has to call StopAll, and
+// deferred calls clean up.
 func StopAll() {
 	end()
 	running.Lock()
@@ -37,7 +37,7 @@ func StopAll() {
 	}
 }
 
-// launch starts a server, if the bench is not ending, and notes that it runs.
+// launch starts a server, unless the bench is shutting down, and records that it is running.
 func (p *Process) launch(cpu int) error {
 	running.Lock()
 	defer running.Unlock()
@@ -54,7 +54,7 @@ func (p *Process) launch(cpu int) error {
 	return err
 }
 
-// left notes that a server does not run any more.
+// left records that a server has exited.
 func (p *Process) left() {
 	running.Lock()
 	delete(running.all, p)
@@ -62,8 +62,8 @@ func (p *Process) left() {
 	close(p.gone)
 }
 
-// Output runs a command and returns what it printed, without the last line's end. It is ended after
-// a limit, or with the bench. The error has what it said on its standard error.
+// Output runs a command and returns its standard output without the final line end. The command is
+// stopped after the limit, or when the bench shuts down. An error contains its standard error.
 func Output(limit time.Duration, name string, args ...string) (string, error) {
 	var out, said strings.Builder
 	err := within(limit, &out, &said, nil, name, args...)
@@ -73,14 +73,14 @@ func Output(limit time.Duration, name string, args ...string) (string, error) {
 	return strings.TrimSpace(out.String()), err
 }
 
-// within is Output with other ends of the pipes, and with more in the environment.
+// within is like Output, with explicit writers and additional environment variables.
 func within(limit time.Duration, out, said io.Writer, env []string, name string, args ...string) error {
 	ctx, cancel := context.WithTimeout(ending, limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Stdout, cmd.Stderr, cmd.Env = out, said, append(os.Environ(), env...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 3 * time.Second // then it is killed, and whoever it started and holds its pipes is left alone
+	cmd.WaitDelay = 3 * time.Second // after this, the command is killed, and children that hold its pipes are ignored
 	err := cmd.Run()
 	switch {
 	case err == nil:
@@ -88,7 +88,7 @@ func within(limit time.Duration, out, said io.Writer, env []string, name string,
 	case ending.Err() != nil:
 		err = errEnding
 	case ctx.Err() != nil:
-		err = fmt.Errorf("it was not done in %v", limit)
+		err = fmt.Errorf("timed out after %v", limit)
 	}
 	return fmt.Errorf("%s %s: %w", filepath.Base(name), strings.Join(args, " "), err)
 }

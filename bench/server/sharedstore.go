@@ -8,17 +8,17 @@ import (
 	"strings"
 )
 
-// SharedStore is a cluster of NATS servers, each a process of its own, that daemons share as their
-// store.
+// SharedStore is a cluster of NATS servers that daemons share as their store. Each server is a
+// separate process.
 type SharedStore struct {
 	servers []*Process
 	folder  string
 }
 
-// StartSharedStore builds the NATS server into dir and starts a cluster of n, on the given
-// processor (any, if negative). They keep messages in a new folder in parent until Stop. They may
-// not have elected a leader yet when it returns: starting an ssed with [Spec.WithSharedStore] waits
-// for that.
+// StartSharedStore builds the NATS server into dir and starts a cluster of n servers on the given
+// processor, or on any processor if cpu is negative. They keep messages in a new folder in parent
+// until Stop. They may not have elected a leader when it returns. Starting an ssed with
+// [Spec.WithSharedStore] waits for the leader.
 func StartSharedStore(dir, parent string, n, cpu int) (*SharedStore, error) {
 	path, err := compile(dir, "bench", "./nats")
 	if err != nil {
@@ -36,7 +36,8 @@ func StartSharedStore(dir, parent string, n, cpu int) (*SharedStore, error) {
 	return s, nil
 }
 
-// start finds addresses for all before it starts the first, for each has to know the others.
+// start finds the addresses of all servers before it starts the first, because each server needs
+// the addresses of the others.
 func (s *SharedStore) start(path string, n, cpu int) error {
 	var all []ports
 	for range n {
@@ -57,14 +58,14 @@ func (s *SharedStore) start(path string, n, cpu int) error {
 			Args: []string{"-name", name, "-store", filepath.Join(s.folder, name), "-routes", strings.Join(routes, ",")}}
 		p, err := startAt(spec, cpu, d, nil)
 		if err != nil {
-			return fmt.Errorf("the shared store: %w", err)
+			return fmt.Errorf("shared store: %w", err)
 		}
 		s.servers = append(s.servers, p)
 	}
 	return nil
 }
 
-// Stop ends all servers, and forgets what they kept.
+// Stop stops all servers and deletes their messages.
 func (s *SharedStore) Stop() {
 	for _, p := range s.servers {
 		p.Stop()
@@ -72,8 +73,8 @@ func (s *SharedStore) Stop() {
 	os.RemoveAll(s.folder)
 }
 
-// WithSharedStore returns the spec of an ssed that shares a store. Each of its servers has a
-// replica of the stream.
+// WithSharedStore returns the spec of an ssed that uses a shared store. Each server of the store
+// has a replica of the stream.
 func (s Spec) WithSharedStore(store *SharedStore) Spec {
 	s.stored = true
 	for _, p := range store.servers {

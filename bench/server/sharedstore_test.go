@@ -11,10 +11,10 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestDaemonsShareAStore: what one of them is told reaches the subscribers of the other, and both
-// are measured as one.
+// TestDaemonsShareAStore verifies that a message published to one daemon reaches the subscribers of
+// the other, and that both are measured as one.
 func TestDaemonsShareAStore(t *testing.T) {
-	testtool.Long(t, "it builds a NATS server and has three of them find a leader")
+	testtool.Long(t, "it builds a NATS server and waits until three of them have elected a leader")
 	dir, parent := t.TempDir(), t.TempDir()
 	store, err := StartSharedStore(dir, parent, 3, -1)
 	if err != nil {
@@ -41,11 +41,11 @@ func TestDaemonsShareAStore(t *testing.T) {
 	go func() { heard <- lineWith(conn, "Corgi") }()
 	publisher := dialTo(t, first.Publish)
 	testtool.WaitFor(t, "the message on the other daemon", func() bool {
-		fmt.Fprint(publisher, "PUB /bench tick Corgi\n") // more than once: the subscriber may come later
+		fmt.Fprint(publisher, "PUB /bench tick Corgi\n") // repeated, because the subscriber may connect later
 		select {
 		case said := <-heard:
 			if said == "" {
-				t.Fatal("the stream ended")
+				t.Fatal("the server closed the stream")
 			}
 			return true
 		default:
@@ -60,7 +60,7 @@ func TestDaemonsShareAStore(t *testing.T) {
 	}
 }
 
-// dialTo connects, until the test ends.
+// dialTo returns a connection that is closed when the test ends.
 func dialTo(t *testing.T, address string) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
@@ -71,8 +71,8 @@ func dialTo(t *testing.T, address string) net.Conn {
 	return conn
 }
 
-// lineWith reads up to a line that has a word, and returns it, or nothing if the stream ends
-// before.
+// lineWith reads until a line contains a word and returns the line. It returns an empty string if
+// the stream ends first.
 func lineWith(conn net.Conn, word string) string {
 	for lines := bufio.NewScanner(conn); lines.Scan(); {
 		if strings.Contains(lines.Text(), word) {
@@ -82,8 +82,8 @@ func lineWith(conn net.Conn, word string) string {
 	return ""
 }
 
-// TestStoredServerIsWaitedFor: it takes subscribers when Start returns, and the folder is its
-// store.
+// TestStoredServerIsWaitedFor verifies that a server with a store accepts subscribers when Start
+// returns, and that its store is in the given folder.
 func TestStoredServerIsWaitedFor(t *testing.T) {
 	folder := t.TempDir()
 	p, err := Start(known(t, "", "ssed")[0].WithStore(folder), -1)
@@ -91,8 +91,8 @@ func TestStoredServerIsWaitedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Stop()
-	if taken, err := p.takes(); !taken || err != nil {
-		t.Errorf("a subscriber is taken: %v, %v", taken, err)
+	if taken, err := p.acceptsSubscribers(); !taken || err != nil {
+		t.Errorf("a subscriber is accepted: %v, %v", taken, err)
 	}
 	if files, err := os.ReadDir(folder); err != nil || len(files) == 0 {
 		t.Errorf("the store is %v, %v", files, err)
@@ -101,11 +101,12 @@ func TestStoredServerIsWaitedFor(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := OnDisk(folder + "/missing"); err == nil {
-		t.Error("a folder that is not there is on a disk, or not")
+		t.Error("OnDisk succeeded for a folder that does not exist")
 	}
 }
 
-// TestServerWithoutAStoreTakesNobody: its store is not reachable, and it says so to clients.
+// TestServerWithoutAStoreTakesNobody verifies that a server that cannot reach its store rejects
+// subscribers.
 func TestServerWithoutAStoreTakesNobody(t *testing.T) {
 	spec := known(t, "", "ssed")[0].With("--nats=nats://127.0.0.1:1")
 	p, err := Start(spec, -1)
@@ -113,11 +114,11 @@ func TestServerWithoutAStoreTakesNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Stop()
-	if taken, err := p.takes(); taken || err != nil {
-		t.Errorf("a subscriber is taken: %v, %v", taken, err)
+	if taken, err := p.acceptsSubscribers(); taken || err != nil {
+		t.Errorf("a subscriber is accepted: %v, %v", taken, err)
 	}
 	p.Stop()
 	if err := p.waitForStore(); err == nil {
-		t.Error("it has ended, and its store was reached")
+		t.Error("waitForStore succeeded after the server had exited")
 	}
 }

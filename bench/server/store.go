@@ -11,18 +11,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// storeTimeout is how long it may take until a server's store is reached: a cluster that was just
-// made looks for leaders first.
+// storeTimeout limits the time until a server reaches its store. A new cluster elects its leaders
+// first.
 const storeTimeout = 30 * time.Second
 
-// WithStore returns the spec of an ssed that keeps its messages in a folder, as the daemon does by
-// itself: OK means that the kernel has the message, and the disk gets it within a second.
+// WithStore returns the spec of an ssed that keeps its messages in a folder, with the default sync
+// policy. OK means that the kernel has the message. It is on the disk within a second.
 func (s Spec) WithStore(folder string) Spec {
 	s.stored = true
 	return s.With("--store="+folder, "--store-sync=1s")
 }
 
-// OnDisk says whether what is written to a folder goes to a disk, and not only to memory.
+// OnDisk reports whether the files of a folder are on a disk, and not only in memory.
 func OnDisk(folder string) (bool, error) {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(folder, &fs); err != nil {
@@ -31,32 +31,32 @@ func OnDisk(folder string) (bool, error) {
 	return fs.Type != unix.TMPFS_MAGIC && fs.Type != unix.RAMFS_MAGIC, nil
 }
 
-// waitForStore waits until subscribers are taken. Before its store is reached ssed tells them to
-// come back.
+// waitForStore waits until the server accepts subscribers. Until it has reached its store, ssed
+// asks them to retry later.
 func (p *Process) waitForStore() error {
 	deadline := time.Now().Add(storeTimeout)
 	for {
-		taken, err := p.takes()
+		taken, err := p.acceptsSubscribers()
 		if taken || err != nil {
 			return err
 		}
 		select {
 		case <-p.gone:
-			return fmt.Errorf("%s ended (%v): %s", p.name, p.why, p.Stderr())
+			return fmt.Errorf("%s exited (%v): %s", p.name, p.why, p.Stderr())
 		case <-time.After(20 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%s has not reached its store in %v: %s", p.name, storeTimeout, p.Stderr())
+			return fmt.Errorf("%s has not reached its store after %v: %s", p.name, storeTimeout, p.Stderr())
 		}
 	}
 }
 
-// takes asks for a stream, and says whether it stays open.
-func (p *Process) takes() (bool, error) {
-	const still = 100 * time.Millisecond // who is told to come back is told with the head, and then the stream ends
+// acceptsSubscribers requests a stream and reports whether it stays open.
+func (p *Process) acceptsSubscribers() (bool, error) {
+	const still = 100 * time.Millisecond // a server that asks to retry later does so with the head, and then closes the stream
 	conn, err := net.DialTimeout("tcp", p.Subscribe, time.Second)
 	if err != nil {
-		return false, nil // whether it has ended is looked at elsewhere
+		return false, nil // the caller checks whether the server has exited
 	}
 	defer conn.Close()
 	if _, err := conn.Write([]byte("GET /subscribe/ready HTTP/1.1\r\nHost: bench\r\n\r\n")); err != nil {
@@ -78,7 +78,7 @@ func (p *Process) takes() (bool, error) {
 		case errors.Is(err, os.ErrDeadlineExceeded) && headed && bytes.HasPrefix(said, []byte("HTTP/1.1 200")):
 			return true, nil
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			return false, fmt.Errorf("%s answers a subscriber %.200q", p.name, said)
+			return false, fmt.Errorf("%s: unexpected answer to a subscriber: %.200q", p.name, said)
 		case err != nil:
 			return false, nil
 		}
