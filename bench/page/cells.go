@@ -8,15 +8,15 @@ import (
 	"github.com/ssed/ssed/bench/page/results"
 )
 
-// grid is a table with a row for each server, and columns of any scenario, case and metric.
+// grid is a table with a row for each server. Its columns can be of any scenario, case and metric.
 type grid struct {
 	set     *results.Set
-	base    string // whose ratio stands below the numbers; a column that it is not in takes the subject's
+	base    string // the server that ratios are to; a column without it uses the subject
 	columns []column
-	ratios  bool // some cell shows one
-	spreads bool // some cell shows how far runs lie apart
-	limited bool // some cell is marked for the load
-	other   bool // some column's ratio is not to base
+	ratios  bool // a cell shows a ratio
+	spreads bool // a cell shows the spread of its runs
+	limited bool // a cell is marked because the load was the limit
+	other   bool // a column has ratios to the subject and not to base
 }
 
 type column struct {
@@ -26,7 +26,7 @@ type column struct {
 	title    string
 }
 
-// write adds the table. corner names its rows.
+// write adds the table. corner is the heading of the column with the servers' names.
 func (g *grid) write(t *text, corner string) {
 	head := []string{corner}
 	for _, c := range g.columns {
@@ -51,7 +51,7 @@ func (g *grid) of(c column, server string) results.Samples {
 	return g.set.Of(c.scenario.Name, c.testCase, server, c.metric.Name)
 }
 
-// cell is a number, what it is beside the base's, and what to think of it.
+// cell returns a cell: the number, its ratio to the base, its spread and its failed runs.
 func (g *grid) cell(c column, server string) string {
 	all, failed := g.set.Ran(c.scenario.Name, c.testCase, server)
 	samples := g.of(c, server)
@@ -84,7 +84,7 @@ func (g *grid) cell(c column, server string) string {
 		small(strings.ReplaceAll(strings.Join(below, " · "), " ", "&nbsp;"))
 }
 
-// ratio is "" where there is none to tell.
+// ratio returns the ratio of a server to the base, or "" if there is no ratio to show.
 func (g *grid) ratio(c column, server string) string {
 	base := g.base
 	if len(g.of(c, base)) == 0 {
@@ -102,7 +102,8 @@ func (g *grid) ratio(c column, server string) string {
 	return "×" + results.Three(ratio)
 }
 
-// best says whether no other server of the column is better and one is worse, the floor aside.
+// best reports whether a server is the best of its column and another one is worse. The floor does
+// not take part.
 func (g *grid) best(c column, server string) bool {
 	if c.metric.Better == results.Neither || g.aside(server) {
 		return false
@@ -127,14 +128,14 @@ func (g *grid) aside(server string) bool {
 	return server == results.Floor && server != g.set.Subject()
 }
 
-// remarks explains what the cells have beside their numbers.
+// remarks adds an explanation of the marks and of the second lines of cells.
 func (g *grid) remarks(t *text) {
 	var below []string
 	if g.ratios {
-		below = append(below, "times that of "+called(g.base))
+		below = append(below, "ratio to "+called(g.base))
 	}
 	if g.spreads {
-		below = append(below, "how far the runs lie apart")
+		below = append(below, "spread of the runs")
 	}
 	if len(below) > 0 {
 		t.say("Below each number: %s.", strings.Join(below, " · "))
@@ -143,7 +144,7 @@ func (g *grid) remarks(t *text) {
 		t.say("† The load was busy for more than %.0f %% of the time: it was the limit.", 100*results.LimitAbove)
 	}
 	if g.other {
-		t.say("Where %s was not asked, the ratio is to %s.", called(g.base), plain(g.set.Subject()))
+		t.say("If %s has no value, the ratio is to %s.", called(g.base), plain(g.set.Subject()))
 	}
 }
 

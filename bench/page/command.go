@@ -8,25 +8,25 @@ import (
 	"github.com/ssed/ssed/bench/page/results"
 )
 
-// home is where results of this project are kept, seen from its root.
+// home is the directory for results of this project, relative to its root.
 const home = "bench/results"
 
-// commands is what to type, a line for each file.
+// commands returns the shell commands that repeat the measurements, one for each file.
 func commands(set *results.Set) string {
 	var lines []string
 	for _, f := range set.Files {
 		about := "# " + f.Name
 		if at, err := time.Parse(time.RFC3339, f.Started); err == nil {
-			about += at.Format(", begun 2006-01-02 15:04 MST")
+			about += at.Format(", started 2006-01-02 15:04 MST")
 		}
 		lines = append(lines, about, command(f.Command))
 	}
 	return strings.Join(lines, "\n")
 }
 
-// command is one that makes the same measurements wherever the project is. Where the values were
-// written to was the writer's choice, and binaries of ssed lay in a directory of his: those who
-// repeat it have their own in the root.
+// command returns a shell command that repeats the measurements in any copy of the project. It
+// leaves out the paths that the values were written to. It replaces the directories of ssed
+// binaries, because the binaries of another user will be in the root of the project.
 func command(args []string) string {
 	line := "go run -C bench ."
 	for i := 0; i < len(args); i++ {
@@ -49,7 +49,8 @@ func command(args []string) string {
 	return line + " --results " + home
 }
 
-// binariesHere takes the directories from a list of servers, of which some may be binaries.
+// binariesHere replaces the directories in a list of servers, some of which may be paths of
+// binaries.
 func binariesHere(servers string) string {
 	all := strings.Split(servers, ",")
 	for i, server := range all {
@@ -60,7 +61,7 @@ func binariesHere(servers string) string {
 	return strings.Join(all, ",")
 }
 
-// shell quotes an argument if a shell would read more into it.
+// shell quotes an argument if it contains characters that are special to a shell.
 func shell(arg string) string {
 	special := func(r rune) bool { return strings.ContainsRune(" \t\n\"'`$&|;<>()*?[]{}~#!\\", r) }
 	if arg != "" && !strings.ContainsFunc(arg, special) {

@@ -1,24 +1,22 @@
-// Command page turns the JSON files of bench into a page with pictures, for those who want to judge
-// the numbers.
+// Command page turns the JSON files of bench into a page with pictures.
 //
 //	go run -C bench . all --server ssed,floor --results bench/results
 //
-// makes a folder DATE-COMMIT there and calls this command on it. By hand, after remarks.md was
-// written:
+// makes a folder DATE-COMMIT in bench/results and runs this command on it. After a change of
+// remarks.md, run it by hand:
 //
 //	go run -C bench ./page bench/results/DATE-COMMIT
 //
-// It reads every *.json of the folder, and remarks.md if it is there: what people found out about
-// goals that were not reached, which stands on the page as it is. It writes README.md and SVG
-// files. It is a program of its own, so that the process that measures does not hold the fonts and
-// tables of the library that draws.
+// It reads all *.json files of the folder. If the folder has a remarks.md, which explains goals
+// that are not reached, its text is included unchanged. The command writes README.md and SVG files.
+// It is a separate program, so that the process that measures does not load the fonts and tables of
+// the drawing library.
 //
-// main.go reads and writes files, page.go has the order of the page, command.go what to type to
-// repeat it, judged.go the goals and the losses, scenario.go and cells.go the tables, pictures.go
-// says what is drawn, markdown.go how text gets there. results finds and judges numbers, figure
-// draws.
+// main.go reads and writes files, and page.go sets the order of the page. command.go prints the
+// commands to repeat the measurements. judged.go prints goals and losses, scenario.go and cells.go
+// the tables. pictures.go lists the pictures, and markdown.go writes Markdown. results finds and
+// judges numbers, and figure draws.
 //
-// The invariants: the same files give the same bytes. Nothing on the page is there but for what the
-// files say: no number and no verdict is written here. It names no path of the machine that it was
-// measured on.
+// Invariants: the same files give the same bytes. Every number and verdict on the page comes from
+// the files. The page contains no path of the machine that it was measured on.
 package main

@@ -9,14 +9,14 @@ import (
 	"github.com/ssed/ssed/bench/page/results"
 )
 
-// goals adds what was to be reached, and whether it was.
+// goals adds the table of goals and whether they were reached.
 func goals(t *text, set *results.Set) {
 	verdicts := set.Verdicts()
 	if len(verdicts) == 0 {
 		return
 	}
 	t.say("## Goals")
-	t.say("What %s asks of itself, as a ratio to %s where it says so.", plain(set.Subject()), reference(set))
+	t.say("The goals of %s. A goal “of %s” or of another server is a bound on a ratio.", plain(set.Subject()), reference(set))
 	var rows [][]string
 	for _, v := range verdicts {
 		what := v.Metric.Title
@@ -25,15 +25,15 @@ func goals(t *text, set *results.Set) {
 	}
 	t.table([]string{"scenario", "metric", "goal", "measured", "", "disturbed"}, rows, true)
 	if slices.ContainsFunc(verdicts, func(v results.Verdict) bool { return v.LoadWasLimit }) {
-		t.say("† The load was busy for more than %.0f %% of the time on both sides. Then a ratio tends to 1 whatever the server does, "+
-			"and a value of its own is the least that it can do.", 100*results.LimitAbove)
+		t.say("† The load was busy for more than %.0f %% of the time on both sides. Then a ratio tends to 1 for any server, "+
+			"and an absolute value is only a lower bound of what the server can do.", 100*results.LimitAbove)
 	}
 }
 
-// inTheWay adds what people have found out about goals that are not reached, as they wrote it.
-func inTheWay(t *text, remarks string) {
+// goalRemarks adds the remarks on goals that are not reached, unchanged.
+func goalRemarks(t *text, remarks string) {
 	if remarks = strings.TrimSpace(remarks); remarks != "" {
-		t.say("## What stands in the way")
+		t.say("## Remarks on the goals")
 		t.say("%s", remarks)
 	}
 }
@@ -84,24 +84,24 @@ func disturbedRuns(v results.Verdict) string {
 
 func losesTitle(set *results.Set) string { return fmt.Sprintf("Where %s loses", set.Subject()) }
 
-// losses adds every number in which somebody is better: first what chance does not explain.
+// losses adds every number in which another server is better. Clear losses come first.
 func losses(t *text, set *results.Set) {
 	subject := plain(set.Subject())
 	t.say("## %s", plain(losesTitle(set)))
 	lost, of := set.Losses(set.Peers()...)
 	if of == 0 && len(lost) == 0 {
-		t.say("No peer was measured beside it.")
+		t.say("No peer was measured.")
 	} else {
 		clear, doubtful := results.Clear(lost), results.Doubtful(lost)
-		t.say("Run against run with its peers, in all that the tables below show: %s.", plural(of, "comparison"))
+		t.say("%s is compared with its peers run by run, in all metrics that the tables below show: %s.", subject, plural(of, "comparison"))
 		if len(clear) == 0 {
-			t.say("In none of them every run of a peer was better than every run of %s.", subject)
+			t.say("In none of them was every run of a peer better than every run of %s.", subject)
 		} else {
 			t.say("In %d of them every run of a peer was better than every run of %s:", len(clear), subject)
 			lossTable(t, set, clear)
 		}
 		if len(doubtful) > 0 {
-			t.folded(fmt.Sprintf("In %d more the peer is ahead, but the runs overlap, or there is only one: it may be chance", len(doubtful)),
+			t.folded(fmt.Sprintf("In %d more the peer is ahead, but the runs overlap or there is only one, so it may be chance", len(doubtful)),
 				func() { lossTable(t, set, doubtful) })
 		}
 	}
@@ -120,7 +120,7 @@ func lossTable(t *text, set *results.Set, lost []results.Loss) {
 		row := []string{where, plain(l.Metric.Title), plain(l.Server)}
 		switch {
 		case l.SubjectFailed:
-			row[1] = "coming through at all"
+			row[1] = "success of the runs"
 			row = append(row, "yes", "✗ failed", "")
 		case l.Quotient:
 			row = append(row, results.Three(l.Other), results.Three(l.Subject), factor(l.Ratio))
@@ -129,7 +129,7 @@ func lossTable(t *text, set *results.Set, lost []results.Loss) {
 		}
 		rows = append(rows, row)
 	}
-	t.table([]string{"scenario", "metric", "who", "theirs", "of " + plain(set.Subject()), "ratio"}, rows, true)
+	t.table([]string{"scenario", "metric", "server", "its value", "value of " + plain(set.Subject()), "ratio"}, rows, true)
 }
 
 func factor(ratio float64) string {

@@ -12,13 +12,13 @@ import (
 	"github.com/ssed/ssed/bench/tree"
 )
 
-// mark is how the page knows its own earlier edition, which it may replace, from a README.md that
-// somebody wrote.
-const mark = "<!-- Written by bench/page from the JSON files in this directory. What is changed here is lost. -->\n"
+// mark is the first line of a page. It distinguishes an earlier edition, which may be replaced,
+// from a README.md that was written by hand.
+const mark = "<!-- Written by bench/page from the JSON files in this directory."
 
 func main() {
 	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "page: want one directory with JSON files of bench: go run -C bench ./page DIR")
+		fmt.Fprintln(os.Stderr, "page: expected one argument, a directory with JSON files of bench: go run -C bench ./page DIR")
 		os.Exit(2)
 	}
 	err := tree.ToShell()
@@ -31,8 +31,8 @@ func main() {
 	}
 }
 
-// write renders what is in dir into dir. Pictures that an earlier edition had and this one has not
-// are removed.
+// write writes the page and the pictures for the JSON files in dir into dir. It removes pictures of
+// an earlier edition that this edition does not have.
 func write(dir string) error {
 	set, err := results.Read(dir)
 	if err != nil {
@@ -41,12 +41,12 @@ func write(dir string) error {
 	readme := filepath.Join(dir, "README.md")
 	before, err := os.ReadFile(readme)
 	if err == nil && !bytes.HasPrefix(before, []byte(mark)) {
-		return fmt.Errorf("%s was not written by this command, so it stays. Move it away, or the JSON files to another directory", readme)
+		return fmt.Errorf("%s was not written by this command: move it or the JSON files to another directory", readme)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	// What people say to the goals is optional.
+	// The remarks on the goals are optional.
 	remarks, err := os.ReadFile(filepath.Join(dir, "remarks.md"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -66,5 +66,5 @@ func write(dir string) error {
 			return err
 		}
 	}
-	return os.WriteFile(readme, []byte(mark+page(set, drawn, string(remarks))), 0o644)
+	return os.WriteFile(readme, []byte(mark+" Changes to this file will be lost. -->\n"+page(set, drawn, string(remarks))), 0o644)
 }

@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// text is Markdown that grows.
+// text is a Markdown document under construction.
 type text struct{ strings.Builder }
 
-// say adds a paragraph, or a line of its own.
+// say adds a paragraph, or any other text followed by an empty line.
 func (t *text) say(format string, args ...any) {
 	fmt.Fprintf(t, format+"\n\n", args...)
 }
 
-// table adds rows below a head. The first column stands left, the others right, unless all is
-// prose.
+// table adds a table. If the cells are prose, all columns are aligned to the left. Otherwise only
+// the first is, and the others are aligned to the right.
 func (t *text) table(head []string, rows [][]string, prose bool) {
 	line := func(cells []string) { fmt.Fprintf(t, "| %s |\n", strings.Join(cells, " | ")) }
 	line(head)
@@ -34,7 +34,7 @@ func (t *text) table(head []string, rows [][]string, prose bool) {
 	t.WriteString("\n")
 }
 
-// folded adds what only some want to see.
+// folded adds details that are hidden behind a summary.
 func (t *text) folded(summary string, inside func()) {
 	t.say("<details><summary>%s</summary>", summary)
 	inside()
@@ -44,13 +44,15 @@ func (t *text) folded(summary string, inside func()) {
 var escapes = strings.NewReplacer("\\", "\\\\", "|", "\\|", "<", "&lt;", ">", "&gt;", "&", "&amp;", "*", "\\*", "_", "\\_",
 	"`", "\\`", "[", "\\[", "]", "\\]", "~", "\\~", "#", "\\#", "\r", " ", "\n", " ")
 
-// plain is text of others that must not become Markdown, nor end a line or a cell.
+// plain escapes foreign text, so that it does not become Markdown and does not end a line or a
+// cell.
 func plain(s string) string { return escapes.Replace(s) }
 
-// directories are those of a machine; a namespace begins with none of these words.
+// directories matches paths of a machine. No namespace starts with one of these words.
 var directories = regexp.MustCompile(`/(?:tmp|home|root|var|usr|opt|mnt|srv)/(?:[^\s/:]+/)*`)
 
-// quoted is what a server or a run said, cut to a length that leaves the page readable.
+// quoted returns the output of a server or the error of a run, shortened so that the page stays
+// readable.
 func quoted(s string) string {
 	const runesMax = 300
 	s = directories.ReplaceAllString(strings.Join(strings.Fields(s), " "), "…/")
@@ -60,7 +62,7 @@ func quoted(s string) string {
 	return plain(s)
 }
 
-// small is the second line of a cell.
+// small formats the second line of a cell.
 func small(s string) string {
 	if s == "" {
 		return ""
@@ -68,7 +70,7 @@ func small(s string) string {
 	return "<br><sub>" + s + "</sub>"
 }
 
-// plural puts a number before a noun.
+// plural returns a number and a noun, in the plural if necessary.
 func plural(n int, one string) string {
 	if n == 1 {
 		return "1 " + one

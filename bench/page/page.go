@@ -10,19 +10,19 @@ import (
 	"github.com/ssed/ssed/bench/page/results"
 )
 
-// page is the whole of it. drawn has the pictures that there are, remarks what people say to the
-// goals.
+// page returns the whole page. drawn contains the pictures that exist, and remarks the remarks on
+// the goals.
 func page(set *results.Set, drawn map[string][]byte, remarks string) string {
 	var t text
-	t.say("# %s, measured", plain(set.Subject()))
+	t.say("# Measurements of %s", plain(set.Subject()))
 	summary(&t, set)
 	glance(&t, set)
 	measuredOn(&t, set)
 	howToRead(&t, set)
 	goals(&t, set)
-	inTheWay(&t, remarks)
+	goalRemarks(&t, remarks)
 	losses(&t, set)
-	t.say("## What was measured")
+	t.say("## Scenarios")
 	var links []string
 	for _, scenario := range set.Scenarios {
 		links = append(links, fmt.Sprintf("[%s](#%s)", plain(scenario.Name), anchor(scenario.Name)))
@@ -34,7 +34,7 @@ func page(set *results.Set, drawn map[string][]byte, remarks string) string {
 	return strings.TrimRight(t.String(), "\n") + "\n"
 }
 
-// anchor is what GitHub makes of a heading.
+// anchor returns GitHub's anchor for a heading.
 func anchor(heading string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -78,14 +78,14 @@ func summary(t *text, set *results.Set) {
 	disturbed, ran := set.Disturbed("", "", "")
 	lines = append(lines,
 		fmt.Sprintf("- Failed: %s", ofRuns(failed, all)),
-		fmt.Sprintf("- Disturbed, for something else had the processor of server or load for more than %.0f %% of the time: %s",
+		fmt.Sprintf("- Disturbed, because other processes had the processor of server or load for more than %.0f %% of the time: %s",
 			100*results.DisturbedAbove, ofRuns(disturbed, ran)))
 	t.say("%s", strings.Join(lines, "\n"))
 }
 
 func ofRuns(n, of int) string { return fmt.Sprintf("%d of %s", n, plural(of, "run")) }
 
-// when says on which days files were begun.
+// when returns the days on which the measurements were started.
 func when(set *results.Set) string {
 	var days []string
 	for _, f := range set.Files {
@@ -97,10 +97,10 @@ func when(set *results.Set) string {
 			days = append(days, day)
 		}
 	}
-	return cmp.Or(strings.Join(days, ", "), "on a day that the files do not tell")
+	return cmp.Or(strings.Join(days, ", "), "date unknown")
 }
 
-// headlines are the numbers that one looks for first: of a scenario's first case.
+// headlines are the most important numbers. Each is of a scenario's first case.
 var headlines = []struct{ scenario, metric, title string }{
 	{"fanout", "deliveries/s", "deliveries/s, fan-out"},
 	{"steady", "server CPU ns/delivery", "server CPU per delivery, steady"},
@@ -157,39 +157,39 @@ func measuredOn(t *text, set *results.Set) {
 		rows = append(rows, []string{name(set, server.Name), quoted(cmp.Or(server.Version, "–")), quoted(server.Notes)})
 	}
 	t.table([]string{"server", "version", "notes"}, rows, true)
-	t.say("To repeat it, from the root of the project; each makes a page like this:")
+	t.say("To repeat the measurements, run these commands in the root of the project. Each makes a page like this one:")
 	t.say("```sh\n%s\n```", commands(set))
 }
 
 func howToRead(t *text, set *results.Set) {
 	t.say("## How to read it")
 	lines := []string{
-		"- Every number is the **median** of its runs. The lines over bars and points in the pictures go from the least to " +
-			"the greatest run. The **spread** is that distance as a part of the median.",
-		fmt.Sprintf("- Servers took turns (A B A B). A **ratio** is the median of the ratios of runs that followed each other, "+
-			"to %s: when the machine slows down for a minute, both sides of it slow down. It need not be the quotient of the "+
-			"medians beside it.", reference(set)),
+		"- Every number is the **median** of its runs. The lines over bars and points in the pictures show the range " +
+			"of the runs. The **spread** is the length of that range divided by the median.",
+		fmt.Sprintf("- Servers took turns (A B A B). A **ratio** is the median of the ratios between consecutive runs "+
+			"of a server and %s. When the machine slows down for a minute, both runs slow down. A ratio may differ from the quotient "+
+			"of the medians.", reference(set)),
 	}
 	if set.Reference() == results.Floor {
-		lines = append(lines, "- The **floor** is the least that one thread can do for the work: it has no namespaces, no request "+
-			"parser and no limits. It is a measure, and no server that one could run instead.")
+		lines = append(lines, "- The **floor** is the minimum that one thread must do for the work. It has no namespaces, no request "+
+			"parser and no limits. It is a reference for measurements and not a usable server.")
 	}
 	lines = append(lines,
-		"- Server and load have a processor each. CPU per delivery counts user and system time of the server; over loopback, "+
-			"the kernel does much of the receiver's work on the sender's account, for every server alike.",
-		"- **bold**: the best number of a column, the floor aside. Where messages are due at a rate (open loop), all deliver "+
-			"what is due, and more per second is not better.",
-		fmt.Sprintf("- **†**: the load was busy for more than %.0f %% of the time. It was the limit, and the server could perhaps "+
-			"do more; its CPU per delivery stands.", 100*results.LimitAbove),
-		"- **✗ failed**: no run came through; the reason is told below the table. Runs that failed are in no median. "+
-			"**–**: not asked, or no such number.")
+		"- The server and the load have one processor each. CPU per delivery is user and system time of the server. Over loopback, "+
+			"the kernel charges much of the receiver's work to the sender, for every server alike.",
+		"- **bold**: the best number of a column, without the floor. In an open loop messages are due at a fixed rate. All servers deliver "+
+			"them, and more per second is not better.",
+		fmt.Sprintf("- **†**: the load was busy for more than %.0f %% of the time. The load was the limit, and the server can perhaps "+
+			"do more. Its CPU per delivery is valid.", 100*results.LimitAbove),
+		"- **✗ failed**: all runs failed. The reason is below the table. Medians do not include failed runs. "+
+			"**–**: not measured, or not reported.")
 	t.say("%s", strings.Join(lines, "\n"))
 }
 
-// reference is what ratios are to, in a sentence.
+// reference returns the name of the server that ratios are to, for a sentence.
 func reference(set *results.Set) string { return called(set.Reference()) }
 
-// called is a server's name in a sentence.
+// called returns a server's name for a sentence.
 func called(server string) string {
 	if server == results.Floor {
 		return "the floor"
@@ -197,7 +197,7 @@ func called(server string) string {
 	return plain(server)
 }
 
-// name is a server's in a table: the subject stands out.
+// name returns a server's name for a table. The subject is bold.
 func name(set *results.Set, server string) string {
 	if server == set.Subject() {
 		return "**" + plain(server) + "**"

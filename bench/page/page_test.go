@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// tiny is a file with one scenario of one metric, which each server has the given numbers of. NaN
-// would be no JSON: -1 is a run that failed.
+// tiny returns a file with one scenario and one metric, and the values of each server's runs. JSON
+// has no NaN, so -1 stands for a run that failed.
 func tiny(metric string, numbers map[string][]float64) file {
 	f := file{Started: "2026-11-23T00:46:25Z", Command: []string{"fanout", "--json", "/a/dir/x.json"},
 		Machine: object{"kernel": "6.1", "cpu": "Some | CPU", "cpus": 2}}
@@ -20,7 +20,7 @@ func tiny(metric string, numbers map[string][]float64) file {
 		for i, x := range numbers[server] {
 			r := run{"fanout", "64 in flight", server, i, map[string]float64{metric: x}, ""}
 			if x < 0 {
-				r.Values, r.Failed = nil, "no answer in 10s\nthe server said: a | b <c>"
+				r.Values, r.Failed = nil, "no answer in 10s\noutput of the server: a | b <c>"
 			}
 			f.Runs = append(f.Runs, r)
 		}
@@ -32,7 +32,7 @@ func want(t *testing.T, page string, lines ...string) {
 	t.Helper()
 	for _, line := range lines {
 		if !strings.Contains(page, line) {
-			t.Errorf("the page does not say %q:\n%s", line, page)
+			t.Errorf("the page does not contain %q:\n%s", line, page)
 		}
 	}
 }
@@ -41,14 +41,15 @@ func wantNot(t *testing.T, page string, lines ...string) {
 	t.Helper()
 	for _, line := range lines {
 		if strings.Contains(page, line) {
-			t.Errorf("the page says %q:\n%s", line, page)
+			t.Errorf("the page contains %q:\n%s", line, page)
 		}
 	}
 }
 
+// TestNumbersAreMediansAndPairedRatios checks the numbers, ratios and spreads in a table.
 func TestNumbersAreMediansAndPairedRatios(t *testing.T) {
-	// ssed: median 200, spread 200/200. Run by run it is 0.5, 0.5 and 1.5 of the floor, while the
-	// quotient of the medians is 0.67.
+	// ssed has a median of 200 and a spread of 200/200. Its runs are 0.5, 0.5 and 1.5 of the
+	// floor's, while the quotient of the medians is 0.67.
 	page := readme(t, put(t, map[string]any{"x.json": tiny(rate, map[string][]float64{
 		"ssed": {100, 200, 300}, "floor": {200, 400, 200}})}))
 	want(t, page,
@@ -59,19 +60,22 @@ func TestNumbersAreMediansAndPairedRatios(t *testing.T) {
 	wantNot(t, page, "/a/dir")
 }
 
+// TestARunThatFailedKeepsItsPlaceAmongPairs verifies that runs are paired by repetition if some
+// failed.
 func TestARunThatFailedKeepsItsPlaceAmongPairs(t *testing.T) {
-	// The second pair is 300 to 600. Were the runs paired as they come, it would be 300 to 100.
+	// The second pair is 300 to 600. If runs were paired by their order, it would be 300 to 100.
 	f := tiny(rate, map[string][]float64{"ssed": {50, 50}, "r3labs": {-1, 300}, "nchan": {-1, -1}, "floor": {100, 600}})
-	f.Runs[4].Values = map[string]float64{rate: 1e6} // what was counted before it failed is no number
+	f.Runs[4].Values = map[string]float64{rate: 1e6} // values of a failed run do not count
 	page := readme(t, put(t, map[string]any{"x.json": f}))
 	want(t, page,
 		"| r3labs | **300**<br><sub>×0.50&nbsp;·&nbsp;✗&nbsp;1&nbsp;of&nbsp;2&nbsp;failed</sub> |",
 		"| nchan | ✗ failed |",
-		"- r3labs: failed 1 of 2: no answer in 10s the server said: a \\| b &lt;c&gt;\n",
+		"- r3labs: failed 1 of 2: no answer in 10s output of the server: a \\| b &lt;c&gt;\n",
 		"- nchan: failed 2 of 2: no answer",
 		"- Failed: 3 of 8 runs")
 }
 
+// TestGoals checks the verdicts on goals.
 func TestGoals(t *testing.T) {
 	goals := func(all ...object) []object {
 		return []object{{"name": "fanout", "what": "much", "cases": []object{{"name": "64 in flight"}}, "goals": all}}
@@ -89,19 +93,19 @@ func TestGoals(t *testing.T) {
 			map[string][]float64{"ssed": {150}, "floor": {100}}, "| at most 1.50 of the floor | 1.50 | ✓ reached |"},
 		"an own value": {object{"metric": rate, "most": 2000.0, "absolute": true},
 			map[string][]float64{"ssed": {3000}}, "| at most 2.00k | 3.00k | ✗ **not reached** |"},
-		"a ratio to somebody else": {object{"metric": rate, "least": 40.0, "over": "nchan"},
+		"a ratio to another server": {object{"metric": rate, "least": 40.0, "over": "nchan"},
 			map[string][]float64{"ssed": {500}, "nchan": {10}, "floor": {600}}, "| at least 40.0 of nchan | 50.0 | ✓ reached |"},
-		"to somebody who is not here": {object{"metric": rate, "least": 40.0, "over": "nchan"},
+		"a ratio to a missing server": {object{"metric": rate, "least": 40.0, "over": "nchan"},
 			map[string][]float64{"ssed": {500}, "floor": {600}}, "| at least 40.0 of nchan | – | not measured: no such runs |"},
 		"in another case": {object{"metric": rate, "least": 1.0, "in": "elsewhere"},
 			map[string][]float64{"ssed": {3000}}, "- Failed: 0 of 1 run\n"},
-		"a metric that nobody has": {object{"metric": "lines/s", "least": 1.0, "absolute": true},
+		"a metric that is not reported": {object{"metric": "lines/s", "least": 1.0, "absolute": true},
 			map[string][]float64{"ssed": {3000}}, "| – | not measured: no such runs |"},
 		"one of ssed's runs failed": {object{"metric": rate, "least": 0.5},
 			map[string][]float64{"ssed": {96, -1}, "floor": {100, 100}}, "| 0.96 | ✗ **not reached**: runs failed |"},
-		"one that bounds nothing": {object{"metric": rate},
+		"a goal without a bound": {object{"metric": rate},
 			map[string][]float64{"ssed": {96}}, "- Failed: 0 of 1 run\n"},
-		"told in the list of results": {object{"metric": rate, "least": 0.95},
+		"in the summary": {object{"metric": rate, "least": 0.95},
 			map[string][]float64{"ssed": {94}, "floor": {100}}, "[Goals](#goals): 0 of 1 reached, 1 not reached"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -116,8 +120,8 @@ func TestGoals(t *testing.T) {
 	}
 }
 
-// TestGoalsOfOtherCases: a goal for all cases is not one for those that are about something else,
-// but for one whose runs failed it is.
+// TestGoalsOfOtherCases verifies that a goal for all cases leaves out cases that do not report its
+// metric, unless their runs failed.
 func TestGoalsOfOtherCases(t *testing.T) {
 	f := tiny(rate, map[string][]float64{"ssed": {3000}})
 	f.Runs = append(f.Runs, run{"fanout", "another", "ssed", 0, map[string]float64{p99: 5}, ""})
@@ -126,6 +130,7 @@ func TestGoalsOfOtherCases(t *testing.T) {
 	want(t, readme(t, put(t, map[string]any{"x.json": f})), "[Goals](#goals): 1 of 1 reached")
 }
 
+// TestOneCaseOverAnother checks comparisons of two cases on the same server.
 func TestOneCaseOverAnother(t *testing.T) {
 	f := tiny(rate, map[string][]float64{"ssed": {100, 100}, "r3labs": {100, 100}})
 	for _, r := range slices.Clone(f.Runs) {
@@ -140,6 +145,7 @@ func TestOneCaseOverAnother(t *testing.T) {
 		"200 stalled over 64 in flight | deliveries/s | r3labs | 0.99 | 0.90 | ×1.10 |")
 }
 
+// TestLosses checks the lists of numbers in which another server is better.
 func TestLosses(t *testing.T) {
 	for name, test := range map[string]struct {
 		metric  string
@@ -159,12 +165,12 @@ func TestLosses(t *testing.T) {
 			[]string{"In 1 more the peer is ahead"}, []string{"In 1 of them"}},
 		"none": {rate, map[string][]float64{"ssed": {100, 110}, "nchan": {50, 55}, "floor": {400, 400}},
 			[]string{"In none of them", ": 1 comparison."}, []string{"| ×1.50 |", "it may be chance</summary>"}},
-		"nobody to ask": {rate, map[string][]float64{"ssed": {100, 110}, "floor": {50, 55}},
-			[]string{"No peer was measured beside it."}, nil},
+		"no peer": {rate, map[string][]float64{"ssed": {100, 110}, "floor": {50, 55}},
+			[]string{"No peer was measured."}, nil},
 		"no floor": {rate, map[string][]float64{"ssed": {100, 110}, "r3labs": {150, 165}},
 			[]string{"| r3labs | 158 | 105 | ×1.50 |"}, []string{"The floor"}},
 		"ssed has failed": {rate, map[string][]float64{"ssed": {-1, -1}, "nchan": {50, 55}},
-			[]string{"| coming through at all | nchan | yes | ✗ failed |  |"}, nil},
+			[]string{"| success of the runs | nchan | yes | ✗ failed |  |"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			page := readme(t, put(t, map[string]any{"x.json": tiny(test.metric, test.numbers)}))
@@ -174,6 +180,7 @@ func TestLosses(t *testing.T) {
 	}
 }
 
+// TestDoubts checks the marks of runs that were disturbed or limited by the load.
 func TestDoubts(t *testing.T) {
 	f := tiny(rate, map[string][]float64{"ssed": {100, 100}, "floor": {100, 100}})
 	f.Runs[0].Values["server disturbed"] = 0.06
@@ -183,16 +190,18 @@ func TestDoubts(t *testing.T) {
 	}
 	want(t, readme(t, put(t, map[string]any{"x.json": f})),
 		"| **ssed** | 100&nbsp;†<br>", "| floor | 100<br>", "† The load was busy for more than 95 % of the time",
-		"Disturbed: in 1 of 4 runs something else had the processor of server or load for more than 5 % of the time (ssed 1 of 2).")
+		"Disturbed: in 1 of 4 runs other processes had the processor of server or load for more than 5 % of the time (ssed 1 of 2).")
 }
 
+// TestFilesAreJoined verifies that a page joins the runs of several files.
 func TestFilesAreJoined(t *testing.T) {
 	a, b := tiny(rate, map[string][]float64{"ssed": {100}, "floor": {200}}), tiny(rate, map[string][]float64{"ssed": {300}, "floor": {400}})
 	want(t, readme(t, put(t, map[string]any{"a.json": a, "b.json": b})),
 		"| **ssed** | 200<br><sub>×0.62&nbsp;·&nbsp;100&nbsp;%</sub> |", // of 0.5 and 0.75
-		"# a.json, begun 2026-11-23 00:46 UTC", "# b.json, begun")
+		"# a.json, started 2026-11-23 00:46 UTC", "# b.json, started")
 }
 
+// TestErrorsNameTheFile checks the errors for files that cannot be read or joined.
 func TestErrorsNameTheFile(t *testing.T) {
 	good := tiny(rate, map[string][]float64{"ssed": {100}})
 	elsewhere := tiny(rate, map[string][]float64{"ssed": {100}})
@@ -208,8 +217,8 @@ func TestErrorsNameTheFile(t *testing.T) {
 		"no files":         {nil, []string{"no *.json"}},
 		"not of bench":     {map[string]any{"a.json": good, "b.json": object{"name": "a package"}}, []string{"b.json", "no runs"}},
 		"another shape":    {map[string]any{"a.json": good, "b.json": []int{1}}, []string{"b.json", "not a file of bench"}},
-		"two machines":     {map[string]any{"a.json": good, "b.json": elsewhere}, []string{"b.json", "another machine than in a.json"}},
-		"two versions":     {map[string]any{"a.json": old, "b.json": new}, []string{"b.json", "fanout of ssed is version 2, and 1"}},
+		"two machines":     {map[string]any{"a.json": good, "b.json": elsewhere}, []string{"b.json", "machine differs from a.json"}},
+		"two versions":     {map[string]any{"a.json": old, "b.json": new}, []string{"b.json", "fanout: ssed has version 2, but version 1"}},
 		"a run of no name": {map[string]any{"a.json": good, "b.json": nameless}, []string{"b.json", "run 1 of 1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -235,6 +244,7 @@ func TestErrorsNameTheFile(t *testing.T) {
 	})
 }
 
+// TestAReadmeOfSomebodyElseStays verifies that a README.md written by hand is not overwritten.
 func TestAReadmeOfSomebodyElseStays(t *testing.T) {
 	dir := put(t, map[string]any{"a.json": tiny(rate, map[string][]float64{"ssed": {100}})})
 	path := filepath.Join(dir, "README.md")
@@ -245,10 +255,11 @@ func TestAReadmeOfSomebodyElseStays(t *testing.T) {
 		t.Errorf("got %v, want an error that names the file", err)
 	}
 	if text, _ := os.ReadFile(path); string(text) != "# By hand\n" {
-		t.Errorf("it now says %q", text)
+		t.Errorf("it now contains %q", text)
 	}
 }
 
+// TestTheSameFilesGiveTheSameBytes verifies that pages and pictures are reproducible.
 func TestTheSameFilesGiveTheSameBytes(t *testing.T) {
 	f := rich(t)
 	first, second := put(t, map[string]any{"a.json": f}), put(t, map[string]any{"a.json": f})
@@ -297,6 +308,7 @@ func wellFormed(t *testing.T, name string, svg []byte) {
 	wantNot(t, string(svg), "NaN", "Inf")
 }
 
+// TestPicturesWithoutDataAreNotThere verifies that pictures without data are left out and removed.
 func TestPicturesWithoutDataAreNotThere(t *testing.T) {
 	dir := put(t, map[string]any{"a.json": recorded(t)})
 	stale := filepath.Join(dir, "growth-cpu.svg")
@@ -312,6 +324,8 @@ func TestPicturesWithoutDataAreNotThere(t *testing.T) {
 	}
 }
 
+// TestASeriesEndsWhereItFails verifies that a line ends at the case that failed, and that its label
+// shows the case.
 func TestASeriesEndsWhereItFails(t *testing.T) {
 	dir := put(t, map[string]any{"a.json": rich(t)})
 	page := readme(t, dir)

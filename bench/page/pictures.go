@@ -10,8 +10,8 @@ import (
 	"github.com/ssed/ssed/bench/page/results"
 )
 
-// picture is one SVG file. Lines are drawn over the cases of one series, bars by server, with a
-// panel for each case of all its scenarios.
+// picture is one SVG file. It shows either lines over the cases of one series, or bars by server
+// with a panel for each case of all its scenarios.
 type picture struct {
 	file, title string
 	scenarios   []string
@@ -33,19 +33,19 @@ var pictures = []picture{
 		scenarios: []string{"fanout", "steady"}, metric: p99, bars: true, log: true},
 	{file: "idle-rss.svg", title: "Memory of an idle subscriber",
 		scenarios: []string{"idle"}, metric: ofOne, bars: true, log: true},
-	{file: "growth-cpu.svg", title: "What a delivery costs, as subscribers grow",
+	{file: "growth-cpu.svg", title: "Server CPU per delivery, by number of subscribers",
 		scenarios: []string{"growth"}, metric: cpu},
-	{file: "growth-rate.svg", title: "Deliveries per second, as subscribers grow",
+	{file: "growth-rate.svg", title: "Deliveries per second, by number of subscribers",
 		scenarios: []string{"growth"}, metric: rate},
-	{file: "payload-cpu.svg", title: "What a delivery costs, as payloads grow",
+	{file: "payload-cpu.svg", title: "Server CPU per delivery, by size of the payload",
 		scenarios: []string{"payload"}, metric: cpu},
-	{file: "namespaces-cpu.svg", title: "What a delivery costs, as namespaces grow in number",
+	{file: "namespaces-cpu.svg", title: "Server CPU per delivery, by number of namespaces",
 		scenarios: []string{"namespaces"}, metric: cpu},
-	{file: "depth-cpu.svg", title: "What a delivery costs, as namespaces grow in depth",
+	{file: "depth-cpu.svg", title: "Server CPU per delivery, by depth of the namespace",
 		scenarios: []string{"depth"}, metric: cpu},
-	{file: "sets-cpu.svg", title: "What a delivery costs, as subscribers ask for more namespaces",
+	{file: "sets-cpu.svg", title: "Server CPU per delivery, by namespaces per subscriber",
 		scenarios: []string{"sets"}, metric: cpu},
-	{file: "slow-rate.svg", title: "Messages per second to those who read, beside those who are slow",
+	{file: "slow-rate.svg", title: "Messages per second to fast readers, by share of slow readers",
 		scenarios: []string{"slow"}, metric: "messages/s"},
 }
 
@@ -56,7 +56,7 @@ func pictureNames() (names []string) {
 	return names
 }
 
-// section is the scenario in whose section it stands: the first that was run.
+// section returns the scenario with the picture in its section: the first that was run.
 func (p picture) section(set *results.Set) string {
 	for _, name := range p.scenarios {
 		if _, ok := set.Scenario(name); ok {
@@ -66,7 +66,7 @@ func (p picture) section(set *results.Set) string {
 	return ""
 }
 
-// draw returns the pictures that there is data for, by file name.
+// draw returns all pictures that have data, by file name.
 func draw(set *results.Set) (map[string][]byte, error) {
 	drawn := map[string][]byte{}
 	for _, p := range pictures {
@@ -90,12 +90,12 @@ func draw(set *results.Set) (map[string][]byte, error) {
 func (p picture) heading(repeated bool, m results.Metric) figure.Heading {
 	note := map[results.Better]string{results.More: "more is better", results.Less: "less is better"}[m.Better]
 	if repeated {
-		note += " · medians; thin lines from the least to the greatest run"
+		note += " · medians; thin lines show the range of the runs"
 	}
 	return figure.Heading{Title: p.title, Note: note}
 }
 
-// drawLines returns nil if no server came through in two cases.
+// drawLines draws a line for each server. It returns nil if no server succeeded in two cases.
 func (p picture) drawLines(set *results.Set) ([]byte, error) {
 	scenario, ok := set.Scenario(p.scenarios[0])
 	if !ok || scenario.Axis == "" {
@@ -136,7 +136,7 @@ func point(x float64, samples results.Samples) figure.Point {
 	return figure.Point{X: x, Y: samples.Median(), Least: least, Most: most}
 }
 
-// cast gives every server its part, the same in all pictures.
+// cast assigns a role to every server, which is the same in all pictures.
 func cast(set *results.Set) (servers []figure.Server) {
 	nth := 0
 	for _, server := range set.Servers {
@@ -155,8 +155,8 @@ func cast(set *results.Set) (servers []figure.Server) {
 	return servers
 }
 
-// drawBars returns nil if no server has the number in any case. Rows stand in the order of the
-// first panel, the best on top.
+// drawBars draws a bar for each server. It returns nil if no server has the number in any case. The
+// rows are in the order of the first panel, with the best on top.
 func (p picture) drawBars(set *results.Set) ([]byte, error) {
 	m := results.Lookup(p.metric)
 	b := figure.Bars{X: m.Title, Write: m.Format, Tick: m.Tick, Log: p.log}
@@ -185,14 +185,14 @@ func bar(set *results.Set, scenario, testCase, server string, samples results.Sa
 	if len(samples) > 0 {
 		return figure.Bar{Point: point(0, samples)}
 	}
-	none := figure.Bar{Point: figure.Point{Y: math.NaN()}, Missing: "not asked"}
+	none := figure.Bar{Point: figure.Point{Y: math.NaN()}, Missing: "not measured"}
 	if all, _ := set.Ran(scenario, testCase, server); all > 0 {
 		none.Missing = "failed"
 	}
 	return none
 }
 
-// rows are the servers that have the number in some case, the best first.
+// rows returns the servers that have the number in at least one case, the best first.
 func (p picture) rows(set *results.Set, m results.Metric) (rows []figure.Server) {
 	first := map[string]float64{}
 	for _, server := range cast(set) {

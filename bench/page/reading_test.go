@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// oneCase is a file with one scenario and one case, in which each server reports the given values
-// each of its runs.
+// oneCase returns a file with one scenario and one case. values holds the values of each server's
+// runs.
 func oneCase(scenario string, values map[string][]object) file {
 	f := tiny(rate, nil)
 	f.Scenarios = []object{{"name": scenario, "what": "much", "cases": []object{{"name": scenario}}}}
@@ -24,6 +24,8 @@ func oneCase(scenario string, values map[string][]object) file {
 	return f
 }
 
+// TestScenariosShowAndLoseWhatTheyAreAbout checks the columns of scenarios, and that losses are
+// counted only in these columns.
 func TestScenariosShowAndLoseWhatTheyAreAbout(t *testing.T) {
 	for name, test := range map[string]struct {
 		ssed, r3labs object
@@ -36,7 +38,7 @@ func TestScenariosShowAndLoseWhatTheyAreAbout(t *testing.T) {
 			[]string{"| server | seconds until all are back | p50 answer | p99 answer | server CPU per connection |",
 				"| [storm](#storm), storm | seconds until all are back | r3labs | 1.00 s | 2.00 s | ×0.50 |",
 				"| [storm](#storm), storm | p50 answer | r3labs | 10.0 ms | 20.0 ms | ×0.50 |", "In 2 of them",
-				"with its peers, in all that the tables below show: 4 comparisons."},
+				"with its peers run by run, in all metrics that the tables below show: 4 comparisons."},
 			[]string{"storm | p99 answer | r3labs"},
 		},
 		"emojitracker": {
@@ -68,11 +70,12 @@ func TestScenariosShowAndLoseWhatTheyAreAbout(t *testing.T) {
 	}
 }
 
+// TestAGoalSaysThatTheLoadWasTheLimit checks the mark of goals that the load limited.
 func TestAGoalSaysThatTheLoadWasTheLimit(t *testing.T) {
 	const mark = "† the load was the limit: see server CPU per delivery |"
 	for name, test := range map[string]struct {
 		metric      string
-		ssed, floor float64 // the load's part of the time
+		ssed, floor float64 // the part of the time in which the load was busy
 		goal        object
 		want        string
 		limited     bool
@@ -99,6 +102,7 @@ func TestAGoalSaysThatTheLoadWasTheLimit(t *testing.T) {
 	}
 }
 
+// TestOneCaseOverAnotherSaysThatTheLoadWasTheLimit checks the same mark for comparisons of cases.
 func TestOneCaseOverAnotherSaysThatTheLoadWasTheLimit(t *testing.T) {
 	f := oneCase("stalled", map[string][]object{"ssed": {{rate: 100.0, cpu: 10.0, "load busy": 0.99}}})
 	other := f.Runs[0]
@@ -108,8 +112,8 @@ func TestOneCaseOverAnotherSaysThatTheLoadWasTheLimit(t *testing.T) {
 	want(t, readme(t, put(t, map[string]any{"x.json": f})), "| 1.00 | ✓ reached † the load was the limit: see server CPU per delivery |")
 }
 
-// TestOneCaseMayAddToAnother: the bound is on the difference, in the metric's unit, and a ratio
-// would be another number.
+// TestOneCaseMayAddToAnother checks comparisons with a bound on the difference, which is in the
+// unit of the metric.
 func TestOneCaseMayAddToAnother(t *testing.T) {
 	const p50 = "p50 latency us"
 	f := oneCase("store", map[string][]object{"ssed": {{p50: 400.0}, {p50: 500.0}}})
@@ -125,9 +129,11 @@ func TestOneCaseMayAddToAnother(t *testing.T) {
 		"p50 latency: with minus store | 1.00 ms |", "p50 latency: with over store | 3.30 |")
 }
 
+// TestRunsPairWithinTheirFile verifies that ratios and comparisons use only pairs of runs of the
+// same file.
 func TestRunsPairWithinTheirFile(t *testing.T) {
-	// The goals alone, and later, on a machine that has become ten times slower, with peers and
-	// less often.
+	// The first file has only the servers of the goals. The second is from a time when the machine
+	// was ten times slower. It has peers and fewer runs.
 	goals := tiny(rate, map[string][]float64{"ssed": {900, 800, 1000}, "floor": {1000, 1000, 1000}})
 	all := tiny(rate, map[string][]float64{"ssed": {70, 90}, "r3labs": {140, 180}, "floor": {100, 100}})
 	goals.Started, all.Started = "2026-11-23T09:00:00+02:00", "2026-11-23T08:00:00Z"
@@ -153,13 +159,14 @@ func TestRunsPairWithinTheirFile(t *testing.T) {
 		"| deliveries/s | r3labs | 160 | 800 | ×2.00 |", // of 140/70 and 180/90
 		"On each server and case 3 runs of 5 s in runs.json, 2 runs of 5 s in runs-2.json; 64 bytes of data")
 	if strings.Index(page, "# runs.json") > strings.Index(page, "# runs-2.json") {
-		t.Error("what was begun first does not stand first")
+		t.Error("the file that was started first is not the first")
 	}
 	if strings.Index(page, "| r3labs | –") > strings.Index(page, "| floor | –") {
-		t.Error("the floor stands before a peer")
+		t.Error("the floor is listed before a peer")
 	}
 }
 
+// TestNoPathOfTheMachineIsTold verifies that the page contains no paths of the machine.
 func TestNoPathOfTheMachineIsTold(t *testing.T) {
 	for name, test := range map[string]struct {
 		command []string
@@ -184,11 +191,12 @@ func TestNoPathOfTheMachineIsTold(t *testing.T) {
 	}
 }
 
+// TestWhatPeopleSayStandsAfterTheGoals verifies that remarks.md is included after the goals.
 func TestWhatPeopleSayStandsAfterTheGoals(t *testing.T) {
 	f := tiny(rate, map[string][]float64{"ssed": {94}, "floor": {100}})
 	f.Scenarios = []object{{"name": "fanout", "cases": []object{{"name": "64 in flight"}}, "goals": []object{{"metric": rate, "least": 0.95}}}}
 	dir := put(t, map[string]any{"x.json": f})
-	const heading = "## What stands in the way"
+	const heading = "## Remarks on the goals"
 	wantNot(t, readme(t, dir), heading)
 	const said = "The *kernel* takes 80 %: `tcp_sendmsg`.\n\n| a | <b> |\n| :-- | :-- |"
 	if err := os.WriteFile(filepath.Join(dir, "remarks.md"), []byte(said+"\n\n"), 0o644); err != nil {
@@ -197,10 +205,12 @@ func TestWhatPeopleSayStandsAfterTheGoals(t *testing.T) {
 	page := readme(t, dir)
 	want(t, page, heading+"\n\n"+said+"\n\n## Where ssed loses")
 	if strings.Index(page, heading) < strings.Index(page, "## Goals") {
-		t.Error("it stands before the goals")
+		t.Error("the remarks are before the goals")
 	}
 }
 
+// TestSubscribersOfTheirOwnAreTold verifies that --subscribers is shown, and that files with
+// different options are not joined.
 func TestSubscribersOfTheirOwnAreTold(t *testing.T) {
 	f := tiny(rate, map[string][]float64{"ssed": {94}})
 	scenario := object{"name": "fanout", "cases": []object{{"name": "64 in flight"}}, "seconds": 0.5, "repeat": 1, "payload": 32}
@@ -208,24 +218,26 @@ func TestSubscribersOfTheirOwnAreTold(t *testing.T) {
 	wantNot(t, readme(t, put(t, map[string]any{"a.json": f})), "--subscribers")
 	scenario["subscribers"] = 100
 	want(t, readme(t, put(t, map[string]any{"a.json": f})), "On each server and case 1 run of 0.5 s; 32 bytes of data",
-		"**`--subscribers 100`** was asked for")
+		"Run with **`--subscribers 100`**")
 
 	other := f
 	other.Scenarios = []object{{"name": "fanout", "cases": []object{{"name": "64 in flight"}}, "seconds": 0.5, "repeat": 1, "payload": 32}}
 	err := write(put(t, map[string]any{"a.json": f, "b.json": other}))
 	if err == nil {
-		t.Fatal("numbers of 100 subscribers and of 1,000 have a common median")
+		t.Fatal("files with 100 and with 1,000 subscribers were joined")
 	}
-	want(t, err.Error(), "b.json: fanout with --subscribers 0 --payload 32, and in a.json with 100 and 32")
+	want(t, err.Error(), "b.json: fanout: --subscribers 0 --payload 32, but 100 and 32 in a.json")
 }
 
+// TestASpreadIsExplainedWithoutARatio checks the explanation below a table without ratios.
 func TestASpreadIsExplainedWithoutARatio(t *testing.T) {
 	alone := tiny(rate, map[string][]float64{"ssed": {100, 110}})
-	want(t, readme(t, put(t, map[string]any{"a.json": alone})), "Below each number: how far the runs lie apart.\n")
+	want(t, readme(t, put(t, map[string]any{"a.json": alone})), "Below each number: spread of the runs.\n")
 	once := tiny(rate, map[string][]float64{"ssed": {100}})
 	wantNot(t, readme(t, put(t, map[string]any{"a.json": once})), "Below each number")
 }
 
+// TestDisturbedRunsAreCounted checks the counts of disturbed runs.
 func TestDisturbedRunsAreCounted(t *testing.T) {
 	f := tiny(rate, map[string][]float64{"ssed": {100, 100}, "floor": {100, 100}})
 	f.Runs[0].Values["server disturbed"] = 0.06

@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-var out = flag.String("out", "", "leave the page with all pictures in this directory, to be looked at")
+var out = flag.String("out", "", "write the page with all pictures to this directory")
 
-// file is a file of bench as the tests build it.
+// file is a JSON file of bench, as the tests write it.
 type file struct {
 	Started   string         `json:"started"`
 	Command   []string       `json:"command"`
@@ -33,8 +33,8 @@ type run struct {
 	Failed     string             `json:"failed,omitempty"`
 }
 
-// recorded is a file that bench wrote: fanout and steady, ssed and floor, half a second each, two
-// runs.
+// recorded returns a file that bench wrote: fanout and steady, ssed and floor, two runs of half a
+// second each.
 func recorded(t *testing.T) (f file) {
 	t.Helper()
 	raw, err := os.ReadFile("testdata/runs.json")
@@ -47,7 +47,7 @@ func recorded(t *testing.T) (f file) {
 	return f
 }
 
-// put writes files into a new directory.
+// put writes files to a new directory and returns the directory.
 func put(t *testing.T, files map[string]any) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -63,7 +63,7 @@ func put(t *testing.T, files map[string]any) string {
 	return dir
 }
 
-// readme runs the command on a directory and returns its page.
+// readme runs the command on a directory and returns the page.
 func readme(t *testing.T, dir string) string {
 	t.Helper()
 	if err := write(dir); err != nil {
@@ -76,7 +76,7 @@ func readme(t *testing.T, dir string) string {
 	return string(text)
 }
 
-// peers do a multiple of ssed's work for a delivery, and fail at a number of subscribers.
+// peers do a multiple of ssed's work for a delivery, and fail at a given number of subscribers.
 var peers = []struct {
 	name, version, notes string
 	work, memory         float64
@@ -84,7 +84,7 @@ var peers = []struct {
 }{
 	{"nchan", "1.3.7", "nginx module, one worker", 1.5, 18, math.Inf(1)},
 	{"sseserver", "1.1.2", "the ancestor", 2.1, 40, math.Inf(1)},
-	{"r3labs", "2.10.0", "library; a slow reader stops all", 6, 33, 10_000},
+	{"r3labs", "2.10.0", "library; a slow reader blocks all", 6, 33, 10_000},
 	{"go-sse", "0.11.0", "library", 3.4, 29, math.Inf(1)},
 	{"better-sse", "0.16.1", "Node 24", 2.4, 34, math.Inf(1)},
 	{"mercure", "1.0.0-alpha.3", "Caddy, Bolt off", 12, 52, 10_000},
@@ -92,7 +92,8 @@ var peers = []struct {
 	{"pushpin", "2.0-dev", "GRIP, a backend behind it", 27, 0.9, 1_000},
 }
 
-// rich is the measured file with peers and with every scenario that has a picture, by formula.
+// rich returns the recorded file plus peers and every scenario that has a picture, with computed
+// values.
 func rich(t *testing.T) file {
 	f := recorded(t)
 	f.Servers = []object{{"name": "ssed", "version": "0.9 (1234567)", "notes": "`ssed serve` with its defaults"}}
@@ -104,14 +105,14 @@ func rich(t *testing.T) file {
 			}
 		}
 	}
-	f.Servers = append(f.Servers, object{"name": "floor", "notes": "the least that one thread can do"})
+	f.Servers = append(f.Servers, object{"name": "floor", "notes": "the minimum that one thread must do"})
 	f.Scenarios = []object{
 		{"name": "fanout", "what": "1,000 subscribers of one namespace, as fast as it goes",
 			"cases": []object{{"name": "64 in flight"}, {"name": "1024 in flight"}},
 			"goals": []object{{"metric": rate, "least": 0.95}, {"metric": p99, "most": 1.1}}},
-		{"name": "steady", "what": "100 messages/s to 1,000 subscribers: what a delivery costs, and how late it is",
+		{"name": "steady", "what": "100 messages/s to 1,000 subscribers: cost and latency of a delivery",
 			"cases": []object{{"name": "open loop"}}, "goals": []object{{"metric": cpu, "most": 1.1}, {"metric": p99, "most": 1.1}}},
-		{"name": "idle", "what": "18,500 subscribers that hear nothing: the memory of each", "cases": []object{{"name": "idle"}},
+		{"name": "idle", "what": "18,500 subscribers that receive nothing: memory per subscriber", "cases": []object{{"name": "idle"}},
 			"goals": []object{{"metric": ofOne, "most": 600, "absolute": true}}},
 	}
 	idle(&f)
@@ -124,7 +125,7 @@ func rich(t *testing.T) file {
 	return f
 }
 
-// slowed is a run of another server that does so many times the work.
+// slowed returns the run of a server that does work times the work of r's server.
 func slowed(r run, server string, work, memory float64) run {
 	values := map[string]float64{}
 	for name, x := range r.Values {
@@ -154,8 +155,8 @@ func idle(f *file) {
 	}
 }
 
-// series adds a scenario over an axis. What a delivery costs falls with subscribers and rises with
-// everything else.
+// series adds a scenario over an axis. The cost of a delivery falls with subscribers and rises with
+// all other quantities.
 func series(f *file, name, axis string, xs ...float64) {
 	var cases []object
 	for i, x := range xs {
@@ -177,7 +178,7 @@ func series(f *file, name, axis string, xs ...float64) {
 			for _, p := range peers {
 				r := one(p.name, p.work*(1+0.1*float64(i)))
 				if name == "growth" && x >= p.failsAt {
-					r.Values, r.Failed = nil, fmt.Sprintf("%v of %v subscribers have all their messages:\nthe server said: out of | memory", x/2, x)
+					r.Values, r.Failed = nil, fmt.Sprintf("%v of %v subscribers have all their messages:\noutput of the server: out of | memory", x/2, x)
 				}
 				f.Runs = append(f.Runs, r)
 			}

@@ -9,7 +9,7 @@ import (
 	"github.com/ssed/ssed/bench/page/results"
 )
 
-// section is one scenario: its pictures, its tables, and what is to be said against them.
+// section adds one scenario: its pictures, its tables, its failures and its doubts.
 func section(t *text, set *results.Set, scenario results.Scenario, drawn map[string][]byte) {
 	t.say("### %s", plain(scenario.Name))
 	if scenario.What != "" {
@@ -33,8 +33,8 @@ func section(t *text, set *results.Set, scenario results.Scenario, drawn map[str
 	doubts(t, set, scenario)
 }
 
-// played says how long and how often, in each file if they differ, and what was not as the scenario
-// has it.
+// played adds the length and number of runs, for each file if they differ. It also adds options
+// that replace the scenario's defaults.
 func played(t *text, scenario results.Scenario) {
 	var said, times []string
 	for _, p := range scenario.Plays {
@@ -53,10 +53,10 @@ func played(t *text, scenario results.Scenario) {
 	case len(times) == 1:
 		said = times
 	}
-	t.say("On each server and case %s; %d bytes of data where nothing else is said.",
+	t.say("On each server and case %s; %d bytes of data unless the case sets another size.",
 		strings.Join(said, ", "), scenario.Plays[0].PayloadBytes)
 	if n := scenario.Plays[0].Subscribers; n > 0 {
-		t.say("**`--subscribers %d`** was asked for, instead of the scenario's own number.", n)
+		t.say("Run with **`--subscribers %d`** instead of the scenario's own number.", n)
 	}
 }
 
@@ -67,11 +67,12 @@ func upper(s string) string {
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
-// manyMetrics is how many still fit beside each other. Beyond that they go below each other.
+// manyMetrics is the largest number of metrics that fit next to each other. More go below each
+// other.
 const manyMetrics = 8
 
-// cases adds a table for each: servers downward and metrics to the right, or the other way round if
-// there are many.
+// cases adds a table for each case. Rows are servers and columns are metrics, or the other way
+// round if there are many metrics.
 func (g *grid) cases(t *text, scenario results.Scenario) {
 	for _, c := range scenario.Cases {
 		g.columns = nil
@@ -91,7 +92,7 @@ func (g *grid) cases(t *text, scenario results.Scenario) {
 	}
 }
 
-// turned adds the table with a row for each column.
+// turned adds the table with a row for each of g.columns.
 func (g *grid) turned(t *text, corner string) {
 	c := g.columns[0]
 	head := []string{corner}
@@ -112,8 +113,8 @@ func (g *grid) turned(t *text, corner string) {
 	t.table(head, rows, false)
 }
 
-// series adds a table for each metric: servers downward, the axis to the right. What is not there
-// to be read is folded.
+// series adds a table for each metric. Rows are servers, and columns are the values of the axis.
+// Metrics that are not among the main ones are folded.
 func (g *grid) series(t *text, scenario results.Scenario) {
 	var metrics []results.Metric
 	for _, c := range scenario.Cases {
@@ -133,7 +134,7 @@ func (g *grid) series(t *text, scenario results.Scenario) {
 		g.write(t, fmt.Sprintf("%s, by %s", plain(m.Title), plain(scenario.Axis)))
 	}
 	for _, m := range metrics {
-		if m.ToRead {
+		if m.Main {
 			one(m)
 		} else {
 			folded, titles = append(folded, m), append(titles, plain(m.Title))
@@ -148,12 +149,12 @@ func (g *grid) series(t *text, scenario results.Scenario) {
 	}
 }
 
-// compared adds what the scenario holds against itself: a case over another, on the same server.
+// compared adds the comparisons between cases on the same server.
 func compared(t *text, set *results.Set, scenario results.Scenario) {
 	if len(scenario.Compare) == 0 {
 		return
 	}
-	head := []string{"one case over another"}
+	head := []string{"comparison of cases"}
 	asked := set.Asked(scenario.Name)
 	for _, server := range asked {
 		head = append(head, name(set, server))
@@ -180,7 +181,7 @@ func compared(t *text, set *results.Set, scenario results.Scenario) {
 	}
 }
 
-// failures tells those who did not come through, case by case, and why.
+// failures lists the servers with failed runs, case by case, and the reasons.
 func failures(t *text, set *results.Set, scenario results.Scenario) {
 	all := set.Failures(scenario)
 	if len(all) == 0 {
@@ -205,18 +206,18 @@ func failures(t *text, set *results.Set, scenario results.Scenario) {
 	t.say("%s", strings.Join(lines, "\n"))
 }
 
-// doubts counts the runs in which something else had a processor, and names their servers.
+// doubts adds the number of runs in which other processes had a processor, and their servers.
 func doubts(t *text, set *results.Set, scenario results.Scenario) {
 	n, of := set.Disturbed(scenario.Name, "", "")
 	if n == 0 {
 		return
 	}
-	var whose []string
+	var servers []string
 	for _, server := range set.Asked(scenario.Name) {
 		if n, of := set.Disturbed(scenario.Name, "", server); n > 0 {
-			whose = append(whose, fmt.Sprintf("%s %d of %d", plain(server), n, of))
+			servers = append(servers, fmt.Sprintf("%s %d of %d", plain(server), n, of))
 		}
 	}
-	t.say("Disturbed: in %s something else had the processor of server or load for more than %.0f %% of the time (%s).",
-		ofRuns(n, of), 100*results.DisturbedAbove, strings.Join(whose, ", "))
+	t.say("Disturbed: in %s other processes had the processor of server or load for more than %.0f %% of the time (%s).",
+		ofRuns(n, of), 100*results.DisturbedAbove, strings.Join(servers, ", "))
 }

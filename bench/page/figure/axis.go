@@ -6,16 +6,15 @@ import (
 	"gonum.org/v1/plot"
 )
 
-// logAbove is the range from the least to the greatest number from which equal ratios get equal
-// room.
+// logAbove is the ratio of the greatest to the least number above which an axis is logarithmic.
 const logAbove = 15
 
-// wantsLog says whether numbers from least to most are better seen by their logarithm.
+// wantsLog reports whether numbers from least to most need a logarithmic axis.
 func wantsLog(least, most float64) bool { return least > 0 && most/least > logAbove }
 
 var steps125 = []float64{1, 2, 5}
 
-// below and above are the nearest numbers of 1, 2, 5, 10 ... that leave x > 0 inside.
+// below and above return the nearest numbers of 1, 2, 5, 10 ... around x. x must be greater than 0.
 func below(x float64) float64 {
 	decade := math.Pow(10, math.Floor(math.Log10(x)))
 	best := decade
@@ -37,7 +36,7 @@ func above(x float64) float64 {
 	return 10 * decade
 }
 
-// logTicks labels the decades, and 2 and 5 between them where the range is short.
+// logTicks labels the decades. In a short range it also labels 2 and 5 between them.
 func logTicks(write func(float64) string) plot.TickerFunc {
 	return func(least, most float64) (ticks []plot.Tick) {
 		for decade := math.Pow(10, math.Floor(math.Log10(least))); decade <= most; decade *= 10 {
@@ -57,7 +56,7 @@ func logTicks(write func(float64) string) plot.TickerFunc {
 	}
 }
 
-// linearTicks are a few round numbers from 0, in steps of 1, 2 or 5.
+// linearTicks returns a few round numbers from 0, in steps of 1, 2 or 5.
 func linearTicks(write func(float64) string, about float64) plot.TickerFunc {
 	return func(least, most float64) (ticks []plot.Tick) {
 		step := above((most - least) / about)

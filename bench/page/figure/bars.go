@@ -9,24 +9,25 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Bars is a picture of one number by server, in a panel for each case. Panels share their rows.
+// Bars is a picture of one number by server, with a panel for each case. All panels have the same
+// rows.
 type Bars struct {
 	Heading
-	X      string // what the axis counts
+	X      string // the label of the axis
 	Write  func(float64) string
 	Tick   func(float64) string
-	Log    bool // as soon as lines would have it: ratios matter more than lengths
+	Log    bool // use a log scale as early as lines do, because ratios matter more than lengths
 	Rows   []Server
 	Panels []Panel
 }
 
-// Panel is one case. Bars has what stands in each row: a number, or why there is none.
+// Panel is one case. Bars holds the number of each row, or the reason why there is no number.
 type Panel struct {
 	Title string
 	Bars  []Bar
 }
 
-// Bar is a number with its range, or words if Y is NaN.
+// Bar is a number with its range. If Y is NaN, the text Missing is shown.
 type Bar struct {
 	Point
 	Missing string
@@ -39,7 +40,7 @@ const (
 	axisHeight = vg.Length(34)
 )
 
-// SVG draws it, as high as its rows ask for.
+// SVG draws the picture. Its height depends on the number of rows.
 func (b Bars) SVG() ([]byte, error) {
 	b.Log = b.wantsLog()
 	var names vg.Length
@@ -76,7 +77,7 @@ func (b Bars) rowNames(c draw.Canvas, right, top vg.Length) {
 	}
 }
 
-// panel draws an axis at the bottom of the area, and the rows above it.
+// panel draws an axis at the bottom of the area and the rows above it.
 func (b Bars) panel(c draw.Canvas, panel Panel) {
 	p := axes()
 	p.HideY()
@@ -95,7 +96,7 @@ func (b Bars) panel(c draw.Canvas, panel Panel) {
 	p.Draw(c)
 }
 
-// extent returns between which numbers its bars end, 1 if nobody came through.
+// extent returns the range of the panel's bars, or 1 and 1 if there are no numbers.
 func (panel Panel) extent() (least, most float64) {
 	least, most = math.Inf(1), math.Inf(-1)
 	for _, bar := range panel.Bars {
@@ -109,7 +110,7 @@ func (panel Panel) extent() (least, most float64) {
 	return least, most
 }
 
-// wantsLog says whether all panels, or none, have a logarithmic scale.
+// wantsLog reports whether the panels have a logarithmic scale. It is the same for all panels.
 func (b Bars) wantsLog() bool {
 	above := float64(barsLogAbove)
 	if b.Log {
@@ -126,7 +127,7 @@ func (b Bars) wantsLog() bool {
 	return asked
 }
 
-// scale sets the axis so that the greatest number still has room for its words.
+// scale sets the range of the axis, with room for the text after the longest bar.
 func (b Bars) scale(p *plot.Plot, wide vg.Length, panel Panel) {
 	least, most := panel.extent()
 	words, plain := vg.Length(0), bold(words(9, ink, draw.XLeft))
@@ -137,8 +138,8 @@ func (b Bars) scale(p *plot.Plot, wide vg.Length, panel Panel) {
 	}
 	room := float64(wide / (wide - words))
 	if b.Log {
-		// A bar on this scale starts at no zero. It starts so far below the least that this is a
-		// bar, too.
+		// A log scale has no zero where bars could start. Start them far enough below the least
+		// number that its bar is visible, too.
 		p.X.Min = below(least / 1.5)
 		p.X.Max = p.X.Min * math.Pow(most/p.X.Min, room)
 		p.X.Scale = plot.LogScale{}
@@ -149,8 +150,8 @@ func (b Bars) scale(p *plot.Plot, wide vg.Length, panel Panel) {
 	p.X.Tick.Marker = linearTicks(b.Tick, float64(wide/55))
 }
 
-// barsLogAbove is more than logAbove: a short bar is still seen, with its number beside it, and
-// lengths are only true from zero.
+// barsLogAbove is greater than logAbove. A short bar is still visible and has its number next to
+// it, and lengths are correct only if they start at zero.
 const barsLogAbove = 200
 
 func (b Bars) paint(c draw.Canvas, p *plot.Plot, panel Panel) {
@@ -185,8 +186,8 @@ func (b Bars) paint(c draw.Canvas, p *plot.Plot, panel Panel) {
 	c.StrokeLines(draw.LineStyle{Color: soft, Width: 0.8}, axis)
 }
 
-// bar fills a rectangle. The reference's is hollow and dashed, like its line, and the peers' are
-// pale, so that their ranges are seen.
+// bar fills a rectangle. The bar of the reference is hollow and dashed, like its line. The bars of
+// peers are pale, so that their ranges are visible.
 func (s Server) bar(c draw.Canvas, r vg.Rectangle) {
 	fill, border := s.color(), s.line()
 	border.Width = 1
@@ -200,5 +201,5 @@ func (s Server) bar(c draw.Canvas, r vg.Rectangle) {
 	c.StrokeLines(border, append(corners(r), r.Min))
 }
 
-// pale is half way to white.
+// pale returns the color component halfway to white.
 func pale(c uint8) uint8 { return c/2 + 0x80 }

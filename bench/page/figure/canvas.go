@@ -11,13 +11,13 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// Heading is what stands above a picture.
+// Heading is the text above a picture.
 type Heading struct {
 	Title string
-	Note  string // a line below it: what is better, what the thin lines are
+	Note  string // a line below the title: whether more or less is better, and the meaning of thin lines
 }
 
-// svg draws on a white card and returns it. paint gets what is left below the heading.
+// svg draws a picture on a white card and returns it. paint gets the area below the heading.
 func (h Heading) svg(height vg.Length, paint func(c draw.Canvas)) ([]byte, error) {
 	svg := vgsvg.New(width, height)
 	c := draw.New(svg)
@@ -39,8 +39,8 @@ func (h Heading) svg(height vg.Length, paint func(c draw.Canvas)) ([]byte, error
 	return []byte(h.portable(out.String())), nil
 }
 
-// portable names fonts of the same widths for those who lack Liberation Sans, and says to those who
-// do not see what this is.
+// portable adds fonts of the same widths for systems without Liberation Sans. It also adds a title
+// for screen readers.
 func (h Heading) portable(svg string) string {
 	svg = strings.ReplaceAll(svg, "font-family:Liberation Sans;", "font-family:Liberation Sans,Arimo,Helvetica,Arial,sans-serif;")
 	head, rest, _ := strings.Cut(svg, "xmlns:xlink=\"http://www.w3.org/1999/xlink\">\n")
@@ -51,7 +51,7 @@ func corners(r vg.Rectangle) []vg.Point {
 	return []vg.Point{r.Min, {X: r.Max.X, Y: r.Min.Y}, r.Max, {X: r.Min.X, Y: r.Max.Y}}
 }
 
-// axes returns a plot with the looks that all share.
+// axes returns a plot with the common style of all pictures.
 func axes() *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = nil

@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
+// TestNamesStandApart checks the positions of labels that would overlap.
 func TestNamesStandApart(t *testing.T) {
 	for name, test := range map[string]struct{ wanted, want []vg.Length }{
 		"far from each other":       {[]vg.Length{90, 50, 10}, []vg.Length{90, 50, 10}},
@@ -23,6 +24,7 @@ func TestNamesStandApart(t *testing.T) {
 	}
 }
 
+// TestRoundNumbersAround checks the round numbers below and above a number.
 func TestRoundNumbersAround(t *testing.T) {
 	for _, test := range []struct{ x, below, above float64 }{{1, 1, 1}, {1.5, 1, 2}, {7, 5, 10}, {0.03, 0.02, 0.05}, {999, 500, 1000}, {1000, 1000, 1000}} {
 		if b, a := below(test.x), above(test.x); math.Abs(b/test.below-1) > 1e-9 || math.Abs(a/test.above-1) > 1e-9 {
@@ -31,11 +33,12 @@ func TestRoundNumbersAround(t *testing.T) {
 	}
 }
 
+// TestLogTicks checks the ticks and labels of a logarithmic axis.
 func TestLogTicks(t *testing.T) {
 	var labels []float64
 	for _, tick := range logTicks(func(x float64) string { labels = append(labels, x); return "x" })(50, 2000) {
 		if tick.Value < 50 || tick.Value > 2000 {
-			t.Errorf("a tick at %v", tick.Value)
+			t.Errorf("tick at %v is out of range", tick.Value)
 		}
 	}
 	if want := []float64{50, 100, 200, 500, 1000, 2000}; !slices.Equal(labels, want) {
@@ -43,6 +46,7 @@ func TestLogTicks(t *testing.T) {
 	}
 }
 
+// TestPanelsShareTheirScale checks when the panels of a picture have a logarithmic scale.
 func TestPanelsShareTheirScale(t *testing.T) {
 	bars := func(numbers ...float64) (p Panel) {
 		for _, x := range numbers {
@@ -56,10 +60,10 @@ func TestPanelsShareTheirScale(t *testing.T) {
 	}{
 		"near each other":         {Bars{Panels: []Panel{bars(1, 100)}}, false},
 		"one of them wide":        {Bars{Panels: []Panel{bars(1, 2), bars(1, 1000)}}, true},
-		"asked for, and wide":     {Bars{Log: true, Panels: []Panel{bars(1, 100)}}, true},
-		"asked for, and narrow":   {Bars{Log: true, Panels: []Panel{bars(1, 2)}}, false},
+		"requested, and wide":     {Bars{Log: true, Panels: []Panel{bars(1, 100)}}, true},
+		"requested, and narrow":   {Bars{Log: true, Panels: []Panel{bars(1, 2)}}, false},
 		"a number below zero":     {Bars{Log: true, Panels: []Panel{bars(-1, 1000)}}, false},
-		"a panel that all failed": {Bars{Panels: []Panel{bars(math.NaN(), math.NaN()), bars(1, 1000)}}, true},
+		"a panel without numbers": {Bars{Panels: []Panel{bars(math.NaN(), math.NaN()), bars(1, 1000)}}, true},
 	} {
 		if got := test.b.wantsLog(); got != test.want {
 			t.Errorf("%s: log is %v", name, got)
@@ -67,6 +71,8 @@ func TestPanelsShareTheirScale(t *testing.T) {
 	}
 }
 
+// TestWhatIsMissingIsSaid verifies that a picture of bars contains names, numbers and reasons for
+// missing numbers.
 func TestWhatIsMissingIsSaid(t *testing.T) {
 	write := func(float64) string { return "number" }
 	b := Bars{Heading: Heading{Title: "a < b & c"}, Write: write, Tick: write, Rows: []Server{{Name: "one", Role: Subject}, {Name: "two"}},
@@ -77,13 +83,13 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 	}
 	for _, want := range []string{"<title>a &lt; b &amp; c</title>", ">one<", ">two<", ">failed<", ">number<"} {
 		if !strings.Contains(string(svg), want) {
-			t.Errorf("no %q in it", want)
+			t.Errorf("the picture does not contain %q", want)
 		}
 	}
 }
 
-// TestALineHasAGapWhereItHasNoPoint counts strokes of the series' color and width: two parts of a
-// line, and one beside its name.
+// TestALineHasAGapWhereItHasNoPoint counts strokes with the color and width of a series. A line
+// with a gap has two parts, and there is one stroke next to its name.
 func TestALineHasAGapWhereItHasNoPoint(t *testing.T) {
 	write := func(float64) string { return "x" }
 	all := func(name string, role Role, xs ...float64) Series {

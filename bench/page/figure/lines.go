@@ -13,15 +13,15 @@ import (
 // Lines is a picture of numbers over a series of cases.
 type Lines struct {
 	Heading
-	X, Y           string // what the axes count
+	X, Y           string // the labels of the axes
 	WriteX, WriteY func(float64) string
 	Series         []Series
 }
 
-// Series is one server's line. It has a gap where a point is missing from what others have.
+// Series is the line of one server. It has a gap at each point that only other servers have.
 type Series struct {
 	Server
-	Note   string // beside the name at its end
+	Note   string // text after the name at the end of the line
 	Points []Point
 }
 
@@ -32,7 +32,7 @@ func (s Series) text() string {
 	return s.Name + ", " + s.Note
 }
 
-// Point is a number, and how far the runs lie around it.
+// Point is a median with the range of the runs.
 type Point struct{ X, Y, Least, Most float64 }
 
 const (
@@ -40,12 +40,12 @@ const (
 	labelLead = vg.Length(34)   // from the last point to the names
 )
 
-// SVG draws it. Names stand at the ends of their lines, outside the data.
+// SVG draws the picture. The names are at the ends of the lines, outside the plot.
 func (l Lines) SVG() ([]byte, error) {
 	p := axes()
 	xs, least, most := l.extent()
 	p.X.Label.Text = l.X
-	count := l.Y // above the axis: beside it, turned, it is harder to read, and plot gives it wrong room on a log scale
+	count := l.Y // above the axis: turned text next to it is harder to read, and plot reserves the wrong width for it on a log scale
 	p.X.Min, p.X.Max = xs[0], xs[len(xs)-1]
 	p.X.Tick.Marker = at(xs, l.WriteX)
 	if wantsLog(xs[0], xs[len(xs)-1]) {
@@ -68,7 +68,7 @@ func (l Lines) SVG() ([]byte, error) {
 	})
 }
 
-// extent returns where there are points, and between which numbers.
+// extent returns the positions of all points on the x axis, and the range of their numbers.
 func (l Lines) extent() (xs []float64, least, most float64) {
 	least, most = math.Inf(1), math.Inf(-1)
 	for _, s := range l.Series {
@@ -88,7 +88,7 @@ func (l Lines) labelWidth() (widest vg.Length) {
 	return widest
 }
 
-// paint draws the subject last, above the others.
+// paint draws the lines, with the subject last, above the others.
 func (l Lines) paint(c draw.Canvas, p *plot.Plot) {
 	xs, _, _ := l.extent()
 	order := slices.Clone(l.Series)
@@ -122,8 +122,9 @@ func (s Series) paint(c draw.Canvas, p *plot.Plot, xs []float64) {
 	}
 }
 
-// names writes them beside the plot at the heights of the last points, moved apart, with a thin
-// line to the point if the series comes that far.
+// names writes the names next to the plot at the heights of the last points, moved apart if they
+// would overlap. If a series has a number at lastX, a thin line connects its last point to its
+// name.
 func (l Lines) names(c draw.Canvas, p *plot.Plot, lastX float64) {
 	toX, toY := p.Transforms(&c)
 	order := slices.DeleteFunc(slices.Clone(l.Series), func(s Series) bool { return len(s.Points) == 0 })
@@ -145,8 +146,8 @@ func (l Lines) names(c draw.Canvas, p *plot.Plot, lastX float64) {
 	}
 }
 
-// apart moves heights, which fall, at least gap from each other, and none below the floor if it can
-// be helped.
+// apart moves decreasing heights so that they are at least gap apart. It keeps them above the floor
+// if there is enough room.
 func apart(heights []vg.Length, gap, floor vg.Length) []vg.Length {
 	moved := slices.Clone(heights)
 	for i := 1; i < len(moved); i++ {
@@ -159,16 +160,16 @@ func apart(heights []vg.Length, gap, floor vg.Length) []vg.Length {
 	return moved
 }
 
-// drawing is a plot.Plotter that is a function.
+// drawing is a function that implements plot.Plotter.
 type drawing func(c draw.Canvas, p *plot.Plot)
 
-// Plot calls it.
+// Plot implements plot.Plotter.
 func (d drawing) Plot(c draw.Canvas, p *plot.Plot) { d(c, p) }
 
-// lattice is the grid behind the data: a line at each labeled tick.
+// lattice is the grid behind the data, with a line at each labeled tick.
 type lattice struct{ xs []float64 }
 
-// Plot draws it.
+// Plot implements plot.Plotter.
 func (g lattice) Plot(c draw.Canvas, p *plot.Plot) {
 	toX, toY := p.Transforms(&c)
 	style := draw.LineStyle{Color: grid, Width: 0.6}

@@ -17,21 +17,21 @@ const (
 	margin = vg.Length(14)
 )
 
-// Role is what a server is to the picture.
+// Role is the role of a server in a picture.
 type Role int
 
-// The subject stands out, the reference stands back, peers are told apart.
+// The subject is emphasized, the reference is subdued, and peers have different colors.
 const (
 	Peer Role = iota
 	Subject
 	Reference
 )
 
-// Server is one of those that are drawn.
+// Server is a server in a picture.
 type Server struct {
 	Name string
 	Role Role
-	Nth  int // of the peers, from 0: the same in all pictures
+	Nth  int // number among the peers, from 0, the same in all pictures
 }
 
 var (
@@ -40,12 +40,12 @@ var (
 	grid    = color.RGBA{0xe6, 0xe8, 0xeb, 0xff}
 	edge    = color.RGBA{0xd1, 0xd5, 0xda, 0xff}
 	refGrey = color.RGBA{0x77, 0x77, 0x77, 0xff}
-	// ssedBlue belongs to the subject alone.
+	// Only the subject is drawn in ssedBlue.
 	ssedBlue = color.RGBA{0x00, 0x72, 0xb2, 0xff}
 )
 
-// peerColors are those of Okabe and Ito (Color Universal Design, 2008) that are left, without the
-// yellow that white swallows, and two neutral ones that differ from them in lightness.
+// peerColors are the remaining colors of Okabe and Ito (Color Universal Design, 2008), without
+// yellow, which is hardly visible on white. Two neutral colors with different lightness follow.
 var peerColors = []color.RGBA{
 	{0xd5, 0x5e, 0x00, 0xff}, // vermilion
 	{0x00, 0x9e, 0x73, 0xff}, // bluish green
@@ -78,7 +78,7 @@ func (s Server) line() draw.LineStyle {
 	case s.Role == Reference:
 		style.Dashes = []vg.Length{5, 3}
 	case s.Nth >= len(peerColors):
-		style.Dashes = []vg.Length{2, 2} // its color was had before
+		style.Dashes = []vg.Length{2, 2} // an earlier peer has the same color
 	}
 	return style
 }
@@ -89,7 +89,7 @@ func (s Server) glyph() draw.GlyphStyle {
 	case Subject:
 		style.Radius = 3.6
 	case Peer:
-		// Each new color moves the glyphs by one.
+		// The glyphs shift by one each time the colors start again.
 		style.Shape = peerGlyphs[(s.Nth+s.Nth/len(peerColors))%len(peerGlyphs)]
 	}
 	return style
@@ -106,7 +106,7 @@ func (s Server) label() text.Style {
 	return style
 }
 
-// words is text that is vertically centered.
+// words returns a style for text that is vertically centered.
 func words(size vg.Length, c color.Color, x text.XAlignment) text.Style {
 	return text.Style{
 		Color:   c,
@@ -117,8 +117,8 @@ func words(size vg.Length, c color.Color, x text.XAlignment) text.Style {
 	}
 }
 
-// roomFor is the width that a text may need. Another font of those named may be wider than the one
-// that is measured.
+// roomFor returns the width that a text may need. One of the alternative fonts may be wider than
+// the measured font.
 func roomFor(style text.Style, s string) vg.Length { return style.Width(s) * 1.16 }
 
 func bold(style text.Style) text.Style {

@@ -10,16 +10,17 @@ import (
 	"strings"
 )
 
-// Read joins all JSON files of dir, in the order in which they were begun. They must be of one
-// machine, and a server that is in the same scenario of two of them must have one version: numbers
-// of different things have no common median. The same holds for what was asked.
+// Read joins all JSON files of dir, ordered by their start. All files must be from one machine. A
+// server that occurs in the same scenario in two files must have the same version in both, because
+// numbers of different versions have no common median. The same holds for the number of subscribers
+// and the size of the data.
 func Read(dir string) (*Set, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil {
 		return nil, err
 	}
 	if len(paths) == 0 {
-		return nil, fmt.Errorf("%s: no *.json in it; go run -C bench . writes one with --json FILE", dir)
+		return nil, fmt.Errorf("%s: no *.json files; write one with: go run -C bench . SCENARIO --json FILE", dir)
 	}
 	var docs []Document
 	for _, path := range paths {
@@ -49,12 +50,12 @@ func readDocument(path string) (doc Document, err error) {
 		return doc, fmt.Errorf("not a file of bench: %w", err)
 	}
 	if len(doc.Runs) == 0 {
-		return doc, fmt.Errorf("not a file of bench: no runs in it")
+		return doc, fmt.Errorf("not a file of bench: no runs")
 	}
 	doc.Name = filepath.Base(path)
 	for i, r := range doc.Runs {
 		if r.Scenario == "" || r.Server == "" {
-			return doc, fmt.Errorf("run %d of %d names no scenario or no server", i+1, len(doc.Runs))
+			return doc, fmt.Errorf("run %d of %d: missing scenario or server", i+1, len(doc.Runs))
 		}
 		if len(r.Values) == 0 && r.Failed == "" {
 			doc.Runs[i].Failed = "no reason given"
@@ -63,13 +64,13 @@ func readDocument(path string) (doc Document, err error) {
 	return doc, nil
 }
 
-// join adds what one file says. What two files say of a scenario is taken from the first, but for
-// how it was played, and for cases that only the second has.
+// join adds the content of one file. For a scenario in two files, the description comes from the
+// first file. The options and additional cases of the second file are added.
 func (s *Set) join(doc Document) error {
 	if len(s.Files) > 0 {
 		a, b := s.Files[0].Machine, doc.Machine
 		if a.Kernel != b.Kernel || a.CPU != b.CPU || a.CPUs != b.CPUs {
-			return fmt.Errorf("another machine than in %s: %d x %s, kernel %s; that was %d x %s, kernel %s. Give each its directory",
+			return fmt.Errorf("machine differs from %s: %d x %s, kernel %s, expected %d x %s, kernel %s; use one directory per machine",
 				s.Files[0].Name, b.CPUs, b.CPU, b.Kernel, a.CPUs, a.CPU, a.Kernel)
 		}
 	}
@@ -106,18 +107,19 @@ func (d Document) played(scenario string) bool {
 	return slices.ContainsFunc(d.Runs, func(r Run) bool { return r.Scenario == scenario })
 }
 
-// alike refuses another number of subscribers, or another size of data, than in the files before.
+// alike returns an error if the number of subscribers or the size of the data differs from earlier
+// files.
 func (c *Scenario) alike(p Play) error {
 	for _, before := range c.Plays {
 		if before.Subscribers != p.Subscribers || before.PayloadBytes != p.PayloadBytes {
-			return fmt.Errorf("%s with --subscribers %d --payload %d, and in %s with %d and %d. Give each its directory",
-				c.Name, p.Subscribers, p.PayloadBytes, before.File, before.Subscribers, before.PayloadBytes)
+			return fmt.Errorf("%s: --subscribers %d --payload %d, but %d and %d in %s; use one directory for each",
+				c.Name, p.Subscribers, p.PayloadBytes, before.Subscribers, before.PayloadBytes, before.File)
 		}
 	}
 	return nil
 }
 
-// oneVersion refuses runs of one scenario on two versions of a server.
+// oneVersion returns an error if a scenario has runs on two versions of a server.
 func (s *Set) oneVersion(r Run, doc Document) error {
 	i := slices.IndexFunc(doc.Servers, func(server Server) bool { return server.Name == r.Server })
 	if i < 0 || doc.Servers[i].Version == "" {
@@ -125,7 +127,7 @@ func (s *Set) oneVersion(r Run, doc Document) error {
 	}
 	key, version := [2]string{r.Scenario, r.Server}, doc.Servers[i].Version
 	if before, ok := s.versions[key]; ok && before != version {
-		return fmt.Errorf("%s of %s is version %s, and %s in a file before. Give each its directory", r.Scenario, r.Server, version, before)
+		return fmt.Errorf("%s: %s has version %s, but version %s in an earlier file; use one directory for each", r.Scenario, r.Server, version, before)
 	}
 	s.versions[key] = version
 	return nil
@@ -142,7 +144,7 @@ func (s *Set) addServer(server Server) {
 	known.Notes = also(known.Notes, server.Notes)
 }
 
-// also says both, if they differ.
+// also joins two texts, if they differ.
 func also(known, another string) string {
 	const between = "; also "
 	switch {
@@ -157,7 +159,7 @@ func also(known, another string) string {
 func (s *Set) addScenario(scenario Scenario) *Scenario {
 	i := slices.IndexFunc(s.Scenarios, func(known Scenario) bool { return known.Name == scenario.Name })
 	if i < 0 {
-		scenario.Cases = nil // each is added, once
+		scenario.Cases = nil // the caller adds each case once
 		s.Scenarios = append(s.Scenarios, scenario)
 		i = len(s.Scenarios) - 1
 	}

@@ -1,22 +1,22 @@
 package results
 
-// Above these, a run is not taken at its word. DisturbedAbove is the part of the time in which
-// something else had the processor of server or load, as in bench's own tables; LimitAbove the part
-// in which the load was busy.
+// Above these values, a run is not reliable. DisturbedAbove is the part of the time in which other
+// processes had the processor of the server or the load, as in the bench's own tables. LimitAbove
+// is the part of the time in which the load was busy.
 const (
 	DisturbedAbove = 0.05
 	LimitAbove     = 0.95
 )
 
-// The metrics that say how far a run can be trusted.
+// The metrics that show whether a run is reliable.
 const (
 	serverDisturbed = "server disturbed"
 	loadDisturbed   = "load disturbed"
 	loadBusy        = "load busy"
 )
 
-// Disturbed counts the runs of a case on a server in which something else had a processor, and all
-// that did not fail. An empty name means all.
+// Disturbed counts the runs of a case on a server in which other processes had a processor, and all
+// runs that did not fail. An empty name matches all.
 func (s *Set) Disturbed(scenario, testCase, server string) (n, of int) {
 	for _, r := range s.runs {
 		if r.Failed != "" || !r.matches(Run{Scenario: scenario, Case: testCase, Server: server}) {
@@ -30,32 +30,32 @@ func (s *Set) Disturbed(scenario, testCase, server string) (n, of int) {
 	return n, of
 }
 
-// disturbed is the part of the time in which server or load were kept from their processors,
-// whichever is more.
+// disturbed returns the part of the time in which other processes had the processor of the server
+// or the load, whichever is greater.
 func (r Run) disturbed() float64 {
 	return max(r.Values[serverDisturbed], r.Values[loadDisturbed])
 }
 
-// LoadWasLimit says whether the load had hardly a moment left in the median run: then the server
-// might do more.
+// LoadWasLimit reports whether the load was almost always busy in the median run. Then the server
+// may be able to do more.
 func (s *Set) LoadWasLimit(scenario, testCase, server string) bool {
 	return s.Of(scenario, testCase, server, loadBusy).Median() > LimitAbove
 }
 
-// Failure is why runs of a case on a server did not come through.
+// Failure lists the reasons why runs of a case on a server failed.
 type Failure struct {
 	Case, Server string
 	Failed, Of   int
 	Reasons      []Reason
 }
 
-// Reason is one reason, and how many runs gave it.
+// Reason is one reason, and the number of runs that failed for it.
 type Reason struct {
 	Text string
 	Runs int
 }
 
-// Failures lists those of a scenario, by case, then by server.
+// Failures returns the failures of a scenario, ordered by case and then by server.
 func (s *Set) Failures(scenario Scenario) (all []Failure) {
 	for _, c := range scenario.Cases {
 		for _, server := range s.Servers {

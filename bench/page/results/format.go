@@ -2,7 +2,7 @@ package results
 
 import "time"
 
-// Document is what one JSON file of the bench says. The bench writes it, and [Read] reads it.
+// Document is the content of one JSON file of the bench. The bench writes it, and [Read] reads it.
 type Document struct {
 	File
 	Servers   []Server   `json:"servers"`
@@ -10,7 +10,7 @@ type Document struct {
 	Runs      []Run      `json:"runs"`
 }
 
-// File is when and where the values of a file were measured.
+// File describes when and where the values of a file were measured.
 type File struct {
 	Name    string   `json:"-"`
 	Started string   `json:"started"` // RFC 3339
@@ -18,7 +18,7 @@ type File struct {
 	Machine Machine  `json:"machine"`
 }
 
-// Machine is where bench ran.
+// Machine describes the machine that bench ran on.
 type Machine struct {
 	Kernel   string `json:"kernel"`
 	CPU      string `json:"cpu"`
@@ -31,22 +31,22 @@ type Machine struct {
 type Server struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
-	Notes   string `json:"notes,omitempty"` // what differs from its documented defaults, and why
+	Notes   string `json:"notes,omitempty"` // differences from its documented defaults, and the reasons
 }
 
-// Scenario is one question, asked in its cases.
+// Scenario is one question about the servers, with its cases.
 type Scenario struct {
 	Name string `json:"name"`
 	What string `json:"what"`
 	Play
-	Plays   []Play       `json:"-"`              // of all files that have it
-	Axis    string       `json:"axis,omitempty"` // what X counts, if the cases are a series
+	Plays   []Play       `json:"-"`              // of all files that contain the scenario
+	Axis    string       `json:"axis,omitempty"` // the meaning of X, if the cases are a series
 	Cases   []Case       `json:"cases"`
 	Goals   []Goal       `json:"goals,omitempty"`
 	Compare []Comparison `json:"compare,omitempty"`
 }
 
-// Play is how a scenario was played in one file.
+// Play holds the options that a scenario was run with in one file.
 type Play struct {
 	File         string  `json:"-"`
 	Seconds      float64 `json:"seconds"`               // of each run
@@ -55,29 +55,29 @@ type Play struct {
 	Subscribers  int     `json:"subscribers,omitempty"` // instead of the scenario's own number, if not 0
 }
 
-// Case is one way of asking, and its place on the scenario's axis.
+// Case is one way to run a scenario, and its position on the scenario's axis.
 type Case struct {
 	Name string  `json:"name"`
 	X    float64 `json:"x,omitempty"`
 }
 
-// Bound is what a goal asks of a number: at least, or at most, if not 0.
+// Bound is a lower or an upper bound of a number. A bound of 0 does not apply.
 type Bound struct {
 	Least float64 `json:"least,omitempty"`
 	Most  float64 `json:"most,omitempty"`
 }
 
-// Goal is a bound on a metric of ssed: as it is, or as a ratio to another server.
+// Goal is a bound on a metric of ssed: on its value, or on its ratio to another server.
 type Goal struct {
 	Metric string `json:"metric"`
 	Bound
 	Absolute bool   `json:"absolute,omitempty"`
-	In       string `json:"in,omitempty"`   // the case, or all
-	Over     string `json:"over,omitempty"` // the server that the ratio is to, or the reference
+	In       string `json:"in,omitempty"`   // the case, or all cases if empty
+	Over     string `json:"over,omitempty"` // the server that the ratio is to, or the reference if empty
 }
 
-// Comparison is a metric in one case over the same in another, on the same server: their ratio, or
-// what the one has added to the other.
+// Comparison compares a metric in one case with the same metric in another case, on the same
+// server. It is their ratio, or their difference if Added is set.
 type Comparison struct {
 	Metric string `json:"metric"`
 	Of     string `json:"of"`
@@ -86,7 +86,7 @@ type Comparison struct {
 	Added bool `json:"added,omitempty"`
 }
 
-// Case names the pair as if it were one case.
+// Case returns a name for the pair of cases.
 func (c Comparison) Case() string {
 	if c.Added {
 		return c.Of + " minus " + c.To
@@ -102,10 +102,10 @@ type Run struct {
 	Repetition int                `json:"repetition"`
 	Values     map[string]float64 `json:"values"`           // by metric
 	Failed     string             `json:"failed,omitempty"` // why there are no values
-	file       int                // of Set.Files
+	file       int                // index in Set.Files
 }
 
-// began is the zero time where the file does not say.
+// began returns when the file was started, or the zero time if the file does not contain it.
 func (f File) began() time.Time {
 	at, _ := time.Parse(time.RFC3339, f.Started)
 	return at

@@ -11,14 +11,14 @@ type Loss struct {
 	Metric         Metric
 	Server         string
 	Other, Subject float64 // medians
-	Ratio          float64 // of the other to the subject, NaN if there is none
+	Ratio          float64 // of the other to the subject, or NaN
 	Quotient       bool    // the medians are ratios of two cases
-	Chance         bool    // the runs of the two overlap, or there are too few to tell
-	SubjectFailed  bool    // the subject has no number at all
+	Chance         bool    // the runs of the two overlap or are too few, so the loss may be chance
+	SubjectFailed  bool    // all runs of the subject failed
 }
 
-// Losses compares the subject with the others in everything that has a better and a worse, and
-// returns what it loses, and in how many numbers it was compared.
+// Losses compares the subject with the others in all metrics that have a better direction. It
+// returns the losses of the subject and the number of comparisons.
 func (s *Set) Losses(others ...string) (losses []Loss, of int) {
 	for _, scenario := range s.Scenarios {
 		for _, c := range scenario.Cases {
@@ -40,7 +40,7 @@ func (s *Set) Losses(others ...string) (losses []Loss, of int) {
 	return losses, of
 }
 
-// metric is what is compared, with the better side as the bound has it.
+// metric returns the compared metric. The bound determines which direction is better.
 func (c Comparison) metric() Metric {
 	m := Lookup(c.Metric)
 	switch {
@@ -52,8 +52,8 @@ func (c Comparison) metric() Metric {
 	return m
 }
 
-// hold compares, and adds itself to the losses if it is one. It returns the number of comparisons:
-// 1, or 0 if there is nothing to compare.
+// hold compares the samples and adds l to the losses if the other server is better. It returns the
+// number of comparisons: 1, or 0 if there is nothing to compare.
 func (l Loss) hold(other, subject Samples, losses *[]Loss) int {
 	if len(other) == 0 || len(subject) == 0 || l.Metric.Better == Neither {
 		return 0
@@ -70,7 +70,7 @@ func (l Loss) hold(other, subject Samples, losses *[]Loss) int {
 	return 1
 }
 
-// failedAlone finds those who came through where the subject never did.
+// failedAlone returns the servers that succeeded in a case in which all runs of the subject failed.
 func (s *Set) failedAlone(scenario, testCase string, others []string) (losses []Loss) {
 	if all, failed := s.Ran(scenario, testCase, s.Subject()); all == 0 || failed < all {
 		return nil
@@ -83,12 +83,12 @@ func (s *Set) failedAlone(scenario, testCase string, others []string) (losses []
 	return losses
 }
 
-// Clear returns the losses that chance does not explain.
+// Clear returns the losses that are not due to chance.
 func Clear(losses []Loss) []Loss {
 	return slices.DeleteFunc(slices.Clone(losses), func(l Loss) bool { return l.Chance })
 }
 
-// Doubtful returns the losses that may be chance.
+// Doubtful returns the losses that may be due to chance.
 func Doubtful(losses []Loss) []Loss {
 	return slices.DeleteFunc(slices.Clone(losses), func(l Loss) bool { return !l.Chance })
 }

@@ -6,26 +6,26 @@ import (
 	"strings"
 )
 
-// Better says which way of a metric is the good one.
+// Better is the better direction of a metric.
 type Better int
 
-// Neither is for what is told for its own sake.
+// Neither is for metrics that are reported for information.
 const (
 	Less    Better = -1
 	Neither Better = 0
 	More    Better = 1
 )
 
-// Metric is one of bench's: its name ends with its unit, and says which way is better.
+// Metric is a metric of bench. Its unit and its better direction follow from its name.
 type Metric struct {
-	Name   string // as in the file
-	Title  string // for people, without the unit where numbers carry theirs
+	Name   string // the name in the file
+	Title  string // the name without the unit, if numbers are shown with it
 	Better Better
-	ToRead bool // the scenario is there for it
+	Main   bool // the metric is one of the main results of its scenario
 	unit   unit
 }
 
-// kinds tells unit and direction by a part of the name. The first that fits counts.
+// kinds maps a part of the name to unit and direction. The first match counts.
 var kinds = []struct {
 	part   string
 	unit   unit
@@ -41,8 +41,8 @@ var kinds = []struct {
 
 var withoutUnit = strings.NewReplacer(" ns/", " per ", " us/", " per ", " bytes/", " per ", " MiB", "", " us", "", " ms", "")
 
-// Lookup knows any metric by its name. One that follows no rule is a count that is neither good nor
-// bad.
+// Lookup returns the metric with a name. A name that matches no rule is a count without a better
+// direction.
 func Lookup(name string) Metric {
 	m := Metric{Name: name, Title: withoutUnit.Replace(name), unit: count}
 	for _, k := range kinds {
@@ -54,8 +54,8 @@ func Lookup(name string) Metric {
 	return m
 }
 
-// unit writes numbers: scale turns them into its base, steps are the names from the base upward,
-// each one by as much as it says.
+// unit formats numbers. scale converts them to the base unit. steps are the names of the base unit
+// and its multiples, in ascending order.
 type unit struct {
 	scale float64
 	steps []step
@@ -81,16 +81,16 @@ var (
 	truth        = unit{scale: 1} // no, or yes
 )
 
-// Format writes a number of the metric with three digits that count, and its unit. "–" is no
-// number.
+// Format formats a number of the metric with three significant digits and its unit. It returns "–"
+// for NaN.
 func (m Metric) Format(x float64) string {
 	return m.write(x, Three)
 }
 
-// Tick writes a round number as shortly as it goes.
+// Tick formats a round number as short as possible.
 func (m Metric) Tick(x float64) string {
 	if x == 0 {
-		return "0" // of whatever unit
+		return "0" // 0 is the same in all units
 	}
 	return m.write(x, func(x float64) string { return fmt.Sprintf("%.4g", x) })
 }
@@ -100,23 +100,23 @@ func (m Metric) write(x float64, digits func(float64) string) string {
 		return "–"
 	}
 	if m.unit.steps == nil {
-		return map[float64]string{0: "no", 1: "yes"}[math.Floor(x)] // a half, where two runs differ, is no yes
+		return map[float64]string{0: "no", 1: "yes"}[math.Floor(x)] // if two runs differ, the median is 0.5 and counts as no
 	}
 	x *= m.unit.scale
 	at := m.unit.steps[0]
 	for _, s := range m.unit.steps {
-		// What rounds to 1000 of one unit is 1 of the next.
+		// A number that rounds to 1000 of one unit is 1 of the next.
 		if math.Abs(x) >= s.from*0.9995 {
 			at = s
 		}
 	}
 	if at.name == "" && x == math.Trunc(x) {
-		return fmt.Sprintf("%.0f", x) // so many things, and no part of one
+		return fmt.Sprintf("%.0f", x) // a whole number of things
 	}
 	return digits(x/at.from) + at.name
 }
 
-// Three writes a number with three digits that count.
+// Three formats a number with three significant digits.
 func Three(x float64) string {
 	switch a := math.Abs(x); {
 	case math.IsNaN(x):
@@ -134,7 +134,7 @@ func Three(x float64) string {
 	}
 }
 
-// Count writes a plain number of things for an axis: 1k, 10k, 1M, but 1024.
+// Count formats a plain number for an axis: 1k, 10k, 1M, but 1024.
 func Count(x float64) string {
 	if math.Mod(x, 100) != 0 {
 		return fmt.Sprintf("%v", x)

@@ -5,6 +5,7 @@ import (
 	"testing"
 )
 
+// TestMetricsCarryTheirUnits checks the format and the better direction of metrics.
 func TestMetricsCarryTheirUnits(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -50,6 +51,7 @@ func TestMetricsCarryTheirUnits(t *testing.T) {
 	}
 }
 
+// TestTicksAreShort checks the format of numbers on an axis.
 func TestTicksAreShort(t *testing.T) {
 	for x, want := range map[float64]string{0: "0", 1: "1", 1000: "1k", 10_000: "10k", 1e6: "1M", 1024: "1024", 16_384: "16384", 2500: "2.5k", 0.5: "0.5"} {
 		if got := Count(x); got != want {
@@ -61,6 +63,7 @@ func TestTicksAreShort(t *testing.T) {
 	}
 }
 
+// TestSamplesPairByFileAndRepetition checks ratios and differences of paired samples.
 func TestSamplesPairByFileAndRepetition(t *testing.T) {
 	a := Samples{{0, 0, 10}, {0, 2, 30}, {1, 0, 8}}
 	b := Samples{{1, 0, 2}, {0, 2, 10}, {0, 1, 1}}
@@ -68,12 +71,12 @@ func TestSamplesPairByFileAndRepetition(t *testing.T) {
 		t.Errorf("got %v, want the median of 30/10 and 8/2", got)
 	}
 	if over := a.Over(Samples{{0, 0, 0}, {0, 2, 15}}); len(over) != 1 || over[0].number != 2 {
-		t.Errorf("got %v, want 30/15 and nothing by 0", over)
+		t.Errorf("got %v, want only 30/15, without a division by 0", over)
 	}
 	if less := a.Less(b); len(less) != 2 || less[0].number != 20 || less[1].number != 6 {
 		t.Errorf("got %v, want 30-10 and 8-2", less)
 	}
 	if got := a.Ratio(nil); !math.IsNaN(got) {
-		t.Errorf("a ratio to nobody is %v", got)
+		t.Errorf("the ratio to an empty set is %v", got)
 	}
 }

@@ -7,11 +7,11 @@ import (
 	"github.com/ssed/ssed/bench/stats"
 )
 
-// Samples are one number of one server, run by run.
+// Samples are the values of one metric of one server, run by run.
 type Samples []sample
 
-// A sample knows its file and its repetition: those of two servers with the same ones followed each
-// other.
+// A sample is a value with its file and repetition. Samples of two servers with the same file and
+// repetition are from consecutive runs.
 type sample struct {
 	file, repetition int
 	number           float64
@@ -24,13 +24,13 @@ func (s Samples) numbers() (all []float64) {
 	return all
 }
 
-// Median is NaN if there are none.
+// Median returns the median, or NaN without samples.
 func (s Samples) Median() float64 { return stats.Median(s.numbers()) }
 
-// Spread is the distance from the least to the greatest, as a part of the median.
+// Spread returns the range of the samples divided by the median.
 func (s Samples) Spread() float64 { return stats.Spread(s.numbers()) }
 
-// Range returns the least and the greatest, NaN if there are none.
+// Range returns the least and the greatest sample, or NaN without samples.
 func (s Samples) Range() (least, most float64) {
 	if len(s) == 0 {
 		return math.NaN(), math.NaN()
@@ -38,14 +38,14 @@ func (s Samples) Range() (least, most float64) {
 	return slices.Min(s.numbers()), slices.Max(s.numbers())
 }
 
-// Ratio is the median of the ratios of s to other, of the runs that both have. A run that failed on
-// one side leaves no partner: the others keep theirs.
+// Ratio returns the median of the ratios of s to other, over the runs that both have. If a run
+// failed on one side, its counterpart is left out and the other pairs stay.
 func (s Samples) Ratio(other Samples) float64 {
 	a, b := paired(s, other)
 	return stats.Ratios(a, b)
 }
 
-// Over returns the ratios one by one, without those that are no number.
+// Over returns the ratios of all pairs, without divisions by 0.
 func (s Samples) Over(other Samples) (ratios Samples) {
 	for _, one := range s {
 		if i := other.find(one); i >= 0 && other[i].number != 0 {
@@ -56,7 +56,7 @@ func (s Samples) Over(other Samples) (ratios Samples) {
 	return ratios
 }
 
-// Less returns the differences one by one.
+// Less returns the differences of all pairs.
 func (s Samples) Less(other Samples) (differences Samples) {
 	for _, one := range s {
 		if i := other.find(one); i >= 0 {
@@ -82,8 +82,8 @@ func (s Samples) find(partner sample) int {
 	})
 }
 
-// overlaps says whether chance could have put the one before the other: their ranges touch, or one
-// has a single run.
+// overlaps reports whether a difference between s and other may be chance: their ranges overlap, or
+// one of them has only a single run.
 func (s Samples) overlaps(other Samples) bool {
 	if len(s) < 2 || len(other) < 2 {
 		return true

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Set is all that was read.
+// Set is the content of all files.
 type Set struct {
 	Files     []File
 	Servers   []Server // in the order of columns
@@ -14,8 +14,8 @@ type Set struct {
 	versions  map[[2]string]string // by scenario and server
 }
 
-// complete puts series in order and the floor behind the others, and leaves out scenarios and
-// servers that nobody ran.
+// complete sorts series by X and moves the floor behind the other servers. It removes scenarios and
+// servers without runs.
 func (s *Set) complete() {
 	s.Scenarios = slices.DeleteFunc(s.Scenarios, func(scenario Scenario) bool { return !s.ran(Run{Scenario: scenario.Name}) })
 	s.Servers = slices.DeleteFunc(s.Servers, func(server Server) bool { return !s.ran(Run{Server: server.Name}) })
@@ -31,7 +31,7 @@ func (s *Set) complete() {
 	}
 }
 
-// Floor is the name of the server that is a measure and no rival.
+// Floor is the name of the server that is a reference and not a competitor.
 const Floor = "floor"
 
 func place(server Server) int {
@@ -41,7 +41,7 @@ func place(server Server) int {
 	return 0
 }
 
-// Subject is the server that the page is about: ssed, or the first that is not the floor.
+// Subject returns the server that the page is about: ssed, or else the first that is not the floor.
 func (s *Set) Subject() string {
 	for _, fits := range []func(name string) bool{
 		func(name string) bool { return name == "ssed" },
@@ -54,7 +54,8 @@ func (s *Set) Subject() string {
 	return s.Servers[0].Name
 }
 
-// Reference is the server that ratios are to: the floor, or the last, as in bench's own tables.
+// Reference returns the server that ratios are to: the floor, or else the last, as in bench's own
+// tables.
 func (s *Set) Reference() string {
 	if s.ran(Run{Server: Floor}) {
 		return Floor
@@ -62,7 +63,7 @@ func (s *Set) Reference() string {
 	return s.Servers[len(s.Servers)-1].Name
 }
 
-// Peers are all but the subject and the floor.
+// Peers returns all servers except the subject and the floor.
 func (s *Set) Peers() (names []string) {
 	for _, server := range s.Servers {
 		if server.Name != s.Subject() && server.Name != Floor {
@@ -72,7 +73,7 @@ func (s *Set) Peers() (names []string) {
 	return names
 }
 
-// Scenario returns the scenario of that name, if there are runs of it.
+// Scenario returns the scenario with a name. It returns false if the scenario has no runs.
 func (s *Set) Scenario(name string) (Scenario, bool) {
 	i := slices.IndexFunc(s.Scenarios, func(scenario Scenario) bool { return scenario.Name == name })
 	if i < 0 {
@@ -81,7 +82,7 @@ func (s *Set) Scenario(name string) (Scenario, bool) {
 	return s.Scenarios[i], true
 }
 
-// matches says whether r has all that like names: scenario, case and server, each if not "".
+// matches reports whether r has the scenario, case and server of like. Empty names match all.
 func (r Run) matches(like Run) bool {
 	return (like.Scenario == "" || like.Scenario == r.Scenario) &&
 		(like.Case == "" || like.Case == r.Case) &&
@@ -92,7 +93,7 @@ func (s *Set) ran(like Run) bool {
 	return slices.ContainsFunc(s.runs, func(r Run) bool { return r.matches(like) })
 }
 
-// Of returns a metric of a case on a server, run by run, without those that failed.
+// Of returns a metric of a case on a server, run by run, without failed runs.
 func (s *Set) Of(scenario, testCase, server, metric string) (all Samples) {
 	for _, r := range s.runs {
 		if x, ok := r.Values[metric]; ok && r.Failed == "" && r.matches(Run{Scenario: scenario, Case: testCase, Server: server}) {
@@ -102,7 +103,7 @@ func (s *Set) Of(scenario, testCase, server, metric string) (all Samples) {
 	return all
 }
 
-// Compared returns a comparison on a server, run by run.
+// Compared returns the values of a comparison on a server, run by run.
 func (s *Set) Compared(scenario string, c Comparison, server string) Samples {
 	of, to := s.Of(scenario, c.Of, server, c.Metric), s.Of(scenario, c.To, server, c.Metric)
 	if c.Added {
@@ -111,8 +112,7 @@ func (s *Set) Compared(scenario string, c Comparison, server string) Samples {
 	return of.Over(to)
 }
 
-// Asked returns the servers that were asked in a scenario, in the order of columns, whether they
-// came through or not.
+// Asked returns the servers that have runs of a scenario, failed or not, in the order of columns.
 func (s *Set) Asked(scenario string) (names []string) {
 	for _, server := range s.Servers {
 		if s.ran(Run{Scenario: scenario, Server: server.Name}) {
@@ -122,7 +122,7 @@ func (s *Set) Asked(scenario string) (names []string) {
 	return names
 }
 
-// Ran counts the runs of a case on a server, and those that failed. An empty name means all.
+// Ran counts the runs of a case on a server, and the failed ones. An empty name matches all.
 func (s *Set) Ran(scenario, testCase, server string) (all, failed int) {
 	for _, r := range s.runs {
 		if r.matches(Run{Scenario: scenario, Case: testCase, Server: server}) {

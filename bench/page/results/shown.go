@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// toRead is what a scenario's row in bench/README.md says to read: it stands first, and is not
-// folded away.
-var toRead = map[string][]string{
+// mainMetrics lists the main metrics of each scenario, as described in bench/README.md. They come
+// first and are not folded.
+var mainMetrics = map[string][]string{
 	"fanout":       {"deliveries/s", "p99 latency us"},
 	"steady":       {"server CPU ns/delivery", "p50 latency us", "p99 latency us"},
 	"idle":         {"RSS bytes/subscriber", "seconds to open all", "seconds to settle"},
@@ -25,8 +25,8 @@ var toRead = map[string][]string{
 	"emojitracker": {"memory MiB at most", boundEnforced, "p99 latency us", serverBusy, "messages/s", overdue},
 }
 
-// besides are shown wherever they were measured, after what is to be read, in this order.
-var besides = []string{
+// otherMetrics are shown after the main metrics, in this order, in all scenarios that report them.
+var otherMetrics = []string{
 	overdue, "deliveries/s", "lines/s", "connections/s",
 	"server CPU ns/delivery", "server CPU ns/line", "server CPU us/connection",
 	"p50 latency us", "p99 latency us", "p50 answer ms", "p99 answer ms", "seconds until all are back",
@@ -34,12 +34,12 @@ var besides = []string{
 	"seconds to open all", "seconds to settle", storeOnDisk,
 }
 
-// elsewhere are shown only where toRead names them: they say again what another number says, or are
-// there to judge it by.
-var elsewhere = []string{
-	"messages/s", "MB/s", // deliveries/s by another factor
-	"p99.9 latency us", "max latency us", // of a few seconds they are chance
-	"RSS growth MiB", // next to nothing, but where somebody does not read
+// hiddenMetrics are shown only in scenarios that have them as main metrics. They repeat another
+// number, or only help to judge it.
+var hiddenMetrics = []string{
+	"messages/s", "MB/s", // proportional to deliveries/s
+	"p99.9 latency us", "max latency us", // random in a run of a few seconds
+	"RSS growth MiB", // almost 0, except with subscribers that do not read
 	"kernel socket MiB", "stalled ones closed", "streams scanned", boundEnforced,
 	serverBusy, loadBusy, serverDisturbed, loadDisturbed, // doubts.go reads them
 }
@@ -51,33 +51,33 @@ const (
 	serverBusy    = "server busy"
 )
 
-// Metrics lists what there is to show of a case: those with a goal, those to be read, and all that
-// nobody has decided to leave out.
+// Metrics returns the metrics to show for a case: metrics with a goal, the main metrics, and all
+// others that are not in hiddenMetrics.
 func (s *Set) Metrics(scenario Scenario, testCase string) (shown []Metric) {
 	reported := s.reported(Run{Scenario: scenario.Name, Case: testCase})
-	first := slices.Clone(toRead[scenario.Name])
+	first := slices.Clone(mainMetrics[scenario.Name])
 	for _, g := range scenario.Goals {
-		if !slices.Contains(first, g.Metric) && !slices.Contains(besides, g.Metric) {
+		if !slices.Contains(first, g.Metric) && !slices.Contains(otherMetrics, g.Metric) {
 			first = slices.Insert(first, 0, g.Metric)
 		}
 	}
-	undecided := slices.DeleteFunc(slices.Clone(reported), func(name string) bool { return slices.Contains(elsewhere, name) })
-	for _, name := range slices.Concat(first, besides, undecided) {
+	undecided := slices.DeleteFunc(slices.Clone(reported), func(name string) bool { return slices.Contains(hiddenMetrics, name) })
+	for _, name := range slices.Concat(first, otherMetrics, undecided) {
 		known := func(m Metric) bool { return m.Name == name }
 		if slices.Contains(reported, name) && !slices.ContainsFunc(shown, known) {
 			m := s.directed(scenario.Name, name)
-			m.ToRead = toRead[scenario.Name] == nil || slices.Contains(first, name)
+			m.Main = mainMetrics[scenario.Name] == nil || slices.Contains(first, name)
 			shown = append(shown, m)
 		}
 	}
 	return shown
 }
 
-// openLoops publish what is due, however fast the server could be.
+// openLoops are scenarios that publish at a fixed rate, however fast the server could be.
 var openLoops = []string{"steady", "emojitracker"}
 
-// directed is Lookup in a scenario. In an open loop everybody delivers what is due, so more of it
-// is not better, but what it takes of the processor is.
+// directed is like Lookup, for a scenario. In an open loop all servers deliver the same messages.
+// So a higher rate is not better, but a lower use of the processor is.
 func (s *Set) directed(scenario, name string) Metric {
 	m := Lookup(name)
 	if slices.Contains(openLoops, scenario) || slices.Contains(s.reported(Run{Scenario: scenario}), overdue) {
@@ -91,7 +91,7 @@ func (s *Set) directed(scenario, name string) Metric {
 	return m
 }
 
-// reported lists the metrics of runs, by name.
+// reported returns the names of the metrics of matching runs, sorted.
 func (s *Set) reported(like Run) (names []string) {
 	for _, r := range s.runs {
 		if !r.matches(like) {

@@ -19,7 +19,7 @@ func parse(t *testing.T, path string) *ast.File {
 	return file
 }
 
-// metricsOfBench are the names in measure.go, as its source has them.
+// metricsOfBench returns the names of the metrics in the source of measure.go.
 func metricsOfBench(t *testing.T) (names []string) {
 	t.Helper()
 	ast.Inspect(parse(t, "../../measure.go"), func(n ast.Node) bool {
@@ -46,7 +46,8 @@ func metricsOfBench(t *testing.T) (names []string) {
 	return names
 }
 
-// scenariosOfBench says of each in scenarios.go whether it is asked for by name only.
+// scenariosOfBench returns the scenarios in scenarios.go, and whether each runs only if it is
+// named.
 func scenariosOfBench(t *testing.T) map[string]bool {
 	t.Helper()
 	found := map[string]bool{}
@@ -79,38 +80,40 @@ func scenariosOfBench(t *testing.T) map[string]bool {
 	return found
 }
 
+// TestEveryMetricOfBenchIsDecidedOn verifies that shown.go mentions every metric of measure.go.
 func TestEveryMetricOfBenchIsDecidedOn(t *testing.T) {
-	decided := slices.Concat(besides, elsewhere)
-	for _, names := range toRead {
+	decided := slices.Concat(otherMetrics, hiddenMetrics)
+	for _, names := range mainMetrics {
 		decided = append(decided, names...)
 	}
 	for _, name := range metricsOfBench(t) {
 		if !slices.Contains(decided, name) {
-			t.Errorf("%q is new in bench/measure.go: shown.go says neither where it is to be read nor that it is left out", name)
+			t.Errorf("%q is new in bench/measure.go: add it to one of the lists in shown.go", name)
 		}
 	}
-	for _, name := range besides {
-		if slices.Contains(elsewhere, name) {
+	for _, name := range otherMetrics {
+		if slices.Contains(hiddenMetrics, name) {
 			t.Errorf("%q is both shown and left out", name)
 		}
 	}
 }
 
+// TestEveryScenarioOfBenchHasWhatIsToBeRead verifies that every scenario of "all" has main metrics.
 func TestEveryScenarioOfBenchHasWhatIsToBeRead(t *testing.T) {
 	known := scenariosOfBench(t)
 	for name, byName := range known {
-		if _, ok := toRead[name]; !ok && !byName {
-			t.Errorf("%s is new in bench/scenarios.go: what is to be read there?", name)
+		if _, ok := mainMetrics[name]; !ok && !byName {
+			t.Errorf("%s is new in bench/scenarios.go: add its main metrics to shown.go", name)
 		}
 	}
-	for _, name := range slices.Concat(slices.Collect(maps.Keys(toRead)), openLoops) {
+	for _, name := range slices.Concat(slices.Collect(maps.Keys(mainMetrics)), openLoops) {
 		if _, ok := known[name]; !ok {
-			t.Errorf("bench has no scenario %q", name)
+			t.Errorf("bench does not have the scenario %q", name)
 		}
 	}
 }
 
-// reporting is a set in which one server reports these metrics in a scenario.
+// reporting returns a set in which one server reports the given metrics in a scenario.
 func reporting(scenario string, metrics ...string) (*Set, Scenario) {
 	r := Run{Scenario: scenario, Case: "the case", Server: "ssed", Values: map[string]float64{}}
 	for _, name := range metrics {
@@ -119,23 +122,25 @@ func reporting(scenario string, metrics ...string) (*Set, Scenario) {
 	return &Set{runs: []Run{r}}, Scenario{Name: scenario}
 }
 
+// TestWhatIsToBeReadIsShownFirst verifies that the main metrics come first.
 func TestWhatIsToBeReadIsShownFirst(t *testing.T) {
-	for scenario, names := range toRead {
+	for scenario, names := range mainMetrics {
 		s, of := reporting(scenario, append(metricsOfBench(t), "slow ones ended by the server", overdue)...)
 		shown := s.Metrics(of, "the case")
 		for i, name := range names {
-			if shown[i].Name != name || !shown[i].ToRead {
-				t.Errorf("%s: number %d is %q, want %q, and that it is to be read", scenario, i, shown[i].Name, name)
+			if shown[i].Name != name || !shown[i].Main {
+				t.Errorf("%s: metric %d is %q, want %q as a main metric", scenario, i, shown[i].Name, name)
 			}
 		}
 		for _, m := range shown[len(names):] {
-			if m.ToRead || slices.Contains(elsewhere, m.Name) {
-				t.Errorf("%s: %q is shown as if it were what the scenario is about", scenario, m.Name)
+			if m.Main || slices.Contains(hiddenMetrics, m.Name) {
+				t.Errorf("%s: %q is shown as a main metric", scenario, m.Name)
 			}
 		}
 	}
 }
 
+// TestWhatNobodyDecidedOnIsShown verifies that unknown metrics are shown after the others.
 func TestWhatNobodyDecidedOnIsShown(t *testing.T) {
 	s, of := reporting("responsive", "deliveries/s", "accept p99 ms", "load busy", "something new")
 	var names []string
@@ -147,6 +152,7 @@ func TestWhatNobodyDecidedOnIsShown(t *testing.T) {
 	}
 }
 
+// TestMoreThanWhatIsDueIsNotBetter checks the better direction of metrics in open loops.
 func TestMoreThanWhatIsDueIsNotBetter(t *testing.T) {
 	for _, test := range []struct {
 		scenario, metric string

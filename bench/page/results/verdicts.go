@@ -7,33 +7,33 @@ import (
 	"strings"
 )
 
-// State is what became of a goal.
+// State is the result of a goal.
 type State int
 
-// The zero State claims nothing.
+// The zero State is NotMeasured.
 const (
 	NotMeasured State = iota
 	NotReached
 	Reached
 )
 
-// Verdict is a goal in one case, and what was measured.
+// Verdict is the result of a goal in one case.
 type Verdict struct {
 	Bound
 	Scenario, Case string
 	Metric         Metric
-	Ratio          bool   // Measured is one
-	Over           string // then: to this server; empty for one case over another
+	Ratio          bool   // Measured is a ratio
+	Over           string // the ratio is to this server; empty for a comparison of cases
 	Measured       float64
 	State          State
-	Why            string // if nothing was measured, or if it is not reached for another reason than Measured
-	Disturbed, Of  int    // runs, of subject and reference
-	LoadWasLimit   bool   // on both sides, so that the ratio tends to 1 whatever the server does
-	Instead        string // then: the metric that says more, if there is one
+	Why            string // the reason, if nothing was measured or Measured is not the reason
+	Disturbed, Of  int    // runs of the subject and the reference
+	LoadWasLimit   bool   // on both sides, so the ratio tends to 1 for any server
+	Instead        string // if LoadWasLimit: a metric that is valid, if there is one
 }
 
-// Verdicts judges every goal of every scenario that was run. Bounds that are 0 are told for their
-// own sake: no goals.
+// Verdicts judges every goal of every scenario that was run. Comparisons and goals without a bound
+// are only for information and have no verdict.
 func (s *Set) Verdicts() (all []Verdict) {
 	for _, scenario := range s.Scenarios {
 		for _, goal := range scenario.Goals {
@@ -55,8 +55,8 @@ func (s *Set) Verdicts() (all []Verdict) {
 	return all
 }
 
-// asks says whether a goal for all cases is one for this one: a case that is about something else
-// does not report the metric, where another does.
+// asks reports whether a goal for all cases applies to a case. It does not if other cases report
+// the metric and this case does not.
 func (s *Set) asks(scenario Scenario, c Case, metric string) bool {
 	subject := Run{Scenario: scenario.Name, Server: s.Subject()}
 	here := subject
@@ -96,8 +96,8 @@ func (s *Set) doubt(v *Verdict, testCase, server string) {
 	v.Disturbed, v.Of = v.Disturbed+n, v.Of+of
 }
 
-// limit marks what the load has measured of itself. What a server spends on the work is not of that
-// kind.
+// limit marks a metric that the load measures, if the load was the limit. The server's CPU is not
+// such a metric.
 func (s *Set) limit(v *Verdict, testCase, otherCase, other string) {
 	if !strings.HasSuffix(v.Metric.Name, "/s") && !strings.Contains(v.Metric.Name, "latency") {
 		return
@@ -112,8 +112,8 @@ func (s *Set) limit(v *Verdict, testCase, otherCase, other string) {
 	}
 }
 
-// judged holds what was measured against the bound. A goal whose runs did not all come through is
-// not reached, whatever the others say.
+// judged compares the measured value with the bound. A goal with failed runs is not reached, even
+// if the other runs reach it.
 func (s *Set) judged(v Verdict, cases ...string) Verdict {
 	for _, c := range cases {
 		if _, failed := s.Ran(v.Scenario, c, s.Subject()); failed > 0 {
