@@ -1,6 +1,6 @@
-// Nats is a NATS server with JetStream, for the bench alone: one of a cluster, or one by itself. It
-// is the library that the daemon embeds, of the same version, in a process of its own, so that no
-// other program is needed.
+// Nats is a NATS server with JetStream for the bench. It can be alone or part of a cluster. It is
+// the library that the daemon embeds, in the same version, in a separate process, so that the bench
+// needs no other program.
 //
-// The one invariant: it listens on loopback, and nowhere else.
+// Invariant: it listens only on loopback.
 package main

@@ -35,14 +35,14 @@ func run(args []string) error {
 	return nil
 }
 
-// options reads the command line.
+// options parses the command line.
 func options(args []string) (*server.Options, error) {
 	flags := flag.NewFlagSet("nats", flag.ContinueOnError)
 	name := flags.String("name", "", "the server's `name` in its cluster")
 	store := flags.String("store", "", "the `folder` for streams")
 	listen := flags.String("listen", "", "loopback `address` for clients")
 	cluster := flags.String("cluster", "", "loopback `address` for the other servers")
-	routes := flags.String("routes", "", "the `addresses` of all servers of the cluster, with commas between; none if it is alone")
+	routes := flags.String("routes", "", "the `addresses` of all servers of the cluster, separated by commas; empty for a single server")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
@@ -64,14 +64,14 @@ func options(args []string) (*server.Options, error) {
 	return opts, nil
 }
 
-// loopback takes an address apart, and refuses one that others could reach.
+// loopback splits an address, and rejects an address that other machines could reach.
 func loopback(address string) (host string, port int, err error) {
 	host, text, err := net.SplitHostPort(address)
 	if err == nil {
 		port, err = strconv.Atoi(text)
 	}
 	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
-		return "", 0, fmt.Errorf("address %q: want a loopback address and a port, like 127.0.0.1:4222", address)
+		return "", 0, fmt.Errorf("invalid address %q: expected a loopback address and a port, like 127.0.0.1:4222", address)
 	}
 	return host, port, nil
 }

@@ -10,13 +10,13 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// A server is one that is tested.
+// A server is a server under test.
 type server struct {
 	name   string
-	needs  string // a program without which it does not run
-	post   bool   // published to by HTTP POST, and on the subscribers' listener, too
-	tree   bool   // who subscribes to /a hears /a/b
-	module string // of a library: -version must tell the version that go.mod asks for
+	needs  string // a program that it needs
+	post   bool   // accepts messages by HTTP POST, also on the subscribers' listener
+	tree   bool   // a subscriber of /a receives messages for /a/b
+	module string // the module of a library; -version must print its version in go.mod
 }
 
 var servers = []server{
@@ -29,14 +29,14 @@ var servers = []server{
 	{name: "nchan", needs: "nginx", post: true},
 }
 
-// built is where TestMain puts the commands.
+// built is the folder that TestMain compiles the commands into.
 var built string
 
 func TestMain(m *testing.M) {
 	os.Exit(buildAndRun(m))
 }
 
-// buildAndRun compiles all commands at once, which is quicker than one after the other.
+// buildAndRun compiles all commands with one go command, which is faster than one after another.
 func buildAndRun(m *testing.M) int {
 	var err error
 	if built, err = os.MkdirTemp("", "ssed-peers-"); err != nil {
@@ -51,7 +51,8 @@ func buildAndRun(m *testing.M) int {
 	return m.Run()
 }
 
-// program is the path of the server's command. What it needs besides may be missing.
+// program returns the path of the server's command. It skips the test if a program that the server
+// needs is missing.
 func (s server) program(t *testing.T) string {
 	t.Helper()
 	if s.needs != "" {

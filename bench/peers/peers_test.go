@@ -20,8 +20,9 @@ func each(t *testing.T, test func(t *testing.T, s server)) {
 	}
 }
 
-// TestSubscribersHearTheirNamespaceAlone: not one whose name begins alike, and one below their own
-// only where the server has it so.
+// TestSubscribersHearTheirNamespaceAlone verifies that subscribers do not receive messages of a
+// namespace with the same prefix. They receive messages of child namespaces only if the server
+// supports it.
 func TestSubscribersHearTheirNamespaceAlone(t *testing.T) {
 	each(t, func(t *testing.T, s server) {
 		p := start(t, s)
@@ -35,22 +36,22 @@ func TestSubscribersHearTheirNamespaceAlone(t *testing.T) {
 			publisher.send(t, namespace, fmt.Sprintf("~message-%d~", i))
 		}
 		for i, namespace := range namespaces {
-			publisher.send(t, namespace, "~last~") // behind which whatever strayed has come
+			publisher.send(t, namespace, "~last~") // messages sent to the wrong subscriber would arrive before this one
 			streams[i].waitFor(t, "~last~")
 		}
 		for i, stream := range streams {
 			for from := range namespaces {
 				want := from == i || s.tree && i == 1 && from == 2
 				if got := stream.String(); strings.Contains(got, fmt.Sprintf("~message-%d~", from)) != want {
-					t.Errorf("published to %s, heard in %s: %v, want %v: %q", namespaces[from], namespaces[i], !want, want, got)
+					t.Errorf("published to %s, received in %s: %v, want %v: %q", namespaces[from], namespaces[i], !want, want, got)
 				}
 			}
 		}
 	})
 }
 
-// TestAThousandMessagesArriveInOrder publishes them in pieces that every server can hold for a
-// subscriber.
+// TestAThousandMessagesArriveInOrder publishes messages in batches that every server can buffer for
+// a subscriber, and checks their order.
 func TestAThousandMessagesArriveInOrder(t *testing.T) {
 	const total, piece = 1000, 50
 	number := regexp.MustCompile(`~(\d{4})~`)
@@ -77,8 +78,8 @@ func TestAThousandMessagesArriveInOrder(t *testing.T) {
 	})
 }
 
-// TestLongMessagesArriveWhole: the longest that the bench publishes, which nginx writes to a file
-// before it takes it.
+// TestLongMessagesArriveWhole publishes the longest message of the bench. nginx writes it to a file
+// before it accepts it.
 func TestLongMessagesArriveWhole(t *testing.T) {
 	var data strings.Builder
 	for i := 0; data.Len() < 64<<10; i++ {
@@ -90,13 +91,13 @@ func TestLongMessagesArriveWhole(t *testing.T) {
 		publisher.send(t, "/long", data.String(), "~last~")
 		subscriber.waitFor(t, "~last~")
 		if got := subscriber.String(); strings.Count(got, data.String()) != 1 {
-			t.Errorf("%d bytes were published, and are not among the %d that came", data.Len(), len(got))
+			t.Errorf("the message of %d bytes is not among the %d received bytes", data.Len(), len(got))
 		}
 	})
 }
 
-// TestTheHeadMeansSubscribed: who has the head of the answer misses nothing, however soon it is
-// published.
+// TestTheHeadMeansSubscribed verifies that a subscriber with the head of its answer receives a
+// message that is published immediately afterwards.
 func TestTheHeadMeansSubscribed(t *testing.T) {
 	const subscribers = 200
 	each(t, func(t *testing.T, s server) {
@@ -108,7 +109,7 @@ func TestTheHeadMeansSubscribed(t *testing.T) {
 			return err
 		})
 		if failed > 0 {
-			t.Fatalf("%d of %d could not subscribe: %v", failed, subscribers, err)
+			t.Fatalf("%d of %d clients could not subscribe: %v", failed, subscribers, err)
 		}
 		publisher.send(t, "/all", "at-once")
 		for _, stream := range streams {
@@ -117,8 +118,8 @@ func TestTheHeadMeansSubscribed(t *testing.T) {
 	})
 }
 
-// TestEnds: SIGTERM ends a server that has a subscriber and a publisher, with code 0 and with all
-// its processes.
+// TestEnds verifies that SIGTERM stops a server that has a subscriber and a publisher. The server
+// must exit with code 0, and all its processes must exit.
 func TestEnds(t *testing.T) {
 	each(t, func(t *testing.T, s server) {
 		p := start(t, s)
@@ -131,19 +132,19 @@ func TestEnds(t *testing.T) {
 		select {
 		case <-p.gone:
 		case <-time.After(testtool.Patience):
-			t.Fatal("it still runs")
+			t.Fatal("the server is still running")
 		}
 		if p.why != nil {
-			t.Errorf("it ended with %v", p.why)
+			t.Errorf("the server exited with %v", p.why)
 		}
-		testtool.WaitFor(t, "the end of all its processes", func() bool {
+		testtool.WaitFor(t, "the exit of all its processes", func() bool {
 			return errors.Is(syscall.Kill(-p.cmd.Process.Pid, 0), syscall.ESRCH)
 		})
 	})
 }
 
-// TestSaysWhatItIs: one line with name, version and changes; of a library the version that go.mod
-// asks for.
+// TestSaysWhatItIs checks that -version prints one line with name, version and changes. For a
+// library, the version must be the one in go.mod.
 func TestSaysWhatItIs(t *testing.T) {
 	each(t, func(t *testing.T, s server) {
 		out, err := exec.Command(s.program(t), "-version").Output()
@@ -152,7 +153,7 @@ func TestSaysWhatItIs(t *testing.T) {
 		}
 		line := regexp.MustCompile(`^` + s.name + ` (v?\d+\.\d+\.\d+) ?[^;\n]*(; [^;\n]+: [^;\n]+)+\n$`).FindSubmatch(out)
 		if line == nil {
-			t.Fatalf("-version says %q, want: name version; what: why; what: why", out)
+			t.Fatalf("-version prints %q, want: name version; change: reason; change: reason", out)
 		}
 		if s.module == "" {
 			return
@@ -162,7 +163,7 @@ func TestSaysWhatItIs(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := string(line[1]); got != strings.TrimSpace(string(want)) {
-			t.Errorf("-version says %s, go.mod %s", got, want)
+			t.Errorf("-version prints %s, but go.mod has %s", got, want)
 		}
 	})
 }

@@ -21,11 +21,12 @@ type process struct {
 	server
 	listen, publish string // addresses
 	cmd             *exec.Cmd
-	gone            chan struct{} // closed when it has ended
-	why             error         // how, from then on
+	gone            chan struct{} // closed when the process has exited
+	why             error         // the result of Wait, valid after gone is closed
 }
 
-// start runs a server on free ports until the test ends, and returns when it takes connections.
+// start runs a server on free ports until the test ends. It returns when the server accepts
+// connections.
 func start(t *testing.T, s server) *process {
 	t.Helper()
 	p := &process{server: s, listen: testtool.FreePort(t), publish: testtool.FreePort(t), gone: make(chan struct{})}
@@ -48,7 +49,7 @@ func start(t *testing.T, s server) *process {
 		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 		<-p.gone
 		if t.Failed() {
-			t.Logf("%s said:\n%s", s.name, said.String())
+			t.Logf("output of %s:\n%s", s.name, said.String())
 		}
 	})
 	for _, address := range []string{p.listen, p.publish} {
@@ -63,13 +64,13 @@ func start(t *testing.T, s server) *process {
 	return p
 }
 
-// A stream is what one subscriber has got so far.
+// A stream collects the bytes that one subscriber has received.
 type stream struct {
 	mu   sync.Mutex
 	text strings.Builder
 }
 
-// subscribe returns once the head of the answer has come.
+// subscribe returns when the head of the answer has arrived.
 func (p *process) subscribe(t *testing.T, namespace string) *stream {
 	t.Helper()
 	s, err := p.trySubscribe(t.Context(), namespace)
@@ -84,14 +85,14 @@ func (p *process) trySubscribe(ctx context.Context, namespace string) (*stream, 
 	if err != nil {
 		return nil, err
 	}
-	request.Header.Set("Accept", "text/event-stream") // as browsers do; nchan asks for it
+	request.Header.Set("Accept", "text/event-stream") // as browsers do; nchan requires it
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return nil, err
 	}
 	if kind := response.Header.Get("Content-Type"); response.StatusCode != http.StatusOK || !strings.HasPrefix(kind, "text/event-stream") {
 		response.Body.Close()
-		return nil, fmt.Errorf("%s answers %s, Content-Type %q", p.name, response.Status, kind)
+		return nil, fmt.Errorf("%s: unexpected answer %s, Content-Type %q", p.name, response.Status, kind)
 	}
 	s := &stream{}
 	go func() {
@@ -113,13 +114,13 @@ func (s *stream) String() string {
 	return s.text.String()
 }
 
-// waitFor waits until the subscriber has got a text.
+// waitFor waits until the subscriber has received a text.
 func (s *stream) waitFor(t *testing.T, text string) {
 	t.Helper()
-	testtool.WaitFor(t, "a subscriber to get "+text, func() bool { return strings.Contains(s.String(), text) })
+	testtool.WaitFor(t, "a subscriber to receive "+text, func() bool { return strings.Contains(s.String(), text) })
 }
 
-// A publisher is a connection to publish on, in the server's own way.
+// A publisher is a connection to publish on, with the server's protocol.
 type publisher struct {
 	p    *process
 	conn net.Conn
@@ -137,7 +138,7 @@ func (p *process) dial(t *testing.T) *publisher {
 	return &publisher{p: p, conn: conn, in: bufio.NewReader(conn)}
 }
 
-// send publishes all data in one write, and returns when every message was accepted.
+// send publishes all data in one write. It returns when the server has accepted every message.
 func (p *publisher) send(t *testing.T, namespace string, data ...string) {
 	t.Helper()
 	var text strings.Builder
@@ -159,12 +160,12 @@ func (p *publisher) send(t *testing.T, namespace string, data ...string) {
 	}
 }
 
-// accepted reads one reply.
+// accepted reads one reply and checks that the server accepted the message.
 func (p *publisher) accepted() error {
 	if !p.p.post {
 		line, err := p.in.ReadString('\n')
 		if want := fmt.Sprintf("OK %d\n", p.sent); err == nil && line != want {
-			err = fmt.Errorf("the reply is %q, want %q", line, want)
+			err = fmt.Errorf("reply %q, want %q", line, want)
 		}
 		return err
 	}
@@ -174,7 +175,7 @@ func (p *publisher) accepted() error {
 	}
 	defer response.Body.Close()
 	if response.StatusCode/100 != 2 {
-		return fmt.Errorf("the answer is %s", response.Status)
+		return fmt.Errorf("unexpected answer: %s", response.Status)
 	}
 	_, err = io.Copy(io.Discard, response.Body)
 	return err

@@ -1,10 +1,9 @@
-// Command probe asks a daemon the same questions at a steady rate and says how long the answers
-// took: a new connection with a subscribe request until the head has come, PING until PONG, and an
-// admin snapshot if there is an admin.
+// Command probe sends questions to a daemon at a steady rate and reports the latencies of the
+// answers. It measures the time from a new connection with a subscribe request to the response
+// head, the time from PING to PONG, and the time of an admin snapshot if the daemon has an admin.
 //
-// It is a process of its own, so that a load generator with nineteen thousand sockets does not
-// stand between an answer and the clock.
+// It is a separate process, so that a load generator with 19,000 sockets does not delay its clock.
 //
-// The invariant: a question is asked when it is due, whatever became of those before it, and its
-// latency counts from then.
+// Invariant: a question is asked when it is due, independent of earlier questions, and its latency
+// counts from that time.
 package main

@@ -17,10 +17,10 @@ import (
 	"github.com/ssed/ssed/bench/server"
 )
 
-// answerTimeout is how long an answer may take. One that takes longer is an error, not a number.
+// answerTimeout limits the time of an answer. A longer time is an error and not a latency.
 const answerTimeout = 20 * time.Second
 
-// prober asks one daemon.
+// prober sends questions to one daemon.
 type prober struct {
 	subscribe, publish, admin string
 	perSec                    float64
@@ -34,14 +34,14 @@ type prober struct {
 type question struct {
 	histogram *hdrhistogram.Histogram
 	mu        sync.Mutex
-	err       error // the first
+	err       error // the first error
 }
 
 func newQuestion() *question {
 	return &question{histogram: hdrhistogram.New(1, int64(2*answerTimeout), 3)}
 }
 
-// answered notes an answer to what was due at a time.
+// answered records the answer to a question that was due at the given time.
 func (q *question) answered(due time.Time, err error) {
 	took := time.Since(due)
 	q.mu.Lock()
@@ -61,7 +61,7 @@ func (q *question) latency() server.ProbeLatency {
 	return server.ProbeLatency{Count: q.histogram.TotalCount(), P50: of(50), P99: of(99), Max: time.Duration(q.histogram.Max())}
 }
 
-// ask asks everything for as long as it is to, and returns when all answers are there.
+// ask asks all questions and returns when all answers have arrived.
 func (p *prober) ask() (*server.ProbeAnswers, error) {
 	if err := p.prepare(); err != nil {
 		return nil, err
@@ -86,11 +86,11 @@ func (p *prober) ask() (*server.ProbeAnswers, error) {
 	return &server.ProbeAnswers{Accept: accept.latency(), Ping: ping.latency(), Admin: admin.latency()}, nil
 }
 
-// prepare connects the publisher and looks whether there is an admin.
+// prepare connects the publisher and checks whether the daemon has an admin.
 func (p *prober) prepare() error {
 	for _, address := range []string{p.subscribe, p.publish} {
 		if at, err := netip.ParseAddrPort(address); err != nil || !at.Addr().Is4() || !at.Addr().IsLoopback() {
-			return fmt.Errorf("address %q: want an IPv4 loopback address and a port", address)
+			return fmt.Errorf("invalid address %q: expected an IPv4 loopback address and a port", address)
 		}
 	}
 	given := p.admin != ""
@@ -114,8 +114,8 @@ func (p *prober) prepare() error {
 	return nil
 }
 
-// adminClient goes nowhere but where it is sent: not by a proxy, and not on to where an answer
-// points.
+// adminClient returns a client that uses no proxy and follows no redirects, so that it connects
+// only to the given address.
 func adminClient() http.Client {
 	direct := http.DefaultTransport.(*http.Transport).Clone()
 	direct.Proxy = nil
@@ -123,15 +123,15 @@ func adminClient() http.Client {
 	return http.Client{Transport: direct, CheckRedirect: stay, Timeout: answerTimeout}
 }
 
-// every calls ask each time that it is due, and returns when all of them have.
+// every calls ask whenever a question is due. It returns when all calls have returned.
 func (p *prober) every(ask func(due time.Time)) {
 	var asked sync.WaitGroup
 	p.clock(func(due time.Time) { asked.Go(func() { ask(due) }) })
 	asked.Wait()
 }
 
-// clock calls tick each time that one is due. The times are fixed beforehand: one that comes late
-// does not move the others.
+// clock calls tick whenever a question is due. The times are fixed in advance, so a late tick does
+// not move the others.
 func (p *prober) clock(tick func(due time.Time)) {
 	start := time.Now()
 	for n := range int(p.perSec * p.time.Seconds()) {
@@ -141,14 +141,14 @@ func (p *prober) clock(tick func(due time.Time)) {
 	}
 }
 
-// accept connects, subscribes where nothing is published, reads the head and goes.
+// accept connects, subscribes to a namespace without messages, reads the head and disconnects.
 func (p *prober) accept() error {
 	conn, err := net.DialTimeout("tcp", p.subscribe, answerTimeout)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	_ = conn.(*net.TCPConn).SetLinger(0) // no socket in TIME_WAIT for each of thousands of questions
+	_ = conn.(*net.TCPConn).SetLinger(0) // avoids thousands of sockets in TIME_WAIT
 	if err := conn.SetDeadline(time.Now().Add(answerTimeout)); err != nil {
 		return err
 	}
@@ -172,11 +172,11 @@ func (p *prober) accept() error {
 	}
 }
 
-// sendPings pipelines PINGs on one connection and tells when each was due.
+// sendPings pipelines PINGs on one connection and sends the time when each was due to readPongs.
 func (p *prober) sendPings(due chan<- time.Time) {
 	p.clock(func(at time.Time) {
 		due <- at
-		_, _ = io.WriteString(p.ping, "PING\n") // whoever waits for the PONG sees what went wrong
+		_, _ = io.WriteString(p.ping, "PING\n") // readPongs gets the error
 	})
 }
 
@@ -192,7 +192,7 @@ func (p *prober) readPongs(due <-chan time.Time, q *question) {
 	}
 }
 
-// snapshot asks for the admin's view.
+// snapshot requests an admin snapshot.
 func (p *prober) snapshot() error {
 	answer, err := p.http.Get(p.admin)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// daemon answers as ssed does, each answer after a while.
+// daemon answers like ssed, with a delay before each answer.
 type daemon struct {
 	head, pong string
 	after      time.Duration
@@ -44,6 +44,7 @@ func (d daemon) start(t *testing.T) prober {
 
 const goodHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 
+// TestProberAsks checks the number and the order of the latencies.
 func TestProberAsks(t *testing.T) {
 	admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "{}") }))
 	defer admin.Close()
@@ -61,8 +62,8 @@ func TestProberAsks(t *testing.T) {
 	}
 }
 
-// TestLatencyCountsFromWhenItWasDue: a PONG takes 50 ms, one after the other, and a PING is due
-// each 10 ms. The last waits for all.
+// TestLatencyCountsFromWhenItWasDue sends a PING every 10 ms to a daemon that takes 50 ms for each
+// PONG. It verifies that the latency of the last PONG includes the wait for all others.
 func TestLatencyCountsFromWhenItWasDue(t *testing.T) {
 	p := daemon{head: goodHead, pong: "PONG\n", after: 50 * time.Millisecond}.start(t)
 	p.admin = ""
@@ -71,13 +72,14 @@ func TestLatencyCountsFromWhenItWasDue(t *testing.T) {
 		t.Fatal(err)
 	}
 	if least := 20*50*time.Millisecond - 20*10*time.Millisecond; answers.Ping.Max < least {
-		t.Errorf("the slowest PONG took %v, and must have taken %v", answers.Ping.Max, least)
+		t.Errorf("the slowest PONG took %v, want at least %v", answers.Ping.Max, least)
 	}
 	if answers.Admin.Count != 0 {
-		t.Errorf("an admin that is not there gave %d answers", answers.Admin.Count)
+		t.Errorf("got %d answers without an admin", answers.Admin.Count)
 	}
 }
 
+// TestWrongAnswersAreErrors verifies that unexpected answers and addresses are errors.
 func TestWrongAnswersAreErrors(t *testing.T) {
 	for want, d := range map[string]daemon{
 		"answered \"HTTP/1.1 404": {head: "HTTP/1.1 404 Not Found\r\n\r\n", pong: "PONG\n"},
@@ -91,7 +93,7 @@ func TestWrongAnswersAreErrors(t *testing.T) {
 	p := daemon{head: goodHead, pong: "PONG\n"}.start(t)
 	p.admin = "http://" + p.publish + "/nothing"
 	if _, err := p.ask(); err == nil || !strings.Contains(err.Error(), "admin") {
-		t.Errorf("an admin that was named and is not there: %v", err)
+		t.Errorf("got %v, want an error about the missing admin", err)
 	}
 	p = prober{subscribe: "192.0.2.1:80", publish: "127.0.0.1:1", perSec: 1, time: time.Second}
 	if _, err := p.ask(); err == nil || !strings.Contains(err.Error(), "loopback") {
@@ -99,10 +101,10 @@ func TestWrongAnswersAreErrors(t *testing.T) {
 	}
 }
 
-// TestAdminIsAskedWhereItIs: an answer that points elsewhere is not followed, and no name or
-// foreign address is asked at all.
+// TestAdminIsAskedWhereItIs verifies that redirects are not followed, and that host names and
+// foreign addresses are rejected.
 func TestAdminIsAskedWhereItIs(t *testing.T) {
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { t.Error("it went elsewhere") }))
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { t.Error("the redirect was followed") }))
 	defer elsewhere.Close()
 	admin := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusFound))
 	defer admin.Close()
@@ -118,6 +120,6 @@ func TestAdminIsAskedWhereItIs(t *testing.T) {
 		}
 	}
 	if adminClient().Transport.(*http.Transport).Proxy != nil {
-		t.Error("a proxy is asked")
+		t.Error("the client uses a proxy")
 	}
 }

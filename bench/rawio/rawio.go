@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Read reads what is there into b. n is 0 with errno 0 at the end of the stream; b must not be
+// Read reads available bytes into b. n is 0 with errno 0 at the end of the stream. b must not be
 // empty.
 func Read(fd int, b []byte) (n int, errno unix.Errno) {
 	for {
@@ -22,7 +22,7 @@ func Read(fd int, b []byte) (n int, errno unix.Errno) {
 	}
 }
 
-// Write hands b to the kernel and says how many bytes it took; b must not be empty.
+// Write writes b and returns how many bytes the kernel accepted. b must not be empty.
 func Write(fd int, b []byte) (n int, errno unix.Errno) {
 	for {
 		r, _, e := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
@@ -36,8 +36,8 @@ func Write(fd int, b []byte) (n int, errno unix.Errno) {
 	}
 }
 
-// Accept takes a connection from a listener, non-blocking. It does not ask who it is: unix.Accept4
-// does, and allocates.
+// Accept accepts a connection from a listener and makes it non-blocking. It does not return the
+// peer's address, because unix.Accept4, which does, allocates.
 func Accept(listener int) (fd int, errno unix.Errno) {
 	for {
 		r, _, e := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(listener), 0, 0, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
@@ -51,10 +51,10 @@ func Accept(listener int) (fd int, errno unix.Errno) {
 	}
 }
 
-// Close gives a descriptor back. Linux closes it whatever it answers.
+// Close closes a descriptor. Linux closes it even if it returns an error.
 func Close(fd int) { _, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 
-// Poller is one epoll instance and the room for what it reports.
+// Poller is one epoll instance with a buffer for its events.
 type Poller struct {
 	fd     int
 	events []unix.EpollEvent
@@ -69,28 +69,27 @@ func NewPoller(batch int) (*Poller, error) {
 	return &Poller{fd: fd, events: make([]unix.EpollEvent, batch)}, nil
 }
 
-// Close gives the epoll instance back.
+// Close closes the epoll instance.
 func (p *Poller) Close() error { return unix.Close(p.fd) }
 
-// Add watches fd for events (EPOLLIN, EPOLLOUT ...); tag comes back in the event's Fd field.
+// Add watches fd for events (EPOLLIN, EPOLLOUT ...). tag is returned in the Fd field of the events.
 func (p *Poller) Add(fd int, events uint32, tag int32) error {
 	return unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events, Fd: tag})
 }
 
-// Change replaces what fd is watched for.
+// Change replaces the events that fd is watched for.
 func (p *Poller) Change(fd int, events uint32, tag int32) error {
 	return unix.EpollCtl(p.fd, unix.EPOLL_CTL_MOD, fd, &unix.EpollEvent{Events: events, Fd: tag})
 }
 
-// Remove forgets fd. Closing an fd does the same by itself.
+// Remove stops watching fd. Closing fd also does this.
 func (p *Poller) Remove(fd int) error { return unix.EpollCtl(p.fd, unix.EPOLL_CTL_DEL, fd, nil) }
 
-// Wait returns the events that are ready, waiting for the first at most d (forever if d is
-// negative). The slice is valid until the next call; it is empty when the time ran out or a signal
-// came.
+// Wait waits for events, at most for d, or indefinitely if d is negative. The returned slice is
+// valid until the next call. It is empty after a timeout or a signal.
 //
-// epoll_pwait2 (Linux 5.11) takes nanoseconds: a message that is due in 40 microseconds must not be
-// sent a millisecond late.
+// epoll_pwait2 (Linux 5.11) accepts nanoseconds. This matters because a message that is due in 40
+// microseconds must not be sent a millisecond late.
 func (p *Poller) Wait(d time.Duration) ([]unix.EpollEvent, error) {
 	var limit unsafe.Pointer
 	ts := unix.NsecToTimespec(int64(d))

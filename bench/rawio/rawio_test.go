@@ -17,6 +17,7 @@ func pair(t *testing.T) (int, int) {
 	return fds[0], fds[1]
 }
 
+// TestReadAndWriteReportWhatTheKernelDid checks the results of Read and Write.
 func TestReadAndWriteReportWhatTheKernelDid(t *testing.T) {
 	a, b := pair(t)
 	buf := make([]byte, 16)
@@ -35,6 +36,7 @@ func TestReadAndWriteReportWhatTheKernelDid(t *testing.T) {
 	}
 }
 
+// TestPollerWaitsAndReports checks the events that a poller reports.
 func TestPollerWaitsAndReports(t *testing.T) {
 	a, b := pair(t)
 	p, err := NewPoller(4)
@@ -46,7 +48,7 @@ func TestPollerWaitsAndReports(t *testing.T) {
 		t.Fatal(err)
 	}
 	if events, err := p.Wait(time.Millisecond); len(events) != 0 || err != nil {
-		t.Fatalf("nothing to report, got %v, %v", events, err)
+		t.Fatalf("got %v, %v, want no events", events, err)
 	}
 	Write(a, []byte("x"))
 	events, err := p.Wait(-1)
@@ -57,7 +59,7 @@ func TestPollerWaitsAndReports(t *testing.T) {
 		t.Fatal(err)
 	}
 	if events, _ := p.Wait(0); len(events) != 0 {
-		t.Fatalf("asked for nothing, got %v", events)
+		t.Fatalf("got %v, want no events", events)
 	}
 	if err := p.Remove(b); err != nil {
 		t.Fatal(err)

@@ -1,8 +1,8 @@
-// Package stats says what a median, a ratio and a spread of runs are, once for all who show them:
-// the tables of bench and the page of bench/page. It knows no server and no metric.
+// Package stats computes medians, ratios and spreads of runs, for the tables of bench and for the
+// page of bench/page. It does not depend on servers or metrics.
 //
-// The invariant: no function changes its arguments. A median or a ratio that cannot be said is NaN,
-// never 0.
+// Invariant: no function changes its arguments. A median or a ratio that is undefined is NaN, never
+// 0.
 package stats
 
 import (
@@ -10,8 +10,8 @@ import (
 	"slices"
 )
 
-// Median returns the middle of xs, the mean of the two middle ones if their number is even, NaN if
-// there are none.
+// Median returns the median of xs: the middle value, or the mean of the two middle values. It is
+// NaN if xs is empty.
 func Median(xs []float64) float64 {
 	if len(xs) == 0 {
 		return math.NaN()
@@ -24,9 +24,9 @@ func Median(xs []float64) float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-// Ratios returns the median of a[i]/b[i]. Runs that followed each other are paired, so that a
-// machine that gets slower over the minutes slows both sides of each ratio. NaN if there is no
-// pair, or if a divisor is 0.
+// Ratios returns the median of a[i]/b[i]. Pairs should be consecutive runs, so that a machine that
+// gets slower over the minutes slows both sides of each ratio. The result is NaN if there is no
+// pair or if the median is infinite because of a divisor of 0.
 func Ratios(a, b []float64) float64 {
 	var all []float64
 	for i := range min(len(a), len(b)) {
@@ -38,8 +38,7 @@ func Ratios(a, b []float64) float64 {
 	return math.NaN()
 }
 
-// Spread is the distance from the least to the greatest, as a part of the median: how far the runs
-// differ. 0 if there are none, or if the median is 0.
+// Spread returns the range of xs divided by the median. It is 0 if xs is empty or the median is 0.
 func Spread(xs []float64) float64 {
 	m := Median(xs)
 	if len(xs) == 0 || m == 0 {

@@ -5,6 +5,7 @@ import (
 	"testing"
 )
 
+// TestMedian checks medians, and that the argument is not changed.
 func TestMedian(t *testing.T) {
 	for _, test := range []struct {
 		xs   []float64
@@ -22,18 +23,19 @@ func TestMedian(t *testing.T) {
 		}
 		for i := range before {
 			if before[i] != test.xs[i] {
-				t.Errorf("median changed its argument: %v", test.xs)
+				t.Errorf("Median changed its argument: %v", test.xs)
 			}
 		}
 	}
 	if got := Median(nil); !math.IsNaN(got) {
-		t.Errorf("median of nothing is %v", got)
+		t.Errorf("Median(nil) = %v, want NaN", got)
 	}
 }
 
+// TestRatiosPairRuns checks that Ratios pairs runs, and returns NaN without valid pairs.
 func TestRatiosPairRuns(t *testing.T) {
-	// The machine slowed to a third in the course of it. Every pair says 0.5; the medians alone
-	// would say 0.67 or 0.33 had the servers not been measured in turn.
+	// The machine slowed down to a third during these runs. Every pair has a ratio of 0.5. If the
+	// servers had not been measured in turn, the ratio of the medians would be 0.67 or 0.33.
 	if got := Ratios([]float64{30, 20, 10}, []float64{60, 40, 20}); got != 0.5 {
 		t.Errorf("got %v, want 0.5", got)
 	}
@@ -47,6 +49,7 @@ func TestRatiosPairRuns(t *testing.T) {
 	}
 }
 
+// TestSpread checks the spread, also without runs.
 func TestSpread(t *testing.T) {
 	if got := Spread([]float64{90, 100, 120}); got != 0.3 {
 		t.Errorf("got %v, want 0.3", got)

@@ -1,8 +1,8 @@
-// Package tree knows the two directories that a program of the bench needs: the root of ssed's
-// source, where it builds the servers and asks git for the commit, and the directory of the user's
-// shell, to which paths on the command line are relative. They differ, because "go run -C bench ."
-// starts the program in bench.
+// Package tree finds the two directories that a program of the bench needs. One is the root of
+// ssed's source, where the program builds servers and asks git for the commit. The other is the
+// directory of the user's shell, because paths on the command line are relative to it. They differ,
+// because "go run -C bench ." starts the program in bench.
 //
-// The invariant: the root is looked for before the process changes its directory, so it does not
-// depend on where the user is.
+// Invariant: the search for the root starts in the directory in which the process started, so it
+// does not depend on the user's directory.
 package tree

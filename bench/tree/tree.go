@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// Root returns the root directory of ssed's source. It is the first directory with the go.mod of
-// ssed, from the directory in which the process started upwards.
+// Root returns the root directory of ssed's source. It is the first directory with ssed's go.mod,
+// searching upwards from the directory in which the process started.
 var Root = sync.OnceValues(func() (string, error) {
 	started, err := os.Getwd()
 	if err != nil {
@@ -25,7 +25,7 @@ func rootAbove(started string) (string, error) {
 			return dir, nil
 		}
 		if dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("found no source of ssed in %s or above it: run the bench with go run -C DIR/bench, where DIR is a clone of ssed", started)
+			return "", fmt.Errorf("no source of ssed in %s or above it: run the bench with go run -C DIR/bench, where DIR is a clone of ssed", started)
 		}
 	}
 }
@@ -40,7 +40,7 @@ func ToShell() error {
 		return nil
 	}
 	if err := os.Chdir(shell); err != nil {
-		return fmt.Errorf("return to PWD, to which paths are relative: %w", err)
+		return fmt.Errorf("cannot change to PWD, which paths are relative to: %w", err)
 	}
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// write makes a file with a text, and the directories above it.
+// write creates a file with a text, and its parent directories.
 func write(t *testing.T, name, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
@@ -18,6 +18,7 @@ func write(t *testing.T, name, text string) {
 	}
 }
 
+// TestRootIsTheModuleOfSsed checks the search for the root.
 func TestRootIsTheModuleOfSsed(t *testing.T) {
 	dir := t.TempDir()
 	root := filepath.Join(dir, "ssed")
@@ -32,11 +33,12 @@ func TestRootIsTheModuleOfSsed(t *testing.T) {
 	}
 	for _, started := range []string{dir, filepath.Join(dir, "other")} {
 		if got, err := rootAbove(started); err == nil || !strings.Contains(err.Error(), "go run -C") {
-			t.Errorf("from %s: got %q, %v, want an error that says how to run the bench", started, got, err)
+			t.Errorf("from %s: got %q, %v, want an error that explains how to run the bench", started, got, err)
 		}
 	}
 }
 
+// TestToShell checks the directory after ToShell, for several ways to start the program.
 func TestToShell(t *testing.T) {
 	root, err := Root()
 	if err != nil {
@@ -58,7 +60,7 @@ func TestToShell(t *testing.T) {
 			}
 			if !same(".", tt.want) {
 				now, _ := os.Getwd()
-				t.Errorf("it is in %s, want %s", now, tt.want)
+				t.Errorf("the directory is %s, want %s", now, tt.want)
 			}
 		})
 	}

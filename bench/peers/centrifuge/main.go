@@ -1,5 +1,5 @@
-// Command centrifuge is github.com/centrifugal/centrifuge with its SSE transport and its broker in
-// memory, and ssed's lines as the way in.
+// Command centrifuge is github.com/centrifugal/centrifuge with its SSE transport and its in-memory
+// broker. It accepts messages as PUB lines.
 package main
 
 import (
@@ -18,10 +18,10 @@ func main() {
 		Name:   "centrifuge",
 		Module: "github.com/centrifugal/centrifuge",
 		Changed: []string{
-			"the request's path subscribes, on the server's side, and everybody may: a plain subscriber sends no commands",
-			"no pong is waited for: a plain subscriber cannot send one and would be closed after 35 s",
-			"the head of the answer waits for the reply to connect: by itself it comes before the subscriber is in",
-			"data is published as a JSON string: the transport's protocol is JSON",
+			"the server subscribes each client to the request's path without authorization: a plain subscriber sends no commands",
+			"the server does not wait for a pong: a plain subscriber cannot send one and would be closed after 35 s",
+			"the head of the answer waits for the reply to connect: by default it is sent before the client is subscribed",
+			"data is published as a JSON string: the transport uses JSON",
 		},
 		New: newHub,
 	})
@@ -32,7 +32,7 @@ type hub struct {
 	sse  *centrifuge.SSEHandler
 }
 
-// namespaceKey is where a request's context has the namespace.
+// namespaceKey is the key of the namespace in a request's context.
 type namespaceKey struct{}
 
 func newHub() (peer.Hub, error) {
@@ -43,7 +43,7 @@ func newHub() (peer.Hub, error) {
 	node.OnConnecting(func(ctx context.Context, _ centrifuge.ConnectEvent) (centrifuge.ConnectReply, error) {
 		namespace, _ := ctx.Value(namespaceKey{}).(string)
 		return centrifuge.ConnectReply{
-			Credentials:   &centrifuge.Credentials{}, // nobody in particular
+			Credentials:   &centrifuge.Credentials{}, // anonymous
 			Subscriptions: map[string]centrifuge.SubscribeOptions{namespace: {}},
 		}, nil
 	})
@@ -51,8 +51,7 @@ func newHub() (peer.Hub, error) {
 	return &hub{node, centrifuge.NewSSEHandler(node, centrifuge.SSEConfig{PingPongConfig: noPong})}, node.Run()
 }
 
-// connect is the command that every client begins with; here it is said on behalf of the
-// subscriber.
+// connect is the first command of every client. The hub sends it on behalf of the subscriber.
 var connect = url.Values{"cf_connect": {`{"id":1,"connect":{}}`}}.Encode()
 
 // Subscribe connects the request as a client that is subscribed from the start.
@@ -62,7 +61,7 @@ func (h *hub) Subscribe(w http.ResponseWriter, r *http.Request, namespace string
 	h.sse.ServeHTTP(&patient{ResponseWriter: w}, r)
 }
 
-// Publish leaves the event out: the protocol has none.
+// Publish ignores the event, because the protocol does not have events.
 func (h *hub) Publish(namespace, _, data []byte) error {
 	text, err := json.Marshal(string(data))
 	if err != nil {
@@ -72,14 +71,14 @@ func (h *hub) Publish(namespace, _, data []byte) error {
 	return err
 }
 
-// patient lets the first flush pass, which would send the head alone. The second sends the reply to
-// connect, which is written when the subscription is made.
+// patient suppresses the first flush, which would send only the head. The second flush sends the
+// reply to connect, which is written when the client is subscribed.
 type patient struct {
 	http.ResponseWriter
 	flushed bool
 }
 
-// FlushError implements what [http.ResponseController] looks for.
+// FlushError implements the flush method that [http.ResponseController] uses.
 func (p *patient) FlushError() error {
 	if !p.flushed {
 		p.flushed = true
@@ -88,5 +87,5 @@ func (p *patient) FlushError() error {
 	return http.NewResponseController(p.ResponseWriter).Flush()
 }
 
-// Unwrap gives [http.ResponseController] the rest.
+// Unwrap gives [http.ResponseController] access to the other methods.
 func (p *patient) Unwrap() http.ResponseWriter { return p.ResponseWriter }

@@ -1,5 +1,5 @@
-// Command gosse is github.com/tmaxmax/go-sse with Joe, its default provider, and ssed's lines as
-// the way in.
+// Command gosse is github.com/tmaxmax/go-sse with Joe, its default provider. It accepts messages as
+// PUB lines.
 package main
 
 import (
@@ -16,7 +16,7 @@ func main() {
 		Name:   "gosse",
 		Module: "github.com/tmaxmax/go-sse",
 		Changed: []string{
-			"the head of the answer is sent when the subscriber is in, by a replayer that replays nothing: by itself it comes with the first event",
+			"a replayer that replays nothing sends the head of the answer when the client is subscribed: by default it is sent with the first event",
 		},
 		New: func() (peer.Hub, error) {
 			return hub{&sse.Server{Provider: &sse.Joe{Replayer: greeter{}}, OnSession: topic}}, nil
@@ -26,15 +26,15 @@ func main() {
 
 type hub struct{ server *sse.Server }
 
-// topic is what a request subscribes to: the namespace.
+// topic returns the topic of a request: its namespace.
 func topic(_ http.ResponseWriter, r *http.Request) (topics []string, allowed bool) {
 	return []string{strings.TrimPrefix(r.URL.Path, "/subscribe")}, true
 }
 
-// Subscribe leaves the namespace to topic, which the library asks.
+// Subscribe passes the request to the library, which calls topic for the namespace.
 func (h hub) Subscribe(w http.ResponseWriter, r *http.Request, _ string) { h.server.ServeHTTP(w, r) }
 
-// Publish makes the library's message, which copies the data.
+// Publish converts the message to the library's type, which copies the data.
 func (h hub) Publish(namespace, event, data []byte) error {
 	message := &sse.Message{}
 	message.AppendData(string(data))
@@ -48,13 +48,12 @@ func (h hub) Publish(namespace, event, data []byte) error {
 	return h.server.Publish(message, string(namespace))
 }
 
-// A greeter is a [sse.Replayer] without a memory. The provider calls it in the turn of its loop in
-// which it takes up a subscriber, so that whoever has the head hears all that is published from
-// then on.
+// A greeter is a [sse.Replayer] that stores nothing. The provider calls it in its loop when it adds
+// a subscriber. So a subscriber that has the head receives every message published from then on.
 type greeter struct{}
 
-// Put keeps nothing.
+// Put implements [sse.Replayer] and stores nothing.
 func (greeter) Put(message *sse.Message, _ []string) (*sse.Message, error) { return message, nil }
 
-// Replay sends the head alone.
+// Replay implements [sse.Replayer] and sends only the head.
 func (greeter) Replay(s sse.Subscription) error { return s.Client.Flush() }

@@ -1,5 +1,5 @@
 // Command mercure is the hub of github.com/dunglas/mercure with its default transport, which keeps
-// no history, and ssed's lines as the way in.
+// no history. It accepts messages as PUB lines.
 package main
 
 import (
@@ -18,8 +18,8 @@ func main() {
 		Name:   "mercure",
 		Module: "github.com/dunglas/mercure",
 		Changed: []string{
-			"no token is asked of subscribers: none of the others does",
-			"nothing is logged: a line for each subscriber is not what is measured",
+			"subscribers need no token: the other servers do not require one",
+			"logging is off: a log line per subscriber is not part of the measurement",
 		},
 		New: func() (peer.Hub, error) {
 			silent := mercure.WithLogger(slog.New(slog.DiscardHandler))
@@ -31,7 +31,7 @@ func main() {
 
 type hub struct{ hub *mercure.Hub }
 
-// Subscribe puts the namespace where the library looks for topics.
+// Subscribe moves the namespace to the query, where the library expects topics.
 func (h hub) Subscribe(w http.ResponseWriter, r *http.Request, namespace string) {
 	r.URL.RawQuery = url.Values{"topic": {namespace}}.Encode()
 	h.hub.SubscribeHandler(w, r)

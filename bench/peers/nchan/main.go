@@ -1,9 +1,9 @@
-// Command nchan becomes nginx with the nchan module, as Debian has them (packages nginx and
-// libnginx-mod-nchan): it writes a configuration and executes nginx in its own place, so that the
-// process that is measured is nginx and nothing else.
+// Command nchan runs nginx with the nchan module, from Debian's packages nginx and
+// libnginx-mod-nchan. It writes a configuration and then executes nginx in its place, so that the
+// measured process is nginx itself.
 //
-// Messages come in by nchan's own way, POST /publish/<namespace> with the data as the body, and not
-// as lines.
+// Messages arrive as nchan's own requests and not as PUB lines: POST /publish/<namespace> with the
+// data as the body.
 package main
 
 import (
@@ -22,30 +22,31 @@ import (
 	"github.com/ssed/ssed/bench/peers/peer"
 )
 
-// changed is what nginx.conf has otherwise than by default.
+// changed lists the settings in nginx.conf that differ from nginx's defaults, with the reasons.
 var changed = []string{
-	"nchan_subscriber_first_message newest: newcomers would get what is still buffered",
-	"worker_processes 1: it is measured on one processor",
-	"worker_rlimit_nofile 20000 and worker_connections 22500: 512 connections would be all, and with the last sixteenth in use nginx closes waiting ones",
-	"keepalive_requests 1000000000: a publisher's connection would be closed after 1000 messages",
-	"access_log off: the log is not what is measured",
-	"user root where root starts it: nobody, who nginx would make its worker, may not enter the temporary folder that long bodies are written to",
+	"nchan_subscriber_first_message newest: new subscribers would get buffered messages",
+	"worker_processes 1: the server is measured on one processor",
+	"worker_rlimit_nofile 20000 and worker_connections 22500: the default is 512 connections, and nginx closes waiting connections when the last sixteenth is in use",
+	"keepalive_requests 1000000000: nginx would close a publisher's connection after 1000 messages",
+	"access_log off: the log is not part of the measurement",
+	"user root if root starts it: by default the worker runs as nobody, which cannot write long bodies to the temporary folder",
 }
 
 const name = "nchan"
 
-// filesMax is how many descriptors a server has while it is measured, if the machine gives so many.
-// nginx takes memory for as many connections at once, so more would be held against it.
+// filesMax is the number of descriptors of the measured server, if the system allows as many. nginx
+// allocates memory for all possible connections at startup, so a higher number would make its
+// memory look worse.
 const filesMax = 20_000
 
-// Whoever starts this may have asked to have it end with them (PR_SET_PDEATHSIG), as the bench
-// does. The kernel keeps that for a thread: only if the first one executes nginx does nginx inherit
-// it.
+// A parent process may have requested that this process dies with it (PR_SET_PDEATHSIG), as the
+// bench does. The kernel stores the request per thread, so nginx inherits it only if the first
+// thread executes nginx.
 func init() { runtime.LockOSThread() }
 
 func main() {
 	o := peer.Flags()
-	prefix := flag.String("prefix", "", "`folder` for the configuration and nginx's other files (default a temporary one, which stays)")
+	prefix := flag.String("prefix", "", "`folder` for the configuration and nginx's other files (default: a temporary folder, which is not removed)")
 	flag.Parse()
 	nginx, err := find()
 	if err != nil {
@@ -58,16 +59,16 @@ func main() {
 	peer.Fail(name, nginx.become(o, *prefix))
 }
 
-// installed is what Debian's packages brought.
+// installed describes the installed packages.
 type installed struct {
 	program string // path of nginx
 	module  string // path of nchan
 	version string
 }
 
-// find looks for both packages, and asks nginx what it is.
+// find looks for both packages and asks nginx for its version.
 func find() (*installed, error) {
-	// /usr/sbin is not in everybody's PATH.
+	// /usr/sbin is not always in PATH.
 	program, err := exec.LookPath("nginx")
 	if err != nil {
 		if program, err = exec.LookPath("/usr/sbin/nginx"); err != nil {
@@ -81,7 +82,7 @@ func find() (*installed, error) {
 	version := regexp.MustCompile(`nginx version: nginx/(\S+)`).FindSubmatch(about)
 	modules := regexp.MustCompile(`--modules-path=(\S+)`).FindSubmatch(about)
 	if version == nil || modules == nil {
-		return nil, fmt.Errorf("nginx -V tells no version and path of modules: %s", about)
+		return nil, fmt.Errorf("nginx -V does not print the version and the path of modules: %s", about)
 	}
 	module := filepath.Join(string(modules[1]), "ngx_nchan_module.so")
 	if _, err := os.Stat(module); err != nil {
@@ -89,7 +90,7 @@ func find() (*installed, error) {
 	}
 	nchan, err := exec.Command("dpkg-query", "--show", "--showformat=${Version}", "libnginx-mod-nchan").Output()
 	if err != nil {
-		return nil, fmt.Errorf("dpkg-query: %w: which version nchan has, only its package tells", err)
+		return nil, fmt.Errorf("cannot find the version of nchan's package: dpkg-query: %w", err)
 	}
 	_, plain, epoch := strings.Cut(string(nchan), ":")
 	if !epoch {
@@ -101,8 +102,8 @@ func find() (*installed, error) {
 //go:embed nginx.conf
 var configuration string
 
-// become executes nginx; it only returns if that fails. Several may have one prefix: their files
-// are named by their port.
+// become executes nginx. It returns only if that fails. Several servers can share a prefix, because
+// their files are named after their port.
 func (i *installed) become(o *peer.Options, prefix string) error {
 	var err error
 	if prefix == "" {

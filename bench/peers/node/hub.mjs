@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// A hub for Server-Sent Events as one writes it for Node.js without a library: a Map from a namespace to the set of its
-// responses, and one write of one string to each. Publishers send ssed's lines (docs/line-protocol.txt) to the same process.
+// A hub for Server-Sent Events as one would write it for Node.js without a library. It has a Map
+// from each namespace to the set of its responses, and writes one string to each response.
+// Publishers send ssed's PUB lines (docs/line-protocol.txt) to the same process.
 import http from 'node:http';
 import net from 'node:net';
 import process from 'node:process';
@@ -25,7 +26,7 @@ function subscribe(request, response) {
   subscribers.add(response);
   response.on('close', () => {
     subscribers.delete(response);
-    // By now another set may have the name.
+    // The namespace may have a new set by then.
     if (subscribers.size === 0 && namespaces.get(namespace) === subscribers) namespaces.delete(namespace);
   });
   response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-cache' });
@@ -48,7 +49,10 @@ setInterval(() => {
   }
 }, heartbeatMs).unref();
 
-/** One publisher: the commands are taken from its bytes as they complete, and all replies to one piece of input leave together. */
+/**
+ * One publisher. Commands are handled as soon as their bytes are complete. All replies to one piece
+ * of input are sent in one write.
+ */
 class Publisher {
   held = Buffer.alloc(0);
   quiet = false;
@@ -112,7 +116,7 @@ function listen(server, address) {
 }
 
 const { values: options } = parseArgs({
-  // Go's flags begin with one dash.
+  // Go's flags start with one dash.
   args: process.argv.slice(2).map((word) => word.replace(/^-(?=[a-z]{2})/, '--')),
   options: {
     listen: { type: 'string', default: '127.0.0.1:8001' },

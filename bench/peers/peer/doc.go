@@ -1,7 +1,7 @@
-// Package peer is what the Go servers beside ssed share: flags, the two listeners, and the
-// publishers' lines. What differs, and is measured, is the [Hub]: a library's way from one message
-// to its subscribers.
+// Package peer contains the common parts of the Go servers: flags, the two listeners, and the
+// publishers' lines. The measured difference between them is the [Hub]: how a library gets a
+// message to its subscribers.
 //
-// The invariant: every library gets its messages in the same way, from ssed's own parser, with no
+// Invariant: every library gets its messages in the same way, from ssed's own parser, without a
 // queue in between.
 package peer

@@ -7,19 +7,19 @@ import (
 	"github.com/ssed/ssed/publish"
 )
 
-// readBytes is how much of a publisher's input is read at once, and then handed on before anything
-// is answered.
+// readBytes is the size of one read from a publisher. All its messages are published before the
+// replies are sent.
 const readBytes = 64 << 10
 
-// lines is the sink of all publishers.
+// lines implements [publish.Sink] for all publishers.
 type lines struct {
 	hub      Hub
 	sequence atomic.Uint64 // messages published
 }
 
-// Publish implements [publish.Sink]. Two publishers' messages may reach the hub in another order
-// than their sequences say: a lock over both would hold up those libraries that let publishers run
-// beside each other.
+// Publish implements [publish.Sink]. Messages of two publishers may reach the hub in a different
+// order than their sequences. A lock around both steps would prevent this, but would delay
+// libraries that let publishers run concurrently.
 func (l *lines) Publish(namespace, event, data []byte) (uint64, error) {
 	if err := l.hub.Publish(namespace, event, data); err != nil {
 		return 0, err
@@ -27,7 +27,7 @@ func (l *lines) Publish(namespace, event, data []byte) (uint64, error) {
 	return l.sequence.Add(1), nil
 }
 
-// serveLines accepts publishers for as long as the listener lives.
+// serveLines accepts publishers until the listener is closed.
 func serveLines(listener net.Listener, hub Hub) error {
 	all := &lines{hub: hub}
 	for {
@@ -39,9 +39,9 @@ func serveLines(listener net.Listener, hub Hub) error {
 	}
 }
 
-// serve holds one publisher's conversation. Everything that one read brought is published before
-// its replies leave, all of them in one write: a pipelining publisher costs few system calls, and
-// one that waits for each reply gets it at once.
+// serve handles one publisher's connection. It publishes all messages of one read, and then sends
+// all replies in one write. So a pipelining publisher costs few system calls, and a publisher that
+// waits for each reply gets it immediately.
 func (l *lines) serve(conn net.Conn) {
 	defer conn.Close()
 	session := publish.NewSession(&publish.Config{})

@@ -13,42 +13,42 @@ import (
 	"syscall"
 )
 
-// A Hub is a library that hands messages to subscribers.
+// A Hub is a library that sends messages to subscribers.
 type Hub interface {
-	// Subscribe answers a request for the messages of a namespace, such as "/pets/dogs", and
-	// returns when the subscriber has gone. It sends the head of its answer when the subscriber
-	// cannot miss a message any more.
+	// Subscribe answers a request for the messages of a namespace like "/pets/dogs", and returns
+	// when the subscriber has disconnected. It must not send the head of its answer before the
+	// subscriber is certain to receive every later message.
 	Subscribe(w http.ResponseWriter, r *http.Request, namespace string)
-	// Publish takes one message; an empty event is none. The slices are the caller's again when it
-	// returns.
+	// Publish publishes one message. An empty event means no event name. Publish must not use the
+	// slices after it returns.
 	Publish(namespace, event, data []byte) error
 }
 
-// A Peer is a library made into a server.
+// A Peer is a library that is turned into a server.
 type Peer struct {
-	Name    string   // of the command
-	Module  string   // the library's, whose version is told
-	Changed []string // where it does not run with its documented defaults: what is different, and why
+	Name    string   // the name of the command
+	Module  string   // the module of the library, for -version
+	Changed []string // differences from the documented defaults, with the reasons
 	New     func() (Hub, error)
 }
 
-// Options are the flags of every peer.
+// Options are the flags that all peers have.
 type Options struct {
 	Listen  string // address for subscribers
 	Publish string // address for publishers
-	Version bool   // only say what this is
+	Version bool   // print the version and exit
 }
 
-// Flags declares the flags that every peer has. They have their values after flag.Parse.
+// Flags declares the flags that all peers have. The options are set after flag.Parse.
 func Flags() *Options {
 	o := &Options{}
 	flag.StringVar(&o.Listen, "listen", "127.0.0.1:8001", "`address` for subscribers")
 	flag.StringVar(&o.Publish, "publish", "127.0.0.1:8002", "`address` for publishers")
-	flag.BoolVar(&o.Version, "version", false, "print name and version, and what was changed and why, on one line")
+	flag.BoolVar(&o.Version, "version", false, "print name, version, and changes with their reasons, on one line")
 	return o
 }
 
-// Main is a whole main function: it serves until SIGTERM or SIGINT.
+// Main is a complete main function. It serves until SIGTERM or SIGINT.
 func Main(p Peer) {
 	o := Flags()
 	flag.Parse()
@@ -61,7 +61,7 @@ func Main(p Peer) {
 	}
 }
 
-// Fail ends the process with the reason.
+// Fail prints the error and exits the process.
 func Fail(name string, err error) {
 	fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
 	os.Exit(1)
@@ -87,13 +87,13 @@ func (p *Peer) serve(o *Options) error {
 	go func() { ended <- serveLines(publishers, hub) }()
 	select {
 	case err := <-ended:
-		return errors.Join(errors.New("a listener ended"), err)
+		return errors.Join(errors.New("a listener failed"), err)
 	case <-ctx.Done():
-		return nil // the kernel closes what is open
+		return nil // the kernel closes all connections
 	}
 }
 
-// subscriptions turns requests into subscriptions.
+// subscriptions handles requests to subscribe.
 func subscriptions(hub Hub) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		namespace, ok := strings.CutPrefix(r.URL.Path, "/subscribe")
@@ -103,7 +103,7 @@ func subscriptions(hub Hub) http.Handler {
 		}
 		if r.Method != http.MethodGet {
 			w.Header().Set("Allow", http.MethodGet)
-			http.Error(w, "only GET subscribes", http.StatusMethodNotAllowed)
+			http.Error(w, "expected GET", http.StatusMethodNotAllowed)
 			return
 		}
 		hub.Subscribe(w, r, namespace)

@@ -14,7 +14,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// A recorder is a hub that keeps what comes, and refuses the namespace /full.
+// A recorder is a hub that records all messages, and rejects messages for the namespace /full.
 type recorder struct {
 	mu        sync.Mutex
 	published []string
@@ -34,6 +34,7 @@ func (r *recorder) Publish(namespace, event, data []byte) error {
 	return nil
 }
 
+// TestLinesReachTheHub checks the replies to lines, and the messages that reach the hub.
 func TestLinesReachTheHub(t *testing.T) {
 	tests := []struct {
 		name, in, replies string
@@ -71,7 +72,8 @@ func TestLinesReachTheHub(t *testing.T) {
 	}
 }
 
-// TestPublishersShareOneSequence: their numbers count all messages of the server.
+// TestPublishersShareOneSequence verifies that sequence numbers count the messages of all
+// publishers.
 func TestPublishersShareOneSequence(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -87,6 +89,7 @@ func TestPublishersShareOneSequence(t *testing.T) {
 	}
 }
 
+// TestSubscriptionsNameTheirNamespace checks the paths and methods of requests to subscribe.
 func TestSubscriptionsNameTheirNamespace(t *testing.T) {
 	tests := []struct {
 		method, path string
@@ -109,6 +112,7 @@ func TestSubscriptionsNameTheirNamespace(t *testing.T) {
 	}
 }
 
+// TestDescribe checks the line that -version prints.
 func TestDescribe(t *testing.T) {
 	if got := Describe("x", "v1", []string{"a: b", "c: d"}); got != "x v1; a: b; c: d" {
 		t.Errorf("got %q", got)

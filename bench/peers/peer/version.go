@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// Describe is the line that -version prints: name and version, then what was changed and why, with
-// "; " between.
+// Describe returns the line that -version prints: name and version, then the changes with their
+// reasons, separated by "; ".
 func Describe(name, version string, changed []string) string {
 	return strings.Join(append([]string{name + " " + version}, changed...), "; ")
 }
 
-// Version tells which version of a module was built into this program, and with which Go.
+// Version returns the version of a module in this program, and the version of Go.
 func Version(module string) string {
 	version := "(unknown)"
 	if info, ok := debug.ReadBuildInfo(); ok {

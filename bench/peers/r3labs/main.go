@@ -1,4 +1,4 @@
-// Command r3labs is github.com/r3labs/sse, with ssed's lines as the way in.
+// Command r3labs is github.com/r3labs/sse. It accepts messages as PUB lines.
 package main
 
 import (
@@ -16,8 +16,8 @@ func main() {
 		Name:   "r3labs",
 		Module: "github.com/r3labs/sse/v2",
 		Changed: []string{
-			"AutoReplay is off: on, it keeps every message for ever and sends all of them to each newcomer",
-			"a stream is created for its first subscriber: streams must exist before, and AutoStream ends one that empties while the next comes",
+			"AutoReplay is off: if on, it keeps every message forever and sends all of them to each new subscriber",
+			"a stream is created for its first subscriber: streams must exist in advance, and AutoStream may close a stream while a new subscriber connects",
 		},
 		New: func() (peer.Hub, error) {
 			server := sse.New()
@@ -29,14 +29,14 @@ func main() {
 
 type hub struct{ server *sse.Server }
 
-// Subscribe puts the namespace where the library looks for the name of a stream.
+// Subscribe moves the namespace to the query, where the library expects the name of a stream.
 func (h hub) Subscribe(w http.ResponseWriter, r *http.Request, namespace string) {
-	h.server.CreateStream(namespace) // if it is not there
+	h.server.CreateStream(namespace) // does nothing if it exists
 	r.URL.RawQuery = url.Values{"stream": {namespace}}.Encode()
 	h.server.ServeHTTP(w, r)
 }
 
-// Publish copies what the library formats later, once for each subscriber.
+// Publish copies the slices, because the library formats them later, once for each subscriber.
 func (h hub) Publish(namespace, event, data []byte) error {
 	h.server.Publish(string(namespace), &sse.Event{Event: bytes.Clone(event), Data: bytes.Clone(data)})
 	return nil

@@ -1,5 +1,5 @@
-// Command sseserver is github.com/mroth/sseserver, ssed's ancestor, with ssed's lines as the way
-// in.
+// Command sseserver is github.com/mroth/sseserver, ssed's ancestor. It accepts messages as PUB
+// lines.
 package main
 
 import (
@@ -19,9 +19,9 @@ func main() {
 		Name:   "sseserver",
 		Module: "github.com/mroth/sseserver",
 		Changed: []string{
-			"the head of the answer is sent when the subscriber is in: by itself it comes with the first event or after 15 s",
-			"every namespace gets a slash at its end: it compares raw prefixes, so /pet would hear /pets",
-			"no line is logged for each subscriber: the log is not what is measured",
+			"the head of the answer is sent when the client is subscribed: by default it is sent with the first event or after 15 s",
+			"every namespace gets a slash at its end: the library compares raw prefixes, so a subscriber of /pet would receive messages for /pets",
+			"the log line per subscriber is removed: the log is not part of the measurement",
 		},
 		New: func() (peer.Hub, error) { return hub{sseserver.NewServer()}, nil },
 	})
@@ -29,26 +29,27 @@ func main() {
 
 type hub struct{ server *sseserver.Server }
 
-// Subscribe takes the library's own path, which is the same but for the slash.
+// Subscribe uses the library's own path, which differs only by the slash.
 func (h hub) Subscribe(w http.ResponseWriter, r *http.Request, namespace string) {
 	r.URL.Path = "/subscribe" + closed(namespace)
 	ctx := &watched{Context: r.Context(), then: http.NewResponseController(w).Flush}
 	h.server.ServeHTTP(w, r.WithContext(ctx))
 }
 
-// Publish copies the data: the library puts it into the frame later, on a goroutine of its own.
+// Publish copies the data, because the library copies it into the frame later, in another
+// goroutine.
 func (h hub) Publish(namespace, event, data []byte) error {
 	h.server.Broadcast <- sseserver.SSEMessage{Namespace: closed(string(namespace)), Event: string(event), Data: bytes.Clone(data)}
 	return nil
 }
 
-// closed ends a namespace where its last segment does: /pets/ is a prefix of /pets/dogs/ and not of
+// closed adds a slash to the end of a namespace. /pets/ is a prefix of /pets/dogs/, but not of
 // /petshop/.
 func closed(namespace string) string { return strings.TrimSuffix(namespace, "/") + "/" }
 
-// A watched context does something when it is first waited for. The library waits for its request's
-// context from the moment when the subscriber is registered and the headers are set, and nothing
-// else of it shows that moment.
+// A watched context calls a function when Done is called for the first time. The library waits for
+// its request's context as soon as the subscriber is registered and the headers are set. The
+// library has no other hook at that moment.
 type watched struct {
 	context.Context
 	once sync.Once
@@ -57,6 +58,6 @@ type watched struct {
 
 // Done implements [context.Context].
 func (w *watched) Done() <-chan struct{} {
-	w.once.Do(func() { w.then() }) // if it fails the subscriber has gone, which the library finds by itself
+	w.once.Do(func() { w.then() }) // if it fails, the subscriber has disconnected, and the library will notice that itself
 	return w.Context.Done()
 }
