@@ -9,7 +9,8 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// nowhere is the cheapest Sink there is: what remains is the parser and session.
+// nowhere is the cheapest possible Sink, so that benchmarks measure only the parser and the
+// session.
 type nowhere struct{ sequence uint64 }
 
 func (n *nowhere) Publish(_, _, _ []byte) (uint64, error) {
@@ -17,11 +18,11 @@ func (n *nowhere) Publish(_, _, _ []byte) (uint64, error) {
 	return n.sequence, nil
 }
 
-// readBytes is what a loop reads at once.
+// readBytes is the size of one read of a loop.
 const readBytes = 64 << 10
 
-// BenchmarkFeed feeds commands with 64 bytes of data, in reads as a loop makes them,
-// so that lines are cut at the ends of the reads. One op is one command.
+// BenchmarkFeed feeds commands with 64 bytes of data in reads of the size that a loop uses, so
+// lines are cut at the ends of the reads. One op is one command.
 func BenchmarkFeed(b *testing.B) {
 	data := strings.Repeat("x", 64)
 	one := "PUB /pets/dogs new-dog " + data + "\n"
@@ -56,7 +57,7 @@ func benchmarkFeed(b *testing.B, some []byte, first string) {
 	}
 }
 
-// BenchmarkFeedDribble feeds one line of a megabyte byte by byte. One op is a byte.
+// BenchmarkFeedDribble feeds a line of one megabyte byte by byte. One op is one byte.
 func BenchmarkFeedDribble(b *testing.B) {
 	line := append([]byte("PUB /pets/dogs - "), bytes.Repeat([]byte("x"), 1<<20)...)
 	line = append(line, '\n')

@@ -15,41 +15,45 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// The bounds of what a client keeps for commands on their way. A thousand is far
-// more than one round trip needs; a caller who is faster than the server waits.
+// awaitedMax and unwrittenBytesMax bound the commands that a client keeps while they have no reply.
+// A thousand commands are far more than one round trip needs. A caller that is faster than the
+// server waits.
 const (
 	awaitedMax        = 1024
 	unwrittenBytesMax = 1 << 20
 )
 
-// lastWords is how long a client still reads when it cannot write any more: a
-// server that closes may have said why.
-const lastWords = time.Second
+// finalReadTimeout is how long a client continues to read after a write failed. The server may have
+// sent the reason before it closed the connection.
+const finalReadTimeout = time.Second
 
-// ErrClosed is what every call returns after Close.
+// ErrClosed is returned by every call after Close.
 var ErrClosed = errors.New("the client is closed")
 
-// A Client is one connection to a server's publish address. It is safe for use
-// by many goroutines at once, and all their commands travel pipelined.
+// A Client is one connection to a server's publish address. Many goroutines may use it
+// concurrently; their commands are pipelined.
 //
-// It does not reconnect: once the connection has failed, every call returns what
-// it failed of, and the caller dials again. A message whose reply was not seen
-// may or may not have been published. If it has a Key, it can be sent again.
-// A RetryClient does both for its caller.
+// A Client does not reconnect: once the connection has failed, every call returns the reason, and
+// the caller must dial again. A message that got no reply may or may not have been published. A
+// message with a Key can be sent again safely. A RetryClient reconnects and resends automatically.
+//
+// Each client has two goroutines. The writer sends the commands in unwritten, all that have
+// accumulated in one write. The reader calls the functions in awaited, one for each reply, in
+// order.
 type Client struct {
 	conn  net.Conn
-	ended chan struct{} // closed by the reader once the last answer was given
+	ended chan struct{} // closed by the reader after the last answer
 
 	mu        sync.Mutex
-	work      sync.Cond   // unwritten is not empty, or err is set: for the writer
-	room      sync.Cond   // there may be room for one more command: for callers
+	work      sync.Cond   // unwritten is not empty, or err is set: wakes the writer
+	room      sync.Cond   // there may be room for another command: wakes callers
 	unwritten []byte      // whole commands
-	awaited   []replyFunc // of the commands without a reply yet, in order
-	reading   bool        // from the first request on: a server that is full says so unasked
+	awaited   []replyFunc // for the commands that have no reply yet, in order
+	reading   bool        // the reader was started, with the first request: see append
 	err       error       // why the connection ended
 }
 
-// An answer is called with a command's reply.
+// A replyFunc is called with the reply to a command.
 type replyFunc func(sequence uint64, err error)
 
 // An Option changes how Dial connects.
@@ -57,13 +61,13 @@ type Option func(*options)
 
 type options struct{ token string }
 
-// WithToken sends AUTH with this token before anything else. Without one, or
-// with the empty token, there is no AUTH.
+// WithToken sends AUTH with this token before any other command. Without this option, or with an
+// empty token, the client sends no AUTH.
 func WithToken(token string) Option { return func(o *options) { o.token = token } }
 
-// Dial connects to a publish URL ("tcp://host:port" or "unix:///path"), sends the
-// token if there is one, and waits for the first reply: that the server is full,
-// does not know the token, or is no ssed, is Dial's error. ctx bounds Dial only.
+// Dial connects to a publish URL ("tcp://host:port" or "unix:///path"), sends the token if there is
+// one, and waits for the first reply. It returns an error if the server is full, does not accept
+// the token, or is not ssed. ctx applies only to Dial, not to the returned client.
 func Dial(ctx context.Context, url string, opts ...Option) (*Client, error) {
 	var o options
 	for _, opt := range opts {
@@ -76,15 +80,15 @@ func Dial(ctx context.Context, url string, opts ...Option) (*Client, error) {
 	return connect(ctx, endpoint, o)
 }
 
-// check checks what Dial was given.
+// check validates the arguments of Dial and returns the endpoint of the URL.
 func (o *options) check(url string) (listen.Endpoint, error) {
 	if strings.ContainsAny(o.token, "\r\n") {
-		return listen.Endpoint{}, errors.New("the token holds a line break")
+		return listen.Endpoint{}, errors.New("invalid token: it contains a line break")
 	}
 	return listen.ParseEndpoint(url)
 }
 
-// connect is Dial with options that were checked.
+// connect implements Dial for checked options.
 func connect(ctx context.Context, endpoint listen.Endpoint, o options) (*Client, error) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, endpoint.Network, endpoint.Address)
@@ -103,7 +107,7 @@ func connect(ctx context.Context, endpoint listen.Endpoint, o options) (*Client,
 	return c, nil
 }
 
-// A dialError is an error of Dial, with its address.
+// A dialError is an error of Dial, with the address.
 type dialError struct {
 	doing string
 	to    listen.Endpoint
@@ -120,11 +124,13 @@ func newClient(conn net.Conn) *Client {
 	return c
 }
 
-// Publish sends one message, waits for its reply and returns its place in the
-// order of publishing. A refusal is a *ReplyError. If ctx ends first, the message
-// may still be published, and the connection stays good. A message with a Key that
-// the server knows is not published again, and the sequence is that of the first;
-// one whose Key the server refuses is not published at all.
+// Publish sends one message, waits for its reply and returns its place in the order of publishing.
+// If the server refuses the message, the error is a *ReplyError. If ctx ends first, the message may
+// still be published, and the connection remains usable.
+//
+// If the server already knows the message's Key, it does not publish the message again, and returns
+// the sequence of the first message. If the server refuses the Key, it does not publish the
+// message.
 func (c *Client) Publish(ctx context.Context, m sse.Message) (sequence uint64, err error) {
 	r, err := encode(m)
 	if err != nil {
@@ -133,13 +139,16 @@ func (c *Client) Publish(ctx context.Context, m sse.Message) (sequence uint64, e
 	return c.do(ctx, r)
 }
 
-// PublishAsync sends one message and does not wait for its reply: then is called
-// with it, so one goroutine can keep many messages in flight. It waits for room
-// while too many are, at most until ctx ends. If it returns an error, then is
-// not called; otherwise it is called once. The calls come one after the other, in
-// the order of sending, and hold up all replies of the client while they run.
+// PublishAsync sends one message and returns without waiting for the reply. The client calls then
+// with the reply, so one goroutine can keep many messages in flight. While too many messages are in
+// flight, PublishAsync waits for room, until ctx ends at the latest.
 //
-// m.Data is the caller's again at once. Ping waits for everything sent before.
+// If PublishAsync returns an error, then is not called; otherwise it is called once. The client
+// makes these calls one after the other, in the order of sending. It processes no further replies
+// while a call runs.
+//
+// The caller may change m.Data when PublishAsync has returned. To wait for all messages sent
+// before, call Ping.
 func (c *Client) PublishAsync(ctx context.Context, m sse.Message, then func(sequence uint64, err error)) error {
 	r, err := encode(m)
 	if err != nil {
@@ -148,27 +157,27 @@ func (c *Client) PublishAsync(ctx context.Context, m sse.Message, then func(sequ
 	return c.send(ctx, r, then)
 }
 
-// Ping asks for a sign of life. Replies come in order: when it returns, everything
-// that was sent before has its reply, and every then has returned.
+// Ping checks that the server replies. Replies arrive in order: when Ping returns, everything that
+// was sent before has its reply, and every then has returned.
 func (c *Client) Ping(ctx context.Context) error {
 	_, err := c.do(ctx, request{text: []byte("PING\n")})
 	return err
 }
 
-// Close ends the connection. Commands that have no reply yet get ErrClosed; to
-// wait for them, Ping first.
+// Close closes the connection. Commands that have no reply yet get ErrClosed; to wait for their
+// replies, call Ping first.
 func (c *Client) Close() error {
 	c.end(ErrClosed)
 	return nil
 }
 
-// do sends a request and waits for its answer.
+// do sends a request and waits for its reply.
 func (c *Client) do(ctx context.Context, r request) (sequence uint64, err error) {
 	type reply struct {
 		sequence uint64
 		err      error
 	}
-	answered := make(chan reply, 1) // the reader never waits for a caller who left
+	answered := make(chan reply, 1) // with room, so that the reader never waits for a canceled caller
 	err = c.send(ctx, r, func(sequence uint64, err error) { answered <- reply{sequence, err} })
 	if err != nil {
 		return 0, err
@@ -181,7 +190,7 @@ func (c *Client) do(ctx context.Context, r request) (sequence uint64, err error)
 	}
 }
 
-// send puts a request behind the others, as soon as there is room.
+// send queues a request, as soon as there is room. It waits until ctx ends at the latest.
 func (c *Client) send(ctx context.Context, r request, then replyFunc) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -189,7 +198,7 @@ func (c *Client) send(ctx context.Context, r request, then replyFunc) error {
 		return err
 	}
 	if r.keyed {
-		toKey, toPub := together(then)
+		toKey, toPub := pairReplies(then)
 		c.append(r.text, toKey, toPub)
 	} else {
 		c.append(r.text, then)
@@ -197,8 +206,10 @@ func (c *Client) send(ctx context.Context, r request, then replyFunc) error {
 	return nil
 }
 
-// append puts commands, and an answer for each, behind the others. The caller holds
-// the lock.
+// append queues commands, with one function for the reply to each. The caller holds the lock.
+//
+// The first call starts the reader. A full server sends an unrequested ERR; a reader that was
+// started earlier would find no command that it belongs to.
 func (c *Client) append(commands []byte, answers ...replyFunc) {
 	if len(c.unwritten) == 0 {
 		c.work.Signal()
@@ -211,10 +222,12 @@ func (c *Client) append(commands []byte, answers ...replyFunc) {
 	}
 }
 
+// waitForRoom waits until there is room for a command, ctx ends or the connection fails. The caller
+// holds the lock.
 func (c *Client) waitForRoom(ctx context.Context) error {
 	if ctx.Err() == nil && c.err == nil && !c.hasRoom() {
-		// A Cond knows nothing of contexts: the end of this one wakes all, and
-		// those whose context goes on wait again.
+		// A Cond does not support contexts. So the end of this context wakes all waiting callers;
+		// the callers with other contexts wait again.
 		stop := context.AfterFunc(ctx, func() {
 			c.mu.Lock()
 			defer c.mu.Unlock()
@@ -235,7 +248,8 @@ func (c *Client) hasRoom() bool {
 	return len(c.awaited) < awaitedMax && len(c.unwritten) < unwrittenBytesMax
 }
 
-// write sends what has gathered since the last write, all in one.
+// write is the writer's goroutine. It sends all commands that have accumulated since the last write
+// in one write.
 func (c *Client) write() {
 	var spare []byte
 	for {
@@ -244,18 +258,19 @@ func (c *Client) write() {
 			return
 		}
 		if _, err := c.conn.Write(writing); err != nil {
-			// The server's last words may be on their way: the reader knows best
-			// why it ends, and ends everything.
-			c.conn.SetReadDeadline(time.Now().Add(lastWords))
+			// The server may have sent the reason. The reader has the best information about the
+			// failure, so it ends the connection; the writer only sets a deadline for that.
+			c.conn.SetReadDeadline(time.Now().Add(finalReadTimeout))
 			return
 		}
 		if spare = writing[:0]; cap(spare) > 2*unwrittenBytesMax {
-			spare = nil // one huge message must not be paid for ever after
+			spare = nil // do not keep the memory of a huge message
 		}
 	}
 }
 
-// takeUnwritten waits for commands and leaves spare in their place.
+// takeUnwritten waits for commands, takes them, and leaves the buffer spare in their place. ok is
+// false if the connection has ended.
 func (c *Client) takeUnwritten(spare []byte) (commands []byte, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -267,8 +282,8 @@ func (c *Client) takeUnwritten(spare []byte) (commands []byte, ok bool) {
 	return commands, c.err == nil
 }
 
-// read gives every reply to the command that it belongs to, until the connection
-// ends; what is unanswered then gets the reason.
+// read is the reader's goroutine. It passes every reply to its command until the connection ends.
+// Then it passes the reason to the commands without a reply.
 func (c *Client) read() {
 	reader := bufio.NewReaderSize(c.conn, 16<<10)
 	for {
@@ -287,11 +302,12 @@ func (c *Client) read() {
 type endedError struct{ err error }
 
 func (e *endedError) Error() string {
-	return fmt.Sprintf("the connection to the server ended: %v", e.err)
+	return fmt.Sprintf("connection to the server lost: %v", e.err)
 }
 func (e *endedError) Unwrap() error { return e.err }
 
-// readReply fails when the connection does, not when a command was refused.
+// readReply reads one reply and passes it to its command. It returns an error if the connection
+// failed, and nil if the server refused the command.
 func (c *Client) readReply(reader *bufio.Reader) error {
 	line, err := reader.ReadSlice('\n')
 	if err != nil {
@@ -303,13 +319,14 @@ func (c *Client) readReply(reader *bufio.Reader) error {
 	}
 	then := c.next()
 	if then == nil {
-		return fmt.Errorf("the server said, unasked: %s", bytes.TrimSpace(line))
+		return fmt.Errorf("unexpected message from the server: %s", bytes.TrimSpace(line))
 	}
 	then(sequence, err)
 	return nil
 }
 
-// next takes the oldest command that awaits its reply; nil if there is none.
+// next removes and returns the function for the oldest command without a reply, or nil if every
+// command has its reply.
 func (c *Client) next() replyFunc {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -323,8 +340,9 @@ func (c *Client) next() replyFunc {
 	return then
 }
 
-// end closes the connection; the first reason stays. The reader then wakes up and
-// abandons what is unanswered, so that no two answers are called at once.
+// end closes the connection, with err as the reason if it is the first one. Only the reader calls
+// the functions of the remaining commands, when its read has failed. So two of them never run
+// concurrently.
 func (c *Client) end(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -20,7 +20,7 @@ import (
 
 const patience = 30 * time.Second
 
-// locked makes a Sink safe for the connections of a test's server.
+// locked is a Sink that the connections of a test's server can use concurrently.
 type locked struct {
 	mu   sync.Mutex
 	sink recorder
@@ -119,7 +119,7 @@ func TestClientRefusesLocally(t *testing.T) {
 		{"namespace", sse.Message{Namespace: "pets"}, nsindex.ErrNamespace},
 		{"namespace with a command in it", sse.Message{Namespace: "/a - x\nPUB /b"}, nsindex.ErrNamespace},
 		{"event with a space", sse.Message{Namespace: "/", Event: "a b"}, sse.ErrEvent},
-		{"event that means none", sse.Message{Namespace: "/", Event: "-"}, sse.ErrEvent},
+		{"event that means no event", sse.Message{Namespace: "/", Event: "-"}, sse.ErrEvent},
 		{"event with a line break", sse.Message{Namespace: "/", Event: "a\nb"}, sse.ErrEvent},
 		{"key with a command in it", sse.Message{Namespace: "/", Key: "a\nPUB / - x"}, sse.ErrKey},
 		{"data that is no text", sse.Message{Namespace: "/", Data: []byte("\xff")}, sse.ErrUTF8},
@@ -149,7 +149,7 @@ func TestClientIsRefused(t *testing.T) {
 	}
 }
 
-// TestClientManyGoroutines wants each of many callers to get its own reply.
+// TestClientManyGoroutines checks that each of many concurrent callers gets its own reply.
 func TestClientManyGoroutines(t *testing.T) {
 	const callers, each = 50, 200
 	sink := &locked{}
@@ -178,11 +178,12 @@ func TestClientManyGoroutines(t *testing.T) {
 	}
 }
 
-// TestClientAsync keeps many messages in flight, more than there is room for.
+// TestClientAsync sends many more messages than a client keeps in flight, and checks that every
+// one is answered, in order.
 func TestClientAsync(t *testing.T) {
 	const count = 20 * awaitedMax
 	client := dial(t, serve(t, &open, &locked{}))
-	var got []uint64 // no lock: answers come one after the other
+	var got []uint64 // without a lock, because the answers come one after the other
 	for i := range count {
 		m := sse.Message{Namespace: "/", Data: []byte("x")}
 		if i == 5 {
@@ -206,7 +207,8 @@ func TestClientAsync(t *testing.T) {
 	}
 }
 
-// TestClientBackPressure has a server that reads and does not answer.
+// TestClientBackPressure checks that PublishAsync waits while a server does not answer, and that
+// canceling the context ends this wait.
 func TestClientBackPressure(t *testing.T) {
 	mute := make(chan struct{})
 	url := serveConns(t, func(conn net.Conn) {
@@ -252,7 +254,7 @@ func TestClientBackPressure(t *testing.T) {
 	}
 }
 
-// TestClientCancel leaves a call whose reply then comes, and goes on.
+// TestClientCancel checks that a client remains usable after a call was canceled before its reply.
 func TestClientCancel(t *testing.T) {
 	sink := &locked{}
 	client := dial(t, serve(t, &open, sink))
@@ -298,8 +300,8 @@ func TestClientToken(t *testing.T) {
 func TestDialFails(t *testing.T) {
 	tests := []struct{ name, says, want string }{
 		{"full", "ERR busy 9 publishers are connected\n", "busy: 9 publishers are connected"},
-		{"no ssed", "HTTP/1.1 400 Bad Request\r\n\r\n", "is not a reply of ssed's line protocol"},
-		{"gone", "", "the connection to the server ended: EOF"},
+		{"another server", "HTTP/1.1 400 Bad Request\r\n\r\n", "expected ssed's line protocol"},
+		{"gone", "", "connection to the server lost: EOF"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -318,8 +320,8 @@ func TestDialFails(t *testing.T) {
 	}
 }
 
-// TestClientOfAFullServer: the server says that it is full before anything is asked,
-// and that must be the first answer however early it comes.
+// TestClientOfAFullServer checks that the unrequested ERR of a full server becomes the reply to the
+// first command, however early it arrives.
 func TestClientOfAFullServer(t *testing.T) {
 	near, far := net.Pipe()
 	client := newClient(near)
@@ -329,7 +331,7 @@ func TestClientOfAFullServer(t *testing.T) {
 		io.Copy(io.Discard, far)
 	}()
 	for range 10_000 {
-		runtime.Gosched() // the words arrive, if somebody reads already
+		runtime.Gosched() // the ERR arrives now if the reader is already running
 	}
 	var refused *ReplyError
 	if err := client.Ping(t.Context()); !errors.As(err, &refused) || refused.Code != CodeBusy {
@@ -337,7 +339,7 @@ func TestClientOfAFullServer(t *testing.T) {
 	}
 }
 
-// TestClientConnectionEnds wants every call to tell why, then and later.
+// TestClientConnectionEnds checks that the call in progress and every later call return the reason.
 func TestClientConnectionEnds(t *testing.T) {
 	url := serveConns(t, func(conn net.Conn) {
 		lines := bufio.NewScanner(conn)
@@ -348,7 +350,7 @@ func TestClientConnectionEnds(t *testing.T) {
 	client := dial(t, url)
 	for range 2 {
 		_, err := client.Publish(t.Context(), sse.Message{Namespace: "/"})
-		if err == nil || !strings.Contains(err.Error(), "the connection to the server ended") {
+		if err == nil || !strings.Contains(err.Error(), "connection to the server lost") {
 			t.Errorf("Publish: %v", err)
 		}
 	}

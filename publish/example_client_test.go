@@ -10,8 +10,8 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A program that publishes for as long as it lives dials again when the connection
-// fails. What is wrong with a message, or must wait, the error's code tells.
+// A long-running program that uses a Client dials again when the connection fails. The code of a
+// ReplyError shows whether the message is invalid or should be sent again later.
 func ExampleClient() {
 	ctx := context.Background()
 	options := []publish.Option{publish.WithToken("writer-token")}
@@ -25,7 +25,7 @@ func ExampleClient() {
 		for now := range time.Tick(time.Second) {
 			sequence, err := client.Publish(ctx, sse.Message{Namespace: "/time", Data: []byte(now.Format(time.TimeOnly))})
 			if errors.Is(err, publish.ErrClosed) {
-				return // by this program itself
+				return // this program closed the client
 			}
 			if err != nil && !answered(err) {
 				break // the connection has failed
@@ -36,7 +36,8 @@ func ExampleClient() {
 	}
 }
 
-// answered tells what a refusal means. The connection is good after one.
+// answered reports whether err is a reply of the server, and handles it. After a refusal the
+// connection remains usable.
 func answered(err error) bool {
 	var refusal *publish.ReplyError
 	if !errors.As(err, &refusal) {
@@ -44,11 +45,11 @@ func answered(err error) bool {
 	}
 	switch refusal.Code {
 	case publish.CodeBusy:
-		time.Sleep(time.Second) // it is stopping, or full
+		time.Sleep(time.Second) // the server is stopping or full
 	case publish.CodeAuth:
-		log.Print("this token may not: ", refusal.Words)
+		log.Print("not authorized: ", refusal.Words)
 	case publish.CodeNamespace, publish.CodeEvent, publish.CodeUTF8, publish.CodeTooLong, publish.CodeSyntax:
-		log.Print("this message will never do: ", refusal.Words)
+		log.Print("invalid message: ", refusal.Words)
 	}
 	return true
 }

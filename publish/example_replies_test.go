@@ -6,7 +6,7 @@ import (
 	"github.com/ssed/ssed/publish"
 )
 
-// A slowStore is a Sink that answers later, and knows messages again by their keys.
+// A slowStore is a Sink that answers later, and recognizes repeated messages by their keys.
 type slowStore struct {
 	waiting []string
 	numbers map[string]uint64
@@ -21,7 +21,7 @@ func (s *slowStore) PublishKeyed(key, _, _, _ []byte) (uint64, error) {
 	return 0, publish.ErrPending
 }
 
-// Settle answers all that waits. It makes this a publish.Settler.
+// Settle implements publish.Settler.
 func (s *slowStore) Settle(to *publish.Replies) {
 	for _, key := range s.waiting {
 		if _, again := s.numbers[key]; !again {
@@ -32,7 +32,7 @@ func (s *slowStore) Settle(to *publish.Replies) {
 	s.waiting = nil
 }
 
-// Replies keep their order while some of them are still to come.
+// Replies keep their order while some of them are still open.
 func ExampleReplies() {
 	store := &slowStore{numbers: map[string]uint64{}}
 	var sink publish.Settler = store

@@ -10,17 +10,17 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A program that publishes for as long as it lives, over restarts of the server. What it
-// publishes while the server is away waits.
+// A long-running program that continues to publish after restarts of the server. While the server
+// is down, Publish waits.
 func ExampleRetryClient() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	client, err := publish.DialRetry(ctx, "unix:///run/ssed/publish.sock", publish.RetryOptions{
 		Token: "writer-token",
 		Lost: func(l publish.Loss) {
-			log.Printf("attempt %d: %v; the next one is in %v", l.Failures, l.Err, l.Wait)
+			log.Printf("attempt %d failed: %v; next attempt in %v", l.Failures, l.Err, l.Wait)
 		},
 		Resent: func(r publish.Resent) {
-			log.Printf("connected again; %d messages were sent again, %d may be there twice", r.Messages, r.Doubtful)
+			log.Printf("reconnected; %d messages were sent again, %d may be published twice", r.Messages, r.Doubtful)
 		},
 	})
 	cancel()
@@ -37,15 +37,15 @@ func ExampleRetryClient() {
 			_, err := client.Publish(context.Background(), m)
 			var refusal *publish.ReplyError
 			if errors.As(err, &refusal) {
-				log.Print("this message is not published: ", refusal.Words)
+				log.Print("message refused: ", refusal.Words)
 			}
 		case <-client.Done():
-			log.Fatal(client.Flush(context.Background())) // the token was taken away
+			log.Fatal(client.Flush(context.Background())) // the server no longer accepts the token
 		}
 	}
 }
 
-// Many messages at once, without waiting for each one's reply.
+// One goroutine keeps many messages in flight, and waits for all replies with Flush.
 func ExampleRetryClient_PublishAsync() {
 	client, err := publish.DialRetry(context.Background(), "tcp://127.0.0.1:8002", publish.RetryOptions{})
 	if err != nil {
@@ -57,7 +57,7 @@ func ExampleRetryClient_PublishAsync() {
 			log.Print(dog, " is number ", sequence, ", ", err)
 		})
 		if err != nil {
-			log.Print(err) // not sent
+			log.Print(err) // the message was not sent
 		}
 	}
 	if err := client.Flush(context.Background()); err != nil { // waits for all three

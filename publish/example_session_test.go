@@ -11,8 +11,8 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// One token, good for one namespace and what is below. (auth.Table is the one that
-// the daemon has.)
+// oneToken is an Authenticator with one token for one namespace and everything below it. (The
+// daemon uses auth.Table.)
 type oneToken struct{ token, below string }
 
 func (o oneToken) Required() bool { return true }
@@ -23,12 +23,12 @@ func (o oneToken) Authenticate(token []byte) (publish.Grant, bool) {
 
 func (o oneToken) Allows(namespace []byte) bool { return strings.HasPrefix(string(namespace), o.below) }
 
-// stopping is the Sink of a server that is shutting down.
+// stopping is the Sink of a server that shuts down.
 type stopping struct{}
 
 func (stopping) Publish(_, _, _ []byte) (uint64, error) { return 0, publish.ErrStopping }
 
-// What a publisher may, and what it is told.
+// A session with an Authenticator, and its replies to commands that are not allowed.
 func ExampleAuthenticator() {
 	session := publish.NewSession(&publish.Config{
 		Auth:         oneToken{"shop-secret", "/shop/"},
@@ -60,11 +60,11 @@ func ExampleAuthenticator() {
 	// false 13
 }
 
-// A listener of one's own, with a goroutine for each publisher. (Package evioserver has
-// one event loop for all.) Who comes too many is told in the protocol's words.
+// A custom listener with a goroutine for each publisher. (Package evioserver serves all publishers
+// in one event loop.) When too many publishers are connected, the next one gets "ERR busy".
 func ExampleSink() {
-	var sink publish.Sink = &printer{}                         // here it would need a lock, too
-	listener, err := net.Listen("unix", "/run/publish/socket") // in a folder that only publishers may enter
+	var sink publish.Sink = &printer{}                         // a real Sink needs a lock here
+	listener, err := net.Listen("unix", "/run/publish/socket") // in a directory that only publishers can access
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func ExampleSink() {
 	}
 }
 
-// converse is one publisher's conversation.
+// converse serves one publisher until it disconnects.
 func converse(conn net.Conn, sink publish.Sink) {
 	defer conn.Close()
 	session, in, replies := publish.NewSession(&publish.Config{}), make([]byte, 4096), []byte(nil)

@@ -9,7 +9,7 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// printer is a Sink.
+// printer is a Sink that prints its messages.
 type printer struct{ sequence uint64 }
 
 func (p *printer) Publish(namespace, event, data []byte) (uint64, error) {
@@ -30,8 +30,8 @@ func ExampleSession() {
 	// PONG
 }
 
-// A message with a key can be sent again when the connection broke before its reply:
-// a server with a store publishes it once.
+// A message with a key can be sent again after the connection failed before its reply: a server
+// with a store publishes it only once.
 func ExampleClient_Publish_key() {
 	paid := sse.Message{Namespace: "/orders", Event: "paid", Data: []byte("4711"), Key: "order-4711-paid"}
 	ctx := context.Background()
@@ -50,7 +50,7 @@ func ExampleClient_Publish_key() {
 	}
 }
 
-// One goroutine keeps many messages in flight, and waits for all with Ping.
+// One goroutine keeps many messages in flight, and waits for all replies with Ping.
 func ExampleClient_PublishAsync() {
 	ctx := context.Background()
 	client, err := publish.Dial(ctx, "tcp://127.0.0.1:8002")

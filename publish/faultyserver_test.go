@@ -15,16 +15,16 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A faultyServer takes messages, and does what may go wrong: it is not there, is full,
-// breaks connections before and after it took what came, and is busy. Where it keeps
-// keys it is a server with a store, whose answer may get lost behind the message.
+// A faultyServer accepts messages and simulates faults: it refuses connections, is full, cuts
+// connections before and after it has processed their input, and is busy. With keys, it simulates a
+// server with a store whose confirmation may get lost after the message was stored.
 type faultyServer struct {
 	random *rand.Rand
-	faults int // how many of a hundred chances end badly
+	faults int // the probability of each fault, in percent
 
 	mu        sync.Mutex
 	published []string
-	keys      map[string]uint64 // nil: it keeps none
+	keys      map[string]uint64 // nil: keys are not supported
 	busy      int               // messages that were refused as busy
 }
 
@@ -39,7 +39,7 @@ func (s *faultyServer) Publish(_, _, data []byte) (uint64, error) {
 	return uint64(len(s.published)), nil
 }
 
-// A keyedServer is one that keeps keys.
+// A keyedServer is a faultyServer that supports keys.
 type keyedServer struct{ *faultyServer }
 
 func (s keyedServer) PublishKeyed(key, namespace, event, data []byte) (uint64, error) {
@@ -58,7 +58,7 @@ func (s keyedServer) PublishKeyed(key, namespace, event, data []byte) (uint64, e
 	return sequence, nil
 }
 
-// connect is for startRetry.
+// connect is the connect function for startRetry.
 func (s *faultyServer) connect(ctx context.Context) (*Client, error) {
 	s.mu.Lock()
 	away, full := s.bad(), s.bad()
@@ -72,7 +72,7 @@ func (s *faultyServer) connect(ctx context.Context) (*Client, error) {
 	return hello(ctx, s.serve)
 }
 
-// hello makes a client's connection to a server, as connect does.
+// hello connects a client to serve through a pipe, and sends PING, like the function connect.
 func hello(ctx context.Context, serve func(net.Conn)) (*Client, error) {
 	near, far := net.Pipe()
 	go func() {
@@ -114,7 +114,7 @@ func (s *faultyServer) serve(conn net.Conn) {
 	}
 }
 
-// begin starts a RetryClient, whose first connection succeeds.
+// begin starts a RetryClient, and repeats this until the first connection succeeds.
 func begin(t *testing.T, s *faultyServer, opts RetryOptions) *RetryClient {
 	t.Helper()
 	for {
@@ -131,7 +131,7 @@ func playFaults(t *testing.T, seed uint64, keys bool) (lost, again, twins int) {
 		s.keys = map[string]uint64{}
 	}
 	doubtful, answered := 0, make([]int, total)
-	calls := 0 // no lock: the functions are called one after the other
+	calls := 0 // without a lock, because the functions are called one after the other
 	r := begin(t, s, RetryOptions{
 		Lost: func(l Loss) {
 			calls++
@@ -159,7 +159,7 @@ func playFaults(t *testing.T, seed uint64, keys bool) (lost, again, twins int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if i%500 == 0 { // a pause, in which connections end that nothing is in flight on
+		if i%500 == 0 { // a pause, so that connections also end while no message is in flight
 			if err := r.Flush(t.Context()); err != nil {
 				t.Fatal(err)
 			}

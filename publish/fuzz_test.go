@@ -9,9 +9,9 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// FuzzFeed splits any input anywhere: replies and messages must be those of the
-// whole, every reply must be a reply, and memory must stay bounded. Nor may it matter
-// to the replies when the sink answers.
+// FuzzFeed splits any input anywhere. The replies and messages must be the same as for the whole
+// input, every reply must be valid, and the memory must be bounded. It must not matter to the
+// replies when the sink answers.
 func FuzzFeed(f *testing.F) {
 	for _, c := range conversations {
 		if len(c.in) < 5000 {
@@ -43,7 +43,7 @@ func FuzzFeed(f *testing.F) {
 	})
 }
 
-// feedLater feeds pieces of n bytes, and has each settled messages answered.
+// feedLater feeds pieces of n bytes, and settles up to settled messages after each piece.
 func feedLater(cfg *Config, in []byte, n, settled int) string {
 	s, sink := NewSession(cfg), &later{}
 	var r Replies
@@ -58,12 +58,12 @@ func feedLater(cfg *Config, in []byte, n, settled int) string {
 	return string(r.Take(sent))
 }
 
-// checkReplies reads the replies as a client would.
+// checkReplies parses the replies as a client does.
 func checkReplies(t *testing.T, replies string) {
 	for line := range bytes.Lines([]byte(replies)) {
 		_, err := parseReply(bytes.TrimSuffix(line, []byte("\n")))
 		if _, refused := err.(*ReplyError); err != nil && !refused || line[len(line)-1] != '\n' {
-			t.Fatalf("%q is no reply", line)
+			t.Fatalf("%q is not a reply", line)
 		}
 	}
 }

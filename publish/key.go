@@ -2,31 +2,33 @@ package publish
 
 import "bytes"
 
-// A key is what KEY left for the next PUB or PUBN: the key, or that it was refused.
-// A publisher that does not wait for replies has sent the PUB by then; published
-// without its key it could be there twice, so it is refused, too.
+// A key is the outcome of a KEY command for the next PUB or PUBN: the key, or its refusal. A
+// publisher that does not wait for replies may already have sent the PUB when the KEY is refused.
+// Without its key the message might be published twice, so the PUB is refused, too.
 //
-// It is also the Sink of that one message: the key's way around the session.
+// It also implements Sink for that one message, so that publish need not know about keys.
 type key struct {
-	waits   bool   // there is one of the two for the next PUB or PUBN
-	text    []byte // empty: none
-	refused string // the code with which the KEY was refused; empty: it was not
+	active  bool   // a KEY was received and applies to the next PUB or PUBN
+	text    []byte // the key; empty if the KEY was refused
+	refused string // the code with which the KEY was refused; empty if it was accepted
 	sink    KeyedSink
 }
 
-// clear is called at the end of every PUB or PUBN, whatever became of it.
+// clear forgets the key. It is called at the end of every PUB or PUBN, published or not.
 func (k *key) clear() {
-	if k.waits {
+	if k.active {
 		*k = key{text: k.text[:0]}
 	}
 }
 
-// refuse makes the next PUB or PUBN be refused with a code.
-func (k *key) refuse(code string) { k.waits, k.text, k.refused = true, k.text[:0], code }
+// refuse records that the KEY was refused, so that the next PUB or PUBN is refused with the same
+// code.
+func (k *key) refuse(code string) { k.active, k.text, k.refused = true, k.text[:0], code }
 
-// passed looks at a command that was refused before it was understood, as far as
-// it is known what it would have been.
-func (k *key) passed(v verb, code string) {
+// noteRefused updates the key after a line that was refused before it was parsed completely. v is
+// the verb of the line, as far as it is known: a refused PUB or PUBN uses up the key, and a refused
+// KEY refuses the next message.
+func (k *key) noteRefused(v verb, code string) {
 	switch v {
 	case verbPub, verbPubN:
 		k.clear()
@@ -35,42 +37,43 @@ func (k *key) passed(v verb, code string) {
 	}
 }
 
-// Publish publishes with the key.
+// Publish implements Sink. It publishes the message with the key.
 func (k *key) Publish(namespace, event, data []byte) (sequence uint64, err error) {
 	return k.sink.PublishKeyed(k.text, namespace, event, data)
 }
 
-// takeKey answers KEY.
+// takeKey runs KEY.
 func (s *Session) takeKey(text []byte, sink Sink, out []byte) []byte {
 	if _, ok := sink.(KeyedSink); !ok {
 		s.key.refuse(CodeSyntax)
 		return AppendError(out, refuse(CodeSyntax,
-			"this server keeps no keys: start it with --store or --nats, or publish without KEY"))
+			"KEY is not supported without a store: start the server with --store or --nats, or publish without KEY"))
 	}
-	s.key.waits, s.key.text, s.key.refused = true, append(s.key.text[:0], text...), ""
+	s.key.active, s.key.text, s.key.refused = true, append(s.key.text[:0], text...), ""
 	if s.quiet {
 		return out
 	}
 	return appendOK(out)
 }
 
-// keyed is where the next message goes: to sink, past the key if there is one. A
-// refused one does not get here, for admit looks.
+// keyed returns the Sink for the next message: sink itself, or the key in front of it. It is not
+// called after a refused KEY, because admit refuses that message.
 func (s *Session) keyed(sink Sink) Sink {
-	if !s.key.waits {
+	if !s.key.active {
 		return sink
 	}
 	return s.key.before(sink)
 }
 
-// before stands in front of sink, which took the KEY and so is a KeyedSink.
+// before returns k as a Sink that publishes to sink. sink is a KeyedSink, because takeKey has
+// accepted the KEY.
 func (k *key) before(sink Sink) Sink {
 	k.sink = sink.(KeyedSink)
 	return k
 }
 
-// verbAt is the verb of a line that is too long to be parsed, as far as it matters
-// to a key. The line begins in held and goes on in in.
+// verbAt returns the verb of a line that is too long to be parsed, or 0 if the verb does not affect
+// a key. The line begins in held and continues in in.
 func verbAt(held, in []byte) verb {
 	var first [len("PUBN ")]byte
 	n := copy(first[:], held)

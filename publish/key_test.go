@@ -7,13 +7,13 @@ import (
 )
 
 const (
-	noKey    = "ERR syntax KEY has no key: write KEY <key>\n"
-	unkeyed  = "ERR syntax the KEY before this was refused, and without its key it is not published\n"
-	noStore  = "ERR syntax this server keeps no keys: start it with --store or --nats, or publish without KEY\n"
+	noKey    = "ERR syntax missing key: expected KEY <key>\n"
+	unkeyed  = "ERR syntax the preceding KEY was refused, so this message is not published without its key\n"
+	noStore  = "ERR syntax KEY is not supported without a store: start the server with --store or --nats, or publish without KEY\n"
 	badSpace = "ERR syntax the key contains a space or control character at byte 1\n"
 )
 
-// PublishKeyed makes the recorder know keys, for ever.
+// PublishKeyed implements KeyedSink. The recorder never forgets a key.
 func (r *recorder) PublishKeyed(key, namespace, event, data []byte) (uint64, error) {
 	suffix := fmt.Sprintf(" by %s", key)
 	for i, m := range r.got {
@@ -28,8 +28,8 @@ func (r *recorder) PublishKeyed(key, namespace, event, data []byte) (uint64, err
 	return sequence, err
 }
 
-// spent is what a PUB or PUBN between KEY and another PUB must lead to: whatever
-// becomes of it, the key is not for the other.
+// spent returns a conversation with a refused PUB or PUBN between KEY and another PUB. The refused
+// message uses up the key, so the other message has none.
 func spent(name, refused, err string) conversation {
 	return conversation{name: "KEY is spent: " + name, in: "KEY lost\n" + refused + "PUB / - y\n", out: "OK\n" + err + "OK 1\n", got: []string{"/||y"}}
 }
@@ -47,11 +47,11 @@ var keyConversations = []conversation{
 		got: []string{"/||x by a", "/||y", "/||z"}},
 	{name: "KEY replaces KEY", in: "KEY a\nKEY b\nPUB / - x\n", out: "OK\nOK\nOK 1\n", got: []string{"/||x by b"}},
 	{name: "KEY waits behind other commands", in: "KEY a\nPING\nQUIET off\nAUTH x\nkey b\n\nPUB / - x\n",
-		out: "OK\nPONG\nOK\nOK\nERR syntax \"key\" is not a command: ...\n" + emptyLine + "OK 1\n", got: []string{"/||x by a"}},
+		out: "OK\nPONG\nOK\nOK\nERR syntax unknown command \"key\": ...\n" + emptyLine + "OK 1\n", got: []string{"/||x by a"}},
 	{name: "KEY in QUIET", in: "QUIET on\nKEY a\nPUB / - x\nKEY\nPUB / - y\nQUIET off\n", out: "OK\n" + noKey + unkeyed + "OK\n", got: []string{"/||x by a"}},
 	{name: "KEY before AUTH", cfg: &guarded, in: "KEY a\nPUB / - x\nAUTH all\nKEY b\nPUB / - y\n", out: "OK\n" + needsToken + "OK\nOK\nOK 1\n", got: []string{"/||y by b"}},
 
-	// A refused KEY, and what follows it
+	// A refused KEY, and the commands after it
 	{name: "KEY without key", in: "KEY\nPUB / - x\nKEY \nPUB / - x\nPUB / - y\n", out: noKey + unkeyed + noKey + unkeyed + "OK 1\n", got: []string{"/||y"}},
 	{name: "KEY with a space", in: "KEY a b\nPUB / - x\nPUB / - y\n", out: badSpace + unkeyed + "OK 1\n", got: []string{"/||y"}},
 	{name: "KEY with a control character", in: "KEY a\x7f\nPUB / - x\n", out: badSpace + unkeyed},
@@ -59,16 +59,16 @@ var keyConversations = []conversation{
 	{name: "KEY that is no text", in: "KEY \xff\nPUB / - x\n", out: "ERR syntax the key is not valid UTF-8\n" + unkeyed},
 	{name: "long KEY", in: "KEY " + strings.Repeat("k", 129) + "\nPUB / - x\n", out: "ERR syntax the key has 129 bytes, at most 128 are allowed\n" + unkeyed},
 	{name: "overlong KEY", cfg: &small, in: "KEY " + strings.Repeat("k", smallLine) + "\nPUB / - x\nPUB / - y\n",
-		out: "ERR too-long ...\nERR too-long the KEY before this was refused, ...\nOK 1\n", got: []string{"/||y"}},
+		out: "ERR too-long ...\nERR too-long the preceding KEY was refused, ...\nOK 1\n", got: []string{"/||y"}},
 	{name: "refused KEY and PUBN", in: "KEY\nPUBN / - 5\nPING\n\nPUB / - y\n", out: noKey + unkeyed + "OK 1\n", got: []string{"/||y"}},
 	{name: "refused KEY and a refused PUB", in: "KEY\nPUB /\nPUB / - y\n", out: noKey + noEvent + "OK 1\n", got: []string{"/||y"}},
 	{name: "refused KEY and a good one", in: "KEY\nKEY a\nPUB / - x\n", out: noKey + "OK\nOK 1\n", got: []string{"/||x by a"}},
 	{name: "good KEY and a refused one", in: "KEY a\nKEY\nPUB / - x\nPUB / - y\n", out: "OK\n" + noKey + unkeyed + "OK 1\n", got: []string{"/||y"}},
 	{name: "refused KEY before a cached prefix", in: "PUB / - x\nKEY\nPUB / - y\nPUB / - z\n", out: "OK 1\n" + noKey + unkeyed + "OK 2\n", got: []string{"/||x", "/||z"}},
-	{name: "KEY where none is kept", keyless: true, in: "KEY a\nPUB / - x\nPUB / - y\n", out: noStore + unkeyed + "OK 1\n", got: []string{"/||y"}},
-	{name: "bad KEY where none is kept", keyless: true, in: "KEY\nPUBN / - 1\nx\nPUB / - y\n", out: noKey + unkeyed + "OK 1\n", got: []string{"/||y"}},
+	{name: "KEY without a store", keyless: true, in: "KEY a\nPUB / - x\nPUB / - y\n", out: noStore + unkeyed + "OK 1\n", got: []string{"/||y"}},
+	{name: "bad KEY without a store", keyless: true, in: "KEY\nPUBN / - 1\nx\nPUB / - y\n", out: noKey + unkeyed + "OK 1\n", got: []string{"/||y"}},
 
-	// What becomes of the message is nothing to the key: it is spent.
+	// Every PUB or PUBN uses up the key, even if it is refused.
 	spent("PUB without event", "PUB /\n", noEvent),
 	spent("PUB without data", "PUB / -\n", noData),
 	spent("bad namespace", "PUB pets e x\n", "ERR namespace ...\n"),

@@ -19,15 +19,16 @@ import (
 //	end     = LF | CR LF
 //	SP      = exactly one space
 //
-// The parser sees one line without its end, and never a payload: finding lines
-// and counting payloads is the session's work.
+// The parser sees one line without its line end, and never a payload: the session finds the lines
+// and counts the payloads.
 
-// lineOverheadBytes is what a PUB line has beside its namespace, event and data:
-// the verb, the spaces, a CR, and a little room for hand-made mistakes that are
-// better answered by their own code than by too-long.
+// lineOverheadBytes bounds the bytes of a PUB line that are not its namespace, event or data: the
+// verb, the spaces and a CR. It leaves a little room for mistakes in hand-written lines, which are
+// better answered with their own code than with too-long.
 const lineOverheadBytes = 64
 
-// lineBytesMax is the longest line in bytes, without its LF, for a limit on data.
+// lineBytesMax returns the length of the longest allowed line in bytes, without its LF, for a
+// given limit on data.
 func lineBytesMax(dataBytesMax int) int {
 	return dataBytesMax + nsindex.NamespaceBytesMax + sse.EventBytesMax + lineOverheadBytes
 }
@@ -42,23 +43,24 @@ const (
 	verbPing
 	verbQuiet
 	verbQuit
-	verbHTTP // not a command: another protocol's request
+	verbHTTP // not a command: an HTTP request
 )
 
-// A command is one line, taken apart but not yet checked: no namespace, event or
-// data was looked into. The slices are parts of the line.
+// A command is one line, split into its fields. The namespace, event and data are not checked yet.
+// The slices are parts of the line.
 type command struct {
 	verb      verb
 	namespace []byte // PUB, PUBN
-	event     []byte // PUB, PUBN; empty means none, "-" on the wire
+	event     []byte // PUB, PUBN; empty means no event, "-" on the wire
 	data      []byte // PUB
-	size      uint64 // PUBN: bytes of payload behind this line
+	size      uint64 // PUBN: bytes of payload after this line
 	word      []byte // KEY: the key; AUTH: the token
 	quiet     bool   // QUIET
 }
 
-// parse takes one line apart, without its LF or CRLF, into c, which is empty. Of a
-// PUB, PUBN or KEY that is refused c has the verb: a key's books are kept by it.
+// parse splits one line, without its LF or CRLF, into c, which must be empty. If it refuses a PUB,
+// PUBN or KEY, c.verb is set nevertheless, because the session must know which command a key was
+// for.
 func parse(line []byte, c *command) *ReplyError {
 	word, rest, spaced := cut(line)
 	switch string(word) {
@@ -90,9 +92,9 @@ func (c *command) parsePub(rest []byte) *ReplyError {
 		return err
 	}
 	if !spaced {
-		return refuse(CodeSyntax, "PUB has no data: to send empty data, end the line with a space after the event")
+		return refuse(CodeSyntax, "missing data: to send empty data, end the line with a space after the event")
 	}
-	c.namespace, c.event, c.data = namespace, named(event), data
+	c.namespace, c.event, c.data = namespace, eventName(event), data
 	return nil
 }
 
@@ -105,14 +107,14 @@ func (c *command) parsePubN(rest []byte) *ReplyError {
 	}
 	size, ok := parseSize(digits)
 	if !ok {
-		return refuse(CodeSyntax, "%s is not a number of bytes: write %s, then the bytes and a line end", quote(digits), form)
+		return refuse(CodeSyntax, "invalid number of bytes %s: expected %s, then the bytes and a line end", quote(digits), form)
 	}
-	c.namespace, c.event, c.size = namespace, named(event), size
+	c.namespace, c.event, c.size = namespace, eventName(event), size
 	return nil
 }
 
-// parseSize reads a number of bytes: digits and nothing else. No number that
-// fits overflows the arithmetic on it.
+// parseSize parses a number of bytes: 1 to 18 digits and nothing else. Sums of a few such numbers
+// cannot overflow.
 func parseSize(digits []byte) (size uint64, ok bool) {
 	const digitsMax = 18
 	if len(digits) == 0 || len(digits) > digitsMax {
@@ -127,10 +129,10 @@ func parseSize(digits []byte) (size uint64, ok bool) {
 	return size, true
 }
 
-// parseKey is the one that looks into its field: a KEY is nothing else.
+// parseKey also checks the key, unlike the other functions here, because a KEY has no other field.
 func (c *command) parseKey(key []byte) *ReplyError {
 	if len(key) == 0 {
-		return refuse(CodeSyntax, "KEY has no key: write KEY <key>")
+		return refuse(CodeSyntax, "missing key: expected KEY <key>")
 	}
 	if err := sse.CheckKey(key); err != nil {
 		return refusal(err)
@@ -141,7 +143,7 @@ func (c *command) parseKey(key []byte) *ReplyError {
 
 func (c *command) parseAuth(token []byte) *ReplyError {
 	if len(token) == 0 {
-		return refuse(CodeSyntax, "AUTH has no token: write AUTH <token>")
+		return refuse(CodeSyntax, "missing token: expected AUTH <token>")
 	}
 	c.verb, c.word = verbAuth, token
 	return nil
@@ -150,38 +152,40 @@ func (c *command) parseAuth(token []byte) *ReplyError {
 func (c *command) parseQuiet(word []byte) *ReplyError {
 	c.verb, c.quiet = verbQuiet, string(word) == "on"
 	if !c.quiet && string(word) != "off" {
-		return refuse(CodeSyntax, "QUIET takes on or off, not %s", quote(word))
+		return refuse(CodeSyntax, "invalid QUIET argument %s: expected on or off", quote(word))
 	}
 	return nil
 }
 
-// parseBare is for the commands that are one word.
+// parseBare parses a command that has no arguments.
 func (c *command) parseBare(v verb, line []byte, spaced bool) *ReplyError {
 	if spaced {
-		return refuse(CodeSyntax, "%s stands alone on its line", line[:4])
+		return refuse(CodeSyntax, "%s accepts no arguments", line[:4])
 	}
 	c.verb = v
 	return nil
 }
 
-// parseUnknown says what it was that is no command.
+// parseUnknown returns the error for a line that is not a command. A line of an HTTP request is not
+// an error here: its verb is verbHTTP.
 func (c *command) parseUnknown(word, line []byte) *ReplyError {
 	switch {
 	case len(line) == 0:
-		return refuse(CodeSyntax, "the line is empty")
+		return refuse(CodeSyntax, "empty line: expected a command")
 	case speaksHTTP(line):
 		c.verb = verbHTTP
 		return nil
 	case len(word) == 0:
-		return refuse(CodeSyntax, "the line begins with a space")
+		return refuse(CodeSyntax, "leading space: expected a command at the start of the line")
 	}
-	return refuse(CodeSyntax, "%s is not a command: PUB, PUBN, KEY, AUTH, PING, QUIET and QUIT are, in upper case", quote(word))
+	return refuse(CodeSyntax, "unknown command %s: expected PUB, PUBN, KEY, AUTH, PING, QUIET or QUIT, in upper case", quote(word))
 }
 
-// speaksHTTP recognizes a browser that was talked into posting to this port. A
-// bad line costs only itself here, so without this a web page could publish: its
-// request and headers would be bad lines, and its body commands. The header is
-// looked for too, since an overlong request line is skipped unseen.
+// speaksHTTP reports whether a line belongs to an HTTP request: it is a request line or a Host
+// header. It protects against web pages that make a browser post to this port. A bad line does not
+// end the conversation, so without this check the request line and headers would be refused as bad
+// lines, and the body would be run as commands. The Host header is checked as well because an
+// overlong request line is skipped without being parsed.
 func speaksHTTP(line []byte) bool {
 	const host = "host:"
 	i := bytes.LastIndexByte(line, ' ')
@@ -189,26 +193,27 @@ func speaksHTTP(line []byte) bool {
 		len(line) >= len(host) && bytes.EqualFold(line[:len(host)], []byte(host))
 }
 
-// checkFields finds the field that is missing, or that two spaces hide.
+// checkFields returns an error if the namespace or the event is missing. A field is empty, too, if
+// there are two spaces before it.
 func checkFields(form string, namespace, event []byte) *ReplyError {
 	switch {
 	case len(namespace) == 0:
-		return refuse(CodeSyntax, "the namespace is missing: write %s, with exactly one space between", form)
+		return refuse(CodeSyntax, "missing namespace: expected %s, with exactly one space between fields", form)
 	case len(event) == 0:
-		return refuse(CodeSyntax, "the event is missing: write %s, with exactly one space between and - for no event", form)
+		return refuse(CodeSyntax, "missing event: expected %s, with exactly one space between fields and - for no event", form)
 	}
 	return nil
 }
 
-// named turns the event as written into the event that is meant.
-func named(event []byte) []byte {
+// eventName returns the event name of an event field: nil for "-", which means no event.
+func eventName(event []byte) []byte {
 	if len(event) == 1 && event[0] == '-' {
 		return nil
 	}
 	return event
 }
 
-// cut splits at the first space; spaced tells whether there was one.
+// cut splits line at the first space. spaced reports whether there was one.
 func cut(line []byte) (field, rest []byte, spaced bool) {
 	if i := bytes.IndexByte(line, ' '); i >= 0 {
 		return line[:i], line[i+1:], true

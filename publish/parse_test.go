@@ -12,7 +12,7 @@ func TestParse(t *testing.T) {
 		want string // verb, namespace, event, data, size, word, quiet; or the code
 	}{
 		{"PUB /a e d d", `1 "/a" "e" "d d" 0 "" false`},
-		{"PUB a e ", `1 "a" "e" "" 0 "" false`}, // what the fields hold is not looked at
+		{"PUB a e ", `1 "a" "e" "" 0 "" false`}, // parse does not check the namespace
 		{"PUB /a - d", `1 "/a" "" "d" 0 "" false`},
 		{"PUB /a -- d", `1 "/a" "--" "d" 0 "" false`},
 		{"PUBN /a e 12", `2 "/a" "e" "" 12 "" false`},
@@ -69,8 +69,8 @@ func TestParseReply(t *testing.T) {
 		{"OK 18446744073709551615", 18446744073709551615, "<nil>"},
 		{"PONG", 0, "<nil>"},
 		{"ERR busy try again", 0, "busy: try again"},
-		{"OK x", 0, `"OK x" is not a reply of ssed's line protocol: is the address right?`},
-		{"HTTP/1.1 400 Bad Request", 0, `"HTTP/1.1 400 Bad Request" is not a reply of ssed's line protocol: is the address right?`},
+		{"OK x", 0, `invalid reply "OK x": expected ssed's line protocol; check the address`},
+		{"HTTP/1.1 400 Bad Request", 0, `invalid reply "HTTP/1.1 400 Bad Request": expected ssed's line protocol; check the address`},
 	}
 	for _, tt := range tests {
 		sequence, err := parseReply([]byte(tt.line))

@@ -12,21 +12,20 @@ type prefixCache struct {
 	event     []byte // a part of prefix; empty: no event
 }
 
-// remember caches the beginning of a PUB line that was parsed, and whose namespace and
-// event are valid.
+// remember caches the beginning of a parsed PUB line. Its namespace and event must be valid.
 func (p *prefixCache) remember(line []byte, c *command, canonical []byte) {
 	p.prefix = append(p.prefix[:0], line[:len(line)-len(c.data)]...)
 	p.namespace = p.prefix[len("PUB "):][:len(canonical)]
 	p.event = p.prefix[len(p.prefix)-1-len(c.event):][:len(c.event)]
 }
 
-// publishCached publishes the lines at the beginning of in, as long as they begin with
-// the cached prefix, are complete and are not too long. The rest is left to the parser.
-// So is every line while a token is needed, which may no longer cover the namespace, and
-// the line that a key belongs to.
+// publishCached publishes the lines at the beginning of in, as long as they begin with the cached
+// prefix, are complete and are not too long. The parser handles the rest. It also handles every
+// line while a token is required, because the token may no longer cover the namespace, and every
+// line to which a key applies.
 func (s *Session) publishCached(in []byte, sink Sink, out []byte) (rest, replies []byte) {
 	p := &s.prefixCache
-	if len(p.prefix) == 0 || len(s.held) > 0 || s.key.waits || s.needsToken() {
+	if len(p.prefix) == 0 || len(s.held) > 0 || s.key.active || s.needsToken() {
 		return in, out
 	}
 	longest := s.lineBytesMax() - len(p.prefix)

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestConversationOfTheSpecification plays the last chapter of the protocol's
-// specification.
+// TestConversationOfTheSpecification verifies the example conversation in the last chapter of the
+// protocol's specification.
 func TestConversationOfTheSpecification(t *testing.T) {
 	text, err := os.ReadFile("../docs/line-protocol.txt")
 	if err != nil {

@@ -1,48 +1,46 @@
 package publish
 
-// A Settler is a Sink that returns ErrPending and can be waited for.
+// A Settler is a Sink that returns ErrPending, and that can wait for its answers.
 type Settler interface {
 	Sink
-	// Settle blocks until all that was left pending since the last Settle has its
-	// answer, and settles it in to, in the order of publishing.
+	// Settle blocks until every message left pending since the last Settle has its answer. It
+	// passes the answers to to.Settle in the order of publishing.
 	Settle(to *Replies)
 }
 
 // A pendingReply is a reply that a session left open.
 type pendingReply struct {
-	at    int  // its offset in what Feed returned
-	quiet bool // an OK is not sent: QUIET was on at the time
+	at    int  // its offset in the bytes that Feed returned
+	quiet bool // QUIET was on at the time: an OK is not sent
 }
 
-// Replies are a publisher's replies in order, some of which are still to come.
-// What is behind an open one waits for it, be it a PONG or an ERR. The zero value
-// has none. It has no lock: it belongs to whoever feeds the session.
+// Replies holds the replies to a publisher in order while some of them are still open. Every reply
+// after an open one waits for it, even a PONG or an ERR. The zero value is empty. Replies has no
+// lock: it belongs to the goroutine that feeds the session.
 //
 //	Take ◀── ready │ open │ rest ... │ open │ rest ... ◀── Add
 //	                  ▲
 //	                Settle
 //
-// What a reply costs does not depend on how many are waiting. While none is, and none
-// is pending, a loop may send what Feed returned as it is: see Session.Pending.
+// The cost of a reply does not depend on how many are waiting. While Waiting and Session.Pending
+// are both zero, a loop may send the bytes that Feed returned without a Replies.
 type Replies struct {
-	ready []byte           // may be sent
-	open  queue[openReply] // replies that are still to come
-	rest  queue[byte]      // what follows the first of them, without the open ones
+	ready []byte           // the bytes before the first open reply: may be sent
+	open  queue[openReply] // replies that wait for their answers
+	rest  queue[byte]      // the finished replies after the first open one
 }
 
 // An openReply is a pendingReply that was added to Replies.
 type openReply struct {
-	followed int // bytes of rest between it and the next one
+	followed int // bytes of rest between this reply and the next open one
 	quiet    bool
 }
 
-// Pending returns how many replies are open in what Feed has returned since the last
-// Replies.Add.
+// Pending returns the number of replies that Feed left open since the last Replies.Add.
 func (s *Session) Pending() int { return len(s.pendingReplies) }
 
-// Add takes what Feed has returned, with the replies that the session left open. If
-// Feed was called several times to append to one out, it is added once, whole. out
-// is the caller's again.
+// Add appends the bytes that Feed returned, with the replies that the session left open. If several
+// calls of Feed appended to one out, pass the whole out to a single Add. Add does not keep out.
 func (r *Replies) Add(s *Session, out []byte) {
 	from := 0
 	for _, h := range s.pendingReplies {
@@ -56,7 +54,7 @@ func (r *Replies) Add(s *Session, out []byte) {
 	}
 }
 
-// follow puts bytes behind everything.
+// follow appends bytes after everything else.
 func (r *Replies) follow(text []byte) {
 	if r.Waiting() == 0 {
 		r.ready = append(r.ready, text...)
@@ -66,12 +64,12 @@ func (r *Replies) follow(text []byte) {
 	r.open.last().followed += len(text)
 }
 
-// Settle answers the oldest reply that is still to come: with "OK <sequence>", which
-// is left out if it was quiet at the time, or with the ERR that err makes. There
-// must be one: more answers than messages would go to the wrong ones.
+// Settle completes the oldest open reply: with "OK <sequence>", or with an ERR if err is not nil.
+// The OK is left out if QUIET was on when the message was sent. Settle panics if no reply is open,
+// because a surplus answer would shift the later answers to the wrong messages.
 func (r *Replies) Settle(sequence uint64, err error) {
 	if r.Waiting() == 0 {
-		panic("publish: an answer for which no reply waits")
+		panic("publish: Settle was called without an open reply")
 	}
 	s := r.open.pop(1)[0]
 	switch {
@@ -83,8 +81,8 @@ func (r *Replies) Settle(sequence uint64, err error) {
 	r.ready = append(r.ready, r.rest.pop(s.followed)...)
 }
 
-// Take appends to dst what may be sent: everything before the first reply that is
-// still to come.
+// Take removes the bytes that may be sent, which are all before the first open reply, and appends
+// them to dst.
 func (r *Replies) Take(dst []byte) []byte {
 	dst = append(dst, r.ready...)
 	if r.ready = r.ready[:0]; cap(r.ready) > readyBytesKept {
@@ -93,30 +91,29 @@ func (r *Replies) Take(dst []byte) []byte {
 	return dst
 }
 
-// Waiting is how many replies are still to come.
+// Waiting returns the number of open replies.
 func (r *Replies) Waiting() int { return r.open.len() }
 
-// What is kept of an empty queue, and of replies that were taken: enough for the
-// short lines of one read, so that those cost no allocation. What held a flood is
-// given back.
+// itemsKept and readyBytesKept limit the capacity that an empty buffer keeps. They are enough for
+// the short lines of one read, so these cost no allocation. Larger buffers are freed.
 const (
 	itemsKept      = 512
 	readyBytesKept = 8 << 10
 )
 
-// A queue gives out what was put in, in order.
+// A queue is a FIFO queue in one slice.
 type queue[T any] struct {
 	items []T
-	taken int // how many of them pop has returned
+	taken int // the number of items that pop has returned
 }
 
 func (q *queue[T]) len() int { return len(q.items) - q.taken }
 
-// last is the newest. There must be one.
+// last returns the newest item. The queue must not be empty.
 func (q *queue[T]) last() *T { return &q.items[len(q.items)-1] }
 
-// push puts items in. What was given out makes room where that costs no more than
-// it saves: at most one copy for each item that went.
+// push appends items. Before the slice would grow, it moves the remaining items to the front if
+// there are no more of them than were popped. So it copies at most one item for each popped item.
 func (q *queue[T]) push(items ...T) {
 	if len(q.items)+len(items) > cap(q.items) && q.taken >= q.len() {
 		q.items = q.items[:copy(q.items, q.items[q.taken:])]
@@ -125,7 +122,7 @@ func (q *queue[T]) push(items ...T) {
 	q.items = append(q.items, items...)
 }
 
-// pop gives out the oldest n, which are good until the next push.
+// pop removes and returns the oldest n items. They are valid until the next push.
 func (q *queue[T]) pop(n int) []T {
 	items := q.items[q.taken:][:n]
 	q.taken += n

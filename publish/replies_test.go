@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// later is a Sink that leaves every message open, and answers when it is told to.
-// What it answers is what a recorder would have.
+// later is a Sink that leaves every reply open until the test calls settle. Its answers are the
+// same as those of a recorder.
 type later struct {
 	recorder
 	answers queue[outcome]
@@ -31,7 +31,7 @@ func (l *later) PublishKeyed(key, namespace, event, data []byte) (uint64, error)
 
 func answered(sequence uint64, err error) outcome { return outcome{sequence, err} }
 
-// settle answers at most n.
+// settle answers at most n open replies.
 func (l *later) settle(to *Replies, n int) {
 	for range min(n, to.Waiting()) {
 		o := l.answers.pop(1)[0]
@@ -39,8 +39,8 @@ func (l *later) settle(to *Replies, n int) {
 	}
 }
 
-// modelReplies is Replies too simple to be wrong: every reply is a string of its
-// own, and an open one is nil.
+// modelReplies is a simple model of Replies: each reply is a separate string, and an open reply is
+// nil.
 type modelReplies struct {
 	parts []*string
 	quiet map[int]bool // which of the parts were open and quiet
@@ -71,7 +71,7 @@ func (m *modelReplies) waiting() (n int) {
 	return n
 }
 
-// sent is all that may have been sent by now.
+// sent returns all replies before the first open one.
 func (m *modelReplies) sent() string {
 	var all strings.Builder
 	for _, part := range m.parts {
@@ -83,7 +83,7 @@ func (m *modelReplies) sent() string {
 	return all.String()
 }
 
-// TestRepliesModel does random things to Replies and to the model.
+// TestRepliesModel applies random operations to Replies and to the model, and compares them.
 func TestRepliesModel(t *testing.T) {
 	for seed := range uint64(50) {
 		random := rand.New(rand.NewPCG(seed, 1))
@@ -92,7 +92,7 @@ func TestRepliesModel(t *testing.T) {
 		var sent []byte
 		for step := range 400 {
 			switch random.IntN(4) {
-			case 0: // what a session might return
+			case 0: // add output such as a session returns
 				var out []byte
 				s := &Session{}
 				for range random.IntN(8) {
@@ -136,8 +136,8 @@ func TestRepliesModel(t *testing.T) {
 	}
 }
 
-// TestLaterAnswersAreTheSame plays all conversations to a Sink that answers at once
-// and to one that answers at random times. The bytes must be the same.
+// TestLaterAnswersAreTheSame plays all conversations to two Sinks, of which one answers immediately
+// and the other at random times. It checks that the replies are the same.
 func TestLaterAnswersAreTheSame(t *testing.T) {
 	var pending int
 	for i, c := range conversations {
@@ -177,7 +177,8 @@ func TestLaterAnswersAreTheSame(t *testing.T) {
 	}
 }
 
-// TestQuietIsJudgedAtItsTime settles when QUIET has changed.
+// TestQuietIsJudgedAtItsTime verifies that QUIET applies as it was when the message was sent, even
+// if it has changed before the answer.
 func TestQuietIsJudgedAtItsTime(t *testing.T) {
 	s, sink := NewSession(&open), &later{}
 	var r Replies
@@ -196,7 +197,7 @@ func TestQuietIsJudgedAtItsTime(t *testing.T) {
 	}
 }
 
-// TestAddAfterManyFeeds has a caller that gathers what several Feeds append.
+// TestAddAfterManyFeeds verifies Add with the output of several calls of Feed.
 func TestAddAfterManyFeeds(t *testing.T) {
 	s, sink := NewSession(&open), &later{}
 	var out []byte
@@ -214,13 +215,13 @@ func TestAddAfterManyFeeds(t *testing.T) {
 func TestSettleWithoutAHole(t *testing.T) {
 	defer func() {
 		if recover() == nil {
-			t.Error("an answer too many is taken")
+			t.Error("Settle without an open reply did not panic")
 		}
 	}()
 	new(Replies).Settle(1, nil)
 }
 
-// TestRepliesDoNotAllocate has a few hundred messages on their way at all times.
+// TestRepliesDoNotAllocate checks this with at least 200 open replies at all times.
 func TestRepliesDoNotAllocate(t *testing.T) {
 	in := []byte(strings.Repeat("PUB /pets/dogs new-dog Corgi\nPING\n", 100))
 	s, sink := NewSession(&open), pending{}
@@ -246,7 +247,7 @@ func TestRepliesDoNotAllocate(t *testing.T) {
 	}
 }
 
-// TestRepliesAreGivenBack floods and drains.
+// TestRepliesAreGivenBack checks that large buffers are freed after many open replies were settled.
 func TestRepliesAreGivenBack(t *testing.T) {
 	s, sink := NewSession(&open), pending{}
 	var r Replies
@@ -263,14 +264,14 @@ func TestRepliesAreGivenBack(t *testing.T) {
 	}
 }
 
-// TestQueueStaysSmall never empties a queue: what was given out must make room.
+// TestQueueStaysSmall verifies that a queue that is never empty reuses the room of popped items.
 func TestQueueStaysSmall(t *testing.T) {
 	var q queue[int]
 	for n := range 100_000 {
 		q.push(n)
 		if q.len() > 10 {
 			if got := q.pop(1)[0]; got != n-10 {
-				t.Fatalf("%d comes out, want %d", got, n-10)
+				t.Fatalf("pop returned %d, want %d", got, n-10)
 			}
 		}
 	}
@@ -284,7 +285,7 @@ type pending struct{}
 
 func (pending) Publish(_, _, _ []byte) (uint64, error) { return 0, ErrPending }
 
-// BenchmarkReplies has a thousand messages on their way. One op is one message.
+// BenchmarkReplies measures Replies with a thousand open replies. One op is one message.
 func BenchmarkReplies(b *testing.B) {
 	in := []byte(strings.Repeat("PUB /pets/dogs new-dog Corgi\n", 100))
 	s, sink := NewSession(&open), pending{}

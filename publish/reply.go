@@ -11,49 +11,48 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// The codes of an ERR reply. Programs may rely on them; the words behind a code
-// are for people and may change.
+// The codes of an ERR reply. Programs may rely on them; the words after a code are for people and
+// may change.
 const (
-	CodeSyntax    = "syntax"    // the line is not a command, or no key can be taken
-	CodeNamespace = "namespace" // the grammar of namespaces refuses it
-	CodeEvent     = "event"     // the event name cannot be put on the wire, or is reserved for the server
+	CodeSyntax    = "syntax"    // the line is not a command, or the server does not accept the key
+	CodeNamespace = "namespace" // the namespace is not valid
+	CodeEvent     = "event"     // the event name cannot be sent to subscribers, or is reserved for the server
 	CodeUTF8      = "utf8"      // the data is not UTF-8
-	CodeTooLong   = "too-long"  // the line or the data passes a limit
-	CodeAuth      = "auth"      // no token, a wrong one, or not for this namespace
-	CodeBusy      = "busy"      // nothing is wrong with the command: try again later
+	CodeTooLong   = "too-long"  // the line or the data exceeds a limit
+	CodeAuth      = "auth"      // the token is missing, unknown, or not valid for this namespace
+	CodeBusy      = "busy"      // the command is valid, but the server cannot accept it now: try again later
 )
 
-// ErrBusy marks the errors of a Sink that mean "later": the server is full, or
-// on its way down.
+// ErrBusy marks the errors of a Sink that are temporary: the server is full or shutting down.
 var ErrBusy = errors.New("busy")
 
-// ErrStopping is the error of a Sink whose server is shutting down. It wraps ErrBusy.
-var ErrStopping = fmt.Errorf("%w: the server is stopping; publish again once it is back", ErrBusy)
+// ErrStopping is the error of a Sink while its server shuts down. It wraps ErrBusy.
+var ErrStopping = fmt.Errorf("%w: the server is stopping: publish again after the restart", ErrBusy)
 
-// ErrPending is what a Sink returns, as it is, when it will know later what became
-// of the message. Its session then leaves the reply open: see Replies.
+// ErrPending is returned by a Sink that does not know the outcome yet. It must be returned
+// unwrapped. The session then leaves the reply open: see Replies.
 var ErrPending = errors.New("the answer comes later")
 
-// A ReplyError is a command's refusal: the reply "ERR <code> <words>".
+// A ReplyError is the refusal of a command: the reply "ERR <code> <words>".
 type ReplyError struct {
 	Code  string // one of the Code constants
-	Words string // what is wrong and what to do, on one line
+	Words string // the problem and how to solve it, on one line
 }
 
-// Error returns code and words in one.
+// Error returns the code and the words, separated by a colon.
 func (e *ReplyError) Error() string { return e.Code + ": " + e.Words }
 
 func refuse(code, format string, args ...any) *ReplyError {
 	return &ReplyError{Code: code, Words: fmt.Sprintf(format, args...)}
 }
 
-// codes gives every sentinel of the rooms below its code.
+// codes maps the sentinel errors of sse, nsindex and this package to codes.
 var codes = []struct {
 	is   error
 	code string
 }{
 	{nsindex.ErrNamespace, CodeNamespace},
-	{sse.ErrReserved, CodeEvent}, // before ErrEvent, which it wraps: its own prefix is cut off
+	{sse.ErrReserved, CodeEvent}, // before ErrEvent, which it wraps, so that refusal cuts the right prefix
 	{sse.ErrEvent, CodeEvent},
 	{sse.ErrKey, CodeSyntax},
 	{sse.ErrUTF8, CodeUTF8},
@@ -61,15 +60,16 @@ var codes = []struct {
 	{ErrBusy, CodeBusy},
 }
 
-// refusal turns any error into a reply. What is not known is the server's
-// trouble and not the publisher's fault: busy.
+// refusal turns any error into a reply. An error that is not in codes is a problem of the server
+// and not the publisher's fault, so its code is busy.
 func refusal(err error) *ReplyError {
 	if reply, ok := errors.AsType[*ReplyError](err); ok {
 		return reply
 	}
 	for _, c := range codes {
 		if errors.Is(err, c.is) {
-			// The code says it already: "ERR namespace bad namespace: it ..."
+			// Without the sentinel's text, which would repeat the code:
+			// "ERR namespace bad namespace: it ..."
 			words := strings.TrimPrefix(err.Error(), c.is.Error()+": ")
 			return &ReplyError{Code: c.code, Words: words}
 		}
@@ -77,11 +77,11 @@ func refusal(err error) *ReplyError {
 	return &ReplyError{Code: CodeBusy, Words: err.Error()}
 }
 
-// quoteBytesMax is how much of what was sent an ERR repeats: enough to find the
-// place, too little to fill a log.
+// quoteBytesMax limits how much of its input an ERR repeats: enough to find the place, too little
+// to fill a log.
 const quoteBytesMax = 32
 
-// quote shows input in an ERR: in quotes, without control characters, cut short.
+// quote formats input for an ERR: in quotes, with control characters escaped, cut at quoteBytesMax.
 func quote(b []byte) string {
 	if len(b) > quoteBytesMax {
 		return fmt.Sprintf("%q...", b[:quoteBytesMax])
@@ -98,23 +98,23 @@ func appendSequence(out []byte, sequence uint64) []byte {
 	return append(out, '\n')
 }
 
-// AppendError appends err as a whole reply line, "ERR <code> <words>\n": err is a
-// *ReplyError, or wraps ErrBusy or a sentinel of sse or nsindex. A loop uses it
-// for what it refuses before there is a session, such as one connection too many.
+// AppendError appends err as a whole reply line, "ERR <code> <words>\n". err is a *ReplyError, or
+// wraps ErrBusy or a sentinel of sse or nsindex; any other error becomes "ERR busy". A loop uses it
+// to refuse a connection before there is a session, for example when too many are connected.
 func AppendError(out []byte, err error) []byte {
 	reply := refusal(err)
 	out = append(out, "ERR "...)
 	out = append(out, reply.Code...)
 	out = append(out, ' ')
 	for i := range len(reply.Words) {
-		// An error of somebody's Sink may hold a line break; a reply may not.
+		// An error of a Sink may contain a line break; a reply must not.
 		out = append(out, max(reply.Words[i], ' '))
 	}
 	return append(out, '\n')
 }
 
-// parseReply reads one reply line without its end. What an ERR says comes back
-// as a *ReplyError, a line that is no reply as another error.
+// parseReply parses one reply line, without its line end. For an ERR it returns a *ReplyError; for
+// a line that is not a reply it returns another error.
 func parseReply(line []byte) (sequence uint64, err error) {
 	word, rest, _ := bytes.Cut(line, []byte(" "))
 	switch string(word) {
@@ -132,5 +132,5 @@ func parseReply(line []byte) (sequence uint64, err error) {
 		code, words, _ := bytes.Cut(rest, []byte(" "))
 		return 0, &ReplyError{Code: string(code), Words: string(words)}
 	}
-	return 0, fmt.Errorf("%s is not a reply of ssed's line protocol: is the address right?", quote(line))
+	return 0, fmt.Errorf("invalid reply %s: expected ssed's line protocol; check the address", quote(line))
 }

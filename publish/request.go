@@ -11,16 +11,17 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A request is what a client sends for one answer: a command, or KEY and the PUB or
-// PUBN that it is for.
+// A request is the text that a client sends for one answer: a single command, or a KEY with its
+// PUB or PUBN.
 type request struct {
 	text  []byte
 	keyed bool // the first of two commands is KEY
 }
 
-// together makes one answer of two replies. The PUB behind a KEY that was refused is
-// refused as well, so nothing was published; why, the first reply says.
-func together(then replyFunc) (toKey, toPub replyFunc) {
+// pairReplies combines the replies to a KEY and its PUB into one call of then. After a refused KEY
+// the server refuses the PUB as well, so nothing is published. then gets the error of the KEY in
+// this case, because it contains the reason.
+func pairReplies(then replyFunc) (toKey, toPub replyFunc) {
 	var refused error
 	toKey = func(_ uint64, err error) { refused = err }
 	toPub = func(sequence uint64, err error) {
@@ -32,7 +33,7 @@ func together(then replyFunc) (toKey, toPub replyFunc) {
 	return toKey, toPub
 }
 
-// encode checks a message and writes it as commands.
+// encode checks a message and returns it as commands.
 func encode(m sse.Message) (r request, err error) {
 	namespace, err := nsindex.Canonical(m.Namespace)
 	if err != nil {
@@ -42,11 +43,11 @@ func encode(m sse.Message) (r request, err error) {
 	if err != nil {
 		return r, err
 	}
-	// How long data may be is for the server to say.
+	// No limit on the length here: only the server knows its limit.
 	if err := sse.CheckData(m.Data, math.MaxInt); err != nil {
 		return r, err
 	}
-	// Without fmt: a feed encodes a million short messages a second.
+	// This avoids fmt, because a fast publisher encodes a million short messages a second.
 	text := make([]byte, 0, len(m.Key)+len(namespace)+len(event)+len(m.Data)+len("KEY \nPUBN   \n\n")+numberBytesMax)
 	if m.Key != "" {
 		if err := sse.CheckKey(m.Key); err != nil {
@@ -68,18 +69,19 @@ func encode(m sse.Message) (r request, err error) {
 	return request{append(append(text, m.Data...), '\n'), m.Key != ""}, nil
 }
 
-// numberBytesMax is the most digits of a PUBN's number.
+// numberBytesMax is the maximum number of digits in the size of a PUBN.
 const numberBytesMax = 19
 
-// encodeEvent refuses the names that the protocol has no way to write.
+// encodeEvent returns the event field for an event name. It refuses names that the protocol cannot
+// express.
 func encodeEvent(event string) (string, error) {
 	switch {
 	case event == "":
 		return "-", nil
 	case event == "-":
-		return "", fmt.Errorf(`%w: "-" means no event in the line protocol, and cannot be a name`, sse.ErrEvent)
+		return "", fmt.Errorf(`%w: "-" means no event in the line protocol and cannot be a name`, sse.ErrEvent)
 	case strings.Contains(event, " "):
-		return "", fmt.Errorf("%w: it holds a space, which ends the name in the line protocol", sse.ErrEvent)
+		return "", fmt.Errorf("%w: it contains a space, which ends the name in the line protocol", sse.ErrEvent)
 	}
 	return event, sse.CheckEvent(event)
 }

@@ -7,16 +7,23 @@ import (
 	"time"
 )
 
-// This file is what a RetryClient does with one message: it sends the message and
-// handles the reply. Functions are called with the lock held, unless they say
-// otherwise.
+// This file contains the part of RetryClient that sends one message and handles its reply. The
+// caller of a function holds the lock, unless the function's comment says otherwise.
+//
+// A letter moves between two queues until it has its final reply:
+//
+//	           send                 final reply
+//	PublishAsync ──▶ inFlight ─────────────────────▶ then
+//	                  ▲    │ connection lost, busy
+//	        flow, send│    ▼ postpone
+//	                  again
 
-// clockEvery is how many messages are sent between two looks at the clock, which would
-// otherwise be a good part of what a short message costs.
+// clockEvery is how many messages are sent for each reading of the clock. Reading it for every
+// message would be a considerable part of the cost of a short message.
 const clockEvery = 32
 
-// send sends a letter behind the others. There is always room, for the unanswered
-// letters are bounded.
+// send sends a letter after the others. The Client always has room, because the number of
+// unanswered letters is limited.
 func (r *RetryClient) send(l letter) {
 	own := l.request.keyed
 	switch {
@@ -31,7 +38,7 @@ func (r *RetryClient) send(l letter) {
 	c := r.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil { // the connection ended: no reply would be read
+	if c.err != nil { // the connection has ended: no reply would be read
 		r.postpone(l)
 		return
 	}
@@ -48,13 +55,14 @@ func (r *RetryClient) send(l letter) {
 	}
 }
 
-// key appends the command that gives the message with this number its key.
+// key appends the KEY command for the message with this number.
 func (r *RetryClient) key(dst []byte, number uint64) []byte {
 	dst = append(append(dst, "KEY "...), r.name...)
 	return append(strconv.AppendUint(dst, number, 36), '\n')
 }
 
-// postpone keeps a letter for the next connection. Nothing more is sent on this one.
+// postpone keeps a letter for the next connection, in the order of the numbers. Nothing more is
+// sent on the current connection.
 func (r *RetryClient) postpone(l letter) {
 	r.phase = draining
 	at := len(r.again)
@@ -67,12 +75,12 @@ func (r *RetryClient) postpone(l letter) {
 // keyAnswered is called, without the lock, with the reply to a KEY.
 func (r *RetryClient) keyAnswered(_ uint64, err error) { r.keyErr = err }
 
-// answered is called, without the lock, with the reply to a message, or with the reason
-// why there is none. Replies come in the order of inFlight.
+// answered is called, without the lock, with the reply to a message, or with the error that ended
+// the connection before a reply. Replies arrive in the order of inFlight.
 func (r *RetryClient) answered(sequence uint64, err error) {
 	keyRefused := isRefusal(r.keyErr)
 	if keyRefused && isRefusal(err) {
-		err = r.keyErr // says why; the reply to the message refers to it
+		err = r.keyErr // contains the reason; the reply to the message only refers to it
 	}
 	r.keyErr = nil
 	var resent *Resent
@@ -85,14 +93,14 @@ func (r *RetryClient) answered(sequence uint64, err error) {
 		l.doubt = true
 		r.postpone(l)
 	case isBusy(err):
-		// A server that takes keys has a store. The store may have the message, and
-		// have failed to say so.
+		// A server that accepts keys has a store. The store may contain the message although its
+		// confirmation got lost.
 		l.doubt = l.doubt || l.withKey
 		r.busy = err
 		r.postpone(l)
 	case keyRefused && !l.request.keyed && r.phase == trying:
-		// The server has no store, and so it refuses the message with its key. Without
-		// one the message is tried alone again, for the server may still be busy.
+		// The server has no store, so it refused the message for its key. The message is sent
+		// again without a key, still alone, because the server may be busy.
 		r.keyed = false
 		r.send(l)
 	default:
@@ -121,7 +129,7 @@ func (r *RetryClient) answered(sequence uint64, err error) {
 	}
 }
 
-// letters are a queue of at most unansweredMax letters.
+// letters is a queue of at most unansweredMax letters.
 type letters struct {
 	ring         []letter
 	first, count int
@@ -132,25 +140,25 @@ func (q *letters) push(l letter) {
 		q.ring = make([]letter, unansweredMax)
 	}
 	if q.count == len(q.ring) {
-		panic("publish: more messages are in flight than may be")
+		panic("publish: too many messages in flight")
 	}
 	q.ring[(q.first+q.count)%len(q.ring)] = l
 	q.count++
 }
 
-// pop takes the oldest letter. There must be one.
+// pop removes and returns the oldest letter. The queue must not be empty.
 func (q *letters) pop() letter {
 	item := &q.ring[q.first]
 	l := *item
-	*item = letter{} // the ring does not keep its text
+	*item = letter{} // so that the ring does not keep the text in memory
 	q.first = (q.first + 1) % len(q.ring)
 	q.count--
 	return l
 }
 
-// flow ends the phase of trying, now that the server took or refused first for good: it
-// sends the letters that wait to be sent again, and new messages may follow them. It
-// returns the argument for RetryOptions.Resent, or nil if no connection was lost.
+// flow changes the phase from trying to flowing, after the server has accepted first or refused it
+// permanently. It sends the letters in again; new messages may follow them. It returns the argument
+// for RetryOptions.Resent, or nil if no connection was lost.
 func (r *RetryClient) flow(first letter) (resent *Resent) {
 	again := r.again
 	r.again = nil
@@ -177,7 +185,7 @@ func (r *RetryClient) mayDouble(l letter) bool {
 	return l.doubt && !protected
 }
 
-// settled is called, without the lock, when a message's then has returned.
+// settled is called, without the lock, when the then of a message has returned.
 func (r *RetryClient) settled() {
 	if r.open.Add(-1) == 0 {
 		r.mu.Lock()
@@ -192,7 +200,7 @@ func isRefusal(err error) bool {
 	return ok
 }
 
-// isBusy reports whether a server refused a command and would take it later.
+// isBusy reports whether a server refused a command with the code busy.
 func isBusy(err error) bool {
 	refusal, ok := errors.AsType[*ReplyError](err)
 	return ok && refusal.Code == CodeBusy

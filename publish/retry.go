@@ -14,97 +14,100 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// RetryOptions say how a RetryClient connects, and which functions it calls. The
-// functions are called one after the other and hold up the client while they run.
+// RetryOptions configure a RetryClient. It calls the functions one after the other, and waits for
+// them to return.
 type RetryOptions struct {
-	Token string // sent with AUTH; empty for none
+	Token string // sent with AUTH; empty for no AUTH
 
-	Lost   func(Loss)   // nil, or called before the client waits to connect again
-	Resent func(Resent) // nil, or called once the server takes messages again
+	Lost   func(Loss)   // optional; called before the client waits for its next attempt to connect
+	Resent func(Resent) // optional; called once the server accepts messages again
 }
 
-// A Loss is a connection that was lost, or an attempt to connect again that failed.
+// A Loss is a connection that was lost, or a failed attempt to reconnect.
 type Loss struct {
-	Err      error         // why; a *ReplyError with CodeBusy if the server cannot take messages now
-	Failures int           // failed attempts since messages were last taken; 0: the connection was just lost
-	Wait     time.Duration // until the next attempt
+	Err      error         // the reason; a *ReplyError with CodeBusy if the server cannot accept messages now
+	Failures int           // failed attempts since the server last accepted a message; 0: the connection was just lost
+	Wait     time.Duration // the time until the next attempt
 }
 
 // A Resent counts the messages that were sent again after a Loss.
 type Resent struct {
-	Messages int // sent again, because they had no reply
-	// Doubtful counts those of them that may be published twice: they were sent before,
-	// and the server does not know by a key whether it has published them.
+	Messages int // messages that were sent again because they had no reply
+	// Doubtful counts the messages among them that may be published twice: they were sent before,
+	// and no key allows the server to recognize them.
 	Doubtful int
 }
 
 const (
-	// attemptTimeout is how long one attempt to connect may take.
+	// attemptTimeout limits the duration of one attempt to connect.
 	attemptTimeout = 10 * time.Second
-	// unansweredBytesMax bounds the messages that a RetryClient keeps to send them
-	// again. There may be one more.
+	// unansweredBytesMax limits the bytes of the messages that a RetryClient keeps to send them
+	// again. The last message may exceed the limit.
 	unansweredBytesMax = 4 << 20
-	// unansweredMax is as many messages as a Client has commands on their way. The
-	// reply to each message's KEY comes on top.
+	// unansweredMax limits the number of messages in flight to the number of commands that a Client
+	// allows. The replies to the messages' KEYs come on top.
 	unansweredMax = awaitedMax
-	// keyTime is how long after a message was sent its key still protects it. A
-	// server remembers keys for two minutes, unless it is set up otherwise; the
-	// repetition needs some of that for its way.
+	// keyTime is how long after sending a message its key still protects it. A server remembers
+	// keys for two minutes by default; the rest is time for the repeated message to arrive.
 	keyTime = 110 * time.Second
 )
 
-// A RetryClient publishes messages in order, and goes on when the server goes away: it
-// connects again, waiting longer after each failed attempt, and sends again what has no
-// reply. It does the same when the server is busy. It is safe for use by many
-// goroutines at once.
+// A RetryClient publishes messages in order and survives restarts of the server. When the
+// connection is lost, it reconnects, waiting longer after each failed attempt, and sends the
+// messages without a reply again. It does the same when the server is busy. Many goroutines may use
+// it concurrently.
 //
-// No message is lost while the client lives. On a server with a store none is published
-// twice either, if the client can send it again within the two minutes for which the
-// store remembers keys: each message has a key of the client's own, unless it has one
-// already. After a longer outage, and on a server without a store, a message whose reply
-// was lost may be published twice; Resent counts them.
+// No message is lost while the client exists. Each message has a key, either its own or a key
+// that the client generates. So a server with a store publishes no message twice, provided that the
+// client can resend it within the two minutes for which the store remembers keys. After a longer
+// outage, and on a server without a store, a message whose reply was lost may be published twice;
+// Resent counts these messages.
 //
-// Messages are published in the order of the calls, with one exception: a message that
-// a server with a store refused as busy may be published after later ones that it took.
+// Messages are published in the order of the calls, with one exception: a message that a server
+// with a store refused as busy may be published after later messages that the server accepted.
 type RetryClient struct {
 	opts    RetryOptions
 	connect func(context.Context) (*Client, error)
-	name    string          // begins each key; no other client has it
-	context context.Context // ends when no message is taken any more
+	name    string          // the unique prefix of the keys that this client generates
+	context context.Context // ends when the client accepts no more messages
 	cancel  context.CancelFunc
 	began   time.Time
 	open    atomic.Int64 // messages whose then has not returned yet
 
-	// Method values, so that no message costs an allocation for them.
+	// Method values, stored so that they are not allocated for each message.
 	onKey, onMessage replyFunc
 
-	keyErr error // the reply to the KEY of the message answered next: the reader's alone
+	keyErr error // the reply to the KEY of the next message to be answered; used by the reader only
 
 	mu       sync.Mutex
-	room     sync.Cond // a message may be sent, or err is set: for PublishAsync
-	idle     sync.Cond // open is zero, or err is set: for Flush
+	room     sync.Cond // a message may be sent, or err is set: wakes PublishAsync
+	idle     sync.Cond // open is zero, or err is set: wakes Flush
 	client   *Client
 	phase    phase
-	keyed    bool          // the server takes keys, or it is not known yet
-	inFlight letters       // sent on this connection, in order
-	again    []letter      // to be sent before anything new, in order
+	keyed    bool          // the server accepts keys, or this is not known yet
+	inFlight letters       // sent on this connection and not answered, in order
+	again    []letter      // must be sent again before any new message, in order
 	bytes    int           // of inFlight and again
 	number   uint64        // of the last message
-	now      time.Duration // since began, and not after the last message was sent
-	failures int           // attempts since a message was taken
-	busy     error         // the server's last refusal of a message as busy; nil once it takes one
-	lost     bool          // there was a Loss, and no Resent since
-	err      error         // why no message is taken any more
+	now      time.Duration // a recent time since began; never later than the last sending
+	failures int           // failed attempts since the server last accepted a message
+	busy     error         // the last refusal of a message as busy; nil once the server accepts a message
+	lost     bool          // there was a Loss, and no Resent since then
+	err      error         // why the client accepts no more messages
 }
 
-// A phase is what a RetryClient does with messages.
+// A phase is the state of a RetryClient's connection.
+//
+//	away ── connected ──▶ trying ── first final reply ──▶ flowing
+//	 ▲                      │                                │
+//	 └── draining ◀─────────┴──── connection lost, busy ─────┘
 type phase uint8
 
 const (
 	away     phase = iota // there is no connection: callers wait
-	trying                // one message is in flight alone, to see whether it is taken, and with a key
-	flowing               // messages are sent as they come
-	draining              // nothing more is sent on this connection: it ended, or the server is busy
+	trying                // a single message is in flight, to learn whether the server accepts messages and keys
+	flowing               // messages are sent immediately
+	draining              // the connection was lost or the server is busy: nothing more is sent on it
 )
 
 // A letter is a message without a final reply.
@@ -112,15 +115,15 @@ type letter struct {
 	request request
 	number  uint64
 	then    replyFunc
-	sent    time.Duration // since began, and not after the sending that left it in doubt
+	sent    time.Duration // since began; never later than the sending that left it in doubt
 	withKey bool          // it had a key each time that it was sent
-	doubt   bool          // it was sent, and nobody knows whether it is published
+	doubt   bool          // it was sent, and it is not known whether it was published
 }
 
-// DialRetry connects to a publish URL, as Dial does, and returns Dial's error if that
-// fails: an address where no server answers at first is taken for a wrong one. Only a
-// server that says it is busy is tried again, in the background. ctx bounds DialRetry
-// alone.
+// DialRetry connects to a publish URL like Dial, and returns Dial's error if that fails. It does
+// not retry the first attempt, because an address without a server is probably wrong. Only if the
+// server replies that it is busy does DialRetry succeed and the client retry in the background. ctx
+// applies only to DialRetry, not to the returned client.
 func DialRetry(ctx context.Context, url string, opts RetryOptions) (*RetryClient, error) {
 	o := options{opts.Token}
 	endpoint, err := o.check(url)
@@ -130,7 +133,7 @@ func DialRetry(ctx context.Context, url string, opts RetryOptions) (*RetryClient
 	return startRetry(ctx, opts, func(ctx context.Context) (*Client, error) { return connect(ctx, endpoint, o) })
 }
 
-// startRetry is DialRetry with another function to connect.
+// startRetry implements DialRetry with any function that connects.
 func startRetry(ctx context.Context, opts RetryOptions, connect func(context.Context) (*Client, error)) (*RetryClient, error) {
 	r := &RetryClient{opts: opts, connect: connect, name: rand.Text()[:16] + "-", began: time.Now()}
 	r.room.L, r.idle.L = &r.mu, &r.mu
@@ -147,9 +150,9 @@ func startRetry(ctx context.Context, opts RetryOptions, connect func(context.Con
 	return r, nil
 }
 
-// Publish sends one message and waits for its final reply, for as long as ctx lasts. It
-// returns the message's place in the order of publishing. A refusal is a *ReplyError,
-// and never with CodeBusy. If ctx ends first, the message may still be published.
+// Publish sends one message, waits for its final reply and returns its place in the order of
+// publishing. If the server refuses the message, the error is a *ReplyError; its code is never
+// CodeBusy. If ctx ends first, the message may still be published.
 func (r *RetryClient) Publish(ctx context.Context, m sse.Message) (sequence uint64, err error) {
 	type reply struct {
 		sequence uint64
@@ -167,14 +170,15 @@ func (r *RetryClient) Publish(ctx context.Context, m sse.Message) (sequence uint
 	}
 }
 
-// PublishAsync sends one message and does not wait for its reply. It waits until there
-// is a connection with room for the message, at most until ctx ends. If it returns an
-// error, then is not called; otherwise then is called once, with the final reply or,
-// after Close, with ErrClosed. The calls come one after the other and hold up the
-// client while they run.
+// PublishAsync sends one message and returns without waiting for the reply. If there is no
+// connection, or no room for the message, it waits, until ctx ends at the latest.
 //
-// The caller may change m.Data once PublishAsync has returned. Flush waits for everything
-// sent before.
+// If PublishAsync returns an error, then is not called. Otherwise then is called once, with the
+// final reply or, after Close, with ErrClosed. The client makes these calls one after the other,
+// and processes no further replies while a call runs.
+//
+// The caller may change m.Data when PublishAsync has returned. To wait for all messages sent
+// before, call Flush.
 func (r *RetryClient) PublishAsync(ctx context.Context, m sse.Message, then func(sequence uint64, err error)) error {
 	q, err := encode(m)
 	if err != nil {
@@ -197,21 +201,21 @@ func (r *RetryClient) submit(q request, then replyFunc) {
 	r.send(letter{request: q, number: r.number, then: then, withKey: true})
 }
 
-// Flush waits until every message sent before has its final reply and every then has
-// returned, at most until ctx ends.
+// Flush waits until every message sent before has its final reply and every then has returned. It
+// waits until ctx ends at the latest.
 func (r *RetryClient) Flush(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.wait(ctx, &r.idle, func() bool { return r.open.Load() == 0 })
 }
 
-// Done returns a channel that is closed when the client takes no more messages: after
-// Close, or once a server has refused the client for good, such as for its token. Every
-// call, Flush too, then returns the reason.
+// Done returns a channel that is closed when the client accepts no more messages: after Close, or
+// when a server has refused the client permanently, for example because of its token. From then on
+// every call, including Flush, returns the reason.
 func (r *RetryClient) Done() <-chan struct{} { return r.context.Done() }
 
-// Close ends the connection and all attempts to connect. Messages that have no reply
-// yet get ErrClosed; to wait for them, Flush first.
+// Close closes the connection and stops all attempts to connect. Messages that have no reply yet
+// get ErrClosed; to wait for their replies, call Flush first.
 func (r *RetryClient) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -222,7 +226,8 @@ func (r *RetryClient) Close() error {
 	return nil
 }
 
-// fail ends the taking of messages; the first reason stays. The caller holds the lock.
+// fail makes the client accept no more messages, with why as the reason if it is the first one. The
+// caller holds the lock.
 func (r *RetryClient) fail(why error) {
 	if r.err == nil {
 		r.err = why
@@ -232,7 +237,8 @@ func (r *RetryClient) fail(why error) {
 	r.idle.Broadcast()
 }
 
-// wait waits until a condition holds. The caller holds the lock.
+// wait waits until a condition is true, ctx ends, or the client accepts no more messages. The
+// caller holds the lock.
 func (r *RetryClient) wait(ctx context.Context, changed *sync.Cond, until func() bool) error {
 	if ctx.Err() == nil && r.err == nil && !until() {
 		stop := context.AfterFunc(ctx, func() {
@@ -262,8 +268,9 @@ func (r *RetryClient) maySend() bool {
 	return false
 }
 
-// run keeps a connection until the client is closed or a server refuses it for good.
-// client is the first connection, or nil with the reason.
+// run is the client's goroutine. It keeps a connection until the client is closed or a server
+// refuses the client permanently. client is the first connection, or nil if that attempt failed
+// with err.
 func (r *RetryClient) run(client *Client, err error) {
 	for {
 		if err == nil {
@@ -287,7 +294,7 @@ func (r *RetryClient) run(client *Client, err error) {
 	}
 }
 
-// serve uses a connection until it ends, and returns why.
+// serve uses a connection until it ends, and returns the reason.
 func (r *RetryClient) serve(client *Client) (why error) {
 	r.mu.Lock()
 	nothing := len(r.again) == 0
@@ -299,12 +306,12 @@ func (r *RetryClient) serve(client *Client) (why error) {
 	if nothing {
 		r.lost = false
 		if r.busy == nil {
-			r.failures = 0 // no message is there to show whether it is taken
+			r.failures = 0 // no message is waiting, so no reply will reset the count
 		}
 	}
 	r.client, r.phase, r.keyed = client, trying, true
 	if r.err != nil {
-		client.Close() // r was closed while this connection was made
+		client.Close() // r was closed while connect ran
 	}
 	if !nothing {
 		first := r.again[0]
@@ -348,7 +355,7 @@ func (r *RetryClient) pause(why error) bool {
 	}
 }
 
-// cause returns the part of an error that a Loss reports: the reason without the address.
+// cause returns the part of an error that a Loss reports: the reason, without the address.
 func cause(err error) error {
 	if failed, ok := errors.AsType[*dialError](err); ok {
 		err = failed.err

@@ -15,9 +15,9 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// TestRetryClientLosesNothing plays histories of faults. Each message is published, is
-// answered once, and has no twin on a server that keeps keys. On one that does not,
-// there are no more twins than Resent has counted.
+// TestRetryClientLosesNothing runs a client against random faults. It checks that each message is
+// published and answered once. With a server that supports keys, no message may be published twice;
+// with any other server, no more of them than Resent has counted.
 func TestRetryClientLosesNothing(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -39,7 +39,8 @@ func TestRetryClientLosesNothing(t *testing.T) {
 	}
 }
 
-// TestRetryClientKeepsOrder where the server is never busy.
+// TestRetryClientKeepsOrder verifies that messages keep their order over lost connections if the
+// server is never busy.
 func TestRetryClientKeepsOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &faultyServer{random: rand.New(rand.NewPCG(1, 1)), keys: map[string]uint64{}}
@@ -65,8 +66,8 @@ func TestRetryClientKeepsOrder(t *testing.T) {
 	})
 }
 
-// TestRetryClientSendsNothingToTheDead: a message that comes between the end of a
-// connection and the client's noticing it waits for the next connection.
+// TestRetryClientSendsNothingToTheDead verifies that a message waits for the next connection if it
+// is submitted after a connection has ended, but before the client has noticed this.
 func TestRetryClientSendsNothingToTheDead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &faultyServer{random: rand.New(rand.NewPCG(1, 1))}
@@ -80,7 +81,7 @@ func TestRetryClientSendsNothingToTheDead(t *testing.T) {
 			t.Fatal(err)
 		}
 		answered := make(chan error, 1)
-		r.mu.Lock() // it notices nothing for as long
+		r.mu.Lock() // the client cannot notice the end while the lock is held
 		r.client.end(errors.New("cut"))
 		<-r.client.ended
 		r.submit(q, func(_ uint64, err error) { answered <- err })
@@ -99,8 +100,8 @@ func (s *sinkWithoutKeys) Publish(_, _, data []byte) (uint64, error) {
 	return uint64(len(s.published)), nil
 }
 
-// TestRetryClientOfAServerWithoutAStore: the first message finds out that there are no
-// keys, and is published once. A message with a key of its own is refused for it.
+// TestRetryClientOfAServerWithoutAStore checks a client of a server that does not support keys. The
+// first message detects this, and is published once. A message with its own key is refused.
 func TestRetryClientOfAServerWithoutAStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := &sinkWithoutKeys{}
@@ -115,7 +116,7 @@ func TestRetryClientOfAServerWithoutAStore(t *testing.T) {
 			}
 			_, err := r.Publish(t.Context(), sse.Message{Namespace: "/x", Key: "own", Data: []byte("keyed")})
 			var refused *ReplyError
-			if !errors.As(err, &refused) || refused.Code != CodeSyntax || !strings.Contains(refused.Words, "keeps no keys") {
+			if !errors.As(err, &refused) || refused.Code != CodeSyntax || !strings.Contains(refused.Words, "KEY is not supported") {
 				t.Errorf("with a key: %v", err)
 			}
 		}
@@ -125,8 +126,8 @@ func TestRetryClientOfAServerWithoutAStore(t *testing.T) {
 	})
 }
 
-// TestRetryClientKeysAreItsOwn: messages of two clients, or with a key of their own, are
-// not taken for each other.
+// TestRetryClientKeysAreItsOwn verifies that the keys of two clients differ from each other and
+// from the keys of the messages.
 func TestRetryClientKeysAreItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &faultyServer{random: rand.New(rand.NewPCG(1, 1)), keys: map[string]uint64{}}
@@ -145,8 +146,8 @@ func TestRetryClientKeysAreItsOwn(t *testing.T) {
 	})
 }
 
-// TestRetryClientEnds: who waits when the client is closed is told, and so is each
-// message without a reply, once.
+// TestRetryClientEnds verifies that Close makes waiting calls return, and answers each message
+// without a reply once.
 func TestRetryClientEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mute := func(conn net.Conn) {
@@ -197,7 +198,7 @@ func TestRetryClientEnds(t *testing.T) {
 	})
 }
 
-// TestRetryClientIsBounded: no more is kept than may be, however fast the caller is.
+// TestRetryClientIsBounded verifies the limits on the messages that a client keeps.
 func TestRetryClientIsBounded(t *testing.T) {
 	for _, size := range []int{0, 100 << 10, 8 << 20} {
 		synctest.Test(t, func(t *testing.T) {
@@ -253,7 +254,7 @@ func TestDialRetryFails(t *testing.T) {
 	}
 }
 
-// TestRetryClientIsRefused: a message that is wrong costs that message.
+// TestRetryClientIsRefused verifies that an invalid message does not affect other messages.
 func TestRetryClientIsRefused(t *testing.T) {
 	r, err := DialRetry(t.Context(), serve(t, &small, &locked{}), RetryOptions{})
 	if err != nil {

@@ -12,10 +12,11 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A plan is what a server does with one connection.
+// A plan serves one connection.
 type plan func(conn net.Conn)
 
-// follow makes a connect function: one plan for each attempt, the last for all others.
+// follow returns a connect function that uses one plan for each attempt, and the last plan for all
+// further attempts.
 func follow(plans ...plan) func(context.Context) (*Client, error) {
 	return func(ctx context.Context) (*Client, error) {
 		now := plans[0]
@@ -26,10 +27,11 @@ func follow(plans ...plan) func(context.Context) (*Client, error) {
 	}
 }
 
-// works serves until the end; breaks serves until so many bytes were read, and says
-// nothing to the last of them.
+// works serves a connection until its end.
 func works(sink Sink) plan { return breaks(sink, 1<<30) }
 
+// breaks serves a connection until it has read a number of bytes. It does not send the reply to the
+// last of them.
 func breaks(sink Sink, after int) plan {
 	return func(conn net.Conn) {
 		session, in := NewSession(&open), make([]byte, 4096)
@@ -44,7 +46,7 @@ func breaks(sink Sink, after int) plan {
 	}
 }
 
-// says answers PING, and then one message, with these words.
+// says answers PING with the first line of words, and one message with the rest.
 func says(words string) plan {
 	return func(conn net.Conn) {
 		first, rest, _ := strings.Cut(words, "\n")
@@ -57,7 +59,7 @@ func says(words string) plan {
 	}
 }
 
-// wantBeginnings wants as many reports as there are beginnings, each with its own.
+// wantBeginnings checks that each report begins with the beginning at the same index.
 func wantBeginnings(t *testing.T, got, beginnings []string) {
 	t.Helper()
 	if len(got) != len(beginnings) {
@@ -70,7 +72,7 @@ func wantBeginnings(t *testing.T, got, beginnings []string) {
 	}
 }
 
-// TestRetryClientTells what went wrong, and what may be there twice.
+// TestRetryClientTells verifies the reports about lost connections and resent messages.
 func TestRetryClientTells(t *testing.T) {
 	keyless := &sinkWithoutKeys{}
 	store := &recorder{}
@@ -109,7 +111,7 @@ func TestRetryClientTells(t *testing.T) {
 		{"refused for good", []plan{breaks(store, oneKeyed), says("ERR auth who are you"), works(store)},
 			[]string{"0 the server closed", "cannot publish to tcp://x: auth: who are you", "closed"}},
 		{"another server", []plan{breaks(store, oneKeyed), says("HTTP/1.1 400 Bad Request"), works(store)},
-			[]string{"0 the server closed", "1 \"HTTP/1.1 400 Bad Request\" is not a reply", "sent again 1, doubtful 0", "OK"}},
+			[]string{"0 the server closed", "1 invalid reply \"HTTP/1.1 400 Bad Request\"", "sent again 1, doubtful 0", "OK"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -139,7 +141,7 @@ func TestRetryClientTells(t *testing.T) {
 	}
 }
 
-// ending is a server without a store that is about to end.
+// ending is a server without a store that is about to stop.
 type ending struct{}
 
 func (ending) Publish(_, _, _ []byte) (uint64, error) {

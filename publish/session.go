@@ -7,69 +7,66 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// heldBytesKept is the largest buffer that a session keeps when it has nothing
-// to hold. Ordinary half lines fit, so they cost no allocation; a megabyte that
-// came in pieces is given back.
+// heldBytesKept is the largest buffer that a session keeps while no command is unfinished. It fits
+// the usual incomplete lines, so these cost no allocation. A larger buffer, such as that of a
+// megabyte received in pieces, is freed.
 const heldBytesKept = 4096
 
-// Sink takes what a session accepts. The slices are the caller's again when
-// Publish returns.
+// Sink receives the messages that a session accepts. It must not keep the slices after Publish
+// returns.
 type Sink interface {
-	// Publish takes one checked message (canonical namespace, checked event,
-	// valid UTF-8 data) and returns its place in the order of publishing. An
-	// error that wraps ErrBusy becomes "ERR busy <words>"; ErrPending leaves the
-	// reply open.
+	// Publish publishes one checked message (canonical namespace, checked event, valid UTF-8 data)
+	// and returns its place in the order of publishing. An error that wraps ErrBusy becomes "ERR
+	// busy <words>"; ErrPending leaves the reply open.
 	Publish(namespace, event, data []byte) (sequence uint64, err error)
 }
 
-// A KeyedSink also knows a message again by its key.
+// A KeyedSink is a Sink that recognizes repeated messages by their keys.
 type KeyedSink interface {
 	Sink
-	// PublishKeyed is Publish with a checked key (sse.CheckKey). A message whose
-	// key it knows already is not published: the sequence is that of the first.
+	// PublishKeyed is like Publish, with a checked key (sse.CheckKey). If the key is already known,
+	// the message is not published again, and the sequence of the first message is returned.
 	PublishKeyed(key, namespace, event, data []byte) (sequence uint64, err error)
 }
 
-// A Grant is what a good token allows.
+// A Grant represents the permissions of a valid token.
 type Grant interface {
-	// Allows tells whether the canonical namespace may be published to.
+	// Allows reports whether the token allows publishing to the canonical namespace.
 	Allows(namespace []byte) bool
 }
 
-// An Authenticator knows tokens. It compares them in constant time.
+// An Authenticator checks tokens. It must compare them in constant time.
 type Authenticator interface {
-	// Required tells whether publishing needs a token at the moment.
+	// Required reports whether publishing currently requires a token.
 	Required() bool
-	// Authenticate returns the grant of a token, or false for a bad one. The
-	// token is the caller's again when it returns.
+	// Authenticate returns the grant of a token, or false if the token is not valid. It must not
+	// keep the slice.
 	Authenticate(token []byte) (Grant, bool)
 }
 
-// Config is what all sessions of a listener share. It must not change while one
-// of them lives.
+// Config is shared by all sessions of a listener. It must not change while any of them exists.
 type Config struct {
-	// Auth knows the publishers' tokens; nil lets everybody publish everywhere.
+	// Auth checks the publishers' tokens. Nil allows every publisher to publish everywhere.
 	Auth Authenticator
-	// DataBytesMax is the longest data of one message; zero means
-	// sse.DataBytesMax.
+	// DataBytesMax limits the data of one message. Zero means sse.DataBytesMax.
 	DataBytesMax int
-	// Reserved are the event names that publishers may not use; nil reserves
-	// nothing. A PUB or PUBN with one of them is answered "ERR event".
+	// Reserved lists the event names that publishers may not use. Nil reserves no names. A PUB or
+	// PUBN with a reserved name is answered "ERR event".
 	Reserved sse.ReservedEvents
 }
 
-// state is what the next byte of a connection belongs to.
+// state tells where in the protocol the next byte of the connection belongs.
 type state uint8
 
 const (
-	inLine       state = iota // a command's line
-	inPayload                 // the bytes that a PUBN announced
-	atPayloadEnd              // the line end behind them
-	skippingLine              // a line that was answered before its end was seen
-	finished                  // nothing: QUIT was said
+	inLine       state = iota // in the line of a command
+	inPayload                 // in the bytes that a PUBN announced
+	atPayloadEnd              // in the line end after these bytes
+	skippingLine              // in the rest of a line that was already answered
+	finished                  // nowhere: the conversation is over
 )
 
-// A Session is one publisher's conversation: bytes in, messages and replies out.
+// A Session is the conversation with one publisher: bytes go in, messages and replies come out.
 //
 //	        ┌───────── PUBN, payload not all there ─────────┐
 //	        │                                               ▼
@@ -78,43 +75,44 @@ const (
 //	        │  └──────── LF ─────────┘                      │
 //	        └───────────────────── LF ──────────────────────┘
 //
-// A KEY changes none of these states, but s.key, where it waits for a PUB or PUBN.
+// A KEY does not change the state: it sets s.key, which the next PUB or PUBN uses up.
 type Session struct {
 	cfg   *Config
-	grant Grant // what AUTH gave; nil before
-	quiet bool  // OKs of PUB and PUBN are not sent
+	grant Grant // of the last valid AUTH; nil before the first
+	quiet bool  // the OK replies of PUB, PUBN and KEY are not sent
 	state state
 
-	// held is the unfinished command: in inLine the line so far, from inPayload
-	// on the payload's namespace, event and bytes so far, one after the other.
+	// held contains the unfinished command. In inLine, it is the line so far. From inPayload on,
+	// it is the namespace, the event and the payload so far, one after the other.
 	held []byte
 
 	payload payload
-	key     key // what KEY said, for the next PUB or PUBN
+	key     key // set by KEY, for the next PUB or PUBN
 
 	prefixCache prefixCache
 
-	pendingReplies []pendingReply // replies left open by the Sink since Replies.Add last took them
+	pendingReplies []pendingReply // replies that the Sink left open since the last Replies.Add
 }
 
-// payload is the PUBN whose bytes are not all there yet.
+// payload describes the PUBN whose payload is being received.
 type payload struct {
 	namespace, event int    // their lengths in held
-	missing          uint64 // bytes still to come, without the line end
-	refused          bool   // answered already: the bytes are only counted
-	returned         bool   // a CR was seen behind the bytes
+	missing          uint64 // bytes of the payload not received yet, without the line end
+	refused          bool   // the command was answered already: its payload is counted, not kept
+	returned         bool   // a CR was received after the payload
 }
 
-// NewSession begins a conversation.
+// NewSession returns a Session for a new connection.
 func NewSession(cfg *Config) *Session { return &Session{cfg: cfg} }
 
 // Buffered returns how many bytes of an unfinished command the session holds.
 func (s *Session) Buffered() int { return len(s.held) }
 
-// Feed parses in (after what an earlier call left over), publishes into sink and
-// appends the replies to out. sink is the same in all calls. done is true after QUIT,
-// and after an HTTP request that went astray: send replies, then close. in is not
-// kept. If the sink returned ErrPending, some replies are open: see Pending and Replies.
+// Feed parses in, as the continuation of the bytes of earlier calls, publishes messages to sink and
+// appends the replies to out. All calls must pass the same sink. Feed does not keep in.
+//
+// done is true after QUIT and after an HTTP request: the caller then sends the replies and closes
+// the connection. If the sink returned ErrPending, some replies are open: see Pending and Replies.
 func (s *Session) Feed(in []byte, sink Sink, out []byte) (replies []byte, done bool) {
 	for len(in) > 0 && s.state != finished {
 		switch s.state {
@@ -133,9 +131,9 @@ func (s *Session) Feed(in []byte, sink Sink, out []byte) (replies []byte, done b
 	return out, s.state == finished
 }
 
-// line takes one line off in and runs its command, or holds what there is of it.
-// Only new bytes are searched for the LF, so a line costs the same in total
-// however small the pieces are that it comes in.
+// line removes one line from in and runs its command. If the line is incomplete, it appends the
+// bytes to held. It searches only the new bytes for the LF, so the total cost of a line does not
+// depend on the sizes of the pieces in which it arrives.
 func (s *Session) line(in []byte, sink Sink, out []byte) (rest, replies []byte) {
 	end := bytes.IndexByte(in, '\n')
 	size := len(s.held) + end
@@ -143,10 +141,10 @@ func (s *Session) line(in []byte, sink Sink, out []byte) (rest, replies []byte) 
 		size = len(s.held) + len(in)
 	}
 	if limit := s.lineBytesMax(); size > limit {
-		s.key.passed(verbAt(s.held, in), CodeTooLong)
+		s.key.noteRefused(verbAt(s.held, in), CodeTooLong)
 		s.release()
 		s.state = skippingLine
-		return in, AppendError(out, refuse(CodeTooLong, "a line has at most %d bytes: this one is skipped", limit))
+		return in, AppendError(out, refuse(CodeTooLong, "line too long: at most %d bytes are allowed; the line is skipped", limit))
 	}
 	if end < 0 {
 		s.held = append(s.held, in...)
@@ -160,11 +158,12 @@ func (s *Session) line(in []byte, sink Sink, out []byte) (rest, replies []byte) 
 	return s.run(trimCR(line), rest, sink, out)
 }
 
-// run obeys one line. rest is what follows it: a payload, if the line is a PUBN.
+// run executes the command in one line. rest is the input after the line, which starts with the
+// payload if the command is a PUBN. run returns the input that remains after the command.
 func (s *Session) run(line, rest []byte, sink Sink, out []byte) (after, replies []byte) {
 	var c command
 	if refused := parse(line, &c); refused != nil {
-		s.key.passed(c.verb, refused.Code)
+		s.key.noteRefused(c.verb, refused.Code)
 		s.release()
 		return rest, AppendError(out, refused)
 	}
@@ -187,7 +186,7 @@ func (s *Session) run(line, rest []byte, sink Sink, out []byte) (after, replies 
 		out = appendOK(out)
 	case verbHTTP:
 		s.state = finished
-		out = AppendError(out, refuse(CodeSyntax, "publishers do not speak HTTP here: subscribers have a port of their own"))
+		out = AppendError(out, refuse(CodeSyntax, "HTTP is not supported on the publish port: subscribers use another port"))
 	}
 	s.release()
 	return rest, out
@@ -205,8 +204,9 @@ func (s *Session) pub(line []byte, c *command, sink Sink, out []byte) []byte {
 	return out
 }
 
-// pubN publishes at once if the payload and its line end are there; then nothing
-// is copied. Otherwise, or if the command is refused, the payload's states go on.
+// pubN runs a PUBN. If rest contains the payload and its LF, the message is published from there,
+// without a copy. Otherwise, and if the command is refused, the session continues in the states
+// inPayload and atPayloadEnd.
 func (s *Session) pubN(c *command, rest []byte, sink Sink, out []byte) (after, replies []byte) {
 	namespace, err := s.admit(c)
 	if limit := s.dataBytesMax(); err == nil && c.size > uint64(limit) {
@@ -215,7 +215,7 @@ func (s *Session) pubN(c *command, rest []byte, sink Sink, out []byte) (after, r
 	s.state, s.payload = inPayload, payload{missing: c.size, refused: err != nil}
 	if err != nil {
 		s.release()
-		return s.begun(rest), AppendError(out, err)
+		return s.advancePayload(rest), AppendError(out, err)
 	}
 	if uint64(len(rest)) > c.size && rest[c.size] == '\n' {
 		s.state = inLine
@@ -225,33 +225,34 @@ func (s *Session) pubN(c *command, rest []byte, sink Sink, out []byte) (after, r
 		return rest[c.size+1:], out
 	}
 	s.payload.namespace, s.payload.event = len(namespace), len(c.event)
-	// Both may lie in held already, in this order and further right: moving them
-	// left in turn overwrites neither.
+	// The namespace and the event may be parts of held, in this order and further to the right.
+	// Moving them to the left one after the other overwrites neither.
 	s.held = append(s.held[:0], namespace...)
 	s.held = append(s.held, c.event...)
-	return s.begun(rest), out
+	return s.advancePayload(rest), out
 }
 
-// begun enters a payload, which may be empty.
-func (s *Session) begun(rest []byte) []byte {
+// advancePayload changes the state to atPayloadEnd once the payload is complete. An empty payload
+// is complete from the start.
+func (s *Session) advancePayload(rest []byte) []byte {
 	if s.payload.missing == 0 {
 		s.state = atPayloadEnd
 	}
 	return rest
 }
 
-// fill takes what belongs to the payload off in.
+// fill moves the bytes of the payload from in to held, or skips them if the command was refused.
 func (s *Session) fill(in []byte) (rest []byte) {
 	n := int(min(s.payload.missing, uint64(len(in))))
 	if !s.payload.refused {
 		s.held = append(s.held, in[:n]...)
 	}
 	s.payload.missing -= uint64(n)
-	return s.begun(in[n:])
+	return s.advancePayload(in[n:])
 }
 
-// endPayload wants LF or CRLF, and publishes. Anything else means that the
-// number was wrong, so the payload is not to be trusted either.
+// endPayload expects LF or CRLF, and then publishes the message. Anything else means that the
+// number of bytes was wrong, so the payload cannot be trusted: the message is refused.
 func (s *Session) endPayload(in []byte, sink Sink, out []byte) (rest, replies []byte) {
 	p := &s.payload
 	switch {
@@ -270,7 +271,7 @@ func (s *Session) endPayload(in []byte, sink Sink, out []byte) (rest, replies []
 	}
 	if !p.refused {
 		out = AppendError(out, refuse(CodeSyntax,
-			"no line end behind the payload: does the number of bytes match? All up to the next line end is skipped"))
+			"missing line end after the payload: check the number of bytes; input is skipped up to the next line end"))
 	}
 	s.key.clear()
 	s.release()
@@ -278,7 +279,7 @@ func (s *Session) endPayload(in []byte, sink Sink, out []byte) (rest, replies []
 	return in, out
 }
 
-// skipLine drops bytes up to the next LF, in no memory at all.
+// skipLine drops bytes up to and including the next LF. It stores nothing.
 func (s *Session) skipLine(in []byte) (rest []byte) {
 	end := bytes.IndexByte(in, '\n')
 	if end < 0 {
@@ -288,15 +289,15 @@ func (s *Session) skipLine(in []byte) (rest []byte) {
 	return in[end+1:]
 }
 
-// admit checks everything about a PUB or PUBN but its data, in the order in which
-// a publisher can mend it, and returns the canonical namespace.
+// admit checks a PUB or PUBN, except for its data, and returns the canonical namespace. It reports
+// problems in the order in which a publisher can fix them.
 func (s *Session) admit(c *command) (namespace []byte, err error) {
 	if s.key.refused != "" {
-		return nil, refuse(s.key.refused, "the KEY before this was refused, and without its key it is not published")
+		return nil, refuse(s.key.refused, "the preceding KEY was refused, so this message is not published without its key")
 	}
 	needsToken := s.needsToken()
 	if needsToken && s.grant == nil {
-		return nil, refuse(CodeAuth, "publishing needs a token here: send AUTH <token> first")
+		return nil, refuse(CodeAuth, "publishing requires a token: send AUTH <token> first")
 	}
 	namespace, err = nsindex.Canonical(c.namespace)
 	if err != nil {
@@ -311,7 +312,7 @@ func (s *Session) admit(c *command) (namespace []byte, err error) {
 	return namespace, s.cfg.Reserved.Check(c.event)
 }
 
-// publish checks the data, hands the message over and answers.
+// publish checks the data, passes the message to sink, and appends the reply.
 func (s *Session) publish(namespace, event, data []byte, sink Sink, out []byte) []byte {
 	if err := sse.CheckData(data, s.dataBytesMax()); err != nil {
 		return AppendError(out, err)
@@ -326,24 +327,23 @@ func (s *Session) publish(namespace, event, data []byte, sink Sink, out []byte) 
 	return appendSequence(out, sequence)
 }
 
-// unpublished answers what the sink took later or not at all.
+// unpublished leaves the reply open if the sink answers later, and appends an ERR otherwise.
 func (s *Session) unpublished(err error, out []byte) []byte {
-	if err == ErrPending { // a Sink returns it as it is; errors.Is would cost each message
+	if err == ErrPending { // a Sink returns it unwrapped; errors.Is would add a cost to every message
 		s.pendingReplies = append(s.pendingReplies, pendingReply{len(out), s.quiet})
 		return out
 	}
 	return AppendError(out, err)
 }
 
-// auth answers AUTH. A bad token costs the command only: what an earlier one
-// gave stays.
+// auth runs AUTH. If the token is not valid, the grant of an earlier token remains.
 func (s *Session) auth(token, out []byte) []byte {
 	if s.cfg.Auth == nil {
-		return appendOK(out) // there is nothing to prove
+		return appendOK(out) // publishing requires no token
 	}
 	grant, ok := s.cfg.Auth.Authenticate(token)
 	if !ok && s.cfg.Auth.Required() {
-		return AppendError(out, refuse(CodeAuth, "the token is not known here"))
+		return AppendError(out, refuse(CodeAuth, "unknown token"))
 	}
 	if ok {
 		s.grant = grant
@@ -351,8 +351,9 @@ func (s *Session) auth(token, out []byte) []byte {
 	return appendOK(out)
 }
 
-// lineBytesMax is the longest line that is held. Who may not publish yet has no
-// data to send, and a stranger must not make us hold a megabyte.
+// lineBytesMax returns the length of the longest line that the session accepts. A publisher without
+// a valid token may not send data, so its lines are limited to the bytes without data: an unknown
+// client must not make the server hold a megabyte.
 func (s *Session) lineBytesMax() int {
 	if s.grant == nil && s.needsToken() {
 		return lineBytesMax(0)
@@ -369,7 +370,7 @@ func (s *Session) dataBytesMax() int {
 	return s.cfg.DataBytesMax
 }
 
-// release empties held, and gives a large one back.
+// release empties held, and frees its memory if it is large.
 func (s *Session) release() {
 	if cap(s.held) > heldBytesKept {
 		s.held = nil
@@ -377,7 +378,7 @@ func (s *Session) release() {
 	s.held = s.held[:0]
 }
 
-// trimCR drops the CR of a line that ended in CRLF.
+// trimCR removes the CR of a line that ended in CRLF.
 func trimCR(line []byte) []byte {
 	if n := len(line); n > 0 && line[n-1] == '\r' {
 		return line[:n-1]

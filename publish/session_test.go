@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// recorder is a Sink that remembers, and refuses some namespaces.
+// recorder is a Sink that records its messages, and refuses some namespaces.
 type recorder struct{ got []string }
 
 func (r *recorder) Publish(namespace, event, data []byte) (uint64, error) {
@@ -22,7 +22,7 @@ func (r *recorder) Publish(namespace, event, data []byte) (uint64, error) {
 	return uint64(len(r.got)), nil
 }
 
-// tokens lets "pets" publish below /pets only, and "all" everywhere.
+// tokens allows the token "pets" to publish below /pets, and "all" everywhere.
 type tokens struct{}
 
 func (tokens) Required() bool { return true }
@@ -47,15 +47,15 @@ var (
 	small   = Config{DataBytesMax: 8}
 )
 
-// smallLine is the longest line under the small configuration.
+// smallLine is the length of the longest line with the small configuration.
 var smallLine = lineBytesMax(8)
 
-// A conversation is what goes in, what comes out, and what is published. Words
-// of an ERR that belong to other packages end in "..." here.
+// A conversation is a test case: the input, the replies, and the published messages. The words of
+// an ERR may be cut with "..." where they come from another package.
 type conversation struct {
 	name    string
 	cfg     *Config
-	keyless bool // the sink keeps no keys
+	keyless bool // the sink does not support keys
 	in      string
 	out     string
 	got     []string
@@ -64,12 +64,12 @@ type conversation struct {
 }
 
 const (
-	emptyLine  = "ERR syntax the line is empty\n"
-	missingEnd = "ERR syntax no line end behind the payload: does the number of bytes match? All up to the next line end is skipped\n"
-	needsToken = "ERR auth publishing needs a token here: send AUTH <token> first\n"
-	noEvent    = "ERR syntax the event is missing: write PUB <namespace> <event> <data>, with exactly one space between and - for no event\n"
-	noSpace    = "ERR syntax the namespace is missing: write PUB <namespace> <event> <data>, with exactly one space between\n"
-	noData     = "ERR syntax PUB has no data: to send empty data, end the line with a space after the event\n"
+	emptyLine  = "ERR syntax empty line: expected a command\n"
+	missingEnd = "ERR syntax missing line end after the payload: check the number of bytes; input is skipped up to the next line end\n"
+	needsToken = "ERR auth publishing requires a token: send AUTH <token> first\n"
+	noEvent    = "ERR syntax missing event: expected PUB <namespace> <event> <data>, with exactly one space between fields and - for no event\n"
+	noSpace    = "ERR syntax missing namespace: expected PUB <namespace> <event> <data>, with exactly one space between fields\n"
+	noData     = "ERR syntax missing data: to send empty data, end the line with a space after the event\n"
 	notUTF8    = "ERR utf8 invalid UTF-8 in the data at byte 1\n"
 )
 
@@ -92,7 +92,7 @@ var conversations = append(keyConversations, []conversation{
 	{name: "PUB with a space before the event", in: "PUB /pets  e x\n", out: noEvent},
 	{name: "PUB without the space before data", in: "PUB /pets e\n", out: noData},
 
-	// The other codes, and that the next command is not harmed.
+	// The other codes. The next command must not be affected.
 	{name: "bad namespace", in: "PUB pets e x\nPING\n", out: "ERR namespace ...\nPONG\n"},
 	{name: "dots in a namespace", in: "PUB /a/../b e x\nPING\n", out: "ERR namespace ...\nPONG\n"},
 	{name: "long event", in: "PUB /pets " + strings.Repeat("e", 257) + " x\nPING\n", out: "ERR event ...\nPONG\n"},
@@ -107,7 +107,7 @@ var conversations = append(keyConversations, []conversation{
 	// Overlong lines
 	{name: "line at the limit", cfg: &small, in: strings.Repeat("x", smallLine) + "\nPING\n", out: "ERR syntax ...\nPONG\n"},
 	{name: "line past the limit", cfg: &small, in: strings.Repeat("x", smallLine+1) + "\nPING\n",
-		out: fmt.Sprintf("ERR too-long a line has at most %d bytes: this one is skipped\nPONG\n", smallLine)},
+		out: fmt.Sprintf("ERR too-long line too long: at most %d bytes are allowed; the line is skipped\nPONG\n", smallLine)},
 	{name: "line far past the limit", cfg: &small, in: strings.Repeat("PUB ", smallLine) + "\nPING\n", out: "ERR too-long ...\nPONG\n"},
 	{name: "overlong line that does not end", cfg: &small, in: strings.Repeat("x", 3*smallLine), out: "ERR too-long ...\n"},
 	{name: "longest fields fit into a line", cfg: &small,
@@ -128,7 +128,7 @@ var conversations = append(keyConversations, []conversation{
 	{name: "PUBN payload too long", in: "PUBN /pets - 3\nCorgi\nPING\n", out: missingEnd + "PONG\n"},
 	{name: "PUBN payload and CR without LF", in: "PUBN /pets - 5\nCorgi\r\rPING\nPING\n", out: missingEnd + "PONG\n"},
 	{name: "PUBN with a bad number", in: "PUBN /pets - x5\nPING\n",
-		out: `ERR syntax "x5" is not a number of bytes: write PUBN <namespace> <event> <bytes>, then the bytes and a line end` + "\nPONG\n"},
+		out: `ERR syntax invalid number of bytes "x5": expected PUBN <namespace> <event> <bytes>, then the bytes and a line end` + "\nPONG\n"},
 	{name: "PUBN with a signed number", in: "PUBN /pets - -5\nPING\n", out: "ERR syntax ...\nPONG\n"},
 	{name: "PUBN with no number", in: "PUBN /pets -\nPING\n", out: "ERR syntax ...\nPONG\n"},
 	{name: "PUBN with data on the line", in: "PUBN /pets - 5 Corgi\nPING\n", out: "ERR syntax ...\nPONG\n"},
@@ -143,11 +143,11 @@ var conversations = append(keyConversations, []conversation{
 	{name: "PUBN to a busy sink", in: "PUBN /full - 1\nx\nPING\n", out: "ERR busy ...\nPONG\n"},
 
 	// AUTH
-	{name: "AUTH where nothing is to prove", in: "AUTH anything\n", out: "OK\n"},
-	{name: "AUTH without token", in: "AUTH\nAUTH \n", out: strings.Repeat("ERR syntax AUTH has no token: write AUTH <token>\n", 2)},
+	{name: "AUTH where no token is required", in: "AUTH anything\n", out: "OK\n"},
+	{name: "AUTH without token", in: "AUTH\nAUTH \n", out: strings.Repeat("ERR syntax missing token: expected AUTH <token>\n", 2)},
 	{name: "PUB before AUTH", cfg: &guarded, in: "PUB /pets - x\n", out: needsToken},
 	{name: "PUBN before AUTH", cfg: &guarded, in: "PUBN /pets - 5\nPING\n\nPING\n", out: needsToken + "PONG\n"},
-	{name: "AUTH with a bad token", cfg: &guarded, in: "AUTH secret\nPUB / - x\n", out: "ERR auth the token is not known here\n" + needsToken},
+	{name: "AUTH with a bad token", cfg: &guarded, in: "AUTH secret\nPUB / - x\n", out: "ERR auth unknown token\n" + needsToken},
 	{name: "AUTH", cfg: &guarded, in: "AUTH all\r\nPUB /x - x\n", out: "OK\nOK 1\n", got: []string{"/x||x"}},
 	{name: "AUTH for some namespaces", cfg: &guarded, in: "AUTH pets\nPUB /x - x\nPUB /pets - y\n",
 		out: "OK\nERR auth the token does not cover namespace \"/x\"\nOK 1\n", got: []string{"/pets||y"}},
@@ -158,23 +158,24 @@ var conversations = append(keyConversations, []conversation{
 
 	// PING, QUIET, QUIT
 	{name: "PING", in: "PING\nPING\r\n", out: "PONG\nPONG\n"},
-	{name: "PING with words", in: "PING x\nPING \n", out: strings.Repeat("ERR syntax PING stands alone on its line\n", 2)},
+	{name: "PING with words", in: "PING x\nPING \n", out: strings.Repeat("ERR syntax PING accepts no arguments\n", 2)},
 	{name: "QUIET", in: "QUIET on\nPUB /a - x\nPUBN /a - 1\ny\nPING\nPUB a - x\nAUTH x\nQUIET off\nPUB /a - z\n",
 		out: "OK\nPONG\nERR namespace ...\nOK\nOK\nOK 3\n", got: []string{"/a||x", "/a||y", "/a||z"}},
-	{name: "QUIET with another word", in: "QUIET\nQUIET maybe\nPING\n", out: "ERR syntax QUIET takes on or off, not \"\"\nERR syntax QUIET takes on or off, not \"maybe\"\nPONG\n"},
+	{name: "QUIET with another word", in: "QUIET\nQUIET maybe\nPING\n",
+		out: "ERR syntax invalid QUIET argument \"\": expected on or off\nERR syntax invalid QUIET argument \"maybe\": expected on or off\nPONG\n"},
 	{name: "QUIT", in: "QUIT\nPING\n", out: "OK\n", done: true},
 	{name: "QUIT when quiet", in: "QUIET on\nQUIT\n", out: "OK\nOK\n", done: true},
-	{name: "QUIT with words", in: "QUIT now\nPING\n", out: "ERR syntax QUIT stands alone on its line\nPONG\n"},
+	{name: "QUIT with words", in: "QUIT now\nPING\n", out: "ERR syntax QUIT accepts no arguments\nPONG\n"},
 
-	// What is no command
+	// Lines that are not commands
 	{name: "empty line", in: "\n\r\nPING\n", out: emptyLine + emptyLine + "PONG\n"},
 	{name: "lower case", in: "pub /pets e x\nPING\n",
-		out: `ERR syntax "pub" is not a command: PUB, PUBN, KEY, AUTH, PING, QUIET and QUIT are, in upper case` + "\nPONG\n"},
-	{name: "leading space", in: " PING\nPING\n", out: "ERR syntax the line begins with a space\nPONG\n"},
-	{name: "a long word is cut short", in: strings.Repeat("\x00", 99) + "\n", out: "ERR syntax \"" + strings.Repeat(`\x00`, 32) + "\"... is not a command: ...\n"},
-	{name: "a web page posts", in: "POST / HTTP/1.1\r\nHost: x\r\n\r\nPUB / - x\n", out: "ERR syntax publishers do not speak HTTP here: ...\n", done: true},
+		out: `ERR syntax unknown command "pub": expected PUB, PUBN, KEY, AUTH, PING, QUIET or QUIT, in upper case` + "\nPONG\n"},
+	{name: "leading space", in: " PING\nPING\n", out: "ERR syntax leading space: expected a command at the start of the line\nPONG\n"},
+	{name: "a long word is cut short", in: strings.Repeat("\x00", 99) + "\n", out: "ERR syntax unknown command \"" + strings.Repeat(`\x00`, 32) + "\"...: expected ...\n"},
+	{name: "a web page posts", in: "POST / HTTP/1.1\r\nHost: x\r\n\r\nPUB / - x\n", out: "ERR syntax HTTP is not supported on the publish port: ...\n", done: true},
 	{name: "a web page posts to a long path", cfg: &small, in: "POST /" + strings.Repeat("x", 2000) + " HTTP/1.1\r\nhost: x\r\n\r\nPUB / - x\n",
-		out: "ERR too-long ...\nERR syntax publishers do not speak HTTP here: ...\n", done: true},
+		out: "ERR too-long ...\nERR syntax HTTP is not supported on the publish port: ...\n", done: true},
 
 	// Half commands at the end
 	{name: "half a line", in: "PUB /pets - x\nPUB /pets - y", out: "OK 1\n", got: []string{"/pets||x"}, pending: len("PUB /pets - y")},
@@ -204,7 +205,7 @@ func feedTo(sink Sink, cfg *Config, in []byte, sizes ...int) (s *Session, out st
 		n := min(sizes[min(i, len(sizes)-1)], len(in))
 		piece := bytes.Clone(in[:n])
 		replies, done = s.Feed(piece, sink, replies)
-		clear(piece) // it is not the session's any more
+		clear(piece) // the session must not keep it
 		in = in[n:]
 	}
 	return s, string(replies), done
@@ -233,7 +234,7 @@ func (c *conversation) play(t *testing.T, sizes ...int) {
 	}
 }
 
-// matches compares line by line; a wanted line may end in "...".
+// matches reports whether got has the same lines as want. A line of want may end in "...".
 func matches(got, want string) bool {
 	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
 	if len(g) != len(w) {
@@ -260,8 +261,8 @@ func TestSession(t *testing.T) {
 	}
 }
 
-// TestSessionPipelined feeds all conversations that leave a clean state through
-// one session, in one piece.
+// TestSessionPipelined feeds all conversations that end in the initial state to one session, in one
+// piece.
 func TestSessionPipelined(t *testing.T) {
 	var in, want strings.Builder
 	for _, c := range conversations {
@@ -276,7 +277,7 @@ func TestSessionPipelined(t *testing.T) {
 	}
 }
 
-// renumber takes the numbers out of "OK <sequence>".
+// renumber replaces the numbers of "OK <sequence>".
 func renumber(replies string) string {
 	lines := strings.Split(replies, "\n")
 	for i, line := range lines {
@@ -303,7 +304,7 @@ func TestFeedAppends(t *testing.T) {
 	}
 }
 
-// TestHeldIsBounded sends what never ends, and looks at what is kept of it.
+// TestHeldIsBounded checks the size of held while a line or a payload does not end.
 func TestHeldIsBounded(t *testing.T) {
 	endless := map[string]string{
 		"line":            strings.Repeat("x", 10*smallLine),

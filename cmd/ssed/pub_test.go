@@ -148,7 +148,7 @@ func TestPubRefusesAKey(t *testing.T) {
 		code int
 		says []string
 	}{
-		{"the daemon has no store", []string{"--key", "a", "/pets", "x"}, exitFailure, []string{"cannot publish: syntax: this server keeps no keys", "--store"}},
+		{"the daemon has no store", []string{"--key", "a", "/pets", "x"}, exitFailure, []string{"cannot publish: syntax: KEY is not supported without a store", "--store"}},
 		{"lines", []string{"--key", "a", "/pets"}, exitUsage, []string{"--key", "one message", "standard input"}},
 		{"a variable of the shell that is not set", []string{"--key", "", "/pets", "x"}, exitUsage, []string{"--key", "empty"}},
 		{"two words", []string{"--key", "a b", "/pets", "x"}, exitUsage, []string{"--key", "space"}},

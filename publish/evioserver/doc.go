@@ -1,13 +1,13 @@
-// Package evioserver listens for publishers on an event loop of its own, on evio.
-// It is the only importer of evio. It knows nothing of the line protocol: bytes
-// go into a publish.Session and replies come out.
+// Package evioserver serves publishers in a separate event loop, with evio. It is the only package
+// that imports evio. It does not know the line protocol: it feeds the received bytes to a
+// publish.Session and sends the replies that the session returns.
 //
-// It is for machines with cores to spare: parsing and checking leave the loop
-// that serves the subscribers, and messages reach it through the Sink. A Sink that
-// blocks holds up all publishers and nobody else: that is the back-pressure. So does
-// one that answers later (publish.Settler), once for each read.
+// Use it on machines with spare cores: parsing and checking move out of the loop that serves the
+// subscribers, and the messages reach that loop through the Sink. A Sink that blocks delays all
+// publishers, and only them: this is the back-pressure. A Sink that answers later
+// (publish.Settler) also blocks them, once for each read.
 //
-// The one invariant: a connection is answered only by what Data returns. evio
-// then sends all of it before it reads that connection again, so a publisher who
-// never reads its replies stops itself and nobody else.
+// The one invariant: replies are sent only by returning them from Data. evio sends them completely
+// before it reads that connection again. So a publisher that never reads its replies blocks only
+// itself.
 package evioserver

@@ -16,35 +16,35 @@ import (
 )
 
 const (
-	// startTime passes between the start of evio and its earliest stop. Its loop
-	// signals that it ended on a condition variable, once, and evio.Serve hangs
-	// for good if it does not wait there yet: it starts to just after Serving.
+	// startTime is the minimum time between the start of evio and its stop. evio's loop signals its
+	// end once, on a condition variable. If evio.Serve is not waiting for this signal yet, it hangs
+	// forever; it begins to wait shortly after it has called Serving.
 	startTime = 50 * time.Millisecond
-	// keepAlive finds the publishers whose machine is gone.
+	// keepAlive is the TCP keep-alive period. It detects publishers whose machine is gone.
 	keepAlive = time.Minute
-	// repliesBytesKept is the largest buffer for replies that is used again.
+	// repliesBytesKept is the largest buffer for replies that is reused.
 	repliesBytesKept = 1 << 20
 )
 
 // A publisher is one connection.
 type publisher struct {
 	session *publish.Session
-	done    bool        // QUIT was said
-	woken   atomic.Bool // a Wake is on its way
+	done    bool        // the session is over, after QUIT
+	woken   atomic.Bool // Wake was called, and awake was not called yet
 
-	// Of the last look at a publisher that was woken:
-	unsent int       // bytes of its replies that evio still had
-	since  time.Time // since when they are that many
+	// Set by awake at each check for unread replies:
+	unsent int       // bytes of its replies that evio has not sent
+	since  time.Time // since when this number has not changed
 }
 
-// serving is called when all endpoints listen and no client was accepted.
+// serving is called when all endpoints listen, before the first client is accepted.
 func (s *Server) serving(endpoints []listen.Endpoint, addrs []net.Addr) evio.Action {
 	if s.stopped() {
 		return evio.Shutdown
 	}
 	for _, e := range endpoints {
 		if e.Network == "unix" {
-			s.warn(os.Chmod(e.Address, listen.SocketMode), "cannot set the mode of the socket")
+			s.warn(os.Chmod(e.Address, listen.SocketMode), "cannot set the mode of the publish socket")
 		}
 	}
 	s.listening = time.Now()
@@ -57,6 +57,8 @@ func (s *Server) serving(endpoints []listen.Endpoint, addrs []net.Addr) evio.Act
 	return evio.None
 }
 
+// opened is called for each new connection. It turns the connection away if PublishersMax
+// publishers are connected.
 func (s *Server) opened(c evio.Conn) (out []byte, opts evio.Options, action evio.Action) {
 	if s.mayStop() {
 		return nil, opts, evio.Shutdown
@@ -72,19 +74,20 @@ func (s *Server) opened(c evio.Conn) (out []byte, opts evio.Options, action evio
 	p := &publisher{session: publish.NewSession(&s.opts.Session)}
 	s.publishers[c] = p
 	c.SetContext(p)
-	// One input buffer for all connections: a Session keeps nothing of it.
+	// All connections share one input buffer, because a Session does not keep its input.
 	return nil, evio.Options{TCPKeepAlive: keepAlive, ReuseInputBuffer: true}, evio.None
 }
 
-// Counts is how many publishers are connected, and how many found no place or were
-// closed, as they did not read their replies, since the start.
+// Counts returns the number of connected publishers. It also returns how many publishers, since the
+// start, were turned away because too many were connected, and how many were closed because they
+// did not read their replies.
 func (s *Server) Counts() (connected int, turnedAway, closed uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.publishers), s.turnedAway, s.closedUnread
 }
 
-// data is called with what a publisher sent; with nothing, after a Wake.
+// data is called with the bytes that a publisher sent, and with no bytes after a Wake.
 func (s *Server) data(c evio.Conn, in []byte) (out []byte, action evio.Action) {
 	p := c.Context().(*publisher)
 	if len(in) == 0 {
@@ -101,9 +104,9 @@ func (s *Server) data(c evio.Conn, in []byte) (out []byte, action evio.Action) {
 	return out, p.action()
 }
 
-// waitReplies completes the replies that the Sink left open: out must be whole, for evio
-// answers a publisher here or never. It waits once for all that was read at once, so
-// a publisher that pipelines pays the way to the answers once, too.
+// waitReplies waits for the answers of the Sink and returns the complete replies. It must wait
+// here, because evio sends replies only when data returns them. It waits once for all messages of
+// one read, so a publisher that pipelines pays for one round trip only.
 func (s *Server) waitReplies(p *publisher, out []byte) []byte {
 	s.later.Add(p.session, out)
 	s.opts.Sink.(publish.Settler).Settle(&s.later)
@@ -113,7 +116,7 @@ func (s *Server) waitReplies(p *publisher, out []byte) []byte {
 	return s.later.Take(out[:0])
 }
 
-// action is what becomes of the connection once its replies are sent.
+// action returns the action for the connection after its replies are sent.
 func (p *publisher) action() evio.Action {
 	if p.done {
 		return evio.Close
@@ -121,7 +124,8 @@ func (p *publisher) action() evio.Action {
 	return evio.None
 }
 
-// closed is also called for connections that were never opened, or turned away.
+// closed is called at the end of every connection, including the connections that opened turned
+// away.
 func (s *Server) closed(c evio.Conn, err error) evio.Action {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,14 +136,16 @@ func (s *Server) closed(c evio.Conn, err error) evio.Action {
 	return evio.None
 }
 
-// mayStop tells whether evio should end, and can.
+// mayStop reports whether evio should stop, and whether startTime has passed, so that it can.
 func (s *Server) mayStop() bool {
 	return s.stopped() && time.Since(s.listening) >= startTime
 }
 
-// wakeAll has data called for every publisher. Wake after the end of a loop would
-// write to a descriptor that is somebody else's by then; but evio calls closed for
-// every connection before that, and closed takes this lock.
+// wakeAll makes evio call data for every publisher, and returns their number.
+//
+// Calling Wake after the end of evio's loop would write to a descriptor that may have another
+// owner. The lock prevents this: before its loop ends, evio calls closed for every connection, and
+// closed removes the connection from publishers under the same lock.
 func (s *Server) wakeAll() (publishers int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -151,8 +157,9 @@ func (s *Server) wakeAll() (publishers int) {
 	return len(s.publishers)
 }
 
-// awake looks at a publisher that sent nothing. It may not answer: evio would
-// drop what it has not sent yet. Nor may it forget the action that waits for that.
+// awake checks a publisher for unread replies after a Wake. It must not return replies: evio would
+// drop the replies that it has not sent yet. It must return the action of the publisher again,
+// because evio may still have to perform it after sending the replies.
 func (s *Server) awake(c evio.Conn, p *publisher) evio.Action {
 	p.woken.Store(false)
 	if s.mayStop() {
@@ -164,19 +171,19 @@ func (s *Server) awake(c evio.Conn, p *publisher) evio.Action {
 		p.unsent, p.since = unsent, now
 	case now.Sub(p.since) >= s.opts.ReplyTimeout:
 		if s.countUnreadReplies() {
-			s.opts.Logger.Warn("publisher closed for unread replies; its acknowledged messages are published",
-				"client", clientName(c), "unread_bytes", unsent, "after", s.opts.ReplyTimeout)
+			s.opts.Logger.Warn("publisher closed for unread replies",
+				"client", clientName(c), "unread_bytes", unsent, "timeout", s.opts.ReplyTimeout)
 		}
-		// Closing with an action would wait for the replies to be sent. This makes
-		// evio's next write fail, and evio closes the connection itself.
+		// The action evio.Close would wait until the replies are sent. After a shutdown of the
+		// socket, evio's next write fails, and evio closes the connection.
 		s.warn(syscall.Shutdown(descriptor, syscall.SHUT_RDWR), "cannot close a publisher")
 	}
 	return p.action()
 }
 
-// insideOf reads what evio does not tell: a connection's descriptor and how many
-// bytes it has not sent. Only evio's goroutine may call it. The fields are private:
-// with another evio than v1.0.8, TestUnreadReplies may fail.
+// insideOf returns a connection's descriptor and the number of bytes that evio has not sent. evio
+// has no method for this, so insideOf reads private fields by reflection. Only evio's goroutine may
+// call it. It was written for evio v1.0.8; with another version, TestUnreadReplies may fail.
 func insideOf(c evio.Conn) (descriptor, unsent int) {
 	conn := reflect.ValueOf(c).Elem()
 	return int(conn.FieldByName("fd").Int()), conn.FieldByName("out").Len()

@@ -13,13 +13,13 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A counter takes messages and only counts them. It runs on the publishers' loop, so
-// it must not take long; the sink of ssed.Server.Publishers is what a daemon has.
+// A counter is a Sink that only counts messages. It is called on the publishers' loop, so it must
+// return quickly. The daemon uses the Sink of ssed.Server.Publishers.
 type counter struct{ n atomic.Uint64 }
 
 func (c *counter) Publish(namespace, event, data []byte) (uint64, error) { return c.n.Add(1), nil }
 
-// A server for publishers, and nothing else.
+// A server for publishers only.
 func ExampleServer() {
 	var sink counter
 	server := evioserver.New(evioserver.Options{

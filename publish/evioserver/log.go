@@ -8,14 +8,14 @@ import (
 	"github.com/ssed/ssed/internal/throttle"
 )
 
-// unlogged counts what flushSuppressed has yet to log. Server.mu guards it.
+// unlogged counts the events that flushSuppressed will log. Server.mu guards it.
 type unlogged struct {
 	turnedAway    int
 	unreadReplies throttle.Throttle
 }
 
-// countUnreadReplies counts a publisher that is closed for unread replies, and reports
-// whether it may have a line in the log.
+// countUnreadReplies counts a publisher that is closed for unread replies, and reports whether it
+// may be logged.
 func (s *Server) countUnreadReplies() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -39,8 +39,8 @@ func (s *Server) flushSuppressed() {
 	}
 }
 
-// clientName names a publisher as the event loop's log does: by its address, or as
-// "unix" on a unix socket.
+// clientName returns the name of a publisher in the log: its address, or "unix" on a unix socket.
+// The subscribers' loop logs the same names.
 func clientName(c evio.Conn) string {
 	if addr := c.RemoteAddr(); addr != nil && addr.Network() != "unix" {
 		return addr.String()

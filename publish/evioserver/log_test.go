@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestLogByDefault: who names no Logger is told all the same, as by the other rooms.
+// TestLogByDefault checks that a Server without a Logger logs to slog.Default(), like the other
+// packages.
 func TestLogByDefault(t *testing.T) {
 	var said bytes.Buffer
 	before := slog.Default()
@@ -17,6 +18,6 @@ func TestLogByDefault(t *testing.T) {
 	s := New(Options{})
 	s.opts.Logger.Warn("a word")
 	if !strings.Contains(said.String(), "a word") {
-		t.Error("nobody is told anything")
+		t.Error("slog.Default() got no line")
 	}
 }

@@ -13,12 +13,12 @@ import (
 	"github.com/ssed/ssed/publish"
 )
 
-// A store is a Sink that answers from another goroutine, and keeps keys.
+// A store is a Sink that answers from another goroutine and supports keys.
 type store struct {
 	recorder
 	asked   chan question
 	answers chan answer
-	open    int // messages without an answer; belongs to evio's goroutine
+	open    int // messages without an answer; used by evio's goroutine only
 }
 
 type question struct {
@@ -31,7 +31,7 @@ type answer struct {
 	err      error
 }
 
-// readsMax is more messages than evio reads at once, with 64 KiB.
+// readsMax is more messages than evio can get in one read of 64 KiB.
 const readsMax = 1 << 13
 
 func newStore(t *testing.T) *store {
@@ -77,7 +77,8 @@ func (s *store) Settle(to *publish.Replies) {
 	}
 }
 
-// TestConformanceOfLaterAnswers: publishers cannot tell them from those at once.
+// TestConformanceOfLaterAnswers verifies that a Sink that answers later gives publishers the same
+// replies as a Sink that answers immediately.
 func TestConformanceOfLaterAnswers(t *testing.T) {
 	t.Parallel()
 	conformance.Run(t, func(t *testing.T, cfg publish.Config) conformance.Server {
@@ -108,8 +109,8 @@ func TestRepliesBehindPending(t *testing.T) {
 	}
 }
 
-// TestManyPublishersOfAStore pipelines from many connections. Every OK must have the
-// sequence of the publisher's own message, and every PONG stand behind it.
+// TestManyPublishersOfAStore pipelines messages on many connections. It checks that every OK has
+// the sequence of the publisher's own message, and that every PONG follows it.
 func TestManyPublishersOfAStore(t *testing.T) {
 	const publishers, each = 20, 500
 	sink := newStore(t)
@@ -132,7 +133,7 @@ func TestManyPublishersOfAStore(t *testing.T) {
 				}
 				want := conformance.Message{Namespace: fmt.Sprintf("/%d", p), Data: fmt.Sprint(i)}
 				if got := sink.Messages()[sequence-1]; got != want {
-					t.Errorf("publisher %d is told %d, which is %v; want %v", p, sequence, got, want)
+					t.Errorf("publisher %d got sequence %d, which is %v; want %v", p, sequence, got, want)
 				}
 			}
 			if last, err := io.ReadAll(replies); err != nil || string(last) != "OK\n" {

@@ -18,42 +18,43 @@ import (
 )
 
 const (
-	// replyTimeoutDefault is longer than any pause of a program that is alive.
+	// replyTimeoutDefault is longer than any pause of a program that is still running.
 	replyTimeoutDefault = 30 * time.Second
-	// reopenPause lies between the attempts to listen again: long enough for
-	// descriptors to come free, short enough for a publisher to try again.
+	// reopenPause is the time between attempts to listen again: long enough for descriptors to
+	// become free, short enough for publishers that retry.
 	reopenPause = time.Second
-	// stopInterval lies between the attempts to stop evio.
+	// stopInterval is the time between attempts to stop evio.
 	stopInterval = 20 * time.Millisecond
 )
 
 var (
-	// errEnded is an end that nobody asked for: evio keeps the reason to itself.
-	errEnded = errors.New("evio gave up, most likely because it could not accept a connection")
-	// errAbandoned is an end that Shutdown did not wait for.
-	errAbandoned = errors.New("evio was left behind")
+	// errEnded is returned when evio stops without a Shutdown. evio does not report the reason.
+	errEnded = errors.New("evio stopped, most likely because it could not accept a connection")
+	// errAbandoned is returned when Shutdown does not wait for evio any longer.
+	errAbandoned = errors.New("evio did not stop in time")
 )
 
-// Options say where and for whom a Server listens.
+// Options configure a Server.
 type Options struct {
 	Listen  []string       // "tcp://host:port" or "unix:///path"; at least one
-	Session publish.Config // of every connection
-	// Sink takes the messages; it is called on evio's goroutine. One that returns
+	Session publish.Config // for every connection
+	// Sink receives the messages. It is called on evio's goroutine. A Sink that returns
 	// publish.ErrPending must be a publish.Settler.
 	Sink publish.Sink
-	// PublishersMax is how many publishers may be connected; the next gets "ERR busy"
-	// and is closed. It must leave descriptors for everything else: evio ends when it
-	// cannot accept. Default: 1000, or a quarter of RLIMIT_NOFILE less a reserve of 256
-	// where that is less.
+	// PublishersMax limits the number of connected publishers; the next one gets "ERR busy" and is
+	// closed. It must leave descriptors for everything else, because evio stops when it cannot
+	// accept a connection. Default: 1000, or, if that is less, a quarter of RLIMIT_NOFILE minus a
+	// reserve of 256.
 	PublishersMax int
-	// ReplyTimeout closes a publisher who lets its replies lie unread, and so is
-	// not read from, this long without taking a byte. Default: 30s.
+	// ReplyTimeout is how long a publisher may leave its replies unread. While it does, the server
+	// does not read from it; after this time without any byte sent, the server closes it.
+	// Default: 30s.
 	ReplyTimeout time.Duration
-	// Logger gets what an operator should know. Default: slog.Default().
+	// Logger receives warnings and errors for the operator. Default: slog.Default().
 	Logger *slog.Logger
 }
 
-// endpoints parses Listen, and refuses options that cannot be meant.
+// endpoints checks the options and parses Listen.
 func (o *Options) endpoints() ([]listen.Endpoint, error) {
 	switch {
 	case o.PublishersMax < 0:
@@ -78,18 +79,18 @@ type Server struct {
 	mu           sync.Mutex
 	started      bool
 	addrs        []net.Addr
-	publishers   map[evio.Conn]*publisher // those that may be woken: see wakeAll
+	publishers   map[evio.Conn]*publisher // the open connections: see wakeAll
 	unlogged     unlogged
-	turnedAway   uint64 // since the start, as is closedUnread: see Counts
+	turnedAway   uint64 // since the start, like closedUnread: see Counts
 	closedUnread uint64
 
-	// The rest belongs to evio's goroutine.
-	listening time.Time       // since when
-	replies   []byte          // one buffer for all: evio copies what Data returns
-	later     publish.Replies // of one publisher at a time: see waitReplies
+	// Only evio's goroutine uses the fields below.
+	listening time.Time       // when evio started to listen
+	replies   []byte          // one buffer for all connections, because evio copies the replies
+	later     publish.Replies // for one publisher at a time: see waitReplies
 }
 
-// New makes a Server that does not listen yet.
+// New returns a Server that does not listen yet.
 func New(opts Options) *Server {
 	opts.PublishersMax = cmp.Or(opts.PublishersMax, openfiles.Publishers(openfiles.Limit()-openfiles.Reserve))
 	opts.ReplyTimeout = cmp.Or(opts.ReplyTimeout, replyTimeoutDefault)
@@ -104,23 +105,23 @@ func New(opts Options) *Server {
 	}
 }
 
-// Ready is closed once the server listens on all endpoints.
+// Ready returns a channel that is closed once the server listens on all endpoints.
 func (s *Server) Ready() <-chan struct{} { return s.ready }
 
-// Addrs returns where the server listens, in the order of Options.Listen; nil
-// before Ready.
+// Addrs returns the addresses on which the server listens, in the order of Options.Listen. It
+// returns nil before Ready.
 func (s *Server) Addrs() []net.Addr {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.addrs
 }
 
-// Serve listens and serves until Shutdown; then it returns nil. It may be called
-// once. An endpoint that cannot be listened on is an error at once.
+// Serve listens and serves publishers until Shutdown; then it returns nil. It may be called only
+// once. If it cannot listen on an endpoint, it returns an error immediately.
 //
-// Any error of accept, such as a lack of descriptors, ends evio, and with it all
-// publishers' connections. Serve then listens again on the same addresses: the
-// subscribers live elsewhere and notice nothing.
+// Any error of accept, such as a lack of descriptors, stops evio and closes all connections of
+// publishers. Serve then listens again on the same addresses. Subscribers are not affected, because
+// another loop serves them.
 func (s *Server) Serve() error {
 	defer close(s.done)
 	if !s.start() {
@@ -132,7 +133,7 @@ func (s *Server) Serve() error {
 	}
 	err = s.listen(endpoints)
 	for s.isReady() && !s.stopped() {
-		s.opts.Logger.Error("the publishers' loop ended and will be opened again", "err", err, "pause", reopenPause)
+		s.opts.Logger.Error("publishers' event loop stopped; restarting", "err", err, "pause", reopenPause)
 		select {
 		case <-time.After(reopenPause):
 			err = s.listen(s.bound())
@@ -145,7 +146,7 @@ func (s *Server) Serve() error {
 	return err
 }
 
-// start tells whether Serve has anything to do.
+// start marks the server as started. It reports false if Shutdown was called before.
 func (s *Server) start() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -153,7 +154,8 @@ func (s *Server) start() bool {
 	return !s.stopped()
 }
 
-// listen runs evio once, until it ends.
+// listen runs evio once, until evio stops or Shutdown abandons it. Every quarter of ReplyTimeout it
+// wakes all publishers, so that awake checks for unread replies.
 func (s *Server) listen(endpoints []listen.Endpoint) error {
 	if err := precautions(endpoints); err != nil {
 		return err
@@ -195,9 +197,9 @@ func (s *Server) runEvio(endpoints []listen.Endpoint) error {
 		Opened: s.opened,
 		Data:   s.data,
 		Closed: s.closed,
-		// No Tick: evio's ticker sleeps on when the loop has ended, and then
-		// writes 8 bytes to the loop's closed descriptor - by then a subscriber,
-		// perhaps. Wake, under our lock, does without it.
+		// There is no Tick: evio's ticker continues to sleep after the loop has ended, and then
+		// writes 8 bytes to the loop's closed descriptor, which may belong to a subscriber at that
+		// time. Wake, called under our lock, replaces it: see wakeAll.
 	}, addresses...)
 	if err != nil {
 		return fmt.Errorf("cannot listen for publishers: %w", err)
@@ -205,7 +207,7 @@ func (s *Server) runEvio(endpoints []listen.Endpoint) error {
 	return errEnded
 }
 
-// bound returns the endpoints with the ports that were chosen for port 0.
+// bound returns the endpoints, with the actual port where port 0 was configured.
 func (s *Server) bound() (endpoints []listen.Endpoint) {
 	for _, addr := range s.Addrs() {
 		endpoints = append(endpoints, listen.Endpoint{Network: addr.Network(), Address: addr.String()})
@@ -213,20 +215,20 @@ func (s *Server) bound() (endpoints []listen.Endpoint) {
 	return endpoints
 }
 
-// Shutdown stops listening, closes all publishers and waits until Serve has
-// returned. Whatever was answered OK is in the Sink. If ctx ends first, evio is
-// left behind, Serve returns all the same, and ctx's error comes back.
+// Shutdown stops listening, closes all publishers and waits until Serve has returned. Every message
+// that was answered OK is in the Sink. If ctx ends first, Shutdown does not wait for evio any
+// longer: Serve returns, and Shutdown returns ctx's error.
 //
-// A process that goes on should not accept connections meanwhile: evio closes the
-// descriptor number of a listener twice in a row, and between the two the number
-// may have become somebody else's.
+// A process that continues to run should not accept connections during Shutdown: evio closes the
+// descriptor number of a listener twice, and a connection accepted between the two may get the same
+// number.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stopOnce.Do(func() { close(s.stop) })
 	s.mu.Lock()
 	started := s.started
 	s.mu.Unlock()
 	if !started {
-		return nil // and Serve, if it is called yet, returns at once
+		return nil // if Serve is called later, it returns immediately
 	}
 	for s.triggerStop() {
 		select {
@@ -247,12 +249,13 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // abandonEvio makes Serve return without waiting for evio.
 func (s *Server) abandonEvio() { s.abandoned.Do(func() { close(s.abandon) }) }
 
-// triggerStop makes evio call us, for it stops only when a callback says so: a new
-// connection does that, or one that is there. It returns false if there is
-// neither, since somebody removed the socket: then evio serves nobody any more.
+// triggerStop makes evio call one of our callbacks, because evio stops only when a callback returns
+// evio.Shutdown. It opens a connection, or wakes the existing ones. It returns false if neither is
+// possible: the socket file was removed and no publisher is connected, so evio has nothing to
+// serve.
 func (s *Server) triggerStop() (reached bool) {
 	if !s.isReady() {
-		return true // serving will see it
+		return true // the callback serving will stop evio
 	}
 	for _, addr := range s.Addrs() {
 		conn, err := net.DialTimeout(addr.Network(), addr.String(), stopInterval)

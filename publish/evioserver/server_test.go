@@ -22,7 +22,7 @@ import (
 
 const patience = 30 * time.Second
 
-// recorder is a Sink that remembers.
+// recorder is a Sink that records its messages.
 type recorder struct {
 	mu       sync.Mutex
 	messages []conformance.Message
@@ -89,7 +89,7 @@ func dial(t testing.TB, addr net.Addr) net.Conn {
 	return conn
 }
 
-// ask sends a line and reads one.
+// ask sends a line and returns the next reply.
 func ask(t testing.TB, conn net.Conn, line string) string {
 	t.Helper()
 	if _, err := io.WriteString(conn, line+"\n"); err != nil {
@@ -102,12 +102,12 @@ func ask(t testing.TB, conn net.Conn, line string) string {
 	return strings.TrimSuffix(reply, "\n")
 }
 
-// eventually waits for a condition.
+// eventually waits until a condition is true, and fails the test if this takes too long.
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !condition(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain: %s", what)
+			t.Fatalf("timed out waiting for this: %s", what)
 		}
 	}
 }
@@ -174,7 +174,7 @@ func TestPublishersMax(t *testing.T) {
 	for range 3 {
 		said, err := io.ReadAll(dial(t, s.Addrs()[0]))
 		if want := "ERR busy 1 publishers are connected already, try again later\n"; err != nil || string(said) != want {
-			t.Errorf("one too many is told %q, %v", said, err)
+			t.Errorf("the second publisher got %q, %v, want %q", said, err, want)
 		}
 	}
 	first.Close()
@@ -185,7 +185,8 @@ func TestPublishersMax(t *testing.T) {
 	})
 }
 
-// TestRefusals puts things where the socket should be. evio would remove them.
+// TestRefusals puts other files at the path of the socket, and checks that Serve refuses to start
+// and keeps them. evio would remove them.
 func TestRefusals(t *testing.T) {
 	tests := []struct {
 		name string
@@ -213,7 +214,7 @@ func TestRefusals(t *testing.T) {
 			}
 			after, err := os.Lstat(e.Address)
 			if err != nil || !os.SameFile(before, after) || before.ModTime() != after.ModTime() {
-				t.Errorf("it is not what it was: %v, %v", after, err)
+				t.Errorf("the file has changed: %v, %v", after, err)
 			}
 		})
 	}
@@ -267,7 +268,8 @@ func TestStaleSocketIsReplaced(t *testing.T) {
 	ask(t, dial(t, s.Addrs()[0]), "PING")
 }
 
-// TestReopen breaks the listener under evio: accept then fails, and evio ends.
+// TestReopen breaks evio's listener, so that accept fails and evio stops. It checks that the server
+// listens again on all addresses.
 func TestReopen(t *testing.T) {
 	sink := &recorder{}
 	s := start(t, Options{Listen: []string{tcp(), unix(t).String()}, Sink: sink})
@@ -292,7 +294,7 @@ func TestReopen(t *testing.T) {
 	}
 }
 
-// breakListener finds this process's listening socket for addr.
+// breakListener shuts down this process's listening socket for addr.
 func breakListener(t *testing.T, addr net.Addr) {
 	t.Helper()
 	for fd := range 1024 {
@@ -309,8 +311,8 @@ func breakListener(t *testing.T, addr net.Addr) {
 	t.Fatalf("no listener at %s", addr)
 }
 
-// TestUnreadReplies sends commands and never reads: the publisher is closed, and
-// nobody else notices.
+// TestUnreadReplies sends commands without reading the replies. It checks that the server closes
+// this publisher and continues to serve another one.
 func TestUnreadReplies(t *testing.T) {
 	s := start(t, Options{Listen: []string{tcp(), unix(t).String()}, Sink: &recorder{}, ReplyTimeout: 100 * time.Millisecond})
 	patient := dial(t, s.Addrs()[0])
@@ -323,10 +325,10 @@ func TestUnreadReplies(t *testing.T) {
 				_, err = conn.Write(pings)
 			}
 			if errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Error("a publisher who never reads stays connected")
+				t.Error("a publisher that never reads stays connected")
 			}
 			if got := ask(t, patient, "PING"); got != "PONG" {
-				t.Errorf("the other is answered %q", got)
+				t.Errorf("the other publisher got %q", got)
 			}
 		})
 	}

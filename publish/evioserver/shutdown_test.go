@@ -60,7 +60,7 @@ func TestShutdown(t *testing.T) {
 	})
 }
 
-// slow is a Sink that says when it is called, and waits for leave.
+// slow is a Sink that reports each call on called, and then waits for leave.
 type slow struct{ called, leave chan struct{} }
 
 func newSlow() slow { return slow{make(chan struct{}, 1), make(chan struct{})} }

@@ -9,17 +9,17 @@ import (
 	"github.com/ssed/ssed/internal/listen"
 )
 
-// descriptorsNeeded is what evio opens at its start, with room to spare: two for
-// each listener, an epoll instance and an eventfd.
+// descriptorsNeeded returns how many descriptors evio opens when it starts, with some reserve: two
+// for each listener, an epoll instance and an eventfd.
 func descriptorsNeeded(listeners int) int { return 2*listeners + 8 }
 
-// precautions makes sure of what evio takes for granted.
+// precautions checks the conditions that evio relies on without checking them.
 func precautions(endpoints []listen.Endpoint) error {
 	if len(endpoints) == 0 {
 		return errors.New("no endpoint to listen on for publishers")
 	}
 	for _, e := range endpoints {
-		// evio removes what a unix path names, be it a folder.
+		// evio removes whatever is at the path of a unix socket, even a directory.
 		if err := e.Check(); err != nil {
 			return err
 		}
@@ -30,8 +30,8 @@ func precautions(endpoints []listen.Endpoint) error {
 	return checkDescriptors(descriptorsNeeded(len(endpoints)))
 }
 
-// occupyZero sees to it that no connection gets descriptor 0: evio takes an event
-// on it for a note to itself, and such a connection would never be served.
+// occupyZero ensures that no connection gets descriptor 0. evio uses this number for events of its
+// own, so it would never serve such a connection.
 func occupyZero() error {
 	var stat syscall.Stat_t
 	if err := syscall.Fstat(0, &stat); err != syscall.EBADF {
@@ -39,13 +39,14 @@ func occupyZero() error {
 	}
 	fd, err := syscall.Open(os.DevNull, syscall.O_RDWR, 0)
 	if err == nil && fd != 0 {
-		return syscall.Close(fd) // somebody else has 0 by now
+		return syscall.Close(fd) // descriptor 0 is in use again
 	}
 	return err
 }
 
-// checkDescriptors tells whether n descriptors can be had. evio panics if it gets
-// no epoll instance, and its clean-up then hangs.
+// checkDescriptors returns an error if the process cannot open n more descriptors. Without this
+// check, evio would panic when it cannot create an epoll instance, and its clean-up would then
+// hang.
 func checkDescriptors(n int) error {
 	for range n {
 		file, err := os.Open(os.DevNull)

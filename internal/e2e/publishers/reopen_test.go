@@ -35,7 +35,7 @@ func TestReopen(t *testing.T) {
 	restore := exhaust(t, d)
 	testtool.WaitFor(t, "the publishers' loop to end, to be opened in vain, and to end again", func() bool {
 		knock(t, d.Publish[0])
-		return strings.Count(d.Log(), "the publishers' loop ended and will be opened again") >= 2
+		return strings.Count(d.Log(), "publishers' event loop stopped; restarting") >= 2
 	})
 	if reply, err := old.ReadReply(); err == nil {
 		t.Errorf("the old connection goes on with %q", reply)

@@ -58,23 +58,23 @@ var commandScripts = []script{
 	{name: "PUB in CRLF", send: "PUB /pets new-dog Corgi\r\n", want: "OK +1\n"},
 	{name: "PUB keeps spaces", send: "PUB /pets e  a  b \n", want: "OK +1\n"},
 	{name: "PUB of nothing", send: "PUB /pets - \n", want: "OK +1\n"},
-	{name: "PUB without data", send: "PUB /pets e\nPING\n", want: "ERR syntax PUB has no data: to send empty data, end the line with a space after the event\nPONG\n"},
+	{name: "PUB without data", send: "PUB /pets e\nPING\n", want: "ERR syntax missing data: to send empty data, end the line with a space after the event\nPONG\n"},
 	{name: "pipelined", send: "PUB / - 1\nPUB / - 2\nPING\nPUB / - 3\n", want: "OK +1\nOK +2\nPONG\nOK +3\n"},
 	{name: "PUBN", send: "PUBN /pets e 9\na\nb\r\nc\rd\n\nPING\n", want: "OK +1\nPONG\n"},
 	{name: "PUBN in CRLF", send: "PUBN /pets e 5\r\nCorgi\r\nPING\r\n", want: "OK +1\nPONG\n"},
 	{name: "PUBN of nothing", send: "PUBN /pets - 0\n\nPING\n", want: "OK +1\nPONG\n"},
 	{name: "PUBN of every character", send: payload(everyCharacter()) + "PING\n", want: "OK +1\nPONG\n"},
 	{name: "PUBN of bytes that are no text", send: payload("\xc3\x28\xfe\xff\x00") + "PING\n", want: "ERR utf8 ...\nPONG\n"},
-	{name: "PUBN with a wrong number", send: "PUBN / - 3\nCorgi\nPING\n", want: "ERR syntax no line end behind the payload: ...\nPONG\n"},
-	{name: "PUBN without a number", send: "PUBN / - x\nPING\n", want: "ERR syntax \"x\" is not a number of bytes: ...\nPONG\n"},
+	{name: "PUBN with a wrong number", send: "PUBN / - 3\nCorgi\nPING\n", want: "ERR syntax missing line end after the payload: ...\nPONG\n"},
+	{name: "PUBN without a number", send: "PUBN / - x\nPING\n", want: "ERR syntax invalid number of bytes \"x\": ...\nPONG\n"},
 	{name: "PUBN with a bad namespace", send: "PUBN x - 5\nPING\n\nPING\n", want: "ERR namespace ...\nPONG\n"},
 	{name: "a megabyte in a line", send: "PUB /big - " + strings.Repeat("x", 1<<20) + "\nPING\n", want: "OK +1\nPONG\n"},
 	{name: "a megabyte in a payload", send: payload(strings.Repeat("\n", 1<<20)) + "PING\n", want: "OK +1\nPONG\n"},
 	{name: "bad namespace", send: "PUB pets e x\nPING\n", want: "ERR namespace ...\nPONG\n"},
 	{name: "bad event", send: "PUB / " + strings.Repeat("e", 257) + " x\nPING\n", want: "ERR event ...\nPONG\n"},
 	{name: "bad UTF-8", send: "PUB / - \xff\nPING\n", want: "ERR utf8 ...\nPONG\n"},
-	{name: "empty lines", send: "\n\r\nPING\n", want: "ERR syntax the line is empty\nERR syntax the line is empty\nPONG\n"},
-	{name: "no command", send: "pub / - x\nPING\n", want: "ERR syntax \"pub\" is not a command: PUB, PUBN, KEY, AUTH, PING, QUIET and QUIT are, in upper case\nPONG\n"},
+	{name: "empty lines", send: "\n\r\nPING\n", want: "ERR syntax empty line: expected a command\nERR syntax empty line: expected a command\nPONG\n"},
+	{name: "no command", send: "pub / - x\nPING\n", want: "ERR syntax unknown command \"pub\": expected PUB, PUBN, KEY, AUTH, PING, QUIET or QUIT, in upper case\nPONG\n"},
 	{name: "QUIET", send: "QUIET on\nPUB / - 1\nPUB x - 2\nPING\nQUIET off\nPUB / - 3\n", want: "OK\nERR namespace ...\nPONG\nOK\nOK +2\n"},
 	{name: "AUTH with nothing to prove", send: "AUTH anything\nPUB / - 1\n", want: "OK\nOK +1\n"},
 	{name: "QUIET and KEY", send: "QUIET on\nKEY\nPUB / - 1\nPUB / - 2\nPING\n", want: "OK\nERR syntax ...\nERR syntax ...\nPONG\n"},
@@ -109,8 +109,8 @@ var keyScripts = []script{
 }
 
 const (
-	noKeys  = "ERR syntax this server keeps no keys: ...\n"
-	unkeyed = "ERR syntax the KEY before this was refused, ...\n"
+	noKeys  = "ERR syntax KEY is not supported without a store: ...\n"
+	unkeyed = "ERR syntax the preceding KEY was refused, ...\n"
 )
 
 // limit is small enough for scripts to pass it.
@@ -138,7 +138,7 @@ var reservedScripts = []script{
 	{name: "a bad namespace comes first", send: "PUB x gap 1\n", want: "ERR namespace ...\n"},
 }
 
-const needsToken = "ERR auth publishing needs a token here: send AUTH <token> first\n"
+const needsToken = "ERR auth publishing requires a token: send AUTH <token> first\n"
 
 // The two tokens of the suite: one for everything, one for /pets and below.
 const (
@@ -154,7 +154,7 @@ var tokenScripts = []script{
 	{name: "no token", token: tokenForAll, send: "PUB / - x\nPUBN / - 5\nPING\n\nPING\n", want: needsToken + needsToken + "PONG\n"},
 	{name: "a long line without a token", token: tokenForAll, send: "PUB / - " + strings.Repeat("x", 5000) + "\nPING\nAUTH " + tokenForAll + "\nPUB / - " + strings.Repeat("x", 5000) + "\n",
 		want: "ERR too-long ...\nPONG\nOK\nOK +1\n"},
-	{name: "bad token", token: tokenForAll, send: "AUTH token-for\nPUB / - x\n", want: "ERR auth the token is not known here\n" + needsToken},
+	{name: "bad token", token: tokenForAll, send: "AUTH token-for\nPUB / - x\n", want: "ERR auth unknown token\n" + needsToken},
 	{name: "good token", token: tokenForAll, send: "AUTH " + tokenForAll + "\nPUB /x - 1\n", want: "OK\nOK +1\n"},
 	{name: "token for pets", token: tokenForAll, send: "AUTH " + tokenForPets + "\nPUB /x - 1\nPUB /pets/dogs - 2\n",
 		want: "OK\nERR auth the token does not cover namespace \"/x\"\nOK +1\n"},
