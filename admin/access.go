@@ -13,7 +13,8 @@ import (
 	"github.com/ssed/ssed/auth"
 )
 
-// guard passes on the requests that access does not refuse.
+// guard calls next for the requests that access does not refuse. It redirects a browser that needs
+// a token to the sign-in form.
 func (s *Server) guard(access func(*http.Request) *failure, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch refused := access(r); {
@@ -22,7 +23,7 @@ func (s *Server) guard(access func(*http.Request) *failure, next http.Handler) h
 		case refused.status == http.StatusUnauthorized && r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html"):
 			http.Redirect(w, r, "/admin/login", http.StatusSeeOther)
 		default:
-			w.Header().Set("Connection", "close") // strangers do not keep places
+			w.Header().Set("Connection", "close") // unauthorized clients must not occupy connections
 			if refused.status == http.StatusUnauthorized {
 				w.Header().Set("WWW-Authenticate", "Bearer")
 			}
@@ -31,27 +32,28 @@ func (s *Server) guard(access func(*http.Request) *failure, next http.Handler) h
 	})
 }
 
-// access tells whether a request may pass; nil means that it may. Where a token has
-// the admin right, it takes such a token, or a session that began with one. Where
-// none has, it must come straight from a client on this machine.
+// access returns why a request is refused, or nil if it is allowed. If any token has the admin
+// right, a request needs such a token, or a session that was started with one. Otherwise the
+// request must come directly from a client on this machine.
 func (s *Server) access(r *http.Request) *failure {
 	tokens := s.opts.Tokens()
 	if !tokens.Required(auth.Admin) {
 		if isLocal(r) {
 			return nil
 		}
-		return &failure{http.StatusForbidden, "these pages are only for clients on this machine that ask for localhost, and not through a proxy; to open them to others, give a token the admin right (--token 'TOKEN admin'), or for /metrics alone the metrics right"}
+		return &failure{http.StatusForbidden, "these pages are only for clients on this machine that request localhost directly, without a proxy; to open them to other clients, give a token the admin right (--token 'TOKEN admin'), or the metrics right for /metrics alone"}
 	}
 	token := s.presented(r)
 	if token == "" {
-		return &failure{http.StatusUnauthorized, "a token with the admin right is needed: send X-Authorization or Authorization: Bearer, or sign in at /admin/login"}
+		return &failure{http.StatusUnauthorized, "a token with the admin right is required: send it as X-Authorization or Authorization: Bearer, or sign in at /admin/login"}
 	}
 	return checkToken(token, tokens, auth.Admin)
 }
 
-// metricsAccess returns why a request may not read /metrics; nil if it may. Clients that
-// may see the pages may read it, and so may those with a token that has the metrics
-// right. Such a token takes the right from nobody: clients of this machine keep it.
+// metricsAccess returns why a request for /metrics is refused, or nil if it is allowed. Every
+// client that may see the pages may read the metrics. Clients with a token that has the metrics
+// right may read them, too. The existence of such a token does not take the access from clients on
+// this machine.
 func (s *Server) metricsAccess(r *http.Request) *failure {
 	refused := s.access(r)
 	tokens := s.opts.Tokens()
@@ -60,12 +62,12 @@ func (s *Server) metricsAccess(r *http.Request) *failure {
 	}
 	token := s.presented(r)
 	if token == "" {
-		return &failure{http.StatusUnauthorized, "a token with the metrics or the admin right is needed: send X-Authorization or Authorization: Bearer"}
+		return &failure{http.StatusUnauthorized, "a token with the metrics or the admin right is required: send it as X-Authorization or Authorization: Bearer"}
 	}
 	return checkToken(token, tokens, auth.Metrics)
 }
 
-// presented is the token that a request has, or its session began with; or "".
+// presented returns the token of a request, or the token with which its session was started, or "".
 func (s *Server) presented(r *http.Request) string {
 	if token := tokenOf(r); token != "" {
 		return token
@@ -73,16 +75,15 @@ func (s *Server) presented(r *http.Request) string {
 	return s.sessions.tokenOf(r)
 }
 
-// checkToken returns why a token does not open what takes a right; nil if it does.
-// The pages and the metrics are about all namespaces, so a token for some of them is
-// not enough.
+// checkToken returns why a token is refused, or nil if it has the right. The pages and the metrics
+// show all namespaces, so a token for some namespaces only is not sufficient.
 func checkToken(token string, tokens *auth.Table, right auth.Right) *failure {
 	grant, ok := tokens.Grant([]byte(token), right)
 	switch {
 	case !ok:
-		return &failure{http.StatusUnauthorized, fmt.Sprintf("this token is not known, or does not have the %v right", right)}
+		return &failure{http.StatusUnauthorized, fmt.Sprintf("unknown token, or a token without the %v right", right)}
 	case !grant.Allows([]byte("/")):
-		return &failure{http.StatusForbidden, "this token is for some namespaces only, and these pages are about all of them"}
+		return &failure{http.StatusForbidden, "this token is for some namespaces only, but these pages show all namespaces"}
 	}
 	return nil
 }
@@ -98,12 +99,13 @@ func tokenOf(r *http.Request) string {
 	return ""
 }
 
-// forwardingFields are what a proxy adds: behind one, every client seems local.
+// forwardingFields are header fields that proxies add. Behind a proxy on this machine, every client
+// seems local.
 var forwardingFields = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"}
 
-// isLocal tells whether a request comes from this machine, and not by way of a
-// proxy. Its Host must be local, too, or a page of the web could have its own name
-// point here and read ours (DNS rebinding).
+// isLocal reports whether a request comes directly from a client on this machine, without a proxy.
+// Its Host must be local, too. Otherwise any web page could let its own domain name point to this
+// machine and read our pages (DNS rebinding).
 func isLocal(r *http.Request) bool {
 	for _, field := range forwardingFields {
 		if r.Header.Get(field) != "" {
@@ -113,15 +115,15 @@ func isLocal(r *http.Request) bool {
 	return isLocalPeer(r) && isLocalName(r.Host)
 }
 
-// isLocalPeer tells whether a connection's peer is on this machine, and where that
-// has sent a PROXY line (which anybody can, if nobody is kept from it), the client
-// in there as well.
+// isLocalPeer reports whether the peer of a connection is on this machine. If the peer has sent a
+// PROXY line, the client address in it must be local, too. The line alone proves nothing, because
+// any client that can reach the port can send one.
 func isLocalPeer(r *http.Request) bool {
 	if handed := handedConn(r); handed != nil && handed.ProxyProtocol && !handed.ForwardedAddr.IsLoopback() {
 		return false
 	}
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	return err != nil || peer.Addr().Unmap().IsLoopback() // what has no address is a unix socket
+	return err != nil || peer.Addr().Unmap().IsLoopback() // a peer on a unix socket has no address
 }
 
 func isLocalName(host string) bool {
@@ -135,8 +137,8 @@ func isLocalName(host string) bool {
 	return err == nil && addr.IsLoopback()
 }
 
-// sessions are the browsers that have signed in. A cookie holds a random name and
-// not the token, and is good only while the token is.
+// sessions are the sessions of browsers that have signed in. The cookie contains a random name, not
+// the token. A session is valid only as long as its token.
 type sessions struct {
 	mu sync.Mutex
 	by map[string]session
@@ -149,7 +151,7 @@ type session struct {
 
 const cookieName = "ssed_admin"
 
-// tokenOf returns the token that a request's session began with, or "".
+// tokenOf returns the token with which a request's session was started, or "".
 func (s *sessions) tokenOf(r *http.Request) string {
 	cookie, err := r.Cookie(cookieName)
 	if err != nil {
@@ -163,8 +165,8 @@ func (s *sessions) tokenOf(r *http.Request) string {
 	return ""
 }
 
-// begin makes a session and returns its name. When there are too many, those that
-// have ended go, and then any one.
+// begin starts a session and returns its name. It deletes the sessions that have expired, and any
+// other sessions while there are too many.
 func (s *sessions) begin(token string) (name string) {
 	name = rand.Text()
 	s.mu.Lock()

@@ -38,8 +38,8 @@ func TestAccess(t *testing.T) {
 		{"with one", guarded, "/admin/status.json", []string{"X-Authorization: admin-token", "Host: any.example", "X-Forwarded-For: 1.2.3.4"}, 200, ""},
 		{"as Bearer", guarded, "/metrics", []string{"Authorization: bearer admin-token"}, 200, "ssed_subscribers 0"},
 		{"profiles with one", guarded, "/debug/pprof/", []string{"X-Authorization: admin-token"}, 200, "heap"},
-		{"an unknown one", guarded, "/admin/status.json", []string{"X-Authorization: admin-tokem"}, 401, "not known"},
-		{"one without the right", guarded, "/admin/status.json", []string{"X-Authorization: other-token"}, 401, "does not have the admin right"},
+		{"an unknown one", guarded, "/admin/status.json", []string{"X-Authorization: admin-tokem"}, 401, "unknown token"},
+		{"one without the right", guarded, "/admin/status.json", []string{"X-Authorization: other-token"}, 401, "without the admin right"},
 		{"one for a part", guarded, "/admin/status.json", []string{"X-Authorization: part-token"}, 403, "some namespaces"},
 		{"a made-up session", guarded, "/admin/status.json", []string{"Cookie: ssed_admin=AAAA"}, 401, ""},
 		{"a browser is asked to sign in", guarded, "/admin/", []string{"Accept: text/html"}, 200, `action="/admin/login"`},
@@ -56,8 +56,8 @@ func TestAccess(t *testing.T) {
 	}
 }
 
-// TestMetricsAccess: a token with the metrics right reads /metrics, and nothing else. It
-// takes nothing from those who may see the pages.
+// TestMetricsAccess verifies that a token with the metrics right gives access to /metrics only, and
+// that it does not take the access from clients that may see the pages.
 func TestMetricsAccess(t *testing.T) {
 	both := serve(t, "admin-token admin", "scraper-token metrics", "part-token metrics /pets", "reader-token subscribe")
 	alone := serve(t, "scraper-token metrics")
@@ -77,15 +77,15 @@ func TestMetricsAccess(t *testing.T) {
 		{"the operator", both, "GET", "/metrics", []string{"X-Authorization: admin-token"}, 200, figures},
 		{"a token with every right", all, "GET", "/metrics", []string{"X-Authorization: any-right-token"}, 200, figures},
 		{"nobody", both, "GET", "/metrics", nil, 401, "metrics or the admin right"},
-		{"an unknown token", both, "GET", "/metrics", []string{"X-Authorization: scraper-tokem"}, 401, "does not have the metrics right"},
-		{"a token without the right", both, "GET", "/metrics", []string{"X-Authorization: reader-token"}, 401, "does not have the metrics right"},
+		{"an unknown token", both, "GET", "/metrics", []string{"X-Authorization: scraper-tokem"}, 401, "without the metrics right"},
+		{"a token without the right", both, "GET", "/metrics", []string{"X-Authorization: reader-token"}, 401, "without the metrics right"},
 		{"a token for some namespaces", both, "GET", "/metrics", []string{"X-Authorization: part-token"}, 403, "some namespaces"},
 		{"to change something", both, "POST", "/metrics", []string{"X-Authorization: scraper-token"}, 405, ""},
-		{"the status page", both, "GET", "/admin/", []string{"X-Authorization: scraper-token"}, 401, "does not have the admin right"},
-		{"the status", both, "GET", "/admin/status.json", []string{"X-Authorization: scraper-token"}, 401, "does not have the admin right"},
-		{"an action", both, "POST", "/admin/disconnect", []string{"X-Authorization: scraper-token"}, 401, "does not have the admin right"},
-		{"profiles", both, "GET", "/debug/pprof/", []string{"X-Authorization: scraper-token"}, 401, "does not have the admin right"},
-		{"something below", both, "GET", "/metrics/x", []string{"X-Authorization: scraper-token"}, 401, "does not have the admin right"},
+		{"the status page", both, "GET", "/admin/", []string{"X-Authorization: scraper-token"}, 401, "without the admin right"},
+		{"the status", both, "GET", "/admin/status.json", []string{"X-Authorization: scraper-token"}, 401, "without the admin right"},
+		{"an action", both, "POST", "/admin/disconnect", []string{"X-Authorization: scraper-token"}, 401, "without the admin right"},
+		{"profiles", both, "GET", "/debug/pprof/", []string{"X-Authorization: scraper-token"}, 401, "without the admin right"},
+		{"something below", both, "GET", "/metrics/x", []string{"X-Authorization: scraper-token"}, 401, "without the admin right"},
 		{"this machine, where no token is an admin's", alone, "GET", "/metrics", nil, 200, figures},
 		{"and its status", alone, "GET", "/admin/status.json", nil, 200, ""},
 		{"others, there", alone, "GET", "/metrics", []string{proxied}, 401, "metrics or the admin right"},
@@ -107,8 +107,8 @@ func TestMetricsAccess(t *testing.T) {
 	}
 }
 
-// TestToldToBeLocal: a PROXY line makes nobody a client of this machine whose
-// connection is not, and a proxy of this machine nobody else.
+// TestToldToBeLocal verifies that a client behind a PROXY line counts as local only if both the
+// connection and the address in the line are local.
 func TestToldToBeLocal(t *testing.T) {
 	h := serveWith(t, ssed.Options{ProxyProtocol: true})
 	for lead, want := range map[string]string{
@@ -129,7 +129,7 @@ func TestToldToBeLocal(t *testing.T) {
 	}
 }
 
-// TestTokensByDefault are the loop's: pages that nobody gave any are as shut as it is.
+// TestTokensByDefault verifies that pages without their own tokens use those of the daemon.
 func TestTokensByDefault(t *testing.T) {
 	table, err := auth.ParseTable([]string{"operators-token admin"})
 	if err != nil {

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -13,20 +14,20 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// disconnect closes the connection whose id the form names.
+// disconnect closes the connection with the id in the form.
 func (s *Server) disconnect(r *http.Request) (any, error) {
 	id, err := strconv.ParseUint(r.PostFormValue("id"), 10, 64)
 	if err != nil {
-		return nil, &failure{http.StatusBadRequest, "id must be that of a connection in status.json"}
+		return nil, &failure{http.StatusBadRequest, fmt.Sprintf("invalid id=%q: expected the id of a connection in status.json", r.PostFormValue("id"))}
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
 	defer cancel()
 	found, err := s.opts.Daemon.Disconnect(ctx, loop.ConnID(id))
 	if err == nil && !found {
-		return nil, &failure{http.StatusNotFound, "there is no such connection any more"}
+		return nil, &failure{http.StatusNotFound, "no such connection: it is already closed"}
 	}
 	if err == nil {
-		s.opts.Logger.Info("an operator has disconnected a subscriber", "operator", r.RemoteAddr, "id", id)
+		s.opts.Logger.Info("operator disconnected a subscriber", "client", r.RemoteAddr, "id", id)
 	}
 	return nil, err
 }
@@ -34,7 +35,7 @@ func (s *Server) disconnect(r *http.Request) (any, error) {
 // publish publishes the message in the form.
 func (s *Server) publish(r *http.Request) (any, error) {
 	if err := r.ParseForm(); err != nil {
-		return nil, &failure{http.StatusBadRequest, "the form cannot be read: " + err.Error()}
+		return nil, &failure{http.StatusBadRequest, "invalid form: " + err.Error()}
 	}
 	namespace, err := nsindex.Canonical(r.PostFormValue("namespace"))
 	if err != nil {
@@ -43,7 +44,7 @@ func (s *Server) publish(r *http.Request) (any, error) {
 	if tokens := s.opts.Tokens(); tokens.Required(auth.Publish) {
 		grant, ok := tokens.Grant([]byte(s.presented(r)), auth.Publish)
 		if !ok || !grant.Allows([]byte(namespace)) {
-			return nil, &failure{http.StatusForbidden, "publishing there takes a token with the publish right, too: sign in with one that has both"}
+			return nil, &failure{http.StatusForbidden, "publishing to this namespace also requires the publish right: sign in with a token that has the admin and the publish right"}
 		}
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
@@ -62,8 +63,8 @@ func (s *Server) publish(r *http.Request) (any, error) {
 	return nil, err
 }
 
-// healthz is for load balancers: 200 while the daemon serves, 503 when it is
-// ending, its loop does not answer, or its store is of no use. Anybody may ask.
+// healthz is for load balancers. It answers 200 while the daemon serves, and 503 if the daemon is
+// stopping, its loop does not answer, or its store is unfit. It requires no token.
 func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), livenessTimeout)
 	defer cancel()

@@ -49,8 +49,8 @@ func TestHealthWhileDraining(t *testing.T) {
 	}
 }
 
-// TestPublishTakesTheRight: an admin token alone does not publish where others need
-// a token to.
+// TestPublishTakesTheRight verifies that a token with the admin right alone cannot publish if
+// publishing requires a token.
 func TestPublishTakesTheRight(t *testing.T) {
 	h := serve(t, "admin-token admin", "publish-token publish", "both-tokens admin,publish /", "part-tokens publish /pets")
 	for token, want := range map[string]int{"admin-token": 403, "both-tokens": 200, "publish-token": 401} {
@@ -64,7 +64,7 @@ func TestPublishTakesTheRight(t *testing.T) {
 	}
 }
 
-// TestPublishRefusesReservedEvents: the form is a publisher like others.
+// TestPublishRefusesReservedEvents verifies that reserved event names are refused here, too.
 func TestPublishRefusesReservedEvents(t *testing.T) {
 	h := serve(t)
 	for event, want := range map[string]int{"gap": 400, "new-dog": 200} {

@@ -1,12 +1,13 @@
-// Package admin shows what a daemon is doing: a page, JSON, metrics for
-// Prometheus, and profiles.
+// Package admin serves the admin pages of a daemon: the status page, JSON, metrics for Prometheus,
+// and profiles.
 //
-// It is net/http over snapshots. It asks the event loop (package loop) a question
-// at a time, each of which the loop answers within a millisecond, and does all
-// that takes longer (sorting, encoding, slow clients) on goroutines of its own.
-// What takes a walk over all subscribers, those who ask at the same time share.
-// Nothing here belongs to the loop, and nothing here can hold it up.
+// It is a net/http server over snapshots of the event loop (package loop). It requests one snapshot
+// at a time, which the loop returns within a millisecond. Everything that takes longer (sorting,
+// encoding, slow clients) runs on separate goroutines. A snapshot of all subscribers is more
+// expensive, so concurrent requests share it. Nothing here belongs to the loop, and nothing here
+// can block it.
 //
-// The invariant: whoever is shown anything but healthz has passed access, and
-// whoever changes anything came from a page of ours or is no browser.
+// The invariant: every request except healthz and the sign-in form has passed the access check. A
+// request that changes something comes from one of our own pages or from a client that is not a
+// browser.
 package admin

@@ -20,7 +20,7 @@ import (
 
 const patience = 20 * time.Second
 
-// An env is a real loop with real admin pages on the same port.
+// An env is a running loop with its admin pages on the same port.
 type env struct {
 	base   string // "http://127.0.0.1:40123"
 	loop   *ssed.Server
@@ -41,7 +41,7 @@ func serveWith(t *testing.T, opts ssed.Options) *env {
 	return serveOptions(t, opts, func(*admin.Options) {})
 }
 
-// serveOptions has the options of the pages changed before they are served.
+// serveOptions starts an env. change may modify the options of the pages.
 func serveOptions(t *testing.T, opts ssed.Options, change func(*admin.Options)) *env {
 	t.Helper()
 	var pages *admin.Server
@@ -77,7 +77,7 @@ func serveOptions(t *testing.T, opts ssed.Options, change func(*admin.Options)) 
 	return h
 }
 
-// ask makes a request with fields ("Name: value") and returns the answer.
+// ask sends a request with header fields ("Name: value") and returns the answer.
 func (h *env) ask(t *testing.T, method, path, body string, fields ...string) (status int, answer string, header http.Header) {
 	t.Helper()
 	req, err := http.NewRequest(method, h.base+path, strings.NewReader(body))
@@ -105,7 +105,7 @@ func (h *env) ask(t *testing.T, method, path, body string, fields ...string) (st
 	return res.StatusCode, string(text), res.Header
 }
 
-// subscribe opens a stream and has read its head.
+// subscribe opens a stream, reads the head of the response, and returns the connection.
 func (h *env) subscribe(t *testing.T, target, agent string) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	c, err := net.Dial("tcp", strings.TrimPrefix(h.base, "http://"))

@@ -15,8 +15,8 @@ import (
 	"github.com/ssed/ssed/store"
 )
 
-// The pages stand beside the streams, on one port: the loop hands those connections
-// over that ask for them.
+// The pages and the streams share one port: the loop hands over the connections that request a
+// page.
 func ExampleServer_Take() {
 	var pages *admin.Server
 	options := admin.Options{Node: "web.1", Version: "1.0", Debug: false}
@@ -37,7 +37,7 @@ func ExampleServer_Take() {
 	log.Fatal(server.Serve())
 }
 
-// Or they have a port of their own, which strangers cannot reach.
+// The pages have a separate port, which only this machine can reach.
 func ExampleServer_Serve() {
 	server, err := ssed.New(ssed.Options{Listen: []string{":8001"}})
 	if err != nil {
@@ -46,11 +46,11 @@ func ExampleServer_Serve() {
 	pages := admin.New(admin.Options{
 		Daemon:       server,
 		Tokens:       server.Tokens,
-		Subscribers:  func() net.Addr { return server.ListenAddrs()[0] }, // for the pane that subscribes
-		Publishers:   func(*ssed.Stats) {},                               // adds those of a loop of their own
-		Store:        func() admin.Store { return admin.Store{} },        // how the store does, if there is one
-		LogLinesLost: func() uint64 { return 0 },                         // of a log that drops lines
-		Logger:       slog.Default(),                                     // who signs in, and who fails to
+		Subscribers:  func() net.Addr { return server.ListenAddrs()[0] }, // for the page's form that subscribes
+		Publishers:   func(*ssed.Stats) {},                               // adds publishers of a separate loop
+		Store:        func() admin.Store { return admin.Store{} },        // the state of the store, if there is one
+		LogLinesLost: func() uint64 { return 0 },                         // for a log that drops lines
+		Logger:       slog.Default(),                                     // logs sign-ins, and failed ones
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:8003")
 	if err != nil {
@@ -60,7 +60,7 @@ func ExampleServer_Serve() {
 	log.Fatal(server.Serve())
 }
 
-// Or they are part of a program's own net/http server.
+// The pages are part of a program's own net/http server.
 func ExampleServer_Handler() {
 	server, err := ssed.New(ssed.Options{Listen: []string{"127.0.0.1:0"}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -89,8 +89,8 @@ func ExampleServer_Handler() {
 	// Output: 200 true
 }
 
-// Where the messages are in a store, its state is shown, too: the pages, the metrics and
-// healthz ask for it, and must not wait.
+// With a store, the pages, the metrics and healthz also show the state of the store. The function
+// must return it without waiting.
 func ExampleStore() {
 	messages, err := store.New(store.Options{Servers: store.Servers{URLs: []string{"nats://127.0.0.1:4222"}}})
 	if err != nil {

@@ -14,11 +14,11 @@ import (
 //go:embed web
 var files embed.FS
 
-// Handler returns all pages, for a server of the caller's own.
+// Handler returns the handler of all pages, for use in the caller's own server.
 func (s *Server) Handler() http.Handler {
 	web, err := fs.Sub(files, "web")
 	if err != nil {
-		panic(err) // the folder is embedded
+		panic(err) // impossible: the directory is embedded
 	}
 	pages := http.StripPrefix("/admin/", http.FileServerFS(web))
 
@@ -42,7 +42,7 @@ func (s *Server) Handler() http.Handler {
 	open.Handle("/", s.guard(s.access, guarded))
 	open.Handle("/metrics", s.guard(s.metricsAccess, guarded))
 	open.Handle("GET /admin", http.RedirectHandler("/admin/", http.StatusPermanentRedirect))
-	// The login form looks like the page, before anybody has signed in.
+	// The sign-in form uses these files before the user has signed in.
 	open.Handle("GET /admin/style.css", bounded(pages))
 	open.Handle("GET /admin/icon.svg", bounded(pages))
 	open.Handle("GET /admin/healthz", bounded(http.HandlerFunc(s.healthz)))
@@ -52,8 +52,8 @@ func (s *Server) Handler() http.Handler {
 	return s.secure(http.NewCrossOriginProtection().Handler(open))
 }
 
-// secure sets what every answer has: no page of others may frame, sniff or keep
-// ours, and ours may load nothing of others.
+// secure sets the header fields of every response. They forbid other sites to frame the pages,
+// browsers to sniff or cache them, and the pages to load anything from other sites.
 func (s *Server) secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		connect := "'self'"
@@ -66,8 +66,8 @@ func (s *Server) secure(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cache-Control", "no-store")
 		if handedConn(r) != nil {
-			// Browsers and proxies keep connections for whatever they ask this port
-			// next, and a subscription is the loop's business, not ours.
+			// Browsers and proxies reuse connections for any later request to this port. A
+			// subscription must reach the loop, and this connection no longer belongs to it.
 			h.Set("Connection", "close")
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, bodyBytesMax)
@@ -75,27 +75,27 @@ func (s *Server) secure(next http.Handler) http.Handler {
 	})
 }
 
-// bounded gives an answer a time in which its client must take it.
+// bounded sets a deadline for writing the response.
 func bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// It fails only for writers that are no connection, in tests.
+		// It fails only for writers without a connection, as in tests.
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(requestTimeout))
 		next.ServeHTTP(w, r)
 	})
 }
 
-// A failure is an error with the status that it is answered with.
+// A failure is an error with its HTTP status.
 type failure struct {
 	status int
 	words  string
 }
 
-// Error is that of error.
+// Error implements error.
 func (f *failure) Error() string { return f.words }
 
-// jsonHandler makes a handler of a function that returns the value to send as JSON, or
-// rendered JSON; nil is an answer without a body. Errors are JSON, too:
-// {"error": "what was wrong"}.
+// jsonHandler returns a handler that sends the result of f as JSON. If f returns rendered JSON, it
+// is sent unchanged; for nil, the response has no body. An error is sent as JSON, too: {"error":
+// "..."}.
 func jsonHandler(f func(*http.Request) (any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		value, err := f(r)
@@ -116,6 +116,6 @@ func jsonHandler(f func(*http.Request) (any, error)) http.Handler {
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		w.WriteHeader(status)
-		_, _ = w.Write(body) // it fails when the client has gone
+		_, _ = w.Write(body) // fails if the client has disconnected
 	})
 }

@@ -34,23 +34,23 @@ func TestBadRequests(t *testing.T) {
 			t.Errorf("%s %.60s: %d %.200q, want %d with %q", tt.method, tt.path, status, answer, tt.status, tt.says)
 		}
 	}
-	// What is too long is cut off, and the client may find that before the answer: a
-	// query, refused by the loop on a new connection and by net/http on an old one,
-	// and a body.
+	// The server closes the connection if a query or a body is too long, and the client may notice
+	// this before it reads the answer. A long query is refused by the loop on a new connection, and
+	// by net/http on a reused one.
 	res, err := h.client.Get(h.base + "/admin/status.json?namespace=/" + strings.Repeat("x", 30_000))
 	if err == nil && res.StatusCode != 414 && res.StatusCode != 431 {
 		t.Errorf("a query of 30,000 bytes: %s", res.Status)
 	}
 	res, err = h.client.Post(h.base+"/admin/publish", "application/x-www-form-urlencoded", io.MultiReader(strings.NewReader("data="), endless{}))
 	if err == nil && res.StatusCode != 400 {
-		t.Errorf("a body without end: %s", res.Status)
+		t.Errorf("an endless body: %s", res.Status)
 	}
 	if s := h.status(t, ""); s.MsgsBroadcast != 0 {
 		t.Errorf("%d messages were published", s.MsgsBroadcast)
 	}
 }
 
-// endless is a body of nothing but the letter x.
+// endless is an endless body of the letter x.
 type endless struct{}
 
 func (endless) Read(b []byte) (int, error) {

@@ -7,7 +7,7 @@ import (
 	"github.com/ssed/ssed/loop"
 )
 
-// A queue is a listener for connections that come one by one from elsewhere.
+// A queue is a net.Listener for connections that the loop hands over.
 type queue struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -16,7 +16,7 @@ type queue struct {
 
 func newQueue() *queue { return &queue{conns: make(chan net.Conn), closed: make(chan struct{})} }
 
-// put waits until the server takes c.
+// put waits until the server accepts c. If the queue is closed, it closes c.
 func (q *queue) put(c *loop.HandedConn) {
 	select {
 	case q.conns <- c:
@@ -25,7 +25,7 @@ func (q *queue) put(c *loop.HandedConn) {
 	}
 }
 
-// Accept is that of net.Listener.
+// Accept implements net.Listener.
 func (q *queue) Accept() (net.Conn, error) {
 	select {
 	case c := <-q.conns:
@@ -35,22 +35,23 @@ func (q *queue) Accept() (net.Conn, error) {
 	}
 }
 
-// Close is that of net.Listener.
+// Close implements net.Listener.
 func (q *queue) Close() error {
 	q.once.Do(func() { close(q.closed) })
 	return nil
 }
 
-// Addr is that of net.Listener; the connections know better.
+// Addr implements net.Listener. It returns a placeholder, because the connections may come from any
+// port.
 func (q *queue) Addr() net.Addr { return &net.UnixAddr{Name: "handed over", Net: "unix"} }
 
-// A limited listener accepts only as long as there are places.
+// A limited listener limits the number of open connections to the capacity of places.
 type limited struct {
 	net.Listener
 	places chan struct{}
 }
 
-// Accept waits for a place, and then for a connection.
+// Accept implements net.Listener. It waits for a place, and then for a connection.
 func (l *limited) Accept() (net.Conn, error) {
 	l.places <- struct{}{}
 	c, err := l.Listener.Accept()
@@ -61,14 +62,14 @@ func (l *limited) Accept() (net.Conn, error) {
 	return &placed{Conn: c, leave: func() { <-l.places }}, nil
 }
 
-// A placed connection gives its place back once.
+// A placed connection occupies a place until it is closed.
 type placed struct {
 	net.Conn
 	leave func()
 	once  sync.Once
 }
 
-// Close is that of net.Conn.
+// Close implements net.Conn. The first call releases the place.
 func (c *placed) Close() error {
 	c.once.Do(c.leave)
 	return c.Conn.Close()

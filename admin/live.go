@@ -15,8 +15,8 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A sampleJSON is what the charts have of one second. What only grows is told as
-// it stands; rates are differences.
+// A sampleJSON contains the values of one second for the charts. Counters are totals; the page
+// computes rates from their differences.
 type sampleJSON struct {
 	T           int64             `json:"t"` // milliseconds since 1970
 	Subscribers int               `json:"subscribers"`
@@ -31,12 +31,12 @@ type sampleJSON struct {
 	TurnedAway  uint64            `json:"turned_away"`
 	CPUSeconds  float64           `json:"cpu_seconds"`
 	RSSBytes    int64             `json:"rss_bytes"`
-	LatencyMs   float64           `json:"latency_ms"` // until the loop had answered
+	LatencyMs   float64           `json:"latency_ms"` // how long the loop took to answer
 	Ended       map[string]uint64 `json:"ended"`
 }
 
-// A sampler takes a sample a second, whether anybody looks or not: the charts
-// begin with the last ten minutes.
+// A sampler takes a sample every second, even while no page is open, so that the charts of a new
+// page show the last ten minutes immediately.
 type sampler struct {
 	server *Server
 	ctx    context.Context
@@ -44,7 +44,7 @@ type sampler struct {
 
 	mu      sync.Mutex
 	samples []sampleJSON
-	next    chan struct{} // closed when there is one more
+	next    chan struct{} // closed when the next sample is added
 }
 
 func newSampler(s *Server) *sampler {
@@ -67,7 +67,8 @@ func (p *sampler) run() {
 	}
 }
 
-// sample asks the loop. A loop that does not answer leaves a hole in the charts.
+// sample takes one sample. It returns false if the loop does not answer; the charts then have a
+// gap.
 func (p *sampler) sample() (sampleJSON, bool) {
 	ctx, cancel := context.WithTimeout(p.ctx, answerTimeout)
 	defer cancel()
@@ -106,29 +107,28 @@ func (p *sampler) add(sample sampleJSON) {
 	p.next = make(chan struct{})
 }
 
-// all returns the samples so far (never nil, which JSON has another word for), and a channel that
-// is closed with the next.
+// all returns the samples so far, and a channel that is closed when the next one is added. The
+// slice is never nil, because JSON would encode that as null.
 func (p *sampler) all() ([]sampleJSON, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]sampleJSON{}, p.samples...), p.next
 }
 
-// live streams the samples: first those of the last ten minutes, as one event, and
-// then each as it comes. It is the daemon's own medium, but no namespace that a
-// subscriber could reach.
+// live sends the samples as Server-Sent Events: first the samples of the last ten minutes in one
+// event, and then each new sample. The stream is not a namespace, so subscribers cannot reach it.
 func (s *Server) live(w http.ResponseWriter, r *http.Request) {
 	samples, next := s.sampler.all()
 	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
 	w.Header().Set("X-Accel-Buffering", "no")
 	send := func(event string, value any) bool {
-		data, _ := json.Marshal(value) // numbers and words
+		data, _ := json.Marshal(value) // numbers and strings only, so it cannot fail
 		control := http.NewResponseController(w)
 		_ = control.SetWriteDeadline(time.Now().Add(requestTimeout))
 		_, err := w.Write(sse.AppendFrame(nil, []byte(event), data))
 		return err == nil && control.Flush() == nil
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // nothing more is to come
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the client sends nothing more
 	for ok := send("history", samples); ok; ok = send("sample", samples[len(samples)-1]) {
 		select {
 		case <-next:
@@ -141,14 +141,15 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// cpuTime is what the process has used of its processors.
+// cpuTime returns the CPU time that the process has used.
 func cpuTime() time.Duration {
 	var usage syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage) // it cannot fail for oneself
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage) // cannot fail for the calling process
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// residentBytes is the process's RSS (proc_pid_statm(5)); 0 if it is not told.
+// residentBytes returns the resident memory (RSS) of the process, from proc_pid_statm(5). It
+// returns 0 if the system does not report it.
 func residentBytes() int64 {
 	statm, _ := os.ReadFile("/proc/self/statm")
 	fields := strings.Fields(string(statm))

@@ -11,32 +11,32 @@ import (
 
 var loginPage = template.Must(template.ParseFS(files, "web/login.html"))
 
-// loginBytesMax is plenty for a token, percent-encoded.
+// loginBytesMax limits the body of a sign-in. It is ample for a percent-encoded token.
 const loginBytesMax = 4 << 10
 
-// failures counts sign-ins that failed, so that the log tells of them once a second
-// at most.
+// failures counts failed sign-ins, so that they are logged at most once a second.
 type failures struct {
-	mu    sync.Mutex
-	told  time.Time
-	count int
+	mu     sync.Mutex
+	logged time.Time
+	count  int
 }
 
-// add returns how many are to be told of now; 0 if it is too early.
-func (f *failures) add(now time.Time) (tell int) {
+// add counts a failed sign-in. It returns how many to log now, or 0 if the last log line is less
+// than a second old.
+func (f *failures) add(now time.Time) (unlogged int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.count++
-	if now.Sub(f.told) < time.Second {
+	if now.Sub(f.logged) < time.Second {
 		return 0
 	}
-	tell, f.count, f.told = f.count, 0, now
-	return tell
+	unlogged, f.count, f.logged = f.count, 0, now
+	return unlogged
 }
 
 func (s *Server) loginForm(w http.ResponseWriter, r *http.Request) {
 	if !s.opts.Tokens().Required(auth.Admin) {
-		http.Redirect(w, r, "/admin/", http.StatusSeeOther) // there is nothing to sign in with
+		http.Redirect(w, r, "/admin/", http.StatusSeeOther) // no token has the admin right
 		return
 	}
 	s.showLogin(w, http.StatusOK, "")
@@ -45,21 +45,21 @@ func (s *Server) loginForm(w http.ResponseWriter, r *http.Request) {
 func (s *Server) showLogin(w http.ResponseWriter, status int, problem string) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_ = loginPage.Execute(w, problem) // it fails when the client has gone
+	_ = loginPage.Execute(w, problem) // fails if the client has disconnected
 }
 
-// login begins a session for a browser that has a good token.
+// login starts a session for a browser that sends a valid token.
 func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, loginBytesMax)
 	token := r.PostFormValue("token")
 	if refused := checkToken(token, s.opts.Tokens(), auth.Admin); refused != nil {
 		if n := s.failures.add(time.Now()); n > 0 {
-			s.opts.Logger.Warn("sign-ins to the admin pages failed", "sign_ins", n, "last_client", r.RemoteAddr)
+			s.opts.Logger.Warn("operator sign-ins failed", "sign_ins", n, "client", r.RemoteAddr)
 		}
 		s.showLogin(w, refused.status, refused.words)
 		return
 	}
-	s.opts.Logger.Info("somebody has signed in to the admin pages", "client", r.RemoteAddr)
+	s.opts.Logger.Info("operator signed in", "client", r.RemoteAddr)
 	http.SetCookie(w, s.cookie(r, s.sessions.begin(token), sessionLife))
 	http.Redirect(w, r, "/admin/", http.StatusSeeOther)
 }
@@ -72,8 +72,8 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/admin/login", http.StatusSeeOther)
 }
 
-// cookie is no script's business, is sent to these pages only, from them only, and
-// not without TLS where it was set with it.
+// cookie returns the session cookie. Scripts cannot read it. Browsers send it only to these pages
+// and only from these pages. If it was set over TLS, browsers send it only over TLS.
 func (s *Server) cookie(r *http.Request, value string, life time.Duration) *http.Cookie {
 	return &http.Cookie{
 		Name:     cookieName,

@@ -11,7 +11,7 @@ import (
 func TestLogin(t *testing.T) {
 	h := serve(t, "admin-token admin")
 	status, answer, _ := h.ask(t, "POST", "/admin/login", "token=wrong-token%3Cb%3E")
-	if status != 401 || !strings.Contains(answer, "not known") || strings.Contains(answer, "wrong-token") {
+	if status != 401 || !strings.Contains(answer, "unknown token") || strings.Contains(answer, "wrong-token") {
 		t.Errorf("a wrong token: %d %s", status, answer)
 	}
 	h.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -25,14 +25,14 @@ func TestLogin(t *testing.T) {
 	}
 	for _, field := range []string{"Origin: http://evil.example", "Sec-Fetch-Site: cross-site"} {
 		if status, answer, _ := h.ask(t, "POST", "/admin/publish", "namespace=/x&data=y", field); status != 403 {
-			t.Errorf("a page of others may publish: %d %s", status, answer)
+			t.Errorf("a page of another site may publish: %d %s", status, answer)
 		}
 	}
-	// The session is good only while its token is.
+	// The session is valid only as long as its token.
 	other, _ := auth.ParseTable([]string{"another-token admin"})
 	h.loop.SetTokens(other)
 	if status, _, _ := h.ask(t, "GET", "/admin/status.json", ""); status != 401 {
-		t.Errorf("the token is gone, and the session is not: %d", status)
+		t.Errorf("the session is valid after its token was removed: %d", status)
 	}
 	same, _ := auth.ParseTable([]string{"admin-token admin"})
 	h.loop.SetTokens(same)
@@ -40,6 +40,6 @@ func TestLogin(t *testing.T) {
 		t.Error(status)
 	}
 	if status, _, _ := h.ask(t, "GET", "/admin/status.json", "", "Cookie: "+cookie[:strings.Index(cookie, ";")]); status != 401 {
-		t.Errorf("signed out, and still in: %d", status)
+		t.Errorf("the session is valid after signing out: %d", status)
 	}
 }

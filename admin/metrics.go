@@ -11,17 +11,17 @@ import (
 	"github.com/ssed/ssed/loop"
 )
 
-// loopMetrics have no label that a client could make values of: no namespace, no address.
+// loopMetrics have no labels whose values a client controls, such as namespaces or addresses.
 var loopMetrics = metricsOf[figures]("ssed_")
 
 var (
-	disconnects = prometheus.NewDesc("ssed_disconnects_total", "Subscribers that ended, by reason.", []string{"reason"}, nil)
-	logLost     = prometheus.NewDesc("ssed_log_lines_lost_total", "Lines of the log that could not be written, or were not read in time.", nil, nil)
-	passes      = prometheus.NewDesc("ssed_pass_seconds", "How long each turn of the event loop spent on writing to subscribers.", nil, nil)
-	fanOuts     = prometheus.NewDesc("ssed_fan_out_seconds", "From a message to when all who could take it had it.", nil, nil)
+	disconnects = prometheus.NewDesc("ssed_disconnects_total", "Subscribers disconnected, by reason.", []string{"reason"}, nil)
+	logLost     = prometheus.NewDesc("ssed_log_lines_lost_total", "Log lines that could not be written, or were not read in time.", nil, nil)
+	passes      = prometheus.NewDesc("ssed_pass_seconds", "Time that each turn of the event loop spent writing to subscribers.", nil, nil)
+	fanOuts     = prometheus.NewDesc("ssed_fan_out_seconds", "Time from a message until it was written to every subscriber whose socket was not full.", nil, nil)
 )
 
-// A collector has Prometheus ask the loop.
+// A collector collects the metrics of the loop.
 type collector struct{ server *Server }
 
 // Describe implements prometheus.Collector.
@@ -33,8 +33,8 @@ func (c collector) Describe(descs chan<- *prometheus.Desc) {
 	descs <- fanOuts
 }
 
-// Collect implements prometheus.Collector. If the loop does not answer, the scrape fails,
-// which is what an alert waits for.
+// Collect implements prometheus.Collector. If the loop does not answer, the scrape fails, so that
+// an alert on failed scrapes fires.
 func (c collector) Collect(values chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
 	defer cancel()
@@ -52,7 +52,7 @@ func (c collector) Collect(values chan<- prometheus.Metric) {
 	values <- histogram(fanOuts, &stats.FanOuts)
 }
 
-// histogram turns counts by bucket into Prometheus's, which are cumulative.
+// histogram converts h to a Prometheus histogram, whose bucket counts are cumulative.
 func histogram(desc *prometheus.Desc, h *loop.Histogram) prometheus.Metric {
 	buckets, total := map[float64]uint64{}, uint64(0)
 	last := len(h.Counts) - 1
@@ -65,7 +65,7 @@ func histogram(desc *prometheus.Desc, h *loop.Histogram) prometheus.Metric {
 	return prometheus.MustNewConstHistogram(desc, total, h.Sum.Seconds(), buckets)
 }
 
-// metrics answers /metrics.
+// metrics returns the handler of /metrics.
 func (s *Server) metrics() http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collector{s}, collectors.NewGoCollector(),

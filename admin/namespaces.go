@@ -9,22 +9,22 @@ import (
 	"github.com/ssed/ssed/loop"
 )
 
-// sets is what is asked of a survey here: everybody wants the same.
+// sets is the key of this page in a survey. It has no fields, because the page has no parameters.
 type sets struct{}
 
 type namespacesJSON struct {
 	Namespaces []setJSON `json:"namespaces"`
 }
 
-// A setJSON is one subscription set with all who share it.
+// A setJSON is one subscription set with its subscribers.
 type setJSON struct {
 	Namespaces  []string `json:"namespaces"`
 	Subscribers int      `json:"subscribers"`
-	Messages    uint64   `json:"messages"` // since the first of those who are there now came
-	Stream      uint64   `json:"stream"`   // another number: the messages were counted anew
+	Messages    uint64   `json:"messages"` // published since the oldest current subscriber connected
+	Stream      uint64   `json:"stream"`   // identifies the stream: if it changes, messages restarted from 0
 }
 
-// namespaces answers namespaces.json: who hears what, and how much comes there.
+// namespaces returns namespaces.json: the subscription sets with their subscribers and messages.
 func (s *Server) namespaces(r *http.Request) (any, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
 	defer cancel()
@@ -35,7 +35,7 @@ func (s *Server) namespaces(r *http.Request) (any, error) {
 	return all.page(sets{}, func() any { return setsOf(all.conns) }), nil
 }
 
-// setsOf counts who shares which set.
+// setsOf groups subscribers by their subscription sets.
 func setsOf(conns []loop.SubscriberInfo) namespacesJSON {
 	at := map[uint64]int{}
 	answer := namespacesJSON{Namespaces: []setJSON{}}

@@ -5,25 +5,26 @@ import (
 	"encoding/json"
 )
 
-// rendered is a finished answer, which may be shared; not to be changed.
+// rendered is a response body in JSON. Several responses may share it, so it must not be changed.
 type rendered []byte
 
-// render writes a value as JSON, indented as the ancestor's was.
+// render returns a value as JSON, indented in the same way as in mroth/sseserver.
 func render(value any) rendered {
 	var compact bytes.Buffer
 	body := json.NewEncoder(&compact)
 	body.SetEscapeHTML(false)
-	_ = body.Encode(value) // structs of ours: numbers and words
+	_ = body.Encode(value) // our own structs of numbers and strings, so it cannot fail
 	return indent(make([]byte, 0, compact.Len()*3/2), compact.Bytes())
 }
 
-// depthMax is how deep a value may be nested: a connection's namespaces are four deep.
+// depthMax is the maximum nesting depth of a value. The namespaces of a connection are at depth
+// four.
 const depthMax = 8
 
-// indent adds to dst what json.Indent would make of an encoder's output, with two
-// spaces a level. That one reads its input as if anybody had written it, which is
-// seven eighths of the time that a long list of connections takes; this one may
-// trust it to be JSON without a space too many.
+// indent appends compact to dst, indented by two spaces per level. The result is the same as that
+// of json.Indent. But json.Indent also validates its input, which takes seven eighths of the time
+// for a long list of connections. indent skips this: compact must be the output of an encoder,
+// which is valid JSON without extra spaces.
 func indent(dst, compact []byte) []byte {
 	const line = "\n                " // 2*depthMax spaces
 	depth := 0
@@ -36,7 +37,7 @@ func indent(dst, compact []byte) []byte {
 			i = end - 1
 		case '{', '[':
 			dst = append(dst, c)
-			if next := compact[i+1]; next == c+2 { // '}' or ']': it is empty
+			if next := compact[i+1]; next == c+2 { // '}' or ']': an empty object or array
 				dst = append(dst, next)
 				i++
 				continue
@@ -57,12 +58,12 @@ func indent(dst, compact []byte) []byte {
 	return dst
 }
 
-// endOfString returns where the string that begins at a place is over.
+// endOfString returns the offset after the end of the string that starts at begin.
 func endOfString(text []byte, begin int) int {
 	i := begin + 1
 	for text[i] != '"' {
 		if text[i] == '\\' {
-			i++ // what is escaped is no end
+			i++ // skip the escaped character, which may be a quote
 		}
 		i++
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/ssed/ssed"
 )
 
-// reference is how answers were rendered before that took an own way.
+// reference renders a value with the standard library.
 func reference(t testing.TB, value any) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -39,7 +39,7 @@ func TestRender(t *testing.T) {
 	}
 }
 
-// FuzzRender: whatever JSON there is, it is indented as the library does it.
+// FuzzRender verifies that any JSON value is indented in the same way as by the standard library.
 func FuzzRender(f *testing.F) {
 	for _, text := range []string{`{"a":[1,2,{"b":null}],"c":{}}`, `"\\\""`, `[[],[[]],{"":""}]`, `[" {,:} "]`, "1"} {
 		f.Add([]byte(text))
@@ -47,7 +47,7 @@ func FuzzRender(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var value any
 		if json.Unmarshal(text, &value) != nil || depthOf(value) > depthMax {
-			return // no value, or one deeper than any of ours
+			return // not a value, or nested more deeply than ours
 		}
 		if got, want := string(render(value)), reference(t, value); got != want {
 			t.Errorf("%q: got\n%s\nwant\n%s", text, got, want)

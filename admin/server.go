@@ -15,8 +15,8 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// ConnsMax is how many connections may be open at once: a few people and
-// collectors. Each has a goroutine, which subscribers never have.
+// ConnsMax limits the number of open connections. It is enough for a few operators and metrics
+// collectors. Each of these connections has a goroutine, unlike those of subscribers.
 const ConnsMax = 64
 
 const (
@@ -24,17 +24,17 @@ const (
 	requestTimeout   = 10 * time.Second // to read a request, and to write an answer
 	idleTimeout      = time.Minute
 	headBytesMax     = 16 << 10
-	bodyBytesMax     = 8 << 20 // a form with a long message, percent-encoded
+	bodyBytesMax     = 8 << 20 // enough for a form with a long message, percent-encoded
 	answerTimeout    = 5 * time.Second
 	livenessTimeout  = time.Second
 	sampleInterval   = time.Second
 	samplesMax       = 600 // ten minutes
 	sessionsMax      = 1000
 	sessionLife      = 12 * time.Hour
-	connectionsShown = 1000 // unless ?limit= says otherwise
+	connectionsShown = 1000 // the default of ?limit=
 )
 
-// A Daemon is what the pages show and act upon: a ssed.Server.
+// A Daemon is the server that the pages show and control, such as a ssed.Server.
 type Daemon interface {
 	Publish(ctx context.Context, m sse.Message) error
 	Stats(ctx context.Context) (loop.Stats, error)
@@ -43,34 +43,35 @@ type Daemon interface {
 	Tokens() *auth.Table
 }
 
-// Options say what a Server shows, and to whom.
+// Options configure a Server.
 type Options struct {
-	Daemon Daemon // what these pages show; the only option that must be set
-	// Tokens returns the tokens in force. One with the metrics right reads /metrics and
-	// nothing else. If one has the admin right, only such tokens open these pages;
-	// otherwise clients on this machine may see them.
-	// Default: those of the Daemon.
+	Daemon Daemon // the server that the pages show; the only required option
+	// Tokens returns the current tokens. A token with the metrics right gives access to /metrics
+	// only. If any token has the admin right, only such tokens give access to the pages. Otherwise
+	// clients on this machine may see the pages without a token.
+	// Default: the tokens of the Daemon.
 	Tokens func() *auth.Table
-	// Node names this daemon among others, and Version what it was built from.
+	// Node is the name of this daemon, and Version its version.
 	Node, Version string
-	// Subscribers returns where subscribers connect, if that is another address than
-	// the pages have. Default: it is the same.
+	// Subscribers returns the address to which subscribers connect, if it is not the address of the
+	// pages. Default: the address of the pages.
 	Subscribers func() net.Addr
-	// Publishers adds to the loop's figures those of publishers that are not connected to
-	// it: how many are, were turned away, and closed. Default: there are none.
+	// Publishers adds the publishers that are not connected to the loop to the loop's figures: how
+	// many are connected, were turned away, and were closed. Default: there are no such publishers.
 	Publishers func(*loop.Stats)
-	// Store tells how the store does, at once. Default: there is none.
+	// Store returns the state of the store. It must not wait. Default: there is no store.
 	Store func() Store
 	// LogLinesLost returns how many lines of the daemon's log could not be written. Default: 0.
 	LogLinesLost func() uint64
-	// Debug serves the profiles of net/http/pprof at /debug/pprof/, too.
+	// Debug also serves the profiles of net/http/pprof at /debug/pprof/.
 	Debug bool
-	// Logger is told who signs in, and who fails to. Default: slog.Default().
+	// Logger logs sign-ins, failed sign-ins, and disconnections by an operator. Default:
+	// slog.Default().
 	Logger *slog.Logger
 }
 
-// A Server serves the admin pages, on connections that are handed to it (Take) or
-// on listeners of its own (Serve).
+// A Server serves the admin pages, on connections that the loop hands over (Take) or on its own
+// listeners (Serve).
 type Server struct {
 	opts     Options
 	http     *http.Server
@@ -82,7 +83,7 @@ type Server struct {
 	started  time.Time
 }
 
-// stats asks the loop for its figures, and adds those of publishers elsewhere.
+// stats returns the figures of the loop, with those of the publishers outside the loop added.
 func (s *Server) stats(ctx context.Context) (stats loop.Stats, err error) {
 	if stats, err = s.opts.Daemon.Stats(ctx); err == nil {
 		s.opts.Publishers(&stats)
@@ -90,7 +91,7 @@ func (s *Server) stats(ctx context.Context) (stats loop.Stats, err error) {
 	return stats, err
 }
 
-// New makes a Server, and begins to take samples for its charts.
+// New returns a Server. It starts to take samples for the charts. Call Shutdown to stop this.
 func New(opts Options) *Server {
 	if opts.Tokens == nil {
 		opts.Tokens = opts.Daemon.Tokens
@@ -119,22 +120,22 @@ func New(opts Options) *Server {
 	return s
 }
 
-// subscribeURL is where the page of a request finds streams.
+// subscribeURL returns the URL at which the page can subscribe, or "" if browsers cannot reach it.
 func (s *Server) subscribeURL(r *http.Request) string {
 	if s.opts.Subscribers == nil {
 		return "/subscribe"
 	}
 	host, port, err := net.SplitHostPort(s.opts.Subscribers().String())
 	if err != nil {
-		return "" // a unix socket: no browser comes there
+		return "" // a unix socket, which browsers cannot use
 	}
 	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
-		host = (&url.URL{Host: r.Host}).Hostname() // by which the page was found
+		host = (&url.URL{Host: r.Host}).Hostname() // the host name in the page's own URL
 	}
 	return "http://" + net.JoinHostPort(host, port) + "/subscribe"
 }
 
-// Paths are those that the loop has to hand over.
+// Paths returns the paths whose requests the loop must hand over.
 func (o *Options) Paths() []string {
 	paths := []string{"/admin", "/metrics"}
 	if o.Debug {
@@ -146,8 +147,8 @@ func (o *Options) Paths() []string {
 // Take serves a connection that the loop has handed over.
 func (s *Server) Take(c *loop.HandedConn) { s.handed.put(c) }
 
-// Serve serves the connections of a listener, at most ConnsMax at once, until
-// Shutdown; then it returns nil.
+// Serve serves the connections of a listener, at most ConnsMax at the same time, until Shutdown. It
+// then returns nil.
 func (s *Server) Serve(listener net.Listener) error {
 	err := s.http.Serve(&limited{Listener: listener, places: make(chan struct{}, ConnsMax)})
 	if errors.Is(err, http.ErrServerClosed) {
@@ -156,14 +157,14 @@ func (s *Server) Serve(listener net.Listener) error {
 	return err
 }
 
-// Shutdown closes everything: nothing here is worth waiting for.
+// Shutdown closes all connections immediately, without waiting for requests in progress.
 func (s *Server) Shutdown() {
 	s.sampler.stop()
 	s.handed.Close()
 	s.http.Close()
 }
 
-// handedKey is where a request's context has the connection that was handed over.
+// handedKey is the context key of the connection that the loop handed over.
 type handedKey struct{}
 
 func withHanded(ctx context.Context, c net.Conn) context.Context {
@@ -173,8 +174,8 @@ func withHanded(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// handedConn returns the connection of a request if the loop has handed it over,
-// and nil if it came to an address of our own.
+// handedConn returns the connection of a request if the loop handed it over, and nil if it arrived
+// on our own listener.
 func handedConn(r *http.Request) *loop.HandedConn {
 	handed, _ := r.Context().Value(handedKey{}).(*loop.HandedConn)
 	return handed

@@ -17,17 +17,17 @@ import (
 	"github.com/ssed/ssed/nsindex"
 )
 
-// status.json: what the ancestor had first, with its names and in its order, and
-// then what is ours.
+// statusJSON is status.json. The first fields are those of mroth/sseserver, with its names and in
+// its order. The fields after them are our own.
 type statusJSON struct {
 	Node          string           `json:"node"`
 	Status        string           `json:"status"`
-	ReportedAt    int64            `json:"reported_at"`    // seconds since 1970; nothing in it is older
-	StartupTime   int64            `json:"startup_time"`   // likewise
+	ReportedAt    int64            `json:"reported_at"`    // seconds since 1970; no value is older
+	StartupTime   int64            `json:"startup_time"`   // seconds since 1970
 	MsgsBroadcast uint64           `json:"msgs_broadcast"` // accepted from publishers
 	Connections   []connectionJSON `json:"connections"`
 
-	NextAfter     loop.ConnID `json:"next_after"` // for ?after=; 0: there are no more
+	NextAfter     loop.ConnID `json:"next_after"` // for ?after= of the next page; 0: this is the last page
 	Version       string      `json:"version"`
 	UptimeSeconds int64       `json:"uptime_seconds"`
 	figures
@@ -42,7 +42,7 @@ type statusJSON struct {
 
 type connectionJSON struct {
 	RequestPath string `json:"request_path"`
-	Namespace   string `json:"namespace"` // of several: all, with spaces between
+	Namespace   string `json:"namespace"` // all namespaces of the set, separated by spaces
 	CreatedAt   int64  `json:"created_at"`
 	ClientIP    string `json:"client_ip"`
 	UserAgent   string `json:"user_agent"`
@@ -55,7 +55,7 @@ type connectionJSON struct {
 	Blocked    bool        `json:"blocked"`
 }
 
-// status answers status.json.
+// status returns status.json.
 func (s *Server) status(r *http.Request) (any, error) {
 	choice, err := readChoice(r.URL.RawQuery)
 	if err != nil {
@@ -64,7 +64,7 @@ func (s *Server) status(r *http.Request) (any, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
 	defer cancel()
 	of := view{choice, s.subscribeURL(r), s.sessions.tokenOf(r) != ""}
-	if choice.limit == 0 { // the figures alone take one question, and no walk
+	if choice.limit == 0 { // the figures alone do not need a survey
 		stats, err := s.stats(ctx)
 		if err != nil {
 			return nil, err
@@ -78,14 +78,15 @@ func (s *Server) status(r *http.Request) (any, error) {
 	return all.page(of, func() any { return s.show(of, all.stats, all.conns, all.began) }), nil
 }
 
-// A view is all that one answer may differ in from another of the same survey.
+// A view contains everything in which one status.json may differ from another one of the same
+// survey.
 type view struct {
 	choice
 	subscribeURL string
 	signedIn     bool
 }
 
-// show returns what a view shows of all connections, as they were at a time.
+// show returns the status.json of a view. conns are all connections, as they were at the time at.
 func (s *Server) show(of view, stats loop.Stats, conns []loop.SubscriberInfo, at time.Time) *statusJSON {
 	shown, next := of.of(conns)
 	connections := make([]connectionJSON, len(shown))
@@ -129,7 +130,8 @@ func connection(c *loop.SubscriberInfo, now time.Time) connectionJSON {
 	}
 }
 
-// requestPath is a path that asks for a set. The one that was sent is not kept.
+// requestPath returns a path that subscribes to a set. It may differ from the path that the client
+// sent, because that path is not stored.
 func requestPath(set []string) string {
 	if len(set) == 1 {
 		return "/subscribe" + (&url.URL{Path: set[0]}).EscapedPath()
@@ -138,7 +140,7 @@ func requestPath(set []string) string {
 	return "/subscribe?" + query.Encode()
 }
 
-// clientIP is "unix" for a client on a unix socket.
+// clientIP returns the IP address of a client, or "unix" for a client on a unix socket.
 func clientIP(c *loop.SubscriberInfo) string {
 	if c.ForwardedAddr.IsValid() {
 		return c.ForwardedAddr.String()
@@ -149,21 +151,21 @@ func clientIP(c *loop.SubscriberInfo) string {
 	return "unix"
 }
 
-// A choice is which connections a query asks for.
+// A choice is the selection of connections that a query requests.
 type choice struct {
 	limit     int
 	after     loop.ConnID
-	namespace string // those that hear it, or something below it
+	namespace string // only connections that subscribe to it, or to a namespace below it; "" for all
 	byBacklog bool
 }
 
-// readChoice reads a query. What it does not know, or cannot read, is an error: a
-// list that ignores a filter would be taken for a filtered one.
+// readChoice parses a query. It returns an error for unknown and invalid parameters, because a
+// client could not see that its filter was ignored.
 func readChoice(query string) (choice, error) {
 	c := choice{limit: connectionsShown}
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return c, &failure{http.StatusBadRequest, "the query cannot be read: " + err.Error()}
+		return c, &failure{http.StatusBadRequest, "invalid query: " + err.Error()}
 	}
 	for key, all := range values {
 		if err := c.set(key, all[len(all)-1]); err != nil {
@@ -178,34 +180,35 @@ func (c *choice) set(key, value string) error {
 	case "limit":
 		n, err := strconv.Atoi(value)
 		if err != nil || n < 0 {
-			return fmt.Errorf("limit=%q is no number of connections, such as 1000, or 0 for none", value)
+			return fmt.Errorf("invalid limit=%q: expected a number of connections, or 0 for the figures alone", value)
 		}
 		c.limit = n
 	case "after":
 		n, err := strconv.ParseUint(value, 10, 64)
 		if err != nil {
-			return fmt.Errorf("after=%q is no id of a connection: take next_after of the answer before", value)
+			return fmt.Errorf("invalid after=%q: expected next_after of the previous answer", value)
 		}
 		c.after = loop.ConnID(n)
 	case "namespace":
 		ns, err := nsindex.Canonical(value)
 		if err != nil {
-			return fmt.Errorf("namespace=%q: %w", value, err)
+			return fmt.Errorf("invalid namespace=%q: %w", value, err)
 		}
 		c.namespace = ns
 	case "sort":
 		if value != "backlog" && value != "age" {
-			return fmt.Errorf("sort=%q is not known: backlog (furthest behind first) or age (oldest first)", value)
+			return fmt.Errorf("invalid sort=%q: expected backlog (furthest behind first) or age (oldest first)", value)
 		}
 		c.byBacklog = value == "backlog"
 	default:
-		return fmt.Errorf("%q is not known here: limit, after, namespace or sort", key)
+		return fmt.Errorf("unknown parameter %q: expected limit, after, namespace or sort", key)
 	}
 	return nil
 }
 
-// of returns the connections chosen of all, which come oldest first, and where the
-// next page begins. A page follows another by age only: backlogs change.
+// of returns the chosen connections, and the value of after for the next page, or 0. conns must be
+// sorted by age, the oldest first. Connections sorted by backlog have no next page, because
+// backlogs change.
 func (c *choice) of(conns []loop.SubscriberInfo) (chosen []*loop.SubscriberInfo, next loop.ConnID) {
 	for i := range conns {
 		if x := &conns[i]; x.ID > c.after && c.hears(x) {
@@ -224,8 +227,8 @@ func (c *choice) of(conns []loop.SubscriberInfo) (chosen []*loop.SubscriberInfo,
 	return chosen, next
 }
 
-// hears tells whether a connection is subscribed to the chosen namespace, or to
-// something below it.
+// hears reports whether a connection subscribes to the chosen namespace, or to a namespace below
+// it.
 func (c *choice) hears(conn *loop.SubscriberInfo) bool {
 	return c.namespace == "" || slices.ContainsFunc(conn.Namespaces, func(ns string) bool {
 		return nsindex.Within([]byte(ns), c.namespace)

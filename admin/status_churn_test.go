@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestStatusDuringChurn does what killed the ancestor: it polls status.json while
-// clients come and go. It is worth most with the race detector.
+// TestStatusDuringChurn polls status.json while clients connect and disconnect. This crashed
+// mroth/sseserver. It is most useful with the race detector.
 func TestStatusDuringChurn(t *testing.T) {
 	h := serve(t)
 	stop := make(chan struct{})

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// status is the answer of status.json as a collector of the ancestor's reads it.
+// status is status.json as a program written for mroth/sseserver reads it.
 type status struct {
 	MsgsBroadcast int `json:"msgs_broadcast"`
 	Connections   []struct {

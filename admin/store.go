@@ -15,24 +15,24 @@ type Store = storestatus.Status
 type storeJSON struct {
 	Store
 	TroubleSince int64  `json:"trouble_since"` // seconds since 1970; 0: no trouble
-	Unfit        string `json:"unfit"`         // why healthz says 503; empty: it does not
+	Unfit        string `json:"unfit"`         // why healthz answers 503; empty: the store is fit
 }
 
-// store returns the store as status.json shows it, or nil if there is none.
+// store returns the state of the store for status.json, or nil if there is no store.
 func (s *Server) store(now time.Time) *storeJSON {
 	if s.opts.Store == nil {
 		return nil
 	}
-	told := &storeJSON{Store: s.opts.Store()}
-	if !told.Since.IsZero() {
-		told.TroubleSince = told.Since.Unix()
+	state := &storeJSON{Store: s.opts.Store()}
+	if !state.Since.IsZero() {
+		state.TroubleSince = state.Since.Unix()
 	}
-	told.Unfit, _ = told.Store.Unfit(now)
-	return told
+	state.Unfit, _ = state.Store.Unfit(now)
+	return state
 }
 
-// unfit returns what healthz says against the store, in one line, or "". The cause may
-// name servers and addresses, so only clients that may see the pages get it.
+// unfit returns why the store makes the daemon unfit, in one line, or "" if the daemon is fit. The
+// cause may contain names of servers and addresses, so only clients that may see the pages get it.
 func (s *Server) unfit(now time.Time, mayKnow bool) string {
 	if s.opts.Store == nil {
 		return ""

@@ -13,7 +13,7 @@ import (
 	"github.com/ssed/ssed/admin"
 )
 
-// A fakeStore is told what to tell.
+// A fakeStore returns the state that the test sets.
 type fakeStore struct {
 	mu sync.Mutex
 	is admin.Store
@@ -37,7 +37,7 @@ func serveStore(t *testing.T) (*env, *fakeStore) {
 	return serveOptions(t, ssed.Options{}, func(o *admin.Options) { o.Store = store.ask }), store
 }
 
-// well is a store of which nothing is wrong.
+// well returns the state of a store without any trouble.
 func well() admin.Store {
 	return admin.Store{
 		Connected: true, Reached: true, Live: true, Server: "n1 nats://10.0.0.5:4222", Stream: "ssed", Epoch: "b24wpue6", Replicas: 3, Leader: "n2",
@@ -46,7 +46,8 @@ func well() admin.Store {
 	}
 }
 
-// TestHealthOfTheStore: what a load balancer is told, and what of it a stranger is.
+// TestHealthOfTheStore verifies healthz for several states of the store. Only clients that may see
+// the pages may get the cause.
 func TestHealthOfTheStore(t *testing.T) {
 	h, store := serveStore(t)
 	const cause = "dial tcp 10.0.0.5:4222:\nconnection refused"
@@ -75,16 +76,16 @@ func TestHealthOfTheStore(t *testing.T) {
 			t.Errorf("%s: %d %q, want %d and one line that begins with %q", tt.name, code, answer, tt.code, tt.says)
 		}
 		if told := strings.HasSuffix(answer, ": dial tcp 10.0.0.5:4222: connection refused\n"); told != tt.cause {
-			t.Errorf("%s: that its cause is told is %v: %q", tt.name, told, answer)
+			t.Errorf("%s: the answer includes the cause: %v, want %v: %q", tt.name, told, tt.cause, answer)
 		}
 		code, answer, _ = h.ask(t, "GET", "/admin/healthz", "", "X-Forwarded-For: 8.8.8.8")
 		if code != tt.code || !strings.HasPrefix(answer, tt.says) || strings.Contains(answer, "10.0.0.5") {
-			t.Errorf("%s: a stranger is told %d %q", tt.name, code, answer)
+			t.Errorf("%s: an unauthorized client gets %d %q", tt.name, code, answer)
 		}
 	}
 }
 
-// TestStatusOfTheStore: every figure is where it belongs, in status.json and /metrics.
+// TestStatusOfTheStore verifies every figure of the store in status.json and /metrics.
 func TestStatusOfTheStore(t *testing.T) {
 	h, store := serveStore(t)
 	is := well()
@@ -134,8 +135,8 @@ func TestStatusOfTheStore(t *testing.T) {
 	}
 }
 
-// TestNoStore: without a store, the word appears only as a reason to disconnect, which
-// counts nothing.
+// TestNoStore verifies that without a store the word "store" appears only as a reason to
+// disconnect, with the count 0.
 func TestNoStore(t *testing.T) {
 	h := serve(t)
 	for path, reason := range map[string]string{
@@ -144,7 +145,7 @@ func TestNoStore(t *testing.T) {
 	} {
 		_, answer, _ := h.ask(t, "GET", path, "")
 		if answer = strings.Replace(answer, reason, "", 1); strings.Contains(answer, "store") {
-			t.Errorf("%s tells of a store:\n%s", path, answer)
+			t.Errorf("%s mentions a store:\n%s", path, answer)
 		}
 	}
 }

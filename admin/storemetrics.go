@@ -4,8 +4,8 @@ import "github.com/prometheus/client_golang/prometheus"
 
 var storeMetrics = metricsOf[Store]("ssed_store_")
 
-// A storeCollector collects the metrics of the store. It asks no other process, so a store
-// that does not answer makes no scrape fail.
+// A storeCollector collects the metrics of the store. It does not ask the store itself, so a store
+// that does not answer does not make a scrape fail.
 type storeCollector struct{ ask func() Store }
 
 // Describe implements prometheus.Collector.

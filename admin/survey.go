@@ -12,34 +12,39 @@ import (
 	"github.com/ssed/ssed/loop"
 )
 
-// A survey is one walk over all subscribers, and the figures as it began. All who
-// asked meanwhile share it, and what is rendered of it.
+// A survey is a snapshot of all subscribers, which takes a walk over them, and of the figures at
+// the beginning of the walk. Concurrent requests share the survey and its rendered pages.
 type survey struct {
 	began time.Time
 	stats loop.Stats
-	conns []loop.SubscriberInfo // oldest first; not to be changed
+	conns []loop.SubscriberInfo // the oldest first; must not be changed
 
 	mu    sync.Mutex
-	pages map[any]func() rendered
+	pages map[any]func() rendered // by view or sets
 }
 
-// surveys lets those who ask at the same time share a survey. Each is given one
-// that began after it asked: whoever has subscribed, published or disconnected
-// somebody, and then looks, sees it. One that was under way would be had sooner, and
-// would show what one has just thrown out. So one waits for two walks at most, and
-// however many ask, one walk goes on and one is to come.
+// surveys shares surveys between concurrent requests. Each request gets a survey that began after
+// the request. So a client that has subscribed, published or disconnected a subscriber sees the
+// effect in its next request. A survey in progress would be available sooner, but it may show a
+// connection that the client has just disconnected.
+//
+// So a request waits for at most two walks: the one in progress and the next one. However many
+// requests there are, at most one walk is in progress and at most one is waiting:
+//
+//	walk in progress ── turn is full
+//	next walk        ── waits for turn; new requests join it until it starts
 type surveys struct {
 	take    func(context.Context) (*survey, error)
-	flights singleflight.Group
-	turn    chan struct{} // has room for the walk that goes on
+	flights singleflight.Group // the requests that wait for the next walk
+	turn    chan struct{}      // full while a walk is in progress
 }
 
 func newSurveys(take func(context.Context) (*survey, error)) *surveys {
 	return &surveys{take: take, turn: make(chan struct{}, 1)}
 }
 
-// get returns a survey that began after the call. The context ends the waiting, and
-// not the walk, which others wait for.
+// get returns a survey that began after the call. If ctx ends, get returns its error, but the walk
+// continues, because other requests may wait for it.
 func (s *surveys) get(ctx context.Context) (*survey, error) {
 	select {
 	case taken := <-s.flights.DoChan("", s.walk):
@@ -52,17 +57,17 @@ func (s *surveys) get(ctx context.Context) (*survey, error) {
 	}
 }
 
-// walk takes a survey for all who have come by the time that the one before is over.
+// walk takes a survey for all requests that arrive before the previous walk ends.
 func (s *surveys) walk() (any, error) {
 	s.turn <- struct{}{}
 	defer func() { <-s.turn }()
-	s.flights.Forget("") // from here on, who comes is too late for this one
+	s.flights.Forget("") // requests from here on are too late for this walk
 	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
 	defer cancel()
 	return s.take(ctx)
 }
 
-// survey asks the loop.
+// survey takes a survey of the loop.
 func (s *Server) survey(ctx context.Context) (*survey, error) {
 	v := &survey{began: time.Now(), pages: map[any]func() rendered{}}
 	var err error
@@ -76,15 +81,15 @@ func (s *Server) survey(ctx context.Context) (*survey, error) {
 	return v, nil
 }
 
-// page returns what make makes, as JSON. That of nineteen thousand connections has
-// some megabytes, so it is made once for all who want the same of one survey. It
-// lives until the slowest of them has it, who has requestTimeout for that: there are
-// no more of them than connections (ConnsMax).
-func (v *survey) page(of any, make func() any) rendered {
+// page returns the result of build as JSON. The page with the key of is rendered once and shared by
+// all requests for it, because a page of nineteen thousand connections has some megabytes. Its
+// memory is freed once the slowest client has received it, after requestTimeout at the latest.
+// There are at most as many pages as connections (ConnsMax).
+func (v *survey) page(of any, build func() any) rendered {
 	v.mu.Lock()
 	page, ok := v.pages[of]
 	if !ok {
-		page = sync.OnceValue(func() rendered { return render(make()) })
+		page = sync.OnceValue(func() rendered { return render(build()) })
 		v.pages[of] = page
 	}
 	v.mu.Unlock()

@@ -16,14 +16,14 @@ import (
 	"github.com/ssed/ssed/auth"
 )
 
-// A slowLoop is asked for surveys, each of which takes a second.
+// A slowLoop takes surveys. Each one takes a second.
 type slowLoop struct {
-	began atomic.Int64 // walks
-	at    atomic.Int64 // walks that go on
+	began atomic.Int64 // walks that were started
+	at    atomic.Int64 // walks in progress
 	fails atomic.Bool
 }
 
-var errSlow = errors.New("it does not answer")
+var errSlow = errors.New("the loop does not answer")
 
 func (l *slowLoop) take(ctx context.Context) (*survey, error) {
 	l.began.Add(1)
@@ -43,7 +43,7 @@ func (l *slowLoop) take(ctx context.Context) (*survey, error) {
 	return v, nil
 }
 
-// TestSurveysAreShared: however many ask while a walk goes on, there is one more.
+// TestSurveysAreShared verifies that any number of requests during a walk share the next walk.
 func TestSurveysAreShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l slowLoop
@@ -66,18 +66,18 @@ func TestSurveysAreShared(t *testing.T) {
 		}
 		all.Wait()
 		if n := l.began.Load(); n != 2 {
-			t.Errorf("%d walks, want that of the first and one for all others", n)
+			t.Errorf("%d walks, want one for the first request and one for all others", n)
 		}
 		for i := range 1000 {
 			if seen[i] != seen[0] || seen[i] == seen[1000] {
-				t.Fatalf("%d was given another survey", i)
+				t.Fatalf("request %d got another survey", i)
 			}
 		}
 	})
 }
 
-// TestNoSurveyIsOlderThanTheQuestion, whenever the question comes, and none is had
-// later than after two walks.
+// TestNoSurveyIsOlderThanTheQuestion verifies that every survey begins after its request, and that
+// no request waits for more than two walks.
 func TestNoSurveyIsOlderThanTheQuestion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l slowLoop
@@ -91,7 +91,7 @@ func TestNoSurveyIsOlderThanTheQuestion(t *testing.T) {
 				if err != nil {
 					t.Error(err)
 				} else if v.began.Before(asked) {
-					t.Errorf("it had begun %v before it was asked for", asked.Sub(v.began))
+					t.Errorf("the survey began %v before the request", asked.Sub(v.began))
 				}
 				if took := time.Since(asked); took > 2*time.Second {
 					t.Errorf("two walks of a second took %v", took)
@@ -105,7 +105,8 @@ func TestNoSurveyIsOlderThanTheQuestion(t *testing.T) {
 	})
 }
 
-// TestFailuresEnd: an error is for those who asked, and for nobody who asks later.
+// TestFailuresEnd verifies that a failed walk returns its error only to the requests that waited
+// for it.
 func TestFailuresEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l slowLoop
@@ -122,13 +123,13 @@ func TestFailuresEnd(t *testing.T) {
 		all.Wait()
 		l.fails.Store(false)
 		if v, err := s.get(t.Context()); err != nil || v == nil {
-			t.Errorf("the loop answers again, and the survey is %v, %v", v, err)
+			t.Errorf("after the loop answers again, the survey is %v, %v", v, err)
 		}
 	})
 }
 
-// TestWhoLeavesLeavesAlone: a client that goes away, even the one that had the walk
-// begin, ends it for nobody else.
+// TestWhoLeavesLeavesAlone verifies that a canceled request does not cancel the walk for the other
+// requests, even if it started the walk.
 func TestWhoLeavesLeavesAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l slowLoop
@@ -141,12 +142,12 @@ func TestWhoLeavesLeavesAlone(t *testing.T) {
 				v, err := s.get(ctx)
 				switch {
 				case ctx == impatient && (err != context.Canceled || time.Since(began) != time.Second/2):
-					t.Errorf("one that left after half a second: %v, after %v", err, time.Since(began))
+					t.Errorf("a request canceled after half a second: %v, after %v", err, time.Since(began))
 				case ctx != impatient && (err != nil || v == nil):
-					t.Errorf("one that stayed: %v", err)
+					t.Errorf("another request: %v", err)
 				}
 			})
-			synctest.Wait() // so the first one's walk goes on, and the others wait for the next
+			synctest.Wait() // now the first request's walk is in progress, and the others wait for the next
 		}
 		time.Sleep(time.Second / 2)
 		leave()
@@ -157,8 +158,8 @@ func TestWhoLeavesLeavesAlone(t *testing.T) {
 	})
 }
 
-// TestAnswersShareAWalk, whatever of it they show, and the bytes where they show the
-// same.
+// TestAnswersShareAWalk verifies that different pages share a walk, and that equal pages also share
+// the rendered bytes.
 func TestAnswersShareAWalk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l slowLoop
@@ -168,7 +169,7 @@ func TestAnswersShareAWalk(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 400 {
 			all.Go(func() {
-				time.Sleep(time.Duration(i) * time.Millisecond) // the first walk goes on all the while
+				time.Sleep(time.Duration(i) * time.Millisecond) // all requests arrive during the first walk
 				path, f := "/admin/namespaces.json", s.namespaces
 				if i%4 > 0 {
 					path, f = "/admin/status.json?limit="+strconv.Itoa(i%4), s.status
@@ -199,8 +200,8 @@ func TestAnswersShareAWalk(t *testing.T) {
 	})
 }
 
-// TestAPageIsMadeOnce for all who want the same of a survey, and each gets its own
-// where they do not.
+// TestAPageIsMadeOnce verifies that a page is rendered once for all equal requests, and once for
+// each different one.
 func TestAPageIsMadeOnce(t *testing.T) {
 	v := &survey{pages: map[any]func() rendered{}}
 	var made atomic.Int64
@@ -223,7 +224,7 @@ func TestAPageIsMadeOnce(t *testing.T) {
 	}
 }
 
-// TestAChoiceLeavesTheSurveyAlone: others choose from it, too.
+// TestAChoiceLeavesTheSurveyAlone verifies that choosing connections does not change the survey.
 func TestAChoiceLeavesTheSurveyAlone(t *testing.T) {
 	conns := []ssed.SubscriberInfo{{ID: 1, LagBytes: 5}, {ID: 2, LagBytes: 9, Namespaces: []string{"/a"}}, {ID: 3, LagBytes: 5}, {ID: 4, Namespaces: []string{"/a/b"}}}
 	for _, tt := range []struct {
@@ -250,7 +251,7 @@ func TestAChoiceLeavesTheSurveyAlone(t *testing.T) {
 	}
 	for i, c := range conns {
 		if c.ID != ssed.ConnID(i+1) {
-			t.Errorf("place %d has %d now", i, c.ID)
+			t.Errorf("index %d has the id %d now", i, c.ID)
 		}
 	}
 }

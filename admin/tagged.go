@@ -13,11 +13,11 @@ type taggedMetric struct {
 	field int
 }
 
-// taggedMetrics are the metrics of a struct whose tags declare them.
+// taggedMetrics are the metrics that the tags of a struct declare.
 type taggedMetrics []taggedMetric
 
-// metricsOf returns the metrics that the tags of T's fields declare: gauge or counter is
-// the name behind a prefix, and help the help text.
+// metricsOf returns the metrics that the tags of T's fields declare. The tag gauge or counter is
+// the name, without the prefix, and the tag help is the help text.
 func metricsOf[T any](prefix string) (metrics taggedMetrics) {
 	fields := reflect.TypeFor[T]()
 	for i := range fields.NumField() {
@@ -39,7 +39,7 @@ func (metrics taggedMetrics) describe(descs chan<- *prometheus.Desc) {
 	}
 }
 
-// collect sends the metrics of a struct.
+// collect sends the values of the metrics in a struct.
 func (metrics taggedMetrics) collect(of any, values chan<- prometheus.Metric) {
 	fields := reflect.ValueOf(of)
 	for _, m := range metrics {
@@ -47,8 +47,8 @@ func (metrics taggedMetrics) collect(of any, values chan<- prometheus.Metric) {
 	}
 }
 
-// number returns a metric's value: a number as it is, and 1 for true and for a string
-// that is not empty.
+// number returns the value of a metric: a number unchanged, and 1 for true and for a string that is
+// not empty.
 func number(field reflect.Value) float64 {
 	switch {
 	case field.CanInt():

@@ -166,7 +166,7 @@ func TestRefusals(t *testing.T) {
 		{"nobody", nobody, "", "no daemon answers at http://" + nobody + ": dial tcp"},
 		{"no socket", "unix:///nonexistent/s", "", "no daemon answers at unix:///nonexistent/s: dial unix"},
 		{"no token", guarded, "", "refuses (401): a token with the admin right is needed: give it with --token or SSED_TOKEN"},
-		{"a wrong token", guarded, secret + "-3", "refuses (401): this token is not known"},
+		{"a wrong token", guarded, secret + "-3", "refuses (401): unknown token"},
 		{"a token without the right", guarded, secret + "-2", "refuses (401): "},
 		{"no pages", off, "", "refuses (403): "},
 		{"pages elsewhere", elsewhere, "", "refuses (403): this is switched off here"},

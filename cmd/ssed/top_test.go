@@ -213,7 +213,7 @@ func TestTopRefuses(t *testing.T) {
 	}
 
 	s.shell(t, testtool.Build(t)+" top --token wrong "+d.Subscribe[0]+"; echo code $?")
-	s.shows(t, "refuses (401): this token is not known", "code 1")
+	s.shows(t, "refuses (401): unknown token", "code 1")
 	s.shell(t, "clear; "+testtool.Build(t)+" top 127.0.0.1:1; echo code $?")
 	s.shows(t, "ssed: no daemon answers at http://127.0.0.1:1: ", "code 1")
 	s.shell(t, "clear; TERM=dumb "+testtool.Build(t)+" top; echo code $?")
