@@ -1,10 +1,8 @@
-// Package reference writes what users read and what shells complete, from the
-// model of the command line: a man page for each command, and a completion for
-// bash, zsh and fish. The model comes in and text goes out; it reads no flag and
-// writes no file.
+// Package reference generates documentation from kong's model of the command line: a man page for
+// each command, and completion scripts for bash, zsh and fish. It returns text; it parses no flags
+// and writes no files.
 //
-// The one invariant: nothing is told here that the model does not tell. So
-// --help, the man pages and the completions cannot differ. The libraries that do
-// this for kong had no release since 2022 or are gone, and what ssed needs of them
-// is these few pages.
+// Invariant: all content comes from the model, so --help, the man pages and the completions cannot
+// differ. The libraries that generate these for kong are gone or were last released in 2022,
+// and ssed needs only the little that is in this package.
 package reference

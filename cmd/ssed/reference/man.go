@@ -7,9 +7,9 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Pages returns the man pages of section 1 by file name: ssed.1, and one for each
-// command, such as ssed-pub.1. They are in the language of man(7), and hold no date
-// and no version, so that the same source makes the same bytes.
+// Pages returns the man pages of section 1 by file name: ssed.1, and one for each command, such as
+// ssed-pub.1. They use the macros of man(7). They contain no date and no version, so that the same
+// source produces the same bytes.
 func Pages(app *kong.Application) map[string]string {
 	pages := map[string]string{app.Name + ".1": overview(app)}
 	for _, command := range commands(app) {
@@ -18,7 +18,7 @@ func Pages(app *kong.Application) map[string]string {
 	return pages
 }
 
-// overview is the page of the program as a whole.
+// overview returns the page of the program.
 func overview(app *kong.Application) string {
 	var b strings.Builder
 	what, rest, _ := strings.Cut(app.Help, "\n\n")
@@ -35,14 +35,14 @@ func overview(app *kong.Application) string {
 	}
 	if app.DefaultCmd != nil {
 		b.WriteString(".SH FLAGS\n")
-		fmt.Fprintf(&b, "These are the flags of %s\\-%s(1), which need not name it.\n", app.Name, app.DefaultCmd.Name)
+		fmt.Fprintf(&b, "These flags belong to %s\\-%s(1), the default command, so its name can be omitted.\n", app.Name, app.DefaultCmd.Name)
 		options(&b, flags(app, app.DefaultCmd))
 	}
 	ending(&b)
 	return b.String()
 }
 
-// page is the page of one command.
+// page returns the page of one command.
 func page(app *kong.Application, command *kong.Command) string {
 	var b strings.Builder
 	title(&b, app.Name+"-"+command.Name, sentence(command.Help))
@@ -71,7 +71,7 @@ func title(b *strings.Builder, name, what string) {
 	fmt.Fprintf(b, ".SH NAME\n%s \\- %s\n", roff(name), roff(strings.TrimSuffix(what, ".")))
 }
 
-// options writes a paragraph for each flag, and a heading where a group begins.
+// options writes a paragraph for each flag, and a heading before each group.
 func options(b *strings.Builder, flags []*kong.Flag) {
 	group := ""
 	for _, flag := range flags {
@@ -89,18 +89,18 @@ func options(b *strings.Builder, flags []*kong.Flag) {
 		}
 		fmt.Fprintf(b, "\n%s\n", roff(flag.Help))
 		if len(flag.Envs) > 0 {
-			fmt.Fprintf(b, "In the environment: \\fB%s\\fR.\n", roff(strings.Join(flag.Envs, ", ")))
+			fmt.Fprintf(b, "Environment variable: \\fB%s\\fR.\n", roff(strings.Join(flag.Envs, ", ")))
 		}
 	}
 }
 
 func ending(b *strings.Builder) {
 	b.WriteString(".SH EXIT STATUS\n")
-	b.WriteString("0 if all went well, 1 if what was asked for did not work, 2 if it was not asked in a way that makes sense.\n")
+	b.WriteString("0 on success, 1 if the command failed, 2 if the command line is invalid.\n")
 }
 
-// roff escapes text, so that the formatter takes none of it for a command: a hyphen
-// stays one that can be pasted, and no line begins with a control character.
+// roff escapes text so that the formatter does not interpret it. A hyphen remains a hyphen that
+// users can copy and paste, and no line begins with a control character.
 func roff(text string) string {
 	text = strings.NewReplacer(`\`, `\e`, `-`, `\-`, "\t", "    ").Replace(text)
 	lines := strings.Split(text, "\n")

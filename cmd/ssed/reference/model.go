@@ -7,7 +7,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// commands are those that users see, in the order of --help.
+// commands returns the commands that are not hidden, in the order of --help.
 func commands(app *kong.Application) (seen []*kong.Command) {
 	for _, command := range app.Children {
 		if !command.Hidden {
@@ -26,7 +26,7 @@ func names(commands []*kong.Command, separator string) string {
 	return strings.Join(names, separator)
 }
 
-// flags are those that a command takes and users see, --help first.
+// flags returns the flags of a command that are not hidden, with --help first.
 func flags(app *kong.Application, command *kong.Command) (seen []*kong.Flag) {
 	for _, flag := range append(append([]*kong.Flag{}, app.Flags...), command.Flags...) {
 		if !flag.Hidden {
@@ -36,13 +36,13 @@ func flags(app *kong.Application, command *kong.Command) (seen []*kong.Flag) {
 	return seen
 }
 
-// takesValue tells whether a word has to follow the flag.
+// takesValue reports whether a value must follow the flag.
 func takesValue(flag *kong.Flag) bool { return !flag.IsBool() && !flag.IsCounter() }
 
-// literal is a value that is typed as it stands: off, of "on|off|ADDR".
+// literal matches values that users type literally: on and off, of "on|off|ADDR".
 var literal = regexp.MustCompile(`^[a-z]+$`)
 
-// choices are the values that can be listed, of a flag or an argument.
+// choices returns the possible values of a flag or an argument, as far as they can be listed.
 func choices(value *kong.Value) (words []string) {
 	if value.Enum != "" {
 		return value.EnumSlice()
@@ -58,7 +58,7 @@ func choices(value *kong.Value) (words []string) {
 	return words
 }
 
-// argumentChoices are the values that can be listed for a command's first argument.
+// argumentChoices returns the possible values of a command's first argument.
 func argumentChoices(command *kong.Command) []string {
 	if len(command.Positional) == 0 {
 		return nil
@@ -66,11 +66,11 @@ func argumentChoices(command *kong.Command) []string {
 	return choices(command.Positional[0])
 }
 
-// takesFile tells whether a flag's value is a file of this machine.
+// takesFile reports whether the value of a flag is the name of a file.
 func takesFile(flag *kong.Flag) bool { return flag.PlaceHolder == "FILE" }
 
-// sentence is the first sentence of a help text, without its period: what fits
-// beside a completion.
+// sentence returns the first sentence of a help text, without its period. It is short enough for a
+// list of completions.
 func sentence(help string) string {
 	first, _, _ := strings.Cut(strings.Join(strings.Fields(help), " "), ". ")
 	return strings.TrimSuffix(first, ".")
