@@ -14,8 +14,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// completions are what each shell has to offer. The last word is what the user has
-// begun.
+// completions are the expected offers of each shell. The last word of a line is the one to
+// complete.
 var completions = []struct {
 	name  string
 	words []string
@@ -33,8 +33,7 @@ var completions = []struct {
 	{"not what is hidden", []string{"ma"}, nil},
 }
 
-// bashAsk loads the completion that is in a file ($1), and prints what it offers
-// for the words that follow.
+// bashAsk loads the completion script in file $1 and prints its offers for the remaining words.
 const bashAsk = `source "$1"; shift
 COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
 _ssed
@@ -53,7 +52,7 @@ func TestBashCompletes(t *testing.T) {
 			}
 		})
 	}
-	// To bash, "--slow=s" is three words.
+	// bash splits "--slow=s" into three words.
 	if got := ask(t, "--slow", "=", "s"); !slices.Equal(got, []string{"skip"}) {
 		t.Errorf("--slow=s: got %q", got)
 	}
@@ -76,10 +75,9 @@ func TestFishCompletes(t *testing.T) {
 	}
 }
 
-// zshAsk loads the completion that is in a file ($1) into a zsh of its own, types a
-// line ($2), and prints what is offered, each between brackets: compadd is where
-// all offers of zsh's completion come by. The words that it waits for are written in
-// two parts, so that it does not take its own typing for an answer.
+// zshAsk loads the completion script in file $1 into a separate zsh, types line $2, and prints each
+// offer in brackets. It replaces compadd, through which all offers pass. The words that it waits
+// for are written in two parts, so that it does not mistake its own typing for the output.
 const zshAsk = `zmodload zsh/zpty
 zpty -b shell zsh -f -i
 hear() { zpty -r shell said "*$1*"; print -r -- $said }
@@ -118,7 +116,7 @@ func TestZshCompletes(t *testing.T) {
 	}
 }
 
-// completionFile writes a shell's completion into a file.
+// completionFile writes a shell's completion script to a file and returns its name.
 func completionFile(t *testing.T, shell string) string {
 	t.Helper()
 	r := run(t, nil, nil, "completion", shell)
@@ -130,7 +128,7 @@ func completionFile(t *testing.T, shell string) string {
 	return file
 }
 
-// offered runs a shell that prints one offer a line, and returns them in order.
+// offered runs a shell that prints one offer per line, and returns them sorted.
 func offered(t *testing.T, cmd *exec.Cmd) (offers []string) {
 	t.Helper()
 	var said bytes.Buffer

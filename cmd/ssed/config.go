@@ -14,13 +14,13 @@ type configCommand struct {
 	daemonFlags
 }
 
-// Run prints what is in force, in the form of a configuration file.
+// Run prints the effective settings as a configuration file.
 func (c *configCommand) Run(stdout *output, s *settings) error {
 	return s.print(stdout)
 }
 
-// print writes every flag of the command with its value, and where that came from
-// as a comment. What has no value, and what is secret, is a comment as a whole.
+// print writes each flag of the command with its value, and the origin of the value as a comment.
+// Secrets and flags without a value are written as comments.
 func (s *settings) print(out io.Writer) error {
 	var text strings.Builder
 	group := ""
@@ -42,10 +42,10 @@ func (s *settings) print(out io.Writer) error {
 	return err
 }
 
-// secretTag marks the flags whose values are shown to nobody.
+// secretTag marks flags with secret values, which must never be printed.
 const secretTag = "secret"
 
-// describe writes a flag and its value as a line of a configuration file.
+// describe returns a line of a configuration file that sets flag to its value.
 func describe(flag *kong.Flag) (string, error) {
 	value := flag.Target
 	switch {
@@ -62,13 +62,13 @@ func describe(flag *kong.Flag) (string, error) {
 	}
 	line, err := toml.Marshal(map[string]any{flag.Name: plain})
 	if flag.Name == "config" {
-		line = append([]byte("# "), line...) // a file cannot name another
+		line = append([]byte("# "), line...) // a configuration file cannot name another one
 	}
 	return strings.TrimSpace(string(line)), err
 }
 
-// plainValue is a value as a file has it: numbers, true and false are themselves,
-// the rest is text.
+// plainValue converts a value to its form in a configuration file. Numbers and booleans keep their
+// type; everything else becomes text.
 func plainValue(value reflect.Value) (any, error) {
 	if value.Kind() == reflect.Slice {
 		list := make([]any, value.Len())
@@ -86,6 +86,6 @@ func plainValue(value reflect.Value) (any, error) {
 	case fmt.Stringer:
 		return v.String(), nil
 	default:
-		return nil, fmt.Errorf("a %T has no text", v)
+		return nil, fmt.Errorf("cannot convert a %T to text", v)
 	}
 }

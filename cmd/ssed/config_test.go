@@ -13,7 +13,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// configOf writes a configuration file, and returns its name.
+// configOf writes a configuration file and returns its name.
 func configOf(t *testing.T, text string) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "ssed.toml")
@@ -23,7 +23,7 @@ func configOf(t *testing.T, text string) string {
 	return name
 }
 
-// lineOf finds the line of "ssed config" that is about a flag.
+// lineOf returns the line of "ssed config" about a flag.
 func lineOf(t *testing.T, printed, flag string) string {
 	t.Helper()
 	found := regexp.MustCompile(`(?m)^(?:# )?`+flag+` .*$`).FindAllString(printed, -1)
@@ -33,7 +33,8 @@ func lineOf(t *testing.T, printed, flag string) string {
 	return found[0]
 }
 
-// TestStrength says the same thing in ever stronger ways, and wants the last.
+// TestStrength sets the same flags with increasing precedence and expects the last setting to
+// apply.
 func TestStrength(t *testing.T) {
 	file := configOf(t, "# a comment\nlisten = [':3', ':33']\nheartbeat = '3s'\n")
 	says := []struct {
@@ -66,7 +67,8 @@ func TestStrength(t *testing.T) {
 	}
 }
 
-// TestServeReadsTheFile wants the daemon where only a file, or only PORT, says.
+// TestServeReadsTheFile checks that the daemon uses settings that only a file, or only PORT,
+// contains.
 func TestServeReadsTheFile(t *testing.T) {
 	t.Parallel()
 	t.Run("file", func(t *testing.T) {
@@ -83,14 +85,15 @@ func TestServeReadsTheFile(t *testing.T) {
 		}
 	})
 	t.Run("PORT", func(t *testing.T) {
-		// A port that is taken is the one whose number the error shows.
+		// The port is in use, so the error contains its number.
 		taken := testtool.Start(t)
 		_, port, _ := strings.Cut(strings.TrimPrefix(taken.Subscribe[0], "http://"), ":")
 		run(t, nil, []string{"PORT=" + port, "SSED_PUBLISH=tcp://127.0.0.1:0"}).wantFailure(t, exitFailure, ":"+port, "in use")
 	})
 }
 
-// TestConfigIsAFile wants what "ssed config" prints to say the same when it is read.
+// TestConfigIsAFile checks that the output of "ssed config", used as a configuration file, has the
+// same effect.
 func TestConfigIsAFile(t *testing.T) {
 	env := []string{"SSED_HISTORY=7", "SSED_HISTORY_FOR=/a=5;/b/c=0,1m", "SSED_TRUSTED_PROXY=10.0.0.0/8,unix", "SSED_DEBUG=yes", "SSED_GAP_EVENT=it's", "SSED_LOG_LEVEL=warn", "SSED_MAX_CONNS=50", "SSED_BACKLOG=20000000"}
 	first := run(t, nil, env, "config")
@@ -99,7 +102,7 @@ func TestConfigIsAFile(t *testing.T) {
 	second.wantSuccess(t)
 	origins := regexp.MustCompile(` +# .*`)
 	values := func(r result) string {
-		_, rest, _ := strings.Cut(r.stdout, "# Where clients") // behind the name of the file
+		_, rest, _ := strings.Cut(r.stdout, "# Addresses") // after the name of the file
 		return origins.ReplaceAllString(rest, "")
 	}
 	if values(first) != values(second) {
@@ -110,7 +113,8 @@ func TestConfigIsAFile(t *testing.T) {
 	}
 }
 
-// TestConfigShowsNoServers of NATS: their URLs may have passwords.
+// TestConfigShowsNoServers checks that URLs of NATS servers are not printed, because they may
+// contain passwords.
 func TestConfigShowsNoServers(t *testing.T) {
 	r := run(t, nil, []string{"SSED_NATS=nats://u:s3cr3t@a,nats://s3cr3t@b"}, "config", "--nats-creds-file=/c", "--nats-stream=pets")
 	r.wantSuccess(t)
@@ -126,8 +130,8 @@ func TestConfigShowsNoServers(t *testing.T) {
 	}
 }
 
-// TestSecretsHaveTheirTag wants every flag whose name sounds like a secret to be
-// marked as one, or to be the name of a file.
+// TestSecretsHaveTheirTag checks that every flag with a name that suggests a secret is tagged as
+// secret, or is the name of a file.
 func TestSecretsHaveTheirTag(t *testing.T) {
 	secret := regexp.MustCompile(`token|secret|password|key`)
 	var serve *kong.Node

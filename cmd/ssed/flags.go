@@ -6,41 +6,40 @@ import (
 	"github.com/ssed/ssed"
 )
 
-// defaultPublishURL is where publishers connect, unless told otherwise: this
-// machine only.
+// defaultPublishURL is the default address for publishers. It is loopback, so that only this
+// machine can publish.
 const defaultPublishURL = "tcp://127.0.0.1:8002"
 
-// Where publishers are read: see --publish-loop.
+// The values of --publish-loop.
 const (
 	sharedLoop = "shared"
 	ownLoop    = "own"
 )
 
-// What becomes of a slow subscriber: see --slow.
+// slowWords maps the values of --slow to the server's options.
 var slowWords = map[string]ssed.Slow{
 	"disconnect": ssed.SlowDisconnect,
 	"skip":       ssed.SlowSkip,
 }
 
-// commands is the command line: its sub-commands, and the flags of each.
+// commands is the command line: the subcommands with their flags.
 type commands struct {
-	Serve   serveCommand       `cmd:"" default:"withargs" help:"Run the daemon. This is the default command: its flags work without its name."`
-	Pub     pubCommand         `cmd:"" help:"Publish one message, or each line of standard input, over restarts of the daemon."`
-	Sub     subCommand         `cmd:"" help:"Subscribe: show events in this terminal, or as JSON for scripts."`
-	Doctor  doctorCommand      `cmd:"" help:"Look through a proxy at a stream, and say what it does to it and how that is mended."`
-	Top     topCommand         `cmd:"" help:"Show what a daemon is doing, live in this terminal."`
-	Config  configCommand      `cmd:"" help:"Print what is in force, in the form of a configuration file, and where each value comes from. Tokens are not shown."`
-	Check   checkCommand       `cmd:"" help:"Tell everything for which the daemon would not start with these flags, this environment and this file. Nothing listens."`
-	Demo    demoCommand        `cmd:"" help:"Run the daemon, and publish the time and the state of this host to it each second."`
-	Health  healthcheckCommand `cmd:"" name:"healthcheck" help:"Ask a daemon whether it is healthy: exit 0 if it is, 1 if not. For containers."`
-	Version versionCommand     `cmd:"" help:"Print version, commit and Go version."`
+	Serve   serveCommand       `cmd:"" default:"withargs" help:"Run the daemon. This is the default command, so its name can be omitted."`
+	Pub     pubCommand         `cmd:"" help:"Publish one message, or every line of standard input, across restarts of the daemon."`
+	Sub     subCommand         `cmd:"" help:"Subscribe and print events as text, or as JSON for scripts."`
+	Doctor  doctorCommand      `cmd:"" help:"Watch a stream through a proxy, report problems that the proxy causes, and suggest fixes."`
+	Top     topCommand         `cmd:"" help:"Show the state of a daemon, updated live in the terminal."`
+	Config  configCommand      `cmd:"" help:"Print the effective settings as a configuration file, with the source of each value. Tokens are not shown."`
+	Check   checkCommand       `cmd:"" help:"Report every error in the flags, environment and configuration file, without starting the daemon."`
+	Demo    demoCommand        `cmd:"" help:"Run the daemon and publish the time and the state of this host every second."`
+	Health  healthcheckCommand `cmd:"" name:"healthcheck" help:"Ask a daemon whether it is healthy, for containers. Exit code 0 if it is, 1 if not."`
+	Version versionCommand     `cmd:"" help:"Print the version, the commit and the Go version."`
 
-	Completion completionCommand `cmd:"" help:"Print what makes a shell complete ssed's commands and flags."`
+	Completion completionCommand `cmd:"" help:"Print a script that completes commands and flags in a shell."`
 	Man        manCommand        `cmd:"" hidden:"" help:"Write the man pages, for packages."`
 }
 
-// daemonFlags are the flags of every command that runs the daemon. What they
-// mean is told in daemonHelp.
+// daemonFlags are the flags of every command that runs the daemon. daemonHelp describes them.
 type daemonFlags struct {
 	Config string `group:"config" placeholder:"FILE"`
 
@@ -49,7 +48,7 @@ type daemonFlags struct {
 	Admin       string   `group:"where" placeholder:"on|off|ADDR" default:"on"`
 	PublishLoop string   `group:"where" placeholder:"shared|own" enum:"shared,own" default:"shared"`
 
-	Token         []string `group:"who" placeholder:"LINE" sep:";" secret:""` // rights have commas
+	Token         []string `group:"who" placeholder:"LINE" sep:";" secret:""` // a semicolon, because a list of rights contains commas
 	TokenFile     string   `group:"who" placeholder:"FILE"`
 	CORSOrigin    []string `name:"cors-origin" group:"who" placeholder:"ORIGIN" default:"*"`
 	TrustedProxy  []string `group:"who" placeholder:"CIDR"`
@@ -69,7 +68,7 @@ type daemonFlags struct {
 
 	History      int           `group:"history" placeholder:"N" default:"0"`
 	HistoryAge   time.Duration `group:"history" placeholder:"DURATION" default:"0s"`
-	HistoryFor   []historyRule `group:"history" placeholder:"PREFIX=N[,AGE]" sep:";"` // rules have commas
+	HistoryFor   []historyRule `group:"history" placeholder:"PREFIX=N[,AGE]" sep:";"` // a semicolon, because rules contain commas
 	HistoryBytes byteSize      `group:"history" placeholder:"SIZE" default:"${history_bytes}"`
 	GapEvent     string        `group:"history" placeholder:"NAME" default:"${gap_event}"`
 
@@ -86,5 +85,5 @@ type daemonFlags struct {
 	LogLevel  logLevel `group:"log" placeholder:"LEVEL" default:"info"`
 }
 
-// flags is how the settings find the daemon's among a command's.
+// flags returns f. The settings use it to find the daemon's flags in a command.
 func (f *daemonFlags) flags() *daemonFlags { return f }

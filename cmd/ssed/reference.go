@@ -11,10 +11,10 @@ import (
 )
 
 type completionCommand struct {
-	Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
+	Shell string `arg:"" enum:"bash,zsh,fish" help:"The shell: bash, zsh or fish."`
 }
 
-// Run prints the completion for one shell.
+// Run prints the completion script of one shell.
 func (c *completionCommand) Run(ctx *kong.Context) error {
 	write := map[string]func(*kong.Application) string{
 		"bash": reference.Bash,
@@ -26,10 +26,10 @@ func (c *completionCommand) Run(ctx *kong.Context) error {
 }
 
 type manCommand struct {
-	Folder string `arg:"" help:"Where to write them; it must be there."`
+	Folder string `arg:"" help:"Existing directory to write the pages to."`
 }
 
-// Run writes the man pages into a folder.
+// Run writes the man pages into a directory.
 func (c *manCommand) Run(ctx *kong.Context) error {
 	for name, page := range reference.Pages(ctx.Model) {
 		if err := os.WriteFile(filepath.Join(c.Folder, name), []byte(page), 0o644); err != nil {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// helpOf is what "ssed command --help" says.
+// helpOf returns the output of "ssed command --help".
 func helpOf(t *testing.T, command ...string) string {
 	t.Helper()
 	r := run(t, nil, nil, append(command, "--help")...)
@@ -17,7 +17,7 @@ func helpOf(t *testing.T, command ...string) string {
 	return r.stdout
 }
 
-// commandNames are those that --help lists.
+// commandNames returns the commands that --help lists.
 func commandNames(t *testing.T) (names []string) {
 	t.Helper()
 	_, list, _ := strings.Cut(helpOf(t), "\nCommands:\n")
@@ -31,7 +31,7 @@ func commandNames(t *testing.T) (names []string) {
 	return names
 }
 
-// flagNames are those that a command's --help lists, with their dashes.
+// flagNames returns the flags that the --help of a command lists, with their dashes.
 func flagNames(t *testing.T, command string) (names []string) {
 	t.Helper()
 	for _, found := range regexp.MustCompile(`(?m)^ +(?:-\w, +)?(--[a-z-]+)`).FindAllStringSubmatch(helpOf(t, command), -1) {
@@ -43,7 +43,7 @@ func flagNames(t *testing.T, command string) (names []string) {
 	return names
 }
 
-// TestManPages tell every command and every flag that --help tells.
+// TestManPages checks that the man pages contain every command and every flag of --help.
 func TestManPages(t *testing.T) {
 	folder := t.TempDir()
 	run(t, nil, nil, "man", folder).wantSuccess(t)
