@@ -12,7 +12,7 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// startCurl subscribes with curl, and returns once the answer's head is there.
+// startCurl subscribes with curl, and returns when the head of the response has arrived.
 func startCurl(t *testing.T, url string) *testtool.Command {
 	t.Helper()
 	c := testtool.StartCommand(t, testtool.Need(t, "curl"), "-sS", "-N", "-D", "/dev/stderr", url)
@@ -23,8 +23,7 @@ func startCurl(t *testing.T, url string) *testtool.Command {
 	return c
 }
 
-// wantOutput waits until curl has printed as many bytes as want has, and wants
-// them to be the same.
+// wantOutput waits until curl has printed as many bytes as want has, and compares them.
 func wantOutput(t *testing.T, c *testtool.Command, want string) {
 	t.Helper()
 	testtool.WaitFor(t, "curl's output", func() bool { return len(c.Output()) >= len(want) })
@@ -33,8 +32,8 @@ func wantOutput(t *testing.T, c *testtool.Command, want string) {
 	}
 }
 
-// TestAncestorsExample is the example of mroth/sseserver's README: a clock without
-// an event name on /time, dogs and cats on /pets, and what curl prints of it.
+// TestAncestorsExample runs the example in the README of mroth/sseserver: a clock without an event
+// name on /time, dogs and cats on /pets. It checks what curl prints.
 func TestAncestorsExample(t *testing.T) {
 	testtool.Need(t, "curl")
 	d := testtool.Start(t)
@@ -88,8 +87,7 @@ data:LOLcat
 `)
 }
 
-// TestFirstSteps is what a new user tries first, on either loop: curl here, nc
-// there.
+// TestFirstSteps runs the first commands of a new user on either loop, with curl and nc.
 func TestFirstSteps(t *testing.T) {
 	t.Parallel()
 	nc := testtool.Need(t, "nc", "curl")

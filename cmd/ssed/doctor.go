@@ -16,43 +16,43 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// doctorEvent is the name of what "ssed doctor" publishes, below the namespace that it
-// looks at: pages that listen for messages without a name do not see it.
+// doctorEvent is the name of the events that "ssed doctor" publishes in a namespace below the
+// watched one (doctorBelow). Pages that listen for events without a name ignore them.
 const (
 	doctorEvent = "ssed-doctor"
 	doctorBelow = "/ssed-doctor"
 )
 
 type doctorCommand struct {
-	Idle         time.Duration `placeholder:"DURATION" default:"60s" help:"How long to watch. A stream has to live through it, with no more than the daemon's heartbeats (15s, unless told otherwise), so let it be longer than your proxy's time-outs. Default ${default}."`
-	Publish      string        `env:"SSED_DOCTOR_PUBLISH" placeholder:"URL" help:"Publish one event, to the daemon at tcp://host:port or unix:///path, and measure how long it takes. It goes to ssed-doctor below the namespace, with the event name ssed-doctor. Default: heartbeats tell, with less certainty."`
-	Origin       string        `placeholder:"ORIGIN" help:"Look whether pages of this origin, such as https://example.org, may subscribe."`
-	Token        string        `placeholder:"TOKEN" help:"Token to subscribe with. Prefer the environment: other users of a machine can read command lines. It is never shown."`
-	PublishToken string        `placeholder:"TOKEN" help:"Token for --publish. Default: that of --token."`
+	Idle         time.Duration `placeholder:"DURATION" default:"60s" help:"How long to watch the stream, which may carry only heartbeats (every 15s by default). Choose a time that is longer than the idle timeouts of your proxy. Default ${default}."`
+	Publish      string        `env:"SSED_DOCTOR_PUBLISH" placeholder:"URL" help:"Publish one event to the daemon at tcp://host:port or unix:///path and measure its delay. Its namespace is ssed-doctor below the watched one, its event name ssed-doctor. Default: measure heartbeats, which is less certain."`
+	Origin       string        `placeholder:"ORIGIN" help:"Check whether pages of this origin, such as https://example.org, may subscribe. Default: no check."`
+	Token        string        `placeholder:"TOKEN" help:"Token to subscribe with; it is never printed. Prefer the environment variable: other users can read command lines."`
+	PublishToken string        `placeholder:"TOKEN" help:"Token for --publish. Default: the value of --token."`
 
-	Where []string `arg:"" name:"where" help:"What to subscribe to, through the proxy: the whole URL of a stream, or the proxy's http://host:port and namespaces."`
+	Where []string `arg:"" name:"where" help:"Stream to watch through the proxy: its complete URL, or the proxy's http://host:port and one or more namespaces."`
 }
 
-// Validate catches what cannot be looked at.
+// Validate refuses arguments that cannot be a stream, and times that are out of range.
 func (c *doctorCommand) Validate() error {
 	switch {
 	case strings.ContainsAny(c.Token+c.PublishToken, " ;"):
-		return errors.New("--token: give one token alone, without rights and namespace")
+		return errors.New("invalid --token: expected one token, without rights and namespace")
 	case c.Idle < time.Second || c.Idle > 24*time.Hour:
 		return errors.New("--idle: must be from 1s to 24h")
 	}
 	s, err := newSubscription(c.Where, -1, "")
 	if err == nil && c.Publish != "" {
 		if len(s.namespaces) == 0 {
-			return errors.New("--publish: the URL does not tell a namespace of ssed to publish to")
+			return errors.New("--publish: the URL of the stream contains no namespace to publish to")
 		}
 		_, err = listen.ParseEndpoint(c.Publish)
 	}
 	return err
 }
 
-// Run looks for as long as --idle says, and tells what it found. With something bad in
-// it the exit code is 1.
+// Run watches the stream for --idle and prints the findings. The exit code is 1 if one of them is
+// bad.
 func (c *doctorCommand) Run(stdout *output) error {
 	s, err := newSubscription(c.Where, -1, "")
 	if err != nil {
@@ -78,7 +78,8 @@ func (c *doctorCommand) Run(stdout *output) error {
 	return nil
 }
 
-// publish publishes one event to where s hears it, and returns once it was accepted.
+// publish publishes one event that the subscription s receives, and returns when the daemon has
+// accepted it.
 func (c *doctorCommand) publish(ctx context.Context, s subscription, data string) error {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
@@ -92,7 +93,7 @@ func (c *doctorCommand) publish(ctx context.Context, s subscription, data string
 	return err
 }
 
-// printFindings returns how many of them are bad.
+// printFindings prints the findings and returns how many of them are bad.
 func printFindings(w io.Writer, findings []doctor.Finding) (bad int) {
 	for _, f := range findings {
 		verdict := "ok"

@@ -8,8 +8,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestDoctor looks at a daemon without a proxy; internal/e2e/proxies puts proxies in
-// between.
+// TestDoctor watches a daemon without a proxy. internal/e2e/proxies tests it with proxies.
 func TestDoctor(t *testing.T) {
 	t.Parallel()
 	d := testtool.Start(t, "--token", "sub-sesame subscribe", "--token", "pub-sesame publish", "--cors-origin", "https://example.org")
@@ -49,11 +48,11 @@ func TestDoctorRefuses(t *testing.T) {
 		says string
 	}{
 		{[]string{"--idle=10ms", "/x"}, "--idle: "},
-		{[]string{"--publish=tcp://127.0.0.1:1", "http://localhost/stream"}, "--publish: the URL does not tell a namespace"},
+		{[]string{"--publish=tcp://127.0.0.1:1", "http://localhost/stream"}, "contains no namespace to publish to"},
 		{[]string{"--publish=localhost:1", "/x"}, "tcp://host:port"},
-		{[]string{"--publish-token=a publish", "/x"}, "one token alone"},
+		{[]string{"--publish-token=a publish", "/x"}, "expected one token"},
 		{[]string{"x"}, "namespace"},
-		{nil, "say what to subscribe to"},
+		{nil, "nothing to subscribe to"},
 	} {
 		run(t, nil, nil, append([]string{"doctor"}, tt.args...)...).wantFailure(t, exitUsage, tt.says)
 	}
@@ -71,7 +70,8 @@ func TestDoctorIsInterrupted(t *testing.T) {
 	wantInterrupted(t, cmd.Process)
 }
 
-// TestDoctorDoesNotPublishUnasked: SSED_PUBLISH is where a daemon listens.
+// TestDoctorDoesNotPublishUnasked checks that SSED_PUBLISH does not make the doctor publish,
+// because it configures the daemon's address.
 func TestDoctorDoesNotPublishUnasked(t *testing.T) {
 	testtool.Long(t, "doctor listens for seconds")
 	t.Parallel()

@@ -17,15 +17,15 @@ import (
 
 const (
 	healthPath     = "/healthz"
-	healthBytesMax = 1 << 10 // of the answer: it is one line
+	healthBytesMax = 1 << 10 // limit for the response, which is one line
 )
 
 type healthcheckCommand struct {
-	Config  string        `placeholder:"FILE" help:"The daemon's configuration file, for its listen. Default: no file."`
-	Listen  []string      `placeholder:"ADDR" default:":8001" help:"Where the daemon listens, as in ssed serve; the first address is asked. Default ${default}, or :$$PORT."`
-	Timeout time.Duration `env:"SSED_HEALTHCHECK_TIMEOUT" placeholder:"DURATION" default:"3s" help:"How long the answer may take. Default ${default}."`
+	Config  string        `placeholder:"FILE" help:"Configuration file of the daemon, to read its listen address from. Default: no file."`
+	Listen  []string      `placeholder:"ADDR" default:":8001" help:"Address of the daemon, as in ssed serve; only the first one is asked. Default ${default}, or :$$PORT if PORT is set."`
+	Timeout time.Duration `env:"SSED_HEALTHCHECK_TIMEOUT" placeholder:"DURATION" default:"3s" help:"How long to wait for the response. Default ${default}."`
 
-	URL string `arg:"" optional:"" help:"What to ask: http://host:port, https:// or unix:///path, with /healthz unless it has a path. Default: the daemon of this environment, by --listen."`
+	URL string `arg:"" optional:"" help:"URL to ask: http://host:port, https://host:port or unix:///path; without a path it is /healthz. Default: the address in --listen."`
 }
 
 // Validate refuses a timeout or a URL that cannot work.
@@ -37,7 +37,7 @@ func (c *healthcheckCommand) Validate() error {
 	return err
 }
 
-// Run asks once. It prints one line, and fails unless the answer is 200.
+// Run sends one request and prints one line. It fails unless the status is 200.
 func (c *healthcheckCommand) Run() error {
 	target, err := c.target()
 	if err != nil {
@@ -45,25 +45,25 @@ func (c *healthcheckCommand) Run() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), c.Timeout)
 	defer cancel()
-	status, words, err := target.ask(ctx)
+	status, text, err := target.ask(ctx)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%v does not answer within %v", target, c.Timeout)
+		return fmt.Errorf("%v did not answer within %v", target, c.Timeout)
 	case err != nil:
-		return fmt.Errorf("%v cannot be asked: %w", target, err)
+		return fmt.Errorf("cannot ask %v: %w", target, err)
 	case status != http.StatusOK:
-		return fmt.Errorf("%v is unhealthy: %d %s", target, status, words)
+		return fmt.Errorf("%v is unhealthy: %d %s", target, status, text)
 	}
-	// Unlike other commands, it succeeds if this cannot be written: the exit code is the
-	// answer, and a container must not be unhealthy because nobody reads the line.
-	fmt.Printf("%v is healthy: %s\n", target, words)
+	// Unlike other commands, it succeeds if this line cannot be written. The exit code is the
+	// answer, and a container must not become unhealthy because nobody reads the output.
+	fmt.Printf("%v is healthy: %s\n", target, text)
 	return nil
 }
 
-// A healthTarget is where a daemon answers /healthz.
+// A healthTarget is the address at which a daemon answers /healthz.
 type healthTarget struct {
 	url    string
-	socket string // the unix socket that takes the request; empty: the url's host does
+	socket string // unix socket to connect to; if empty, connect to the host of url
 }
 
 // String returns the target as users write it.
@@ -74,14 +74,13 @@ func (t healthTarget) String() string {
 	return t.url
 }
 
-// target returns the URL of the argument, or of the daemon that this environment
-// configures.
+// target returns the target of the URL argument, or of the daemon that this environment configures.
 func (c *healthcheckCommand) target() (healthTarget, error) {
 	if c.URL != "" {
 		return parseHealthURL(c.URL)
 	}
 	if len(c.Listen) == 0 {
-		return healthTarget{}, errors.New("--listen: it is empty: leave it out or fill it")
+		return healthTarget{}, errors.New("--listen: must not be empty; omit it or give an address")
 	}
 	address := strings.TrimPrefix(c.Listen[0], "tcp://")
 	if strings.Contains(address, "://") {
@@ -92,13 +91,14 @@ func (c *healthcheckCommand) target() (healthTarget, error) {
 	}
 	host, port, _ := net.SplitHostPort(address)
 	if port == "0" {
-		return healthTarget{}, fmt.Errorf("--listen: %s is a port that only the daemon knows: say which URL to ask", address)
+		return healthTarget{}, fmt.Errorf("--listen: %s has no fixed port; give the URL to ask as an argument", address)
 	}
 	return healthTarget{url: "http://" + net.JoinHostPort(reachable(host), port) + healthPath}, nil
 }
 
-// reachable returns where a daemon that listens on a host is reached on this machine.
-// It is an address and no name: an image of nothing but a binary may have no /etc/hosts.
+// reachable returns the address at which this machine reaches a daemon that listens on host. It
+// returns an IP address instead of "localhost", because an image that contains only the binary may
+// have no /etc/hosts.
 func reachable(host string) string {
 	switch addr, err := netip.ParseAddr(host); {
 	case host == "", err == nil && addr.Unmap().Is4() && addr.IsUnspecified():
@@ -109,12 +109,12 @@ func reachable(host string) string {
 	return host
 }
 
-// parseHealthURL reads http://host:port[/path], https:// or unix:///path. Without a
-// scheme it is http.
+// parseHealthURL parses http://host:port[/path], https://host:port[/path] or unix:///path. The
+// default scheme is http.
 func parseHealthURL(text string) (healthTarget, error) {
 	if path, ok := strings.CutPrefix(text, "unix://"); ok {
 		if !strings.HasPrefix(path, "/") {
-			return healthTarget{}, fmt.Errorf("%q: the path of a socket is absolute, as in unix:///run/ssed/http.sock", text)
+			return healthTarget{}, fmt.Errorf("invalid URL %q: expected an absolute socket path, such as unix:///run/ssed/http.sock", text)
 		}
 		return healthTarget{url: "http://localhost" + healthPath, socket: path}, nil
 	}
@@ -123,7 +123,7 @@ func parseHealthURL(text string) (healthTarget, error) {
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
-		return healthTarget{}, fmt.Errorf("%q is not a URL to ask: write http://host:port, https://host:port or unix:///path", text)
+		return healthTarget{}, fmt.Errorf("invalid URL %q: expected http://host:port, https://host:port or unix:///path", text)
 	}
 	if u.Path == "" || u.Path == "/" {
 		u.Path = healthPath
@@ -131,9 +131,9 @@ func parseHealthURL(text string) (healthTarget, error) {
 	return healthTarget{url: u.String()}, nil
 }
 
-// ask returns the status and the text of the answer. It follows no redirect and uses
-// no proxy: the daemon itself must answer.
-func (t healthTarget) ask(ctx context.Context) (status int, words string, err error) {
+// ask sends the request and returns the status and text of the response. It follows no redirect and
+// uses no proxy, because the daemon itself must answer.
+func (t healthTarget) ask(ctx context.Context) (status int, text string, err error) {
 	transport := &http.Transport{DisableKeepAlives: true}
 	if t.socket != "" {
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -149,9 +149,9 @@ func (t healthTarget) ask(ctx context.Context) (status int, words string, err er
 		return 0, "", err
 	}
 	defer answer.Body.Close()
-	if answer.StatusCode == http.StatusSwitchingProtocols { // its body is the connection, which ctx does not end
+	if answer.StatusCode == http.StatusSwitchingProtocols { // its body is the connection, which ctx does not close
 		return answer.StatusCode, "", nil
 	}
-	text, err := io.ReadAll(io.LimitReader(answer.Body, healthBytesMax))
-	return answer.StatusCode, printable(strings.Join(strings.Fields(string(text)), " ")), err
+	body, err := io.ReadAll(io.LimitReader(answer.Body, healthBytesMax))
+	return answer.StatusCode, printable(strings.Join(strings.Fields(string(body)), " ")), err
 }

@@ -14,12 +14,13 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestHealthTarget: what is asked is where the daemon of this environment listens.
+// TestHealthTarget checks that the default target is the address at which the daemon of this
+// environment listens.
 func TestHealthTarget(t *testing.T) {
 	for _, tt := range []struct {
 		url    string
 		listen string
-		want   string // of String; "": it is refused
+		want   string // result of String; empty means an error
 	}{
 		{"", ":8001", "http://127.0.0.1:8001/healthz"},
 		{"", "0.0.0.0:80", "http://127.0.0.1:80/healthz"},
@@ -55,7 +56,7 @@ func TestHealthTarget(t *testing.T) {
 	}
 }
 
-// TestHealthcheck asks real daemons, and servers that are not ssed.
+// TestHealthcheck checks real daemons, and servers that are not ssed.
 func TestHealthcheck(t *testing.T) {
 	socket := "unix://" + t.TempDir() + "/http"
 	d := testtool.Start(t, "--admin=off", "--listen=127.0.0.1:0", "--listen="+socket, "--token=any-right-token", "--proxy-protocol", "--trusted-proxy=192.0.2.1")
@@ -77,7 +78,7 @@ func TestHealthcheck(t *testing.T) {
 		w.Header().Set("Upgrade", "x")
 		w.WriteHeader(http.StatusSwitchingProtocols)
 		if conn, _, err := w.(http.Hijacker).Hijack(); err == nil {
-			t.Cleanup(func() { conn.Close() }) // it says nothing more
+			t.Cleanup(func() { conn.Close() }) // it sends nothing more
 		}
 	}))
 	defer upgraded.Close()
@@ -98,11 +99,11 @@ func TestHealthcheck(t *testing.T) {
 		{"a URL", "SSED_LISTEN=127.0.0.1:1", []string{d.Subscribe[0]}, 0, "serving"},
 		{"a proxy of the environment is not used", "HTTP_PROXY=http://127.0.0.1:1", []string{d.Subscribe[0]}, 0, "serving"},
 		{"nobody listens", "", []string{closed}, exitFailure, "connection refused"},
-		{"nobody answers", "SSED_HEALTHCHECK_TIMEOUT=100ms", []string{silent.Addr().String()}, exitFailure, "does not answer within 100ms"},
+		{"nobody answers", "SSED_HEALTHCHECK_TIMEOUT=100ms", []string{silent.Addr().String()}, exitFailure, "did not answer within 100ms"},
 		{"another path", "", []string{d.Subscribe[0] + "/health"}, exitFailure, "is unhealthy: 400"},
 		{"a redirect", "", []string{elsewhere.URL}, exitFailure, "is unhealthy: 302"},
 		{"another protocol", "", []string{upgraded.URL}, exitFailure, "is unhealthy: 101"},
-		{"no URL", "", []string{"ftp://x"}, exitFailure, "not a URL"},
+		{"no URL", "", []string{"ftp://x"}, exitFailure, "invalid URL"},
 		{"no time", "", []string{"--timeout=0s"}, exitFailure, "--timeout"},
 		{"no place", "SSED_LISTEN=", nil, exitFailure, "--listen"},
 	} {
@@ -121,7 +122,8 @@ func TestHealthcheck(t *testing.T) {
 	}
 }
 
-// TestHealthcheckWhileDraining: the daemon answers until its last subscriber has left.
+// TestHealthcheckWhileDraining checks that the daemon answers until its last subscriber has
+// disconnected.
 func TestHealthcheckWhileDraining(t *testing.T) {
 	d := testtool.Start(t, "--drain=10m")
 	conn, _ := subscribeTo(t, d.Subscribe[0], []string{"/x"}, 0)

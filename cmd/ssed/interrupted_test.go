@@ -9,8 +9,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// wantInterrupted sends what Ctrl-C does, and wants the process to end as a shell
-// knows it.
+// wantInterrupted sends the signal of Ctrl-C, and expects the process to exit with the code that
+// shells use for it.
 func wantInterrupted(t *testing.T, p *os.Process) {
 	t.Helper()
 	p.Signal(syscall.SIGINT)

@@ -9,32 +9,32 @@ import (
 )
 
 const (
-	// lineBytesMax bounds the memory of one line of standard input. It is far above
-	// what a daemon usually accepts: people meet the daemon's own limit (--data-max)
-	// first, and the daemon's refusal names it.
+	// lineBytesMax limits the memory for one line of standard input. It is far above what a daemon
+	// usually accepts, so users usually meet the daemon's own limit first, and the error names
+	// --data-max.
 	lineBytesMax = 64 << 20
-	// lineBytesKept is the longest line whose memory is kept for the next long one.
+	// lineBytesKept is the largest buffer that is kept for later long lines.
 	lineBytesKept = 1 << 20
 )
 
-// errLineTooLong is returned for a line that is not read to its end.
+// errLineTooLong is returned for a line that is longer than lineBytesMax. The rest of the line is
+// skipped.
 var errLineTooLong = fmt.Errorf("longer than %v: is it text?", byteSize(lineBytesMax))
 
 // A lineReader splits its input into lines.
 type lineReader struct {
 	in   *bufio.Reader
-	long []byte // a line that is longer than in's buffer
-	skip bool   // the rest of the last line is still to be read
+	long []byte // buffer for a line that is longer than in's buffer
+	skip bool   // the rest of the last line must be skipped
 }
 
 func newLineReader(in io.Reader) *lineReader {
 	return &lineReader{in: bufio.NewReaderSize(in, 64<<10)}
 }
 
-// next returns the next line without its LF or CR LF; it is good until the next call.
-// The last line may lack its LF. The error is io.EOF at the end of the input, and
-// errLineTooLong for a line of more than lineBytesMax bytes, after which next goes on
-// with the following line.
+// next returns the next line without its LF or CR LF. The slice is valid until the next call. The
+// last line may lack its LF. The error is io.EOF at the end of the input. It is errLineTooLong for
+// a line of more than lineBytesMax bytes; the next call continues with the following line.
 func (r *lineReader) next() ([]byte, error) {
 	if err := r.skipRest(); err != nil {
 		return nil, err
@@ -68,8 +68,8 @@ func (r *lineReader) next() ([]byte, error) {
 	}
 }
 
-// skipRest reads to the end of a line that was too long. A line without an end takes no
-// memory.
+// skipRest reads to the end of a line that was too long. It needs no memory, however long the line
+// is.
 func (r *lineReader) skipRest() error {
 	for r.skip {
 		_, err := r.in.ReadSlice('\n')

@@ -17,8 +17,8 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// TestLineReader compares it with strings.Split, for lines around its buffer's size, in
-// pieces of every size.
+// TestLineReader compares the reader with strings.Split, for lines around the size of its buffer
+// that arrive in pieces of every size.
 func TestLineReader(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
@@ -35,7 +35,7 @@ func TestLineReader(t *testing.T) {
 			want = append(want, line)
 		}
 		whole := text.String()
-		if random.IntN(2) == 0 { // the last line lacks its end
+		if random.IntN(2) == 0 { // the last line has no line break
 			whole = strings.TrimRight(whole, "\r\n")
 			for len(want) > 0 && want[len(want)-1] == "" {
 				want = want[:len(want)-1]
@@ -58,7 +58,8 @@ func TestLineReader(t *testing.T) {
 	}
 }
 
-// TestLineReaderFails as its input does, also within a line that it skips.
+// TestLineReaderFails checks that the reader returns the error of its input, even while it skips a
+// line.
 func TestLineReaderFails(t *testing.T) {
 	mine := errors.New("mine")
 	for _, before := range []string{"", "a\n", "a\nb", strings.Repeat("x", lineBytesMax+100)} {
@@ -91,8 +92,8 @@ func TestEndsFeed(t *testing.T) {
 	}
 }
 
-// TestRefusedReportIsBounded: the first lines are reported, the others counted, and with
-// time others are reported again.
+// TestRefusedReportIsBounded checks that the first lines are reported and the others counted, and
+// that later lines are reported again.
 func TestRefusedReportIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer

@@ -13,7 +13,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// A livePub is a "ssed pub" that runs.
+// A livePub is a running "ssed pub".
 type livePub struct {
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
@@ -27,7 +27,7 @@ func startPub(t *testing.T, to string, args ...string) *livePub {
 	return startPubTo(t, nil, to, args...)
 }
 
-// startPubTo is startPub with another standard error, unless that is nil.
+// startPubTo does what startPub does, with another standard error unless that is nil.
 func startPubTo(t *testing.T, stderr *os.File, to string, args ...string) *livePub {
 	t.Helper()
 	p := &livePub{ended: make(chan struct{})}
@@ -55,7 +55,7 @@ func startPubTo(t *testing.T, stderr *os.File, to string, args ...string) *liveP
 	return p
 }
 
-// says waits until standard error matches pattern. It fails at once if the process ends
+// says waits until standard error matches pattern. It fails immediately if the process exits
 // without a match.
 func (p *livePub) says(t *testing.T, pattern string) {
 	t.Helper()
@@ -67,8 +67,8 @@ func (p *livePub) says(t *testing.T, pattern string) {
 	}
 }
 
-// writeParts writes each part to standard input when it comes, and closes standard input
-// after the last one. A test holds a part back to keep the process from its end.
+// writeParts writes each part to standard input when it arrives, and closes standard input after
+// the last one. A test can hold a part back so that the process does not exit.
 func (p *livePub) writeParts(parts <-chan []string) (written <-chan error) {
 	result := make(chan error, 1)
 	go func() {
@@ -84,7 +84,7 @@ func (p *livePub) writeParts(parts <-chan []string) (written <-chan error) {
 	return result
 }
 
-// end waits for its end.
+// end waits until the process exits.
 func (p *livePub) end(t *testing.T) result {
 	t.Helper()
 	select {
@@ -95,8 +95,8 @@ func (p *livePub) end(t *testing.T) result {
 	return result{"", p.stderr.String(), p.cmd.ProcessState.ExitCode()}
 }
 
-// history is the data of the newest messages of a namespace that a daemon keeps, oldest
-// first, which are at least as many as wanted.
+// history returns the data of the newest messages of a namespace that a daemon keeps, oldest first.
+// It waits until there are at least as many as wanted.
 func history(t *testing.T, d *testtool.Daemon, namespace string, wanted int) (data []string) {
 	t.Helper()
 	publishAll(t, d, namespace, "the last one")
@@ -104,7 +104,7 @@ func history(t *testing.T, d *testtool.Daemon, namespace string, wanted int) (da
 	for {
 		frame := s.Frame(t)
 		_, text, _ := strings.Cut(strings.TrimSuffix(frame, "\n\n"), "data:")
-		text = strings.TrimPrefix(text, " ") // before data that begins with one
+		text = strings.TrimPrefix(text, " ") // the optional space after "data:"
 		if text == "the last one" {
 			break
 		}
@@ -116,7 +116,7 @@ func history(t *testing.T, d *testtool.Daemon, namespace string, wanted int) (da
 	return data
 }
 
-// restart starts a daemon where another one was.
+// restart starts a daemon at the addresses of a previous one.
 func restart(t *testing.T, before *testtool.Daemon, args ...string) *testtool.Daemon {
 	t.Helper()
 	return testtool.Start(t, append([]string{"--publish", before.Publish[0]}, args...)...)

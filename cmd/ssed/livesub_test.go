@@ -12,7 +12,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// A liveSub is a "ssed sub" that runs.
+// A liveSub is a running "ssed sub".
 type liveSub struct {
 	cmd    *exec.Cmd
 	stdout io.ReadCloser
@@ -21,8 +21,7 @@ type liveSub struct {
 	ended  chan struct{}
 }
 
-// startSub starts "ssed sub args..."; what it writes is read, unless a test is to leave
-// it lying.
+// startSub starts "ssed sub args..." and reads its output, unless a test needs it to stay unread.
 func startSub(t *testing.T, env []string, args ...string) *liveSub {
 	t.Helper()
 	s := &liveSub{lines: make(chan string, 10_000), ended: make(chan struct{})}
@@ -72,7 +71,7 @@ func (s *liveSub) line(t *testing.T) string {
 	return ""
 }
 
-// event returns the next line as JSON.
+// event returns the next line, decoded from JSON.
 func (s *liveSub) event(t *testing.T) (e jsonLine) {
 	t.Helper()
 	line := s.line(t)
@@ -87,7 +86,7 @@ func (s *liveSub) event(t *testing.T) (e jsonLine) {
 	return e
 }
 
-// wantData wants these events, in order, and no others between them.
+// wantData expects these events, in order, and no others between them.
 func (s *liveSub) wantData(t *testing.T, want ...string) {
 	t.Helper()
 	for _, data := range want {
@@ -97,7 +96,7 @@ func (s *liveSub) wantData(t *testing.T, want ...string) {
 	}
 }
 
-// end waits for its end.
+// end waits until the process exits.
 func (s *liveSub) end(t *testing.T) result {
 	t.Helper()
 	select {
@@ -108,7 +107,7 @@ func (s *liveSub) end(t *testing.T) result {
 	return result{"", s.stderr.String(), s.cmd.ProcessState.ExitCode()}
 }
 
-// subscribed waits until a daemon has had so many subscribers.
+// subscribed waits until a daemon has accepted the given number of subscribers since its start.
 func subscribed(t *testing.T, d *testtool.Daemon, connections int) {
 	t.Helper()
 	testtool.WaitFor(t, "a subscriber", func() bool { return strings.Count(d.Log(), "msg=CONNECT") >= connections })

@@ -1,8 +1,8 @@
-// Command ssed is a Server-Sent Events daemon: programs publish lines of text,
-// and browsers, curl and any other SSE client subscribe over HTTP.
+// Command ssed is a Server-Sent Events daemon: programs publish lines of text, and browsers, curl
+// and any other SSE client subscribe over HTTP.
 //
-// It is the only place that reads flags, the environment and signals; the
-// packages it wires together are told everything by their options.
+// Only this package reads flags, environment variables and signals. It configures all other
+// packages by their options.
 package main
 
 import (
@@ -15,13 +15,13 @@ import (
 	"unicode/utf8"
 )
 
-// Exit codes, as shells and service managers understand them.
+// Exit codes, as shells and service managers expect them.
 const (
-	exitFailure = 1 // it was asked for something that did not work
-	exitUsage   = 2 // it was not asked in a way that makes sense
+	exitFailure = 1 // the command failed
+	exitUsage   = 2 // the command line is invalid
 )
 
-// An exitCode ends the process without a word: what there is to say was said.
+// An exitCode ends the process without a message, because the command has already printed one.
 type exitCode int
 
 func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
@@ -33,10 +33,10 @@ func main() {
 	parser := newParser(&commands{}, stdout)
 	parser.Exit = func(int) { finish(stderr, stdout, nil) } // after --help
 
-	// kong would make U+FFFD of what is none, and "ssed pub" would publish that.
+	// kong replaces invalid UTF-8 by U+FFFD, and "ssed pub" would publish that.
 	for i, arg := range os.Args[1:] {
 		if !utf8.ValidString(arg) {
-			fail(stderr, exitUsage, "argument %d is not UTF-8", i+1) // and may be a token
+			fail(stderr, exitUsage, "argument %d is not valid UTF-8", i+1) // the argument is not shown, because it may be a token
 		}
 	}
 	command, err := parser.Parse(os.Args[1:])
@@ -49,8 +49,8 @@ func main() {
 	finish(stderr, stdout, err)
 }
 
-// usageCode is the exit code for a command line that is not valid. "ssed healthcheck" has
-// no code but 0 and 1: Docker's HEALTHCHECK reserves 2.
+// usageCode returns the exit code for an invalid command line. "ssed healthcheck" only uses 0 and
+// 1, because Docker's HEALTHCHECK reserves 2.
 func usageCode(args []string) int {
 	if len(args) > 0 && args[0] == "healthcheck" {
 		return exitFailure
@@ -58,10 +58,9 @@ func usageCode(args []string) int {
 	return exitUsage
 }
 
-// finish ends the process with the exit code for err, which the command returned. A
-// command ends quietly if nobody reads its standard output any more, as in "ssed config |
-// head -1". Its exit code is then the one of a process that SIGPIPE ended, unless it
-// returned an exitCode.
+// finish ends the process with the exit code for err, the result of the command. If the reader of
+// standard output has closed it, as in "ssed config | head -1", finish prints no error. The exit
+// code is then that of a process ended by SIGPIPE, unless the command returned an exitCode.
 func finish(stderr *logWriter, stdout *output, err error) {
 	code, decided := errors.AsType[exitCode](err)
 	unwritten := stdout.failure()
@@ -79,9 +78,9 @@ func finish(stderr *logWriter, stdout *output, err error) {
 	os.Exit(int(code))
 }
 
-// fail ends the process with one line that says what is wrong. One line, also
-// where an error holds several: that is what logs and scripts can read. It comes
-// after everything that was logged, and is a record where that is JSON.
+// fail ends the process with an error message, as the last line of the log. The message is one line
+// even if the error contains several, because logs and scripts expect that. If the log is JSON, it
+// is a JSON record.
 func fail(stderr *logWriter, code int, format string, args ...any) {
 	line := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "; ")
 	last := "ssed: " + line + "\n"

@@ -15,14 +15,13 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testtool.Main(m)) }
 
-// A result is what a run of the real binary left behind.
+// A result is the outcome of a run of the real binary.
 type result struct {
 	stdout, stderr string
 	code           int
 }
 
-// run runs "ssed args..." to its end, without any SSED_ variables but those of
-// env.
+// run runs "ssed args..." until it exits, without any SSED_ variables except those in env.
 func run(t *testing.T, stdin io.Reader, env []string, args ...string) result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testtool.Patience)
@@ -41,7 +40,7 @@ func run(t *testing.T, stdin io.Reader, env []string, args ...string) result {
 	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 
-// wantFailure wants an exit code, and one line that says all of says.
+// wantFailure expects an exit code, and one line that contains all of says.
 func (r result) wantFailure(t *testing.T, code int, says ...string) {
 	t.Helper()
 	if r.code != code {
@@ -57,7 +56,7 @@ func (r result) wantFailure(t *testing.T, code int, says ...string) {
 	}
 }
 
-// wantSuccess wants exit code 0 and nothing on standard error.
+// wantSuccess expects exit code 0 and nothing on standard error.
 func (r result) wantSuccess(t *testing.T) {
 	t.Helper()
 	if r.code != 0 || r.stderr != "" {

@@ -12,29 +12,30 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// dialTimeout is how long the daemon may take to answer at all.
+// dialTimeout limits how long the daemon may take to answer the first time.
 const dialTimeout = 10 * time.Second
 
 type pubCommand struct {
-	To    string  `placeholder:"URL" default:"${publish_url}" help:"The daemon's publish address: tcp://host:port or unix:///path. Default ${default}."`
-	Token string  `placeholder:"TOKEN" help:"Token to publish with. Prefer the environment: other users of a machine can read command lines."`
-	Event string  `placeholder:"NAME" help:"Name of the event; without one, browsers call it \"message\"."`
-	Key   *string `env:"-" placeholder:"KEY" help:"Names the message, so that it can be sent again and is published once, as long as the daemon remembers the key. Only one with a store does (--store or --nats). At most 128 bytes without spaces."`
+	To    string  `placeholder:"URL" default:"${publish_url}" help:"Publish address of the daemon: tcp://host:port or unix:///path. Default ${default}."`
+	Token string  `placeholder:"TOKEN" help:"Token to publish with. Prefer the environment variable: other users can read command lines."`
+	Event string  `placeholder:"NAME" help:"Name of the event. Default: none; browsers then dispatch it as \"message\"."`
+	Key   *string `env:"-" placeholder:"KEY" help:"Key of the message, at most 128 bytes without spaces. A daemon with a store (--store or --nats) ignores a message if it remembers its key, so a message with a key can be sent again safely."`
 
-	Strict  bool `help:"Stop at the first line that the daemon refuses, and when the connection is lost. Default: a refused line is reported and skipped (exit code 1 at the end); a lost connection is made again, and lines without an answer are sent again. Only the first attempt to connect must succeed."`
-	Verbose bool `short:"v" help:"Report every attempt to connect again on standard error, not only the first."`
+	Strict  bool `help:"Stop at the first refused line, and when the connection is lost. Default: report and skip refused lines (exit code 1 at the end), reconnect, and resend lines without an answer."`
+	Verbose bool `short:"v" help:"Report every failed attempt to reconnect on standard error, not only the first."`
 
-	Namespace string  `arg:"" help:"Where to publish, such as /pets/dogs. It is heard there and above, at /pets and /."`
-	Data      *string `arg:"" optional:"" help:"The message. Without it, every line of standard input is a message, published as soon as it is read. Put -- before data that begins with a dash."`
+	Namespace string  `arg:"" help:"Where to publish, such as /pets/dogs. Subscribers of /pets/dogs, /pets and / receive the message."`
+	Data      *string `arg:"" optional:"" help:"The message. Without it, every line of standard input is published as soon as it is read. Put -- before data that begins with a dash."`
 }
 
-// Validate catches the token of a daemon's --token, rights and all: both
-// commands read SSED_TOKEN. It also keeps a key from being that of every line: the
-// daemon would publish the first and drop the others. (That is why there is no
-// variable for it either: one that is left over would do the same to a script.)
+// Validate refuses the value of the daemon's --token, which includes rights, because both commands
+// read SSED_TOKEN. It also refuses a key without a message: with the same key on every line of
+// standard input, the daemon would publish the first line and drop the others. For the same reason
+// --key has no environment variable: one left over from another command would drop the messages of
+// a script.
 func (c *pubCommand) Validate() error {
 	if strings.ContainsAny(c.Token, " ;") {
-		return errors.New("--token: give one token alone, without rights and namespace")
+		return errors.New("invalid --token: expected one token, without rights and namespace")
 	}
 	if c.Key == nil {
 		return nil
@@ -43,12 +44,12 @@ func (c *pubCommand) Validate() error {
 		return fmt.Errorf("--key: %w", err)
 	}
 	if c.Data == nil {
-		return errors.New("--key: a key names one message: give that as an argument; lines of standard input have none")
+		return errors.New("--key: a key is for one message; give the message as an argument instead of on standard input")
 	}
 	return nil
 }
 
-// Run publishes, and returns once the daemon has answered everything.
+// Run publishes, and returns after the daemon has answered every line.
 func (c *pubCommand) Run(stderr *logWriter) error {
 	if c.Data == nil && !c.Strict {
 		return c.publishFeed(os.Stdin, stderr)

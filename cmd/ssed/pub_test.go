@@ -13,7 +13,7 @@ import (
 	"github.com/ssed/ssed/publish/evioserver"
 )
 
-// toOf is the environment that leads "ssed pub" to a daemon.
+// toOf returns the environment that makes "ssed pub" use a daemon.
 func toOf(d *testtool.Daemon) []string { return []string{"SSED_TO=" + d.Publish[0]} }
 
 func TestPub(t *testing.T) {
@@ -50,11 +50,12 @@ func TestPub(t *testing.T) {
 	}
 }
 
-// TestArgumentsAreNotChanged: what is not UTF-8 is refused, as it is in a line.
+// TestArgumentsAreNotChanged checks that an argument that is not valid UTF-8 is refused, as such a
+// line is.
 func TestArgumentsAreNotChanged(t *testing.T) {
 	d := testtool.Start(t)
 	for _, args := range [][]string{{"pub", "/pets", "a\xffb"}, {"pub", "/pets\xff", "a"}, {"pub", "--event=\xff", "/pets", "a"}} {
-		run(t, nil, toOf(d), args...).wantFailure(t, exitUsage, "argument ", "is not UTF-8")
+		run(t, nil, toOf(d), args...).wantFailure(t, exitUsage, "argument ", "is not valid UTF-8")
 	}
 }
 
@@ -94,7 +95,7 @@ func TestPubSaysWhichLineIsWrong(t *testing.T) {
 	}
 }
 
-// memory is a server's sink that keeps keys.
+// memory is the sink of a server that remembers keys.
 type memory struct {
 	mu   sync.Mutex
 	keys map[string]uint64
@@ -165,8 +166,7 @@ func TestPubRefusesAKey(t *testing.T) {
 	}
 }
 
-// TestPubSendsEachLineAtOnce is "vmstat -n 1 | ssed pub": a line must not wait for
-// the next one.
+// TestPubSendsEachLineAtOnce tests "vmstat -n 1 | ssed pub": a line must not wait for the next one.
 func TestPubSendsEachLineAtOnce(t *testing.T) {
 	d := testtool.Start(t)
 	subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/dribble")
@@ -184,15 +184,15 @@ func TestPubSendsEachLineAtOnce(t *testing.T) {
 	r.wantSuccess(t)
 }
 
-// TestPubEndsOnRefusalWhileStdinIsOpen: with --strict, a refusal must not wait for a next
-// line that may never come.
+// TestPubEndsOnRefusalWhileStdinIsOpen checks that with --strict, a refusal does not wait for a
+// next line that may never come.
 func TestPubEndsOnRefusalWhileStdinIsOpen(t *testing.T) {
 	d := testtool.Start(t, "--data-max", "1KiB")
 	cmd := exec.Command(testtool.Build(t), "pub", "--strict", "/x")
 	cmd.Env = append(testtool.Environ(), toOf(d)...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
-	stdin, err := cmd.StdinPipe() // stays open until the end of the process
+	stdin, err := cmd.StdinPipe() // stays open until the process exits
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,8 +245,8 @@ func TestPubWithoutADaemon(t *testing.T) {
 	run(t, nil, []string{"SSED_TO=localhost:8002"}, "pub", "/x", "y").wantFailure(t, exitFailure, "tcp://host:port")
 }
 
-// TestPubWhenTheDaemonGoes: with --strict, what the daemon did not say OK to is not
-// passed over in silence.
+// TestPubWhenTheDaemonGoes checks that with --strict, lines that the daemon did not acknowledge are
+// reported.
 func TestPubWhenTheDaemonGoes(t *testing.T) {
 	d := testtool.Start(t)
 	subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/x")

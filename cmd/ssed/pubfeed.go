@@ -10,20 +10,20 @@ import (
 	"github.com/ssed/ssed/publish"
 )
 
-// A feed publishes lines for as long as they come: a refused line costs that line, and
-// a lost connection is made again.
+// A feed publishes lines until its input ends. It skips refused lines and reconnects when the
+// connection is lost.
 type feed struct {
 	command *pubCommand
 	client  *publish.RetryClient
-	stderr  io.Writer // must not block: a feed goes on, and ends, also if nobody reads its reports
+	stderr  io.Writer // must not block: a feed continues and ends even if nobody reads its reports
 	end     context.CancelCauseFunc
 	refused refusedReport
 
 	linesRead, linesPublished, linesRefused atomic.Int64
 }
 
-// publishFeed publishes every line of in, and returns once each has its answer, every
-// line would be refused, or a signal comes.
+// publishFeed publishes every line of in. It returns when every line is answered, a refusal shows
+// that every line would be refused, or a signal arrives.
 func (c *pubCommand) publishFeed(in io.Reader, stderr *logWriter) error {
 	ctx, end := context.WithCancelCause(context.Background())
 	defer end(nil)
@@ -54,12 +54,12 @@ func (f *feed) run(ctx context.Context, in io.Reader) error {
 		}
 	case <-f.client.Done():
 		err = f.client.Flush(ctx)
-	case <-ctx.Done(): // in may never get another line: do not wait for it
+	case <-ctx.Done(): // do not wait for in, which may never get another line
 	}
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}
-	if err != nil { // what is on its way may still get its answer
+	if err != nil { // wait briefly for the answers to lines that were sent
 		patience, cancel := context.WithTimeout(context.Background(), leaveTime)
 		f.client.Flush(patience)
 		cancel()
@@ -69,7 +69,7 @@ func (f *feed) run(ctx context.Context, in io.Reader) error {
 	return f.verdict(err)
 }
 
-// send publishes every line of in, without waiting for replies, until ctx ends.
+// send publishes every line of in, without waiting for replies, until ctx is done.
 func (f *feed) send(ctx context.Context, in io.Reader) error {
 	input := newLineReader(in)
 	for {
@@ -93,19 +93,19 @@ func (f *feed) send(ctx context.Context, in io.Reader) error {
 	}
 }
 
-// answered takes what became of one line.
+// answered records the answer to one line. An error that concerns all lines ends the feed.
 func (f *feed) answered(number int64, err error) {
 	switch {
 	case err == nil:
 		f.linesPublished.Add(1)
 	case !errors.Is(err, errLineTooLong) && isClosed(f.client.Done()):
-		f.end(err) // it is not about this line
+		f.end(err) // the error concerns the connection, not this line
 	case errors.Is(err, errLineTooLong) || !endsFeed(err):
 		f.linesRefused.Add(1)
 		f.refused.add(number, err)
 	default:
 		f.linesRefused.Add(1)
-		f.end(atLine(number, err)) // the first such error stays
+		f.end(atLine(number, err)) // only the first such error is kept
 	}
 }
 
@@ -118,7 +118,7 @@ func isClosed(done <-chan struct{}) bool {
 	}
 }
 
-// verdict makes the command's result of what ended it.
+// verdict returns the result of the command after the feed ended with err.
 func (f *feed) verdict(err error) error {
 	published, refused := f.linesPublished.Load(), f.linesRefused.Load()
 	unknown := f.linesRead.Load() - published - refused
@@ -131,7 +131,7 @@ func (f *feed) verdict(err error) error {
 	}
 	if code, ok := errors.AsType[exitCode](err); ok {
 		if refused > 0 || unknown > 0 {
-			fmt.Fprintf(f.stderr, "ssed: ended by a signal (%s)\n", said)
+			fmt.Fprintf(f.stderr, "ssed: stopped by a signal (%s)\n", said)
 		}
 		return code
 	}
@@ -144,21 +144,21 @@ func (f *feed) verdict(err error) error {
 	return nil
 }
 
-// lost reports that the connection was lost, or could not be made again.
+// lost reports that the connection was lost, or that an attempt to reconnect failed.
 func (f *feed) lost(l publish.Loss) {
 	if f.command.Verbose || l.Failures <= 1 {
-		fmt.Fprintf(f.stderr, "ssed: %s: %s\n", f.command.To, lostWords(l.Err, l.Failures, l.Wait))
+		fmt.Fprintf(f.stderr, "ssed: %s: %s\n", f.command.To, describeLoss(l.Err, l.Failures, l.Wait))
 	}
 }
 
-// resent reports that lines are published again.
+// resent reports a new connection and the lines that are sent again.
 func (f *feed) resent(r publish.Resent) {
-	said := "connected again"
+	said := "reconnected"
 	if r.Messages > 0 {
-		said += fmt.Sprintf("; lines sent again: %d", r.Messages)
+		said += fmt.Sprintf("; lines resent: %d", r.Messages)
 	}
 	if r.Doubtful > 0 {
-		said += fmt.Sprintf(", of which %d may appear twice (they were sent before, but not acknowledged)", r.Doubtful)
+		said += fmt.Sprintf(", %d of them may be duplicates (sent before, but not acknowledged)", r.Doubtful)
 	}
 	fmt.Fprintf(f.stderr, "ssed: %s: %s\n", f.command.To, said)
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestPubSkipsRefusedLines: a line that is refused costs that line, and its number and
-// the reason are said.
+// TestPubSkipsRefusedLines checks that a refused line is skipped, and reported with its number and
+// the reason.
 func TestPubSkipsRefusedLines(t *testing.T) {
 	testtool.Long(t, "some of its lines are as long as a line can be")
 	t.Parallel()
@@ -63,18 +63,18 @@ func TestPubSkipsRefusedLines(t *testing.T) {
 	}
 }
 
-// TestPubTakesOddLines that are text all the same.
+// TestPubTakesOddLines checks that unusual lines that are text are published.
 func TestPubTakesOddLines(t *testing.T) {
 	d := testtool.Start(t, "--history", "100")
 	run(t, strings.NewReader("\n\x00\na\rb\nc\r\n\r\n \nlast\r"), toOf(d), "pub", "/odd").wantSuccess(t)
-	// A CR within data is a line break for SSE.
+	// A CR within data is a line break in SSE.
 	if got, want := history(t, d, "/odd", 7), []string{"", "\x00", "a\ndata:b", "c", "", " ", "last"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
-// TestPubSurvivesJunk: a stream of bytes that are no text publishes the lines that are,
-// and standard error stays short.
+// TestPubSurvivesJunk checks that of a stream of random bytes, the lines that are text are
+// published, and that standard error stays short.
 func TestPubSurvivesJunk(t *testing.T) {
 	d := testtool.Start(t, "--history", "100000")
 	random := rand.New(rand.NewPCG(3, 4))
@@ -113,8 +113,8 @@ func TestPubSurvivesJunk(t *testing.T) {
 	}
 }
 
-// TestPubWithoutAReaderOfItsReports: a feed publishes on, and ends, also if a report on
-// standard error blocks.
+// TestPubWithoutAReaderOfItsReports checks that a feed continues to publish, and exits, even if a
+// report on standard error blocks.
 func TestPubWithoutAReaderOfItsReports(t *testing.T) {
 	testtool.Long(t, "pub waits for a reader")
 	t.Parallel()
@@ -148,7 +148,7 @@ func TestPubWithoutAReaderOfItsReports(t *testing.T) {
 	}
 }
 
-// TestPubAndSubSayTheSame when they lose the daemon.
+// TestPubAndSubSayTheSame checks that both commands report a lost daemon in the same words.
 func TestPubAndSubSayTheSame(t *testing.T) {
 	testtool.Long(t, "both wait for seconds before they try again")
 	t.Parallel()
@@ -161,8 +161,8 @@ func TestPubAndSubSayTheSame(t *testing.T) {
 	d.Process.Kill()
 	d.Wait(t)
 	for _, pattern := range []string{
-		`(?m)^ssed: \S+: connection lost: .+; connecting again in \d+\.\d s$`,
-		`(?m)^ssed: \S+: .*connection refused; connecting again in \d+\.\d s$`,
+		`(?m)^ssed: \S+: connection lost: .+; reconnecting in \d+\.\d s$`,
+		`(?m)^ssed: \S+: .*connection refused; reconnecting in \d+\.\d s$`,
 	} {
 		pub.says(t, pattern)
 		wanted := regexp.MustCompile(pattern)
@@ -170,8 +170,8 @@ func TestPubAndSubSayTheSame(t *testing.T) {
 	}
 }
 
-// TestPubIsInterrupted while it waits for the daemon to come back: the exit code is the
-// signal's, and what is not known to be published is said.
+// TestPubIsInterrupted checks an interrupt while it waits for the daemon. The exit code must be
+// that of the signal, and it must report how many lines were not acknowledged.
 func TestPubIsInterrupted(t *testing.T) {
 	testtool.Long(t, "a publisher waits for seconds before it tries again")
 	t.Parallel()
@@ -197,10 +197,10 @@ func TestPubIsInterrupted(t *testing.T) {
 		d.Wait(t)
 		pub.says(t, "connection lost")
 		io.WriteString(pub.stdin, "4\n5\n")
-		pub.says(t, "connection refused") // line 4 was read by then
+		pub.says(t, "connection refused") // it has read line 4 before
 		pub.cmd.Process.Signal(tt.signal)
 		r := pub.end(t)
-		if last := "ssed: ended by a signal (lines published: 2, refused: 1, not acknowledged: 1)\n"; r.code != tt.code || !strings.HasSuffix(r.stderr, last) {
+		if last := "ssed: stopped by a signal (lines published: 2, refused: 1, not acknowledged: 1)\n"; r.code != tt.code || !strings.HasSuffix(r.stderr, last) {
 			t.Errorf("exit code %d, want %d; it said %q", r.code, tt.code, r.stderr)
 		}
 	}
@@ -232,8 +232,8 @@ func hasRead(t *testing.T, parent int, name string) bool {
 	return false
 }
 
-// TestPubOfALogFile is "tail -F log | ssed pub /log": over a restart of the daemon, a
-// rotation of the file and a line that is no text.
+// TestPubOfALogFile tests "tail -F log | ssed pub /log" across a restart of the daemon, a rotation
+// of the file, and a line that is not text.
 func TestPubOfALogFile(t *testing.T) {
 	testtool.Long(t, "pub follows tail for seconds")
 	t.Parallel()
@@ -277,7 +277,7 @@ func TestPubOfALogFile(t *testing.T) {
 	d.Process.Signal(syscall.SIGTERM)
 	d.Wait(t)
 	write("3", "4", "5")
-	// tail -F closes a file that is moved away, whether or not it has read all of it.
+	// tail -F closes a file that is moved away, even if it has not read all of it.
 	testtool.WaitFor(t, "tail to read the file", func() bool { return hasRead(t, cmd.Process.Pid, name) })
 	if err := os.Rename(name, name+".1"); err != nil {
 		t.Fatal(err)

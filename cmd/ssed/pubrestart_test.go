@@ -13,9 +13,9 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestPubOverRestarts: a feed goes on when the daemon ends or is killed, and comes back.
-// With a store each line is there once, in order. The daemon may be away at the end of
-// the input, too.
+// TestPubOverRestarts checks that a feed continues when the daemon is stopped or killed and starts
+// again. With a store, each line must be published once, in order. The daemon may also be down at
+// the end of the input.
 func TestPubOverRestarts(t *testing.T) {
 	testtool.Long(t, "a publisher waits for seconds after each of six restarts")
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
@@ -25,8 +25,9 @@ func TestPubOverRestarts(t *testing.T) {
 			subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/feed")
 			pub := startPub(t, d.Publish[0], "/feed")
 			const restarts = 3
-			// A part has more lines than pub sends without a reply. The test writes one after the
-			// end of each daemon, so pub never reaches the end of its input before the last one.
+			// A part has more lines than pub sends without a reply. The test writes a part after
+			// each daemon has stopped, so pub does not reach the end of its input before the last
+			// one.
 			part := testtool.FewerUnderRace(15_000)
 			total := (restarts + 1) * part
 			parts := make(chan []string, restarts+1)
@@ -39,16 +40,16 @@ func TestPubOverRestarts(t *testing.T) {
 				pub.says(t, fmt.Sprintf("(?s)((connection lost|busy).*){%d}", n))
 				parts <- numbers(n*part+1, (n+1)*part)
 				d = restart(t, d, store)
-				// A daemon that ends before pub has its first reply is another failed attempt,
-				// which pub does not call a lost connection.
-				pub.says(t, fmt.Sprintf("(?s)(connected again.*){%d}", n))
+				// If a daemon stops before pub has its first reply, that is another failed attempt,
+				// and pub does not report a lost connection.
+				pub.says(t, fmt.Sprintf("(?s)(reconnected.*){%d}", n))
 			}
 			close(parts)
 			r := pub.end(t)
 			if err := <-written; err != nil || r.code != 0 {
 				t.Errorf("%v, exit code %d; it said %q", err, r.code, r.stderr)
 			}
-			if strings.Contains(r.stderr, "may appear twice") {
+			if strings.Contains(r.stderr, "duplicates") {
 				t.Errorf("with keys nothing is in doubt, and it said %q", r.stderr)
 			}
 			if got := history(t, d, "/feed", total); !slices.Equal(got, numbers(1, total)) {
@@ -58,8 +59,8 @@ func TestPubOverRestarts(t *testing.T) {
 	}
 }
 
-// TestPubOverARestartWithoutAStore: what one daemon has not taken, the next one gets.
-// Nothing is missing, and no more is there twice than was said.
+// TestPubOverARestartWithoutAStore checks that lines which one daemon has not accepted reach the
+// next one. No line may be missing, and there may not be more duplicates than reported.
 func TestPubOverARestartWithoutAStore(t *testing.T) {
 	testtool.Long(t, "pub waits for a daemon that restarts")
 	d := testtool.Start(t, "--backlog=1GiB", "--backlog-total=1GiB")
@@ -76,7 +77,7 @@ func TestPubOverARestartWithoutAStore(t *testing.T) {
 	}
 	d.Wait(t)
 	first := len(times)
-	parts <- numbers(total/2+1, total) // held back, so that pub cannot end before the daemon
+	parts <- numbers(total/2+1, total) // held back, so that pub cannot exit before the daemon stops
 	close(parts)
 	d = restart(t, d, "--history=100000")
 	r := pub.end(t)
@@ -95,7 +96,7 @@ func TestPubOverARestartWithoutAStore(t *testing.T) {
 			twice += n - 1
 		}
 	}
-	for _, said := range regexp.MustCompile(`of which (\d+) may appear twice`).FindAllStringSubmatch(pub.stderr.String(), -1) {
+	for _, said := range regexp.MustCompile(`(\d+) of them may be duplicates`).FindAllStringSubmatch(pub.stderr.String(), -1) {
 		n, _ := strconv.Atoi(said[1])
 		mayBe += n
 	}
@@ -105,7 +106,8 @@ func TestPubOverARestartWithoutAStore(t *testing.T) {
 	}
 }
 
-// TestPubWaitsWhileTheDaemonIsAway: lines that come meanwhile are published once.
+// TestPubWaitsWhileTheDaemonIsAway checks that lines that arrive in the meantime are published
+// once.
 func TestPubWaitsWhileTheDaemonIsAway(t *testing.T) {
 	testtool.Long(t, "a publisher waits for seconds before it comes back")
 	t.Parallel()
@@ -118,12 +120,12 @@ func TestPubWaitsWhileTheDaemonIsAway(t *testing.T) {
 	}
 	d.Process.Kill()
 	d.Wait(t)
-	pub.says(t, "connection lost") // it does not send the next lines to a daemon that is gone
+	pub.says(t, "connection lost") // so it does not send the next lines to the stopped daemon
 	io.WriteString(pub.stdin, text(numbers(6, 3000)))
 	pub.stdin.Close()
 	pub.says(t, "connection refused")
 	d = restart(t, d, "--history=10000")
-	if r := pub.end(t); r.code != 0 || strings.Contains(r.stderr, "twice") || !strings.HasSuffix(r.stderr, ": connected again\n") {
+	if r := pub.end(t); r.code != 0 || strings.Contains(r.stderr, "duplicates") || !strings.HasSuffix(r.stderr, ": reconnected\n") {
 		t.Errorf("exit code %d; it said %q", r.code, r.stderr)
 	}
 	if got := history(t, d, "/feed", 2995); !slices.Equal(got, numbers(6, 3000)) {
@@ -131,8 +133,9 @@ func TestPubWaitsWhileTheDaemonIsAway(t *testing.T) {
 	}
 }
 
-// TestPubWithoutAStoreSaysWhatMayBeDouble: the daemon takes lines, and its replies get
-// lost. Without a store they are published twice, and how many may be is said.
+// TestPubWithoutAStoreSaysWhatMayBeDouble checks the report about duplicates. The daemon accepts
+// lines, but its replies get lost. Without a store the lines are published twice, and pub must
+// report how many may be.
 func TestPubWithoutAStoreSaysWhatMayBeDouble(t *testing.T) {
 	testtool.Long(t, "pub waits for a daemon that restarts")
 	t.Parallel()
@@ -144,9 +147,9 @@ func TestPubWithoutAStoreSaysWhatMayBeDouble(t *testing.T) {
 	}{
 		{"without a store", func(*testing.T) []string { return []string{"--history=1000"} },
 			append(numbers(1, 100), numbers(91, 110)...),
-			"connected again; lines sent again: 10, of which 10 may appear twice (they were sent before, but not acknowledged)"},
+			"reconnected; lines resent: 10, 10 of them may be duplicates (sent before, but not acknowledged)"},
 		{"with a store", func(t *testing.T) []string { return []string{"--store=" + t.TempDir()} },
-			numbers(1, 110), "connected again; lines sent again: 10"},
+			numbers(1, 110), "reconnected; lines resent: 10"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d := testtool.Start(t, tt.args(t)...)
@@ -175,8 +178,8 @@ func TestPubWithoutAStoreSaysWhatMayBeDouble(t *testing.T) {
 	}
 }
 
-// TestPubWaitsForAPlace: a daemon that has as many publishers as it may is busy, not
-// wrong, also at the first attempt.
+// TestPubWaitsForAPlace checks that pub waits if the daemon has its maximum number of publishers,
+// even at the first attempt.
 func TestPubWaitsForAPlace(t *testing.T) {
 	testtool.Long(t, "pub waits before it tries again")
 	t.Parallel()
@@ -186,9 +189,9 @@ func TestPubWaitsForAPlace(t *testing.T) {
 	pub := startPub(t, d.Publish[0], "/x")
 	io.WriteString(pub.stdin, "1\n2\n")
 	pub.stdin.Close()
-	pub.says(t, `^ssed: tcp://\S+: busy: .*too many.*; connecting again in \d\.\d s\n`)
+	pub.says(t, `^ssed: tcp://\S+: busy: .*too many.*; reconnecting in \d\.\d s\n`)
 	other.Ask(t, "QUIT")
-	if r := pub.end(t); r.code != 0 || !strings.HasSuffix(r.stderr, ": connected again\n") {
+	if r := pub.end(t); r.code != 0 || !strings.HasSuffix(r.stderr, ": reconnected\n") {
 		t.Errorf("exit code %d; it said %q", r.code, r.stderr)
 	}
 	if got := history(t, d, "/x", 2); !slices.Equal(got, []string{"1", "2"}) {
@@ -196,8 +199,8 @@ func TestPubWaitsForAPlace(t *testing.T) {
 	}
 }
 
-// TestPubLosesItsToken: a daemon that comes back and does not know the token ends the
-// feed, also while there is nothing to publish.
+// TestPubLosesItsToken checks that the feed ends if the restarted daemon does not know its token,
+// even while there is nothing to publish.
 func TestPubLosesItsToken(t *testing.T) {
 	testtool.Long(t, "pub waits for a daemon that restarts")
 	t.Parallel()

@@ -10,15 +10,15 @@ import (
 	"github.com/ssed/ssed/publish"
 )
 
-// publishStrictly publishes every line of in, with many on their way at once. It
-// reads no further once a line is refused, and the error names that line. Later lines
-// that were on their way may be published all the same, and are counted.
+// publishStrictly publishes every line of in without waiting for each answer. It stops reading when
+// a line is refused, and the error names that line. Later lines that were already sent may still be
+// published; the error counts them.
 func (c *pubCommand) publishStrictly(client *publish.Client, in io.Reader) error {
 	ctx, refuse := context.WithCancelCause(context.Background())
 	defer refuse(nil)
 
-	// Replies come in the order of the lines, so the first refusal belongs to
-	// the line after those published. Later refusals change nothing.
+	// Replies arrive in the order of the lines, so the first refusal belongs to the line after the
+	// published ones. Later refusals change nothing.
 	var published atomic.Int64
 	replied := func(_ uint64, err error) {
 		if err != nil {
@@ -40,7 +40,7 @@ func (c *pubCommand) publishStrictly(client *publish.Client, in io.Reader) error
 	var all outcome
 	select {
 	case all = <-sent:
-	case <-ctx.Done(): // in may never get another line: do not wait for it
+	case <-ctx.Done(): // do not wait for in, which may never get another line
 	}
 
 	lost := client.Ping(context.Background()) // waits for all replies
@@ -56,8 +56,8 @@ func (c *pubCommand) publishStrictly(client *publish.Client, in io.Reader) error
 	return nil
 }
 
-// sendLines sends every line of in, without waiting for replies, until ctx ends.
-// It returns how many it sent.
+// sendLines sends every line of in, without waiting for replies, until ctx is done. It returns the
+// number of lines that it sent.
 func (c *pubCommand) sendLines(ctx context.Context, client *publish.Client, in io.Reader, replied func(uint64, error)) (lines int64, err error) {
 	input := newLineReader(in)
 	for {

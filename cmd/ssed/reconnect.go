@@ -8,13 +8,13 @@ import (
 	"github.com/ssed/ssed/publish"
 )
 
-// lostWords says what happened to a connection of "ssed sub" or "ssed pub", and what
-// happens next. failures is 0 for one that was just lost, and then counts the attempts
-// that failed.
-func lostWords(why error, failures int, wait time.Duration) string {
+// describeLoss returns the message for a lost connection of "ssed sub" or "ssed pub", with the time
+// of the next attempt. failures is the number of attempts that have failed since the connection was
+// lost.
+func describeLoss(why error, failures int, wait time.Duration) string {
 	said := printable(why.Error())
 	if _, refused := errors.AsType[*publish.ReplyError](why); failures == 0 && !refused {
 		said = "connection lost: " + said
 	}
-	return fmt.Sprintf("%s; connecting again in %.1f s", said, wait.Seconds())
+	return fmt.Sprintf("%s; reconnecting in %.1f s", said, wait.Seconds())
 }

@@ -12,24 +12,24 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// refusals say whether "ssed pub" ends when a line is refused. An unknown code, of a
-// newer daemon, costs only its line.
+// refusals lists the reasons for which a line can be refused, and whether each ends "ssed pub". An
+// unknown code, from a newer daemon, does not.
 var refusals = []struct {
 	code string // of the daemon's ERR reply
-	is   error  // of a line that publish refuses before it is sent; nil: it refuses none
-	ends bool   // ends the command, because every other line would be refused as well
+	is   error  // error of publish for a line that it refuses without sending it, or nil
+	ends bool   // the command stops, because every other line would be refused too
 }{
 	{publish.CodeUTF8, sse.ErrUTF8, false},              // the line is not text
 	{publish.CodeTooLong, sse.ErrTooLong, false},        // the line is longer than the daemon's --data-max
-	{publish.CodeNamespace, nsindex.ErrNamespace, true}, // all lines go to the same namespace
-	{publish.CodeEvent, sse.ErrEvent, true},             // and have the same event
+	{publish.CodeNamespace, nsindex.ErrNamespace, true}, // all lines have the same namespace
+	{publish.CodeEvent, sse.ErrEvent, true},             // and the same event
 	{publish.CodeAuth, nil, true},                       // and the same token
 	{publish.CodeSyntax, nil, true},                     // the daemon does not know this protocol
 	{publish.CodeBusy, publish.ErrBusy, false},          // not seen here: publish.RetryClient sends the line again
 }
 
-// endsFeed reports whether an error about one line concerns all lines. That is so, too,
-// for every error that is not about the line, such as the end of the client.
+// endsFeed reports whether an error about one line concerns all lines. This includes every error
+// that is not about a line, such as a closed client.
 func endsFeed(err error) bool {
 	reply, replied := errors.AsType[*publish.ReplyError](err)
 	for _, r := range refusals {
@@ -41,8 +41,8 @@ func endsFeed(err error) bool {
 }
 
 const (
-	// reportedMax is how many refused lines are reported within reportEvery. What
-	// comes on top of them is counted: a gigabyte of junk must not fill a log.
+	// reportedMax is how many refused lines are reported within reportEvery. Further lines are only
+	// counted, because a gigabyte of junk must not fill a log.
 	reportedMax = 5
 	reportEvery = 10 * time.Second
 )
@@ -54,7 +54,7 @@ type refusedReport struct {
 	mu       sync.Mutex
 	reported int // since period began
 	period   *time.Timer
-	more     int64 // lines that were not reported
+	more     int64 // lines that were only counted
 	line     int64 // the last of them
 	err      error // why it was refused
 }
@@ -75,7 +75,7 @@ func (r *refusedReport) add(line int64, err error) {
 	r.line, r.err = line, err
 }
 
-// flush writes how many lines were not reported, and begins a new period.
+// flush reports how many lines were only counted, and begins a new period.
 func (r *refusedReport) flush() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -88,7 +88,7 @@ func (r *refusedReport) flush() {
 	r.reported, r.period, r.more = 0, nil, 0
 }
 
-// count writes a number of things.
+// count returns a number and a noun, such as "2 lines".
 func count[N int | int64](n N, thing string) string {
 	if n == 1 {
 		return "1 " + thing

@@ -8,19 +8,19 @@ import (
 	"testing"
 )
 
-// A muffler stands between a publisher and the daemon. It passes everything on but,
-// while it is told so, the daemon's replies.
+// A muffler is a proxy between a publisher and the daemon. It forwards everything, but can drop the
+// daemon's replies.
 type muffler struct {
 	url string
 
 	mu      sync.Mutex
 	muffled bool
-	passed  int // replies that begin with "OK "
+	passed  int // forwarded replies that begin with "OK "
 	open    []net.Conn
 	tasks   sync.WaitGroup
 }
 
-// startMuffler starts one before a daemon's publish address. It ends with the test.
+// startMuffler starts a muffler for a daemon's publish address. It stops at the end of the test.
 func startMuffler(t *testing.T, daemon string) *muffler {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -83,14 +83,14 @@ func (m *muffler) muffle(on bool) {
 	m.muffled = on
 }
 
-// messages is how many messages' replies were passed on.
+// messages returns how many OK replies were forwarded.
 func (m *muffler) messages() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.passed
 }
 
-// cut ends all connections.
+// cut closes all connections.
 func (m *muffler) cut() {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -19,32 +19,32 @@ import (
 	"github.com/ssed/ssed/subscribe"
 )
 
-// leaveTime is how long "ssed sub" may take to end once it was told to: it may hang
-// in writing to a pipe that nobody reads.
+// leaveTime is how long "ssed sub" may take to exit after a signal. It may be blocked in a write to
+// a pipe that nobody reads.
 const leaveTime = time.Second
 
 type subCommand struct {
-	Token    string   `placeholder:"TOKEN" help:"Token to subscribe with. Prefer the environment: other users of a machine can read command lines. It is never shown."`
-	JSON     bool     `name:"json" xor:"form" help:"One JSON object a line, for scripts: time, type (event; gap, of messages that are missing; lost, where a stream without ids broke), subscription, id, event, data."`
-	Raw      bool     `xor:"form" help:"The bytes as they come, comments and all, to see what is really sent."`
-	Verbose  bool     `short:"v" help:"Tell on standard error the head of each answer, and each time that the connection is lost."`
-	Count    int      `placeholder:"N" default:"0" help:"End after so many events, those that tell of a gap not counted, with exit code 0. Default: go on."`
-	Last     int      `placeholder:"N" default:"-1" help:"Begin with the newest N messages that the daemon's --history has. Default: with what comes."`
-	Since    string   `placeholder:"DURATION|ID" help:"Begin with what was published for so long (such as 30s or 5m), or behind the message with this id."`
-	EventMax byteSize `placeholder:"SIZE" default:"${event_max}" help:"Most bytes of one event; one that has more ends this, so that no server fills the memory. Default ${default}."`
-	GapEvent string   `placeholder:"NAME" default:"${gap_event}" help:"Name of the event that tells of messages that are missing, if the daemon has another --gap-event. Default ${default}."`
+	Token    string   `placeholder:"TOKEN" help:"Token to subscribe with; it is never printed. Prefer the environment variable: other users can read command lines."`
+	JSON     bool     `name:"json" xor:"form" help:"Print one JSON object per line, with time, type, subscription, id, event and data. The type is event, gap (messages are missing) or lost (a stream without ids was interrupted)."`
+	Raw      bool     `xor:"form" help:"Print the bytes exactly as received, including comments."`
+	Verbose  bool     `short:"v" help:"Print the head of each response, and each lost connection, to standard error."`
+	Count    int      `placeholder:"N" default:"0" help:"Exit with code 0 after this many events; gap events do not count. Default 0: no limit."`
+	Last     int      `placeholder:"N" default:"-1" help:"Start with the newest N messages of the daemon's history. Default: only new messages."`
+	Since    string   `placeholder:"DURATION|ID" help:"Start with the messages published within this time (30s, 5m), or after the message with this id. Default: only new messages."`
+	EventMax byteSize `placeholder:"SIZE" default:"${event_max}" help:"Maximum size of one event; a larger event is an error, so that no server can fill the memory. Default ${default}."`
+	GapEvent string   `placeholder:"NAME" default:"${gap_event}" help:"Name of the event that reports missing messages, as set by the daemon's --gap-event. Default ${default}."`
 
-	Where []string `arg:"" name:"where" help:"A namespace, such as /pets, or several: of the daemon at ${subscribe_url}, or at the http://host:port that comes before them. Or the whole URL of any event stream, alone."`
+	Where []string `arg:"" name:"where" help:"One or more namespaces, such as /pets, of the daemon at ${subscribe_url}; put http://host:port before them for another daemon. Or the complete URL of any event stream."`
 }
 
-// Validate catches what cannot be a stream, and the token of a daemon's --token,
-// rights and all: both commands read SSED_TOKEN.
+// Validate refuses arguments that cannot be a stream. It also refuses the value of the daemon's
+// --token, which includes rights, because both commands read SSED_TOKEN.
 func (c *subCommand) Validate() error {
 	switch {
 	case strings.ContainsAny(c.Token, " ;"):
-		return errors.New("--token: give one token alone, without rights and namespace")
+		return errors.New("invalid --token: expected one token, without rights and namespace")
 	case c.Count < 0:
-		return errors.New("--count: must be 1 or more events, or 0 for no end")
+		return errors.New("--count: must be 0 (no limit) or more events")
 	case c.Last < -1:
 		return errors.New("--last: must be 0 or more messages")
 	case c.EventMax < 1:
@@ -54,11 +54,11 @@ func (c *subCommand) Validate() error {
 	return err
 }
 
-// errEnough ends a subscription that got its --count.
-var errEnough = errors.New("all events that were asked for are there")
+// errEnough stops a subscription that has received --count events.
+var errEnough = errors.New("received all requested events")
 
-// Run shows events until there are enough of them, the server ends it for good, the
-// reader of standard output has gone, or a signal comes.
+// Run shows events until --count is reached, the server ends the stream permanently, the reader of
+// standard output closes it, or a signal arrives.
 func (c *subCommand) Run(stdout *output) error {
 	s, err := newSubscription(c.Where, c.Last, c.Since)
 	if err != nil {
@@ -83,31 +83,31 @@ func (c *subCommand) Run(stdout *output) error {
 		return told
 	}
 	if errors.Is(stdout.failure(), syscall.EPIPE) {
-		return exitCode(0) // like endWithReader
+		return exitCode(0) // as in endWithReader
 	}
 	return c.verdict(s, err)
 }
 
-// verdict makes of what ended a subscription what a user is told.
+// verdict returns the error to show to the user when a subscription ended with err.
 func (c *subCommand) verdict(s subscription, err error) error {
 	refused, wasRefused := errors.AsType[*subscribe.Refusal](err)
 	_, tooLong := errors.AsType[*sse.TooLongError](err)
 	switch {
 	case err == nil:
-		fmt.Fprintf(os.Stderr, "ssed: %v: the server says that there is no more (204)\n", s)
+		fmt.Fprintf(os.Stderr, "ssed: %v: the server ended the stream (204 No Content)\n", s)
 		return nil
 	case errors.Is(err, errEnough):
 		return nil
 	case wasRefused && refused.Status == http.StatusUnauthorized && c.Token == "" && !s.url.Query().Has("token"):
-		return fmt.Errorf("%v: %s; give a token with --token or SSED_TOKEN", s, printable(err.Error()))
+		return fmt.Errorf("%v: %s; set a token with --token or SSED_TOKEN", s, printable(err.Error()))
 	case tooLong:
 		return fmt.Errorf("%v: %w (--event-max)", s, err)
 	}
 	return fmt.Errorf("%v: %s", s, printable(err.Error()))
 }
 
-// options are what subscribe.Run does for this command. What is shown gathers in
-// memory and is written when all that came at once is there.
+// options returns the options of subscribe.Run for this command. Output is collected in memory, and
+// written when everything that arrived together has been formatted.
 func (c *subCommand) options(s subscription, stdout *output) subscribe.Options {
 	out := &bytes.Buffer{}
 	view, seen := c.view(out, s), 0
@@ -136,11 +136,11 @@ func (c *subCommand) options(s subscription, stdout *output) subscribe.Options {
 		Lost: func(l subscribe.Loss) {
 			if l.Failures == 0 && !l.Resumes {
 				view.hole(time.Now(), l.Err.Error())
-				flush() // a reader who has gone is seen elsewhere
+				flush() // endWithReader notices a reader that closed standard output
 			}
-			// Without -v, the first try to come back that fails is told.
+			// Without -v, only the first failed attempt to reconnect is reported.
 			if c.Verbose || l.Failures == 1 {
-				fmt.Fprintf(os.Stderr, "ssed: %v: %s\n", s, lostWords(l.Err, l.Failures, l.Wait))
+				fmt.Fprintf(os.Stderr, "ssed: %v: %s\n", s, describeLoss(l.Err, l.Failures, l.Wait))
 			}
 		},
 	}
@@ -167,8 +167,8 @@ func (c *subCommand) view(out *bytes.Buffer, s subscription) subView {
 	return &textView{out, s.namespaces, color}
 }
 
-// printHead shows the head of an answer, as curl -v does, with the two fields that
-// net/http takes for itself.
+// printHead prints the head of a response, as curl -v does. It adds the two fields that net/http
+// removes from the header.
 func printHead(w io.Writer, res *http.Response) {
 	var head bytes.Buffer
 	fields := res.Header.Clone()
@@ -185,22 +185,23 @@ func printHead(w io.Writer, res *http.Response) {
 	}
 }
 
-// endOnSignal ends with the exit code that shells give a process which a signal ended.
+// endOnSignal calls end with the exit code that shells use for a process that was ended by a
+// signal: 128 and the number of the signal.
 func endOnSignal(end context.CancelCauseFunc) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		end(exitCode(128 + int((<-signals).(syscall.Signal))))
-		signal.Stop(signals) // the next one has its default effect
+		signal.Stop(signals) // so that a second signal ends the process immediately
 	}()
 }
 
-// endWithReader calls end for a quiet end, with exit code 0, once the reader of fd is
-// gone or its terminal hung up, also while there is nothing to write: "ssed sub /pets |
+// endWithReader calls end with exit code 0 as soon as the reader of fd has closed it or its
+// terminal has hung up. It notices this even if there is nothing to write, as in "ssed sub /pets |
 // head -1".
 func endWithReader(end context.CancelCauseFunc, fd int) {
 	for {
-		watched := []unix.PollFd{{Fd: int32(fd)}} // errors and hang-ups are always told
+		watched := []unix.PollFd{{Fd: int32(fd)}} // poll always reports errors and hang-ups
 		n, err := unix.Poll(watched, -1)
 		if n > 0 {
 			end(exitCode(0))

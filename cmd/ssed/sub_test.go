@@ -23,7 +23,7 @@ func TestSubShows(t *testing.T) {
 	tests := []struct {
 		name string
 		args []string
-		want string // of standard output, as a regular expression
+		want string // regular expression for standard output
 	}{
 		{"text", []string{"--last=9", d.Subscribe[0], "/pets"},
 			`^TIME /pets ID-1 new-dog: Corgi\nTIME /pets ID-2 message: a\n {12} \| \\x1bb\n$`},
@@ -63,8 +63,8 @@ func TestSubVerbose(t *testing.T) {
 	}
 }
 
-// TestSubOverARestart: the daemon is killed, and its successor knows nothing of
-// before. What came is in order, and that something may be missing is told.
+// TestSubOverARestart kills the daemon and starts it again without its messages.
+// The received events must be in order, and sub must report that messages may be missing.
 func TestSubOverARestart(t *testing.T) {
 	testtool.Long(t, "a subscriber waits for a daemon that restarts")
 	t.Parallel()
@@ -91,8 +91,8 @@ func TestSubOverARestart(t *testing.T) {
 	}
 }
 
-// TestSubOverCuts: each connection breaks in the middle of something, and all events
-// are there, once and in order.
+// TestSubOverCuts interrupts each connection in the middle of an event, and expects all events once
+// and in order.
 func TestSubOverCuts(t *testing.T) {
 	testtool.Long(t, "a subscriber waits for seconds after each cut")
 	t.Parallel()
@@ -116,7 +116,8 @@ func TestSubOverCuts(t *testing.T) {
 	}
 }
 
-// TestSubTellsOfAHole: without ids nobody can come back for what was missed.
+// TestSubTellsOfAHole checks that sub reports an interrupted stream without ids, because missed
+// messages cannot be requested again.
 func TestSubTellsOfAHole(t *testing.T) {
 	testtool.Long(t, "a subscriber waits for seconds before it comes back")
 	t.Parallel()
@@ -124,7 +125,7 @@ func TestSubTellsOfAHole(t *testing.T) {
 	proxy := testtool.StartProxy(t, d.Subscribe[0])
 	text := startSub(t, nil, "-v", proxy.URL, "/x")
 	asJSON := startSub(t, nil, "-v", "--json", proxy.URL, "/x")
-	for _, sub := range []*liveSub{text, asJSON} { // the daemon logs them before they have its answer
+	for _, sub := range []*liveSub{text, asJSON} { // the daemon logs the connects before they have its response
 		testtool.WaitFor(t, "an answer", func() bool { return strings.Contains(sub.stderr.String(), "< HTTP/1.1 200 OK") })
 	}
 	proxy.Cut()
@@ -150,7 +151,8 @@ func TestSubShowsAGap(t *testing.T) {
 	if !strings.Contains(r.stdout, "gap: messages are missing (epoch), after 0ther-17, up to ") || !strings.HasSuffix(r.stdout, "message: 3\n") {
 		t.Errorf("got %q", r.stdout)
 	}
-	// An application may use the name that the daemon does not, and sub shows its event.
+	// An application may use the default name of the gap event if the daemon uses another, and sub
+	// shows its events.
 	p := testtool.DialPublisher(t, d.Publish[0])
 	if reply := p.Ask(t, "PUB /y hole x"); !strings.HasPrefix(reply, "ERR event ") || !strings.Contains(reply, "--gap-event") {
 		t.Errorf("got %q", reply)
@@ -179,11 +181,11 @@ func TestSubIsRefused(t *testing.T) {
 		{"with one for something else", "SSED_TOKEN=pub-sesame", []string{d.Subscribe[0], "/x"}, exitFailure, []string{"may not subscribe"}},
 		{"what is no stream", "SSED_TOKEN=right-sesame", []string{d.Subscribe[0] + "/nothing"}, exitFailure, []string{"(404)"}},
 		{"what makes no sense", "SSED_TOKEN=right-sesame", []string{d.Subscribe[0] + "/subscribe/x?last=many"}, exitFailure, []string{"(400)"}},
-		{"nothing", "", nil, exitUsage, []string{"say what to subscribe to"}},
+		{"nothing", "", nil, exitUsage, []string{"nothing to subscribe to"}},
 		{"no namespace", "", []string{"pets"}, exitUsage, []string{`"pets"`, "https://"}},
-		{"a URL among namespaces", "", []string{d.Subscribe[0] + "/subscribe/x", "/y"}, exitUsage, []string{"whole URL alone"}},
-		{"no URL", "", []string{"ftp://x/y"}, exitUsage, []string{"no URL of a stream"}},
-		{"a daemon's token", "SSED_TOKEN=right-sesame subscribe", []string{"/x"}, exitUsage, []string{"one token alone"}},
+		{"a URL among namespaces", "", []string{d.Subscribe[0] + "/subscribe/x", "/y"}, exitUsage, []string{"cannot be combined with namespaces"}},
+		{"no URL", "", []string{"ftp://x/y"}, exitUsage, []string{"expected the URL of a stream"}},
+		{"a daemon's token", "SSED_TOKEN=right-sesame subscribe", []string{"/x"}, exitUsage, []string{"expected one token"}},
 		{"two forms", "", []string{"--raw", "--json", "/x"}, exitUsage, []string{"--json", "--raw"}},
 		{"less than no events", "", []string{"--count=-1", "/x"}, exitUsage, []string{"--count: "}},
 	}
@@ -215,8 +217,8 @@ func TestSubHasALimit(t *testing.T) {
 	}
 }
 
-// TestSubEnds by a signal, also while nobody reads what it writes, and when its reader
-// has gone and nothing comes.
+// TestSubEnds checks that sub exits on a signal, even while nobody reads its output. It also exits
+// when its reader has closed the pipe and no event arrives.
 func TestSubEnds(t *testing.T) {
 	t.Parallel()
 	d := testtool.Start(t, "--history", "2")
@@ -282,7 +284,7 @@ func TestSubInColor(t *testing.T) {
 		s.keys(t, "C-c")
 		s.left(t)
 		s.shell(t, "clear; echo co''de $?")
-		s.shows(t, "code 0") // of clear
+		s.shows(t, "code 0") // exit code of clear
 		s.shell(t, "clear")
 		testtool.WaitFor(t, "an empty screen", func() bool { return !strings.Contains(s.text(t), "code") })
 	}

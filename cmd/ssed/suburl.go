@@ -11,22 +11,22 @@ import (
 	"github.com/ssed/ssed/nsindex"
 )
 
-// defaultSubscribeURL is where subscribers find a daemon, unless told otherwise.
+// defaultSubscribeURL is the default URL of the daemon for subscribers.
 const defaultSubscribeURL = "http://localhost:8001"
 
-// A subscription is what "ssed sub" asks for.
+// A subscription is the stream that "ssed sub" reads.
 type subscription struct {
 	url         *url.URL
-	namespaces  []string // as far as the URL tells, which other servers' do not
+	namespaces  []string // known only if the URL has the form of ssed's URLs
 	lastEventID string
 }
 
-// newSubscription reads what was asked: namespaces of the daemon of this machine; a
-// daemon's URL and namespaces of it; or the URL of a stream, alone. last is negative
-// where it was not asked, since may be empty.
+// newSubscription parses the arguments of "ssed sub": namespaces of the daemon on this machine, the
+// URL of a daemon and namespaces, or the complete URL of a stream. A negative last and an empty
+// since mean that the flag is not set.
 func newSubscription(where []string, last int, since string) (s subscription, err error) {
-	if len(where) == 0 { // kong asks this before it misses the argument
-		return s, errors.New("say what to subscribe to: a namespace, such as /pets, or the URL of a stream")
+	if len(where) == 0 { // kong calls Validate before it reports a missing argument
+		return s, errors.New("nothing to subscribe to: expected a namespace, such as /pets, or the URL of a stream")
 	}
 	base := defaultSubscribeURL
 	hasURL := strings.Contains(where[0], "://")
@@ -34,12 +34,12 @@ func newSubscription(where []string, last int, since string) (s subscription, er
 		base, where = where[0], where[1:]
 	}
 	if s.url, err = url.Parse(base); err != nil || s.url.Scheme != "http" && s.url.Scheme != "https" || s.url.Host == "" {
-		return s, fmt.Errorf("%q is no URL of a stream, such as http://localhost:8001/subscribe/pets", printable(base))
+		return s, fmt.Errorf("invalid URL %q: expected the URL of a stream, such as http://localhost:8001/subscribe/pets", printable(base))
 	}
 	for _, name := range where {
 		canonical, err := nsindex.Canonical(name)
 		if err != nil {
-			return s, fmt.Errorf("%q: %w (a whole URL begins with http:// or https://)", printable(name), err)
+			return s, fmt.Errorf("%q: %w (a complete URL begins with http:// or https://)", printable(name), err)
 		}
 		s.namespaces = append(s.namespaces, canonical)
 	}
@@ -47,7 +47,7 @@ func newSubscription(where []string, last int, since string) (s subscription, er
 	case len(where) == 0:
 		s.namespaces = namespacesOf(s.url)
 	case s.url.RawQuery != "" || strings.HasSuffix(s.url.Path, "/subscribe") || strings.Contains(s.url.Path, "/subscribe/"):
-		return s, errors.New("give a whole URL alone, or a daemon's (http://host:port) and namespaces")
+		return s, errors.New("the complete URL of a stream cannot be combined with namespaces; put http://host:port before them")
 	case len(where) == 1:
 		s.url = s.url.JoinPath("subscribe")
 		s.url.RawPath = s.url.EscapedPath() + (&url.URL{Path: s.namespaces[0]}).EscapedPath()
@@ -59,8 +59,8 @@ func newSubscription(where []string, last int, since string) (s subscription, er
 	return s, s.startAt(last, since)
 }
 
-// startAt asks for what was, too. The query goes along on coming back, where the last
-// id goes before it.
+// startAt adds the parameters that select earlier messages. On a reconnect they are sent again, but
+// the Last-Event-ID header takes precedence.
 func (s *subscription) startAt(last int, since string) error {
 	query := s.url.Query()
 	if last >= 0 {
@@ -69,7 +69,7 @@ func (s *subscription) startAt(last int, since string) error {
 	if _, err := time.ParseDuration(since); err == nil {
 		query.Set("since", since)
 	} else if strings.ContainsFunc(since, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return errors.New("--since: an id is printable ASCII, and a time is such as 30s or 5m")
+		return errors.New("--since: expected a duration, such as 30s or 5m, or an id of printable ASCII characters")
 	} else {
 		s.lastEventID = since
 	}
@@ -79,7 +79,7 @@ func (s *subscription) startAt(last int, since string) error {
 	return nil
 }
 
-// namespacesOf reads them from the URL of a stream of ssed.
+// namespacesOf returns the namespaces in the URL of a stream of ssed, or nil.
 func namespacesOf(u *url.URL) []string {
 	_, below, ok := strings.Cut(u.Path, "/subscribe")
 	switch {
@@ -91,7 +91,7 @@ func namespacesOf(u *url.URL) []string {
 	return []string{below}
 }
 
-// String is the stream's address as messages show it: a query may hold a token.
+// String returns the stream's address for messages. It omits the query, which may contain a token.
 func (s subscription) String() string {
 	shown := url.URL{Scheme: s.url.Scheme, Host: s.url.Host, Path: s.url.Path}
 	if len(s.namespaces) > 0 && strings.HasSuffix(s.url.Path, "/subscribe") {

@@ -13,16 +13,17 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A subView writes what comes of one subscription, for people or for scripts.
+// A subView formats the events of a subscription.
 type subView interface {
 	event(at time.Time, e sse.Event)
 	gap(at time.Time, e sse.Event, g sse.Gap)
-	// hole tells that the stream broke, and that what is sent now is missed.
+	// hole reports that the stream was interrupted and that messages sent before the reconnect are
+	// missed.
 	hole(at time.Time, why string)
 }
 
-// readGap reads an event that tells of messages that are missing. An application's
-// own event of that name is none.
+// readGap parses an event that reports missing messages. An application's own event with the same
+// name is not one.
 func readGap(e sse.Event, name string) (g sse.Gap, ok bool) {
 	if e.Name != name || e.HasID || json.Unmarshal([]byte(e.Data), &g) != nil {
 		return sse.Gap{}, false
@@ -30,14 +31,14 @@ func readGap(e sse.Event, name string) (g sse.Gap, ok bool) {
 	return g, g.Reason != ""
 }
 
-// A jsonView writes one object a line.
+// A jsonView writes one JSON object per line.
 type jsonView struct {
 	out        *bytes.Buffer
 	namespaces []string
 }
 
-// A jsonLine is such an object. The stream does not tell the namespace of an event, so
-// what is there is what was subscribed to.
+// A jsonLine is such an object. The stream does not contain the namespace of an event, so
+// Subscription has the namespaces that were subscribed to.
 type jsonLine struct {
 	Time         time.Time `json:"time"`
 	Type         string    `json:"type"` // event, gap or lost
@@ -66,26 +67,26 @@ func (v *jsonView) write(line jsonLine) {
 	encoder := json.NewEncoder(v.out)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(line); err != nil {
-		panic(err) // strings and numbers only, into memory
+		panic(err) // cannot fail: it encodes strings and numbers into memory
 	}
 }
 
-// A rawView has nothing to add to the bytes.
+// A rawView adds nothing to the bytes of the stream.
 type rawView struct{}
 
 func (rawView) event(time.Time, sse.Event)        {}
 func (rawView) gap(time.Time, sse.Event, sse.Gap) {}
 func (rawView) hole(time.Time, string)            {}
 
-// A textView writes for people: a line for each line of data.
+// A textView writes events for people, with one line for each line of data.
 type textView struct {
 	out        *bytes.Buffer
 	namespaces []string
 	color      bool
 }
 
-// Colors (ECMA-48, "select graphic rendition"): those sixteen that each terminal has
-// set to what can be read on its background.
+// Colors (ECMA-48, "select graphic rendition"). They are from the 16 colors that every terminal
+// theme makes readable on its background.
 const (
 	colorDim     = "2"
 	colorPlace   = "36"
@@ -120,7 +121,7 @@ func (v *textView) gap(at time.Time, _ sse.Event, g sse.Gap) {
 func (v *textView) hole(at time.Time, why string) {
 	v.begin(at)
 	v.put(colorTrouble, "lost: "+why)
-	v.put("", "; the stream has no ids, so what is sent until it is back is missed")
+	v.put("", "; the stream has no ids, so messages are missed until it reconnects")
 	v.out.WriteByte('\n')
 }
 
@@ -131,7 +132,7 @@ func (v *textView) begin(at time.Time) {
 	}
 }
 
-// put writes what may come from strangers.
+// put writes text, which may come from an untrusted publisher or server.
 func (v *textView) put(color, text string) {
 	text = printable(text)
 	if v.color && color != "" {
@@ -140,7 +141,7 @@ func (v *textView) put(color, text string) {
 	v.out.WriteString(text)
 }
 
-// gapWords says what is known of a gap (docs/resume.md).
+// gapWords describes a gap (docs/resume.md).
 func gapWords(g sse.Gap) string {
 	said := " (" + g.Reason + ")"
 	if g.Missed > 0 {
@@ -155,9 +156,9 @@ func gapWords(g sse.Gap) string {
 	return said
 }
 
-// printable shows as Go would write them in a string the characters that would not be
-// seen, or that a terminal obeys: those that control it (C0 and C1), and those that
-// turn the direction of writing.
+// printable escapes, as in a Go string, all characters that are invisible or that control a
+// terminal. These are control characters (C0 and C1), and characters that change the writing
+// direction.
 func printable(s string) string {
 	odd := func(r rune) bool { return r != '\t' && !unicode.IsPrint(r) }
 	if !strings.ContainsFunc(s, odd) {

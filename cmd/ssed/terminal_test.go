@@ -12,7 +12,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// wait waits until a program has ended, and returns its exit code.
+// wait waits until a program exits, and returns its exit code.
 func wait(t *testing.T, cmd *exec.Cmd) int {
 	t.Helper()
 	ended := make(chan struct{})
@@ -28,9 +28,9 @@ func wait(t *testing.T, cmd *exec.Cmd) int {
 	return cmd.ProcessState.ExitCode()
 }
 
-// TestOtherCommandsLeaveTheTerminalAlone: "ssed top" alone draws on the terminal.
-// The library that it draws with must not ask the terminal anything, read what was
-// typed, or change its mode when another command starts.
+// TestOtherCommandsLeaveTheTerminalAlone checks that only "ssed top" draws on the terminal. The
+// library that it draws with must not query the terminal, read its input or change its mode when
+// another command starts.
 func TestOtherCommandsLeaveTheTerminalAlone(t *testing.T) {
 	testtool.Long(t, "every command runs in a terminal")
 	t.Parallel()
@@ -42,7 +42,7 @@ func TestOtherCommandsLeaveTheTerminalAlone(t *testing.T) {
 	for _, tt := range []struct {
 		args   []string
 		writes string
-		runs   bool // until it is told to end
+		runs   bool // until a signal stops it
 		code   int
 	}{
 		{[]string{"version"}, "ssed ", false, 0},
@@ -91,16 +91,16 @@ func TestOtherCommandsLeaveTheTerminalAlone(t *testing.T) {
 	}
 }
 
-// colors matches what makes text stand out (SGR, ECMA-48 8.3.117).
+// colors matches sequences that highlight text (SGR, ECMA-48 8.3.117).
 var colors = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
-// asks matches the sequences that a terminal answers (DA, DSR, DECRQM, XTVERSION, the
-// state of the keyboard, colors, terminfo), and those that change what its keys send.
+// asks matches the sequences that a terminal answers (DA, DSR, DECRQM, XTVERSION, the state of the
+// keyboard, colors, terminfo). It also matches the sequences that change what its keys send.
 var asks = regexp.MustCompile(`\x1b\[[?>=]?[0-9;]*(\$p|c|n|x|q|u)|\x1b\[[><=?][0-9;:]*m|\x1b\][0-9;]*;\?|\x1bP|\x05|\x1bZ`)
 
-// TestTopLeavesTheTerminalAsItWas however it ends and whatever the terminal calls
-// itself, and asks it nothing: an answer that comes late, over a slow line, would
-// be input for the shell.
+// TestTopLeavesTheTerminalAsItWas checks this for every way in which top can exit, and for several
+// types of terminal. It must not query the terminal: an answer that arrives late, over a slow line,
+// would become input of the shell.
 func TestTopLeavesTheTerminalAsItWas(t *testing.T) {
 	t.Parallel()
 	d := testtool.Start(t)
@@ -152,14 +152,14 @@ func TestTopLeavesTheTerminalAsItWas(t *testing.T) {
 	}
 }
 
-// checkScreenLeft wants every mode that was switched on to be off again, the
-// cursor to be shown, and no questions.
+// checkScreenLeft expects every mode that was switched on to be off again, the cursor to be shown,
+// and no queries.
 func checkScreenLeft(t *testing.T, said string) {
 	t.Helper()
 	if found := asks.FindString(said); found != "" {
 		t.Errorf("it asks the terminal, or changes its keys: %q", found)
 	}
-	modes := map[string]bool{"25": true, "7": true} // set at first: the cursor, wrapping
+	modes := map[string]bool{"25": true, "7": true} // initially on: the cursor, wrapping
 	for _, m := range regexp.MustCompile(`\x1b\[\?([0-9;]+)([hl])`).FindAllStringSubmatch(said, -1) {
 		for _, mode := range strings.Split(m[1], ";") {
 			modes[mode] = m[2] == "h"
@@ -175,7 +175,7 @@ func checkScreenLeft(t *testing.T, said string) {
 	}
 }
 
-// TestTopResizes draws for the terminal's new size, however small.
+// TestTopResizes checks that top draws for the terminal's new size, however small.
 func TestTopResizes(t *testing.T) {
 	d := testtool.Start(t)
 	terminal := testtool.NewTerminal(t)

@@ -12,23 +12,23 @@ import (
 )
 
 type topCommand struct {
-	Token string `placeholder:"TOKEN" help:"Token with the admin right, for a daemon that has such tokens. Prefer the environment: other users of a machine can read command lines."`
-	Once  bool   `help:"Print the state once, as plain text, and end: for scripts."`
+	Token string `placeholder:"TOKEN" help:"Token with the admin right, if the daemon has such tokens. Prefer the environment variable: other users can read command lines."`
+	Once  bool   `help:"Print the state once as plain text and exit, for scripts."`
 
-	URL string `arg:"" optional:"" default:"http://localhost:8001" help:"Where the daemon's admin pages are: http://host:port, https:// or unix:///path. Default ${default}."`
+	URL string `arg:"" optional:"" default:"http://localhost:8001" help:"Address of the daemon's admin pages: http://host:port, https://host:port or unix:///path. Default ${default}."`
 }
 
-// Validate catches what cannot be a daemon, and the token of a daemon's --token,
-// rights and all: both commands read SSED_TOKEN.
+// Validate refuses a URL that cannot be a daemon's. It also refuses the value of the daemon's
+// --token, which includes rights, because both commands read SSED_TOKEN.
 func (c *topCommand) Validate() error {
 	if strings.ContainsAny(c.Token, " ;") {
-		return errors.New("--token: give one token alone, without rights and namespace")
+		return errors.New("invalid --token: expected one token, without rights and namespace")
 	}
 	_, err := top.NewClient(c.URL, c.Token)
 	return err
 }
 
-// Run shows the daemon until its user has seen enough.
+// Run shows the state of the daemon until the user quits.
 func (c *topCommand) Run(stdout *output) error {
 	client, err := top.NewClient(c.URL, c.Token)
 	if err != nil {
@@ -38,11 +38,11 @@ func (c *topCommand) Run(stdout *output) error {
 		return top.Once(context.Background(), client, stdout)
 	}
 	if !isScreen(os.Stdout) {
-		return errors.New("standard output is no terminal that could show this: use --once, or ask the daemon for /admin/status.json or /metrics")
+		return errors.New("standard output is not a terminal: use --once, or fetch /admin/status.json or /metrics from the daemon")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	// SIGHUP may be ignored, or go to another process.
+	// SIGHUP may be ignored or delivered to another process, so watch the terminal too.
 	ctx, end := context.WithCancelCause(ctx)
 	go endWithReader(end, syscall.Stdout)
 	err = top.Run(ctx, client, top.Options{
@@ -51,12 +51,12 @@ func (c *topCommand) Run(stdout *output) error {
 		Color: os.Getenv("NO_COLOR") == "", // no-color.org
 	})
 	if told, ok := errors.AsType[exitCode](context.Cause(ctx)); ok {
-		return told // an error of a terminal that is gone does not count
+		return told // the terminal has closed, so its error does not matter
 	}
 	return err
 }
 
-// isScreen tells whether a file is a terminal, and one on which a cursor can move.
+// isScreen reports whether f is a terminal with a movable cursor.
 func isScreen(f *os.File) bool {
 	return isTerminal(f) && os.Getenv("TERM") != "dumb"
 }

@@ -20,9 +20,9 @@ type screen struct {
 
 func newScreen(t *testing.T) *screen {
 	t.Helper()
-	tmux := testtool.Need(t, "tmux", "sh", "env", "clear", "stty", "grep") // and what the tests type
+	tmux := testtool.Need(t, "tmux", "sh", "env", "clear", "stty", "grep") // including the programs that the tests type
 	testtool.Started(t, "a terminal")
-	folder, err := os.MkdirTemp("", "ssed") // the path of a socket is short
+	folder, err := os.MkdirTemp("", "ssed") // short, because it contains a socket
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func newScreen(t *testing.T) *screen {
 	return s
 }
 
-// do has tmux do something, and returns what it says.
+// do runs a tmux command and returns its output.
 func (s *screen) do(t *testing.T, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(s.tmux, append([]string{"-u", "-S", s.socket, "-f", "/dev/null"}, args...)...)
@@ -50,13 +50,13 @@ func (s *screen) do(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-// text is what is on the screen.
+// text returns the text on the screen.
 func (s *screen) text(t *testing.T) string {
 	t.Helper()
 	return s.do(t, "capture-pane", "-p")
 }
 
-// keys hits keys, by tmux's names for them.
+// keys sends keys, by tmux's names for them.
 func (s *screen) keys(t *testing.T, keys ...string) {
 	t.Helper()
 	s.do(t, append([]string{"send-keys"}, keys...)...)
@@ -77,8 +77,8 @@ func (s *screen) shows(t *testing.T, words ...string) {
 	}
 }
 
-// left waits until a program has ended, and wants its terminal as it was before.
-// Until the shell is back, what is typed would go to the program.
+// left waits until a program has exited, and expects its terminal to be as before. Until the shell
+// is in the foreground again, typed text would go to the program.
 func (s *screen) left(t *testing.T) {
 	t.Helper()
 	testtool.WaitFor(t, "the shell", func() bool {
@@ -90,7 +90,7 @@ func (s *screen) left(t *testing.T) {
 	}
 }
 
-// TestTop is an operator who looks at a daemon with real subscribers.
+// TestTop follows an operator who watches a daemon with real subscribers.
 func TestTop(t *testing.T) {
 	t.Parallel()
 	s := newScreen(t)
@@ -147,7 +147,8 @@ func TestTop(t *testing.T) {
 	}
 }
 
-// TestTopIsToldToEnd by signals and by Ctrl-C: its terminal is as before each time.
+// TestTopIsToldToEnd stops top with signals and with Ctrl-C, and expects the terminal to be as
+// before each time.
 func TestTopIsToldToEnd(t *testing.T) {
 	t.Parallel()
 	s := newScreen(t)
@@ -201,7 +202,7 @@ func TestTopInBlackAndWhite(t *testing.T) {
 func TestTopRefuses(t *testing.T) {
 	s := newScreen(t)
 	d := testtool.Start(t, "--token", "admin-token admin")
-	run(t, nil, nil, "top", d.Subscribe[0]).wantFailure(t, exitFailure, "no terminal", "--once", "/admin/status.json", "/metrics")
+	run(t, nil, nil, "top", d.Subscribe[0]).wantFailure(t, exitFailure, "not a terminal", "--once", "/admin/status.json", "/metrics")
 	run(t, nil, nil, "top", "--once", d.Subscribe[0]).wantFailure(t, exitFailure, "refuses (401)", "SSED_TOKEN")
 	run(t, nil, nil, "top", "--once", "ftp://x").wantFailure(t, exitUsage, "not where a daemon could be")
 	run(t, nil, []string{"SSED_TOKEN=admin-token admin"}, "top", "--once", d.Subscribe[0]).wantFailure(t, exitUsage, "--token:")
@@ -217,7 +218,7 @@ func TestTopRefuses(t *testing.T) {
 	s.shell(t, "clear; "+testtool.Build(t)+" top 127.0.0.1:1; echo code $?")
 	s.shows(t, "ssed: no daemon answers at http://127.0.0.1:1: ", "code 1")
 	s.shell(t, "clear; TERM=dumb "+testtool.Build(t)+" top; echo code $?")
-	s.shows(t, "no terminal that could show this", "code 1")
+	s.shows(t, "not a terminal", "code 1")
 }
 
 func TestTopShowsTheStore(t *testing.T) {
