@@ -11,25 +11,27 @@ import (
 	"github.com/ssed/ssed/admin"
 )
 
-// Where the admin pages are: see --admin. Anything else is an address.
+// The values of --admin. Every other value is an address.
 const (
 	adminOn  = "on"
 	adminOff = "off"
 )
 
-// adminPages are the admin pages of a daemon, wherever they are served.
+// adminPages are the admin pages of a daemon, on the subscribers' listeners or on a separate
+// address.
 type adminPages struct {
-	where  string // of --admin
-	url    string // of the page, once it is served; empty if it is not
+	where  string // the value of --admin
+	url    string // URL of the page, set when it is served; empty if the pages are off
 	paths  []string
-	server *admin.Server // nil if they are off
+	server *admin.Server // nil if the pages are off
 }
 
 func (f *daemonFlags) newAdminPages() *adminPages {
 	return &adminPages{where: f.Admin, paths: (&admin.Options{Debug: f.Debug}).Paths()}
 }
 
-// handover is what the loop does with requests for the pages.
+// handover returns the paths of the pages, and the function that serves the connections which the
+// loop hands over for them.
 func (a *adminPages) handover() *ssed.Handover {
 	h := &ssed.Handover{Paths: a.paths, ConnsMax: admin.ConnsMax}
 	if a.where == adminOn {
@@ -38,7 +40,7 @@ func (a *adminPages) handover() *ssed.Handover {
 	return h
 }
 
-// attach makes the pages, which show d. It is called before d serves.
+// attach creates the server of the pages, which show d. It must be called before d serves.
 func (a *adminPages) attach(d *daemon, f *daemonFlags) {
 	if a.where == adminOff {
 		return
@@ -69,14 +71,15 @@ func (a *adminPages) attach(d *daemon, f *daemonFlags) {
 	a.server = admin.New(options)
 }
 
-// nodeName is the ancestor's: "go-", the environment, and the dyno or the host.
+// nodeName returns the node's name in the format of the predecessor of ssed: "go-", the value of
+// GO_ENV, and the name of the Heroku dyno or the host.
 func nodeName() string {
 	host, _ := os.Hostname()
 	return fmt.Sprintf("go-%s-%s", cmp.Or(os.Getenv("GO_ENV"), "development"), cmp.Or(os.Getenv("DYNO"), host))
 }
 
-// listen opens the pages' own address, if they have one; otherwise they are below
-// base, where subscribers connect. An error goes to died if it comes later.
+// listen opens the separate address of the pages, if they have one. Otherwise their URL is below
+// base, the address for subscribers. An error while serving is sent to died.
 func (a *adminPages) listen(base string, died chan<- error) error {
 	if a.where == adminOff {
 		return nil
@@ -92,7 +95,7 @@ func (a *adminPages) listen(base string, died chan<- error) error {
 	a.url = "http://" + listener.Addr().String() + "/admin/"
 	go func() {
 		if err := a.server.Serve(listener); err != nil {
-			died <- fmt.Errorf("the admin pages cannot be served: %w", err)
+			died <- fmt.Errorf("cannot serve the admin pages: %w", err)
 		}
 	}()
 	return nil

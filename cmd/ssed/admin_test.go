@@ -10,7 +10,7 @@ import (
 func TestWhereTheAdminPagesAre(t *testing.T) {
 	for _, tt := range []struct {
 		flags  []string
-		here   int // the status beside /subscribe
+		here   int // the status on the subscribers' address
 		within string
 	}{
 		{nil, 200, `"subscribe_url": "/subscribe"`},
@@ -31,7 +31,7 @@ func TestWhereTheAdminPagesAre(t *testing.T) {
 				t.Errorf("profiles without --debug: %d", status)
 			}
 			if d.Admin == "" || d.Admin == `""` {
-				return // they are off
+				return // the pages are off
 			}
 			status, answer := get(t, d.Admin+"status.json")
 			if status != 200 || tt.here == 403 && !strings.Contains(answer, `"subscribe_url": "`+d.Subscribe[0]+`/subscribe"`) {
@@ -54,7 +54,7 @@ func get(t *testing.T, url string) (status int, answer string) {
 	return status, answer
 }
 
-// TestPublishersAreCounted the same, whichever loop reads them.
+// TestPublishersAreCounted checks that the statistics count publishers on either loop.
 func TestPublishersAreCounted(t *testing.T) {
 	for _, kind := range []string{sharedLoop, ownLoop} {
 		t.Run(kind, func(t *testing.T) {

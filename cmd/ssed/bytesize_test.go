@@ -9,8 +9,8 @@ func TestByteSize(t *testing.T) {
 	tests := []struct {
 		text   string
 		want   byteSize
-		canon  string // how String writes it; empty means as it came in
-		refuse string // what the refusal says; empty means it is accepted
+		canon  string // result of String; empty means the same as text
+		refuse string // part of the error; empty means that text is valid
 	}{
 		{text: "1", want: 1},
 		{text: "65537", want: 65537},
@@ -20,15 +20,15 @@ func TestByteSize(t *testing.T) {
 		{text: "1024MiB", want: 1 << 30, canon: "1GiB"},
 		{text: "2GiB", want: 2 << 30},
 
-		{text: "", refuse: "no size"},
-		{text: "KiB", refuse: "no size"},
-		{text: "64K", refuse: "no size"},
-		{text: "1MB", refuse: "no size"},
-		{text: "1.5MiB", refuse: "no size"},
-		{text: "0", refuse: "more than 0"},
-		{text: "-1KiB", refuse: "more than 0"},
-		{text: "9223372036854775807KiB", refuse: "too much"},
-		{text: "99999999999999999999", refuse: "too much"},
+		{text: "", refuse: "invalid size"},
+		{text: "KiB", refuse: "invalid size"},
+		{text: "64K", refuse: "invalid size"},
+		{text: "1MB", refuse: "invalid size"},
+		{text: "1.5MiB", refuse: "invalid size"},
+		{text: "0", refuse: "greater than 0"},
+		{text: "-1KiB", refuse: "greater than 0"},
+		{text: "9223372036854775807KiB", refuse: "too large"},
+		{text: "99999999999999999999", refuse: "too large"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.text, func(t *testing.T) {

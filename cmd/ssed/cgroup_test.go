@@ -11,14 +11,14 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// A tree is a control group file system, as a process finds it: what /proc/self/mountinfo
-// and /proc/self/cgroup say, with ROOT for the folder of the tree, and its files.
+// A tree is a control group file system as a process sees it: the contents of /proc/self/mountinfo
+// and /proc/self/cgroup, in which ROOT stands for the tree's directory, and its files.
 type tree struct {
 	name      string
 	mountinfo string
 	cgroup    string
 	files     map[string]string
-	want      string // where backlog-total comes from
+	want      string // origin of backlog-total
 }
 
 const (
@@ -87,14 +87,15 @@ var trees = []tree{
 	},
 }
 
-// needTrees looks for the programs that within uses. A test calls it first.
+// needTrees looks for the programs that within uses, and skips the test without them. A test must
+// call it before within.
 func needTrees(t *testing.T) (unshare string) {
 	t.Helper()
 	return testtool.Need(t, "unshare", "mount", "sh", "env", "true")
 }
 
-// within returns a command line that runs the command appended to it with a tree for its
-// control groups. It needs the right to mount, in a namespace of the command's own.
+// within returns a command line that runs the command appended to it with the tree as its control
+// groups. It requires the right to mount in a mount namespace of its own.
 func (tr tree) within(t *testing.T) []string {
 	t.Helper()
 	root := t.TempDir()
@@ -117,7 +118,7 @@ func (tr tree) within(t *testing.T) []string {
 	return inside
 }
 
-// TestMemoryLimitOfTrees runs the real "ssed config" in trees of both versions.
+// TestMemoryLimitOfTrees runs the real "ssed config" in trees of both cgroup versions.
 func TestMemoryLimitOfTrees(t *testing.T) {
 	needTrees(t)
 	for _, tr := range trees {
@@ -136,7 +137,8 @@ func TestMemoryLimitOfTrees(t *testing.T) {
 	}
 }
 
-// TestUnreadableMemoryLimit: a limit that cannot be read is a warning, for it may be one.
+// TestUnreadableMemoryLimit checks that a limit that cannot be read causes a warning, because the
+// process may have a limit.
 func TestUnreadableMemoryLimit(t *testing.T) {
 	needTrees(t)
 	tr := tree{mountinfo: mountV2, cgroup: "0::/a\n", files: map[string]string{"a/memory.max": "much\n"}}
@@ -144,21 +146,21 @@ func TestUnreadableMemoryLimit(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), line[0], line[1:]...)
 	cmd.Env = testtool.Environ()
 	said, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(said), `level=WARN msg="the memory limit cannot be read; set GOMEMLIMIT if there is one" err=`) {
+	if err != nil || !strings.Contains(string(said), `level=WARN msg="cannot read the memory limit; set GOMEMLIMIT if there is one" err=`) {
 		t.Errorf("check: %v, and it said %s", err, said)
 	}
 }
 
-// TestMemoryLimitIsSet runs the daemon in a small tree, and looks at what is in force.
+// TestMemoryLimitIsSet runs the daemon in a small tree and checks the limits in force.
 func TestMemoryLimitIsSet(t *testing.T) {
 	needTrees(t)
 	small := tree{mountinfo: mountV2, cgroup: "0::/\n", files: map[string]string{"memory.max": "134217728\n"}}
-	const byHand = `level=WARN msg="the flags allow more memory than the memory limit has room for; lower them or raise the limit" flags="--backlog-total --history-bytes" limit=128MiB allowed_mib=553 over_mib=441`
+	const byHand = `level=WARN msg="flags allow more memory than the memory limit" flags="--backlog-total --history-bytes" limit=128MiB allowed_mib=553 over_mib=441`
 	for _, tt := range []struct {
 		name    string
 		env     []string
 		args    []string
-		goLimit string // GOMEMLIMIT in force
+		goLimit string // expected GOMEMLIMIT
 		says    []string
 		silent  string
 	}{
@@ -167,7 +169,7 @@ func TestMemoryLimitIsSet(t *testing.T) {
 		{"the environment's", []string{"GOMEMLIMIT=77MiB"}, nil, "8.0740352e+07", []string{`limit=128MiB gomemlimit=77MiB`}, "level=WARN"},
 		{"flags that exceed it", nil, []string{"--history=1", "--backlog-total=200MiB", "--history-bytes=200MiB"}, "1.00663296e+08", []string{byHand}, "backlog_total=47MiB"},
 		{"a store that it has no room for", nil, []string{"--store=" + t.TempDir()}, "1.00663296e+08",
-			[]string{`level=WARN msg="the memory limit is too small even for the smallest defaults; raise the limit" limit=128MiB`, " history_bytes=7MiB mailbox=2MiB"}, "flags="},
+			[]string{`level=WARN msg="memory limit is too small for the defaults" limit=128MiB`, " history_bytes=7MiB mailbox=2MiB"}, "flags="},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			line := append(append(small.within(t), "env"), tt.env...)
@@ -189,7 +191,7 @@ func TestMemoryLimitIsSet(t *testing.T) {
 	}
 }
 
-// write writes a file, and makes its folder.
+// write writes a file and creates its directory.
 func write(t *testing.T, name, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {

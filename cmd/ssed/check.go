@@ -10,8 +10,8 @@ type checkCommand struct {
 	daemonFlags
 }
 
-// Run tells everything that is wrong, one line each, on standard error, and "ok" on
-// standard output if nothing is. Its log is text: it is for whoever asked.
+// Run prints every error on a line of its own to standard error, or "ok" to standard output if
+// there is no error. Warnings are always text, because a person reads them.
 func (c *checkCommand) Run(stderr *logWriter, stdout *output, s *settings) error {
 	if len(s.problems) == 0 {
 		c.checkWiring(stderr, s)
@@ -24,14 +24,14 @@ func (c *checkCommand) Run(stderr *logWriter, stdout *output, s *settings) error
 		_, err := fmt.Fprintln(stdout, "ok")
 		return err
 	case 1:
-		return errors.New("the daemon would not start: this is wrong")
+		return errors.New("the daemon would not start: 1 error")
 	default:
-		return fmt.Errorf("the daemon would not start: these %d things are wrong", n)
+		return fmt.Errorf("the daemon would not start: %d errors", n)
 	}
 }
 
-// checkWiring makes the daemon as it would be served, short of listening: some
-// errors only all flags together, with the limits of this process, can show.
+// checkWiring creates the daemon as "ssed serve" does, but does not listen. It finds errors that
+// depend on several flags and on the limits of this process.
 func (c *checkCommand) checkWiring(stderr *logWriter, s *settings) {
 	log := slog.New(newHandler(stderr, false, slog.LevelWarn))
 	c.warnOfReaders(log)

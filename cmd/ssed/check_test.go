@@ -12,8 +12,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestCheckTellsEverything wants each of many things that are wrong, where it is,
-// and nothing else.
+// TestCheckTellsEverything checks that each of many errors is reported once, with its place, and
+// that nothing else is reported.
 func TestCheckTellsEverything(t *testing.T) {
 	file := configOf(t, `# line 1
 lisen = [":80"]
@@ -45,26 +45,26 @@ port = 80
 		t.Errorf("exit code %d, and it printed %q", r.code, r.stdout)
 	}
 	want := []string{
-		file + `:2: there is no flag "lisen"; the nearest is "listen"`,
-		file + `:17: there is no flag "config" for a file, nor one like it; ssed config prints them all`,
-		file + `:18: there is no flag "gap_event"; the nearest is "gap-event"`,
-		file + `:19: there is no flag "LISTEN"; the nearest is "listen"`,
-		file + `:20: log-level: "loud" is none of debug, info, warn, error`,
+		file + `:2: unknown flag "lisen"; did you mean "listen"?`,
+		file + `:17: unknown flag "config"; "ssed config" lists the flags that a file can set`,
+		file + `:18: unknown flag "gap_event"; did you mean "gap-event"?`,
+		file + `:19: unknown flag "LISTEN"; did you mean "listen"?`,
+		file + `:20: log-level: invalid level "loud": expected debug, info, warn or error`,
 		file + `:23: "where" is a table`,
-		file + `:3: backlog: "much" is no size`,
-		file + `:4: heartbeat: it must be a time with its unit`,
-		file + `:6: slow: "maybe" is none of disconnect, skip`,
-		file + `:7: history-for: "b" is no rule`,
+		file + `:3: backlog: invalid size "much": expected bytes`,
+		file + `:4: heartbeat: expected a duration with a unit`,
+		file + `:6: slow: invalid value "maybe": expected one of: disconnect, skip`,
+		file + `:7: history-for: invalid rule "b"`,
 		file + `:9: stall-timeout: must be 1s or more`,
-		file + `:10: debug: it must be true or false`,
-		file + `:11: admin: must be on, off, or an address`,
+		file + `:10: debug: expected true or false`,
+		file + `:11: admin: invalid value "8003": expected on, off, or an address`,
 		file + `:12: cors-origin: invalid origin "x": expected scheme://host`,
-		file + `:16: publish: it must be a list`,
+		file + `:16: publish: expected a list`,
 		file + `:21: listen: invalid listen address "nowhere": expected host:port`,
-		file + `:22: history: it must be a number`,
-		`SSED_MAILBOX: "x" is no size`,
+		file + `:22: history: expected a whole number`,
+		`SSED_MAILBOX: invalid size "x"`,
 		`SSED_DRAIN: must be 0s`,
-		`SSED_TOKEN: it is empty`,
+		`SSED_TOKEN: must not be empty`,
 		`--header-timeout: must be 100ms or more`,
 		`--trusted-proxy: `,
 	}
@@ -76,13 +76,13 @@ port = 80
 			t.Errorf("%d lines begin with %q", found, words)
 		}
 	}
-	if len(lines) != 1 || lines[0] != "ssed: the daemon would not start: these 22 things are wrong" {
+	if len(lines) != 1 || lines[0] != "ssed: the daemon would not start: 22 errors" {
 		t.Errorf("what is left: %q", lines)
 	}
 }
 
-// TestCheckFailsAsServeDoes wants the same words of both, for what needs a look at
-// files or at the limits of the process.
+// TestCheckFailsAsServeDoes checks that both commands report the same error if finding it requires
+// reading files or the limits of the process.
 func TestCheckFailsAsServeDoes(t *testing.T) {
 	testtool.Long(t, "many daemons fail to start")
 	t.Parallel()
@@ -93,7 +93,7 @@ func TestCheckFailsAsServeDoes(t *testing.T) {
 	tests := []struct {
 		name  string
 		text  string
-		where string // behind the file's name
+		where string // after the name of the file
 		says  string
 	}{
 		{"no TOML", "heartbeat = '5s'\nlisten ':80'\n", ":2: ", "expected"},
@@ -103,21 +103,21 @@ func TestCheckFailsAsServeDoes(t *testing.T) {
 		{"a bad token", "\ntoken = ['s3cr3t-token shout']\n", ":2: token: ", "not a list of rights"},
 		{"a token file that is not there", "token-file = '/nonexistent/tokens'\n", ":1: token-file: ", "no such file"},
 		{"a bad token file", "token-file = '" + tokens + "'\n", ":1: token-file: ", tokens + ": bad token line 4: its second field is not a list of rights; expected a token, then subscribe, publish, admin or metrics, with commas between; bad token line 6: the token has 5 bytes"},
-		{"public publishing", "publish = ['tcp://0.0.0.0:8002']", ":1: publish: ", "needs a token"},
+		{"public publishing", "publish = ['tcp://0.0.0.0:8002']", ":1: publish: ", "requires a token"},
 		{"backlog below a message", "data-max = '2MiB'\nbacklog = '1MiB'\n", ":2: backlog: ", "cannot hold one message"},
 		{"more connections than files", "max-conns = 10000000\n", ":1: max-conns: ", "open files"},
 		{"more publishers than files", "max-publishers = 10000000\n", ":1: max-publishers: ", "open files"},
-		{"an empty rule", "history-for = ['/a=5', '']\n", ":1: history-for: ", "an entry is empty"},
+		{"an empty rule", "history-for = ['/a=5', '']\n", ":1: history-for: ", "contains an empty entry"},
 		{"a NATS server that is none", "nats = ['http://s3cr3t@h:1']", ":1: nats: ", "http://h:1 is no NATS server's URL"},
 		{"a NATS server that cannot be read", "nats = ['nats://h:1', 'nats://u:s3cr3t%ZZ@h']", ":1: nats: ", "cannot be read"},
 		{"a token in the place of the host", "nats = ['s3cr3t']", ":1: nats: ", "names no host"},
-		{"two stores", "store = '/s'\nnats = ['nats://u:s3cr3t@h']", ":1: store: ", "exclude each other"},
+		{"two stores", "store = '/s'\nnats = ['nats://u:s3cr3t@h']", ":1: store: ", "cannot be combined with --nats"},
 		{"replicas of a store of one's own", "store = '/s'\nnats-stream-replicas = 3", ":2: nats-stream-replicas: ", "has one"},
 		{"too many replicas", "nats = ['nats://h']\nnats-stream-replicas = 6", ":2: nats-stream-replicas: ", "1 to 5"},
 		{"fewer than no messages", "nats-stream-per-namespace = -1", ":1: nats-stream-per-namespace: ", "1 or more"},
 		{"a stream's age that is none", "nats-stream-age = '1ms'", ":1: nats-stream-age: ", "100ms or more"},
 		{"no patience", "nats-timeout = '1ms'", ":1: nats-timeout: ", "100ms or more"},
-		{"no sync", "store = '/s'\nstore-sync = 'never'", ":2: store-sync: ", "neither always nor an interval"},
+		{"no sync", "store = '/s'\nstore-sync = 'never'", ":2: store-sync: ", "expected always, or an interval"},
 		{"a wildcard for everything", "cors-origin = ['https://a.example', 'https://*']\n", ":1: cors-origin: ", "a wildcard replaces subdomains"},
 		{"a wildcard in the middle", "cors-origin = ['https://a.*.example.org']\n", ":1: cors-origin: ", "whole first label"},
 		{"a wildcard for a public suffix", "cors-origin = ['https://*.com']\n", ":1: cors-origin: ", "every site below .com"},
@@ -158,13 +158,13 @@ func TestCheckReadsTheEnvironment(t *testing.T) {
 	})
 	t.Run("PORT", func(t *testing.T) {
 		r := run(t, nil, []string{"PORT=http"}, "check")
-		if r.code != exitFailure || !strings.Contains(r.stderr, `PORT: "http" is no port`) {
+		if r.code != exitFailure || !strings.Contains(r.stderr, `PORT: invalid port "http"`) {
 			t.Errorf("exit code %d: %q", r.code, r.stderr)
 		}
 	})
 }
 
-// TestCheckListensNowhere checks the addresses of a daemon that is up.
+// TestCheckListensNowhere checks the addresses that a running daemon uses.
 func TestCheckListensNowhere(t *testing.T) {
 	d := testtool.Start(t)
 	address := strings.TrimPrefix(d.Subscribe[0], "http://")
@@ -176,8 +176,8 @@ func TestCheckListensNowhere(t *testing.T) {
 	run(t, nil, toOf(d), "pub", "/x", "y").wantSuccess(t)
 }
 
-// TestCheckTellsWhatMeansNothing: a store takes the place of the history, and a file
-// that has both is good, with a word.
+// TestCheckTellsWhatMeansNothing checks that a file with a store and a history is valid, with a
+// warning that the store replaces the history.
 func TestCheckTellsWhatMeansNothing(t *testing.T) {
 	r := run(t, nil, nil, "check", "--config", configOf(t, "store = '/s'\nhistory = 1"))
 	if r.code != 0 || !strings.Contains(r.stderr, "--history") || !strings.Contains(r.stderr, "--nats-stream-age") {
@@ -185,8 +185,8 @@ func TestCheckTellsWhatMeansNothing(t *testing.T) {
 	}
 }
 
-// TestExampleFile checks deploy/ssed.toml as it is, and with all that is in comments
-// there, which has to be every flag.
+// TestExampleFile checks deploy/ssed.toml as it is, and with all commented settings enabled. It
+// must contain every flag.
 func TestExampleFile(t *testing.T) {
 	text, err := os.ReadFile("../../deploy/ssed.toml")
 	if err != nil {
@@ -198,7 +198,7 @@ func TestExampleFile(t *testing.T) {
 	}
 	all := regexp.MustCompile(`(?m)^# ([a-z-]+ = )`).ReplaceAllString(string(text), "$1")
 	all = strings.Replace(all, "/etc/ssed/tokens", tokens, 1)
-	withoutStore := regexp.MustCompile(`(?m)^(store|nats) = .*`).ReplaceAllString(all, "") // they exclude each other, and a history
+	withoutStore := regexp.MustCompile(`(?m)^(store|nats) = .*`).ReplaceAllString(all, "") // --store, --nats and a history cannot be combined
 	for _, text := range []string{string(text), withoutStore} {
 		r := run(t, nil, nil, "check", "--config", configOf(t, text))
 		r.wantSuccess(t)

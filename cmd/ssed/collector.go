@@ -7,25 +7,25 @@ import (
 	"runtime/metrics"
 )
 
-// The heap may grow by so much above what is in use before the collector runs: by
-// sparePercent, by spareBytes where that is more, but never by more than what is in
-// use. The large parts of a large heap, history and backlog, hold no pointers, so that
-// a collection costs little however large they are.
+// The collector runs when the heap has grown by sparePercent above its live bytes. Small heaps may
+// grow by spareBytes instead if that is more, but never to more than twice the live bytes. The
+// percentage can be low because the large parts of a large heap, history and backlog, contain no
+// pointers, so a collection is cheap regardless of their size.
 const (
 	spareBytes   = 16 << 20
 	sparePercent = 15
 )
 
-// collectorPercent returns the value of GOGC for a heap with so many live bytes.
+// collectorPercent returns the value of GOGC for a heap with the given number of live bytes.
 func collectorPercent(live uint64) int {
 	percent := spareBytes * 100 / max(live, 1)
 	return int(min(max(percent, sparePercent), 100))
 }
 
-// boundCollector adjusts GOGC after each collection, for the life of the process, as
-// collectorPercent says. A GOGC in the environment wins.
+// boundCollector sets GOGC to collectorPercent after every collection, as long as the process runs.
+// A GOGC in the environment takes precedence.
 func boundCollector() {
-	if os.Getenv("GOGC") != "" { // the runtime takes an empty one for none
+	if os.Getenv("GOGC") != "" { // the runtime treats an empty GOGC as unset
 		return
 	}
 	collected := make(chan struct{}, 1)
@@ -44,10 +44,10 @@ func boundCollector() {
 	notifyCollected(collected)
 }
 
-// notifyCollected sends to c after the next collection. It allocates an object that
-// nothing refers to, and has the runtime tell when that is gone.
+// notifyCollected sends to c after the next collection. It allocates an unreachable object and adds
+// a cleanup, which the runtime calls when it has collected the object.
 func notifyCollected(c chan<- struct{}) {
-	type marker struct{ _ [64]byte } // not so small that it shares its memory with others
+	type marker struct{ _ [64]byte } // large enough to get its own memory: the runtime batches tiny objects
 	runtime.AddCleanup(new(marker), func(c chan<- struct{}) {
 		select {
 		case c <- struct{}{}:

@@ -14,21 +14,20 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// configFileBytesMax bounds what is read of a configuration file: it is some
-// dozens of lines, unless it is something else.
+// configFileBytesMax limits how much of a configuration file is read. A real one has some dozens of
+// lines.
 const configFileBytesMax = 1 << 20
 
-// A configFile is what a file of --config says: TOML 1.0, with the long names of
-// the flags as its keys.
+// A configFile is the content of a --config file: TOML 1.0, with the long names of flags as keys.
 type configFile struct {
 	name   string
 	keys   []string // in the order of the file
 	values map[string]any
-	lines  map[string]int // where each key stands, from 1
+	lines  map[string]int // line number of each key, from 1
 }
 
-// readConfigFile reads a file, and no more than its syntax: settings.load knows the
-// keys. The error tells the line, and nothing of the text, which may hold tokens.
+// readConfigFile reads a file and checks its syntax. It does not check the keys; settings.load
+// does. An error contains the line number but no text of the file, which may contain tokens.
 func readConfigFile(name string) (*configFile, error) {
 	text, err := readFile(name, configFileBytesMax)
 	if err != nil {
@@ -46,7 +45,7 @@ func readFile(name string, bytesMax int) ([]byte, error) {
 	defer file.Close()
 	text, err := io.ReadAll(io.LimitReader(file, int64(bytesMax)+1))
 	if err == nil && len(text) > bytesMax {
-		err = fmt.Errorf("%s is longer than %d bytes", name, bytesMax)
+		err = fmt.Errorf("%s is larger than %d bytes", name, bytesMax)
 	}
 	return text, err
 }
@@ -60,8 +59,8 @@ func parseConfigFile(name string, text []byte) (*configFile, error) {
 		}
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	// A map does not know where its keys stood. Reading into nothing, strictly,
-	// makes each of them an error, and those know.
+	// The decoded map has no line numbers. Decoding strictly into an empty struct reports every key
+	// as an error, with its line.
 	strict := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
 	if all, ok := errors.AsType[*toml.StrictMissingError](strict.Decode(&struct{}{})); ok {
 		for _, missing := range all.Errors {
@@ -75,27 +74,28 @@ func parseConfigFile(name string, text []byte) (*configFile, error) {
 	return f, nil
 }
 
-// unknown is what is wrong with a key that is none of the names.
+// unknown returns the error for a key that is not in names. It suggests the most similar name, if
+// there is one.
 func (f *configFile) unknown(key string, names []string) error {
 	if _, isTable := f.values[key].(map[string]any); isTable {
-		return fmt.Errorf("%q is a table, and there are none here: every flag stands for itself, by its long name", key)
+		return fmt.Errorf("%q is a table; expected the long names of flags as top-level keys", key)
 	}
 	near := nearest(strings.ToLower(key), names)
 	if distance(strings.ToLower(key), near) > len(key)/2 {
-		return fmt.Errorf("there is no flag %q for a file, nor one like it; ssed config prints them all", key)
+		return fmt.Errorf("unknown flag %q; \"ssed config\" lists the flags that a file can set", key)
 	}
-	return fmt.Errorf("there is no flag %q; the nearest is %q", key, near)
+	return fmt.Errorf("unknown flag %q; did you mean %q?", key, near)
 }
 
-// nearest is the name that fewest changes make of word.
+// nearest returns the name with the smallest distance from word.
 func nearest(word string, names []string) string {
 	return slices.MinFunc(names, func(a, b string) int { return distance(word, a) - distance(word, b) })
 }
 
-// distance is Levenshtein's: how many bytes must be inserted, removed or replaced to
-// make b of a.
+// distance returns the Levenshtein distance of a and b: how many bytes must be inserted, removed or
+// replaced to turn a into b.
 func distance(a, b string) int {
-	row := make([]int, len(b)+1) // distances of the beginnings of b from that of a
+	row := make([]int, len(b)+1) // row[j] is the distance between the processed prefix of a and b[:j]
 	for j := range row {
 		row[j] = j
 	}
@@ -114,8 +114,8 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// forFlag turns a value of the file into what kong reads for a flag: text, or a
-// list of it. Units belong to the text, so a bare number of seconds is refused.
+// forFlag converts a value of the file to the type that kong parses for flag: text, or a list of
+// texts. A number without a unit is not accepted as a duration, because its unit would be a guess.
 func forFlag(flag *kong.Flag, value any) (any, error) {
 	list, isList := value.([]any)
 	text, isText := value.(string)
@@ -132,22 +132,22 @@ func forFlag(flag *kong.Flag, value any) (any, error) {
 			}
 		}
 		if !isList {
-			return nil, errors.New(`it must be a list of text in quotes, such as ["one", "two"]`)
+			return nil, errors.New(`expected a list of strings, such as ["one", "two"]`)
 		}
 		return list, nil
 	case flag.IsBool():
 		if !isBool {
-			return nil, errors.New("it must be true or false")
+			return nil, errors.New("expected true or false")
 		}
 		return yes, nil
 	case (isCount || isSize) && isNumber:
 		return fmt.Sprint(number), nil
 	case isCount:
-		return nil, errors.New("it must be a number, such as 100")
+		return nil, errors.New("expected a whole number, such as 100")
 	case isTime && !isText:
-		return nil, errors.New(`it must be a time with its unit, in quotes, such as "30s"`)
+		return nil, errors.New(`expected a duration with a unit, in quotes, such as "30s"`)
 	case !isText:
-		return nil, fmt.Errorf("it must be text in quotes (%s)", flag.PlaceHolder)
+		return nil, fmt.Errorf("expected a string in quotes (%s)", flag.PlaceHolder)
 	}
 	return text, nil
 }

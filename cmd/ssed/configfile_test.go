@@ -34,7 +34,7 @@ func TestNearest(t *testing.T) {
 	}
 }
 
-// TestDistance holds the one row against the definition.
+// TestDistance compares the implementation, which uses one row, with the definition.
 func TestDistance(t *testing.T) {
 	var naive func(a, b string) int
 	naive = func(a, b string) int {
@@ -56,8 +56,8 @@ func TestDistance(t *testing.T) {
 	}
 }
 
-// FuzzConfigFile wants every key of a file to have its line, and errors of one line
-// that tell nothing of what stands in quotes.
+// FuzzConfigFile checks that every key of a file has a line, and that errors are one line long and
+// contain no quoted text of the file.
 func FuzzConfigFile(f *testing.F) {
 	for _, text := range []string{
 		"", "listen = [':1',\n':2']\ndrain = '5s' # 5\n", "a.b = 1\na.c = 2\n", "[t]\nx = 1\n[[u]]\n[[u]]\ny = {z = 1}\n",

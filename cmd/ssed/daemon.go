@@ -13,56 +13,56 @@ import (
 	"github.com/ssed/ssed/store"
 )
 
-// A daemon is what the flags asked for, wired together.
+// A daemon is the set of engines that the flags configure, connected to each other.
 type daemon struct {
 	server     *ssed.Server
-	store      *store.Store       // the way to the store; nil where there is none
-	publishers *evioserver.Server // the publishers' own loop; nil where the loop reads them itself
+	store      *store.Store       // nil without --store and --nats
+	publishers *evioserver.Server // the separate event loop for publishers; nil if the server's loop reads them
 	admin      *adminPages
-	health     *health       // of the store; nil without a store
-	tokens     *auth.Table   // at the start; SIGHUP may bring others
-	endAtMost  time.Duration // how long shutdown may take
+	health     *health       // health of the store; nil without a store
+	tokens     *auth.Table   // as of the start; SIGHUP can replace the table in use
+	endAtMost  time.Duration // limit for the duration of shutdown
 	log        *slog.Logger
-	stderr     *logWriter // where log goes
+	stderr     *logWriter // the destination of log
 
-	engines []engine   // all of the above that run, in the order of their start
-	died    chan error // gets an error for each engine that ends unasked
+	engines []engine   // those of the above that run, in the order of their start
+	died    chan error // receives an error from every engine that stops unexpectedly
 }
 
-// An engine is an event loop. Serve runs it until Shutdown, and returns nil then.
+// An engine is an event loop. Serve runs it, and returns nil after Shutdown.
 type engine interface {
 	Serve() error
 	Ready() <-chan struct{}
 	Shutdown(context.Context) error
 }
 
-// A storeEngine is the engine that a Store is once it knows where to deliver.
+// A storeEngine is a Store with the sink that it delivers messages to. It implements engine.
 type storeEngine struct {
 	*store.Store
 	sink ssed.StoreSink
 	log  *slog.Logger
 }
 
-// storeReadTimeout is how long the daemon waits for its own store before it says that
-// it is up. Until then it turns subscribers away.
+// storeReadTimeout is how long the daemon waits for its embedded store to be replayed before it
+// reports that it is up. Until the replay is complete, it refuses subscribers.
 const storeReadTimeout = 10 * time.Second
 
-// Serve is that of engine.
+// Serve implements engine.
 func (e storeEngine) Serve() error { return e.Store.Serve(e.sink) }
 
-// Shutdown is that of engine. It has a time of its own: the loop may have used all of
-// the other, and files are closed all the same.
+// Shutdown implements engine. It ignores its context and uses storeEndTimeout: the loop may have
+// used up the time of the context, but the files must still be closed.
 func (e storeEngine) Shutdown(context.Context) error {
 	ctx, cancel := context.WithTimeout(context.Background(), storeEndTimeout)
 	defer cancel()
 	if err := e.Store.Shutdown(ctx); err != nil {
-		e.log.Warn("the store is left as if the daemon was killed: it does not close in time; what was told OK is kept, as --store-sync says", "waited", storeEndTimeout)
+		e.log.Warn("store did not close in time; exiting anyway", "waited", storeEndTimeout)
 	}
 	return nil
 }
 
-// newDaemon wires a daemon that can have openFiles descriptors and the memory that the
-// limit allows, and that writes log to stderr. Nothing listens yet.
+// newDaemon creates a daemon for a process that can open openFiles descriptors and use the given
+// memory. It writes its log to log, which is on stderr. The daemon does not listen yet.
 func (f *daemonFlags) newDaemon(openFiles int, memory memoryLimit, log *slog.Logger, stderr *logWriter) (*daemon, error) {
 	tokens, err := f.tokens()
 	if err != nil {
@@ -85,7 +85,7 @@ func (f *daemonFlags) newDaemon(openFiles int, memory memoryLimit, log *slog.Log
 		options.Store, options.History = d.store, nil
 		d.health = newHealth(func() string {
 			status := d.store.Status()
-			unfit, _ := status.Unfit(time.Now()) // the cause may name servers, and strangers ask
+			unfit, _ := status.Unfit(time.Now()) // without the cause: it may contain names of servers, and /healthz is public
 			return unfit
 		})
 		options.Unfit = d.health.unfit
@@ -95,7 +95,7 @@ func (f *daemonFlags) newDaemon(openFiles int, memory memoryLimit, log *slog.Log
 	if d.server, err = ssed.New(options); err != nil {
 		return nil, f.ofFlags(err)
 	}
-	if d.store != nil { // the last to end: the loop waits for what is on its way
+	if d.store != nil { // shut down last, because the loop waits for messages on their way to the store
 		d.engines = append(d.engines, storeEngine{d.store, d.server.StoreSink(), log})
 	}
 	d.engines = append(d.engines, d.server)
@@ -115,7 +115,7 @@ func (f *daemonFlags) newDaemon(openFiles int, memory memoryLimit, log *slog.Log
 	return d, nil
 }
 
-// options returns the server's options, as far as flags say them.
+// options returns the server's options that flags determine.
 func (f *daemonFlags) options(tokens *auth.Table, connsMax, publishersMax int, log *slog.Logger) ssed.Options {
 	return ssed.Options{
 		Listen:               f.Listen,
@@ -143,13 +143,13 @@ func (f *daemonFlags) options(tokens *auth.Table, connsMax, publishersMax int, l
 		RetryMin:             notDefault(f.Retry.min),
 		RetryMax:             notDefault(f.Retry.max),
 		NoRetry:              f.Retry.off,
-		Drain:                notDefault(f.Drain), // at once, if it is 0
+		Drain:                notDefault(f.Drain), // a negative Drain means: disconnect all subscribers immediately
 		Logger:               log,
 	}
 }
 
-// notDefault returns a negative number for a flag that is 0. In options 0 would mean the
-// default; a negative number means "none" there, or is refused.
+// notDefault returns -1 for a flag that is 0, and all other values unchanged. In options 0 means
+// the default. A negative number means "none" or is refused, which is the meaning of 0 in a flag.
 func notDefault[T int | time.Duration](value T) T {
 	if value == 0 {
 		return -1
@@ -157,11 +157,11 @@ func notDefault[T int | time.Duration](value T) T {
 	return value
 }
 
-// start starts the engines one after the other: publishers must find the loop
-// ready. It stops waiting for the store once the daemon is asked to end.
+// start starts the engines one after the other, because publishers require a running loop. It stops
+// waiting for the store when asked is done, which requests shutdown.
 func (d *daemon) start(asked context.Context) error {
 	if d.health != nil {
-		go d.health.watch(asked) // from then on the loop says that it ends
+		go d.health.watch(asked) // after a shutdown request, the loop itself reports that it is stopping
 	}
 	for _, e := range d.engines {
 		go func() { d.died <- unasked(e.Serve()) }()
@@ -177,8 +177,8 @@ func (d *daemon) start(asked context.Context) error {
 	return d.awaitStore(asked)
 }
 
-// awaitStore waits until the daemon takes subscribers, if that is up to a store of
-// its own. NATS servers may be away for long, and come later.
+// awaitStore waits until an embedded store has been replayed, so that the daemon accepts
+// subscribers. It does not wait for NATS servers, which may be unavailable for a long time.
 func (d *daemon) awaitStore(asked context.Context) error {
 	if d.store == nil || !d.store.Status().Embedded {
 		return nil
@@ -186,7 +186,7 @@ func (d *daemon) awaitStore(asked context.Context) error {
 	select {
 	case <-d.store.Live():
 	case <-time.After(storeReadTimeout):
-		d.log.Warn("the store is not read yet; until it is, subscribers are told to come back", "waited", storeReadTimeout)
+		d.log.Warn("store not replayed yet; refusing subscribers", "waited", storeReadTimeout)
 	case err := <-d.died:
 		return err
 	case <-asked.Done():
@@ -194,32 +194,33 @@ func (d *daemon) awaitStore(asked context.Context) error {
 	return nil
 }
 
-// unasked turns the end of an engine into an error. Serve returns nil after a
-// Shutdown only, and then nobody listens to d.died any more.
+// unasked turns the end of an engine into an error. Serve returns nil only after Shutdown, when
+// d.died is no longer read.
 func unasked(err error) error {
 	if err == nil {
-		err = errors.New("an event loop ended unasked")
+		err = errors.New("an event loop stopped unexpectedly")
 	}
 	return err
 }
 
 const (
-	// endTimeout is how long the daemon may take to end, so that those who read
-	// slowly get what was accepted. "docker stop" kills after 10 s.
+	// endTimeout limits how long shutdown may take, so that slow subscribers still receive all
+	// accepted messages. It must be below the 10 s after which "docker stop" kills a container.
 	endTimeout = 8 * time.Second
-	// afterDrain is what remains for that when the drain takes longer.
+	// afterDrain is the time for the rest of the shutdown if --drain is longer than endTimeout.
 	afterDrain = 2 * time.Second
-	// engineEnd is what an engine gets when the one before has used up that time: the
-	// store must be closed, however slowly somebody reads.
+	// engineEnd is the least time that an engine gets, even if the previous engine has used up
+	// endTimeout. The store must be closed however slowly subscribers read.
 	engineEnd = 900 * time.Millisecond
-	// storeEndTimeout is how long a store may take after that to be on the disk.
+	// storeEndTimeout limits how long the store may take to write everything to disk. It comes
+	// after endTimeout.
 	storeEndTimeout = 5 * time.Second
 )
 
-// endAtMost is how long the end may take.
+// endAtMost returns the limit for the duration of shutdown, without the store.
 func (f *daemonFlags) endAtMost() time.Duration { return max(endTimeout, f.Drain+afterDrain) }
 
-// storeTime is what a store may add to that.
+// storeTime returns how much longer shutdown may take because of the store.
 func (d *daemon) storeTime() time.Duration {
 	if d.store == nil {
 		return 0
@@ -227,23 +228,23 @@ func (d *daemon) storeTime() time.Duration {
 	return storeEndTimeout
 }
 
-// shutdown ends the engines, the last one first: what the publishers were told
-// OK for is then in the loop, which delivers it.
+// shutdown stops the engines in the reverse order of their start. The publishers' loop stops before
+// the server, so that the server can deliver every message that was acknowledged with OK.
 func (d *daemon) shutdown() {
 	ctx, cancel := context.WithTimeout(context.Background(), d.endAtMost)
 	defer cancel()
 	for i := len(d.engines) - 1; i >= 0; i-- {
 		own, done := engineTime(ctx)
 		if err := d.engines[i].Shutdown(own); err != nil {
-			d.log.Warn("closed before everything was delivered", "err", err)
+			d.log.Warn("stopped before all messages were delivered", "err", err)
 		}
 		done()
 	}
-	d.admin.shutdown() // the last, so that it can tell that the rest is ending
+	d.admin.shutdown() // last, so that the pages can report the shutdown of the others
 }
 
-// engineTime is how long one engine may take to end: what is left of ctx, and engineEnd
-// at least.
+// engineTime returns a context for the shutdown of one engine. It has the deadline of ctx, but ends
+// engineEnd from now at the earliest.
 func engineTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	end, _ := ctx.Deadline()
 	if least := time.Now().Add(engineEnd); end.Before(least) {
@@ -252,12 +253,12 @@ func engineTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(context.Background(), end)
 }
 
-// subscribeURLs returns where subscribers connect.
+// subscribeURLs returns the URLs of the listeners for subscribers.
 func (d *daemon) subscribeURLs() []string {
 	return urls("http", d.server.ListenAddrs())
 }
 
-// publishURLs returns where publishers connect.
+// publishURLs returns the URLs of the listeners for publishers.
 func (d *daemon) publishURLs() []string {
 	if d.publishers != nil {
 		return urls("tcp", d.publishers.Addrs())
@@ -265,7 +266,7 @@ func (d *daemon) publishURLs() []string {
 	return urls("tcp", d.server.PublishAddrs())
 }
 
-// urls writes addresses as URLs; the scheme is that of TCP ones.
+// urls returns addresses as URLs. tcpScheme is the scheme of TCP addresses.
 func urls(tcpScheme string, addrs []net.Addr) []string {
 	urls := make([]string, len(addrs))
 	for i, addr := range addrs {

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// A slowEngine takes as long to end as it may.
+// A slowEngine uses all the time that its Shutdown gets.
 type slowEngine struct {
 	engine
-	had time.Duration // how long that was
+	had time.Duration // how long Shutdown took
 }
 
 func (e *slowEngine) Shutdown(ctx context.Context) error {
@@ -21,8 +21,8 @@ func (e *slowEngine) Shutdown(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// TestEnginesHaveTimeToEnd: one that takes all the time there is leaves some to the
-// next, which may be the store.
+// TestEnginesHaveTimeToEnd checks that an engine that uses all the available time leaves some for
+// the next engine, which may be the store.
 func TestEnginesHaveTimeToEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, loop := &slowEngine{}, &slowEngine{}

@@ -17,29 +17,28 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// A sent message, and the frame that it must arrive as.
+// A sent message, and the frame in which it must arrive.
 type sent struct {
 	publisher, number int
 	namespace         string
-	command           []byte // what goes to the daemon
-	frame             []byte // what must come out, after its event line
+	command           []byte // the command for the daemon
+	frame             []byte // the expected frame, after its event line
 }
 
-// namespaces are nested, and some begin like others.
+// namespaces are nested, and some have a common prefix.
 var namespaces = []string{"/", "/a", "/a/b", "/a/b/c", "/ab", "/ab/c", "/d", "/d/e/f/g/h"}
 
-// TestEverybodyGetsExactlyTheirs runs the real daemon with 1,000 subscribers on
-// nested namespaces and sets, while 8 publishers on TCP and unix sockets send at
-// once messages of random sizes up to 64 KiB. Every subscriber receives exactly
-// what its namespaces ask for, each publisher's messages in the order in which
-// they were published, nothing twice, nothing missing.
+// TestEverybodyGetsExactlyTheirs runs the real daemon with 1,000 subscribers on nested namespaces
+// and sets of namespaces. 8 publishers on TCP and unix sockets concurrently send messages of random
+// sizes up to 64 KiB. Every subscriber must receive exactly the messages of its namespaces, without
+// duplicates, and those of each publisher in the order in which they were published.
 func TestEverybodyGetsExactlyTheirs(t *testing.T) {
 	for _, where := range []string{sharedLoop, ownLoop} {
 		t.Run(where, func(t *testing.T) {
 			subscribers, publishers, each := testtool.Fewer(1000), 8, 30
 			socket := "unix://" + t.TempDir() + "/publish"
 			d := testtool.Start(t, "--publish-loop="+where, "--publish=tcp://127.0.0.1:0", "--publish="+socket,
-				"--backlog=1GiB", "--backlog-total=4GiB") // on two cores the readers of this test are the slow ones
+				"--backlog=1GiB", "--backlog-total=4GiB") // on two cores the readers of this test are the slow subscribers
 
 			random := rand.New(rand.NewPCG(7, uint64(len(where))))
 			messages := make([][]sent, publishers)
@@ -93,7 +92,7 @@ func randomMessage(random *rand.Rand, p, n int) sent {
 	} else {
 		m.command = fmt.Appendf(nil, "PUB %s %s %s\n", m.namespace, event, text)
 	}
-	// The frame, built the slow and obvious way.
+	// The expected frame, built in the simplest way.
 	lines := strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text), "\n")
 	for _, line := range lines {
 		if strings.HasPrefix(line, " ") {
@@ -105,7 +104,7 @@ func randomMessage(random *rand.Rand, p, n int) sent {
 	return m
 }
 
-// randomSet is mostly one namespace, as most subscriptions are.
+// randomSet usually returns one namespace, as most subscriptions have.
 func randomSet(random *rand.Rand) (set []string) {
 	for range 1 + max(0, random.IntN(6)-3) {
 		set = append(set, namespaces[random.IntN(len(namespaces))])
@@ -122,7 +121,7 @@ func heard(set []string, namespace string) bool {
 	return false
 }
 
-// subscribeTo opens a stream over a plain socket and reads its head.
+// subscribeTo opens a stream over a plain socket and reads the head of the response.
 func subscribeTo(t *testing.T, url string, set []string, i int) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
@@ -143,7 +142,7 @@ func subscribeTo(t *testing.T, url string, set []string, i int) (net.Conn, *bufi
 	return conn, stream
 }
 
-// readExactly reads a stream to its end and compares it with what was sent.
+// readExactly reads a stream to its end and compares it with the sent messages.
 func readExactly(stream *bufio.Reader, messages [][]sent, set []string) error {
 	want := make([][]sent, len(messages))
 	for p, all := range messages {
@@ -153,7 +152,7 @@ func readExactly(stream *bufio.Reader, messages [][]sent, set []string) error {
 			}
 		}
 	}
-	left := false // it was told when to come back
+	left := false // the stream told the client when to reconnect
 	for {
 		line, err := stream.ReadString('\n')
 		if err == io.EOF && line == "" && left {
@@ -230,8 +229,8 @@ func sendAll(t *testing.T, conn net.Conn, messages []sent) (sequences []uint64) 
 	return sequences
 }
 
-// checkSequences wants 1 to the number of all messages, each once, and rising
-// for every publisher.
+// checkSequences expects the sequences from 1 to the number of all messages, each once, and
+// increasing for every publisher.
 func checkSequences(t *testing.T, sequences [][]uint64) {
 	t.Helper()
 	seen := map[uint64]bool{}

@@ -17,24 +17,23 @@ type demoCommand struct {
 	daemonFlags
 }
 
-// Run serves like serveCommand, and publishes the time and the state of this
-// host once a second.
+// Run does what serveCommand does, and publishes the time and the state of this host every second.
 func (c *demoCommand) Run(stderr *logWriter, s *settings) error {
 	host, err := newHost()
 	if err != nil {
 		return fmt.Errorf("cannot read the state of this host: %w", err)
 	}
 	return c.runDaemon(stderr, s, func(ctx context.Context, d *daemon) {
-		// If nobody reads standard output this may fail or block, and the demo goes on.
+		// A write to standard output can fail or block; the demo continues anyway.
 		go io.WriteString(patientFile{os.Stdout}, d.invitation())
 		publishHost(ctx, d, host)
 	})
 }
 
-// publishHost publishes at each full second until ctx ends.
+// publishHost publishes at every full second until ctx is done.
 func publishHost(ctx context.Context, d *daemon, host *host) {
 	for {
-		// Rounded: a timer that comes a little early must not tell a second twice.
+		// Rounded, because a timer that fires slightly early must not publish a second twice.
 		second := time.Now().Add(time.Second).Round(time.Second)
 		select {
 		case <-ctx.Done():
@@ -57,7 +56,8 @@ func publishHost(ctx context.Context, d *daemon, host *host) {
 	}
 }
 
-// invitation tells what to try, with the addresses and tokens of this daemon.
+// invitation returns commands to try, with the addresses of this daemon and placeholders for the
+// tokens that it requires.
 func (d *daemon) invitation() string {
 	curl, pub := "curl -N ", program()+" pub "
 	if d.tokens.Required(auth.Subscribe) {
@@ -83,8 +83,8 @@ func (d *daemon) invitation() string {
 	return b.String()
 }
 
-// program is what to type to run this program again. "go run" has it in a folder
-// of its own that is gone afterwards.
+// program returns the command that runs this program again. "go run" builds it in a temporary
+// directory that is removed afterwards.
 func program() string {
 	if strings.Contains(os.Args[0], "/go-build") {
 		return "go run ./cmd/ssed"
@@ -92,8 +92,8 @@ func program() string {
 	return "ssed"
 }
 
-// curlTarget returns the URL that curl reaches addr by, and the option that it
-// may need for it, with a space behind.
+// curlTarget returns the URL at which curl reaches addr, and the curl option that this requires,
+// followed by a space.
 func curlTarget(addr net.Addr) (base, option string) {
 	if addr.Network() == "unix" {
 		return "http://localhost", "--unix-socket " + addr.String() + " "

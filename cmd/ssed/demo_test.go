@@ -52,7 +52,7 @@ func timeOf(t *testing.T, frame string) time.Time {
 	return at
 }
 
-// TestDemoSaysWhatToTry runs the first line that the demo prints, as it stands.
+// TestDemoSaysWhatToTry runs the first command that the demo prints, unchanged.
 func TestDemoSaysWhatToTry(t *testing.T) {
 	testtool.Long(t, "the demo starts and ends")
 	t.Parallel()

@@ -8,13 +8,14 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// typoDistanceMax limits how many letters a variable may differ from a flag's and still
-// be reported as a typo. Others belong to other programs: for a service named ssed,
-// Kubernetes sets SSED_PORT and SSED_SERVICE_HOST.
+// typoDistanceMax limits how many letters a variable may differ from a flag's variable and still be
+// reported as a typo. Variables that differ more belong to other programs: for a service named
+// ssed, Kubernetes sets SSED_PORT and SSED_SERVICE_HOST.
 const typoDistanceMax = 2
 
-// warnEnvTypos warns of variables that are nearly a flag's. Nothing reads them, so the
-// default is in force: SSED_TOKENS would leave the daemon open to everybody.
+// warnEnvTypos warns about variables that are similar to the variable of a flag. They are ignored,
+// so the default applies: with SSED_TOKENS instead of SSED_TOKEN, the daemon would be open to
+// everyone.
 func (s *settings) warnEnvTypos(log *slog.Logger) {
 	known := map[string]bool{}
 	var names []string
@@ -37,10 +38,10 @@ func (s *settings) warnEnvTypos(log *slog.Logger) {
 		}
 		name = strings.ToLower(strings.ReplaceAll(name, "_", "-"))
 		if near := nearest(name, names); distance(name, near) <= typoDistanceMax {
-			log.Warn("no flag has this variable, so nothing reads it", "variable", variable, "nearest", "SSED_"+upper(near))
+			log.Warn("unknown environment variable ignored", "variable", variable, "nearest", "SSED_"+upper(near))
 		}
 	}
 }
 
-// upper is the name of a flag as variables have it.
+// upper returns the name of a flag as it appears in environment variables.
 func upper(flag string) string { return strings.ToUpper(strings.ReplaceAll(flag, "-", "_")) }

@@ -14,11 +14,11 @@ func TestSlipsAreToldOf(t *testing.T) {
 		{"SSED_HEARBEAT", "SSED_HEARTBEAT"},
 		{"SSED_MAX_CONN", "SSED_MAX_CONNS"},
 		{"SSED_TOKENFILE", "SSED_TOKEN_FILE"},
-		{"SSED_EVENT", ""},        // ssed pub's
-		{"SSED_TOKEN_FILE", ""},   // one that there is
-		{"SSED_PORT", ""},         // Kubernetes'
-		{"SSED_SERVICE_HOST", ""}, // Kubernetes'
-		{"SSEDTOKENS", ""},        // nobody's
+		{"SSED_EVENT", ""},        // of ssed pub
+		{"SSED_TOKEN_FILE", ""},   // a valid variable
+		{"SSED_PORT", ""},         // set by Kubernetes
+		{"SSED_SERVICE_HOST", ""}, // set by Kubernetes
+		{"SSEDTOKENS", ""},        // no underscore, so not of ssed
 	} {
 		t.Run(tt.variable, func(t *testing.T) {
 			value := "s3cr3t-value"

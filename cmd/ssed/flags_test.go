@@ -11,12 +11,12 @@ import (
 	"github.com/ssed/ssed"
 )
 
-// parse reads a command line, with env and no other SSED_ variables.
+// parse parses a command line, with env and without any other SSED_ variables.
 func parse(t *testing.T, env map[string]string, args ...string) (*commands, error) {
 	t.Helper()
 	for _, variable := range os.Environ() {
 		if name, value, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "SSED_") {
-			t.Setenv(name, value) // puts it back when the test ends
+			t.Setenv(name, value) // restores it at the end of the test
 			os.Unsetenv(name)
 		}
 	}
@@ -76,7 +76,7 @@ func TestRepeatedFlags(t *testing.T) {
 		name string
 		env  map[string]string
 		args []string
-		want daemonFlags // its Listen, Publish and Token
+		want daemonFlags // only Listen, Publish and Token
 	}{
 		{
 			name: "given values replace the default",
@@ -201,17 +201,17 @@ func TestUsageErrors(t *testing.T) {
 		{"no publish URL", nil, []string{"--publish", "127.0.0.1:8002"}, "--publish:"},
 		{"unknown right", nil, []string{"--token", secret + " shout"}, "not a list of rights"},
 		{"bad prefix", nil, []string{"--token", secret + " publish pets"}, "must start with"},
-		{"empty token", nil, []string{"--token", ""}, "--token: it is empty"},
-		{"empty token in the environment", map[string]string{"SSED_TOKEN": ""}, nil, "SSED_TOKEN: it is empty"},
+		{"empty token", nil, []string{"--token", ""}, "--token: must not be empty"},
+		{"empty token in the environment", map[string]string{"SSED_TOKEN": ""}, nil, "SSED_TOKEN: must not be empty"},
 		{"one of two tokens empty", map[string]string{"SSED_TOKEN": secret + "; "}, nil, "SSED_TOKEN: a token must not be empty"},
 		{"token that reads like a comment", nil, []string{"--token", "#" + secret}, "--token: a token must not"},
 		{"a token file that is not there", nil, []string{"--token-file", "/nonexistent/tokens"}, "--token-file: open"},
-		{"a token file without tokens", nil, []string{"--token-file", "/dev/null"}, "holds no token"},
-		{"no publishers", map[string]string{"SSED_PUBLISH": ""}, nil, "SSED_PUBLISH: it is empty"},
-		{"no subscribers", nil, []string{"demo", "--listen="}, "--listen: it is empty"},
-		{"public publishing without a token", nil, []string{"--publish", "tcp://0.0.0.0:8002"}, "needs a token"},
-		{"public publishing with a subscriber's token", nil, []string{"--publish", "tcp://:8002", "--token", secret + " subscribe"}, "needs a token"},
-		{"public publishing of the demo", nil, []string{"demo", "--publish", "tcp://[::]:8002"}, "needs a token"},
+		{"a token file without tokens", nil, []string{"--token-file", "/dev/null"}, "contains no token"},
+		{"no publishers", map[string]string{"SSED_PUBLISH": ""}, nil, "SSED_PUBLISH: must not be empty"},
+		{"no subscribers", nil, []string{"demo", "--listen="}, "--listen: must not be empty"},
+		{"public publishing without a token", nil, []string{"--publish", "tcp://0.0.0.0:8002"}, "requires a token"},
+		{"public publishing with a subscriber's token", nil, []string{"--publish", "tcp://:8002", "--token", secret + " subscribe"}, "requires a token"},
+		{"public publishing of the demo", nil, []string{"demo", "--publish", "tcp://[::]:8002"}, "requires a token"},
 		{"pub without a namespace", nil, []string{"pub"}, "<namespace>"},
 		{"pub with a token's rights", map[string]string{"SSED_TOKEN": secret + " publish"}, []string{"pub", "/x", "y"}, "--token:"},
 		{"pub of several words", nil, []string{"pub", "/x", "a", "b"}, "unexpected argument b"},
@@ -230,12 +230,12 @@ func TestUsageErrors(t *testing.T) {
 }
 
 func TestUsageErrorIsOneLineAndCode2(t *testing.T) {
-	run(t, nil, nil, "--publish", "tcp://0.0.0.0:0").wantFailure(t, exitUsage, "needs a token", "--help")
+	run(t, nil, nil, "--publish", "tcp://0.0.0.0:0").wantFailure(t, exitUsage, "requires a token", "--help")
 	run(t, nil, []string{"SSED_HEARTBEAT=often"}).wantFailure(t, exitUsage, "SSED_HEARTBEAT")
 }
 
-// TestHelpTellsUnitsAndDefaults wants it of every flag of the daemon: the unit by the
-// placeholder, which the title of the group explains.
+// TestHelpTellsUnitsAndDefaults checks the help of every flag of the daemon. The placeholder must
+// show the unit, which the title of the group explains, and the text must contain the default.
 func TestHelpTellsUnitsAndDefaults(t *testing.T) {
 	for _, flag := range newParser(&commands{}, io.Discard).Model.DefaultCmd.Flags {
 		want := ""
@@ -261,8 +261,8 @@ func TestHelpTellsUnitsAndDefaults(t *testing.T) {
 	}
 }
 
-// TestHelp wants every flag and its environment variable in the help, and "ssed
-// --help" to tell those of the default command, too.
+// TestHelp checks that the help contains every flag and its environment variable. "ssed --help"
+// must also contain the flags of the default command.
 func TestHelp(t *testing.T) {
 	wants := map[string][]string{"": {"serve", "pub", "demo", "version"}}
 	for _, command := range newParser(&commands{}, io.Discard).Model.Children {
@@ -271,7 +271,7 @@ func TestHelp(t *testing.T) {
 			for _, variable := range flag.Envs {
 				wants[command.Name] = append(wants[command.Name], "$"+variable)
 			}
-			// A key names one message: no variable may be left over for the next.
+			// A key is for one message: a variable could remain set for the next one.
 			if hasOne := len(flag.Envs) == 1; hasOne == (flag.Name == "key") {
 				t.Errorf("ssed %s --%s has the variables %v", command.Name, flag.Name, flag.Envs)
 			}

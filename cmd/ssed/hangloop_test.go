@@ -16,13 +16,13 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// hangLoop stops the thread that runs the event loop of a daemon, a child of
-// this process, as a debugger does (ptrace(2)); all its other threads go on. The loop
-// hangs until goOn is called. subscribers is a URL where the daemon listens.
+// hangLoop stops the thread that runs the event loop of a daemon, a child of this process, as a
+// debugger does (ptrace(2)). All other threads continue. The loop hangs until goOn is called.
+// subscribers is a URL at which the daemon listens.
 //
-// It must be idle. It is then in a system call, and Go gives the thread's share of
-// the work to others. A goroutine that is stopped while it runs would stop them all
-// sooner or later: garbage is collected only when it has come to a safe place.
+// The loop must be idle. It is then in a system call, so Go gives the thread's share of the work to
+// other threads. A goroutine that is stopped while it runs would soon stop all others: the garbage
+// collector waits until it reaches a safe point.
 func hangLoop(t *testing.T, pid int, subscribers string) (goOn func()) {
 	t.Helper()
 	at, err := url.Parse(subscribers)
@@ -30,7 +30,7 @@ func hangLoop(t *testing.T, pid int, subscribers string) (goOn func()) {
 		t.Fatal(err)
 	}
 	epoll := epollOf(t, pid, listenerOf(t, pid, at.Port()))
-	runtime.LockOSThread() // the tracer is a thread
+	runtime.LockOSThread() // ptrace identifies the tracer by its thread
 	stopped := 0
 	testtool.WaitFor(t, "the event loop's thread to be found", func() bool {
 		if stopped = waitingFor(t, pid, epoll); stopped == 0 {
@@ -48,7 +48,7 @@ func hangLoop(t *testing.T, pid int, subscribers string) (goOn func()) {
 		if isWaitingFor(t, pid, stopped, epoll) {
 			return true
 		}
-		unix.PtraceDetach(stopped) // meanwhile it had left, and another may have come
+		unix.PtraceDetach(stopped) // this thread has left the loop, and another may have taken its place
 		return false
 	})
 	return func() {
@@ -60,7 +60,7 @@ func hangLoop(t *testing.T, pid int, subscribers string) (goOn func()) {
 	}
 }
 
-// listenerOf finds a process's descriptor that listens on a TCP port.
+// listenerOf returns a process's descriptor that listens on a TCP port.
 func listenerOf(t *testing.T, pid int, port string) (fd string) {
 	t.Helper()
 	number, err := strconv.ParseUint(port, 10, 16)
@@ -95,7 +95,7 @@ func descriptorOf(t *testing.T, pid int, target string) (fd string) {
 	return ""
 }
 
-// epollOf finds the epoll instance in which a descriptor is registered.
+// epollOf returns the epoll instance in which a descriptor is registered.
 func epollOf(t *testing.T, pid int, fd string) uint64 {
 	t.Helper()
 	registered := regexp.MustCompile(`(?m)^tfd: +` + fd + ` `)
@@ -115,7 +115,7 @@ func epollOf(t *testing.T, pid int, fd string) uint64 {
 	return 0
 }
 
-// waitingFor finds the thread that waits for an epoll instance; 0: none does.
+// waitingFor returns the thread that waits for an epoll instance, or 0.
 func waitingFor(t *testing.T, pid int, epoll uint64) (thread int) {
 	t.Helper()
 	paths, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
@@ -127,15 +127,15 @@ func waitingFor(t *testing.T, pid int, epoll uint64) (thread int) {
 	return 0
 }
 
-// isWaitingFor tells whether a thread is in a system call that waits for an epoll
-// instance, and does not only ask it.
+// isWaitingFor reports whether a thread is in a system call that waits for an epoll instance. A
+// call that only polls does not count.
 func isWaitingFor(t *testing.T, pid, thread int, epoll uint64) bool {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/syscall", pid, thread))
 	if os.IsPermission(err) {
 		testtool.Lack(t, "cannot see what another process's threads do: %v", err)
 	}
-	// The call's number and its arguments, or a word for a thread that runs.
+	// The number and arguments of the call, or a word for a running thread.
 	var call, instance, events, eventsMax, timeout uint64
 	_, err = fmt.Sscanf(string(text), "%d 0x%x 0x%x 0x%x 0x%x ", &call, &instance, &events, &eventsMax, &timeout)
 	return err == nil && call != unix.SYS_EPOLL_CTL && instance == epoll && timeout != 0

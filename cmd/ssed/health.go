@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// healthInterval is how old the answer of /healthz may be where a store decides it.
+// healthInterval is the maximum age of the answer of /healthz if the daemon has a store.
 const healthInterval = 250 * time.Millisecond
 
-// A health keeps why the daemon is unfit for clients, so that the event loop can answer
-// /healthz without waiting: to ask the store for its state may take a lock that a slow
-// network holds.
+// A health caches the reason why the daemon is unfit for clients, so that the event loop can answer
+// /healthz without waiting. Reading the state of the store may wait for a lock that is held during
+// a slow network operation.
 type health struct {
-	look  func() (unfit string) // may take a while
+	look  func() (unfit string) // may block
 	found atomic.Pointer[string]
 }
 
-// newHealth makes a health that has looked once.
+// newHealth returns a health with a first result of look.
 func newHealth(look func() string) *health {
 	h := &health{look: look}
 	h.renew()
@@ -29,10 +29,10 @@ func (h *health) renew() {
 	h.found.Store(&unfit)
 }
 
-// unfit returns what was found last. It is for ssed.Options.Unfit.
+// unfit returns the last result. It is used as ssed.Options.Unfit.
 func (h *health) unfit() string { return *h.found.Load() }
 
-// watch looks again and again until ctx ends.
+// watch calls look every healthInterval until ctx is done.
 func (h *health) watch(ctx context.Context) {
 	again := time.NewTicker(healthInterval)
 	defer again.Stop()

@@ -12,24 +12,25 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A host reads the state of this machine from /proc. CPU and network are
-// counters there, so it keeps the last sample and tells rates since then.
+// A host reads the state of this machine from /proc. CPU and network values are counters there, so
+// host keeps the last sample and reports the rates since then.
 type host struct {
 	proc procfs.FS
 	last sample
 }
 
-// A sample is one reading of everything, at one time.
+// A sample is one reading of all values at one time.
 type sample struct {
 	taken   time.Time
 	load    procfs.LoadAvg
-	cpu     procfs.CPUStat // seconds since the machine started, all CPUs added up
+	cpu     procfs.CPUStat // seconds since the machine started, the sum of all CPUs
 	cpus    int
 	memory  procfs.Meminfo
 	network procfs.NetDev
 }
 
-// What is published, by namespace. The names say the units.
+// These types are published as JSON, each in its own namespace. The names of the fields contain the
+// units.
 type (
 	hostLoad struct {
 		Load1  float64 `json:"load1"`
@@ -38,7 +39,7 @@ type (
 	}
 	hostCPU struct {
 		CPUs          int     `json:"cpus"`
-		BusyPercent   float64 `json:"busy_percent"` // 100 means every CPU is busy
+		BusyPercent   float64 `json:"busy_percent"` // 100 means that every CPU is busy
 		UserPercent   float64 `json:"user_percent"`
 		SystemPercent float64 `json:"system_percent"`
 		IOWaitPercent float64 `json:"iowait_percent"`
@@ -50,7 +51,7 @@ type (
 		SwapTotalBytes uint64 `json:"swap_total_bytes"`
 		SwapFreeBytes  uint64 `json:"swap_free_bytes"`
 	}
-	// hostNetwork goes by the interface's name, such as "eth0".
+	// hostNetwork maps the name of an interface, such as "eth0", to its traffic.
 	hostNetwork      map[string]interfaceTraffic
 	interfaceTraffic struct {
 		ReceivedBytesPerSec int64 `json:"rx_bytes_per_sec"`
@@ -58,7 +59,7 @@ type (
 	}
 )
 
-// newHost takes the first sample, from which the first rates are counted.
+// newHost takes the first sample. The first rates are relative to it.
 func newHost() (*host, error) {
 	proc, err := procfs.NewDefaultFS()
 	if err != nil {
@@ -69,7 +70,7 @@ func newHost() (*host, error) {
 	return h, err
 }
 
-// messages takes a sample and returns what it says, one message per namespace.
+// messages takes a sample and returns its values, one message per namespace.
 func (h *host) messages() ([]sse.Message, error) {
 	now, err := h.sample()
 	if err != nil {
@@ -88,7 +89,7 @@ func (h *host) messages() ([]sse.Message, error) {
 func hostMessage(namespace string, value any) sse.Message {
 	data, err := json.Marshal(value)
 	if err != nil {
-		panic(fmt.Sprintf("%s: %v", namespace, err)) // plain numbers, made finite by percent
+		panic(fmt.Sprintf("%s: %v", namespace, err)) // cannot fail: all values are numbers, and percent makes them finite
 	}
 	return sse.Message{Namespace: namespace, Data: data}
 }
@@ -121,7 +122,7 @@ func (s sample) cpuSince(last sample) hostCPU {
 	}
 }
 
-// memoryNow leaves at 0 what this kernel does not tell.
+// memoryNow returns the memory values. Values that this kernel does not provide are 0.
 func (s sample) memoryNow() hostMemory {
 	return hostMemory{
 		TotalBytes:     valueOf(s.memory.MemTotalBytes),
@@ -132,8 +133,7 @@ func (s sample) memoryNow() hostMemory {
 	}
 }
 
-// networkSince leaves out interfaces that were not there at the last sample:
-// they have no rate yet.
+// networkSince omits interfaces that the last sample does not have, because they have no rate yet.
 func (s sample) networkSince(last sample) hostNetwork {
 	seconds := s.taken.Sub(last.taken).Seconds()
 	traffic := make(hostNetwork, len(s.network))
@@ -150,8 +150,8 @@ func (s sample) networkSince(last sample) hostNetwork {
 	return traffic
 }
 
-// percent returns part of total with one decimal. The kernel's idle and iowait
-// counters may run back a little (proc_stat(5)); what is published stays within 0 and 100.
+// percent returns part of total with one decimal, between 0 and 100. The limits are necessary
+// because the kernel's idle and iowait counters can decrease slightly (proc_stat(5)).
 func percent(part, total float64) float64 {
 	if total <= 0 {
 		return 0
@@ -159,7 +159,7 @@ func percent(part, total float64) float64 {
 	return math.Round(10*min(max(100*part/total, 0), 100)) / 10
 }
 
-// perSecond returns the rate of a counter, 0 where it was reset in between.
+// perSecond returns the rate of a counter, or 0 if the counter was reset in between.
 func perSecond(before, now uint64, seconds float64) int64 {
 	if now < before || seconds <= 0 {
 		return 0

@@ -82,7 +82,7 @@ func TestNetworkSince(t *testing.T) {
 	}}
 	now := sample{taken: start.Add(2 * time.Second), network: procfs.NetDev{
 		"eth0": {RxBytes: 3000, TxBytes: 501},
-		"wlan": {RxBytes: 10, TxBytes: 9000}, // its counters began anew
+		"wlan": {RxBytes: 10, TxBytes: 9000}, // its counters were reset
 		"new0": {RxBytes: 5000},
 	}}
 	want := hostNetwork{

@@ -40,8 +40,8 @@ func TestConnectionsStayBelowTheOpenFiles(t *testing.T) {
 		{name: "few publishers", openFiles: 20000, flags: daemonFlags{MaxPublishers: 10}, loop: 19734, publishers: 10},
 		{name: "few files", openFiles: 1024, loop: 576, publishers: 192},
 		{name: "few files, both as asked", openFiles: 1024, flags: daemonFlags{MaxConns: 10, MaxPublishers: 700}, loop: 10, publishers: 700},
-		{name: "asked too much", openFiles: 1024, flags: daemonFlags{MaxConns: 577}, refuse: "allows 576"},
-		{name: "too many publishers", openFiles: 1024, flags: daemonFlags{MaxPublishers: 768}, refuse: "allows 767"},
+		{name: "asked too much", openFiles: 1024, flags: daemonFlags{MaxConns: 577}, refuse: "allows at most 576"},
+		{name: "too many publishers", openFiles: 1024, flags: daemonFlags{MaxPublishers: 768}, refuse: "allows at most 767"},
 		{name: "too few files", openFiles: 256, refuse: "raise it"},
 	}
 	for _, tt := range tests {

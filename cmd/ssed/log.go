@@ -12,28 +12,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// How the log is written: see --log-format.
+// The values of --log-format.
 const (
 	autoLog = "auto"
 	textLog = "text"
 	jsonLog = "json"
 )
 
-// newLogger returns the daemon's log. It goes to stderr, and sets the format of the lines
-// that stderr adds.
+// newLogger returns the daemon's logger, which writes to stderr. It also sets the format of the
+// lines that stderr adds itself.
 func (f *daemonFlags) newLogger(stderr *logWriter) *slog.Logger {
 	inJSON := f.LogFormat == jsonLog || f.LogFormat == autoLog && !isTerminal(os.Stderr)
 	stderr.inJSON.Store(inJSON)
 	return slog.New(newHandler(stderr, inJSON, slog.Level(f.LogLevel)))
 }
 
-// A logLevel is the least that is logged, as --log-level has it.
+// A logLevel is the lowest level that is logged, the value of --log-level.
 type logLevel slog.Level
 
-// UnmarshalText reads one of slog's words. slog's own error does not tell them.
+// UnmarshalText parses one of slog's level names. The error of slog does not list them, so it is
+// replaced.
 func (l *logLevel) UnmarshalText(text []byte) error {
 	if err := (*slog.Level)(l).UnmarshalText(text); err != nil {
-		return fmt.Errorf("%q is none of debug, info, warn, error", text)
+		return fmt.Errorf("invalid level %q: expected debug, info, warn or error", text)
 	}
 	return nil
 }
@@ -49,8 +50,8 @@ func newHandler(out io.Writer, inJSON bool, level slog.Level) slog.Handler {
 	return slog.NewTextHandler(out, options)
 }
 
-// durationsAsText writes a time as the text log does, such as 5s: a bare number of nanoseconds
-// tells nobody what it is.
+// durationsAsText writes a duration as the text log does, such as 5s. By default JSON would contain
+// a number of nanoseconds without a unit.
 func durationsAsText(_ []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindDuration {
 		a.Value = slog.StringValue(a.Value.Duration().String())
@@ -58,7 +59,7 @@ func durationsAsText(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// record returns one line of the log in the format of the daemon's other lines.
+// record returns one line in the format of the daemon's other log lines.
 func (w *logWriter) record(level slog.Level, msg string, args ...any) string {
 	var line bytes.Buffer
 	slog.New(newHandler(&line, w.inJSON.Load(), level)).Log(context.Background(), level, msg, args...)

@@ -18,7 +18,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// A loggedLine is one object of a log in JSON.
+// A loggedLine is one object of a JSON log.
 type loggedLine struct {
 	Time       time.Time
 	Level, Msg string
@@ -29,8 +29,8 @@ type loggedLine struct {
 	Age        string
 }
 
-// readLog reads a log in JSON to its end; onLine is told of each line. Whatever is
-// no such line is an error.
+// readLog reads a JSON log to its end and calls onLine for each line. A line that is not a valid
+// object is an error.
 func readLog(t *testing.T, log io.Reader, onLine func(loggedLine)) (lines []loggedLine) {
 	t.Helper()
 	for scanner := bufio.NewScanner(log); scanner.Scan(); {
@@ -44,7 +44,7 @@ func readLog(t *testing.T, log io.Reader, onLine func(loggedLine)) (lines []logg
 	return lines
 }
 
-// TestLogInJSON lets a daemon live and end whose log goes into a pipe.
+// TestLogInJSON checks the whole log of a daemon that writes to a pipe.
 func TestLogInJSON(t *testing.T) {
 	for _, format := range []string{autoLog, jsonLog} {
 		t.Run(format, func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestLogInJSON(t *testing.T) {
 	}
 }
 
-// TestFailureInJSON wants the last line to tell why, in the format of the others.
+// TestFailureInJSON checks that the last line contains the error, in the format of the other lines.
 func TestFailureInJSON(t *testing.T) {
 	r := run(t, nil, []string{"SSED_LOG_FORMAT=json"}, "--listen=unix:///nonexistent/socket", "--publish=tcp://127.0.0.1:0")
 	lines := readLog(t, strings.NewReader(r.stderr), func(loggedLine) {})
@@ -96,7 +96,7 @@ func TestFailureInJSON(t *testing.T) {
 	}
 }
 
-// TestLostLinesInJSON wants the count of what nobody read as an object, too.
+// TestLostLinesInJSON checks that the line about lost lines is JSON, too.
 func TestLostLinesInJSON(t *testing.T) {
 	var reader fakeReader
 	goOn := reader.hang()
@@ -121,7 +121,7 @@ func TestLostLinesInJSON(t *testing.T) {
 	}
 }
 
-// TestLogOnATerminal wants text there, unless JSON is asked for.
+// TestLogOnATerminal checks that the log is text on a terminal, unless JSON is requested.
 func TestLogOnATerminal(t *testing.T) {
 	for format, want := range map[string]string{autoLog: "ssed: cannot listen", textLog: "ssed: cannot listen", jsonLog: `{"time":`} {
 		t.Run(format, func(t *testing.T) {
@@ -137,8 +137,8 @@ func TestLogOnATerminal(t *testing.T) {
 	}
 }
 
-// TestNoTokenIsShown gives tokens in every way there is, right and wrong ones, and
-// looks for them in all that ssed says.
+// TestNoTokenIsShown passes valid and invalid tokens in every possible way, and looks for them in
+// all output of ssed.
 func TestNoTokenIsShown(t *testing.T) {
 	const mark = "s3cr3t"
 	tokens := filepath.Join(t.TempDir(), "tokens")
@@ -193,8 +193,8 @@ func TestNoTokenIsShown(t *testing.T) {
 			for range 2 {
 				cmd.Process.Signal(unix.SIGHUP)
 			}
-			testtool.WaitFor(t, "DISCONNECT and the reload", func() bool {
-				return strings.Contains(said(), "DISCONNECT") && strings.Contains(said(), "reread")
+			testtool.WaitFor(t, "the disconnect and the reload", func() bool {
+				return strings.Contains(said(), "DISCONNECT") && strings.Contains(said(), "token file reloaded")
 			})
 			cmd.Process.Signal(unix.SIGTERM)
 			cmd.Wait()
@@ -203,7 +203,7 @@ func TestNoTokenIsShown(t *testing.T) {
 	}
 }
 
-// addressIn finds the TCP address of the subscribers in a log.
+// addressIn returns the TCP address for subscribers in a log.
 func addressIn(t *testing.T, log string) string {
 	t.Helper()
 	_, rest, found := strings.Cut(log, "http://127.0.0.1:")
@@ -213,7 +213,7 @@ func addressIn(t *testing.T, log string) string {
 	return "127.0.0.1:" + rest[:strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' })]
 }
 
-// subscribeOnce asks with a token in every form, and goes.
+// subscribeOnce sends a request with a token in every form, and disconnects.
 func subscribeOnce(t *testing.T, url, token string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)

@@ -17,15 +17,15 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// hangingPipe is a pipe that nobody reads before it is mended.
+// hangingPipe returns a pipe that nobody reads until it is repaired.
 func hangingPipe(t *testing.T) *openTarget {
 	out, in := pipe(t)
 	to := &openTarget{stderr: in, fail: func(*testing.T) {}}
-	to.mend = func(*testing.T) { to.read(out) }
+	to.repair = func(*testing.T) { to.read(out) }
 	return to
 }
 
-// nonBlockingPipe is one that another process makes non-blocking, which shares it.
+// nonBlockingPipe returns a pipe that another process, which shares it, makes non-blocking.
 func nonBlockingPipe(t *testing.T) *openTarget {
 	to := hangingPipe(t)
 	shared, err := unix.Dup(int(to.stderr.Fd()))
@@ -56,8 +56,8 @@ func closedSocket(t *testing.T) *openTarget {
 	return &openTarget{stderr: in, fail: func(t *testing.T) { readStart(t, out).Close() }}
 }
 
-// reopenedFIFO has a reader that goes in the middle of a line. The next reader gets what
-// the first one left.
+// reopenedFIFO returns a FIFO with a reader that closes it in the middle of a line. The next reader
+// receives the rest.
 func reopenedFIFO(t *testing.T) *openTarget {
 	path := filepath.Join(t.TempDir(), "log")
 	if err := unix.Mkfifo(path, 0o600); err != nil {
@@ -73,7 +73,7 @@ func reopenedFIFO(t *testing.T) *openTarget {
 	}
 	to := &openTarget{stderr: in}
 	var beginning []byte
-	to.fail = func(t *testing.T) { // once the last line of the start has begun, it is there as a whole
+	to.fail = func(t *testing.T) { // a whole line is in the FIFO as soon as it begins to arrive
 		first.SetReadDeadline(time.Now().Add(testtool.Patience))
 		for one := make([]byte, 1); bytes.Count(beginning, []byte("\n")) < startLines-1 || one[0] == '\n'; {
 			if _, err := io.ReadFull(first, one); err != nil {
@@ -83,7 +83,7 @@ func reopenedFIFO(t *testing.T) *openTarget {
 		}
 		first.Close()
 	}
-	to.mend = func(t *testing.T) {
+	to.repair = func(t *testing.T) {
 		next, err := os.Open(path)
 		if err != nil {
 			t.Fatal(err)
@@ -94,7 +94,8 @@ func reopenedFIFO(t *testing.T) *openTarget {
 	return to
 }
 
-// fullDisk has room for a little of the log until another file is removed.
+// fullDisk returns a file on a disk with room for a small part of the log, until another file is
+// removed.
 func fullDisk(t *testing.T) *openTarget {
 	folder := testtool.SmallDisk(t, 2*smallFile)
 	other, log := filepath.Join(folder, "other"), filepath.Join(folder, "log")
@@ -104,7 +105,7 @@ func fullDisk(t *testing.T) *openTarget {
 	return &openTarget{
 		stderr: create(t, log),
 		fail:   func(*testing.T) {},
-		mend: func(t *testing.T) {
+		repair: func(t *testing.T) {
 			if err := os.Remove(other); err != nil {
 				t.Fatal(err)
 			}
@@ -114,14 +115,14 @@ func fullDisk(t *testing.T) *openTarget {
 	}
 }
 
-// emptiedFile is a log that may not grow any more, and is copied and emptied then, as
+// emptiedFile returns a log that cannot grow any more. It is then copied and truncated, as
 // logrotate's copytruncate does.
 func emptiedFile(t *testing.T) *openTarget {
 	log, copied := filepath.Join(t.TempDir(), "log"), ""
 	return &openTarget{
 		stderr: create(t, log),
 		fail:   func(*testing.T) {},
-		mend: func(t *testing.T) {
+		repair: func(t *testing.T) {
 			copied = contents(t, log)
 			if err := os.Truncate(log, 0); err != nil {
 				t.Fatal(err)
@@ -148,12 +149,12 @@ func hungUpTerminal(t *testing.T) *openTarget {
 	}}
 }
 
-// closedAtExec is a pipe that the daemon does not get. No socket of the daemon's may
-// become its descriptors 0 to 2 then: the log, or a crash, would go there.
+// closedAtExec returns a pipe that is not passed to the daemon. The daemon must not reuse the
+// descriptors 0 to 2 for its sockets, because the log or a crash would be written to them.
 func closedAtExec(t *testing.T) *openTarget {
 	out, in := pipe(t)
 	return &openTarget{stderr: in, fail: func(t *testing.T) {
-		if text, err := io.ReadAll(out); len(text) > 0 || err != nil { // it ends: nobody has it
+		if text, err := io.ReadAll(out); len(text) > 0 || err != nil { // the end of the pipe: no process has it
 			t.Errorf("it was written to: %q, %v", text, err)
 		}
 	}}
@@ -169,7 +170,7 @@ func pipe(t *testing.T) (out, in *os.File) {
 	return out, in
 }
 
-// create makes a log file as a shell does for ">>".
+// create opens a log file as a shell does for ">>".
 func create(t *testing.T, path string) *os.File {
 	t.Helper()
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
@@ -188,7 +189,7 @@ func contents(t *testing.T, path string) string {
 	return string(text)
 }
 
-// read reads a target to its end, from now on.
+// read reads a target to its end, in the background.
 func (to *openTarget) read(from io.Reader) {
 	text, ended := &testtool.LockedBuffer{}, make(chan struct{})
 	to.text, to.ended = func(*testing.T) string { return text.String() }, ended
@@ -198,11 +199,11 @@ func (to *openTarget) read(from io.Reader) {
 	}()
 }
 
-// startLines is how many lines startLogger makes a daemon log: two of gnet, "ssed is up"
-// and CONNECT.
+// startLines is how many lines a daemon of startLogger logs first: two of gnet, "ssed is up" and
+// the connect of a subscriber.
 const startLines = 4
 
-// readStart reads them, so that what is written later is known to be lost.
+// readStart reads these lines, so that all later lines are lost.
 func readStart(t *testing.T, out *os.File) *os.File {
 	t.Helper()
 	for lines := 0; lines < startLines; {
@@ -216,7 +217,7 @@ func readStart(t *testing.T, out *os.File) *os.File {
 	return out
 }
 
-// getUnix asks a daemon's unix socket for a page.
+// getUnix requests a page over a daemon's unix socket.
 func getUnix(t *testing.T, socket, path string) string {
 	t.Helper()
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {

@@ -19,31 +19,31 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A logTarget is what a daemon has for standard error.
+// A logTarget is a kind of standard error for a daemon.
 type logTarget struct {
 	name string
-	// through is the command line that becomes the daemon; the daemon's own follows.
+	// through is a command line that starts the daemon; the daemon's own arguments follow.
 	through []string
 	open    func(t *testing.T) *openTarget
-	visits  int    // enough for lines to be lost
-	because string // the reason that the log gives for lost lines; empty: none are lost
+	visits  int    // enough to lose lines
+	reason  string // reason that the log gives for lost lines; empty if no lines are lost
 }
 
-// An openTarget is one that a daemon writes to.
+// An openTarget is a target while a daemon writes to it.
 type openTarget struct {
 	stderr *os.File
-	fail   func(t *testing.T)        // from now on lines are lost
-	mend   func(t *testing.T)        // from now on they are not; nil: no reader can come back
-	text   func(t *testing.T) string // all that has arrived
-	ended  <-chan struct{}           // closed once nothing more arrives; nil: text always has it all
-	cut    bool                      // a line may be cut where there was no more room
-	doomed uint64                    // lines of the start, which are lost too
+	fail   func(t *testing.T)        // makes lines get lost from now on
+	repair func(t *testing.T)        // ends that; nil if no reader can take over
+	text   func(t *testing.T) string // all text that has arrived
+	ended  <-chan struct{}           // closed when nothing more can arrive; nil if text is always complete
+	cut    bool                      // a line may be cut where the target was full
+	doomed uint64                    // lines of the start that are lost, too
 }
 
 const (
 	many = 1500 // visits: more than logBytesMax and a pipe hold
 	some = 60
-	// smallFile is how many bytes of log a target takes that can be full: about ten visits.
+	// smallFile is the size of a target that can be full, in bytes of log: about ten visits.
 	smallFile = 64 << 10
 )
 
@@ -61,9 +61,9 @@ var logTargets = []logTarget{
 	{"descriptors that are closed at exec", []string{"sh", "-c", `exec "$0" "$@" <&- >&- 2>&-`}, closedAtExec, some, ""},
 }
 
-// TestLogTargets makes a daemon's log fail in every way that it can. Subscribers and
-// publishers are served as before, and each line arrives or is counted: by the metric,
-// and, as soon as the log can be written again, by a line at the place of the gap.
+// TestLogTargets makes a daemon's log fail in every possible way. Subscribers and publishers must
+// be served as before. Each line must arrive or be counted: by the metric and, as soon as the log
+// is writable again, by a line at the place of the missing lines.
 func TestLogTargets(t *testing.T) {
 	testtool.Long(t, "1,500 clients come and go for each kind of standard error")
 	for _, target := range logTargets {
@@ -82,9 +82,9 @@ func (target *logTarget) try(t *testing.T, flag string) {
 	to.fail(t)
 	d.serve(t, target.visits)
 	logged := uint64(linesPerVisit * target.visits)
-	if to.mend == nil {
+	if to.repair == nil {
 		want := logged + to.doomed
-		if target.because == "" {
+		if target.reason == "" {
 			want = 0
 		}
 		testtool.WaitFor(t, fmt.Sprintf("%d lines to be lost", want), func() bool { return d.lost(t) >= want })
@@ -94,7 +94,7 @@ func (target *logTarget) try(t *testing.T, flag string) {
 		d.end(t)
 		return
 	}
-	to.mend(t)
+	to.repair(t)
 	d.serve(t, 1) // so that there is something to write
 	testtool.WaitFor(t, "the number of lost lines in the log", func() bool { return readTarget(to.text(t)).lost > 0 })
 	lost := d.lost(t)
@@ -103,11 +103,11 @@ func (target *logTarget) try(t *testing.T, flag string) {
 		<-to.ended
 	}
 	got := readTarget(to.text(t))
-	if logged += linesPerVisit + 2; uint64(got.ofClients)+got.lost != logged { // 2 of the bystander
+	if logged += linesPerVisit + 2; uint64(got.ofClients)+got.lost != logged { // 2 lines of the bystander
 		t.Errorf("%d lines are there and %d are said to be lost, of %d", got.ofClients, got.lost, logged)
 	}
-	if got.lost != lost || got.because != target.because {
-		t.Errorf("the log says that %d lines are lost because %q, want %d, because %q", got.lost, got.because, lost, target.because)
+	if got.lost != lost || got.reason != target.reason {
+		t.Errorf("the log says that %d lines are lost, reason %q, want %d, reason %q", got.lost, got.reason, lost, target.reason)
 	}
 	if len(got.broken) > 1 || len(got.broken) == 1 && (!to.cut || !strings.HasPrefix(got.broken[0], `{"time":"`)) {
 		t.Errorf("these are no lines of a log: %q", got.broken)
@@ -117,10 +117,10 @@ func (target *logTarget) try(t *testing.T, flag string) {
 	}
 }
 
-// A logger is a daemon that logs much, and may lose it.
+// A logger is a daemon that logs much and can lose lines.
 type logger struct {
 	cmd         *exec.Cmd
-	subscribers string // a unix socket
+	subscribers string // unix socket for subscribers
 	client      *publish.Client
 	bystander   visited
 }
@@ -138,7 +138,7 @@ func startLogger(t *testing.T, through []string, stderr *os.File, flag string) *
 	if err := d.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	stderr.Close() // the daemon has its own
+	stderr.Close() // the daemon has its own copy
 	t.Cleanup(func() {
 		d.cmd.Process.Kill()
 		d.cmd.Wait()
@@ -153,10 +153,11 @@ func startLogger(t *testing.T, through []string, stderr *os.File, flag string) *
 	return d
 }
 
-// linesPerVisit are a CONNECT and a DISCONNECT, each of more than 1 KB, and a refusal.
+// linesPerVisit counts the lines of a connect and a disconnect, each of more than 1 KB, and the
+// line of a refusal.
 const linesPerVisit = 3
 
-// serve serves visitors, while a publisher publishes to a subscriber.
+// serve serves visitors while a publisher publishes to a subscriber.
 func (d *logger) serve(t *testing.T, visits int) {
 	t.Helper()
 	long := "/subscribe" + strings.Repeat("/"+strings.Repeat("n", 99), 10)
@@ -172,7 +173,7 @@ func (d *logger) serve(t *testing.T, visits int) {
 	testtool.WaitFor(t, "the last of the visitors to be gone", func() bool { return d.metric(t, "ssed_subscribers") == 1 })
 }
 
-// lost is how many lines of its log are lost, as its metrics and its status tell.
+// lost returns the number of lost log lines, from the metrics and the status.
 func (d *logger) lost(t *testing.T) uint64 {
 	t.Helper()
 	var status struct {
@@ -201,7 +202,7 @@ func (d *logger) metric(t *testing.T, name string) uint64 {
 	return n
 }
 
-// end asks the daemon to end, and wants it to end well.
+// end stops the daemon and expects exit code 0.
 func (d *logger) end(t *testing.T) {
 	t.Helper()
 	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -219,21 +220,21 @@ func (d *logger) end(t *testing.T) {
 	}
 }
 
-// A targetLog is what was found in a log.
+// A targetLog is the parsed content of a log.
 type targetLog struct {
-	ofClients int      // lines of visitors
-	lost      uint64   // how many it says are lost
-	because   string   // the latest reason
-	broken    []string // lines that are not JSON, but for empty ones
+	ofClients int      // lines about visitors
+	lost      uint64   // total of the lost lines that it reports
+	reason    string   // the latest reason
+	broken    []string // non-empty lines that are not JSON
 	drained   bool
 }
 
-// readTarget reads a log in JSON.
+// readTarget parses a JSON log.
 func readTarget(text string) (found targetLog) {
 	for line := range strings.Lines(text) {
 		var record struct {
-			Msg, Because string
-			Lines        uint64
+			Msg, Reason string
+			Lines       uint64
 		}
 		if err := json.Unmarshal([]byte(line), &record); err != nil && strings.TrimSpace(line) != "" {
 			found.broken = append(found.broken, line)
@@ -243,7 +244,7 @@ func readTarget(text string) (found targetLog) {
 			found.ofClients++
 		case "log lines were lost":
 			found.lost += record.Lines
-			found.because = record.Because
+			found.reason = record.Reason
 		case "draining":
 			found.drained = true
 		}
@@ -251,13 +252,13 @@ func readTarget(text string) (found targetLog) {
 	return found
 }
 
-// A visited socket has answered a request.
+// A visited is a connection on which a request was answered.
 type visited struct {
 	net.Conn
 	stream *bufio.Reader
 }
 
-// visit asks a daemon's unix socket for a target, and returns once the answer begins.
+// visit requests a target over a daemon's unix socket, and returns when the response begins.
 func visit(t *testing.T, socket, target string) visited {
 	t.Helper()
 	conn, err := net.Dial("unix", socket)
@@ -271,7 +272,7 @@ func visit(t *testing.T, socket, target string) visited {
 	return v
 }
 
-// wantLine waits for a line that begins like this.
+// wantLine waits for a line with this beginning.
 func (v visited) wantLine(t *testing.T, prefix string) {
 	t.Helper()
 	v.SetReadDeadline(time.Now().Add(testtool.Patience))

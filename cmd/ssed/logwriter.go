@@ -10,41 +10,40 @@ import (
 )
 
 const (
-	// logBytesMax limits the log lines that wait for a slow or blocked reader. It is some
-	// thousand lines. Up to as many bytes again can be in the write that is under way.
+	// logBytesMax limits the size of the log lines that wait for a slow or blocked reader. It is
+	// enough for some thousand lines. A write in progress can hold the same amount again.
 	logBytesMax = 1 << 20
-	// logEndTime is how long the end of the process waits for such a reader.
+	// logEndTime is how long the process waits for a slow reader of the log when it exits.
 	logEndTime = time.Second
 )
 
 // tooSlow is the reason for lines that were lost because the queue was full.
 const tooSlow = "the log was not read in time"
 
-// A logWriter passes log lines to standard error and never blocks its callers: the
-// event loop logs, and must not wait for the reader of the log. One goroutine writes the
-// queued lines. A line that finds no room, or cannot be written, is counted as lost. As
-// soon as a write succeeds again, a line in the log says how many are missing at that
-// place.
+// A logWriter passes log lines to standard error and never blocks its callers: the event loop logs,
+// and must not wait for the reader of the log. One goroutine writes the queued lines. A line is
+// lost if the queue is full or the write fails. When a write succeeds again, a line in the log
+// reports how many lines are missing at that place.
 //
 // The Go runtime writes a panic directly to standard error.
 type logWriter struct {
 	out  io.Writer
-	wake chan struct{} // has room for one: there is something to write
-	done chan struct{} // closed once nothing more will be written
+	wake chan struct{} // capacity 1; signals run that there is something to write
+	done chan struct{} // closed when run has returned
 
-	inJSON atomic.Bool   // the format of the writer's own lines is JSON, like the log's
+	inJSON atomic.Bool   // the log is JSON, so the writer's own lines must be JSON too
 	total  atomic.Uint64 // all lines lost so far
 
 	mu       sync.Mutex
 	queue    []byte // whole lines
-	overflow uint64 // lines that found no room after those in queue
+	overflow uint64 // lines lost because the queue was full; they come after the lines in queue
 	ended    bool
-	last     string // written at the end
+	last     string // written last, by run
 
-	// These belong to the goroutine of run.
+	// The following fields belong to the goroutine of run.
 	missing uint64 // lost lines that the log does not mention yet
 	reason  string // why the latest of them was lost
-	cut     bool   // the latest write ended in the middle of a line
+	cut     bool   // the latest write stopped in the middle of a line
 }
 
 func newLogWriter(out io.Writer) *logWriter {
@@ -53,7 +52,7 @@ func newLogWriter(out io.Writer) *logWriter {
 	return w
 }
 
-// Write takes one line, as slog's handlers write them. It never fails.
+// Write queues one line. slog's handlers call it once per line. It never fails.
 func (w *logWriter) Write(line []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -61,14 +60,14 @@ func (w *logWriter) Write(line []byte) (int, error) {
 	case w.ended:
 		return len(line), nil
 	case w.overflow > 0 || len(w.queue)+len(line) > logBytesMax:
-		w.overflow++ // also if this line would fit: the gap stays in one place
+		w.overflow++ // even if this line would fit, so that the missing lines are in one place
 		w.total.Add(1)
 	default:
 		w.queue = append(w.queue, line...)
 	}
 	select {
 	case w.wake <- struct{}{}:
-	default: // run is already due, and will find this line too
+	default: // run has been signaled already, and will find this line too
 	}
 	return len(line), nil
 }
@@ -76,8 +75,8 @@ func (w *logWriter) Write(line []byte) (int, error) {
 // lost returns how many lines were lost since the start.
 func (w *logWriter) lost() uint64 { return w.total.Load() }
 
-// end writes the queued lines and then last, which may be empty. It returns after atMost
-// even if they are not written yet. Lines that are logged later are dropped.
+// end writes the queued lines and then last, which may be empty. It returns after atMost even if
+// they are not written yet. Lines that are logged later are dropped.
 func (w *logWriter) end(last string, atMost time.Duration) {
 	w.mu.Lock()
 	if !w.ended {
@@ -103,20 +102,21 @@ func (w *logWriter) run() {
 			w.missing += overflow
 			w.reason = tooSlow
 			if written {
-				w.tell()
+				w.reportMissing()
 			}
 		}
 	}
-	w.tell()
-	w.write([]byte(w.last)) // end sets it before it closes wake
+	w.reportMissing()
+	w.write([]byte(w.last)) // end sets last before it closes wake
 }
 
-// writeBatch writes whole lines, and counts those that cannot be written. It reports
-// whether all of them were. If earlier lines are missing it says so first, and does not
-// try the batch while that fails: a log without a reader costs one failing write per batch.
+// writeBatch writes whole lines and counts lines that cannot be written. It reports whether all
+// were written. If earlier lines are missing, it first writes a line that reports them. If that
+// fails, it does not try the batch, so that a log without a reader costs one failing write per
+// batch.
 func (w *logWriter) writeBatch(lines []byte) bool {
 	written := 0
-	if len(lines) > 0 && w.tell() {
+	if len(lines) > 0 && w.reportMissing() {
 		written = w.write(lines)
 	}
 	failed := uint64(bytes.Count(lines[written:], []byte("\n")))
@@ -125,13 +125,13 @@ func (w *logWriter) writeBatch(lines []byte) bool {
 	return failed == 0
 }
 
-// tell writes how many lines are missing, if any are. It reports whether the log now
-// mentions them all.
-func (w *logWriter) tell() bool {
+// reportMissing writes a line with the number of missing lines, if there are any. It reports
+// whether the log now mentions them all.
+func (w *logWriter) reportMissing() bool {
 	if w.missing == 0 {
 		return true
 	}
-	notice := w.record(slog.LevelWarn, "log lines were lost", "lines", w.missing, "because", w.reason)
+	notice := w.record(slog.LevelWarn, "log lines were lost", "lines", w.missing, "reason", w.reason)
 	if w.write([]byte(notice)) < len(notice) {
 		return false
 	}
@@ -139,9 +139,9 @@ func (w *logWriter) tell() bool {
 	return true
 }
 
-// write returns how many bytes of lines were written. After a write that ended within a
-// line, the next one begins with the line break, so that a line that was cut never runs
-// into the next. A line of which only the line break is missing counts as written.
+// write returns how many bytes of lines were written. If the previous write stopped in the middle
+// of a line, this write begins with a line break, so that a cut line and the next one stay
+// separate. A line without its line break counts as written.
 func (w *logWriter) write(lines []byte) (n int) {
 	text, breaks := lines, 0
 	if w.cut && len(lines) > 0 {

@@ -23,9 +23,9 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// A fakeReader of the log can hang, and can fail.
+// A fakeReader is a reader of the log that can block and fail.
 type fakeReader struct {
-	mu     sync.Mutex // held while it hangs
+	mu     sync.Mutex // locked while it blocks
 	broken bool
 	text   bytes.Buffer
 }
@@ -39,15 +39,15 @@ func (r *fakeReader) Write(lines []byte) (int, error) {
 	return r.text.Write(lines)
 }
 
-// hang keeps it from reading until the function that it returns is called.
+// hang blocks the reader until the returned function is called.
 func (r *fakeReader) hang() (goOn func()) {
 	r.mu.Lock()
 	return r.mu.Unlock
 }
 
-var lostLine = regexp.MustCompile(`(?m)^time=.* level=WARN msg="log lines were lost" lines=(\d+) because="[^"]+"$`)
+var lostLine = regexp.MustCompile(`(?m)^time=.* level=WARN msg="log lines were lost" lines=(\d+) reason="[^"]+"$`)
 
-// lostLines adds up what a log says is missing.
+// lostLines returns the total of the missing lines that a log reports.
 func lostLines(t *testing.T, log string) (lost int) {
 	t.Helper()
 	for _, found := range lostLine.FindAllStringSubmatch(log, -1) {
@@ -60,7 +60,7 @@ func lostLines(t *testing.T, log string) (lost int) {
 	return lost
 }
 
-// TestLogWriterKeepsAllInOrder has many write at once, as much as there is room for.
+// TestLogWriterKeepsAllInOrder has many goroutines write at the same time, as much as fits.
 func TestLogWriterKeepsAllInOrder(t *testing.T) {
 	var reader fakeReader
 	w := newLogWriter(&reader)
@@ -89,9 +89,8 @@ func TestLogWriterKeepsAllInOrder(t *testing.T) {
 	}
 }
 
-// TestLogWriterNeverBlocks writes far more than there is room for while nobody
-// reads. The log then has what there was room for, how much was lost, and what
-// came later, in this order.
+// TestLogWriterNeverBlocks writes far more than fits while nobody reads. The log must then contain,
+// in this order, the lines that fit, the number of lost lines, and the later lines.
 func TestLogWriterNeverBlocks(t *testing.T) {
 	var reader fakeReader
 	w := newLogWriter(&reader)
@@ -99,7 +98,7 @@ func TestLogWriterNeverBlocks(t *testing.T) {
 	const lines = 50_000
 	for n := range lines {
 		fmt.Fprintf(w, "%-99d\n", n)
-		if n == 0 { // from here on nothing leaves the queue, so there is one gap
+		if n == 0 { // the queue does not drain from here on, so all lost lines are in one place
 			testtool.WaitFor(t, "the writer to hang", func() bool {
 				w.mu.Lock()
 				defer w.mu.Unlock()
@@ -135,7 +134,8 @@ func TestLogWriterNeverBlocks(t *testing.T) {
 	}
 }
 
-// TestLogWriterEndsInTime also if nobody reads, and then takes no more.
+// TestLogWriterEndsInTime checks that end returns in time even if nobody reads, and that later
+// lines are dropped.
 func TestLogWriterEndsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out, in := io.Pipe()
@@ -161,7 +161,7 @@ func TestLogWriterEndsInTime(t *testing.T) {
 	})
 }
 
-// TestLogWriterTellsOfFailures: what cannot be written is counted, too.
+// TestLogWriterTellsOfFailures checks that lines that cannot be written are counted.
 func TestLogWriterTellsOfFailures(t *testing.T) {
 	reader := &fakeReader{broken: true}
 	w := newLogWriter(reader)
@@ -178,7 +178,7 @@ func TestLogWriterTellsOfFailures(t *testing.T) {
 	}
 }
 
-// A smallTarget takes so many bytes, then fails until it gets room again.
+// A smallTarget accepts a number of bytes, then fails until it gets more room.
 type smallTarget struct {
 	mu   sync.Mutex
 	room int
@@ -197,8 +197,8 @@ func (s *smallTarget) Write(lines []byte) (n int, err error) {
 }
 
 // TestLogWriterIsCutAnywhere gives a target room for every number of bytes of some lines, then for
-// every number of bytes of what follows, then for all. Whatever is cut, each line is there or is
-// counted, and none runs into another.
+// every number of bytes of the next ones, then for all. Wherever a write is cut, each line must be
+// complete or counted, and no line may run into another.
 func TestLogWriterIsCutAnywhere(t *testing.T) {
 	write := func(w *logWriter, room *smallTarget, bytes int, lines ...string) {
 		room.mu.Lock()
@@ -229,7 +229,7 @@ func TestLogWriterIsCutAnywhere(t *testing.T) {
 	}
 }
 
-// A logPipe is a daemon's standard error that is read only when a test says so.
+// A logPipe is the standard error of a daemon. It is read only when a test requests it.
 type logPipe struct {
 	out, in *os.File
 	lines   *bufio.Reader
@@ -242,7 +242,7 @@ func newLogPipe(t *testing.T) *logPipe {
 	return &logPipe{out, in, bufio.NewReader(out)}
 }
 
-// start starts "ssed args..." on the pipe. It is killed when the test ends.
+// start starts "ssed args..." on the pipe. The process is killed at the end of the test.
 func (p *logPipe) start(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(testtool.Build(t), args...)
@@ -257,8 +257,8 @@ func (p *logPipe) start(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// fill makes the next write to a pipe block. It opens the pipe once more, since its own
-// writes must not block, and the daemon's must.
+// fill fills the pipe, so that the next write blocks. It opens the pipe a second time, because its
+// own writes must not block, and those of the daemon must.
 func fill(t *testing.T, pipe *os.File) {
 	t.Helper()
 	fd, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", pipe.Fd()), unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
@@ -275,10 +275,10 @@ func fill(t *testing.T, pipe *os.File) {
 	}
 }
 
-// readAll reads to the end of the process, without what fill has written.
+// readAll reads until the process exits, and drops the bytes that fill wrote.
 func (p *logPipe) readAll(t *testing.T) (log string) {
 	t.Helper()
-	p.in.Close() // the process has its own
+	p.in.Close() // the process has its own copy
 	p.out.SetReadDeadline(time.Now().Add(testtool.Patience))
 	text, err := io.ReadAll(p.lines)
 	if err != nil {
@@ -287,8 +287,8 @@ func (p *logPipe) readAll(t *testing.T) (log string) {
 	return strings.ReplaceAll(string(text), "\x00", "")
 }
 
-// failing are flags for a daemon that logs something and dies: its token file can
-// be read by all, and its address is taken.
+// failing returns flags for a daemon that logs a warning and exits with an error: its token file is
+// readable by every user, and its address is in use.
 func failing(t *testing.T) (args []string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "tokens")
@@ -303,20 +303,21 @@ func failing(t *testing.T) (args []string) {
 	return []string{"--listen=" + listener.Addr().String(), "--publish=tcp://127.0.0.1:0", "--token-file=" + file}
 }
 
-// TestWhyItDiedComesLast: after all that was logged, also where that had to wait.
+// TestWhyItDiedComesLast checks that the error comes after all log lines, even if those had to wait
+// for the reader.
 func TestWhyItDiedComesLast(t *testing.T) {
 	pipe := newLogPipe(t)
 	fill(t, pipe.in)
 	pipe.start(t, failing(t)...)
 	log := pipe.readAll(t)
 	first, rest, _ := strings.Cut(log, "\n")
-	if !strings.Contains(first, "every user of this machine may read the tokens") ||
+	if !strings.Contains(first, "file with tokens is readable by every user") ||
 		!strings.HasPrefix(rest, "ssed: ") || strings.Count(rest, "\n") != 1 {
 		t.Errorf("got %q", log)
 	}
 }
 
-// TestItDiesAlthoughNobodyReadsTheLog, and tells by its exit code how.
+// TestItDiesAlthoughNobodyReadsTheLog checks that the process exits with the right code.
 func TestItDiesAlthoughNobodyReadsTheLog(t *testing.T) {
 	pipe := newLogPipe(t)
 	fill(t, pipe.in)

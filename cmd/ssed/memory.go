@@ -14,27 +14,28 @@ import (
 	"github.com/ssed/ssed/store"
 )
 
-// The parts of the formula in docs/overload.md.
+// The terms of the formula in docs/overload.md.
 const (
-	// memoryBase is a daemon that does nothing (25 MiB, 17 of them pages of its program),
-	// and what the collector and the allocator hold above what is in use.
+	// memoryBase is the memory of an idle daemon (25 MiB, of which 17 MiB are pages of the program)
+	// and the overhead of the collector and the allocator.
 	memoryBase = 48 << 20
-	// memoryPerConn is what a subscriber takes at most, its garbage included.
+	// memoryPerConn is the maximum for a subscriber, including its garbage.
 	memoryPerConn = 2 << 10
-	// segmentPoolBytes are kept for the next segments of streams.
+	// segmentPoolBytes is the size of the pool of segments for streams.
 	segmentPoolBytes = 4 << 20
-	// storeBufferBytes wait for the store, and as many were read back from it.
+	// storeBufferBytes is for messages that wait for the store, and the same number of messages
+	// read back from it.
 	storeBufferBytes = 32 << 20
 )
 
-// A memoryLimit is what the control group of the process allows, in bytes.
+// A memoryLimit is the memory limit of the process's control group, in bytes.
 type memoryLimit struct {
 	bytes int   // 0: no limit
-	err   error // why it is not known
+	err   error // why the limit is unknown
 }
 
-// readMemoryLimit reads the limit of the process's memory control group and of those
-// above it, of version 1 or 2.
+// readMemoryLimit reads the limit of the process's memory control group and its parents, in cgroup
+// version 1 or 2.
 func readMemoryLimit() memoryLimit {
 	bytes, err := memlimit.FromCgroup()
 	switch {
@@ -46,12 +47,12 @@ func readMemoryLimit() memoryLimit {
 	return memoryLimit{bytes: int(min(bytes, 1<<62))}
 }
 
-// usable is how much the daemon may take by the formula. The rest is for the kernel's
+// usable returns the part of the limit that the formula may use. The rest is for the kernel's
 // socket buffers, which count against the same limit.
 func (m memoryLimit) usable() int { return m.bytes - m.bytes/8 }
 
-// goLimit is what Go's runtime may take: the limit without the kernel's share and
-// without the pages of the program.
+// goLimit returns the memory limit for Go's runtime: the limit without the kernel's share and the
+// pages of the program.
 func (m memoryLimit) goLimit() int { return max(m.bytes-max(m.bytes/8, 32<<20), m.bytes/2) }
 
 // usesMailbox reports whether messages pass through the mailbox.
@@ -62,7 +63,7 @@ func (f *daemonFlags) keepsHistory() bool {
 	return f.History > 0 || len(f.HistoryFor) > 0 || f.wanted()
 }
 
-// storeCacheBytes bounds the cache of the store's server.
+// storeCacheBytes returns the size of the cache of the embedded store's server.
 func (m memoryLimit) storeCacheBytes() int {
 	if m.bytes == 0 {
 		return store.DefaultCacheBytes
@@ -70,7 +71,7 @@ func (m memoryLimit) storeCacheBytes() int {
 	return min(store.DefaultCacheBytes, max(m.bytes/8, 8<<20))
 }
 
-// memoryBesides is what the flags allow besides backlog and history, in bytes in use.
+// memoryBesides returns the bytes in use that the flags allow in addition to backlog and history.
 func (f *daemonFlags) memoryBesides(m memoryLimit) int {
 	bytes := segmentPoolBytes
 	if f.usesMailbox() {
@@ -85,7 +86,7 @@ func (f *daemonFlags) memoryBesides(m memoryLimit) int {
 	return bytes
 }
 
-// memoryMax is the formula in docs/overload.md: the most that the daemon takes.
+// memoryMax returns the most memory that the daemon uses, by the formula in docs/overload.md.
 func (f *daemonFlags) memoryMax(m memoryLimit) int {
 	inUse := f.memoryBesides(m) + int(f.BacklogTotal)
 	if f.keepsHistory() {
@@ -94,10 +95,10 @@ func (f *daemonFlags) memoryMax(m memoryLimit) int {
 	return memoryBase + memoryPerConn*f.MaxConns + inUse + inUse/4
 }
 
-// fitMemory lowers --backlog-total, --history-bytes, --mailbox and --backlog, where they
-// have their defaults, so that the daemon fits the limit. Backlog and history get what
-// is left, two parts and one, but room for one message each in any case. It returns the
-// flags that it changed.
+// fitMemory lowers --backlog-total, --history-bytes, --mailbox and --backlog so that the daemon
+// fits the limit. It only changes flags that have their default. The remaining memory is split into
+// two parts for the backlog and one for the history, but each gets at least enough for one message.
+// It returns the names of the changed flags.
 func (f *daemonFlags) fitMemory(m memoryLimit, isDefault func(flag string) bool) (changed []string) {
 	if m.bytes == 0 {
 		return nil
@@ -138,10 +139,11 @@ func (f *daemonFlags) fitMemory(m memoryLimit, isDefault func(flag string) bool)
 	return changed
 }
 
-// wholeMiB rounds up.
+// wholeMiB rounds up to a multiple of 1 MiB.
 func wholeMiB(bytes int) int { return (bytes + 1<<20 - 1) >> 20 << 20 }
 
-// fitMemory has the daemon's flags fit the memory limit, and notes where they come from.
+// fitMemory makes the daemon's flags fit the memory limit, and records the limit as the origin of
+// the changed values.
 func (s *settings) fitMemory(f *daemonFlags) {
 	s.memory = readMemoryLimit()
 	isDefault := func(flag string) bool { return s.origins[flag] == (origin{}) }
@@ -150,14 +152,14 @@ func (s *settings) fitMemory(f *daemonFlags) {
 	}
 }
 
-// limitMemory sets Go's memory limit by that of the control group, unless GOMEMLIMIT
-// says it, and logs both.
+// limitMemory sets Go's memory limit from the control group's limit, unless the environment sets
+// GOMEMLIMIT. It logs both limits.
 func (f *daemonFlags) limitMemory(log *slog.Logger, m memoryLimit) {
 	if m.bytes == 0 {
 		return
 	}
 	goLimit := os.Getenv("GOMEMLIMIT")
-	if goLimit == "" { // the runtime takes an empty one for none
+	if goLimit == "" { // the runtime treats an empty GOMEMLIMIT as unset
 		debug.SetMemoryLimit(int64(m.goLimit()))
 		goLimit = byteSize(m.goLimit()).String()
 	}
@@ -172,11 +174,11 @@ func (f *daemonFlags) limitMemory(log *slog.Logger, m memoryLimit) {
 	log.Info("memory limit found", inForce...)
 }
 
-// warnOfMemory warns if the flags allow more memory than there is, and names those that
-// somebody has set. If nobody has set one, the limit itself is the fault.
+// warnOfMemory warns if the flags allow more memory than the limit. The warning names the flags
+// that are set. If none is set, the limit itself is too small.
 func (s *settings) warnOfMemory(f *daemonFlags, log *slog.Logger) {
 	if s.memory.err != nil {
-		log.Warn("the memory limit cannot be read; set GOMEMLIMIT if there is one", "err", s.memory.err)
+		log.Warn("cannot read the memory limit; set GOMEMLIMIT if there is one", "err", s.memory.err)
 		return
 	}
 	over := f.memoryMax(s.memory) - s.memory.usable()
@@ -193,11 +195,11 @@ func (s *settings) warnOfMemory(f *daemonFlags, log *slog.Logger) {
 			flags = append(flags, "--"+flag)
 		}
 	}
-	said := "the memory limit is too small even for the smallest defaults; raise the limit"
+	message := "memory limit is too small for the defaults"
 	var named []any
 	if len(flags) > 0 {
-		said = "the flags allow more memory than the memory limit has room for; lower them or raise the limit"
+		message = "flags allow more memory than the memory limit"
 		named = []any{"flags", strings.Join(flags, " ")}
 	}
-	log.Warn(said, append(named, "limit", byteSize(s.memory.bytes).String(), "allowed_mib", f.memoryMax(s.memory)>>20, "over_mib", wholeMiB(over)>>20)...)
+	log.Warn(message, append(named, "limit", byteSize(s.memory.bytes).String(), "allowed_mib", f.memoryMax(s.memory)>>20, "over_mib", wholeMiB(over)>>20)...)
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/ssed/ssed/store"
 )
 
-// flagsOf reads a command line as the daemon does, short of fitting a memory limit, and
-// tells which flags have their defaults.
+// flagsOf parses a command line as the daemon does, without fitting a memory limit. It also returns
+// a function that reports which flags have their defaults.
 func flagsOf(t *testing.T, args ...string) (f *daemonFlags, isDefault func(string) bool) {
 	t.Helper()
 	var cli commands
@@ -28,9 +28,9 @@ func flagsOf(t *testing.T, args ...string) (f *daemonFlags, isDefault func(strin
 	return &cli.Serve.daemonFlags, func(flag string) bool { return found.origins[flag] == (origin{}) }
 }
 
-// TestFitMemory has the values that docs/overload.md shows.
+// TestFitMemory checks the values that docs/overload.md shows.
 func TestFitMemory(t *testing.T) {
-	t.Setenv("SSED_TOKEN_FILE", "") // whatever configures this test's own process
+	t.Setenv("SSED_TOKEN_FILE", "") // ignore a variable of the environment of this test
 	tests := []struct {
 		name                                    string
 		limit                                   int // MiB
@@ -73,8 +73,8 @@ func TestFitMemory(t *testing.T) {
 	}
 }
 
-// TestFittedFlagsFit tries every limit: the daemon fits it, or its flags are as low as
-// they go, and what they say can be served.
+// TestFittedFlagsFit tries every limit. The daemon must fit it, or its flags must have their lowest
+// values, and the flags must be valid.
 func TestFittedFlagsFit(t *testing.T) {
 	for _, args := range [][]string{nil, {"--history=1"}, {"--store=/x"}, {"--nats=nats://x", "--max-conns=1000"}, {"--publish-loop=own", "--data-max=100KiB"}} {
 		fits := 0

@@ -8,14 +8,14 @@ import (
 	"github.com/ssed/ssed"
 )
 
-// A retryRange is the value of --retry: between which times one is drawn for each
-// client, as in "2s-6s", or one time for all, as in "3s".
+// A retryRange is the value of --retry: the range from which each client gets a random time, such
+// as "2s-6s", or one time for all, such as "3s".
 type retryRange struct {
 	min, max time.Duration
-	off      bool // streams do not begin with it; refusals use the default times
+	off      bool // streams do not begin with a retry: field; refusals use the default times
 }
 
-// UnmarshalText reads a range, for kong. ssed.Options.Validate knows which are valid.
+// UnmarshalText parses a range. Kong calls it. ssed.Options.Validate checks the times.
 func (r *retryRange) UnmarshalText(text []byte) error {
 	if string(text) == "off" {
 		*r = retryRange{min: ssed.DefaultRetryMin, max: ssed.DefaultRetryMax, off: true}
@@ -36,7 +36,7 @@ func (r *retryRange) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String writes a range as UnmarshalText reads it.
+// String returns a range in the form that UnmarshalText parses.
 func (r retryRange) String() string {
 	switch {
 	case r.off:

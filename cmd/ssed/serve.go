@@ -12,15 +12,15 @@ type serveCommand struct {
 	daemonFlags
 }
 
-// Run serves until a signal ends it.
+// Run serves until a signal stops it.
 func (c *serveCommand) Run(stderr *logWriter, s *settings) error {
 	return c.runDaemon(stderr, s, func(context.Context, *daemon) {})
 }
 
-// runDaemon runs the daemon until SIGINT or SIGTERM asks it to end, and drains it
-// then. stderr gets its log. It returns an error if the daemon could not start, or
-// died. beside runs beside it once it is up, and has to return when its context ends.
-func (f *daemonFlags) runDaemon(stderr *logWriter, s *settings, beside func(context.Context, *daemon)) error {
+// runDaemon runs the daemon until SIGINT or SIGTERM, and then drains it. The log goes to stderr. It
+// returns an error if the daemon cannot start or stops unexpectedly. alongside is called in a
+// goroutine when the daemon is up, and must return when its context is done.
+func (f *daemonFlags) runDaemon(stderr *logWriter, s *settings, alongside func(context.Context, *daemon)) error {
 	boundCollector()
 	log := f.newLogger(stderr)
 
@@ -29,13 +29,13 @@ func (f *daemonFlags) runDaemon(stderr *logWriter, s *settings, beside func(cont
 		return err
 	}
 
-	// Asked once, the daemon drains. From then on signals have their default
-	// effect again: the next one ends the process at once.
+	// The first signal starts the drain. After it, signals have their default effect again, so a
+	// second one ends the process immediately.
 	asked, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(asked, stop)
 
-	// SIGHUP would end a process that does not ask for it.
+	// Without a handler, SIGHUP would end the process.
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
@@ -59,7 +59,7 @@ func (f *daemonFlags) runDaemon(stderr *logWriter, s *settings, beside func(cont
 		"admin", d.admin.url,
 		"open_files", openFiles)
 	notify := notifyUp(d)
-	go beside(asked, d)
+	go alongside(asked, d)
 
 	tokens := d.tokens
 	for {
@@ -72,7 +72,7 @@ func (f *daemonFlags) runDaemon(stderr *logWriter, s *settings, beside func(cont
 			notify.reloaded(err)
 		case <-asked.Done():
 			atMost := d.endAtMost + d.storeTime()
-			log.Info("draining", "because", context.Cause(asked), "over", f.Drain, "at_most", atMost)
+			log.Info("draining", "reason", context.Cause(asked), "drain", f.Drain, "timeout", atMost)
 			notify.stopping(atMost)
 			return nil
 		}

@@ -42,8 +42,8 @@ func TestServeOnEveryKindOfAddress(t *testing.T) {
 	})
 }
 
-// shortTempDir is a folder whose path leaves room for a socket's name: Linux
-// allows 107 bytes, and the test's name in t.TempDir may take them all.
+// shortTempDir returns a directory with a path short enough for a socket in it. Linux allows 107
+// bytes, and the path of t.TempDir contains the test's name.
 func shortTempDir(t *testing.T) string {
 	folder, err := os.MkdirTemp("", "ssed")
 	if err != nil {
@@ -77,8 +77,8 @@ func TestServeEndsCleanly(t *testing.T) {
 	}
 }
 
-// stalled starts a daemon with a subscriber who has a lot to get and never reads:
-// it cannot drain.
+// stalled starts a daemon with a subscriber that has much pending data and never reads, so the
+// daemon cannot drain.
 func stalled(t *testing.T) *testtool.Daemon {
 	t.Helper()
 	d := testtool.Start(t)
@@ -86,7 +86,7 @@ func stalled(t *testing.T) *testtool.Daemon {
 	return d
 }
 
-// stall gives a daemon a subscriber who has a lot to get and never reads.
+// stall adds a subscriber to a daemon that has much pending data and never reads.
 func stall(t *testing.T, d *testtool.Daemon) {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(d.Subscribe[0], "http://"))
@@ -95,7 +95,7 @@ func stall(t *testing.T, d *testtool.Daemon) {
 	}
 	t.Cleanup(func() { conn.Close() })
 	fmt.Fprintf(conn, "GET /subscribe/x HTTP/1.1\r\nHost: x\r\n\r\n")
-	if _, err := conn.Read(make([]byte, 1)); err != nil { // the answer's head: it is subscribed
+	if _, err := conn.Read(make([]byte, 1)); err != nil { // the head of the response: it is subscribed
 		t.Fatal(err)
 	}
 	line := strings.Repeat("x", 1<<19) + "\n"
@@ -116,15 +116,15 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	testtool.WaitFor(t, "the drain to begin", func() bool { return strings.Contains(d.Log(), "msg=draining") })
-	// One that comes too soon behind the first may be taken for the same.
+	// A second signal directly after the first may be merged with it.
 	testtool.WaitFor(t, "the end", func() bool { return d.Process.Signal(syscall.SIGTERM) != nil })
 	if code := d.Wait(t); code != -1 {
 		t.Errorf("exit code %d, want -1: the signal's own doing", code)
 	}
 }
 
-// TestDeadEngineEndsTheProcess takes the daemon's descriptors away, so that it
-// cannot accept any more, and its event loop ends.
+// TestDeadEngineEndsTheProcess sets the daemon's limit on open files to 0, so that it cannot accept
+// connections and its event loop stops.
 func TestDeadEngineEndsTheProcess(t *testing.T) {
 	bothLoops(t, func(t *testing.T, flag string) {
 		d := testtool.Start(t, flag)
@@ -145,8 +145,8 @@ func TestDeadEngineEndsTheProcess(t *testing.T) {
 	})
 }
 
-// TestServeRefusesBadAddresses wants one line, a failure, and that nothing is
-// deleted: both event libraries remove whatever a unix path names.
+// TestServeRefusesBadAddresses expects one line, an error, and that no file is deleted: both event
+// libraries remove any file at the path of a unix socket.
 func TestServeRefusesBadAddresses(t *testing.T) {
 	folder := shortTempDir(t)
 	keep := filepath.Join(folder, "keep")
@@ -212,7 +212,7 @@ func TestStaleSocketIsTakenOver(t *testing.T) {
 	bothLoops(t, func(t *testing.T, flag string) {
 		socket := "unix://" + filepath.Join(shortTempDir(t), "publish.sock")
 		first := testtool.Start(t, flag, "--publish", socket)
-		first.Process.Kill() // leaves its socket behind
+		first.Process.Kill() // a killed process does not remove its socket
 		first.Wait(t)
 		second := testtool.Start(t, flag, "--publish", socket)
 		run(t, nil, toOf(second), "pub", "/x", "y").wantSuccess(t)

@@ -11,17 +11,16 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// An origin is where the value of a flag comes from. The zero value: nobody said
-// anything, and it is the default.
+// An origin records where the value of a flag comes from. The zero value is the default.
 type origin struct {
-	flag     bool   // the command line
-	variable string // of the environment
-	file     string // of --config
+	flag     bool   // set on the command line
+	variable string // environment variable
+	file     string // file of --config
 	line     int
-	memory   byteSize // the default, lowered to fit a memory limit of so many bytes
+	memory   byteSize // the default was lowered to fit a memory limit of this size
 }
 
-// String names the origin, for people.
+// String describes the origin for users.
 func (o origin) String() string {
 	switch {
 	case o.flag:
@@ -36,7 +35,7 @@ func (o origin) String() string {
 	return "default"
 }
 
-// blames says what to change where the value of a flag is wrong.
+// blames returns the prefix of an error about the value of flag: the place that must be changed.
 func (o origin) blames(flag string) string {
 	switch {
 	case o.variable != "":
@@ -47,7 +46,7 @@ func (o origin) blames(flag string) string {
 	return "--" + flag
 }
 
-// A flagError says what is wrong with the value of a flag.
+// A flagError is an error in the value of a flag.
 type flagError struct {
 	flag string
 	err  error
@@ -56,25 +55,25 @@ type flagError struct {
 func (e *flagError) Error() string { return "--" + e.flag + ": " + e.err.Error() }
 func (e *flagError) Unwrap() error { return e.err }
 
-// settings finds the value of each flag that the command line leaves open: in the
-// environment, in the file of --config, in PORT, or in its default, in this order.
-// It gathers everything that is wrong with them, where kong would stop at the
-// first. It is the kong.Resolver of one run.
+// settings finds the value of each flag that is not on the command line. It looks in the
+// environment, then in the file of --config, then in PORT; otherwise the default applies. It
+// collects all errors, whereas kong would stop at the first. It implements kong.Resolver, and is
+// used for one run.
 type settings struct {
-	ctx      *kong.Context     // of the run, once its first flag was looked up
-	file     *configFile       // nil if there is none, or none that can be read
-	origins  map[string]origin // of all flags of the command, by their names
-	problems []string          // what is wrong, one line each, and where
-	wrong    map[string]bool   // the flags that problems are about
-	memory   memoryLimit       // of this process, for the commands that run the daemon
+	ctx      *kong.Context     // set when the first flag is resolved
+	file     *configFile       // nil without a file, or if it cannot be read
+	origins  map[string]origin // by flag name, for all flags of the command
+	problems []string          // errors, one line each, with the place of the error
+	wrong    map[string]bool   // flags that have an entry in problems
+	memory   memoryLimit       // limit of this process, set for commands with the daemon's flags
 }
 
 func newSettings() *settings {
 	return &settings{origins: map[string]origin{}, wrong: map[string]bool{}}
 }
 
-// Resolve implements kong.Resolver. Kong calls it for what the command line leaves
-// open, and takes nil for "as it is": the environment's value, or the default.
+// Resolve implements kong.Resolver. Kong calls it for each flag that is not on the command line. A
+// nil result leaves the value as it is: from the environment, or the default.
 func (s *settings) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	if s.ctx == nil {
 		s.ctx = ctx
@@ -87,7 +86,7 @@ func (s *settings) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (an
 	}
 	if err != nil {
 		s.blame(flag.Name, err)
-		return unsaid(flag), nil // so that what is wrong with the others is found, too
+		return substitute(flag), nil // continue with a valid value, to find errors in other flags too
 	}
 	if from.variable == "" || from.variable == portVariable {
 		return value, nil
@@ -95,8 +94,8 @@ func (s *settings) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (an
 	return nil, nil
 }
 
-// Validate implements kong.Resolver. Kong calls it when all values are in place.
-// The command "check" tells what is wrong in its own way.
+// Validate implements kong.Resolver. Kong calls it when all values are set. It returns nil for the
+// command "check", which prints the errors itself.
 func (s *settings) Validate(*kong.Application) error {
 	if daemon := s.daemon(); daemon != nil {
 		s.refuseEmptyLists()
@@ -109,7 +108,7 @@ func (s *settings) Validate(*kong.Application) error {
 	return errors.New(strings.Join(s.problems, "; "))
 }
 
-// daemon returns the daemon's flags among those of the command, or nil.
+// daemon returns the daemon's flags of the command, or nil if it has none.
 func (s *settings) daemon() *daemonFlags {
 	if command, ok := s.ctx.Selected().Target.Addr().Interface().(interface{ flags() *daemonFlags }); ok {
 		return command.flags()
@@ -117,12 +116,12 @@ func (s *settings) daemon() *daemonFlags {
 	return nil
 }
 
-// load reads the file that --config names, and looks for keys that are no flags.
+// load reads the file of --config, and reports keys that are not flags.
 func (s *settings) load() {
 	var names []string
 	var config *kong.Flag
 	for _, flag := range s.ctx.Flags() {
-		s.origins[flag.Name] = origin{flag: true} // unless Resolve is asked for it
+		s.origins[flag.Name] = origin{flag: true} // Resolve replaces this if the flag is not on the command line
 		switch flag.Name {
 		case "config":
 			config = flag
@@ -146,7 +145,7 @@ func (s *settings) load() {
 	}
 	s.file = file
 	if s.daemon() == nil {
-		return // a command that needs some of the file leaves its other keys to the daemon
+		return // this command uses only some of the keys, and the others are the daemon's
 	}
 	for _, key := range file.keys {
 		if s.flag(key) == nil || key == "config" || key == "help" {
@@ -164,12 +163,11 @@ func (s *settings) originOfConfig(config *kong.Flag) origin {
 	return origin{variable: config.Envs[0]}
 }
 
-// portVariable is how platforms in the manner of Heroku tell a program where to
-// listen. It is no more than their proposal: whatever is said to ssed by name counts
-// for more.
+// portVariable is the variable in which platforms such as Heroku pass the port to listen on. It has
+// the lowest precedence, because it is not specific to ssed.
 const portVariable = "PORT"
 
-// find returns what is said of a flag, nil if nothing is, and where.
+// find returns the value of a flag and its origin. The value is nil if the default applies.
 func (s *settings) find(flag *kong.Flag) (value any, from origin, err error) {
 	for _, variable := range flag.Envs {
 		if text, ok := os.LookupEnv(variable); ok {
@@ -187,13 +185,13 @@ func (s *settings) find(flag *kong.Flag) (value any, from origin, err error) {
 		return nil, origin{}, nil
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return nil, origin{variable: portVariable}, fmt.Errorf("%q is no port: it must be a number from 1 to 65535", port)
+		return nil, origin{variable: portVariable}, fmt.Errorf("invalid port %q: expected a number from 1 to 65535", port)
 	}
 	return ":" + port, origin{variable: portVariable}, nil
 }
 
-// readable tries whether kong can read a value for a flag. Of a list that it cannot
-// read it finds the entry.
+// readable checks that kong can parse value for flag. For a list, the error is about the first
+// invalid entry.
 func readable(flag *kong.Flag, value any) error {
 	err := try(flag, value)
 	if list, ok := value.([]any); ok && err != nil {
@@ -203,16 +201,16 @@ func readable(flag *kong.Flag, value any) error {
 				return err
 			}
 		}
-		return errors.New("an entry is empty")
+		return errors.New("contains an empty entry")
 	}
 	if text, ok := value.(string); ok && err == nil && flag.Enum != "" && !flag.EnumMap()[text] {
-		return fmt.Errorf("%q is none of %s", text, strings.Join(flag.EnumSlice(), ", "))
+		return fmt.Errorf("invalid value %q: expected one of: %s", text, strings.Join(flag.EnumSlice(), ", "))
 	}
 	return err
 }
 
-// try reads a value as kong does. The error is without kong's name for the flag: the
-// value has come from elsewhere.
+// try parses a value as kong does. The error does not contain kong's name for the flag, because the
+// value comes from elsewhere.
 func try(flag *kong.Flag, value any) error {
 	target := reflect.New(flag.Target.Type()).Elem()
 	err := flag.Parse(kong.Scan().PushTyped(value, kong.FlagValueToken), target)
@@ -222,8 +220,8 @@ func try(flag *kong.Flag, value any) error {
 	return err
 }
 
-// unsaid stands for a value that cannot be used.
-func unsaid(flag *kong.Flag) any {
+// substitute returns a valid value to use in place of an invalid one.
+func substitute(flag *kong.Flag) any {
 	switch {
 	case flag.HasDefault:
 		return flag.Default
@@ -235,8 +233,8 @@ func unsaid(flag *kong.Flag) any {
 	return ""
 }
 
-// blame notes what is wrong with a flag: the first that is found, since the rest may
-// only follow from it.
+// blame records an error in the value of a flag. Only the first error of each flag is recorded,
+// because later ones may be its consequences.
 func (s *settings) blame(flag string, err error) {
 	if s.wrong[flag] {
 		return
@@ -246,17 +244,17 @@ func (s *settings) blame(flag string, err error) {
 	s.problems = append(s.problems, strings.ReplaceAll(text, "\n", "; "))
 }
 
-// refuseEmptyLists: an empty list is a variable that somebody forgot to fill. For
-// tokens it must not mean that everybody may do everything.
+// refuseEmptyLists reports lists that are set but empty. Usually a variable was not filled by
+// mistake, and an empty list of tokens must not give everyone all rights.
 func (s *settings) refuseEmptyLists() {
 	for _, flag := range s.ctx.Flags() {
 		if flag.IsSlice() && flag.Target.Len() == 0 && s.origins[flag.Name] != (origin{}) {
-			s.blame(flag.Name, errors.New("it is empty: leave it out or fill it"))
+			s.blame(flag.Name, errors.New("must not be empty; omit it or give a value"))
 		}
 	}
 }
 
-// flag finds a flag of the command by its name.
+// flag returns the command's flag with the given name, or nil.
 func (s *settings) flag(name string) *kong.Flag {
 	for _, flag := range s.ctx.Flags() {
 		if flag.Name == name {

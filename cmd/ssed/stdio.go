@@ -12,14 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// survivePipes makes a write that nobody can receive fail with an error. Otherwise the Go
-// runtime ends the process when a write to descriptor 1 or 2 returns EPIPE, even if SIGPIPE
-// was ignored at exec. ssed starts no other programs, which would inherit the ignored
-// signal.
+// survivePipes makes writes to a closed pipe fail with EPIPE. By default the Go runtime ends the
+// process when a write to descriptor 1 or 2 returns EPIPE, even if SIGPIPE was ignored at exec.
+// Other programs would inherit the ignored signal, but ssed does not start any.
 func survivePipes() { signal.Ignore(syscall.SIGPIPE) }
 
-// An output is the standard output of a command. It keeps the first write error, so that
-// main can report it for every command.
+// An output is the standard output of a command. It keeps the first write error, so that main can
+// report it for every command.
 type output struct {
 	io.Writer
 	failed atomic.Pointer[error]
@@ -37,7 +36,7 @@ func (o *output) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
-// failure returns the first write error, or nil. It can be called while a Write hangs.
+// failure returns the first write error, or nil. It can be called while a Write is blocked.
 func (o *output) failure() error {
 	if err := o.failed.Load(); err != nil {
 		return *err
@@ -45,8 +44,9 @@ func (o *output) failure() error {
 	return nil
 }
 
-// A patientFile writes to a descriptor that may be non-blocking: another process that
-// shares it can set that at any time. Write waits for room instead of failing.
+// A patientFile writes to a descriptor that may become non-blocking at any time, because another
+// process that shares it can change that. Write waits until the descriptor is writable instead of
+// failing.
 type patientFile struct{ *os.File }
 
 // Write implements io.Writer.
@@ -74,8 +74,8 @@ func (f patientFile) awaitRoom() error {
 	return errors.Join(err, pollErr)
 }
 
-// withDescriptor calls do with the descriptor of f. Unlike File.Fd it does not make the
-// descriptor blocking, which would affect every process that shares it.
+// withDescriptor calls do with the descriptor of f. Unlike File.Fd it does not make the descriptor
+// blocking, which would affect every process that shares it.
 func withDescriptor(f *os.File, do func(fd int)) error {
 	conn, err := f.SyscallConn()
 	if err != nil {
@@ -84,8 +84,8 @@ func withDescriptor(f *os.File, do func(fd int)) error {
 	return conn.Control(func(fd uintptr) { do(int(fd)) })
 }
 
-// withoutPath returns the error of the system call alone, where the path would only say
-// that it is about standard output or standard error.
+// withoutPath returns the error of the system call without the operation and the path, which are
+// always those of standard output or standard error here.
 func withoutPath(err error) error {
 	if pathErr, ok := errors.AsType[*os.PathError](err); ok {
 		return pathErr.Err

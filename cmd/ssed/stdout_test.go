@@ -16,8 +16,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// runInto runs "ssed args..." to its end with these files for standard output and standard
-// error. Without the latter the result has what it said.
+// runInto runs "ssed args..." until it exits, with the given files as standard output and standard
+// error. If standard error is nil, the result contains its text.
 func runInto(t *testing.T, stdout, stderr *os.File, args ...string) result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testtool.Patience)
@@ -38,7 +38,7 @@ func runInto(t *testing.T, stdout, stderr *os.File, args ...string) result {
 	return result{"", said.String(), cmd.ProcessState.ExitCode()}
 }
 
-// unread is a pipe without a reader.
+// unread returns a pipe without a reader.
 func unread(t *testing.T) *os.File {
 	t.Helper()
 	out, in := pipe(t)
@@ -57,8 +57,9 @@ func full(t *testing.T) *os.File {
 	return file
 }
 
-// TestOutputThatCannotBeWritten runs each command that prints something and ends, without
-// a reader, and onto a device that is full. The former is no error: "ssed config | head -1".
+// TestOutputThatCannotBeWritten runs each command that prints something and exits. Standard output
+// is a pipe without a reader or a device that is full. A missing reader is not an error: "ssed
+// config | head -1".
 func TestOutputThatCannotBeWritten(t *testing.T) {
 	testtool.Long(t, "every command runs against every broken output")
 	t.Parallel()
@@ -78,12 +79,12 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 		{"completion", []string{"completion", "bash"}, unreadCode},
 		{"top", []string{"top", "--once", d.Subscribe[0]}, unreadCode},
 		{"doctor", []string{"doctor", "--idle=1s", "--publish=" + d.Publish[0], d.Subscribe[0], "/x"}, unreadCode},
-		// A stream has no end of its own: "ssed sub /x | head -1" is how one is read.
+		// A stream does not end on its own; users read it with "ssed sub /x | head -1".
 		{"sub", []string{"sub", "--last=3", d.Subscribe[0], "/x"}, 0},
 		{"sub, some events", []string{"sub", "--raw", "--last=3", "--count=3", d.Subscribe[0], "/x"}, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			// doctor says on standard error what it does.
+			// doctor reports its progress on standard error.
 			said := func(r result) string {
 				return strings.TrimPrefix(r.stderr, fmt.Sprintf("ssed: watching %s/subscribe/x for 1s\n", d.Subscribe[0]))
 			}
@@ -101,7 +102,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// TestErrorsThatNobodyReads do not change what a command does, or its exit code.
+// TestErrorsThatNobodyReads checks that they do not change what a command does, or its exit code.
 func TestErrorsThatNobodyReads(t *testing.T) {
 	testtool.Long(t, "pub waits for a reader")
 	t.Parallel()
@@ -130,7 +131,8 @@ func TestErrorsThatNobodyReads(t *testing.T) {
 	}
 }
 
-// TestNobodyReadsTheHealthcheck: its exit code is the answer, whoever reads the line.
+// TestNobodyReadsTheHealthcheck checks that its exit code does not depend on a reader of its
+// output.
 func TestNobodyReadsTheHealthcheck(t *testing.T) {
 	d := testtool.Start(t)
 	socket := "unix://" + t.TempDir() + "/nothing"
@@ -143,8 +145,8 @@ func TestNobodyReadsTheHealthcheck(t *testing.T) {
 	}
 }
 
-// TestNobodyReadsTheDemo: its words for people are lost, or wait for a reader, and it
-// publishes.
+// TestNobodyReadsTheDemo checks that the demo publishes even if the text on standard output is lost
+// or blocks.
 func TestNobodyReadsTheDemo(t *testing.T) {
 	testtool.Long(t, "it waits for several ticks of the demo")
 	t.Parallel()
@@ -162,7 +164,7 @@ func TestNobodyReadsTheDemo(t *testing.T) {
 			}
 			d := &logger{cmd: cmd, subscribers: socket}
 			t.Cleanup(func() { cmd.Process.Kill() })
-			testtool.WaitFor(t, "the demo", func() bool { // the socket's file is there before it listens
+			testtool.WaitFor(t, "the demo", func() bool { // the socket's file exists before it listens
 				conn, err := net.Dial("unix", socket)
 				if err == nil {
 					conn.Close()
@@ -178,8 +180,8 @@ func TestNobodyReadsTheDemo(t *testing.T) {
 	}
 }
 
-// TestTopWithoutItsTerminal ends quietly, also if the end of the terminal is no signal to
-// it.
+// TestTopWithoutItsTerminal checks that top exits without an error when its terminal closes, even
+// if it receives no signal.
 func TestTopWithoutItsTerminal(t *testing.T) {
 	sh := testtool.Need(t, "sh")
 	d := testtool.Start(t)

@@ -9,13 +9,13 @@ import (
 	"github.com/ssed/ssed/store"
 )
 
-// storeFlags say where messages are kept beyond this process: in a store of its own,
-// or in one that several daemons share. What they mean is told in daemonHelp.
+// storeFlags configure the store, which keeps messages outside this process: an embedded store, or
+// NATS servers that several daemons share. daemonHelp describes the flags.
 type storeFlags struct {
 	Store     string   `group:"store" placeholder:"DIR"`
 	StoreSync syncRule `group:"store" placeholder:"always|INTERVAL" default:"1s"`
 
-	NATS          []string `name:"nats" group:"store" placeholder:"URL" secret:""` // may hold a password
+	NATS          []string `name:"nats" group:"store" placeholder:"URL" secret:""` // URLs may contain a password
 	NATSCredsFile string   `name:"nats-creds-file" group:"store" placeholder:"FILE"`
 	NATSCAFile    string   `name:"nats-ca-file" group:"store" placeholder:"FILE"`
 	NATSCertFile  string   `name:"nats-cert-file" group:"store" placeholder:"FILE"`
@@ -31,13 +31,13 @@ type storeFlags struct {
 	NATSTimeout time.Duration `name:"nats-timeout" group:"store" placeholder:"DURATION" default:"${nats_timeout}"`
 }
 
-// A syncRule is --store-sync: "always", or an interval.
+// A syncRule is the value of --store-sync: "always", or an interval.
 type syncRule struct {
 	always   bool
 	interval time.Duration
 }
 
-// UnmarshalText reads a rule, for kong.
+// UnmarshalText parses a rule. Kong calls it.
 func (r *syncRule) UnmarshalText(text []byte) error {
 	if string(text) == "always" {
 		*r = syncRule{always: true}
@@ -45,13 +45,13 @@ func (r *syncRule) UnmarshalText(text []byte) error {
 	}
 	interval, err := time.ParseDuration(string(text))
 	if err != nil || interval < 10*time.Millisecond {
-		return fmt.Errorf("%q is neither always nor an interval of 10ms or more, such as 1s", text)
+		return fmt.Errorf("invalid value %q: expected always, or an interval of 10ms or more, such as 1s", text)
 	}
 	*r = syncRule{interval: interval}
 	return nil
 }
 
-// String writes a rule as UnmarshalText reads it.
+// String returns a rule in the form that UnmarshalText parses.
 func (r syncRule) String() string {
 	if r.always {
 		return "always"
@@ -59,11 +59,11 @@ func (r syncRule) String() string {
 	return r.interval.String()
 }
 
-// wanted tells whether there is a store.
+// wanted reports whether the flags configure a store.
 func (f *storeFlags) wanted() bool { return f.Store != "" || len(f.NATS) > 0 }
 
-// newStore makes the connection between this daemon and its store. Messages with a
-// reserved event name are not delivered.
+// newStore creates the daemon's connection to its store. Messages with a reserved event name are
+// not delivered.
 func (f *daemonFlags) newStore(reserved sse.ReservedEvents, memory memoryLimit, log *slog.Logger) (*store.Store, error) {
 	options := f.storeOptions(memory)
 	options.Reserved, options.Logger = reserved, log
@@ -71,7 +71,7 @@ func (f *daemonFlags) newStore(reserved sse.ReservedEvents, memory memoryLimit, 
 	return made, f.ofFlags(err)
 }
 
-// storeOptions returns the store's options, as far as flags say them.
+// storeOptions returns the store's options that flags determine.
 func (f *daemonFlags) storeOptions(memory memoryLimit) store.Options {
 	options := store.Options{
 		Servers: store.Servers{
@@ -103,21 +103,23 @@ func (f *daemonFlags) storeOptions(memory memoryLimit) store.Options {
 	return options
 }
 
-// checkStore reports what is wrong with the store's options. Without a store the flags
-// about one are checked as well.
+// checkStore reports errors in the store's options. The flags of the stream are checked even
+// without a store.
 func (f *daemonFlags) checkStore(wrong func(flag string, err error)) {
 	options := f.storeOptions(memoryLimit{})
 	if !f.wanted() {
-		options.Servers = store.Servers{URLs: []string{"nats://localhost"}} // any valid one
-		options.Stream.Name = ""                                            // which nothing uses
+		options.Servers = store.Servers{URLs: []string{"nats://localhost"}} // any valid URL
+		options.Stream.Name = ""                                            // not used without a store
 	}
 	blameIn(f.ofFlags(options.Validate()), wrong)
 }
 
-// warnOfHistory tells when flags say of the history what the store's limits say now. A
-// configuration file with a history needs no change where a store is tried.
+// warnOfHistory warns if --history flags are set together with a store, whose limits replace them.
+// It is not an error, so that a store can be tried without removing them from a configuration file.
 func (f *daemonFlags) warnOfHistory(log *slog.Logger) {
 	if f.wanted() && (f.History > 0 || f.HistoryAge > 0 || len(f.HistoryFor) > 0) {
-		log.Warn("with a store, --history, --history-age and --history-for mean nothing: --nats-stream-age, --nats-stream-bytes and --nats-stream-per-namespace say what is kept")
+		log.Warn("history flags have no effect with a store",
+			"flags", "--history --history-age --history-for",
+			"instead", "--nats-stream-age --nats-stream-bytes --nats-stream-per-namespace")
 	}
 }

@@ -15,23 +15,21 @@ import (
 	"github.com/ssed/ssed"
 )
 
-// exitTime is what the process may take beyond the drain itself, to close what is
-// left and to end, on a machine that has other things to do.
+// exitTime is how long the process may take after the drain to close the rest and exit, on a busy
+// machine.
 const exitTime = 5 * time.Second
 
-// A notifier tells systemd, where that runs the daemon and wants to be told, how it
-// does (sd_notify(3), for Type=notify and Type=notify-reload). Where NOTIFY_SOCKET
-// is not set nobody wants to, and all of this does nothing.
+// A notifier reports the state of the daemon to systemd (sd_notify(3), for Type=notify and
+// Type=notify-reload). If NOTIFY_SOCKET is not set, it does nothing.
 //
-// The variables stay in the environment: ssed starts no program that could
-// inherit them.
+// The variables stay in the environment, because ssed starts no program that could inherit them.
 type notifier struct {
-	where string // where clients connect, for people
+	where string // addresses of the daemon, for people
 	log   *slog.Logger
 }
 
-// notifyUp tells systemd that d is up, and from then on that it is alive. The
-// notifier that it returns is for what happens later.
+// notifyUp reports to systemd that d is up, and starts the watchdog. The returned notifier reports
+// later changes.
 func notifyUp(d *daemon) *notifier {
 	n := &notifier{
 		where: fmt.Sprintf("Subscribers at %s, publishers at %s", strings.Join(d.subscribeURLs(), " "), strings.Join(d.publishURLs(), " ")),
@@ -44,74 +42,73 @@ func notifyUp(d *daemon) *notifier {
 	return n
 }
 
-// reloading is told before anything is reread. systemd compares the time with
-// that of its request, so that it does not take an earlier reload for its own.
+// reloading must be called before anything is reread. systemd compares the time with the time of
+// its request, so that it does not mistake an earlier reload for this one.
 func (n *notifier) reloading() {
 	var now unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now) // no Linux is without this clock
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now) // cannot fail: every Linux has this clock
 	n.tell(sd.SdNotifyReloading, fmt.Sprintf("MONOTONIC_USEC=%d", now.Nano()/1000))
 }
 
-// reloaded is told afterwards. A reload cannot fail in systemd's eyes, only the
-// status can tell what became of it.
+// reloaded must be called after a reload. systemd has no notion of a failed reload, so only the
+// status text reports an error.
 func (n *notifier) reloaded(err error) {
 	status := n.where
 	if err != nil {
-		status += "; the tokens stay as they were: " + strings.ReplaceAll(err.Error(), "\n", "; ")
+		status += "; reload failed, the old tokens stay in force: " + strings.ReplaceAll(err.Error(), "\n", "; ")
 	}
 	n.tell(sd.SdNotifyReady, "STATUS="+status)
 }
 
-// stopping is told when a drain begins that takes so long at most. systemd waits
-// for that long then, or for TimeoutStopSec if that is longer, before it kills.
+// stopping must be called when a drain begins. It extends systemd's time limit, so that systemd
+// does not kill the daemon before atMost and exitTime have passed. A longer TimeoutStopSec still
+// applies.
 func (n *notifier) stopping(atMost time.Duration) {
 	n.tell(sd.SdNotifyStopping,
 		fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", (atMost+exitTime).Microseconds()),
-		fmt.Sprintf("STATUS=Draining, for %v at most", atMost))
+		fmt.Sprintf("STATUS=Draining for at most %v", atMost))
 }
 
-// tell sends one message of several assignments.
+// tell sends one message with several assignments.
 func (n *notifier) tell(assignments ...string) {
 	if _, err := sd.SdNotify(false, strings.Join(assignments, "\n")); err != nil {
-		n.log.Warn("cannot tell systemd how the daemon does", "message", assignments[0], "err", err)
+		n.log.Warn("cannot notify systemd", "message", assignments[0], "err", err)
 	}
 }
 
-// patience is how long systemd bears the daemon's silence before it ends it, and
-// starts it again if Restart says so (WatchdogSec); 0 means for ever.
+// patience returns the time without notifications after which systemd kills the daemon
+// (WatchdogSec), and restarts it if Restart is set. 0 means that there is no watchdog.
 func (n *notifier) patience() time.Duration {
 	if os.Getenv("NOTIFY_SOCKET") == "" {
 		return 0
 	}
 	patience, err := sd.SdWatchdogEnabled(false)
 	if err != nil {
-		n.log.Warn("there is no watchdog: systemd's setting cannot be read", "err", err)
+		n.log.Warn("watchdog disabled: cannot read systemd's setting", "err", err)
 	}
 	return patience
 }
 
-// alive returns nil if the event loop answers, which takes a turn of it.
+// alive returns nil if the event loop answers. The request takes one turn of the loop.
 //
-// The publishers' own loop is not asked. evio can only be asked by way of a
-// connection, and an answer may wait, for as long as the delivery takes, behind
-// publishers that are held up because the mailbox is full: its silence is
-// back-pressure as a rule, and whoever floods it could have the daemon ended. One
-// that ended by itself is opened again without that.
+// The publishers' own loop is not checked, because evio can only be asked over a connection. The
+// answer could be delayed behind publishers that are held up by a full mailbox, for as long as the
+// delivery takes. A late answer would therefore usually mean back-pressure, and a client that
+// floods the daemon could have it killed. If that loop stops, it is restarted without the watchdog.
 func (d *daemon) alive(ctx context.Context) error {
 	_, err := d.server.Stats(ctx)
 	return err
 }
 
-// watchdog calls notify twice in the time of systemd's patience, as
-// sd_watchdog_enabled(3) recommends, but only when alive has found the daemon so.
-// Where it has not, systemd hears nothing, and ends the daemon in time: by SIGABRT,
-// on which Go logs where every goroutine hangs. It goes on through a drain, which
-// may take longer than that, and returns with the loop's end.
+// watchdog calls notify twice per patience, as sd_watchdog_enabled(3) recommends, but only if alive
+// returns nil. While it does not, systemd receives no notification and finally kills the daemon
+// with SIGABRT, so that Go logs the stack of every goroutine. It continues during a drain, which
+// may take longer than patience, and returns when the loop has stopped.
 func watchdog(patience time.Duration, alive func(context.Context) error, notify func(), log *slog.Logger) {
 	beat := time.NewTicker(patience / 2)
 	defer beat.Stop()
 	for silent := false; ; {
-		// At a quarter, so that the log tells before systemd acts.
+		// A quarter, so that the log reports the problem before systemd acts.
 		ctx, cancel := context.WithTimeout(context.Background(), patience/4)
 		err := alive(ctx)
 		cancel()
@@ -120,14 +117,14 @@ func watchdog(patience time.Duration, alive func(context.Context) error, notify 
 			return
 		case err != nil && !silent:
 			silent = true
-			log.Error("the event loop does not answer; until it does, systemd's watchdog is not told that all is well",
-				"waited", patience/4, "watchdog", patience)
+			log.Error("event loop not responding; systemd watchdog not notified",
+				"waited", patience/4, "timeout", patience)
 			continue
 		case err != nil:
-			continue // ask again at once: a late answer may still be in time
+			continue // ask again immediately: a late answer may still be in time
 		case silent:
 			silent = false
-			log.Warn("the event loop answers again")
+			log.Warn("event loop responding again")
 		}
 		notify()
 		<-beat.C

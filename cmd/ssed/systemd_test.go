@@ -19,22 +19,22 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// A fakeSystemd plays the service manager: it owns the notify socket and hears
-// what a daemon says.
+// A fakeSystemd acts as the service manager: it owns the notify socket and receives a daemon's
+// messages.
 type fakeSystemd struct {
-	env   []string     // what the daemon must be started with
-	heard chan message // all but the watchdog's beats
+	env   []string     // environment for the daemon
+	heard chan message // all messages except those of the watchdog
 
 	mu    sync.Mutex
 	beats int
-	last  time.Time // when the last beat came, or the first message
+	last  time.Time // time of the last watchdog message, or of the first message
 }
 
-// A message is what came in one datagram.
+// A message is the content of one datagram.
 type message map[string]string
 
-// playSystemd listens on a notify socket of this name, which begins with @ if it
-// is abstract, until the test ends.
+// playSystemd listens on a notify socket with this name until the test ends. The name begins with @
+// if the socket is abstract.
 func playSystemd(t *testing.T, socket string, env ...string) *fakeSystemd {
 	t.Helper()
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
@@ -59,7 +59,7 @@ func (s *fakeSystemd) listen(t *testing.T, conn *net.UnixConn) {
 	for {
 		n, err := conn.Read(datagram)
 		if err != nil {
-			return // the test is over
+			return // the test has ended
 		}
 		m := message{}
 		for assignment := range strings.Lines(string(datagram[:n])) {
@@ -80,7 +80,7 @@ func (s *fakeSystemd) listen(t *testing.T, conn *net.UnixConn) {
 	}
 }
 
-// wantOpenPorts connects to every address that the status tells.
+// wantOpenPorts connects to every address in the status.
 func (m message) wantOpenPorts(t *testing.T) {
 	addresses := m.addresses()
 	if len(addresses) < 2 {
@@ -96,7 +96,7 @@ func (m message) wantOpenPorts(t *testing.T) {
 	}
 }
 
-// addresses returns where the status says that clients connect, subscribers first.
+// addresses returns the addresses in the status, subscribers first.
 func (m message) addresses() (addresses []*url.URL) {
 	for _, found := range regexp.MustCompile(`(http|tcp)://[^ ,;]+`).FindAllString(m["STATUS"], -1) {
 		if address, err := url.Parse(found); err == nil {
@@ -106,7 +106,7 @@ func (m message) addresses() (addresses []*url.URL) {
 	return addresses
 }
 
-// next returns the next message that is no beat of the watchdog.
+// next returns the next message, except those of the watchdog.
 func (s *fakeSystemd) next(t *testing.T) message {
 	t.Helper()
 	select {
@@ -118,7 +118,7 @@ func (s *fakeSystemd) next(t *testing.T) message {
 	}
 }
 
-// want wants the next message to have this assignment.
+// want expects the next message to contain this assignment.
 func (s *fakeSystemd) want(t *testing.T, name string) message {
 	t.Helper()
 	m := s.next(t)
@@ -128,7 +128,7 @@ func (s *fakeSystemd) want(t *testing.T, name string) message {
 	return m
 }
 
-// wantBeats waits for so many more beats of the watchdog.
+// wantBeats waits for a number of further watchdog messages.
 func (s *fakeSystemd) wantBeats(t *testing.T, more int) {
 	t.Helper()
 	before := s.count()
@@ -175,8 +175,8 @@ func TestSystemdHearsOfTheBeginAndTheEnd(t *testing.T) {
 	})
 }
 
-// TestSystemdHearsOfReloads: each ends with READY, whatever came of it, for systemd
-// waits for that.
+// TestSystemdHearsOfReloads checks that every reload ends with READY, even a failed one, because
+// systemd waits for it.
 func TestSystemdHearsOfReloads(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "tokens")
 	s := playSystemd(t, filepath.Join(shortTempDir(t), "notify"))
@@ -192,7 +192,7 @@ func TestSystemdHearsOfReloads(t *testing.T) {
 		}
 		return s.want(t, "READY")["STATUS"]
 	}
-	const kept = "the tokens stay as they were: "
+	const kept = "reload failed, the old tokens stay in force: "
 
 	d := testtool.StartEnv(t, s.env)
 	up := s.want(t, "READY")["STATUS"]

@@ -11,12 +11,13 @@ import (
 	"github.com/ssed/ssed/internal/listen"
 )
 
-// tokenFileBytesMax bounds what is read of a token file: some ten thousand lines.
+// tokenFileBytesMax limits how much of a token file is read. It is enough for some ten thousand
+// lines.
 const tokenFileBytesMax = 1 << 20
 
-// tokens returns who may do what: the tokens of the flag and those of the file.
-// Package auth passes over empty lines and comments, as there are in files; a
-// flag that is one of them is a slip.
+// tokens returns the table of all tokens: those of --token and those of --token-file. Package auth
+// ignores empty lines and comments, which are normal in a file. In a flag they are a mistake, so
+// tokens refuses them.
 func (f *daemonFlags) tokens() (*auth.Table, error) {
 	for _, line := range f.Token {
 		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
@@ -37,8 +38,8 @@ func (f *daemonFlags) tokens() (*auth.Table, error) {
 	return flags.And(file), nil
 }
 
-// readTokenFile reads a file of token lines. One without any token is refused:
-// it would open the daemon to everybody, which is never why one names a file.
+// readTokenFile reads a file of token lines. It refuses a file without tokens, which would open the
+// daemon to everyone and is never intended.
 func readTokenFile(name string) (*auth.Table, error) {
 	text, err := readFile(name, tokenFileBytesMax)
 	if err != nil {
@@ -49,26 +50,27 @@ func readTokenFile(name string) (*auth.Table, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if table.Len() == 0 {
-		return nil, fmt.Errorf("%s holds no token, and would open the daemon to everybody", name)
+		return nil, fmt.Errorf("%s contains no token, which would open the daemon to everyone", name)
 	}
 	return table, nil
 }
 
-// checkExposure refuses to let the whole network publish without a token.
+// checkExposure refuses an address that other machines can reach if publishing does not require a
+// token.
 func checkExposure(endpoints []listen.Endpoint, tokens *auth.Table) error {
 	for _, endpoint := range endpoints {
 		if !endpoint.Loopback() && !tokens.Required(auth.Publish) {
-			return &flagError{"publish", fmt.Errorf("%v can be reached from other machines, so publishing needs a token (--token, SSED_TOKEN or --token-file)", endpoint)}
+			return &flagError{"publish", fmt.Errorf("%v is reachable from other machines, so publishing requires a token (--token, SSED_TOKEN or --token-file)", endpoint)}
 		}
 	}
 	return nil
 }
 
-// reload rereads what can be reread while the daemon runs: the token file. A bad
-// one changes nothing. It returns the tokens in force, and what was wrong.
+// reload rereads the token file, which is the only setting that can change while the daemon runs.
+// An invalid file changes nothing. It returns the tokens in force, and the error in the file.
 func (f *daemonFlags) reload(d *daemon, inForce *auth.Table) (*auth.Table, error) {
 	if f.TokenFile == "" {
-		d.log.Info("there is nothing to reread: no --token-file was given")
+		d.log.Info("nothing to reload: --token-file is not set")
 		return inForce, nil
 	}
 	tokens, err := f.tokens()
@@ -76,24 +78,24 @@ func (f *daemonFlags) reload(d *daemon, inForce *auth.Table) (*auth.Table, error
 		err = checkOpening(tokens, inForce)
 	}
 	if err != nil {
-		d.log.Error("the tokens stay as they were", "err", err)
+		d.log.Error("token file not reloaded; old tokens stay in force", "err", err)
 		return inForce, err
 	}
 	d.server.SetTokens(tokens)
-	d.log.Info("the token file was reread", "tokens", tokens.Len())
+	d.log.Info("token file reloaded", "tokens", tokens.Len())
 	return tokens, nil
 }
 
-// checkOpening refuses tokens that leave a right to everybody, for which a token
-// was needed before: a file that is half written would do that.
+// checkOpening refuses tokens that open a right to everyone if the old tokens did not. A file that
+// is only half written could do that.
 func checkOpening(tokens, old *auth.Table) error {
 	if opens := tokens.Opens(old); len(opens) > 0 {
-		return fmt.Errorf("no token would be left for %v, which would open that to everybody; restart the daemon if this is meant", opens)
+		return fmt.Errorf("no token would grant %v, which would open it to everyone; restart the daemon if that is intended", opens)
 	}
 	return nil
 }
 
-// warnOfReaders tells when others may read the tokens of a file.
+// warnOfReaders warns if every user of this machine can read a file with tokens.
 func (f *daemonFlags) warnOfReaders(log *slog.Logger) {
 	files := []string{f.TokenFile}
 	if config, err := readConfigFile(f.Config); err == nil && config.values["token"] != nil {
@@ -101,7 +103,7 @@ func (f *daemonFlags) warnOfReaders(log *slog.Logger) {
 	}
 	for _, file := range files {
 		if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o007 != 0 {
-			log.Warn("every user of this machine may read the tokens: chmod o= the file", "file", file, "mode", info.Mode().Perm())
+			log.Warn("file with tokens is readable by every user", "file", file, "mode", info.Mode().Perm())
 		}
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestTokenFile changes the token file under a running daemon: a good one holds
-// from SIGHUP on, a bad one changes nothing and says so.
+// TestTokenFile changes the token file of a running daemon. A valid file applies after SIGHUP; an
+// invalid one changes nothing and is reported.
 func TestTokenFile(t *testing.T) {
 	for _, where := range []string{sharedLoop, ownLoop} {
 		t.Run(where, func(t *testing.T) {
@@ -66,7 +66,7 @@ func TestTokenFile(t *testing.T) {
 			status("always-good", 200)
 
 			write("second-token\n")
-			reload("the token file was reread")
+			reload("token file reloaded")
 			say("PUB /x - 2", "ERR auth")
 			say("AUTH second-token", "OK")
 			say("PUB /x - 2", "OK 2")
@@ -76,7 +76,7 @@ func TestTokenFile(t *testing.T) {
 
 			for _, bad := range []string{"third-token fly\n", "", "short\n", "third-token subscribe\n"} {
 				write(bad)
-				reload("the tokens stay as they were")
+				reload("token file not reloaded; old tokens stay in force")
 				status("second-token", 200)
 				say("PUB /x - 3", "OK")
 			}
@@ -87,16 +87,16 @@ func TestTokenFile(t *testing.T) {
 	}
 }
 
-// TestReloadKeepsThePublicDoorClosed: a file that would let the whole network
-// publish is not taken either.
+// TestReloadKeepsThePublicDoorClosed checks that a file which would let the whole network publish
+// is refused.
 func TestReloadKeepsThePublicDoorClosed(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "tokens")
 	if err := os.WriteFile(file, []byte("some-token publish\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	d := testtool.Start(t, "--publish=tcp://:0", "--token-file="+file)
-	if !strings.Contains(d.Log(), "every user of this machine may read the tokens") {
-		t.Errorf("nobody warned:\n%s", d.Log())
+	if !strings.Contains(d.Log(), "file with tokens is readable by every user") {
+		t.Errorf("no warning in:\n%s", d.Log())
 	}
 	if err := os.WriteFile(file, []byte("some-token subscribe\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -104,16 +104,16 @@ func TestReloadKeepsThePublicDoorClosed(t *testing.T) {
 	if err := d.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	testtool.WaitFor(t, "a refusal", func() bool { return strings.Contains(d.Log(), "no token would be left for [publish]") })
+	testtool.WaitFor(t, "a refusal", func() bool { return strings.Contains(d.Log(), "no token would grant [publish]") })
 }
 
-// TestHangupWithoutTokenFile does not end the daemon.
+// TestHangupWithoutTokenFile checks that SIGHUP does not stop the daemon.
 func TestHangupWithoutTokenFile(t *testing.T) {
 	d := testtool.Start(t)
 	if err := d.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	testtool.WaitFor(t, "a word about it", func() bool { return strings.Contains(d.Log(), "nothing to reread") })
+	testtool.WaitFor(t, "a word about it", func() bool { return strings.Contains(d.Log(), "nothing to reload") })
 	if code := d.Stop(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}

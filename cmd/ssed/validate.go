@@ -12,13 +12,12 @@ import (
 	"github.com/ssed/ssed/store"
 )
 
-// check reports to wrong what kong cannot know to be wrong, flag by flag. Nothing
-// listens, and nothing is changed. Bounds of options are where the options are: this file
-// has those of flags that are not options, and the words for options that depend on each
-// other.
+// check reports errors that kong cannot find, flag by flag, to wrong. It does not listen and
+// changes nothing. The packages of the options check the limits of options. This file checks the
+// flags that are not options, and rewords errors about options that depend on each other.
 func (f *daemonFlags) check(wrong func(flag string, err error)) {
 	f.checkHistory(wrong)
-	if f.Drain < 0 { // as an option it means "at once"
+	if f.Drain < 0 { // a negative option has another meaning
 		wrong("drain", errors.New("must be 0s (all at once) or more"))
 	}
 	f.checkAdmin(wrong)
@@ -26,13 +25,13 @@ func (f *daemonFlags) check(wrong func(flag string, err error)) {
 	f.checkStore(wrong)
 	tokens, err := f.tokens()
 	blameIn(err, wrong)
-	endpoints, wrongURL := listen.ParseEndpoints(f.Publish) // checkOptions reports it
+	endpoints, wrongURL := listen.ParseEndpoints(f.Publish) // checkOptions reports wrongURL
 	if err == nil && wrongURL == nil {
 		blameIn(checkExposure(endpoints, tokens), wrong)
 	}
 }
 
-// blameIn reports to wrong each flagError in an error.
+// blameIn reports each flagError in err to wrong.
 func blameIn(err error, wrong func(flag string, err error)) {
 	for _, err := range allOf(err) {
 		if at, ok := errors.AsType[*flagError](err); ok {
@@ -84,8 +83,7 @@ var flagOf = map[string]string{
 	"Timeout":             "nats-timeout",
 }
 
-// ofFlags returns an error of ssed.Options or store.Options with flagErrors in place of its
-// FieldErrors.
+// ofFlags replaces each FieldError of ssed.Options or store.Options in err by a flagError.
 func (f *daemonFlags) ofFlags(err error) error {
 	var named []error
 	for _, err := range allOf(err) {
@@ -101,57 +99,57 @@ func (f *daemonFlags) ofFlags(err error) error {
 	return errors.Join(named...)
 }
 
-// holdsNoMessage is wrong with a size in which messages wait.
-const holdsNoMessage = "%v cannot hold one message of %v (--data-max), which takes up to six times that on the wire"
+// holdsNoMessage is the error for a size that is too small for one message.
+const holdsNoMessage = "%v cannot hold one message of %v (--data-max), which can take up to six times that size on the wire"
 
-// inWordsOfFlags returns what is wrong with an option, without the names of other options.
+// inWordsOfFlags returns the error about an option, with the names of flags in place of the names
+// of other options.
 func (f *daemonFlags) inWordsOfFlags(e *ssed.FieldError) error {
 	switch e.Field {
 	case "BacklogBytesMax":
 		return fmt.Errorf(holdsNoMessage, f.Backlog, f.DataMax)
 	case "BacklogTotalBytesMax":
-		return fmt.Errorf("%v for all backlogs together cannot hold one of %v (--backlog)", f.BacklogTotal, f.Backlog)
+		return fmt.Errorf("%v for all backlogs is less than %v for one (--backlog)", f.BacklogTotal, f.Backlog)
 	case "RetryMin", "RetryMax":
 		return fmt.Errorf("invalid times %v to %v: %w", f.Retry.min, f.Retry.max, e.Err)
 	case "Embedded":
-		return errors.New("a store of this daemon's own and NATS servers (--nats) exclude each other")
+		return errors.New("cannot be combined with --nats")
 	}
 	return e.Err
 }
 
-// checkOptions reports what is wrong with the options. How many connections there can be
-// depends on limits that are not raised yet, so the defaults of their numbers are left to
-// newDaemon.
+// checkOptions reports errors in the options. The maximum numbers of connections depend on limits
+// that are not raised yet, so newDaemon checks their defaults.
 func (f *daemonFlags) checkOptions(wrong func(flag string, err error)) {
 	options := f.options(nil, cmp.Or(f.MaxConns, 1), f.MaxPublishers, nil)
 	options.Publish = f.Publish
-	options.History = nil // checkHistory knows which flag is wrong
+	options.History = nil // checkHistory reports the right flag
 	blameIn(f.ofFlags(options.Validate()), wrong)
 }
 
-// checkHistory checks the flags that become rules together.
+// checkHistory checks the flags that are combined to history rules.
 func (f *daemonFlags) checkHistory(wrong func(flag string, err error)) {
 	if f.History < 0 {
-		wrong("history", errors.New("must be 0 (none is kept) or more messages"))
+		wrong("history", errors.New("must be 0 (keep none) or more messages"))
 	}
 	switch {
 	case f.HistoryAge < 0 || f.HistoryAge > 0 && f.HistoryAge < time.Second:
 		wrong("history-age", errors.New("must be 1s or more, or 0s for no limit"))
 	case f.History == 0 && f.HistoryAge > 0 && len(f.HistoryFor) == 0:
-		wrong("history-age", errors.New("nothing is kept without --history"))
+		wrong("history-age", errors.New("has no effect without --history or --history-for"))
 	}
 	if (f.History > 0 || len(f.HistoryFor) > 0) && int(f.HistoryBytes) < sse.FrameBytesMax(int(f.DataMax)) {
 		wrong("history-bytes", fmt.Errorf(holdsNoMessage, f.HistoryBytes, f.DataMax))
 	}
 }
 
-// checkAdmin reads the address of the admin pages. Whether it is free is not asked: the
-// daemon itself may be using it.
+// checkAdmin checks the address of the admin pages. It does not check whether the address is free,
+// because a running daemon may be using it.
 func (f *daemonFlags) checkAdmin(wrong func(flag string, err error)) {
 	if f.Admin == adminOn || f.Admin == adminOff {
 		return
 	}
 	if _, err := listen.ParseEndpoint("tcp://" + f.Admin); err != nil {
-		wrong("admin", fmt.Errorf("must be on, off, or an address such as localhost:8003, not %q", f.Admin))
+		wrong("admin", fmt.Errorf("invalid value %q: expected on, off, or an address such as localhost:8003", f.Admin))
 	}
 }

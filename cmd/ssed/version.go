@@ -16,9 +16,9 @@ func (versionCommand) Run(stdout *output) error {
 	return err
 }
 
-// describeBuild tells what the binary was built from. The go command records the
-// commit where it builds in a repository; "go run" and "go install" of a
-// release do not, and a binary may hold no record at all (info is nil).
+// describeBuild returns the version and commit that the binary was built from. The go command
+// records the commit if it builds in a repository. "go run" and "go install" of a release do not
+// record it. info is nil for a binary without any record.
 func describeBuild(info *debug.BuildInfo) string {
 	if info == nil {
 		return "(unknown version) " + runtime.Version()

@@ -16,8 +16,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// watchdogTime is short, so that tests see many beats, and long enough for a busy
-// machine.
+// watchdogTime is short, so that tests see many messages, but long enough for a busy machine.
 const watchdogTime = 400 * time.Millisecond
 
 func watchdogEnv() string { return fmt.Sprintf("WATCHDOG_USEC=%d", watchdogTime.Microseconds()) }
@@ -38,8 +37,8 @@ func TestWatchdogBeatsAlsoInADrain(t *testing.T) {
 	})
 }
 
-// TestWatchdogFallsSilentWhenTheLoopHangs hangs the real event loop, and nothing
-// else of the daemon. Once the loop goes on, so does the watchdog.
+// TestWatchdogFallsSilentWhenTheLoopHangs stops the real event loop, but no other part of the
+// daemon. When the loop continues, so does the watchdog.
 func TestWatchdogFallsSilentWhenTheLoopHangs(t *testing.T) {
 	testtool.Long(t, "it waits for several periods of the watchdog")
 	bothLoops(t, func(t *testing.T, flag string) {
@@ -51,15 +50,15 @@ func TestWatchdogFallsSilentWhenTheLoopHangs(t *testing.T) {
 
 		goOn := hangLoop(t, d.Process.Pid, d.Subscribe[0])
 		testtool.WaitFor(t, "the watchdog to fall silent", func() bool { return s.silence() > 5*watchdogTime })
-		if n := strings.Count(d.Log(), "the event loop does not answer"); n != 1 {
+		if n := strings.Count(d.Log(), "event loop not responding"); n != 1 {
 			t.Errorf("the log says %d times that the loop does not answer, want once", n)
 		}
-		if strings.Contains(d.Log(), "the event loop answers again") {
+		if strings.Contains(d.Log(), "event loop responding again") {
 			t.Error("the log says that the loop answers again, but it hangs")
 		}
 
 		goOn()
-		testtool.WaitFor(t, "the log to tell of it", func() bool { return strings.Contains(d.Log(), "the event loop answers again") })
+		testtool.WaitFor(t, "the log to tell of it", func() bool { return strings.Contains(d.Log(), "event loop responding again") })
 		s.wantBeats(t, 4)
 		if code := d.Stop(t); code != 0 {
 			t.Errorf("exit code %d", code)
@@ -67,13 +66,13 @@ func TestWatchdogFallsSilentWhenTheLoopHangs(t *testing.T) {
 	})
 }
 
-// TestWatchdog has a time of its own, in which a loop answers, or does not until
-// the test says so, or ends.
+// TestWatchdog uses synthetic time. The loop answers, does not answer until the test allows it, or
+// stops.
 func TestWatchdog(t *testing.T) {
 	const patience = 20 * time.Second
 	tests := []struct {
 		name    string
-		answers time.Duration // after which time the loop answers its second question
+		answers time.Duration // how long the loop takes to answer its second question
 		beats   []time.Duration
 		logged  int
 	}{
@@ -115,19 +114,20 @@ func TestWatchdog(t *testing.T) {
 	}
 }
 
-// TestNoSystemdNoWatchdog sets everything but what matters, or for somebody else.
+// TestNoSystemdNoWatchdog checks environments that lack a required variable, or whose variables are
+// for another process.
 func TestNoSystemdNoWatchdog(t *testing.T) {
 	s := playSystemd(t, filepath.Join(shortTempDir(t), "notify"))
 	tests := []struct {
 		name string
 		env  []string
-		says string // in the log, if anything
+		says string // expected text in the log
 	}{
 		{"no socket", []string{"WATCHDOG_USEC=1000"}, ""},
 		{"empty socket", []string{"WATCHDOG_USEC=1000", "NOTIFY_SOCKET="}, ""},
 		{"another process is watched", append(s.env, "WATCHDOG_USEC=1000", "WATCHDOG_PID=1"), ""},
-		{"the setting is no number", append(s.env, "WATCHDOG_USEC=soon"), "there is no watchdog"},
-		{"nobody listens", []string{"NOTIFY_SOCKET=/nowhere"}, "cannot tell systemd"},
+		{"the setting is no number", append(s.env, "WATCHDOG_USEC=soon"), "watchdog disabled"},
+		{"nobody listens", []string{"NOTIFY_SOCKET=/nowhere"}, "cannot notify systemd"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -93,7 +93,7 @@ func TestTheUnitRestartsAfterSignals(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			testtool.WaitFor(t, "the answer to SIGHUP", func() bool { return strings.Contains(log.String(), "nothing to reread") })
+			testtool.WaitFor(t, "the answer to SIGHUP", func() bool { return strings.Contains(log.String(), "nothing to reload") })
 			if err := cmd.Process.Signal(end.signal); err != nil {
 				t.Fatal(err)
 			}
