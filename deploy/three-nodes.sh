@@ -78,7 +78,7 @@ await() {
 }
 
 answers() { (: <"/dev/tcp/$1/$2"); }
-reached() { grep -q 'the store is reached' "$work/ssed-$1.log"; }
+reached() { grep -q 'store available' "$work/ssed-$1.log"; }
 
 command -v haproxy >/dev/null || fail "haproxy is missing: install it"
 nats=${NATS_SERVER:-$(command -v nats-server || true)}

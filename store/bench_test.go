@@ -9,8 +9,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// BenchmarkEmbedded publishes 100 bytes with an event, so many on their way at once,
-// and waits for all acknowledgements.
+// BenchmarkEmbedded publishes messages of 100 bytes with an event to an embedded server, with up
+// to the given number of them in flight. It waits for all acks.
 func BenchmarkEmbedded(b *testing.B) {
 	for _, always := range []bool{false, true} {
 		for _, pending := range []int{1, 1000} {
@@ -40,7 +40,8 @@ func BenchmarkEmbedded(b *testing.B) {
 	}
 }
 
-// BenchmarkSubject is what each message costs, there and back.
+// BenchmarkSubject measures the conversion of a namespace to a subject and back, which each message
+// needs.
 func BenchmarkSubject(b *testing.B) {
 	namespace := []byte("/pets/dogs/corgi")
 	var there, back []byte

@@ -15,8 +15,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestStreamOnCluster: daemons on three servers make one stream on all of them, and
-// its identity is the same from each, and after its leader was killed.
+// TestStreamOnCluster verifies that daemons at three servers create one stream together. All of
+// them derive the same epoch, also after the stream's leader was killed.
 func TestStreamOnCluster(t *testing.T) {
 	testtool.Long(t, "a cluster of NATS servers elects a leader several times")
 	t.Parallel()
@@ -65,9 +65,9 @@ func TestStreamOnCluster(t *testing.T) {
 	}
 }
 
-// TestStreamOfNobody: a server that does not answer is asked again, and what nobody
-// answered is said in the end.
-func TestStreamOfNobody(t *testing.T) {
+// TestStreamWithoutAnswer verifies that ensureStream repeats requests that a server does not
+// answer, and that its error reports the missing answer when the time is up.
+func TestStreamWithoutAnswer(t *testing.T) {
 	testtool.Long(t, "the store is looked for several times")
 	t.Parallel()
 	s := natstest.Start(t)
@@ -75,7 +75,7 @@ func TestStreamOfNobody(t *testing.T) {
 	s.Freeze()
 	soon, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := ensureStream(soon, js, streamConfig{Stream: Stream{Name: "ssed"}}); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "nobody answers for it") {
+	if _, err := ensureStream(soon, js, streamConfig{Stream: Stream{Name: "ssed"}}); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "no answer") {
 		t.Errorf("a frozen server: %v", err)
 	}
 	done := make(chan error, 1)
@@ -94,9 +94,9 @@ func TestStreamOfNobody(t *testing.T) {
 	}
 }
 
-// TestServeEndsWhereTheStreamDiffers: nobody has to ask for its end, and the error says
-// what differs.
-func TestServeEndsWhereTheStreamDiffers(t *testing.T) {
+// TestServeFailsIfTheStreamDiffers verifies that Serve returns an error with the differing
+// settings, without a call of Shutdown.
+func TestServeFailsIfTheStreamDiffers(t *testing.T) {
 	server := natstest.Start(t)
 	_, js := server.Connect(t)
 	if _, err := ensureStream(testContext(t), js, streamConfig{Stream: Stream{Name: "ssed", MaxBytes: 1 << 20}}); err != nil {
@@ -107,7 +107,7 @@ func TestServeEndsWhereTheStreamDiffers(t *testing.T) {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- r.Serve(ssed.StoreSink{}) }() // it never gets so far as to deliver
+	go func() { ended <- r.Serve(ssed.StoreSink{}) }() // it fails before it delivers
 	select {
 	case err = <-ended:
 	case <-time.After(testtool.Patience):

@@ -8,25 +8,32 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// connect connects, if we are not connected. It may take a while, and those who ask
-// for the Status do not wait for it.
+// connect connects to the NATS server, unless there is a connection already. Only Serve's
+// goroutine calls it. It may block for long, so it holds mu only to store the result: Status
+// must not wait.
+//
+// Once connected, the NATS client reconnects on its own, with the same *nats.Conn, and
+// restores its subscriptions. It calls disconnected and reconnected. Consumers and acks do not
+// survive a reconnect: see errReconnected and sender.reconnected.
 func (s *Store) connect() error {
 	if s.conn != nil && !s.conn.IsClosed() {
 		return nil
 	}
 	options := append(s.opts.Servers.options(),
 		nats.Name("ssed"),
-		nats.MaxReconnects(-1),
+		nats.MaxReconnects(-1), // no limit
 		nats.ReconnectWait(reconnectPause),
 		nats.ReconnectJitter(reconnectPause, reconnectPause),
-		nats.ReconnectBufSize(-1), // what cannot be sent now is to be known as such
+		// By default the client buffers messages while it is disconnected, and the sender
+		// would not know which of them are sent. -1 makes PublishMsg return an error instead.
+		nats.ReconnectBufSize(-1),
 		nats.PingInterval(pingInterval),
 		nats.MaxPingsOutstanding(2),
 		nats.FlusherTimeout(pingInterval),
 		nats.DisconnectErrHandler(func(conn *nats.Conn, err error) { s.disconnected(conn, err) }),
 		nats.ReconnectHandler(func(conn *nats.Conn) { s.reconnected(conn) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			s.log.Warn("the NATS client reports an error", "err", err)
+			s.log.Warn("NATS client error", "err", err)
 		}),
 	)
 	var conn *nats.Conn
@@ -36,8 +43,8 @@ func (s *Store) connect() error {
 	} else {
 		conn, err = nats.Connect(s.opts.Servers.list(), options...)
 	}
-	if errors.Is(err, nats.ErrNoServers) { // the client's word for this
-		err = errors.New("nobody listens there (connection refused)")
+	if errors.Is(err, nats.ErrNoServers) { // the client returns this if each server refuses
+		err = errors.New("connection refused")
 	}
 	if err != nil {
 		return fmt.Errorf("cannot connect to %s: %w", s.opts.Servers.names(), err)

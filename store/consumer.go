@@ -15,36 +15,46 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// How much of the stream is asked for at once: enough to keep the connection busy.
+// Limits of one pull request. They are large enough to keep the connection busy.
 const (
 	pullMessages = 4096
 	pullBytes    = 8 << 20
-	// pullOverhead is what a message has beside its payload: its subjects, above all.
+	// pullOverhead bounds the size of a message besides its payload, mostly its subjects.
 	pullOverhead = 64 << 10
 )
 
-// pullHeartbeat is how often a server says that it has nothing new. Without a word for
-// twice as long it is gone, or has forgotten the consumer, and another one is made;
-// until then subscribers wait.
+// pullHeartbeat is how often the server sends a heartbeat while it has nothing to deliver. If
+// nothing arrives for two intervals, the server is gone or has lost the consumer. The client
+// then reports an error, and the Store creates another consumer. Until then subscribers get no
+// messages.
 const pullHeartbeat = time.Second
 
+// Each of these errors ends a consumer. serveStream returns it, and Serve starts again.
 var (
-	errWentBack = errors.New("the stream has less than was delivered of it")
-	errRemade   = errors.New("the stream was deleted, and made anew")
-	// errReconnected ends a consumer whose last messages may have gone the way of the
-	// connection.
-	errReconnected = errors.New("the connection was lost for a while")
-	// errInterrupted marks why a stream that was reached is not read any more.
+	errWentBack = errors.New("the stream's last sequence is lower than the last delivered one")
+	errRemade   = errors.New("the stream was deleted and created again")
+	// errReconnected means that messages may have been lost with the old connection. Serve
+	// starts a new consumer immediately.
+	errReconnected = errors.New("the connection was lost and restored")
+	// errInterrupted wraps the errors of a consumer whose stream is available: the connection
+	// or the consumer has failed.
 	errInterrupted = errors.New("reading the stream was interrupted")
 )
 
-// consume delivers what is in the stream, from a number on, until something breaks:
-// a consumer lives in the memory of one server, and whoever has lost one begins again
-// behind the last message that was delivered. So numbers only ever rise here. At
-// caughtUp everything is delivered that was there before the server.
+// consume creates a consumer and delivers the stream's messages from a sequence on, until the
+// consumer fails or ctx ends. caughtUp is the stream's last sequence at the start: once it is
+// delivered, the loop may accept subscribers.
 //
-// The library's own ordered consumer does so, too, but waits up to half a minute to
-// see that its server is gone, and for its successor up to ten seconds at a time.
+// A consumer is the server's cursor into the stream. This one is ephemeral: it is in the memory
+// of one server and is lost with that server. It needs no acks (AckNone), so the server sends
+// each message once. A message can therefore be lost with a connection, and the only remedy is
+// a new consumer, from the sequence behind deliveredTo. Sequences that the loop sees always
+// rise within an epoch.
+//
+// The library's own ordered consumer does the same. But it needs up to 30 s to notice that its
+// server is gone, and then waits up to 10 s for each attempt to create a new consumer.
+//
+// The NATS client calls delivery.take on its own goroutine. This goroutine stays in watch.
 func (s *Store) consume(ctx context.Context, to loop.StoreSink, stream jetstream.Stream, epoch string, from, caughtUp uint64) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	d := &delivery{store: s, to: to, stream: stream, ctx: ctx, cancel: cancel, caughtUp: caughtUp}
@@ -80,46 +90,58 @@ func (s *Store) consume(ctx context.Context, to loop.StoreSink, stream jetstream
 	return s.watch(ctx, to, stream, epoch, consuming.Closed())
 }
 
-// wentBack tells whether the stream has had less than was delivered often enough.
+// wentBack counts that the stream ends before deliveredTo, and reports whether that happened
+// backTimes in a row. startFrom resets the count.
 func (s *Store) wentBack() bool {
 	s.back++
 	return s.back >= backTimes
 }
 
-// pullBytes is how much is asked for at once. It is no less than the longest message:
-// one that is longer than what is asked for would never come, nor any behind it.
+// pullBytes returns the byte limit of one pull request. It is at least the size of the longest
+// message. The server would not send a message that exceeds the limit, nor any behind it.
 func (s *Store) pullBytes() int { return max(pullBytes, int(s.conn.MaxPayload())+pullOverhead) }
 
-// firstOf is the number of the first message to be read at the start.
+// firstOf returns the sequence of the first message to read at the start: the newest preload
+// messages of the stream.
 func firstOf(state jetstream.StreamState, preload int) uint64 {
 	from := state.LastSeq + 1
 	from -= min(from-1, uint64(max(0, preload)))
 	return max(from, state.FirstSeq, 1)
 }
 
-// A delivery is what one consumer sends.
+// A delivery hands the messages of one consumer to the loop:
+//
+//	catching up ─── deliveredTo ≥ caughtUp ───▶ live
+//	     │                                       │
+//	     └── a message is missing, or an error ──┴──▶ cancelled: take drops what arrives
+//
+// Canceling ctx makes watch return the cause, and consume with it. There is one delivery at a
+// time, because consume calls end before it returns.
 type delivery struct {
 	store    *Store
 	to       loop.StoreSink
 	stream   jetstream.Stream
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
-	caughtUp uint64
-	live     bool
+	caughtUp uint64 // the stream's last sequence when the consumer was created
+	live     bool   // goLive was called; the consumer's goroutine owns it
 
-	mu    sync.Mutex // held while a message is handed over
-	count uint64
+	mu    sync.Mutex // held while a message is handed over: see end
+	count uint64     // messages that arrived
 }
 
-// end returns when nothing is handed over any more.
+// end cancels the delivery, and waits until take has returned.
 func (d *delivery) end() {
 	d.cancel(nil)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 }
 
-// take hands over one message. The consumer counts what it sends, and does not send
-// it again: one that is missing ends it.
+// take hands one message to the loop. It blocks while the loop's mailbox is full; the client
+// then buffers up to one pull request.
+//
+// The consumer numbers the messages that it sends. A missing number means that a message was
+// lost on the way. The server will not send it again, so take cancels the delivery.
 func (d *delivery) take(m jetstream.Msg) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -132,7 +154,7 @@ func (d *delivery) take(m jetstream.Msg) {
 		return
 	}
 	if d.count++; meta.Sequence.Consumer != d.count {
-		d.cancel(fmt.Errorf("%w: a message was lost on its way", errInterrupted))
+		d.cancel(fmt.Errorf("%w: a message was lost on the way", errInterrupted))
 		return
 	}
 	seq := meta.Sequence.Stream
@@ -146,8 +168,8 @@ func (d *delivery) take(m jetstream.Msg) {
 	d.checkLive(meta.NumPending)
 }
 
-// checkLive calls Live once everything that was stored before startup is delivered.
-// pending is what the consumer still has to send.
+// checkLive calls goLive once all messages that were stored before startup are delivered.
+// pending is how many messages the consumer still has to send.
 func (d *delivery) checkLive(pending uint64) {
 	if d.live || pending > 0 && d.store.deliveredTo.Load() < d.caughtUp {
 		return
@@ -161,8 +183,9 @@ func (d *delivery) checkLive(pending uint64) {
 	}
 }
 
-// passDeleted passes over what was there before and does not come: it is deleted, or
-// the server that was asked lags. The stream's leader knows.
+// passDeleted advances deliveredTo to caughtUp if the stream has no messages in between. The
+// consumer has nothing more to send, but caughtUp is not reached. Either the last messages are
+// deleted, or the consumer's server lags behind the leader. passDeleted asks the leader.
 func (d *delivery) passDeleted() error {
 	s := d.store
 	at := s.deliveredTo.Load()
@@ -180,7 +203,7 @@ func (d *delivery) passDeleted() error {
 	return nil
 }
 
-// goLive tells that what was there before is delivered.
+// goLive informs the loop that all messages that were stored before startup are delivered.
 func (d *delivery) goLive() {
 	d.live = true
 	if err := d.to.Live(d.ctx); err != nil {
@@ -190,11 +213,11 @@ func (d *delivery) goLive() {
 	s := d.store
 	s.liveOnce.Do(func() {
 		close(s.live)
-		s.log.Info("what the store had is delivered; subscribers are taken from now on", "delivered", s.deliveredTo.Load())
+		s.log.Info("store replayed; accepting subscribers", "sequence", s.deliveredTo.Load())
 	})
 }
 
-// deliver hands one message of the stream to the loop.
+// deliver hands one message of the stream to the loop, or skips it if it cannot be delivered.
 func (s *Store) deliver(ctx context.Context, to loop.StoreSink, m jetstream.Msg, seq uint64) error {
 	namespace, event, err := s.unpack(m)
 	if err != nil {
@@ -204,8 +227,8 @@ func (s *Store) deliver(ctx context.Context, to loop.StoreSink, m jetstream.Msg,
 	return to.Deliver(ctx, seq, namespace, event, m.Data())
 }
 
-// unpack returns the namespace and the event of a message in the stream. The error
-// says why it cannot be delivered: other programs publish to the stream, too, and a
+// unpack returns the namespace and the event of a message in the stream, or an error if the
+// message cannot be delivered. Other programs may publish any message to the stream, and a
 // message that was stored under an earlier configuration may not fit the present one.
 func (s *Store) unpack(m jetstream.Msg) (namespace, event []byte, err error) {
 	if namespace, err = appendNamespace(nil, s.opts.Stream.Name, []byte(m.Subject())); err != nil {
@@ -222,105 +245,20 @@ func (s *Store) unpack(m jetstream.Msg) (namespace, event []byte, err error) {
 	return namespace, event, sse.CheckData(m.Data(), s.opts.DataBytesMax)
 }
 
-// watch checks the stream once per watchInterval, and at once after a reconnect, until ctx
-// ends or the stream can no longer be read.
-func (s *Store) watch(ctx context.Context, to loop.StoreSink, stream jetstream.Stream, epoch string, closed <-chan struct{}) error {
-	ticker := time.NewTicker(watchInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-s.failed():
-			return errStoreFailed
-		case <-closed:
-			return errors.New("the client stopped reading the stream")
-		case <-ticker.C:
-		case <-s.again:
-		}
-		if err := s.checkStream(ctx, to, stream, epoch); err != nil {
-			return err
-		}
-	}
-}
-
-// checkStream asks for the stream's state once. The error says why the stream cannot be
-// read as before: it is deleted, another one, or has lost messages. If nobody answers for
-// it, or its server is cut off, checkStream records the trouble and returns nil.
-func (s *Store) checkStream(ctx context.Context, to loop.StoreSink, stream jetstream.Stream, epoch string) error {
-	at := s.deliveredTo.Load() // before the question: more may be delivered meanwhile
-	asked, cancel := context.WithTimeout(ctx, callTime)
-	info, err := stream.Info(asked)
-	cancel()
-	if err != nil {
-		return s.checkFailed(ctx, err)
-	}
-	switch {
-	case s.epochOf(info) != epoch:
-		return errRemade
-	case !leads(info):
-		s.trouble(errCutOff.Error(), "the store does not answer")
-		s.noteFailure()
-		return nil
-	case info.State.LastSeq < at:
-		return errWentBack
-	}
-	s.onInfo(info)
-	if first := info.State.FirstSeq; first > 1 {
-		return to.Trim(ctx, first-1)
-	}
-	return nil
-}
-
-// checkFailed handles the error of a question for the stream's state. It returns an error
-// if the stream is deleted.
-func (s *Store) checkFailed(ctx context.Context, err error) error {
-	switch {
-	case errors.Is(err, jetstream.ErrStreamNotFound):
-		s.sender.setPaused(true)
-		return errors.New("the stream was deleted")
-	case !s.conn.IsConnected(): // disconnected has logged it
-	case ctx.Err() == nil:
-		s.trouble(s.explained(err).Error(), "the stream does not answer; publishers wait, and are told ERR busy after --nats-timeout; it is asked again")
-		s.noteFailure()
-	}
-	return nil
-}
-
-// noteFailure notes that the stream could not be asked, and goes to another server when
-// that has lasted: the one that we are connected to may be cut off from the others. It
-// is for Serve's goroutine.
-func (s *Store) noteFailure() {
-	now := time.Now()
-	if s.failing.IsZero() {
-		s.failing = now
-	}
-	s.mu.Lock()
-	conn := s.conn
-	s.mu.Unlock()
-	if conn == nil || !conn.IsConnected() || len(conn.Servers()) < 2 || now.Sub(s.failing) < elsewhereAfter {
-		return
-	}
-	s.log.Warn("the server does not answer for the stream, and may be cut off; another one is tried", "server", conn.ConnectedServerName())
-	if err := conn.ForceReconnect(); err == nil {
-		s.failing = time.Time{}
-	}
-}
-
-// undeliverable counts messages in the stream that cannot be delivered: see Store.unpack.
+// An undeliverable counts the messages in the stream that cannot be delivered: see Store.unpack.
 type undeliverable struct {
 	log    *slog.Logger
 	total  atomic.Uint64
-	logged atomic.Int64 // when a line was written last, in nanoseconds
+	logged atomic.Int64 // time of the last log line, in nanoseconds
 }
 
-// count notes one, and logs it unless another was logged within a second.
+// count counts one message, and logs it unless another was logged within the last second.
 func (u *undeliverable) count(seq uint64, subject string, err error) {
 	total := u.total.Add(1)
 	now, last := time.Now().UnixNano(), u.logged.Load()
 	if now-last < int64(time.Second) || !u.logged.CompareAndSwap(last, now) {
 		return
 	}
-	u.log.Warn("a message in the stream cannot be delivered; skipping it",
-		"sequence", seq, "subject", fmt.Sprintf("%.200q", subject), "err", err, "so_far", total)
+	u.log.Warn("skipped an undeliverable message",
+		"sequence", seq, "subject", fmt.Sprintf("%.200q", subject), "err", err, "messages", total)
 }

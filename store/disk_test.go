@@ -15,22 +15,24 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
+// TestFullDisk verifies that a store does not start on a disk with less than storeRoomMin, and
+// that it starts with little more.
 func TestFullDisk(t *testing.T) {
 	dir := testtool.SmallDisk(t, storeRoomMin-1<<20)
 	e, err := startEmbedded(embeddedOptions{Embedded: Embedded{Dir: dir}})
-	if e != nil || err == nil || !strings.Contains(err.Error(), "make room") {
+	if e != nil || err == nil || !strings.Contains(err.Error(), "free space") {
 		t.Errorf("on a full disk: %v, %v", e, err)
 	}
-	// With nothing but the reserve it starts, for what is there can be read.
+	// On a disk with room for the reserve only, it starts: the stored messages can be read.
 	dir = testtool.SmallDisk(t, storeRoomMin+8<<20)
 	if n, err := storeBytesMax(dir, embeddedOptions{}); n != 1 || err != nil {
-		t.Errorf("on a disk with a reserve only: %d bytes, %v, want 1: 0 would be the library's own measure", n, err)
+		t.Errorf("on a disk with a reserve only: %d bytes, %v, want 1: 0 would select the library's default", n, err)
 	}
 	startStore(t, embeddedOptions{Embedded: Embedded{Dir: dir}})
 }
 
-// TestDiskFillsUp: publishers are told before the disk is full, what was accepted
-// stays, over a new start too, and once there is room it goes on.
+// TestDiskFillsUp verifies that the server refuses messages before the disk is full. The accepted
+// messages survive a restart, and publishing works again once there is room.
 func TestDiskFillsUp(t *testing.T) {
 	const size, message = 96 << 20, 256 << 10
 	ctx, dir, log := testContext(t), testtool.SmallDisk(t, size), &logBuffer{}
@@ -82,9 +84,9 @@ func TestDiskFillsUp(t *testing.T) {
 	}
 }
 
-// TestDiskFilledByOthers: another program takes what the store was to have. The log
-// says once what to do, and what was accepted is there when the server is started
-// again with room.
+// TestDiskFilledByOthers verifies a store whose disk another program fills. The log contains the
+// advice once. After the disk has room again and the server is restarted, all accepted messages
+// exist.
 func TestDiskFilledByOthers(t *testing.T) {
 	ctx, disk := testContext(t), testtool.SmallDisk(t, 64<<20)
 	dir, log := filepath.Join(disk, "store"), &logBuffer{}
@@ -100,7 +102,7 @@ func TestDiskFilledByOthers(t *testing.T) {
 	fill(t, greedy)
 	accepted := uint64(1)
 	for isOpen(e.failed) {
-		soon, cancel := context.WithTimeout(ctx, 200*time.Millisecond) // nobody answers what was not stored
+		soon, cancel := context.WithTimeout(ctx, 200*time.Millisecond) // a message that is not stored gets no answer
 		if _, err := js.Publish(soon, "ssed.a", data); err == nil {
 			accepted++
 		}
@@ -113,8 +115,8 @@ func TestDiskFilledByOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.shutdown()
-	if n := strings.Count(log.String(), "make room"); n != 1 {
-		t.Errorf("what to do is said %d times:\n%s", n, log)
+	if n := strings.Count(log.String(), "free or repair its disk"); n != 1 {
+		t.Errorf("the advice is logged %d times:\n%s", n, log)
 	}
 	_, js = startStore(t, embeddedOptions{Embedded: Embedded{Dir: dir}, Log: log.logger()})
 	stream, err := ensureStream(ctx, js, streamConfig{Stream: Stream{Name: "ssed"}})

@@ -24,7 +24,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// startStore starts an embedded server and connects to it, until the test ends.
+// startStore starts an embedded server and connects to it. Both are closed when the test ends.
 func startStore(t testing.TB, opts embeddedOptions) (*embeddedServer, jetstream.JetStream) {
 	t.Helper()
 	e, err := startEmbedded(opts)
@@ -49,13 +49,14 @@ func connectStore(t testing.TB, e *embeddedServer) jetstream.JetStream {
 	return js
 }
 
-// A logBuffer is a log that a test reads while a server writes it.
+// A logBuffer is a log that a test can read while a server writes to it.
 type logBuffer struct{ testtool.LockedBuffer }
 
 func (b *logBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }
 
-// TestStoreOutlivesItsServer: start, store, end, start again; and nothing is left
-// running or held, and nothing was said that an operator need not know.
+// TestStoreOutlivesItsServer starts a store, stores a message and shuts it down, several times. It
+// verifies that all messages are kept, that no goroutine is left, and that nothing is logged for
+// operators.
 func TestStoreOutlivesItsServer(t *testing.T) {
 	ctx, dir, log := testContext(t), filepath.Join(t.TempDir(), "new", "store"), &logBuffer{}
 	before := runtime.NumGoroutine()
@@ -91,15 +92,16 @@ func TestStoreOutlivesItsServer(t *testing.T) {
 		conn.Close()
 		e.shutdown()
 	}
-	testtool.WaitFor(t, "the end of all that was started", func() bool { return runtime.NumGoroutine() <= before })
+	testtool.WaitFor(t, "all started goroutines to end", func() bool { return runtime.NumGoroutine() <= before })
 	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
-		t.Errorf("the folder is %v, %v: it is for its user only", info.Mode(), err)
+		t.Errorf("the folder is %v, %v: expected access for its user only", info.Mode(), err)
 	}
 	if said := log.String(); said != "" {
-		t.Errorf("an operator had to read:\n%s", said)
+		t.Errorf("logged:\n%s", said)
 	}
 }
 
+// TestStoreIsLocked verifies that a second server cannot open the folder of a running one.
 func TestStoreIsLocked(t *testing.T) {
 	dir := t.TempDir()
 	first, _ := startStore(t, embeddedOptions{Embedded: Embedded{Dir: dir}})
@@ -111,7 +113,8 @@ func TestStoreIsLocked(t *testing.T) {
 	startStore(t, embeddedOptions{Embedded: Embedded{Dir: dir}})
 }
 
-func TestStoreThatCannotBe(t *testing.T) {
+// TestStoreThatCannotStart verifies the errors for unusable folders.
+func TestStoreThatCannotStart(t *testing.T) {
 	folder := t.TempDir()
 	file := filepath.Join(folder, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -125,30 +128,31 @@ func TestStoreThatCannotBe(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ name, dir, want string }{
-		{"a file", file, "it is a file; name a folder"},
-		{"below a file", filepath.Join(file, "store"), "it cannot be made"},
-		{"where nobody writes", "/proc/ssed-store", "it cannot be made"},
-		{"what nobody writes to", "/proc/self", "it cannot be written to"},
-		{"what the library calls fatal", taken, "storage directory is not a directory; start with another folder"},
+		{"a file", file, "not a folder; give the path of a folder"},
+		{"below a file", filepath.Join(file, "store"), "cannot create the folder"},
+		{"in a folder without write permission", "/proc/ssed-store", "cannot create the folder"},
+		{"a folder without write permission", "/proc/self", "cannot write to the folder"},
+		{"a fatal error of the library", taken, "storage directory is not a directory; repair this folder"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			e, err := startEmbedded(embeddedOptions{Embedded: Embedded{Dir: tt.dir}})
 			if e != nil || err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), tt.dir) {
-				t.Errorf("%v, %v; want an error that says %q", e, err, tt.want)
+				t.Errorf("%v, %v; want an error with %q", e, err, tt.want)
 			}
 			if err == nil {
 				e.shutdown()
 			}
 		})
 	}
-	// What could not start holds nothing either.
+	// A failed start has released the lock.
 	if err := os.Remove(filepath.Join(taken, "jetstream")); err != nil {
 		t.Fatal(err)
 	}
 	startStore(t, embeddedOptions{Embedded: Embedded{Dir: taken}})
 }
 
-// TestLimitAboveTheDisk: the stream's limit is the operator's word.
+// TestLimitAboveTheDisk verifies that a stream's limit is accepted even if it exceeds the free disk
+// space, with a warning.
 func TestLimitAboveTheDisk(t *testing.T) {
 	const limit = 1 << 50
 	log := &logBuffer{}
@@ -156,11 +160,13 @@ func TestLimitAboveTheDisk(t *testing.T) {
 	if _, err := js.CreateStream(testContext(t), jetstream.StreamConfig{Name: "ssed", MaxBytes: limit}); err != nil {
 		t.Error(err)
 	}
-	if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "lower the stream's limit") {
+	if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "stream limit exceeds the free disk space") {
 		t.Errorf("no warning, but %q", log)
 	}
 }
 
+// TestNatsLog verifies which lines of the library are logged at which level, and how fatal lines
+// and failed writes are handled.
 func TestNatsLog(t *testing.T) {
 	log := &logBuffer{}
 	n := newNatsLog(log.logger())
@@ -188,13 +194,13 @@ func TestNatsLog(t *testing.T) {
 			t.Errorf("%q lacks %q", log, want)
 		}
 	}
-	if n := strings.Count(log.String(), "make room"); n != 1 {
-		t.Errorf("what to do is said %d times:\n%s", n, log)
+	if n := strings.Count(log.String(), "free or repair its disk"); n != 1 {
+		t.Errorf("the advice is logged %d times:\n%s", n, log)
 	}
 }
 
-// storeVariable makes this binary a process that stores messages in the folder that
-// it names, until somebody kills it.
+// storeVariable is an environment variable with a folder. If it is set, this test binary stores
+// messages in that folder until it is killed.
 const storeVariable = "SSED_TEST_STORE"
 
 func init() {
@@ -204,8 +210,8 @@ func init() {
 	}
 }
 
-// storeForever writes a line for each message that was acknowledged: its sequence.
-// Many are on their way at any time.
+// storeForever publishes messages to a store, with many in flight at any time. For each ack it
+// prints a line with the sequence.
 func storeForever(dir string) error {
 	e, err := startEmbedded(embeddedOptions{Embedded: Embedded{Dir: dir, SyncAlways: true}})
 	if err != nil {
@@ -243,8 +249,8 @@ func storeForever(dir string) error {
 	return nil
 }
 
-// TestKilledStore: what a store acknowledged is there after SIGKILL in the middle of
-// a burst, and another process can have the store at once.
+// TestKilledStore verifies that all acknowledged messages exist after SIGKILL in the middle of a
+// burst, and that another process can open the store immediately.
 func TestKilledStore(t *testing.T) {
 	dir := t.TempDir()
 	child := exec.Command(os.Args[0])
@@ -270,7 +276,7 @@ func TestKilledStore(t *testing.T) {
 			t.Fatalf("%q was acknowledged after %d", lines.Text(), acknowledged)
 		}
 		if acknowledged = sequence; acknowledged == 200 {
-			child.Process.Kill() // what it wrote until then is still read
+			child.Process.Kill() // the lines that it wrote before are still read
 		}
 	}
 	child.Wait()

@@ -14,8 +14,8 @@ import (
 	"github.com/ssed/ssed/store"
 )
 
-// A program whose messages outlive it: they are in a folder, and whoever comes back
-// after a restart gets what it missed.
+// A program with an embedded store. Its messages are in a folder, so subscribers that reconnect
+// after a restart get the messages that they missed.
 func ExampleNew() {
 	dir, err := os.MkdirTemp("", "store")
 	if err != nil {
@@ -27,7 +27,7 @@ func ExampleNew() {
 		messages, err := store.New(store.Options{
 			Embedded:     &store.Embedded{Dir: dir, SyncAlways: false, SyncInterval: time.Second, CacheBytesMax: store.DefaultCacheBytes},
 			Stream:       store.Stream{MaxAge: 24 * time.Hour, MaxBytes: 1 << 30, PerNamespace: 100_000},
-			Preload:      1000, // of what was there before
+			Preload:      1000, // of the messages that are stored already
 			DataBytesMax: sse.DataBytesMax,
 			Reserved:     options.ReservedEvents(),
 			Logger:       slog.New(slog.DiscardHandler),
@@ -44,7 +44,7 @@ func ExampleNew() {
 		go func() { stored <- messages.Serve(server.StoreSink()) }()
 		go func() { served <- server.Serve() }()
 		<-messages.Ready()
-		<-messages.Live() // all that was there before is delivered
+		<-messages.Live() // all messages that were stored before are delivered
 
 		ctx := context.Background()
 		if err := server.Publish(ctx, sse.Message{Namespace: "/pets", Data: []byte("Corgi")}); err != nil {
@@ -52,7 +52,7 @@ func ExampleNew() {
 		}
 		fmt.Println("the newest message is", messages.Newest())
 
-		// The server first: it waits for what is on its way to the store.
+		// Shut the server down first: it waits for messages that are being stored.
 		fmt.Println(server.Shutdown(ctx), <-served, messages.Shutdown(ctx), <-stored)
 	}
 	// Output:
@@ -62,8 +62,8 @@ func ExampleNew() {
 	// <nil> <nil> <nil> <nil>
 }
 
-// Several programs that act as one: each is at the same stream of a NATS cluster,
-// which is made if it is missing. How things stand is for an operator to ask.
+// Several programs that share a stream of a NATS cluster. The stream is created if it is missing.
+// Status reports the state of the store.
 func ExampleStore_Status() {
 	messages, err := store.New(store.Options{
 		Servers: store.Servers{
@@ -76,9 +76,9 @@ func ExampleStore_Status() {
 		Stream: store.Stream{
 			Name:     "ssed",
 			Replicas: 3,
-			Update:   false, // never change what is there with other settings
+			Update:   false, // never change the settings of an existing stream
 		},
-		Timeout: 10 * time.Second, // for publishers, when the cluster is away
+		Timeout: 10 * time.Second, // of publishers while the cluster is unavailable
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -98,9 +98,8 @@ func ExampleStore_Status() {
 	log.Fatal(server.Serve())
 }
 
-// The server, not the program, talks to the store: hands messages in, asks whether
-// there is room, and reads what it does not keep itself. For a tool that only
-// publishes, the same is there to be called.
+// Usually the server calls the methods of a store: it submits messages, checks whether there is
+// room, and reads old messages. A tool that only publishes can call them itself.
 func ExampleStore_Submit() {
 	messages, err := store.New(store.Options{Servers: store.Servers{URLs: []string{"nats://127.0.0.1:4222"}}})
 	if err != nil {
@@ -121,7 +120,7 @@ type answer struct{}
 
 func (answer) Ack(seq uint64, err error) { fmt.Println(seq, err) }
 
-// Validate says which fields are wrong, all at once. Its words hold no secrets.
+// Validate reports all invalid fields together. Its errors contain no secrets.
 func ExampleOptions_Validate() {
 	err := store.Options{
 		Servers: store.Servers{URLs: []string{"http://user:secret@host"}},
@@ -134,5 +133,5 @@ func ExampleOptions_Validate() {
 	}
 	// Output:
 	// Stream.Replicas 6 must be 1 to 5
-	// Servers.URLs <nil> http://host is no NATS server's URL: it begins with nats:// or tls://
+	// Servers.URLs <nil> invalid NATS server URL http://host: expected the scheme nats:// or tls://
 }

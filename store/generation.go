@@ -11,35 +11,42 @@ import (
 	"time"
 )
 
-// A machine that stops loses what the kernel has not written yet: with interval sync,
-// the newest messages of a store. Their numbers are then assigned again, and the id of a
-// lost message would match its successor. So a store whose machine stopped while it was
-// open begins a new generation, and with it a new epoch of ids: a client that resumes
-// with an id of the old epoch gets a gap event. A killed daemon loses nothing. The
-// kernel's boot id tells the two cases apart.
+// A machine that stops loses the data that the kernel has not written to the disk. With interval
+// sync, those are the newest messages of a store. Their sequences are then assigned again, and
+// the id of a lost message would match its successor.
+//
+// So a store whose machine stopped while it was open begins a new generation, and with it a new
+// epoch of ids. A client that resumes with an id of the old epoch gets a gap event. A killed
+// daemon loses nothing. The kernel's boot id tells the two cases apart:
+//
+//	the file at the start          the daemon           generation
+//	missing, or no boot id         was shut down        the same
+//	the present boot id            was killed           the same
+//	another boot id                the machine stopped  a new one, unless SyncAlways was set
+//	malformed                      the machine stopped  a new one
 
-// generationFile in the store's folder holds the present generation.
+// generationFile is the name of the file in the store's folder with the present generation.
 const generationFile = "ssed.generation"
 
 // A generation is the content of generationFile.
 type generation struct {
 	Number uint64 `json:"number"`
-	// Boot is the machine's boot id while the store is open; empty: it was closed, and
-	// everything is on the disk.
+	// Boot is the machine's boot id while the store is open. It is empty if the store was
+	// closed and all its data is on the disk.
 	Boot string `json:"boot,omitempty"`
-	// SyncAlways is the setting while the store is open. With it, a machine that stops
-	// loses nothing.
+	// SyncAlways is the setting with which the store is open. If it is set, a machine that
+	// stops loses nothing.
 	SyncAlways bool `json:"sync_always,omitempty"`
 }
 
-// bootID is the kernel's: another one after each start of the machine.
+// bootID returns the kernel's boot id. It is different after each start of the machine.
 func bootID() (string, error) {
 	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	return strings.TrimSpace(string(text)), err
 }
 
-// beginGeneration records that the store is open on a machine with this boot id. isNew
-// reports whether this generation differs from the last one.
+// beginGeneration records that the store is open on a machine with this boot id. isNew reports
+// whether it began a new generation.
 func beginGeneration(dir, boot string, syncAlways bool) (g generation, isNew bool, err error) {
 	text, err := os.ReadFile(filepath.Join(dir, generationFile))
 	switch {
@@ -56,7 +63,7 @@ func beginGeneration(dir, boot string, syncAlways bool) (g generation, isNew boo
 	return g, isNew, g.write(dir)
 }
 
-// end records that the store is closed and on the disk.
+// end records that the store is closed and all its data is on the disk.
 func (g generation) end(dir string) error {
 	g.Boot = ""
 	return g.write(dir)

@@ -9,10 +9,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
+// TestGeneration verifies when beginGeneration begins a new generation: see the table in
+// generation.go.
 func TestGeneration(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
-		file  string // what the last generation left; empty: nothing
+		file  string // content of the file; empty: there is no file
 		isNew bool
 	}{
 		{"the first", "", false},
@@ -47,8 +49,8 @@ func TestGeneration(t *testing.T) {
 	}
 }
 
-// TestIDsOfACrashedMachineAreOld: a store whose machine stopped while it was open has
-// ids of another epoch, and one that was closed has not.
+// TestIDsOfACrashedMachineAreOld verifies that ids get a new epoch after the machine stopped while
+// the store was open, but not after the store was closed.
 func TestIDsOfACrashedMachineAreOld(t *testing.T) {
 	dir := t.TempDir()
 	log := &logBuffer{}
@@ -74,7 +76,7 @@ func TestIDsOfACrashedMachineAreOld(t *testing.T) {
 			t.Fatal(err)
 		}
 		epochs[epochOf(stream.CachedInfo(), e.generation.Number)] = true
-		if got := strings.Contains(log.String(), "the machine stopped"); got != wantLog {
+		if got := strings.Contains(log.String(), "machine stopped while the store was open"); got != wantLog {
 			t.Errorf("the log has %q", log)
 		}
 	}

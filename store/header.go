@@ -10,20 +10,21 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// What a message carries beside its data. Data is the payload as it is; where both
-// of these are empty there is no header at all, as with "nats pub".
+// The headers of a message in the stream. Its payload is the data, unchanged. A message without
+// event and key has no header, like a message from "nats pub".
 const (
-	// eventHeader has the event's name, with some bytes written as "%" and two hex
-	// digits; see encodeEvent.
+	// eventHeader is the event's name, with some bytes written as "%" and two hex digits:
+	// see encodeEvent.
 	eventHeader = "Ssed-Event"
-	// keyHeader has the publisher's key as it is, for a key holds no space and no
-	// control character. The stream takes a key once within its duplicate window.
+	// keyHeader is the publisher's key, unchanged: a key has no spaces and no control
+	// characters. The stream stores each key only once within its duplicate window, and
+	// acknowledges a repetition with the sequence of the first message.
 	keyHeader = "Nats-Msg-Id"
 )
 
-// newHeader returns what a message carries, or nil. The client writes a header
-// faithfully but for spaces and tabs at a value's ends, which it drops, and line
-// breaks, which it makes spaces; an encoded event has neither.
+// newHeader returns the header of a message, or nil if event and key are empty. The NATS client
+// drops spaces and tabs at the ends of a value and turns line breaks into spaces. An encoded
+// event has neither.
 func newHeader(event, key string) nats.Header {
 	switch {
 	case event == "" && key == "":
@@ -36,19 +37,21 @@ func newHeader(event, key string) nats.Header {
 	return nats.Header{eventHeader: {encodeEvent(event)}, keyHeader: {key}}
 }
 
-// headersKept is how many events' headers are kept: more than publishers use names.
+// headersKept limits how many headers are cached. It is more than the number of event names
+// that publishers use.
 const headersKept = 256
 
-// headers keeps the header of each event of late, which all its messages share: a
-// map for each was a tenth of all that was allocated. Nobody changes a header once
-// it is made. Its method may be called from any goroutine.
+// headers caches the header of each recently used event. All messages with that event share
+// it. A new map for each message was a tenth of all allocations. A cached header is never
+// changed. The method get may be called from any goroutine.
 type headers struct {
 	mu   sync.Mutex
 	kept map[string]nats.Header // nil: none yet
 }
 
-// of is newHeader.
-func (h *headers) of(event, key []byte) nats.Header {
+// get returns the same as newHeader, from the cache if there is an event and no key. When the
+// cache is full it is cleared.
+func (h *headers) get(event, key []byte) nats.Header {
 	if len(event) == 0 || len(key) > 0 {
 		return newHeader(string(event), string(key))
 	}
@@ -68,12 +71,12 @@ func (h *headers) of(event, key []byte) nats.Header {
 	return header
 }
 
-// eventOf returns the event's name in a message's header, the first if there are
-// several; none is none. Errors wrap sse.ErrEvent.
+// eventOf returns the event's name in a message's header, or "" if the header has no name. If it
+// has several, eventOf returns the first. Errors wrap sse.ErrEvent.
 func eventOf(header nats.Header) (string, error) { return decodeEvent(header.Get(eventHeader)) }
 
-// encodeEvent writes an event name that sse.CheckEvent accepts as a header's value:
-// "%", control bytes, and spaces at its ends are escaped. Most names stay as they are.
+// encodeEvent encodes an event name as the value of a header. It escapes "%", control bytes, and
+// spaces at the ends; most names remain unchanged. sse.CheckEvent must accept the name.
 func encodeEvent(event string) string {
 	if !strings.ContainsFunc(event, func(r rune) bool { return r == '%' || r < ' ' || r == 0x7F }) &&
 		strings.Trim(event, " ") == event {
@@ -92,8 +95,9 @@ func encodeEvent(event string) string {
 	return string(value)
 }
 
-// decodeEvent is the way back. Other programs write event names, too, and few of
-// them escape: a "%" that no two hex digits follow is one. Errors wrap sse.ErrEvent.
+// decodeEvent decodes the value of a header, the inverse of encodeEvent. Other programs may not
+// escape their event names. So a "%" without two hex digits after it remains a "%". Errors wrap
+// sse.ErrEvent.
 func decodeEvent(value string) (string, error) {
 	event := value
 	if first := strings.IndexByte(value, '%'); first >= 0 {

@@ -26,12 +26,13 @@ var eventTable = []struct {
 	{"tab and space", " \t x", "%20%09 x"},
 	{"control bytes", "\x01\x1b\x7f", "%01%1B%7F"},
 	{"percent", "100%", "100%25"},
-	{"what looks like an escape", "%41", "%2541"},
+	{"a literal escape", "%41", "%2541"},
 	{"colon", "a: b", "a: b"},
-	{"space that is none of ASCII", "\u00a0a\u0085", "\u00a0a\u0085"},
+	{"space outside ASCII", "\u00a0a\u0085", "\u00a0a\u0085"},
 	{"longest", strings.Repeat("%", sse.EventBytesMax), strings.Repeat("%25", sse.EventBytesMax)},
 }
 
+// TestEvent verifies that each event name of the table is encoded and decoded as expected.
 func TestEvent(t *testing.T) {
 	for _, tt := range eventTable {
 		t.Run(tt.name, func(t *testing.T) {
@@ -45,6 +46,7 @@ func TestEvent(t *testing.T) {
 	}
 }
 
+// TestEventOfOthers verifies how values that other programs wrote are decoded.
 func TestEventOfOthers(t *testing.T) {
 	for _, tt := range []struct {
 		name, value, event string
@@ -71,8 +73,8 @@ func TestEventOfOthers(t *testing.T) {
 	}
 }
 
-// TestHeaderThroughServer: what the client writes, the server keeps and the client
-// reads again is what was meant, for each name of the table.
+// TestHeaderThroughServer publishes each event name of the table, with a key, to a real server. It
+// verifies that the client reads the same name and key back.
 func TestHeaderThroughServer(t *testing.T) {
 	_, js := startStore(t, embeddedOptions{Embedded: Embedded{Dir: t.TempDir()}})
 	ctx := testContext(t)
@@ -96,7 +98,7 @@ func TestHeaderThroughServer(t *testing.T) {
 		}
 		event, err := eventOf(got.Header)
 		if event != tt.event || err != nil || string(got.Data) != tt.event || got.Header.Get(keyHeader) != key {
-			t.Errorf("%s: %q, %v with %q came back as %v", tt.name, event, err, got.Data, got.Header)
+			t.Errorf("%s: %q, %v with %q was read as %v", tt.name, event, err, got.Data, got.Header)
 		}
 	}
 	if info, err := stream.Info(ctx); err != nil || int(info.State.Msgs) != len(eventTable) {
@@ -104,6 +106,7 @@ func TestHeaderThroughServer(t *testing.T) {
 	}
 }
 
+// TestNoHeader verifies the headers of messages without an event, without a key, and without both.
 func TestNoHeader(t *testing.T) {
 	if h := newHeader("", ""); h != nil {
 		t.Errorf("a message without event and key carries %v", h)
@@ -119,15 +122,15 @@ func TestNoHeader(t *testing.T) {
 	}
 }
 
-// FuzzEvent: an event name survives, and its value has nothing that a header's
-// reader takes off or ends at.
+// FuzzEvent verifies that an event name survives encoding and decoding. The encoded value has no
+// characters that the reader of a header strips or that end a header.
 func FuzzEvent(f *testing.F) {
 	for _, tt := range eventTable {
 		f.Add(tt.event)
 		f.Add(tt.value)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
-		// As somebody else's value it is an event that can be put on the wire, or refused.
+		// As a value from another program, it decodes to a valid event name or is refused.
 		if event, err := decodeEvent(in); err == nil && sse.CheckEvent(event) != nil {
 			t.Fatalf("%q became %q", in, event)
 		}
@@ -149,7 +152,7 @@ func FuzzEvent(f *testing.F) {
 	})
 }
 
-// testContext ends before the test's patience does.
+// testContext returns a context that ends before testtool.Patience is over.
 func testContext(t testing.TB) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)

@@ -9,13 +9,15 @@ import (
 	"sync/atomic"
 )
 
-// natsLog passes the embedded server's log on. Its notices tell of each start and
-// end at length, which is not for operators. What it calls fatal would end the
-// process if its own logger wrote it; here it is kept, for Start returns after it.
-// That a write failed is told nowhere else but here.
+// natsLog passes the log of the embedded server on. Its notices are logged at debug level: they
+// describe each start and stop at length.
+//
+// The library's own logger ends the process after a fatal line. natsLog keeps the line instead,
+// and the server's Start returns. natsLog also detects failed writes, because the library
+// reports them only in its log.
 type natsLog struct {
 	log    *slog.Logger
-	fatal  atomic.Pointer[string]
+	fatal  atomic.Pointer[string] // the first fatal line; nil: none
 	once   sync.Once
 	failed chan struct{} // closed once a write failed
 }
@@ -24,8 +26,8 @@ func newNatsLog(log *slog.Logger) *natsLog {
 	return &natsLog{log: log, failed: make(chan struct{})}
 }
 
-// writeFailed is what the lines of failed writes have in common: of a file store, a
-// stream or a consumer.
+// writeFailed is the text that all log lines about failed writes contain, of a file store, a
+// stream or a consumer. The first letter is left out because its case differs.
 const writeFailed = "ritical write error"
 
 func (n *natsLog) Tracef(format string, args ...any)  { n.write(slog.LevelDebug, format, args) }
@@ -33,18 +35,18 @@ func (n *natsLog) Debugf(format string, args ...any)  { n.write(slog.LevelDebug,
 func (n *natsLog) Noticef(format string, args ...any) { n.write(slog.LevelDebug, format, args) }
 func (n *natsLog) Warnf(format string, args ...any)   { n.write(slog.LevelWarn, format, args) }
 
-// Errorf says, too, what to do about a failed write.
+// Errorf logs the line. For the first failed write, it also logs what to do, and closes failed.
 func (n *natsLog) Errorf(format string, args ...any) {
 	n.write(slog.LevelError, format, args)
 	if strings.Contains(format, writeFailed) {
 		n.once.Do(func() {
-			n.log.Error("the store cannot be written to: make room on its disk, or mend it; it is opened anew until that is done, and publishers are told ERR busy meanwhile")
+			n.log.Error("store write failed; free or repair its disk")
 			close(n.failed)
 		})
 	}
 }
 
-// Fatalf is told by the error of startEmbedded, so it is no line of its own.
+// Fatalf keeps the line. It does not log it, because the error of startEmbedded contains it.
 func (n *natsLog) Fatalf(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	n.fatal.CompareAndSwap(nil, &text)

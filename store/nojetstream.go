@@ -8,17 +8,18 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// What to do about a server, and about an account, that has no JetStream.
+// Advice for operators whose server or account has no JetStream.
 const (
 	enableServer  = `start nats-server with -js, or with "jetstream {}" in its configuration`
 	enableAccount = `add "jetstream: enabled" to the account in the server's configuration, or give it JetStream limits with "nsc edit account"`
 )
 
-// explained returns an error that says what to do, if err means that there is no
-// JetStream; otherwise err. A server without JetStream does not answer questions about
-// streams: the client only sees that nobody responds. The store does not end because of
-// it: the server may be started again with JetStream, or another one of its cluster may
-// be about to start.
+// explained returns an error with advice if err means that there is no JetStream. Otherwise it
+// returns err.
+//
+// A server without JetStream does not answer requests about streams: the client only gets "no
+// responders". The Store retries nevertheless. The server may be restarted with JetStream, or
+// another server of its cluster may be about to start.
 func (s *Store) explained(err error) error {
 	s.mu.Lock()
 	conn := s.conn
@@ -34,7 +35,7 @@ func (s *Store) explained(err error) error {
 	case refusal != nil && refusal.ErrorCode == jetstream.JSErrCodeJetStreamNotEnabled,
 		!has && conn.IsConnected() && errors.Is(err, nats.ErrNoResponders):
 		if conn.ConnectedClusterName() != "" {
-			return fmt.Errorf("JetStream is not enabled at %s, and no server of its cluster that has it can be reached: %s", at, enableServer)
+			return fmt.Errorf("JetStream is not enabled at %s, and no server of its cluster with JetStream can be reached: %s", at, enableServer)
 		}
 		return fmt.Errorf("JetStream is not enabled at %s: %s", at, enableServer)
 	}

@@ -10,9 +10,9 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// TestNoJetStream: the log and the status say that there is no JetStream, where, and
-// what to do, at the start and after a reconnection; and nothing else is needed once
-// there is one.
+// TestNoJetStream verifies that the log and the status report a server without JetStream, with its
+// URL and advice, at the start and after a reconnect. Once JetStream is enabled, the Store works
+// without further action.
 func TestNoJetStream(t *testing.T) {
 	t.Parallel()
 	const account = `accounts { A { users: [{user: a, password: a-secret}] } }`
@@ -20,7 +20,7 @@ func TestNoJetStream(t *testing.T) {
 	for _, tt := range []struct {
 		name          string
 		without, with []string
-		says          string // what follows it is the server's URL
+		says          string // the server's URL follows
 		andSays       string
 	}{
 		{"of the server", []string{"jetstream: disabled"}, nil, "JetStream is not enabled at ", "start nats-server with -js"},
@@ -51,7 +51,7 @@ func TestNoJetStream(t *testing.T) {
 					}
 				}
 			})
-			told := func() int { return strings.Count(log.String(), "level=ERROR") }
+			errorLines := func() int { return strings.Count(log.String(), "level=ERROR") }
 			troubled := func() bool {
 				trouble := r.Status().Trouble
 				return strings.HasPrefix(trouble, tt.says+natsServer.URL) && strings.Contains(trouble, tt.andSays)
@@ -61,10 +61,10 @@ func TestNoJetStream(t *testing.T) {
 			}
 			testtool.WaitFor(t, "the trouble at the start", troubled)
 			if err := server.Publish(testContext(t), sse.Message{Namespace: "/x"}); err == nil || !strings.Contains(err.Error(), "nothing was stored") {
-				t.Errorf("a publisher is told %v", err)
+				t.Errorf("a publisher gets %v", err)
 			}
-			if n := told(); n != 1 {
-				t.Errorf("the log tells of it %d times", n)
+			if n := errorLines(); n != 1 {
+				t.Errorf("the log has %d lines of it", n)
 			}
 			natsServer.Configure(t, tt.with...)
 			natsServer.Restart(t)

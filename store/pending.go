@@ -2,11 +2,8 @@ package store
 
 import (
 	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -16,42 +13,49 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A pendingMsg is one message without an ack.
+// A pendingMsg is one message in the sender's queue. The first group of fields does not change
+// after submit. The sender's mu guards the second group.
 type pendingMsg struct {
 	subject string
 	key     string
-	header  nats.Header
+	header  nats.Header // may be shared with other messages: see headers
 	data    []byte
 	to      loop.Acker
-	until   time.Time
-	state   state
-	seq     uint64
-	err     error
+	until   time.Time // when it times out
+
+	state state
+	seq   uint64 // the sequence in the stream, if the state is stored
+	err   error  // the reply if the state is refused; if it is notStored, the cause
 }
 
+// A state is the state of a message in the sender's queue. The picture is at sender.
 type state uint8
 
 const (
-	unsent state = iota
-	sent
-	notStored
-	stored
+	unsent    state = iota
+	sent            // it is in flight: given to the connection, no ack yet
+	notStored       // it is certain that the stream did not store it
+	stored          // final, as are all that follow
 	refused
 )
 
-// bytes estimates the memory that a message takes.
+// isFinal reports whether the message has a result for its publisher.
+func (s state) isFinal() bool { return s >= stored }
+
+// bytes estimates the memory that a message uses.
 func (p *pendingMsg) bytes() int { return len(p.data) + len(p.subject) + 256 }
 
-// recordBytes estimates what a message takes in the store's cache: its record, with the
+// recordBytes estimates how much of the store's cache a message uses: its record, with the
 // event in its header.
 func (p *pendingMsg) recordBytes() int { return len(p.data) + len(p.subject) + len(p.key) + 128 }
 
-// unknown returns the error for a message whose ack was lost.
+// unknown returns the error for a message without an ack, which may or may not be stored.
 func (p *pendingMsg) unknown() error {
+	advice := "sending it again may publish it twice (a KEY prevents that)"
 	if p.key != "" {
-		return fmt.Errorf("%w: the store was lost before it answered, so it is not known whether the message is stored; send it again with the same key", publish.ErrBusy)
+		advice = "send it again with the same key"
 	}
-	return fmt.Errorf("%w: the store was lost before it answered, so it is not known whether the message is stored; to send it again may publish it twice (a KEY makes that harmless)", publish.ErrBusy)
+	return fmt.Errorf("%w: no ack from the store, it is not known whether the message is stored; %s", publish.ErrBusy, advice)
 }
 
 // An ack is the stream's answer to one message (JetStream's PubAck).
@@ -65,27 +69,26 @@ type ack struct {
 	} `json:"error"`
 }
 
-// JetStream's error codes for a message that its stream can never take.
+// JetStream's error codes for a message that the stream will never accept.
 const (
 	errCodeMessageSize = 10054 // "message size exceeds maximum allowed"
 	errCodeHeaderSize  = 10097 // "header size exceeds maximum allowed of 64k"
 )
 
-// refusal returns the error for a message that the stream has refused. A message that is
-// too long stays too long, so its error must not ask the publisher to try again.
+// refusal returns the error for a message that the stream has rejected. For a message that is
+// too long it wraps sse.ErrTooLong, because trying again would not help.
 func (a *ack) refusal() error {
 	switch {
 	case a.Error == nil:
-		return fmt.Errorf("%w: the store refuses the message: no reason given", publish.ErrBusy)
+		return fmt.Errorf("%w: the store rejected the message: no reason given", publish.ErrBusy)
 	case a.Error.ErrCode == errCodeMessageSize || a.Error.ErrCode == errCodeHeaderSize:
-		return fmt.Errorf("%w: the store refuses the message: %s", sse.ErrTooLong, a.Error.Description)
+		return fmt.Errorf("%w: the store rejected the message: %s", sse.ErrTooLong, a.Error.Description)
 	}
-	return fmt.Errorf("%w: the store refuses the message: %s", publish.ErrBusy, a.Error.Description)
+	return fmt.Errorf("%w: the store rejected the message: %s", publish.ErrBusy, a.Error.Description)
 }
 
-// plainAck reads an answer as nearly all are, {"stream":"ssed", "seq":17}, and tells
-// whether it is one. All others are for the JSON library, which takes ten times as
-// long.
+// plainAck parses an ack in the form that nearly all have, {"stream":"ssed", "seq":17}. plain
+// is false for any other form. Those need the JSON library, which takes ten times as long.
 func plainAck(data []byte) (seq uint64, plain bool) {
 	name, ok := bytes.CutPrefix(data, []byte(`{"stream":"`))
 	end := bytes.IndexFunc(name, func(r rune) bool { return r == '"' || r == '\\' || r < ' ' })
@@ -99,38 +102,4 @@ func plainAck(data []byte) (seq uint64, plain bool) {
 	}
 	seq, err := strconv.ParseUint(string(digits), 10, 64)
 	return seq, err == nil
-}
-
-// onAck handles one answer of the stream.
-func (s *sender) onAck(m *nats.Msg) {
-	number, err := strconv.ParseUint(strings.TrimPrefix(m.Subject, s.inbox), 36, 64)
-	if err != nil {
-		return // not a reply to one of our messages
-	}
-	if len(m.Data) == 0 { // no responders (status 503): there is no stream, or it has no leader
-		s.resolve(number, notStored, 0, nats.ErrNoResponders)
-		return
-	}
-	if seq, plain := plainAck(m.Data); plain {
-		s.onStored(seq)
-		s.resolve(number, stored, seq, nil)
-		return
-	}
-	var a ack
-	if err := json.Unmarshal(m.Data, &a); err != nil {
-		s.resolve(number, refused, 0, fmt.Errorf("%w: the store's answer is none: %v", publish.ErrBusy, err))
-		return
-	}
-	switch {
-	case a.Error == nil && a.Seq > 0:
-		s.onStored(a.Seq)
-		s.resolve(number, stored, a.Seq, nil)
-		if a.Duplicate {
-			s.duplicates.Add(1)
-		}
-	case a.Error != nil && a.Error.Code == 503: // unavailable now
-		s.resolve(number, notStored, 0, errors.New(a.Error.Description))
-	default:
-		s.resolve(number, refused, 0, a.refusal())
-	}
 }

@@ -7,17 +7,18 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
+// TestPlainAck verifies which acks plainAck parses.
 func TestPlainAck(t *testing.T) {
 	for _, tt := range []struct {
 		name, data string
-		seq        uint64 // 0: it is for the JSON library
+		seq        uint64 // 0: not plain
 	}{
 		{"as the server writes it", `{"stream":"ssed", "seq":17}`, 17},
 		{"the largest number", `{"stream":"ssed", "seq":18446744073709551615}`, 18446744073709551615},
 		{"a larger one", `{"stream":"ssed", "seq":18446744073709551616}`, 0},
 		{"no number", `{"stream":"ssed", "seq":}`, 0},
 		{"number 0", `{"stream":"ssed", "seq":0}`, 0},
-		{"a number that JSON has not", `{"stream":"ssed", "seq":017}`, 0},
+		{"a number that is not JSON", `{"stream":"ssed", "seq":017}`, 0},
 		{"a domain", `{"stream":"ssed","domain":"hub", "seq":17}`, 0},
 		{"a duplicate", `{"stream":"ssed", "seq":17,"duplicate": true}`, 0},
 		{"a name with an escape", `{"stream":"ss\u0065d", "seq":17}`, 0},
@@ -34,8 +35,8 @@ func TestPlainAck(t *testing.T) {
 	}
 }
 
-// FuzzPlainAck: what is taken for a plain answer is one to the JSON library, too, with
-// the same number and nothing else.
+// FuzzPlainAck verifies that the JSON library parses every plain ack to the same sequence, without
+// other fields.
 func FuzzPlainAck(f *testing.F) {
 	f.Add([]byte(`{"stream":"ssed", "seq":17}`))
 	f.Add([]byte(`{"stream":"a", "seq":1,"duplicate": true}`))
@@ -52,8 +53,8 @@ func FuzzPlainAck(f *testing.F) {
 	})
 }
 
-// TestHeadersAreShared by the messages of an event, but for those with a key, and are
-// what newHeader makes; no more than so many are kept.
+// TestHeadersAreShared verifies that the messages of an event share a header, except messages with
+// a key. Each header equals the result of newHeader, and at most headersKept are cached.
 func TestHeadersAreShared(t *testing.T) {
 	var h headers
 	same := func(a, b nats.Header) bool {
@@ -62,24 +63,24 @@ func TestHeadersAreShared(t *testing.T) {
 		defer delete(a, "X")
 		return len(b) == before+1
 	}
-	first := h.of([]byte("new-dog"), nil)
-	if first.Get(eventHeader) != "new-dog" || len(first) != 1 || !same(first, h.of([]byte("new-dog"), nil)) {
+	first := h.get([]byte("new-dog"), nil)
+	if first.Get(eventHeader) != "new-dog" || len(first) != 1 || !same(first, h.get([]byte("new-dog"), nil)) {
 		t.Errorf("the header of an event: %v", first)
 	}
-	if keyed := h.of([]byte("new-dog"), []byte("k1")); same(first, keyed) || keyed.Get(keyHeader) != "k1" || keyed.Get(eventHeader) != "new-dog" {
+	if keyed := h.get([]byte("new-dog"), []byte("k1")); same(first, keyed) || keyed.Get(keyHeader) != "k1" || keyed.Get(eventHeader) != "new-dog" {
 		t.Errorf("with a key: %v", keyed)
 	}
-	if none := h.of(nil, nil); none != nil {
+	if none := h.get(nil, nil); none != nil {
 		t.Errorf("without an event: %v", none)
 	}
 	for i := range 3 * headersKept {
-		if name := string(rune('A' + i)); h.of([]byte(name), nil).Get(eventHeader) != encodeEvent(name) || len(h.kept) > headersKept {
-			t.Errorf("event %q: %v, %d are kept", name, h.of([]byte(name), nil), len(h.kept))
+		if name := string(rune('A' + i)); h.get([]byte(name), nil).Get(eventHeader) != encodeEvent(name) || len(h.kept) > headersKept {
+			t.Errorf("event %q: %v, %d are kept", name, h.get([]byte(name), nil), len(h.kept))
 		}
 	}
 }
 
-// BenchmarkAck is what each answer of the stream's costs to read.
+// BenchmarkAck measures how long it takes to parse an ack.
 func BenchmarkAck(b *testing.B) {
 	data := []byte(`{"stream":"ssed", "seq":123456789}`)
 	b.ReportAllocs()

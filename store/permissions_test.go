@@ -14,8 +14,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// documentedAccounts is the configuration that docs/nats.md gives for a NATS server
-// of one's own, from its accounts on, and the rights that are in it.
+// documentedAccounts returns the accounts block of the NATS configuration in docs/nats.md, and
+// the JetStream rights in it.
 func documentedAccounts(t *testing.T) (config string, rights []string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "docs", "nats.md"))
@@ -32,8 +32,8 @@ func documentedAccounts(t *testing.T) (config string, rights []string) {
 	return config, rights
 }
 
-// useEverything has a Store do all that it does at a server with a configuration, and
-// returns what it logged. It ends early when the server has refused something.
+// useEverything runs a Store at a server with the given configuration, and uses all its features.
+// It returns the log. It stops early when the server has refused something.
 func useEverything(t *testing.T, config string) (logged string) {
 	t.Helper()
 	natsServer, log := natstest.Start(t, config), &logBuffer{}
@@ -60,7 +60,7 @@ func useEverything(t *testing.T, config string) (logged string) {
 		}
 	}
 	await(func() bool { return r.Status().Reached })
-	for _, namespace := range []string{"/", "/pets/dogs", "/pets/dogs", "/pets/cats"} { // the second goes
+	for _, namespace := range []string{"/", "/pets/dogs", "/pets/dogs", "/pets/cats"} { // the second is deleted: PerNamespace is 1
 		answer := make(answerOnce, 1)
 		if refused() {
 			break
@@ -95,7 +95,8 @@ func useEverything(t *testing.T, config string) (logged string) {
 	return log.String()
 }
 
-// TestDocumentedRightsAreEnough, and none of them is too much.
+// TestDocumentedRightsAreEnough verifies that the rights in docs/store.md are sufficient, and that
+// each of them is necessary.
 func TestDocumentedRightsAreEnough(t *testing.T) {
 	testtool.Long(t, "a right that is missing takes seconds to be noticed")
 	t.Parallel()

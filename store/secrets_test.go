@@ -5,21 +5,21 @@ import (
 	"testing"
 )
 
-// TestServersWithoutSecrets: no error and no name has what stands in a URL beside the
-// host, however it is written.
+// TestServersWithoutSecrets verifies that errors and names contain only the scheme and the host of
+// a URL, even if the URL is malformed.
 func TestServersWithoutSecrets(t *testing.T) {
 	for _, tt := range []struct{ url, says, name string }{
 		{"nats://h:4222", "", "nats://h:4222"},
 		{"nats://ssed:hush@h:4222", "", "nats://h:4222"},
 		{"tls://hush@h", "", "tls://h"},
 		{"nats://h:4222/hush?hush#hush", "", "nats://h:4222"},
-		{"http://hush@h:1", "http://h:1 is no NATS server's URL", "http://h:1"},
-		{"hush@h:1", "cannot be read", "(a URL that cannot be read)"},
-		{"hush@h", "names no host", "://"},
-		{"nats:hush@h", "names no host", "nats://"},
-		{"nats://hush@", "names no host", "nats://"},
-		{"nats://u:hush%ZZ@h", "cannot be read", "(a URL that cannot be read)"},
-		{"", "names no host", "://"},
+		{"http://hush@h:1", "invalid NATS server URL http://h:1", "http://h:1"},
+		{"hush@h:1", "cannot be parsed", "(invalid URL)"},
+		{"hush@h", "has no host", "://"},
+		{"nats:hush@h", "has no host", "nats://"},
+		{"nats://hush@", "has no host", "nats://"},
+		{"nats://u:hush%ZZ@h", "cannot be parsed", "(invalid URL)"},
+		{"", "has no host", "://"},
 	} {
 		s := Servers{URLs: []string{tt.url}}
 		said := ""

@@ -16,77 +16,126 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// Limits of the queue: the messages that publishers are waiting for. A larger queue
-// gains a publisher's pipeline nothing.
+// Limits of the queue. A longer queue would not make a publisher's pipeline faster.
 const (
-	queueMax      = 16 << 10
+	queueMax      = 16 << 10 // messages
 	queueBytesMax = 16 << 20
 )
 
 const (
-	// sweepInterval is how often the sender looks for messages that have waited too
-	// long, and how soon it sends again what the stream did not store.
+	// sweepInterval is how often the sender looks for messages that have timed out. It is
+	// also the longest pause before messages that were not stored are sent again.
 	sweepInterval = 100 * time.Millisecond
-	// acksPendingMax limits how many acks the NATS client holds for us: more than there
-	// are messages in flight.
+	// acksPendingMax limits how many acks the NATS client buffers for the sender. It is
+	// larger than the number of messages in flight, so that the client drops no ack.
 	acksPendingMax = 4 * queueMax
 )
 
-// A sender publishes to the stream and acknowledges messages in the order in which they
-// were submitted. Until then they are in the queue, each in one state:
+// A sender publishes the messages of this daemon's publishers to the stream, and
+// acknowledges them in the order of submission.
 //
-//	                 ┌────────────── not stored ◀─────────────┐
-//	                 ▼                                         │
-//	Submit ──▶ unsent ──▶ sent ──▶ stored ──▶ answered OK      │
-//	                 │      │ └───────────────────────────────┘
-//	                 │      └────▶ refused ──▶ answered ERR
-//	                 └─ too late ───▲
+// # Queue
 //
-// A message that was not stored is sent again, unless a later one is stored: then it is
-// refused, because only its publisher knows whether the order matters. While a message
-// waits to be sent again, no other is sent.
+// A message stays in the queue from submit until its Acker gets the result. Each message
+// has a number: 1 more than the message before it. queue[i] has the number first+i.
+//
+//	           first                      next                   first+len(queue)
+//	           ▼                          ▼                      ▼
+//	answered │ sent  stored  sent  sent │ unsent  unsent  unsent │
+//	         └─ given to the connection ┴───── not sent yet ─────┘
+//
+// Acks from the stream may arrive out of order, so a stored message waits in the queue until
+// all older messages have a result. Then flushAcks removes it and calls its Acker.
+//
+// # States of a message
+//
+//	            submit                          flushAcks
+//	              │                                 ▲
+//	              ▼                                 │
+//	           unsent ─── send ───▶ sent ─┬──▶ stored      Ack(seq, nil)
+//	              ▲                       ├──▶ refused     Ack(0, err)
+//	              │                       │
+//	              └─ retry ─ notStored ◀──┘
+//
+//	sent → stored        the stream assigned a sequence
+//	sent → refused       the stream rejected the message, or its ack is late or lost
+//	sent → notStored     the stream has no leader, or the connection returned an error
+//	notStored → unsent   retry
+//	notStored → refused  it timed out, or the stream has stored a later message
+//	unsent → refused     it timed out
+//
+// stored and refused are final.
+//
+// # Order and retries
+//
+// Messages are given to one connection in queue order, and the stream stores them in the
+// order of arrival. But the stream may miss a message and store a later one, for example when
+// a new leader is elected in between. If the missed message were sent again, the order in the
+// stream would be wrong. So the sender follows three rules:
+//
+//  1. Once a message is not stored (retryPending), the sender sends nothing.
+//  2. When no message is in flight, retry refuses each message that was not stored before a
+//     message that was. Only the publisher knows whether the order matters.
+//  3. retry makes the rest unsent again. The first of them is a probe (probing): until the
+//     stream stores or rejects a message, only one is in flight at a time.
+//
+// A message in the state sent is never sent again, because it may be stored.
+//
+// # Goroutines and locks
+//
+//	the loop and other publishers   submit, full, wait
+//	run                             send, dispatch; it may block in the connection
+//	run's second goroutine          sweep
+//	the NATS client's               onAck, reconnected
+//	Store.Serve                     attach, detach, setPaused, close
+//
+// Only run calls send, so two messages cannot overtake each other on the way to the
+// connection. mu is never held during a call of the connection, because that call may block
+// and submit must not. mu is held during Acker.Ack, which keeps the acks in order. So an Acker
+// must not block and must not call the sender.
 type sender struct {
-	timeout  time.Duration // how long a message may wait for the stream's answer
+	timeout  time.Duration // how long a message may wait for its result
 	subject  func(namespace []byte) string
 	onStored func(seq uint64) // called with each sequence that the stream assigns
 	inbox    string           // prefix of the reply subjects; the message's number follows
-	woken    chan struct{}
+	wakeup   chan struct{}    // holds one value while run has something to look at
 	headers  headers
 
-	mu           sync.Mutex
+	mu           sync.Mutex    // guards all fields below, and the states of the messages
 	conn         natsConn      // nil: not connected yet
-	paused       bool          // the stream is not reached: nothing is sent
-	queue        []*pendingMsg // the first is the oldest message without an answer
+	paused       bool          // nothing is sent: see setPaused
+	queue        []*pendingMsg // the first is the oldest message without a reply
 	first        uint64        // number of queue[0]
-	next         uint64        // number of the next message to send
-	inFlight     int           // messages in the state sent
-	bytes        int
-	retryPending bool          // a message was not stored: it is sent again once none is in flight
-	probing      bool          // one message is sent again; the rest waits for its result
-	room         chan struct{} // closed when the queue has room; nil while nobody waits for it
+	next         uint64        // number of the next message to send; no older one is unsent
+	inFlight     int           // how many messages are in the state sent
+	bytes        int           // memory of the messages in the queue
+	retryPending bool          // a message was not stored: see retry
+	probing      bool          // one message at a time: see retry
+	room         chan struct{} // closed when the queue has room; nil while nothing waits for it
 	closed       bool
 	cache        cacheUse // of the embedded server
 
 	duplicates, resent, refusals atomic.Uint64
 }
 
-// A natsConn sends messages to the stream: a *nats.Conn. An error means that the message
-// was not sent.
+// A natsConn sends messages to the stream. It is a *nats.Conn, except in tests. An error
+// means that the message was not sent.
 type natsConn interface {
 	PublishMsg(*nats.Msg) error
 	MaxPayload() int64
 }
 
 func newSender(timeout time.Duration, subject func([]byte) string, onStored func(uint64)) *sender {
-	return &sender{timeout: timeout, subject: subject, onStored: onStored, inbox: nats.InboxPrefix + nuid.Next() + ".", woken: make(chan struct{}, 1)}
+	return &sender{timeout: timeout, subject: subject, onStored: onStored, inbox: nats.InboxPrefix + nuid.Next() + ".", wakeup: make(chan struct{}, 1)}
 }
 
-// submit implements loop.Store.
+// submit implements loop.Store. It copies the message and appends it to the queue. It does
+// not check the limits: callers ask full first.
 func (s *sender) submit(m loop.PublishRequest, to loop.Acker) {
 	p := &pendingMsg{
 		subject: s.subject(m.Namespace),
 		key:     string(m.Key),
-		header:  s.headers.of(m.Event, m.Key),
+		header:  s.headers.get(m.Event, m.Key),
 		data:    append(make([]byte, 0, len(m.Data)), m.Data...),
 		to:      to,
 		until:   time.Now().Add(s.timeout),
@@ -94,7 +143,7 @@ func (s *sender) submit(m loop.PublishRequest, to loop.Acker) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		p.state, p.err = refused, publish.ErrStopping
+		p.state, p.err = refused, publish.ErrStopping // flushAcks answers it now
 	}
 	s.queue = append(s.queue, p)
 	s.bytes += p.bytes()
@@ -102,9 +151,10 @@ func (s *sender) submit(m loop.PublishRequest, to loop.Acker) {
 	s.wake()
 }
 
+// wake makes run call send. Call it after each change that may allow a message to be sent.
 func (s *sender) wake() {
 	select {
-	case s.woken <- struct{}{}:
+	case s.wakeup <- struct{}{}:
 	default:
 	}
 }
@@ -131,8 +181,8 @@ func (s *sender) wait() <-chan struct{} {
 	return s.room
 }
 
-// run sends until stop is closed. Sweeps have their own goroutine, since a connection
-// whose server hangs blocks its writers.
+// run sends messages until stop is closed. A second goroutine sweeps, because send blocks
+// while the server does not read from the connection, and timeouts must work then, too.
 func (s *sender) run(stop <-chan struct{}) {
 	go func() {
 		ticker := time.NewTicker(sweepInterval)
@@ -150,13 +200,17 @@ func (s *sender) run(stop <-chan struct{}) {
 		select {
 		case <-stop:
 			return
-		case <-s.woken:
+		case <-s.wakeup:
 			s.send()
 		}
 	}
 }
 
-// attach makes the sender use a connection and subscribes to the acks.
+// attach makes the sender use a connection, and subscribes to the acks.
+//
+// Each message has its own reply subject, inbox plus its number. The stream publishes the ack
+// to that subject. One wildcard subscription receives all acks, and the NATS client restores
+// it after a reconnect.
 func (s *sender) attach(conn *nats.Conn) error {
 	acks, err := conn.Subscribe(s.inbox+"*", s.onAck)
 	if err != nil {
@@ -172,9 +226,9 @@ func (s *sender) attach(conn *nats.Conn) error {
 	return nil
 }
 
-// setPaused stops or resumes sending. The sender is paused until the stream is reached:
-// a message on a subject without a stream is not stored, and if others subscribe to the
-// subject, no error comes back.
+// setPaused stops or resumes sending. The sender is paused until the stream is known to
+// exist. Without a stream a message is lost. The server reports that (no responders) only if
+// the subject has no subscriber at all; with a plain subscriber, no answer would arrive.
 func (s *sender) setPaused(paused bool) {
 	s.mu.Lock()
 	s.paused = paused
@@ -182,7 +236,8 @@ func (s *sender) setPaused(paused bool) {
 	s.wake()
 }
 
-// detach makes the sender wait for another connection.
+// detach makes the sender wait for another connection. The acks of messages in flight are
+// lost with this one: see reconnected.
 func (s *sender) detach() {
 	s.mu.Lock()
 	s.conn = nil
@@ -190,30 +245,43 @@ func (s *sender) detach() {
 	s.reconnected()
 }
 
-// send sends all unsent messages, as far as the states of the others allow.
+// send gives unsent messages to the connection until takeNext returns none.
 func (s *sender) send() {
 	for {
-		s.mu.Lock()
-		conn, number := s.conn, s.next
-		if conn == nil || s.paused || s.retryPending || s.probing && s.inFlight > 0 || s.next == s.first+uint64(len(s.queue)) {
-			s.mu.Unlock()
+		conn, number, p := s.takeNext()
+		if p == nil {
 			return
 		}
-		p := s.queue[s.next-s.first]
-		s.next++
-		if p.state != unsent {
-			s.mu.Unlock()
-			continue
-		}
-		p.state = sent
-		s.inFlight++
-		s.mu.Unlock()
 		s.dispatch(conn, number, p)
 	}
 }
 
-// dispatch gives a message to the connection. A message that the connection does not
-// take was not stored.
+// takeNext moves the next unsent message to the state sent and returns it, or nil if nothing
+// may be sent now.
+func (s *sender) takeNext() (conn natsConn, number uint64, p *pendingMsg) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn == nil || s.paused || s.retryPending || s.probing && s.inFlight > 0 {
+		return nil, 0, nil
+	}
+	for end := s.first + uint64(len(s.queue)); s.next < end; {
+		number, p = s.next, s.queue[s.next-s.first]
+		s.next++
+		if p.state == unsent { // otherwise it has timed out, or had a result before a retry
+			p.state = sent
+			s.inFlight++
+			return s.conn, number, p
+		}
+	}
+	return nil, 0, nil
+}
+
+// dispatch gives a message to the connection. The caller does not hold mu; the fields that
+// dispatch reads do not change after submit. If the connection returns an error, the message
+// was not stored.
+//
+// PublishMsg appends to the client's buffer, and writes to the socket if that is full. It
+// returns an error while the connection is down, because connect sets ReconnectBufSize(-1).
 func (s *sender) dispatch(conn natsConn, number uint64, p *pendingMsg) {
 	err := conn.PublishMsg(&nats.Msg{
 		Subject: p.subject,
@@ -224,140 +292,14 @@ func (s *sender) dispatch(conn natsConn, number uint64, p *pendingMsg) {
 	switch {
 	case err == nil:
 	case errors.Is(err, nats.ErrMaxPayload):
-		s.resolve(number, refused, 0, fmt.Errorf("%w: the NATS server takes messages of at most %d bytes (its max_payload)", sse.ErrTooLong, conn.MaxPayload()))
+		s.resolve(number, refused, 0, fmt.Errorf("%w: the NATS server accepts messages of at most %d bytes (its max_payload)", sse.ErrTooLong, conn.MaxPayload()))
 	default:
 		s.resolve(number, notStored, 0, err)
 	}
 }
 
-// resolve records the result of a message that was sent, and flushes the acks that are
-// due. It ignores a message that was given up before.
-func (s *sender) resolve(number uint64, result state, seq uint64, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if number < s.first || number >= s.first+uint64(len(s.queue)) {
-		return
-	}
-	p := s.queue[number-s.first]
-	if p.state != sent {
-		return
-	}
-	s.setState(p, result, err)
-	p.seq = seq
-	if s.probing && result != notStored {
-		s.probing = false
-		s.wake()
-	}
-	s.flushAcks()
-}
-
-// setState moves a message to another state.
-func (s *sender) setState(p *pendingMsg, now state, err error) {
-	if p.state == sent {
-		s.inFlight--
-	}
-	p.state, p.err = now, err
-	s.retryPending = s.retryPending || now == notStored
-}
-
-// flushAcks acknowledges the oldest messages whose result is known, while the cache of
-// the embedded server has room. Otherwise they stay in the queue, which fills up and
-// makes the publishers wait.
-func (s *sender) flushAcks() {
-	for len(s.queue) > 0 && s.queue[0].state >= stored && (s.closed || !s.cache.full()) {
-		p := s.queue[0]
-		s.queue[0] = nil
-		s.queue = s.queue[1:]
-		s.first++
-		s.next = max(s.next, s.first)
-		s.bytes -= p.bytes()
-		if p.state == refused {
-			s.refusals.Add(1)
-		} else {
-			s.cache.add(p.recordBytes())
-		}
-		p.to.Ack(p.seq, p.err)
-	}
-	if s.room != nil && !s.isFull() {
-		close(s.room)
-		s.room = nil
-	}
-}
-
-// sweep runs once per interval: it gives up messages that have waited for too long, and
-// sends again what was not stored once nothing is in flight.
-func (s *sender) sweep(now time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.cache.tick()
-	for _, p := range s.queue {
-		if now.Before(p.until) {
-			break // the rest was submitted later
-		}
-		s.giveUp(p)
-	}
-	s.flushAcks()
-	if s.retryPending {
-		s.resume()
-	}
-	s.wake() // the probe may have been given up
-}
-
-// giveUp refuses a message that has waited for too long.
-func (s *sender) giveUp(p *pendingMsg) {
-	switch p.state {
-	case sent:
-		s.setState(p, refused, p.unknown())
-	case unsent:
-		s.setState(p, refused, fmt.Errorf("%w: the store is not reached, nothing was stored; try again later", publish.ErrBusy))
-	case notStored:
-		s.setState(p, refused, fmt.Errorf("%w: the store does not take it now (%w), nothing was stored; try again later", publish.ErrBusy, p.err))
-	}
-}
-
-// resume sends again what was not stored, once nothing is in flight. The first message
-// is a probe: the rest waits until its result is known.
-func (s *sender) resume() {
-	if s.inFlight > 0 {
-		return
-	}
-	lastStored := -1
-	for i, p := range s.queue {
-		if p.state == stored {
-			lastStored = i
-		}
-	}
-	for i, p := range s.queue {
-		switch {
-		case p.state == notStored && i < lastStored:
-			s.setState(p, refused, fmt.Errorf("%w: the store did not take it, and has taken a later one since; nothing was stored", publish.ErrBusy))
-		case p.state == notStored:
-			s.setState(p, unsent, nil)
-			s.resent.Add(1)
-		}
-	}
-	s.flushAcks()
-	s.next, s.retryPending, s.probing = s.first, false, true
-	s.wake()
-}
-
-// reconnected refuses the messages that were in flight when the connection was lost,
-// because their acks are lost, too. They are not sent again, not even those with a key:
-// of two messages the second may be stored and the first not, which would then come
-// after it.
-func (s *sender) reconnected() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, p := range s.queue {
-		if p.state == sent {
-			s.setState(p, refused, p.unknown())
-		}
-	}
-	s.flushAcks()
-	s.wake()
-}
-
-// close refuses everything in the queue, and everything submitted later.
+// close refuses all messages in the queue, and all that are submitted later. It answers each
+// of them before it returns.
 func (s *sender) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -15,14 +15,17 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A fakeStream is a natsConn and the stream behind it, with all that may go wrong on the
-// way there and back. It does what it is told, at once.
+// A fakeStream is a natsConn and the stream behind it, with all faults of a real one. It has no
+// goroutine: the test moves each message and each ack.
+//
+//	PublishMsg ─▶ onWay ─▶ work ─▶ stored
+//	                         └───▶ answers ─▶ the test calls onAck
 type fakeStream struct {
 	cut      bool        // the connection is down
-	noLeader bool        // nobody answers for the stream
-	onWay    []*nats.Msg // sent and not looked at yet
-	answers  []*nats.Msg // on their way back
-	stored   []string
+	noLeader bool        // the stream has no leader: acks have no data
+	onWay    []*nats.Msg // sent by the sender, but not at the stream yet
+	answers  []*nats.Msg // acks that have not arrived at the sender yet
+	stored   []string    // data; the index plus 1 is the sequence
 	keys     map[string]int
 }
 
@@ -39,7 +42,8 @@ func (f *fakeStream) PublishMsg(m *nats.Msg) error {
 	return nil
 }
 
-// work has the stream look at one message.
+// work makes the stream handle the next message: store it, refuse it, or answer that there is no
+// leader.
 func (f *fakeStream) work() {
 	m := f.onWay[0]
 	f.onWay = f.onWay[1:]
@@ -61,8 +65,8 @@ func (f *fakeStream) work() {
 	f.answers = append(f.answers, answer)
 }
 
-// mend mends everything, and does all that can be done then.
-func (f *fakeStream) mend(s *sender, now time.Time) {
+// recover ends all faults and runs until the sender's queue is empty.
+func (f *fakeStream) recover(s *sender, now time.Time) {
 	if f.cut {
 		f.cut = false
 		s.reconnected()
@@ -81,24 +85,24 @@ func (f *fakeStream) mend(s *sender, now time.Time) {
 	}
 }
 
-// A verdict is what a publisher was told, once.
+// A verdict is the Acker of one message. It records the result.
 type verdict struct {
 	n     int
-	long  bool // the message is longer than the stream takes
-	told  int
+	long  bool // the message is longer than the stream accepts
+	acks  int  // calls of Ack; exactly 1 is expected
 	seq   uint64
 	err   error
-	order *[]int
+	order *[]int // n of all verdicts, in the order of their results
 }
 
 func (v *verdict) Ack(seq uint64, err error) {
-	v.told++
+	v.acks++
 	v.seq, v.err = seq, err
 	*v.order = append(*v.order, v.n)
 }
 
-// TestSender plays thousands of histories of faults: everybody is told once, in
-// order, and what they are told is true.
+// TestSender runs 400 random histories of messages and faults. It verifies that each message gets
+// exactly one result, in the order of submission, and that each result is true.
 func TestSender(t *testing.T) {
 	for seed := range uint64(400) {
 		random := rand.New(rand.NewPCG(seed, 1))
@@ -136,7 +140,7 @@ func TestSender(t *testing.T) {
 			case n == 18 && random.IntN(4) == 0:
 				f.noLeader = !f.noLeader
 			case n == 19 && random.IntN(4) == 0:
-				if f.cut = !f.cut; f.cut { // what is on the way may arrive or not; no answer does
+				if f.cut = !f.cut; f.cut { // messages on the way may arrive or not; their acks do not
 					for range random.IntN(len(f.onWay) + 1) {
 						f.work()
 					}
@@ -149,7 +153,7 @@ func TestSender(t *testing.T) {
 		for range 400 {
 			step()
 		}
-		f.mend(s, now)
+		f.recover(s, now)
 		checkVerdicts(t, seed, all, order, f.stored)
 		if s.inFlight != 0 || s.bytes != 0 || len(s.queue) > 0 {
 			t.Fatalf("seed %d: at the end %d are in flight, %d in the queue with %d bytes", seed, s.inFlight, len(s.queue), s.bytes)
@@ -157,6 +161,7 @@ func TestSender(t *testing.T) {
 	}
 }
 
+// checkVerdicts verifies the results of all messages against the content of the stream.
 func checkVerdicts(t *testing.T, seed uint64, all []*verdict, order []int, stored []string) {
 	t.Helper()
 	for i, n := range order {
@@ -172,16 +177,16 @@ func checkVerdicts(t *testing.T, seed uint64, all []*verdict, order []int, store
 	for _, v := range all {
 		data := fmt.Sprint(v.n)
 		switch {
-		case v.told != 1:
-			t.Fatalf("seed %d: message %d was answered %d times", seed, v.n, v.told)
+		case v.acks != 1:
+			t.Fatalf("seed %d: message %d was answered %d times", seed, v.n, v.acks)
 		case v.err == nil && (v.seq == 0 || stored[v.seq-1] != data || count[data] != 1):
-			t.Fatalf("seed %d: message %d was told OK %d, and is there %d times", seed, v.n, v.seq, count[data])
+			t.Fatalf("seed %d: message %d was answered OK %d, and is stored %d times", seed, v.n, v.seq, count[data])
 		case v.err == nil && v.seq <= newest:
 			t.Fatalf("seed %d: message %d has the number %d, behind one with %d", seed, v.n, v.seq, newest)
 		case v.err != nil && !errors.Is(v.err, publish.ErrBusy) && !(v.long && errors.Is(v.err, sse.ErrTooLong)):
 			t.Fatalf("seed %d: message %d: %v", seed, v.n, v.err)
 		case v.err != nil && strings.Contains(v.err.Error(), "nothing was stored") && count[data] > 0:
-			t.Fatalf("seed %d: message %d is stored, and its publisher was told: %v", seed, v.n, v.err)
+			t.Fatalf("seed %d: message %d is stored, but its publisher got: %v", seed, v.n, v.err)
 		case count[data] > 1:
 			t.Fatalf("seed %d: message %d is stored %d times", seed, v.n, count[data])
 		}
@@ -189,8 +194,8 @@ func checkVerdicts(t *testing.T, seed uint64, all []*verdict, order []int, store
 	}
 }
 
-// TestSenderTooLong: a message that the stream can never take is refused as too long, so
-// that its publisher does not send it again and again.
+// TestSenderTooLong verifies that a message that the stream never accepts is refused as too long,
+// so that its publisher does not retry.
 func TestSenderTooLong(t *testing.T) {
 	answer := func(errCode int, why string) string {
 		return fmt.Sprintf(`{"error":{"code":400,"err_code":%d,"description":%q},"stream":"ssed","seq":0}`, errCode, why)
@@ -216,13 +221,14 @@ func TestSenderTooLong(t *testing.T) {
 		if len(f.onWay) > 0 {
 			s.onAck(&nats.Msg{Subject: f.onWay[0].Reply, Data: []byte(tt.answer)})
 		}
-		if v.told != 1 || !errors.Is(v.err, tt.want) || !strings.Contains(v.err.Error(), tt.says) {
-			t.Errorf("%s: answered %d times, the last with %v", tt.name, v.told, v.err)
+		if v.acks != 1 || !errors.Is(v.err, tt.want) || !strings.Contains(v.err.Error(), tt.says) {
+			t.Errorf("%s: answered %d times, the last with %v", tt.name, v.acks, v.err)
 		}
 	}
 }
 
-// TestSenderMakesRoom: who waits for room is woken, and the end answers everybody.
+// TestSenderMakesRoom verifies that wait's channel is closed when the queue has room, and that
+// close answers all messages, including later ones.
 func TestSenderMakesRoom(t *testing.T) {
 	f := &fakeStream{keys: map[string]int{}}
 	s := newSender(time.Minute, func([]byte) string { return "ssed" }, func(uint64) {})
@@ -244,7 +250,7 @@ func TestSenderMakesRoom(t *testing.T) {
 	select {
 	case <-room:
 	default:
-		t.Error("nobody is told of the room")
+		t.Error("the channel is not closed when there is room")
 	}
 	s.close()
 	if len(order) != queueMax {

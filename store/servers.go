@@ -9,13 +9,14 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// Servers say which NATS servers to connect to, and how. Those of one cluster find
-// each other: one that answers is enough, more are for when it does not.
+// Servers are the NATS servers to connect to, with credentials and certificates. The client
+// connects to one of them, and learns the other servers of the cluster from it. List several in
+// case one is down.
 type Servers struct {
-	URLs            []string // "nats://host:4222", "tls://host:4222"
-	CredentialsFile string   // a user's JWT and key, as "nsc" writes them
-	CAFile          string   // who signs for the servers; empty: those the system trusts
-	CertFile        string   // what we show to servers that ask, with its key
+	URLs            []string // such as "nats://host:4222" or "tls://host:4222"
+	CredentialsFile string   // a user's JWT and key, in the format that "nsc" writes
+	CAFile          string   // CA certificates for the servers; empty: the system's
+	CertFile        string   // client certificate, for servers that require one; needs KeyFile
 	KeyFile         string
 }
 
@@ -27,29 +28,29 @@ func (s Servers) readable() error {
 		}
 		f, err := os.Open(file)
 		if err != nil {
-			return fmt.Errorf("a file for the NATS server cannot be read: %w", err)
+			return fmt.Errorf("cannot read a file for the NATS connection: %w", err)
 		}
 		f.Close()
 	}
 	return nil
 }
 
-// checkURL returns what is wrong with a NATS server's URL. The error holds none of its
-// secrets; a URL that cannot be parsed is left out as a whole.
+// checkURL returns an error if text is not the URL of a NATS server. The error contains no
+// secrets: a URL that cannot be parsed is not quoted at all.
 func checkURL(text string) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return fmt.Errorf("a NATS server's URL cannot be read; write it like nats://host:4222")
+		return fmt.Errorf("invalid NATS server URL: it cannot be parsed; expected the form nats://host:4222")
 	case u.Hostname() == "":
-		return fmt.Errorf("a NATS server's URL names no host; write it like nats://host:4222")
+		return fmt.Errorf("invalid NATS server URL: it has no host; expected the form nats://host:4222")
 	case u.Scheme != "nats" && u.Scheme != "tls" && u.Scheme != "ws" && u.Scheme != "wss":
-		return fmt.Errorf("%s is no NATS server's URL: it begins with nats:// or tls://", redacted(text))
+		return fmt.Errorf("invalid NATS server URL %s: expected the scheme nats:// or tls://", redacted(text))
 	}
 	return nil
 }
 
-// options are those of a connection.
+// options returns the client options for the credentials and certificates.
 func (s Servers) options() (options []nats.Option) {
 	if s.CredentialsFile != "" {
 		options = append(options, nats.UserCredentials(s.CredentialsFile))
@@ -63,10 +64,10 @@ func (s Servers) options() (options []nats.Option) {
 	return options
 }
 
-// list is what the client takes.
+// list returns the URLs in the form that nats.Connect accepts.
 func (s Servers) list() string { return strings.Join(s.URLs, ",") }
 
-// names are the URLs for a log: without passwords.
+// names returns the URLs without passwords, for logs and errors.
 func (s Servers) names() string {
 	if len(s.URLs) == 0 {
 		return "the store"
@@ -78,12 +79,12 @@ func (s Servers) names() string {
 	return strings.Join(names, " ")
 }
 
-// redacted is where a URL leads, without what else it holds: a password stands in it,
-// or a token in the user's place.
+// redacted returns the scheme and the host of a URL. The user part is left out, because it may
+// contain a password or a token.
 func redacted(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {
-		return "(a URL that cannot be read)"
+		return "(invalid URL)"
 	}
 	return u.Scheme + "://" + u.Host
 }

@@ -25,18 +25,19 @@ import (
 	"github.com/ssed/ssed/internal/natstest"
 )
 
+// TestServersAreChecked verifies the errors of New for invalid Servers.
 func TestServersAreChecked(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		servers Servers
 		says    string
 	}{
-		{"none", Servers{}, "no NATS server"},
+		{"none", Servers{}, "at least one NATS server"},
 		{"another scheme", Servers{URLs: []string{"http://hub:4222"}}, "nats:// or tls://"},
-		{"no scheme", Servers{URLs: []string{"hub:4222"}}, "like nats://host:4222"},
-		{"no host", Servers{URLs: []string{"nats://:4222"}}, "names no host"},
-		{"no URL", Servers{URLs: []string{"nats://a b:c@d:e"}}, "cannot be read"},
-		{"half a certificate", Servers{URLs: []string{"nats://hub"}, CertFile: "/dev/null"}, "go together"},
+		{"no scheme", Servers{URLs: []string{"hub:4222"}}, "form nats://host:4222"},
+		{"no host", Servers{URLs: []string{"nats://:4222"}}, "has no host"},
+		{"no URL", Servers{URLs: []string{"nats://a b:c@d:e"}}, "cannot be parsed"},
+		{"half a certificate", Servers{URLs: []string{"nats://hub"}, CertFile: "/dev/null"}, "requires its key"},
 		{"no such file", Servers{URLs: []string{"nats://hub"}, CredentialsFile: "/nonexistent.creds"}, "/nonexistent.creds"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -48,7 +49,7 @@ func TestServersAreChecked(t *testing.T) {
 	}
 }
 
-// certificates are a signer's, a server's and a client's, as files.
+// certificates are the files of a CA, a server and a client.
 type certificates struct{ ca, serverCert, serverKey, clientCert, clientKey string }
 
 func newCertificates(t *testing.T) (c certificates) {
@@ -95,8 +96,8 @@ func newCertificates(t *testing.T) (c certificates) {
 	return c
 }
 
-// newCredentials are a user's, in a file as nsc writes it, and the lines with which a
-// server knows them.
+// newCredentials returns a user's credentials file in the format of nsc, and the server
+// configuration that accepts the user.
 func newCredentials(t *testing.T) (file string, config string) {
 	t.Helper()
 	pair := func(make func() (nkeys.KeyPair, error)) (nkeys.KeyPair, string) {
@@ -143,8 +144,7 @@ func newCredentials(t *testing.T) (file string, config string) {
 	return file, fmt.Sprintf("operator: %s\nresolver: MEMORY\nresolver_preload: { %s: %s, %s: %s }", operatorJWT, accountKey, accountJWT, systemKey, systemJWT)
 }
 
-// reaches runs a Store for a while and returns what it says of itself, once it has
-// reached the stream or is in trouble.
+// reaches runs a Store until it has found the stream or has a trouble, and returns its status.
 func reaches(t *testing.T, servers Servers) Status {
 	t.Helper()
 	r, err := New(Options{Servers: servers, Logger: slog.New(slog.DiscardHandler)})
@@ -176,9 +176,9 @@ func reaches(t *testing.T, servers Servers) Status {
 	}
 }
 
-// TestServersWantToKnowWho: TLS with certificates of both sides, and a user's
-// credentials, at a real server that wants all of them.
-func TestServersWantToKnowWho(t *testing.T) {
+// TestServersAuthenticate verifies TLS with certificates on both sides, and a user's credentials,
+// at a real server that requires all of them.
+func TestServersAuthenticate(t *testing.T) {
 	certs := newCertificates(t)
 	creds, config := newCredentials(t)
 	natsServer := natstest.Start(t, config,
@@ -188,7 +188,7 @@ func TestServersWantToKnowWho(t *testing.T) {
 		CredentialsFile: creds, CAFile: certs.ca, CertFile: certs.clientCert, KeyFile: certs.clientKey,
 	}
 	if s := reaches(t, whole); !s.Reached || !s.Connected {
-		t.Errorf("with all that is needed: %+v", s)
+		t.Errorf("with everything that is required: %+v", s)
 	}
 	for _, tt := range []struct {
 		name string

@@ -12,14 +12,14 @@ import (
 	"github.com/ssed/ssed/internal/storestatus"
 )
 
-// Status is the state of a Store and its counters. Its fields are in
-// internal/storestatus/status.go, each with what it means.
+// Status is the state of a Store and its counters. The fields are documented in
+// internal/storestatus/status.go.
 type Status = storestatus.Status
 
-// unprovenWords are a trouble that is no error of somebody else's.
-const unprovenWords = "connected again, but the stream has not answered yet"
+// unproven is the trouble after a reconnect, until the stream answers.
+const unproven = "reconnected, but the stream has not answered yet"
 
-// Status returns the present state and the counters.
+// Status returns the present state and the counters. It does not wait for NATS.
 func (s *Store) Status() Status {
 	s.mu.Lock()
 	is := s.status
@@ -37,7 +37,7 @@ func (s *Store) Status() Status {
 	is.Last = max(is.Last, s.Newest())
 	is.Delivered = s.deliveredTo.Load()
 	if is.Reached {
-		passed := max(is.Delivered, max(is.First, 1)-1) // messages before the first cannot be delivered any more
+		passed := max(is.Delivered, max(is.First, 1)-1) // messages before the first are deleted
 		is.Lag = is.Last - min(is.Last, passed)
 	}
 	is.Unanswered = s.sender.waiting()
@@ -46,8 +46,8 @@ func (s *Store) Status() Status {
 	return is
 }
 
-// server names the server of a connection: by its name and URL, or by the folder of
-// one that has no port.
+// server returns the name and the URL of the connected server, without secrets. For an embedded
+// server it returns the folder. The caller holds mu.
 func (s *Store) server(conn *nats.Conn) string {
 	if s.embedded != nil {
 		return s.embedded.dir
@@ -66,7 +66,16 @@ func setInfo(s *Status, info *jetstream.StreamInfo) {
 	}
 }
 
-// reached notes that the stream is there.
+// The functions below record the condition of the store in status:
+//
+//	                   trouble (lost, disconnected, checkStream)
+//	available, no trouble ────────────────────────────▶ trouble since a time
+//	          ▲                                               │
+//	          └───────────── reached, onInfo ─────────────────┘
+//
+// Each change is logged once. Status.Unfit makes this node unhealthy if a trouble lasts.
+
+// reached records that the stream is available, and clears the trouble.
 func (s *Store) reached(stream jetstream.Stream, info *jetstream.StreamInfo, epoch string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,16 +85,17 @@ func (s *Store) reached(stream jetstream.Stream, info *jetstream.StreamInfo, epo
 	words := []any{"server", s.status.Server, "stream", s.status.Stream, "epoch", epoch,
 		"first", info.State.FirstSeq, "last", info.State.LastSeq, "messages", info.State.Msgs, "bytes", info.State.Bytes, "replicas", info.Config.Replicas}
 	if s.status.Trouble != "" {
-		words = append(words, "after", lasted(&s.status))
+		words = append(words, "waited", lasted(&s.status))
 	}
-	s.log.Info("the store is reached", words...)
+	s.log.Info("store available", words...)
 	s.status.Trouble, s.status.Since = "", time.Time{}
 }
 
-// lasted returns how long the trouble has lasted, for the log.
+// lasted returns for how long there has been trouble.
 func lasted(s *Status) time.Duration { return time.Since(s.Since).Round(time.Millisecond) }
 
-// onInfo records the state that the stream has reported.
+// onInfo records the state that the stream has reported, and clears the trouble if there is a
+// connection. Only Serve's goroutine calls it.
 func (s *Store) onInfo(info *jetstream.StreamInfo) {
 	s.failing = time.Time{}
 	s.expected.Store(0)
@@ -94,69 +104,75 @@ func (s *Store) onInfo(info *jetstream.StreamInfo) {
 	defer s.mu.Unlock()
 	setInfo(&s.status, info)
 	if s.conn.IsConnected() {
-		s.wellAgain()
+		s.clearTrouble()
 	}
 }
 
-// wellAgain ends a trouble. The caller holds mu.
-func (s *Store) wellAgain() {
+// clearTrouble logs that the trouble is over, if there was any. The caller holds mu.
+func (s *Store) clearTrouble() {
 	if s.status.Trouble != "" {
-		s.log.Info("the store answers again", "server", s.status.Server, "stream", s.status.Stream,
-			"after", lasted(&s.status))
+		s.log.Info("store answering again", "server", s.status.Server, "stream", s.status.Stream,
+			"waited", lasted(&s.status))
 	}
 	s.status.Trouble, s.status.Since = "", time.Time{}
 }
 
-// lost notes why the stream is not to be had.
+// lost records why serveStream has failed.
 func (s *Store) lost(err error) {
-	if err == nil || s.isAway() {
+	if err == nil || s.isDisconnected() {
 		return
 	}
 	if errors.Is(err, errInterrupted) {
-		s.trouble(err.Error(), "the store is not read; subscribers keep their streams, and it is tried again")
+		s.trouble(err.Error(), "reading the store failed; retrying")
 		return
 	}
-	s.trouble(err.Error(), "the store is not reached; publishers wait, and are told ERR busy after --nats-timeout; it is tried again")
+	s.trouble(err.Error(), "store unavailable; retrying")
 }
 
-// isAway tells whether there is no connection at the moment, which was told already.
-func (s *Store) isAway() bool {
+// isDisconnected reports whether the connection is lost and disconnected has logged it. Errors of
+// requests are only consequences then.
+func (s *Store) isDisconnected() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.conn != nil && s.conn.IsReconnecting() && s.status.Trouble != ""
 }
 
-// trouble notes what is wrong, and since when. The same trouble is logged once.
-func (s *Store) trouble(what, message string) {
+// trouble records a trouble, and logs it under the given message. It logs nothing if the trouble
+// is the same as before, or if the message is empty. Since is the time of the first of several
+// troubles in a row.
+func (s *Store) trouble(cause, message string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.status.Trouble == what {
+	if s.status.Trouble == cause {
 		return
 	}
 	if s.status.Trouble == "" {
 		s.status.Since = time.Now()
 	}
-	s.status.Trouble = what
+	s.status.Trouble = cause
 	if message != "" {
-		s.log.Error(message, "err", what)
+		s.log.Error(message, "err", cause)
 	}
 }
 
+// disconnected records that the connection is lost. The NATS client calls it, on its own
+// goroutine, and tries to reconnect.
 func (s *Store) disconnected(conn *nats.Conn, err error) {
 	s.mu.Lock()
-	ours := s.conn != conn || s.stopping.Err() != nil
+	closedByUs := s.conn != conn || s.stopping.Err() != nil
 	s.mu.Unlock()
-	if ours { // we have closed it
+	if closedByUs {
 		return
 	}
 	if err == nil || err == io.EOF {
-		err = errors.New("the server closed it")
+		err = errors.New("the server closed the connection")
 	}
-	s.trouble(err.Error(), "the connection to the store is lost; subscribers keep their streams, publishers wait, and are told ERR busy after --nats-timeout; it is tried again")
+	s.trouble(err.Error(), "store connection lost; reconnecting")
 }
 
-// reconnected has the stream looked at: that a server is there does not mean that
-// its stream is.
+// reconnected interrupts the consumer and requests a check of the stream: the new server may not
+// be able to reach the stream. The trouble remains until the stream answers. The NATS client
+// calls it, on its own goroutine.
 func (s *Store) reconnected(conn *nats.Conn) {
 	s.sender.reconnected()
 	s.mu.Lock()
@@ -166,16 +182,16 @@ func (s *Store) reconnected(conn *nats.Conn) {
 	s.status.Server = s.server(conn)
 	server := s.status.Server
 	s.mu.Unlock()
-	s.log.Info("connected to the store again", "server", server)
-	s.trouble(unprovenWords, "")
+	s.log.Info("reconnected to the store", "server", server)
+	s.trouble(unproven, "")
 	select {
 	case s.again <- struct{}{}:
 	default:
 	}
 }
 
-// epochOf returns the epoch of the stream's ids. It depends on the stream and, with an
-// embedded server, on the generation of its folder.
+// epochOf returns the epoch of the stream's ids. It depends on when the stream was created. With
+// an embedded server it also depends on the generation of the folder.
 func (s *Store) epochOf(info *jetstream.StreamInfo) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

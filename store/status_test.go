@@ -12,7 +12,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// serveStore runs a Store with a loop to deliver to, until the test ends.
+// serveStore runs a Store and a server that it delivers to, until the test ends.
 func serveStore(t *testing.T, opts Options) *Store {
 	t.Helper()
 	opts.Logger = slog.New(slog.DiscardHandler)
@@ -40,7 +40,7 @@ func serveStore(t *testing.T, opts Options) *Store {
 	return r
 }
 
-// TestFailedDiskIsTrouble until the store has started anew.
+// TestFailedDiskIsTrouble verifies that a failed write is a trouble until the store was restarted.
 func TestFailedDiskIsTrouble(t *testing.T) {
 	testtool.Long(t, "a disk fails for a second")
 	dir := t.TempDir()
@@ -55,12 +55,13 @@ func TestFailedDiskIsTrouble(t *testing.T) {
 	r.mu.Unlock()
 	testtool.WaitFor(t, "the trouble", func() bool { is := r.Status(); return is.Trouble == errStoreFailed.Error() && !is.Reached })
 	if since := r.Status().Since; since.Before(begin) || time.Since(since) < 0 {
-		t.Errorf("it began %v, and that was at %v", since, begin)
+		t.Errorf("it began at %v, expected after %v", since, begin)
 	}
 	testtool.WaitFor(t, "the end of it", func() bool { is := r.Status(); return is.Trouble == "" && is.Since.IsZero() && is.Reached })
 }
 
-// TestStatusDoesNotWait for a server that takes connections and says nothing.
+// TestStatusDoesNotWait verifies that Status returns promptly while a server accepts connections
+// but sends nothing.
 func TestStatusDoesNotWait(t *testing.T) {
 	testtool.Long(t, "the store does not answer for seconds")
 	t.Parallel()
@@ -74,7 +75,7 @@ func TestStatusDoesNotWait(t *testing.T) {
 		longest = max(longest, time.Since(begin))
 		return strings.Contains(is.Trouble, "cannot connect to "+nats.URL+": ")
 	})
-	if longest > time.Second { // a client waits for two
+	if longest > time.Second { // the NATS client waits for two
 		t.Errorf("the status took %v", longest)
 	}
 	nats.Thaw()

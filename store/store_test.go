@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testtool.RunWaiting(m)) }
 
-// A node is a server with a Store, and a way for others to its store.
+// A node is a server with an embedded Store.
 type node struct {
 	*ssed.Server
 	store *Store
@@ -28,7 +28,7 @@ type node struct {
 	end   func()
 }
 
-// startNode runs one until the test ends.
+// startNode runs a node until the test ends. It returns once the stream is available.
 func startNode(t testing.TB, dir string, opts Options) *node {
 	t.Helper()
 	n := &node{log: &logBuffer{}}
@@ -61,18 +61,18 @@ func startNode(t testing.TB, dir string, opts Options) *node {
 	}
 	t.Cleanup(n.end)
 	<-n.Server.Ready()
-	testtool.WaitFor(t, "the stream is reached", func() bool { return n.store.Status().Reached })
+	testtool.WaitFor(t, "the stream to be available", func() bool { return n.store.Status().Reached })
 	return n
 }
 
-// jetStream connects to the store of the node, as another program would.
+// jetStream connects to the embedded server of the node, like another program.
 func (n *node) jetStream(t testing.TB) jetstream.JetStream { return connectStore(t, n.store.embedded) }
 
-// subscribe waits until the node takes subscribers.
+// subscribe opens a stream. It retries until the node accepts subscribers.
 func (n *node) subscribe(t testing.TB, target string) *bufio.Reader {
 	t.Helper()
 	var r *bufio.Reader
-	testtool.WaitFor(t, "the node takes subscribers", func() bool {
+	testtool.WaitFor(t, "the node to accept subscribers", func() bool {
 		request, err := http.NewRequestWithContext(testContext(t), "GET", "http://"+n.ListenAddrs()[0].String()+target, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -89,7 +89,7 @@ func (n *node) subscribe(t testing.TB, target string) *bufio.Reader {
 	return r
 }
 
-// nextData is the data of the next message.
+// nextData returns the data of the next message.
 func nextData(t testing.TB, r *bufio.Reader) string {
 	t.Helper()
 	for {
@@ -112,9 +112,9 @@ func (n *node) publish(t testing.TB, data ...string) {
 	}
 }
 
-// TestStoreWhoseNewestIsDeleted: a stream's last message may be deleted; a server that
-// begins then has all there is.
-func TestStoreWhoseNewestIsDeleted(t *testing.T) {
+// TestStoreWithDeletedNewest verifies that a server becomes live if the stream's last messages are
+// deleted, and that it delivers the next one.
+func TestStoreWithDeletedNewest(t *testing.T) {
 	dir := t.TempDir()
 	for _, deleted := range [][]uint64{{5}, {4, 5}, {1, 2, 3}} {
 		n := startNode(t, dir, Options{})
@@ -144,8 +144,8 @@ func TestStoreWhoseNewestIsDeleted(t *testing.T) {
 	}
 }
 
-// TestStoreLongMessages: what others publish may be as long as the server takes, and
-// longer than what is delivered. It holds up nobody.
+// TestStoreLongMessages verifies that messages of other programs can have any length that the NATS
+// server accepts. A message that is too long is skipped and does not block later ones.
 func TestStoreLongMessages(t *testing.T) {
 	n := startNode(t, t.TempDir(), Options{DataBytesMax: 7 << 20})
 	r := n.subscribe(t, "/subscribe/x")
@@ -163,11 +163,11 @@ func TestStoreLongMessages(t *testing.T) {
 		t.Errorf("got %.40q", got)
 	}
 	if s := n.store.Status(); s.Undeliverable != 1 {
-		t.Errorf("%d messages were passed over", s.Undeliverable)
+		t.Errorf("%d messages were skipped", s.Undeliverable)
 	}
 }
 
-// TestStoreReadsTheNewest: the newest so many are found while more come.
+// TestStoreReadsTheNewest verifies that Read finds the last messages while others are published.
 func TestStoreReadsTheNewest(t *testing.T) {
 	n := startNode(t, t.TempDir(), Options{})
 	for i := range 2000 {
@@ -198,20 +198,21 @@ func TestStoreReadsTheNewest(t *testing.T) {
 	<-done
 }
 
-// TestStoreEndsQuietly: what comes when the server has ended is no trouble.
+// TestStoreEndsQuietly verifies that messages that arrive after the server has stopped cause no
+// trouble and no error lines.
 func TestStoreEndsQuietly(t *testing.T) {
 	n := startNode(t, t.TempDir(), Options{})
 	js := n.jetStream(t)
 	if err := n.Server.Shutdown(testContext(t)); err != nil {
 		t.Fatal(err)
 	}
-	for range 100 { // each a way there and back
+	for range 100 { // each is a round trip
 		if _, err := js.Publish(testContext(t), "ssed.x", []byte("late")); err != nil {
 			t.Fatal(err)
 		}
 	}
 	n.end()
-	if said := n.log.String(); strings.Contains(said, "ERROR") || strings.Contains(said, "not reached") {
+	if said := n.log.String(); strings.Contains(said, "ERROR") || strings.Contains(said, "unavailable") {
 		t.Errorf("logged %s", said)
 	}
 }

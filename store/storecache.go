@@ -24,16 +24,17 @@ const (
 // blockBytes is the size of the blocks that the server caches and drops as a whole.
 const blockBytes = 8 << 20
 
-// boundCache limits the server's cache to so many bytes, with its present block and the
-// one that is about to expire: while the cache is full, OKs wait.
+// boundCache limits the server's cache to about the given number of bytes. Two blocks are
+// subtracted: the block that is being written, and the block that is about to expire. While the
+// cache is full, flushAcks holds the OKs back.
 func (s *sender) boundCache(bytes int) {
 	s.cache.bytesMax = max(bytes-2*blockBytes, bytes/2)
 }
 
-// A cacheUse estimates how many bytes the embedded server holds in its cache: those of
-// the messages that were stored during the last cacheTicks.
+// A cacheUse estimates how many bytes the embedded server holds in its cache: the bytes of the
+// messages that were stored during the last cacheTicks. The sender's mu guards it.
 type cacheUse struct {
-	bytesMax int             // 0: no limit, the server is another process
+	bytesMax int             // 0: no limit, because the server is another process
 	added    [cacheTicks]int // bytes of the messages stored in each tick
 	at       int             // index in added of the present tick
 	bytes    int             // sum of added
@@ -46,7 +47,7 @@ func (c *cacheUse) add(bytes int) {
 	c.bytes += bytes
 }
 
-// tick begins the next sweepInterval and forgets the oldest one.
+// tick begins the next sweepInterval and drops the oldest one.
 func (c *cacheUse) tick() {
 	c.at = (c.at + 1) % cacheTicks
 	c.bytes -= c.added[c.at]
@@ -54,14 +55,14 @@ func (c *cacheUse) tick() {
 }
 
 // shortenCache sets the cache expiry of a stream to cacheExpiry, for all blocks that the
-// server begins after the call. Nothing may be published to the stream meanwhile.
+// server begins after the call. Nothing may be published to the stream during the call.
 //
 // The library has the setting (FileStoreConfig.CacheExpire), but no public way to reach
 // it (nats-server issue 5740), so shortenCache writes to the private field. It returns
 // an error if a version of the library has no such field.
 func shortenCache(s *server.Server, stream string) (err error) {
 	defer func() {
-		if p := recover(); p != nil { // reflect panics where the types are others than expected
+		if p := recover(); p != nil { // reflect panics if the types differ from the expected ones
 			err = fmt.Errorf("nats-server has no cache expiry for stream %q: %v", stream, p)
 		}
 	}()

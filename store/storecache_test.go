@@ -16,8 +16,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestFullCacheDelaysOKs: while the store's cache is full, messages are stored and their
-// OKs wait, which fills the queue. Each tick that forgets old messages lets more go.
+// TestFullCacheDelaysOKs verifies that messages are stored while the cache is full, but that their
+// OKs wait. Each tick that drops old messages from the cache releases more OKs.
 func TestFullCacheDelaysOKs(t *testing.T) {
 	const messages, fit = 100, 10
 	f := &fakeStream{keys: map[string]int{}}
@@ -49,9 +49,9 @@ func TestFullCacheDelaysOKs(t *testing.T) {
 	}
 }
 
-// TestFullCacheHoldsUpNoEnd: the end answers what waits for room in the cache with its
-// number, for it is stored.
-func TestFullCacheHoldsUpNoEnd(t *testing.T) {
+// TestCloseWithFullCache verifies that close answers the messages that wait for room in the cache.
+// They are stored, so they get their sequences.
+func TestCloseWithFullCache(t *testing.T) {
 	f := &fakeStream{keys: map[string]int{}}
 	s := newSender(time.Minute, func([]byte) string { return "ssed" }, func(uint64) {})
 	s.conn = f
@@ -79,8 +79,8 @@ func TestFullCacheHoldsUpNoEnd(t *testing.T) {
 	}
 }
 
-// TestCacheIsShort stores and reads some blocks, and wants their memory back before the
-// library's own expiry of 10 s.
+// TestCacheIsShort stores and reads some blocks. It verifies that their memory is released before
+// the library's own expiry of 10 s.
 func TestCacheIsShort(t *testing.T) {
 	testtool.Long(t, "a cache empties after a second")
 	const blocks, data = 5, 64 << 10
@@ -119,8 +119,8 @@ func TestCacheIsShort(t *testing.T) {
 	}
 }
 
-// liveBytes is what the heap holds once all that is garbage is gone: pools keep theirs
-// for two collections.
+// liveBytes returns the size of the heap without garbage. It collects three times, because pools
+// keep their objects for two collections.
 func liveBytes() int {
 	for range 3 {
 		runtime.GC()
@@ -131,15 +131,16 @@ func liveBytes() int {
 	return int(m.HeapAlloc)
 }
 
-// TestShortenCacheKnowsItsLimits: what is not there is an error, not a panic.
-func TestShortenCacheKnowsItsLimits(t *testing.T) {
+// TestShortenCacheOfNoStream verifies that a missing stream is an error, not a panic.
+func TestShortenCacheOfNoStream(t *testing.T) {
 	e, _ := startStore(t, embeddedOptions{Embedded: Embedded{Dir: t.TempDir()}})
 	if err := shortenCache(e.server, "none"); err == nil {
 		t.Error("a stream that does not exist has a cache")
 	}
 }
 
-// TestStoreCacheBytes: the store's option arrives, and a negative one is refused.
+// TestStoreCacheBytes verifies that CacheBytesMax bounds the sender's cache, and that a negative
+// value is refused.
 func TestStoreCacheBytes(t *testing.T) {
 	for _, tt := range []struct{ option, want int }{{0, DefaultCacheBytes - 16<<20}, {64 << 20, 48 << 20}, {10 << 20, 5 << 20}} {
 		r, err := New(Options{Embedded: &Embedded{Dir: t.TempDir(), CacheBytesMax: tt.option}})

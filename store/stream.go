@@ -18,40 +18,42 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// The reasons why a stream is not used.
+// The reasons why an existing stream is not used.
 var (
-	// errStreamDiffers marks a stream that somebody made with other settings.
-	errStreamDiffers = errors.New("the stream has other settings")
-	// errStreamUnfit marks a stream that cannot serve, whatever the flags say.
-	errStreamUnfit = errors.New("the stream cannot serve")
+	// errStreamDiffers marks a stream whose settings differ from the flags.
+	errStreamDiffers = errors.New("the settings differ")
+	// errStreamUnfit marks a stream that ssed cannot use, whatever the flags are.
+	errStreamUnfit = errors.New("ssed cannot use the stream")
 )
 
 const (
-	// duplicatesDefault is how long the stream remembers keys. It bounds how late a
-	// publisher may repeat itself, and what a server holds in memory for it.
+	// duplicatesDefault is how long the stream remembers keys. It limits how late a
+	// publisher may repeat a message, and how much memory a server uses for keys.
 	duplicatesDefault = 2 * time.Minute
 
 	// streamNameBytesMax is the server's own limit: it names folders after streams.
 	streamNameBytesMax = 255
 
-	// streamPatience is how long one attempt waits for an answer. A cluster in which
-	// a stream was just made, or lost its leader, answers some questions about it
-	// never at all, so they have to be asked again.
+	// streamPatience is the timeout of one attempt. A cluster in which a stream was just
+	// created, or lost its leader, never answers some requests about the stream. So they
+	// must be repeated.
 	streamPatience = 2 * time.Second
 )
 
-// A streamConfig is what the flags ask of the stream. 0 is no limit; of Replicas it is 1.
+// A streamConfig holds the settings of the stream that the flags ask for. 0 means no limit, and
+// for Replicas it means 1.
 type streamConfig struct {
 	Stream
 	Duplicates time.Duration // how long keys are remembered; 0: duplicatesDefault, or MaxAge if that is less
-	Log        *slog.Logger  // hears of a stream that was made or changed
+	Log        *slog.Logger  // logs when the stream is created or changed
 }
 
-// ensureStream returns the stream, and makes it if it is missing; several daemons
-// may do so at once. One that has other settings is changed only if cfg says so:
-// it belongs to others, too, and a lower limit throws messages away. Where nobody
-// answers it asks again until ctx ends. Errors of ours wrap errStreamDiffers or
-// errStreamUnfit and say what to do.
+// ensureStream returns the stream. It creates the stream if it is missing; several daemons may
+// do so at the same time. It changes the settings of an existing stream only if cfg.Update is
+// set. The stream may belong to other programs, too, and a lower limit deletes messages.
+//
+// While there is no answer it retries until ctx ends. Errors about the stream itself wrap
+// errStreamDiffers or errStreamUnfit and contain advice for the operator.
 func ensureStream(ctx context.Context, js jetstream.JetStream, cfg streamConfig) (jetstream.Stream, error) {
 	if err := checkStreamName(cfg.Name); err != nil {
 		return nil, err
@@ -65,21 +67,21 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, cfg streamConfig)
 			return stream, err
 		}
 		if ctx.Err() != nil {
-			return nil, fmt.Errorf("stream %q: nobody answers for it; most of its servers must run, and reach each other: %w", cfg.Name, ctx.Err())
+			return nil, fmt.Errorf("stream %q: no answer; check that most of its servers run and reach each other: %w", cfg.Name, ctx.Err())
 		}
 	}
 }
 
-// ensure is one attempt. It may be repeated wherever it ended: who asks for a stream
-// that is there with the same settings gets it.
+// ensure is one attempt. It can be repeated after it failed at any point: JetStream answers the
+// creation of a stream that exists with the same settings as a success.
 func (cfg streamConfig) ensure(ctx context.Context, js jetstream.JetStream) (jetstream.Stream, error) {
 	stream, err := js.Stream(ctx, cfg.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		stream, err = js.CreateStream(ctx, cfg.onto(jetstream.StreamConfig{Name: cfg.Name}))
 		switch {
 		case err == nil:
-			cfg.Log.Info("the stream is ready", "stream", cfg.Name, "created", stream.CachedInfo().Created)
-		case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse): // somebody was faster, and wanted something else
+			cfg.Log.Info("stream created", "stream", cfg.Name, "created", stream.CachedInfo().Created)
+		case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse): // another program created it first, with other settings
 			stream, err = js.Stream(ctx, cfg.Name)
 		}
 	}
@@ -97,39 +99,40 @@ func (cfg streamConfig) ensure(ctx context.Context, js jetstream.JetStream) (jet
 	}
 	changes := strings.Join(differing, ", ")
 	if !cfg.Update {
-		return nil, fmt.Errorf("stream %q: %w than these flags ask for: %s; give flags that match it, or --nats-stream-update to change the stream", cfg.Name, errStreamDiffers, changes)
+		return nil, fmt.Errorf("stream %q: %w: %s; change the flags to match the stream, or pass --nats-stream-update to change the stream", cfg.Name, errStreamDiffers, changes)
 	}
 	if stream, err = js.UpdateStream(ctx, wants); err != nil {
 		return nil, fmt.Errorf("stream %q cannot be changed (%s): %w", cfg.Name, changes, err)
 	}
-	cfg.Log.Warn("the stream was changed", "stream", cfg.Name, "changes", changes)
+	cfg.Log.Warn("stream settings changed", "stream", cfg.Name, "changes", changes)
 	return stream, nil
 }
 
-// checkStreamName tells whether a name can be a stream's and a subject's root.
+// checkStreamName returns an error if name cannot be the name of a stream and the first token of
+// its subjects.
 func checkStreamName(name string) error {
 	switch {
 	case name == "" || len(name) > streamNameBytesMax:
-		return fmt.Errorf("stream name: it has %d bytes, 1 to %d are allowed", len(name), streamNameBytesMax)
+		return fmt.Errorf("stream name: it has %d bytes, expected 1 to %d", len(name), streamNameBytesMax)
 	case name[0] == '$' || name[0] == '_':
-		return fmt.Errorf("stream name %q: subjects that begin with %q are the server's own", name, name[:1])
+		return fmt.Errorf("stream name %q: it must not begin with %q, which is reserved for the NATS server", name, name[:1])
 	case !utf8.ValidString(name):
 		return fmt.Errorf("stream name %q: it is not valid UTF-8", name)
 	}
 	if i := strings.IndexFunc(name, func(r rune) bool {
 		return strings.ContainsRune(`.*>/\`, r) || r == utf8.RuneError || unicode.IsSpace(r) || unicode.IsControl(r)
 	}); i >= 0 {
-		return fmt.Errorf(`stream name %q: no name holds spaces, control characters or one of . * > / \ as this does at byte %d`, name, i)
+		return fmt.Errorf(`stream name %q: byte %d is not allowed; names have no spaces, no control characters and none of . * > / \`, name, i)
 	}
 	return nil
 }
 
-// subjectsOf are a stream's subjects: the root namespace's own, and all below.
+// subjectsOf returns the subjects of a stream: the subject of the root namespace, and all below.
 func subjectsOf(name string) []string { return filters(name, []string{"/"}) }
 
-// onto lays what the flags ask for over a stream's configuration. What they know
-// nothing of stays: a description, placement, compression. Limits are written as the
-// server answers them.
+// onto returns a stream's configuration with the settings that the flags ask for. Settings that
+// have no flag remain unchanged, such as description, placement and compression. Limits are
+// written in the form in which the server reports them.
 func (cfg streamConfig) onto(c jetstream.StreamConfig) jetstream.StreamConfig {
 	c.Subjects = subjectsOf(cfg.Name)
 	c.Storage, c.Retention = jetstream.FileStorage, jetstream.LimitsPolicy
@@ -143,38 +146,38 @@ func (cfg streamConfig) onto(c jetstream.StreamConfig) jetstream.StreamConfig {
 	if c.MaxAge > 0 { // the server refuses a window that is longer
 		c.Duplicates = min(c.Duplicates, c.MaxAge)
 	}
-	c.AllowDirect = true // any replica answers who reads old messages
+	c.AllowDirect = true // old messages can be read from any replica
 	c.NoAck = false
 	return c
 }
 
-// checkFit refuses what no flag can mend.
+// checkFit returns an error if ssed cannot use the stream, whatever the flags are.
 func checkFit(c jetstream.StreamConfig) error {
-	why := ""
+	problem := ""
 	switch outside := slices.IndexFunc(c.Subjects, func(s string) bool { return s != c.Name && !strings.HasPrefix(s, c.Name+".") }); {
 	case c.Mirror != nil:
-		why = fmt.Sprintf("it mirrors the stream %q, so nobody can publish to it", c.Mirror.Name)
+		problem = fmt.Sprintf("it mirrors the stream %q, so it accepts no messages", c.Mirror.Name)
 	case len(c.Sources) > 0:
-		why = fmt.Sprintf("it takes messages from other streams, the first is %q", c.Sources[0].Name)
+		problem = fmt.Sprintf("it copies messages from other streams, the first is %q", c.Sources[0].Name)
 	case c.Retention != jetstream.LimitsPolicy:
-		why = fmt.Sprintf("its retention is %s, so messages go once somebody has read them; limits is needed, and an update cannot change that", retention(c.Retention))
+		problem = fmt.Sprintf("its retention is %s, which deletes messages once they are read; expected limits, and an update cannot change that", retention(c.Retention))
 	case c.Storage != jetstream.FileStorage:
-		why = "it is in memory; files are needed, and an update cannot change that"
+		problem = "its storage is memory; expected file, and an update cannot change that"
 	case c.Sealed:
-		why = "it is sealed, so nobody can publish to it, and an update cannot change that"
+		problem = "it is sealed, so it accepts no messages, and an update cannot change that"
 	case c.SubjectTransform != nil:
-		why = fmt.Sprintf("it keeps messages under other subjects than they were published to (%q becomes %q)", c.SubjectTransform.Source, c.SubjectTransform.Destination)
+		problem = fmt.Sprintf("it stores messages under other subjects than they were published to (%q becomes %q)", c.SubjectTransform.Source, c.SubjectTransform.Destination)
 	case outside >= 0:
-		why = fmt.Sprintf("its subject %q has no namespace, only %s have", c.Subjects[outside], quoted(subjectsOf(c.Name)))
+		problem = fmt.Sprintf("its subject %q has no namespace; expected only %s", c.Subjects[outside], quoted(subjectsOf(c.Name)))
 	default:
 		return nil
 	}
-	return fmt.Errorf("stream %q: %w: %s; name another with --nats-stream, it is made if it is missing", c.Name, errStreamUnfit, why)
+	return fmt.Errorf("stream %q: %w: %s; choose another name with --nats-stream, and ssed creates that stream", c.Name, errStreamUnfit, problem)
 }
 
 func retention(p jetstream.RetentionPolicy) string { return strings.ToLower(p.String()) }
 
-// differences says in which settings has is not as wants, and both values.
+// differences returns the settings in which two configurations differ, with both values.
 func differences(has, wants jetstream.StreamConfig) (found []string) {
 	add := func(setting, is, asked string) {
 		if is != asked {
@@ -228,38 +231,42 @@ func discard(c jetstream.StreamConfig) string {
 
 func quoted(subjects []string) string { return fmt.Sprintf("%q", subjects) }
 
-// explainStream says which stream is in the way where that is why ours was refused.
+// explainStream adds the stream's name to err. If the stream was refused because another stream
+// has some of its subjects, the error names that stream.
 func explainStream(ctx context.Context, js jetstream.JetStream, name string, err error) error {
 	if refusal, ok := errors.AsType[*jetstream.APIError](err); ok && refusal.ErrorCode == subjectsOverlap {
 		other, lookupErr := js.StreamNameBySubject(ctx, name+".>")
 		if lookupErr == nil {
-			return fmt.Errorf("stream %q: %w: the stream %q has subjects of %s; name that one, or another name altogether, with --nats-stream", name, errStreamUnfit, other, quoted(subjectsOf(name)))
+			return fmt.Errorf("stream %q: %w: the stream %q already has subjects of %s; pass that name or a different one to --nats-stream", name, errStreamUnfit, other, quoted(subjectsOf(name)))
 		}
 	}
 	return fmt.Errorf("stream %q: %w", name, err)
 }
 
-// subjectsOverlap is the server's error code where two streams would have one subject.
+// subjectsOverlap is the server's error code if two streams would have the same subject.
 const subjectsOverlap = 10065
 
-// epochOf is the stream's identity: the same for every daemon and after every
-// restart, and another once the stream was deleted and created again, since its
-// sequences begin at 1 again then. An embedded store also gets a new epoch with each generation.
+// epochOf returns the epoch of the stream's ids. It is derived from the time when the stream was
+// created. So it is the same in every daemon and after every restart. It changes when the stream
+// is deleted and created again, because sequences then start at 1 again. With an embedded
+// server, it also changes with each generation.
 func epochOf(info *jetstream.StreamInfo, generation uint64) string {
-	const prime = 1_000_000_007 // far from what lies between two streams
+	const prime = 1_000_000_007 // nanoseconds; two streams are not created exactly this far apart
 	return sse.NewEpoch(uint64(info.Created.UnixNano()) + generation*prime)
 }
 
-// heardWithin is how lately a stream's leader must have heard of most of its servers
-// to be one. Those that do not hear of it elect another one after four seconds.
+// heardWithin is how recently a stream's leader must have heard from most of the stream's
+// servers. Servers that do not hear from the leader elect another one after four seconds.
 const heardWithin = 3 * time.Second
 
-// errCutOff means that who answers for the stream may not be its leader any more.
-var errCutOff = errors.New("the server that leads the stream does not hear of most others: it may be cut off, and know less than they do")
+// errCutOff means that the server that answers for the stream may not be its leader any more.
+var errCutOff = errors.New("the stream's leader has no contact with most of the other servers: it may be cut off and outdated")
 
-// leads tells whether who gave info is the stream's leader. One that is cut off does
-// not know for a while that there is another, and that the stream has grown; and any
-// other that is cut off says what it has, and that nobody leads.
+// leads reports whether info comes from the stream's leader. It is false in two cases:
+//
+//   - A leader that is cut off. For a while it does not know that the others have elected a new
+//     leader and that the stream has grown. But it reports that it has not heard from them.
+//   - Another server that is cut off. It reports its own figures, without a leader.
 func leads(info *jetstream.StreamInfo) bool {
 	if info.Config.Replicas <= 1 || info.Cluster == nil {
 		return true

@@ -10,17 +10,19 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-func TestStreamIsMade(t *testing.T) {
+// TestStreamIsCreated verifies the settings of a new stream, and that a second call finds the same
+// stream and changes nothing.
+func TestStreamIsCreated(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		cfg  streamConfig
 		want jetstream.StreamConfig
 	}{
-		{"as it comes", streamConfig{Stream: Stream{Name: "ssed"}},
+		{"defaults", streamConfig{Stream: Stream{Name: "ssed"}},
 			jetstream.StreamConfig{MaxBytes: -1, MaxMsgsPerSubject: -1, Duplicates: 2 * time.Minute}},
 		{"with limits", streamConfig{Stream: Stream{Name: "events", MaxAge: time.Hour, MaxBytes: 1 << 20, PerNamespace: 10}, Duplicates: time.Minute},
 			jetstream.StreamConfig{MaxAge: time.Hour, MaxBytes: 1 << 20, MaxMsgsPerSubject: 10, Duplicates: time.Minute}},
-		{"that forgets early", streamConfig{Stream: Stream{Name: "ssed", MaxAge: time.Second}},
+		{"with a short age", streamConfig{Stream: Stream{Name: "ssed", MaxAge: time.Second}},
 			jetstream.StreamConfig{MaxAge: time.Second, MaxBytes: -1, MaxMsgsPerSubject: -1, Duplicates: time.Second}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -41,21 +43,20 @@ func TestStreamIsMade(t *testing.T) {
 			if strings.Join(got.Subjects, " ") != tt.cfg.Name+" "+tt.cfg.Name+".>" {
 				t.Errorf("its subjects are %q", got.Subjects)
 			}
-			// Whoever asks for the same later finds it, and changes nothing.
 			tt.cfg.Update = true
 			again, err := ensureStream(testContext(t), js, tt.cfg)
 			if err != nil || epochOf(again.CachedInfo(), 0) != epochOf(stream.CachedInfo(), 0) {
 				t.Errorf("asked for again: %v", err)
 			}
-			if strings.Contains(log.String(), "changed") || !strings.Contains(log.String(), "the stream is ready") {
+			if strings.Contains(log.String(), "changed") || !strings.Contains(log.String(), "stream created") {
 				t.Errorf("logged %s", log)
 			}
 		})
 	}
 }
 
-// TestStreamIsMadeByMany: daemons that start at once find one stream.
-func TestStreamIsMadeByMany(t *testing.T) {
+// TestStreamIsCreatedByMany verifies that daemons that start at the same time create one stream.
+func TestStreamIsCreatedByMany(t *testing.T) {
 	e, _ := startStore(t, embeddedOptions{Embedded: Embedded{Dir: t.TempDir()}})
 	var epochs sync.Map
 	var daemons sync.WaitGroup
@@ -78,13 +79,14 @@ func TestStreamIsMadeByMany(t *testing.T) {
 	}
 }
 
-// theirs is a stream as ours would be, for tables that change something in it.
+// theirs returns the configuration of a stream with the settings of ssed, and a description. Tests
+// change some of its settings.
 func theirs() jetstream.StreamConfig {
 	return streamConfig{Stream: Stream{Name: "ssed"}}.onto(jetstream.StreamConfig{Name: "ssed", Description: "somebody's"})
 }
 
-// TestStreamDiffers: a stream that is otherwise is left as it is, and the error has
-// both values; with Update it becomes what was asked for, and keeps its messages.
+// TestStreamDiffers verifies that a stream with other settings remains unchanged, and that the
+// error has both values. With Update, the settings are changed and the messages are kept.
 func TestStreamDiffers(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -105,7 +107,7 @@ func TestStreamDiffers(t *testing.T) {
 		{"direct reads", func(c *jetstream.StreamConfig) { c.AllowDirect = false }, streamConfig{}, "direct reads is off and should be on"},
 		{"acknowledgements", func(c *jetstream.StreamConfig) { c.NoAck = true }, streamConfig{}, "acknowledgements is off and should be on"},
 		{"fewer subjects", func(c *jetstream.StreamConfig) { c.Subjects = []string{"ssed.>"} }, streamConfig{}, `subjects is ["ssed.>"] and should be ["ssed" "ssed.>"]`},
-		{"several", func(c *jetstream.StreamConfig) { c.MaxAge, c.MaxBytes = time.Hour, 1<<20 }, streamConfig{}, "age is 1h0m0s and should be unlimited, bytes is 1048576 and should be unlimited; give flags that match"},
+		{"several", func(c *jetstream.StreamConfig) { c.MaxAge, c.MaxBytes = time.Hour, 1<<20 }, streamConfig{}, "age is 1h0m0s and should be unlimited, bytes is 1048576 and should be unlimited; change the flags to match"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ctx, log := testContext(t), &logBuffer{}
@@ -141,14 +143,15 @@ func TestStreamDiffers(t *testing.T) {
 			if !c.NoAck && info.State.Msgs != 1 {
 				t.Errorf("%d messages are left of one", info.State.Msgs)
 			}
-			if !strings.Contains(log.String(), "the stream was changed") {
+			if !strings.Contains(log.String(), "stream settings changed") {
 				t.Errorf("logged %q", log)
 			}
 		})
 	}
 }
 
-// TestStreamUnfit: what no update can mend is refused, with Update too.
+// TestStreamUnfit verifies that a stream is refused, even with Update, if no update can make it
+// usable.
 func TestStreamUnfit(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -157,7 +160,7 @@ func TestStreamUnfit(t *testing.T) {
 	}{
 		{"work queue", func(c *jetstream.StreamConfig) { c.Retention = jetstream.WorkQueuePolicy }, "its retention is workqueue"},
 		{"interest", func(c *jetstream.StreamConfig) { c.Retention = jetstream.InterestPolicy }, "its retention is interest"},
-		{"memory", func(c *jetstream.StreamConfig) { c.Storage = jetstream.MemoryStorage }, "it is in memory; files are needed, and an update cannot change that"},
+		{"memory", func(c *jetstream.StreamConfig) { c.Storage = jetstream.MemoryStorage }, "its storage is memory; expected file, and an update cannot change that"},
 		{"sealed", func(c *jetstream.StreamConfig) { c.Sealed = true }, "it is sealed"},
 		{"other subjects", func(c *jetstream.StreamConfig) { c.Subjects = append(c.Subjects, "orders.*") }, `its subject "orders.*" has no namespace`},
 		{"alike subjects", func(c *jetstream.StreamConfig) { c.Subjects = []string{"ssedx.>"} }, `its subject "ssedx.>" has no namespace`},
@@ -165,7 +168,7 @@ func TestStreamUnfit(t *testing.T) {
 			c.Subjects, c.Mirror = nil, &jetstream.StreamSource{Name: "origin"}
 			c.Duplicates = 0
 		}, `it mirrors the stream "origin"`},
-		{"sources", func(c *jetstream.StreamConfig) { c.Sources = []*jetstream.StreamSource{{Name: "origin"}} }, `it takes messages from other streams, the first is "origin"`},
+		{"sources", func(c *jetstream.StreamConfig) { c.Sources = []*jetstream.StreamSource{{Name: "origin"}} }, `it copies messages from other streams, the first is "origin"`},
 		{"transform", func(c *jetstream.StreamConfig) {
 			c.SubjectTransform = &jetstream.SubjectTransformConfig{Source: "ssed.>", Destination: "else.>"}
 		}, `"ssed.>" becomes "else.>"`},
@@ -175,7 +178,7 @@ func TestStreamUnfit(t *testing.T) {
 			_, js := startStore(t, embeddedOptions{Embedded: Embedded{Dir: t.TempDir()}})
 			c := theirs()
 			tt.change(&c)
-			if c.Sealed { // nobody is born so
+			if c.Sealed { // a stream cannot be created sealed
 				c.Sealed = false
 				if _, err := js.CreateStream(ctx, c); err != nil {
 					t.Fatal(err)
@@ -188,13 +191,14 @@ func TestStreamUnfit(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := ensureStream(ctx, js, streamConfig{Stream: Stream{Name: "ssed", Update: true}})
-			if !errors.Is(err, errStreamUnfit) || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "name another") {
+			if !errors.Is(err, errStreamUnfit) || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "choose another name") {
 				t.Errorf("%v, want %q", err, tt.want)
 			}
 		})
 	}
 }
 
+// TestStreamInTheWay verifies the error if another stream has some of the subjects.
 func TestStreamInTheWay(t *testing.T) {
 	ctx := testContext(t)
 	_, js := startStore(t, embeddedOptions{Embedded: Embedded{Dir: t.TempDir()}})
@@ -202,7 +206,7 @@ func TestStreamInTheWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := ensureStream(ctx, js, streamConfig{Stream: Stream{Name: "ssed"}})
-	if !errors.Is(err, errStreamUnfit) || !strings.Contains(err.Error(), `the stream "orders" has subjects of`) {
+	if !errors.Is(err, errStreamUnfit) || !strings.Contains(err.Error(), `the stream "orders" already has subjects of`) {
 		t.Error(err)
 	}
 	if _, err := ensureStream(ctx, js, streamConfig{Stream: Stream{Name: "else", Replicas: 3}}); err == nil || !strings.Contains(err.Error(), "replicas") {
@@ -210,6 +214,7 @@ func TestStreamInTheWay(t *testing.T) {
 	}
 }
 
+// TestStreamName verifies which names of streams are accepted.
 func TestStreamName(t *testing.T) {
 	for _, good := range []string{"ssed", "a", "Events-1", "ereignisse_ü", strings.Repeat("a", streamNameBytesMax)} {
 		if err := checkStreamName(good); err != nil {
@@ -224,7 +229,8 @@ func TestStreamName(t *testing.T) {
 	}
 }
 
-// TestEpoch: it outlives a restart and not the stream.
+// TestEpoch verifies that the epoch is the same after a restart and after an update, and different
+// after the stream was deleted and created again.
 func TestEpoch(t *testing.T) {
 	ctx, dir := testContext(t), t.TempDir()
 	first, js := startStore(t, embeddedOptions{Embedded: Embedded{Dir: dir}})

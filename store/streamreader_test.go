@@ -16,9 +16,9 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// A modelStream is what a stream should have, as a plain list.
+// A modelStream is the expected content of a stream, as a plain list.
 type modelStream struct {
-	namespaces []string // of the messages, from number 1 on
+	namespaces []string // of the messages, from sequence 1 on
 	data       []string
 	at         []time.Time
 	gone       map[uint64]bool
@@ -28,7 +28,7 @@ func inSet(set []string, ns string) bool {
 	return slices.ContainsFunc(set, func(s string) bool { return s == "/" || ns == s || strings.HasPrefix(ns, s+"/") })
 }
 
-// kept are the numbers of a set's messages behind one number, up to another.
+// kept returns the sequences of a set's messages in (after, until].
 func (m *modelStream) kept(set []string, after, until uint64) (seqs []uint64) {
 	for seq := after + 1; seq <= until; seq++ {
 		if !m.gone[seq] && inSet(set, m.namespaces[seq-1]) {
@@ -38,7 +38,7 @@ func (m *modelStream) kept(set []string, after, until uint64) (seqs []uint64) {
 	return seqs
 }
 
-// gaps tells whether anything is gone there, whatever it was about.
+// gaps reports whether any message in (after, until] is deleted, in any namespace.
 func (m *modelStream) gaps(after, until uint64) bool {
 	for seq := after + 1; seq <= until; seq++ {
 		if m.gone[seq] {
@@ -48,7 +48,7 @@ func (m *modelStream) gaps(after, until uint64) bool {
 	return false
 }
 
-// startEmbeddedStore runs a Store with a store of its own, beside a server that nobody uses.
+// startEmbeddedStore runs an embedded Store, with a server that has no clients.
 func startEmbeddedStore(t *testing.T, stream Stream) *Store {
 	t.Helper()
 	r, err := New(Options{Embedded: &Embedded{Dir: t.TempDir()}, Stream: stream, Logger: slog.New(slog.DiscardHandler)})
@@ -76,7 +76,7 @@ func startEmbeddedStore(t *testing.T, stream Stream) *Store {
 	})
 	for deadline := time.Now().Add(20 * time.Second); !r.Status().Reached; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("the stream is not reached: %+v", r.Status())
+			t.Fatalf("the stream is not available: %+v", r.Status())
 		}
 	}
 	return r
@@ -97,7 +97,7 @@ func (m *modelStream) publish(t *testing.T, r *Store, ns, data string) {
 	m.namespaces, m.data = append(m.namespaces, ns), append(m.data, data)
 }
 
-// readAll reads as the loop does: part by part.
+// readAll reads all parts of a query, as the loop does. after and lost describe the first part.
 func readAll(t *testing.T, r *Store, q ssed.Query) (after uint64, seqs []uint64, lost uint64) {
 	t.Helper()
 	for first := true; ; first = false {
@@ -124,14 +124,14 @@ func readAll(t *testing.T, r *Store, q ssed.Query) (after uint64, seqs []uint64,
 			return after, seqs, lost
 		}
 		if len(part.Ends) == 0 {
-			t.Fatal("a part with nothing in it is not the last")
+			t.Fatal("an empty part is not the last one")
 		}
 		q.After, q.Last, q.Since = part.Ends[len(part.Ends)-1].Seq, 0, time.Time{}
 	}
 }
 
-// TestStreamReaderAgainstModel asks a real stream everything that the loop asks, while
-// messages are deleted in it.
+// TestStreamReaderAgainstModel compares all kinds of queries of a real stream with a model, while
+// messages are deleted.
 func TestStreamReaderAgainstModel(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 9))
 	r := startEmbeddedStore(t, Stream{})
@@ -148,7 +148,7 @@ func TestStreamReaderAgainstModel(t *testing.T) {
 			continue
 		}
 		switch {
-		case round == 40: // all up to a number
+		case round == 40: // all messages up to a sequence
 			until := newest / 3
 			if err := r.stream.Purge(ctx, jetstream.WithPurgeSequence(until+1)); err != nil {
 				t.Fatal(err)
@@ -194,13 +194,13 @@ func TestStreamReaderAgainstModel(t *testing.T) {
 			t.Fatalf("%q %+v behind %d until %d: %v, want %v", set, q, wantAfter, until, seqs, want)
 		}
 		if q.Since.IsZero() && (lost > 0) != m.gaps(q.After, until) || lost > until {
-			t.Fatalf("%q behind %d until %d: %d is told to be lost", set, q.After, until, lost)
+			t.Fatalf("%q behind %d until %d: lost is %d", set, q.After, until, lost)
 		}
 	}
 }
 
-// TestStreamReaderOfFullNamespaces: where each namespace has a limit, one that has not come
-// to it has lost nothing by the others' messages that went.
+// TestStreamReaderOfFullNamespaces verifies that, with a limit for each namespace, a loss is
+// reported only for namespaces that have reached the limit.
 func TestStreamReaderOfFullNamespaces(t *testing.T) {
 	r := startEmbeddedStore(t, Stream{PerNamespace: 5})
 	m := &modelStream{gone: map[uint64]bool{}}
@@ -229,8 +229,8 @@ func TestStreamReaderOfFullNamespaces(t *testing.T) {
 	}
 }
 
-// TestStreamReaderWhileTheStreamIsTrimmed: messages that the stream drops while a part is
-// read are told to be lost, like those that it had dropped before.
+// TestStreamReaderWhileTheStreamIsTrimmed verifies that messages that the stream drops while a part
+// is read are reported as lost, like messages that it dropped before.
 func TestStreamReaderWhileTheStreamIsTrimmed(t *testing.T) {
 	testtool.Long(t, "a stream is trimmed while it is read")
 	const messages = 6000
@@ -251,7 +251,7 @@ func TestStreamReaderWhileTheStreamIsTrimmed(t *testing.T) {
 			}
 		}
 	}()
-	for after, told := uint64(0), uint64(0); after < messages; {
+	for after, reported := uint64(0), uint64(0); after < messages; {
 		until := r.Newest()
 		if until == after {
 			time.Sleep(time.Millisecond)
@@ -261,16 +261,16 @@ func TestStreamReaderWhileTheStreamIsTrimmed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		told = max(told, part.Lost)
+		reported = max(reported, part.Lost)
 		for _, end := range part.Ends {
-			if end.Seq != after+1 && end.Seq-1 > told {
-				t.Fatalf("%d comes after %d, but only what is up to %d is told to be lost", end.Seq, after, told)
+			if end.Seq != after+1 && end.Seq-1 > reported {
+				t.Fatalf("%d comes after %d, but lost is only %d", end.Seq, after, reported)
 			}
 			after = end.Seq
 		}
 		if part.Last {
-			if until > max(after, told) {
-				t.Fatalf("the last part ends with %d, until %d, but only what is up to %d is told to be lost", after, until, told)
+			if until > max(after, reported) {
+				t.Fatalf("the last part ends with %d, until %d, but lost is only %d", after, until, reported)
 			}
 			after = until
 		}
@@ -278,7 +278,8 @@ func TestStreamReaderWhileTheStreamIsTrimmed(t *testing.T) {
 	<-published
 }
 
-// TestFirstOf: the start is not behind what the stream has, nor before it.
+// TestFirstOf verifies that the start is never before the stream's first message, nor more than one
+// behind its last.
 func TestFirstOf(t *testing.T) {
 	for _, tt := range []struct {
 		first, last uint64

@@ -9,20 +9,19 @@ import (
 	"github.com/ssed/ssed/nsindex"
 )
 
-// Namespaces and subjects are one to one: "/" is the root, a subject of one token
-// that is also the stream's name, and "/pets/dogs" is "ssed.pets.dogs". Bytes that
-// a token cannot hold are written as "%" and two upper-case hex digits; all others
-// stay as they are, UTF-8 too. So other programs can tell a subject by looking at
-// the namespace, and a filter finds what the index would.
+// Namespaces and subjects map one to one. "/" is the root, whose subject is the stream's name.
+// "/pets/dogs" is "ssed.pets.dogs". Bytes that a token cannot contain are written as "%" and two
+// upper-case hex digits. All other bytes are unchanged, including UTF-8. So the subject can be
+// derived from a namespace by hand, and a filter matches the same messages as nsindex.
 
-// errSubject marks a subject that no namespace has. Errors that wrap it say why.
+// errSubject marks a subject that maps to no namespace. Errors that wrap it contain the reason.
 var errSubject = errors.New("bad subject")
 
 const upperHex = "0123456789ABCDEF"
 
-// escapes returns how many bytes at the start of s are written in hex: one that
-// parts tokens, is a wildcard or is the sign of an escape, or all three of a
-// replacement character. A server takes that for damage when it reads its files.
+// escapes returns how many bytes at the start of s must be written in hex. It is 1 for ".",
+// which separates tokens, for the wildcards, and for "%". It is 3 for a replacement character
+// (U+FFFD), because a server that finds one in its files treats it as damage.
 func escapes(s []byte) int {
 	switch s[0] {
 	case '.', '*', '>', '%':
@@ -61,13 +60,14 @@ func appendSubject(dst []byte, root string, namespace []byte) []byte {
 	return dst
 }
 
-// appendNamespace appends the namespace of a subject that is the root or below it.
-// Errors wrap errSubject or nsindex.ErrNamespace, and dst is then returned as it was.
+// appendNamespace appends the namespace of a subject, which must be the root or below it. Errors
+// wrap errSubject or nsindex.ErrNamespace. dst is then returned unchanged.
 //
-// A subject that is not written as appendSubject writes it, such as "ssed.%41" or
-// "ssed.a%2e", is an error: a subscriber's filter would not find it, so who reads
-// the live stream and who comes back would hear different things. dst is written
-// to beyond what is returned.
+// A subject must have exactly the form that appendSubject writes. Others, such as "ssed.%41" or
+// "ssed.a%2e", are errors: a subscriber's filter would not match them. Live subscribers would get
+// the message, but subscribers that resume would not.
+//
+// appendNamespace also uses the capacity of dst behind the returned slice.
 func appendNamespace(dst []byte, root string, subject []byte) ([]byte, error) {
 	start := len(dst)
 	below, ok := bytes.CutPrefix(subject, []byte(root))
@@ -82,7 +82,7 @@ func appendNamespace(dst []byte, root string, subject []byte) ([]byte, error) {
 		case '.':
 			dst = append(dst, '/')
 		case '/':
-			return dst[:start], fmt.Errorf(`%w: %q has a "/", which no segment of a namespace holds`, errSubject, subject)
+			return dst[:start], fmt.Errorf(`%w: %q has a "/", which is not allowed in a segment of a namespace`, errSubject, subject)
 		case '%':
 			escaped, n := unescape(below[i:])
 			dst = append(dst, escaped)
@@ -101,13 +101,13 @@ func appendNamespace(dst []byte, root string, subject []byte) ([]byte, error) {
 	}
 	dst = appendSubject(dst, root, canonical)
 	if !bytes.Equal(dst[end:], subject) {
-		return dst[:start], fmt.Errorf("%w: %q should be written %q", errSubject, subject, dst[end:])
+		return dst[:start], fmt.Errorf("%w: invalid form %q, expected %q", errSubject, subject, dst[end:])
 	}
 	return dst[:end], nil
 }
 
-// unescape returns the byte that s, which starts with "%", stands for, and how long
-// the escape is. A "%" that no two hex digits follow stands for itself.
+// unescape decodes the escape at the start of s, which begins with "%". It returns the byte and
+// the length of the escape. A "%" without two hex digits after it stands for itself.
 func unescape[T ~string | ~[]byte](s T) (c byte, n int) {
 	if len(s) < 3 {
 		return '%', 1
@@ -119,9 +119,9 @@ func unescape[T ~string | ~[]byte](s T) (c byte, n int) {
 	return decoded[0], 3
 }
 
-// filters returns the subjects that a subscription set hears: each member's own and
-// all below. No member of a set is below another, so no two of them overlap, which a
-// server would refuse. set is as nsindex.Set.Members has it.
+// filters returns the subjects of a subscription set: the subject of each member, and all below
+// it. set has the form that nsindex.Set.Members returns. No member of a set is below another, so
+// no two subjects overlap; a server would refuse that.
 func filters(root string, set []string) []string {
 	subjects := make([]string, 0, 2*len(set))
 	for _, namespace := range set {

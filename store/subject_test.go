@@ -24,15 +24,16 @@ var subjectTable = []struct {
 	{"three dots", "/...", "ssed.%2E%2E%2E"},
 	{"wildcards", "/*/a*/>/a>b", "ssed.%2A.a%2A.%3E.a%3Eb"},
 	{"percent", "/100%", "ssed.100%25"},
-	{"what looks like an escape", "/%2E", "ssed.%252E"},
+	{"a literal escape", "/%2E", "ssed.%252E"},
 	{"the root's name below it", "/ssed", "ssed.ssed"},
 	{"replacement character", "/a\uFFFDb", "ssed.a%EF%BF%BDb"},
 	{"its neighbors", "/\uFFFC\uFFFE\uFFFF", "ssed.\uFFFC\uFFFE\uFFFF"},
-	{"what other tongues escape", `/$a/{{b}}/"c"/_/\`, `ssed.$a.{{b}}."c"._.\`},
+	{"special elsewhere", `/$a/{{b}}/"c"/_/\`, `ssed.$a.{{b}}."c"._.\`},
 	{"deepest", strings.Repeat("/a", nsindex.NamespaceSegmentsMax), "ssed" + strings.Repeat(".a", nsindex.NamespaceSegmentsMax)},
 	{"longest", "/" + strings.Repeat(">", nsindex.NamespaceBytesMax-1), "ssed." + strings.Repeat("%3E", nsindex.NamespaceBytesMax-1)},
 }
 
+// TestSubject verifies both conversions for each row of the table.
 func TestSubject(t *testing.T) {
 	for _, tt := range subjectTable {
 		t.Run(tt.name, func(t *testing.T) {
@@ -47,6 +48,7 @@ func TestSubject(t *testing.T) {
 	}
 }
 
+// TestSubjectOfNoNamespace verifies the errors for subjects that map to no namespace.
 func TestSubjectOfNoNamespace(t *testing.T) {
 	for _, tt := range []struct {
 		name, subject string
@@ -89,7 +91,8 @@ func TestSubjectOfNoNamespace(t *testing.T) {
 	}
 }
 
-// TestSubjectAllocations: it is done for each message.
+// TestSubjectAllocations verifies that the conversions do not allocate, because each message needs
+// them.
 func TestSubjectAllocations(t *testing.T) {
 	var there, back = make([]byte, 0, 256), make([]byte, 0, 256)
 	namespace := []byte("/pets/dogs/v1.2")
@@ -98,11 +101,11 @@ func TestSubjectAllocations(t *testing.T) {
 		back, _ = appendNamespace(back[:0], "ssed", there)
 	})
 	if n != 0 || !bytes.Equal(back, namespace) {
-		t.Errorf("%v allocations, %q came back", n, back)
+		t.Errorf("%v allocations, the namespace became %q", n, back)
 	}
 }
 
-// heard tells, the way the server does, whether any filter matches.
+// heard returns how many filters match a subject, by the server's rules.
 func heard(filters []string, subject string) (times int) {
 	for _, filter := range filters {
 		if server.SubjectMatchesFilter(subject, filter) {
@@ -112,6 +115,8 @@ func heard(filters []string, subject string) (times int) {
 	return times
 }
 
+// TestFilters verifies that the filters of a set match exactly the namespaces in the set, each
+// once, and do not overlap.
 func TestFilters(t *testing.T) {
 	all := []string{"/", "/pets", "/pets/dogs", "/petsmart", "/pets.x", "/*", "/>", "/time", "/pets-b", "/pets-b/%"}
 	for _, tt := range []struct {
@@ -153,8 +158,8 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// FuzzAppendSubject: every namespace has a subject that a server takes and that
-// leads back to it.
+// FuzzAppendSubject verifies that every namespace has a subject that a server accepts and that maps
+// back to the namespace.
 func FuzzAppendSubject(f *testing.F) {
 	for _, tt := range subjectTable {
 		f.Add(tt.namespace)
@@ -178,8 +183,7 @@ func FuzzAppendSubject(f *testing.F) {
 	})
 }
 
-// FuzzAppendNamespace: whatever a subject is taken for, it is the only subject that
-// is taken for it.
+// FuzzAppendNamespace verifies that no two subjects map to the same namespace.
 func FuzzAppendNamespace(f *testing.F) {
 	for _, tt := range subjectTable {
 		f.Add(tt.subject)

@@ -10,14 +10,14 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A FieldError says what is wrong with one field of Options.
+// A FieldError describes an invalid field of Options.
 type FieldError struct {
 	Field string // its name, such as "Timeout" or "Stream.MaxAge"
-	Value any    // its value, the default if that was zero; nil if that could hold a secret
-	Err   error  // what is wrong with it, without the field's name
+	Value any    // its value, or the default if that was zero; nil if it could contain a secret
+	Err   error  // the problem, without the field's name
 }
 
-// Error names the field, and its value if that is a number or a time.
+// Error returns the field's name, its value if that is a number or a time, and the problem.
 func (e *FieldError) Error() string {
 	field := e.Field
 	switch e.Value.(type) {
@@ -30,9 +30,9 @@ func (e *FieldError) Error() string {
 // Unwrap returns Err.
 func (e *FieldError) Unwrap() error { return e.Err }
 
-// Validate reports everything that is wrong with the options: nil, or what errors.Join
-// returns for one *FieldError for each problem. New returns the same error. It opens
-// nothing: whether files can be read is for New to find out.
+// Validate checks the options. It returns nil, or errors.Join of one *FieldError for each
+// problem. New returns the same error. Validate opens no files: only New checks that they can be
+// read.
 func (o Options) Validate() error {
 	c := &checker{}
 	o = o.withDefaults()
@@ -59,27 +59,27 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// A checker collects what is wrong.
+// A checker collects the problems.
 type checker struct{ wrong []error }
 
-// blame notes what is wrong with a field, if err is not nil.
+// blame adds err as the problem of a field, unless err is nil.
 func (c *checker) blame(field string, value any, err error) {
 	if err != nil {
 		c.wrong = append(c.wrong, &FieldError{field, value, err})
 	}
 }
 
-// refuse notes that a condition is broken.
+// refuse adds a problem of a field if broken is true.
 func (c *checker) refuse(broken bool, field string, value any, format string, args ...any) {
 	if broken {
 		c.blame(field, value, fmt.Errorf(format, args...))
 	}
 }
 
-// streamAgeMin is the shortest limit that JetStream takes.
+// streamAgeMin is the shortest age limit that JetStream accepts.
 const streamAgeMin = 100 * time.Millisecond
 
-// replicasMax is JetStream's own limit.
+// replicasMax is JetStream's limit.
 const replicasMax = 5
 
 func (c *checker) stream(s *Stream) {
@@ -89,19 +89,19 @@ func (c *checker) stream(s *Stream) {
 	c.refuse(s.Replicas < 1 || s.Replicas > replicasMax, "Stream.Replicas", s.Replicas, "must be 1 to %d", replicasMax)
 }
 
-// embedded checks what an embedded server excludes.
+// embedded checks the options that an embedded server requires or excludes.
 func (c *checker) embedded(o *Options) {
 	c.refuse(o.Embedded.SyncInterval < 0, "Embedded.SyncInterval", o.Embedded.SyncInterval, "must be more than 0s, or 0s for the default")
 	c.refuse(o.Embedded.CacheBytesMax < 0, "Embedded.CacheBytesMax", o.Embedded.CacheBytesMax, "must be 1 or more, or 0 for the default")
-	c.refuse(len(o.Servers.URLs) > 0, "Embedded", o.Embedded, "a store within this process and NATS servers exclude each other")
+	c.refuse(len(o.Servers.URLs) > 0, "Embedded", o.Embedded, "an embedded store and NATS servers exclude each other")
 	c.refuse(o.Stream.Replicas > 1 && o.Stream.Replicas <= replicasMax, "Stream.Replicas", o.Stream.Replicas,
-		"a store within this process has one replica; several take several NATS servers")
+		"an embedded store has one replica; more replicas require several NATS servers")
 }
 
 func (c *checker) servers(s *Servers) {
-	c.refuse(len(s.URLs) == 0, "Servers.URLs", nil, "no NATS server is given")
+	c.refuse(len(s.URLs) == 0, "Servers.URLs", nil, "at least one NATS server is required")
 	for _, text := range s.URLs {
 		c.blame("Servers.URLs", nil, checkURL(text))
 	}
-	c.refuse((s.CertFile == "") != (s.KeyFile == ""), "Servers.CertFile", nil, "a client's certificate and its key go together: give both, or neither")
+	c.refuse((s.CertFile == "") != (s.KeyFile == ""), "Servers.CertFile", nil, "a client certificate requires its key: give both files, or neither")
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestValidate: each bound on both of its sides.
+// TestValidate verifies each bound with values on both sides, and that New returns the same errors.
 func TestValidate(t *testing.T) {
 	servers := Servers{URLs: []string{"nats://h"}}
 	for _, tt := range []struct {
@@ -37,7 +37,7 @@ func TestValidate(t *testing.T) {
 				for _, err := range err.(interface{ Unwrap() []error }).Unwrap() {
 					field, ok := errors.AsType[*FieldError](err)
 					if !ok {
-						t.Fatalf("%v is no FieldError", err)
+						t.Fatalf("%v is not a FieldError", err)
 					}
 					got = append(got, field.Field)
 				}

@@ -128,14 +128,14 @@ func TestStoreThatGoesAway(t *testing.T) {
 	}
 	testtool.WaitFor(t, "why", func() bool {
 		_, words := get(t, d, "/admin/healthz")
-		return strings.Contains(words, "nobody listens there")
+		return strings.Contains(words, "connection refused")
 	})
-	if got := testtool.DialPublisher(t, d.Publish[0]).Ask(t, "PUB /pets - early"); !strings.HasPrefix(got, "ERR busy the store is not reached") {
+	if got := testtool.DialPublisher(t, d.Publish[0]).Ask(t, "PUB /pets - early"); !strings.HasPrefix(got, "ERR busy the store is unavailable") {
 		t.Errorf("a publisher is told %q", got)
 	}
 	p := openPage(t, d.Subscribe[0])
 	p.waitText(t, "#store-state", "not reached")
-	p.wait(t, "the trouble", `/since .*nobody listens there/.test(document.querySelector("#store-trouble").textContent)`)
+	p.wait(t, "the trouble", `/since .*connection refused/.test(document.querySelector("#store-trouble").textContent)`)
 
 	nats.Restart(t)
 	waitHealth(t, d, http.StatusOK)
@@ -160,8 +160,8 @@ func TestStoreThatGoesAway(t *testing.T) {
 	waitHealth(t, d, http.StatusOK)
 	publishOK(t, d, 1)
 	for line, want := range map[string]int{
-		"level=ERROR": 2, `msg="the store is not reached;`: 1, `msg="the store is reached"`: 2,
-		`msg="the connection to the store is lost;`: 1, `msg="connected to the store again"`: 1, `msg="what the store had is delivered;`: 1,
+		"level=ERROR": 2, `msg="store unavailable;`: 1, `msg="store available"`: 2,
+		`msg="store connection lost;`: 1, `msg="reconnected to the store"`: 1, `msg="store replayed;`: 1,
 	} {
 		if n := strings.Count(d.Log(), line); n != want {
 			t.Errorf("the log has %d lines with %q, want %d", n, line, want)

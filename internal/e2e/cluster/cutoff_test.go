@@ -30,7 +30,7 @@ func TestLinkIsCut(t *testing.T) {
 	subscribers, publishers := everywhere(t, e)
 	link.To(nobody)
 	link.Reset()
-	testtool.WaitFor(t, "daemon 0 to notice", func() bool { return strings.Contains(e.nodes[0].Log(), "the connection to the store is lost") })
+	testtool.WaitFor(t, "daemon 0 to notice", func() bool { return strings.Contains(e.nodes[0].Log(), "store connection lost") })
 	before := len(subscribers[0].Messages())
 	for i := 1; i < nodesCount; i++ {
 		ledger.WaitAcked(t, 200, publishers[i])

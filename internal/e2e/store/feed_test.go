@@ -62,7 +62,7 @@ func TestFeedWhileTheStoreIsAway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			natsServer := natstest.Start(t)
 			n := startNode(t, "--nats="+natsServer.URL, "--nats-timeout=1s")
-			n.waitForLog(t, "subscribers are taken from now on")
+			n.waitForLog(t, "store replayed")
 			reader, feed := n.subscribe(t, "/feed?last=100000"), n.feed(t, "/feed")
 			const total = 30_000
 			go func() {
@@ -96,7 +96,7 @@ func TestFeedWhileTheStoreIsAway(t *testing.T) {
 // good, and costs no more than itself.
 func TestFeedIsNotStoppedByALongLine(t *testing.T) {
 	n := startNode(t, "--nats="+natstest.Start(t, "max_payload: 4KB").URL)
-	n.waitForLog(t, "subscribers are taken from now on")
+	n.waitForLog(t, "store replayed")
 	reader, feed := n.subscribe(t, "/feed"), n.feed(t, "/feed")
 	fmt.Fprintf(feed, "before\n%s\nbehind\n", strings.Repeat("x", 5000))
 	feed.Close()

@@ -49,7 +49,7 @@ var foreigners = []foreign{
 func TestOthersPublish(t *testing.T) {
 	natsServer := natstest.Start(t)
 	n := startNode(t, "--nats="+natsServer.URL, "--data-max=1KiB", "--history-bytes=1KiB")
-	n.waitForLog(t, "subscribers are taken from now on")
+	n.waitForLog(t, "store replayed")
 	live := n.subscribe(t, "/")
 	n.ask(t, "PUB /pets begin -")
 	live.WaitData(t, "-")
@@ -110,7 +110,7 @@ func TestOthersPublish(t *testing.T) {
 // many: not each, for who publishes one may publish thousands.
 func (n *node) wantUndeliverable(t *testing.T, conn *nats.Conn, so int) {
 	t.Helper()
-	n.waitForLog(t, "level=WARN", "cannot be delivered", "ssed.pets.dogs", "so_far=1\n")
+	n.waitForLog(t, "level=WARN", "skipped an undeliverable message", "ssed.pets.dogs", "messages=1\n")
 	if _, metrics := n.get(t, "/metrics"); !strings.Contains(metrics, fmt.Sprintf("\nssed_store_undeliverable_total %d\n", so)) {
 		t.Errorf("the metrics do not have %d undeliverable messages", so)
 	}
@@ -119,11 +119,11 @@ func (n *node) wantUndeliverable(t *testing.T, conn *nats.Conn, so int) {
 		if again++; conn.Publish("ssed.pets", []byte{0xff}) != nil || conn.FlushTimeout(testtool.Patience) != nil {
 			t.Fatal("the test's own connection is broken")
 		}
-		return n.Logged("level=WARN", "cannot be delivered") > 1
+		return n.Logged("level=WARN", "skipped an undeliverable message") > 1
 	})
 	counted := 0
 	for line := range strings.Lines(n.Log()) {
-		if _, number, ok := strings.Cut(line, "so_far="); ok {
+		if _, number, ok := strings.Cut(line, "messages="); ok && strings.Contains(line, "undeliverable") {
 			scan(number, "%d", &counted)
 		}
 	}

@@ -73,8 +73,8 @@ func TestDiskFull(t *testing.T) {
 				t.Errorf("on a full disk the reply is %q", reply)
 			}
 			testtool.WaitFor(t, "words that tell a publisher", func() bool { return strings.Contains(publish(), "store") })
-			n.waitForLog(t, "level=ERROR", "make room")
-			if lines := n.Logged("level=ERROR", "the store cannot be written to: make room"); lines != 1 {
+			n.waitForLog(t, "level=ERROR", "store write failed")
+			if lines := n.Logged("level=ERROR", "store write failed; free or repair its disk"); lines != 1 {
 				t.Errorf("it is told in %d lines what to do", lines)
 			}
 			n.waitForHealth(t, http.StatusServiceUnavailable, "the store")

@@ -20,7 +20,7 @@ func TestAbsentAtTheStart(t *testing.T) {
 			natsServer := natstest.Start(t)
 			natsServer.Kill()
 			n := startNode(t, "--nats="+natsServer.URL, "--nats-timeout=500ms", "--publish-loop="+where)
-			n.waitForLog(t, "level=ERROR", "the store is not reached", natsServer.URL)
+			n.waitForLog(t, "level=ERROR", "store unavailable", natsServer.URL)
 			n.waitForHealth(t, http.StatusServiceUnavailable, "the store is not reached")
 
 			early := n.open(t, "/?last=100000", "")
@@ -28,7 +28,7 @@ func TestAbsentAtTheStart(t *testing.T) {
 			p := testtool.DialPublisher(t, n.Publish[0])
 			began := time.Now()
 			p.Send(t, "PUB /a - lost\nKEY k\nPUB /a - kept\nPING\n")
-			for _, want := range []string{"ERR busy the store is not reached, nothing was stored", "OK", "ERR busy the store is not reached, nothing was stored", "PONG"} {
+			for _, want := range []string{"ERR busy the store is unavailable, nothing was stored", "OK", "ERR busy the store is unavailable, nothing was stored", "PONG"} {
 				if reply := p.Reply(t); !strings.HasPrefix(reply, want) {
 					t.Errorf("the reply is %q, want %q", reply, want)
 				}

@@ -31,7 +31,7 @@ func TestAwayUnderLoad(t *testing.T) {
 			t.Parallel()
 			natsServer := natstest.Start(t)
 			n := startNode(t, "--nats="+natsServer.URL, "--nats-timeout=2s")
-			n.waitForLog(t, "subscribers are taken from now on")
+			n.waitForLog(t, "store replayed")
 			readers := []*ledger.Subscriber{n.subscribe(t, "/?last=100000"), n.subscribe(t, "/?last=100000"), n.subscribe(t, "/w1?last=100000")}
 			crew := write(t, n.Publish[0], 4, ledger.Endless)
 			ledger.WaitAcked(t, 500, crew...)
@@ -44,7 +44,7 @@ func TestAwayUnderLoad(t *testing.T) {
 			if waited := time.Since(gone); waited < time.Second {
 				t.Errorf("the publishers were told ERR busy after %v; the store might have come back", waited)
 			}
-			n.waitForLog(t, "the connection to the store is lost")
+			n.waitForLog(t, "store connection lost")
 			n.waitForHealth(t, http.StatusServiceUnavailable, "the connection to the store is lost")
 			testtool.WaitFor(t, "so long an absence", func() bool { return time.Since(gone) >= awayTime })
 			fault.back(t, natsServer)

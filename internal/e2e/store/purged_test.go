@@ -29,7 +29,7 @@ func startBench(t *testing.T, flags ...string) *bench {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*testtool.Patience)
 	t.Cleanup(cancel)
 	n := startNode(t, append([]string{"--nats=" + natsServer.URL}, flags...)...)
-	n.waitForLog(t, "subscribers are taken from now on")
+	n.waitForLog(t, "store replayed")
 	return &bench{n, natsServer, js, ctx}
 }
 

@@ -43,7 +43,7 @@ func TestReservedEventsInTheStore(t *testing.T) {
 	}
 
 	n = startNode(t, "--store="+dir, "--history-bytes=1KiB")
-	n.waitForLog(t, "cannot be delivered", "--gap-event")
+	n.waitForLog(t, "skipped an undeliverable message", "--gap-event")
 	r := n.subscribe(t, "/pets?last=1000")
 	testtool.WaitFor(t, "all of the store", func() bool {
 		got := events(r.Messages())
