@@ -78,7 +78,7 @@ func (d *daemon) invitation() string {
 	fmt.Fprintf(&b, "    %s%s/subscribe/host          # load, cpu, memory and network of this host\n", curl, base)
 	fmt.Fprintf(&b, "    %s%s/subscribe/host/cpu\n", curl, base)
 	fmt.Fprintf(&b, "    %s'%s/subscribe?ns=/time&ns=/pets'\n\n", curl, base)
-	fmt.Fprintf(&b, "Publish something to the last one, in a third:\n\n")
+	fmt.Fprintf(&b, "Publish to the last of them, in a third terminal:\n\n")
 	fmt.Fprintf(&b, "    %s--event new-dog /pets/dogs Corgi\n\n", pub)
 	return b.String()
 }

@@ -51,11 +51,10 @@ var daemonHelp = map[string]string{
 		on few cores) or a separate one (own), so that heavy publishing does not slow down
 		delivery. Default ${default}.`,
 
-	"token": `A token, then optionally its rights and its namespace: "TOKEN publish,subscribe /pets".
-		Rights are subscribe, publish, admin and metrics (default: all); the default namespace is
-		/. Anyone may subscribe or publish until a token has that right. Can be repeated (with
-		semicolons in the environment variable, which is safer: other users can read command
-		lines). Default: none.`,
+	"token": `A token, then optionally its rights (subscribe, publish, admin, metrics; default all)
+		and its namespace (default /): "TOKEN publish,subscribe /pets". Anyone may subscribe or
+		publish until a token has that right. Can be repeated; the environment variable (with
+		semicolons) is safer, because other users can read command lines. Default: none.`,
 	"token-file": `File with more tokens, one per line; empty lines and lines that begin with # are
 		ignored. It is read again on SIGHUP; an invalid file changes nothing. Default: no file.`,
 	"cors-origin": `Allow pages of this origin to subscribe, with credentials: https://example.org,
@@ -142,9 +141,9 @@ var daemonHelp = map[string]string{
 		use up --max-conns. Default ${default}.`,
 	"stall-timeout": `Disconnect a subscriber that accepts none of its pending data for this long: it
 		does not read, or its connection is dead. Default ${default}.`,
-	"retry": `How long clients wait before they reconnect (the retry: field): one time, or a range from
-		which each client gets a random time, so that they do not all reconnect at once. With
-		off, only clients that the daemon refuses or disconnects get one (${retry}). Default ${default}.`,
+	"retry": `Reconnect delay for clients (the retry: field): one time, or a range from which each
+		client gets a random time, so that they do not all reconnect at once. With off, only clients
+		that are refused or disconnected get one (${retry}). Default ${default}.`,
 	"drain": `On shutdown, spread disconnects over this time so that clients do not all reconnect at
 		once. Default ${default}.`,
 
