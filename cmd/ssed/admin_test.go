@@ -63,7 +63,7 @@ func TestPublishersAreCounted(t *testing.T) {
 			testtool.DialPublisher(t, d.Publish[0]).Ask(t, "PING")
 			for range 3 {
 				if got := testtool.DialPublisher(t, d.Publish[0]).Reply(t); !strings.HasPrefix(got, "ERR busy ") {
-					t.Errorf("one too many is told %q", got)
+					t.Errorf("one publisher too many got %q", got)
 				}
 			}
 			_, metrics := get(t, d.Subscribe[0]+"/metrics")

@@ -36,7 +36,7 @@ func TestByteSize(t *testing.T) {
 			err := got.UnmarshalText([]byte(tt.text))
 			if tt.refuse != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.refuse) {
-					t.Fatalf("error %v, want one that says %q", err, tt.refuse)
+					t.Fatalf("error %v, want %q in it", err, tt.refuse)
 				}
 				return
 			}

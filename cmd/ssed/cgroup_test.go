@@ -131,7 +131,7 @@ func TestMemoryLimitOfTrees(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := lineOf(t, string(printed), "backlog-total"); !strings.HasSuffix(got, " # "+tr.want) {
-				t.Errorf("got %q, want it to come %s", got, tr.want)
+				t.Errorf("got %q, want the origin %s", got, tr.want)
 			}
 		})
 	}

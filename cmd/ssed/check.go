@@ -34,9 +34,9 @@ func (c *checkCommand) Run(stderr *logWriter, stdout *output, s *settings) error
 // depend on several flags and on the limits of this process.
 func (c *checkCommand) checkWiring(stderr *logWriter, s *settings) {
 	log := slog.New(newHandler(stderr, false, slog.LevelWarn))
-	c.warnOfReaders(log)
-	c.warnOfHistory(log)
-	s.warnOfMemory(&c.daemonFlags, log)
+	c.warnReadableTokens(log)
+	c.warnHistoryIgnored(log)
+	s.warnMemory(&c.daemonFlags, log)
 	s.warnEnvTypos(log)
 	openFiles, err := raiseLimits()
 	if err == nil {

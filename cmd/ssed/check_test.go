@@ -77,7 +77,7 @@ port = 80
 		}
 	}
 	if len(lines) != 1 || lines[0] != "ssed: the daemon would not start: 22 errors" {
-		t.Errorf("what is left: %q", lines)
+		t.Errorf("unexpected lines: %q", lines)
 	}
 }
 

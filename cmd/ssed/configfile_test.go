@@ -78,7 +78,7 @@ func FuzzConfigFile(f *testing.F) {
 		}
 		for key := range file.values {
 			if line := file.lines[key]; line < 1 || line > 1+strings.Count(text, "\n") {
-				t.Errorf("%q stands at line %d", key, line)
+				t.Errorf("%q is at line %d", key, line)
 			}
 		}
 	})

@@ -13,7 +13,13 @@ import (
 	"github.com/ssed/ssed/store"
 )
 
-// A daemon is the set of engines that the flags configure, connected to each other.
+// A daemon is the set of engines that the flags configure, connected to each other. Engines start
+// in this order and stop in the reverse order, so that a message which one engine has accepted
+// finds the next engine running:
+//
+//	store  <->  server (the event loop)  <-  publishers' own loop
+//
+// The first and the last are optional. The admin pages open last and close last.
 type daemon struct {
 	server     *ssed.Server
 	store      *store.Store       // nil without --store and --nats
@@ -78,7 +84,7 @@ func (f *daemonFlags) newDaemon(openFiles int, memory memoryLimit, log *slog.Log
 	if f.PublishLoop == sharedLoop {
 		options.Publish = f.Publish
 	}
-	if f.wanted() {
+	if f.hasStore() {
 		if d.store, err = f.newStore(options.ReservedEvents(), memory, log); err != nil {
 			return nil, err
 		}
@@ -93,7 +99,7 @@ func (f *daemonFlags) newDaemon(openFiles int, memory memoryLimit, log *slog.Log
 	d.admin = f.newAdminPages()
 	options.Handover = d.admin.handover()
 	if d.server, err = ssed.New(options); err != nil {
-		return nil, f.ofFlags(err)
+		return nil, f.asFlagErrors(err)
 	}
 	if d.store != nil { // shut down last, because the loop waits for messages on their way to the store
 		d.engines = append(d.engines, storeEngine{d.store, d.server.StoreSink(), log})
@@ -158,13 +164,13 @@ func notDefault[T int | time.Duration](value T) T {
 }
 
 // start starts the engines one after the other, because publishers require a running loop. It stops
-// waiting for the store when asked is done, which requests shutdown.
-func (d *daemon) start(asked context.Context) error {
+// waiting for the store when signaled is done, which requests shutdown.
+func (d *daemon) start(signaled context.Context) error {
 	if d.health != nil {
-		go d.health.watch(asked) // after a shutdown request, the loop itself reports that it is stopping
+		go d.health.watch(signaled) // after a shutdown request, the loop itself reports that it is stopping
 	}
 	for _, e := range d.engines {
-		go func() { d.died <- unasked(e.Serve()) }()
+		go func() { d.died <- unexpectedEnd(e.Serve()) }()
 		select {
 		case <-e.Ready():
 		case err := <-d.died:
@@ -174,12 +180,12 @@ func (d *daemon) start(asked context.Context) error {
 	if err := d.admin.listen(d.subscribeURLs()[0], d.died); err != nil {
 		return err
 	}
-	return d.awaitStore(asked)
+	return d.awaitStore(signaled)
 }
 
 // awaitStore waits until an embedded store has been replayed, so that the daemon accepts
 // subscribers. It does not wait for NATS servers, which may be unavailable for a long time.
-func (d *daemon) awaitStore(asked context.Context) error {
+func (d *daemon) awaitStore(signaled context.Context) error {
 	if d.store == nil || !d.store.Status().Embedded {
 		return nil
 	}
@@ -189,14 +195,14 @@ func (d *daemon) awaitStore(asked context.Context) error {
 		d.log.Warn("store not replayed yet; refusing subscribers", "waited", storeReadTimeout)
 	case err := <-d.died:
 		return err
-	case <-asked.Done():
+	case <-signaled.Done():
 	}
 	return nil
 }
 
-// unasked turns the end of an engine into an error. Serve returns nil only after Shutdown, when
-// d.died is no longer read.
-func unasked(err error) error {
+// unexpectedEnd turns the end of an engine into an error. Serve returns nil only after Shutdown,
+// when d.died is no longer read.
+func unexpectedEnd(err error) error {
 	if err == nil {
 		err = errors.New("an event loop stopped unexpectedly")
 	}
@@ -243,8 +249,8 @@ func (d *daemon) shutdown() {
 	d.admin.shutdown() // last, so that the pages can report the shutdown of the others
 }
 
-// engineTime returns a context for the shutdown of one engine. It has the deadline of ctx, but ends
-// engineEnd from now at the earliest.
+// engineTime returns a context for the shutdown of one engine. It has the deadline of ctx, but
+// leaves the engine at least engineEnd from now.
 func engineTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	end, _ := ctx.Deadline()
 	if least := time.Now().Add(engineEnd); end.Before(least) {

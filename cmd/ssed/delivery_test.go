@@ -176,7 +176,7 @@ func readExactly(stream *bufio.Reader, messages [][]sent, set []string) error {
 			return fmt.Errorf("a frame begins with %q", line)
 		}
 		if len(want[p]) == 0 || want[p][0].number != n {
-			return fmt.Errorf("message %d of publisher %d comes, %d are still expected of it", n, p, len(want[p]))
+			return fmt.Errorf("unexpected message %d of publisher %d; %d more are expected from it", n, p, len(want[p]))
 		}
 		frame := make([]byte, len(want[p][0].frame))
 		if _, err := io.ReadFull(stream, frame); err != nil || !bytes.Equal(frame, want[p][0].frame) {
@@ -221,7 +221,7 @@ func sendAll(t *testing.T, conn net.Conn, messages []sent) (sequences []uint64) 
 	for range messages {
 		var sequence uint64
 		if _, err := fmt.Fscanf(replies, "OK %d\n", &sequence); err != nil {
-			t.Errorf("a publisher was not told OK: %v", err)
+			t.Errorf("a publisher got no OK: %v", err)
 			return nil
 		}
 		sequences = append(sequences, sequence)
@@ -238,14 +238,14 @@ func checkSequences(t *testing.T, sequences [][]uint64) {
 		last := uint64(0)
 		for _, sequence := range all {
 			if seen[sequence] || sequence <= last {
-				t.Errorf("publisher %d was told OK %d after %d", p, sequence, last)
+				t.Errorf("publisher %d got OK %d after %d", p, sequence, last)
 			}
 			seen[sequence], last = true, sequence
 		}
 	}
 	for sequence := uint64(1); sequence <= uint64(len(seen)); sequence++ {
 		if !seen[sequence] {
-			t.Errorf("nobody was told OK %d", sequence)
+			t.Errorf("no publisher got OK %d", sequence)
 		}
 	}
 }

@@ -67,9 +67,9 @@ func (c *doctorCommand) Run(stdout *output) error {
 	}
 	fmt.Fprintf(os.Stderr, "ssed: watching %v for %v\n", s, c.Idle)
 	findings, err := doctor.Examine(ctx, o)
-	switch told, ok := errors.AsType[exitCode](context.Cause(ctx)); {
+	switch code, ok := errors.AsType[exitCode](context.Cause(ctx)); {
 	case ok:
-		return told
+		return code
 	case err != nil:
 		return err
 	case printFindings(stdout, findings) > 0:

@@ -220,7 +220,7 @@ func TestUsageErrors(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := parse(t, tt.env, tt.args...)
 			if err == nil || !strings.Contains(err.Error(), tt.says) {
-				t.Fatalf("error %v, want one that says %q", err, tt.says)
+				t.Fatalf("error %v, want %q in it", err, tt.says)
 			}
 			if strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("a token or a line break in: %v", err)
@@ -252,11 +252,11 @@ func TestHelpTellsUnitsAndDefaults(t *testing.T) {
 		}
 		for title, unit := range map[string]string{"SIZE": "64KiB", "DURATION": "15s"} {
 			if want == title && !strings.Contains(flag.Group.Title, unit) {
-				t.Errorf("--%s: %q does not tell what a %s is", flag.Name, flag.Group.Title, title)
+				t.Errorf("--%s: %q does not explain %s", flag.Name, flag.Group.Title, title)
 			}
 		}
 		if flag.HasDefault && !strings.Contains(flag.Help, "efault") {
-			t.Errorf("--%s: its help does not tell the default: %s", flag.Name, flag.Help)
+			t.Errorf("--%s: its help does not contain the default: %s", flag.Name, flag.Help)
 		}
 	}
 }

@@ -116,7 +116,7 @@ func TestHealthcheck(t *testing.T) {
 			if tt.code != 0 {
 				r.wantFailure(t, tt.code, tt.says)
 			} else if r.code != 0 || r.stderr != "" || strings.Count(r.stdout, "\n") != 1 || !strings.Contains(r.stdout, tt.says) {
-				t.Errorf("got %+v, want one line that says %q", r, tt.says)
+				t.Errorf("got %+v, want one line with %q", r, tt.says)
 			}
 		})
 	}

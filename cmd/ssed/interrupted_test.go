@@ -25,6 +25,6 @@ func wantInterrupted(t *testing.T, p *os.Process) {
 			t.Errorf("exit code %d, want 130", code)
 		}
 	case <-time.After(testtool.Patience):
-		t.Error("it does not end")
+		t.Error("it did not exit")
 	}
 }

@@ -50,7 +50,7 @@ func TestConnectionsStayBelowTheOpenFiles(t *testing.T) {
 			switch {
 			case tt.refuse != "":
 				if err == nil || !strings.Contains(err.Error(), tt.refuse) {
-					t.Errorf("error %v, want one that says %q", err, tt.refuse)
+					t.Errorf("error %v, want %q in it", err, tt.refuse)
 				}
 			case err != nil || loop != tt.loop || publishers != tt.publishers:
 				t.Errorf("got %d and %d, %v, want %d and %d", loop, publishers, err, tt.loop, tt.publishers)

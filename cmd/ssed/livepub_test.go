@@ -90,7 +90,7 @@ func (p *livePub) end(t *testing.T) result {
 	select {
 	case <-p.ended:
 	case <-time.After(testtool.Patience):
-		t.Fatalf("ssed pub does not end; it said %q", p.stderr.String())
+		t.Fatalf("ssed pub does not end; stderr %q", p.stderr.String())
 	}
 	return result{"", p.stderr.String(), p.cmd.ProcessState.ExitCode()}
 }

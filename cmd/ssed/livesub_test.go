@@ -62,7 +62,7 @@ func (s *liveSub) line(t *testing.T) string {
 	case line, ok := <-s.lines:
 		if !ok {
 			<-s.ended
-			t.Fatalf("it has ended; it said %q", s.stderr.String())
+			t.Fatalf("it has ended; stderr %q", s.stderr.String())
 		}
 		return line
 	case <-time.After(testtool.Patience):
@@ -102,7 +102,7 @@ func (s *liveSub) end(t *testing.T) result {
 	select {
 	case <-s.ended:
 	case <-time.After(testtool.Patience):
-		t.Fatal("it does not end")
+		t.Fatal("it did not exit")
 	}
 	return result{"", s.stderr.String(), s.cmd.ProcessState.ExitCode()}
 }

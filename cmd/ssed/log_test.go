@@ -36,7 +36,7 @@ func readLog(t *testing.T, log io.Reader, onLine func(loggedLine)) (lines []logg
 	for scanner := bufio.NewScanner(log); scanner.Scan(); {
 		var line loggedLine
 		if err := json.Unmarshal(scanner.Bytes(), &line); err != nil || line.Time.IsZero() || line.Level == "" || line.Msg == "" {
-			t.Errorf("no line of a log: %q, %v", scanner.Bytes(), err)
+			t.Errorf("not a line of a log: %q, %v", scanner.Bytes(), err)
 		}
 		lines = append(lines, line)
 		onLine(line)

@@ -104,13 +104,13 @@ func (target *logTarget) try(t *testing.T, flag string) {
 	}
 	got := readTarget(to.text(t))
 	if logged += linesPerVisit + 2; uint64(got.ofClients)+got.lost != logged { // 2 lines of the bystander
-		t.Errorf("%d lines are there and %d are said to be lost, of %d", got.ofClients, got.lost, logged)
+		t.Errorf("%d lines arrived and %d were reported as lost, of %d", got.ofClients, got.lost, logged)
 	}
 	if got.lost != lost || got.reason != target.reason {
 		t.Errorf("the log says that %d lines are lost, reason %q, want %d, reason %q", got.lost, got.reason, lost, target.reason)
 	}
 	if len(got.broken) > 1 || len(got.broken) == 1 && (!to.cut || !strings.HasPrefix(got.broken[0], `{"time":"`)) {
-		t.Errorf("these are no lines of a log: %q", got.broken)
+		t.Errorf("not lines of a log: %q", got.broken)
 	}
 	if !got.drained {
 		t.Error("the last line of the log is missing")

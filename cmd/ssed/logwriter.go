@@ -25,6 +25,16 @@ const tooSlow = "the log was not read in time"
 // lost if the queue is full or the write fails. When a write succeeds again, a line in the log
 // reports how many lines are missing at that place.
 //
+// A line passes through these states:
+//
+//	Write ─┬─> queue ──> batch of run ─┬─> written
+//	       └─> overflow ──> missing <──┘ (write failed)
+//	                          └──> reported by a line in the log
+//
+// mu guards queue and overflow. run takes both under mu and writes without it, so a blocked write
+// does not block Write. The lines in overflow always come after the lines in queue: once a line
+// is lost, Write queues no other until run has taken the queue.
+//
 // The Go runtime writes a panic directly to standard error.
 type logWriter struct {
 	out  io.Writer

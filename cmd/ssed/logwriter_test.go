@@ -110,7 +110,7 @@ func TestLogWriterNeverBlocks(t *testing.T) {
 	queued := len(w.queue)
 	w.mu.Unlock()
 	if queued > logBytesMax || queued < logBytesMax-100 {
-		t.Errorf("%d bytes wait, %d are allowed", queued, logBytesMax)
+		t.Errorf("%d bytes are queued, at most %d are allowed", queued, logBytesMax)
 	}
 	goOn()
 	testtool.WaitFor(t, "the queue to be empty", func() bool {
@@ -127,10 +127,10 @@ func TestLogWriterNeverBlocks(t *testing.T) {
 		kept++
 	}
 	if got := lostLines(t, log); kept+got != lines || kept < logBytesMax/100 {
-		t.Errorf("%d lines are there, and %d are said to be lost, of %d", kept, got, lines)
+		t.Errorf("%d lines arrived and %d were reported as lost, of %d", kept, got, lines)
 	}
 	if rest := log[100*kept:]; !lostLine.MatchString(rest) || strings.Count(rest, "\n") != 3 || !strings.HasSuffix(rest, "\nlater\nlast\n") {
-		t.Errorf("and then there is %q", rest)
+		t.Errorf("unexpected rest %q", rest)
 	}
 }
 

@@ -60,7 +60,7 @@ func (r result) wantFailure(t *testing.T, code int, says ...string) {
 func (r result) wantSuccess(t *testing.T) {
 	t.Helper()
 	if r.code != 0 || r.stderr != "" {
-		t.Errorf("exit code %d, want 0; it said %q", r.code, r.stderr)
+		t.Errorf("exit code %d, want 0; stderr %q", r.code, r.stderr)
 	}
 }
 

@@ -56,11 +56,11 @@ func (m memoryLimit) usable() int { return m.bytes - m.bytes/8 }
 func (m memoryLimit) goLimit() int { return max(m.bytes-max(m.bytes/8, 32<<20), m.bytes/2) }
 
 // usesMailbox reports whether messages pass through the mailbox.
-func (f *daemonFlags) usesMailbox() bool { return f.PublishLoop == ownLoop || f.wanted() }
+func (f *daemonFlags) usesMailbox() bool { return f.PublishLoop == ownLoop || f.hasStore() }
 
 // keepsHistory reports whether messages are kept in memory.
 func (f *daemonFlags) keepsHistory() bool {
-	return f.History > 0 || len(f.HistoryFor) > 0 || f.wanted()
+	return f.History > 0 || len(f.HistoryFor) > 0 || f.hasStore()
 }
 
 // storeCacheBytes returns the size of the cache of the embedded store's server.
@@ -71,13 +71,13 @@ func (m memoryLimit) storeCacheBytes() int {
 	return min(store.DefaultCacheBytes, max(m.bytes/8, 8<<20))
 }
 
-// memoryBesides returns the bytes in use that the flags allow in addition to backlog and history.
-func (f *daemonFlags) memoryBesides(m memoryLimit) int {
+// otherMemory returns the bytes in use that the flags allow in addition to backlog and history.
+func (f *daemonFlags) otherMemory(m memoryLimit) int {
 	bytes := segmentPoolBytes
 	if f.usesMailbox() {
 		bytes += 2 * int(f.Mailbox)
 	}
-	if f.wanted() {
+	if f.hasStore() {
 		bytes += storeBufferBytes
 	}
 	if f.Store != "" {
@@ -88,7 +88,7 @@ func (f *daemonFlags) memoryBesides(m memoryLimit) int {
 
 // memoryMax returns the most memory that the daemon uses, by the formula in docs/overload.md.
 func (f *daemonFlags) memoryMax(m memoryLimit) int {
-	inUse := f.memoryBesides(m) + int(f.BacklogTotal)
+	inUse := f.otherMemory(m) + int(f.BacklogTotal)
 	if f.keepsHistory() {
 		inUse += int(f.HistoryBytes)
 	}
@@ -114,7 +114,7 @@ func (f *daemonFlags) fitMemory(m memoryLimit, isDefault func(flag string) bool)
 		lower("mailbox", &f.Mailbox, max(m.bytes/64, 1<<20))
 	}
 	least := wholeMiB(sse.FrameBytesMax(int(f.DataMax)))
-	room := (m.usable()-memoryBase-memoryPerConn*f.MaxConns)*4/5 - f.memoryBesides(m)
+	room := (m.usable()-memoryBase-memoryPerConn*f.MaxConns)*4/5 - f.otherMemory(m)
 	backlog, history := room, room
 	switch {
 	case !f.keepsHistory():
@@ -174,9 +174,9 @@ func (f *daemonFlags) limitMemory(log *slog.Logger, m memoryLimit) {
 	log.Info("memory limit found", inForce...)
 }
 
-// warnOfMemory warns if the flags allow more memory than the limit. The warning names the flags
+// warnMemory warns if the flags allow more memory than the limit. The warning names the flags
 // that are set. If none is set, the limit itself is too small.
-func (s *settings) warnOfMemory(f *daemonFlags, log *slog.Logger) {
+func (s *settings) warnMemory(f *daemonFlags, log *slog.Logger) {
 	if s.memory.err != nil {
 		log.Warn("cannot read the memory limit; set GOMEMLIMIT if there is one", "err", s.memory.err)
 		return

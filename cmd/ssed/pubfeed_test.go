@@ -52,7 +52,7 @@ func TestPubSkipsRefusedLines(t *testing.T) {
 			said := strings.Split(strings.TrimSuffix(r.stderr, "\n"), "\n")
 			want := append(slices.Clone(tt.says), regexp.QuoteMeta(tt.last)+"$")
 			if r.code != exitFailure || len(said) != len(want) {
-				t.Fatalf("exit code %d; it said %q", r.code, r.stderr)
+				t.Fatalf("exit code %d; stderr %q", r.code, r.stderr)
 			}
 			for i := range want {
 				if !regexp.MustCompile("^ssed: " + want[i]).MatchString(said[i]) {
@@ -191,7 +191,7 @@ func TestPubIsInterrupted(t *testing.T) {
 		pub.says(t, "line 3 refused")
 		idle.cmd.Process.Signal(tt.signal)
 		if r := idle.end(t); r.code != tt.code || r.stderr != "" {
-			t.Errorf("without anything to say: exit code %d, want %d; it said %q", r.code, tt.code, r.stderr)
+			t.Errorf("without anything to say: exit code %d, want %d; stderr %q", r.code, tt.code, r.stderr)
 		}
 		d.Process.Kill()
 		d.Wait(t)
@@ -201,7 +201,7 @@ func TestPubIsInterrupted(t *testing.T) {
 		pub.cmd.Process.Signal(tt.signal)
 		r := pub.end(t)
 		if last := "ssed: stopped by a signal (lines published: 2, refused: 1, not acknowledged: 1)\n"; r.code != tt.code || !strings.HasSuffix(r.stderr, last) {
-			t.Errorf("exit code %d, want %d; it said %q", r.code, tt.code, r.stderr)
+			t.Errorf("exit code %d, want %d; stderr %q", r.code, tt.code, r.stderr)
 		}
 	}
 }

@@ -47,10 +47,10 @@ func TestPubOverRestarts(t *testing.T) {
 			close(parts)
 			r := pub.end(t)
 			if err := <-written; err != nil || r.code != 0 {
-				t.Errorf("%v, exit code %d; it said %q", err, r.code, r.stderr)
+				t.Errorf("%v, exit code %d; stderr %q", err, r.code, r.stderr)
 			}
 			if strings.Contains(r.stderr, "duplicates") {
-				t.Errorf("with keys nothing is in doubt, and it said %q", r.stderr)
+				t.Errorf("with keys there can be no duplicates, but stderr is %q", r.stderr)
 			}
 			if got := history(t, d, "/feed", total); !slices.Equal(got, numbers(1, total)) {
 				t.Errorf("%d messages are there, not each of %d once and in order", len(got), total)
@@ -102,7 +102,7 @@ func TestPubOverARestartWithoutAStore(t *testing.T) {
 	}
 	t.Logf("%d lines went to the first daemon; %d are there twice, %d may be", first, twice, mayBe)
 	if first == total || twice > mayBe {
-		t.Errorf("%d lines went to the first daemon; %d are there twice, and it said %d may be", first, twice, mayBe)
+		t.Errorf("%d lines went to the first daemon; %d are duplicates, but only %d were reported", first, twice, mayBe)
 	}
 }
 
@@ -126,7 +126,7 @@ func TestPubWaitsWhileTheDaemonIsAway(t *testing.T) {
 	pub.says(t, "connection refused")
 	d = restart(t, d, "--history=10000")
 	if r := pub.end(t); r.code != 0 || strings.Contains(r.stderr, "duplicates") || !strings.HasSuffix(r.stderr, ": reconnected\n") {
-		t.Errorf("exit code %d; it said %q", r.code, r.stderr)
+		t.Errorf("exit code %d; stderr %q", r.code, r.stderr)
 	}
 	if got := history(t, d, "/feed", 2995); !slices.Equal(got, numbers(6, 3000)) {
 		t.Errorf("%d lines are there", len(got))
@@ -169,7 +169,7 @@ func TestPubWithoutAStoreSaysWhatMayBeDouble(t *testing.T) {
 			io.WriteString(pub.stdin, text(numbers(101, 110)))
 			pub.stdin.Close()
 			if r := pub.end(t); r.code != 0 || strings.Count(r.stderr, "\n") != 2 {
-				t.Errorf("exit code %d; it said %q", r.code, r.stderr)
+				t.Errorf("exit code %d; stderr %q", r.code, r.stderr)
 			}
 			if got := history(t, d, "/feed", 110); !slices.Equal(got, tt.want) {
 				t.Errorf("%d messages are there: %q", len(got), got)
@@ -192,7 +192,7 @@ func TestPubWaitsForAPlace(t *testing.T) {
 	pub.says(t, `^ssed: tcp://\S+: busy: .*too many.*; reconnecting in \d\.\d s\n`)
 	other.Ask(t, "QUIT")
 	if r := pub.end(t); r.code != 0 || !strings.HasSuffix(r.stderr, ": reconnected\n") {
-		t.Errorf("exit code %d; it said %q", r.code, r.stderr)
+		t.Errorf("exit code %d; stderr %q", r.code, r.stderr)
 	}
 	if got := history(t, d, "/x", 2); !slices.Equal(got, []string{"1", "2"}) {
 		t.Errorf("published: %q", got)
@@ -218,7 +218,7 @@ func TestPubLosesItsToken(t *testing.T) {
 		r := pub.end(t)
 		last := r.stderr[strings.LastIndex(strings.TrimSuffix(r.stderr, "\n"), "\n")+1:]
 		if r.code != exitFailure || !strings.HasPrefix(last, "ssed: cannot publish to tcp://") || !strings.Contains(last, "auth: ") || !strings.Contains(last, "lines published: 1") {
-			t.Errorf("exit code %d; it said %q", r.code, r.stderr)
+			t.Errorf("exit code %d; stderr %q", r.code, r.stderr)
 		}
 		if notYet := strings.Contains(last, "not acknowledged: 1"); notYet != (lines != "") {
 			t.Errorf("with the lines %q it said %q", lines, last)

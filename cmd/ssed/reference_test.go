@@ -64,7 +64,7 @@ func TestManPages(t *testing.T) {
 		for _, flag := range flagNames(t, command) {
 			for name, page := range map[string]string{"ssed.1": overview, "ssed-" + command + ".1": page} {
 				if own := name != "ssed.1" || command == "serve"; own && !strings.Contains(page, `\fB`+flag+`\fR`) {
-					t.Errorf("%s does not tell %s", name, flag)
+					t.Errorf("%s does not list %s", name, flag)
 				}
 			}
 		}

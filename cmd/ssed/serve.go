@@ -31,26 +31,26 @@ func (f *daemonFlags) runDaemon(stderr *logWriter, s *settings, alongside func(c
 
 	// The first signal starts the drain. After it, signals have their default effect again, so a
 	// second one ends the process immediately.
-	asked, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signaled, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(asked, stop)
+	context.AfterFunc(signaled, stop)
 
 	// Without a handler, SIGHUP would end the process.
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
 
-	f.warnOfReaders(log)
-	f.warnOfHistory(log)
+	f.warnReadableTokens(log)
+	f.warnHistoryIgnored(log)
 	f.limitMemory(log, s.memory)
-	s.warnOfMemory(f, log)
+	s.warnMemory(f, log)
 	s.warnEnvTypos(log)
 	d, err := f.newDaemon(openFiles, s.memory, log, stderr)
 	if err != nil {
 		return err
 	}
 	defer d.shutdown()
-	if err := d.start(asked); err != nil {
+	if err := d.start(signaled); err != nil {
 		return err
 	}
 	log.Info("ssed is up",
@@ -59,7 +59,7 @@ func (f *daemonFlags) runDaemon(stderr *logWriter, s *settings, alongside func(c
 		"admin", d.admin.url,
 		"open_files", openFiles)
 	notify := notifyUp(d)
-	go alongside(asked, d)
+	go alongside(signaled, d)
 
 	tokens := d.tokens
 	for {
@@ -70,9 +70,9 @@ func (f *daemonFlags) runDaemon(stderr *logWriter, s *settings, alongside func(c
 			notify.reloading()
 			tokens, err = f.reload(d, tokens)
 			notify.reloaded(err)
-		case <-asked.Done():
+		case <-signaled.Done():
 			atMost := d.endAtMost + d.storeTime()
-			log.Info("draining", "reason", context.Cause(asked), "drain", f.Drain, "timeout", atMost)
+			log.Info("draining", "reason", context.Cause(signaled), "drain", f.Drain, "timeout", atMost)
 			notify.stopping(atMost)
 			return nil
 		}

@@ -68,10 +68,10 @@ func TestServeEndsCleanly(t *testing.T) {
 				t.Errorf("exit code %d after %v", code, signal)
 			}
 			if rest := subscriber.Rest(t); len(rest) == 0 || rest[0] != "data:last words\n\n" {
-				t.Errorf("what was accepted is not delivered: %q", rest)
+				t.Errorf("an accepted message was not delivered: %q", rest)
 			}
 			if _, err := os.Stat(socket); !os.IsNotExist(err) {
-				t.Errorf("the socket is left behind: %v", err)
+				t.Errorf("the socket file still exists: %v", err)
 			}
 		})
 	}
@@ -119,7 +119,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	// A second signal directly after the first may be merged with it.
 	testtool.WaitFor(t, "the end", func() bool { return d.Process.Signal(syscall.SIGTERM) != nil })
 	if code := d.Wait(t); code != -1 {
-		t.Errorf("exit code %d, want -1: the signal's own doing", code)
+		t.Errorf("exit code %d, want -1 (ended by the signal)", code)
 	}
 }
 
@@ -140,7 +140,7 @@ func TestDeadEngineEndsTheProcess(t *testing.T) {
 		}
 		lines := strings.Split(strings.TrimSpace(d.Log()), "\n")
 		if last := lines[len(lines)-1]; !strings.HasPrefix(last, "ssed: ") || !strings.Contains(last, "ended unasked") {
-			t.Errorf("the last line does not tell why it ended: %q", last)
+			t.Errorf("the last line contains no error: %q", last)
 		}
 	})
 }
@@ -204,7 +204,7 @@ func TestServeRefusesBadAddresses(t *testing.T) {
 	live.(*net.UnixListener).SetDeadline(time.Now().Add(testtool.Patience))
 	go net.Dial("unix", socket)
 	if _, err := live.Accept(); err != nil {
-		t.Errorf("the live socket was taken away: %v", err)
+		t.Errorf("the socket in use was removed: %v", err)
 	}
 }
 

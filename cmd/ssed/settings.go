@@ -35,8 +35,8 @@ func (o origin) String() string {
 	return "default"
 }
 
-// blames returns the prefix of an error about the value of flag: the place that must be changed.
-func (o origin) blames(flag string) string {
+// place returns the prefix of an error about the value of flag: the place that must be changed.
+func (o origin) place(flag string) string {
 	switch {
 	case o.variable != "":
 		return o.variable
@@ -82,7 +82,7 @@ func (s *settings) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (an
 	value, from, err := s.find(flag)
 	s.origins[flag.Name] = from
 	if err == nil && value != nil {
-		err = readable(flag, value)
+		err = checkValue(flag, value)
 	}
 	if err != nil {
 		s.blame(flag.Name, err)
@@ -190,14 +190,14 @@ func (s *settings) find(flag *kong.Flag) (value any, from origin, err error) {
 	return ":" + port, origin{variable: portVariable}, nil
 }
 
-// readable checks that kong can parse value for flag. For a list, the error is about the first
+// checkValue checks that kong can parse value for flag. For a list, the error is about the first
 // invalid entry.
-func readable(flag *kong.Flag, value any) error {
-	err := try(flag, value)
+func checkValue(flag *kong.Flag, value any) error {
+	err := parseValue(flag, value)
 	if list, ok := value.([]any); ok && err != nil {
 		for _, entry := range list {
 			text, _ := entry.(string)
-			if err := try(flag, kong.JoinEscaped([]string{text}, flag.Tag.Sep)); err != nil {
+			if err := parseValue(flag, kong.JoinEscaped([]string{text}, flag.Tag.Sep)); err != nil {
 				return err
 			}
 		}
@@ -209,9 +209,9 @@ func readable(flag *kong.Flag, value any) error {
 	return err
 }
 
-// try parses a value as kong does. The error does not contain kong's name for the flag, because the
-// value comes from elsewhere.
-func try(flag *kong.Flag, value any) error {
+// parseValue parses a value as kong does. The error does not contain kong's name for the flag,
+// because the value comes from elsewhere.
+func parseValue(flag *kong.Flag, value any) error {
 	target := reflect.New(flag.Target.Type()).Elem()
 	err := flag.Parse(kong.Scan().PushTyped(value, kong.FlagValueToken), target)
 	if inner := errors.Unwrap(err); inner != nil {
@@ -240,7 +240,7 @@ func (s *settings) blame(flag string, err error) {
 		return
 	}
 	s.wrong[flag] = true
-	text := s.origins[flag].blames(flag) + ": " + err.Error()
+	text := s.origins[flag].place(flag) + ": " + err.Error()
 	s.problems = append(s.problems, strings.ReplaceAll(text, "\n", "; "))
 }
 

@@ -89,14 +89,14 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 				return strings.TrimPrefix(r.stderr, fmt.Sprintf("ssed: watching %s/subscribe/x for 1s\n", d.Subscribe[0]))
 			}
 			if r := runInto(t, unread(t), nil, tt.args...); r.code != tt.code || said(r) != "" {
-				t.Errorf("without a reader: exit code %d, want %d; it said %q", r.code, tt.code, r.stderr)
+				t.Errorf("without a reader: exit code %d, want %d; stderr %q", r.code, tt.code, r.stderr)
 			}
 			if r := runInto(t, unread(t), unread(t), tt.args...); r.code != tt.code {
 				t.Errorf("without any reader: exit code %d, want %d", r.code, tt.code)
 			}
 			r := runInto(t, full(t), nil, tt.args...)
 			if r.stderr = said(r); r.stderr != "ssed: cannot write to standard output: no space left on device\n" || r.code != exitFailure {
-				t.Errorf("onto a full device: exit code %d; it said %q", r.code, r.stderr)
+				t.Errorf("onto a full device: exit code %d; stderr %q", r.code, r.stderr)
 			}
 		})
 	}
@@ -139,7 +139,7 @@ func TestNobodyReadsTheHealthcheck(t *testing.T) {
 	for name, stdout := range map[string]*os.File{"without a reader": unread(t), "onto a full device": full(t)} {
 		for where, code := range map[string]int{d.Subscribe[0]: 0, socket: exitFailure} {
 			if r := runInto(t, stdout, nil, "healthcheck", where); r.code != code {
-				t.Errorf("%s, %s: exit code %d, want %d; it said %q", name, where, r.code, code, r.stderr)
+				t.Errorf("%s, %s: exit code %d, want %d; stderr %q", name, where, r.code, code, r.stderr)
 			}
 		}
 	}

@@ -59,8 +59,8 @@ func (r syncRule) String() string {
 	return r.interval.String()
 }
 
-// wanted reports whether the flags configure a store.
-func (f *storeFlags) wanted() bool { return f.Store != "" || len(f.NATS) > 0 }
+// hasStore reports whether the flags configure a store.
+func (f *storeFlags) hasStore() bool { return f.Store != "" || len(f.NATS) > 0 }
 
 // newStore creates the daemon's connection to its store. Messages with a reserved event name are
 // not delivered.
@@ -68,7 +68,7 @@ func (f *daemonFlags) newStore(reserved sse.ReservedEvents, memory memoryLimit, 
 	options := f.storeOptions(memory)
 	options.Reserved, options.Logger = reserved, log
 	made, err := store.New(options)
-	return made, f.ofFlags(err)
+	return made, f.asFlagErrors(err)
 }
 
 // storeOptions returns the store's options that flags determine.
@@ -107,17 +107,18 @@ func (f *daemonFlags) storeOptions(memory memoryLimit) store.Options {
 // without a store.
 func (f *daemonFlags) checkStore(wrong func(flag string, err error)) {
 	options := f.storeOptions(memoryLimit{})
-	if !f.wanted() {
+	if !f.hasStore() {
 		options.Servers = store.Servers{URLs: []string{"nats://localhost"}} // any valid URL
 		options.Stream.Name = ""                                            // not used without a store
 	}
-	blameIn(f.ofFlags(options.Validate()), wrong)
+	blameIn(f.asFlagErrors(options.Validate()), wrong)
 }
 
-// warnOfHistory warns if --history flags are set together with a store, whose limits replace them.
-// It is not an error, so that a store can be tried without removing them from a configuration file.
-func (f *daemonFlags) warnOfHistory(log *slog.Logger) {
-	if f.wanted() && (f.History > 0 || f.HistoryAge > 0 || len(f.HistoryFor) > 0) {
+// warnHistoryIgnored warns if --history flags are set together with a store, whose limits replace
+// them. It is not an error, so that a store can be tried without removing them from a configuration
+// file.
+func (f *daemonFlags) warnHistoryIgnored(log *slog.Logger) {
+	if f.hasStore() && (f.History > 0 || f.HistoryAge > 0 || len(f.HistoryFor) > 0) {
 		log.Warn("history flags have no effect with a store",
 			"flags", "--history --history-age --history-for",
 			"instead", "--nats-stream-age --nats-stream-bytes --nats-stream-per-namespace")

@@ -79,8 +79,8 @@ func (c *subCommand) Run(stdout *output) error {
 		case <-time.After(leaveTime):
 		}
 	}
-	if told, ok := errors.AsType[exitCode](context.Cause(ctx)); ok {
-		return told
+	if code, ok := errors.AsType[exitCode](context.Cause(ctx)); ok {
+		return code
 	}
 	if errors.Is(stdout.failure(), syscall.EPIPE) {
 		return exitCode(0) // as in endWithReader
@@ -135,7 +135,7 @@ func (c *subCommand) options(s subscription, stdout *output) subscribe.Options {
 		},
 		Lost: func(l subscribe.Loss) {
 			if l.Failures == 0 && !l.Resumes {
-				view.hole(time.Now(), l.Err.Error())
+				view.lost(time.Now(), l.Err.Error())
 				flush() // endWithReader notices a reader that closed standard output
 			}
 			// Without -v, only the first failed attempt to reconnect is reported.

@@ -87,7 +87,7 @@ func TestSubOverARestart(t *testing.T) {
 	publishAll(t, second, "/x", "5")
 	sub.wantData(t, "5")
 	if r := sub.end(t); r.code != 0 {
-		t.Errorf("exit code %d; it said %q", r.code, r.stderr)
+		t.Errorf("exit code %d; stderr %q", r.code, r.stderr)
 	}
 }
 
@@ -213,7 +213,7 @@ func TestSubHasALimit(t *testing.T) {
 	r := run(t, nil, nil, "sub", "--event-max=4KiB", "--last=2", d.Subscribe[0], "/x")
 	r.wantFailure(t, exitFailure, "more than 4096 bytes", "--event-max")
 	if !strings.HasSuffix(r.stdout, "short\n") {
-		t.Errorf("what came before is not shown: %q", r.stdout)
+		t.Errorf("earlier events are not shown: %q", r.stdout)
 	}
 }
 
@@ -236,7 +236,7 @@ func TestSubEnds(t *testing.T) {
 			subscribed(t, d, i+1)
 			tt.end(s)
 			if r := s.end(t); r.code != tt.code || r.stderr != "" {
-				t.Errorf("exit code %d, want %d; it said %q", r.code, tt.code, r.stderr)
+				t.Errorf("exit code %d, want %d; stderr %q", r.code, tt.code, r.stderr)
 			}
 		})
 	}

@@ -17,13 +17,13 @@ import (
 type subView interface {
 	event(at time.Time, e sse.Event)
 	gap(at time.Time, e sse.Event, g sse.Gap)
-	// hole reports that the stream was interrupted and that messages sent before the reconnect are
+	// lost reports that the stream was interrupted and that messages sent before the reconnect are
 	// missed.
-	hole(at time.Time, why string)
+	lost(at time.Time, why string)
 }
 
 // readGap parses an event that reports missing messages. An application's own event with the same
-// name is not one.
+// name is not a gap.
 func readGap(e sse.Event, name string) (g sse.Gap, ok bool) {
 	if e.Name != name || e.HasID || json.Unmarshal([]byte(e.Data), &g) != nil {
 		return sse.Gap{}, false
@@ -58,7 +58,7 @@ func (v *jsonView) gap(at time.Time, e sse.Event, g sse.Gap) {
 	v.write(jsonLine{Time: at, Type: "gap", Event: e.Name, Data: &e.Data, Gap: &g})
 }
 
-func (v *jsonView) hole(at time.Time, why string) {
+func (v *jsonView) lost(at time.Time, why string) {
 	v.write(jsonLine{Time: at, Type: "lost", Reason: why})
 }
 
@@ -76,7 +76,7 @@ type rawView struct{}
 
 func (rawView) event(time.Time, sse.Event)        {}
 func (rawView) gap(time.Time, sse.Event, sse.Gap) {}
-func (rawView) hole(time.Time, string)            {}
+func (rawView) lost(time.Time, string)            {}
 
 // A textView writes events for people, with one line for each line of data.
 type textView struct {
@@ -118,7 +118,7 @@ func (v *textView) gap(at time.Time, _ sse.Event, g sse.Gap) {
 	v.out.WriteByte('\n')
 }
 
-func (v *textView) hole(at time.Time, why string) {
+func (v *textView) lost(at time.Time, why string) {
 	v.begin(at)
 	v.put(colorTrouble, "lost: "+why)
 	v.put("", "; the stream has no ids, so messages are missed until it reconnects")

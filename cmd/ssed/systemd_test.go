@@ -84,7 +84,7 @@ func (s *fakeSystemd) listen(t *testing.T, conn *net.UnixConn) {
 func (m message) wantOpenPorts(t *testing.T) {
 	addresses := m.addresses()
 	if len(addresses) < 2 {
-		t.Errorf("the status does not tell where to connect: %q", m["STATUS"])
+		t.Errorf("the status contains no addresses: %q", m["STATUS"])
 	}
 	for _, address := range addresses {
 		conn, err := net.Dial("tcp", address.Host)
@@ -123,7 +123,7 @@ func (s *fakeSystemd) want(t *testing.T, name string) message {
 	t.Helper()
 	m := s.next(t)
 	if m[name] != "1" {
-		t.Errorf("systemd heard %v, want %s=1", m, name)
+		t.Errorf("systemd received %v, want %s=1", m, name)
 	}
 	return m
 }
@@ -157,7 +157,7 @@ func TestSystemdHearsOfTheBeginAndTheEnd(t *testing.T) {
 				ready := s.want(t, "READY")
 				for _, address := range slices.Concat(d.Subscribe, d.Publish) {
 					if !strings.Contains(ready["STATUS"], address) {
-						t.Errorf("the status does not tell %s: %q", address, ready["STATUS"])
+						t.Errorf("the status does not contain %s: %q", address, ready["STATUS"])
 					}
 				}
 				if code := d.Stop(t); code != 0 {
@@ -168,7 +168,7 @@ func TestSystemdHearsOfTheBeginAndTheEnd(t *testing.T) {
 					t.Errorf("systemd is asked to wait for %q microseconds (%v); the drain may take %v", stopping["EXTEND_TIMEOUT_USEC"], err, endTimeout)
 				}
 				if len(s.heard) > 0 || s.count() > 0 {
-					t.Errorf("and then %v, and %d beats of a watchdog that nobody asked for", s.heard, s.count())
+					t.Errorf("and then %v, and %d watchdog messages that were not requested", s.heard, s.count())
 				}
 			})
 		}

@@ -157,7 +157,7 @@ func TestTopLeavesTheTerminalAsItWas(t *testing.T) {
 func checkScreenLeft(t *testing.T, said string) {
 	t.Helper()
 	if found := asks.FindString(said); found != "" {
-		t.Errorf("it asks the terminal, or changes its keys: %q", found)
+		t.Errorf("it queries the terminal or changes its keys: %q", found)
 	}
 	modes := map[string]bool{"25": true, "7": true} // initially on: the cursor, wrapping
 	for _, m := range regexp.MustCompile(`\x1b\[\?([0-9;]+)([hl])`).FindAllStringSubmatch(said, -1) {

@@ -95,8 +95,8 @@ func checkOpening(tokens, old *auth.Table) error {
 	return nil
 }
 
-// warnOfReaders warns if every user of this machine can read a file with tokens.
-func (f *daemonFlags) warnOfReaders(log *slog.Logger) {
+// warnReadableTokens warns if every user of this machine can read a file with tokens.
+func (f *daemonFlags) warnReadableTokens(log *slog.Logger) {
 	files := []string{f.TokenFile}
 	if config, err := readConfigFile(f.Config); err == nil && config.values["token"] != nil {
 		files = append(files, f.Config)

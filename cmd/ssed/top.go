@@ -50,8 +50,8 @@ func (c *topCommand) Run(stdout *output) error {
 		Out:   os.Stdout,
 		Color: os.Getenv("NO_COLOR") == "", // no-color.org
 	})
-	if told, ok := errors.AsType[exitCode](context.Cause(ctx)); ok {
-		return told // the terminal has closed, so its error does not matter
+	if code, ok := errors.AsType[exitCode](context.Cause(ctx)); ok {
+		return code // the terminal has closed, so its error does not matter
 	}
 	return err
 }

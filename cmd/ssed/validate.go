@@ -83,8 +83,8 @@ var flagOf = map[string]string{
 	"Timeout":             "nats-timeout",
 }
 
-// ofFlags replaces each FieldError of ssed.Options or store.Options in err by a flagError.
-func (f *daemonFlags) ofFlags(err error) error {
+// asFlagErrors replaces each FieldError of ssed.Options or store.Options in err by a flagError.
+func (f *daemonFlags) asFlagErrors(err error) error {
 	var named []error
 	for _, err := range allOf(err) {
 		at, _ := errors.AsType[*ssed.FieldError](err)
@@ -92,7 +92,7 @@ func (f *daemonFlags) ofFlags(err error) error {
 			at = (*ssed.FieldError)(ofStore)
 		}
 		if at != nil && flagOf[at.Field] != "" {
-			err = &flagError{flagOf[at.Field], f.inWordsOfFlags(at)}
+			err = &flagError{flagOf[at.Field], f.withFlagNames(at)}
 		}
 		named = append(named, err)
 	}
@@ -102,9 +102,9 @@ func (f *daemonFlags) ofFlags(err error) error {
 // holdsNoMessage is the error for a size that is too small for one message.
 const holdsNoMessage = "%v cannot hold one message of %v (--data-max), which can take up to six times that size on the wire"
 
-// inWordsOfFlags returns the error about an option, with the names of flags in place of the names
+// withFlagNames returns the error about an option, with the names of flags in place of the names
 // of other options.
-func (f *daemonFlags) inWordsOfFlags(e *ssed.FieldError) error {
+func (f *daemonFlags) withFlagNames(e *ssed.FieldError) error {
 	switch e.Field {
 	case "BacklogBytesMax":
 		return fmt.Errorf(holdsNoMessage, f.Backlog, f.DataMax)
@@ -124,10 +124,10 @@ func (f *daemonFlags) checkOptions(wrong func(flag string, err error)) {
 	options := f.options(nil, cmp.Or(f.MaxConns, 1), f.MaxPublishers, nil)
 	options.Publish = f.Publish
 	options.History = nil // checkHistory reports the right flag
-	blameIn(f.ofFlags(options.Validate()), wrong)
+	blameIn(f.asFlagErrors(options.Validate()), wrong)
 }
 
-// checkHistory checks the flags that are combined to history rules.
+// checkHistory checks the flags that are combined into history rules.
 func (f *daemonFlags) checkHistory(wrong func(flag string, err error)) {
 	if f.History < 0 {
 		wrong("history", errors.New("must be 0 (keep none) or more messages"))

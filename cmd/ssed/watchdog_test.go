@@ -51,7 +51,7 @@ func TestWatchdogFallsSilentWhenTheLoopHangs(t *testing.T) {
 		goOn := hangLoop(t, d.Process.Pid, d.Subscribe[0])
 		testtool.WaitFor(t, "the watchdog to fall silent", func() bool { return s.silence() > 5*watchdogTime })
 		if n := strings.Count(d.Log(), "event loop not responding"); n != 1 {
-			t.Errorf("the log says %d times that the loop does not answer, want once", n)
+			t.Errorf("the log reports %d times that the loop does not respond, want once", n)
 		}
 		if strings.Contains(d.Log(), "event loop responding again") {
 			t.Error("the log says that the loop answers again, but it hangs")
