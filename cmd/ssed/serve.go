@@ -54,8 +54,8 @@ func (f *daemonFlags) runDaemon(stderr *logWriter, s *settings, alongside func(c
 		return err
 	}
 	log.Info("ssed is up",
-		"subscribers", strings.Join(d.subscribeURLs(), " "),
-		"publishers", strings.Join(d.publishURLs(), " "),
+		"listen", strings.Join(d.subscribeURLs(), " "),
+		"publish", strings.Join(d.publishURLs(), " "),
 		"admin", d.admin.url,
 		"open_files", openFiles)
 	notify := notifyUp(d)

@@ -118,7 +118,7 @@ func Environ() []string {
 }
 
 // upLine is what the daemon logs once it accepts connections.
-var upLine = regexp.MustCompile(`msg="ssed is up" subscribers=("[^"]*"|\S+) publishers=("[^"]*"|\S+) admin=("[^"]*"|\S+)`)
+var upLine = regexp.MustCompile(`msg="ssed is up" listen=("[^"]*"|\S+) publish=("[^"]*"|\S+) admin=("[^"]*"|\S+)`)
 
 // watch keeps what the daemon logs, and finds its addresses in there.
 func (d *Daemon) watch(stderr io.Reader, up chan<- struct{}) {
