@@ -1,7 +1,7 @@
-# The verbs of this repository. "go build", "go test" and "go run -C bench ." also work
+# The commands of this repository. "go build", "go test" and "go run -C bench ." also work
 # without make.
 #
-#     make                          the binary, static, in build/
+#     make                          the static binary in build/
 #     make test                     the tests of the daemon's module
 #     make check                    format, spelling, commit messages, vet and staticcheck
 #     make race                     the tests that can race, under the race detector
@@ -16,17 +16,17 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 BUILD   ?= build
 
-# A release of nfpm as it was measured: 25 s of one core for the first run, as long as
-# its modules take to compile, and 1 s from then on. That is too much for go.mod,
-# where everybody's "go mod download" would fetch it. From 2.46 on it needs modules that
-# could not be fetched.
+# This release of nfpm takes 25 s of one core in its first run, mostly to compile its
+# modules, and 1 s in later runs. It is not in go.mod, because everybody's "go mod
+# download" would download it. nfpm 2.46 and later need modules that could not be
+# downloaded.
 NFPM = go run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
 
-# A configuration is installed where there is one, and then the service reads it.
+# If there is a configuration file, install it and let the service read it.
 CONFIG = $(wildcard deploy/ssed.toml)
 SERVE  = $(PREFIX)/bin/ssed serve$(if $(CONFIG), --config /etc/ssed/ssed.toml)
 
-# Documents are installed in the folders that they have here: they link to each other.
+# Install documents with their folders, because they link to each other.
 EXAMPLES = deploy/nginx.conf deploy/haproxy.cfg deploy/Caddyfile deploy/ssed.toml deploy/three-nodes.cfg deploy/three-nodes.sh
 
 MAN  = $(DESTDIR)$(PREFIX)/share/man/man1
@@ -62,8 +62,8 @@ install: build
 	for file in *.md $$(find docs -type f) $(EXAMPLES); do install -D -m 644 $$file $(DOC)/$$file || exit; done
 	install -m 644 LICENSE $(DOC)/copyright
 
-# A Debian version begins with a digit, and a hyphen in it has a meaning; the one of a
-# commit without a release sorts below every release.
+# A Debian version starts with a digit, and a hyphen has a special meaning in it. A commit
+# without a release gets a version that sorts below every release.
 deb:
 	rm -rf $(BUILD)/root
 	$(MAKE) install BUILD=$(BUILD) PREFIX=/usr DESTDIR=$(BUILD)/root
