@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Three nodes on this machine, to look at and to try what happens when one dies: each
-# is an ssed and a NATS server, and HAProxy stands before them (three-nodes.cfg). On
-# three machines it is the same with other addresses.
+# Starts three nodes on this machine, to explore them and to see what happens when a node
+# dies. Each node is an ssed and a NATS server, with HAProxy in front of all
+# (three-nodes.cfg). The setup on three machines is the same, with other addresses.
 #
 #     deploy/three-nodes.sh [FOLDER]
 #
-# It runs until Ctrl-C, and leaves nothing behind then, unless it is given a FOLDER:
-# there it keeps the messages for the next time, and the logs.
+# It runs until Ctrl-C and then removes all its files. With a FOLDER, it keeps the
+# messages for the next start and the logs there.
 #
-# It takes haproxy, and ssed and nats-server: those of $SSED_BINARY and $NATS_SERVER, or
-# in the PATH. Where they are missing, go builds them.
+# It needs haproxy, ssed and nats-server. It uses $SSED_BINARY and $NATS_SERVER if they
+# are set, or else the programs in PATH. If ssed or nats-server is missing, go builds it.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-PATH=$PATH:/usr/sbin # where Debian keeps haproxy
+PATH=$PATH:/usr/sbin # Debian's folder of haproxy
 
-# Each node has a loopback address of its own, so all have the same ports.
+# Each node has its own loopback address, so all nodes use the same ports.
 export THREE_NODES_NET=${THREE_NODES_NET:-127.0.40}
 net=$THREE_NODES_NET
 nodes=(1 2 3)
@@ -29,7 +29,7 @@ mkdir -p "$work"
 
 names=() pids=()
 
-# stop ends all that runs, those first who depend on the others.
+# stop stops all programs, in the reverse order of their start.
 stop() {
   trap '' INT TERM HUP
   local i
@@ -53,8 +53,8 @@ fail() {
   exit 1
 }
 
-# start runs a program in the background: in a session of its own, so that a Ctrl-C
-# reaches this script alone, and no longer than this script, even if that is killed.
+# start runs a program in the background, in its own session, so that Ctrl-C reaches only
+# this script. The program exits with this script, even if the script is killed.
 start() {
   local name=$1
   shift
@@ -63,18 +63,18 @@ start() {
   pids+=($!)
 }
 
-# await waits until a command succeeds, and gives up when something has died.
+# await waits until a command succeeds. It fails if a program has exited.
 await() {
   local what=$1 i
   shift
   for ((n = 0; n < patience * 10; n++)); do
     if "$@" 2>/dev/null; then return; fi
     for i in "${!pids[@]}"; do
-      kill -0 "${pids[i]}" 2>/dev/null || fail "${names[i]} has ended: $(tail -n 5 "$work/${names[i]}.log")"
+      kill -0 "${pids[i]}" 2>/dev/null || fail "${names[i]} has exited: $(tail -n 5 "$work/${names[i]}.log")"
     done
     sleep 0.1
   done
-  fail "waited $patience s in vain for $what; the logs are in $work"
+  fail "timed out after $patience s waiting for $what; the logs are in $work"
 }
 
 answers() { (: <"/dev/tcp/$1/$2"); }
@@ -105,7 +105,7 @@ for i in "${nodes[@]}"; do
     --cluster_name ssed --cluster "nats://$net.$i:6251" --routes "$(IFS=,; echo "${routes[*]}")"
 done
 for i in "${nodes[@]}"; do await "nats-$i" answers "$net.$i" 4251; done
-# Three replicas: any one server may die. The daemons make the stream themselves.
+# Three replicas, so that any server may die. The daemons create the stream.
 for i in "${nodes[@]}"; do
   start "ssed-$i" "$ssed" serve --listen "$net.$i:8051" --publish "tcp://$net.$i:8052" --trusted-proxy 127.0.0.1/32 \
     "${urls[@]}" --nats-stream-replicas 3
@@ -115,16 +115,16 @@ start haproxy haproxy -db -f "$here/three-nodes.cfg"
 await haproxy answers "$net.10" 8051
 
 cat <<END
-Three nodes are up. Any of them is all of them:
+Three nodes are up. Each of them serves all clients and messages:
 
     curl -N http://$net.10:8051/subscribe/pets
     printf 'PUB /pets/dogs new-dog Corgi\n' | nc -q1 $net.10 8052
 
     http://$net.1:8051/admin/   http://$net.2:8051/admin/   http://$net.3:8051/admin/
 
-Kill one, and go on:
+Kill one and continue:
 
 END
 for i in "${!pids[@]}"; do printf '    kill -9 %-8s # %s\n' "${pids[i]}" "${names[i]}"; done
-printf '\nThe logs are in %s. Ctrl-C ends all.\n' "$work"
+printf '\nThe logs are in %s. Ctrl-C stops everything.\n' "$work"
 wait || true

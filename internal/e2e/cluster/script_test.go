@@ -102,7 +102,7 @@ func startScript(t *testing.T, bash, net, folder string) *script {
 		s.cmd.Process.Signal(syscall.SIGTERM)
 		<-s.ended
 	})
-	up := func() bool { return strings.Contains(s.said.String(), "Ctrl-C ends all") }
+	up := func() bool { return strings.Contains(s.said.String(), "Ctrl-C stops everything") }
 	deadline := time.Now().Add(4 * testtool.Patience) // it may have to build a NATS server
 	for !up() {
 		select {
