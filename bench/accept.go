@@ -79,7 +79,7 @@ func (b *bench) accept(spec server.Spec, open opener) (values, error) {
 			return nil, explain(err, p)
 		}
 		rounds, busy = rounds+1, busy+took
-		if err := forgotten(p, files); err != nil {
+		if err := awaitClosed(p, files); err != nil {
 			return nil, err
 		}
 	}
@@ -98,7 +98,7 @@ func (b *bench) round(p *server.Process, n int, open opener, spent *effort) (tim
 		return 0, err
 	}
 	defer g.Close()
-	before, err := look(p)
+	before, err := takeSnapshot(p)
 	if err != nil {
 		return 0, err
 	}
@@ -106,7 +106,7 @@ func (b *bench) round(p *server.Process, n int, open opener, spent *effort) (tim
 	if err != nil {
 		return 0, err
 	}
-	after, err := look(p)
+	after, err := takeSnapshot(p)
 	if err != nil {
 		return 0, err
 	}
@@ -114,15 +114,15 @@ func (b *bench) round(p *server.Process, n int, open opener, spent *effort) (tim
 	return took, nil
 }
 
-// forgotten waits until the server has closed the connections that the generator has closed, so
+// awaitClosed waits until the server has closed the connections that the generator has closed, so
 // that the next round starts clean.
-func forgotten(p *server.Process, files int) error {
+func awaitClosed(p *server.Process, files int) error {
 	const slack = 16 // descriptors that the server may have opened for itself
-	return forgottenBut(slack, p, files)
+	return awaitFiles(slack, p, files)
 }
 
-// forgottenBut waits until the server has at most slack more descriptors than files.
-func forgottenBut(slack int, p *server.Process, files int) error {
+// awaitFiles waits until the server has at most slack more descriptors than files.
+func awaitFiles(slack int, p *server.Process, files int) error {
 	const limit = 10 * time.Second
 	for deadline := time.Now().Add(limit); ; time.Sleep(5 * time.Millisecond) {
 		open, err := p.Files()

@@ -180,16 +180,16 @@ func (l labor) since(before labor) labor {
 // others returns how long the processor worked for other processes.
 func (l labor) others() time.Duration { return max(l.processor-l.own, 0) }
 
-// look takes a snapshot.
-func look(p *server.Process) (s snapshot, err error) {
-	if err = s.weigh(p); err == nil {
-		err = s.time(p)
+// takeSnapshot records the current values of /proc.
+func takeSnapshot(p *server.Process) (s snapshot, err error) {
+	if err = s.measureMemory(p); err == nil {
+		err = s.measureWork(p)
 	}
 	return s, err
 }
 
-// time records how long the server and the load have worked until now.
-func (s *snapshot) time(p *server.Process) (err error) {
+// measureWork records how long the server and the load have worked until now.
+func (s *snapshot) measureWork(p *server.Process) (err error) {
 	if s.server, err = laborOf(p.PID); err != nil {
 		return err
 	}
@@ -200,9 +200,9 @@ func (s *snapshot) time(p *server.Process) (err error) {
 	return nil
 }
 
-// weigh records the server's memory and descriptors, and the memory of sockets. It takes a while,
-// because the kernel counts memory page by page.
-func (s *snapshot) weigh(p *server.Process) (err error) {
+// measureMemory records the server's memory and descriptors, and the memory of sockets. It takes a
+// while, because the kernel counts memory page by page.
+func (s *snapshot) measureMemory(p *server.Process) (err error) {
 	if s.rss, err = p.RSS(); err != nil {
 		return err
 	}
@@ -272,15 +272,16 @@ func (b *bench) messagesOf(p *server.Process, spec server.Spec, config load.Conf
 	}
 	var before, after snapshot
 	run, err := g.Run(load.Hooks{
-		Start: func() (err error) { before, err = look(p); return err },
-		// Messages are still in flight, so weigh, which is slow, has to wait until the run is over.
-		End: func() (err error) { return after.time(p) },
+		Start: func() (err error) { before, err = takeSnapshot(p); return err },
+		// Messages are still in flight, so measureMemory, which is slow, has to wait until the run
+		// is over.
+		End: func() (err error) { return after.measureWork(p) },
 		Progress: func(phase string, deliveries uint64) {
 			b.say(fmt.Sprintf("%s: %s, %s deliveries", spec.Name, phase, short(float64(deliveries))))
 		},
 	})
 	if err == nil {
-		err = after.weigh(p)
+		err = after.measureMemory(p)
 	}
 	if err != nil {
 		return nil, explain(err, p)

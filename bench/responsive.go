@@ -107,7 +107,7 @@ func (b *bench) askBoth(path string, crowd *load.Crowd, busy, idle *server.Proce
 	if err != nil {
 		return nil, err
 	}
-	before, err := look(busy)
+	before, err := takeSnapshot(busy)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (b *bench) askBoth(path string, crowd *load.Crowd, busy, idle *server.Proce
 	if err := runUntil(crowd, asked, b.options.measure()+drainTimeout+connectTimeout); err != nil {
 		return nil, err
 	}
-	after, err := look(busy)
+	after, err := takeSnapshot(busy)
 	if err != nil {
 		return nil, err
 	}

@@ -149,7 +149,7 @@ func (r *resuming) comeBack(clients *load.Comeback) error {
 	if err := r.p.ForgetPeak(); err != nil {
 		return err
 	}
-	before, err := look(r.p)
+	before, err := takeSnapshot(r.p)
 	if err != nil {
 		return err
 	}
@@ -178,7 +178,7 @@ func (r *resuming) comeBack(clients *load.Comeback) error {
 }
 
 func (r *resuming) spentSince(before snapshot) (spent effort, err error) {
-	after, err := look(r.p)
+	after, err := takeSnapshot(r.p)
 	spent.add(before, after)
 	return spent, err
 }
@@ -210,7 +210,7 @@ func (r *resuming) askAndReplay(path string) error {
 		return err
 	}
 	r.bystanders.enter(during)
-	start, err := look(r.p)
+	start, err := takeSnapshot(r.p)
 	if err != nil {
 		return err
 	}

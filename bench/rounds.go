@@ -29,7 +29,7 @@ func (b *bench) publishFrom(spec server.Spec, publishers int, replies bool) (val
 	if _, err := load.Flood(warm); err != nil {
 		return nil, explain(err, p)
 	}
-	before, err := look(p)
+	before, err := takeSnapshot(p)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func (b *bench) publishFrom(spec server.Spec, publishers int, replies bool) (val
 	if err != nil {
 		return nil, explain(err, p)
 	}
-	after, err := look(p)
+	after, err := takeSnapshot(p)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (b *bench) idle(spec server.Spec) (values, error) {
 	if err != nil {
 		return nil, err
 	}
-	before, err := look(p)
+	before, err := takeSnapshot(p)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func (b *bench) idle(spec server.Spec) (values, error) {
 		return nil, explain(err, p)
 	}
 	took := time.Since(start)
-	atOnce, err := look(p)
+	atOnce, err := takeSnapshot(p)
 	if err != nil {
 		return nil, err
 	}

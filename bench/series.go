@@ -119,7 +119,7 @@ func (b *bench) sip(p *server.Process, crowd *load.Crowd, size int) (values, err
 	if err := crowd.Run(min(b.options.measure(), 2*warmMax), time.Second, nothing); err != nil {
 		return nil, err
 	}
-	before, err := look(p)
+	before, err := takeSnapshot(p)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func (b *bench) sip(p *server.Process, crowd *load.Crowd, size int) (values, err
 	if err := crowd.Run(b.options.measure(), time.Second, nothing); err != nil {
 		return nil, err
 	}
-	after, err := look(p)
+	after, err := takeSnapshot(p)
 	if err != nil {
 		return nil, err
 	}

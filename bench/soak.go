@@ -83,7 +83,7 @@ func (b *bench) soak(spec server.Spec) (values, error) {
 		s.closed[i] = hdrhistogram.New(1, int64(time.Hour), 3)
 		s.paced[i] = hdrhistogram.New(1, int64(time.Hour), 3)
 	}
-	if s.before, err = look(p); err != nil {
+	if s.before, err = takeSnapshot(p); err != nil {
 		return nil, err
 	}
 	got, err := s.run()
@@ -113,10 +113,10 @@ func (s *soaking) run() (values, error) {
 		return nil, err
 	}
 	s.crowd.Close() // closes the publishers, the only connections that are still open
-	if err := forgottenBut(0, s.p, s.before.files); err != nil {
+	if err := awaitFiles(0, s.p, s.before.files); err != nil {
 		return nil, err
 	}
-	after, err := look(s.p)
+	after, err := takeSnapshot(s.p)
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +163,7 @@ func (s *soaking) sample() error {
 	if !s.p.Alive() {
 		return fmt.Errorf("the server died")
 	}
-	now, err := look(s.p)
+	now, err := takeSnapshot(s.p)
 	if err != nil {
 		return err
 	}

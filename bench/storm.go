@@ -36,7 +36,7 @@ func (b *bench) storm(spec server.Spec) (values, error) {
 		return nil, err
 	}
 	defer second.Close()
-	before, err := look(p)
+	before, err := takeSnapshot(p)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func (b *bench) storm(spec server.Spec) (values, error) {
 		return nil, explain(err, p)
 	}
 	took := time.Since(start)
-	after, err := look(p)
+	after, err := takeSnapshot(p)
 	if err != nil {
 		return nil, err
 	}

@@ -200,7 +200,7 @@ func (c *Crowd) behind() error {
 		}
 		for i := range c.members[:c.config.Steady] {
 			m := &c.members[i]
-			if r := c.routes[m.subscription]; !r.none() && m.tracks[p.number].most < r.due(p.sent) {
+			if r := c.routes[m.subscription]; !r.isEmpty() && m.tracks[p.number].most < r.due(p.sent) {
 				return fmt.Errorf("subscriber %d of %q has not received message %d of publisher %d", i,
 					c.config.Subscriptions[m.subscription], m.tracks[p.number].most, p.number)
 			}

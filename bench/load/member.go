@@ -199,7 +199,7 @@ func (c *Crowd) answer(i int, m *member, b []byte) ([]byte, error) {
 // on.
 func (c *Crowd) joined(m *member) {
 	r := c.routes[m.subscription]
-	if r.none() {
+	if r.isEmpty() {
 		return
 	}
 	for p, pipe := range c.pubs {
@@ -226,7 +226,7 @@ func (c *Crowd) heard(seq uint64, at int64) error {
 	if p >= len(c.pubs) || n >= c.pubs[p].sent {
 		return fmt.Errorf("message %d of publisher %d came, which was never sent", n, p)
 	}
-	if t := &m.tracks[p]; !t.hear(c.routes[m.subscription], n) {
+	if t := &m.tracks[p]; !t.accept(c.routes[m.subscription], n) {
 		return fmt.Errorf("message %d of publisher %d came where %d to %d was due", n, p, t.least, t.most)
 	}
 	c.Counts.Heard++

@@ -98,7 +98,7 @@ func (c *Crowd) room(p *pipeline, now int64) uint64 {
 	lowest := p.sent
 	for range c.config.Steady {
 		m := &c.members[p.laggard]
-		if !c.routes[m.subscription].none() {
+		if !c.routes[m.subscription].isEmpty() {
 			if m.tracks[p.number].most <= p.oldest {
 				return 0
 			}

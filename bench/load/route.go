@@ -18,7 +18,7 @@ func newRoute(subscription, inTurn []string) route {
 	n := len(inTurn)
 	ahead := make([]uint64, n)
 	for i := range inTurn {
-		for ; ahead[i] < uint64(n) && !hears(subscription, inTurn[(i+int(ahead[i]))%n]); ahead[i]++ {
+		for ; ahead[i] < uint64(n) && !covers(subscription, inTurn[(i+int(ahead[i]))%n]); ahead[i]++ {
 		}
 		if ahead[i] == uint64(n) {
 			return route{}
@@ -27,9 +27,9 @@ func newRoute(subscription, inTurn []string) route {
 	return route{ahead}
 }
 
-// hears reports whether a subscription covers a namespace. A subscription covers its own namespaces
-// and all namespaces below them, by whole segments.
-func hears(subscription []string, namespace string) bool {
+// covers reports whether a subscription covers a namespace. A subscription covers its own
+// namespaces and all namespaces below them, by whole segments.
+func covers(subscription []string, namespace string) bool {
 	for _, s := range subscription {
 		if s == "/" || namespace == s || strings.HasPrefix(namespace, s+"/") {
 			return true
@@ -38,8 +38,8 @@ func hears(subscription []string, namespace string) bool {
 	return false
 }
 
-// none reports whether the subscription receives no message of this publisher.
-func (r route) none() bool { return r.ahead == nil }
+// isEmpty reports whether the subscription receives no message of this publisher.
+func (r route) isEmpty() bool { return r.ahead == nil }
 
 // due returns the first number that is received, starting at n.
 func (r route) due(n uint64) uint64 { return n + r.ahead[n%uint64(len(r.ahead))] }
@@ -53,9 +53,9 @@ type track struct {
 	least, most uint64
 }
 
-// hear records that message n arrived and reports whether it was due.
-func (t *track) hear(r route, n uint64) bool {
-	if r.none() || n < t.least || n > t.most || r.due(n) != n {
+// accept records that message n arrived and reports whether it was due.
+func (t *track) accept(r route, n uint64) bool {
+	if r.isEmpty() || n < t.least || n > t.most || r.due(n) != n {
 		return false
 	}
 	t.least = r.due(n + 1)

@@ -29,7 +29,7 @@ func TestRoutes(t *testing.T) {
 			t.Errorf("%q hears %v, want %v", test.subscription, got, test.want)
 		}
 	}
-	if !newRoute([]string{"/ab", "/a/b/c/d"}, inTurn).none() {
+	if !newRoute([]string{"/ab", "/a/b/c/d"}, inTurn).isEmpty() {
 		t.Error("a subscription receives messages of namespaces that it does not cover")
 	}
 }
@@ -58,7 +58,7 @@ func TestTrackAgainstWhatWasHeard(t *testing.T) {
 			stream[at] += 1 << 20
 		}
 		tr := track{least: start, most: r.due(start)}
-		seen := slices.ContainsFunc(stream, func(n uint64) bool { return !tr.hear(r, n) })
+		seen := slices.ContainsFunc(stream, func(n uint64) bool { return !tr.accept(r, n) })
 		if seen != (fault != 0) {
 			t.Fatalf("fault %d at %d of %v: detected is %v", fault, at, stream, seen)
 		}
@@ -71,7 +71,7 @@ func TestWhoJoinsHearsSomeOfWhatIsOnItsWay(t *testing.T) {
 	r := newRoute([]string{"/a"}, inTurn) // 0 1 2 5 6 7 10
 	for n, want := range map[uint64]bool{1: false, 2: true, 5: true, 6: true, 7: false, 4: false} {
 		tr := track{least: 2, most: r.due(6)}
-		if got := tr.hear(r, n); got != want {
+		if got := tr.accept(r, n); got != want {
 			t.Errorf("first message %d: due is %v, want %v", n, got, want)
 		}
 	}

@@ -20,7 +20,7 @@ func TestShapes(t *testing.T) {
 				seen[namespace] = true
 			}
 			for _, target := range topic.Targets {
-				if !hears(strings.Split(strings.TrimPrefix(target, "?ns="), "&ns="), topic.Namespaces[0]) {
+				if !covers(strings.Split(strings.TrimPrefix(target, "?ns="), "&ns="), topic.Namespaces[0]) {
 					t.Errorf("%s: %q does not cover %s", name, target, topic.Namespaces[0])
 				}
 			}
