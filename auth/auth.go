@@ -11,36 +11,36 @@ import (
 	"github.com/ssed/ssed/nsindex"
 )
 
-// A Right is one thing that a token may allow.
+// A Right is an action that a token may allow.
 type Right uint8
 
-// The rights, by their words in a token line.
+// The rights, with their words in a token line.
 const (
 	Subscribe Right = 1 << iota // "subscribe": read namespaces over HTTP
 	Publish                     // "publish": send messages, after AUTH
-	Admin                       // "admin": see the admin pages, and act on them; includes Metrics
-	Metrics                     // "metrics": read /metrics, and nothing else of the admin pages
+	Admin                       // "admin": use the admin pages; includes Metrics
+	Metrics                     // "metrics": read /metrics, but no other admin page
 	all       = Subscribe | Publish | Admin | Metrics
 )
 
-// words are the rights as token lines have them, in the order of the constants.
+// words are the words of the rights in token lines, in the order of the constants.
 var words = []string{"subscribe", "publish", "admin", "metrics"}
 
-// TokenBytesMin is the shortest token that is accepted. It keeps out slips such
-// as a lone "-", and is no measure of a good token: take 128 random bits.
+// TokenBytesMin is the minimum length of a token. It catches mistakes such as a lone "-". It does
+// not make a token secure: use 128 random bits.
 const TokenBytesMin = 8
 
-// badLinesMax is how many bad lines an error tells: what fits a look.
+// badLinesMax limits the number of bad lines in an error, to keep the error readable.
 const badLinesMax = 10
 
-// ErrToken marks a token line that cannot be understood.
+// ErrToken marks the errors for invalid token lines.
 var ErrToken = errors.New("bad token line")
 
-// A Table holds the tokens in force. A nil Table holds none. It does not change
-// once made, so any goroutine may read it.
+// A Table contains tokens. A nil Table is empty. A Table never changes, so any goroutine may read
+// it.
 type Table struct {
 	entries []entry
-	rights  Right // what any of them allows
+	rights  Right // the union of the rights of all entries
 }
 
 type entry struct {
@@ -49,16 +49,19 @@ type entry struct {
 	prefix string
 }
 
-// A Grant is what a token that was presented may do.
+// A Grant is the set of namespaces for which a token has a right.
 type Grant struct {
 	prefixes []string
 }
 
-// ParseTable makes a Table of lines of the form "TOKEN [RIGHTS] [PREFIX]". RIGHTS is a
-// comma-separated list of subscribe, publish, admin and metrics (default: all of them; admin
-// includes metrics); PREFIX is a namespace (default "/"): the token is good there and below. Empty
-// lines and lines that begin with "#" are passed over. The error wraps ErrToken, tells the first
-// ten bad lines, counted from 1, and never shows a token.
+// ParseTable parses lines of the form "TOKEN [RIGHTS] [PREFIX]".
+//
+// RIGHTS is a comma-separated list of subscribe, publish, admin and metrics; admin includes
+// metrics. The default is all rights. PREFIX is a namespace: the token is valid for it and all
+// namespaces below it. The default is "/". Empty lines and lines that begin with "#" are ignored.
+//
+// The error wraps ErrToken and describes the first ten bad lines, counted from 1. It never contains
+// a token.
 func ParseTable(lines []string) (*Table, error) {
 	t := &Table{}
 	var bad []error
@@ -71,7 +74,7 @@ func ParseTable(lines []string) (*Table, error) {
 		if err != nil {
 			bad = append(bad, fmt.Errorf("%w %d: %w", ErrToken, i+1, err))
 			if len(bad) == badLinesMax {
-				break // it is no file of tokens
+				break // probably not a token file
 			}
 			continue
 		}
@@ -84,7 +87,7 @@ func ParseTable(lines []string) (*Table, error) {
 	return t, nil
 }
 
-// inOneLine is errors.Join for a log.
+// inOneLine is like errors.Join, but the text of the error is one line, for the log.
 func inOneLine(errs []error) error {
 	all := errs[0]
 	for _, err := range errs[1:] {
@@ -95,10 +98,10 @@ func inOneLine(errs []error) error {
 
 func parseEntry(fields []string) (entry, error) {
 	if len(fields) > 3 {
-		return entry{}, errors.New(`it has more than three fields; write "TOKEN RIGHTS PREFIX"`)
+		return entry{}, errors.New(`it has more than three fields; expected "TOKEN RIGHTS PREFIX"`)
 	}
 	if len(fields[0]) < TokenBytesMin {
-		return entry{}, fmt.Errorf("the token has %d bytes, it must have %d or more", len(fields[0]), TokenBytesMin)
+		return entry{}, fmt.Errorf("the token has %d bytes; expected at least %d", len(fields[0]), TokenBytesMin)
 	}
 	if _, ok := rightOf(fields[0]); ok {
 		return entry{}, errors.New("it begins with a right; the token comes first")
@@ -134,7 +137,7 @@ func rightOf(word string) (Right, bool) {
 	return 0, false
 }
 
-// Len returns how many tokens the table holds.
+// Len returns the number of token lines in the table.
 func (t *Table) Len() int {
 	if t == nil {
 		return 0
@@ -154,13 +157,13 @@ func (t *Table) And(other *Table) *Table {
 	return both
 }
 
-// Required tells whether right needs a token at all: it does as soon as one
-// token is there that allows it.
+// Required reports whether right requires a token. It does if at least one token in the table has
+// the right.
 func (t *Table) Required(right Right) bool { return t != nil && t.rights&right != 0 }
 
-// Opens returns the rights that would be everybody's if t took old's place, though old
-// keeps them to tokens. Metrics is never one of them: without a token that has it,
-// /metrics is for those who may see the admin pages.
+// Opens returns the rights that require a token with old, but not with t. If t replaced old, every
+// client would have these rights. The result never contains Metrics: if no token has that right,
+// only clients that may see the admin pages can read /metrics.
 func (t *Table) Opens(old *Table) (rights []Right) {
 	for _, right := range []Right{Subscribe, Publish, Admin} {
 		if old.Required(right) && !t.Required(right) {
@@ -170,7 +173,7 @@ func (t *Table) Opens(old *Table) (rights []Right) {
 	return rights
 }
 
-// String is a right's word in token lines.
+// String returns the word of the right in token lines.
 func (r Right) String() string {
 	for i, word := range words {
 		if Subscribe<<i == r {
@@ -180,9 +183,8 @@ func (r Right) String() string {
 	return "several rights"
 }
 
-// Grant looks a token up. ok is false if no token of the table equals it and
-// has the right. Every entry is compared, in constant time, whatever the first
-// ones say.
+// Grant looks up a token. ok is false if the table does not contain the token with this right.
+// Grant compares the token with every entry in constant time, even after it has found a match.
 func (t *Table) Grant(token []byte, right Right) (grant Grant, ok bool) {
 	if t == nil {
 		return Grant{}, false
@@ -197,7 +199,7 @@ func (t *Table) Grant(token []byte, right Right) (grant Grant, ok bool) {
 	return grant, len(grant.prefixes) > 0
 }
 
-// Allows tells whether the grant covers a canonical namespace.
+// Allows reports whether the grant includes a canonical namespace.
 func (g Grant) Allows(namespace []byte) bool {
 	for _, prefix := range g.prefixes {
 		if nsindex.Within(namespace, prefix) {

@@ -112,24 +112,24 @@ func TestGrant(t *testing.T) {
 func TestRequired(t *testing.T) {
 	var none *Table
 	if none.Required(Publish) {
-		t.Error("no table requires a token")
+		t.Error("a nil table requires a token")
 	}
 	if _, ok := none.Grant([]byte("s3cret-s3cret"), Publish); ok {
-		t.Error("no table knows a token")
+		t.Error("a nil table accepts a token")
 	}
 	table, err := ParseTable([]string{"s3cret-s3cret publish"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !table.Required(Publish) || table.Required(Subscribe) || table.Required(Admin) {
-		t.Error("a token to publish with must not close the door to subscribers")
+		t.Error("a token for publishing requires tokens for other rights")
 	}
 	scraper, err := ParseTable([]string{"s3cret-s3cret metrics"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !scraper.Required(Metrics) || scraper.Required(Admin) || scraper.Required(Subscribe) || scraper.Required(Publish) {
-		t.Error("a token for metrics must not close the other doors")
+		t.Error("a token for metrics requires tokens for other rights")
 	}
 }
 

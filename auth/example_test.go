@@ -7,7 +7,7 @@ import (
 	"github.com/ssed/ssed/auth"
 )
 
-// A right is everybody's until a token has it.
+// A right requires a token only if at least one token has it.
 func ExampleParseTable() {
 	tokens, err := auth.ParseTable([]string{
 		"# the shop's own programs",
@@ -36,8 +36,8 @@ func ExampleParseTable() {
 	// true true
 }
 
-// Tokens of the flags and of a file that is read again: what was kept to tokens must
-// not become everybody's by a line that was deleted.
+// Combine the tokens of the flags with those of a reloaded file, and check that a deleted line does
+// not open a right to all clients.
 func ExampleTable_Opens() {
 	flags, _ := auth.ParseTable([]string{"operators-secret admin"})
 	file, _ := auth.ParseTable([]string{"shop-secret publish"})

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// FuzzParseTable: what is accepted works as it is written, what is refused is
-// refused for its line alone, and no error shows a token.
+// FuzzParseTable verifies that accepted lines have the effect that they describe, that a bad line
+// is refused independently of other lines, and that no error contains a token.
 func FuzzParseTable(f *testing.F) {
 	for _, lines := range []string{"", "s3cret-s3cret", "s3cret-s3cret subscribe,publish\n# who\nanother-one admin /pets", "abc",
 		"s3cret-s3cret metrics", "s3cret-s3cret metrics,admin /", "s3cret-s3cret fly", "s3cret-s3cret publish,", "subscribe s3cret-s3cret", "s3cret-s3cret publish pets", "s3cret-s3cret publish / now"} {
@@ -36,7 +36,7 @@ func FuzzParseTable(f *testing.F) {
 	})
 }
 
-// checkEntry asks for what a line promises.
+// checkEntry checks that a token has exactly the rights and the prefix in its line.
 func checkEntry(t *testing.T, table *Table, fields []string) {
 	rights, prefix := words, "/"
 	if len(fields) > 1 {
@@ -57,7 +57,7 @@ func checkEntry(t *testing.T, table *Table, fields []string) {
 	}
 }
 
-// checkRefusal looks for the one line that is to blame.
+// checkRefusal checks that the error belongs to exactly one line.
 func checkRefusal(t *testing.T, lines []string, err error) {
 	if !errors.Is(err, ErrToken) {
 		t.Fatalf("the error is %v", err)
@@ -66,7 +66,7 @@ func checkRefusal(t *testing.T, lines []string, err error) {
 		if _, alone := ParseTable([]string{line}); alone == nil {
 			continue
 		}
-		// A word of the error's own may be in the token's place, or a part of the namespace.
+		// The token may equal a word of the error text, or a part of the namespace.
 		token := strings.Fields(line)[0]
 		const others = `bad token line: its second field is not a list of rights; expected a token, then subscribe, publish, admin or metrics, with commas between`
 		if strings.Contains(err.Error(), token) && len(token) >= TokenBytesMin && strings.ContainsAny(token, "0123456789") && strings.Count(line, token) == 1 && !strings.Contains(others, token) {

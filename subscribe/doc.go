@@ -1,8 +1,8 @@
-// Package subscribe is the client of event streams: it reads one over HTTP, and comes
-// back by itself where it was cut off, with the id of what it has, as an EventSource
-// does (HTML section 9.2). What the bytes mean is package sse's to say.
+// Package subscribe implements a client for event streams. It reads a stream over HTTP. When the
+// connection is lost, it reconnects with the id of the last event, like an EventSource (HTML
+// section 9.2). Package sse decodes the bytes.
 //
-// The invariant: what is missed is never passed over in silence. A stream with ids is
-// resumed where it broke; of one without, Run's caller is told each time that
-// something may be missing.
+// The invariant: the client never misses events silently. A stream with ids is resumed where it
+// broke. For a stream without ids, Run informs its caller after each loss that events may be
+// missing.
 package subscribe

@@ -14,13 +14,13 @@ import (
 	"github.com/ssed/ssed/subscribe"
 )
 
-// A stream is read until there is no more, across broken connections.
+// Read a stream to its end, across lost connections.
 func ExampleRun() {
 	visits := 0
 	daemon := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		visits++
 		if visits == 3 {
-			w.WriteHeader(http.StatusNoContent) // do not come back
+			w.WriteHeader(http.StatusNoContent) // the client must not reconnect
 			return
 		}
 		w.Header().Set("Content-Type", "text/event-stream")
@@ -49,7 +49,7 @@ func ExampleRun() {
 	// <nil>
 }
 
-// A server that refuses says why. An event that is too long ends the stream, too.
+// The server's refusal contains the reason.
 func ExampleRefusal() {
 	daemon := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "a token is needed", http.StatusUnauthorized)
@@ -65,14 +65,13 @@ func ExampleRefusal() {
 	if errors.As(err, &refusal) {
 		fmt.Println(refusal.Status, refusal.Said, refusal.Media)
 		if refusal.Location != "" {
-			fmt.Println("it is at", refusal.Location)
+			fmt.Println("redirects to", refusal.Location)
 		}
 	}
 	// Output: 401 a token is needed text/plain; charset=utf-8
 }
 
-// For a terminal: the bytes as they come, with what is in them flushed when nothing
-// more is at hand.
+// For a terminal: write the bytes unchanged, and flush them when no more bytes are available.
 func ExampleOptions() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 	defer cancel()

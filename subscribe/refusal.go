@@ -8,23 +8,24 @@ import (
 	"time"
 )
 
-// saidBytesMax is how much of a refusal's body is read for its first line.
+// saidBytesMax limits the bytes that are read from the body of a refusal to find its first line.
 const saidBytesMax = 4096
 
-// A Refusal is an answer that is no event stream.
+// A Refusal is a response that is not an event stream.
 type Refusal struct {
 	Status   int
-	Media    string // its Content-Type
-	Location string // where it redirects to, if it does
-	Said     string // the first line of its body, as the server sent it
+	Media    string // the Content-Type
+	Location string // the target of a redirect, otherwise empty
+	Said     string // the first line of the body, unchanged
 }
 
-// Error says what the server said. It may hold any character: it is the server's.
+// Error returns the refusal with the server's text. The text may contain any characters, including
+// control characters.
 func (r *Refusal) Error() string {
 	said := r.Said
 	switch {
 	case r.Status == http.StatusOK:
-		return fmt.Sprintf("what is there is no event stream, but %q", r.Media)
+		return fmt.Sprintf("not an event stream: Content-Type is %q", r.Media)
 	case r.Location != "":
 		return fmt.Sprintf("the server redirects (%d) to %s", r.Status, r.Location)
 	case said == "":
@@ -33,11 +34,11 @@ func (r *Refusal) Error() string {
 	return fmt.Sprintf("the server refuses (%d): %s", r.Status, said)
 }
 
-// refused makes a Refusal of an answer. A page for browsers says nothing.
+// refused returns the Refusal for a response. It ignores the body if it is an HTML page.
 func refused(res *http.Response) *Refusal {
 	r := &Refusal{Status: res.StatusCode, Media: res.Header.Get("Content-Type")}
 	if res.StatusCode == http.StatusOK {
-		return r // its body may never end
+		return r // do not read the body: it may be endless
 	}
 	if res.StatusCode/100 == 3 {
 		r.Location = res.Header.Get("Location")

@@ -15,52 +15,56 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// headTimeout is how long a server may take to begin its answer. ssed does so at once.
+// headTimeout limits the time until a response begins. ssed responds immediately.
 const headTimeout = 30 * time.Second
 
-// Options tell Run what to read, and whom to tell. An error of Event, Raw or Pause
-// ends Run.
+// Options configure Run. All functions are optional. If Event, Raw or Pause returns an error, Run
+// returns that error.
 type Options struct {
 	URL         string
-	Token       string // empty for none
-	LastEventID string // what came behind this message is asked for; empty for none
-	BytesMax    int    // of one event; 0 is sse.DecoderBytesMax
+	Token       string // sent as X-Authorization; empty for no token
+	LastEventID string // Run requests the messages after this id; empty to start with new messages
+	BytesMax    int    // the limit for one event; 0 means sse.DecoderBytesMax
 
-	Event func(sse.Event) error // nil, or gets each event
-	Raw   func([]byte) error    // nil, or gets the body as it comes, behind its events
-	Pause func() error          // nil, or is called when all that came at once was given, also where an error ends it
-	Head  func(*http.Response)  // nil, or gets the head of each answer, also of a refusal
-	Lost  func(Loss)            // nil, or is told before Run waits to try again
+	Event func(sse.Event) error // called with each event
+	Raw   func([]byte) error    // called with the bytes of the body, after Event for the events in them
+	Pause func() error          // called after each read, when all events and bytes were passed on, even if Event failed
+	Head  func(*http.Response)  // called with the head of each response, including refusals
+	Lost  func(Loss)            // called after a loss, before Run waits to reconnect
 }
 
-// A Loss is a stream that has ended, or did not come to be.
+// A Loss is the end of a stream, or a failed attempt to connect.
 type Loss struct {
-	Err      error         // why
-	Failures int           // tries without an event stream since there was one; 0: it has just broken
-	Wait     time.Duration // until the next try
-	// Resumes tells that the stream has ids, and so goes on where it broke. Without,
-	// what is sent until it is back is missed.
+	Err      error         // the reason
+	Failures int           // failed attempts since the last event stream; 0: the stream has just ended
+	Wait     time.Duration // the time until the next attempt
+	// Resumes reports whether the stream has ids, so that Run can resume it where it ended.
+	// Otherwise the events that are sent before the stream is back are missed.
 	Resumes bool
 }
 
-// ErrEnded is how a stream ends when the server closes the connection.
-var ErrEnded = errors.New("the server has ended the stream")
+// ErrEnded is the reason of a Loss if the server closed the connection.
+var ErrEnded = errors.New("the server closed the stream")
 
-// A client is one Run.
+// A client is the state of one Run.
 type client struct {
 	Options
 	http     *http.Client
 	retry    time.Duration
-	id       string // the last one
+	id       string // the id of the last event
 	failures int
-	answered bool // a server was there, at some time
+	answered bool // a server has responded at least once
 }
 
-// Run reads the stream until the server says that there is no more (status 204: it
-// returns nil), refuses (a *Refusal), a callback returns an error, an event is too
-// long (an *sse.TooLongError), or ctx ends. A connection that breaks and a status of
-// 500 or more make it wait and try again. It ends, too, if nobody answers
-// at the first try: the address is wrong then, rather than the time.
+// Run reads a stream. When the connection is lost, and after a status of 500 or more, it waits and
+// reconnects. It returns
+//   - nil after status 204, which means that the client must not reconnect,
+//   - a *Refusal if the server refuses the request,
+//   - the error of a callback,
+//   - an *sse.TooLongError if an event is too long,
+//   - the error of ctx when it ends, and
+//   - the connection error if no server responds at the first attempt, because the address is
+//     probably wrong.
 func Run(ctx context.Context, o Options) error {
 	if _, err := http.NewRequest(http.MethodGet, o.URL, nil); err != nil {
 		return err
@@ -72,10 +76,10 @@ func Run(ctx context.Context, o Options) error {
 	transport := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		ResponseHeaderTimeout: headTimeout,
-		DisableCompression:    true, // an event must not wait for a block of a compressor
+		DisableCompression:    true, // a compressor could delay an event until its block is full
 	}
 	defer transport.CloseIdleConnections()
-	// A redirect could lead elsewhere, and would take the token along.
+	// Redirects are not followed, because the token would be sent to their target.
 	c.http = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	for {
 		err := c.connect(ctx)
@@ -94,12 +98,13 @@ func Run(ctx context.Context, o Options) error {
 	}
 }
 
-// A lostError is one after which it is worth trying again.
+// A lostError is an error after which Run reconnects.
 type lostError struct{ err error }
 
 func (e *lostError) Error() string { return e.err.Error() }
 
-// connect asks for the stream once, and reads it to its end.
+// connect requests the stream once and reads it to its end. It returns a *lostError if Run should
+// reconnect.
 func (c *client) connect(ctx context.Context) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL, nil)
 	if err != nil {
@@ -118,7 +123,7 @@ func (c *client) connect(ctx context.Context) error {
 	res, err := c.http.Do(req)
 	if err != nil {
 		if failed, ok := errors.AsType[*url.Error](err); ok {
-			err = failed.Err // without the URL, which may hold a token
+			err = failed.Err // without the URL, which may contain a token
 		}
 		if errno, ok := errors.AsType[syscall.Errno](err); ok {
 			err = errno // without the address, which the caller knows
@@ -143,7 +148,8 @@ func (c *client) connect(ctx context.Context) error {
 	return c.read(res.Body)
 }
 
-// read gives what comes. Once it has ended, id and retry are what it said last.
+// read reads a stream to its end and passes on its events and bytes. It keeps the stream's last id
+// and retry time for the next connection.
 func (c *client) read(body io.Reader) error {
 	decoder := sse.Decoder{BytesMax: c.BytesMax}
 	decoder.ResumeFrom(c.id)
@@ -178,7 +184,7 @@ func (c *client) read(body io.Reader) error {
 	}
 }
 
-// wait lets the time until the next try pass.
+// wait reports a loss and waits until the next attempt.
 func (c *client) wait(ctx context.Context, why error) error {
 	pausing := backoff.Wait(c.retry, c.failures)
 	if c.Lost != nil {

@@ -17,13 +17,13 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A script is what a server answers, one function for each request.
+// A script is a list of a server's responses, one function for each request.
 type script []func(http.ResponseWriter, *http.Request)
 
-// What was seen of a script.
+// played is the result of a script.
 type played struct {
 	ended error
-	data  []string // of the events
+	data  []string // the data of the events
 	lost  []Loss
 	asked []http.Header
 }
@@ -54,7 +54,7 @@ func play(t *testing.T, s script, o Options) (p played) {
 	return p
 }
 
-// stream answers an event stream that ends, or breaks.
+// stream responds with an event stream, which then ends or, if breaks is set, is cut off.
 func stream(text string, breaks bool) func(http.ResponseWriter, *http.Request) {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream;charset=UTF-8")
@@ -91,22 +91,22 @@ func TestRunComesBack(t *testing.T) {
 	for _, head := range p.asked {
 		ids = append(ids, head.Get("Last-Event-ID"))
 		if head.Get("Accept") != "text/event-stream" || head.Get("X-Authorization") != "secret" || head.Get("Accept-Encoding") != "" {
-			t.Errorf("it asked with %v", head)
+			t.Errorf("the request has the header %v", head)
 		}
 	}
 	if want := []string{"a-0", "a-1", "a-1", "a-1", "a-2", ""}; !slices.Equal(ids, want) {
-		t.Errorf("it came back with %q, want %q", ids, want)
+		t.Errorf("the requests have the ids %q, want %q", ids, want)
 	}
 	var said []string
 	for _, l := range p.lost {
 		said = append(said, fmt.Sprint(l.Failures, " ", l.Resumes, " ", l.Err))
 	}
 	want := []string{
-		"0 true the server has ended the stream",
+		"0 true the server closed the stream",
 		"1 true the server refuses (503): later",
 		"2 true the server refuses (502): Bad Gateway",
 		"0 true unexpected EOF",
-		"0 false the server has ended the stream",
+		"0 false the server closed the stream",
 	}
 	if !slices.Equal(said, want) {
 		t.Errorf("it was told\n%q, want\n%q", said, want)
@@ -122,8 +122,8 @@ func TestRunEnds(t *testing.T) {
 		{"refused", status(403, "text/plain", "not you\nmore"), "the server refuses (403): not you"},
 		{"refused with a page", status(404, "text/html", " <html>"), "the server refuses (404): Not Found"},
 		{"redirected", status(307, "text/plain", "there"), "the server redirects (307) to https://elsewhere.example/"},
-		{"a page", status(200, "text/html", "data:1\n\n"), `no event stream, but "text/html"`},
-		{"no type", status(200, "", "data:1\n\n"), "no event stream"},
+		{"a page", status(200, "text/html", "data:1\n\n"), `not an event stream: Content-Type is "text/html"`},
+		{"no type", status(200, "", "data:1\n\n"), "not an event stream"},
 		{"too long", stream(strings.Repeat("x", 2000), false), "more than 1000 bytes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -138,17 +138,18 @@ func TestRunEnds(t *testing.T) {
 	}
 }
 
-// TestRunGivesUpAtOnce where nobody has ever answered, without the URL's secrets.
+// TestRunGivesUpAtOnce verifies that Run fails if no server responds at the first attempt, and that
+// the error does not contain the URL's secrets.
 func TestRunGivesUpAtOnce(t *testing.T) {
 	err := Run(t.Context(), Options{
 		URL:  "http://127.0.0.1:1/?token=secret",
-		Lost: func(l Loss) { t.Errorf("it goes on: %v", l.Err) },
+		Lost: func(l Loss) { t.Errorf("it tries again: %v", l.Err) },
 	})
 	if err == nil || !strings.Contains(err.Error(), "refused") || strings.Contains(err.Error(), "secret") {
 		t.Errorf("got %v", err)
 	}
 	if err := Run(t.Context(), Options{URL: ":"}); err == nil {
-		t.Error("this is no URL")
+		t.Error("an invalid URL is accepted")
 	}
 }
 
@@ -179,7 +180,7 @@ func TestRunIsStopped(t *testing.T) {
 	}
 }
 
-// TestWaitEnds with the context, however long it is.
+// TestWaitEnds verifies that wait ends with the context, and that its time is limited.
 func TestWaitEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -195,7 +196,7 @@ func TestWaitEnds(t *testing.T) {
 	})
 }
 
-// TestNobodyIsTold: every callback may be left out.
+// TestNobodyIsTold verifies that all callbacks are optional.
 func TestNobodyIsTold(t *testing.T) {
 	left := 2
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
