@@ -1,9 +1,9 @@
-// Package doctor looks at an event stream of ssed through whatever stands before the
-// daemon, and says what a proxy does to it and which line of its configuration mends
-// that.
+// Package doctor checks an event stream of ssed through a proxy. It reports problems that the proxy
+// causes, and the lines of the proxy's configuration that fix them.
 //
-// It asks as a browser does, once without compression and once with gzip, and watches
-// both streams (probe.go); what was seen is judged once they are over (judge.go). The
-// invariant: a finding rests on something that was seen on these streams, never on what
-// a proxy says of itself.
+// It subscribes like a browser, once without compression and once with gzip, and watches both
+// streams (probe.go). When the streams are over, it evaluates the observations (judge.go).
+//
+// The invariant: every finding is based on observations of these streams, never on the information
+// that a proxy gives about itself.
 package doctor

@@ -12,32 +12,35 @@ import (
 )
 
 const (
-	// headMax is how long the head of an answer may take to be "at once", on a
-	// network that is far away and with TLS.
+	// headMax is the longest time in which the head of an immediate response can arrive, over a
+	// slow network and with TLS.
 	headMax = 2 * time.Second
-	// headPatience is how long the doctor waits for a head that is late before it
-	// publishes all the same: a proxy that holds the head back may let go of it then.
+	// headPatience is how long the doctor waits for the heads before it publishes. A proxy that
+	// holds back the head may forward it together with the published event.
 	headPatience = 5 * time.Second
-	// dialMax is less: who cannot be reached does not hold anything back.
+	// dialMax is less than headPatience, so that an unreachable address is not mistaken for a proxy
+	// that holds back the head.
 	dialMax = 4 * time.Second
-	// latencyMax is how long a message may take from the daemon's OK to the stream.
-	// Proxies that hold events back do so for minutes, or for good.
+	// latencyMax is the longest time that a published event may take to arrive on the stream.
+	// Proxies that hold events back do so for minutes, or until the stream ends.
 	latencyMax = time.Second
 )
 
-// Options tell Examine what to look at.
+// Options configure Examine.
 type Options struct {
-	URL    string        // of the stream
-	Token  string        // empty for none
-	Origin string        // of a page that is to subscribe, such as https://example.org; empty: not looked at
-	Idle   time.Duration // how long a silent stream has to live
+	URL    string        // the URL of the stream
+	Token  string        // the token to subscribe with; empty for no token
+	Origin string        // the origin of a page that subscribes, such as https://example.org; empty to skip this check
+	Idle   time.Duration // how long a stream without events must stay open
 
-	// Publish publishes an event with this data to what URL subscribes to; nil: events
-	// are judged by the daemon's heartbeats.
+	// Publish publishes an event with this data to a namespace that URL subscribes to. If it is
+	// nil, Examine uses the daemon's heartbeats to check how events are delivered.
 	Publish func(ctx context.Context, data string) error
 }
 
-// Examine watches the stream for Idle once it has begun, and says what it found.
+// Examine subscribes to the stream, publishes an event if Publish is set, watches the stream for
+// Idle, and returns its findings. It returns an error only if Publish fails: a stream that does not
+// work is a finding.
 func Examine(ctx context.Context, o Options) ([]Finding, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -90,7 +93,8 @@ func Examine(ctx context.Context, o Options) ([]Finding, error) {
 	return judge(o, probes[0], probes[1], published), nil
 }
 
-// awaitHeads waits until each probe has a head, or will have none, or patience ends.
+// awaitHeads waits until each probe has received a head or has failed, and for headPatience at
+// most.
 func awaitHeads(ctx context.Context, probes []*probe) {
 	ctx, cancel := context.WithTimeout(ctx, headPatience)
 	defer cancel()

@@ -20,16 +20,16 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testtool.RunWaiting(m)) }
 
-// A server does to a stream what a proxy might.
+// A server simulates the effects of a proxy on a stream.
 type server struct {
 	lateHead     time.Duration
 	status       int
 	media        string
-	holds        bool // what is published never comes
+	holds        bool // published events are never forwarded
 	compresses   bool
-	lets         bool // the compressor lets go of events
+	lets         bool // the compressor flushes after each event
 	lives        time.Duration
-	first        string // what it begins with
+	first        string // the beginning of the body
 	allow        []string
 	mu           sync.Mutex
 	heard        []chan string
@@ -102,7 +102,7 @@ func (s *server) publish(_ context.Context, data string) error {
 	return s.publishError
 }
 
-// setDefaults makes a server that is not told otherwise answer as ssed does.
+// setDefaults sets unset fields so that the server answers like ssed.
 func (s *server) setDefaults() {
 	s.status = cmp.Or(s.status, http.StatusOK)
 	s.media = cmp.Or(s.media, "text/event-stream")
@@ -119,32 +119,32 @@ func TestExamine(t *testing.T) {
 		bad     string
 		says    string
 	}{
-		{"all is well", server{}, true, "", "what was published came "},
-		{"late", server{lateHead: headMax + 100*time.Millisecond}, true, "head", "; ssed sends it at once"},
-		{"never", server{lateHead: time.Hour}, true, "head", "none came in "},
-		{"held back", server{holds: true}, true, "events", "what was published never came"},
-		{"nothing", server{}, false, "events", "nothing came in 1s"},
-		{"a heartbeat", server{first: sse.Keepalive}, false, "", "none came in a bunch"},
-		{"heartbeats in a bunch", server{first: sse.Keepalive + sse.Keepalive}, false, "events", "2 heartbeats came at once"},
-		{"compressed", server{compresses: true, lets: true}, true, "", "compressed (gzip) on its way; what was published came "},
-		{"compressed and held back", server{compresses: true}, true, "compression", "compressed (gzip) on its way; what was published never came"},
+		{"no problem", server{}, true, "", "the published event was received after "},
+		{"late head", server{lateHead: headMax + 100*time.Millisecond}, true, "head", "; ssed sends it immediately"},
+		{"no head", server{lateHead: time.Hour}, true, "head", "not received within "},
+		{"held back", server{holds: true}, true, "events", "the published event was not received"},
+		{"nothing", server{}, false, "events", "nothing was received within 1s"},
+		{"a heartbeat", server{first: sse.Keepalive}, false, "", "no heartbeats arrived together"},
+		{"two heartbeats together", server{first: sse.Keepalive + sse.Keepalive}, false, "events", "2 heartbeats arrived together"},
+		{"compressed", server{compresses: true, lets: true}, true, "", "compressed (gzip); the published event was received after "},
+		{"compressed and held back", server{compresses: true}, true, "compression", "compressed (gzip); the published event was not received"},
 		{"no gzip", server{refusesGzip: true}, true, "compression", "gets no stream"},
 		{"it ends", server{lives: 500 * time.Millisecond}, true, "idle", "the stream ended after "},
-		{"another origin", server{allow: []string{"https://other.example"}}, true, "cors", "pages of https://example.org may not read this"},
+		{"another origin", server{allow: []string{"https://other.example"}}, true, "cors", "pages of https://example.org may not read the stream"},
 		{"no origin", server{allow: []string{}}, true, "cors", `is ""`},
-		{"two origins", server{allow: []string{"*", "*"}}, true, "cors", "there 2 times"},
+		{"two origins", server{allow: []string{"*", "*"}}, true, "cors", "2 Access-Control-Allow-Origin headers"},
 		{"a refusal", server{status: 502}, true, "answer", "502 Bad Gateway"},
 		{"a page", server{media: "text/html"}, true, "answer", `"text/html"`},
-		{"a heartbeat behind a time to come back", server{first: "retry:2000\n" + sse.Keepalive}, false, "", "none came in a bunch"},
-		{"a time to come back, and nothing else", server{first: "retry:2000\n"}, false, "events", "nothing came in"},
-		{"a time to come back before a bunch", server{first: "retry:2000\n" + sse.Keepalive + sse.Keepalive}, false, "events", "2 heartbeats came at once"},
-		{"nobody behind it", server{first: "retry:2000\n\n", lives: time.Millisecond}, false, "answer", "no daemon behind the proxy"},
+		{"a heartbeat after a retry line", server{first: "retry:2000\n" + sse.Keepalive}, false, "", "no heartbeats arrived together"},
+		{"only a retry line", server{first: "retry:2000\n"}, false, "events", "nothing was received within"},
+		{"a retry line and two heartbeats together", server{first: "retry:2000\n" + sse.Keepalive + sse.Keepalive}, false, "events", "2 heartbeats arrived together"},
+		{"no daemon behind the proxy", server{first: "retry:2000\n\n", lives: time.Millisecond}, false, "answer", "no daemon behind the proxy"},
 	}
 	for i := range tests {
 		tt := &tests[i]
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.does.lateHead > headMax+time.Second {
-				testtool.Long(t, "doctor waits as long as it can")
+				testtool.Long(t, "the doctor waits for its maximum time")
 			}
 			t.Parallel()
 			s := &tt.does
@@ -157,7 +157,7 @@ func TestExamine(t *testing.T) {
 			}
 			findings, err := Examine(t.Context(), o)
 			if err != nil || !s.sawToken {
-				t.Fatalf("%v; it showed its token: %v", err, s.sawToken)
+				t.Fatalf("%v; the server received the token: %v", err, s.sawToken)
 			}
 			said := ""
 			for _, f := range findings {
@@ -166,7 +166,7 @@ func TestExamine(t *testing.T) {
 					t.Errorf("%s: bad %v: %s", f.What, f.Bad, f.Says)
 				}
 				if f.Bad && f.Mend == nil && f.What != "answer" {
-					t.Errorf("%s: nothing mends it", f.What)
+					t.Errorf("%s: no fix is suggested", f.What)
 				}
 			}
 			if !strings.Contains(said, tt.says) {

@@ -14,29 +14,29 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A probe is one stream that is watched. What it saw may be read once it has ended,
-// and headIn tells before that whether there is a head.
+// A probe watches one stream and records its observations. Only its own goroutine may use the
+// fields below headIn until the goroutine has ended.
 type probe struct {
-	encoding string // what is asked for: identity or gzip
-	mark     []byte // in the event that the doctor publishes; nil: it publishes none
+	encoding string // the Accept-Encoding of the request: identity or gzip
+	mark     []byte // a part of the data of the event that the doctor publishes; nil if it does not publish
 
 	began  time.Time
-	headIn chan struct{} // closed once there is a head, or will be none
+	headIn chan struct{} // closed when the head was received or the request has failed
 
-	err      error // why there is none
+	err      error // why there is no response
 	res      *http.Response
-	said     string // by an answer that is no event stream: the first line of its body
+	said     string // the first line of the body, if the response is not an event stream
 	headTook time.Duration
-	first    time.Duration // from the head to the first byte of the body behind retry; 0: none came
-	marked   time.Time     // when the mark came
-	batched  int           // most heartbeats that came at once
-	retry    bool          // it begins with a time to come back and an empty line, as ssed sends a client away
-	ended    time.Duration // from the head to an end that nobody here asked for; 0: it lived on
-	why      error         // of that end
-	silence  time.Duration // how long nothing had come before that
+	first    time.Duration // from the head to the first byte of the body after the retry line; 0: nothing was received
+	marked   time.Time     // when the mark was received
+	batched  int           // the largest number of heartbeats that were received together
+	retry    bool          // the body begins with a retry line and an empty line: ssed turns the client away
+	ended    time.Duration // from the head to the end of the stream; 0: the stream did not end on its own
+	why      error         // why it ended
+	silence  time.Duration // the time between the last byte and the end
 }
 
-// watch asks for the stream, and reads it until ctx ends.
+// watch requests the stream, and reads it until ctx ends.
 func (p *probe) watch(ctx context.Context, client *http.Client, o Options) {
 	p.began = time.Now()
 	p.ask(ctx, client, o)
@@ -52,11 +52,12 @@ func (p *probe) watch(ctx context.Context, client *http.Client, o Options) {
 	body := make([]byte, 512)
 	n, _ := io.ReadFull(p.res.Body, body) // until ctx ends
 	line, _, _ := strings.Cut(strings.TrimSpace(string(body[:n])), "\n")
-	if !strings.HasPrefix(line, "<") { // a page for browsers says nothing
+	if !strings.HasPrefix(line, "<") { // not the first line of an HTML page
 		p.said = strings.TrimSpace(line)
 	}
 }
 
+// ask sends the request and waits for the head of the response.
 func (p *probe) ask(ctx context.Context, client *http.Client, o Options) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, o.URL, nil)
 	if err != nil {
@@ -74,17 +75,17 @@ func (p *probe) ask(ctx context.Context, client *http.Client, o Options) {
 	}
 	p.res, p.err = client.Do(req)
 	if failed, ok := errors.AsType[*url.Error](p.err); ok {
-		p.err = failed.Err // without the URL, which may hold a token
+		p.err = failed.Err // without the URL, which may contain a token
 	}
 	p.headTook = time.Since(p.began)
 }
 
-// streams tells whether what was answered is an event stream.
+// streams reports whether the response is an event stream.
 func (p *probe) streams() bool {
 	return p.err == nil && p.res.StatusCode == http.StatusOK && isEventStream(p.res)
 }
 
-// compressed tells how the answer is, if it is: "gzip".
+// compressed returns the encoding of the response, such as "gzip", or "" if it is not compressed.
 func (p *probe) compressed() string {
 	if encoding := p.res.Header.Get("Content-Encoding"); encoding != "identity" {
 		return encoding
@@ -92,8 +93,8 @@ func (p *probe) compressed() string {
 	return ""
 }
 
-// read notes what comes, and when. A gzip.Reader gives what it has as soon as the
-// compressor lets go of it.
+// read reads the stream and records when its parts arrive. A gzip.Reader returns data as soon as
+// the compressor has flushed it.
 func (p *probe) read(ctx context.Context) {
 	head := time.Now()
 	last := head
@@ -107,7 +108,8 @@ func (p *probe) read(ctx context.Context) {
 		body = unpacked
 	}
 	buf := make([]byte, 32<<10)
-	var begun, tail []byte // what may be the time to come back; the end of the piece before, where a mark may begin
+	var begun []byte // the beginning of the body, which may be a retry line
+	var tail []byte  // the end of the previous piece, which may contain the beginning of the mark
 	beginning := true
 	for {
 		n, err := body.Read(buf)
@@ -140,9 +142,9 @@ func (p *probe) read(ctx context.Context) {
 	}
 }
 
-// skipRetry takes a "retry:" line off the beginning of a stream. It goes out with the head,
-// so it says nothing about what becomes of events. With an empty line behind it, it is how
-// ssed sends a client away. more reports that it is not decided yet which it is.
+// skipRetry removes a "retry:" line from the beginning of a stream. ssed sends this line together
+// with the head, so it does not show how events are delivered. If an empty line follows it, ssed
+// turns the client away. more is true if more bytes are needed to decide this.
 func (p *probe) skipRetry(begun []byte) (rest []byte, more bool) {
 	const field = "retry:"
 	if n := min(len(begun), len(field)); string(begun[:n]) != field[:n] || len(begun) > 64 && bytes.IndexByte(begun[:64], '\n') < 0 {
@@ -156,7 +158,7 @@ func (p *probe) skipRetry(begun []byte) (rest []byte, more bool) {
 	return rest, false
 }
 
-// end notes the end of a stream, unless it is ours.
+// end records the end of the stream, unless ctx has ended and so caused it.
 func (p *probe) end(ctx context.Context, head, last time.Time, err error) {
 	if ctx.Err() != nil {
 		return

@@ -21,10 +21,10 @@ func TestDoctor(t *testing.T) {
 		says []string
 	}{
 		{"all is well", []string{"--origin=https://example.org", d.Subscribe[0], "/x"}, 0,
-			[]string{"ok   events       what was published came ", "ok   idle ", "ok   compression  there is none", "ok   protocol     HTTP/1.1: ", "ok   cors "}},
+			[]string{"ok   events       the published event was received after ", "ok   idle ", "ok   compression  the stream is not compressed", "ok   protocol     HTTP/1.1: ", "ok   cors "}},
 		{"a bad origin", []string{"--origin=https://other.example", d.Subscribe[0] + "/subscribe/x"}, exitFailure,
-			[]string{"BAD  answer       the answer is 403 Forbidden", "-> ssed: --cors-origin https://other.example"}},
-		{"a bad token", []string{"--token=wrong-sesame", d.Subscribe[0], "/x"}, exitFailure, []string{"BAD  answer       the answer is 401 Unauthorized"}},
+			[]string{"BAD  answer       the response is 403 Forbidden", "-> ssed: --cors-origin https://other.example"}},
+		{"a bad token", []string{"--token=wrong-sesame", d.Subscribe[0], "/x"}, exitFailure, []string{"BAD  answer       the response is 401 Unauthorized"}},
 	} {
 		r := run(t, nil, env, append([]string{"doctor", "--idle=1s", "--publish", d.Publish[0]}, tt.args...)...)
 		if r.code != tt.code || strings.Contains(r.stdout+r.stderr, "sesame") {
@@ -77,7 +77,7 @@ func TestDoctorDoesNotPublishUnasked(t *testing.T) {
 	t.Parallel()
 	d := testtool.Start(t, "--heartbeat=1s")
 	r := run(t, nil, []string{"SSED_PUBLISH=" + d.Publish[0]}, "doctor", "--idle=3s", d.Subscribe[0], "/x")
-	if r.code != 0 || !strings.Contains(r.stdout, "--publish looks closer") {
+	if r.code != 0 || !strings.Contains(r.stdout, "use --publish for a better check") {
 		t.Errorf("%+v", r)
 	}
 }
