@@ -13,44 +13,49 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// A Cluster is some servers that know each other, with JetStream for as many
-// replicas. All that they tell each other goes over links, which can be cut. Its methods are for
-// one goroutine.
+// A Cluster is a group of servers with JetStream. The servers connect to each other only over
+// links, which can be cut:
+//
+//	          ┌─── link {0,1} ──▶┐
+//	server 0 ─┤                  ├─ server 1        and likewise for each pair
+//	          └◀── link {1,0} ───┘
+//
+// Its methods are for one goroutine.
 type Cluster struct {
 	Servers []*Server
 
-	links  map[[2]int]*link // by the numbers of who dials and who is dialed
-	parted map[int]bool
+	links  map[[2]int]*link // by the numbers of the server that dials and the server that it dials
+	parted map[int]bool     // servers that Partition has cut off
 }
 
-// nowhere is what a server tells the others to dial. They would otherwise learn each
-// other's addresses and go round the links; so that attempt fails, and they dial
-// what they are told to.
+// nowhere is the address that each server advertises to the others. Servers dial advertised
+// addresses in addition to their configured routes, and would bypass the links. To this address
+// they cannot connect, so only the routes remain.
 const nowhere = "127.0.0.1:9"
 
-// StartCluster starts n servers, and returns once all can have streams of n replicas.
-// config is as for Start, for each of them.
+// StartCluster starts n servers, and returns once each of them can create a stream with n
+// replicas. config is added to the configuration of each server, as for Start.
 func StartCluster(t testing.TB, n int, config ...string) *Cluster {
 	t.Helper()
 	c := &Cluster{links: map[[2]int]*link{}, parted: map[int]bool{}}
-	doors := make([]string, n)
-	for i := range doors {
-		doors[i] = testtool.FreePort(t)
+	ports := make([]string, n) // where the servers accept routes
+	for i := range ports {
+		ports[i] = testtool.FreePort(t)
 	}
 	for i := range n {
 		var routes []string
-		for j := range n { // both dial, and keep the connection that came first
+		for j := range n { // both servers of a pair dial, and keep the first connection
 			if j == i {
 				continue
 			}
-			l := startLink(t, doors[j])
+			l := startLink(t, ports[j])
 			c.links[[2]int{i, j}] = l
 			routes = append(routes, fmt.Sprintf("%q", "nats://"+l.address))
 		}
 		s := configure(t, fmt.Sprintf("nats-%d", i), append([]string{
-			// Without a pool all goes over one connection. Clients know the servers that a
-			// test gave them, and hear of no others.
-			fmt.Sprintf("cluster { name: ssed, listen: %q, advertise: %q, no_advertise: true, pool_size: -1, routes: [%s] }", doors[i], nowhere, strings.Join(routes, ", ")),
+			// Without a pool, two servers use one connection. Clients learn of no servers other
+			// than the ones in their URLs.
+			fmt.Sprintf("cluster { name: ssed, listen: %q, advertise: %q, no_advertise: true, pool_size: -1, routes: [%s] }", ports[i], nowhere, strings.Join(routes, ", ")),
 		}, config...)...)
 		c.Servers = append(c.Servers, s)
 	}
@@ -64,8 +69,8 @@ func StartCluster(t testing.TB, n int, config ...string) *Cluster {
 	return c
 }
 
-// ready tries whether each server can make a stream on all of them: who leads may not
-// know of the others yet.
+// ready reports whether each server can create a stream with replicas on all servers. A new leader
+// may not know the other servers yet.
 func (c *Cluster) ready() bool {
 	for i := range c.Servers {
 		if !c.ask(i, func(ctx context.Context, js jetstream.JetStream) error {
@@ -81,8 +86,8 @@ func (c *Cluster) ready() bool {
 	return true
 }
 
-// ask has a question answered by one server, soon, or not at all.
-func (c *Cluster) ask(i int, question func(context.Context, jetstream.JetStream) error) (answered bool) {
+// ask sends a request to server i, and reports whether it succeeded within a second.
+func (c *Cluster) ask(i int, request func(context.Context, jetstream.JetStream) error) (ok bool) {
 	conn, err := nats.Connect(c.Servers[i].URL, nats.IgnoreDiscoveredServers(), nats.Timeout(time.Second))
 	if err != nil {
 		return false
@@ -94,10 +99,10 @@ func (c *Cluster) ask(i int, question func(context.Context, jetstream.JetStream)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	return question(ctx, js) == nil
+	return request(ctx, js) == nil
 }
 
-// URLs are where clients connect, one for each server.
+// URLs returns the client URL of each server.
 func (c *Cluster) URLs() (urls []string) {
 	for _, s := range c.Servers {
 		urls = append(urls, s.URL)
@@ -105,10 +110,10 @@ func (c *Cluster) URLs() (urls []string) {
 	return urls
 }
 
-// Partition cuts server i off from all others. Clients still reach it.
+// Partition cuts server i off from all other servers. Clients can still connect to it.
 func (c *Cluster) Partition(i int) { c.part(i, true) }
 
-// Heal mends what Partition cut.
+// Heal ends the partition of server i.
 func (c *Cluster) Heal(i int) { c.part(i, false) }
 
 func (c *Cluster) part(i int, cut bool) {
@@ -120,8 +125,8 @@ func (c *Cluster) part(i int, cut bool) {
 	}
 }
 
-// Leader waits until those servers that run, and are not cut off, agree on who of
-// them leads a stream, and returns its number.
+// Leader returns the number of the server that leads a stream. It waits until all servers that run
+// and are not cut off agree, and the leader is one of them.
 func (c *Cluster) Leader(t testing.TB, stream string) (leader int) {
 	t.Helper()
 	testtool.WaitFor(t, "a leader of the stream "+stream, func() bool {
@@ -151,6 +156,7 @@ func (c *Cluster) Leader(t testing.TB, stream string) (leader int) {
 	return leader
 }
 
+// number returns the number of the server with a name, or -1.
 func (c *Cluster) number(name string) int {
 	for i, s := range c.Servers {
 		if s.Name == name {

@@ -1,7 +1,7 @@
-// Package natstest starts real NATS servers for tests, each a process of its own:
-// one, or a cluster whose links can be cut.
+// Package natstest starts real NATS servers for tests, each in its own process: a single
+// server, or a cluster whose links can be cut.
 //
-// It is for tests only. A server is the test's own binary, started again, so no
-// other program is needed: importing this package is enough. The one invariant:
-// nothing that it starts outlives the test that asked for it, even if that is killed.
+// It is for tests only. A server is the test's own binary, started again, so no other program
+// is needed: importing this package is enough. Its invariant is that no process outlives the
+// test that started it, even if the test is killed.
 package natstest

@@ -8,31 +8,32 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// A link is the wire between two servers: one dials it, the other is dialed by it.
-// While it is cut nothing arrives and nothing is refused, as with a pulled cable;
-// what was on its way arrives once it is mended, as TCP would send it again.
+// A link is a proxy between two servers. It simulates the cable between them. While it is cut,
+// nothing arrives and nothing is refused, as with an unplugged cable. Bytes on the way arrive
+// once the link is whole again, like the retransmissions of TCP.
 type link struct {
-	address string // where one of them dials
-	target  string // where the other listens
+	address string // one server dials this address
+	target  string // the other server listens here
 
-	mu     sync.Mutex
-	mended sync.Cond
-	cut    bool
-	over   bool // the test has ended
-	open   map[net.Conn]bool
+	mu      sync.Mutex
+	changed sync.Cond // cut or over has changed
+	cut     bool
+	over    bool // the test has ended
+	open    map[net.Conn]bool
 }
 
-// startLink opens a link to a server's routes. It ends with the test.
+// startLink opens a link to the address where a server accepts routes. It closes when the test
+// ends.
 func startLink(t testing.TB, target string) *link {
 	t.Helper()
 	l := &link{target: target, open: map[net.Conn]bool{}}
-	l.mended.L = &l.mu
+	l.changed.L = &l.mu
 	l.address = testtool.Listen(t, l.serve).Addr().String()
 	t.Cleanup(func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.over = true
-		l.mended.Broadcast()
+		l.changed.Broadcast()
 		for conn := range l.open {
 			conn.Close()
 		}
@@ -40,25 +41,25 @@ func startLink(t testing.TB, target string) *link {
 	return l
 }
 
-// set cuts the link, or mends it.
+// set cuts the link or makes it whole.
 func (l *link) set(cut bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.cut = cut
-	l.mended.Broadcast()
+	l.changed.Broadcast()
 }
 
-// pass waits until the link is whole, and tells whether there is still a test.
+// pass waits until the link is whole. It returns false if the test has ended.
 func (l *link) pass() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for l.cut && !l.over {
-		l.mended.Wait()
+		l.changed.Wait()
 	}
 	return !l.over
 }
 
-// serve passes one connection's bytes both ways until either side ends it.
+// serve forwards the bytes of one connection both ways until either side closes it.
 func (l *link) serve(client net.Conn) {
 	defer l.close(client)
 	if !l.hold(client) || !l.pass() {
@@ -73,17 +74,17 @@ func (l *link) serve(client net.Conn) {
 		return
 	}
 	done := make(chan struct{}, 2)
-	for _, way := range [][2]net.Conn{{client, server}, {server, client}} {
+	for _, direction := range [][2]net.Conn{{client, server}, {server, client}} {
 		go func() {
-			l.carry(way[1], way[0])
+			l.forward(direction[1], direction[0])
 			done <- struct{}{}
 		}()
 	}
-	<-done // then both are closed, which ends the other way
+	<-done // the deferred calls then close both connections, which stops the other direction
 }
 
-// carry copies what comes while the link is whole. An end waits for that, too.
-func (l *link) carry(to, from net.Conn) {
+// forward copies bytes while the link is whole. It also forwards the end of a connection only then.
+func (l *link) forward(to, from net.Conn) {
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
@@ -101,7 +102,8 @@ func (l *link) carry(to, from net.Conn) {
 	}
 }
 
-// hold puts a connection where the test's end finds it.
+// hold registers a connection, so that it is closed when the test ends. It returns false if the
+// test has ended already.
 func (l *link) hold(conn net.Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

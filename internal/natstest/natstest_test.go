@@ -14,6 +14,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
+// within returns a context that ends after testtool.Patience.
 func within(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), testtool.Patience)
@@ -21,7 +22,7 @@ func within(t *testing.T) context.Context {
 	return ctx
 }
 
-// publish publishes n messages, each until it is acknowledged.
+// publish publishes n messages, and repeats each until it is acknowledged.
 func publish(t *testing.T, js jetstream.JetStream, n int) {
 	t.Helper()
 	for range n {
@@ -34,11 +35,12 @@ func publish(t *testing.T, js jetstream.JetStream, n int) {
 	}
 }
 
-// TestServerKeepsPortAndStore through each of its ends.
+// TestServerKeepsPortAndStore verifies that a server has the same port and messages after Kill,
+// Stop and Restart.
 func TestServerKeepsPortAndStore(t *testing.T) {
 	s := Start(t, `authorization { token: "secret" }`)
 	if _, err := nats.Connect(s.URL); !errors.Is(err, nats.ErrAuthorization) {
-		t.Errorf("its configuration says that a token is needed, and a connection without: %v", err)
+		t.Errorf("its configuration requires a token, but a connection without one: %v", err)
 	}
 	conn, js := s.Connect(t, nats.Token("secret"))
 	stream, err := js.CreateStream(within(t), jetstream.StreamConfig{Name: "ssed", Subjects: []string{"ssed.>"}})
@@ -52,14 +54,15 @@ func TestServerKeepsPortAndStore(t *testing.T) {
 			t.Errorf("end %d: alive is %v", n, alive)
 		}
 		s.Restart(t)
-		testtool.WaitFor(t, "the connection's return", conn.IsConnected)
+		testtool.WaitFor(t, "the client to reconnect", conn.IsConnected)
 		if info, err := stream.Info(within(t)); err != nil || info.State.Msgs != uint64(n+1) {
 			t.Errorf("end %d: %+v, %v", n, info, err)
 		}
 	}
 }
 
-// TestServerFreezes and answers nobody until it is thawed.
+// TestServerFreezes verifies that a frozen server does not answer until it is thawed, and that it
+// can be killed.
 func TestServerFreezes(t *testing.T) {
 	s := Start(t)
 	conn, _ := s.Connect(t)
@@ -74,13 +77,13 @@ func TestServerFreezes(t *testing.T) {
 	s.Freeze()
 	s.Kill()
 	if err := s.process.cmd.Process.Signal(syscall.Signal(0)); err == nil {
-		t.Error("it outlived its kill")
+		t.Error("the process still runs after Kill")
 	}
 }
 
-// TestClusterOutlivesFaults: three servers, one stream on all of them. A member is
-// cut off and misses what is published, and has it once its links are mended; the
-// leader is killed, another one leads, and nothing is lost.
+// TestClusterOutlivesFaults runs a stream with three replicas. A server that is cut off misses
+// messages, and gets them after the partition. Then the leader is killed: another server leads,
+// and no message is lost.
 func TestClusterOutlivesFaults(t *testing.T) {
 	testtool.Long(t, "a cluster of NATS servers elects a leader several times")
 	c := StartCluster(t, 3)
@@ -104,21 +107,21 @@ func TestClusterOutlivesFaults(t *testing.T) {
 
 	lead := c.Leader(t, "ssed")
 	alone := (lead + 1) % 3
-	_, beside := c.Servers[lead].Connect(t) // who is cut off may be the one that conn is with
+	_, atLeader := c.Servers[lead].Connect(t) // conn may be connected to the server that is cut off
 	c.Partition(alone)
-	publish(t, beside, 5)
+	publish(t, atLeader, 5)
 	if n := c.Servers[alone].Stored("ssed"); n != 5 {
-		t.Errorf("who is cut off has %d messages, 5 were there before", n)
+		t.Errorf("the server that is cut off has %d messages, want the 5 from before", n)
 	}
 	if again := c.Leader(t, "ssed"); again != lead {
-		t.Errorf("a follower was cut off, and %d leads instead of %d", again, lead)
+		t.Errorf("a follower was cut off, but %d leads instead of %d", again, lead)
 	}
 	c.Heal(alone)
 	testtool.WaitFor(t, "all messages on the member that was cut off", func() bool { return c.Servers[alone].Stored("ssed") >= 10 })
 
 	killed := c.KillLeader(t, "ssed")
 	if next := c.Leader(t, "ssed"); next == killed || killed != lead {
-		t.Errorf("%d was killed of leader %d, and %d leads", killed, lead, next)
+		t.Errorf("leader %d was expected, %d was killed, %d leads now", lead, killed, next)
 	}
 	publish(t, js, 5)
 	c.Servers[killed].Restart(t)

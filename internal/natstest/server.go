@@ -23,8 +23,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// configVariable names a configuration file, and makes a test's binary the server
-// that it describes.
+// configVariable is an environment variable with the path of a configuration file. If it is set, a
+// test's binary runs as a NATS server with that configuration.
 const configVariable = "SSED_TEST_NATS_CONFIG"
 
 func init() {
@@ -37,7 +37,7 @@ func init() {
 	}
 }
 
-// serve is nats-server's main: it ends with SIGTERM, or by an error.
+// serve runs a NATS server until SIGTERM, or returns an error.
 func serve(file string) error {
 	opts, err := server.ProcessConfigFile(file)
 	if err != nil {
@@ -53,28 +53,34 @@ func serve(file string) error {
 	return nil
 }
 
-// A Server is a real NATS server with JetStream on a loopback port. It keeps port
-// and store over its ends. Its methods are for one goroutine.
+// A Server is a real NATS server with JetStream on a loopback port. After a restart it has the
+// same port and the same store:
+//
+//	         Kill, Stop                  Freeze
+//	ended ◀───────────── running ─────────────────▶ frozen
+//	      ─────────────▶         ◀─────────────────
+//	         Restart                     Thaw
+//
+// Its methods are for one goroutine.
 type Server struct {
-	URL     string // where clients connect, such as "nats://127.0.0.1:40123"
-	Monitor string // what it tells of itself over HTTP, such as "http://127.0.0.1:40124"
+	URL     string // for clients, such as "nats://127.0.0.1:40123"
+	Monitor string // URL of the monitoring pages, such as "http://127.0.0.1:40124"
 	Name    string
 
 	folder  string
 	process *process // the present one, or the last
 }
 
-// A process is one life of a server.
+// A process is one process of a server, from a start to its end.
 type process struct {
 	cmd    *exec.Cmd
 	frozen bool
-	ended  chan struct{} // closed once it is gone
+	ended  chan struct{} // closed once the process has ended
 }
 
-// Start starts a server and returns once JetStream answers. config are lines of its
-// configuration, such as `authorization { token: "secret" }`, on top of its name,
-// port and store. It is killed when the test ends, and what it logged is shown if
-// the test failed.
+// Start starts a server and returns once it accepts connections. config contains lines that are
+// added to its configuration, such as `authorization { token: "secret" }`. The server is killed
+// when the test ends. If the test fails, the server's log is shown.
 func Start(t testing.TB, config ...string) *Server {
 	t.Helper()
 	s := configure(t, "nats", config...)
@@ -83,7 +89,7 @@ func Start(t testing.TB, config ...string) *Server {
 	return s
 }
 
-// configure makes a server and writes its configuration.
+// configure returns a server with a written configuration. It does not start it.
 func configure(t testing.TB, name string, config ...string) *Server {
 	t.Helper()
 	s := &Server{URL: "nats://" + testtool.FreePort(t), Monitor: "http://" + testtool.FreePort(t), Name: name, folder: t.TempDir()}
@@ -98,8 +104,8 @@ func configure(t testing.TB, name string, config ...string) *Server {
 	return s
 }
 
-// Configure writes the configuration of the next life, as Start does. "jetstream:
-// disabled" among the lines takes JetStream away.
+// Configure writes the configuration for the next start. config has the same form as for Start. The
+// line "jetstream: disabled" disables JetStream.
 func (s *Server) Configure(t testing.TB, config ...string) {
 	t.Helper()
 	lines := append([]string{
@@ -107,7 +113,7 @@ func (s *Server) Configure(t testing.TB, config ...string) {
 		"listen: " + strings.TrimPrefix(s.URL, "nats://"),
 		"http: " + strings.TrimPrefix(s.Monitor, "http://"),
 		fmt.Sprintf("jetstream { store_dir: %q, max_file_store: 1GB, max_memory_store: 64MB }", filepath.Join(s.folder, "store")),
-	}, config...) // of two values the later one counts
+	}, config...) // if a setting is repeated, the last value counts
 	if err := os.WriteFile(s.file(), []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +122,7 @@ func (s *Server) Configure(t testing.TB, config ...string) {
 func (s *Server) file() string    { return filepath.Join(s.folder, "nats.conf") }
 func (s *Server) logFile() string { return filepath.Join(s.folder, "nats.log") }
 
-// start begins a life.
+// start starts the process.
 func (s *Server) start(t testing.TB) {
 	t.Helper()
 	testtool.Started(t, "a NATS server")
@@ -131,16 +137,16 @@ func (s *Server) start(t testing.TB) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	p := &process{cmd: cmd, ended: make(chan struct{})}
 	started := make(chan error, 1)
-	go p.live(started)
+	go p.run(started)
 	if err := <-started; err != nil {
 		t.Fatal(err)
 	}
 	s.process = p
 }
 
-// live is a process's whole life. It dies with the thread that started it
-// (Pdeathsig), so that has to live as long: Go ends threads at times.
-func (p *process) live(started chan<- error) {
+// run starts the process and waits until it has ended. The kernel kills the process when the thread
+// that started it exits (Pdeathsig). Go may end threads at any time, so run keeps its thread.
+func (p *process) run(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer close(p.ended)
@@ -151,13 +157,13 @@ func (p *process) live(started chan<- error) {
 	}
 }
 
-// waitForPort waits until the server takes connections, which it does last.
+// waitForPort waits until the server accepts connections, which is the last step of its start.
 func (s *Server) waitForPort(t testing.TB) {
 	t.Helper()
 	testtool.WaitFor(t, s.Name+" at "+s.URL, func() bool {
 		select {
 		case <-s.process.ended:
-			t.Fatalf("%s ended at once", s.Name)
+			t.Fatalf("%s ended immediately", s.Name)
 		default:
 		}
 		conn, err := net.DialTimeout("tcp", strings.TrimPrefix(s.URL, "nats://"), time.Second)
@@ -168,7 +174,7 @@ func (s *Server) waitForPort(t testing.TB) {
 	})
 }
 
-// end has a signal end the process, if it still runs, and waits for that.
+// end sends a signal to the process, if it still runs, and waits until it has ended.
 func (s *Server) end(by syscall.Signal) {
 	if s.process == nil {
 		return
@@ -178,7 +184,7 @@ func (s *Server) end(by syscall.Signal) {
 	<-s.process.ended
 }
 
-// alive tells whether the process runs and is not frozen.
+// alive reports whether the process runs and is not frozen.
 func (s *Server) alive() bool {
 	select {
 	case <-s.process.ended:
@@ -188,14 +194,14 @@ func (s *Server) alive() bool {
 	}
 }
 
-// Kill ends the server without a warning, as a crash does.
+// Kill ends the server abruptly, like a crash.
 func (s *Server) Kill() { s.end(syscall.SIGKILL) }
 
-// Stop ends the server in an orderly way.
+// Stop shuts the server down.
 func (s *Server) Stop() { s.end(syscall.SIGTERM) }
 
-// Freeze stops the server where it is: it answers nothing, and its connections stay.
-// A thread in the middle of something has to notice the signal, so it waits for all.
+// Freeze suspends the server with SIGSTOP. It answers nothing, and its connections remain open.
+// Freeze waits until all threads of the server are suspended.
 func (s *Server) Freeze() {
 	p := s.process.cmd.Process
 	s.process.frozen = p.Signal(syscall.SIGSTOP) == nil
@@ -203,14 +209,14 @@ func (s *Server) Freeze() {
 	}
 }
 
-// Thaw has a frozen server go on.
+// Thaw resumes a frozen server.
 func (s *Server) Thaw() {
 	s.process.cmd.Process.Signal(syscall.SIGCONT)
 	s.process.frozen = false
 }
 
-// Restart starts the server again on its port with its store, once it has ended;
-// if it still runs it is stopped first.
+// Restart starts the server again, with the same port and store. If the server runs, Restart stops
+// it first.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	s.Stop()
@@ -218,8 +224,7 @@ func (s *Server) Restart(t testing.TB) {
 	s.waitForPort(t)
 }
 
-// Connect opens a connection that knows of this server only. It closes when the
-// test ends.
+// Connect opens a connection that uses only this server. It is closed when the test ends.
 func (s *Server) Connect(t testing.TB, options ...nats.Option) (*nats.Conn, jetstream.JetStream) {
 	t.Helper()
 	options = append([]nats.Option{nats.IgnoreDiscoveredServers(), nats.MaxReconnects(-1), nats.ReconnectWait(50 * time.Millisecond)}, options...)
@@ -235,15 +240,14 @@ func (s *Server) Connect(t testing.TB, options ...nats.Option) (*nats.Conn, jets
 	return conn, js
 }
 
-// Stored returns the last sequence that the server itself has of a stream, whatever
-// the others have; 0 if it does not tell.
+// Stored returns the last sequence of a stream in this server's own replica, or 0 if the server
+// does not answer.
 func (s *Server) Stored(stream string) (last uint64) {
 	client := http.Client{Timeout: time.Second}
 	answer, err := client.Get(s.Monitor + "/jsz?streams=true")
 	if err != nil {
 		return 0
 	}
-	defer answer.Body.Close()
 	defer answer.Body.Close()
 	var info server.JSInfo
 	if err := json.NewDecoder(answer.Body).Decode(&info); err != nil {
