@@ -2,8 +2,8 @@ package testtool
 
 import "sync"
 
-// AtATime runs f for 0 to n-1, 64 at a time, and returns how many failed and the
-// first error.
+// AtATime calls f for 0 to n-1, on 64 goroutines. It returns the number of errors, and the first
+// error.
 func AtATime(n int, f func(i int) error) (failed int, first error) {
 	var mu sync.Mutex
 	var workers sync.WaitGroup

@@ -21,8 +21,7 @@ var binary struct {
 	err  error
 }
 
-// Main runs the tests of a package that uses Build or Start. It is all that a
-// TestMain needs:
+// Main runs the tests of a package that uses Build or Start. Call it from TestMain:
 //
 //	func TestMain(m *testing.M) { os.Exit(testtool.Main(m)) }
 func Main(m *testing.M) (code int) {
@@ -33,10 +32,9 @@ func Main(m *testing.M) (code int) {
 	return RunWaiting(m)
 }
 
-// lookAtSources lists every folder of the module that the tests are in. The daemon
-// is built by these tests and not linked to them; go test would not know that a
-// change of it makes their last result obsolete, but it does note which folders
-// they read.
+// lookAtSources lists every folder of the tests' module. It makes go test rerun the tests after a
+// change of the daemon. The daemon is built by the tests and not linked into them, so go test would
+// use the cached result. But go test records which folders a test reads, and checks them.
 func lookAtSources() error {
 	root, err := moduleRoot()
 	if err != nil {
@@ -50,17 +48,17 @@ func lookAtSources() error {
 	})
 }
 
-// moduleRoot returns the folder of the module that the tests are in.
+// moduleRoot returns the folder of the tests' module.
 func moduleRoot() (string, error) {
 	for root := "."; len(root) <= 100; root = filepath.Join(root, "..") {
 		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
 			return root, nil
 		}
 	}
-	return "", errors.New("tests of the real daemon run within a module, and no folder above has a go.mod")
+	return "", errors.New("tests of the real daemon must run in a module: no go.mod in this folder or above")
 }
 
-// Build returns the path of the real ssed, with the race detector if the test has it.
+// Build returns the path of the real ssed. It is built with the race detector if the test is.
 // All test processes share one binary, which the go command keeps in its cache and
 // replaces when a source has changed.
 func Build(t testing.TB) string {
@@ -75,7 +73,7 @@ func Build(t testing.TB) string {
 
 // build returns the path of the binary that "go run" would run. The first go run after a
 // change of the sources links the binary, runs it from a temporary folder, and keeps a
-// copy in the cache. A later one runs the copy, so that is the one to ask.
+// copy in the cache. A later one runs the copy. So build runs it twice if necessary.
 func build() (path string, err error) {
 	unlock, err := lockModule()
 	if err != nil {
@@ -100,7 +98,7 @@ func build() (path string, err error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("go run keeps no binary at %s: the cache of the go command must be writable", path)
+	return "", fmt.Errorf("go run left no binary at %s: the cache of the go command must be writable", path)
 }
 
 // lockModule locks the folder of the module, not its go.mod, which the go command locks

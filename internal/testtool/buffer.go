@@ -5,7 +5,8 @@ import (
 	"sync"
 )
 
-// A LockedBuffer can be read while somebody writes to it: a process, or a log.
+// A LockedBuffer is a buffer for the output of a process or a log. It can be read while it is
+// written.
 type LockedBuffer struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -18,7 +19,7 @@ func (b *LockedBuffer) Write(p []byte) (int, error) {
 	return b.text.Write(p)
 }
 
-// String is what was written so far.
+// String returns everything that was written so far.
 func (b *LockedBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

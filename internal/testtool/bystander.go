@@ -9,31 +9,31 @@ import (
 	"time"
 )
 
-// A Bystander has one stream of a daemon that others attack or overload. It publishes one
-// message after the other to itself, and fails the test if one does not come at once.
+// A Bystander is an ordinary client of a daemon that a test attacks or overloads. It publishes one
+// message after the other to its own stream. It fails the test if a message takes too long.
 type Bystander struct {
-	Messages int           // that came; to be read after End
-	Slowest  time.Duration // the longest that one took; to be read after End
+	Messages int           // number of received messages; read it after End
+	Slowest  time.Duration // longest time of a message; read it after End
 
 	publisher *Publisher
 	stream    *Stream
 	namespace string
-	atOnce    time.Duration
-	over      chan struct{} // closed when the bystander may go
+	within    time.Duration // the longest time that a message may take
+	over      chan struct{} // closed by End
 	running   sync.WaitGroup
 }
 
 // bystanderPause is the time between two messages of a bystander.
 const bystanderPause = 5 * time.Millisecond
 
-// StartBystander subscribes to a namespace and publishes there until End, or the end of
-// the test. atOnce is the longest that a message may take. after is called after each
-// message, and an error of it fails the test.
-func StartBystander(t testing.TB, d *Daemon, namespace string, atOnce time.Duration, after func() error) *Bystander {
+// StartBystander subscribes to a namespace and publishes there until End, or until the test ends. A
+// message may take at most the time within. after is called after each message; if it returns an
+// error, the test fails.
+func StartBystander(t testing.TB, d *Daemon, namespace string, within time.Duration, after func() error) *Bystander {
 	t.Helper()
 	b := &Bystander{
 		publisher: DialPublisher(t, d.Publish[0]), stream: OpenStream(t, d.Subscribe[0], "/subscribe"+namespace),
-		namespace: namespace, atOnce: atOnce, over: make(chan struct{}),
+		namespace: namespace, within: within, over: make(chan struct{}),
 	}
 	b.running.Go(func() {
 		if err := b.run(after); err != nil {
@@ -44,7 +44,7 @@ func StartBystander(t testing.TB, d *Daemon, namespace string, atOnce time.Durat
 	return b
 }
 
-// End ends the bystander once its last message has come.
+// End stops the bystander, after its last message has arrived.
 func (b *Bystander) End() {
 	select {
 	case <-b.over:
@@ -59,7 +59,7 @@ func (b *Bystander) run(after func() error) error {
 	defer pace.Stop()
 	for {
 		start := time.Now()
-		if err := RoundTrip(b.publisher, b.stream, b.namespace, fmt.Sprint("message ", b.Messages), b.atOnce); err != nil {
+		if err := RoundTrip(b.publisher, b.stream, b.namespace, fmt.Sprint("message ", b.Messages), b.within); err != nil {
 			return fmt.Errorf("after %v: %w", time.Since(start), err)
 		}
 		b.Messages++
@@ -75,8 +75,8 @@ func (b *Bystander) run(after func() error) error {
 	}
 }
 
-// RoundTrip publishes a message, and returns an error unless it is the next that comes on
-// a stream, within a time.
+// RoundTrip publishes a message. It returns an error unless the next message on the stream is this
+// one, and arrives within the given time.
 func RoundTrip(p *Publisher, s *Stream, namespace, data string, within time.Duration) error {
 	deadline := time.Now().Add(within)
 	p.Conn.SetDeadline(deadline)

@@ -8,10 +8,10 @@ import (
 	"testing"
 )
 
-// chromiumFlags start a browser without a window that talks to nobody but us.
+// chromiumFlags start a browser without a window and without connections to its vendor.
 var chromiumFlags = []string{
 	"--headless",
-	"--no-sandbox", // containers and root have none
+	"--no-sandbox", // the sandbox does not work for root and in containers
 	"--disable-gpu",
 	"--disable-quic",
 	"--no-first-run",
@@ -20,8 +20,8 @@ var chromiumFlags = []string{
 	"--disable-sync",
 }
 
-// startChromium starts a fresh Chromium with extra arguments and with files as its
-// descriptors from 3 on. It ends with the test.
+// startChromium starts a Chromium with an empty profile, extra arguments, and files as its
+// descriptors from 3 on. It is killed when the test ends.
 func startChromium(t testing.TB, files []*os.File, args ...string) {
 	t.Helper()
 	chromium := Need(t, "chromium")
@@ -29,18 +29,18 @@ func startChromium(t testing.TB, files []*os.File, args ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Once the process group is killed, its last writes may still be on their way.
+	// Processes of the killed group may still write for a moment.
 	t.Cleanup(func() {
 		WaitFor(t, "the end of "+folder, func() bool { return os.RemoveAll(folder) == nil })
 	})
 	flags := append(slices.Clone(chromiumFlags), "--user-data-dir="+filepath.Join(folder, "profile"))
 	cmd := exec.Command(chromium, append(flags, args...)...)
-	cmd.Env = append(os.Environ(), "HOME="+folder, "TMPDIR="+folder) // all that it writes goes there
+	cmd.Env = append(os.Environ(), "HOME="+folder, "TMPDIR="+folder) // it writes all its files there
 	cmd.ExtraFiles = files
 	c := startGroup(t, cmd)
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("Chromium said:\n%s", c.Errors())
+			t.Logf("Chromium logged:\n%s", c.Errors())
 		}
 	})
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A Command is another program that runs beside a test, such as curl.
+// A Command is another program that runs during a test, such as curl.
 type Command struct {
 	stdout, stderr LockedBuffer
 }
@@ -27,8 +27,8 @@ func StartCommand(t testing.TB, program string, args ...string) *Command {
 	return c
 }
 
-// Output is what the program wrote to standard output so far.
+// Output returns the program's standard output so far.
 func (c *Command) Output() string { return c.stdout.String() }
 
-// Errors is what the program wrote to standard error so far.
+// Errors returns the program's standard error so far.
 func (c *Command) Errors() string { return c.stderr.String() }

@@ -10,28 +10,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Way is how a member of a Crowd reads and leaves.
+// A Way is how a member of a Crowd reads and disconnects.
 type Way int
 
-// The ways to leave. Members that read receive everything before.
+// The ways to disconnect. Members that read have received all messages before.
 const (
 	Closes     Way = iota // reads and closes
-	HalfCloses            // reads, ends its half, and closes when the server has ended the other
-	Resets                // reads and breaks the connection
-	Abandons              // never reads, and closes with its socket full
+	HalfCloses            // reads, shuts its half down, and closes after the server has closed
+	Resets                // reads and resets the connection
+	Abandons              // never reads, and closes with a full socket
 )
 
-// A Crowd is thousands of subscribers that come, receive and leave, again and again. They
-// are bare descriptors: connections of package net would put as much on the heap of the
-// test as a test of leaks looks for.
+// A Crowd is a group of thousands of subscribers that connect, receive and disconnect, possibly
+// several times. They are bare descriptors. Connections of package net would put as much on the
+// test's heap as the leaks that a test looks for.
 type Crowd struct {
 	Address string // where they subscribe, such as "127.0.0.1:40123"
 	Size    int
-	// Net is the third byte of the addresses 127.0.x.1 to 32 that they come from: one
+	// Net is the third byte of the source addresses, 127.0.Net.1 to 127.0.Net.32. A single
 	// address has too few ports for many rounds.
 	Net    byte
-	Ways   []Way              // members take them in turn
-	Target func(i int) string // what member i asks for, such as "/news"
+	Ways   []Way              // member i disconnects by Ways[i%len(Ways)]
+	Target func(i int) string // namespace that member i subscribes to, such as "/news"
 
 	fds    []int
 	buffer [64 << 10]byte
@@ -40,12 +40,12 @@ type Crowd struct {
 func (c *Crowd) way(i int) Way    { return c.Ways[i%len(c.Ways)] }
 func (c *Crowd) reads(i int) bool { return c.way(i) != Abandons }
 
-// Come connects all members and sends their requests. Those that read have read their
-// head then.
+// Come connects all members and sends their requests. When it returns, the members that read have
+// read the head of their response.
 func (c *Crowd) Come(t testing.TB) {
 	t.Helper()
 	Started(t, "a crowd")
-	const atOnce = 500 // fewer than a listener's queue holds
+	const atOnce = 500 // fewer than the size of a listener's queue
 	c.fds = make([]int, c.Size)
 	for from := 0; from < c.Size; from += atOnce {
 		until := min(from+atOnce, c.Size)
@@ -70,11 +70,11 @@ func (c *Crowd) connect(t testing.TB, i int) (fd int) {
 	must(t, unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1))
 	must(t, unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, c.Net, byte(1 + i%32)}}))
 	if !c.reads(i) {
-		must(t, unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 1)) // the least there is
+		must(t, unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 1)) // the kernel's minimum
 	}
 	server := netip.MustParseAddrPort(c.Address)
 	err = unix.Connect(fd, &unix.SockaddrInet4{Addr: server.Addr().As4(), Port: int(server.Port())})
-	if err != nil && err != unix.EINTR { // interrupted, it goes on, and write waits for it
+	if err != nil && err != unix.EINTR { // an interrupted connect continues; write waits for it
 		t.Fatal(err)
 	}
 	request := fmt.Sprintf("GET /subscribe%s HTTP/1.1\r\nHost: x\r\nUser-Agent: member %d\r\n\r\n", c.Target(i), i%1000)
@@ -99,7 +99,7 @@ func (c *Crowd) readHead(t testing.TB, fd int) {
 	}
 }
 
-// Receive returns once every member that reads has read exactly want.
+// Receive waits until each member that reads has read exactly want.
 func (c *Crowd) Receive(t testing.TB, want string) {
 	t.Helper()
 	for i, fd := range c.fds {
@@ -115,12 +115,12 @@ func (c *Crowd) Receive(t testing.TB, want string) {
 			got.Write(c.buffer[:n])
 		}
 		if got.String() != want {
-			t.Fatal("a stream is not what was published")
+			t.Fatal("a stream differs from what was published")
 		}
 	}
 }
 
-// Leave ends every connection.
+// Leave disconnects all members.
 func (c *Crowd) Leave(t testing.TB) {
 	t.Helper()
 	for i, fd := range c.fds {
@@ -128,7 +128,7 @@ func (c *Crowd) Leave(t testing.TB) {
 		case HalfCloses:
 			must(t, unix.Shutdown(fd, unix.SHUT_WR))
 			if n, err := uninterrupted(unix.Read, fd, c.buffer[:]); n != 0 || err != nil {
-				t.Errorf("after the end of one half: %d bytes, %v", n, err)
+				t.Errorf("after a half close: %d bytes, %v", n, err)
 			}
 		case Resets:
 			must(t, unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}))
@@ -138,8 +138,8 @@ func (c *Crowd) Leave(t testing.TB) {
 	c.fds = nil
 }
 
-// uninterrupted makes a system call that may block, past the signals with which the
-// runtime stops threads.
+// uninterrupted repeats a blocking system call until no signal interrupts it. The Go runtime
+// preempts threads with signals.
 func uninterrupted(call func(int, []byte) (int, error), fd int, b []byte) (n int, err error) {
 	for {
 		if n, err = call(fd, b); err != unix.EINTR {

@@ -14,49 +14,47 @@ import (
 	"time"
 )
 
-// Patience is how long a test waits for a condition before it gives up. It is
-// generous, for slow machines under the race detector; a test that passes does
-// not wait for it.
+// Patience is how long a test waits for a condition before it fails. It is long enough for slow
+// machines under the race detector. A test that passes does not wait that long.
 const Patience = 30 * time.Second
 
-// A Daemon is a real ssed that runs as a process of its own.
+// A Daemon is a real ssed in its own process.
 type Daemon struct {
 	Subscribe []string // where subscribers connect, such as "http://127.0.0.1:40123"
 	Publish   []string // where publishers connect, such as "tcp://127.0.0.1:40124"
-	Admin     string   // the page of the admin pages, such as "http://127.0.0.1:40123/admin/"; empty if they are off
+	Admin     string   // URL of the admin pages, such as "http://127.0.0.1:40123/admin/"; empty if they are off
 	Process   *os.Process
 
 	cmd    *exec.Cmd
 	stdout LockedBuffer
 	stderr LockedBuffer
-	ended  chan struct{} // closed once the process is gone
+	ended  chan struct{} // closed once the process has ended
 }
 
-// Start starts "ssed args..." and returns once it serves. Unless args say otherwise it listens on
-// free ports of 127.0.0.1, and does not let its clients leave one by one when it ends. The
-// environment's SSED_ variables are kept from it. It is killed when the test ends, if it still runs
-// then, and what it logged is shown if the test failed.
+// Start starts "ssed args..." and returns once it serves. Unless args override that, it listens on
+// free ports of 127.0.0.1 and disconnects all clients immediately when it stops. It does not get
+// the SSED_ variables of the environment. If it still runs when the test ends, it is killed. If the
+// test fails, the daemon's log is shown.
 func Start(t testing.TB, args ...string) *Daemon {
 	t.Helper()
 	return StartEnv(t, nil, args...)
 }
 
-// StartEnv is Start with environment variables ("NAME=value") on top.
+// StartEnv is Start with additional environment variables ("NAME=value").
 func StartEnv(t testing.TB, env []string, args ...string) *Daemon {
 	t.Helper()
 	return start(t, exec.Command(Build(t), args...), env)
 }
 
-// StartLimited is Start for a daemon that may open so many files, and may not
-// raise that.
+// StartLimited is Start with a hard limit on the number of open files.
 func StartLimited(t testing.TB, files int, args ...string) *Daemon {
 	t.Helper()
 	limit := fmt.Sprintf("--nofile=%d:%d", files, files)
 	return StartBy(t, append([]string{Need(t, "prlimit"), limit, Build(t)}, args...)...)
 }
 
-// StartBy is Start for a daemon of another binary, or one that another program
-// becomes: the whole command line.
+// StartBy is Start with a whole command line. It is for other binaries of the daemon, and for
+// programs that execute the daemon.
 func StartBy(t testing.TB, line ...string) *Daemon {
 	t.Helper()
 	return start(t, exec.Command(line[0], line[1:]...), nil)
@@ -93,21 +91,22 @@ func start(t testing.TB, cmd *exec.Cmd, env []string) *Daemon {
 	select {
 	case <-up:
 	case <-d.ended:
-		t.Fatalf("ssed ended at once: %s", d.Log())
+		t.Fatalf("ssed exited immediately: %s", d.Log())
 	case <-time.After(Patience):
 		t.Fatalf("ssed is not up after %v", Patience)
 	}
 	return d
 }
 
-// configures matches the variables that ssed reads: its own, a platform's, and those by which
-// systemd, if it runs the tests, would take our daemons' messages for its service's.
+// configures matches the variables that ssed reads: its own, PORT of hosting platforms, and those
+// of systemd. If systemd runs the tests, it would take messages of the daemons for messages of its
+// service.
 var configures = regexp.MustCompile(`^(SSED_|PORT=|NOTIFY_SOCKET=|WATCHDOG_)`)
 
-// Environ is the environment without what would configure ssed, but for the log: it
-// is text, as people and the tests here read it.
+// Environ returns the environment without the variables that configure ssed. The log format is
+// text, because tests and their authors read it.
 func Environ() []string {
-	// A program with the race detector sleeps a second before it ends.
+	// By default, a program with the race detector sleeps for a second before it exits.
 	kept := []string{"GORACE=atexit_sleep_ms=50", "SSED_LOG_FORMAT=text"}
 	for _, variable := range os.Environ() {
 		if !configures.MatchString(variable) {
@@ -120,7 +119,7 @@ func Environ() []string {
 // upLine is what the daemon logs once it accepts connections.
 var upLine = regexp.MustCompile(`msg="ssed is up" listen=("[^"]*"|\S+) publish=("[^"]*"|\S+) admin=("[^"]*"|\S+)`)
 
-// watch keeps what the daemon logs, and finds its addresses in there.
+// watch reads the daemon's log, and gets the daemon's addresses from it.
 func (d *Daemon) watch(stderr io.Reader, up chan<- struct{}) {
 	lines := bufio.NewReader(stderr)
 	for {
@@ -140,10 +139,10 @@ func (d *Daemon) watch(stderr io.Reader, up chan<- struct{}) {
 	close(d.ended)
 }
 
-// Log is what the daemon wrote to standard error so far.
+// Log returns the daemon's standard error so far.
 func (d *Daemon) Log() string { return d.stderr.String() }
 
-// Logged returns how many lines of the log hold all of these words.
+// Logged returns how many lines of the log contain all of these words.
 func (d *Daemon) Logged(words ...string) (lines int) {
 	for line := range strings.Lines(d.Log()) {
 		if !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(line, word) }) {
@@ -153,7 +152,7 @@ func (d *Daemon) Logged(words ...string) (lines int) {
 	return lines
 }
 
-// Output is what the daemon wrote to standard output so far.
+// Output returns the daemon's standard output so far.
 func (d *Daemon) Output() string { return d.stdout.String() }
 
 // Wait waits until the daemon has ended, and returns its exit code.
@@ -167,8 +166,7 @@ func (d *Daemon) Wait(t testing.TB) (code int) {
 	return d.cmd.ProcessState.ExitCode()
 }
 
-// Stop asks the daemon to end, as a service manager does, and returns its exit
-// code.
+// Stop sends SIGTERM to the daemon, like a service manager, and returns its exit code.
 func (d *Daemon) Stop(t testing.TB) (code int) {
 	t.Helper()
 	if err := d.Process.Signal(syscall.SIGTERM); err != nil {

@@ -11,17 +11,17 @@ import (
 	"time"
 )
 
-// A Devtools speaks the DevTools protocol: JSON messages, each with a NUL behind.
+// A Devtools is a client of a browser's DevTools protocol: JSON messages, each followed by a NUL.
 // https://chromedevtools.github.io/devtools-protocol/
 type Devtools struct {
 	to      io.WriteCloser
-	session string // of the tab that commands are for
+	session string // of the tab that receives the commands
 
 	mu      sync.Mutex
 	sent    int
 	waiting map[int]chan<- reply
 	events  []event
-	gone    chan struct{} // closed when the browser is
+	gone    chan struct{} // closed when the browser has exited
 }
 
 type reply struct {
@@ -29,14 +29,14 @@ type reply struct {
 	Error  *struct{ Message string }
 }
 
-// An event is something that the browser has told by itself.
+// An event is a message that the browser has sent without a command.
 type event struct {
 	Method string
 	Params json.RawMessage
 }
 
-// StartDevtools starts a fresh Chromium, which is told what to do on descriptor 3 and
-// answers on 4.
+// StartDevtools starts a Chromium with an empty profile. The browser reads commands from descriptor
+// 3 and writes its messages to descriptor 4.
 func StartDevtools(t testing.TB) *Devtools {
 	t.Helper()
 	commands, toBrowser := pipe(t)
@@ -49,7 +49,7 @@ func StartDevtools(t testing.TB) *Devtools {
 	return d
 }
 
-// OpenTab opens an empty tab, which commands are for from now on.
+// OpenTab opens an empty tab. Later commands go to this tab.
 func (d *Devtools) OpenTab(t testing.TB) {
 	t.Helper()
 	var target struct{ TargetID, SessionID string }
@@ -68,7 +68,7 @@ func pipe(t testing.TB) (r, w *os.File) {
 	return r, w
 }
 
-// read takes what the browser says until it is gone.
+// read handles the browser's messages until it exits.
 func (d *Devtools) read(from io.Reader) {
 	defer close(d.gone)
 	for messages := bufio.NewReader(from); ; {
@@ -82,7 +82,7 @@ func (d *Devtools) read(from io.Reader) {
 			reply
 		}
 		if json.Unmarshal(text[:len(text)-1], &message) != nil {
-			return // never seen; the caller that waits will say what it waited for
+			return // not seen so far; the waiting caller reports its command
 		}
 		d.mu.Lock()
 		if message.ID == 0 {
@@ -98,8 +98,7 @@ func (d *Devtools) read(from io.Reader) {
 // Values are a command's parameters.
 type Values map[string]any
 
-// Do sends a command and waits for what it returns, which it stores in result
-// unless that is nil.
+// Do sends a command and waits for its result. It stores the result in result, unless that is nil.
 func (d *Devtools) Do(t testing.TB, method string, params Values, result any) {
 	t.Helper()
 	if err := d.Ask(t, method, params, result); err != nil {
@@ -107,7 +106,7 @@ func (d *Devtools) Do(t testing.TB, method string, params Values, result any) {
 	}
 }
 
-// Ask is Do for commands that may fail: the error is the browser's.
+// Ask is Do for commands that may fail. It returns the browser's error.
 func (d *Devtools) Ask(t testing.TB, method string, params Values, result any) error {
 	t.Helper()
 	answered := make(chan reply, 1)
@@ -136,15 +135,15 @@ func (d *Devtools) Ask(t testing.TB, method string, params Values, result any) e
 			t.Fatalf("%s returned %s", method, r.Result)
 		}
 	case <-d.gone:
-		t.Fatalf("Chromium ended at %s", method)
+		t.Fatalf("Chromium exited during %s", method)
 	case <-time.After(Patience):
 		t.Fatalf("%s was not answered in %v", method, Patience)
 	}
 	return nil
 }
 
-// Told returns the parameters of all events of one kind so far.
-func Told[T any](t testing.TB, d *Devtools, method string) (all []T) {
+// Events returns the parameters of all events with a method so far.
+func Events[T any](t testing.TB, d *Devtools, method string) (all []T) {
 	t.Helper()
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -1,6 +1,6 @@
-// Package testtool holds what tests of several packages need: the programs that
-// a test may want, and the real daemon.
+// Package testtool contains helpers for the tests of several packages: the real daemon, other
+// programs, clients and faulty networks.
 //
-// It is for tests only. The one invariant: nothing that it starts outlives the
-// test that asked for it.
+// It is for tests only. Its invariant is that nothing that it starts outlives the test that
+// started it.
 package testtool

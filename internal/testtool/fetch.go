@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Fetch gets a URL over a connection of its own, and returns the whole answer.
+// Fetch requests a URL over a new connection, and returns the whole response.
 func Fetch(t testing.TB, url string) (status int, header http.Header, body string) {
 	t.Helper()
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: Patience}

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// StartGroup is StartCommand for a program that starts others, as a browser does:
-// it leads a process group of its own, and the whole group is killed when the test
-// ends. env are environment variables ("NAME=value") on top.
+// StartGroup is StartCommand for a program that starts others, such as a browser. The program gets
+// its own process group. The whole group is killed when the test ends. env contains additional
+// environment variables ("NAME=value").
 func StartGroup(t testing.TB, env []string, program string, args ...string) *Command {
 	t.Helper()
 	cmd := exec.Command(program, args...)
@@ -23,7 +23,7 @@ func startGroup(t testing.TB, cmd *exec.Cmd) *Command {
 	c := &Command{}
 	cmd.Stdout, cmd.Stderr = &c.stdout, &c.stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	// One that left the group may hold its output open: do not wait for it.
+	// A process that has left the group may keep the output open. Do not wait for it.
 	cmd.WaitDelay = Patience
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

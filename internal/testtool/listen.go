@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Listen has serve called, on a goroutine of its own, for each connection to a free
-// port of 127.0.0.1, until the test ends.
+// Listen listens on a free port of 127.0.0.1 until the test ends. For each connection it calls
+// serve on a new goroutine.
 func Listen(t testing.TB, serve func(net.Conn)) net.Listener {
 	t.Helper()
 	Started(t, "a listener")

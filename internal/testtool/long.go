@@ -2,16 +2,16 @@ package testtool
 
 import "testing"
 
-// Long skips a test with -short, and says why the test takes long. A test calls it first.
-// Where the environment variable CI is set, -short is an error.
+// Long skips a test with -short. why explains why the test takes long. A test calls Long first. If
+// the environment variable CI is set, the test fails instead.
 func Long(t testing.TB, why string) {
 	t.Helper()
 	if testing.Short() {
-		Lack(t, "-short goes without this test: %s", why)
+		Lack(t, "skipped with -short: %s", why)
 	}
 }
 
-// Fewer returns n, or a tenth of n with -short. It is for tests that are short with fewer
+// Fewer returns n, or a tenth of n with -short. It is for tests that are short if they use fewer
 // clients or messages.
 func Fewer(n int) int {
 	if testing.Short() {
@@ -20,8 +20,8 @@ func Fewer(n int) int {
 	return n
 }
 
-// FewerUnderRace returns n, or a tenth of n with -short or under the race detector, which
-// makes each client cost several times as much.
+// FewerUnderRace returns n, or a tenth of n with -short or under the race detector. With the race
+// detector, each client costs several times as much.
 func FewerUnderRace(n int) int {
 	if Race {
 		return n / 10

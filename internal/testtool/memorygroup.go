@@ -9,16 +9,16 @@ import (
 	"testing"
 )
 
-// A MemoryGroup is a control group with a memory limit, until the test ends.
+// A MemoryGroup is a control group with a memory limit. It is removed when the test ends.
 type MemoryGroup struct{ dir string }
 
-// NewMemoryGroup makes a group that may take so many bytes, of version 1 or 2. It takes
-// the right to make one.
+// NewMemoryGroup creates a control group, of version 1 or 2, with a memory limit in bytes. If the
+// test may not create one, it is skipped.
 func NewMemoryGroup(t testing.TB, bytes int) *MemoryGroup {
 	t.Helper()
 	text, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
-		Lack(t, "the control group of the test is not known: %v", err)
+		Lack(t, "cannot read the control group of the test: %v", err)
 	}
 	for line := range strings.Lines(string(text)) {
 		part := strings.SplitN(strings.TrimSpace(line), ":", 3)
@@ -46,17 +46,17 @@ func NewMemoryGroup(t testing.TB, bytes int) *MemoryGroup {
 			}
 		}
 	}
-	Lack(t, "a memory group needs the right to make one")
+	Lack(t, "a memory group requires the right to create control groups")
 	return nil
 }
 
-// Line returns a command line that runs another one in the group.
+// Line returns a command line that runs the given one in the group.
 func (g *MemoryGroup) Line(line ...string) []string {
 	const script = `echo $$ >"$0/cgroup.procs" && exec "$@"`
 	return append([]string{"sh", "-c", script, g.dir}, line...)
 }
 
-// Killed returns how many processes the kernel killed for want of memory.
+// Killed returns how many processes of the group the kernel killed because of the memory limit.
 func (g *MemoryGroup) Killed(t testing.TB) (n int) {
 	t.Helper()
 	for _, name := range []string{"memory.events", "memory.oom_control"} {
@@ -71,6 +71,6 @@ func (g *MemoryGroup) Killed(t testing.TB) (n int) {
 			}
 		}
 	}
-	t.Fatalf("%s does not count what was killed", g.dir)
+	t.Fatalf("%s has no count of killed processes", g.dir)
 	return 0
 }

@@ -9,17 +9,15 @@ import (
 	"testing"
 )
 
-// Need returns the path of a program that the test requires, such as "curl"; others are
-// further programs that it requires. If one is missing, Need skips the test and says so;
-// where the environment variable CI is set it fails the test, because CI must run
-// everything.
+// Need returns the path of a program that the test requires, such as "curl". others are more
+// programs that it requires. If one is missing, Need skips the test. If the environment variable CI
+// is set, it fails the test instead, because CI must run everything.
 //
-// A test calls Need for all of its programs before it starts anything. A skip in the
-// middle of such a test cancels the test's context under the daemons, clients and
-// goroutines of that test, and their complaints then fail the test. So Need fails if
-// the test, or a test that it is part of, has started something, whether or not the
-// program is there. Later calls for a program that was already found are fine: helpers
-// call Need where they use the path.
+// A test calls Need for all its programs before it starts anything. A skip in the middle of a test
+// would cancel the test's context while its daemons, clients and goroutines run, and their errors
+// would fail the test. So Need fails if the test or a parent test has started something, even if
+// the program exists. Later calls for a program that was found before are allowed: helpers call
+// Need where they use the path.
 func Need(t testing.TB, program string, others ...string) (path string) {
 	t.Helper()
 	path = need(t, program)
@@ -39,33 +37,31 @@ func need(t testing.TB, program string) (path string) {
 	return path
 }
 
-// lookFirst fails a test that has started something before it looks for what it requires.
+// lookFirst fails the test if it has started something before it looks for a requirement.
 func lookFirst(t testing.TB, required string) {
 	t.Helper()
 	if running := testStates.need(t, required); running != "" {
-		t.Fatalf("this test looks for %s after it has started %s: look for everything first, so that a machine without it skips the test before anything runs", required, running)
+		t.Fatalf("this test looks for %s after it has started %s: call Need for all programs first, so that the test is skipped before anything runs", required, running)
 	}
 }
 
-// Lack ends a test that cannot run on this machine, and says what it lacks. The test is
-// skipped, or fails where the environment variable CI is set.
+// Lack ends a test that cannot run on this machine. The arguments explain the lack. The test
+// is skipped, or fails if the environment variable CI is set.
 func Lack(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("CI") != "" {
-		t.Fatalf(format+" (where CI is set, all must be tested)", args...)
+		t.Fatalf(format+" (CI is set, so this test must run)", args...)
 	}
 	t.Skipf(format, args...)
 }
 
-// Started notes that the test has started something, such as "a daemon", so that Need
-// can refuse to skip the test from then on. The functions of this package that start
-// something call it themselves.
+// Started records that the test has started something, such as "a daemon". Need refuses to skip the
+// test from then on. The functions of this package call Started when they start something.
 func Started(t testing.TB, what string) {
 	testStates.start(t, what)
 }
 
-// testStates holds, for each running test, what it requires and the first
-// thing that it started.
+// testStates holds the state of each running test.
 var testStates = register{of: map[string]*testState{}}
 
 // A register holds test states by the full name of their test. A subtest has the name of its
@@ -75,13 +71,14 @@ type register struct {
 	of map[string]*testState
 }
 
+// A testState contains the requirements of a test and the first thing that it started.
 type testState struct {
 	required []string
 	started  string // "" while nothing runs
 }
 
-// need notes that a test requires something, such as a program. If neither the test nor
-// its parents have asked for it before, need returns what they have already started, or "".
+// need records a requirement of a test, such as a program. It returns the first thing that the test
+// or a parent has started, or "". It also returns "" if one of them has the requirement already.
 func (r *register) need(t testing.TB, required string) (running string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -107,7 +104,7 @@ func (r *register) start(t testing.TB, what string) {
 }
 
 // state returns the state of a test, and removes it when the test ends. The caller holds
-// the lock.
+// mu.
 func (r *register) state(t testing.TB) *testState {
 	name := t.Name()
 	if r.of[name] == nil {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// An attempt is a test of which we see how it ended.
+// An attempt is a fake test. It records whether it failed or was skipped.
 type attempt struct {
 	testing.TB
 	name            string
@@ -30,7 +30,7 @@ func (a *attempt) Skipf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// run has the attempt do something, to its end.
+// run runs do with the attempt on a new goroutine, and waits until it ends.
 func (a *attempt) run(do func(t testing.TB)) {
 	done := make(chan struct{})
 	go func() {
@@ -47,7 +47,7 @@ func (a *attempt) end() {
 }
 
 // The outcomes of an attempt.
-const fails, skips, goesOn = "fails", "skips", "goes on"
+const fails, skips, continues = "fails", "is skipped", "continues"
 
 func (a *attempt) outcome() string {
 	switch {
@@ -56,10 +56,10 @@ func (a *attempt) outcome() string {
 	case a.skipped != "":
 		return skips
 	}
-	return goesOn
+	return continues
 }
 
-// TestNeed on a machine that has one program, "tool".
+// TestNeed verifies Need on a machine that has only the program "tool".
 func TestNeed(t *testing.T) {
 	folder := t.TempDir()
 	tool := filepath.Join(folder, "tool")
@@ -73,38 +73,38 @@ func TestNeed(t *testing.T) {
 		program  string
 		want     string
 	}{
-		{"a program", "", nil, "tool", goesOn},
+		{"a program", "", nil, "tool", continues},
 		{"a missing program", "", nil, "absent", skips},
 		{"a missing program in CI", "true", nil, "absent", fails},
 		{"after a start", "", func(_, t testing.TB) { Started(t, "a daemon") }, "tool", fails},
 		{"a missing program after a start", "", func(_, t testing.TB) { Started(t, "a daemon") }, "absent", fails},
 		{"after the parent's start", "", func(parent, _ testing.TB) { Started(parent, "a daemon") }, "tool", fails},
-		{"a second time", "", func(_, t testing.TB) { Need(t, "tool"); Started(t, "a daemon") }, "tool", goesOn},
+		{"a second time", "", func(_, t testing.TB) { Need(t, "tool"); Started(t, "a daemon") }, "tool", continues},
 		{"asked for by the parent", "", func(parent, t testing.TB) {
 			Need(parent, "tool")
 			Started(parent, "a daemon")
 			Started(t, "a daemon")
-		}, "tool", goesOn},
+		}, "tool", continues},
 		{"after the start of a sibling", "", func(parent, _ testing.TB) {
 			sibling := &attempt{TB: t, name: parent.Name() + "/sibling"}
 			Started(sibling, "a daemon")
 			t.Cleanup(sibling.end)
-		}, "tool", goesOn},
-		{"after the start of one with a longer name", "", func(_, own testing.TB) {
+		}, "tool", continues},
+		{"after the start of a test with a longer name", "", func(_, own testing.TB) {
 			other := &attempt{TB: t, name: own.Name() + "er"}
 			Started(other, "a daemon")
 			t.Cleanup(other.end)
-		}, "tool", goesOn},
-		{"after the start of one with a shorter name", "", func(_, own testing.TB) {
+		}, "tool", continues},
+		{"after the start of a test with a shorter name", "", func(_, own testing.TB) {
 			other := &attempt{TB: t, name: own.Name()[:len(own.Name())-1]}
 			Started(other, "a daemon")
 			t.Cleanup(other.end)
-		}, "tool", goesOn},
+		}, "tool", continues},
 		{"after an end", "", func(_, own testing.TB) {
 			before := &attempt{TB: t, name: own.Name()}
 			Started(before, "a daemon")
 			before.end()
-		}, "tool", goesOn},
+		}, "tool", continues},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -120,8 +120,8 @@ func TestNeed(t *testing.T) {
 			})
 			own.end()
 			parent.end()
-			if got := own.outcome(); got != tt.want || (got == goesOn) != (path == tool) {
-				t.Errorf("it %s with path %q (%q%q), want it to be one that %s", got, path, own.failed, own.skipped, tt.want)
+			if got := own.outcome(); got != tt.want || (got == continues) != (path == tool) {
+				t.Errorf("it %s with path %q (%q%q), expected that it %s", got, path, own.failed, own.skipped, tt.want)
 			}
 		})
 	}

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// RunWaiting runs the tests of a package whose parallel tests mostly wait, for a process
-// or a time-out. It runs more of them at once than the machine has cores, unless the
-// flag -parallel is given. Main does the same.
+// RunWaiting runs the tests of a package in which parallel tests mostly wait for a process or a
+// timeout. Unless the flag -parallel is given, it runs more of them at the same time than the
+// machine has cores. Main does the same.
 func RunWaiting(m *testing.M) (code int) {
 	flag.Parse()
 	given := false
@@ -20,8 +20,8 @@ func RunWaiting(m *testing.M) (code int) {
 	return m.Run()
 }
 
-// atOnce is how many parallel tests run at the same time. The race detector makes each of
-// them several times as much work, so there it is what the go command would choose.
+// atOnce returns how many parallel tests run at the same time. Under the race detector each test is
+// several times as much work, so atOnce returns the default of the go command.
 func atOnce() int {
 	if Race {
 		return runtime.GOMAXPROCS(0)

@@ -2,21 +2,21 @@ package testtool
 
 import (
 	"bufio"
-	endian "encoding/binary" // binary is the daemon here
+	endian "encoding/binary" // the name binary is taken in this package
 	"fmt"
 	"net/netip"
 	"os"
 	"strings"
 )
 
-// A Load is what a process takes of the machine at one moment.
+// A Load is the resource usage of a process at one moment.
 type Load struct {
 	Memory      int64 // resident, in bytes
 	Descriptors int
 }
 
-// LoadOf reads a process's load from /proc. The process must be this one or a
-// child of it, which can always be read.
+// LoadOf reads a process's load from /proc. The process must be this one or a child of it, because
+// others may not be readable.
 func LoadOf(pid int) (l Load, err error) {
 	status, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -47,18 +47,18 @@ func DescriptorsOf(pid int) (int, error) {
 	return len(names), err
 }
 
-// A SocketState is what /proc/net/tcp calls the state of a connection.
+// A SocketState is the state of a connection in /proc/net/tcp.
 type SocketState string
 
-// The states of connections whose owner has closed them, and may be gone.
+// The states of connections that their owner has closed.
 const (
 	FinWait1 SocketState = "04" // the FIN waits behind unsent bytes
-	FinWait2 SocketState = "05" // the peer has yet to close its half
-	TimeWait SocketState = "06" // both have closed, we first
+	FinWait2 SocketState = "05" // the peer has not closed its half yet
+	TimeWait SocketState = "06" // both have closed, the owner first
 )
 
-// SocketsIn counts the sockets in a state whose own address is address, an IPv4
-// one such as "127.0.0.1:8001". Sockets that no process has any more are there, too.
+// SocketsIn counts the sockets in a state with the local address address, an IPv4 address such as
+// "127.0.0.1:8001". It includes sockets that no process owns any more.
 func SocketsIn(state SocketState, address string) (n int, err error) {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {

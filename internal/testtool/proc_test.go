@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// TestSocketsIn verifies that a closed socket with unsent bytes is counted.
 func TestSocketsIn(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -24,21 +25,22 @@ func TestSocketsIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Both sockets are full once nothing more goes in for a while. The client's
-	// could take all that is left, and the FIN with it, if there were less.
+	// Write until both sockets are full: until a write times out. Otherwise the client's socket
+	// might accept the rest, and the FIN with it.
 	for sent, taken := 0, 1; taken > 0; sent += taken {
 		if sent > 64<<20 {
-			t.Fatal("the sockets took 64 MiB that nobody reads")
+			t.Fatal("the sockets accepted 64 MiB that are not read")
 		}
 		server.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
 		taken, _ = server.Write(make([]byte, 64<<10))
 	}
 	server.Close()
 	if n, err := SocketsIn(FinWait1, listener.Addr().String()); n != 1 || err != nil {
-		t.Errorf("%d sockets that nobody has, %v, want 1", n, err)
+		t.Errorf("%d closed sockets, %v, want 1", n, err)
 	}
 }
 
+// TestLoadOf verifies that the load rises with an open file and with memory.
 func TestLoadOf(t *testing.T) {
 	before, err := LoadOf(os.Getpid())
 	if err != nil {
@@ -49,7 +51,7 @@ func TestLoadOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	// Fresh from the kernel: the heap may have as much to use again.
+	// Map new memory, because the heap may have enough free memory to reuse.
 	memory, err := unix.Mmap(-1, 0, 64<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
 		t.Fatal(err)
@@ -63,6 +65,6 @@ func TestLoadOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	if after.Descriptors != before.Descriptors+1 || after.Memory < before.Memory+48<<20 {
-		t.Errorf("one file and %d MiB more took %v to %v", len(memory)>>20, before, after)
+		t.Errorf("with one more file and %d MiB more, the load changed from %v to %v", len(memory)>>20, before, after)
 	}
 }

@@ -9,29 +9,30 @@ import (
 	"time"
 )
 
-// A Proxy stands between clients and a daemon, passes bytes both ways as they
-// come, and cuts connections when it is told to: a network that fails on demand.
+// A Proxy is a network between clients and a daemon that can fail on demand. It forwards bytes both
+// ways, and cuts connections when the test calls Cut or Reset.
 type Proxy struct {
 	URL string // where clients connect, such as "http://127.0.0.1:40123"
 
 	mu        sync.Mutex
-	moved     *sync.Cond   // of target and ended
-	target    string       // host:port of the daemon; empty: newcomers are held
-	most      func() int64 // nil: no limit
+	moved     *sync.Cond   // target or ended has changed
+	target    string       // host:port of the daemon; empty: new connections wait
+	most      func() int64 // see Limit; nil: no limit
 	open      map[*net.TCPConn]bool
 	exchanges []*exchange
 	ended     bool
 	tasks     sync.WaitGroup
 }
 
-// An Exchange is what one connection carried so far.
+// An Exchange is the traffic of one connection so far.
 type Exchange struct {
-	Heard    string    // what the client sent
-	Answered string    // the last answeredMax bytes that it was sent
-	Began    time.Time // when it connected
-	Ended    time.Time // when its last byte came; zero while it lasts
+	Heard    string    // bytes from the client
+	Answered string    // the last answeredMax bytes to the client
+	Began    time.Time // when the client connected
+	Ended    time.Time // when the last byte was forwarded; zero while the connection is open
 }
 
+// answeredMax limits how many bytes of an answer are kept.
 const answeredMax = 4 << 10
 
 type exchange struct {
@@ -43,7 +44,7 @@ type exchange struct {
 	ended    time.Time
 }
 
-// Write notes bytes to the client.
+// Write records bytes to the client.
 func (e *exchange) Write(p []byte) (n int, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -58,8 +59,8 @@ func (e *exchange) end() {
 	e.ended = time.Now()
 }
 
-// StartProxy starts a proxy on a free port of 127.0.0.1, to a daemon's URL such as
-// Daemon.Subscribe[0]. It ends with the test.
+// StartProxy starts a proxy on a free port of 127.0.0.1. It forwards to a daemon's URL, such as
+// Daemon.Subscribe[0]. It is closed when the test ends.
 func StartProxy(t testing.TB, url string) *Proxy {
 	t.Helper()
 	Started(t, "a proxy")
@@ -83,8 +84,8 @@ func StartProxy(t testing.TB, url string) *Proxy {
 	return p
 }
 
-// To sends the connections that come from now on to another daemon. With an empty
-// URL they are held: accepted, and passed on once there is a daemon again.
+// To forwards new connections to another daemon. With an empty URL, new connections are accepted
+// but wait until To is called with a daemon again.
 func (p *Proxy) To(url string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -92,16 +93,15 @@ func (p *Proxy) To(url string) {
 	p.moved.Broadcast()
 }
 
-// Limit has every connection that comes from now on cut after as many bytes to the
-// client as most says, which is asked once for each; 0 is no limit. The first of
-// them also carry the head.
+// Limit cuts each new connection after a number of bytes to the client, including the head. most is
+// called once for each connection and returns that number; 0 means no limit.
 func (p *Proxy) Limit(most func() int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.most = most
 }
 
-// Cut ends all connections the orderly way, as a server does that closes.
+// Cut closes all connections in the normal way, like a server that closes them.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -110,7 +110,7 @@ func (p *Proxy) Cut() {
 	}
 }
 
-// Reset breaks all connections: each side sees that its peer is gone.
+// Reset resets all connections, like a peer that has vanished.
 func (p *Proxy) Reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -120,8 +120,7 @@ func (p *Proxy) Reset() {
 	}
 }
 
-// Exchanges returns what each connection carried so far, in the order in which they
-// came.
+// Exchanges returns the traffic of each connection so far, in the order of their start.
 func (p *Proxy) Exchanges() (all []Exchange) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -143,8 +142,8 @@ func (p *Proxy) accept(listener net.Listener) {
 	}
 }
 
-// serve passes one connection's bytes until either side ends it. Where the daemon
-// cannot be reached the client's connection closes without an answer.
+// serve forwards the bytes of one connection until either side closes it. If the daemon cannot be
+// reached, serve closes the client's connection without an answer.
 func (p *Proxy) serve(client *net.TCPConn) {
 	defer client.Close()
 	carried := &exchange{began: time.Now()}
@@ -172,8 +171,8 @@ func (p *Proxy) serve(client *net.TCPConn) {
 	}
 }
 
-// begin notes a connection, and returns where it goes, once it may, and how many bytes
-// it may carry.
+// begin records a connection and waits until there is a target. It returns the target, and how many
+// bytes may be sent to the client.
 func (p *Proxy) begin(carried *exchange) (target string, most int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -187,7 +186,7 @@ func (p *Proxy) begin(carried *exchange) (target string, most int64) {
 	return p.target, most
 }
 
-// hold puts connections where Cut and Reset find them, unless the test is over.
+// hold registers connections for Cut and Reset. It returns false if the test has ended.
 func (p *Proxy) hold(conns []*net.TCPConn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// A Publisher is a raw connection to a daemon's publishers' side, for tests that
-// send what no good client would, or look at each reply.
+// A Publisher is a raw connection to a daemon's publish port. It is for tests that send invalid
+// input or check each reply.
 type Publisher struct {
 	Conn    net.Conn
 	replies *bufio.Reader
 }
 
-// DialPublisher connects to a URL such as Daemon.Publish[0]. The connection closes
-// when the test ends.
+// DialPublisher connects to a URL such as Daemon.Publish[0]. The connection is closed when the test
+// ends.
 func DialPublisher(t testing.TB, url string) *Publisher {
 	t.Helper()
 	Started(t, "a publisher")
@@ -30,7 +30,7 @@ func DialPublisher(t testing.TB, url string) *Publisher {
 	return &Publisher{Conn: conn, replies: bufio.NewReader(conn)}
 }
 
-// Send sends bytes as they are.
+// Send sends text unchanged.
 func (p *Publisher) Send(t testing.TB, text string) {
 	t.Helper()
 	p.Conn.SetWriteDeadline(time.Now().Add(Patience))
@@ -39,25 +39,25 @@ func (p *Publisher) Send(t testing.TB, text string) {
 	}
 }
 
-// Reply returns the next line that the daemon answers, without its end.
+// Reply returns the next reply line, without its line end.
 func (p *Publisher) Reply(t testing.TB) string {
 	t.Helper()
 	line, err := p.ReadReply()
 	if err != nil {
-		t.Fatalf("a publisher was answered %q: %v", line, err)
+		t.Fatalf("a publisher got the reply %q: %v", line, err)
 	}
 	return line
 }
 
-// ReadReply is Reply for goroutines beside the test's own, and for connections
-// that may have ended.
+// ReadReply is Reply for other goroutines than the test's, and for connections that may have been
+// closed.
 func (p *Publisher) ReadReply() (string, error) {
 	p.Conn.SetReadDeadline(time.Now().Add(Patience))
 	line, err := p.replies.ReadString('\n')
 	return strings.TrimSuffix(line, "\n"), err
 }
 
-// Ask sends one line and returns what the daemon answers.
+// Ask sends one line and returns the reply.
 func (p *Publisher) Ask(t testing.TB, line string) string {
 	t.Helper()
 	p.Send(t, line+"\n")

@@ -2,12 +2,12 @@ package testtool
 
 import "testing"
 
-// Race reports whether the test, and the daemon that Build built, have the race
-// detector. It multiplies memory, so bounds on memory do not hold then.
+// Race reports whether the test, and the daemon from Build, are built with the race detector. It
+// multiplies memory usage, so tests do not check limits of memory then.
 const Race = raceEnabled
 
-// WithoutRace skips a test under the race detector, also where CI is set: CI runs every
-// test without the detector, too.
+// WithoutRace skips a test under the race detector, even if CI is set: CI also runs every test
+// without the detector.
 func WithoutRace(t testing.TB, why string) {
 	t.Helper()
 	if Race {

@@ -2,5 +2,5 @@
 
 package testtool
 
-// raceEnabled tells whether the test runs with the race detector.
+// raceEnabled reports whether the test runs with the race detector.
 const raceEnabled = true

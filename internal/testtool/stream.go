@@ -17,11 +17,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Dialer connects raw clients. The zero value is ready.
+// A Dialer connects raw clients. The zero value is ready to use.
 type Dialer struct {
 	From net.IP // source address; nil: any
 	// ReceiveBytes is SO_RCVBUF; 0: the kernel's default. It is set before the socket
-	// connects, because the window that the kernel offers at first cannot be taken back.
+	// connects, because the kernel cannot reduce the window that it has offered.
 	ReceiveBytes int
 }
 
@@ -51,12 +51,12 @@ func (d Dialer) Dial(ctx context.Context, address string) (net.Conn, error) {
 	return dialer.DialContext(ctx, "tcp", address)
 }
 
-// A Stream is a raw connection that carries one event stream. Nothing is read from it but
-// at the test's request, a few hundred bytes ahead.
+// A Stream is a raw connection with one event stream. It reads only when the test calls a method,
+// and then at most readAhead bytes ahead.
 type Stream struct {
 	Conn net.Conn
 	Head *http.Response
-	Body *bufio.Reader // of the answer, decoded if a proxy has cut it into chunks
+	Body *bufio.Reader // of the response; chunks of a proxy are decoded
 
 	block []byte
 }
@@ -64,9 +64,9 @@ type Stream struct {
 // readAhead is how many bytes a Stream reads at once.
 const readAhead = 512
 
-// Get asks for a target, such as "/subscribe/pets", and reads the head of the answer: from
-// then on nothing is missed. headers are "Name: value" lines; Host is localhost unless they
-// have another.
+// Get requests a target, such as "/subscribe/pets", and reads the head of the response. The stream
+// misses no message that is published after Get returns. headers are "Name: value" lines. Host is
+// localhost unless headers contain it.
 func Get(conn net.Conn, target string, headers ...string) (*Stream, error) {
 	conn.SetWriteDeadline(time.Now().Add(Patience))
 	lines := append([]string{"GET " + target + " HTTP/1.1"}, headers...)
@@ -79,7 +79,7 @@ func Get(conn net.Conn, target string, headers ...string) (*Stream, error) {
 	return ReadHead(conn)
 }
 
-// ReadHead reads the head of the answer to a GET that a connection has sent.
+// ReadHead reads the head of the response to a GET request that was sent on a connection.
 func ReadHead(conn net.Conn) (*Stream, error) {
 	conn.SetReadDeadline(time.Now().Add(Patience))
 	stream := bufio.NewReaderSize(conn, readAhead)
@@ -91,7 +91,7 @@ func ReadHead(conn net.Conn) (*Stream, error) {
 	return &Stream{Conn: conn, Head: head, Body: bufio.NewReaderSize(head.Body, readAhead)}, nil
 }
 
-// Check returns an error if the head is not that of an event stream.
+// Check returns an error unless the response is an event stream.
 func (s *Stream) Check() error {
 	if s.Head.StatusCode != http.StatusOK || s.Head.Header.Get("Content-Type") != "text/event-stream; charset=utf-8" {
 		return fmt.Errorf("the answer is %s, %v", s.Head.Status, s.Head.Header)
@@ -99,9 +99,9 @@ func (s *Stream) Check() error {
 	return nil
 }
 
-// Block reads the next frame, with the empty line that ends it, or the next comment line
-// between two frames, such as a heartbeat. It is valid until the next call. The error is
-// io.EOF if the stream has ended between two blocks.
+// Block reads the next frame, including its empty line, or the next comment line between two
+// frames, such as a heartbeat. The block is valid until the next call. The error is io.EOF if the
+// stream ends between two blocks.
 func (s *Stream) Block() ([]byte, error) {
 	s.block = s.block[:0]
 	for {
@@ -119,8 +119,7 @@ func (s *Stream) Block() ([]byte, error) {
 	}
 }
 
-// Frame reads the next frame and leaves comments out. Each block must come within
-// Patience.
+// Frame reads the next frame, and skips comments. Each block must arrive within Patience.
 func (s *Stream) Frame() (string, error) {
 	for {
 		s.Conn.SetReadDeadline(time.Now().Add(Patience))
@@ -131,16 +130,16 @@ func (s *Stream) Frame() (string, error) {
 	}
 }
 
-// WantFrame fails the test unless the next frame is this one.
+// WantFrame fails the test unless the next frame is want.
 func (s *Stream) WantFrame(t testing.TB, want string) {
 	t.Helper()
 	if got, err := s.Frame(); err != nil || got != want {
-		t.Fatalf("the stream goes on with %.100q (%d bytes), %v, want %.100q (%d bytes)", got, len(got), err, want, len(want))
+		t.Fatalf("the next frame is %.100q (%d bytes), %v, want %.100q (%d bytes)", got, len(got), err, want, len(want))
 	}
 }
 
-// OpenStream connects to a daemon's URL and asks for a target. The answer must have
-// status 200. The connection closes when the test ends.
+// OpenStream connects to a daemon's URL and requests a target. The response must have status 200.
+// The connection is closed when the test ends.
 func OpenStream(t testing.TB, url, target string, headers ...string) *Stream {
 	t.Helper()
 	Started(t, "a subscriber")

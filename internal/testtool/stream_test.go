@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestStreamCutsBlocks however the bytes come, and tells the end of a stream from the
-// middle of a frame.
+// TestStreamCutsBlocks verifies that Block finds the blocks of a stream that arrives in two pieces,
+// and that it distinguishes an end between blocks from an end within a frame.
 func TestStreamCutsBlocks(t *testing.T) {
 	long := "data:" + strings.Repeat("x", 3*readAhead) + "\n\n"
 	for _, tt := range []struct {

@@ -11,9 +11,9 @@ type Subscriber struct {
 	frames <-chan string // closed when the stream has ended
 }
 
-// Subscribe connects to a URL such as "http://127.0.0.1:40123/subscribe/pets" and
-// returns once the answer's head is there: from then on nothing is missed. The
-// connection closes when the test ends. headers are "Name: value" lines.
+// Subscribe connects to a URL such as "http://127.0.0.1:40123/subscribe/pets". It returns once it
+// has the head of the response, so it misses no message that is published later. The connection is
+// closed when the test ends. headers are "Name: value" lines.
 func Subscribe(t testing.TB, url string, headers ...string) *Subscriber {
 	t.Helper()
 	Started(t, "a subscriber")
@@ -47,7 +47,7 @@ func (s *Subscriber) Frame(t testing.TB) string {
 	select {
 	case frame, ok := <-s.frames:
 		if !ok {
-			t.Fatal("the stream ended, a frame was expected")
+			t.Fatal("the stream ended, but a frame was expected")
 		}
 		return frame
 	case <-time.After(Patience):
@@ -56,7 +56,7 @@ func (s *Subscriber) Frame(t testing.TB) string {
 	return ""
 }
 
-// Rest waits for the end of the stream and returns the frames up to there.
+// Rest waits for the end of the stream and returns the remaining frames.
 func (s *Subscriber) Rest(t testing.TB) []string {
 	t.Helper()
 	var rest []string

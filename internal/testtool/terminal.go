@@ -12,14 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Terminal is a pseudo terminal (pts(4)) of 80 columns and 24 lines. It echoes
-// nothing and emulates nothing: it records the bytes that programs write to it.
+// A Terminal is a pseudo terminal (pts(4)) with 80 columns and 24 lines. It records the bytes that
+// programs write to it. It does not echo input or interpret escape sequences.
 type Terminal struct {
-	Side *os.File // what programs read and write
+	Side *os.File // the side of the programs
 
 	control *os.File
 	said    LockedBuffer
-	closed  chan struct{} // closed when no program has the terminal open any more
+	closed  chan struct{} // closed when the last program has closed the terminal
 }
 
 // NewTerminal opens a pseudo terminal, and closes it when the test ends.
@@ -35,14 +35,14 @@ func NewTerminal(t testing.TB) *Terminal {
 	return terminal
 }
 
-// OpenTerminal opens a pseudo terminal as the kernel makes it, for tests that need
-// another one than a Terminal: it echoes. control is the side of the keyboard and the
-// screen, side is the one of the programs. Both are closed when the test ends.
+// OpenTerminal opens a pseudo terminal with the kernel's default settings, including echo. control
+// is the side of the keyboard and the screen, side is the side of the programs. Both are closed
+// when the test ends.
 func OpenTerminal(t testing.TB) (control, side *os.File) {
 	t.Helper()
 	control, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		Lack(t, "there are no pseudo terminals: %v", err)
+		Lack(t, "the machine has no pseudo terminals: %v", err)
 	}
 	Started(t, "a terminal")
 	t.Cleanup(func() { control.Close() })
@@ -92,8 +92,8 @@ func (p *Terminal) read() {
 	}
 }
 
-// Start starts a program whose standard streams and controlling terminal are this
-// one. The environment is Environ without TERM, NO_COLOR and CI, and with env.
+// Start starts a program with this terminal as its standard streams and its controlling terminal.
+// The environment is Environ without TERM, NO_COLOR and CI, plus env.
 func (p *Terminal) Start(t testing.TB, env []string, program string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(program, args...)
@@ -120,7 +120,7 @@ func (p *Terminal) Start(t testing.TB, env []string, program string, args ...str
 	return cmd
 }
 
-// Type sends bytes as the keyboard of the terminal does.
+// Type sends text as if it were typed on the terminal's keyboard.
 func (p *Terminal) Type(t testing.TB, text string) {
 	t.Helper()
 	if _, err := p.control.WriteString(text); err != nil {
@@ -128,7 +128,7 @@ func (p *Terminal) Type(t testing.TB, text string) {
 	}
 }
 
-// Output returns what programs wrote to the terminal so far.
+// Output returns everything that programs wrote to the terminal so far.
 func (p *Terminal) Output() string { return p.said.String() }
 
 // Mode returns the terminal's settings (termios(3)).
@@ -144,7 +144,7 @@ func (p *Terminal) Mode(t testing.TB) (mode unix.Termios) {
 	return mode
 }
 
-// Unread returns how many bytes were typed that no program has read.
+// Unread returns how many typed bytes no program has read yet.
 func (p *Terminal) Unread(t testing.TB) (n int) {
 	t.Helper()
 	n, err := unix.IoctlGetInt(int(p.Side.Fd()), unix.TIOCINQ)
@@ -154,7 +154,7 @@ func (p *Terminal) Unread(t testing.TB) (n int) {
 	return n
 }
 
-// Resize changes the size of the terminal, and has the kernel tell the program.
+// Resize changes the size of the terminal. The kernel notifies the program (SIGWINCH).
 func (p *Terminal) Resize(t testing.TB, columns, lines uint16) {
 	t.Helper()
 	p.onControl(t, func(fd int) error {
@@ -162,8 +162,8 @@ func (p *Terminal) Resize(t testing.TB, columns, lines uint16) {
 	})
 }
 
-// Rest closes the test's copy of Side and returns everything that was written,
-// once no program has the terminal open.
+// Rest closes the test's copy of Side, waits until no program has the terminal open, and returns
+// everything that was written.
 func (p *Terminal) Rest(t testing.TB) string {
 	t.Helper()
 	p.Side.Close()

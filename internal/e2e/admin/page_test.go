@@ -53,7 +53,7 @@ func browse(t *testing.T, origin string) *page {
 func (p *page) wantOnlyDaemon(t *testing.T) {
 	t.Helper()
 	type request struct{ Request struct{ URL string } }
-	requests := testtool.Told[request](t, p.Devtools, "Network.requestWillBeSent")
+	requests := testtool.Events[request](t, p.Devtools, "Network.requestWillBeSent")
 	for _, r := range requests {
 		to, err := url.Parse(r.Request.URL)
 		if err != nil || to.Scheme+"://"+to.Host != p.origin {
@@ -69,7 +69,7 @@ func (p *page) wantOnlyDaemon(t *testing.T) {
 func (p *page) wantSilence(t *testing.T) {
 	t.Helper()
 	for _, kind := range []string{"Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded"} {
-		for _, said := range testtool.Told[json.RawMessage](t, p.Devtools, kind) {
+		for _, said := range testtool.Events[json.RawMessage](t, p.Devtools, kind) {
 			if !slices.ContainsFunc(p.expected, func(part string) bool { return strings.Contains(string(said), part) }) {
 				t.Errorf("%s: %s", kind, said)
 			}
