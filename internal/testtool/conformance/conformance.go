@@ -13,29 +13,29 @@ import (
 	"github.com/ssed/ssed/publish"
 )
 
-// patience is how long a test waits for what must happen.
+// patience is how long a test waits before it fails.
 const patience = 30 * time.Second
 
-// dribbledBytesMax is the longest script that is also sent byte by byte. One that
-// has QUIT is not: what comes late finds the connection closed.
+// dribbledBytesMax is the length of the longest script that is also sent byte by byte. Scripts with
+// QUIT are not: later bytes would arrive at a closed connection.
 const dribbledBytesMax = 300
 
-// A Message is what a server took from its publishers.
+// A Message is a message that a server has accepted from its publishers.
 type Message struct{ Namespace, Event, Data string }
 
-// A Server is one server under test. Nobody else publishes to it.
+// A Server is a server under test. Only the test publishes to it.
 type Server struct {
 	// Dial opens a connection that can be half closed: TCP or unix.
 	Dial func(t testing.TB) net.Conn
-	// Messages returns all that was published so far, in order. It may lag. If it
-	// is nil, only replies are checked.
+	// Messages returns all published messages so far, in order. It may lag. If it is nil,
+	// only replies are checked.
 	Messages func() []Message
-	// Keys says that the server keeps keys, longer than the tests take.
+	// Keys is true if the server remembers keys, for longer than the tests run.
 	Keys bool
 }
 
-// Run checks a server. start makes one with the given configuration, and sees to
-// it that it ends with the test.
+// Run checks a server. start starts one with the given configuration, and makes it stop when the
+// test ends.
 func Run(t *testing.T, start func(t *testing.T, cfg publish.Config) Server) {
 	for _, group := range groups {
 		t.Run(group.name, func(t *testing.T) {
@@ -63,8 +63,8 @@ func (s Server) playAll(t *testing.T, cfg publish.Config, scripts []script) {
 	}
 }
 
-// play sends a script in pieces of at most pieceBytes, and compares what comes
-// back with the script and with a Session, and what was published with both.
+// play sends a script in pieces of at most pieceBytes. It compares the replies and the published
+// messages with the script and with a Session.
 func (s Server) play(t *testing.T, cfg publish.Config, script script, pieceBytes int) {
 	t.Helper()
 	base := s.base(t, script.token)
@@ -76,7 +76,7 @@ func (s Server) play(t *testing.T, cfg publish.Config, script script, pieceBytes
 	}
 	want, done := publish.NewSession(&cfg).Feed([]byte(script.send), sink, nil)
 	if scripted := script.replies(base); !matches(string(want), scripted) {
-		t.Fatalf("a Session replies\n%s, and the script is\n%s", shorten(string(want)), shorten(scripted))
+		t.Fatalf("a Session replies\n%s, but the script expects\n%s", shorten(string(want)), shorten(scripted))
 	}
 	conn := s.dial(t)
 	for piece := range slices.Chunk([]byte(script.send), pieceBytes) {
@@ -94,16 +94,16 @@ func (s Server) play(t *testing.T, cfg publish.Config, script script, pieceBytes
 	if !bytes.Equal(got, want) {
 		t.Fatalf("pieces of %d bytes: the server replies\n%s, want\n%s", pieceBytes, shorten(string(got)), shorten(string(want)))
 	}
-	// One more message shows that the script's are all and no more.
+	// The sequence of one more message shows that the script published no other messages.
 	if next := s.base(t, script.token); next != reference.sequence+1 {
-		t.Errorf("the sequence goes on at %d, want %d", next, reference.sequence+1)
+		t.Errorf("the next sequence is %d, want %d", next, reference.sequence+1)
 	}
 	s.expect(t, append(reference.messages, baseMessage))
 }
 
 var baseMessage = Message{Namespace: "/conformance", Data: "base"}
 
-// base returns the sequence of a message that it publishes: the next is base+1.
+// base publishes a message and returns its sequence. The next message has the sequence base+1.
 func (s Server) base(t testing.TB, token string) (base uint64) {
 	t.Helper()
 	conn := s.dial(t)
@@ -140,7 +140,7 @@ func halfClose(t testing.TB, conn net.Conn) {
 	}
 }
 
-// expect waits until the newest messages are the wanted ones.
+// expect waits until the newest published messages are want.
 func (s Server) expect(t testing.TB, want []Message) {
 	t.Helper()
 	if s.Messages == nil {
@@ -154,10 +154,11 @@ func (s Server) expect(t testing.TB, want []Message) {
 			return
 		}
 	}
-	t.Fatalf("published were %s, want %s", shorten(fmt.Sprintf("%q", newest)), shorten(fmt.Sprintf("%q", want)))
+	t.Fatalf("the newest messages are %s, want %s", shorten(fmt.Sprintf("%q", newest)), shorten(fmt.Sprintf("%q", want)))
 }
 
-// matches compares line by line; a scripted line may end in "...".
+// matches compares replies with a script, line by line. A line of the script may end with "...",
+// which matches any text.
 func matches(got, scripted string) bool {
 	g, w := strings.Split(got, "\n"), strings.Split(scripted, "\n")
 	return slices.EqualFunc(g, w, func(g, w string) bool {
@@ -174,7 +175,7 @@ func shorten(text string) string {
 	return text[:limit/2] + " [...] " + text[len(text)-limit/2:]
 }
 
-// recorder is the Sink of the reference.
+// A recorder is the Sink of the reference Session.
 type recorder struct {
 	sequence uint64
 	messages []Message
@@ -186,7 +187,7 @@ func (r *recorder) Publish(namespace, event, data []byte) (uint64, error) {
 	return r.sequence, nil
 }
 
-// keeper is the Sink of the reference for a server that keeps keys.
+// A keeper is the Sink of the reference Session if the server remembers keys.
 type keeper struct {
 	*recorder
 	known map[string]uint64

@@ -16,12 +16,11 @@ import (
 func runConnections(t *testing.T, s Server) {
 	t.Run("100,000 pipelined, then half a close", s.testHalfClose)
 	t.Run("many publishers at once", s.testManyPublishers)
-	t.Run("a publisher who leaves harms nobody", s.testLeaving)
+	t.Run("a publisher that disconnects", s.testLeaving)
 }
 
-// testHalfClose sends a flood and half closes before it reads the first reply,
-// unless the server needs it to read first: a server may stop reading a publisher
-// who does not read.
+// testHalfClose sends 100,000 commands and half closes before it reads the first reply. A server
+// may stop reading from a publisher that does not read its replies. In that case it reads earlier.
 func (s Server) testHalfClose(t *testing.T) {
 	const count = 100_000
 	base, conn := s.base(t, ""), s.dial(t)
@@ -36,17 +35,18 @@ func (s Server) testHalfClose(t *testing.T) {
 		}
 	}
 	if replies.Scan() {
-		t.Errorf("one reply too many: %q", replies.Text())
+		t.Errorf("unexpected reply at the end: %q", replies.Text())
 	}
 	if err := replies.Err(); err != nil {
-		t.Errorf("the connection did not end well: %v", err)
+		t.Errorf("the connection was not closed normally: %v", err)
 	}
 	if err := <-written; err != nil {
 		t.Errorf("sending: %v", err)
 	}
 }
 
-// flood calls stuck when it has sent everything, or can send no more for now.
+// flood sends count commands and half closes the connection. It calls stuck when it has sent
+// everything, or when a write has timed out.
 func flood(conn net.Conn, count int, stuck func()) error {
 	defer stuck()
 	rest := []byte(strings.Repeat("PUB /flood - x\n", count))
@@ -68,7 +68,8 @@ func flood(conn net.Conn, count int, stuck func()) error {
 	return conn.(interface{ CloseWrite() error }).CloseWrite()
 }
 
-// testManyPublishers wants every sequence once, and rising for each publisher.
+// testManyPublishers verifies that 8 publishers get every sequence once, and that the sequences of
+// each publisher rise.
 func (s Server) testManyPublishers(t *testing.T) {
 	const publishers, each = 8, 1000
 	base := s.base(t, "")
@@ -94,7 +95,7 @@ func (s Server) testManyPublishers(t *testing.T) {
 	}
 }
 
-// publishOneByOne waits for every reply before it publishes the next.
+// publishOneByOne publishes count messages and waits for each reply. It returns the sequences.
 func publishOneByOne(conn net.Conn, count int) (sequences []uint64) {
 	replies := bufio.NewReader(conn)
 	for range count {
@@ -110,7 +111,7 @@ func publishOneByOne(conn net.Conn, count int) (sequences []uint64) {
 	return sequences
 }
 
-// testLeaving breaks connections off in the middle of commands.
+// testLeaving closes connections in the middle of commands, and verifies that nothing is published.
 func (s Server) testLeaving(t *testing.T) {
 	base := s.base(t, "")
 	for _, half := range []string{"", "PU", "PUB / - x", "PUBN / - 100\nabc", "PUBN / - 3\nabc\r"} {

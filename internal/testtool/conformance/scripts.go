@@ -10,19 +10,20 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A script is what a publisher sends on one connection and what it gets. Unless
-// it ends in QUIT, the publisher half closes, and the server closes after its
-// replies.
+// A script contains the bytes that a publisher sends on one connection, and the expected replies.
+// Unless it ends with QUIT, the publisher half closes the connection, and the server closes it
+// after its replies.
 //
-// "OK +1" stands for the sequence after those of all earlier scripts. Where words
-// are not ours to fix here, they end in "...": the Session's count.
+// "OK +1" stands for the next sequence after all earlier scripts. A reply that ends with "..." may
+// have any text there; the reply of the Session must be equal.
 type script struct {
 	name  string
 	send  string
 	want  string
-	token string // one that may publish to /conformance, where that needs one
+	token string // a token that may publish to /conformance, if the server requires one
 }
 
+// replies returns the expected replies, with sequences after base.
 func (s script) replies(base uint64) string {
 	lines := strings.Split(s.want, "\n")
 	for i, line := range lines {
@@ -34,8 +35,8 @@ func (s script) replies(base uint64) string {
 	return strings.Join(lines, "\n")
 }
 
-// withOwnKeys makes the keys of a script, which begin with #, those of one play: the
-// base is another in each, and a server remembers.
+// withOwnKeys makes the keys of a script, which begin with "#", unique to one play. The server
+// remembers keys, and base differs between plays.
 func (s script) withOwnKeys(base uint64) script {
 	s.send = strings.ReplaceAll(s.send, "KEY #", fmt.Sprintf("KEY %d-", base))
 	return s
@@ -49,7 +50,7 @@ var groups = []struct {
 }{
 	{"commands", publish.Config{}, commandScripts},
 	{"limits", publish.Config{DataBytesMax: limit}, limitScripts},
-	{"tokens", publish.Config{Auth: wardrobe{}}, tokenScripts},
+	{"tokens", publish.Config{Auth: tokenTable{}}, tokenScripts},
 	{"reserved events", publish.Config{Reserved: reserved}, reservedScripts},
 }
 
@@ -64,7 +65,7 @@ var commandScripts = []script{
 	{name: "PUBN in CRLF", send: "PUBN /pets e 5\r\nCorgi\r\nPING\r\n", want: "OK +1\nPONG\n"},
 	{name: "PUBN of nothing", send: "PUBN /pets - 0\n\nPING\n", want: "OK +1\nPONG\n"},
 	{name: "PUBN of every character", send: payload(everyCharacter()) + "PING\n", want: "OK +1\nPONG\n"},
-	{name: "PUBN of bytes that are no text", send: payload("\xc3\x28\xfe\xff\x00") + "PING\n", want: "ERR utf8 ...\nPONG\n"},
+	{name: "PUBN of bytes that are not text", send: payload("\xc3\x28\xfe\xff\x00") + "PING\n", want: "ERR utf8 ...\nPONG\n"},
 	{name: "PUBN with a wrong number", send: "PUBN / - 3\nCorgi\nPING\n", want: "ERR syntax missing line end after the payload: ...\nPONG\n"},
 	{name: "PUBN without a number", send: "PUBN / - x\nPING\n", want: "ERR syntax invalid number of bytes \"x\": ...\nPONG\n"},
 	{name: "PUBN with a bad namespace", send: "PUBN x - 5\nPING\n\nPING\n", want: "ERR namespace ...\nPONG\n"},
@@ -86,8 +87,8 @@ var commandScripts = []script{
 	{name: "a payload without line end at the end", send: "PUBN / - 5\nCorgi", want: ""},
 }
 
-// keylessScripts are for a server that keeps no keys: no message is published whose
-// publisher wanted it with a key, and the next is published.
+// keylessScripts are for a server that does not remember keys. A message after KEY is not
+// published, but the message after that is.
 var keylessScripts = []script{
 	{name: "KEY and PUB", send: "KEY a\nPUB / - 1\nPUB / - 2\n", want: noKeys + unkeyed + "OK +1\n"},
 	{name: "KEY and PUBN", send: "KEY a\nPUBN / - 5\nPING\n\nPUB / - 2\n", want: noKeys + unkeyed + "OK +1\n"},
@@ -97,7 +98,7 @@ var keylessScripts = []script{
 	{name: "KEY that waits for nothing", send: "KEY a\n", want: noKeys},
 }
 
-// keyScripts are for one that does.
+// keyScripts are for a server that remembers keys.
 var keyScripts = []script{
 	{name: "KEY and PUB", send: "KEY #a\nPUB / - 1\nPUB / - 2\n", want: "OK\nOK +1\nOK +2\n"},
 	{name: "KEY and PUBN", send: "KEY #a\r\nPUBN / - 5\r\nPING\n\r\nPING\n", want: "OK\nOK +1\nPONG\n"},
@@ -113,7 +114,7 @@ const (
 	unkeyed = "ERR syntax the preceding KEY was refused, ...\n"
 )
 
-// limit is small enough for scripts to pass it.
+// limit is the DataBytesMax of limitScripts. It is small enough for scripts to exceed it.
 const limit = 1000
 
 var limitScripts = []script{
@@ -124,7 +125,7 @@ var limitScripts = []script{
 	{name: "payload past the limit", send: payload(strings.Repeat("PING\n", 20*limit)) + "PING\n", want: "ERR too-long the data has 100000 bytes, at most 1000 are allowed\nPONG\n"},
 }
 
-// reserved are the names that a daemon reserves by default.
+// reserved contains the names that a daemon reserves by default.
 var reserved = sse.ReservedEvents{{Name: sse.DefaultGapEvent, Flag: "--gap-event"}}
 
 const isReserved = "ERR event the server uses \"gap\" for its own events; use another name, or rename the server's event with --gap-event\n"
@@ -140,14 +141,14 @@ var reservedScripts = []script{
 
 const needsToken = "ERR auth publishing requires a token: send AUTH <token> first\n"
 
-// The two tokens of the suite: one for everything, one for /pets and below.
+// The two tokens of the suite: one for all namespaces, one for /pets and below.
 const (
 	tokenForAll  = "token-for-all"
 	tokenForPets = "token-for-pets"
 )
 
-// Tokens are the same two as lines of a token table, for a server that is not
-// configured with an Authenticator.
+// Tokens contains the two tokens as lines of a token table, for a server that is not configured
+// with an Authenticator.
 var Tokens = []string{tokenForAll + " publish", tokenForPets + " publish /pets"}
 
 var tokenScripts = []script{
@@ -160,14 +161,14 @@ var tokenScripts = []script{
 		want: "OK\nERR auth the token does not cover namespace \"/x\"\nOK +1\n"},
 }
 
-// wardrobe knows the two tokens.
-type wardrobe struct{}
+// tokenTable is an Authenticator that accepts the two tokens.
+type tokenTable struct{}
 
 type key string
 
-func (wardrobe) Required() bool { return true }
+func (tokenTable) Required() bool { return true }
 
-func (wardrobe) Authenticate(token []byte) (publish.Grant, bool) {
+func (tokenTable) Authenticate(token []byte) (publish.Grant, bool) {
 	k := key(token)
 	return k, k == tokenForAll || k == tokenForPets
 }
@@ -180,7 +181,8 @@ func payload(data string) string {
 	return fmt.Sprintf("PUBN /pets/dogs new-dog %d\n%s\n", len(data), data)
 }
 
-// everyCharacter has every ASCII character, and every byte that UTF-8 can have.
+// everyCharacter returns a text with every ASCII character, and with every byte that UTF-8 can
+// contain.
 func everyCharacter() string {
 	var b strings.Builder
 	for r := rune(0); r < 0x800; r++ {

@@ -19,37 +19,37 @@ type Message struct {
 // A Gap is a gap event as a subscriber received it.
 type Gap struct {
 	sse.Gap
-	At int // how many messages the subscriber had received before it
+	At int // number of messages that the subscriber received before the gap event
 }
 
-// A Record is everything that one subscriber received, in the order in which it came.
+// A Record contains everything that one subscriber received, in order.
 type Record struct {
 	Messages []Message
 	Gaps     []Gap
 }
 
-// An Audit says what a subscriber must have received, by the ledgers of all publishers
-// that it listens to:
+// An Audit checks a Record against the ledgers of all publishers of the subscriber's namespaces. It
+// requires:
 //
-//   - each acknowledged message, exactly once and as the acknowledged sequence;
+//   - each acknowledged message, exactly once and with the acknowledged sequence;
 //   - ids of one epoch with rising sequences;
-//   - nothing but what was sent. A message that was sent and not acknowledged may come,
-//     once, or not.
+//   - only messages that were sent. A message that was not acknowledged may be missing, or
+//     arrive once.
 type Audit struct {
 	Ledgers []*Ledger
-	// After is the sequence behind which the subscriber began: it must receive what
-	// comes later, and nothing else. 0: it must receive everything.
+	// After is the sequence after which the subscriber began. Later messages are required, and
+	// earlier ones are errors. With 0, all messages are required.
 	After uint64
-	// InOrder demands that the messages of each ledger come in the order of sending.
-	// Publishers that send a message again after others do not have that.
+	// InOrder requires that the messages of each ledger arrive in the order of sending. It
+	// does not hold for publishers that send a message again after others.
 	InOrder bool
-	// AllowGaps accepts that a message is missing if a gap event covers it, and came
-	// before any later message. Without AllowGaps a gap event is a failure.
+	// AllowGaps accepts that a message is missing if a gap event covers it and arrived
+	// before any later message. Without AllowGaps, a gap event is an error.
 	AllowGaps bool
 }
 
-// entries returns what the ledgers hold: each message by its data, and those that the
-// subscriber must receive, or be told to miss, by their sequence.
+// entries returns all messages of the ledgers by their data, and the acknowledged messages after
+// a.After, sorted by sequence. The subscriber must receive the latter, or a gap event for them.
 func (a Audit) entries() (sent map[string]entry, due []entry) {
 	sent = map[string]entry{}
 	for _, l := range a.Ledgers {
@@ -69,7 +69,7 @@ func (a Audit) entries() (sent map[string]entry, due []entry) {
 // reordered or otherwise wrong, or nil.
 func (a Audit) Check(r Record) error {
 	if len(r.Gaps) > 0 && !a.AllowGaps {
-		return fmt.Errorf("gap event after %d messages, and no message may be missing: %+v", r.Gaps[0].At, r.Gaps[0].Gap)
+		return fmt.Errorf("gap event after %d messages, but no message may be missing: %+v", r.Gaps[0].At, r.Gaps[0].Gap)
 	}
 	c := &check{Audit: a, Record: r, seen: map[string]sse.ID{}, newest: map[*Ledger]int{}}
 	c.sent, c.due = a.entries()
@@ -81,7 +81,7 @@ func (a Audit) Check(r Record) error {
 	}
 	c.passOver(len(r.Messages), math.MaxUint64)
 	if len(c.lost) > 0 {
-		return fmt.Errorf("lost: %d of %d acknowledged messages did not come, the first is %.100q, acknowledged as %d; %d messages and these gaps came: %+v",
+		return fmt.Errorf("lost: %d of %d acknowledged messages did not arrive, the first is %.100q, acknowledged as %d; %d messages and these gaps arrived: %+v",
 			len(c.lost), expected, c.lost[0].data, c.lost[0].sequence, len(r.Messages), r.Gaps)
 	}
 	return nil
@@ -92,13 +92,13 @@ type check struct {
 	Audit
 	Record
 	sent   map[string]entry // by data
-	due    []entry          // acknowledged and not accounted for yet, by sequence
+	due    []entry          // acknowledged and not accounted for yet, sorted by sequence
 	lost   []entry
 	seen   map[string]sse.ID // by data
-	newest map[*Ledger]int   // how far the messages of each ledger came, counted from 1
+	newest map[*Ledger]int   // order of the newest received message of each ledger, plus 1
 }
 
-// message checks message i of the record against those before it.
+// message checks message i of the record against the messages before it.
 func (c *check) message(i int) error {
 	m := c.Messages[i]
 	from, sent := c.sent[m.Data]
@@ -107,13 +107,13 @@ func (c *check) message(i int) error {
 	case !sent:
 		return fmt.Errorf("unknown: message %d is %s, which no publisher sent", i, m)
 	case repeated:
-		return fmt.Errorf("repeated: message %d is %s, which came before as %s", i, m, before)
+		return fmt.Errorf("repeated: message %d is %s, which arrived before as %s", i, m, before)
 	case i > 0 && m.ID.Epoch != c.Messages[i-1].ID.Epoch:
 		return fmt.Errorf("epoch: message %d is %s, after %s", i, m, c.Messages[i-1])
 	case i > 0 && m.ID.Seq <= c.Messages[i-1].ID.Seq:
 		return fmt.Errorf("reordered: message %d is %s, after %s", i, m, c.Messages[i-1])
 	case m.ID.Seq <= c.After:
-		return fmt.Errorf("repeated: message %d is %s, and the subscriber had everything up to %d", i, m, c.After)
+		return fmt.Errorf("repeated: message %d is %s, but the subscriber began after %d", i, m, c.After)
 	case from.sequence != 0 && from.sequence != m.ID.Seq:
 		return fmt.Errorf("sequence: message %d is %s, which was acknowledged as %d", i, m, from.sequence)
 	case m.Event != from.ledger.event():
@@ -124,13 +124,13 @@ func (c *check) message(i int) error {
 	c.seen[m.Data], c.newest[from.ledger] = m.ID, from.order+1
 	c.passOver(i, m.ID.Seq)
 	if from.sequence != 0 {
-		c.due = c.due[1:] // all that is due has another sequence, so this is the first
+		c.due = c.due[1:] // passOver has removed all earlier ones, so this is the first
 	}
 	return nil
 }
 
-// passOver accounts for the messages that are due before a sequence, which is that of
-// message i: a gap event that came before message i covers them, or they are lost.
+// passOver accounts for the due messages before the sequence of message i. Either a gap event that
+// arrived before message i covers them, or they are lost.
 func (c *check) passOver(i int, sequence uint64) {
 	for len(c.due) > 0 && c.due[0].sequence < sequence {
 		if !c.covered(c.due[0].sequence, i) {
@@ -140,10 +140,10 @@ func (c *check) passOver(i int, sequence uint64) {
 	}
 }
 
-// covered reports whether a gap event that came before message i covers a sequence.
+// covered reports whether a gap event that arrived before message i covers a sequence.
 func (c *check) covered(sequence uint64, i int) bool {
 	return slices.ContainsFunc(c.Gaps, func(g Gap) bool {
-		asked, _ := sse.ParseID([]byte(g.Asked)) // none: from the beginning
+		asked, _ := sse.ParseID([]byte(g.Asked)) // no valid id: from the beginning
 		until, err := sse.ParseID([]byte(g.CompleteAfter))
 		return err == nil && g.At <= i && asked.Seq < sequence && sequence <= until.Seq
 	})

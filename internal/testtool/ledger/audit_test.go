@@ -10,7 +10,7 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// sentAs is a ledger of the messages m1 to m5, of which m4 was not acknowledged.
+// sentAs returns a ledger with the messages m1 to m5. All but m4 were acknowledged.
 func sentAs() *Ledger {
 	l := &Ledger{}
 	for i := range 5 {
@@ -23,41 +23,42 @@ func sentAs() *Ledger {
 	return l
 }
 
-// The scripted streams below are lists of frames: m1 is message m1 as e-1, m1@7 is it as
-// e-7, x:m1@7 as x-7, and gap(2,4) is a gap event of what lies behind e-2, up to e-4.
+// The scripted streams below are lists of frames. m1 is the message m1 with the id e-1. m1@7 is the
+// same message with the id e-7, and x:m1@7 has the id x-7. gap(2,4) is a gap event for the messages
+// after e-2 and up to e-4.
 var audits = []struct {
 	name, stream string
 	audit        Audit
-	fails        string // how the failure begins; empty: none
+	fails        string // start of the expected error; empty: no error
 }{
 	{"all", "m1 m2 m3 m4 m5", Audit{InOrder: true}, ""},
-	{"without what was not acknowledged", "m1 m2 m3 m5", Audit{InOrder: true}, ""},
-	{"lost at the beginning", "m2 m3 m5", Audit{}, `lost: 1 of 4 acknowledged messages did not come, the first is "m1", acknowledged as 1`},
-	{"lost in the middle", "m1 m3 m5", Audit{}, `lost: 1 of 4 acknowledged messages did not come, the first is "m2"`},
-	{"lost at the end", "m1 m2", Audit{}, `lost: 2 of 4 acknowledged messages did not come, the first is "m3"`},
+	{"without the unacknowledged message", "m1 m2 m3 m5", Audit{InOrder: true}, ""},
+	{"lost at the beginning", "m2 m3 m5", Audit{}, `lost: 1 of 4 acknowledged messages did not arrive, the first is "m1", acknowledged as 1`},
+	{"lost in the middle", "m1 m3 m5", Audit{}, `lost: 1 of 4 acknowledged messages did not arrive, the first is "m2"`},
+	{"lost at the end", "m1 m2", Audit{}, `lost: 2 of 4 acknowledged messages did not arrive, the first is "m3"`},
 	{"nothing", "", Audit{}, "lost: 4 of 4"},
-	{"repeated with its id", "m1 m2 m2 m3 m5", Audit{}, `repeated: message 2 is e-2 message "m2", which came before as e-2`},
+	{"repeated with its id", "m1 m2 m2 m3 m5", Audit{}, `repeated: message 2 is e-2 message "m2", which arrived before as e-2`},
 	{"repeated with another id", "m1 m2 m3 m5 m2@6", Audit{}, "repeated: message 4"},
 	{"repeated, and not acknowledged", "m1 m2 m3 m4 m5 m4@6", Audit{}, "repeated: message 5"},
 	{"reordered", "m1 m3 m2 m5", Audit{}, `reordered: message 2 is e-2 message "m2", after e-3`},
-	{"one id for two", "m1 m2 m3 m4@3 m5", Audit{}, "reordered: message 3"},
+	{"two messages with one id", "m1 m2 m3 m4@3 m5", Audit{}, "reordered: message 3"},
 	{"reordered against sending", "m1 m2 m3 m5 m4@6", Audit{InOrder: true}, "reordered: message 4 is e-6 message \"m4\", which its publisher sent before"},
 	{"sent again behind others", "m1 m2 m3 m5 m4@6", Audit{}, ""},
 	{"not as acknowledged", "m1 m2 m3@4 m5", Audit{}, `sequence: message 2 is e-4 message "m3", which was acknowledged as 3`},
-	{"of nobody", "m1 m2 m3 other@4 m5", Audit{}, `unknown: message 3 is e-4 message "other", which no publisher sent`},
+	{"of no publisher", "m1 m2 m3 other@4 m5", Audit{}, `unknown: message 3 is e-4 message "other", which no publisher sent`},
 	{"another epoch", "m1 m2 x:m3 m5", Audit{}, "epoch: message 2 is x-3"},
 	{"resumed", "m3 m5", Audit{After: 2}, ""},
-	{"resumed too early", "m2 m3 m5", Audit{After: 2}, "repeated: message 0 is e-2 message \"m2\", and the subscriber had everything up to 2"},
+	{"resumed too early", "m2 m3 m5", Audit{After: 2}, "repeated: message 0 is e-2 message \"m2\", but the subscriber began after 2"},
 	{"resumed too late", "m5", Audit{After: 2}, "lost: 1 of 2"},
-	{"a gap where none may be", "m1 m2 gap(2,3) m5", Audit{}, "gap event after 2 messages"},
+	{"a gap that is not allowed", "m1 m2 gap(2,3) m5", Audit{}, "gap event after 2 messages"},
 	{"a gap that covers", "m1 gap(1,3) m5", Audit{AllowGaps: true}, ""},
 	{"a gap at the end", "m1 m2 gap(2,5)", Audit{AllowGaps: true}, ""},
-	{"a gap that came too late", "m1 m5 gap(1,3)", Audit{AllowGaps: true}, "lost: 2 of 4"},
-	{"a gap that is too short", "m1 gap(1,2) m5", Audit{AllowGaps: true}, `lost: 1 of 4 acknowledged messages did not come, the first is "m3"`},
+	{"a gap that arrived too late", "m1 m5 gap(1,3)", Audit{AllowGaps: true}, "lost: 2 of 4"},
+	{"a gap that is too short", "m1 gap(1,2) m5", Audit{AllowGaps: true}, `lost: 1 of 4 acknowledged messages did not arrive, the first is "m3"`},
 	{"another event name", "m1 named:m2 m3 m5", Audit{}, "event: message 1 is e-2 named \"m2\""},
 }
 
-// TestAudit reads scripted streams from a server that keeps the connection open.
+// TestAudit verifies the results of audits of scripted streams.
 func TestAudit(t *testing.T) {
 	for _, tt := range audits {
 		t.Run(tt.name, func(t *testing.T) {
@@ -69,7 +70,7 @@ func TestAudit(t *testing.T) {
 			tt.audit.Ledgers = []*Ledger{sentAs()}
 			err := tt.audit.Check(got)
 			if tt.fails == "" && err != nil || tt.fails != "" && (err == nil || !strings.HasPrefix(err.Error(), tt.fails)) {
-				t.Errorf("the audit says %v, want %q", err, tt.fails)
+				t.Errorf("the audit returned %v, want %q", err, tt.fails)
 			}
 		})
 	}
@@ -99,8 +100,8 @@ func frames(script string) string {
 	return stream.String()
 }
 
-// scripted starts a server that answers its n-th request with the n-th stream. It ends
-// each but the last, which it keeps open.
+// scripted starts a server that answers its n-th request with the n-th stream. It ends each stream
+// except the last, which it keeps open.
 func scripted(t *testing.T, streams ...string) (url string) {
 	t.Helper()
 	requests := make(chan string, len(streams))
@@ -120,8 +121,8 @@ func scripted(t *testing.T, streams ...string) (url string) {
 	return server.URL
 }
 
-// TestSubscriberResumes where its streams end in the middle of an event, and says what it
-// had.
+// TestSubscriberResumes verifies that a subscriber reconnects with its last id after a stream ends
+// in the middle of an event.
 func TestSubscriberResumes(t *testing.T) {
 	for _, patient := range []bool{false, true} {
 		t.Run(fmt.Sprintf("patient %v", patient), func(t *testing.T) {
@@ -141,18 +142,19 @@ func TestSubscriberResumes(t *testing.T) {
 	}
 }
 
+// TestCounter verifies the errors of a Counter for lost, repeated and reordered messages.
 func TestCounter(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
-		numbers []int // negative: a gap of so many messages
+		numbers []int // negative: a gap event for that number of messages
 		fails   string
 	}{
 		{"in order", []int{0, 1, 2}, ""},
-		{"lost", []int{0, 2}, "lost: message 2 came, and message 1 is missing"},
-		{"repeated", []int{0, 1, 1}, "repeated or reordered: message 1 came, and message 2 is the next one"},
-		{"reordered", []int{1, 0}, "lost: message 1 came"},
+		{"lost", []int{0, 2}, "lost: message 2 arrived, but message 1 is missing"},
+		{"repeated", []int{0, 1, 1}, "repeated or reordered: message 1 arrived, but message 2 was expected"},
+		{"reordered", []int{1, 0}, "lost: message 1 arrived"},
 		{"behind a gap", []int{0, -2, 3}, ""},
-		{"within a gap", []int{0, -2, 2}, "repeated or reordered: message 2 came"},
+		{"within a gap", []int{0, -2, 2}, "repeated or reordered: message 2 arrived"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var c Counter

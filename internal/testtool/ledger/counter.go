@@ -5,34 +5,35 @@ import (
 	"sync/atomic"
 )
 
-// A Counter follows a raw stream whose messages are numbered one by one and carry no ids.
-// One goroutine calls Message and Miss; any may call Next.
+// A Counter checks a raw stream whose messages are numbered consecutively and have no ids. One
+// goroutine calls Message and Miss. Any goroutine may call Next.
 type Counter struct {
 	next     atomic.Int64
-	Messages int // that came
-	Gaps     int // gap events that came
+	Messages int // received messages
+	Gaps     int // received gap events
 }
 
 // Next returns the number that the next message must have.
 func (c *Counter) Next() int { return int(c.next.Load()) }
 
-// SkipTo makes number the next one, for a stream that does not begin with 0.
+// SkipTo sets the next number, for a stream that does not begin with 0.
 func (c *Counter) SkipTo(number int) { c.next.Store(int64(number)) }
 
-// Message takes the number of a message, and returns an error if it is not the next one.
+// Message checks the number of a received message. It returns an error if it is not the next
+// number.
 func (c *Counter) Message(number int) error {
 	c.Messages++
 	switch next := c.Next(); {
 	case number > next:
-		return fmt.Errorf("lost: message %d came, and message %d is missing", number, next)
+		return fmt.Errorf("lost: message %d arrived, but message %d is missing", number, next)
 	case number < next:
-		return fmt.Errorf("repeated or reordered: message %d came, and message %d is the next one", number, next)
+		return fmt.Errorf("repeated or reordered: message %d arrived, but message %d was expected", number, next)
 	}
 	c.next.Add(1)
 	return nil
 }
 
-// Miss takes a gap event, which says how many messages do not come.
+// Miss counts a gap event, which reports how many messages are missing.
 func (c *Counter) Miss(messages int) {
 	c.Gaps++
 	c.next.Add(int64(messages))

@@ -1,11 +1,11 @@
-// Package ledger proves that no message is lost, repeated or reordered between real
-// publishers and real subscribers.
+// Package ledger verifies that no message is lost, repeated or reordered between real publishers
+// and real subscribers.
 //
-// A Publisher numbers its messages and notes in a Ledger which of them were acknowledged,
-// and as which sequence. A Subscriber notes everything that its stream delivers. An Audit
-// compares the two, message by message. A Counter does the same for a raw stream whose
-// messages carry no ids.
+// A Publisher numbers its messages. It records in a Ledger which messages were acknowledged, with
+// their sequences. A Subscriber records everything that its stream delivers. An Audit compares the
+// records with the ledgers, message by message. A Counter checks a raw stream whose messages have
+// no ids.
 //
-// It is for tests only. The one invariant: a message that a Publisher was told OK for is
-// in its Ledger, and an Audit accounts for each of those.
+// It is for tests only. Its invariant is that each message that was answered OK is in the Ledger of
+// its Publisher, and that an Audit accounts for each of them.
 package ledger

@@ -2,26 +2,26 @@ package ledger
 
 import "sync"
 
-// A Ledger holds what one publisher knows of its messages: the data of each that it sent,
-// in the order of sending, and the sequence of each that was acknowledged. The data of a
-// message is unique within a test. A Ledger is safe for use by several goroutines.
+// A Ledger records the messages of one publisher: the data of each sent message, in the order of
+// sending, and the sequence of each acknowledged message. The data of a message is unique within a
+// test. A Ledger is safe for use by several goroutines.
 type Ledger struct {
-	Event string // of all messages; empty: none, which a stream delivers as "message"
+	Event string // of all messages; empty: no event name, which a stream delivers as "message"
 
 	mu      sync.Mutex
 	entries map[string]entry // by data
 	acked   int
 }
 
-// An entry is one message that was sent.
+// An entry is a sent message.
 type entry struct {
 	ledger   *Ledger
 	data     string
-	order    int    // its place in the order of sending, from 0
+	order    int    // its position in the order of sending, from 0
 	sequence uint64 // 0 until it is acknowledged
 }
 
-// Send notes that a message is sent. To send it again changes nothing.
+// Send records that a message is sent. A repetition changes nothing.
 func (l *Ledger) Send(data string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -33,7 +33,7 @@ func (l *Ledger) Send(data string) {
 	}
 }
 
-// Ack notes that a message was acknowledged as a sequence, and that it was sent.
+// Ack records that a message was sent, and acknowledged with a sequence.
 func (l *Ledger) Ack(data string, sequence uint64) {
 	l.Send(data)
 	l.mu.Lock()
@@ -46,14 +46,14 @@ func (l *Ledger) Ack(data string, sequence uint64) {
 	l.entries[data] = e
 }
 
-// Counts returns how many messages were sent, and how many of these acknowledged.
+// Counts returns how many messages were sent, and how many of them were acknowledged.
 func (l *Ledger) Counts() (sent, acked int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.entries), l.acked
 }
 
-// event is the name that a stream gives the messages.
+// event returns the event name with which a stream delivers the messages.
 func (l *Ledger) event() string {
 	if l.Event == "" {
 		return "message"

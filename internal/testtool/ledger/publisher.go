@@ -18,55 +18,53 @@ import (
 // Endless is more messages than any test sends.
 const Endless = 1 << 30
 
-// dialTimeout bounds one attempt to connect; the publisher then tries again.
+// dialTimeout is the timeout of one attempt to connect. The publisher then tries again.
 const dialTimeout = time.Second
 
-// PublisherOptions say what a Publisher sends, and how fast.
+// PublisherOptions configure the messages of a Publisher and its speed.
 type PublisherOptions struct {
 	URL       string // of the publishers' side, such as Daemon.Publish[0]
-	Name      string // begins the data of each message, before its number; empty: the namespace
+	Name      string // first word of the data of each message, before its number; empty: the namespace
 	Namespace string
 	Event     string
-	Padding   int // bytes that make each message longer
-	// Keyed gives each message a key. What is refused as busy, or loses its connection
-	// before its reply, is then sent again until it is acknowledged. Without Keyed it is
-	// sent once.
+	Padding   int // additional bytes in each message
+	// Keyed gives each message a key. A message is then sent again after ERR busy, or after a
+	// lost connection, until it is acknowledged. Without Keyed each message is sent once.
 	Keyed bool
-	// Messages is how many messages it sends, until a Burst.
+	// Messages is how many messages the publisher sends, until a Burst.
 	Messages int
-	// Batch is how many messages it sends before it waits for their replies; 0: it never
-	// waits. The sequences of what a publisher with batches sends for the first time must
-	// rise.
+	// Batch is how many messages the publisher sends before it waits for their replies; 0: it
+	// never waits. With batches, the sequences of messages that are sent for the first time
+	// must rise.
 	Batch int
-	// Interval is the time between the beginnings of two batches, unless replies take
-	// longer: a load that leaves a small machine room for what is tested.
+	// Interval is the time between the starts of two batches, unless replies take longer. It
+	// limits the load, so that a small machine has resources for the daemon.
 	Interval time.Duration
 }
 
-// A Publisher sends numbered messages, pipelined, and notes in its Ledger what becomes of
-// each. It connects again whenever its connection ends, so it survives a restart of the
-// daemon.
+// A Publisher sends numbered messages, pipelined, and records the result of each in its Ledger. It
+// reconnects whenever its connection is closed, so it survives a restart of the daemon.
 type Publisher struct {
 	Ledger *Ledger
 	PublisherOptions
 
-	stopped context.Context // nothing new is begun
+	stopped context.Context // done once Stop is called: no new message is sent
 	stop    context.CancelFunc
 	done    chan struct{}
 
 	mu       sync.Mutex
 	next     int    // the first number that was not sent yet
-	again    []int  // what is to be sent again, the oldest first
+	again    []int  // numbers that must be sent again, in rising order
 	pending  int    // messages without a reply
-	last     uint64 // the newest sequence of a message that was sent once
+	last     uint64 // the newest sequence of a message that was sent for the first time
 	stats    PublisherStats
 	problems []string
 }
 
-// PublisherStats count what a Publisher met with.
+// PublisherStats are the counters of a Publisher.
 type PublisherStats struct {
 	Busy     int    // replies ERR busy
-	Broken   int    // messages whose connection ended before their reply
+	Broken   int    // messages that got no reply before the connection was closed
 	Dials    int    // connections
 	LastBusy string // the reason in the newest ERR busy
 }
@@ -108,14 +106,14 @@ func (p *Publisher) Acked() int {
 	return acked
 }
 
-// WaitAcked waits until each publisher has so many more acknowledged messages than now.
+// WaitAcked waits until each publisher has at least more additional acknowledged messages.
 func WaitAcked(t testing.TB, more int, publishers ...*Publisher) {
 	t.Helper()
 	waitAcked(t, more, func(*Publisher) {}, publishers)
 }
 
-// Burst lets each publisher send more messages than it has sent, and waits until so many
-// of them are acknowledged.
+// Burst makes each publisher send the given number of additional messages. It waits until acked of
+// them are acknowledged.
 func Burst(t testing.TB, messages, acked int, publishers ...*Publisher) {
 	t.Helper()
 	waitAcked(t, acked, func(p *Publisher) {
@@ -137,8 +135,8 @@ func waitAcked(t testing.TB, more int, begin func(*Publisher), publishers []*Pub
 	}
 }
 
-// Stop has publishers begin nothing new, and returns their ledgers once each has a reply
-// to all that it sent. Publishers with keys have an acknowledgment of each message then.
+// Stop makes publishers send no new messages. It waits until each message has a reply, and returns
+// the ledgers. If a publisher is Keyed, all its messages must be acknowledged then.
 func Stop(t testing.TB, publishers ...*Publisher) (ledgers []*Ledger) {
 	t.Helper()
 	for _, p := range publishers {
@@ -149,18 +147,18 @@ func Stop(t testing.TB, publishers ...*Publisher) (ledgers []*Ledger) {
 		select {
 		case <-p.done:
 		case <-impatience:
-			t.Fatalf("%s does not end: %d messages have no reply: %+v", p.Name, p.unanswered(), p.Stats())
+			t.Fatalf("%s does not stop: %d messages have no reply: %+v", p.Name, p.unanswered(), p.Stats())
 		}
 		p.report(t)
 		if sent, acked := p.Ledger.Counts(); p.Keyed && acked != sent {
-			t.Errorf("%s: %d messages were sent with keys until they were stored, and %d are acknowledged", p.Name, sent, acked)
+			t.Errorf("%s: %d messages were sent with keys, but only %d are acknowledged", p.Name, sent, acked)
 		}
 		ledgers = append(ledgers, p.Ledger)
 	}
 	return ledgers
 }
 
-// report fails the test for problems, once.
+// report fails the test if there are problems. It reports each problem once.
 func (p *Publisher) report(t testing.TB) {
 	t.Helper()
 	p.mu.Lock()
@@ -171,7 +169,7 @@ func (p *Publisher) report(t testing.TB) {
 	p.problems = nil
 }
 
-// run connects again and again, until it is stopped and everything has its reply.
+// run connects and reconnects until the publisher is stopped and each message has its reply.
 func (p *Publisher) run(ctx context.Context) {
 	for !p.finished() && ctx.Err() == nil {
 		soon, cancel := context.WithTimeout(ctx, dialTimeout)
@@ -186,15 +184,15 @@ func (p *Publisher) run(ctx context.Context) {
 		p.mu.Unlock()
 		p.talk(ctx, client)
 		client.Close()
-		// What the connection leaves without a reply must be known before the next
-		// begins: it is sent first there.
+		// The client reports messages without a reply as errors. They must be sent first on
+		// the next connection, so wait for all of these reports.
 		for p.unanswered() > 0 {
 			time.Sleep(time.Millisecond)
 		}
 	}
 }
 
-// talk sends until the connection ends or the publisher is finished.
+// talk sends messages until the connection is closed or the publisher is finished.
 func (p *Publisher) talk(ctx context.Context, client *publish.Client) {
 	pace := time.NewTicker(max(p.Interval, time.Millisecond))
 	defer pace.Stop()
@@ -208,7 +206,7 @@ func (p *Publisher) talk(ctx context.Context, client *publish.Client) {
 			}
 		}
 		sent = 0
-		// The batch is complete, or there is nothing to be sent now.
+		// The batch is complete, or there is nothing to send now.
 		if client.Ping(ctx) != nil || p.finished() {
 			return
 		}
@@ -222,8 +220,8 @@ func (p *Publisher) talk(ctx context.Context, client *publish.Client) {
 	}
 }
 
-// take returns the next message to be sent, and whether it is sent for the first time.
-// What is to be sent again comes first.
+// take returns the number of the next message to send, and whether it is sent for the first time.
+// Messages that must be sent again come first.
 func (p *Publisher) take() (number int, first, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -240,7 +238,7 @@ func (p *Publisher) take() (number int, first, ok bool) {
 	return number, first, true
 }
 
-// send sends one message. An error ends the connection.
+// send sends one message. After an error the connection must be closed.
 func (p *Publisher) send(ctx context.Context, client *publish.Client, number int, first bool) error {
 	data := fmt.Sprintf("%s %d", p.Name, number)
 	if p.Padding > 0 {
@@ -259,7 +257,7 @@ func (p *Publisher) send(ctx context.Context, client *publish.Client, number int
 	return err
 }
 
-// reply notes what became of a message.
+// reply records the result of a message.
 func (p *Publisher) reply(number int, data string, first bool, sequence uint64, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -267,7 +265,7 @@ func (p *Publisher) reply(number int, data string, first bool, sequence uint64, 
 	if err == nil {
 		if p.Batch > 0 && first {
 			if sequence <= p.last {
-				p.problems = append(p.problems, fmt.Sprintf("%q was acknowledged as %d, and one before it as %d", data, sequence, p.last))
+				p.problems = append(p.problems, fmt.Sprintf("%q was acknowledged as %d, but an earlier message as %d", data, sequence, p.last))
 			}
 			p.last = sequence
 		}
@@ -289,7 +287,7 @@ func (p *Publisher) reply(number int, data string, first bool, sequence uint64, 
 	}
 }
 
-// finished reports whether the publisher is stopped and has a reply to everything.
+// finished reports whether the publisher is stopped and each message has its reply.
 func (p *Publisher) finished() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -11,13 +11,13 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// A fakeDaemon answers publishers. It refuses every third message at its first attempt,
-// and ends a connection instead of the reply to every seventh.
+// A fakeDaemon answers publishers. It refuses every third attempt to publish. At every seventh, it
+// stores the message but closes the connection instead of replying.
 type fakeDaemon struct {
 	mu       sync.Mutex
-	messages map[string]uint64 // by data: the sequence
+	messages map[string]uint64 // sequences by data
 	attempts int
-	order    []string // of the first attempts, and of later ones
+	order    []string // data of all attempts
 }
 
 func (d *fakeDaemon) serve(conn net.Conn) {
@@ -54,9 +54,9 @@ func (d *fakeDaemon) publish(data string) (reply string) {
 	return fmt.Sprint("OK ", d.messages[data])
 }
 
-// TestPublisherNotesReplies: what is in the ledger as acknowledged is what the daemon
-// acknowledged, and a publisher with keys goes on until that is everything.
-func TestPublisherNotesReplies(t *testing.T) {
+// TestPublisherRecordsReplies verifies that the ledger contains the acknowledgements of the daemon,
+// and that a publisher with keys continues until all messages are acknowledged.
+func TestPublisherRecordsReplies(t *testing.T) {
 	for _, keyed := range []bool{false, true} {
 		t.Run(fmt.Sprintf("keyed %v", keyed), func(t *testing.T) {
 			d := &fakeDaemon{messages: map[string]uint64{}}
@@ -71,12 +71,12 @@ func TestPublisherNotesReplies(t *testing.T) {
 			if stats := p.Stats(); stats.Busy == 0 || stats.Broken == 0 || stats.Dials < 2 || stats.LastBusy != "try again" || keyed != (acked == sent) {
 				t.Errorf("%d of %d messages are acknowledged, %+v", acked, sent, stats)
 			}
-			d.mu.Lock() // what is left of a connection that it has ended may come still
+			d.mu.Lock() // a closed connection may still deliver lines
 			defer d.mu.Unlock()
 			got, _ := Audit{Ledgers: []*Ledger{p.Ledger}}.entries()
 			for data, e := range got {
 				if e.sequence != 0 && e.sequence != d.messages[data] {
-					t.Errorf("%q was acknowledged as %d, and is noted as %d", data, d.messages[data], e.sequence)
+					t.Errorf("%q was acknowledged as %d, but is recorded as %d", data, d.messages[data], e.sequence)
 				}
 			}
 			if again := len(d.order) - len(got); keyed != (again > 0) {

@@ -18,23 +18,23 @@ import (
 	"github.com/ssed/ssed/subscribe"
 )
 
-// reconnectPause is how long a subscriber that is not Patient waits before it connects
-// again.
+// reconnectPause is how long a subscriber without Patient waits before it reconnects.
 const reconnectPause = 20 * time.Millisecond
 
-// SubscriberOptions say what a Subscriber asks for.
+// SubscriberOptions configure a Subscriber.
 type SubscriberOptions struct {
 	URL         string // such as Daemon.Subscribe[0] + "/subscribe/pets"
-	Name        string // in failures; empty: the URL
-	LastEventID string // empty: none
-	// Patient makes it read by subscribe.Run, which waits before it connects again, as
-	// the server asks, and takes a status of 500 or more for a stream that was lost.
-	// Without Patient it comes back at once and every status but 200 is a failure.
+	Name        string // for failures; empty: the URL
+	LastEventID string // of the first request; empty: not sent
+	// Patient makes the subscriber use subscribe.Run. That waits before it reconnects, for as
+	// long as the server asks, and treats a status of 500 or more as a lost stream. Without
+	// Patient, the subscriber reconnects after reconnectPause, and each status but 200 is a
+	// problem.
 	Patient bool
 }
 
-// A Subscriber reads a stream and records everything that comes. However the stream ends,
-// it connects again, with the last id that it had.
+// A Subscriber reads a stream and records everything that it receives. When the stream ends, for
+// any reason, it reconnects with its last id.
 type Subscriber struct {
 	SubscriberOptions
 
@@ -45,20 +45,20 @@ type Subscriber struct {
 	state SubscriberState
 }
 
-// A SubscriberState is what a Subscriber met with so far.
+// A SubscriberState is the record of a Subscriber so far, with its counters.
 type SubscriberState struct {
 	Record
-	Streams  int      // answers with status 200
-	Lost     int      // streams that ended, and attempts to get one that failed
-	Problems []string // whatever no server may do
+	Streams  int      // responses with status 200
+	Lost     int      // streams that ended, and failed attempts to connect
+	Problems []string // errors of the server, other than in the record
 
-	// Only subscribers that are not Patient know these.
-	Address string        // the local address of the newest connection, its name in the daemon's log
-	Retry   time.Duration // how long a stream asked it to wait before it connects again; 0: none did
+	// These are set only without Patient.
+	Address string        // local address of the newest connection; the daemon logs it as client
+	Retry   time.Duration // the newest retry time that a stream has sent; 0: none
 }
 
-// StartSubscriber starts a subscriber. It is closed when the test ends, if Close was not
-// called before, and fails the test then if anything but events was wrong.
+// StartSubscriber starts a subscriber. It is closed when the test ends, if Close was not called
+// before. The test then fails if the subscriber has Problems.
 func StartSubscriber(t testing.TB, o SubscriberOptions) *Subscriber {
 	t.Helper()
 	testtool.Started(t, "a subscriber")
@@ -85,26 +85,26 @@ func StartSubscriber(t testing.TB, o SubscriberOptions) *Subscriber {
 	return s
 }
 
-// Close ends the subscriber. What it recorded stays.
+// Close stops the subscriber. Its state remains available.
 func (s *Subscriber) Close() {
 	s.cancel()
 	<-s.done
 }
 
-// State returns everything that came so far, and how.
+// State returns the state so far.
 func (s *Subscriber) State() SubscriberState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state
 }
 
-// Messages returns the messages that came so far.
+// Messages returns the messages that were received so far.
 func (s *Subscriber) Messages() []Message { return s.State().Messages }
 
-// Gaps returns the gap events that came so far.
+// Gaps returns the gap events that were received so far.
 func (s *Subscriber) Gaps() []Gap { return s.State().Gaps }
 
-// LastID returns the id of the newest message; the zero ID if there is none.
+// LastID returns the id of the newest message, or the zero ID before the first message.
 func (s *Subscriber) LastID() (id sse.ID) {
 	if all := s.Messages(); len(all) > 0 {
 		id = all[len(all)-1].ID
@@ -118,13 +118,13 @@ func (s *Subscriber) WaitStream(t testing.TB) {
 	testtool.WaitFor(t, "the stream of "+s.Name, func() bool { return s.State().Streams > 0 || s.failed() })
 }
 
-// WaitCount waits until so many messages came.
+// WaitCount waits until the given number of messages was received.
 func (s *Subscriber) WaitCount(t testing.TB, messages int) {
 	t.Helper()
 	testtool.WaitFor(t, fmt.Sprintf("%d messages at %s", messages, s.Name), func() bool { return len(s.Messages()) >= messages || s.failed() })
 }
 
-// WaitData waits until a message with this data is the newest, and returns all up to there.
+// WaitData waits until a message with this data is the newest, and returns all messages.
 func (s *Subscriber) WaitData(t testing.TB, data string) (all []Message) {
 	t.Helper()
 	testtool.WaitFor(t, fmt.Sprintf("%q at %s", data, s.Name), func() bool {
@@ -141,7 +141,7 @@ func (s *Subscriber) WaitGap(t testing.TB, n int) Gap {
 	return s.Gaps()[n-1]
 }
 
-// Verify fails the test unless what came so far passes the audit.
+// Verify fails the test unless the record so far passes the audit and there are no problems.
 func (s *Subscriber) Verify(t testing.TB, a Audit) {
 	t.Helper()
 	state := s.State()
@@ -153,7 +153,7 @@ func (s *Subscriber) Verify(t testing.TB, a Audit) {
 	}
 }
 
-// WaitAll waits until as many messages came as the audit expects, and verifies them.
+// WaitAll waits until as many messages were received as the audit expects, and verifies them.
 func (s *Subscriber) WaitAll(t testing.TB, a Audit) {
 	t.Helper()
 	_, due := a.entries()
@@ -161,7 +161,7 @@ func (s *Subscriber) WaitAll(t testing.TB, a Audit) {
 	s.Verify(t, a)
 }
 
-// run reads stream after stream.
+// run connects and reconnects until ctx ends. It is for subscribers without Patient.
 func (s *Subscriber) run(ctx context.Context) {
 	decoder := &sse.Decoder{}
 	decoder.ResumeFrom(s.LastEventID)
@@ -178,7 +178,7 @@ func (s *Subscriber) run(ctx context.Context) {
 	}
 }
 
-// connect asks for the stream and reads it to its end.
+// connect requests the stream and reads it until it ends.
 func (s *Subscriber) connect(ctx context.Context, decoder *sse.Decoder) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL, nil)
 	if err != nil {
@@ -191,7 +191,7 @@ func (s *Subscriber) connect(ctx context.Context, decoder *sse.Decoder) {
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: s.dial}
 	response, err := transport.RoundTrip(request)
 	if err != nil {
-		return // it connects again
+		return // run connects again
 	}
 	defer response.Body.Close()
 	s.head(response)
@@ -200,7 +200,8 @@ func (s *Subscriber) connect(ctx context.Context, decoder *sse.Decoder) {
 	}
 }
 
-// dial notes the address of the connection, before anything can be logged of it.
+// dial connects, and records the local address before the daemon can log anything about the
+// connection.
 func (s *Subscriber) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
 	if err == nil {
@@ -209,7 +210,7 @@ func (s *Subscriber) dial(ctx context.Context, network, address string) (net.Con
 	return conn, err
 }
 
-// A feeder takes a stream in pieces.
+// A feeder is an io.Writer that decodes a stream.
 type feeder struct {
 	*Subscriber
 	decoder *sse.Decoder
@@ -223,6 +224,7 @@ func (f feeder) Write(piece []byte) (int, error) {
 	return n, err
 }
 
+// runPatiently reads the stream with subscribe.Run, for subscribers with Patient.
 func (s *Subscriber) runPatiently(ctx context.Context) {
 	err := subscribe.Run(ctx, subscribe.Options{
 		URL:         s.URL,
@@ -232,11 +234,11 @@ func (s *Subscriber) runPatiently(ctx context.Context) {
 		Lost:        func(subscribe.Loss) { s.note(func(now *SubscriberState) { now.Lost++ }) },
 	})
 	if !errors.Is(err, context.Canceled) {
-		s.problem("it gave up: %v", err)
+		s.problem("subscribe.Run gave up: %v", err)
 	}
 }
 
-// head takes the head of an answer.
+// head records the head of a response.
 func (s *Subscriber) head(response *http.Response) {
 	switch {
 	case response.StatusCode == http.StatusOK:
@@ -246,7 +248,7 @@ func (s *Subscriber) head(response *http.Response) {
 	}
 }
 
-// event takes one event.
+// event records one event.
 func (s *Subscriber) event(e sse.Event) error {
 	if e.Name == sse.DefaultGapEvent {
 		var g sse.Gap
@@ -264,7 +266,7 @@ func (s *Subscriber) event(e sse.Event) error {
 	return nil
 }
 
-// note changes the state.
+// note changes the state while it holds mu.
 func (s *Subscriber) note(change func(now *SubscriberState)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
