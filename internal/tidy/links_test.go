@@ -55,6 +55,22 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
+// TestMapListsEachPage verifies that docs/README.md links to every page in docs/.
+func TestMapListsEachPage(t *testing.T) {
+	all := rooted(t, "docs/README.md")
+	pages, err := filepath.Glob("../../docs/*.*")
+	if err != nil || len(pages) < 20 {
+		t.Fatalf("found only %q, %v: this test looks in the wrong place", pages, err)
+	}
+	for _, page := range pages {
+		name := filepath.Base(page)
+		isPage := filepath.Ext(name) == ".md" || filepath.Ext(name) == ".txt"
+		if isPage && name != "README.md" && !strings.Contains(all, "("+name+")") {
+			t.Errorf("docs/README.md does not list %s", name)
+		}
+	}
+}
+
 // follow says what is wrong with a link of a document, if something is.
 func follow(document, link string) (wrong string) {
 	file, heading, _ := strings.Cut(link, "#")
