@@ -10,8 +10,9 @@ import (
 	"github.com/ssed/ssed"
 )
 
-// TestWhoIsDecidedAboutAtTheEnd comes back: there is nothing to subscribe to any more.
-func TestWhoIsDecidedAboutAtTheEnd(t *testing.T) {
+// TestAuthorizeAcceptsDuringShutdown verifies that a client whose request is accepted during
+// shutdown gets a reconnection time instead of a stream.
+func TestAuthorizeAcceptsDuringShutdown(t *testing.T) {
 	word := make(chan error)
 	first := true
 	s := serve(t, ssed.Options{Drain: time.Minute, Authorize: func(context.Context, *ssed.Request) error {
@@ -21,7 +22,7 @@ func TestWhoIsDecidedAboutAtTheEnd(t *testing.T) {
 		}
 		return <-word
 	}})
-	stays, _ := subscribe(t, s, "/subscribe/n") // so that there is somebody to drain
+	stays, _ := subscribe(t, s, "/subscribe/n") // so that Shutdown has a subscriber to drain
 	waits := dial(t, s.ListenAddrs()[0])
 	io.WriteString(waits, plainGet)
 	until(t, s, "it is decided about", func(s ssed.Stats) bool { return s.Authorizing == 1 })
@@ -30,7 +31,7 @@ func TestWhoIsDecidedAboutAtTheEnd(t *testing.T) {
 	until(t, s, "it is stopping", func(s ssed.Stats) bool { return s.Stopping })
 	word <- nil
 	if got, err := io.ReadAll(waits); err != nil || !strings.Contains(string(got), "\r\n\r\nretry:") {
-		t.Errorf("%q, %v", got, err)
+		t.Errorf("got %q, %v; want a reconnection time", got, err)
 	}
 	stays.Close()
 	if err := <-ended; err != nil {
@@ -38,8 +39,9 @@ func TestWhoIsDecidedAboutAtTheEnd(t *testing.T) {
 	}
 }
 
-// TestWhoWaitsAtTheEnd is told to come back, also where nobody is left to drain.
-func TestWhoWaitsAtTheEnd(t *testing.T) {
+// TestShutdownDuringAuthorize verifies that a client that waits for Authorize gets a reconnection
+// time when the server shuts down, even without subscribers to drain.
+func TestShutdownDuringAuthorize(t *testing.T) {
 	w := newWaits()
 	s := serve(t, ssed.Options{Authorize: w.authorize, AuthorizeTimeout: time.Hour})
 	c := dial(t, s.ListenAddrs()[0])
@@ -50,6 +52,6 @@ func TestWhoWaitsAtTheEnd(t *testing.T) {
 	}
 	receive(t, w.ended, "its context ends")
 	if got, err := io.ReadAll(c); err != nil || !strings.Contains(string(got), "\r\n\r\nretry:") {
-		t.Errorf("%q, %v", got, err)
+		t.Errorf("got %q, %v; want a reconnection time", got, err)
 	}
 }

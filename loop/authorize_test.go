@@ -22,7 +22,7 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// answer is all that a client gets until the connection ends.
+// answer sends a request and returns everything that the client gets until the connection ends.
 func answer(t *testing.T, s *ssed.Server, request string) (head, body string) {
 	t.Helper()
 	c := dial(t, s.ListenAddrs()[0])
@@ -35,6 +35,7 @@ func answer(t *testing.T, s *ssed.Server, request string) (head, body string) {
 	return head, body
 }
 
+// TestAuthorizeAnswers checks the answer for each kind of error that Authorize can return.
 func TestAuthorizeAnswers(t *testing.T) {
 	words := map[string]error{
 		"/no":        errors.New("you have not paid"),
@@ -52,7 +53,7 @@ func TestAuthorizeAnswers(t *testing.T) {
 	for _, tt := range []struct {
 		method, path string
 		status       string
-		body         string // "retry" means a time to come back
+		body         string // "retry" means a reconnection time
 	}{
 		{"GET", "/no", "403 Forbidden", "you have not paid\n"},
 		{"HEAD", "/no", "403 Forbidden", ""},
@@ -73,7 +74,7 @@ func TestAuthorizeAnswers(t *testing.T) {
 			t.Errorf("%s %s: %q %q", tt.method, tt.path, head, body)
 		}
 		if !strings.Contains(head, "Access-Control-Allow-Origin: https://example.org\r\n") {
-			t.Errorf("%s %s: a page may not read it: %q", tt.method, tt.path, head)
+			t.Errorf("%s %s: a page may not read the answer: %q", tt.method, tt.path, head)
 		}
 		if strings.Contains(tt.status, "401") != strings.Contains(head, "WWW-Authenticate:") {
 			t.Errorf("%s %s: %q", tt.method, tt.path, head)
@@ -84,6 +85,8 @@ func TestAuthorizeAnswers(t *testing.T) {
 	}
 }
 
+// TestAuthorizeKnowsTheRequest verifies that Authorize gets all parts of the request, and that it
+// is not called for requests that are refused anyway.
 func TestAuthorizeKnowsTheRequest(t *testing.T) {
 	var got ssed.Request
 	var asked atomic.Int32
@@ -110,13 +113,13 @@ func TestAuthorizeKnowsTheRequest(t *testing.T) {
 		"GET /subscribe/pets?token=good-token HTTP/1.1\r\nbroken\r\n\r\n",
 	} {
 		if head, _ := answer(t, s, unasked); asked.Load() != 0 {
-			t.Fatalf("%q was to be decided: %q", unasked, head)
+			t.Fatalf("Authorize was called for %q, which was answered %q", unasked, head)
 		}
 	}
-	// What follows the head does not count: a body, another request.
+	// Bytes after the head, such as a body or another request, must not matter.
 	answer(t, s, "GET /subscribe?ns=/time&ns=/pets&token=good-token"+strings.Replace(rest, "\r\n\r\n", "\r\nContent-Length: 3\r\n\r\nabc", 1)+"GET /subscribe/other"+rest)
 	if asked.Load() != 1 {
-		t.Fatalf("it was asked %d times", asked.Load())
+		t.Fatalf("Authorize was called %d times, want 1", asked.Load())
 	}
 	if got.Client.String() != "192.0.2.7" || got.Peer.Network() != "tcp" || !slices.Equal(got.Namespaces, []string{"/pets", "/time"}) ||
 		got.Query != "ns=/time&ns=/pets&token=good-token" {
@@ -127,9 +130,9 @@ func TestAuthorizeKnowsTheRequest(t *testing.T) {
 	}
 }
 
-// TestWhoIsLetInMissesNothing: the place in the stream is that of the moment of the
-// word, and a last event's id counts as ever.
-func TestWhoIsLetInMissesNothing(t *testing.T) {
+// TestAuthorizedSubscriberMissesNothing verifies that the stream begins at the moment when
+// Authorize returns, and that the id of the last event is still used.
+func TestAuthorizedSubscriberMissesNothing(t *testing.T) {
 	word := make(chan error)
 	s := serve(t, ssed.Options{
 		History:   []ssed.HistoryRule{{Prefix: "/", Messages: 10}},
@@ -160,7 +163,8 @@ func TestWhoIsLetInMissesNothing(t *testing.T) {
 	}
 }
 
-// waits is an Authorize that returns when its context ends, and tells.
+// waits is an Authorize function that blocks until its context ends. It reports its beginning and
+// its end.
 type waits struct{ began, ended chan struct{} }
 
 func newWaits() waits { return waits{make(chan struct{}, 100), make(chan struct{}, 100)} }
@@ -172,17 +176,20 @@ func (w waits) authorize(ctx context.Context, _ *ssed.Request) error {
 	return ctx.Err()
 }
 
+// receive waits for a value from a channel.
 func receive(t *testing.T, from <-chan struct{}, what string) {
 	t.Helper()
 	select {
 	case <-from:
 	case <-time.After(patience):
-		t.Fatal("in vain: ", what)
+		t.Fatal("timeout: ", what)
 	}
 }
 
 const plainGet = "GET /subscribe/n HTTP/1.1\r\nHost: x\r\n\r\n"
 
+// TestAuthorizeContextEnds verifies that the context of Authorize ends when the client or the
+// server stops waiting.
 func TestAuthorizeContextEnds(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -214,6 +221,8 @@ func TestAuthorizeContextEnds(t *testing.T) {
 	}
 }
 
+// TestAuthorizeTakesTooLong verifies that the client is asked to retry later after
+// AuthorizeTimeout.
 func TestAuthorizeTakesTooLong(t *testing.T) {
 	t.Parallel()
 	w := newWaits()
@@ -226,24 +235,25 @@ func TestAuthorizeTakesTooLong(t *testing.T) {
 	log.waitFor(t, "it was not decided whether they may subscribe")
 }
 
-// TestAuthorizeEndsItsGoroutine: as t.Fatal does in a test of the program around. That is
-// no yes, and takes no place for ever.
+// TestAuthorizeEndsItsGoroutine verifies that a call of Authorize that ends its goroutine refuses
+// the request and frees its place. t.Fatal in a test of a program does this.
 func TestAuthorizeEndsItsGoroutine(t *testing.T) {
 	s := serve(t, ssed.Options{AuthorizeTimeout: time.Hour, Authorize: func(context.Context, *ssed.Request) error {
 		runtime.Goexit()
 		return nil
 	}})
 	if _, body := answer(t, s, plainGet); !strings.HasPrefix(body, "retry:") {
-		t.Errorf("it gets %q", body)
+		t.Errorf("the client gets %q", body)
 	}
 	until(t, s, "its place is free", func(s ssed.Stats) bool { return s.Authorizing == 0 })
 }
 
-// TestAuthorizeIsBounded: by what runs, not by who waits for it.
+// TestAuthorizeIsBounded verifies that AuthorizeMax counts running calls, including those of
+// clients that have disconnected.
 func TestAuthorizeIsBounded(t *testing.T) {
 	release := make(chan struct{})
 	s := serve(t, ssed.Options{AuthorizeMax: 2, Authorize: func(context.Context, *ssed.Request) error {
-		<-release // and never looks at its context
+		<-release // it ignores its context
 		return nil
 	}})
 	gone := dial(t, s.ListenAddrs()[0])
@@ -254,7 +264,7 @@ func TestAuthorizeIsBounded(t *testing.T) {
 	gone.Close()
 	until(t, s, "one has gone", func(s ssed.Stats) bool { return s.PendingConnections == 1 })
 	if _, body := answer(t, s, plainGet); !strings.HasPrefix(body, "retry:") {
-		t.Errorf("the third gets %q", body)
+		t.Errorf("the third client gets %q, want a reconnection time", body)
 	}
 	if head, body := answer(t, s, strings.Replace(plainGet, "GET", "HEAD", 1)); !strings.HasPrefix(head, "HTTP/1.1 200 ") || body != "" {
 		t.Errorf("a HEAD gets %q %q", head, body)
@@ -269,9 +279,9 @@ func TestAuthorizeIsBounded(t *testing.T) {
 	}
 }
 
-// TestAuthorizeWhereTheHouseIsFull: nobody is asked in vain, and the last place is
-// given once.
-func TestAuthorizeWhereTheHouseIsFull(t *testing.T) {
+// TestAuthorizeWhenFull verifies that Authorize is not called while no place is free, and that the
+// last place is given to only one of two accepted clients.
+func TestAuthorizeWhenFull(t *testing.T) {
 	var asked atomic.Int32
 	word := make(chan error)
 	s := serve(t, ssed.Options{ConnsMax: 1, Authorize: func(context.Context, *ssed.Request) error {
@@ -286,12 +296,12 @@ func TestAuthorizeWhereTheHouseIsFull(t *testing.T) {
 	word <- nil
 	until(t, s, "one is in", func(s ssed.Stats) bool { return s.Subscribers == 1 && s.TurnedAway == 1 })
 	if _, body := answer(t, s, plainGet); !strings.HasPrefix(body, "retry:") || asked.Load() != 2 {
-		t.Errorf("%q, asked %d times", body, asked.Load())
+		t.Errorf("got %q, and Authorize was called %d times", body, asked.Load())
 	}
 }
 
-// TestAuthorizeInAStorm is for the race detector: words come while clients go, time
-// runs out and the server ends.
+// TestAuthorizeInAStorm is for the race detector. Calls of Authorize return while clients
+// disconnect, calls time out and the server stops.
 func TestAuthorizeInAStorm(t *testing.T) {
 	s := serve(t, ssed.Options{AuthorizeMax: 20, AuthorizeTimeout: 100 * time.Millisecond, Authorize: func(_ context.Context, r *ssed.Request) error {
 		time.Sleep(rand.N(3 * time.Millisecond))
@@ -331,12 +341,12 @@ func TestAuthorizeInAStorm(t *testing.T) {
 	clients.Wait()
 	until(t, s, "all is quiet", func(s ssed.Stats) bool { return s.Authorizing == 0 && s.PendingConnections == 0 && s.Subscribers == 0 })
 	if statuses[200].Load() == 0 || statuses[403].Load() == 0 {
-		t.Error("too few were answered to show anything")
+		t.Error("too few requests were answered for a meaningful test")
 	}
 }
 
-// TestAuthorizeTakesAnyHead: in pieces, behind a PROXY line, and before a body that is
-// longer than any head.
+// TestAuthorizeTakesAnyHead verifies that the request may arrive in pieces, after a PROXY header,
+// and before a body that is longer than any head.
 func TestAuthorizeTakesAnyHead(t *testing.T) {
 	agents := make(chan string, 1)
 	authorize := func(_ context.Context, r *ssed.Request) error {
@@ -359,13 +369,13 @@ func TestAuthorizeTakesAnyHead(t *testing.T) {
 		c := dial(t, tt.server.ListenAddrs()[0])
 		for _, piece := range tt.pieces {
 			io.WriteString(c, piece)
-			time.Sleep(100 * time.Microsecond) // mostly they are read one by one
+			time.Sleep(100 * time.Microsecond) // so that most pieces are read separately
 		}
 		if status, _ := readHead(t, bufio.NewReader(c)); status != 200 {
 			t.Errorf("%s: %d", tt.name, status)
 		}
 		if got := <-agents; got != tt.want {
-			t.Errorf("%s: %q, not %q", tt.name, got, tt.want)
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
 		}
 	}
 }

@@ -12,12 +12,12 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// readBytes is what gnet reads of a publisher at once.
+// readBytes is how many bytes gnet reads from a publisher at a time.
 const readBytes = 64 << 10
 
-// BenchmarkPublish is the whole way of a line from a publisher's read to the streams:
-// parsed, checked, framed, kept and appended. What is left out are the system calls.
-// One op is one line with 64 bytes of data.
+// BenchmarkPublish measures the complete path of a line from a publisher's read to the streams: it
+// is parsed, checked, framed, kept and appended. System calls are not included. One op is one line
+// with 64 bytes of data.
 func BenchmarkPublish(b *testing.B) {
 	for _, bm := range []struct{ matches, kept, namespaces int }{
 		{0, 0, 1}, {1, 0, 1}, {4, 0, 1}, {1, 0, 1000}, {0, 100, 1}, {1, 100, 1},
@@ -38,7 +38,7 @@ func benchmarkPublish(b *testing.B, matches, kept, namespaces int) {
 	l.sequencer, l.window = newSequencer(&opts, func() {})
 	for i := range matches {
 		for ns := range namespaces {
-			// Sets of their own, so that each has a stream of its own.
+			// different sets, so that each has its own stream
 			set, err := nsindex.NewSet(fmt.Sprintf("/pets/%d", ns), fmt.Sprintf("/besides/%d", i))
 			if err != nil {
 				b.Fatal(err)
@@ -66,15 +66,14 @@ func benchmarkPublish(b *testing.B, matches, kept, namespaces int) {
 	}
 }
 
-// noTokens asks an atomic table, as the sessions of a daemon do, and lets everybody
-// publish.
+// noTokens reads an atomic table, as the sessions of a daemon do, and allows all publishers.
 type noTokens struct{ tokens *atomic.Pointer[auth.Table] }
 
 func (a noTokens) Required() bool { return a.tokens.Load().Required(auth.Publish) }
 
 func (a noTokens) Authenticate([]byte) (publish.Grant, bool) { return nil, false }
 
-// sendNothing does to the streams what a pass does whose sockets take everything.
+// sendNothing has the same effect on the streams as a pass in which all sockets accept everything.
 func sendNothing(l *Loop) {
 	r := &l.round
 	for _, a := range r.queue {

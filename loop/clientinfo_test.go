@@ -6,11 +6,13 @@ import (
 	"unsafe"
 )
 
-// asText is text whose bytes can change behind its back.
+// asText returns a string that shares the memory of b.
 func asText(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
+// TestLastingAddresses verifies that the copy of an address does not share memory with gnet's
+// buffers.
 func TestLastingAddresses(t *testing.T) {
-	zone := []byte("eth0") // of one case only
+	zone := []byte("eth0") // its memory is overwritten below
 	for _, tt := range []struct {
 		name string
 		addr net.Addr
@@ -25,7 +27,7 @@ func TestLastingAddresses(t *testing.T) {
 		if got := kept.String(); got != tt.want {
 			t.Errorf("%s: %s", tt.name, got)
 		}
-		copy(zone, "XXXX") // as the next owner of gnet's buffer would
+		copy(zone, "XXXX") // as the next user of gnet's buffer would do
 		if got := kept.String(); got != tt.want {
 			t.Errorf("%s: %s, once its connection is closed", tt.name, got)
 		}

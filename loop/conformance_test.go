@@ -13,8 +13,8 @@ import (
 	"github.com/ssed/ssed/publish/evioserver"
 )
 
-// TestLineProtocol runs the suite that defines the line protocol on this loop,
-// over TCP and unix sockets.
+// TestLineProtocol runs the conformance suite of the line protocol on this loop, over TCP and unix
+// sockets.
 func TestLineProtocol(t *testing.T) {
 	t.Parallel()
 	for i, network := range []string{"tcp", "unix"} {
@@ -38,7 +38,7 @@ func TestLineProtocol(t *testing.T) {
 	}
 }
 
-// tokensOf turns the suite's tokens into a table, where it wants any.
+// tokensOf returns the tokens of a test of the suite as a table, or nil.
 func tokensOf(t *testing.T, cfg publish.Config) *auth.Table {
 	t.Helper()
 	if cfg.Auth == nil {
@@ -51,14 +51,13 @@ func tokensOf(t *testing.T, cfg publish.Config) *auth.Table {
 	return table
 }
 
-// serveOwn runs a loop for publishers of their own before the server, on TCP and
-// unix.
+// serveOwn runs a separate publishers' loop for the server, on TCP and unix sockets.
 func serveOwn(t *testing.T, s *ssed.Server) *evioserver.Server {
 	t.Helper()
 	return serveOwnWith(t, s, evioserver.Options{Listen: []string{anyPort, "unix://" + t.TempDir() + "/s"}})
 }
 
-// serveOwnWith runs a loop for publishers before the server for as long as the test lasts.
+// serveOwnWith runs a separate publishers' loop for the server until the end of the test.
 func serveOwnWith(t *testing.T, s *ssed.Server, opts evioserver.Options) *evioserver.Server {
 	t.Helper()
 	opts.Sink, opts.Session = s.Publishers()

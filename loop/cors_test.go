@@ -17,7 +17,7 @@ const (
 	otherOrigin  = "https://other.example"
 )
 
-// from is a request with an Origin; empty: without one.
+// from returns a request with the given Origin, or without one if origin is empty.
 func from(line, origin string) string {
 	request := line + " HTTP/1.1\r\nHost: x\r\n"
 	if origin != "" {
@@ -26,7 +26,7 @@ func from(line, origin string) string {
 	return request + "\r\n"
 }
 
-// checkOwn wants the CORS fields of an answer to be those of its own request.
+// checkOwn checks that the CORS fields of an answer belong to its own request.
 func checkOwn(t *testing.T, what, head, status, origin string) {
 	t.Helper()
 	if !strings.HasPrefix(head, "HTTP/1.1 "+status+" ") || !strings.Contains(head, "\r\nVary: Origin\r\n") {
@@ -38,9 +38,9 @@ func checkOwn(t *testing.T, what, head, status, origin string) {
 	}
 }
 
-// TestAnswersAreTheirOwn: no answer carries the CORS fields of an earlier client, be it
-// one of the loop's, one for a path that is handed over, or one to a head that could
-// not be read.
+// TestAnswersAreTheirOwn verifies that no answer contains the CORS fields of an earlier client's
+// answer. It checks answers of the loop, answers for a path that is handed over, and answers to
+// invalid heads.
 func TestAnswersAreTheirOwn(t *testing.T) {
 	t.Parallel()
 	origins := []string{listedOrigin}
@@ -67,7 +67,8 @@ func TestAnswersAreTheirOwn(t *testing.T) {
 		{"no place", full, "GET /subscribe/a", "200"},
 	} {
 		for _, origin := range []string{"", otherOrigin, listedOrigin} {
-			ask(t, tt.server, from("HEAD /subscribe/a", listedOrigin)) // the one that must not be remembered
+			// This answer must not affect the next one.
+			ask(t, tt.server, from("HEAD /subscribe/a", listedOrigin))
 			status := tt.status
 			if origin == otherOrigin && strings.Contains(tt.request, " /subscribe") {
 				status = "403"
@@ -85,8 +86,8 @@ func TestAnswersAreTheirOwn(t *testing.T) {
 	checkOwn(t, "half a head", head, "408", "")
 }
 
-// TestLateAnswersAreTheirOwn: the same for answers that wait for Options.Authorize, or
-// for the end of the server.
+// TestLateAnswersAreTheirOwn verifies the same for answers that wait for Options.Authorize or for
+// the end of the server.
 func TestLateAnswersAreTheirOwn(t *testing.T) {
 	release := map[string]chan error{"/yes": make(chan error), "/no": make(chan error), "/later": make(chan error), "/never": nil}
 	asked := make(chan string)
@@ -150,6 +151,7 @@ func TestLateAnswersAreTheirOwn(t *testing.T) {
 	}
 }
 
+// TestCORS checks the CORS fields of answers, with and without a list of origins.
 func TestCORS(t *testing.T) {
 	open := serve(t, ssed.Options{})
 	listed := serve(t, ssed.Options{CORSOrigins: []string{"https://example.org", "http://localhost:3000", "https://*.example.net", "capacitor://localhost"}})
@@ -202,7 +204,7 @@ func TestCORS(t *testing.T) {
 				}
 			}
 			if tt.never != "" && strings.Contains(head, tt.never) {
-				t.Errorf("the head holds %q:\n%s", tt.never, head)
+				t.Errorf("the head contains %q:\n%s", tt.never, head)
 			}
 		})
 	}

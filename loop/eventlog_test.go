@@ -17,9 +17,9 @@ import (
 	"github.com/ssed/ssed/publish/evioserver"
 )
 
-// TestCrowdsOfPublishersDoNotFillTheLog: those that never read their replies, and
-// those that find no place. The first few of a second have a line, the others are
-// counted, and nobody is left out.
+// TestCrowdsOfPublishersDoNotFillTheLog checks the log lines for many publishers that never read
+// their replies, and for many that are refused because all places are taken. The first few of each
+// second have a line of their own. The others are counted, and none is left out.
 func TestCrowdsOfPublishersDoNotFillTheLog(t *testing.T) {
 	testtool.Long(t, "it waits for the time-outs of hundreds of publishers")
 	t.Parallel()
@@ -27,7 +27,8 @@ func TestCrowdsOfPublishersDoNotFillTheLog(t *testing.T) {
 	for _, kind := range []string{"shared loop", "own loop"} {
 		t.Run(kind, func(t *testing.T) {
 			var log logbook
-			logger := slog.New(slog.NewTextHandler(&log, nil)) // at the debug level everybody has a line
+			// At the debug level every publisher would have a line.
+			logger := slog.New(slog.NewTextHandler(&log, nil))
 			s := serve(t, ssed.Options{ReplyTimeout: timeout, PublishersMax: deaf, Logger: logger})
 			publishers := s.PublishAddrs()[0]
 			closed := func() uint64 {
@@ -45,7 +46,7 @@ func TestCrowdsOfPublishersDoNotFillTheLog(t *testing.T) {
 				conn := dial(t, publishers)
 				io.WriteString(conn, "PING\n")
 				if got := line(t, bufio.NewReader(conn)); got != "PONG" {
-					t.Fatalf("it is answered %q", got)
+					t.Fatalf("the publisher gets %q", got)
 				}
 				crowd = append(crowd, conn)
 			}
@@ -55,10 +56,11 @@ func TestCrowdsOfPublishersDoNotFillTheLog(t *testing.T) {
 			wantTold(t, &log, away, 5, regexp.MustCompile(`time=\S+ level=WARN msg="(?:connections|publishers) were turned away.* (?:connections|publishers)=(\d+) (?:because|max)=.*`))
 
 			for _, conn := range crowd {
-				go conn.Write(bytes.Repeat([]byte("PING\n"), 8<<20/len("PING\n"))) // until it is closed
+				// The write ends when the server closes the connection.
+				go conn.Write(bytes.Repeat([]byte("PING\n"), 8<<20/len("PING\n")))
 			}
-			// A second of the log can overlap two of the throttle's, each with 10 lines and a
-			// count.
+			// One second of the log can overlap two seconds of the throttle, each with 10 lines and
+			// a count.
 			wantTold(t, &log, deaf, 2*(10+1), regexp.MustCompile(`time=\S+ level=WARN msg="(?:more publishers|publisher) closed for unread replies(?:.*publishers=(\d+))?.*`))
 			if n := closed(); n != deaf {
 				t.Errorf("%d are counted as closed, want %d", n, deaf)
@@ -67,14 +69,14 @@ func TestCrowdsOfPublishersDoNotFillTheLog(t *testing.T) {
 	}
 }
 
-// wantTold waits until the lines of a form stand for want publishers, and fails if more than
-// perSecond of those lines were written in any second of the log's own clock: a busy machine
-// spreads the crowd over many seconds, and each second may have its lines. A line without a
-// number stands for one publisher.
+// wantTold waits until the matching lines account for want publishers. A line without a number
+// counts as one publisher. It fails if any second of the log's clock has more than perSecond of
+// these lines. A busy machine spreads the crowd over many seconds, and each second may have its own
+// lines.
 func wantTold(t *testing.T, log *logbook, want, perSecond int, form *regexp.Regexp) {
 	t.Helper()
 	told, lines := 0, [][]string(nil)
-	// The crowd fills its sockets first, which takes a busy machine long under -race.
+	// The crowd fills its sockets first. This takes a busy machine a long time under -race.
 	for deadline := time.Now().Add(3 * patience); told < want; time.Sleep(10 * time.Millisecond) {
 		told, lines = 0, form.FindAllStringSubmatch(log.String(), -1)
 		for _, found := range lines {
@@ -89,7 +91,7 @@ func wantTold(t *testing.T, log *logbook, want, perSecond int, form *regexp.Rege
 		}
 	}
 	if told != want {
-		t.Errorf("%d lines stand for %d publishers, want %d:\n%s", len(lines), told, want, strings.TrimSpace(log.String()))
+		t.Errorf("%d lines account for %d publishers, want %d:\n%s", len(lines), told, want, strings.TrimSpace(log.String()))
 	}
 	seconds := map[string]int{}
 	for _, found := range lines {

@@ -17,8 +17,8 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// TestSlowSubscriberIsClosedAndCounted: it may lag, but not for ever, and the
-// others get everything.
+// TestSlowSubscriberIsClosedAndCounted verifies that a subscriber that never reads is disconnected
+// and counted as slow, and that the other subscribers get everything.
 func TestSlowSubscriberIsClosedAndCounted(t *testing.T) {
 	s := serve(t, ssed.Options{BacklogBytesMax: 2 << 20, DataBytesMax: 200_000})
 	slow, _ := subscribe(t, s, "/subscribe/n")
@@ -30,17 +30,17 @@ func TestSlowSubscriberIsClosedAndCounted(t *testing.T) {
 	}
 	stats := until(t, s, "the slow one is closed", func(s ssed.Stats) bool { return s.Subscribers == 1 })
 	if stats.Ended["slow"] != 1 || stats.Blocked != 0 {
-		t.Errorf("it is not counted as slow: %+v", stats)
+		t.Errorf("the subscriber is not counted as slow: %+v", stats)
 	}
-	// What it did get is the stream from its beginning, cut off somewhere.
+	// The slow subscriber got the beginning of the stream, cut off at any byte.
 	got, _ := io.ReadAll(slow)
 	if want := strings.Repeat(frame, 200); !strings.HasPrefix(want, string(got)) || len(got) == 0 {
-		t.Errorf("the slow one got %d bytes that are not the stream's beginning", len(got))
+		t.Errorf("the slow subscriber got %d bytes that are not the stream's beginning", len(got))
 	}
 }
 
-// TestLaggardCatchesUp: whoever stops reading for a while, but within the
-// backlog, misses nothing.
+// TestLaggardCatchesUp verifies that a subscriber that stops reading for a while, but stays within
+// the backlog, gets every message.
 func TestLaggardCatchesUp(t *testing.T) {
 	s := serve(t, ssed.Options{BacklogBytesMax: 64 << 20})
 	_, laggard := subscribe(t, s, "/subscribe/n")
@@ -61,9 +61,9 @@ func TestLaggardCatchesUp(t *testing.T) {
 	until(t, s, "nobody lags", func(s ssed.Stats) bool { return s.Blocked == 0 })
 }
 
-// TestClosingInsideTheWalk: while messages flow, subscribers of the same stream
-// come and go, some with a reset in the middle of a write. Those that stay get
-// every message exactly once.
+// TestClosingInsideTheWalk verifies that subscribers get every message exactly once while other
+// subscribers of the same stream connect and disconnect, some of them with a reset in the middle of
+// a write.
 func TestClosingInsideTheWalk(t *testing.T) {
 	s := serve(t, ssed.Options{})
 	const stayers, messages = 50, 2000
@@ -89,7 +89,7 @@ func TestClosingInsideTheWalk(t *testing.T) {
 				}
 				fmt.Fprint(c, "GET /subscribe/n HTTP/1.1\r\nHost: x\r\n\r\n")
 				if rand.IntN(2) == 0 {
-					c.(*net.TCPConn).SetLinger(0) // a reset
+					c.(*net.TCPConn).SetLinger(0) // sends a reset
 				}
 				c.Close()
 			}
@@ -103,7 +103,7 @@ func TestClosingInsideTheWalk(t *testing.T) {
 	for i, r := range readers {
 		got := make([]byte, want.Len())
 		if _, err := io.ReadFull(r, got); err != nil || !bytes.Equal(got, want.Bytes()) {
-			t.Fatalf("subscriber %d got something else: %v", i, err)
+			t.Fatalf("subscriber %d did not get the expected messages: %v", i, err)
 		}
 	}
 	close(stop)
@@ -111,8 +111,8 @@ func TestClosingInsideTheWalk(t *testing.T) {
 	until(t, s, "the pending connections are gone", func(s ssed.Stats) bool { return s.Subscribers == stayers && s.PendingConnections == 0 })
 }
 
-// TestPassYields: with more subscribers than one pass writes to, all get
-// everything, and the loop goes on looking at its other sockets.
+// TestPassYields verifies that all subscribers get everything if there are more of them than one
+// pass writes to, and that the loop handles its other sockets between the parts of a pass.
 func TestPassYields(t *testing.T) {
 	testtool.Long(t, "3,000 connections")
 	s := serve(t, ssed.Options{})
@@ -139,6 +139,7 @@ func TestPassYields(t *testing.T) {
 	}
 }
 
+// TestHeartbeat verifies that a quiet stream gets heartbeats, and that a busy one gets none.
 func TestHeartbeat(t *testing.T) {
 	t.Parallel()
 	s := serve(t, ssed.Options{Heartbeat: time.Second})
@@ -153,8 +154,9 @@ func TestHeartbeat(t *testing.T) {
 	expect(t, idle, sse.Keepalive+sse.Keepalive)
 }
 
-// TestPublisherThatNeverReads is not read any more, so what it has in flight is
-// bounded, and is closed in the end; the others notice nothing.
+// TestPublisherThatNeverReads verifies that the server stops reading from a publisher that never
+// reads its replies, so that its memory is bounded, and closes it in the end. Others are not
+// affected.
 func TestPublisherThatNeverReads(t *testing.T) {
 	s := serve(t, ssed.Options{ReplyTimeout: 500 * time.Millisecond})
 	p := dial(t, s.PublishAddrs()[0])
@@ -164,17 +166,17 @@ func TestPublisherThatNeverReads(t *testing.T) {
 	for {
 		n, err := p.Write(pings)
 		if sent += n; err != nil {
-			break // it was closed
+			break // the server has closed it
 		}
 	}
 	if sent > 64<<20 {
-		t.Errorf("it could send %d bytes", sent)
+		t.Errorf("the publisher could send %d bytes", sent)
 	}
 	until(t, s, "it is closed and counted", func(s ssed.Stats) bool { return s.PublishersClosed == 1 && s.Publishers == 0 })
 }
 
-// TestPublisherThatReadsLate has so many replies to read that the server cannot
-// hold them: it waits until they are read, and none is missing.
+// TestPublisherThatReadsLate verifies that the server waits for a publisher with more unread
+// replies than the server keeps, and that no reply is lost.
 func TestPublisherThatReadsLate(t *testing.T) {
 	s := serve(t, ssed.Options{})
 	p := dial(t, s.PublishAddrs()[0])
@@ -196,12 +198,13 @@ func TestPublisherThatReadsLate(t *testing.T) {
 	}
 }
 
-// TestPublishersWaitForTheSlowestPass: with thousands of subscribers, a round
-// takes many turns. Publishers wait meanwhile and nothing grows; a PING on
-// another connection is answered between two parts of the pass.
+// TestPublishersWaitForTheSlowestPass verifies that publishers wait while a pass over thousands of
+// subscribers takes many turns of the loop, so that memory stays bounded. A PING on another
+// connection is answered between two parts of the pass.
 func TestPublishersWaitForTheSlowestPass(t *testing.T) {
 	testtool.Long(t, "3,000 connections")
-	s := serve(t, ssed.Options{BacklogBytesMax: 1 << 20, DataBytesMax: 100_000}) // what is in at once is far less
+	// The messages in flight need far less than this backlog.
+	s := serve(t, ssed.Options{BacklogBytesMax: 1 << 20, DataBytesMax: 100_000})
 	const subscribers, publishers, messages, size = 3000, 4, 8, 20_000
 	var readers sync.WaitGroup
 	for range subscribers {
@@ -226,11 +229,12 @@ func TestPublishersWaitForTheSlowestPass(t *testing.T) {
 	writers.Wait()
 	readers.Wait()
 	if stats := until(t, s, "nobody waits", func(s ssed.Stats) bool { return s.Blocked == 0 }); stats.Subscribers != subscribers {
-		t.Errorf("%d of %d subscribers are left: %v", stats.Subscribers, subscribers, stats.Ended)
+		t.Errorf("%d of %d subscribers are still connected: %v", stats.Subscribers, subscribers, stats.Ended)
 	}
 }
 
-// TestSequence: OK tells the place in the order of publishing, whoever asks.
+// TestSequence verifies that OK contains the number in the order of publishing, for every
+// publisher.
 func TestSequence(t *testing.T) {
 	s := serve(t, ssed.Options{})
 	a, b := dial(t, s.PublishAddrs()[0]), dial(t, s.PublishAddrs()[0])
@@ -247,8 +251,8 @@ func TestSequence(t *testing.T) {
 	}
 }
 
-// TestConnsMax: past the limit a client is asked to come back, with a 200, for
-// an EventSource gives up for good on anything else.
+// TestConnsMax verifies that clients above the limit get a 200 with a reconnection time, because an
+// EventSource never reconnects after another status.
 func TestConnsMax(t *testing.T) {
 	s := serve(t, ssed.Options{ConnsMax: 2})
 	subscribe(t, s, "/subscribe/n")
@@ -256,7 +260,7 @@ func TestConnsMax(t *testing.T) {
 	_, r := subscribe(t, s, "/subscribe/n")
 	got, err := io.ReadAll(r)
 	if err != nil || !strings.HasPrefix(string(got), "retry:") || !strings.HasSuffix(string(got), "\n\n") {
-		t.Errorf("the third got %q, %v", got, err)
+		t.Errorf("the third client got %q, %v", got, err)
 	}
 	asked := func(ssed.Stats) bool { return true }
 	turnedAway := until(t, s, "stats", asked).TurnedAway
@@ -264,10 +268,10 @@ func TestConnsMax(t *testing.T) {
 	io.WriteString(c, "HEAD /subscribe/n HTTP/1.1\r\nHost: x\r\n\r\n")
 	got, err = io.ReadAll(c)
 	if _, body, ended := strings.Cut(string(got), "\r\n\r\n"); err != nil || !ended || body != "" {
-		t.Errorf("HEAD, which takes no place, got %q, %v", got, err)
+		t.Errorf("HEAD, which needs no place, got %q, %v", got, err)
 	}
 	if n := until(t, s, "stats", asked).TurnedAway; n != turnedAway {
-		t.Errorf("HEAD was counted as turned away: %d after %d", n, turnedAway)
+		t.Errorf("HEAD was counted in TurnedAway: %d after %d", n, turnedAway)
 	}
 	second.Close()
 	until(t, s, "there is room", func(s ssed.Stats) bool { return s.Subscribers == 1 })
@@ -276,7 +280,8 @@ func TestConnsMax(t *testing.T) {
 	expect(t, r, "data:x\n\n")
 }
 
-// TestComingAndGoingBetweenMessages of one namespace, on every level above it.
+// TestComingAndGoingBetweenMessages verifies that subscribers of every level above a namespace can
+// connect and disconnect between two of its messages.
 func TestComingAndGoingBetweenMessages(t *testing.T) {
 	s := serve(t, ssed.Options{})
 	p := dial(t, s.PublishAddrs()[0])
@@ -301,13 +306,13 @@ func TestComingAndGoingBetweenMessages(t *testing.T) {
 	}
 }
 
-// TestBacklogTotal: those who lag each in a stream of their own share nothing, so
-// all streams together have a limit. The furthest behind go; the others get all.
+// TestBacklogTotal checks the limit for all streams together, with lagging subscribers in separate
+// streams. The subscribers that lag most are disconnected, and the others get everything.
 func TestBacklogTotal(t *testing.T) {
 	const total = 8 << 20
 	s := serve(t, ssed.Options{BacklogBytesMax: 2 << 20, DataBytesMax: 200_000, BacklogTotalBytesMax: total})
 	for i := range 20 {
-		subscribe(t, s, fmt.Sprintf("/subscribe?ns=/n&ns=/own/%d", i)) // and never read
+		subscribe(t, s, fmt.Sprintf("/subscribe?ns=/n&ns=/own/%d", i)) // it never reads
 	}
 	_, r := subscribe(t, s, "/subscribe/n")
 	frame := "data:" + strings.Repeat("x", 100_000) + "\n\n"
@@ -325,12 +330,12 @@ func TestBacklogTotal(t *testing.T) {
 	t.Log(stats.Ended)
 }
 
-// TestLongMessageForManySets: each set has a copy of its own, and all of them
-// together do not fit. Those who read get it nevertheless.
+// TestLongMessageForManySets publishes a message whose copies for all sets exceed the limit
+// together. Subscribers that read must get it anyway.
 func TestLongMessageForManySets(t *testing.T) {
 	s := serve(t, ssed.Options{BacklogBytesMax: 1 << 20, DataBytesMax: 60_000, BacklogTotalBytesMax: 1 << 20})
 	var readers sync.WaitGroup
-	data := strings.Repeat("x", 60_000) // a socket takes that at once
+	data := strings.Repeat("x", 60_000) // a socket accepts this in one write
 	for i := range 100 {
 		_, r := subscribe(t, s, fmt.Sprintf("/subscribe?ns=/n&ns=/own/%d", i))
 		readers.Go(func() {
@@ -345,9 +350,9 @@ func TestLongMessageForManySets(t *testing.T) {
 	until(t, s, "nothing is held any more", func(s ssed.Stats) bool { return s.Backlog == 0 && s.Blocked == 0 })
 }
 
-// TestMailboxStarvesNobody: a mailbox that never runs empty, and a publisher on
-// the loop that wants its answers.
-func TestMailboxStarvesNobody(t *testing.T) {
+// TestMailboxDoesNotStarvePublishers verifies that a publisher on the loop gets its replies while
+// the mailbox never becomes empty.
+func TestMailboxDoesNotStarvePublishers(t *testing.T) {
 	testtool.Long(t, "32 publishers flood 1,100 subscribers")
 	s := serve(t, ssed.Options{})
 	for range 1100 { // more than one turn of the loop writes to

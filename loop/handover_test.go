@@ -13,7 +13,7 @@ import (
 	"github.com/ssed/ssed"
 )
 
-// handTo answers the requests of handed connections with their path and body.
+// handTo returns a Handover that answers requests with their path and body.
 func handTo(connsMax int) *ssed.Handover {
 	return &ssed.Handover{
 		Paths:    []string{"/admin", "/metrics"},
@@ -33,7 +33,7 @@ func handTo(connsMax int) *ssed.Handover {
 	}
 }
 
-// TestHandoverByDefault: who says no bound has one, and not none at all.
+// TestHandoverByDefault verifies that ConnsMax has a default.
 func TestHandoverByDefault(t *testing.T) {
 	s := serve(t, ssed.Options{Handover: handTo(0)})
 	res, err := http.Get("http://" + s.ListenAddrs()[0].String() + "/admin/x")
@@ -46,7 +46,7 @@ func TestHandoverByDefault(t *testing.T) {
 	}
 }
 
-// TestHandoverIsChecked: a path that no request could ever have is a slip.
+// TestHandoverIsChecked verifies that invalid paths and limits are refused.
 func TestHandoverIsChecked(t *testing.T) {
 	for _, h := range []ssed.Handover{{Paths: []string{"/x", "admin"}}, {Paths: []string{"/admin/"}}, {Paths: []string{""}}, {Paths: []string{"/x"}, ConnsMax: -1}} {
 		if _, err := ssed.New(ssed.Options{Handover: &h}); err == nil || !strings.Contains(err.Error(), "Handover") {
@@ -55,8 +55,8 @@ func TestHandoverIsChecked(t *testing.T) {
 	}
 }
 
-// TestHandover: a request that is not for the loop arrives whole where it belongs,
-// however it was split, and the connection goes on there.
+// TestHandover verifies that a request for the program arrives complete, regardless of how it was
+// split, and that the program can use the connection.
 func TestHandover(t *testing.T) {
 	t.Parallel()
 	s := serve(t, ssed.Options{Handover: handTo(10)})
@@ -66,7 +66,7 @@ func TestHandover(t *testing.T) {
 		c := dial(t, s.ListenAddrs()[0])
 		io.WriteString(c, request[:pause])
 		if pause > 0 {
-			time.Sleep(10 * time.Millisecond) // so that it is a read of its own
+			time.Sleep(10 * time.Millisecond) // so that it is a separate read
 		}
 		io.WriteString(c, request[pause:])
 		r := bufio.NewReader(c)
@@ -92,8 +92,8 @@ func TestHandover(t *testing.T) {
 	until(t, s, "nobody is left", func(s ssed.Stats) bool { return s.PendingConnections == 0 })
 }
 
-// TestHandoverIsBounded: too many are told to come back, and a place that was left
-// is free again.
+// TestHandoverIsBounded verifies that further clients get 503 when ConnsMax connections are open,
+// and that the place of a closed connection is free again.
 func TestHandoverIsBounded(t *testing.T) {
 	s := serve(t, ssed.Options{Handover: handTo(3)})
 	ask := func() (*bufio.Reader, func() error, int) {
@@ -119,7 +119,7 @@ func TestHandoverIsBounded(t *testing.T) {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("its place is not free again")
+			t.Fatal("the place of the closed connection is not free")
 		}
 	}
 	if _, err := s.Stats(context.Background()); err != nil {

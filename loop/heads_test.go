@@ -13,12 +13,13 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// asBrowser is a request to subscribe as an EventSource sends it.
+// asBrowser returns a request to subscribe as an EventSource sends it.
 func asBrowser(method, target string) string {
 	return method + " " + target + " HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n"
 }
 
-// firstRead is what one read of a new connection returns: what the server wrote at once.
+// firstRead sends a request on a new connection and returns the body of the first read, which
+// contains everything that the server has written immediately.
 func firstRead(t *testing.T, s *ssed.Server, request string) (body string, r *bufio.Reader) {
 	t.Helper()
 	c := dial(t, s.ListenAddrs()[0])
@@ -32,18 +33,18 @@ func firstRead(t *testing.T, s *ssed.Server, request string) (body string, r *bu
 	return body, bufio.NewReader(c)
 }
 
-// retryOf is the time of a body that is a "retry:" field with this end, and nothing else.
+// retryOf returns the time of a body that consists of a "retry:" field and the given end.
 func retryOf(t *testing.T, body, end string) time.Duration {
 	t.Helper()
 	var ms int
 	if n, _ := fmt.Sscanf(body, "retry:%d", &ms); n != 1 || body != fmt.Sprintf("retry:%d%s", ms, end) {
-		t.Fatalf("got %q, want a time to come back", body)
+		t.Fatalf("got %q, want a reconnection time", body)
 	}
 	return time.Duration(ms) * time.Millisecond
 }
 
-// TestOpening: a browser gets a first byte of the body in the same write as the head, and
-// everybody else the ancestor's bytes.
+// TestOpening verifies that a browser gets the first byte of the body in the same write as the
+// head, and that other clients get the same bytes as from mroth/sseserver.
 func TestOpening(t *testing.T) {
 	s := serve(t, ssed.Options{})
 	deciding := serve(t, ssed.Options{Authorize: func(context.Context, *ssed.Request) error { return nil }})
@@ -53,7 +54,7 @@ func TestOpening(t *testing.T) {
 		name    string
 		server  *ssed.Server
 		request string
-		want    string // "retry": a time
+		want    string // "retry": a reconnection time
 	}{
 		{"an EventSource", s, asBrowser("GET", "/subscribe/n"), "retry"},
 		{"fetch", s, plain + "Accept: */*\r\nSec-Fetch-Mode: cors\r\n", "retry"},
@@ -69,7 +70,7 @@ func TestOpening(t *testing.T) {
 			body, r := firstRead(t, tt.server, tt.request+"\r\n")
 			if tt.want == "retry" {
 				if after := retryOf(t, body, "\n"); after < ssed.DefaultRetryMin || after > ssed.DefaultRetryMax {
-					t.Errorf("after %v", after)
+					t.Errorf("the reconnection time is %v", after)
 				}
 			} else if body != tt.want {
 				t.Errorf("the stream begins with %q, want %q", body, tt.want)
@@ -84,7 +85,7 @@ func TestOpening(t *testing.T) {
 	}
 }
 
-// TestOpeningComesFirst, before a gap and what is replayed.
+// TestOpeningComesFirst verifies that the opening precedes a gap event and replayed messages.
 func TestOpeningComesFirst(t *testing.T) {
 	s := serve(t, ssed.Options{History: []ssed.HistoryRule{{Prefix: "/", Messages: 2}}, RetryMin: time.Second, RetryMax: time.Second})
 	for i := range 4 {
@@ -102,8 +103,8 @@ func TestOpeningComesFirst(t *testing.T) {
 	expect(t, r, "data:2\n\nid:")
 }
 
-// TestRetryIsDrawn for each client, for the opening, a refusal and the end of a drain, between
-// the bounds that are set.
+// TestRetryIsDrawn verifies that each client gets a different random time between the configured
+// bounds, at the beginning of a stream, in a refusal and at the end of a drain.
 func TestRetryIsDrawn(t *testing.T) {
 	shortest, longest := 20*time.Second, 21*time.Second
 	s := serve(t, ssed.Options{RetryMin: shortest, RetryMax: longest, ConnsMax: 20})
@@ -111,7 +112,7 @@ func TestRetryIsDrawn(t *testing.T) {
 	note := func(after time.Duration) {
 		t.Helper()
 		if after < shortest || after > longest {
-			t.Errorf("a time of %v", after)
+			t.Errorf("a reconnection time of %v", after)
 		}
 		drawn[after] = true
 	}
@@ -121,7 +122,7 @@ func TestRetryIsDrawn(t *testing.T) {
 		note(retryOf(t, body, "\n"))
 		streams = append(streams, r)
 	}
-	for range 20 { // who finds no place, browser or not, is told once
+	for range 20 { // a client without a place, browser or not, gets it once
 		_, body := answer(t, s, asBrowser("GET", "/subscribe/n")+"\r\n")
 		note(retryOf(t, body, "\n\n"))
 		_, body = answer(t, s, "GET /subscribe/n HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -139,16 +140,16 @@ func TestRetryIsDrawn(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if len(drawn) < 40 { // of 80, of 1,001 milliseconds
+	if len(drawn) < 40 { // 80 drawn times, out of 1,001 possible milliseconds
 		t.Errorf("only %d different times", len(drawn))
 	}
 }
 
-// TestRetryOptions: what is left out has its default, or follows the other.
+// TestRetryOptions verifies that a missing bound gets its default, or the value of the other bound.
 func TestRetryOptions(t *testing.T) {
 	for _, tt := range []struct {
 		shortest, longest time.Duration
-		from, to          time.Duration // what refusals have; 0: the options are refused
+		from, to          time.Duration // bounds of the times in refusals; 0: invalid options
 	}{
 		{0, 0, ssed.DefaultRetryMin, ssed.DefaultRetryMax},
 		{time.Minute, 0, time.Minute, time.Minute},

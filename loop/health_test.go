@@ -13,7 +13,7 @@ import (
 	"github.com/ssed/ssed/auth"
 )
 
-// health sends a request and returns the answer with its body.
+// health sends a request and returns the answer and its body.
 func health(t *testing.T, s *ssed.Server, method, request string) (res *http.Response, body string) {
 	t.Helper()
 	c := dial(t, s.ListenAddrs()[0])
@@ -29,6 +29,7 @@ func health(t *testing.T, s *ssed.Server, method, request string) (res *http.Res
 	return res, string(text)
 }
 
+// TestHealth checks the answers of /healthz to several requests.
 func TestHealth(t *testing.T) {
 	tokens, err := auth.ParseTable([]string{"any-right-token"})
 	if err != nil {
@@ -58,7 +59,7 @@ func TestHealth(t *testing.T) {
 			set(tt.unfit)
 			res, body := health(t, s, tt.method, tt.method+" "+tt.target+" HTTP/1.1\r\nHost: x\r\n"+tt.fields+"\r\n")
 			if res.StatusCode != tt.status || body != tt.body {
-				t.Errorf("%d %q, want %d %q", res.StatusCode, body, tt.status, tt.body)
+				t.Errorf("got %d %q, want %d %q", res.StatusCode, body, tt.status, tt.body)
 			}
 			if tt.status == 404 {
 				return
@@ -77,7 +78,8 @@ func TestHealth(t *testing.T) {
 	until(t, s, "the four refusals are counted", func(s ssed.Stats) bool { return s.Refused == 4 })
 }
 
-// TestHealthWhileFull: neither subscribers nor handed connections take its place.
+// TestHealthWhileFull verifies that /healthz answers while all places of subscribers and of handed
+// connections are taken.
 func TestHealthWhileFull(t *testing.T) {
 	s := serve(t, ssed.Options{ConnsMax: 1, ConnsPerAddressMax: 1, Handover: handTo(1)})
 	subscribe(t, s, "/subscribe/a")
@@ -91,7 +93,7 @@ func TestHealthWhileFull(t *testing.T) {
 	}
 }
 
-// TestHealthOfTheLoopAlone: without Unfit the loop says what it knows by itself.
+// TestHealthOfTheLoopAlone verifies that without Unfit, /healthz reports the state of the loop.
 func TestHealthOfTheLoopAlone(t *testing.T) {
 	const request = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 	h := newMemStore()
@@ -110,7 +112,7 @@ func TestHealthOfTheLoopAlone(t *testing.T) {
 		return res.StatusCode == 200
 	})
 
-	// A subscriber that does not read what it was sent keeps the server from ending.
+	// A subscriber that does not read prevents the server from stopping.
 	s = serve(t, ssed.Options{SendBufferBytes: 8 << 10, Unfit: func() string { return "draining says more" }})
 	c, _ := subscribe(t, s, "/subscribe/a")
 	publishTo(t, s, "/a", strings.Repeat("x", 1<<20))
@@ -128,7 +130,8 @@ func TestHealthOfTheLoopAlone(t *testing.T) {
 	}
 }
 
-// TestHealthOfTheProgram: a Handover for the path has the program answer.
+// TestHealthOfTheProgram verifies that a Handover with the path /healthz replaces the loop's
+// answer.
 func TestHealthOfTheProgram(t *testing.T) {
 	hand := handTo(1)
 	hand.Paths = append(hand.Paths, "/healthz")
@@ -138,26 +141,27 @@ func TestHealthOfTheProgram(t *testing.T) {
 	}
 }
 
-// TestHealthWithoutProxyLine: who asks for nothing but the health needs none, in
-// however many pieces the request comes; everybody else does.
+// TestHealthWithoutProxyLine verifies that a request for /healthz needs no PROXY header, even if it
+// arrives in pieces. All other requests need one.
 func TestHealthWithoutProxyLine(t *testing.T) {
 	s := serve(t, ssed.Options{ProxyProtocol: true, TrustedProxies: []string{"192.0.2.1"}, Handover: handTo(1)})
 	for request, want := range map[string]int{
-		"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n":                                   200,
-		"HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n":                                  200,
-		"GET /healthz?x HTTP/1.1\r\nHost: x\r\n\r\n":                                 200,
-		"GET /healthzz HTTP/1.1\r\nHost: x\r\n\r\n":                                  400,
-		"GET /healthz/../subscribe/a HTTP/1.1\r\nHost: x\r\n\r\n":                    400,
-		"GET /subscribe/a HTTP/1.1\r\nHost: x\r\n\r\n":                               400,
-		"GET /admin HTTP/1.1\r\nHost: x\r\n\r\n":                                     400,
-		"PROXY TCP4 1.1.1.1 1.1.1.1 1 1\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n": 400, // not of a trusted proxy
+		"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n":                200,
+		"HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n":               200,
+		"GET /healthz?x HTTP/1.1\r\nHost: x\r\n\r\n":              200,
+		"GET /healthzz HTTP/1.1\r\nHost: x\r\n\r\n":               400,
+		"GET /healthz/../subscribe/a HTTP/1.1\r\nHost: x\r\n\r\n": 400,
+		"GET /subscribe/a HTTP/1.1\r\nHost: x\r\n\r\n":            400,
+		"GET /admin HTTP/1.1\r\nHost: x\r\n\r\n":                  400,
+		// This header does not come from a trusted proxy.
+		"PROXY TCP4 1.1.1.1 1.1.1.1 1 1\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n": 400,
 	} {
 		for _, piece := range []int{len(request), 1} {
 			c := dial(t, s.ListenAddrs()[0])
 			for rest := request; rest != ""; {
 				n := min(piece, len(rest))
 				if _, err := io.WriteString(c, rest[:n]); err != nil {
-					break // it was refused before its end
+					break // the server refused it before its end
 				}
 				rest = rest[n:]
 			}

@@ -16,19 +16,19 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A book is what hooks were told, in order.
+// A book records the calls of hooks, in order.
 type book struct {
 	mu      sync.Mutex
 	entries []entry
 	missed  changes
 }
 
-// changes are subscribers that came, and that went, without a call.
+// changes counts the calls that were dropped.
 type changes struct{ came, went int }
 
 type entry struct {
 	of     ssed.SubscriberInfo
-	reason string // empty: it came
+	reason string // empty: the subscriber connected
 }
 
 func (b *book) add(e entry) {
@@ -43,7 +43,7 @@ func (b *book) read() (entries []entry, missed changes) {
 	return slices.Clone(b.entries), b.missed
 }
 
-// keep has a server's hooks write the book.
+// keep returns opts with hooks that record their calls in the book.
 func (b *book) keep(opts ssed.Options) ssed.Options {
 	opts.OnSubscribe = func(c ssed.SubscriberInfo) { b.add(entry{of: c}) }
 	opts.OnUnsubscribe = func(c ssed.SubscriberInfo, reason string) { b.add(entry{c, reason}) }
@@ -55,19 +55,21 @@ func (b *book) keep(opts ssed.Options) ssed.Options {
 	return opts
 }
 
-// await waits for so many entries.
+// await waits for n entries.
 func (b *book) await(t *testing.T, n int) []entry {
 	t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
 		if got, _ := b.read(); len(got) >= n {
 			return got
 		} else if time.Now().After(deadline) {
-			t.Fatalf("the hooks were called %d times, not %d: %+v", len(got), n, got)
+			t.Fatalf("the hooks were called %d times, want %d: %+v", len(got), n, got)
 		}
 	}
 }
 
-func TestHooksTellWhoComesAndGoes(t *testing.T) {
+// TestHooksReportSubscribers checks the arguments of the hooks for a subscriber that connects,
+// disconnects, or is disconnected, and that a HEAD calls no hook.
+func TestHooksReportSubscribers(t *testing.T) {
 	var b book
 	s := serve(t, b.keep(ssed.Options{TrustedProxies: []string{"127.0.0.1"}}))
 	c := dial(t, s.ListenAddrs()[0])
@@ -75,7 +77,7 @@ func TestHooksTellWhoComesAndGoes(t *testing.T) {
 	came := b.await(t, 1)[0]
 	if of := came.of; of.Agent != "curl" || of.ForwardedAddr.String() != "192.0.2.7" || of.Peer.String() != c.LocalAddr().String() ||
 		!slices.Equal(of.Namespaces, []string{"/pets", "/time"}) || of.Messages != 0 || came.reason != "" {
-		t.Errorf("it came: %+v", came)
+		t.Errorf("OnSubscribe got %+v", came)
 	}
 	publishAll(t, s, sse.Message{Namespace: "/time"}, sse.Message{Namespace: "/pets/dogs"}, sse.Message{Namespace: "/other"})
 	r := bufio.NewReader(c)
@@ -84,7 +86,7 @@ func TestHooksTellWhoComesAndGoes(t *testing.T) {
 	c.Close()
 	went := b.await(t, 2)[1]
 	if went.of.ID != came.of.ID || went.of.Messages != 2 || went.reason != "left" && went.reason != "reset" {
-		t.Errorf("it went: %+v", went)
+		t.Errorf("OnUnsubscribe got %+v", went)
 	}
 
 	subscribe(t, s, "/subscribe/pets")
@@ -92,17 +94,18 @@ func TestHooksTellWhoComesAndGoes(t *testing.T) {
 		t.Fatal(found, err)
 	}
 	if last := b.await(t, 4)[3]; last.reason != "kicked" {
-		t.Errorf("thrown out: %+v", last)
+		t.Errorf("after Disconnect, OnUnsubscribe got %+v", last)
 	}
 	if head := ask(t, s, "HEAD /subscribe/pets HTTP/1.1\r\nHost: x\r\n\r\n"); !strings.HasPrefix(head, "HTTP/1.1 200 ") {
 		t.Error(head)
 	}
 	if got, missed := b.read(); len(got) != 4 || missed != (changes{}) {
-		t.Errorf("a HEAD is no subscriber: %+v, %+v", got, missed)
+		t.Errorf("a HEAD was reported as a subscriber: %+v, %+v", got, missed)
 	}
 }
 
-func TestOneHookWillDo(t *testing.T) {
+// TestSingleHook verifies that a server works with only one of the hooks.
+func TestSingleHook(t *testing.T) {
 	ended := make(chan string, 1)
 	s := serve(t, ssed.Options{OnUnsubscribe: func(_ ssed.SubscriberInfo, reason string) { ended <- reason }})
 	c, _ := subscribe(t, s, "/subscribe/n")
@@ -114,9 +117,9 @@ func TestOneHookWillDo(t *testing.T) {
 	}
 }
 
-// TestBlockedHookHoldsNobodyUp: messages flow, no more wait than may, and what was
-// not told is told of.
-func TestBlockedHookHoldsNobodyUp(t *testing.T) {
+// TestBlockedHookDoesNotBlockTheLoop verifies that messages are delivered while a hook blocks, that
+// the number of waiting calls is bounded, and that dropped calls are counted.
+func TestBlockedHookDoesNotBlockTheLoop(t *testing.T) {
 	t.Parallel()
 	var b book
 	var log logbook
@@ -135,7 +138,7 @@ func TestBlockedHookHoldsNobodyUp(t *testing.T) {
 		conns = append(conns, c)
 	}
 	if stats := until(t, s, "the rest is counted", func(s ssed.Stats) bool { return s.Unreported == 3 }); stats.Reports != 2 {
-		t.Errorf("%d reports wait", stats.Reports)
+		t.Errorf("%d reports are waiting, want 2", stats.Reports)
 	}
 	log.waitFor(t, "were not reported")
 	for _, c := range conns {
@@ -143,21 +146,21 @@ func TestBlockedHookHoldsNobodyUp(t *testing.T) {
 	}
 	stats := until(t, s, "all have gone", func(s ssed.Stats) bool { return s.Subscribers == 0 })
 	if stats.Reports != 4 {
-		t.Errorf("%d reports wait: who was not reported on coming is not on going", stats.Reports)
+		t.Errorf("%d reports are waiting, want 4: subscribers without OnSubscribe get no OnUnsubscribe", stats.Reports)
 	}
 	close(release)
 	b.await(t, 4)
 	until(t, s, "nothing waits", func(s ssed.Stats) bool { return s.Reports == 0 })
-	c, _ := subscribe(t, s, "/subscribe/n") // there is room again
+	c, _ := subscribe(t, s, "/subscribe/n") // there is room for its report
 	defer c.Close()
 	got := b.await(t, 5)
 	if _, missed := b.read(); missed != (changes{3, 3}) || len(got) != 5 {
-		t.Errorf("%+v untold, %+v", missed, got)
+		t.Errorf("dropped calls: %+v, calls: %+v", missed, got)
 	}
 	pairUp(t, got[:4])
 }
 
-// pairUp wants every subscriber to come once, and then to go once.
+// pairUp checks that each subscriber connects once and then disconnects once.
 func pairUp(t *testing.T, entries []entry) {
 	t.Helper()
 	here, seen := map[ssed.ConnID]bool{}, map[ssed.ConnID]bool{}
@@ -170,11 +173,13 @@ func pairUp(t *testing.T, entries []entry) {
 	}
 	for id, stays := range here {
 		if stays {
-			t.Errorf("of subscriber %d's end nobody was told", id)
+			t.Errorf("OnUnsubscribe was not called for subscriber %d", id)
 		}
 	}
 }
 
+// TestHooksInAStorm verifies that while many clients connect and disconnect, each is either
+// reported with both calls or counted as dropped.
 func TestHooksInAStorm(t *testing.T) {
 	var b book
 	opts := b.keep(ssed.Options{ReportsMax: 20})
@@ -210,19 +215,21 @@ func TestHooksInAStorm(t *testing.T) {
 	}
 	entries, missed := b.read()
 	if len(entries)/2+missed.came != clients*visits || missed.went != missed.came {
-		t.Errorf("%d were told of, %+v were not: there were %d", len(entries)/2, missed, clients*visits)
+		t.Errorf("%d subscribers were reported and %+v dropped, want %d in total", len(entries)/2, missed, clients*visits)
 	}
 	pairUp(t, entries)
 }
 
-func TestShutdownTellsTheHooksOfAll(t *testing.T) {
+// TestShutdownCallsHooksForAll verifies that Shutdown returns after OnUnsubscribe was called for
+// all subscribers.
+func TestShutdownCallsHooksForAll(t *testing.T) {
 	var b book
 	opts := b.keep(ssed.Options{})
 	tell := opts.OnUnsubscribe
 	var s *ssed.Server
 	opts.OnUnsubscribe = func(c ssed.SubscriberInfo, reason string) {
 		if _, err := s.Stats(context.Background()); err != nil && !errors.Is(err, ssed.ErrStopped) {
-			t.Error(err) // and it does not wait for a loop that is no more
+			t.Error(err) // calls of the server must not block after the loop has ended
 		}
 		time.Sleep(time.Millisecond)
 		tell(c, reason)
@@ -238,11 +245,13 @@ func TestShutdownTellsTheHooksOfAll(t *testing.T) {
 	got, _ := b.read()
 	pairUp(t, got)
 	if len(got) != 2*n || got[len(got)-1].reason != "shutdown" {
-		t.Errorf("%d calls, the last %+v", len(got), got[len(got)-1])
+		t.Errorf("the hooks were called %d times, the last time with %+v", len(got), got[len(got)-1])
 	}
 }
 
-func TestShutdownLeavesABlockedHookBehind(t *testing.T) {
+// TestShutdownDropsCallsOfABlockedHook verifies that Shutdown returns when its context ends
+// although a hook blocks, and that no hook is called afterwards.
+func TestShutdownDropsCallsOfABlockedHook(t *testing.T) {
 	var b book
 	var log logbook
 	opts := b.keep(ssed.Options{Listen: []string{"127.0.0.1:0"}, Drain: -1, Logger: log.logger()})
@@ -271,16 +280,16 @@ func TestShutdownLeavesABlockedHookBehind(t *testing.T) {
 		t.Errorf("Serve: %v", err)
 	}
 	if !strings.Contains(log.String(), "hooks did not return in time") {
-		t.Errorf("the log does not tell: %s", log.String())
+		t.Errorf("the log does not report the dropped calls: %s", log.String())
 	}
 	close(release)
-	time.Sleep(20 * time.Millisecond) // what must not happen has a moment to happen
+	time.Sleep(20 * time.Millisecond) // a further call would happen in this time
 	if got, _ := b.read(); len(got) != 1 {
-		t.Errorf("it was called after the end: %+v", got)
+		t.Errorf("a hook was called after the end: %+v", got)
 	}
 }
 
-// A register holds the subscribers that are there, as ssed.ExampleOptions_onSubscribe does.
+// A register holds the connected subscribers, as in ssed.ExampleOptions_onSubscribe.
 type register struct {
 	mu    sync.Mutex
 	there map[ssed.ConnID]ssed.SubscriberInfo
@@ -301,7 +310,7 @@ func (r *register) went(c ssed.SubscriberInfo, _ string) {
 func (r *register) recount(server *ssed.Server) {
 	conns, err := server.Subscribers(context.Background())
 	if err != nil {
-		return // the server is ending
+		return // the server is stopping
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -311,9 +320,9 @@ func (r *register) recount(server *ssed.Server) {
 	}
 }
 
-// TestBooksBecomeRightAgain: a program that calls Subscribers in OnUnreported knows in the end
-// who is there, also of those who came unreported and have left since.
-func TestBooksBecomeRightAgain(t *testing.T) {
+// TestRegisterIsCorrected verifies that a program that calls Subscribers in OnUnreported has a
+// correct list in the end, even if subscribers connected and disconnected without being reported.
+func TestRegisterIsCorrected(t *testing.T) {
 	var s *ssed.Server
 	people, release := register{there: map[ssed.ConnID]ssed.SubscriberInfo{}}, make(chan struct{})
 	s = serve(t, ssed.Options{
@@ -339,7 +348,7 @@ func TestBooksBecomeRightAgain(t *testing.T) {
 	people.await(t, 0)
 }
 
-// await waits until so many are there.
+// await waits until the register has n subscribers.
 func (r *register) await(t *testing.T, n int) {
 	t.Helper()
 	there := func() int {
@@ -349,13 +358,14 @@ func (r *register) await(t *testing.T, n int) {
 	}
 	for deadline := time.Now().Add(patience); there() != n; time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("the register has %d, not %d", there(), n)
+			t.Fatalf("the register has %d subscribers, want %d", there(), n)
 		}
 	}
 }
 
-// TestTheEndTellsOfTheUnreported: also of the last second's.
-func TestTheEndTellsOfTheUnreported(t *testing.T) {
+// TestShutdownLogsUnreported verifies that subscribers that were dropped in the last second are
+// logged.
+func TestShutdownLogsUnreported(t *testing.T) {
 	var log logbook
 	release := make(chan struct{})
 	s := serve(t, ssed.Options{ReportsMax: 1, Drain: -1, Logger: log.logger(), OnSubscribe: func(ssed.SubscriberInfo) { <-release }})
@@ -367,10 +377,12 @@ func TestTheEndTellsOfTheUnreported(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.Contains(log.String(), "were not reported") {
-		t.Errorf("the log does not tell: %s", log.String())
+		t.Errorf("the log does not report the dropped calls: %s", log.String())
 	}
 }
 
+// TestHooksOfAServerThatCannotListen verifies that Serve returns an error and does not wait for
+// hooks.
 func TestHooksOfAServerThatCannotListen(t *testing.T) {
 	var b book
 	other := serve(t, ssed.Options{})
@@ -383,9 +395,9 @@ func TestHooksOfAServerThatCannotListen(t *testing.T) {
 	select {
 	case err := <-served:
 		if err == nil {
-			t.Error("it served where another server does")
+			t.Error("Serve succeeded on the address of another server")
 		}
 	case <-time.After(patience):
-		t.Error("it waits for hooks that were never called")
+		t.Error("Serve waits for hooks that were never called")
 	}
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// ask sends a request and returns the whole answer's head.
+// ask sends a request and returns the head of the answer.
 func ask(t *testing.T, s *ssed.Server, request string) string {
 	t.Helper()
 	c := dial(t, s.ListenAddrs()[0])
@@ -32,6 +32,7 @@ func ask(t *testing.T, s *ssed.Server, request string) string {
 	return head
 }
 
+// readRawHead reads a head up to and including the blank line.
 func readRawHead(r io.Reader) (string, error) {
 	var head strings.Builder
 	b := bufio.NewReader(r)
@@ -44,28 +45,29 @@ func readRawHead(r io.Reader) (string, error) {
 	}
 }
 
-// A logbook is a debug log that a test reads.
+// A logbook captures a debug log for a test.
 type logbook struct{ testtool.LockedBuffer }
 
 func (b *logbook) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// waitFor waits until the log holds a text.
+// waitFor waits until the log contains a text.
 func (b *logbook) waitFor(t *testing.T, text string) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !strings.Contains(b.String(), text); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("the log does not say %q:\n%s", text, b.String())
+			t.Fatalf("the log does not contain %q:\n%s", text, b.String())
 		}
 	}
 }
 
+// TestClientAddress checks the logged address of clients behind proxies and PROXY headers.
 func TestClientAddress(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		opts    ssed.Options
-		before  string // the request
+		before  string // bytes before the request
 		fields  string
 		address string
 	}{
@@ -101,13 +103,15 @@ func TestClientAddress(t *testing.T) {
 			log.waitFor(t, "msg=CONNECT client="+tt.address)
 			log.waitFor(t, "msg=DISCONNECT reason=left client="+tt.address)
 			if n := strings.Count(log.String(), "msg=CONNECT client="+tt.address); n != 2 {
-				t.Errorf("%d of 2 connections came from there:\n%s", n, log.String())
+				t.Errorf("%d of 2 connections have this client address:\n%s", n, log.String())
 			}
 		})
 	}
 }
 
-func TestProxyLineIsWanted(t *testing.T) {
+// TestProxyLineIsRequired verifies that with ProxyProtocol every connection needs a PROXY header,
+// and that without it none is accepted.
+func TestProxyLineIsRequired(t *testing.T) {
 	t.Parallel()
 	s := serve(t, ssed.Options{ProxyProtocol: true, HeaderTimeout: time.Second})
 	for _, tt := range []struct{ name, request string }{
@@ -123,14 +127,14 @@ func TestProxyLineIsWanted(t *testing.T) {
 		})
 	}
 	if head := ask(t, s, "PROXY TCP4 1.2.3.4"); !strings.HasPrefix(head, "HTTP/1.1 408 ") {
-		t.Errorf("half a PROXY line: %q", head)
+		t.Errorf("with half a PROXY header: %q", head)
 	}
 	strangers := serve(t, ssed.Options{ProxyProtocol: true, TrustedProxies: []string{"10.0.0.0/8"}})
 	if head := ask(t, strangers, "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\nGET /subscribe/a HTTP/1.1\r\nHost: x\r\n\r\n"); !strings.HasPrefix(head, "HTTP/1.1 400 ") {
-		t.Errorf("a PROXY line of a stranger: %q", head)
+		t.Errorf("with a PROXY header of an untrusted client: %q", head)
 	}
 	if head := ask(t, serve(t, ssed.Options{}), "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\nGET /subscribe/a HTTP/1.1\r\nHost: x\r\n\r\n"); !strings.HasPrefix(head, "HTTP/1.1 400 ") {
-		t.Errorf("a PROXY line where none is expected: %q", head)
+		t.Errorf("with a PROXY header that is not expected: %q", head)
 	}
 	for _, bad := range []string{"10.0.0.0/99", "proxy.example", ""} {
 		if _, err := ssed.New(ssed.Options{TrustedProxies: []string{bad}}); err == nil {
@@ -139,8 +143,8 @@ func TestProxyLineIsWanted(t *testing.T) {
 	}
 }
 
-// TestRefusalCanBeRead: a client that has sent much more than it should still
-// reads the whole answer, and the end of the stream, not a reset.
+// TestRefusalCanBeRead verifies that a client that has sent much more than it should still reads
+// the whole answer and then the end of the stream, not a reset.
 func TestRefusalCanBeRead(t *testing.T) {
 	t.Parallel()
 	s := serve(t, ssed.Options{})
@@ -161,7 +165,8 @@ func TestRefusalCanBeRead(t *testing.T) {
 	until(t, s, "they are gone", func(s ssed.Stats) bool { return s.PendingConnections == 0 })
 }
 
-// TestSecondRequestIsNeverServed, whether it comes with the first or later.
+// TestSecondRequestIsNeverServed verifies that a second request on a connection is ignored, whether
+// it is sent with the first one or later.
 func TestSecondRequestIsNeverServed(t *testing.T) {
 	s := serve(t, ssed.Options{})
 	second := "GET /subscribe/b HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -182,6 +187,7 @@ func TestSecondRequestIsNeverServed(t *testing.T) {
 	}
 }
 
+// TestNoiseIsClosed verifies that connections with invalid requests are closed and counted.
 func TestNoiseIsClosed(t *testing.T) {
 	s := serve(t, ssed.Options{})
 	c, _ := subscribe(t, s, "/subscribe/n")
@@ -200,8 +206,8 @@ func TestNoiseIsClosed(t *testing.T) {
 	expect(t, bystander, "data:\n\n")
 }
 
-// TestSetTokens: new tokens hold for who comes next, and for the next message of
-// publishers that are there already.
+// TestSetTokens verifies that new tokens apply to new clients, and to the next message of connected
+// publishers.
 func TestSetTokens(t *testing.T) {
 	table := func(lines ...string) *auth.Table {
 		table, err := auth.ParseTable(lines)
@@ -234,20 +240,20 @@ func TestSetTokens(t *testing.T) {
 	s.SetTokens(table("other-token"))
 	say("PUB /m - x", "ERR auth")
 	if head := ask(t, s, "GET /subscribe/n?token=first-token HTTP/1.1\r\nHost: x\r\n\r\n"); !strings.HasPrefix(head, "HTTP/1.1 401 ") {
-		t.Errorf("a token that was taken away: %q", head)
+		t.Errorf("with a removed token: %q", head)
 	}
 	s.SetTokens(nil)
 	say("PUB /n - x", "OK 4")
 	ask(t, s, "GET /subscribe/n?token=first-token HTTP/1.1\r\nHost: x\r\nX-Authorization: first-token\r\n\r\n")
 	if strings.Contains(log.String(), "first-token") {
-		t.Errorf("the log shows a token:\n%s", log.String())
+		t.Errorf("the log contains a token:\n%s", log.String())
 	}
 }
 
-// TestAnswerHeads: HEAD has no body, whatever it is answered (RFC 9110 section 9.3.2), and no
-// answer has a Transfer-Encoding (RFC 9112 section 6.1) or, with 204, a length
-// (RFC 9110 section 8.6). 401 names a scheme (section 11.6.1), 405 the methods
-// (section 15.5.6), and each has a Date in the one form (section 5.6.7).
+// TestAnswerHeads checks the heads of answers. An answer to HEAD has no body, whatever its status
+// is (RFC 9110 section 9.3.2). No answer has a Transfer-Encoding (RFC 9112 section 6.1), and 204
+// has no length (RFC 9110 section 8.6). 401 has a scheme (section 11.6.1), 405 has the methods
+// (section 15.5.6), and each answer has a Date in the preferred form (section 5.6.7).
 func TestAnswerHeads(t *testing.T) {
 	t.Parallel()
 	tokens, err := auth.ParseTable([]string{"reads-pets subscribe /pets"})
@@ -281,7 +287,7 @@ func TestAnswerHeads(t *testing.T) {
 				t.Errorf("got %q", answer)
 			}
 			if strings.Contains(head, "Transfer-Encoding") || tt.status == "204" && strings.Contains(head, "Content-Length") {
-				t.Errorf("a field too many: %q", head)
+				t.Errorf("an unexpected field: %q", head)
 			}
 			_, date, _ := strings.Cut(head, "\r\nDate: ")
 			date, _, _ = strings.Cut(date, "\r\n")
@@ -292,8 +298,8 @@ func TestAnswerHeads(t *testing.T) {
 	}
 }
 
-// TestRefusalsNameTheClient, as a trusted proxy has it: who guesses tokens must
-// not hide behind the proxy.
+// TestRefusalsNameTheClient verifies that refusals are logged with the client address that a
+// trusted proxy reports. Otherwise a client that guesses tokens could hide behind the proxy.
 func TestRefusalsNameTheClient(t *testing.T) {
 	var log logbook
 	s := serve(t, ssed.Options{Logger: log.logger(), TrustedProxies: []string{"127.0.0.1"}})
@@ -301,7 +307,8 @@ func TestRefusalsNameTheClient(t *testing.T) {
 	log.waitFor(t, `msg="a request is refused" client=203.0.113.9 status=404`)
 }
 
-// TestPublishersFindAPlace although strangers hold every place they can get.
+// TestPublishersFindAPlace verifies that publishers can connect while subscribers and other clients
+// hold all of their places.
 func TestPublishersFindAPlace(t *testing.T) {
 	s := serve(t, ssed.Options{ConnsMax: 50, PublishersMax: 150})
 	for range 300 {
@@ -311,7 +318,7 @@ func TestPublishersFindAPlace(t *testing.T) {
 	p := dial(t, s.PublishAddrs()[0])
 	io.WriteString(p, "PUB /n - x\n")
 	expect(t, p, "OK 1\n")
-	// And a publisher too many is told so.
+	// A publisher above the limit gets an error.
 	for range 200 {
 		dial(t, s.PublishAddrs()[0])
 	}
@@ -319,6 +326,7 @@ func TestPublishersFindAPlace(t *testing.T) {
 	expect(t, late, "ERR busy ")
 }
 
+// TestNamespaceOfTheQueryAlone checks requests with namespaces only in the query.
 func TestNamespaceOfTheQueryAlone(t *testing.T) {
 	s := serve(t, ssed.Options{})
 	for _, query := range []string{"ns=/pets", "ns[]=/pets", "ns[0]=/pets", "ns%5B%5D=/pets", "ns%5b0%5d=%2Fpets"} {
@@ -334,7 +342,8 @@ func TestNamespaceOfTheQueryAlone(t *testing.T) {
 	}
 }
 
-// TestLongSetFits: the largest set that is allowed, with every byte encoded.
+// TestLongSetFits verifies that the largest valid set fits into a request, even with every byte
+// encoded.
 func TestLongSetFits(t *testing.T) {
 	s := serve(t, ssed.Options{})
 	var target strings.Builder
@@ -350,11 +359,12 @@ func TestLongSetFits(t *testing.T) {
 	publishAll(t, s, sse.Message{Namespace: "/" + string(rune('Ā'+nsindex.SetMax-1)) + strings.Repeat("é", 30), Data: []byte("x")})
 	expect(t, r, "data:x\n\n")
 	if head := ask(t, s, "GET /subscribe/"+strings.Repeat("a", 17<<10)+" HTTP/1.1\r\n\r\n"); !strings.HasPrefix(head, "HTTP/1.1 414 ") {
-		t.Errorf("a target that is longer than a head may be: %q", head)
+		t.Errorf("a target that is longer than the limit of a head: %q", head)
 	}
 }
 
-// TestEmptyIsAbsent: a page that fills in what it does not know yet is not refused.
+// TestEmptyIsAbsent verifies that empty parameters count as absent, because pages send parameters
+// before they have values for them.
 func TestEmptyIsAbsent(t *testing.T) {
 	s := serve(t, ssed.Options{History: []ssed.HistoryRule{{Prefix: "/", Messages: 10}}})
 	publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte("old")})

@@ -16,10 +16,10 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// TestNoLeak: after ten rounds of 5,000 subscribers and some publishers, who come,
-// receive, and go in every way there is, the process has as many descriptors and
-// goroutines and, within a tenth, as much heap as after the second. The first fills
-// what is kept for good.
+// TestNoLeak runs ten rounds of 5,000 subscribers and some publishers that connect, receive
+// messages, and disconnect in every possible way. After the last round, the process must have no
+// more descriptors and goroutines than after the second, and at most a tenth more heap. The first
+// two rounds allocate memory that is kept permanently.
 func TestNoLeak(t *testing.T) {
 	n := testtool.FewerUnderRace(5000)
 	var files unix.Rlimit
@@ -35,7 +35,7 @@ func TestNoLeak(t *testing.T) {
 			if i%ways == floods {
 				target = "/flood"
 			}
-			if i%7 == 0 { // streams of their own for some, with names that come back
+			if i%7 == 0 { // some have their own streams, with names that are used again
 				target += fmt.Sprintf("?ns=/own/%d", i%700)
 			}
 			return target
@@ -51,7 +51,7 @@ func TestNoLeak(t *testing.T) {
 			second = held(t)
 		}
 	}
-	// What the server does beside its loop, such as giving memory back, may last.
+	// The server may need a moment for work outside its loop, such as freeing memory.
 	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		if last = held(t); last.within(second) || time.Now().After(deadline) {
 			break
@@ -63,18 +63,18 @@ func TestNoLeak(t *testing.T) {
 	}
 }
 
-// Holdings are what a process can leak.
+// holdings are resources that a process can leak.
 type holdings struct {
 	descriptors, goroutines int
 	heapBytes               uint64
 }
 
-// within tells whether h is no more than before.
+// within reports whether h is at most as much as before.
 func (h holdings) within(before holdings) bool {
 	return h.descriptors <= before.descriptors && h.goroutines <= before.goroutines && h.heapBytes <= before.heapBytes*11/10
 }
 
-// held collects garbage first, twice: what a sync.Pool holds outlives the first.
+// held runs the garbage collector twice, because a sync.Pool keeps its contents for one run.
 func held(t *testing.T) holdings {
 	t.Helper()
 	runtime.GC()
@@ -88,27 +88,27 @@ func held(t *testing.T) holdings {
 	return holdings{descriptors, runtime.NumGoroutine(), m.HeapAlloc}
 }
 
-// ways is how many ways to leave there are. Members take them in turn. Those that flood
-// never read, and are closed by the server for that.
+// ways is the number of ways to disconnect, which members use in turn. Members that flood never
+// read, and the server disconnects them for that.
 const ways, floods = 5, 4
 
-// Members who read get all of news, which is more than a socket takes that nobody
-// reads. flood is more than a backlog.
+// Members that read get all messages of the news. These are more than a socket accepts from a
+// subscriber that does not read. A flood is more than a backlog.
 const newsCount, floodCount = 4, 20
 
-// publishersCount publishers come and go, too.
+// publishersCount is the number of publishers that connect and disconnect in each round.
 const publishersCount = 50
 
 var leakData = strings.Repeat("x", 5000)
 
-// A crowd subscribes to a server.
+// A crowd is the set of subscribers and publishers of one round.
 type crowd struct {
 	testtool.Crowd
 	server *ssed.Server
 }
 
-// receive publishes, and returns when all who read have everything, and those who
-// do not are where they were meant to come.
+// receive publishes messages. It returns when all members that read have received everything, and
+// all others are in the state that the test intends.
 func (c *crowd) receive(t *testing.T) {
 	t.Helper()
 	for i := range publishersCount {
@@ -128,8 +128,8 @@ func (c *crowd) receive(t *testing.T) {
 	})
 }
 
-// publish sends a line on a connection of its own, and leaves within the next, by
-// a reset every other time.
+// publish sends a line on a new connection. It disconnects in the middle of the next line, every
+// other time with a reset.
 func (c *crowd) publish(t *testing.T, line string, i int) {
 	t.Helper()
 	conn, err := net.Dial("tcp", c.server.PublishAddrs()[0].String())
@@ -145,7 +145,7 @@ func (c *crowd) publish(t *testing.T, line string, i int) {
 	}
 }
 
-// leave ends every connection, and returns when the server knows.
+// leave closes every connection, and returns when the server has noticed.
 func (c *crowd) leave(t *testing.T) {
 	t.Helper()
 	c.Leave(t)

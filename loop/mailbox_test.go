@@ -21,6 +21,7 @@ func testMailbox(t *testing.T, bytesMax int) *mailbox {
 	return newMailbox(bytesMax, wakeup)
 }
 
+// TestRecords verifies that records are read as they were written.
 func TestRecords(t *testing.T) {
 	records := appendRecord(nil, 0, []byte("/pets"), []byte("new-dog"), []byte("Corgi"))
 	records = appendRecord(records, 7, []byte("/"), nil, []byte("a\nb"))
@@ -37,13 +38,13 @@ func TestRecords(t *testing.T) {
 		}
 	}
 	if len(records) > 0 {
-		t.Errorf("%d bytes are left", len(records))
+		t.Errorf("%d bytes are left after the last record", len(records))
 	}
 }
 
-// TestMailboxLosesNothing has many goroutines put messages into a small box
-// while another empties it: all come out, each sender's in its order, and the
-// box never holds much more than it may.
+// TestMailboxLosesNothing lets many goroutines put messages into a small mailbox while another
+// goroutine empties it. All messages must come out, each sender's in order. The mailbox must never
+// hold much more than its limit.
 func TestMailboxLosesNothing(t *testing.T) {
 	const senders, each, limit = 8, 2000, 1000
 	m := testMailbox(t, limit)
@@ -64,7 +65,7 @@ func TestMailboxLosesNothing(t *testing.T) {
 		records := m.swap(spare)
 		spare = records
 		if len(records) > limit+100 {
-			t.Fatalf("the box held %d bytes, %d are allowed", len(records), limit)
+			t.Fatalf("the mailbox held %d bytes, %d are allowed", len(records), limit)
 		}
 		for len(records) > 0 {
 			var r record
@@ -73,7 +74,7 @@ func TestMailboxLosesNothing(t *testing.T) {
 			fmt.Sscanf(string(r.namespace), "/%d", &s)
 			fmt.Sscanf(string(r.frame), "data:%d", &i)
 			if i != next[s] {
-				t.Fatalf("sender %d: message %d came, want %d", s, i, next[s])
+				t.Fatalf("sender %d: got message %d, want %d", s, i, next[s])
 			}
 			next[s]++
 			got++
@@ -81,20 +82,22 @@ func TestMailboxLosesNothing(t *testing.T) {
 	}
 	wait.Wait()
 	if m.count != senders*each {
-		t.Errorf("it counted %d messages", m.count)
+		t.Errorf("the mailbox counted %d messages", m.count)
 	}
 }
 
+// TestFullMailboxMakesWait verifies that a sender waits while the mailbox is full, until its
+// context ends or the mailbox is closed.
 func TestFullMailboxMakesWait(t *testing.T) {
 	m := testMailbox(t, 100)
 	big := bytes.Repeat([]byte("x"), 500)
 	if _, err := m.put(context.Background(), []byte("/"), nil, big); err != nil {
-		t.Fatal("a message larger than the box must pass alone:", err)
+		t.Fatal("an empty mailbox must accept a message larger than its limit:", err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
 	if _, err := m.put(ctx, []byte("/"), nil, big); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("a full box answered %v", err)
+		t.Errorf("put into a full mailbox: %v", err)
 	}
 	waiting := make(chan error)
 	go func() {
@@ -103,9 +106,9 @@ func TestFullMailboxMakesWait(t *testing.T) {
 	}()
 	m.close()
 	if err := <-waiting; !errors.Is(err, publish.ErrBusy) {
-		t.Errorf("who waited when the box closed was told %v", err)
+		t.Errorf("the waiting put returned %v after the mailbox was closed", err)
 	}
 	if records := m.swap(nil); len(records) < 500 {
-		t.Error("what was accepted before the end is gone")
+		t.Error("a message that was accepted before the end is lost")
 	}
 }

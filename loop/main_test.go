@@ -20,12 +20,12 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testtool.RunWaiting(m)) }
 
-// patience is how long a test waits for something that must happen.
+// patience limits how long a test waits for an event that must happen.
 const patience = 20 * time.Second
 
 const anyPort = "tcp://127.0.0.1:0"
 
-// serve runs a server on free loopback ports for as long as the test lasts.
+// serve runs a server on free loopback ports until the end of the test.
 func serve(t testing.TB, opts ssed.Options) *ssed.Server {
 	t.Helper()
 	if opts.Listen == nil {
@@ -66,7 +66,7 @@ func serve(t testing.TB, opts ssed.Options) *ssed.Server {
 	return s
 }
 
-// dial connects to one of the server's addresses; all reads have a deadline.
+// dial connects to an address of the server. All reads and writes have a deadline.
 func dial(t testing.TB, addr net.Addr) net.Conn {
 	t.Helper()
 	c, err := net.Dial(addr.Network(), addr.String())
@@ -78,7 +78,7 @@ func dial(t testing.TB, addr net.Addr) net.Conn {
 	return c
 }
 
-// subscribe opens a stream and has read its head.
+// subscribe opens a stream and reads its response head.
 func subscribe(t testing.TB, s *ssed.Server, target string) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	c := dial(t, s.ListenAddrs()[0])
@@ -119,7 +119,7 @@ func line(t testing.TB, r *bufio.Reader) string {
 	return strings.TrimSuffix(text, "\n")
 }
 
-// until waits for a condition on the server's figures.
+// until waits until the server's statistics meet a condition.
 func until(t testing.TB, s *ssed.Server, what string, ok func(ssed.Stats) bool) ssed.Stats {
 	t.Helper()
 	deadline := time.Now().Add(patience)
@@ -132,12 +132,13 @@ func until(t testing.TB, s *ssed.Server, what string, ok func(ssed.Stats) bool) 
 			return stats
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain until %s; the figures are %+v", what, stats)
+			t.Fatalf("timeout waiting until %s; the statistics are %+v", what, stats)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
 }
 
+// publishAll publishes messages with Server.Publish.
 func publishAll(t testing.TB, s *ssed.Server, messages ...sse.Message) {
 	t.Helper()
 	for _, m := range messages {

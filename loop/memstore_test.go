@@ -13,20 +13,20 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A memStore is a ssed.Store in memory, as simple as can be: a list of messages. It
-// answers and delivers from a goroutine of its own, when it is told to.
+// A memStore is a minimal ssed.Store: a list of messages in memory. It answers publishers on
+// separate goroutines, unless the test holds the answers back.
 type memStore struct {
 	mu       sync.Mutex
 	more     sync.Cond
 	messages []sse.Message // the first has the number 1
 	gone     map[uint64]bool
 	waiting  []func()
-	held     bool // nothing is answered
-	down     bool // nothing can be read
-	quiet    bool // it does not tell what is newest
+	held     bool // answers to publishers are held back
+	down     bool // reads fail
+	quiet    bool // Newest is unknown
 	fullAt   int
 	reads    int
-	ended    int // reads
+	ended    int // number of reads that have ended
 	epoch    string
 	slow     chan struct{} // reads wait until it is closed
 }
@@ -55,7 +55,7 @@ func (h *memStore) Submit(m ssed.PublishRequest, to ssed.Acker) {
 	}
 }
 
-// settle answers what waits, in order.
+// settle answers pending requests, in order.
 func (h *memStore) settle(most int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -105,7 +105,7 @@ func (h *memStore) Read(ctx context.Context, q ssed.Query) (p ssed.Part, err err
 	h.reads++
 	slow := h.slow
 	h.mu.Unlock()
-	defer func() { h.set(func() { h.ended++ }) }() // once it is unlocked
+	defer func() { h.set(func() { h.ended++ }) }() // after the mutex is unlocked
 	if slow != nil {
 		select {
 		case <-slow:
@@ -145,7 +145,7 @@ func (h *memStore) Read(ctx context.Context, q ssed.Query) (p ssed.Part, err err
 	return p, nil
 }
 
-// message is the one with a number.
+// message returns the message with a number.
 func (h *memStore) message(seq uint64) sse.Message {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -174,15 +174,15 @@ func hears(set []string, ns string) bool {
 	return slices.ContainsFunc(set, func(s string) bool { return s == "/" || ns == s || strings.HasPrefix(ns, s+"/") })
 }
 
-// deliver delivers what is in the store behind a number, as it comes, until the test
-// ends.
+// deliver delivers the messages of the store after a number, as they arrive, until the end of the
+// test.
 func (h *memStore) deliver(t testing.TB, s *ssed.Server, after uint64) {
 	ctx, cancel := context.WithCancel(context.Background())
 	in := s.StoreSink()
 	if err := errors.Join(in.Begin(ctx, "store", after), in.Live(ctx)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Stats(ctx); err != nil { // the loop looks into its mailbox before it answers
+	if _, err := s.Stats(ctx); err != nil { // the loop processes its mailbox before it answers
 		t.Fatal(err)
 	}
 	done := make(chan struct{})
@@ -207,7 +207,7 @@ func (h *memStore) deliver(t testing.TB, s *ssed.Server, after uint64) {
 	t.Cleanup(func() { cancel(); h.more.Broadcast(); <-done })
 }
 
-// serveStore runs a server that begins with what comes to the store from now on.
+// serveStore runs a server that receives the messages that are published from now on.
 func serveStore(t testing.TB, h *memStore, opts ssed.Options) *ssed.Server {
 	t.Helper()
 	opts.Store = h

@@ -8,8 +8,8 @@ import (
 	"github.com/ssed/ssed/nsindex"
 )
 
-// TestRound follows the queue of a round by hand: what was appended
-// before, while and after an audience is walked.
+// TestRound follows the queue of a round step by step. It appends before, during and after the walk
+// over an audience.
 func TestRound(t *testing.T) {
 	a := &audience{subscribers: make([]*subscriber, 3)}
 	var r round
@@ -19,12 +19,12 @@ func TestRound(t *testing.T) {
 	}
 	r.add(a)
 	if len(r.queue) != 1 || a.again {
-		t.Fatal("what comes before its walk begins needs no second one")
+		t.Fatal("a message appended before the walk begins must not cause a second walk")
 	}
-	a.unvisited = 1 // two were pumped, then the pass yielded
+	a.unvisited = 1 // two subscribers were pumped, then the pass yielded
 	r.add(a)
 	if len(r.queue) != 1 || !a.again {
-		t.Fatal("those that were pumped already miss what came since")
+		t.Fatal("subscribers that were pumped already would miss the new message")
 	}
 	r.first++
 	if !r.empty() {
@@ -32,8 +32,8 @@ func TestRound(t *testing.T) {
 	}
 }
 
-// TestLeavingMovesTheLast: a swap-delete keeps every place right, and moves only
-// those that were visited into the part that is not to be visited any more.
+// TestLeavingMovesTheLast verifies that removing a subscriber keeps the places of the others
+// correct. Only a visited subscriber may move to the visited part of the list.
 func TestLeavingMovesTheLast(t *testing.T) {
 	l := &Loop{}
 	set, err := nsindex.NewSet("/n")
@@ -53,21 +53,21 @@ func TestLeavingMovesTheLast(t *testing.T) {
 	a.unvisited = 4 // the walk has pumped subs[4]
 	a.leave(subs[1])
 	if a.subscribers[1] != subs[4] || a.unvisited != 4 {
-		t.Errorf("the hole is not filled by the last one, or the walk forgot subs[3]")
+		t.Errorf("the place is not filled with the last subscriber, or the walk skips subs[3]")
 	}
 	for i, s := range a.subscribers {
 		if int(s.place) != i {
-			t.Errorf("the one at %d believes to be at %d", i, s.place)
+			t.Errorf("the subscriber at %d has the place %d", i, s.place)
 		}
 	}
 	a.leave(a.subscribers[3])
 	if a.unvisited != 3 {
-		t.Errorf("the walk would go on at %d of %d", a.unvisited, len(a.subscribers))
+		t.Errorf("the walk would continue at %d of %d", a.unvisited, len(a.subscribers))
 	}
 }
 
-// TestQuietAudienceCoolsDown: its stream's memory goes once it was quiet for a
-// whole tick, and not while somebody lags.
+// TestQuietAudienceCoolsDown verifies that the memory of a stream is freed after a whole tick
+// without messages, but not while a subscriber lags.
 func TestQuietAudienceCoolsDown(t *testing.T) {
 	l := &Loop{}
 	set, _ := nsindex.NewSet("/n")
@@ -80,19 +80,20 @@ func TestQuietAudienceCoolsDown(t *testing.T) {
 	l.releaseIdle()
 	l.releaseIdle()
 	if l.pool.Retained() == 0 || len(l.holdingMemory) != 1 {
-		t.Fatal("the memory went although somebody lags")
+		t.Fatal("the memory was freed although a subscriber lags")
 	}
 	a.lagging = 0
 	a.stream.Advance(&s.cursor, 8)
 	a.rewind()
 	l.releaseIdle()
 	if len(l.holdingMemory) != 0 || a.holdsMemory {
-		t.Error("a quiet audience is kept warm")
+		t.Error("the memory of a quiet audience was not freed")
 	}
 }
 
+// TestSendNeverBlocks verifies that send does not block on a full socket in blocking mode.
 func TestSendNeverBlocks(t *testing.T) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0) // blocking ones
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0) // blocking sockets
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,11 +108,11 @@ func TestSendNeverBlocks(t *testing.T) {
 			t.Fatal(errno)
 		}
 		if total += n; total > 1<<30 {
-			t.Fatal("it never gets full")
+			t.Fatal("the socket never becomes full")
 		}
 	}
 	unix.Close(fds[1])
 	if _, errno := send(fds[0], b); errno != unix.EPIPE && errno != unix.ECONNRESET {
-		t.Errorf("a broken connection answers %v", errno)
+		t.Errorf("send on a broken connection: %v", errno)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/pires/go-proxyproto"
 )
 
-// FuzzProxyLine: wherever the bytes are cut, the line's end is the same or not there
-// yet; and the line is read as the library reads it from the stream, to the same end.
+// FuzzProxyLine verifies that the end of a PROXY header does not depend on how the bytes are split,
+// and that the library reads the same header from the stream, up to the same end.
 func FuzzProxyLine(f *testing.F) {
 	for _, line := range []string{"PROXY TCP4 192.0.2.1 192.0.2.2 1000 80\r\nGET", "PROXY TCP6 2001:db8::1 2001:db8::2 1 2\r\n", "PROXY UNKNOWN\r\n", "PROXY \n", "GET / HTTP/1.1\r\n",
 		string(proxyV2Signature) + "\x21\x11\x00\x0c\xc0\x00\x02\x01\xc0\x00\x02\x02\x03\xe8\x00\x50GET", string(proxyV2Signature) + "\x20\x00\x00\x00", string(proxyV2Signature) + "\x21\x11\xff\xff"} {
@@ -34,13 +34,13 @@ func FuzzProxyLine(f *testing.F) {
 		stream := bufio.NewReaderSize(bytes.NewReader(in), 16<<10)
 		header, err := proxyproto.Read(stream)
 		if err != nil {
-			t.Fatalf("%q is good alone, and %v in a stream", in[:n], err)
+			t.Fatalf("%q is valid on its own, but in a stream the library returns %v", in[:n], err)
 		}
 		if rest, _ := stream.Peek(len(in)); len(rest) != len(in)-n && len(in) <= 16<<10 {
-			t.Fatalf("%q ends at %d, the library has read %d", in, n, len(in)-len(rest))
+			t.Fatalf("%q ends at %d, but the library reads %d bytes", in, n, len(in)-len(rest))
 		}
 		if local := header.Command.IsLocal(); local && addr.IsValid() {
-			t.Fatalf("%q carries no address, and %v is read", in[:n], addr)
+			t.Fatalf("%q contains no address, but the library returns %v", in[:n], addr)
 		}
 	})
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// TestNoGapWithoutLoss: while a slow reader is sent what it missed, another namespace
-// of its set turns over. It gets all of that live, so there is nothing to tell.
+// TestNoGapWithoutLoss replays messages to a slow reader while the history drops messages of
+// another namespace of its set. The reader gets all of those live, so there must be no gap event.
 func TestNoGapWithoutLoss(t *testing.T) {
 	const missed, live = 300, 100
 	s := serve(t, ssed.Options{SendBufferBytes: 8 << 10, History: []ssed.HistoryRule{{Prefix: "/a", Messages: missed}, {Prefix: "/b", Messages: 1}}})
@@ -33,8 +33,8 @@ func TestNoGapWithoutLoss(t *testing.T) {
 	}
 }
 
-// TestReplaysAreBounded: what is held of frames that were cut in the middle counts
-// with all other backlogs.
+// TestReplaysAreBounded verifies that the unsent rests of partly sent frames count towards the
+// backlog.
 func TestReplaysAreBounded(t *testing.T) {
 	const total, clients = 16 << 20, 60
 	s := serve(t, ssed.Options{BacklogTotalBytesMax: total, SendBufferBytes: 8 << 10, History: keepAll})
@@ -42,7 +42,7 @@ func TestReplaysAreBounded(t *testing.T) {
 	for range clients {
 		c := dial(t, s.ListenAddrs()[0])
 		fmt.Fprint(c, "GET /subscribe/n?last=1 HTTP/1.1\r\nHost: x\r\n\r\n")
-		readHead(t, bufio.NewReaderSize(c, 16)) // and no more
+		readHead(t, bufio.NewReaderSize(c, 16)) // and nothing else
 	}
 	stats := until(t, s, "all wait or are closed", func(s ssed.Stats) bool { return uint64(s.Blocked)+s.Ended["evicted"] == clients })
 	if stats.Backlog > total || stats.Ended["evicted"] == 0 {

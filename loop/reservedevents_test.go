@@ -8,8 +8,8 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// TestReservedEvents: Publish refuses the names that the server uses itself under its
-// options, with an error that callers know, and no others.
+// TestReservedEvents verifies that Publish refuses exactly the names that the server itself uses
+// with its options, and that the error is sse.ErrReserved.
 func TestReservedEvents(t *testing.T) {
 	for _, tt := range []struct {
 		name     string

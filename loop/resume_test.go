@@ -18,10 +18,10 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// An event is what a client's parser makes of a frame.
+// An event is a frame as parsed by a client.
 type event struct{ id, name, data string }
 
-// nextEvent reads one event; heartbeats and retry times are passed over.
+// nextEvent reads one event. It skips heartbeats and reconnection times.
 func nextEvent(t testing.TB, r *bufio.Reader) (e event) {
 	t.Helper()
 	for {
@@ -40,8 +40,8 @@ func nextEvent(t testing.TB, r *bufio.Reader) (e event) {
 	}
 }
 
-// expectData reads events until all of want were there, in order and nothing
-// else, and returns the last one's id.
+// expectData reads events until it has read all data of want, in order and without other events
+// between them. It returns the id of the last event.
 func expectData(t testing.TB, r *bufio.Reader, want ...string) (id string) {
 	t.Helper()
 	for _, data := range want {
@@ -75,6 +75,7 @@ func publishTo(t testing.TB, s *ssed.Server, ns string, data ...string) {
 
 var keepAll = []ssed.HistoryRule{{Prefix: "/", Messages: 1000}}
 
+// TestResume checks which messages a client gets that reconnects with an id.
 func TestResume(t *testing.T) {
 	s := serve(t, ssed.Options{History: keepAll})
 	c, r := subscribe(t, s, "/subscribe/pets")
@@ -97,13 +98,14 @@ func TestResume(t *testing.T) {
 		_, r := again()
 		expectData(t, r, "three", "four")
 		publishTo(t, s, "/pets/new", "mark")
-		id = expectData(t, r, "mark") // the next one comes from here
+		id = expectData(t, r, "mark") // the next request resumes from here
 		publishTo(t, s, "/pets/new", "three", "four")
 		expectData(t, r, "three", "four")
 	}
 }
 
-// TestSequenceIsTheID: what a publisher is told is what the subscriber sees.
+// TestSequenceIsTheID verifies that the number in a publisher's OK is the number in the
+// subscriber's id.
 func TestSequenceIsTheID(t *testing.T) {
 	s := serve(t, ssed.Options{History: []ssed.HistoryRule{{Prefix: "/kept", Messages: 5}}})
 	_, r := subscribe(t, s, "/subscribe/")
@@ -114,12 +116,13 @@ func TestSequenceIsTheID(t *testing.T) {
 		reply, e := line(t, replies), nextEvent(t, r)
 		_, seq, _ := strings.Cut(e.id, "-")
 		if want := fmt.Sprint("OK ", i+1); reply != want || kept && "OK "+seq != want || !kept && e.id != "" {
-			t.Errorf("the publisher is told %q, the subscriber gets %+v", reply, e)
+			t.Errorf("the publisher got %q, the subscriber got %+v", reply, e)
 		}
 	}
 }
 
-// TestHistoryOff: without it the wire is the ancestor's, whatever a client asks.
+// TestHistoryOff verifies that without a history, every request gets the same bytes as from
+// mroth/sseserver.
 func TestHistoryOff(t *testing.T) {
 	s := serve(t, ssed.Options{})
 	_, r := resumeFrom(t, s, "/subscribe/n?last=3&since=x&lastEventId=y", "abc-1")
@@ -127,6 +130,7 @@ func TestHistoryOff(t *testing.T) {
 	expect(t, r, "data:x\n\n")
 }
 
+// TestFirstTime checks the parameters last and since of a client without an id.
 func TestFirstTime(t *testing.T) {
 	s := serve(t, ssed.Options{History: []ssed.HistoryRule{{Prefix: "/", Messages: 3}, {Prefix: "/live"}}})
 	for i := range 5 {
@@ -141,7 +145,7 @@ func TestFirstTime(t *testing.T) {
 		"last=1000000": {"0", "1", "2", "3", "4"},
 		"since=1h":     {"0", "1", "2", "3", "4"},
 		"since=500h":   {"0", "1", "2", "3", "4"},
-		// 2^32 ticks are 119,304 h 38 m 49.6 s: what is longer is not to begin anew.
+		// 2^32 ticks are 119,304 h 38 m 49.6 s. A longer time must not wrap around.
 		"since=119304h38m50s": {"0", "1", "2", "3", "4"},
 	} {
 		_, r := subscribe(t, s, "/subscribe?ns=/live&ns=/a&"+query)
@@ -160,7 +164,9 @@ func TestFirstTime(t *testing.T) {
 	}
 }
 
-func TestGapIsTold(t *testing.T) {
+// TestGapIsReported checks the gap events for ids that are too old, from another epoch, or
+// malformed.
+func TestGapIsReported(t *testing.T) {
 	s := serve(t, ssed.Options{History: []ssed.HistoryRule{{Prefix: "/", Messages: 2}, {Prefix: "/long", Messages: 100}}})
 	publishTo(t, s, "/short", "1", "2")
 	publishTo(t, s, "/long", "3")
@@ -187,12 +193,13 @@ func TestGapIsTold(t *testing.T) {
 			e := nextEvent(t, r)
 			var got sse.Gap
 			if err := json.Unmarshal([]byte(e.data), &got); err != nil || e.name != "gap" || e.id != "" || got != *tt.gap {
-				t.Errorf("%s: got %+v, %v, want %+v", tt.asked, e, err, *tt.gap)
+				t.Errorf("id %s: got %+v, %v, want %+v", tt.asked, e, err, *tt.gap)
 			}
 		}
 		expectData(t, r, tt.data...)
 	}
-	_, r = resumeFrom(t, s, "/subscribe/short?last=1", "nonsense") // counts as none, so the rest of the query counts
+	// An invalid id is ignored, so the rest of the query counts.
+	_, r = resumeFrom(t, s, "/subscribe/short?last=1", "nonsense")
 	if e := nextEvent(t, r); e.name != "gap" {
 		t.Error(e)
 	}
@@ -200,6 +207,8 @@ func TestGapIsTold(t *testing.T) {
 	until(t, s, "the gaps are counted", func(s ssed.Stats) bool { return s.Gaps == 7 })
 }
 
+// TestGapEventIsRenamedOrOff verifies that GapEvent renames the gap event, and that NoGapEvent
+// disables it.
 func TestGapEventIsRenamedOrOff(t *testing.T) {
 	s := serve(t, ssed.Options{History: keepAll, GapEvent: "hole"})
 	_, r := resumeFrom(t, s, "/subscribe/n", "nonsense")
@@ -212,8 +221,8 @@ func TestGapEventIsRenamedOrOff(t *testing.T) {
 	expectData(t, r, "x")
 }
 
-// TestReplayOfASlowReader: much more than a socket takes is replayed, while messages
-// go on coming, of which some are kept and some are not, and all come once and in order.
+// TestReplayOfASlowReader replays much more than a socket accepts, while new messages arrive, of
+// which some are kept and some are not. The reader must get each message once and in order.
 func TestReplayOfASlowReader(t *testing.T) {
 	s := serve(t, ssed.Options{SendBufferBytes: 8 << 10, History: []ssed.HistoryRule{{Prefix: "/kept", Messages: 5000}}})
 	const before, during = 1500, 500
@@ -246,8 +255,9 @@ func TestReplayOfASlowReader(t *testing.T) {
 	})
 }
 
-// TestHistoryGoesDuringReplay: what a slow reader has yet to be sent is let go of.
-// It is told, no frame is cut, and what comes is in order.
+// TestHistoryGoesDuringReplay drops messages of the history that were not yet sent to a slow
+// reader. The reader must get a gap event and no incomplete frame, and its messages must be in
+// order.
 func TestHistoryGoesDuringReplay(t *testing.T) {
 	t.Parallel()
 	s := serve(t, ssed.Options{SendBufferBytes: 8 << 10, History: []ssed.HistoryRule{{Prefix: "/", Messages: 300}}})
@@ -270,18 +280,18 @@ func TestHistoryGoesDuringReplay(t *testing.T) {
 		var n int
 		fmt.Sscan(e.data, &n)
 		if e.data != data(n) || n <= last || n != last+1 && gaps == 0 {
-			t.Fatalf("after %d comes %.20q, with %d gaps told", last, e.data, gaps)
+			t.Fatalf("after message %d, got %.20q, with %d gap events so far", last, e.data, gaps)
 		}
 		last = n
 	}
 	if gaps == 0 {
-		t.Error("no gap was told")
+		t.Error("got no gap event")
 	}
 }
 
-// TestResumeAgainstModel: clients are cut off at any byte, come back with the last
-// id that they have in full, and end with every message exactly once and in order,
-// or a gap that covers all that is missing, and nothing more than it must.
+// TestResumeAgainstModel cuts clients off at random bytes and lets them reconnect with the last id
+// that they have received completely. In the end, each must have every message exactly once and in
+// order, or a gap event that covers all missing messages and no others.
 func TestResumeAgainstModel(t *testing.T) {
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { resumeAtRandom(t, rand.New(rand.NewPCG(seed, 9))) })
@@ -293,7 +303,7 @@ func resumeAtRandom(t *testing.T, random *rand.Rand) {
 	s := serve(t, ssed.Options{SendBufferBytes: 4 << 10, History: []ssed.HistoryRule{{Prefix: "/", Messages: kept}}})
 	namespaces := []string{"/a", "/a/b", "/a/b/c", "/ab", "/d", "/d/e"}
 	sets := [][]string{{"/"}, {"/a"}, {"/a/b", "/d"}, {"/ab"}, {"/d/e", "/a/b/c"}}
-	var all []string // namespaces, by number
+	var all []string // namespaces, by sequence number
 	publish := func() {
 		for range random.IntN(20) {
 			ns := namespaces[random.IntN(len(namespaces))]
@@ -319,7 +329,7 @@ func resumeAtRandom(t *testing.T, random *rand.Rand) {
 		for target > last && !heard(target) {
 			target--
 		}
-		stop := random.IntN(3) == 0 // in the middle of what comes
+		stop := random.IntN(3) == 0 // disconnect in the middle of the stream
 		covered := last
 		for last < target {
 			if stop && random.IntN(4) == 0 {
@@ -332,7 +342,7 @@ func resumeAtRandom(t *testing.T, random *rand.Rand) {
 				json.Unmarshal([]byte(e.data), &g)
 				fmt.Sscanf(g.CompleteAfter[strings.Index(g.CompleteAfter, "-")+1:], "%d", &covered)
 				if !heard(covered) || covered <= last {
-					t.Fatalf("the gap up to %d is none: %s", covered, e.data)
+					t.Fatalf("the gap up to %d has no missing messages: %s", covered, e.data)
 				}
 				continue
 			}
@@ -340,11 +350,11 @@ func resumeAtRandom(t *testing.T, random *rand.Rand) {
 			fmt.Sscan(e.data, &n)
 			for missing := last + 1; missing < n; missing++ {
 				if heard(missing) && missing > covered {
-					t.Fatalf("message %d is missing before %d, the gap is told up to %d", missing, n, covered)
+					t.Fatalf("message %d is missing before %d, but the gap event covers messages up to %d", missing, n, covered)
 				}
 			}
 			if n <= last || !heard(n) {
-				t.Fatalf("message %d comes after %d", n, last)
+				t.Fatalf("got message %d after message %d", n, last)
 			}
 			last, id = n, e.id
 		}
@@ -353,8 +363,8 @@ func resumeAtRandom(t *testing.T, random *rand.Rand) {
 	}
 }
 
-// TestResumeAtEveryByte: wherever a stream is cut, a client that comes back with the
-// last complete id has everything, once.
+// TestResumeAtEveryByte cuts a stream at every byte. A client that reconnects with the last
+// complete id must have every message exactly once.
 func TestResumeAtEveryByte(t *testing.T) {
 	s := serve(t, ssed.Options{History: keepAll})
 	_, r := subscribe(t, s, "/subscribe/n")
@@ -379,7 +389,7 @@ func TestResumeAtEveryByte(t *testing.T) {
 			rest = more
 		}
 		if id == "" {
-			continue // it has nothing, and knows of nothing
+			continue // the client has received no complete event
 		}
 		_, r := resumeFrom(t, s, "/subscribe/n", id)
 		for range len(want) - len(got) {

@@ -17,7 +17,8 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-func TestWhoHearsWhat(t *testing.T) {
+// TestMatching checks which messages a subscriber of several namespaces gets.
+func TestMatching(t *testing.T) {
 	s := serve(t, ssed.Options{})
 	for _, tt := range []struct {
 		target string
@@ -53,8 +54,8 @@ func TestWhoHearsWhat(t *testing.T) {
 	)
 }
 
-// TestHeadComesAtOnce: the ancestor sent it with the first event.
-
+// TestHeadComesAtOnce verifies that the response head is sent immediately. mroth/sseserver sends it
+// with the first event.
 func TestHeadComesAtOnce(t *testing.T) {
 	s := serve(t, ssed.Options{})
 	c := dial(t, s.ListenAddrs()[0])
@@ -76,6 +77,7 @@ func TestHeadComesAtOnce(t *testing.T) {
 	}
 }
 
+// TestAnswers checks the status and the body of answers to invalid requests.
 func TestAnswers(t *testing.T) {
 	s := serve(t, ssed.Options{})
 	get := func(target string) string { return "GET " + target + " HTTP/1.1\r\nHost: x\r\n\r\n" }
@@ -100,7 +102,7 @@ func TestAnswers(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := dial(t, s.ListenAddrs()[0])
 			io.WriteString(c, tt.request)
-			got, err := io.ReadAll(c) // to the end: each of these closes
+			got, err := io.ReadAll(c) // to the end, because the server closes each of these connections
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -115,7 +117,6 @@ func TestAnswers(t *testing.T) {
 }
 
 // TestDribbledHead sends a request byte by byte.
-
 func TestDribbledHead(t *testing.T) {
 	s := serve(t, ssed.Options{})
 	c := dial(t, s.ListenAddrs()[0])
@@ -127,6 +128,8 @@ func TestDribbledHead(t *testing.T) {
 	expect(t, c, "HTTP/1.1 200 OK\r\n")
 }
 
+// TestHeadNeverEnds verifies that a connection is closed if its request head does not arrive in
+// time.
 func TestHeadNeverEnds(t *testing.T) {
 	t.Parallel()
 	s := serve(t, ssed.Options{HeaderTimeout: 300 * time.Millisecond})
@@ -144,6 +147,7 @@ func TestHeadNeverEnds(t *testing.T) {
 	until(t, s, "all pending connections are gone", func(s ssed.Stats) bool { return s.PendingConnections == 0 })
 }
 
+// TestTokens checks which subscriptions each token allows.
 func TestTokens(t *testing.T) {
 	tokens, err := auth.ParseTable([]string{"reads-pets subscribe /pets", "reads-all-of-it subscribe", "writes-pets publish /pets"})
 	if err != nil {
@@ -173,6 +177,7 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// TestPublishRefusesBadMessages checks the errors of Publish for invalid messages.
 func TestPublishRefusesBadMessages(t *testing.T) {
 	s := serve(t, ssed.Options{DataBytesMax: 10})
 	for _, tt := range []struct {
@@ -192,8 +197,7 @@ func TestPublishRefusesBadMessages(t *testing.T) {
 	}
 }
 
-// TestManyServers: several in one process, on ports of their own, at once.
-
+// TestManyServers runs several servers in one process, each on its own ports.
 func TestManyServers(t *testing.T) {
 	for i := range 4 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
@@ -214,6 +218,8 @@ func TestManyServers(t *testing.T) {
 	}
 }
 
+// TestPublishBeforeServe verifies that messages published before Serve are accepted, and checks the
+// errors after Shutdown.
 func TestPublishBeforeServe(t *testing.T) {
 	s, err := ssed.New(ssed.Options{Listen: []string{"127.0.0.1:0"}})
 	if err != nil {
@@ -231,32 +237,12 @@ func TestPublishBeforeServe(t *testing.T) {
 		t.Error(err)
 	}
 	if err := s.Publish(context.Background(), sse.Message{Namespace: "/late"}); !errors.Is(err, publish.ErrBusy) {
-		t.Errorf("a server that has ended answers %v", err)
+		t.Errorf("Publish after Shutdown: %v", err)
 	}
 	if _, err := s.Stats(context.Background()); !errors.Is(err, ssed.ErrStopped) {
-		t.Errorf("and its figures are %v", err)
+		t.Errorf("Stats after Shutdown: %v", err)
 	}
 	if err := s.Serve(); err == nil {
-		t.Error("a server serves once")
+		t.Error("a second Serve succeeded")
 	}
 }
-
-// TestShutdownDelivers: what was accepted arrives, however much is under way.
-
-// TestPublishersAreToldToWait: while the server drains, they get ERR busy and
-
-// know that it was not published.
-
-// TestUnixOnly: no TCP port at all, and nothing is left behind.
-
-// TestOneAddressTwice: within one server, in whatever form, and by a second one,
-
-// which SO_REUSEPORT alone would let in to take half of the clients.
-
-// TestShutdownLosesNothingThatWasAccepted has many goroutines publish while the
-
-// server shuts down: whatever Publish accepted has arrived.
-
-// TestShutdownLeavesNobodyAtTheDoor: who was let in at a unix socket while the
-
-// server shuts down is served or closed, and does not hang.

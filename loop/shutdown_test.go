@@ -21,6 +21,7 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
+// TestShutdownBeforeServe verifies that Shutdown before Serve returns, and that Serve then fails.
 func TestShutdownBeforeServe(t *testing.T) {
 	s, err := ssed.New(ssed.Options{Listen: []string{"127.0.0.1:0"}})
 	if err != nil {
@@ -30,15 +31,17 @@ func TestShutdownBeforeServe(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := s.Serve(); err == nil {
-		t.Error("it served after Shutdown")
+		t.Error("Serve succeeded after Shutdown")
 	}
 }
 
+// TestShutdownDelivers verifies that accepted messages are delivered, even if they are more than
+// the sockets accept.
 func TestShutdownDelivers(t *testing.T) {
 	s := serve(t, ssed.Options{})
 	_, r := subscribe(t, s, "/subscribe/n")
 	data := bytes.Repeat([]byte("x"), 100_000)
-	const n = 100 // 10 MB: more than the sockets take
+	const n = 100 // 10 MB, more than the sockets accept
 	for range n {
 		publishAll(t, s, sse.Message{Namespace: "/n", Data: data})
 	}
@@ -49,16 +52,18 @@ func TestShutdownDelivers(t *testing.T) {
 		expect(t, r, want)
 	}
 	if rest, err := io.ReadAll(r); err != nil || !bytes.HasPrefix(rest, []byte("retry:")) {
-		t.Errorf("after the last message came %q, %v; it should be told when to come back", rest, err)
+		t.Errorf("after the last message, got %q, %v; want a reconnection time", rest, err)
 	}
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
 }
 
+// TestShutdownDoesNotWaitForever verifies that Shutdown returns when its context ends, although a
+// subscriber does not read.
 func TestShutdownDoesNotWaitForever(t *testing.T) {
 	s := serve(t, ssed.Options{})
-	subscribe(t, s, "/subscribe/n") // and never reads again
+	subscribe(t, s, "/subscribe/n") // it never reads again
 	for range 100 {
 		publishAll(t, s, sse.Message{Namespace: "/n", Data: bytes.Repeat([]byte("x"), 100_000)})
 	}
@@ -70,7 +75,9 @@ func TestShutdownDoesNotWaitForever(t *testing.T) {
 	}
 }
 
-func TestPublishersAreToldToWait(t *testing.T) {
+// TestPublishersGetBusyDuringShutdown verifies that publishers get ERR busy while the server
+// drains, so they know that their message was not published.
+func TestPublishersGetBusyDuringShutdown(t *testing.T) {
 	s := serve(t, ssed.Options{})
 	stuck, _ := subscribe(t, s, "/subscribe/n")
 	p := dial(t, s.PublishAddrs()[0])
@@ -91,7 +98,7 @@ func TestPublishersAreToldToWait(t *testing.T) {
 	}
 	_, newcomer := subscribe(t, s, "/subscribe/n")
 	if got, err := io.ReadAll(newcomer); err != nil || !strings.HasPrefix(string(got), "retry:") {
-		t.Errorf("who comes now gets %q, %v", got, err)
+		t.Errorf("a new client gets %q, %v", got, err)
 	}
 	stuck.Close()
 	if err := <-ended; err != nil {
@@ -99,6 +106,8 @@ func TestPublishersAreToldToWait(t *testing.T) {
 	}
 }
 
+// TestShutdownLosesNothingThatWasAccepted lets many goroutines publish while the server shuts down.
+// Every message that Publish accepted must be delivered.
 func TestShutdownLosesNothingThatWasAccepted(t *testing.T) {
 	for range testtool.Fewer(40) {
 		s := serve(t, ssed.Options{})
@@ -133,7 +142,9 @@ func TestShutdownLosesNothingThatWasAccepted(t *testing.T) {
 	}
 }
 
-func TestShutdownLeavesNobodyAtTheDoor(t *testing.T) {
+// TestShutdownServesOrClosesAll verifies that a client that connects to a unix socket during
+// shutdown is either served or closed, but does not hang.
+func TestShutdownServesOrClosesAll(t *testing.T) {
 	for range 20 {
 		path := t.TempDir() + "/s"
 		s := serve(t, ssed.Options{Listen: []string{"unix://" + path, "127.0.0.1:0"}})
@@ -162,8 +173,9 @@ func TestShutdownLeavesNobodyAtTheDoor(t *testing.T) {
 	}
 }
 
-// TestShutdownSpreadsTheLeaving: subscribers leave one by one, each with a time of
-// its own to come back, and who comes meanwhile is told the same.
+// TestShutdownSpreadsTheLeaving verifies that subscribers are disconnected one by one, each with a
+// different reconnection time, and that clients that connect during the drain get a reconnection
+// time, too.
 func TestShutdownSpreadsTheLeaving(t *testing.T) {
 	t.Parallel()
 	const drain, subscribers = time.Second, 50
@@ -192,7 +204,7 @@ func TestShutdownSpreadsTheLeaving(t *testing.T) {
 	until(t, s, "it is ending", func(s ssed.Stats) bool { return s.Subscribers < subscribers })
 	io.WriteString(late, "GET /subscribe/n HTTP/1.1\r\nHost: x\r\n\r\n")
 	if answer, _ := io.ReadAll(late); !bytes.HasPrefix(answer, []byte("HTTP/1.1 200 ")) || !bytes.Contains(answer, []byte("\r\n\r\nretry:")) {
-		t.Errorf("who comes late is told %q", answer)
+		t.Errorf("a new client gets %q", answer)
 	}
 	times, first, last := map[string]bool{}, drain*10, time.Duration(0)
 	for range subscribers {
@@ -205,25 +217,26 @@ func TestShutdownSpreadsTheLeaving(t *testing.T) {
 		first, last = min(first, f.after), max(last, f.after)
 	}
 	if len(times) < subscribers/2 {
-		t.Errorf("they come back at %d different times only", len(times))
+		t.Errorf("the reconnection times have only %d different values", len(times))
 	}
 	if last-first < drain/4 {
-		t.Errorf("all left within %v, the first after %v", last-first, first)
+		t.Errorf("all were disconnected within %v, the first after %v", last-first, first)
 	}
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
 }
 
-// TestQuestionsAfterTheEnd: however many ask, none is told to try again.
-func TestQuestionsAfterTheEnd(t *testing.T) {
+// TestCallsAfterShutdown verifies that any number of calls after Shutdown return ErrStopped, not
+// ErrBusy.
+func TestCallsAfterShutdown(t *testing.T) {
 	s := serve(t, ssed.Options{Drain: -1})
 	if err := s.Shutdown(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	for n := range 2000 {
 		if _, err := s.Stats(context.Background()); !errors.Is(err, ssed.ErrStopped) {
-			t.Fatalf("question %d: %v", n+1, err)
+			t.Fatalf("call %d: %v", n+1, err)
 		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// subscribeThin subscribes with a socket that takes little, and reads nothing.
+// subscribeThin subscribes with a socket with a small buffer, and reads nothing after the head.
 func subscribeThin(t *testing.T, s *ssed.Server, target string) net.Conn {
 	t.Helper()
 	c := dial(t, s.ListenAddrs()[0])
@@ -32,8 +32,8 @@ func subscribeThin(t *testing.T, s *ssed.Server, target string) net.Conn {
 
 var gapFrame = regexp.MustCompile(`^event:gap\ndata:\{"reason":"slow","missed":(\d+)\}$`)
 
-// TestSkip: a slow subscriber gets whole frames only, in order, each either once
-// or counted in a gap, and the newest one last.
+// TestSkip verifies that a slow subscriber gets only complete frames, in order. Each message must
+// either arrive once or be counted in a gap event, and the newest message must arrive last.
 func TestSkip(t *testing.T) {
 	s := serve(t, ssed.Options{BacklogBytesMax: 200_000, DataBytesMax: 30_000, Slow: ssed.SlowSkip, SendBufferBytes: 16 << 10})
 	conn, slow := subscribe(t, s, "/subscribe/n")
@@ -76,12 +76,12 @@ func TestSkip(t *testing.T) {
 			want = fmt.Sprintf("data:%d:end", messages)
 		}
 		if frame != want {
-			t.Fatalf("message %d should come, there is %.60q", next, frame)
+			t.Fatalf("got %.60q, want message %d", frame, next)
 		}
 		next++
 	}
 	if next != messages+1 || gaps == 0 {
-		t.Errorf("%d messages are accounted for, with %d gaps; there were %d", next, gaps, messages+1)
+		t.Errorf("%d messages were received or counted in %d gap events, want %d", next, gaps, messages+1)
 	}
 	stats := until(t, s, "nobody lags", func(s ssed.Stats) bool { return s.Blocked == 0 && s.Backlog == 0 })
 	if stats.Ended["slow"] != 0 || stats.Skipped == 0 {
@@ -89,8 +89,8 @@ func TestSkip(t *testing.T) {
 	}
 }
 
-// TestSkipHoldsNoMemory: those that never read, in many streams, are passed over
-// again and again, and what is held for them stays within the bound for all.
+// TestSkipHoldsNoMemory verifies that subscribers that never read, in many streams, skip messages
+// again and again, and that the memory held for them stays within the total limit.
 func TestSkipHoldsNoMemory(t *testing.T) {
 	const total = 4 << 20
 	s := serve(t, ssed.Options{BacklogBytesMax: 1 << 20, BacklogTotalBytesMax: total, DataBytesMax: 100_000, Slow: ssed.SlowSkip})
@@ -112,8 +112,9 @@ func TestSkipHoldsNoMemory(t *testing.T) {
 	}
 }
 
-// TestStalledSubscriberIsClosed without any traffic, and not early; one that reads
-// slowly all the while stays.
+// TestStalledSubscriberIsClosed verifies that a subscriber that does not read is disconnected after
+// StallTimeout even without traffic, and not earlier. A subscriber that always reads slowly must
+// stay connected.
 func TestStalledSubscriberIsClosed(t *testing.T) {
 	testtool.Long(t, "it waits for three stall time-outs")
 	t.Parallel()
@@ -128,7 +129,7 @@ func TestStalledSubscriberIsClosed(t *testing.T) {
 	}
 	until(t, s, "both lag", func(s ssed.Stats) bool { return s.Blocked == 2 })
 	ended := make(chan struct{})
-	go func() { // much slower than its socket's buffer would show
+	go func() { // much more slowly than a change of its socket's buffer would show
 		chunk := make([]byte, 2000)
 		for {
 			select {
@@ -141,21 +142,21 @@ func TestStalledSubscriberIsClosed(t *testing.T) {
 	}()
 	stats := until(t, s, "the stalled one is closed", func(s ssed.Stats) bool { return s.Subscribers == 1 })
 	if took := time.Since(begin); took < timeout {
-		t.Errorf("it was closed after %v, before %v had passed", took, timeout)
+		t.Errorf("the subscriber was closed after %v, want at least %v", took, timeout)
 	}
 	if stats.Ended["stalled"] != 1 {
-		t.Errorf("it is not counted as stalled: %+v", stats)
+		t.Errorf("the subscriber is not counted as stalled: %+v", stats)
 	}
 	log.waitFor(t, "msg=DISCONNECT reason=stalled client=127.0.0.1:")
-	time.Sleep(2 * timeout) // in which the other one must not be closed
+	time.Sleep(2 * timeout) // the other subscriber must not be closed during this time
 	close(ended)
 	if stats, err := s.Stats(context.Background()); err != nil || stats.Subscribers != 1 {
 		t.Errorf("the slow reader was closed, too: %+v, %v", stats, err)
 	}
 }
 
-// TestStalledInTheKernel: what waits for the client is all in its socket's buffer,
-// where only the kernel sees that nobody takes it.
+// TestStalledInTheKernel covers a subscriber whose pending data is all in its socket's buffer, so
+// that only the kernel knows that it does not read.
 func TestStalledInTheKernel(t *testing.T) {
 	testtool.Long(t, "a subscriber stalls for seconds")
 	t.Parallel()
@@ -166,10 +167,11 @@ func TestStalledInTheKernel(t *testing.T) {
 	publishAll(t, s, sse.Message{Namespace: "/n", Data: bytes.Repeat([]byte("x"), 60_000)})
 	stats := until(t, s, "it is closed", func(s ssed.Stats) bool { return s.Subscribers == 0 })
 	if took := time.Since(begin); took < timeout || stats.Ended["stalled"] != 1 {
-		t.Errorf("it was closed after %v: %+v", took, stats)
+		t.Errorf("the subscriber was closed after %v: %+v", took, stats)
 	}
 }
 
+// TestConnsPerAddress verifies that the limit counts addresses, and /64 networks for IPv6.
 func TestConnsPerAddress(t *testing.T) {
 	t.Parallel()
 	var log logbook
@@ -193,7 +195,7 @@ func TestConnsPerAddress(t *testing.T) {
 		{"2001:db8:1:2::1", false}, {"2001:db8:1:2::2", false}, {"2001:db8:1:2:ffff::3", true}, {"2001:db8:1:3::1", false},
 	} {
 		if _, rest := from(tt.addr); strings.HasPrefix(rest, "retry:") != tt.full {
-			t.Errorf("%s: %q, want it turned away: %v", tt.addr, rest, tt.full)
+			t.Errorf("%s: %q, want it refused: %v", tt.addr, rest, tt.full)
 		}
 	}
 	log.waitFor(t, `msg="connections were turned away" connections=`)

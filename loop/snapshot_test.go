@@ -11,10 +11,10 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// TestSubscribers: everybody is in it once, with what is true of it.
+// TestSubscribers verifies that the list contains every subscriber once, with correct data.
 func TestSubscribers(t *testing.T) {
 	s := serve(t, ssed.Options{TrustedProxies: []string{"127.0.0.1"}})
-	const subscribers = 2500 // more than one look takes
+	const subscribers = 2500 // more than one page
 	ctx := context.Background()
 	publishAll(t, s, sse.Message{Namespace: "/0", Data: []byte("before all")})
 	for i := range subscribers {
@@ -37,10 +37,11 @@ func TestSubscribers(t *testing.T) {
 		seen[c.ID], streams[c.Stream] = true, true
 	}
 	if conns[0].Messages != 1 || conns[3].Messages != 0 || conns[3].Published != 1 || len(streams) != 3 {
-		t.Errorf("the first has %d messages, the fourth %d of %d; %d streams", conns[0].Messages, conns[3].Messages, conns[3].Published, len(streams))
+		t.Errorf("the first subscriber has %d messages, the fourth %d of %d; there are %d streams", conns[0].Messages, conns[3].Messages, conns[3].Published, len(streams))
 	}
 }
 
+// TestDisconnect verifies that Disconnect closes a subscriber, and that its id is not reused.
 func TestDisconnect(t *testing.T) {
 	s := serve(t, ssed.Options{})
 	c, r := subscribe(t, s, "/subscribe/a")
@@ -56,13 +57,13 @@ func TestDisconnect(t *testing.T) {
 		}
 	}
 	if rest, err := io.ReadAll(r); err != nil || len(rest) > 0 {
-		t.Errorf("it ends with %q, %v", rest, err)
+		t.Errorf("the stream ends with %q, %v", rest, err)
 	}
-	// Who gets its descriptor next is another.
+	// The next subscriber may get the same descriptor, but must get another id.
 	subscribe(t, s, "/subscribe/a")
 	for _, id := range []ssed.ConnID{conns[i].ID, 0, 1 << 60} {
 		if found, _ := s.Disconnect(context.Background(), id); found {
-			t.Errorf("%d was found", id)
+			t.Errorf("Disconnect found the old id %d", id)
 		}
 	}
 	publishAll(t, s, sse.Message{Namespace: "/a", Data: []byte("x")})

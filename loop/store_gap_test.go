@@ -11,7 +11,7 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// gapOf reads an event, which must be a gap.
+// gapOf reads an event, which must be a gap event.
 func gapOf(t testing.TB, r *bufio.Reader) (g sse.Gap) {
 	t.Helper()
 	e := nextEvent(t, r)
@@ -21,6 +21,7 @@ func gapOf(t testing.TB, r *bufio.Reader) (g sse.Gap) {
 	return g
 }
 
+// TestStoreGaps checks the gap events for messages that a store has deleted.
 func TestStoreGaps(t *testing.T) {
 	h := newMemStore()
 	first := serveStore(t, h, ssed.Options{})
@@ -32,16 +33,16 @@ func TestStoreGaps(t *testing.T) {
 
 	_, r := resumeFrom(t, s, "/subscribe/x", "store-1")
 	if g := gapOf(t, r); g != (sse.Gap{Reason: sse.GapExpired, Asked: "store-1", Oldest: "store-3", CompleteAfter: "store-2", Newest: "store-5"}) {
-		t.Errorf("something is gone: %+v", g)
+		t.Errorf("after deleted messages: %+v", g)
 	}
 	expectData(t, r, "3", "5")
 	_, r = resumeFrom(t, s, "/subscribe/x", "store-2")
-	expectData(t, r, "3", "5") // and no gap
+	expectData(t, r, "3", "5") // without a gap event
 	_, r = resumeFrom(t, s, "/subscribe/y", "store-1")
-	expectData(t, r, "4") // what is gone is another's
+	expectData(t, r, "4") // the deleted message belongs to another namespace
 	_, r = resumeFrom(t, s, "/subscribe/x", "other-4")
 	if g := gapOf(t, r); g != (sse.Gap{Reason: sse.GapEpoch, Asked: "other-4", Oldest: "store-1", CompleteAfter: "store-2", Newest: "store-5"}) {
-		t.Errorf("of another epoch: %+v", g)
+		t.Errorf("with an id of another epoch: %+v", g)
 	}
 	expectData(t, r, "1", "3", "5")
 	_, r = resumeFrom(t, s, "/subscribe/x?last=2", "nonsense")
@@ -51,9 +52,9 @@ func TestStoreGaps(t *testing.T) {
 	expectData(t, r, "3", "5")
 }
 
-// TestStoreLeavesOut: numbers that do not come, and an epoch that ends, are a gap for
-// all who are connected.
-func TestStoreLeavesOut(t *testing.T) {
+// TestStoreSkips verifies that all connected subscribers get a gap event if the store leaves out
+// numbers, or if it begins another epoch.
+func TestStoreSkips(t *testing.T) {
 	ctx := context.Background()
 	s := serve(t, ssed.Options{Store: newMemStore()})
 	in := s.StoreSink()
@@ -83,7 +84,7 @@ func TestStoreLeavesOut(t *testing.T) {
 	}
 	for _, r := range []*bufio.Reader{r, quiet} {
 		if g := gapOf(t, r); g != (sse.Gap{Reason: sse.GapExpired, Asked: "one-10", CompleteAfter: "one-14", Newest: "one-14"}) {
-			t.Errorf("what was left out: %+v", g)
+			t.Errorf("the gap event for the missing numbers is %+v", g)
 		}
 	}
 	if id := expectData(t, r, "fifteen"); id != "one-15" {
@@ -95,7 +96,7 @@ func TestStoreLeavesOut(t *testing.T) {
 	deliver(4, "four")
 	for _, r := range []*bufio.Reader{r, quiet} {
 		if g := gapOf(t, r); g != (sse.Gap{Reason: sse.GapEpoch, Asked: "one-15", CompleteAfter: "two-3", Newest: "two-3"}) {
-			t.Errorf("another epoch: %+v", g)
+			t.Errorf("the gap event for another epoch is %+v", g)
 		}
 	}
 	if id := expectData(t, r, "four"); id != "two-4" {
@@ -103,9 +104,9 @@ func TestStoreLeavesOut(t *testing.T) {
 	}
 }
 
-// TestStoreTellsNewcomersOfHoles: what others were told of once is told to those who
-// come in the middle of it.
-func TestStoreTellsNewcomersOfHoles(t *testing.T) {
+// TestStoreHolesAreReportedToNewSubscribers verifies that missing numbers are also reported to
+// subscribers that connect after the others got the gap event.
+func TestStoreHolesAreReportedToNewSubscribers(t *testing.T) {
 	ctx := context.Background()
 	h := newMemStore()
 	h.set(func() { h.messages = make([]sse.Message, 20) })
@@ -139,7 +140,7 @@ func TestStoreTellsNewcomersOfHoles(t *testing.T) {
 		{late, "store-5", []string{"9", "20", "21"}},
 	} {
 		if g := gapOf(t, tt.r); g != (sse.Gap{Reason: sse.GapExpired, Asked: tt.asked, CompleteAfter: "store-20", Newest: "store-20"}) {
-			t.Errorf("who came at %s is told %+v", tt.asked, g)
+			t.Errorf("a subscriber that resumed from %s got %+v", tt.asked, g)
 		}
 		expectData(t, tt.r, tt.data...)
 	}

@@ -18,6 +18,8 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
+// TestStoreAnswersPublishersInOrder verifies that replies are in the order of the requests,
+// although the store answers late, and that a publisher that waits does not block others.
 func TestStoreAnswersPublishersInOrder(t *testing.T) {
 	h := newMemStore()
 	s := serveStore(t, h, ssed.Options{})
@@ -25,7 +27,7 @@ func TestStoreAnswersPublishersInOrder(t *testing.T) {
 	h.hold(true)
 	p := dial(t, s.PublishAddrs()[0])
 	io.WriteString(p, "PUB /x - one\nPING\nPUB /x - refuse me\nnonsense\nKEY k\nPUB /x a two\nQUIET on\nPUB /x - three\nPUB /x - refuse me\nQUIT\n")
-	// Nobody else is held up by that.
+	// Other publishers are not blocked.
 	other := dial(t, s.PublishAddrs()[0])
 	io.WriteString(other, "PING\n")
 	expect(t, other, "PONG\n")
@@ -47,8 +49,9 @@ func TestStoreAnswersPublishersInOrder(t *testing.T) {
 	}
 }
 
-// TestStoreAnswersThoseWhoOnlyRead: printf ... | nc closes its sending side at once.
-func TestStoreAnswersThoseWhoOnlyRead(t *testing.T) {
+// TestStoreAnswersHalfClosedPublishers verifies that a publisher gets its replies after it has
+// closed its sending side, as printf ... | nc does immediately.
+func TestStoreAnswersHalfClosedPublishers(t *testing.T) {
 	h := newMemStore()
 	s := serveStore(t, h, ssed.Options{})
 	h.hold(true)
@@ -71,8 +74,8 @@ func waitingAt(h *memStore) []func() {
 	return h.waiting
 }
 
-// TestStoreHoldsPublishersBack: when the store takes no more, publishers wait in their
-// sockets, and nothing is lost.
+// TestStoreHoldsPublishersBack verifies that publishers wait in their sockets while the store
+// accepts no more messages, and that no message is lost.
 func TestStoreHoldsPublishersBack(t *testing.T) {
 	const publishers, each = 5, 3000
 	h := newMemStore()
@@ -124,7 +127,7 @@ func seqOf(t testing.TB, id string) (seq uint64) {
 	return seq
 }
 
-// TestStorePublish is for Go programs, and for publishers on a loop of their own.
+// TestStorePublish covers Go programs, and publishers on a separate loop.
 func TestStorePublish(t *testing.T) {
 	t.Parallel()
 	h := newMemStore()
@@ -134,7 +137,7 @@ func TestStorePublish(t *testing.T) {
 		t.Error("Publish returned before the store had the message")
 	}
 	if err := s.Publish(context.Background(), sse.Message{Namespace: "/x", Data: []byte("refuse me")}); err == nil {
-		t.Error("what the store refuses is published")
+		t.Error("Publish succeeded for a message that the store refuses")
 	}
 	h.hold(true)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
@@ -155,9 +158,9 @@ func TestStorePublish(t *testing.T) {
 	}
 }
 
-// TestStoreReplay has clients come and go at several servers of one store, of which
-// some began late and keep little: whoever comes back anywhere gets what it missed,
-// once, in order.
+// TestStoreReplay lets clients connect and disconnect at several servers of one store. Some servers
+// began late and keep few messages. A client that reconnects to any server must get the messages
+// that it missed, once and in order.
 func TestStoreReplay(t *testing.T) {
 	random := rand.New(rand.NewPCG(9, 9))
 	h := newMemStore()
@@ -210,7 +213,8 @@ func TestStoreReplay(t *testing.T) {
 	}
 }
 
-// TestStoreReplayIsShared: those who missed the same cost the store one reader.
+// TestStoreReplayIsShared verifies that clients that missed the same messages share one read of the
+// store.
 func TestStoreReplayIsShared(t *testing.T) {
 	const clients = 300
 	h := newMemStore()
@@ -232,12 +236,12 @@ func TestStoreReplayIsShared(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if reads := h.readsSoFar(); reads > clients/4 { // in 8 parts
-		t.Errorf("%d clients with the same request had the store read %d times", clients, reads)
+	if reads := h.readsSoFar(); reads > clients/4 { // the replay has 8 parts
+		t.Errorf("for %d clients with the same request, the store was read %d times", clients, reads)
 	}
 }
 
-// wantRetryAfter wants a stream that only tells when to come back.
+// wantRetryAfter expects a stream that contains only a reconnection time in the given range.
 func wantRetryAfter(t testing.TB, s *ssed.Server, target string, soonest, latest time.Duration) {
 	t.Helper()
 	_, r := subscribe(t, s, target)
@@ -247,10 +251,12 @@ func wantRetryAfter(t testing.TB, s *ssed.Server, target string, soonest, latest
 		t.Fatalf("%s: got %q, %v", target, rest, err)
 	}
 	if after := time.Duration(ms) * time.Millisecond; after < soonest || after > latest {
-		t.Errorf("they are to come back after %v", after)
+		t.Errorf("the reconnection time is %v", after)
 	}
 }
 
+// TestStoreTurnsAway verifies that clients get a reconnection time while a server cannot serve
+// them: before its store is live, or before it has received the message of their id.
 func TestStoreTurnsAway(t *testing.T) {
 	h := newMemStore()
 	early := serve(t, ssed.Options{Store: h})
@@ -259,7 +265,7 @@ func TestStoreTurnsAway(t *testing.T) {
 	s := serveStore(t, h, ssed.Options{})
 	publishTo(t, s, "/x", "1", "2")
 	late := serve(t, ssed.Options{Store: h})
-	in := late.StoreSink() // which gets no more than this
+	in := late.StoreSink() // it receives no other messages
 	if err := errors.Join(in.Begin(context.Background(), "store", 2), in.Live(context.Background())); err != nil {
 		t.Fatal(err)
 	}
@@ -267,12 +273,13 @@ func TestStoreTurnsAway(t *testing.T) {
 	publishTo(t, s, "/x", "3")
 	wantRetryAfter(t, late, "/subscribe/x?last_event_id=store-3", 0, time.Second)
 
-	// One that hears nothing of the store's newest does not know of 3, but the store does.
+	// This server does not know the store's newest number, so it does not know of 3. The store
+	// does.
 	h.set(func() { h.quiet = true })
 	wantRetryAfter(t, late, "/subscribe/x?last_event_id=store-3", 0, time.Second)
 	_, r := subscribe(t, late, "/subscribe/x?last_event_id=store-4")
 	if g := gapOf(t, r); g != (sse.Gap{Reason: sse.GapMalformed, Asked: "store-4", Newest: "store-2"}) {
-		t.Errorf("an id that nobody has: %+v", g)
+		t.Errorf("the gap event for an id without a message: %+v", g)
 	}
 	if err := in.Deliver(context.Background(), 3, []byte("/x"), nil, []byte("3")); err != nil {
 		t.Fatal(err)
@@ -284,7 +291,7 @@ func TestStoreTurnsAway(t *testing.T) {
 	until(t, late, "that is counted", func(st ssed.Stats) bool { return st.Ended["store"] == 2 })
 }
 
-// TestStoreShutdown: what publishers were told OK for is delivered before the end.
+// TestStoreShutdown verifies that messages that publishers got OK for are delivered before the end.
 func TestStoreShutdown(t *testing.T) {
 	h := newMemStore()
 	s := serveStore(t, h, ssed.Options{})

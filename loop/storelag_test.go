@@ -17,9 +17,9 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// What may happen to a Store's server while somebody comes back.
+// Tests of changes in a store while a client resumes.
 
-// began serves from a store, and delivers nothing by itself.
+// began runs a server whose store is live, but delivers no messages on its own.
 func began(t testing.TB, h *memStore, opts ssed.Options, newest uint64) (*ssed.Server, ssed.StoreSink) {
 	t.Helper()
 	opts.Store = h
@@ -32,7 +32,7 @@ func began(t testing.TB, h *memStore, opts ssed.Options, newest uint64) (*ssed.S
 	return s, in
 }
 
-// fill puts messages into a store, each with its number for data.
+// fill puts n messages into a store. The data of each contains its number.
 func fill(h *memStore, ns, what string, n int) {
 	h.set(func() {
 		for range n {
@@ -41,7 +41,7 @@ func fill(h *memStore, ns, what string, n int) {
 	})
 }
 
-// dataOf are the data of a number of messages.
+// dataOf returns the data of the messages with the given numbers.
 func dataOf(what string, from, to int) (data []string) {
 	for n := from; n <= to; n++ {
 		data = append(data, fmt.Sprint(what, n))
@@ -49,14 +49,14 @@ func dataOf(what string, from, to int) (data []string) {
 	return data
 }
 
-// TestStoreBeginsAnewDuringAReplay: who is in the middle of what it missed when the
-// numbers begin anew is closed, and what was read before is given to nobody.
-func TestStoreBeginsAnewDuringAReplay(t *testing.T) {
+// TestStoreBeginsAgainDuringAReplay verifies that a subscriber is disconnected if the store begins
+// a new epoch during its replay, and that no other subscriber gets messages that were read before.
+func TestStoreBeginsAgainDuringAReplay(t *testing.T) {
 	h := newMemStore()
 	fill(h, "/x", "old ", 20)
 	s, in := began(t, h, ssed.Options{}, 20)
 	_, r := resumeFrom(t, s, "/subscribe/x", "store-12")
-	expectData(t, r, dataOf("old ", 13, 20)...) // these are kept for the next one
+	expectData(t, r, dataOf("old ", 13, 20)...) // kept for the next subscriber
 	slow := make(chan struct{})
 	h.set(func() { h.slow = slow })
 	_, waiting := resumeFrom(t, s, "/subscribe/x", "store-5")
@@ -71,7 +71,7 @@ func TestStoreBeginsAnewDuringAReplay(t *testing.T) {
 	if !strings.HasPrefix(string(rest), "retry:") || strings.Contains(string(rest), "data:") || err != nil {
 		t.Errorf("in the middle of a replay: got %q, %v", rest, err)
 	}
-	_, again := resumeFrom(t, s, "/subscribe/x", "new-5") // while the old is still read
+	_, again := resumeFrom(t, s, "/subscribe/x", "new-5") // while the old epoch is still being read
 	close(slow)
 	expectData(t, again, dataOf("new ", 6, 20)...)
 	_, again = resumeFrom(t, s, "/subscribe/x", "new-12")
@@ -80,7 +80,8 @@ func TestStoreBeginsAnewDuringAReplay(t *testing.T) {
 	}
 }
 
-// TestStoreTrim: what the store has let go of nobody gets, though it was read before.
+// TestStoreTrim verifies that no subscriber gets messages that the store has deleted, even if the
+// server has read them before.
 func TestStoreTrim(t *testing.T) {
 	h := newMemStore()
 	fill(h, "/x", "", 9)
@@ -101,8 +102,8 @@ func TestStoreTrim(t *testing.T) {
 	expectData(t, r, dataOf("", 5, 9)...)
 }
 
-// TestStoreHoles: a store that keeps a few of each namespace has holes everywhere. They
-// are told of once, and not at all to a server that takes nobody yet.
+// TestStoreHoles covers a store that keeps a few messages per namespace, so that many numbers are
+// missing. They are reported once, and not at all to a server that is not live yet.
 func TestStoreHoles(t *testing.T) {
 	h := newMemStore()
 	log := &logbook{}
@@ -131,15 +132,15 @@ func TestStoreHoles(t *testing.T) {
 		expectData(t, r, fmt.Sprint(seq))
 	}
 	if g := gapOf(t, r); g.Asked != "store-199" || g.CompleteAfter != "store-202" {
-		t.Errorf("the gap beyond is %+v", g)
+		t.Errorf("the second gap event is %+v", g)
 	}
 	until(t, s, "the log tells of it", func(ssed.Stats) bool { return strings.Contains(log.String(), "let go of") })
-	if n := strings.Count(log.String(), "let go of"); n > 2 { // a line a second at most
+	if n := strings.Count(log.String(), "let go of"); n > 2 { // at most one line per second
 		t.Errorf("the log tells of it %d times: %s", n, log)
 	}
 }
 
-// nextEventName is that of the next event; empty if the stream ends before it.
+// nextEventName returns the name of the next event, or "" if the stream ends before it.
 func nextEventName(r *bufio.Reader) string {
 	for {
 		text, err := r.ReadString('\n')
@@ -149,8 +150,8 @@ func nextEventName(r *bufio.Reader) string {
 	}
 }
 
-// TestStoreBacklogOfReplays: what was cut off of long messages for those who do not
-// read counts as backlog.
+// TestStoreBacklogOfReplays verifies that unsent rests of long messages, for subscribers that do
+// not read, count towards the backlog.
 func TestStoreBacklogOfReplays(t *testing.T) {
 	h := newMemStore()
 	fill(h, "/x", strings.Repeat("y", 100_000), 3)
@@ -162,9 +163,9 @@ func TestStoreBacklogOfReplays(t *testing.T) {
 	until(t, s, "some are closed for the rest", func(st ssed.Stats) bool { return st.Ended["evicted"] >= 10 })
 }
 
-// TestStoreShutdownWaitsForWhatComesBack: OK was said long ago, and the message is not
-// here yet.
-func TestStoreShutdownWaitsForWhatComesBack(t *testing.T) {
+// TestStoreShutdownWaitsForDelivery verifies that Shutdown waits for a message that the store has
+// acknowledged but not yet delivered.
+func TestStoreShutdownWaitsForDelivery(t *testing.T) {
 	t.Parallel()
 	h := newMemStore()
 	s, in := began(t, h, ssed.Options{}, 0)
@@ -184,8 +185,8 @@ func TestStoreShutdownWaitsForWhatComesBack(t *testing.T) {
 	}
 }
 
-// TestStoreShutdownDuringARead: who waits for the store is told to come back, and nothing
-// goes on for it.
+// TestStoreShutdownDuringARead verifies that a client that waits for the store gets a reconnection
+// time at shutdown, and that the read of the store is canceled.
 func TestStoreShutdownDuringARead(t *testing.T) {
 	h := newMemStore()
 	fill(h, "/x", "", 5)
@@ -204,9 +205,9 @@ func TestStoreShutdownDuringARead(t *testing.T) {
 	testtool.WaitFor(t, "the read ends", func() bool { return h.readsEnded() == 1 })
 }
 
-// TestStoreLetsGoDuringAReplay: what goes between two parts is told of, to those as
-// well who came without an id.
-func TestStoreLetsGoDuringAReplay(t *testing.T) {
+// TestStoreTrimsDuringAReplay verifies that messages deleted between two parts of a replay are
+// reported with a gap event, also to subscribers without an id.
+func TestStoreTrimsDuringAReplay(t *testing.T) {
 	testtool.Long(t, "a replay waits for a slow reader")
 	t.Parallel()
 	h := newMemStore()
@@ -216,13 +217,13 @@ func TestStoreLetsGoDuringAReplay(t *testing.T) {
 	testtool.WaitFor(t, "the store is read", func() bool { return h.readsSoFar() > 0 })
 	h.set(func() { h.gone[58] = true })
 	if name := nextEventName(r); name != "gap" {
-		t.Errorf("no gap is told: %.40q", name)
+		t.Errorf("got %.40q, want a gap event", name)
 	}
 }
 
-// TestStoreReplayEndsWhereItsStreamBegins: the window drops what a slow reader is still to
-// be sent, and more, up to where the replay of a later subscriber ends. The slow reader
-// gets each message once: the Store is read only up to where its stream begins.
+// TestStoreReplayEndsWhereItsStreamBegins drops messages from the window that were not yet sent to
+// a slow reader, and more, up to the end of the replay of a later subscriber. The slow reader must
+// get each message once, because the Store is read only up to the beginning of its stream.
 func TestStoreReplayEndsWhereItsStreamBegins(t *testing.T) {
 	testtool.Long(t, "7 MB go through a slow reader")
 	t.Parallel()
@@ -252,8 +253,9 @@ func TestStoreReplayEndsWhereItsStreamBegins(t *testing.T) {
 	expectData(t, slow, dataOf(what, 2, missed+live+later)...)
 }
 
-// TestStoreReadsForNobody: who left while others were read for is not read for.
-func TestStoreReadsForNobody(t *testing.T) {
+// TestStoreDoesNotReadForDisconnected verifies that the store is not read for clients that
+// disconnected while they waited for the reads of others.
+func TestStoreDoesNotReadForDisconnected(t *testing.T) {
 	const atOnce = 16
 	h := newMemStore()
 	fill(h, "/x", "", 100)
@@ -273,12 +275,12 @@ func TestStoreReadsForNobody(t *testing.T) {
 	close(slow)
 	expectData(t, r, "98", "99", "100")
 	if n := h.readsSoFar(); n != atOnce+1 {
-		t.Errorf("the store was read %d times for %d who are there", n, atOnce+1)
+		t.Errorf("the store was read %d times for %d connected subscribers", n, atOnce+1)
 	}
 }
 
-// TestStorePublishersWithoutReplies: a publisher that half-closes, or says QUIT, in the
-// middle of what waits in line gets all of its replies, in order, and then its end.
+// TestStorePublishersWithoutReplies verifies that a publisher that half-closes, or sends QUIT,
+// while its requests wait gets all of its replies in order, and is then disconnected.
 func TestStorePublishersWithoutReplies(t *testing.T) {
 	for _, end := range []string{"QUIT\n", ""} {
 		h := newMemStore()

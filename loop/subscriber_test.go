@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// TestEndedBy checks the reason for the end of a subscriber for each cause.
 func TestEndedBy(t *testing.T) {
 	tests := []struct {
 		name string

@@ -17,9 +17,9 @@ import (
 	"github.com/ssed/ssed/publish/evioserver"
 )
 
-// TestUnreadRepliesLoseNothing: a publisher who never reads its replies is closed
-// after a time, on either loop. Meanwhile the others are answered, and what it was
-// told OK for is delivered, in order.
+// TestUnreadRepliesLoseNothing verifies on both loops that a publisher that never reads its replies
+// is closed after a time. Until then other publishers get replies. All messages that it got OK for
+// must be delivered in order.
 func TestUnreadRepliesLoseNothing(t *testing.T) {
 	testtool.Long(t, "a publisher reads nothing for a second")
 	const timeout = 500 * time.Millisecond
@@ -51,7 +51,7 @@ func unreadRepliesLoseNothing(t *testing.T, s *ssed.Server, publishers net.Addr)
 	for err, done := error(nil), false; !done; {
 		fmt.Fprint(other, "PUB /other - x\n")
 		if got := line(t, replies); !strings.HasPrefix(got, "OK ") {
-			t.Fatalf("another publisher is answered %q", got)
+			t.Fatalf("another publisher gets %q", got)
 		}
 		select {
 		case err = <-closed:
@@ -61,7 +61,7 @@ func unreadRepliesLoseNothing(t *testing.T, s *ssed.Server, publishers net.Addr)
 		default:
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Fatal("a publisher who never reads stays connected")
+			t.Fatal("a publisher that never reads stays connected")
 		}
 	}
 	told := int64(0)
@@ -69,17 +69,17 @@ func unreadRepliesLoseNothing(t *testing.T, s *ssed.Server, publishers net.Addr)
 		told++
 	}
 	if told == 0 {
-		t.Error("it was told OK for nothing")
+		t.Error("the publisher got no OK")
 	}
 	for deadline := time.Now().Add(patience); received.Load() < told; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("it was told OK for %d messages, and %d were delivered", told, received.Load())
+			t.Fatalf("the publisher got OK for %d messages, but %d were delivered", told, received.Load())
 		}
 	}
-	t.Logf("%d OKs reached it, %d messages were delivered", told, received.Load())
+	t.Logf("the publisher got %d OKs, and %d messages were delivered", told, received.Load())
 }
 
-// countInOrder reads messages that count from 0, to the end of the stream.
+// countInOrder reads messages that count from 0, up to the end of the stream.
 func countInOrder(stream *bufio.Reader, received *atomic.Int64) error {
 	for {
 		frame := fmt.Sprintf("data:%d\n\n", received.Load())
@@ -92,7 +92,7 @@ func countInOrder(stream *bufio.Reader, received *atomic.Int64) error {
 	}
 }
 
-// publishUntilClosed publishes numbers, and returns why it could not go on.
+// publishUntilClosed publishes numbers until it fails, and returns the error.
 func publishUntilClosed(conn net.Conn) error {
 	for i := 0; ; {
 		var lines bytes.Buffer

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestWatch plays gnet: its epoll instance reports the descriptor of gnet's end, which can
-// be read, as often as a socket that was full drains, and not when none does.
+// TestWatch takes the role of gnet. Its epoll instance must report the descriptor of gnet's end as
+// readable once for each full socket that drains, and not otherwise.
 func TestWatch(t *testing.T) {
 	w, err := newWatch()
 	if err != nil {
@@ -21,7 +21,7 @@ func TestWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(outer)
-	_, gnetEnd := pair(t) // gnet has a copy of the descriptor; any number will do
+	_, gnetEnd := pair(t) // gnet has a copy of the descriptor, so any number will do
 	if err := unix.EpollCtl(outer, unix.EPOLL_CTL_ADD, gnetEnd, &unix.EpollEvent{Events: gnetReads, Fd: int32(gnetEnd)}); err != nil {
 		t.Fatal(err)
 	}
@@ -45,11 +45,11 @@ func TestWatch(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := reported(t, outer); len(got) != 0 {
-			t.Fatalf("a full socket is reported: %v", got)
+			t.Fatalf("epoll reports a full socket: %v", got)
 		}
 		drain(t, far, n)
 		if got := reported(t, outer); !slices.Equal(got, []int32{int32(gnetEnd)}) {
-			t.Fatalf("gnet gets %v, its end is %d", got, gnetEnd)
+			t.Fatalf("epoll reports %v, want gnet's end %d", got, gnetEnd)
 		}
 		if n, err := read.Read(make([]byte, 8)); n != 1 || err != nil {
 			t.Fatalf("gnet reads %d bytes, %v", n, err)
@@ -59,7 +59,7 @@ func TestWatch(t *testing.T) {
 			t.Fatalf("%v drained, want 77", got)
 		}
 		if got := reported(t, outer); len(got) != 0 || len(w.appendReady(nil)) != 0 {
-			t.Fatal("it is told twice")
+			t.Fatal("the drained socket is reported twice")
 		}
 	}
 }
@@ -75,7 +75,7 @@ func pair(t *testing.T) (a, b int) {
 	return fds[0], fds[1]
 }
 
-// fill sends until the socket is full, and returns how much that was.
+// fill sends until the socket is full, and returns the number of bytes sent.
 func fill(t *testing.T, fd int) (total int) {
 	t.Helper()
 	b := make([]byte, 64<<10)
@@ -91,6 +91,7 @@ func fill(t *testing.T, fd int) (total int) {
 	}
 }
 
+// drain reads total bytes.
 func drain(t *testing.T, fd, total int) {
 	t.Helper()
 	b := make([]byte, 64<<10)
@@ -103,7 +104,7 @@ func drain(t *testing.T, fd, total int) {
 	}
 }
 
-// reported returns what an epoll instance reports now.
+// reported returns the descriptors that an epoll instance reports now.
 func reported(t *testing.T, epoll int) (fds []int32) {
 	t.Helper()
 	events := make([]unix.EpollEvent, 8)

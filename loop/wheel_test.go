@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestWheelAgainstModel sets and clears random deadlines, also beyond a whole
-// turn and from inside expire, and compares with a map from client to tick.
+// TestWheelAgainstModel sets and clears random deadlines, also more than one turn ahead and from
+// inside expire, and compares with a map from clients to ticks.
 func TestWheelAgainstModel(t *testing.T) {
 	for seed := range uint64(20) {
 		random := rand.New(rand.NewPCG(seed, 3))
@@ -32,14 +32,14 @@ func TestWheelAgainstModel(t *testing.T) {
 				w.advance(func(c *client) {
 					expired = append(expired, c)
 					if due, ok := model[c]; !ok || due != w.now {
-						t.Fatalf("expired at tick %d, the model says %d, %t", w.now, due, ok)
+						t.Fatalf("a client expired at tick %d, in the model at %d, %t", w.now, due, ok)
 					}
 					delete(model, c)
 					if random.IntN(2) == 0 {
 						set(c)
 					}
 					other := &clients[random.IntN(len(clients))]
-					w.clear(other) // as when a close inside expire takes others along
+					w.clear(other) // as if closing one client inside expire closes others, too
 					delete(model, other)
 				})
 				for c, due := range model {
@@ -52,6 +52,7 @@ func TestWheelAgainstModel(t *testing.T) {
 	}
 }
 
+// TestTicksRoundUp verifies that durations are rounded up to ticks.
 func TestTicksRoundUp(t *testing.T) {
 	for d, want := range map[time.Duration]uint32{0: 0, 1: 1, tick: 1, tick + 1: 2, time.Second: uint32(time.Second / tick), 120_000 * time.Hour: ticksMax, 1<<63 - 1: ticksMax} {
 		if got := ticks(d); got != want {
@@ -60,6 +61,7 @@ func TestTicksRoundUp(t *testing.T) {
 	}
 }
 
+// TestWheelDoesNotAllocate verifies that setting and clearing deadlines does not allocate.
 func TestWheelDoesNotAllocate(t *testing.T) {
 	var w wheel
 	var c client

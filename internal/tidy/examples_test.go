@@ -15,7 +15,7 @@ var embedded = []string{".", "sse", "publish", "publish/evioserver", "nsindex", 
 
 // unshown are public names that need no example, as patterns, with the reason.
 var unshown = map[string]string{
-	"..Default*":     "each stands in the comment of its option, which TestDefaultsAreTold holds",
+	"..Default*":     "each stands in the comment of its option, which TestDefaultsAreDocumented holds",
 	"store.Default*": "each stands in the comment of its option",
 	"admin.Daemon.*": "the methods of ssed.Server, and examples show them there",
 	"..Stats.*":      "figures, each with its comment; ExampleServer_Stats shows how one has them",
