@@ -24,7 +24,7 @@ import (
 // options are the command-line flags. In the second and third groups, zero means the scenario's own
 // default.
 type options struct {
-	Scenario []string `arg:"" help:"${scenarios}, or all. all leaves out responsive, resume, store, cluster and soak; name them to run them."`
+	Scenario []string `arg:"" help:"${scenarios}, or all, which leaves out responsive, resume, store, cluster and soak."`
 
 	Case      string   `placeholder:"TEXT" help:"Run only the cases with this text in their names."`
 	Server    []string `default:"ssed,floor" help:"Servers to measure in turn: ${servers}. Ratios are to the floor if it is listed, else to the last server. Default ${default}."`
@@ -38,7 +38,7 @@ type options struct {
 	Subscribers  int     `help:"Number of subscribers. Default: the scenario's own number."`
 	PayloadBytes int     `name:"payload" default:"64" placeholder:"BYTES" help:"Size of each message's data. Default ${default}."`
 	InFlight     int     `help:"Messages in flight in closed-loop scenarios. Default: the scenario's own number."`
-	Rate         float64 `default:"100" help:"Messages per second in steady. Default ${default}."`
+	Rate         float64 `default:"100" help:"Messages per second in the open loops of steady, resume, store and cluster. Default ${default}."`
 	WindowBytes  int     `name:"window" default:"4194304" help:"Bytes of frames in flight in drain. Default ${default}."`
 	ProbeRate    float64 `name:"probe-rate" default:"50" help:"Probes of each kind per second in responsive. Default ${default}."`
 	StoreDir     string  `name:"store-dir" placeholder:"DIR" help:"Parent directory for the stores of store and cluster. It must be on a disk, because in memory a store costs less. Default: the directory for temporary files."`
