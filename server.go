@@ -38,11 +38,11 @@ func (s *Server) Serve() error { return s.hub.Serve() }
 func (s *Server) Ready() <-chan struct{} { return s.hub.Ready() }
 
 // ListenAddrs returns the addresses for subscribers. Port 0 is replaced by the port that was
-// chosen. Call it after Ready is closed.
+// chosen. Call it after the server is ready.
 func (s *Server) ListenAddrs() []net.Addr { return s.hub.ListenAddrs() }
 
 // PublishAddrs returns the addresses for publishers of this server's loop. Port 0 is replaced by
-// the port that was chosen. Call it after Ready is closed.
+// the port that was chosen. Call it after the server is ready.
 func (s *Server) PublishAddrs() []net.Addr { return s.hub.PublishAddrs() }
 
 // Publish sends a message to every subscriber of its namespace. It returns once the message is

@@ -174,7 +174,7 @@ func (h *History) expire(n *node, now uint32) {
 }
 
 // Sweep drops expired messages of a few namespaces that have an age limit. It visits at most the
-// given number of namespaces. Repeated calls visit all of them in a circle.
+// given number of namespaces. Repeated calls visit all of them, one after the other.
 func (h *History) Sweep(now uint32, namespaces int) {
 	for range min(namespaces, len(h.aging)) {
 		if h.swept++; h.swept >= len(h.aging) {

@@ -43,9 +43,9 @@ func (h *Hub) enroll(conn *net.UnixConn) bool {
 }
 
 // ListenAddrs returns the addresses for subscribers. Port 0 is replaced by the port that was
-// chosen. Call it after Ready is closed.
+// chosen. Call it after the Hub is ready.
 func (h *Hub) ListenAddrs() []net.Addr { return h.listenAddrs }
 
 // PublishAddrs returns the addresses for publishers. Port 0 is replaced by the port that was
-// chosen. Call it after Ready is closed.
+// chosen. Call it after the Hub is ready.
 func (h *Hub) PublishAddrs() []net.Addr { return h.publishAddrs }
