@@ -1,6 +1,6 @@
-// Questions to the daemon, and its refusals in words.
+// Requests to the daemon, and its error messages.
 
-// A Refusal is an answer other than "yes". Its message is the daemon's own.
+// A Refusal is the error for a response with an error status. Its message comes from the daemon.
 export class Refusal extends Error {
   constructor(status, words) {
     super(words);
@@ -14,7 +14,7 @@ export async function getJSON(path, query = {}) {
   return (await ask(search ? `${path}?${search}` : path)).json();
 }
 
-// post sends fields as a form does. What comes back is not read.
+// post sends fields in the encoding of a form. It does not read the body of the response.
 export const post = (path, fields) => ask(path, { method: "POST", body: new URLSearchParams(fields) });
 
 async function ask(url, options) {

@@ -1,4 +1,4 @@
-// The admin page: this file starts its parts and wires them together.
+// The admin page. This file starts its parts and connects them.
 
 import { getJSON } from "./api.js";
 import { drawCharts, makeCharts } from "./charts.js";
@@ -16,9 +16,9 @@ import { startTree } from "./treeview.js";
 const statusMs = 2_000;
 const liveWords = { waiting: "connecting", live: "live", lost: "reconnecting" };
 
-const troubles = new Map(); // what each poll has run into
+const troubles = new Map(); // the current error of each poll, or null
 
-// trouble shows what a poll has run into, or with null that it works again.
+// trouble shows the error of a poll, or removes it if error is null.
 function trouble(poll, error) {
   troubles.set(poll, error && (error.status === 401 || error.status === 403 ? `${error.message} (reload this page to sign in)` : error.message));
   const words = [...new Set(troubles.values())].filter(Boolean).join("; ");
@@ -26,7 +26,7 @@ function trouble(poll, error) {
   setText(byID("trouble"), words);
 }
 
-// poll asks for the figures and the page of connections in one question.
+// poll requests the figures and the current page of connections in one request.
 async function poll() {
   try {
     const status = await getJSON("status.json", connectionsQuery());
@@ -36,7 +36,7 @@ async function poll() {
     setSubscribe(status.subscribe_url, status.subscribe_needs_token);
     trouble("status", null);
   } catch (error) {
-    if (error.status === 400) failConnections(error); // the filter is no namespace
+    if (error.status === 400) failConnections(error); // the filter is not a valid namespace
     else trouble("status", error);
   }
 }

@@ -1,21 +1,21 @@
-// The table of connections: who is there, who is behind, and a way to end one.
+// The table of connections, with a button to disconnect each one.
 
 import { post } from "./api.js";
 import { byID, element, reconcile, setText, setTitled } from "./dom.js";
 import { bytes, count, duration } from "./format.js";
 
 const pageSize = 50;
-const filterDelayMs = 250; // somebody may go on typing
-const armedMs = 5_000;     // so long a first press counts
+const filterDelayMs = 250; // the user may continue to type
+const armedMs = 5_000;     // how long the confirmation of a disconnect stays open
 
-const pages = [0]; // of each page up to the one that is shown: the id after which it begins
-let following = 0; // where the next one begins
+const pages = [0]; // for each page up to the current one: the id after which it begins
+let following = 0; // the id after which the next page begins; 0: there is no next page
 let refresh = () => {};
 
-// startConnections makes the table's controls work. asked is called when other
-// connections are to be shown.
-export function startConnections(asked) {
-  refresh = asked;
+// startConnections activates the table's controls. They call onChange when the table must show other
+// connections.
+export function startConnections(onChange) {
+  refresh = onChange;
   let timer;
   byID("filter").addEventListener("input", () => {
     clearTimeout(timer);
@@ -24,11 +24,11 @@ export function startConnections(asked) {
   byID("slowest").addEventListener("change", fromTheFirst);
   byID("next").addEventListener("click", () => turn(() => pages.push(following)));
   byID("previous").addEventListener("click", () => turn(() => pages.pop()));
-  // A key that is held down must not be both presses.
+  // Holding down the key must not count as the second press.
   byID("rows").addEventListener("keydown", event => event.repeat && event.key === "Enter" && event.preventDefault());
 }
 
-// connectionsQuery is what to ask status.json for.
+// connectionsQuery returns the query of status.json for the current page.
 export function connectionsQuery() {
   return {
     limit: pageSize,
@@ -38,7 +38,7 @@ export function connectionsQuery() {
   };
 }
 
-// showConnectionsIn filters by a namespace.
+// showConnectionsIn shows only the connections in a namespace.
 export function showConnectionsIn(namespace) {
   byID("filter").value = namespace === "/" ? "" : namespace;
   fromTheFirst();
@@ -53,7 +53,7 @@ const fromTheFirst = () => turn(() => pages.splice(1));
 
 // showConnections fills the table with a page of status.json.
 export function showConnections({ connections, next_after: next, subscribers }) {
-  if (connections.length === 0 && pages.length > 1) return fromTheFirst(); // all of this page have left
+  if (connections.length === 0 && pages.length > 1) return fromTheFirst(); // all connections of this page have closed
   following = next;
   byID("next").disabled = !next;
   byID("previous").disabled = pages.length === 1;
@@ -61,24 +61,25 @@ export function showConnections({ connections, next_after: next, subscribers }) 
   setText(byID("connections-note"), summary(connections.length, subscribers));
 }
 
-// failConnections says in the table's place what is wrong with the question.
+// failConnections shows an error in place of the rows.
 export function failConnections(error) {
   reconcile(byID("rows"), []);
   setText(byID("connections-note"), error.message);
 }
 
 function summary(shown, subscribers) {
-  if (shown === 0) return byID("filter").value.trim() ? "Nobody subscribes to this." : "Nobody is connected.";
-  const which = byID("slowest").checked ? "those furthest behind" : pages.length > 1 ? `page ${pages.length}` : "";
-  return `${count(shown)} shown${which && `, ${which}`}, of ${count(subscribers)} in all`;
+  if (shown === 0) return byID("filter").value.trim() ? "No subscribers in this namespace." : "No subscribers.";
+  const which = byID("slowest").checked ? "furthest behind first" : pages.length > 1 ? `page ${pages.length}` : "";
+  return `${count(shown)} of ${count(subscribers)} subscribers shown${which && `, ${which}`}`;
 }
 
-// The labels stand beside the values where the screen is too narrow for columns.
+// The names of the cells. On narrow screens, numbers are shown with these labels instead of column
+// headings.
 const cells = ["address", "namespaces", "agent", "age", "messages", "behind"];
 const numbers = ["age", "messages", "behind"];
 
 function createRow({ id }) {
-  const button = element("button", { type: "button", className: "danger" }, "disconnect");
+  const button = element("button", { type: "button", className: "danger", title: "close this connection" }, "disconnect");
   button.addEventListener("click", () => press(button, id));
   button.addEventListener("blur", () => disarm(button));
   return element("tr", {}, ...cells.map(makeCell), element("td", { className: "action" }, button));
@@ -100,11 +101,11 @@ function updateRow(row, connection) {
   setText(behind, connection.lag_bytes ? bytes(connection.lag_bytes) : "–");
   behind.classList.toggle("lagging", connection.lag_bytes > 0);
   behind.classList.toggle("blocked", connection.blocked);
-  behind.title = connection.blocked ? "its socket is full" : "";
+  behind.title = connection.blocked ? "the socket is full, because the client or the network is slow" : "";
 }
 
-// press asks at the first press and disconnects at the second. The button is not
-// disabled meanwhile: that would take the focus from it.
+// press asks for confirmation at the first press, and disconnects at the second. It does not disable
+// the button, because the button would lose the focus.
 async function press(button, id) {
   if (!button.classList.contains("armed")) return arm(button);
   disarm(button);
@@ -113,12 +114,12 @@ async function press(button, id) {
   } catch (error) {
     if (error.status !== 404) return setText(byID("connections-note"), `Not disconnected: ${error.message}`);
   }
-  refresh(); // it is gone, or has left by itself
+  refresh(); // the connection is closed, or was closed already (404)
 }
 
 function arm(button) {
   button.classList.add("armed");
-  setText(button, "really?");
+  setText(button, "confirm?");
   const timer = setTimeout(() => disarm(button), armedMs);
   button.disarm = () => clearTimeout(timer);
 }

@@ -1,36 +1,36 @@
-// Small helpers around the document. Text enters it as text and never as HTML:
-// agents, namespaces and data are what strangers sent.
+// Helpers for the document. Text is always inserted as text and never as HTML, because user agents,
+// namespaces and data come from untrusted clients.
 
 export const byID = id => document.getElementById(id);
 
-// element makes one with properties (of the DOM, such as className) and children.
+// element creates an element with DOM properties (such as className) and children.
 export function element(tag, properties = {}, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
   made.append(...children);
   return made;
 }
 
-// setText leaves what is right as it is, so that a refresh neither drops somebody's
-// selection nor makes a screen reader speak again.
+// setText sets the text of a node, only if it has changed. So a refresh neither loses a selection nor
+// makes a screen reader read the text again.
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-// setTitled is setText for what may be cut off: the whole is in the tooltip.
+// setTitled is like setText, for text that may be cut off: the tooltip shows the complete text.
 export function setTitled(node, text) {
   setText(node, text);
   if (node.title !== text) node.title = text;
 }
 
-// reconcile brings parent's children in line with items. Those that stay are kept
-// and updated in place: focus, selection and half-pressed buttons outlive a refresh.
+// reconcile changes the children of parent so that there is one for each item. It updates existing
+// children in place, so a refresh does not lose the focus, the selection or a button's state.
 export function reconcile(parent, items, key, create, update) {
   const keys = new Set(items.map(item => String(key(item))));
   const focus = keepFocus(parent);
   const kept = new Map();
   for (const child of [...parent.children]) {
     if (keys.has(child.dataset.key)) kept.set(child.dataset.key, child);
-    else child.remove(); // first, or all behind it would have to move
+    else child.remove(); // removed before the loop below, which would otherwise move all later children
   }
   let at = parent.firstElementChild;
   for (const item of items) {
@@ -43,9 +43,10 @@ export function reconcile(parent, items, key, create, update) {
   focus();
 }
 
-// keepFocus notes what is focused in parent, and returns a function that focuses
-// it again: to move an element is to blur it. Of one that is gone, the focus goes
-// to what has taken its place, or a keyboard would have to start from the top.
+// keepFocus remembers the focused element in parent, and returns a function that focuses it again,
+// because an element loses the focus when it is moved. If the element was removed, the function
+// focuses the element that has taken its place. Otherwise keyboard users would have to start at the
+// top of the page again.
 function keepFocus(parent) {
   const focused = document.activeElement;
   if (!parent.contains(focused) || focused === parent) return () => {};

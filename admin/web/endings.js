@@ -1,33 +1,32 @@
-// Why streams ended, and how many lately.
+// The table of disconnects: how many streams ended, and why.
 
 import { byID, element, reconcile, setText } from "./dom.js";
 import { count } from "./format.js";
 import { before } from "./live.js";
 
-// The daemon's words, in its order, with what they mean.
+// The daemon's reasons, in its order, and their meanings for the tooltips.
 const meanings = {
-  left: "closed by the client",
+  left: "the client closed the connection",
   reset: "the connection broke",
-  slow: "lagged too far behind",
-  stalled: "took nothing any more",
-  evicted: "all backlogs together were too much, and this was the longest",
-  kicked: "thrown out by an operator, or for what it sent",
-  shutdown: "the daemon ended",
-  error: "a fault of the daemon's",
+  slow: "the subscriber was more than --backlog behind",
+  stalled: "the subscriber received nothing for --stall-timeout",
+  evicted: "the backlogs exceeded --backlog-total, and this subscriber was furthest behind",
+  kicked: "an operator disconnected the subscriber, or it sent data after its request",
+  shutdown: "the daemon stopped",
+  error: "an internal error of the daemon",
 };
 
-// Words that have a row only once they are needed.
-const seldom = {
-  store: "what was asked for of the past could not be read from the store",
+// Reasons that have a row only if they have occurred.
+const rare = {
+  store: "missed messages could not be read from the store, or its stream was replaced",
 };
 
 const minuteMs = 60_000;
 
-// makeEndings fills the table before anything is known, so that it is as high as it
-// will be.
+// makeEndings fills the table with zeros before the first sample, so that its height does not change.
 export const makeEndings = () => showEndings([{ t: 0, ended: {} }]);
 
-// showEndings fills the table from samples, oldest first.
+// showEndings fills the table from samples, the oldest first.
 export function showEndings(samples) {
   const now = samples.at(-1).ended;
   const minuteAgo = before(samples, minuteMs).ended, first = samples[0].ended;
@@ -42,7 +41,7 @@ export function showEndings(samples) {
 }
 
 const createRow = ({ reason }) => element("tr", {},
-  element("th", { scope: "row", title: meanings[reason] ?? seldom[reason] ?? "" }, reason),
+  element("th", { scope: "row", title: meanings[reason] ?? rare[reason] ?? "" }, reason),
   ...["", "", ""].map(() => element("td", { className: "number" })));
 
 function updateRow(row, { total, minute, window }) {

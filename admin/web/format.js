@@ -1,15 +1,15 @@
-// Numbers as people read them.
+// Functions that format numbers for people.
 
 const whole = new Intl.NumberFormat("en");
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
 
-// count is a whole number in full: 12,345,678.
+// count formats a whole number with all digits: 12,345,678.
 export const count = n => whole.format(n);
 
-// compact is a number in three digits at most: 12.3M, 617, 0.5.
+// compact formats a number with at most three digits: 12.3M, 617, 0.5.
 export const compact = n => (n < 10 ? String(Math.round(n * 10) / 10) : short.format(n));
 
-// bytes is in units of 1,024: 3.4 MiB.
+// bytes formats a size in units of 1,024: 3.4 MiB.
 export function bytes(n) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
   let unit = 0;
@@ -18,7 +18,7 @@ export function bytes(n) {
   return `${n.toFixed(digits).replace(/\.0$/, "")} ${units[unit]}`;
 }
 
-// duration is in its two largest units: 3h 12m.
+// duration formats a time in its two largest units: 3h 12m.
 export function duration(seconds) {
   const parts = [["d", 86400], ["h", 3600], ["m", 60], ["s", 1]];
   let at = parts.findIndex(([, size]) => seconds >= size);
@@ -29,10 +29,10 @@ export function duration(seconds) {
   return `${Math.floor(seconds / size)}${unit}` + (rest ? ` ${rest}${nextUnit}` : "");
 }
 
-// milliseconds keeps three digits: 0.123 ms, 12.3 ms.
+// milliseconds formats a time with three digits: 0.123 ms, 12.3 ms.
 export const milliseconds = ms => `${Number(ms.toPrecision(3))} ms`;
 
 export const percent = n => `${n < 10 ? n.toFixed(1) : Math.round(n)} %`;
 
-// clock is a local time of day with seconds.
+// clock formats the local time of day, with seconds.
 export const clock = date => date.toLocaleTimeString("en-GB");

@@ -1,25 +1,25 @@
-// The daemon's live stream: what it measured in the last ten minutes, then a sample
-// each second.
+// The daemon's live stream: the samples of the last ten minutes, and then a new sample every second.
 
 const windowMs = 600_000;
 const retryMs = 5_000;
 
-// watchLive keeps the samples of the last ten minutes. It calls changed(samples),
-// oldest first, after each, and tells told(state): "waiting", "live" or "lost".
-export function watchLive(changed, told) {
+// watchLive keeps the samples of the last ten minutes. After each new sample it calls
+// changed(samples), with the oldest sample first. When the state of the connection changes, it calls
+// stateChanged("waiting", "live" or "lost").
+export function watchLive(changed, stateChanged) {
   let samples = [], source, timer;
 
   function open() {
     clearTimeout(timer);
     source?.close();
     source = new EventSource("live");
-    source.addEventListener("open", () => told("live"));
+    source.addEventListener("open", () => stateChanged("live"));
     source.addEventListener("history", event => take(JSON.parse(event.data)));
     source.addEventListener("sample", event => take([...samples, JSON.parse(event.data)]));
     source.addEventListener("error", () => {
-      told("lost");
-      // After any status but 200 an EventSource stays closed. The daemon may be on
-      // its way up behind a proxy.
+      stateChanged("lost");
+      // After any status other than 200 an EventSource does not reconnect. A proxy may send such a
+      // status while the daemon starts.
       if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, retryMs);
     });
   }
@@ -30,20 +30,20 @@ export function watchLive(changed, told) {
     if (samples.length > 0) changed(samples);
   }
 
-  // A page that nobody sees gives its connection back: browsers open six to a host
-  // for all of their tabs. The stream's history fills the gap later.
+  // A hidden page closes its connection, because browsers open at most six connections to a host for
+  // all tabs together. When the page is visible again, the stream's history fills the gap.
   function follow() {
     if (!document.hidden) return open();
     clearTimeout(timer);
     source?.close();
-    told("waiting");
+    stateChanged("waiting");
   }
 
   document.addEventListener("visibilitychange", follow);
   follow();
 }
 
-// before returns the youngest sample that is at least so old, or the oldest.
+// before returns the newest sample that is at least ageMs old, or the oldest sample.
 export function before(samples, ageMs) {
   const then = samples.at(-1).t - ageMs;
   return samples.findLast(sample => sample.t <= then) ?? samples[0];

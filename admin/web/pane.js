@@ -1,17 +1,17 @@
-// The pane that subscribes, and shows what arrives.
+// The pane that subscribes to namespaces and shows the received events.
 
 import { byID, element, setText } from "./dom.js";
 import { clock, compact, count } from "./format.js";
 import { listen } from "./sse.js";
 
 const linesMax = 500;
-const dataShown = 2_000; // of one message, in characters
+const dataShown = 2_000; // the longest data that is shown, in characters
 
 let subscribeURL = "", stop = null;
-let waiting = []; // arrived, and not yet on the page
+let waiting = []; // received events that are not on the page yet
 let arrived = 0, paused = false, drawing = false;
 
-// startPane makes its controls work.
+// startPane activates the controls of the pane.
 export function startPane() {
   byID("listen").addEventListener("submit", event => {
     event.preventDefault();
@@ -21,8 +21,8 @@ export function startPane() {
   byID("listen-clear").addEventListener("click", clear);
 }
 
-// setSubscribe tells where to subscribe, and whether that needs a token. There is no
-// URL where only a unix socket is.
+// setSubscribe sets the URL for subscriptions, and whether they require a token. The URL is empty if
+// the daemon listens only on unix sockets.
 export function setSubscribe(url, needsToken) {
   subscribeURL = url;
   byID("listen-start").disabled = !url;
@@ -39,9 +39,9 @@ function begin() {
   say("connecting");
   const asked = names.join(" ");
   listen(urlOf(names, token), {
-    open: () => say(`listening to ${asked}`, true),
+    open: () => say(`subscribed to ${asked}`, true),
     event: event => take({ ...event, asked, at: new Date() }),
-    lost: ms => say(`lost, trying again in ${compact(ms / 1000)} s`),
+    lost: ms => say(`connection lost, next attempt in ${compact(ms / 1000)} s`),
     refused: words => end(`refused: ${words}`),
   }, aborted.signal).catch(error => end(error.message));
 }
@@ -55,7 +55,7 @@ function end(words) {
   say(words);
 }
 
-// urlOf subscribes to one namespace by its path, to several by their set.
+// urlOf returns the URL to subscribe to: one namespace is in its path, several are in its query.
 function urlOf(names, token) {
   const url = new URL(subscribeURL, location.href);
   if (names.length === 1) url.pathname += names[0].split("/").map(encodeURIComponent).join("/");
@@ -73,7 +73,7 @@ function say(words, live = false) {
 function pause() {
   paused = !paused;
   byID("listen-pause").ariaPressed = String(paused);
-  setText(byID("listen-pause"), paused ? "Go on" : "Pause");
+  setText(byID("listen-pause"), paused ? "Resume" : "Pause");
   draw();
 }
 
@@ -83,8 +83,8 @@ function clear() {
   byID("heard").replaceChildren();
 }
 
-// take keeps the last lines only, and puts them on the page at most once a frame: more
-// may arrive than anybody, or any browser, can follow.
+// take adds an event to the pane. It keeps only the last lines, and draws them at most every 50 ms,
+// because more events may arrive than a person or a browser can follow.
 function take(event) {
   arrived++;
   waiting.push(event);
@@ -102,8 +102,8 @@ function draw() {
   heard.append(...waiting.slice(-linesMax).map(line));
   waiting = [];
   while (heard.children.length > linesMax) heard.firstElementChild.remove();
-  if (atEnd) heard.scrollTop = heard.scrollHeight; // who has scrolled up reads
-  heard.title = `${count(arrived)} arrived`;
+  if (atEnd) heard.scrollTop = heard.scrollHeight; // not if the user has scrolled up to read
+  heard.title = `${count(arrived)} events received`;
 }
 
 function line({ at, asked, event, id, data }) {

@@ -1,13 +1,13 @@
-// repeat runs an asynchronous task again and again while the page can be seen, and
-// returns a function that runs it at once. Between two runs it waits pauseMs, or
-// ten times what the last run took if that is longer: however many connections there are
-// to list, listing them is a small part of what the daemon does.
+// repeat runs an asynchronous task repeatedly while the page is visible, and returns a function that
+// runs it immediately. Between two runs it waits for pauseMs, or for ten times the duration of the
+// last run if that is longer. So even a very long list of connections causes only a small part of the
+// daemon's work.
 export function repeat(task, pauseMs) {
   let timer, running = false, again = false;
   async function run() {
     clearTimeout(timer);
     if (running) {
-      again = true; // what is under way was asked before
+      again = true; // the current run began before this call, so its result may be too old
       return;
     }
     running = true;

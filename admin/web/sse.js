@@ -1,12 +1,12 @@
-// A client of Server-Sent Events that hears every event, whatever its name: an
-// EventSource must be told each name before.
+// A client for Server-Sent Events that receives events with any name. An EventSource only receives
+// events whose names are known in advance.
 
-// A Parser takes text in any pieces, and calls dispatch({event, data, id}) for each
-// event, as HTML section 9.2.6 has it. retryMs is what the server asked for last.
+// A Parser parses text in pieces of any size, and calls dispatch({event, data, id}) for each event,
+// as specified in HTML section 9.2.6. retryMs is the last value that the server has sent.
 export class Parser {
   retryMs = null;
   #rest = "";
-  #afterCR = false; // a LF that comes next belongs to the line that has ended
+  #afterCR = false; // the last line ended with CR: a LF that follows belongs to the same line end
   #event = "";
   #data = [];
   #id = "";
@@ -16,7 +16,8 @@ export class Parser {
     this.#dispatch = dispatch;
   }
 
-  // feed looks for line ends in what is new alone: a long line comes in many pieces.
+  // feed parses the next piece. It searches only the new text for line ends, because a long line
+  // may arrive in many pieces.
   feed(text) {
     if (this.#afterCR && text.startsWith("\n")) text = text.slice(1);
     else if (text === "") return;
@@ -49,11 +50,12 @@ export class Parser {
 
 const retryMs = 3_000;
 
-// listen subscribes to a URL, and again when the stream ends, until signal aborts: from
-// the last id on, if there are any. The id goes into the query, since a header of ours
-// would take a preflight where the pages have an address of their own.
-// on.open(), on.event(event), on.lost(ms until it tries again) and on.refused(words)
-// tell what happens; after a refusal it gives up.
+// listen subscribes to a URL until signal aborts. When the stream ends, it subscribes again, after the
+// last id if there was one. The id is sent in the query, because a custom header would require a
+// preflight request if the pages have a separate address.
+//
+// It calls on.open(), on.event(event), on.lost(milliseconds until the next attempt) and
+// on.refused(message). After a refusal it stops.
 export async function listen(url, on, signal) {
   const state = { retryMs: null, id: "" };
   const heard = event => {
@@ -78,8 +80,8 @@ export async function listen(url, on, signal) {
   }
 }
 
-// read reads one stream to its end. Each begins with a parser of its own, or half an
-// event of the last would be the beginning of the next.
+// read reads one stream to its end. Each stream has a new parser. Otherwise an incomplete event at the
+// end of one stream would become the beginning of the next one.
 async function read(body, heard, state) {
   const parser = new Parser(heard);
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();

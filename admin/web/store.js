@@ -1,25 +1,25 @@
-// The store, where the daemon has one: its state, where it is, and its figures.
+// The store, if the daemon has one: its state, its location, and its figures.
 
 import { byID, element, setText } from "./dom.js";
 import { bytes, clock, count } from "./format.js";
 
-// Each with a field of status.json's "store".
+// The figures, each with its field in the "store" of status.json.
 const figures = [
-  { title: "first", field: "first", about: "number of the oldest message in the stream" },
-  { title: "last", field: "last", about: "number of the newest message in the stream" },
-  { title: "messages", field: "messages", about: "in the stream" },
-  { title: "size", field: "bytes", show: bytes, about: "of the messages in the stream" },
-  { title: "delivered", field: "delivered", about: "number of the newest message that this node has delivered" },
-  { title: "lag", field: "lag", about: "messages that this node has yet to deliver" },
-  { title: "unanswered", field: "unanswered", about: "messages of this node's publishers that the stream has not answered" },
-  { title: "refused", field: "refused", about: "messages of this node's publishers that the stream did not take, or not in time" },
-  { title: "sent again", field: "resent", about: "messages that were sent to the stream again" },
-  { title: "duplicates", field: "duplicates", about: "messages that the stream had already, by their key" },
+  { title: "first number", field: "first", about: "number of the oldest message in the stream" },
+  { title: "last number", field: "last", about: "number of the newest message in the stream" },
+  { title: "messages", field: "messages", about: "messages in the stream" },
+  { title: "size", field: "bytes", show: bytes, about: "bytes of the messages in the stream" },
+  { title: "last delivered", field: "delivered", about: "number of the newest message that this node has delivered" },
+  { title: "lag", field: "lag", about: "messages of the stream that this node has not delivered yet" },
+  { title: "unanswered", field: "unanswered", about: "messages of this node's publishers that the stream has not acknowledged yet" },
+  { title: "refused", field: "refused", about: "messages of this node's publishers that the stream did not accept, or not in time" },
+  { title: "sent again", field: "resent", about: "messages that were sent to the stream more than once" },
+  { title: "duplicates", field: "duplicates", about: "messages whose key was already in the stream" },
   { title: "undeliverable", field: "undeliverable", about: "messages in the stream that cannot be delivered" },
-  { title: "reconnects", field: "reconnects", about: "how often the connection to the store was lost and made again" },
+  { title: "reconnects", field: "reconnects", about: "how often the connection to the store was lost and restored" },
 ];
 
-// makeStore puts the figures on the page, where they wait for a store.
+// makeStore adds the figures to the section of the store, which stays hidden until there is a store.
 export function makeStore() {
   for (const figure of figures) {
     figure.value = element("dd", {}, "–");
@@ -27,7 +27,7 @@ export function makeStore() {
   }
 }
 
-// showStore takes what status.json tells of the store; undefined: there is none.
+// showStore shows the "store" of status.json, or hides the section if it is undefined.
 export function showStore(store) {
   byID("store").hidden = !store;
   if (!store) return;
@@ -40,7 +40,7 @@ export function showStore(store) {
   setText(byID("store-trouble"), store.trouble ? `since ${clock(new Date(store.trouble_since * 1000))}: ${store.trouble}` : "");
 }
 
-// state is a color of the header's, and a word.
+// state returns the state for the badge's color (as data-live), and its label.
 function state(store) {
   if (!store.reached) return ["lost", "not reached"];
   if (store.trouble) return ["lost", store.connected ? "in trouble" : "connection lost"];

@@ -1,10 +1,10 @@
-// The tree of namespaces, made of the subscription sets that the daemon tells of.
+// The tree of namespaces, built from the subscription sets that the daemon reports.
 
-// A node counts subscribers "here", whose set names this very namespace, and "all"
-// of them here and below, each once however many of them its set names. rate is how
-// many messages a second those here get, and null where that is not known.
+// A node has two counts. "here" counts the subscribers whose set contains exactly this namespace.
+// "all" counts the subscribers of this namespace and of those below it, each subscriber once. rate is
+// the number of messages per second for the subscribers "here", or null if it is not known.
 
-// buildTree makes the tree. rates maps a set's stream to its messages a second.
+// buildTree builds the tree. rates maps a set's stream to its messages per second.
 export function buildTree(sets, rates) {
   const root = makeNode("/", "/");
   for (const set of sets) {
@@ -21,7 +21,7 @@ export function buildTree(sets, rates) {
 
 const makeNode = (path, name) => ({ path, name, here: 0, all: 0, rate: null, exact: false, children: new Map() });
 
-// walk returns the nodes from the root to a namespace, and makes what is missing.
+// walk returns the nodes from the root to a namespace. It creates missing nodes.
 function walk(root, namespace) {
   const nodes = [root];
   let path = "";
@@ -34,16 +34,16 @@ function walk(root, namespace) {
   return nodes;
 }
 
-// arrive counts a set at one of its namespaces. A set of several hears the messages of
-// all of them, so its rate only bounds the one here: the least bound is kept, which is
-// exact once somebody subscribes to this namespace alone.
+// arrive adds a set to one of its namespaces. A set of several namespaces receives the messages of all
+// of them, so its rate is only an upper bound for this namespace. The lowest bound is used. It is
+// exact if there is a set of this namespace alone.
 function arrive(node, set, rate) {
   node.here += set.subscribers;
   node.exact ||= set.namespaces.length === 1;
   if (rate !== undefined) node.rate = Math.min(node.rate ?? Infinity, rate);
 }
 
-// ratesBetween compares two polls: messages a second for each stream in both.
+// ratesBetween compares two polls. It returns the messages per second of each stream in both.
 export function ratesBetween(before, now, seconds) {
   const counted = new Map(before.map(set => [set.stream, set.messages]));
   const rates = new Map();
@@ -55,5 +55,5 @@ export function ratesBetween(before, now, seconds) {
 
 const byName = new Intl.Collator("en", { numeric: true });
 
-// sortedChildren are a node's children as they are listed.
+// sortedChildren returns a node's children in the order of the list.
 export const sortedChildren = node => [...node.children.values()].sort((a, b) => byName.compare(a.name, b.name));

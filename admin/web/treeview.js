@@ -8,16 +8,16 @@ import { repeat } from "./poll.js";
 import { buildTree, ratesBetween, sortedChildren } from "./tree.js";
 
 const pollMs = 2_000;
-const childrenStep = 100; // so many of a node are listed at first, and more on demand
-const openRowsMax = 24;   // levels are open at the start while they are no longer
+const childrenStep = 100; // how many children of a node are listed at first, and added on demand
+const openRowsMax = 24;   // levels are opened at the start while the list has at most this many rows
 
-const open = new Map(); // of each node that is open: how many children are listed
+const open = new Map(); // the path of each open node -> how many of its children are listed
 let root = buildTree([], new Map());
-let current = "/"; // the row that Tab leads to
+let current = "/"; // the row that gets the focus with Tab
 let choose = () => {};
 
-// startTree shows the tree and keeps it up to date. chosen is called with the
-// namespace that somebody picks; failed with what goes wrong, or null.
+// startTree shows the tree and keeps it up to date. It calls chosen with the namespace that the user
+// selects, and failed with the error of each poll, or null.
 export function startTree(chosen, failed) {
   choose = chosen;
   const tree = byID("tree");
@@ -41,7 +41,7 @@ export function startTree(chosen, failed) {
   }, pollMs);
 }
 
-// openFirstLevels opens level by level for as long as all of it is seen at once.
+// openFirstLevels opens one level after the other while the list has at most openRowsMax rows.
 function openFirstLevels() {
   let level = [root], rows = 1;
   while (level.length > 0) {
@@ -53,7 +53,7 @@ function openFirstLevels() {
   }
 }
 
-// visibleRows lists what is to be seen, from the top. A row's key names it for good.
+// visibleRows returns the visible rows from top to bottom. The key of a row never changes.
 function visibleRows(node = root, level = 1, place = { at: 1, of: 1 }) {
   const rows = [{ key: node.path, node, level, place }];
   const listed = open.get(node.path);
@@ -62,7 +62,7 @@ function visibleRows(node = root, level = 1, place = { at: 1, of: 1 }) {
   children.slice(0, listed).forEach((child, i) => {
     rows.push(...visibleRows(child, level + 1, { at: i + 1, of: children.length }));
   });
-  // No namespace has two slashes in a row.
+  // This key is unique, because a namespace never contains two slashes in a row.
   if (children.length > listed) rows.push({ key: `${node.path}//more`, more: children.length - listed, level: level + 1 });
   return rows;
 }
@@ -94,8 +94,8 @@ function updateRow(row, { key, node, level, place, more }) {
 }
 
 function describe(node) {
-  const rate = node.rate === null ? "" : `, ${node.exact ? "" : "at most "}${compact(node.rate)} messages a second`;
-  return `${node.name}: ${count(node.here)} subscribers here, ${count(node.all)} in all${rate}`;
+  const rate = node.rate === null ? "" : `, ${node.exact ? "" : "at most "}${compact(node.rate)} messages per second`;
+  return `${node.name}: ${count(node.here)} subscribers here, ${count(node.all)} in total${rate}`;
 }
 
 function setCurrent(key) {
@@ -108,7 +108,7 @@ function click(event) {
   if (!row) return;
   row.focus();
   const name = row.firstElementChild;
-  // The arrow is drawn into the room in front of the name.
+  // The arrow is drawn in the padding before the name.
   const arrowEnd = name.getBoundingClientRect().left + parseFloat(getComputedStyle(name).paddingLeft);
   if (event.clientX < arrowEnd && row.ariaExpanded !== null) toggle(row);
   else activate(row);
@@ -120,7 +120,7 @@ function toggle(row) {
   render();
 }
 
-// activate shows the rest of a long list, or who subscribes to a namespace.
+// activate lists more children if the row is "... more", and otherwise the namespace's connections.
 function activate(row) {
   const [path, more] = row.dataset.key.split("//");
   if (more === undefined || row.dataset.key === "/") return choose(row.dataset.key);

@@ -183,7 +183,7 @@ func TestTable(t *testing.T) {
 	p.fill(t, "#filter", "/pets/1")
 	p.waitRows(t, 30)
 	p.fill(t, "#filter", "/elsewhere")
-	p.waitText(t, "#connections-note", "Nobody subscribes to this.")
+	p.waitText(t, "#connections-note", "No subscribers in this namespace.")
 	p.expected = append(p.expected, "status.json") // the console tells of any 400
 	p.fill(t, "#filter", "no namespace")
 	p.wait(t, "what is wrong with the filter", `document.querySelector("#connections-note").textContent.includes("namespace=")`)
@@ -206,10 +206,10 @@ func TestDisconnect(t *testing.T) {
 	p.waitRows(t, 3)
 
 	button := p.markRow(t, "corgi") + " button"
-	p.clickUntil(t, button, isText(button, "really?"))
+	p.clickUntil(t, button, isText(button, "confirm?"))
 	p.press(t, "Tab") // somewhere else: not meant after all
 	p.waitText(t, button, "disconnect")
-	p.clickUntil(t, button, isText(button, "really?"))
+	p.clickUntil(t, button, isText(button, "confirm?"))
 	p.wait(t, "words that can be read", `(style => style.color !== style.backgroundColor && style.color === getComputedStyle(document.querySelector(".card")).backgroundColor)
 		(getComputedStyle(document.querySelector(`+quote(button)+`)))`)
 	p.clickUntil(t, button, "!document.querySelector("+quote(button)+")")
@@ -236,7 +236,7 @@ func TestPublishAndListen(t *testing.T) {
 	p := openPage(t, d.Subscribe[0])
 	p.fill(t, "#listen input", "/pets /time")
 	p.click(t, "#listen-start")
-	p.waitText(t, "#listen-state", "listening to /pets /time")
+	p.waitText(t, "#listen-state", "subscribed to /pets /time")
 
 	const data = "<img src=x onerror=alert(1)>\n second line"
 	publish := func(namespace, event, data string) {
@@ -322,12 +322,12 @@ func TestPaneResumes(t *testing.T) {
 	p := openPage(t, proxy.URL)
 	p.expected = append(p.expected, "Failed to load resource") // while nobody is there
 	p.click(t, "#listen-start")
-	p.waitText(t, "#listen-state", "listening to /")
+	p.waitText(t, "#listen-state", "subscribed to /")
 	publisher.Ask(t, "PUB /pets - before")
 	p.waitText(t, "#heard .line:nth-child(1) .data", "before")
 	proxy.To("http://127.0.0.1:1") // nobody is there
 	proxy.Cut()
-	p.wait(t, "the loss", `document.querySelector("#listen-state").textContent.startsWith("lost")`)
+	p.wait(t, "the loss", `document.querySelector("#listen-state").textContent.startsWith("connection lost")`)
 	publisher.Ask(t, "PUB /pets - meanwhile")
 	proxy.To(d.Subscribe[0])
 	p.waitText(t, "#heard .line:nth-child(2) .data", "meanwhile")
@@ -343,13 +343,13 @@ func TestComesBack(t *testing.T) {
 	p := openPage(t, proxy.URL)
 	p.expected = append(p.expected, "Failed to load resource") // while nobody is there
 	p.click(t, "#listen-start")
-	p.waitText(t, "#listen-state", "listening to /")
+	p.waitText(t, "#listen-state", "subscribed to /")
 	d.Stop(t)
 	p.wait(t, "the loss", `document.querySelector("#live").dataset.live === "lost"`)
 	next := testtool.Start(t)
 	proxy.To(next.Subscribe[0])
 	p.waitLive(t)
-	p.waitText(t, "#listen-state", "listening to /")
+	p.waitText(t, "#listen-state", "subscribed to /")
 	p.wait(t, "no more trouble", `document.querySelector("#trouble").hidden`)
 }
 
@@ -373,7 +373,7 @@ func TestSignIn(t *testing.T) {
 	p.wait(t, "a field for a token", `!document.querySelector("#token").hidden`)
 	p.fill(t, "#listen [name=token]", "listener")
 	p.click(t, "#listen-start")
-	p.waitText(t, "#listen-state", "listening to /")
+	p.waitText(t, "#listen-state", "subscribed to /")
 	p.click(t, "#logout button")
 	p.wait(t, "the login form again", `document.querySelector(".login form")`)
 }
