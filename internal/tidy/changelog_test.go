@@ -14,32 +14,32 @@ var (
 )
 
 // TestChangelogIsInOrder checks the headings of CHANGELOG.md against the rules of
-// RELEASING.md: newest version first, and the groups of each version in their order.
+// RELEASING.md: the newest version is first, and the groups of each version are in order.
 func TestChangelogIsInOrder(t *testing.T) {
 	versions, wrong := checkChangelog(rooted(t, "CHANGELOG.md"))
-	for _, complaint := range wrong {
-		t.Errorf("CHANGELOG.md: %s", complaint)
+	for _, problem := range wrong {
+		t.Errorf("CHANGELOG.md: %s", problem)
 	}
 	if len(versions) == 0 {
 		t.Fatal("CHANGELOG.md has no version")
 	}
 	shown := regexp.MustCompile(`(?m)^\$ \./ssed version\nssed (\S+) `).FindStringSubmatch(rooted(t, "docs/tutorial.md"))
 	if shown == nil || shown[1] != versions[0] {
-		t.Errorf("docs/tutorial.md shows version %q, and the newest one in CHANGELOG.md is %s", shown, versions[0])
+		t.Errorf("docs/tutorial.md shows version %q, but the newest one in CHANGELOG.md is %s", shown, versions[0])
 	}
 }
 
-// checkChangelog returns the versions of a changelog, such as "v0.1.0", and what is wrong
-// with its headings.
+// checkChangelog returns the versions of a changelog, such as "v0.1.0", and the problems of its
+// headings.
 func checkChangelog(text string) (versions, wrong []string) {
-	var newer []int // the numbers of the version above; nil if there is none
-	first := true   // no section has begun yet
-	group := -1     // the place of the group above in changelogGroup
+	var newer []int // the numbers of the version above; nil for the first version
+	first := true   // no section has started yet
+	group := -1     // the index of the group above in changelogGroup
 	for _, line := range strings.Split(text, "\n") {
 		if name, ok := strings.CutPrefix(line, "### "); ok {
 			place := slices.Index(changelogGroup, name)
 			if place <= group {
-				wrong = append(wrong, strconv.Quote(line)+" is not a group, or not in its place; the groups are "+strings.Join(changelogGroup, ", "))
+				wrong = append(wrong, strconv.Quote(line)+" is not a group, or not in order; the groups are "+strings.Join(changelogGroup, ", "))
 			}
 			group = max(group, place)
 		}
@@ -61,7 +61,7 @@ func checkChangelog(text string) (versions, wrong []string) {
 				numbers[i], _ = strconv.Atoi(parts[i+1])
 			}
 			if newer != nil && slices.Compare(numbers, newer) >= 0 {
-				wrong = append(wrong, strconv.Quote(line)+" stands below an older version")
+				wrong = append(wrong, strconv.Quote(line)+" is below an older version")
 			}
 			newer = numbers
 			version, _, _ := strings.Cut(name, " ")
@@ -72,11 +72,12 @@ func checkChangelog(text string) (versions, wrong []string) {
 	return versions, wrong
 }
 
+// TestCheckChangelog verifies checkChangelog with correct and incorrect changelogs.
 func TestCheckChangelog(t *testing.T) {
 	for _, c := range []struct {
 		name, text string
 		versions   int
-		wrong      string // part of the only complaint; "" for none
+		wrong      string // part of the only problem; "" if there is no problem
 	}{
 		{"the first version", "# Changelog\n\n## v0.1.0 (not yet tagged)\n\n### Store\n\n- a\n\n### Fixed\n", 1, ""},
 		{"unreleased above two versions", "## Unreleased\n### Fixed\n## v0.10.0 (2027-01-15)\n### Store\n## v0.9.1 (2026-12-01)\n", 2, ""},
@@ -88,7 +89,7 @@ func TestCheckChangelog(t *testing.T) {
 		{"no date", "## v0.2.0\n", 0, "want"},
 		{"groups in another order", "## v0.2.0 (2027-01-15)\n### Fixed\n### Store\n", 1, "### Store"},
 		{"a group twice", "## v0.2.0 (2027-01-15)\n### Store\n### Store\n", 1, "### Store"},
-		{"a group of its own", "## v0.2.0 (2027-01-15)\n### Misc\n", 1, "### Misc"},
+		{"an unknown group", "## v0.2.0 (2027-01-15)\n### Misc\n", 1, "### Misc"},
 	} {
 		versions, wrong := checkChangelog(c.text)
 		if c.wrong == "" && len(wrong) > 0 || c.wrong != "" && (len(wrong) != 1 || !strings.Contains(wrong[0], c.wrong)) {

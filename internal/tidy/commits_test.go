@@ -27,8 +27,8 @@ func checkCommits(t *testing.T, folder string, args ...string) (output string, o
 	return string(out), err == nil
 }
 
-// gitEnviron returns an environment in which git knows no settings of this user, and no
-// repository but that of its folder. The locale is one in which a character is a byte.
+// gitEnviron returns an environment for git without the settings of this user and without a
+// repository other than that of the current folder. In its locale a character is a byte.
 func gitEnviron() []string {
 	env := []string{"LC_ALL=C", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null",
 		"GIT_AUTHOR_NAME=Ann", "GIT_AUTHOR_EMAIL=ann@example.org",
@@ -41,13 +41,14 @@ func gitEnviron() []string {
 	return env
 }
 
+// TestCommitMessages verifies which commit messages .ci/commits accepts.
 func TestCommitMessages(t *testing.T) {
 	testtool.Need(t, "bash", "git")
-	rooted(t, ".ci/commits") // so that a change of the script runs this test again
+	rooted(t, ".ci/commits") // makes go test rerun this test after a change of the script
 	exactly72 := "loop: " + strings.Repeat("é", 66)
 	for _, c := range []struct {
 		name, message string
-		wrong         string // part of the complaint; "" if the message is good
+		wrong         string // part of the error; "" if the message is valid
 	}{
 		{"a room", "loop: count refusals", ""},
 		{"two rooms", "auth, admin: add the metrics right", ""},
@@ -86,13 +87,13 @@ func TestCommitMessages(t *testing.T) {
 			case ok != (c.wrong == ""):
 				t.Errorf("%q: accepted: %v\n%s", c.message, ok, output)
 			case !strings.Contains(output, c.wrong) || strings.Count(output, "\n") > 1:
-				t.Errorf("%q: want one complaint with %q, got\n%s", c.message, c.wrong, output)
+				t.Errorf("%q: want one error with %q, got\n%s", c.message, c.wrong, output)
 			}
 		})
 	}
 }
 
-// TestCommitHistory runs the check on repositories of its own.
+// TestCommitHistory verifies .ci/commits with a new repository and a shallow clone of it.
 func TestCommitHistory(t *testing.T) {
 	git := testtool.Need(t, "git", "bash")
 	rooted(t, ".ci/commits")

@@ -18,7 +18,8 @@ func rooted(t *testing.T, name string) string {
 	return string(text)
 }
 
-// TestEveryParserIsFuzzed: a target that only its file knows is run by nobody.
+// TestEveryParserIsFuzzed verifies that .ci/fuzz runs each fuzz target, and that CONTRIBUTING.md
+// lists it.
 func TestEveryParserIsFuzzed(t *testing.T) {
 	contributing, ci, found := rooted(t, "CONTRIBUTING.md"), rooted(t, ".ci/fuzz"), 0
 	for _, s := range sources(t) {
@@ -26,7 +27,7 @@ func TestEveryParserIsFuzzed(t *testing.T) {
 			found++
 			row := regexp.MustCompile("(?m)^\\| `" + regexp.QuoteMeta(s.room()) + "` \\| .*`" + target[1] + "`")
 			if !row.MatchString(contributing) {
-				t.Errorf("%s: %s has no place in the table of CONTRIBUTING.md", s.path, target[1])
+				t.Errorf("%s: %s is not in the table of CONTRIBUTING.md", s.path, target[1])
 			}
 			if !strings.Contains(ci, "fuzz ./"+s.room()+" "+target[1]+" ") {
 				t.Errorf("%s: %s is not run by .ci/fuzz", s.path, target[1])
@@ -38,8 +39,9 @@ func TestEveryParserIsFuzzed(t *testing.T) {
 	}
 }
 
-// TestEveryRoomIsTold in CONTRIBUTING.md, but for the folders of tests and those below bench.
-func TestEveryRoomIsTold(t *testing.T) {
+// TestEveryRoomIsListed verifies that CONTRIBUTING.md lists each room, except rooms in internal and
+// bench.
+func TestEveryRoomIsListed(t *testing.T) {
 	contributing := rooted(t, "CONTRIBUTING.md")
 	for room := range rooms {
 		inside := strings.HasPrefix(room, "internal/") || strings.HasPrefix(room, "bench/")

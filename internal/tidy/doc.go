@@ -1,4 +1,4 @@
-// Package tidy holds no code, only the tests that keep the house in order:
-// which room may import which, what a pure room may not touch, that everything
-// public is documented, and how long files and functions may get.
+// Package tidy contains only tests. They check the source tree: the imports of each package, the
+// packages without I/O, the comments of exported names, the sizes of files and functions, and the
+// documents.
 package tidy

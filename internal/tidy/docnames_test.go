@@ -30,8 +30,8 @@ func TestDocCommentsNameTheirFunction(t *testing.T) {
 	}
 }
 
-// looksLikeName reports whether a word that begins a comment names something, and is not
-// plain English.
+// looksLikeName reports whether the first word of a comment is a name. It is false for common
+// words.
 func looksLikeName(word string) bool {
 	switch word {
 	case "it", "this", "that", "what", "who", "one", "each", "gnet", "evio", "systemd":

@@ -10,18 +10,18 @@ import (
 	"testing"
 )
 
-// embedded are the rooms that programs of others import.
+// embedded are the rooms that other programs import.
 var embedded = []string{".", "sse", "publish", "publish/evioserver", "nsindex", "httpparse", "auth", "admin", "subscribe", "store"}
 
-// unshown are public names that need no example, as patterns, with the reason.
+// unshown are patterns of public names that need no example, with the reason.
 var unshown = map[string]string{
-	"..Default*":     "each stands in the comment of its option, which TestDefaultsAreDocumented holds",
-	"store.Default*": "each stands in the comment of its option",
-	"admin.Daemon.*": "the methods of ssed.Server, and examples show them there",
-	"..Stats.*":      "figures, each with its comment; ExampleServer_Stats shows how one has them",
+	"..Default*":     "the comment of each option contains its default, as TestDefaultsAreDocumented verifies",
+	"store.Default*": "the comment of each option contains its default",
+	"admin.Daemon.*": "they are methods of ssed.Server, and its examples use them",
+	"..Stats.*":      "each figure has a comment; ExampleServer_Stats shows how to get them",
 }
 
-// exempt tells whether a name needs no example.
+// exempt reports whether a name needs no example.
 func exempt(t *testing.T, name string) bool {
 	for pattern := range unshown {
 		if ok, err := path.Match(pattern, name); err != nil {
@@ -33,8 +33,8 @@ func exempt(t *testing.T, name string) bool {
 	return false
 }
 
-// TestEveryPublicNameIsShown wants each exported function, type, method, constant,
-// variable and field of the embedded rooms to be used in an example of its room.
+// TestEveryPublicNameIsShown verifies that an example of each embedded room uses each exported
+// function, type, method, constant, variable and field of the room.
 func TestEveryPublicNameIsShown(t *testing.T) {
 	shown, public := map[string]map[string]bool{}, map[string][]string{}
 	members := map[string][]string{} // "loop.Stats" → "Stats.Newest", ...
@@ -72,7 +72,7 @@ func TestEveryPublicNameIsShown(t *testing.T) {
 		for _, name := range public[room] {
 			last := name[strings.LastIndex(name, ".")+1:]
 			if !shown[room][last] && !exempt(t, room+"."+name) {
-				t.Errorf("%s.%s is in none of the examples (%s/example*_test.go): show what it is for", room, name, room)
+				t.Errorf("%s.%s is not used in an example (%s/example*_test.go): add it to one", room, name, room)
 			}
 		}
 	}
@@ -102,8 +102,8 @@ func aliased(file *ast.File, members map[string][]string) (names []string) {
 	return names
 }
 
-// publicNames are those that a file declares: "Name", and "Type.Name" for what
-// belongs to a type.
+// publicNames returns the exported names that a file declares. Fields and methods have the form
+// "Type.Name".
 func publicNames(file *ast.File) (names []string) {
 	add := func(of string, idents ...*ast.Ident) {
 		for _, name := range idents {
@@ -152,7 +152,7 @@ func addMembers(add func(string, ...*ast.Ident), v *ast.TypeSpec) {
 	}
 }
 
-// receiver is the name of a method's type.
+// receiver returns the name of a method's type.
 func receiver(d *ast.FuncDecl) (name string) {
 	ast.Inspect(d.Recv.List[0].Type, func(n ast.Node) bool {
 		if id, ok := n.(*ast.Ident); ok && name == "" {
@@ -163,8 +163,8 @@ func receiver(d *ast.FuncDecl) (name string) {
 	return name
 }
 
-// addUsedNames adds what a file of examples selects (x.Name), sets in a literal
-// (Name: x), declares as a method, as a Sink's user does, or is called after.
+// addUsedNames adds the names that a file of examples uses: in a selector (x.Name), as a key of a
+// literal (Name: x), as a declared method, or in the name of an example.
 func addUsedNames(used map[string]bool, file *ast.File) {
 	ast.Inspect(file, func(n ast.Node) bool {
 		switch n := n.(type) {

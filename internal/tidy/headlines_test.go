@@ -11,10 +11,10 @@ import (
 // A headline is one figure of the measured results that other documents repeat.
 type headline struct {
 	column string  // of the table "At a glance"
-	unit   string  // as that table writes it
-	scale  float64 // from that unit to the one of the documents
+	unit   string  // in that table
+	scale  float64 // factor from that unit to the unit in the documents
 	format string
-	stated map[string]string // by document: a pattern whose group is the figure
+	stated map[string]string // by document: a pattern with the figure as its group
 }
 
 var headlines = []headline{
@@ -40,8 +40,8 @@ var headlines = []headline{
 	}},
 }
 
-// TestHeadlineNumbersAreTheMeasuredOnes: a figure that several documents state comes from one
-// place, the results to which README.md links.
+// TestHeadlineNumbersAreTheMeasuredOnes verifies that documents state the figures of the results to
+// which README.md links.
 func TestHeadlineNumbersAreTheMeasuredOnes(t *testing.T) {
 	results := regexp.MustCompile(`\]\((bench/results/[^)]+/README\.md)\)`).FindStringSubmatch(rooted(t, "README.md"))
 	if results == nil {
@@ -59,7 +59,7 @@ func TestHeadlineNumbersAreTheMeasuredOnes(t *testing.T) {
 		for document, pattern := range h.stated {
 			found := regexp.MustCompile(pattern).FindAllStringSubmatch(rooted(t, document), -1)
 			if len(found) == 0 {
-				t.Errorf("%s does not state %q in the words of this test", document, h.column)
+				t.Errorf("%s does not match the pattern for %q: adapt the document or this test", document, h.column)
 			}
 			for _, stated := range found {
 				if strings.ReplaceAll(stated[1], ",", "") != want {
@@ -71,7 +71,7 @@ func TestHeadlineNumbersAreTheMeasuredOnes(t *testing.T) {
 }
 
 // glance returns ssed's figures in the table "At a glance" of the results, by column, without
-// the marks around them.
+// markup.
 func glance(page string) map[string]string {
 	head := regexp.MustCompile(`(?m)^\| server \| (.*) \|$`).FindStringSubmatch(page)
 	row := regexp.MustCompile(`(?m)^\| \*\*ssed\*\* \| (.*) \|$`).FindStringSubmatch(page)

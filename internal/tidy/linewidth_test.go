@@ -7,15 +7,14 @@ import (
 	"unicode/utf8"
 )
 
-// lineWidth is the most columns that a line of prose may have: a comment in Go or a
-// paragraph in Markdown. A tab counts as 4. Code, tables and quotations of a terminal are
-// as wide as they need to be.
+// lineWidth is the maximum number of columns of a line of prose: a comment in Go or a paragraph in
+// Markdown. A tab counts as 4. Code, tables and terminal output may be wider.
 const lineWidth = 100
 
 // TestProseFitsTheWidth finds lines of prose that are too long and could be broken.
 func TestProseFitsTheWidth(t *testing.T) {
 	for _, s := range sources(t) {
-		output := false // the lines are what an example prints
+		output := false // the lines are the output of an example
 		for i, line := range strings.Split(string(s.text), "\n") {
 			comment := strings.TrimLeft(line, "\t")
 			text, ok := strings.CutPrefix(comment, "// ")
@@ -39,8 +38,8 @@ type proseLine struct {
 	text   string
 }
 
-// proseOf returns the lines of a Markdown text that a writer wraps: no code, no tables, no
-// headings, no HTML. Generated pages have none.
+// proseOf returns the lines of the paragraphs of a Markdown text, without code, tables, headings
+// and HTML. It returns no lines for a generated page.
 func proseOf(text string) (lines []proseLine) {
 	if strings.HasPrefix(text, "<!-- Written by") {
 		return nil
@@ -70,11 +69,11 @@ func proseOf(text string) (lines []proseLine) {
 
 var listItem = regexp.MustCompile(`^\s*([-*+]|\d+[.)]) `)
 
-// unbreakable is a piece of text that belongs on one line: code, a link, a picture.
+// unbreakable matches a piece of text that must not be broken: code, a link, or a picture.
 var unbreakable = regexp.MustCompile("`[^`]*`" + `|!?\[[^\]]*\]\([^)]*\)`)
 
-// tooWide reports whether a line is too long and could be broken before the limit, behind
-// its indentation.
+// tooWide reports whether a line is too long and could be broken after its indentation and before
+// the limit.
 func tooWide(line string, indent int) bool {
 	if columns(line) <= lineWidth {
 		return false
@@ -92,6 +91,7 @@ func columns(line string) int {
 	return utf8.RuneCountInString(line) + 3*strings.Count(line, "\t")
 }
 
+// TestWideLinesAreFound verifies proseOf and tooWide.
 func TestWideLinesAreFound(t *testing.T) {
 	long := strings.Repeat("x", 60)
 	for _, tt := range []struct {
@@ -110,7 +110,7 @@ func TestWideLinesAreFound(t *testing.T) {
 		{"an indented block", "text:\n\n    " + long + " " + long, 0},
 		{"a block in an item", "1. text:\n\n       " + long + " " + long, 0},
 		{"a paragraph in an item", "1. text\n\n   " + long + " " + long, 1},
-		{"what follows a fence", "```\nx\n```\n" + long + " " + long, 1},
+		{"a paragraph after a fence", "```\nx\n```\n" + long + " " + long, 1},
 	} {
 		wide := 0
 		for _, p := range proseOf(tt.text) {

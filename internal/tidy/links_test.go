@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// documents returns the text of every Markdown file, by its path from here.
+// documents returns the text of every Markdown file, by its path relative to this folder.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -35,8 +35,8 @@ func documents(t *testing.T) map[string]string {
 	return all
 }
 
-// TestLinksLeadSomewhere looks at what documents say of this repository: files that
-// are there, and headings that are in them.
+// TestLinksLeadSomewhere verifies that the files and headings in the relative links of documents
+// exist.
 func TestLinksLeadSomewhere(t *testing.T) {
 	found := 0
 	for name, text := range documents(t) {
@@ -71,7 +71,7 @@ func TestMapListsEachPage(t *testing.T) {
 	}
 }
 
-// follow says what is wrong with a link of a document, if something is.
+// follow returns the problem of a link of a document, or "".
 func follow(document, link string) (wrong string) {
 	file, heading, _ := strings.Cut(link, "#")
 	target := document
@@ -89,13 +89,13 @@ func follow(document, link string) (wrong string) {
 		return err.Error()
 	}
 	if !slices.Contains(headings(string(text)), heading) {
-		return "there is no such heading"
+		return "the heading does not exist"
 	}
 	return ""
 }
 
-// headings are those of a Markdown document, as links name them: small letters, hyphens for
-// spaces, and nothing else but letters, digits and underscores.
+// headings returns the anchors of the headings of a Markdown document. They are in lower case, with
+// hyphens for spaces, and contain only letters, digits, underscores and hyphens.
 func headings(text string) (all []string) {
 	for _, line := range regexp.MustCompile(`(?m)^#+ +(.+)$`).FindAllStringSubmatch(text, -1) {
 		name := strings.ReplaceAll(strings.ToLower(strings.TrimSpace(line[1])), " ", "-")

@@ -9,12 +9,11 @@ import (
 	"testing"
 )
 
-// logging are the rooms whose log an operator reads.
+// logging are the rooms that write to the daemon's log.
 var logging = []string{"internal/hub", "loop", "internal/listen", "publish/evioserver", "store", "admin", "cmd/ssed"}
 
-// TestLogLinesAreExplained wants each line that the log may have at info or above in
-// docs/log.md: by its words up to the first ";", ":" or ",", which is what one
-// searches for at night.
+// TestLogLinesAreExplained verifies that docs/log.md contains each log message at level info or
+// above. It compares the text up to the first ";", ":" or ",".
 func TestLogLinesAreExplained(t *testing.T) {
 	text, err := os.ReadFile("../../docs/log.md")
 	if err != nil {
@@ -35,7 +34,7 @@ func TestLogLinesAreExplained(t *testing.T) {
 				words = words[:i]
 			}
 			if !strings.Contains(explained, words) {
-				t.Errorf("%s logs %q, which docs/log.md does not explain", s.path, words)
+				t.Errorf("%s logs %q, which is not in docs/log.md", s.path, words)
 			}
 			return true
 		})
@@ -45,7 +44,7 @@ func TestLogLinesAreExplained(t *testing.T) {
 	}
 }
 
-// logWords is the message of a call such as log.Warn("...", ...), if it is one.
+// logWords returns the message of a call such as log.Warn("...", ...). ok is false for other nodes.
 func logWords(n ast.Node) (words string, ok bool) {
 	call, ok := n.(*ast.CallExpr)
 	if !ok {

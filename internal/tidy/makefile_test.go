@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestDocumentsNameTargetsOfMake compares the commands in documents, and those at the top
-// of the Makefile, with the targets that the Makefile has.
+// TestDocumentsNameTargetsOfMake verifies that the Makefile has the targets of all make commands in
+// documents and in its own comments.
 func TestDocumentsNameTargetsOfMake(t *testing.T) {
 	makefile := rooted(t, "Makefile")
 	var targets []string
@@ -17,7 +17,7 @@ func TestDocumentsNameTargetsOfMake(t *testing.T) {
 	}
 	texts := documents(t)
 	texts["Makefile"] = makefile
-	// In code: an indented line of a document, a comment of the Makefile, or a span.
+	// A command is an indented line of a document, a comment of the Makefile, or a code span.
 	command := regexp.MustCompile("(?m)(?:^(?:# ?)?    |`)make((?: [A-Za-z=./-]+)+)")
 	found := 0
 	for name, text := range texts {

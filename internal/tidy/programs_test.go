@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// starters are the functions that start a program, with the place of its name among
-// their arguments.
+// starters are the functions that start a program, with the index of the argument that names it.
 var starters = map[string]int{
 	"exec.Command":          0,
 	"exec.CommandContext":   1,
@@ -19,12 +18,12 @@ var starters = map[string]int{
 	"testtool.StartBy":      1,
 }
 
-// skips are the methods that skip a test, whatever CI is.
+// skips are the methods that skip a test even if CI is set.
 var skips = []string{"Skip", "Skipf", "SkipNow"}
 
-// TestTestsLookForTheirPrograms: a test takes the path of every program but "go" from
-// testtool.Need, and skips by way of testtool alone. So a machine without the program
-// skips the test, CI fails it, and nothing is running at that moment.
+// TestTestsLookForTheirPrograms verifies that tests get the path of every program except "go" from
+// testtool.Need, and that only testtool skips tests. So the test is skipped on a machine without
+// the program, and fails in CI, before it has started anything.
 func TestTestsLookForTheirPrograms(t *testing.T) {
 	found := 0
 	for _, s := range sources(t) {
@@ -48,7 +47,7 @@ func TestTestsLookForTheirPrograms(t *testing.T) {
 			if place, starts := starters[on.Name+"."+selector.Sel.Name]; starts && place < len(call.Args) {
 				found++
 				if program := literal(call.Args[place]); program != "" && program != "go" {
-					t.Errorf("%s starts %q: take its path from testtool.Need, before anything is started", at, program)
+					t.Errorf("%s starts %q: get its path from testtool.Need before anything is started", at, program)
 				}
 			}
 			inTest := slices.Contains([]string{"t", "b", "tb", "f"}, on.Name)

@@ -18,13 +18,13 @@ import (
 
 const module = "github.com/ssed/ssed"
 
-// rooms says what each room may import of this module and of the outside world.
-// Imports run one way: a room that is not listed here has no place in the house
-// yet, and the test says so.
+// rooms lists each room, which is a folder with a package, and its allowed imports. Imports run one
+// way: there are no cycles, and a room must not use the rooms above it. A new room must be added
+// here.
 var rooms = map[string]struct {
-	imports []string // rooms of ours
+	imports []string // rooms of this repository
 	outside []string // modules of others
-	pure    bool     // bytes and values in, bytes and values out
+	pure    bool     // no I/O, locks or goroutines: functions of their arguments
 }{
 	"httpparse":               {pure: true},
 	"sse":                     {pure: true},
@@ -68,17 +68,17 @@ var rooms = map[string]struct {
 	"internal/tidy":           {},
 	"internal/e2e/vanished":   {},
 
-	// The proof that no message is lost, for end-to-end tests.
+	// The end-to-end tests use this room to verify that no message is lost.
 	"internal/testtool/ledger": {imports: []string{"internal/testtool", "publish", "sse", "subscribe"}},
-	// The line protocol's test suite, for the servers that speak it.
+	// The test suite of the line protocol, for its servers.
 	"internal/testtool/conformance": {imports: []string{"publish", "nsindex", "sse"}},
 
-	// Programs around the server.
+	// Programs that embed the server.
 	"internal/e2e/embed":          {},
 	"internal/e2e/embed/clock":    {imports: []string{"."}},
 	"internal/e2e/embed/petstore": {imports: []string{".", "admin"}},
 
-	// Clients of others, a module.
+	// Third-party clients, a module.
 	"internal/e2e/goclients": {},
 
 	// The bench, a module.
@@ -89,13 +89,13 @@ var rooms = map[string]struct {
 	"bench/rawio":        {outside: []string{"golang.org/x/sys"}},
 	"bench/stats":        {pure: true},
 	"bench/tree":         {},
-	"bench/nats":         {outside: []string{"github.com/nats-io/nats-server/v2"}}, // a program: daemons that share a store are measured with one
+	"bench/nats":         {outside: []string{"github.com/nats-io/nats-server/v2"}}, // a NATS server, to measure daemons that share a store
 	"bench/probe":        {imports: []string{"bench/server"}, outside: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
 	"bench/page":         {imports: []string{"bench/page/figure", "bench/page/results", "bench/tree"}},
 	"bench/page/figure":  {outside: []string{"gonum.org/v1/plot", "golang.org/x/image"}},
 	"bench/page/results": {imports: []string{"bench/stats"}},
 
-	// The servers that ssed is measured beside, a module.
+	// The other servers that the bench measures, a module.
 	"bench/peers":            {},
 	"bench/peers/peer":       {imports: []string{"publish"}},
 	"bench/peers/centrifuge": {imports: []string{"bench/peers/peer"}, outside: []string{"github.com/centrifugal/centrifuge"}},
@@ -109,16 +109,16 @@ var rooms = map[string]struct {
 // pureFiles are the files without I/O in a room that is not pure as a whole.
 var pureFiles = []string{"publish/parse.go", "publish/session.go", "publish/key.go", "publish/replies.go", "publish/reply.go", "store/subject.go"}
 
-// impure is what a pure room may not import: I/O, logs and locks.
+// impure are the packages that a pure room must not import: I/O, logs and locks.
 var impure = []string{"net", "net/http", "os", "io/ioutil", "log", "log/slog", "sync", "sync/atomic", "syscall", "golang.org/x/sys/unix"}
 
-// clocks are the functions of package time that a pure room may not call. Its types and
-// its parsers depend on their arguments alone.
+// clocks are the functions of package time that a pure room must not call. Types and parsers of the
+// package are allowed, because they depend only on their arguments.
 var clocks = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker", "LoadLocation"}
 
-// A source is one Go file of the tree.
+// A source is a Go file of the repository.
 type source struct {
-	path   string // from the root, with slashes
+	path   string // relative to the root, with slashes
 	text   []byte
 	file   *ast.File
 	isTest bool
@@ -128,8 +128,7 @@ func (s source) room() string { return path.Dir(s.path) }
 
 var fset = token.NewFileSet()
 
-// sources parses every Go file of the repository: of this module, and of those in folders
-// of it.
+// sources parses every Go file of the repository, including the modules in its folders.
 func sources(t *testing.T) (all []source) {
 	t.Helper()
 	root := filepath.Join("..", "..")
@@ -139,7 +138,7 @@ func sources(t *testing.T) (all []source) {
 		}
 		if d.IsDir() && name != root {
 			if strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "node_modules" {
-				return filepath.SkipDir // not for Go
+				return filepath.SkipDir // these folders contain no packages
 			}
 		}
 		if d.IsDir() || !strings.HasSuffix(name, ".go") {
@@ -174,13 +173,14 @@ func imports(s source) (paths []string) {
 	return paths
 }
 
+// TestImportsRunOneWay verifies the imports of each room against rooms.
 func TestImportsRunOneWay(t *testing.T) {
 	seen := map[string]bool{}
 	for _, s := range sources(t) {
 		seen[s.room()] = true
 		room, known := rooms[s.room()]
 		if !known {
-			t.Errorf("%s: %s is not a room of this house; give it a place in rooms, with what it may import", s.path, s.room())
+			t.Errorf("%s: %s is not in rooms; add it there, with its imports", s.path, s.room())
 			continue
 		}
 		if s.isTest {
@@ -206,12 +206,13 @@ func TestImportsRunOneWay(t *testing.T) {
 	}
 	for room := range rooms {
 		if !seen[room] {
-			t.Errorf("found no Go file of %s: take it out of rooms", room)
+			t.Errorf("%s has no Go file: remove it from rooms", room)
 		}
 	}
 }
 
-// TestEnginesHaveOneImporterEach also covers tests.
+// TestEnginesHaveOneImporterEach verifies that only one room imports each of gnet and evio, and
+// that few rooms import NATS. It also covers tests.
 func TestEnginesHaveOneImporterEach(t *testing.T) {
 	for _, s := range sources(t) {
 		for _, p := range imports(s) {
@@ -222,12 +223,14 @@ func TestEnginesHaveOneImporterEach(t *testing.T) {
 				t.Errorf("%s imports evio; only publish/evioserver may", s.path)
 			}
 			if strings.HasPrefix(p, "github.com/nats-io/") && !slices.Contains([]string{"store", "bench/nats", "internal/natstest", "internal/e2e/store"}, s.room()) {
-				t.Errorf("%s imports NATS; only store may, what starts servers for the bench and for tests, and tests that are about it", s.path)
+				t.Errorf("%s imports NATS; only store, bench/nats, internal/natstest and internal/e2e/store may", s.path)
 			}
 		}
 	}
 }
 
+// TestPureRoomsDoNoIO verifies that pure rooms import no impure package, do not read the clock, and
+// use no goroutines or channels.
 func TestPureRoomsDoNoIO(t *testing.T) {
 	for _, s := range sources(t) {
 		if s.isTest || !rooms[s.room()].pure && !slices.Contains(pureFiles, s.path) {
@@ -235,14 +238,14 @@ func TestPureRoomsDoNoIO(t *testing.T) {
 		}
 		for _, p := range imports(s) {
 			if slices.Contains(impure, p) {
-				t.Errorf("%s imports %s, but it is bytes in, bytes out", s.path, p)
+				t.Errorf("%s imports %s, but its room is pure", s.path, p)
 			}
 		}
 		ast.Inspect(s.file, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.SelectorExpr:
 				if on, ok := n.X.(*ast.Ident); ok && on.Name == "time" && slices.Contains(clocks, n.Sel.Name) {
-					t.Errorf("%s asks the clock at %s: pass the time in", s.path, fset.Position(n.Pos()))
+					t.Errorf("%s reads the clock at %s: pass the time as an argument", s.path, fset.Position(n.Pos()))
 				}
 			case *ast.GoStmt:
 				t.Errorf("%s starts a goroutine at %s", s.path, fset.Position(n.Pos()))
@@ -254,7 +257,8 @@ func TestPureRoomsDoNoIO(t *testing.T) {
 	}
 }
 
-// TestOnlyTheCommandReadsTheWorld: flags, environment and signals.
+// TestOnlyTheCommandReadsTheWorld verifies that only cmd/ssed reads flags, the environment and
+// signals.
 func TestOnlyTheCommandReadsTheWorld(t *testing.T) {
 	reads := regexp.MustCompile(`\b(os|syscall)\.(Getenv|LookupEnv|Environ|Args)\b|\bsignal\.Notify|\bflag\.(Parse|String|Int|Bool|Duration)\b`)
 	for _, s := range sources(t) {
@@ -268,6 +272,7 @@ func TestOnlyTheCommandReadsTheWorld(t *testing.T) {
 	}
 }
 
+// TestEveryExportIsDocumented verifies that each exported name and each package has a comment.
 func TestEveryExportIsDocumented(t *testing.T) {
 	packages := map[string]bool{}
 	for _, s := range sources(t) {
@@ -293,7 +298,8 @@ func TestEveryExportIsDocumented(t *testing.T) {
 	}
 }
 
-// wellKnown methods are documented by the interface that asks for them.
+// wellKnown reports whether a method needs no comment, because the interface that requires it is
+// well known.
 func wellKnown(d *ast.FuncDecl) bool {
 	return d.Recv != nil && slices.Contains([]string{"Error", "String", "Unwrap"}, d.Name.Name)
 }
@@ -332,30 +338,30 @@ func checkSpecs(t *testing.T, s source, d *ast.GenDecl) {
 	}
 }
 
-// TestSizes keeps files and functions readable. A longer one needs a reason, and
-// its name here.
+// TestSizes verifies that files and functions, except those of tests, do not exceed the maximum
+// number of lines.
 func TestSizes(t *testing.T) {
 	const fileLinesMax, funcLinesMax = 400, 70
 	for _, s := range sources(t) {
 		if n := bytes.Count(s.text, []byte("\n")); n > fileLinesMax && !s.isTest {
-			t.Errorf("%s has %d lines, %d are allowed", s.path, n, fileLinesMax)
+			t.Errorf("%s has %d lines, want %d at most", s.path, n, fileLinesMax)
 		}
 		for _, decl := range s.file.Decls {
 			if d, ok := decl.(*ast.FuncDecl); ok && d.Body != nil && !s.isTest {
 				if n := fset.Position(d.End()).Line - fset.Position(d.Pos()).Line + 1; n > funcLinesMax {
-					t.Errorf("%s: %s has %d lines, %d are allowed", s.path, d.Name.Name, n, funcLinesMax)
+					t.Errorf("%s: %s has %d lines, want %d at most", s.path, d.Name.Name, n, funcLinesMax)
 				}
 			}
 		}
 	}
 }
 
-// TestNothingIsLeftUndone looks for the words with which one puts work off.
+// TestNothingIsLeftUndone verifies that no Go file contains a marker for unfinished work.
 func TestNothingIsLeftUndone(t *testing.T) {
 	words := regexp.MustCompile(`(?i)\b(` + "TO" + `DO|FIX` + `ME|X` + `XX)\b`)
 	for _, s := range sources(t) {
 		if found := words.Find(s.text); found != nil && s.room() != "internal/tidy" {
-			t.Errorf("%s holds %q", s.path, found)
+			t.Errorf("%s contains %q", s.path, found)
 		}
 	}
 }

@@ -9,35 +9,35 @@ import (
 
 const readmeLinesMax = 100
 
-// TestTheTourIsAsLongAsItSays counts the lines of the files on the tour of
-// docs/architecture.md. The number there may be off by a tenth.
+// TestTheTourIsAsLongAsItSays verifies the number of lines of the files on the tour of
+// docs/architecture.md. The document's number may be off by a tenth.
 func TestTheTourIsAsLongAsItSays(t *testing.T) {
 	_, tour, _ := strings.Cut(rooted(t, "docs/architecture.md"), "## Reading the source\n")
 	said := regexp.MustCompile(`in five stops, some ([\d,]+) lines`).FindStringSubmatch(tour)
 	if said == nil {
-		t.Fatal("docs/architecture.md does not say how many lines the tour of the source has")
+		t.Fatal("docs/architecture.md does not state how many lines the tour of the source has")
 	}
 	want, _ := strconv.Atoi(strings.ReplaceAll(said[1], ",", ""))
 	stops := regexp.MustCompile(`(?m)^\d\. (?:.+\n)(?:   .+\n)*`).FindAllString(tour, -1)
 	if len(stops) != 5 {
-		t.Errorf("the tour has %d stops, it says five", len(stops))
+		t.Errorf("the tour has %d stops, want five", len(stops))
 	}
 	lines := 0
 	for _, stop := range stops {
 		files := regexp.MustCompile(`\]\(\.\./([^)]+\.go)\)`).FindAllStringSubmatch(stop, -1)
 		if len(files) == 0 {
-			t.Errorf("this stop leads to no file: %s", stop)
+			t.Errorf("this stop links to no file: %s", stop)
 		}
 		for _, file := range files {
 			lines += strings.Count(rooted(t, file[1]), "\n")
 		}
 	}
 	if lines < want*9/10 || lines > want*11/10 {
-		t.Errorf("the tour has %d lines, docs/architecture.md says some %d", lines, want)
+		t.Errorf("the tour has %d lines, but docs/architecture.md states some %d", lines, want)
 	}
 }
 
-// TestTheREADMEIsShort: a newcomer reads one page. Everything else has a document of its own.
+// TestTheREADMEIsShort verifies that README.md is one page. Everything else has its own document.
 func TestTheREADMEIsShort(t *testing.T) {
 	if lines := strings.Count(rooted(t, "README.md"), "\n"); lines > readmeLinesMax {
 		t.Errorf("README.md has %d lines, want %d at most: move details to docs/", lines, readmeLinesMax)
