@@ -100,7 +100,7 @@ func TestFeedIsNotStoppedByALongLine(t *testing.T) {
 	reader, feed := n.subscribe(t, "/feed"), n.feed(t, "/feed")
 	fmt.Fprintf(feed, "before\n%s\nbehind\n", strings.Repeat("x", 5000))
 	feed.Close()
-	if code := feed.end(t); code != 1 || !strings.Contains(feed.stderr.String(), "line 2 refused: too-long: the NATS server takes messages of at most 4096 bytes") {
+	if code := feed.end(t); code != 1 || !strings.Contains(feed.stderr.String(), "line 2 refused: too-long: the NATS server accepts messages of at most 4096 bytes") {
 		t.Errorf("exit code %d", code)
 	}
 	if all := reader.WaitData(t, "behind"); len(all) != 2 || all[0].Data != "before" {
