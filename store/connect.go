@@ -13,8 +13,8 @@ import (
 // must not wait.
 //
 // Once connected, the NATS client reconnects on its own, with the same *nats.Conn, and
-// restores its subscriptions. It calls disconnected and reconnected. Consumers and acks do not
-// survive a reconnect: see errReconnected and sender.reconnected.
+// restores its subscriptions. It calls disconnected and reconnected. Messages and acks that were
+// on the way are lost: see errReconnected and sender.reconnected.
 func (s *Store) connect() error {
 	if s.conn != nil && !s.conn.IsClosed() {
 		return nil

@@ -58,13 +58,14 @@ const (
 //	              └─ retry ─ notStored ◀──┘
 //
 //	sent → stored        the stream assigned a sequence
-//	sent → refused       the stream rejected the message, or its ack is late or lost
+//	sent → refused       the stream rejected the message, or it is too long for the
+//	                     NATS server, or its ack is late or lost
 //	sent → notStored     the stream has no leader, or the connection returned an error
 //	notStored → unsent   retry
 //	notStored → refused  it timed out, or the stream has stored a later message
 //	unsent → refused     it timed out
 //
-// stored and refused are final.
+// stored and refused are final. close refuses all messages without a final state.
 //
 // # Order and retries
 //
@@ -79,15 +80,17 @@ const (
 //  3. retry makes the rest unsent again. The first of them is a probe (probing): until the
 //     stream stores or rejects a message, only one is in flight at a time.
 //
-// A message in the state sent is never sent again, because it may be stored.
+// A message in the state sent is never sent again, because it may be stored. Rule 2 only knows
+// messages whose ack has arrived. A message with a lost ack may be stored as well, but it does
+// not make retry refuse earlier messages.
 //
 // # Goroutines and locks
 //
-//	the loop and other publishers   submit, full, wait
-//	run                             send, dispatch; it may block in the connection
-//	run's second goroutine          sweep
-//	the NATS client's               onAck, reconnected
-//	Store.Serve                     attach, detach, setPaused, close
+//	of the loop, or of any publisher   submit, full, wait
+//	of run                             send; it may block in the connection
+//	the second one of run              sweep
+//	of the NATS client                 onAck, reconnected
+//	of Store.Serve                     attach, detach, setPaused, close
 //
 // Only run calls send, so two messages cannot overtake each other on the way to the
 // connection. mu is never held during a call of the connection, because that call may block
