@@ -113,7 +113,7 @@ func firstOf(state jetstream.StreamState, preload int) uint64 {
 //
 //	catching up ─── deliveredTo ≥ caughtUp ───▶ live
 //	     │                                       │
-//	     └── a message is missing, or an error ──┴──▶ cancelled: take drops what arrives
+//	     └── a message is missing, or an error ──┴──▶ canceled: take drops what arrives
 //
 // Canceling ctx makes watch return the cause, and consume with it. There is one delivery at a
 // time, because consume calls end before it returns.

@@ -117,7 +117,8 @@ func (s *Store) clearTrouble() {
 	s.status.Trouble, s.status.Since = "", time.Time{}
 }
 
-// lost records why serveStream has failed.
+// lost records why serveStream has failed. It ignores errors while the connection is lost, because
+// disconnected has recorded that already.
 func (s *Store) lost(err error) {
 	if err == nil || s.isDisconnected() {
 		return
@@ -129,8 +130,7 @@ func (s *Store) lost(err error) {
 	s.trouble(err.Error(), "store unavailable; retrying")
 }
 
-// isDisconnected reports whether the connection is lost and disconnected has logged it. Errors of
-// requests are only consequences then.
+// isDisconnected reports whether the connection is lost and disconnected has recorded that.
 func (s *Store) isDisconnected() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
