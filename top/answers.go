@@ -10,8 +10,8 @@ import (
 	"github.com/ssed/ssed/internal/storestatus"
 )
 
-// These are the answers of the admin pages, as far as they are shown. Package
-// admin says what the fields mean.
+// The types below are the answers of the admin pages, with the fields that top shows. Package admin
+// documents the fields.
 
 type sample struct {
 	T           int64   `json:"t"` // milliseconds since 1970
@@ -40,11 +40,11 @@ type status struct {
 	Disconnects   map[text]uint64 `json:"disconnects"`
 	Stopping      bool            `json:"stopping"`
 	Connections   []connection    `json:"connections"`
-	Store         *store          `json:"store"` // nil: there is none
+	Store         *store          `json:"store"` // nil: the daemon has no store
 }
 
-// A store has the store's figures. The strings that are shown are cleaned: they hide those
-// of the Status.
+// A store has the store's figures. Its Stream and Trouble are cleaned for the terminal, and hide
+// the fields of the embedded Status.
 type store struct {
 	storestatus.Status
 	Stream  text `json:"stream"`
@@ -62,22 +62,22 @@ type connection struct {
 	Blocked    bool   `json:"blocked"`
 }
 
-// A set is one subscription set with all who share it.
+// A set is one subscription set with its subscribers.
 type set struct {
 	Namespaces  []text `json:"namespaces"`
 	Subscribers int    `json:"subscribers"`
 	Messages    uint64 `json:"messages"`
-	Stream      uint64 `json:"stream"` // another number: the messages were counted anew
+	Stream      uint64 `json:"stream"` // identifies the stream: if it changes, Messages restarted from 0
 }
 
-// A query is which connections to ask for.
+// A query selects the connections to request.
 type query struct {
 	slowest   bool   // furthest behind first; otherwise the oldest first
-	namespace string // those that hear it, or something below it; "": all
+	namespace string // only connections that subscribe to it, or to a namespace below it; "" for all
 	limit     int
 }
 
-// order says the order in words.
+// order returns the order in words.
 func (q query) order() string {
 	if q.slowest {
 		return "slowest first"
@@ -93,7 +93,7 @@ func joined(namespaces []text) string {
 	return strings.Join(words, " ")
 }
 
-// endings tells why subscribers ended, the most frequent reason first.
+// endings returns the numbers of disconnects by reason, the most frequent reason first.
 func (s *status) endings() string {
 	reasons := slices.SortedFunc(maps.Keys(s.Disconnects), func(a, b text) int {
 		return cmp.Or(cmp.Compare(s.Disconnects[b], s.Disconnects[a]), cmp.Compare(a, b))
@@ -105,12 +105,12 @@ func (s *status) endings() string {
 		}
 	}
 	if len(words) == 0 {
-		return "none yet"
+		return "none"
 	}
 	return strings.Join(words, " · ")
 }
 
-// line tells how the store does, and what is wrong with it.
+// line returns the state of the store, its main figures, and its trouble if there is any.
 func (s *store) line() string {
 	state := "live"
 	switch {
@@ -131,7 +131,7 @@ func (s *store) line() string {
 	return line
 }
 
-// others are the figures that have no chart.
+// others returns the figures that have no chart.
 func (s *status) others() string {
 	return fmt.Sprintf("publishers %d · streams %s · blocked %s · refused %s · turned away %s · skips %s",
 		s.Publishers, count(float64(s.Streams)), count(float64(s.Blocked)),

@@ -18,32 +18,32 @@ import (
 
 const (
 	answerTimeout  = 10 * time.Second
-	answerBytesMax = 256 << 20 // a hundred thousand namespaces, with long names
-	// silenceMax is how long the samples, one a second, may fail to come.
+	answerBytesMax = 256 << 20 // enough for a hundred thousand namespaces with long names
+	// silenceMax is the longest time without a sample; the daemon sends one every second.
 	silenceMax = 10 * time.Second
 )
 
-// A Client asks the admin pages of one daemon.
+// A Client sends requests to the admin pages of one daemon.
 type Client struct {
 	base  string // "http://localhost:8001", without a slash at the end
-	where string // as people write it
+	where string // the address as it is shown
 	token string
 	http  *http.Client
 }
 
-// NewClient makes a client of the daemon at an address: http://host:port,
-// https://, host:port alone, or unix:///path. What is below the host is where a
-// proxy has the daemon. The token may be empty.
+// NewClient returns a client for the daemon at an address: http://host:port, https://host:port,
+// host:port, or unix:///path. If the address has a path, it is the prefix under which a proxy
+// serves the daemon. The token may be empty.
 func NewClient(address, token string) (*Client, error) {
 	c := &Client{token: token, where: string(clean(address))}
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, ResponseHeaderTimeout: answerTimeout}
-	// A redirect could lead elsewhere, and would take the token along.
+	// Redirects are not followed, because the token would be sent to their target.
 	c.http = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	if path, ok := strings.CutPrefix(address, "unix://"); ok {
 		if !strings.HasPrefix(path, "/") {
-			return nil, fmt.Errorf("%q: the path of a socket is absolute, as in unix:///run/ssed.sock", c.where)
+			return nil, fmt.Errorf("invalid address %q: expected an absolute path, such as unix:///run/ssed.sock", c.where)
 		}
-		c.base = "http://localhost" // these names are the only ones that a daemon takes for local
+		c.base = "http://localhost" // the daemon accepts only a local name from clients without a token
 		transport.Proxy = nil
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", path)
@@ -55,14 +55,14 @@ func NewClient(address, token string) (*Client, error) {
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("%q is not where a daemon could be, such as http://localhost:8001 or unix:///run/ssed.sock", c.where)
+		return nil, fmt.Errorf("invalid address %q: expected a URL such as http://localhost:8001 or unix:///run/ssed.sock", c.where)
 	}
 	c.where = u.Scheme + "://" + u.Host + strings.TrimSuffix(strings.TrimSuffix(u.EscapedPath(), "/"), "/admin")
 	c.base = c.where
 	return c, nil
 }
 
-// status asks for the figures, and the connections of a query.
+// status requests the figures, and the connections of a query.
 func (c *Client) status(ctx context.Context, q query) (*status, error) {
 	values := url.Values{"limit": {strconv.Itoa(q.limit)}, "sort": {"age"}}
 	if q.slowest {
@@ -75,7 +75,7 @@ func (c *Client) status(ctx context.Context, q query) (*status, error) {
 	return answer, c.get(ctx, "/admin/status.json?"+values.Encode(), answer)
 }
 
-// namespaces asks who hears what.
+// namespaces requests the subscription sets.
 func (c *Client) namespaces(ctx context.Context) ([]set, error) {
 	var answer struct {
 		Namespaces []set `json:"namespaces"`
@@ -84,7 +84,7 @@ func (c *Client) namespaces(ctx context.Context) ([]set, error) {
 	return answer.Namespaces, err
 }
 
-// disconnect closes a connection; gone tells that there was none any more.
+// disconnect closes a connection. gone reports whether it was closed already.
 func (c *Client) disconnect(ctx context.Context, id uint64) (gone bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
@@ -99,12 +99,13 @@ func (c *Client) disconnect(ctx context.Context, id uint64) (gone bool, err erro
 	return false, res.Body.Close()
 }
 
-// live gives the daemon's samples as they come: first those of the last ten
-// minutes, with begin set. It returns what ended it, never nil.
+// live calls each with the daemon's samples: first with the samples of the last ten minutes and
+// begin set, then with each new sample. It returns when the stream ends, with the reason, which is
+// never nil.
 func (c *Client) live(ctx context.Context, each func(samples []sample, begin bool)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	silence := time.AfterFunc(silenceMax, func() { cancel(fmt.Errorf("nothing came for %v", silenceMax)) })
+	silence := time.AfterFunc(silenceMax, func() { cancel(fmt.Errorf("no data from the daemon for %v", silenceMax)) })
 	defer silence.Stop()
 	res, err := c.do(ctx, http.MethodGet, "/admin/live", nil)
 	if err == nil {
@@ -118,12 +119,12 @@ func (c *Client) live(ctx context.Context, each func(samples []sample, begin boo
 	case context.Cause(ctx) != nil:
 		return context.Cause(ctx)
 	case err == io.EOF:
-		return errors.New("it has closed the connection")
+		return errors.New("the daemon closed the connection")
 	}
 	return err
 }
 
-// give decodes one event of the stream of samples.
+// give decodes one event of the stream of samples, and passes its samples to each.
 func give(e sse.Event, each func([]sample, bool)) error {
 	samples := make([]sample, 1)
 	var err error
@@ -133,7 +134,7 @@ func give(e sse.Event, each func([]sample, bool)) error {
 	case "sample":
 		err = json.Unmarshal([]byte(e.Data), &samples[0])
 	default:
-		return nil // of a later version
+		return nil // an unknown event of a later version
 	}
 	if err == nil {
 		each(samples, e.Name == "history")
@@ -150,12 +151,12 @@ func (c *Client) get(ctx context.Context, path string, into any) error {
 	}
 	defer res.Body.Close()
 	if err := json.NewDecoder(io.LimitReader(res.Body, answerBytesMax)).Decode(into); err != nil {
-		return fmt.Errorf("%s does not answer as ssed does: %s", c.where, clean(err.Error()))
+		return fmt.Errorf("unexpected response from %s: expected an ssed daemon: %s", c.where, clean(err.Error()))
 	}
 	return nil
 }
 
-// do asks, and returns an answer that is not a refusal.
+// do sends a request. It returns an error if the daemon cannot be reached or refuses the request.
 func (c *Client) do(ctx context.Context, method, path string, form url.Values) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, strings.NewReader(form.Encode()))
 	if err != nil {

@@ -51,7 +51,7 @@ func TestNewClient(t *testing.T) {
 	}
 }
 
-// TestClient asks a real daemon everything, by TCP and by a unix socket.
+// TestClient sends all requests to a running daemon, over TCP and over a unix socket.
 func TestClient(t *testing.T) {
 	folder, err := os.MkdirTemp("", "ssed") // the path of a socket is short
 	if err != nil {
@@ -98,8 +98,8 @@ func TestClient(t *testing.T) {
 	other.Frame(t)
 }
 
-// TestFollow has the samples of a daemon, loses it, and has those of the next at
-// the same address.
+// TestFollow receives the samples of a daemon, stops the daemon, and receives those of a new daemon
+// at the same address.
 func TestFollow(t *testing.T) {
 	d := testtool.Start(t)
 	address := strings.TrimPrefix(d.Subscribe[0], "http://")
@@ -142,7 +142,7 @@ func TestFollow(t *testing.T) {
 	until("new sample", sampled(false))
 }
 
-// TestRefusals: each is one line that says what is wrong, and where.
+// TestRefusals verifies that each refusal is one line that contains the problem and the address.
 func TestRefusals(t *testing.T) {
 	const secret = "s3cr3t-token"
 	guarded := testtool.Start(t, "--token", secret+" admin", "--token", secret+"-2 publish").Subscribe[0]
@@ -165,13 +165,13 @@ func TestRefusals(t *testing.T) {
 	for _, tt := range []struct{ name, address, token, says string }{
 		{"nobody", nobody, "", "no daemon answers at http://" + nobody + ": dial tcp"},
 		{"no socket", "unix:///nonexistent/s", "", "no daemon answers at unix:///nonexistent/s: dial unix"},
-		{"no token", guarded, "", "refuses (401): a token with the admin right is needed: give it with --token or SSED_TOKEN"},
+		{"no token", guarded, "", "refuses (401): a token with the admin right is required: set it with --token or SSED_TOKEN"},
 		{"a wrong token", guarded, secret + "-3", "refuses (401): unknown token"},
 		{"a token without the right", guarded, secret + "-2", "refuses (401): "},
 		{"no pages", off, "", "refuses (403): "},
 		{"pages elsewhere", elsewhere, "", "refuses (403): this is switched off here"},
-		{"another server", page.URL + "/missing", "", "refuses (404): there are no admin pages here"},
-		{"not ours", page.URL, "", "does not answer as ssed does"},
+		{"another server", page.URL + "/missing", "", "refuses (404): no admin pages at this address"},
+		{"not ours", page.URL, "", "unexpected response from"},
 		{"a redirect", page.URL + "/redirect", secret, "refuses (302): "},
 		{"an evil one", page.URL + "/evil", "", "refuses (500): evil?[31m?"},
 	} {
@@ -179,14 +179,14 @@ func TestRefusals(t *testing.T) {
 			c := client(t, tt.address, tt.token)
 			_, err := c.status(t.Context(), query{limit: 1})
 			if err == nil || !strings.Contains(err.Error(), tt.says) {
-				t.Fatalf("%v, want one that says %q", err, tt.says)
+				t.Fatalf("the error is %v, want %q", err, tt.says)
 			}
 			if strings.Contains(err.Error(), secret) || strings.ContainsAny(err.Error(), "\n\x1b\u009b") {
 				t.Errorf("a token, a line break or a control character in %q", err)
 			}
 			var screen bytes.Buffer
 			if Run(t.Context(), c, Options{Out: &screen}) == nil || screen.Len() > 0 {
-				t.Errorf("it has touched the terminal: %q", screen.String())
+				t.Errorf("Run wrote to the terminal: %q", screen.String())
 			}
 		})
 	}
@@ -202,7 +202,7 @@ func TestOnce(t *testing.T) {
 	if err := Once(t.Context(), client(t, d.Subscribe[0], ""), &out); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"daemon        " + d.Subscribe[0] + "\n", "\nsubscribers  ", "\nCPU  ", "\nended         none yet\n",
+	for _, want := range []string{"daemon        " + d.Subscribe[0] + "\n", "\nsubscribers  ", "\nCPU  ", "\ndisconnects   none\n",
 		"\nconnections, slowest first: 1 of 1\naddress  ", "\n127.0.0.1  /pets       evil?31m agent  ", "\nnamespaces, by name: 1 of 1\nnamespaces  subscribers\n/pets       1\n"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, out.String())

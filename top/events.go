@@ -7,13 +7,13 @@ import (
 )
 
 const (
-	// eventBytesMax bounds an event: the history of ten minutes has some 300 KB.
+	// eventBytesMax limits the size of an event. The history of ten minutes has about 300 KB.
 	eventBytesMax = 8 << 20
-	// pieceBytes is how much is read at once.
+	// pieceBytes is the size of one read.
 	pieceBytes = 32 << 10
 )
 
-// readEvents gives each event of a stream, until the stream ends (io.EOF) or each
+// readEvents calls each with every event of a stream, until the stream ends (io.EOF) or each
 // returns an error.
 func readEvents(stream io.Reader, each func(sse.Event) error) error {
 	decoder := sse.Decoder{BytesMax: eventBytesMax}

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// samplesMax is how many samples are kept: ten minutes, as the daemon does.
+// samplesMax is the number of samples that are kept: ten minutes, like in the daemon.
 const samplesMax = 600
 
-// A figure is what a chart shows: a level, or how fast something grows.
+// A figure is the value that a chart shows: a level, or the rate of a counter.
 type figure struct {
 	name  string
 	write func(float64) string
@@ -21,13 +21,13 @@ var figures = []figure{
 	{"deliveries/s", count, perSecond(func(s *sample) float64 { return float64(s.Deliveries) })},
 	{"bytes/s", size, perSecond(func(s *sample) float64 { return float64(s.BytesOut) })},
 	{"CPU", percent, perSecond(func(s *sample) float64 { return 100 * s.CPUSeconds })},
-	{"RSS", size, func(_, now *sample) float64 { return float64(now.RSSBytes) }},
+	{"memory (RSS)", size, func(_, now *sample) float64 { return float64(now.RSSBytes) }},
 	{"loop latency", millis, func(_, now *sample) float64 { return now.LatencyMs }},
 	{"backlog", size, func(_, now *sample) float64 { return float64(now.Backlog) }},
 }
 
-// perSecond makes a rate of what only grows. It is unknown where the daemon began
-// anew between two samples, or its clock was set back.
+// perSecond returns a function for the rate of a counter. The rate is unknown (NaN) if the daemon
+// was restarted, or its clock was set back, between two samples.
 func perSecond(total func(*sample) float64) func(before, now *sample) float64 {
 	return func(before, now *sample) float64 {
 		grown, passed := total(now)-total(before), float64(now.T-before.T)/1000
@@ -38,7 +38,7 @@ func perSecond(total func(*sample) float64) func(before, now *sample) float64 {
 	}
 }
 
-// latest is the figure's value by the last samples.
+// latest returns the figure's current value, from the last two samples.
 func (f *figure) latest(samples []sample) float64 {
 	if len(samples) < 2 {
 		return math.NaN()
@@ -46,13 +46,13 @@ func (f *figure) latest(samples []sample) float64 {
 	return f.value(&samples[len(samples)-2], &samples[len(samples)-1])
 }
 
-// steps are the times, in seconds, that a column of a chart may stand for.
+// steps are the possible durations of a chart's column, in seconds.
 var steps = []int64{1, 2, 3, 5, 6, 10, 15, 20, 30}
 
-// chartSeconds is what a chart shows at least, if a column can stand for as much.
+// chartSeconds is the minimum duration of a chart, unless that needs a longer step than there is.
 const chartSeconds = 180
 
-// step is what a column of a chart stands for, in seconds, if there are so many.
+// step returns the duration of a column in seconds, for a chart with a number of columns.
 func step(columns int) int64 {
 	for _, s := range steps {
 		if s*int64(columns) >= chartSeconds {
@@ -62,9 +62,9 @@ func step(columns int) int64 {
 	return steps[len(steps)-1]
 }
 
-// chart draws the figure's last minutes, the newest at the right. A column shows
-// the highest of its seconds, so that no peak is lost; one without a sample is
-// empty. Columns begin at multiples of their length: they move, and do not change.
+// chart draws the last minutes of the figure, with the newest column on the right. A column shows
+// the highest value in its time, so that no peak is lost. A column without a sample is empty.
+// Columns begin at multiples of their duration, so they move to the left without changing.
 func (f *figure) chart(samples []sample, columns int) string {
 	if columns <= 0 {
 		return ""
@@ -89,8 +89,8 @@ func (f *figure) chart(samples []sample, columns int) string {
 	return bars(heights, highest)
 }
 
-// bars draws heights between nothing and the highest. Nothing at all is a line at
-// the bottom, which differs from what is not known.
+// bars draws heights on a scale from zero to the highest. Zero is drawn as a line at the bottom, to
+// distinguish it from an unknown value (NaN), which is blank.
 func bars(heights []float64, highest float64) string {
 	const blocks = "▁▂▃▄▅▆▇█"
 	levels := []rune(blocks)

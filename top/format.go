@@ -8,11 +8,10 @@ import (
 	"time"
 )
 
-// unknown stands for a figure that is not known (yet); its value is NaN.
+// unknown is shown for a figure whose value is not known (yet), which is NaN.
 const unknown = "-"
 
-// count writes 1234567 as 1,234,567; below ten, what is no whole number keeps one
-// decimal.
+// count formats 1234567 as 1,234,567. A fraction below ten keeps one decimal.
 func count(v float64) string {
 	if math.IsNaN(v) {
 		return unknown
@@ -31,7 +30,7 @@ func count(v float64) string {
 	return b.String()
 }
 
-// size writes a number of bytes as 1.2 MiB.
+// size formats a number of bytes, such as 1.2 MiB.
 func size(v float64) string {
 	if math.IsNaN(v) {
 		return unknown
@@ -64,7 +63,7 @@ func millis(v float64) string {
 	return count(v) + " ms"
 }
 
-// age writes a time in its two largest units: 3h 02m.
+// age formats a time in its two largest units, such as 3h 02m.
 func age(seconds int64) string {
 	d := time.Duration(max(0, seconds)) * time.Second
 	h, m, s := int64(d.Hours()), int64(d.Minutes())%60, seconds%60

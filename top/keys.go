@@ -10,21 +10,23 @@ import (
 
 const keyHint = "tab table  ↑↓ move  s slowest  a oldest  d disconnect  / filter  ? help  q quit"
 
-const helpText = `tab         the other table             ↑ ↓ k j  pgup pgdn  home end   move
-s           slowest first: furthest behind; of the namespaces, the busiest
-a           oldest first; of the namespaces, by name
-d           disconnect the selected connection, after a question
-/           only this namespace and what is below; empty: all
-esc         no filter                   q  ctrl+c   quit
+const helpText = `tab         switch tables               ↑ ↓ k j  pgup pgdn  home end   move
+s           slowest (furthest behind) first; for namespaces, the busiest
+a           oldest first; for namespaces, by name
+d           disconnect the selected connection, after confirmation
+/           show only a namespace and those below it; empty: show all
+esc         remove the filter           q  ctrl+c   quit
 
-behind      bytes that a subscriber has yet to take; with !, its socket is full
-messages    delivered to a connection
-bars        the last minutes, each the highest of its time
-latency     how long the event loop took to answer a question
+behind      bytes not yet sent to a subscriber; with !, it is blocked (socket full)
+messages    messages delivered to a connection
+bars        the last minutes; each bar is the maximum of its time
+latency     how long the event loop took to answer a request
+streams     different subscription sets; subscribers of a set share a stream
+refused     requests answered with an error; turned away: clients retry later
+skips       how often a slow subscriber skipped to the newest message
+Press any key to return.`
 
-Any key goes back.`
-
-// key does what a key means where it was hit.
+// key handles a key press, depending on the current mode.
 func (m *model) key(key tea.KeyPressMsg) tea.Cmd {
 	m.note = ""
 	switch {
@@ -43,6 +45,7 @@ func (m *model) key(key tea.KeyPressMsg) tea.Cmd {
 	return m.command(key.String())
 }
 
+// command executes the command of a key, in the normal mode.
 func (m *model) command(key string) tea.Cmd {
 	list := &m.lists[m.focus]
 	switch key {
@@ -76,7 +79,8 @@ func (m *model) command(key string) tea.Cmd {
 	return nil
 }
 
-// order puts those first that need a look, or goes back to the usual order.
+// order changes the order of the focused table: if first is set, the slowest or busiest rows come
+// first, otherwise the usual order is used.
 func (m *model) order(first bool) tea.Cmd {
 	list := &m.lists[m.focus]
 	list.at = 0
@@ -92,26 +96,27 @@ func (m *model) order(first bool) tea.Cmd {
 	return m.now()
 }
 
-// ask asks whether to disconnect the selected connection. It is that one then,
-// whatever is selected when the answer comes.
+// ask asks for confirmation to disconnect the selected connection. The answer applies to this
+// connection, even if the selection has changed before the answer.
 func (m *model) ask() {
 	list := &m.lists[connections]
 	switch {
 	case m.focus != connections:
-		m.note = "only a connection can be disconnected: tab goes to them"
+		m.note = "only connections can be disconnected: press tab to switch tables"
 	case m.lost != "" || len(list.keys) == 0:
-		m.note = "there is nobody to disconnect"
+		m.note = "no connection to disconnect"
 	default:
 		chosen := m.status.Connections[list.at]
 		m.asking = &chosen
 	}
 }
 
+// confirm handles the answer to ask.
 func (m *model) confirm(key tea.KeyPressMsg) tea.Cmd {
 	chosen := m.asking
 	m.asking = nil
 	if key.String() != "y" {
-		m.note = "nothing was done"
+		m.note = "canceled"
 		return nil
 	}
 	return m.disconnect(chosen)
@@ -134,7 +139,7 @@ func (m *model) typeFilter(key tea.KeyPressMsg) tea.Cmd {
 		m.typing = false
 		return m.filter(strings.TrimSpace(m.typed))
 	default:
-		m.insert(key.Text) // "" for keys that write nothing
+		m.insert(key.Text) // "" for keys without text
 	}
 	return nil
 }
@@ -148,8 +153,8 @@ func (m *model) paste(content string) {
 	}
 }
 
-// insert adds text to the filter, cleaned of control characters, until the filter
-// is as long as a namespace can be.
+// insert adds text to the filter, without control characters, up to the maximum length of a
+// namespace.
 func (m *model) insert(s string) {
 	for _, r := range s {
 		longer := m.typed + string(clean(string(r)))
@@ -160,11 +165,11 @@ func (m *model) insert(s string) {
 	}
 }
 
-// filter shows a namespace and what is below it only; "" is all. The slash in
-// front may be left out.
+// filter shows only a namespace and the namespaces below it, or everything for "". The leading
+// slash is optional.
 func (m *model) filter(namespace string) tea.Cmd {
 	if namespace == "/" {
-		namespace = "" // everything is below it
+		namespace = "" // all namespaces are below it
 	}
 	if namespace != "" {
 		ns, err := nsindex.Canonical("/" + strings.TrimPrefix(namespace, "/"))

@@ -15,31 +15,31 @@ import (
 
 const (
 	pollInterval = 2 * time.Second
-	// pollShare is the share of time that polls may take: with a hundred thousand
-	// namespaces, or over a thin line, they come less often.
+	// pollShare limits the time spent on polls to one part in pollShare. With a hundred thousand
+	// namespaces, or over a slow network, polls are less frequent.
 	pollShare = 10
-	// connectionsShown bounds how many connections are asked for. There may be a
-	// hundred thousand, and the first are those to look at.
+	// connectionsShown limits the number of requested connections. There may be a hundred thousand,
+	// and the first ones are the most interesting.
 	connectionsShown = 500
 )
 
-// A daemon is whom the model asks: a Client, or one that a test made up.
+// A daemon answers the model's requests: a Client, or a fake in tests.
 type daemon interface {
 	status(context.Context, query) (*status, error)
 	namespaces(context.Context) ([]set, error)
 	disconnect(ctx context.Context, id uint64) (gone bool, err error)
 }
 
-// What reaches the model, besides keys and the size of the screen.
+// The messages to the model, besides keys and the size of the screen.
 type (
-	// samplesMsg has new samples, or with begin all that the daemon has.
+	// samplesMsg contains new samples or, with begin set, all samples of the daemon.
 	samplesMsg struct {
 		samples []sample
 		begin   bool
 	}
-	// lostMsg tells that the samples no longer come, and why.
+	// lostMsg reports that the stream of samples has ended, and why.
 	lostMsg struct{ why error }
-	// pollMsg is what the daemon answered to a poll.
+	// pollMsg is the daemon's answer to a poll.
 	pollMsg struct {
 		query  query
 		status *status
@@ -48,9 +48,9 @@ type (
 		at     time.Time
 		took   time.Duration
 	}
-	// tickMsg tells that it is time for a poll, if it is the last one arranged.
+	// tickMsg starts a poll, unless a later tick was scheduled.
 	tickMsg int
-	// disconnectedMsg tells what came of a disconnection.
+	// disconnectedMsg is the result of a disconnection.
 	disconnectedMsg struct {
 		who  string
 		gone bool
@@ -67,7 +67,8 @@ const (
 	panes
 )
 
-// A model is all that is known and chosen. Update and View are functions of it.
+// A model is the state of the program: the answers of the daemon and the choices of the user. Only
+// Bubble Tea's goroutine uses it; requests run on other goroutines and return messages.
 type model struct {
 	daemon daemon
 	where  string
@@ -78,25 +79,25 @@ type model struct {
 	samples []sample
 	status  *status
 	sets    []row
-	counted time.Time // when the messages of sets were
-	lost    string    // why the samples do not come; "": they do
-	trouble string    // what was wrong with the last poll; "": nothing
+	counted time.Time // when the messages of sets were counted
+	lost    string    // why there is no stream of samples; "" while there is one
+	trouble string    // the error of the last poll; "" if it succeeded
 
 	query   query
 	polling bool
-	tick    tickMsg // the last one arranged
+	tick    tickMsg // the last scheduled tick
 	focus   pane
 	lists   [panes]list
-	busiest bool // the order of the namespaces
+	busiest bool // the namespaces are sorted by rate, not by name
 
 	helping bool
-	typing  bool   // a filter
-	typed   string // of it
-	asking  *connection
-	note    string // until the next key
+	typing  bool        // the user types a filter
+	typed   string      // the filter so far
+	asking  *connection // the connection for which confirmation is requested
+	note    string      // shown until the next key press
 }
 
-// A row is a subscription set and how fast messages come there.
+// A row is a subscription set with its messages per second.
 type row struct {
 	set
 	rate float64
@@ -108,10 +109,10 @@ func newModel(d daemon, where string, first *status, color bool) *model {
 	return m
 }
 
-// Init is that of tea.Model.
+// Init implements tea.Model.
 func (m *model) Init() tea.Cmd { return m.poll() }
 
-// Update is that of tea.Model.
+// Update implements tea.Model.
 func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
@@ -124,7 +125,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, m.sampled(msg)
 	case lostMsg:
 		m.lost = string(clean(msg.why.Error()))
-		m.asking = nil // a daemon that began anew counts its connections anew, too
+		m.asking = nil // after a restart of the daemon, the id may belong to another connection
 	case pollMsg:
 		return m, m.polled(msg)
 	case tickMsg:
@@ -143,12 +144,12 @@ func (d disconnectedMsg) words() string {
 	case d.err != nil:
 		return string(clean(d.err.Error()))
 	case d.gone:
-		return d.who + " had left already"
+		return d.who + " was already disconnected"
 	}
 	return "disconnected " + d.who
 }
 
-// sampled takes samples, and tells when they come again after a loss.
+// sampled adds samples. The first samples after a loss show that the connection is restored.
 func (m *model) sampled(msg samplesMsg) tea.Cmd {
 	if msg.begin {
 		m.samples = nil
@@ -160,11 +161,11 @@ func (m *model) sampled(msg samplesMsg) tea.Cmd {
 	if m.lost == "" {
 		return nil
 	}
-	m.lost, m.trouble, m.note = "", "", "connected again"
+	m.lost, m.trouble, m.note = "", "", "reconnected"
 	return m.now()
 }
 
-// poll asks for everything that does not come by itself.
+// poll requests the data that the daemon does not stream: the status and the subscription sets.
 func (m *model) poll() tea.Cmd {
 	m.polling = true
 	d, q := m.daemon, m.query
@@ -180,7 +181,7 @@ func (m *model) poll() tea.Cmd {
 	}
 }
 
-// now polls at once, or as soon as the poll on its way is back (see polled).
+// now polls immediately or, if a poll is in progress, after that poll (see polled).
 func (m *model) now() tea.Cmd {
 	m.tick++
 	if m.polling {
@@ -189,8 +190,8 @@ func (m *model) now() tea.Cmd {
 	return m.poll()
 }
 
-// polled takes the answer to a poll, and arranges the next. If something else
-// was chosen meanwhile, the answer is to a question that no longer matters.
+// polled stores the answer to a poll, and schedules the next poll. If the query has changed since
+// the poll began, it drops the answer and polls again immediately.
 func (m *model) polled(msg pollMsg) tea.Cmd {
 	m.polling = false
 	if msg.query != m.query {
@@ -212,7 +213,7 @@ func (m *model) polled(msg pollMsg) tea.Cmd {
 
 func (m *model) take(s *status) {
 	if m.status != nil && s.StartupTime != m.status.StartupTime {
-		m.note = "the daemon has been restarted at " + time.Unix(s.StartupTime, 0).Format(time.TimeOnly)
+		m.note = "the daemon was restarted at " + time.Unix(s.StartupTime, 0).Format(time.TimeOnly)
 	}
 	m.status = s
 	keys := make([]uint64, len(s.Connections))
@@ -222,8 +223,8 @@ func (m *model) take(s *status) {
 	m.lists[connections].set(keys)
 }
 
-// takeSets takes the subscription sets that the filter lets pass. Their rates are
-// by what was counted the last time.
+// takeSets stores the subscription sets that match the filter, and computes their rates since the
+// previous poll.
 func (m *model) takeSets(sets []set, at time.Time) {
 	before := map[uint64]uint64{}
 	for i := range m.sets {
@@ -244,7 +245,7 @@ func (m *model) takeSets(sets []set, at time.Time) {
 	m.sortSets()
 }
 
-// sortSets puts the busiest first, if that was chosen. They come by name.
+// sortSets sorts the sets by name or, if the user has chosen this, by rate with the busiest first.
 func (m *model) sortSets() {
 	slices.SortStableFunc(m.sets, func(a, b row) int {
 		byName := slices.Compare(a.Namespaces, b.Namespaces)
@@ -260,14 +261,14 @@ func (m *model) sortSets() {
 	m.lists[namespaces].set(keys)
 }
 
-// hears tells whether one of the namespaces is the chosen one, or below it.
+// hears reports whether a set contains the chosen namespace, or a namespace below it.
 func (q query) hears(all []text) bool {
 	return q.namespace == "" || slices.ContainsFunc(all, func(ns text) bool {
 		return nsindex.Within([]byte(ns), q.namespace)
 	})
 }
 
-// disconnect ends a connection.
+// disconnect returns a command that closes a connection.
 func (m *model) disconnect(c *connection) tea.Cmd {
 	d, who := m.daemon, c.who()
 	return func() tea.Msg {
@@ -276,7 +277,7 @@ func (m *model) disconnect(c *connection) tea.Cmd {
 	}
 }
 
-// who names a connection for a question.
+// who describes a connection by its address and namespaces.
 func (c *connection) who() string {
 	return fmt.Sprintf("%s on %s", c.ClientIP, joined(c.Namespaces))
 }

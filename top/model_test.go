@@ -15,7 +15,7 @@ import (
 	"github.com/ssed/ssed/nsindex"
 )
 
-// A madeUp daemon notes what it is asked.
+// A madeUp daemon is a fake that records its requests.
 type madeUp struct {
 	asked []string
 	gone  bool
@@ -51,7 +51,7 @@ func someSets(messages uint64) []set {
 	return []set{{[]text{"/a"}, 1, messages, 1}, {[]text{"/b", "/c"}, 2, 2 * messages, 2}, {[]text{"/b/d"}, 3, 0, 3}}
 }
 
-// start returns a model that has been told everything once.
+// start returns a model that has received every kind of data.
 func start() (*model, *madeUp) {
 	d := &madeUp{}
 	m := newModel(d, "http://localhost:8001", someStatus(), false)
@@ -62,7 +62,7 @@ func start() (*model, *madeUp) {
 	return m, d
 }
 
-// poll has the model take the answer to a poll.
+// poll passes the answer to a poll to the model.
 func poll(m *model, at time.Time, sets []set) {
 	m.Update(pollMsg{query: m.query, status: someStatus(), sets: sets, at: at})
 }
@@ -96,7 +96,7 @@ func press(m *model, keys ...string) {
 	}
 }
 
-// seen is the view without what makes text stand out.
+// seen returns the view without escape sequences.
 func seen(m *model) string { return ansi.Strip(m.View().Content) }
 
 func do(m *model, cmd tea.Cmd) {
@@ -116,14 +116,14 @@ func do(m *model, cmd tea.Cmd) {
 	}
 }
 
-// TestKeys hits keys, and looks at what is shown, and at what the daemon was asked.
+// TestKeys presses keys, and checks the view and the requests to the daemon.
 func TestKeys(t *testing.T) {
 	const slowest, all = "status slowest first ", "status oldest first "
 	for _, tt := range []struct {
 		name  string
 		keys  []string
 		shows string
-		asked string // with commas between
+		asked string // separated by commas
 	}{
 		{"nothing", nil, "▸ Connections 30 of 1,234, oldest first", ""},
 		{"the other table", []string{"tab"}, "▸ Namespaces 3, by name", ""},
@@ -132,13 +132,13 @@ func TestKeys(t *testing.T) {
 		{"slowest twice asks once", []string{"s", "s"}, "slowest first", slowest + ",namespaces"},
 		{"oldest again", []string{"s", "a"}, "oldest first", slowest + ",namespaces," + all + ",namespaces"},
 		{"busiest", []string{"tab", "s"}, "▸ Namespaces 3, busiest first", ""},
-		{"help", []string{"?"}, "Any key goes back.", ""},
+		{"help", []string{"?"}, "Press any key to return.", ""},
 		{"any key goes back", []string{"?", "q"}, "▸ Connections", ""},
 		{"a question", []string{"d"}, "disconnect 10.0.0.0 on /ns/0? y/n", ""},
 		{"about the selected one", []string{"down", "j", "k", "j", "d"}, "disconnect 10.0.0.2 on /ns/2? y/n", ""},
 		{"quickly", []string{"jjd"}, "disconnect 10.0.0.2 on /ns/2? y/n", ""},
 		{"answered yes", []string{"d", "y"}, "disconnected 10.0.0.0 on /ns/0", "disconnect 100," + all + ",namespaces"},
-		{"answered otherwise", []string{"d", "d"}, "nothing was done", ""},
+		{"answered otherwise", []string{"d", "d"}, "canceled", ""},
 		{"a page down, with the space bar", []string{"space", "d"}, "disconnect 10.0.0.14 on", ""},
 		{"the space bar in a filter", []string{"/", "/", "space", "b", "enter"}, "only /b and below", all + "/b,namespaces"},
 		{"a page down", []string{"pgdown", "d"}, "disconnect 10.0.0.14 on", ""},
@@ -146,8 +146,8 @@ func TestKeys(t *testing.T) {
 		{"the end", []string{"end", "d"}, "disconnect 10.0.0.29 on", ""},
 		{"further than that", []string{"G", "j", "d"}, "disconnect 10.0.0.29 on", ""},
 		{"the beginning", []string{"end", "home", "up", "d"}, "disconnect 10.0.0.0 on", ""},
-		{"not a namespace", []string{"tab", "d"}, "only a connection can be disconnected", ""},
-		{"a filter, typed", []string{"/", "/b"}, "(enter; esc to leave): /b█", ""},
+		{"not a namespace", []string{"tab", "d"}, "only connections can be disconnected", ""},
+		{"a filter, typed", []string{"/", "/b"}, "(enter; esc to cancel): /b█", ""},
 		{"a filter", []string{"/", "/b", "enter"}, "only /b and below", all + "/b,namespaces"},
 		{"without its slash", []string{"/", "b/", "enter"}, "only /b and below", all + "/b,namespaces"},
 		{"all in one", []string{"/b", "enter"}, "only /b and below", all + "/b,namespaces"},
@@ -212,8 +212,8 @@ func TestQuit(t *testing.T) {
 func TestView(t *testing.T) {
 	m, _ := start()
 	for _, want := range []string{"ssed go-test v1.2.3  up 1h 02m  http://localhost:8001", "● live", "subscribers       1,234",
-		"messages/s          100", "deliveries/s      5,000", "bytes/s         1.0 MiB", "CPU                25 %", "RSS            34.0 MiB", "loop latency    0.12 ms",
-		"publishers 2 · streams 3 · blocked 1", "ended: left 12 · slow 3\n", "10.0.0.1", "/ns/1", "!3.0 KiB", "16m 40s"} {
+		"messages/s          100", "deliveries/s      5,000", "bytes/s         1.0 MiB", "CPU                25 %", "memory (RSS)   34.0 MiB", "loop latency    0.12 ms",
+		"publishers 2 · streams 3 · blocked 1", "disconnects: left 12 · slow 3\n", "10.0.0.1", "/ns/1", "!3.0 KiB", "16m 40s"} {
 		if !strings.Contains(seen(m), want) {
 			t.Errorf("%q is missing in\n%s", want, seen(m))
 		}
@@ -225,8 +225,8 @@ func TestView(t *testing.T) {
 	}
 }
 
-// TestEveryViewFitsItsScreen: one line too many, or one too wide, and a terminal
-// scrolls or wraps.
+// TestEveryViewFitsItsScreen checks that no view has too many or too wide lines, which would make
+// the terminal scroll or wrap.
 func TestEveryViewFitsItsScreen(t *testing.T) {
 	states := map[string]func(*model){
 		"as it begins": func(m *model) { *m = *newModel(m.daemon, m.where, m.status, true) },
@@ -278,7 +278,7 @@ func TestNoColor(t *testing.T) {
 	}
 }
 
-// TestTheSelectionStaysOnItsRow when the order changes.
+// TestTheSelectionStaysOnItsRow verifies that the same row remains selected when the order changes.
 func TestTheSelectionStaysOnItsRow(t *testing.T) {
 	m, _ := start()
 	press(m, "j", "j")
@@ -291,7 +291,7 @@ func TestTheSelectionStaysOnItsRow(t *testing.T) {
 	m.Update(pollMsg{query: m.query, status: &status{}, at: time.Now()})
 	press(m, "j", "d")
 	if m.lists[connections].at != 0 || m.asking != nil {
-		t.Error("there is nobody to select")
+		t.Error("a connection is selected in an empty table")
 	}
 }
 
@@ -305,7 +305,7 @@ func TestAnAnswerToAnOldQuestionIsAskedAnew(t *testing.T) {
 	}
 	_, cmd := m.Update(pollMsg{query: old, status: &status{}})
 	if len(m.status.Connections) == 0 {
-		t.Error("it took the answer to the old question")
+		t.Error("the answer to the old query is shown")
 	}
 	do(m, cmd)
 	if len(d.asked) == 0 || d.asked[0] != "status slowest first " {
@@ -316,24 +316,24 @@ func TestAnAnswerToAnOldQuestionIsAskedAnew(t *testing.T) {
 func TestTicks(t *testing.T) {
 	m, _ := start()
 	if _, cmd := m.Update(m.tick - 1); cmd != nil {
-		t.Error("a tick that is not the last asked")
+		t.Error("an old tick started a poll")
 	}
 	if _, cmd := m.Update(m.tick); cmd == nil {
-		t.Error("the last one did not")
+		t.Error("the last tick did not start a poll")
 	}
 	if _, cmd := m.Update(m.tick); cmd != nil {
-		t.Error("it asked twice at once")
+		t.Error("two polls run at the same time")
 	}
 }
 
-// TestTheDaemonGoesAndComesBack, begun anew.
+// TestTheDaemonGoesAndComesBack verifies the view while the daemon is down and after its restart.
 func TestTheDaemonGoesAndComesBack(t *testing.T) {
 	m, d := start()
 	press(m, "d")
 	m.Update(lostMsg{errors.New("connection\x1b refused")})
 	view := seen(m)
-	if !strings.Contains(view, "○ lost") || !strings.Contains(view, "connection? refused; trying again") {
-		t.Errorf("it does not say so:\n%s", view)
+	if !strings.Contains(view, "○ lost") || !strings.Contains(view, "connection? refused; reconnecting") {
+		t.Errorf("the view does not show the loss:\n%s", view)
 	}
 	press(m, "y")
 	if len(d.asked) > 0 {
@@ -342,17 +342,17 @@ func TestTheDaemonGoesAndComesBack(t *testing.T) {
 	d.err = errors.New("no answer")
 	do(m, m.poll())
 	if strings.Contains(seen(m), "no answer") {
-		t.Error("it says twice that the daemon is gone")
+		t.Error("the view shows the loss twice")
 	}
 	_, cmd := m.Update(samplesMsg{nil, true})
-	if cmd == nil || !strings.Contains(seen(m), "● live") || !strings.Contains(seen(m), "connected again") {
-		t.Errorf("it does not say that the daemon is back:\n%s", seen(m))
+	if cmd == nil || !strings.Contains(seen(m), "● live") || !strings.Contains(seen(m), "reconnected") {
+		t.Errorf("the view does not show that the daemon is back:\n%s", seen(m))
 	}
 	again := someStatus()
 	again.StartupTime++
 	m.Update(pollMsg{query: m.query, status: again, sets: someSets(1), at: time.Now()})
-	if !strings.Contains(seen(m), "the daemon has been restarted at ") {
-		t.Errorf("it does not say that the daemon began anew:\n%s", seen(m))
+	if !strings.Contains(seen(m), "the daemon was restarted at ") {
+		t.Errorf("the view does not show the restart:\n%s", seen(m))
 	}
 }
 
@@ -361,7 +361,7 @@ func TestDisconnectionsThatFail(t *testing.T) {
 		daemon madeUp
 		shows  string
 	}{
-		{madeUp{gone: true}, "10.0.0.0 on /ns/0 had left already"},
+		{madeUp{gone: true}, "10.0.0.0 on /ns/0 was already disconnected"},
 		{madeUp{err: errors.New("it refuses")}, "it refuses"},
 	} {
 		m, d := start()

@@ -10,13 +10,13 @@ import (
 	"text/tabwriter"
 )
 
-// onceShown is how many connections and namespaces a snapshot has.
+// onceShown limits the number of connections and of namespaces in a snapshot.
 const onceShown = 100
 
-// errEnough ends a stream of which the beginning was wanted.
+// errEnough ends the stream of samples after its first event.
 var errEnough = errors.New("enough")
 
-// Once writes the daemon's state as plain text, the slowest connections first.
+// Once writes the daemon's state to w as plain text, with the slowest connections first.
 func Once(ctx context.Context, c *Client, w io.Writer) error {
 	s, err := c.status(ctx, query{slowest: true, limit: onceShown})
 	if err != nil {
@@ -34,7 +34,7 @@ func Once(ctx context.Context, c *Client, w io.Writer) error {
 	return err
 }
 
-// history returns the samples of the last minutes.
+// history returns the samples of the last ten minutes.
 func (c *Client) history(ctx context.Context) (history []sample, err error) {
 	ctx, enough := context.WithCancelCause(ctx)
 	defer enough(nil)
@@ -55,7 +55,7 @@ func snapshot(where string, s *status, sets []set, samples []sample) string {
 	for i := range figures {
 		fmt.Fprintf(w, "%s\t%s\n", figures[i].name, figures[i].write(figures[i].latest(samples)))
 	}
-	fmt.Fprintf(w, "others\t%s\nended\t%s\n", s.others(), s.endings())
+	fmt.Fprintf(w, "others\t%s\ndisconnects\t%s\n", s.others(), s.endings())
 	if s.Store != nil {
 		fmt.Fprintf(w, "store\t%s\n", s.Store.line())
 	}
@@ -69,7 +69,7 @@ func snapshot(where string, s *status, sets []set, samples []sample) string {
 
 	lines = nil
 	for _, one := range sets[:min(len(sets), onceShown)] {
-		lines = append(lines, (&row{one, math.NaN()}).cells()[:2]) // one look gives no rates
+		lines = append(lines, (&row{one, math.NaN()}).cells()[:2]) // a single poll gives no rates
 	}
 	section(w, fmt.Sprintf("namespaces, by name: %d of %d", len(lines), len(sets)), namespaceColumns[:2], lines)
 	return b.String()

@@ -1,7 +1,7 @@
 //go:build !race
 
-// Bubble Tea races with itself after a panic: it closes the terminal while it still
-// reads from it. The test of that is not built with the race detector.
+// Bubble Tea has a data race after a panic: it closes the terminal while it still reads from it. So
+// this test is not built with the race detector.
 
 package top
 
@@ -44,8 +44,8 @@ func (f *faulty) View() tea.View {
 	return f.model.View()
 }
 
-// TestAPanicRestoresTheTerminal wherever it happens: the error says so, and the
-// terminal is neither raw nor on its other screen.
+// TestAPanicRestoresTheTerminal verifies that after a panic in any function, the error reports it,
+// and the terminal has its previous mode and screen.
 func TestAPanicRestoresTheTerminal(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -76,7 +76,7 @@ func TestAPanicRestoresTheTerminal(t *testing.T) {
 			}
 			said := terminal.Rest(t)
 			if strings.LastIndex(said, "\x1b[?1049h") > strings.LastIndex(said, "\x1b[?1049l") || strings.LastIndex(said, "\x1b[?25l") > strings.LastIndex(said, "\x1b[?25h") {
-				t.Errorf("the other screen is left, or a hidden cursor: %q", said)
+				t.Errorf("the alternate screen or the hidden cursor remains: %q", said)
 			}
 		})
 	}

@@ -95,7 +95,7 @@ func TestStoreLine(t *testing.T) {
 	}
 }
 
-// TestStoreIsCleaned: the strings that are shown are those without control characters.
+// TestStoreIsCleaned verifies that the store's strings contain no control characters.
 func TestStoreIsCleaned(t *testing.T) {
 	var is store
 	if err := json.Unmarshal([]byte(`{"stream":"a\u001b","trouble":"b\u0007","last":5,"reached":true}`), &is); err != nil {
@@ -106,11 +106,11 @@ func TestStoreIsCleaned(t *testing.T) {
 	}
 }
 
-// TestTheStoreIsShown, and only where there is one.
+// TestTheStoreIsShown verifies that the store is shown if and only if the daemon has one.
 func TestTheStoreIsShown(t *testing.T) {
 	m, _ := start()
 	if before := seen(m); strings.Contains(before, "store") || strings.Contains(snapshot("x", m.status, nil, nil), "store") {
-		t.Errorf("there is no store, and it is shown:\n%s", before)
+		t.Errorf("a store is shown without a store:\n%s", before)
 	}
 	m.status.Store = &store{Status: storestatus.Status{Reached: true, Connected: true, Live: true, Last: 7, Lag: 2}, Stream: "ssed"}
 	if view := seen(m); !strings.Contains(view, "\nstore: ssed live · last 7 · lag 2 · ") {
@@ -121,7 +121,7 @@ func TestTheStoreIsShown(t *testing.T) {
 	}
 }
 
-// TestCharts: each column has step(columns) seconds, 60 of them here.
+// TestCharts verifies charts of four columns; each column has step(columns) seconds, 30 here.
 func TestCharts(t *testing.T) {
 	level := func(at int64, n int) sample { return sample{T: at * 1000, Subscribers: n} }
 	subscribers := &figures[0]
@@ -197,7 +197,7 @@ func TestEvents(t *testing.T) {
 		})
 	}
 	if err := readEvents(strings.NewReader("data:"+strings.Repeat("x", 2*eventBytesMax)), nil); err == nil || err == io.EOF {
-		t.Errorf("a line without end: %v", err)
+		t.Errorf("an endless line: %v", err)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// A refusal is an answer with a status that says no.
+// A refusal is the error for a response with a status of 300 or more.
 type refusal struct {
 	status int
 	words  string
@@ -18,7 +18,8 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.words }
 
-// unreachable says that there is nobody, without the request that http tells of.
+// unreachable returns the error for a request without a response. It omits the request's URL, which
+// http adds.
 func (c *Client) unreachable(err error) error {
 	if failed, ok := errors.AsType[*url.Error](err); ok {
 		err = failed.Err
@@ -26,22 +27,22 @@ func (c *Client) unreachable(err error) error {
 	return fmt.Errorf("no daemon answers at %s: %s", c.where, clean(err.Error()))
 }
 
-// refused says what the daemon said, and what to do.
+// refused returns the error for a refusal, with the daemon's message or with advice.
 func (c *Client) refused(res *http.Response) error {
 	said := told(res.Body)
 	switch {
 	case res.StatusCode == http.StatusUnauthorized && c.token == "":
-		said = "a token with the admin right is needed: give it with --token or SSED_TOKEN"
+		said = "a token with the admin right is required: set it with --token or SSED_TOKEN"
 	case res.StatusCode == http.StatusNotFound:
-		said = "there are no admin pages here; they may have an address of their own (--admin)"
+		said = "no admin pages at this address; the daemon may serve them at another one (--admin)"
 	case said == "":
 		said = http.StatusText(res.StatusCode)
 	}
 	return &refusal{res.StatusCode, fmt.Sprintf("%s refuses (%d): %s", c.where, res.StatusCode, said)}
 }
 
-// told returns what the body of a refusal says: {"error": "..."}, or one line of
-// text. A page for browsers says nothing.
+// told returns the message in the body of a refusal: the value of {"error": "..."}, or the first
+// line of text. It returns "" for an HTML page.
 func told(body io.Reader) string {
 	said, _ := io.ReadAll(io.LimitReader(body, 4096))
 	var failure struct{ Error text }

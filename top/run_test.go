@@ -11,7 +11,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestShowEndsWithItsContext without an error.
+// TestShowEndsWithItsContext verifies that show returns without an error when its context ends.
 func TestShowEndsWithItsContext(t *testing.T) {
 	terminal := testtool.NewTerminal(t)
 	m, _ := start()
@@ -27,7 +27,7 @@ func TestShowEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// appears waits until the model is on the terminal, and reports whether it is.
+// appears waits until the terminal shows the model. It returns false if ctx ends before.
 func appears(ctx context.Context, terminal *testtool.Terminal) bool {
 	for ctx.Err() == nil {
 		if strings.Contains(terminal.Output(), "● live") {

@@ -2,8 +2,8 @@ package top
 
 import "strings"
 
-// A look is how text stands out: by an attribute, which every terminal has, and by
-// a color for those who want any. Each is a parameter of SGR (ECMA-48 8.3.117).
+// A look is the style of text: an attribute, which every terminal supports, and a color, which the
+// user can disable. Both are parameters of SGR (ECMA-48 8.3.117).
 type look struct{ attribute, color string }
 
 var (
@@ -18,7 +18,7 @@ var (
 
 type style struct{ color bool }
 
-// paint makes text stand out. It is for text that has its width already.
+// paint adds the escape sequences of a look to text. The text must already have its final width.
 func (s style) paint(l look, text string) string {
 	var codes []string
 	if l.attribute != "" {

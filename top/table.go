@@ -2,24 +2,24 @@ package top
 
 import "strings"
 
-// A column of a table. Those with a share divide what the others leave.
+// A column is a column of a table. Columns with a share divide the width that the others leave.
 type column struct {
 	title string
 	width int
 	share int
-	right bool // where numbers end
+	right bool // the cells are aligned to the right, for numbers
 }
 
-// A line of a table has a cell for each column.
+// A line is a line of a table, with a cell for each column.
 type line struct {
 	cells []string
 	look  look
 }
 
-// between stands between two columns.
+// between separates two columns.
 const between = " "
 
-// layout returns the columns with their widths in a table of a width.
+// layout returns the columns with their final widths, for a table of the given width.
 func layout(columns []column, width int) []column {
 	rest, shares := width-len(between)*(len(columns)-1), 0
 	for _, c := range columns {
@@ -37,7 +37,7 @@ func layout(columns []column, width int) []column {
 	return laid
 }
 
-// write writes one line of a table.
+// write formats one line of a table.
 func write(columns []column, cells []string) string {
 	parts := make([]string, len(columns))
 	for i, c := range columns {
@@ -54,7 +54,7 @@ func titles(columns []column) []string {
 	return all
 }
 
-// table draws lines below the titles of their columns, each as wide as asked for.
+// table draws a table: the titles of the columns, and the lines. Each has the given width.
 func (s style) table(columns []column, lines []line, width int) []string {
 	columns = layout(columns, width)
 	all := []string{s.paint(faint, fit(write(columns, titles(columns)), width, false))}

@@ -1,7 +1,7 @@
 package top
 
-// connectionColumns are the columns of a table of a width. Addresses of IPv6 may be
-// long, and must not take all of it.
+// connectionColumns returns the columns of the connections, for a table of the given width. It
+// limits the width of the addresses, because IPv6 addresses may be long.
 func connectionColumns(width int, all []connection) []column {
 	longest := len("address")
 	for i := range all {
@@ -10,7 +10,7 @@ func connectionColumns(width int, all []connection) []column {
 	return []column{
 		{title: "address", width: min(longest, max(len("255.255.255.255"), width/5))},
 		{title: "namespaces", share: 1},
-		{title: "agent", share: 1},
+		{title: "user agent", share: 1},
 		{title: "age", width: 7, right: true},
 		{title: "messages", width: 10, right: true},
 		{title: "behind", width: 9, right: true},
@@ -35,7 +35,7 @@ func (r *row) cells() []string {
 	return []string{joined(r.Namespaces), count(float64(r.Subscribers)), count(r.rate)}
 }
 
-// title is what stands above a table: its name, and the order of its lines.
+// title returns the heading of a table: its name, and the order of its lines.
 func (m *model) title(p pane) string {
 	switch {
 	case p == connections:
@@ -46,7 +46,7 @@ func (m *model) title(p pane) string {
 	return m.name(p) + ", by name"
 }
 
-// name is a table's name, with how many lines it has.
+// name returns the name of a table with its number of lines.
 func (m *model) name(p pane) string {
 	if p == namespaces {
 		return "Namespaces " + count(float64(len(m.sets)))
@@ -60,8 +60,8 @@ func (m *model) name(p pane) string {
 	return "Connections " + shown
 }
 
-// table draws a table with its titles in so many lines, and its selected row if
-// keys go there.
+// table draws a table with its titles in height lines. It highlights the selected row if the table
+// has the focus.
 func (m *model) table(p pane, width, height int) []string {
 	from, to := m.lists[p].window(height - 1)
 	var lines []line
@@ -96,9 +96,10 @@ func (m *model) line(p pane, i int) line {
 	return line{cells: c.cells()}
 }
 
+// nobody returns the text for an empty table.
 func (m *model) nobody() string {
 	if m.query.namespace != "" {
-		return "nobody hears " + string(clean(m.query.namespace)) + " or anything below it"
+		return "no subscribers of " + string(clean(m.query.namespace)) + " or below"
 	}
-	return "there are no subscribers"
+	return "no subscribers"
 }

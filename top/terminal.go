@@ -13,11 +13,12 @@ type terminal interface {
 	Fd() uintptr
 }
 
-// requests are the sequences that ask the terminal a question or change what its
-// keys send. Bubble Tea writes them at the start and has no option against it.
-// The model does not need the answers. On a slow line they arrive after the user
-// has pressed q, and the shell takes them for input. With the keyboard changed,
-// Ctrl-I is no longer Tab, and a process that is killed leaves it so for the shell.
+// requests are the escape sequences that query the terminal or change its keyboard mode. Bubble Tea
+// writes them at the start, and has no option to disable them.
+//
+// The model does not need the answers to the queries. On a slow connection they arrive after the
+// user has pressed q, and the shell reads them as input. In the changed keyboard mode, Ctrl-I is no
+// longer Tab, and if the process is killed, the shell inherits this mode.
 var requests = [][]byte{
 	[]byte(ansi.RequestModeSynchronizedOutput),
 	[]byte(ansi.RequestModeUnicodeCore),
@@ -28,7 +29,7 @@ var requests = [][]byte{
 	[]byte(ansi.ResetModifyOtherKeys),
 }
 
-// A quietTerminal drops requests.
+// A quietTerminal is a terminal that drops requests.
 type quietTerminal struct{ terminal }
 
 // unasked returns a writer to w that drops requests if w can be a terminal.

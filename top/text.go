@@ -7,23 +7,22 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// textRunesMax bounds a text: no cell of a table shows more, and a character that
-// wears a thousand accents is no wider than one without.
+// textRunesMax limits the number of characters in a text. No table cell shows more. The width of a
+// text is no sufficient limit, because a character with a thousand accents is only one cell wide.
 const textRunesMax = 512
 
-// A text is what others wrote, fit for a terminal. JSON decodes into it safely, as
-// a value and as a key.
+// A text is a string from outside that is safe to print on a terminal. JSON can be decoded into it,
+// both as a value and as a key.
 type text string
 
-// UnmarshalText is that of encoding.TextUnmarshaler.
+// UnmarshalText implements encoding.TextUnmarshaler.
 func (t *text) UnmarshalText(b []byte) error {
 	*t = clean(string(b))
 	return nil
 }
 
-// clean puts a question mark for each character that is not to be printed: those
-// that control a terminal (C0 and C1), those that turn the direction of writing,
-// and those that cannot be seen.
+// clean replaces each character that must not be printed with a question mark: control characters
+// (C0 and C1), characters that change the writing direction, and invisible characters.
 func clean(s string) text {
 	var b strings.Builder
 	n := 0
@@ -40,7 +39,7 @@ func clean(s string) text {
 	return text(b.String())
 }
 
-// cut makes s at most width cells wide.
+// cut shortens s to at most width cells.
 func cut(s string, width int) string {
 	if width <= 0 {
 		return ""
@@ -48,7 +47,7 @@ func cut(s string, width int) string {
 	return ansi.Truncate(s, width, "…")
 }
 
-// fit makes s exactly width cells wide, with spaces behind it, or before it.
+// fit makes s exactly width cells wide. It adds spaces after s, or before it if right is set.
 func fit(s string, width int, right bool) string {
 	s = cut(s, width)
 	space := strings.Repeat(" ", max(0, width-ansi.StringWidth(s)))

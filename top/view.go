@@ -9,18 +9,18 @@ import (
 )
 
 const (
-	wideEnough = 110 // cells for both tables side by side
-	highEnough = 16  // lines for the charts, too
+	wideEnough = 110 // minimum width, in cells, to show both tables side by side
+	highEnough = 16  // minimum height, in lines, to show the charts
 	gap        = "  "
 )
 
-// View implements tea.Model. It fills the alternate screen, so the shell's screen
-// comes back at the end.
+// View implements tea.Model. It uses the alternate screen, so the shell's screen is restored at the
+// end.
 func (m *model) View() tea.View {
 	return tea.View{Content: m.content(), AltScreen: true}
 }
 
-// content has exactly as many lines as the screen, none wider than it.
+// content returns exactly as many lines as the screen has, none of them wider than the screen.
 func (m *model) content() string {
 	if m.height < 4 || m.width < 20 {
 		return cut("ssed top: the window is too small", m.width)
@@ -38,7 +38,7 @@ func (m *model) content() string {
 	return strings.Join(append(lines[:m.height-1], m.footer()), "\n")
 }
 
-// above is what stands above the tables.
+// above returns the lines above the tables: the header, the charts and the other figures.
 func (m *model) above() []string {
 	lines := []string{m.header()}
 	if m.height < highEnough {
@@ -53,10 +53,10 @@ func (m *model) above() []string {
 	}
 	return append(lines,
 		cut(m.status.others(), m.width),
-		cut("ended: "+m.status.endings(), m.width))
+		cut("disconnects: "+m.status.endings(), m.width))
 }
 
-// header says who the daemon is, and whether it is there.
+// header returns the first line: the daemon's name, version, uptime and address, and its state.
 func (m *model) header() string {
 	version, _, _ := strings.Cut(string(m.status.Version), " ")
 	state, stands := "● live", good
@@ -71,28 +71,28 @@ func (m *model) header() string {
 	return m.style.paint(strong, fit(left, width, false)) + " " + m.style.paint(stands, state)
 }
 
-// chart is a figure's name, its value, and its last minutes.
+// chart returns a line with a figure's name, its value, and its chart of the last minutes.
 func (m *model) chart(f *figure, width int) string {
 	const name, value = 12, 11
 	return fit(f.name, name, false) + m.style.paint(strong, fit(f.write(f.latest(m.samples)), value, true)) +
 		" " + m.style.paint(drawn, f.chart(m.samples, width-name-value-1))
 }
 
-// tables draws both tables where there is place, and otherwise the one that the
-// keys go to.
+// tables draws both tables side by side if the screen is wide enough, and otherwise the one with
+// the focus.
 func (m *model) tables(height int) []string {
 	if m.width < wideEnough {
 		return append([]string{m.tabs()}, m.table(m.focus, m.width, height-1)...)
 	}
 	right := (m.width - len(gap)) / 3
 	left := m.width - len(gap) - right
-	return beside(
+	return sideBySide(
 		append([]string{m.tab(connections, left)}, m.table(connections, left, height-1)...),
 		append([]string{m.tab(namespaces, right)}, m.table(namespaces, right, height-1)...), left)
 }
 
-// beside puts the lines of two tables side by side.
-func beside(left, right []string, leftWidth int) []string {
+// sideBySide joins the lines of two tables.
+func sideBySide(left, right []string, leftWidth int) []string {
 	lines := make([]string, max(len(left), len(right)))
 	for i := range lines {
 		l, r := strings.Repeat(" ", leftWidth), ""
@@ -107,7 +107,7 @@ func beside(left, right []string, leftWidth int) []string {
 	return lines
 }
 
-// tabs is the title of the table that is shown, and the name of the other.
+// tabs returns the title of the table that is shown, and the name of the other table.
 func (m *model) tabs() string {
 	if m.focus == namespaces {
 		return cut(m.style.paint(faint, "  "+m.name(connections))+gap+m.style.paint(strong, "▸ "+m.title(namespaces)), m.width)
@@ -115,7 +115,7 @@ func (m *model) tabs() string {
 	return cut(m.style.paint(strong, "▸ "+m.title(connections))+gap+m.style.paint(faint, "  "+m.name(namespaces)), m.width)
 }
 
-// tab is the title of one of two tables, brighter if keys go there.
+// tab returns the title of one of two tables. It is bold if the table has the focus.
 func (m *model) tab(p pane, width int) string {
 	if p == m.focus {
 		return m.style.paint(strong, fit("▸ "+m.title(p), width, false))
@@ -123,16 +123,16 @@ func (m *model) tab(p pane, width int) string {
 	return m.style.paint(faint, fit("  "+m.title(p), width, false))
 }
 
-// help is the help in place of the tables, as far as it fits.
+// help returns the help, which replaces the tables, as far as it fits.
 func (m *model) help(height int) []string {
-	lines := append([]string{""}, strings.Split(helpText, "\n")...)
+	lines := strings.Split(helpText, "\n")
 	for i := range lines {
 		lines[i] = cut(lines[i], m.width)
 	}
 	return lines[:min(height, len(lines))]
 }
 
-// footer is the most urgent of what there is to say.
+// footer returns the last line: the most urgent message, or a summary of the keys.
 func (m *model) footer() string {
 	text, look := m.urgent()
 	return m.style.paint(look, fit(text, m.width, false))
@@ -141,20 +141,20 @@ func (m *model) footer() string {
 func (m *model) urgent() (string, look) {
 	switch {
 	case m.typing:
-		return "only this namespace and below (enter; esc to leave): " + m.typed + "█", strong
+		return "only this namespace and below (enter; esc to cancel): " + m.typed + "█", strong
 	case m.asking != nil:
 		return "disconnect " + cut(m.asking.who(), max(0, m.width-len("disconnect ? y/n"))) + "? y/n", warning
 	case m.lost != "":
-		return m.lost + "; trying again", bad
+		return m.lost + "; reconnecting", bad
 	case m.note != "":
 		return m.note, strong
 	case m.trouble != "":
 		return m.trouble, bad
 	case m.query.namespace != "":
-		return "only " + string(clean(m.query.namespace)) + " and below (esc: all)   " + keyHint, faint
+		return "only " + string(clean(m.query.namespace)) + " and below (esc: show all)   " + keyHint, faint
 	}
 	return keyHint, faint
 }
 
-// rows is how far a page goes.
+// rows returns the number of rows by which a page key moves the selection.
 func (m *model) rows() int { return max(1, m.height-len(m.above())-3) }

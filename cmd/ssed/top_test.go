@@ -122,16 +122,16 @@ func TestTop(t *testing.T) {
 	s.keys(t, "d")
 	s.shows(t, "disconnect 127.0.0.1 on /date /time? y/n")
 	s.keys(t, "y")
-	s.shows(t, "disconnected 127.0.0.1 on /date /time", "nobody hears /time", "ended: kicked 1")
+	s.shows(t, "disconnected 127.0.0.1 on /date /time", "no subscribers of /time", "disconnects: kicked 1")
 	times.Rest(t)
 	p.Send(t, "PUB /pets - still here\n")
 	pets.Frame(t)
 
 	d.Process.Kill()
 	d.Wait(t)
-	s.shows(t, "○ lost", "trying again")
+	s.shows(t, "○ lost", "reconnecting")
 	testtool.Start(t, "--listen", address)
-	s.shows(t, "● live", "the daemon has been restarted at ")
+	s.shows(t, "● live", "the daemon was restarted at ")
 
 	s.keys(t, "C-z")
 	s.left(t)
@@ -204,7 +204,7 @@ func TestTopRefuses(t *testing.T) {
 	d := testtool.Start(t, "--token", "admin-token admin")
 	run(t, nil, nil, "top", d.Subscribe[0]).wantFailure(t, exitFailure, "not a terminal", "--once", "/admin/status.json", "/metrics")
 	run(t, nil, nil, "top", "--once", d.Subscribe[0]).wantFailure(t, exitFailure, "refuses (401)", "SSED_TOKEN")
-	run(t, nil, nil, "top", "--once", "ftp://x").wantFailure(t, exitUsage, "not where a daemon could be")
+	run(t, nil, nil, "top", "--once", "ftp://x").wantFailure(t, exitUsage, "invalid address")
 	run(t, nil, []string{"SSED_TOKEN=admin-token admin"}, "top", "--once", d.Subscribe[0]).wantFailure(t, exitUsage, "--token:")
 
 	r := run(t, nil, []string{"SSED_TOKEN=admin-token"}, "top", "--once", d.Subscribe[0])
