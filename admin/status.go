@@ -17,8 +17,8 @@ import (
 	"github.com/ssed/ssed/nsindex"
 )
 
-// statusJSON is status.json. The first fields are those of mroth/sseserver, with its names and in
-// its order. The fields after them are our own.
+// statusJSON is status.json. The first fields come from mroth/sseserver, with its names and in its
+// order. Our own fields follow.
 type statusJSON struct {
 	Node          string           `json:"node"`
 	Status        string           `json:"status"`
