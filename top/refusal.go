@@ -29,7 +29,7 @@ func (c *Client) unreachable(err error) error {
 
 // refused returns the error for a refusal, with the daemon's message or with advice.
 func (c *Client) refused(res *http.Response) error {
-	said := told(res.Body)
+	said := messageOf(res.Body)
 	switch {
 	case res.StatusCode == http.StatusUnauthorized && c.token == "":
 		said = "a token with the admin right is required: set it with --token or SSED_TOKEN"
@@ -41,9 +41,9 @@ func (c *Client) refused(res *http.Response) error {
 	return &refusal{res.StatusCode, fmt.Sprintf("%s refuses (%d): %s", c.where, res.StatusCode, said)}
 }
 
-// told returns the message in the body of a refusal: the value of {"error": "..."}, or the first
-// line of text. It returns "" for an HTML page.
-func told(body io.Reader) string {
+// messageOf returns the message in the body of a refusal: the value of {"error": "..."}, or the
+// first line of text. It returns "" for an HTML page.
+func messageOf(body io.Reader) string {
 	said, _ := io.ReadAll(io.LimitReader(body, 4096))
 	var failure struct{ Error text }
 	if json.Unmarshal(said, &failure) == nil {

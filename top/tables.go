@@ -73,7 +73,7 @@ func (m *model) table(p pane, width, height int) []string {
 		lines = append(lines, l)
 	}
 	if len(lines) == 0 {
-		return append(m.style.table(m.columns(p, width), nil, width), fit(m.nobody(), width, false))
+		return append(m.style.table(m.columns(p, width), nil, width), fit(m.emptyText(), width, false))
 	}
 	return m.style.table(m.columns(p, width), lines, width)
 }
@@ -96,8 +96,8 @@ func (m *model) line(p pane, i int) line {
 	return line{cells: c.cells()}
 }
 
-// nobody returns the text for an empty table.
-func (m *model) nobody() string {
+// emptyText returns the text for an empty table.
+func (m *model) emptyText() string {
 	if m.query.namespace != "" {
 		return "no subscribers of " + string(clean(m.query.namespace)) + " or below"
 	}
