@@ -22,7 +22,7 @@ type ack struct {
 // submit hands a message to the Store. Any goroutine may call it.
 func (st *storeSequencer) submit(l *Loop, m PublishRequest, to Acker) error {
 	st.unacked.Add(1) // before it is asked whether the server ends: settled waits for what is unacknowledged
-	if l.stop.Load() != stopNot {
+	if l.stop.Load() != stopNone {
 		st.unacked.Add(-1)
 		return publish.ErrStopping
 	}
@@ -37,7 +37,7 @@ func (st *storeSequencer) noteAck(l *Loop, seq uint64, err error) {
 			acked = st.acked.Load()
 		}
 	}
-	if st.unacked.Add(-1) == 0 && l.stop.Load() != stopNot {
+	if st.unacked.Add(-1) == 0 && l.stop.Load() != stopNone {
 		st.wake()
 	}
 }
@@ -46,11 +46,11 @@ func (st *storeSequencer) noteAck(l *Loop, seq uint64, err error) {
 // publisher is not read, so it is answered batch by batch, and its end is not noticed
 // before it has its replies.
 type storeReplier struct {
-	st      *storeSequencer
-	l       *Loop
-	p       *publisher
-	replies publish.Replies
-	touched bool // it has an ack whose reply was not sent yet
+	st       *storeSequencer
+	l        *Loop
+	p        *publisher
+	replies  publish.Replies
+	hasReply bool // it has an ack whose reply was not sent yet
 }
 
 func (st *storeSequencer) replierFor(l *Loop, p *publisher) replier {
@@ -90,11 +90,11 @@ func (st *storeSequencer) onWake(l *Loop) {
 	st.spareAcks = acks
 	for _, a := range acks {
 		a.to.replies.Settle(a.seq, a.err)
-		a.to.touched = true
+		a.to.hasReply = true
 	}
 	for _, a := range acks {
-		if a.to.touched {
-			a.to.touched = false
+		if a.to.hasReply {
+			a.to.hasReply = false
 			a.to.p.sendReady(l, &a.to.replies)
 		}
 	}
@@ -142,16 +142,16 @@ func (m *oneMessage) Ack(seq uint64, err error) {
 // A batch is the publish.Sink of publishers on a loop of their own. That loop waits for
 // the acks of what it has read of one of them.
 type batch struct {
-	st    *storeSequencer
-	l     *Loop
-	acks  *inbox.Inbox[ack]
-	come  chan struct{} // holds a value while acks has some
-	spare []ack
+	st      *storeSequencer
+	l       *Loop
+	acks    *inbox.Inbox[ack]
+	arrived chan struct{} // holds a value while acks has some
+	spare   []ack
 }
 
 func (st *storeSequencer) sink(l *Loop) publish.Sink {
-	b := &batch{st: st, l: l, come: make(chan struct{}, 1)}
-	b.acks = inbox.New[ack](func() { b.come <- struct{}{} })
+	b := &batch{st: st, l: l, arrived: make(chan struct{}, 1)}
+	b.acks = inbox.New[ack](func() { b.arrived <- struct{}{} })
 	return b
 }
 
@@ -181,7 +181,7 @@ func (b *batch) Ack(seq uint64, err error) {
 // Settle implements publish.Settler.
 func (b *batch) Settle(to *publish.Replies) {
 	for to.Waiting() > 0 {
-		<-b.come
+		<-b.arrived
 		b.spare = b.acks.Take(b.spare)
 		for _, a := range b.spare {
 			to.Settle(a.seq, a.err)

@@ -18,8 +18,8 @@ type audience struct {
 	// above have been pumped.
 	unvisited   int
 	inRound     bool // it stands in the round's queue
-	again       bool // something was appended after its walk had begun
-	used        bool // something was appended since the last releaseIdle
+	walkAgain   bool // something was appended after its walk had begun
+	active      bool // something was appended since the last releaseIdle
 	holdsMemory bool // it stands in fanout.holdingMemory
 }
 
@@ -28,7 +28,7 @@ type audience struct {
 func (a *audience) join(s *subscriber) {
 	s.audience = a
 	s.place = int32(len(a.subscribers))
-	s.joined = a.stream.Messages()
+	s.deliveredBase = a.stream.Messages()
 	a.subscribers = append(a.subscribers, s)
 	a.stream.Join(&s.cursor)
 }

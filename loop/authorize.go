@@ -171,8 +171,8 @@ func (a *authRequest) discardInput() gnet.Action {
 	return gnet.None
 }
 
-// wordsBytesMax is how much of an error's words a client is told.
-const wordsBytesMax = 200
+// reasonBytesMax is how much of an error's words a client is told.
+const reasonBytesMax = 200
 
 // inOneLine makes words fit for the body of an answer and a line of the log,
 // whatever they quote.
@@ -182,7 +182,7 @@ func inOneLine(words string) string {
 			return ' '
 		}
 		return r
-	}, strings.ToValidUTF8(words[:min(len(words), wordsBytesMax)], ""))
+	}, strings.ToValidUTF8(words[:min(len(words), reasonBytesMax)], ""))
 	if words = strings.Join(strings.Fields(words), " "); words == "" {
 		return "this is not allowed"
 	}

@@ -83,7 +83,7 @@ func sendNothing(l *Loop) {
 			}
 		}
 		a.rewind()
-		a.inRound, a.again = false, false
+		a.inRound, a.walkAgain = false, false
 	}
 	r.queue, r.bytes = r.queue[:0], 0
 }

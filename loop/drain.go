@@ -12,24 +12,24 @@ import (
 
 // lifecycle is how far the end of a loop has come.
 type lifecycle struct {
-	ready       chan struct{} // closed once all that gnet serves from the start is registered
-	done        chan struct{} // closed by Close
-	stop        atomic.Int32  // stopNot, stopDrain or stopNow; any goroutine may set it
-	leaving     bool          // everything is delivered, and subscribers leave
-	left        uint32        // the last tick at which there were subscribers
-	unixClosing unixClosing
+	ready            chan struct{} // closed once all that gnet serves from the start is registered
+	done             chan struct{} // closed by Close
+	stop             atomic.Int32  // stopNot, stopDrain or stopNow; any goroutine may set it
+	disconnecting    bool          // everything is delivered, and subscribers leave
+	lastSubscriberAt uint32        // the last tick at which there were subscribers
+	unixClosing      unixClosing
 }
 
 // How far the end has come.
 const (
-	stopNot   int32 = iota
+	stopNone  int32 = iota
 	stopDrain       // nothing new is taken; what was accepted is delivered
 	stopNow         // no more waiting
 )
 
-// repliesTime is how long publishers have to read their replies once everything
+// unreadRepliesTime is how long publishers have to read their replies once everything
 // else is done.
-const repliesTime = time.Second
+const unreadRepliesTime = time.Second
 
 // drain brings the end on: when everything that was accepted stands in the
 // streams, the subscribers begin to leave. It tells whether all is done, or there
@@ -43,15 +43,15 @@ func (l *Loop) drain() (done bool) {
 	if l.stop.Load() == stopNow {
 		return l.unixClosing.finished(l.wakeup)
 	}
-	if !l.leaving && l.sequencer.settled(l) && l.round.empty() && len(l.unread) == 0 && l.mailbox.empty() {
+	if !l.disconnecting && l.sequencer.settled(l) && l.round.empty() && len(l.unread) == 0 && l.mailbox.empty() {
 		l.beginDrain()
 	}
-	if !l.leaving || l.stats.Subscribers > 0 {
-		l.left = l.wheel.now
+	if !l.disconnecting || l.stats.Subscribers > 0 {
+		l.lastSubscriberAt = l.wheel.now
 		return false
 	}
 	// What is blocked now are publishers that have yet to read their replies.
-	return (len(l.blocked) == 0 || l.wheel.now-l.left >= ticks(repliesTime)) && l.unixClosing.finished(l.wakeup)
+	return (len(l.blocked) == 0 || l.wheel.now-l.lastSubscriberAt >= ticks(unreadRepliesTime)) && l.unixClosing.finished(l.wakeup)
 }
 
 // unixClosing closes the unix listeners before the loop ends. The loop must still take the
@@ -80,7 +80,7 @@ func (u *unixClosing) finished(wakeup *wakeup) bool {
 // not all reconnect at once. Nothing is published any more, so no subscriber misses
 // anything by leaving early.
 func (l *Loop) beginDrain() {
-	l.leaving = true
+	l.disconnecting = true
 	spread := ticks(max(0, l.opts.Drain))
 	for _, s := range l.subscribersByFD {
 		if s != nil {

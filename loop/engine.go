@@ -106,10 +106,10 @@ func (e *events) OnOpen(conn gnet.Conn) ([]byte, gnet.Action) {
 
 var errFull = fmt.Errorf("%w: too many are connected, try again later", publish.ErrBusy)
 
-// politePlaces is how many connections there may be beyond ConnsMax: those that
+// retryPlaces is how many connections there may be beyond ConnsMax: those that
 // are being told to come back. When these are gone, too, a connection is closed
 // without a word.
-const politePlaces = openfiles.Reserve / 4
+const retryPlaces = openfiles.Reserve / 4
 
 // hasPlace tells whether there is a descriptor to spare for one more connection.
 // Strangers at the subscribers' door cannot take the publishers' places, nor the
@@ -120,7 +120,7 @@ const politePlaces = openfiles.Reserve / 4
 // us included: gnet ends its engine when accept fails for lack of one.
 func (l *Loop) hasPlace(as Role, fd int) bool {
 	cause := rejectClosed
-	room := l.stats.PendingConnections+l.stats.Subscribers < l.opts.ConnsMax+politePlaces
+	room := l.stats.PendingConnections+l.stats.Subscribers < l.opts.ConnsMax+retryPlaces
 	if as == RolePublisher {
 		cause = rejectPublisher
 		room = l.stats.Publishers < l.opts.PublishersMax

@@ -22,7 +22,7 @@ type observers struct {
 // debug level every event is logged.
 type eventLog struct {
 	log            *slog.Logger
-	all            bool // the log's level is debug
+	debug          bool // the log's level is debug
 	connects       throttle.Throttle
 	ends           throttle.Throttle
 	skips          throttle.Throttle
@@ -33,18 +33,18 @@ type eventLog struct {
 }
 
 func newEventLog(log *slog.Logger) eventLog {
-	return eventLog{log: log, all: log.Enabled(context.Background(), slog.LevelDebug)}
+	return eventLog{log: log, debug: log.Enabled(context.Background(), slog.LevelDebug)}
 }
 
 func (e *eventLog) connected(s *subscriber) {
-	if e.all || e.connects.Allow(s.openedSec) {
+	if e.debug || e.connects.Allow(s.openedSec) {
 		e.log.Info("CONNECT", "client", nameOf(s.conn, s.info.forwardedAddr()), "subscription", s.audience.set.Key(), "agent", s.info.userAgent())
 	}
 }
 
 // ended logs how a stream ended, and its figures.
 func (e *eventLog) ended(s *subscriber, l *Loop) {
-	if !e.all && !e.ends.Allow(l.seconds()) {
+	if !e.debug && !e.ends.Allow(l.seconds()) {
 		e.endsSuppressed[s.reason]++
 		return
 	}
@@ -56,12 +56,12 @@ func (e *eventLog) ended(s *subscriber, l *Loop) {
 	e.log.Log(context.Background(), level, "DISCONNECT", "reason", s.reason.String(),
 		"client", nameOf(s.conn, s.info.forwardedAddr()), "subscription", s.audience.set.Key(),
 		"age", time.Duration(l.seconds()-s.openedSec)*time.Second,
-		"messages", stream.Read(&s.cursor)-s.joined, "behind_bytes", stream.Lag(&s.cursor))
+		"messages", stream.Read(&s.cursor)-s.deliveredBase, "behind_bytes", stream.Lag(&s.cursor))
 }
 
 // skipped logs that a subscriber was moved on to the newest message.
 func (e *eventLog) skipped(s *subscriber, passed uint64, l *Loop) {
-	if e.all || e.skips.Allow(l.seconds()) {
+	if e.debug || e.skips.Allow(l.seconds()) {
 		e.log.Warn("a subscriber reads too slowly; it goes on with the newest message, and is told of the gap",
 			"client", nameOf(s.conn, s.info.forwardedAddr()), "subscription", s.audience.set.Key(), "missed_messages", passed)
 	}
@@ -69,7 +69,7 @@ func (e *eventLog) skipped(s *subscriber, passed uint64, l *Loop) {
 
 // unreadReplies logs a publisher that is closed because it does not read its replies.
 func (e *eventLog) unreadReplies(p *publisher, l *Loop) {
-	if e.all || e.replyTimeouts.Allow(l.seconds()) {
+	if e.debug || e.replyTimeouts.Allow(l.seconds()) {
 		e.log.Warn("publisher closed for unread replies; its acknowledged messages are published",
 			"client", nameOf(p.conn, netip.Addr{}), "unread_bytes", len(p.unsent), "after", l.opts.ReplyTimeout)
 	}
@@ -77,7 +77,7 @@ func (e *eventLog) unreadReplies(p *publisher, l *Loop) {
 
 // readFailed logs a read of the store that failed.
 func (e *eventLog) readFailed(f *storeRead, l *Loop) {
-	if e.all || e.failedReads.Allow(l.seconds()) {
+	if e.debug || e.failedReads.Allow(l.seconds()) {
 		e.log.Warn("what subscribers missed cannot be read from the store; they are told to come back",
 			"subscribers", len(f.waiting), "err", f.err)
 	}

@@ -29,7 +29,7 @@ type fanout struct {
 // appended where it was read.
 func (i directReplier) Publish(namespace, event, data []byte) (uint64, error) {
 	l := i.Loop
-	if l.stop.Load() != stopNot {
+	if l.stop.Load() != stopNone {
 		return 0, publish.ErrStopping
 	}
 	l.match(namespace)
@@ -119,7 +119,7 @@ func (l *Loop) deliver(frame []byte) {
 		}
 		a.stream.Append(frame)
 		l.stats.Deliveries += uint64(len(a.subscribers))
-		a.used = true
+		a.active = true
 		if !a.inRound || a.unvisited < len(a.subscribers) {
 			l.round.add(a)
 			l.trackMemory(a)
@@ -143,7 +143,7 @@ func (f *fanout) audienceOf(set nsindex.Set) *audience {
 // trackMemory notes that a's stream holds memory. A busy stream keeps it from pass to
 // pass; releaseIdle takes it from streams that have gone quiet.
 func (f *fanout) trackMemory(a *audience) {
-	a.used = true
+	a.active = true
 	if !a.holdsMemory {
 		a.holdsMemory = true
 		f.holdingMemory = append(f.holdingMemory, a)
@@ -155,8 +155,8 @@ func (f *fanout) trackMemory(a *audience) {
 func (f *fanout) releaseIdle() {
 	kept := f.holdingMemory[:0]
 	for _, a := range f.holdingMemory {
-		if a.used || a.lagging > 0 || a.inRound {
-			a.used = false
+		if a.active || a.lagging > 0 || a.inRound {
+			a.active = false
 			kept = append(kept, a)
 			continue
 		}

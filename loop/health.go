@@ -34,7 +34,7 @@ func (c *pendingConn) serveHealth(l *Loop, to subreq.Answer, req *httpparse.Requ
 // unfit returns why clients should not be sent here, or "".
 func (l *Loop) unfit() string {
 	switch {
-	case l.stop.Load() != stopNot:
+	case l.stop.Load() != stopNone:
 		return "draining"
 	case l.opts.Unfit != nil:
 		if words := l.opts.Unfit(); words != "" {

@@ -22,8 +22,8 @@ func newHooks(queue *callbacks.Queue[SubscriberInfo]) *hooks {
 	return &hooks{queue: queue}
 }
 
-// came reports a new subscriber, if there is room.
-func (h *hooks) came(s *subscriber, l *Loop) {
+// subscribed reports a new subscriber, if there is room.
+func (h *hooks) subscribed(s *subscriber, l *Loop) {
 	if h == nil {
 		return
 	}
@@ -36,8 +36,8 @@ func (h *hooks) came(s *subscriber, l *Loop) {
 	h.queue.Began(s.describe(l))
 }
 
-// went reports the end of a subscriber whose beginning was reported.
-func (h *hooks) went(s *subscriber, l *Loop) {
+// ended reports the end of a subscriber whose beginning was reported.
+func (h *hooks) ended(s *subscriber, l *Loop) {
 	switch {
 	case s.marks&announced != 0:
 		h.queue.Ended(s.describe(l), s.reason.String())
@@ -55,8 +55,8 @@ func (h *hooks) flushSuppressed(log *slog.Logger) {
 	}
 }
 
-// waits returns how many calls are to be made.
-func (h *hooks) waits() int {
+// pending returns how many calls are to be made.
+func (h *hooks) pending() int {
 	if h == nil {
 		return 0
 	}

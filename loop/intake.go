@@ -26,9 +26,9 @@ const gnetReads = unix.EPOLLIN | unix.EPOLLPRI
 // publishers is what a loop has for publishers: those on it, which wait in a line when the
 // round has no room, and the mailbox, for all others.
 type publishers struct {
-	session *publish.Config // of every session
-	line    []*publisher
-	replies []byte // scratch, for one publisher's replies
+	session           *publish.Config // of every session
+	waitingPublishers []*publisher
+	replies           []byte // scratch, for one publisher's replies
 
 	mailbox *mailbox
 	records []byte // taken from the mailbox
@@ -66,20 +66,20 @@ func (l *Loop) makeRoom() bool {
 // until there is no more room. One of the line goes before the mailbox, which may
 // never run empty, and the rest behind it.
 func (l *Loop) admitWaiting() {
-	l.admitLine(1)
+	l.admitPublishers(1)
 	l.emptyMailbox()
-	l.admitLine(len(l.line))
+	l.admitPublishers(len(l.waitingPublishers))
 }
 
-// admitLine lets in most of those who stand in line, as far as there is room.
-func (l *Loop) admitLine(most int) {
-	for ; most > 0 && len(l.line) > 0 && l.mayPublish(); most-- {
-		p := l.line[0]
-		l.line[0] = nil
-		l.line = l.line[1:]
+// admitPublishers lets in most of those who stand in line, as far as there is room.
+func (l *Loop) admitPublishers(most int) {
+	for ; most > 0 && len(l.waitingPublishers) > 0 && l.mayPublish(); most-- {
+		p := l.waitingPublishers[0]
+		l.waitingPublishers[0] = nil
+		l.waitingPublishers = l.waitingPublishers[1:]
 		if p.conn != nil { // it may be gone by now
-			p.inLine = false
-			p.admitted(l)
+			p.queued = false
+			p.feedUnread(l)
 		}
 	}
 }

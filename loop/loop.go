@@ -119,7 +119,7 @@ func (l *Loop) onWake() gnet.Action {
 	}
 	l.runCalls()
 	l.authRequests.handleResults(l)
-	if l.stop.Load() != stopNot && l.drain() {
+	if l.stop.Load() != stopNone && l.drain() {
 		return gnet.Shutdown
 	}
 	l.schedulePass()

@@ -33,7 +33,7 @@ func (r *round) add(a *audience) {
 		a.inRound, a.unvisited = true, len(a.subscribers)
 		r.queue = append(r.queue, a)
 	} else if a.unvisited < len(a.subscribers) {
-		a.again = true
+		a.walkAgain = true
 	}
 }
 
@@ -47,7 +47,7 @@ func (l *Loop) runPass(context.Context) error {
 	if done {
 		l.admitWaiting()
 	}
-	if !l.round.empty() || len(l.line) > 0 || l.stop.Load() != stopNot {
+	if !l.round.empty() || len(l.waitingPublishers) > 0 || l.stop.Load() != stopNone {
 		// The next pass is not asked for here: gnet would run it before it looks
 		// at any socket. The wakeup is a socket.
 		l.wakeup.notify()
@@ -64,14 +64,14 @@ func (l *Loop) pass() (done bool) {
 		if !l.walk(a) {
 			return false
 		}
-		if !a.again {
+		if !a.walkAgain {
 			a.rewind()
 		}
 		r.queue[r.first] = nil
 		r.first++
 		a.inRound = false
-		if a.again {
-			a.again = false
+		if a.walkAgain {
+			a.walkAgain = false
 			r.add(a)
 		}
 	}

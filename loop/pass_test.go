@@ -14,16 +14,16 @@ func TestRound(t *testing.T) {
 	a := &audience{subscribers: make([]*subscriber, 3)}
 	var r round
 	r.add(a)
-	if !a.inRound || a.unvisited != 3 || a.again {
+	if !a.inRound || a.unvisited != 3 || a.walkAgain {
 		t.Fatalf("after the first append: %+v", a)
 	}
 	r.add(a)
-	if len(r.queue) != 1 || a.again {
+	if len(r.queue) != 1 || a.walkAgain {
 		t.Fatal("a message appended before the walk begins must not cause a second walk")
 	}
 	a.unvisited = 1 // two subscribers were pumped, then the pass yielded
 	r.add(a)
-	if len(r.queue) != 1 || !a.again {
+	if len(r.queue) != 1 || !a.walkAgain {
 		t.Fatal("subscribers that were pumped already would miss the new message")
 	}
 	r.first++

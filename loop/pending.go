@@ -45,7 +45,7 @@ type pendingConn struct {
 	forwardedAddr netip.Addr // the client's address according to a trusted proxy; zero: the peer's
 	proxied       bool       // its PROXY line was read, or there is none
 	unproxied     bool       // there is no PROXY line: see mayAskHealth
-	leaving       bool
+	lingering     bool
 
 	auth *authRequest // not nil: the request waits for Options.Authorize
 }
@@ -71,7 +71,7 @@ func addPending(l *Loop, conn gnet.Conn) {
 // traffic reads the request head. Bytes after the request, or after our refusal, are
 // discarded: a second request is never served.
 func (c *pendingConn) traffic(l *Loop, in []byte) gnet.Action {
-	if c.leaving {
+	if c.lingering {
 		return gnet.None
 	}
 	if c.auth != nil {
@@ -158,7 +158,7 @@ func (c *pendingConn) refuseUnread(l *Loop, head []byte, status int, why string)
 // closeAfterReply sends the last reply, closes our half of the connection and gives
 // the client lingerTime to close its own.
 func (c *pendingConn) closeAfterReply(l *Loop, answer []byte) {
-	c.leaving, c.head = true, nil
+	c.lingering, c.head = true, nil
 	l.wheel.set(&c.client, ticks(lingerTime))
 	if _, err := c.conn.Write(answer); err != nil {
 		return // gnet has closed it
@@ -171,7 +171,7 @@ func (c *pendingConn) closeAfterReply(l *Loop, answer []byte) {
 // expire handles a deadline: for the request head, for Options.Authorize, or for the
 // client to read the last reply.
 func (c *pendingConn) expire(l *Loop) {
-	if c.leaving {
+	if c.lingering {
 		c.close()
 		return
 	}

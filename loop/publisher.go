@@ -25,10 +25,10 @@ type publisher struct {
 	unread   []byte // what it sent and may not come in yet
 	unsent   []byte // replies that its socket did not take
 	number   uint32 // its registration with the watch; 0: none yet
-	waiting  bool   // it stands in backlog.blocked, for its replies
-	inLine   bool   // it stands in the intake's line
+	blocked  bool   // it stands in backlog.blocked, for its replies
+	queued   bool   // it stands in the intake's line
 	detached bool   // gnet does not read it at the moment
-	leaving  bool   // it said QUIT
+	quit     bool   // it said QUIT
 	broken   bool   // it cannot be read any more
 }
 
@@ -69,7 +69,7 @@ var ping = []byte("PING\n")
 // none, so it does not wait behind what others publish.
 func (p *publisher) traffic(l *Loop, in []byte) gnet.Action {
 	pings := 0
-	for !p.inLine && bytes.HasPrefix(in[pings:], ping) {
+	for !p.queued && bytes.HasPrefix(in[pings:], ping) {
 		pings += len(ping)
 	}
 	if pings > 0 {
@@ -80,9 +80,9 @@ func (p *publisher) traffic(l *Loop, in []byte) gnet.Action {
 			return gnet.None
 		}
 	}
-	if p.inLine || !l.mayPublish() {
+	if p.queued || !l.mayPublish() {
 		p.unread = append(p.unread, in...)
-		p.standInLine(l)
+		p.enqueue(l)
 		return gnet.None
 	}
 	if !p.feed(l, in) {
@@ -91,18 +91,18 @@ func (p *publisher) traffic(l *Loop, in []byte) gnet.Action {
 	return gnet.None
 }
 
-// standInLine makes p wait for room.
-func (p *publisher) standInLine(l *Loop) {
+// enqueue makes p wait for room.
+func (p *publisher) enqueue(l *Loop) {
 	p.detach(l)
-	if !p.inLine {
-		p.inLine = true
-		l.line = append(l.line, p)
+	if !p.queued {
+		p.queued = true
+		l.waitingPublishers = append(l.waitingPublishers, p)
 	}
 	l.schedulePass()
 }
 
-// admitted lets p's turn come: what it sent before, and then its socket.
-func (p *publisher) admitted(l *Loop) {
+// feedUnread lets p's turn come: what it sent before, and then its socket.
+func (p *publisher) feedUnread(l *Loop) {
 	in := p.unread
 	p.unread = nil
 	if !p.feed(l, in) {
@@ -114,46 +114,46 @@ func (p *publisher) admitted(l *Loop) {
 // goes on. The replies are written by us and not by gnet, whose buffer has no
 // bound.
 func (p *publisher) feed(l *Loop, in []byte) (goesOn bool) {
-	if p.leaving {
-		return p.waiting || p.replier.pending()
+	if p.quit {
+		return p.blocked || p.replier.pending()
 	}
-	l.replies, p.leaving = p.session.Feed(in, p.replier, l.replies[:0])
+	l.replies, p.quit = p.session.Feed(in, p.replier, l.replies[:0])
 	l.replies = p.replier.take(p.session, l.replies)
 	l.schedulePass()
 	if !p.reply(l, l.replies) {
 		return false
 	}
-	if p.waiting || p.replier.pending() {
+	if p.blocked || p.replier.pending() {
 		p.detach(l)
 		return true
 	}
 	p.attach(l)
-	return !p.leaving && !p.broken
+	return !p.quit && !p.broken
 }
 
 // reply sends replies after those that are still unsent, and keeps what the
 // socket does not take. It tells whether the connection is any good.
 func (p *publisher) reply(l *Loop, replies []byte) bool {
-	if p.waiting {
+	if p.blocked {
 		p.unsent = append(p.unsent, replies...)
 		return true
 	}
 	n, errno := sendAll(p.fd(), replies)
 	if n < len(replies) && errno == 0 {
 		p.unsent = append(p.unsent[:0], replies[n:]...)
-		return p.wait(l)
+		return p.block(l)
 	}
 	return errno == 0
 }
 
-// wait waits for p's socket to take more of its replies, but not for ever.
-func (p *publisher) wait(l *Loop) bool {
+// block waits for p's socket to take more of its replies, but not for ever.
+func (p *publisher) block(l *Loop) bool {
 	number, err := l.await(p, p.fd(), p.number, p.number != 0)
 	if err != nil {
 		l.log.Error("cannot watch a socket; its publisher is closed", "err", err)
 		return false
 	}
-	p.number, p.waiting = number, true
+	p.number, p.blocked = number, true
 	l.wheel.set(&p.client, ticks(l.opts.ReplyTimeout))
 	return true
 }
@@ -161,12 +161,12 @@ func (p *publisher) wait(l *Loop) bool {
 // writable sends more of what is unsent.
 func (p *publisher) writable(l *Loop) {
 	delete(l.blocked, p.number)
-	p.waiting = false
+	p.blocked = false
 	l.wheel.clear(&p.client)
 	n, errno := sendAll(p.fd(), p.unsent)
 	p.unsent = p.unsent[n:]
 	switch {
-	case errno != 0, len(p.unsent) > 0 && !p.wait(l):
+	case errno != 0, len(p.unsent) > 0 && !p.block(l):
 		p.unsent = nil
 		p.close()
 	case len(p.unsent) > 0:
@@ -185,7 +185,7 @@ func (p *publisher) expire(l *Loop) {
 }
 
 func (p *publisher) closed(l *Loop, _ error) {
-	if p.waiting {
+	if p.blocked {
 		delete(l.blocked, p.number)
 	}
 	l.stats.Publishers--
@@ -209,11 +209,11 @@ func (p *publisher) sendReady(l *Loop, replies *publish.Replies) {
 // room.
 func (p *publisher) resume(l *Loop) {
 	switch {
-	case p.waiting || p.replier.pending():
-	case p.leaving:
+	case p.blocked || p.replier.pending():
+	case p.quit:
 		p.close()
 	default:
-		if !p.inLine {
+		if !p.queued {
 			p.attach(l)
 		}
 		if p.broken {

@@ -7,7 +7,7 @@ const (
 	rejectFull      rejectReason = iota // ConnsMax
 	rejectAddress                       // ConnsPerAddressMax
 	rejectDraining                      // the server is ending
-	rejectEarly                         // the Store has not been read yet
+	rejectNotLive                       // the Store has not been read yet
 	rejectAhead                         // the client has newer messages of the Store than this server
 	rejectClosed                        // no place left even for the reply that asks the client to retry
 	rejectPublisher                     // PublishersMax
@@ -32,10 +32,10 @@ func (t rejectReason) String() string {
 // full reports whether a pending connection cannot become a subscriber now, and why.
 func (c *pendingConn) full(l *Loop) (cause rejectReason, full bool) {
 	switch {
-	case l.stop.Load() != stopNot:
+	case l.stop.Load() != stopNone:
 		return rejectDraining, true
 	case !l.sequencer.live():
-		return rejectEarly, true
+		return rejectNotLive, true
 	case l.stats.Subscribers >= l.opts.ConnsMax:
 		return rejectFull, true
 	case l.perAddress.full(c.address()):

@@ -134,7 +134,7 @@ func (s *subscriber) replaySome(l *Loop) (done bool) {
 		case stepGap:
 			l.stats.Gaps++
 			s.queueGap(l, *step.gap)
-			return s.sendFirst(l) // which sends it, and comes back here
+			return s.sendBeforeStream(l) // which sends it, and comes back here
 		}
 		if !s.sendStep(l, r, step) {
 			return false
@@ -189,7 +189,7 @@ func (s *subscriber) replayed(l *Loop, r *replay, step step, n int) {
 		r.after = ends[whole].Seq
 		whole++
 	}
-	s.joined -= uint64(whole) // they count as delivered
+	s.deliveredBase -= uint64(whole) // they count as delivered
 	l.stats.Replayed += uint64(whole)
 }
 
@@ -224,7 +224,7 @@ func (r *replays) pump(l *Loop) {
 	for n < len(waiting) && l.budget.spend() && time.Now().Before(l.budget.until) {
 		s := waiting[n]
 		n++
-		if s.conn != nil && s.marks&replaying != 0 && !s.blocked && s.sendFirst(l) {
+		if s.conn != nil && s.marks&replaying != 0 && !s.blocked && s.sendBeforeStream(l) {
 			s.pump(l)
 			if !s.audience.inRound {
 				s.audience.rewind()

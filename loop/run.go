@@ -50,7 +50,7 @@ func (l *Loop) Run(on Listeners) error {
 		return fmt.Errorf("loop: cannot listen: %w", err)
 	case events.err != nil:
 		return fmt.Errorf("loop: the loop cannot work: %w", events.err)
-	case l.stop.Load() != stopNot:
+	case l.stop.Load() != stopNone:
 		return nil
 	case log.last.Load() != nil:
 		return fmt.Errorf("loop: the event loop ended unasked: %s", *log.last.Load())
@@ -119,8 +119,8 @@ func (l *Loop) Ready() <-chan struct{} { return l.ready }
 // StartDrain makes the loop refuse new messages, deliver what it has accepted, and let
 // its subscribers go. Run returns when that is done.
 func (l *Loop) StartDrain() {
-	l.sequencer.refuse(l)
-	l.stop.CompareAndSwap(stopNot, stopDrain)
+	l.sequencer.stopAccepting(l)
+	l.stop.CompareAndSwap(stopNone, stopDrain)
 	l.wakeup.notify()
 }
 

@@ -45,7 +45,7 @@ func (s *subscriber) sendTo(l *Loop, b []byte) (n int, ok bool) {
 	n, errno := sendAll(s.fd(), b)
 	l.stats.BytesOut += uint64(n)
 	if errno != 0 {
-		s.end(endedBy(errno))
+		s.end(reasonFor(errno))
 		return n, false
 	}
 	if n > 0 {

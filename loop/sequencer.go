@@ -60,9 +60,9 @@ type sequencer interface {
 	onWake(l *Loop)
 	// everySecond is called once a second.
 	everySecond(l *Loop)
-	// refuse stops accepting messages, where that can be done before the loop has
+	// stopAccepting stops accepting messages, where that can be done before the loop has
 	// stopped. Shutdown calls it, on its own goroutine.
-	refuse(l *Loop)
+	stopAccepting(l *Loop)
 	// settled reports, while the server ends, whether every accepted message is
 	// published or will never be. Nothing is accepted from then on.
 	settled(l *Loop) bool
@@ -126,10 +126,10 @@ func (memorySequencer) onWake(*Loop)                             {}
 func (memorySequencer) everySecond(*Loop)                        {}
 func (memorySequencer) close()                                   {}
 
-// refuse closes the mailbox before the loop is asked to stop: once the loop finds it
+// stopAccepting closes the mailbox before the loop is asked to stop: once the loop finds it
 // empty, nothing may come.
-func (memorySequencer) refuse(l *Loop)     { l.mailbox.close() }
-func (memorySequencer) settled(*Loop) bool { return true }
+func (memorySequencer) stopAccepting(l *Loop) { l.mailbox.close() }
+func (memorySequencer) settled(*Loop) bool    { return true }
 
 // resume begins in the window. An id ahead of the newest message was not given by this
 // process, so it is as good as malformed.
@@ -139,7 +139,7 @@ func (memorySequencer) resume(l *Loop, ask subreq.Resume, set nsindex.Set) resum
 		return resumePoint{}
 	}
 	status, seq := w.classify(ask.ID)
-	b := w.begin(status, seq, &ask, members, now)
+	b := w.findStart(status, seq, &ask, members, now)
 	return w.fromMemory(b, &ask, members, w.kept.Lost(members, b.after, now))
 }
 

@@ -47,7 +47,7 @@ func (s *subscriber) skip(l *Loop) {
 	if passed == 0 {
 		return // it is in the newest already
 	}
-	s.joined += passed
+	s.deliveredBase += passed
 	l.stats.Skips++
 	l.stats.Skipped += passed
 	l.eventLog.skipped(s, passed, l)
@@ -112,7 +112,7 @@ func (s *subscriber) dropPrefix(l *Loop) {
 // setStallCheck schedules checkStall for s: in a second, or after a quarter of a
 // shorter time-out.
 func (s *subscriber) setStallCheck(l *Loop) {
-	if !l.leaving {
+	if !l.disconnecting {
 		l.wheel.set(&s.client, ticks(min(time.Second, l.opts.StallTimeout/4)))
 	}
 }

@@ -115,9 +115,9 @@ func (s *subscriber) describe(l *Loop) SubscriberInfo {
 		Stream:        a.number,
 		Published:     a.stream.Messages(),
 	}
-	c.Messages = c.Published - s.joined
+	c.Messages = c.Published - s.deliveredBase
 	if c.LagBytes > 0 {
-		c.Messages = a.stream.Read(&s.cursor) - s.joined
+		c.Messages = a.stream.Read(&s.cursor) - s.deliveredBase
 	}
 	return c
 }

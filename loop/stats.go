@@ -77,12 +77,12 @@ func (l *Loop) snapshot() Stats {
 	s.Streams, s.Blocked, s.Backlog = l.index.Len(), len(l.blocked), l.backlogBytes()
 	s.Newest = l.window.newest
 	s.Authorizing = l.authRequests.running
-	s.Reports = l.hooks.waits()
+	s.Reports = l.hooks.pending()
 	s.Ended = make(map[string]uint64, reasons)
 	if l.window.kept != nil {
 		s.Kept, s.KeptBytes = l.window.kept.Messages(), l.window.kept.Bytes()
 	}
-	s.Stopping = l.stop.Load() != stopNot
+	s.Stopping = l.stop.Load() != stopNone
 	for why, n := range l.stats.ended {
 		s.Ended[reason(why).String()] = n
 	}

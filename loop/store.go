@@ -77,10 +77,10 @@ func (l *Loop) StoreSink() StoreSink { return StoreSink{l.mailbox} }
 
 // The words of a Store: a record with one of these has no namespace.
 const (
-	wordSkip  = 's'
-	wordBegin = 'b' // an epoch follows
-	wordLive  = 'l'
-	wordTrim  = 't'
+	controlSkip  = 's'
+	controlBegin = 'b' // an epoch follows
+	controlLive  = 'l'
+	controlTrim  = 't'
 )
 
 // Begin tells where the messages begin that will be delivered: behind a number, in
@@ -88,12 +88,12 @@ const (
 // or a larger number was delivered, the store has lost messages that it had, and
 // everybody is told of the gap.
 func (i StoreSink) Begin(ctx context.Context, epoch string, newest uint64) error {
-	return i.word(ctx, newest, append([]byte{wordBegin}, epoch...))
+	return i.putControl(ctx, newest, append([]byte{controlBegin}, epoch...))
 }
 
 // Live tells that what was published before the server came is delivered: from now
 // on it takes subscribers.
-func (i StoreSink) Live(ctx context.Context) error { return i.word(ctx, 0, []byte{wordLive}) }
+func (i StoreSink) Live(ctx context.Context) error { return i.putControl(ctx, 0, []byte{controlLive}) }
 
 // Deliver brings the message with a number. What was delivered before is passed
 // over. If numbers are left out, everybody is told of the gap, once for all up to the
@@ -105,16 +105,16 @@ func (i StoreSink) Deliver(ctx context.Context, seq uint64, namespace, event, da
 
 // Skip advances past a message that cannot be delivered.
 func (i StoreSink) Skip(ctx context.Context, seq uint64) error {
-	return i.word(ctx, seq, []byte{wordSkip})
+	return i.putControl(ctx, seq, []byte{controlSkip})
 }
 
 // Trim tells that the store has let go of its messages up to a number. Nobody gets them
 // any more.
 func (i StoreSink) Trim(ctx context.Context, until uint64) error {
-	return i.word(ctx, until, []byte{wordTrim})
+	return i.putControl(ctx, until, []byte{controlTrim})
 }
 
-func (i StoreSink) word(ctx context.Context, seq uint64, word []byte) error {
+func (i StoreSink) putControl(ctx context.Context, seq uint64, word []byte) error {
 	_, err := i.box.putNumbered(ctx, seq, nil, nil, word)
 	return err
 }

@@ -58,14 +58,14 @@ type readKey struct {
 
 // A storeRead is one read of the Store, and the subscribers that wait for it.
 type storeRead struct {
-	key      readKey
-	set      []string
-	deadline time.Time
-	waiting  []*subscriber
-	asks     bool // it asks only what is newest; see phaseAsking
-	isDone   bool
-	part     Part
-	err      error
+	key        readKey
+	set        []string
+	deadline   time.Time
+	waiting    []*subscriber
+	newestOnly bool // it asks only what is newest; see phaseAsking
+	isDone     bool
+	part       Part
+	err        error
 }
 
 // read has the next part of a replay read. s waits for it, and stands in no queue.
@@ -100,7 +100,7 @@ func (st *storeSequencer) read(l *Loop, s *subscriber, r *replay) {
 func (st *storeSequencer) ask(l *Loop, s *subscriber, key readKey) {
 	reads := &st.reads
 	if reads.asking == nil {
-		reads.asking = &storeRead{key: key, set: s.audience.set.Members(), deadline: time.Now().Add(askTime), asks: true}
+		reads.asking = &storeRead{key: key, set: s.audience.set.Members(), deadline: time.Now().Add(askTime), newestOnly: true}
 		reads.queued = append(reads.queued, reads.asking)
 	}
 	reads.asking.waiting = append(reads.asking.waiting, s)
@@ -143,7 +143,7 @@ func (f *storeRead) run(ctx context.Context, store Store, done *inbox.Inbox[*sto
 func (st *storeSequencer) complete(l *Loop, f *storeRead) {
 	st.reads.running--
 	st.reads.keep(f)
-	if f.err != nil && !f.asks {
+	if f.err != nil && !f.newestOnly {
 		l.eventLog.readFailed(f, l)
 	}
 	for _, s := range f.waiting {

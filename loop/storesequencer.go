@@ -28,15 +28,15 @@ type storeSequencer struct {
 	acks    *inbox.Inbox[ack]
 	wake    func()
 
-	isLive      bool   // what the Store had when the daemon started is delivered
-	liveAt      uint32 // tick at which that was
-	undated     uint64 // messages up to this one were published before liveAt, nobody knows when
-	gapReported uint64 // everybody was told of a gap up to this number
-	leftOut     uint64 // messages that subscribers were told of, and the log was not yet
-	allAcked    bool   // the server ends, and every submission is acknowledged
-	allAckedAt  uint32 // tick at which that was seen
-	reads       storeReads
-	spareAcks   []ack
+	isLive          bool   // what the Store had when the daemon started is delivered
+	liveAt          uint32 // tick at which that was
+	undated         uint64 // messages up to this one were published before liveAt, nobody knows when
+	gapReported     uint64 // everybody was told of a gap up to this number
+	missingUnlogged uint64 // messages that subscribers were told of, and the log was not yet
+	allAcked        bool   // the server ends, and every submission is acknowledged
+	allAckedAt      uint32 // tick at which that was seen
+	reads           storeReads
+	spareAcks       []ack
 }
 
 func newStored(store Store, wake func()) *storeSequencer {
@@ -47,9 +47,9 @@ func (st *storeSequencer) full() bool { return st.Full() }
 func (st *storeSequencer) live() bool { return st.isLive }
 func (st *storeSequencer) close()     { st.reads.cancel() }
 
-// refuse does nothing: what was submitted comes back through the mailbox, which stays open
+// stopAccepting does nothing: what was submitted comes back through the mailbox, which stays open
 // until all of it has. See submit.
-func (st *storeSequencer) refuse(*Loop) {}
+func (st *storeSequencer) stopAccepting(*Loop) {}
 
 // receive handles one record from the Store.
 func (st *storeSequencer) receive(l *Loop, r record) {
@@ -59,17 +59,17 @@ func (st *storeSequencer) receive(l *Loop, r record) {
 		if st.advance(l, r.seq) {
 			l.publishFramed(r.namespace, r.frame)
 		}
-	case r.frame[0] == wordSkip:
+	case r.frame[0] == controlSkip:
 		if st.advance(l, r.seq) {
 			w.newest++
 		}
-	case r.frame[0] == wordTrim:
+	case r.frame[0] == controlTrim:
 		w.kept.Raise(min(r.seq, w.newest))
 		st.reads.forgetBefore(r.seq)
-	case r.frame[0] == wordLive:
+	case r.frame[0] == controlLive:
 		st.isLive, st.liveAt, st.undated = true, l.wheel.now, w.newest
-	case r.frame[0] == wordBegin:
-		st.begin(l, string(r.frame[1:]), r.seq)
+	case r.frame[0] == controlBegin:
+		st.beginEpoch(l, string(r.frame[1:]), r.seq)
 	}
 }
 
@@ -87,35 +87,35 @@ func (st *storeSequencer) advance(l *Loop, seq uint64) bool {
 		w.newest = lost
 		w.kept.Raise(lost)
 		if st.isLive && lost > st.gapReported {
-			st.tellLeftOut(l, after)
+			st.reportMissing(l, after)
 		}
 	}
 	return true
 }
 
-// tellLeftOut tells everybody that numbers after one were left out, once for all up to the
+// reportMissing tells everybody that numbers after one were left out, once for all up to the
 // Store's newest: where it has dropped some there are holes upon holes, and a gap before
 // each message would drown them.
-func (st *storeSequencer) tellLeftOut(l *Loop, after uint64) {
+func (st *storeSequencer) reportMissing(l *Loop, after uint64) {
 	w := &l.window
 	st.gapReported = max(w.newest, st.Newest())
-	st.leftOut += w.newest - after
+	st.missingUnlogged += w.newest - after
 	until := w.idOf(st.gapReported)
 	l.deliverToAll(sse.Gap{Reason: sse.GapExpired, Asked: w.idOf(after), Newest: until, CompleteAfter: until})
 }
 
 // everySecond logs what tellLeftOut has told subscribers.
 func (st *storeSequencer) everySecond(l *Loop) {
-	if st.leftOut > 0 {
+	if st.missingUnlogged > 0 {
 		l.log.Warn("the store has let go of messages that were not delivered yet; all subscribers are told of the gap",
-			"messages", st.leftOut, "before", l.window.newest)
-		st.leftOut = 0
+			"messages", st.missingUnlogged, "before", l.window.newest)
+		st.missingUnlogged = 0
 	}
 }
 
-// begin starts a new epoch after the message with a number, unless the daemon is in it and
+// beginEpoch starts a new epoch after the message with a number, unless the daemon is in it and
 // has no more than that.
-func (st *storeSequencer) begin(l *Loop, epoch string, newest uint64) {
+func (st *storeSequencer) beginEpoch(l *Loop, epoch string, newest uint64) {
 	w := &l.window
 	if epoch == w.epoch && newest >= w.newest {
 		return
@@ -143,10 +143,10 @@ func keepAll(bytesMax int) *history.History {
 	return history.New(bytesMax, func(string) history.Retention { return history.Retention{Messages: math.MaxInt} })
 }
 
-// returnTime is how long messages may take to come back from the Store once their
+// settleTime is how long messages may take to come back from the Store once their
 // publishers got an OK. A subscriber that leaves without them gets them where it comes
 // back.
-const returnTime = time.Second
+const settleTime = time.Second
 
 // settled reports whether all that was acknowledged has come back, or has had its time.
 func (st *storeSequencer) settled(l *Loop) bool {
@@ -157,7 +157,7 @@ func (st *storeSequencer) settled(l *Loop) bool {
 	case !st.allAcked:
 		st.allAcked, st.allAckedAt = true, l.wheel.now
 		return false
-	case l.wheel.now-st.allAckedAt < ticks(returnTime):
+	case l.wheel.now-st.allAckedAt < ticks(settleTime):
 		return false
 	}
 	l.mailbox.close()
@@ -166,14 +166,14 @@ func (st *storeSequencer) settled(l *Loop) bool {
 
 // A storeReplay is the part of a replay that comes from the Store.
 type storeReplay struct {
-	until   uint64 // where the window takes over; when asking, the number of the client's id
-	reason  string // why there is a gap, if there is one
-	asked   []byte // the id that the client came with
-	certain bool   // there is a gap in any case
-	last    int    // see Query
-	since   time.Time
-	part    *Part // read, and to be sent next
-	err     error
+	until     uint64 // where the window takes over; when asking, the number of the client's id
+	reason    string // why there is a gap, if there is one
+	clientID  []byte // the id that the client came with
+	alwaysGap bool   // there is a gap in any case
+	last      int    // see Query
+	since     time.Time
+	part      *Part // read, and to be sent next
+	err       error
 }
 
 // resume begins in the Store if the window lacks something, and otherwise in the window.
@@ -198,10 +198,10 @@ func (st *storeSequencer) find(l *Loop, ask *subreq.Resume, set []string) resume
 			return resumePoint{tooEarly: true}
 		}
 		// Another daemon may know more than this one, if this one is cut off.
-		e := &storeReplay{until: seq, asked: bytes.Clone(ask.ID)}
+		e := &storeReplay{until: seq, clientID: bytes.Clone(ask.ID)}
 		return resumePoint{replay: replay{phase: phaseAsking, after: seq, until: w.newest, inStore: e}}
 	}
-	b := w.begin(status, seq, ask, set, now)
+	b := w.findStart(status, seq, ask, set, now)
 	lost := w.kept.Lost(set, b.after, now)
 	if b.bySince {
 		if undated := st.undatedUntil(w, set, sinceTick(ask, now), b.after, now); undated > 0 {
@@ -211,15 +211,15 @@ func (st *storeSequencer) find(l *Loop, ask *subreq.Resume, set []string) resume
 	if lost == 0 || b.after >= w.newest {
 		return w.fromMemory(b, ask, set, lost)
 	}
-	e := &storeReplay{until: lost, reason: b.reason, certain: b.certain, asked: bytes.Clone(ask.ID)}
+	e := &storeReplay{until: lost, reason: b.reason, alwaysGap: b.alwaysGap, clientID: bytes.Clone(ask.ID)}
 	if status == idNone || status == idMalformed {
-		e.applyTo(ask)
+		e.copyStart(ask)
 	}
 	return resumePoint{replay: replay{phase: phaseStored, after: b.after, until: w.newest, inStore: e}}
 }
 
-// applyTo notes where a request wants to begin, if it says so.
-func (e *storeReplay) applyTo(ask *subreq.Resume) {
+// copyStart notes where a request wants to begin, if it says so.
+func (e *storeReplay) copyStart(ask *subreq.Resume) {
 	switch {
 	case ask.Last > 0 && ask.Last <= lastMax:
 		e.last = ask.Last
@@ -254,7 +254,7 @@ func (st *storeSequencer) next(l *Loop, s *subscriber, r *replay) step {
 			return l.readWindow(r, set)
 		}
 		r.phase = phaseStored
-		r.inStore = &storeReplay{until: lost, reason: sse.GapExpired, asked: []byte(w.idOf(r.after))}
+		r.inStore = &storeReplay{until: lost, reason: sse.GapExpired, clientID: []byte(w.idOf(r.after))}
 	}
 	e := r.inStore
 	switch {
@@ -273,18 +273,18 @@ func (st *storeSequencer) next(l *Loop, s *subscriber, r *replay) step {
 func (st *storeSequencer) sendPart(w *window, set []string, r *replay) step {
 	e, part := r.inStore, r.inStore.part
 	r.after = max(r.after, part.After)
-	if e.certain || e.reason != "" && part.Lost > r.reported {
-		g := w.gap(e.reason, e.asked, set, e.until, r.until, part.Lost)
+	if e.alwaysGap || e.reason != "" && part.Lost > r.reported {
+		g := w.gap(e.reason, e.clientID, set, e.until, r.until, part.Lost)
 		if len(part.Ends) > 0 {
 			g.Oldest = w.idOf(part.Ends[0].Seq)
 		}
-		e.certain, e.reason, r.reported = false, sse.GapExpired, max(r.reported, part.Lost)
+		e.alwaysGap, e.reason, r.reported = false, sse.GapExpired, max(r.reported, part.Lost)
 		return gapStep(g)
 	}
 	r.reported = max(r.reported, part.Lost)
 	e.last, e.since, e.part = 0, time.Time{}, nil
 	if e.reason == "" { // it has a beginning now, and wants all that follows
-		e.reason, e.asked = sse.GapExpired, []byte(w.idOf(r.after))
+		e.reason, e.clientID = sse.GapExpired, []byte(w.idOf(r.after))
 	}
 	then := phaseStored
 	if part.Last {
@@ -302,5 +302,5 @@ func (st *storeSequencer) afterAsking(w *window, set []string, r *replay) step {
 		return step{kind: stepLeave, retry: retrySoon()}
 	}
 	r.phase, r.inStore, r.after = phaseKept, nil, r.until
-	return gapStep(w.gap(sse.GapMalformed, e.asked, set, r.until, r.until, 0))
+	return gapStep(w.gap(sse.GapMalformed, e.clientID, set, r.until, r.until, 0))
 }

@@ -16,17 +16,17 @@ import (
 // derived from these when asked.
 type subscriber struct {
 	client
-	audience *audience
-	cursor   stream.Cursor
-	joined   uint64 // messages of the stream that it did not get: before it joined, and passed over
-	info     *clientInfo
-	number   uint32 // what the watch, and an operator, know it by
-	place    int32  // its place in audience.subscribers
-	wrote    uint32 // tick at which it last took something
-	reason   reason // why it ends, if we end it
-	noise    uint8  // how often it sent something after its request
-	blocked  bool   // its socket is full; it stands in backlog.blocked
-	marks    marks
+	audience      *audience
+	cursor        stream.Cursor
+	deliveredBase uint64 // messages of the stream that it did not get: before it joined, and passed over
+	info          *clientInfo
+	number        uint32 // what the watch, and an operator, know it by
+	place         int32  // its place in audience.subscribers
+	wrote         uint32 // tick at which it last took something
+	reason        reason // why it ends, if we end it
+	noise         uint8  // how often it sent something after its request
+	blocked       bool   // its socket is full; it stands in backlog.blocked
+	marks         marks
 }
 
 // marks are flags that few subscribers have set.
@@ -40,8 +40,8 @@ const (
 	announced                   // OnSubscribe is told of it, so OnUnsubscribe will be
 )
 
-// goFirst are the marks of what goes out before the stream, in this order.
-const goFirst = headHeld | prefixed | replaying
+// beforeStream are the marks of what goes out before the stream, in this order.
+const beforeStream = headHeld | prefixed | replaying
 
 // subscribe turns a pending connection into a subscriber of a set and answers its
 // request.
@@ -61,7 +61,7 @@ func (c *pendingConn) subscribe(l *Loop, ask *subreq.Request, a *audience, info 
 	l.perAddress.add(s.address())
 	s.setHeartbeat(l)
 	l.eventLog.connected(s)
-	l.hooks.came(s, l)
+	l.hooks.subscribed(s, l)
 	if _, err := conn.Write(l.heads.opening(ask, &l.opts)); err != nil {
 		return // gnet has closed it
 	}
@@ -77,7 +77,7 @@ func (c *pendingConn) subscribe(l *Loop, ask *subreq.Request, a *audience, info 
 		// Hundreds may have come in this turn, which has no bound for what it writes.
 		l.replays.queue = append(l.replays.queue, s)
 		l.wakeup.notify()
-	case s.marks&goFirst != 0 && s.sendFirst(l):
+	case s.marks&beforeStream != 0 && s.sendBeforeStream(l):
 		s.pump(l)
 	}
 }
@@ -101,7 +101,7 @@ func (s *subscriber) pump(l *Loop) {
 		case unix.EINTR:
 			continue
 		default:
-			s.end(endedBy(errno))
+			s.end(reasonFor(errno))
 			return
 		}
 		if n > 0 {
@@ -139,7 +139,7 @@ func (s *subscriber) writable(l *Loop) {
 	s.blocked = false
 	s.audience.lagging--
 	s.setHeartbeat(l)
-	if s.marks&goFirst != 0 && !s.sendFirst(l) {
+	if s.marks&beforeStream != 0 && !s.sendBeforeStream(l) {
 		return
 	}
 	a := s.audience
@@ -149,9 +149,9 @@ func (s *subscriber) writable(l *Loop) {
 	}
 }
 
-// sendFirst sends what goes before the stream. It tells whether that is all out;
+// sendBeforeStream sends what goes before the stream. It tells whether that is all out;
 // if not, s waits again, or is closed.
-func (s *subscriber) sendFirst(l *Loop) bool {
+func (s *subscriber) sendBeforeStream(l *Loop) bool {
 	if s.marks&headHeld != 0 {
 		if s.conn.OutboundBuffered() > 0 {
 			s.block(l)
@@ -194,7 +194,7 @@ func (s *subscriber) traffic(*Loop, []byte) gnet.Action {
 // or has been stuck for too long, or gets a heartbeat.
 func (s *subscriber) expire(l *Loop) {
 	switch {
-	case l.leaving:
+	case l.disconnecting:
 		s.drainOne(l)
 	case s.blocked:
 		s.checkStall(l)
@@ -214,7 +214,7 @@ func (s *subscriber) heartbeat(l *Loop) {
 	n, errno := send(s.fd(), []byte(sse.Keepalive))
 	switch {
 	case errno != 0 && errno != unix.EAGAIN && errno != unix.EINTR:
-		s.end(endedBy(errno))
+		s.end(reasonFor(errno))
 		return
 	case n > 0 && n < len(sse.Keepalive):
 		s.end(reasonStalled) // the socket is full, and half a comment cannot be taken back
@@ -231,7 +231,7 @@ func (s *subscriber) heartbeat(l *Loop) {
 // setHeartbeat sets the deadline by which something must have been written. At the
 // end of the server everybody has another deadline, and keeps it.
 func (s *subscriber) setHeartbeat(l *Loop) {
-	if l.leaving {
+	if l.disconnecting {
 		return
 	}
 	silence := l.wheel.now - s.wrote
@@ -247,11 +247,11 @@ func (s *subscriber) heartbeatAfter(l *Loop) uint32 {
 	return interval - 1 - uint32(s.fd())%(interval/2)
 }
 
-// endedBy tells what it means for a subscriber that its socket ended with an error,
+// reasonFor tells what it means for a subscriber that its socket ended with an error,
 // or with none. When the kernel gives up on one that vanished, the error is
 // ETIMEDOUT only if it heard nothing at all; otherwise it is whatever it heard last
 // of the way there: EHOSTUNREACH, ENETUNREACH, EACCES, and more.
-func endedBy(err error) reason {
+func reasonFor(err error) reason {
 	errno, failed := errors.AsType[unix.Errno](err)
 	switch {
 	case !failed:
@@ -267,16 +267,16 @@ func (s *subscriber) closed(l *Loop, err error) {
 	a := s.audience
 	switch {
 	case s.reason != reasonLeft:
-	case l.stop.Load() != stopNot:
+	case l.stop.Load() != stopNone:
 		s.reason = reasonShutdown
 	default:
-		s.reason = endedBy(err)
+		s.reason = reasonFor(err)
 	}
 	if s.blocked {
 		delete(l.blocked, s.number)
 	}
 	l.eventLog.ended(s, l)
-	l.hooks.went(s, l)
+	l.hooks.ended(s, l)
 	s.dropPrefix(l)
 	delete(l.replays.of, s)
 	l.perAddress.remove(s.address())

@@ -28,7 +28,7 @@ func TestEndedBy(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := endedBy(tt.err); got != tt.want {
+			if got := reasonFor(tt.err); got != tt.want {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})

@@ -87,24 +87,24 @@ func (w *window) classify(text []byte) (status idStatus, seq uint64) {
 // 100,000 of many namespaces takes some 15 ms; a request for more gets all that is kept.
 const lastMax = 100_000
 
-// A beginning is where a request wants to begin, and whether that leaves a gap.
-type beginning struct {
-	after   uint64 // it has what is up to this number
-	reason  string // of a gap, if there is one; "": the client did not say what it has
-	certain bool   // there is a gap even if no message is gone
-	bySince bool   // after was found by "since"
+// A startPoint is where a request wants to begin, and whether that leaves a gap.
+type startPoint struct {
+	after     uint64 // it has what is up to this number
+	reason    string // of a gap, if there is one; "": the client did not say what it has
+	alwaysGap bool   // there is a gap even if no message is gone
+	bySince   bool   // after was found by "since"
 }
 
-// begin finds where a request for a set begins. The last event's id counts first; without
+// findStart finds where a request for a set begins. The last event's id counts first; without
 // one, or with one that cannot be used, "last" or "since" do.
-func (w *window) begin(status idStatus, seq uint64, ask *subreq.Resume, set []string, now uint32) (b beginning) {
+func (w *window) findStart(status idStatus, seq uint64, ask *subreq.Resume, set []string, now uint32) (b startPoint) {
 	switch status {
 	case idKnown:
-		return beginning{after: seq, reason: sse.GapExpired}
+		return startPoint{after: seq, reason: sse.GapExpired}
 	case idForeign:
-		return beginning{after: 0, reason: sse.GapEpoch, certain: true}
+		return startPoint{after: 0, reason: sse.GapEpoch, alwaysGap: true}
 	case idMalformed, idAhead:
-		b.reason, b.certain = sse.GapMalformed, true
+		b.reason, b.alwaysGap = sse.GapMalformed, true
 	}
 	switch {
 	case ask.Last == 0:
@@ -126,12 +126,12 @@ func sinceTick(ask *subreq.Resume, now uint32) uint32 { return now - min(now, ti
 
 // fromMemory is the resume point of a beginning from which on the window has all that
 // there is. lost is the newest message after it that is gone, 0 if none is.
-func (w *window) fromMemory(b beginning, ask *subreq.Resume, set []string, lost uint64) resumePoint {
+func (w *window) fromMemory(b startPoint, ask *subreq.Resume, set []string, lost uint64) resumePoint {
 	p := resumePoint{replay: replay{after: b.after, until: w.newest, reported: lost}}
 	if p.after < p.until {
 		p.phase = phaseKept
 	}
-	if b.certain || b.reason == sse.GapExpired && lost > 0 {
+	if b.alwaysGap || b.reason == sse.GapExpired && lost > 0 {
 		p.gap = w.gap(b.reason, ask.ID, set, p.after, p.until, lost)
 	}
 	return p
