@@ -89,5 +89,5 @@ func ExampleOptions_authorize() {
 	// 403 Forbidden
 	// ann may not subscribe to /users/bob/mail
 	// 401 Unauthorized
-	// it is not known who asks: please log in
+	// authentication required: please log in
 }

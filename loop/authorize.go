@@ -22,7 +22,7 @@ import (
 var (
 	// ErrUnauthenticated makes the answer 401: the request does not tell who asks, or
 	// not so that it can be believed.
-	ErrUnauthenticated = errors.New("it is not known who asks")
+	ErrUnauthenticated = errors.New("authentication required")
 	// ErrRetryLater makes the client ask again in some seconds: nothing is wrong with
 	// the request, but it cannot be decided now.
 	ErrRetryLater = errors.New("retry later")
@@ -77,7 +77,7 @@ func (c *pendingConn) startAuthorize(l *Loop, ask subreq.Request, read []byte) {
 	a := &authRequest{conn: c, ask: ask.Clone(), cancel: cancel}
 	head := bytes.Clone(read[:min(len(read), l.opts.HeadBytesMax)])
 	if n, err := l.parser.Parse(head, &a.head); n == 0 {
-		panic(fmt.Sprint("loop: the copy of a request head is none: ", err))
+		panic(fmt.Sprint("loop: the copy of a request head cannot be parsed: ", err))
 	}
 	a.Client, a.Peer, a.Namespaces, a.Query = c.address(), cloneAddr(c.conn.RemoteAddr()), ask.Set.Members(), string(a.head.Query)
 	c.auth = a
@@ -184,7 +184,7 @@ func inOneLine(words string) string {
 		return r
 	}, strings.ToValidUTF8(words[:min(len(words), reasonBytesMax)], ""))
 	if words = strings.Join(strings.Fields(words), " "); words == "" {
-		return "this is not allowed"
+		return "not allowed"
 	}
 	return words
 }

@@ -57,12 +57,12 @@ func TestAuthorizeAnswers(t *testing.T) {
 	}{
 		{"GET", "/no", "403 Forbidden", "you have not paid\n"},
 		{"HEAD", "/no", "403 Forbidden", ""},
-		{"GET", "/who", "401 Unauthorized", "it is not known who asks: the session is over\n"},
+		{"GET", "/who", "401 Unauthorized", "authentication required: the session is over\n"},
 		{"GET", "/later", "200 OK", "retry"},
 		{"HEAD", "/later", "200 OK", ""},
 		{"GET", "/slow", "200 OK", "retry"},
 		{"GET", "/injection", "403 Forbidden", "bad Set-Cookie: a=b <p> text\n"},
-		{"GET", "/nothing", "403 Forbidden", "this is not allowed\n"},
+		{"GET", "/nothing", "403 Forbidden", "not allowed\n"},
 		{"GET", "/long", "403 Forbidden", strings.Repeat("ä", 100) + "\n"},
 		{"HEAD", "/yes", "200 OK", ""},
 	} {
@@ -232,7 +232,7 @@ func TestAuthorizeTakesTooLong(t *testing.T) {
 		t.Errorf("%q %q", head, body)
 	}
 	receive(t, w.ended, "its context ends")
-	log.waitFor(t, "it was not decided whether they may subscribe")
+	log.waitFor(t, "authorization not decided")
 }
 
 // TestAuthorizeEndsItsGoroutine verifies that a call of Authorize that ends its goroutine refuses

@@ -10,7 +10,7 @@ import (
 var ErrStopped = errors.New("loop: the server has stopped")
 
 // ErrBusy is returned when too many questions wait for the loop's answer.
-var ErrBusy = errors.New("loop: too many questions wait for an answer, try again later")
+var ErrBusy = errors.New("loop: too many calls wait for the event loop, try again later")
 
 // call runs a function on the loop and returns its result.
 func call[T any](ctx context.Context, l *Loop, f func(*Loop) T) (result T, err error) {

@@ -104,7 +104,7 @@ func (e *events) OnOpen(conn gnet.Conn) ([]byte, gnet.Action) {
 	return nil, gnet.None
 }
 
-var errFull = fmt.Errorf("%w: too many are connected, try again later", publish.ErrBusy)
+var errFull = fmt.Errorf("%w: too many publishers are connected, try again later", publish.ErrBusy)
 
 // retryPlaces is how many connections there may be beyond ConnsMax: those that
 // are being told to come back. When these are gone, too, a connection is closed

@@ -38,7 +38,8 @@ func newEventLog(log *slog.Logger) eventLog {
 
 func (e *eventLog) connected(s *subscriber) {
 	if e.debug || e.connects.Allow(s.openedSec) {
-		e.log.Info("CONNECT", "client", nameOf(s.conn, s.info.forwardedAddr()), "subscription", s.audience.set.Key(), "agent", s.info.userAgent())
+		e.log.Info("subscriber connected", "client", nameOf(s.conn, s.info.forwardedAddr()),
+			"namespaces", s.audience.set.Key(), "user_agent", s.info.userAgent())
 	}
 }
 
@@ -53,8 +54,8 @@ func (e *eventLog) ended(s *subscriber, l *Loop) {
 		level = slog.LevelWarn
 	}
 	stream := s.audience.stream
-	e.log.Log(context.Background(), level, "DISCONNECT", "reason", s.reason.String(),
-		"client", nameOf(s.conn, s.info.forwardedAddr()), "subscription", s.audience.set.Key(),
+	e.log.Log(context.Background(), level, "subscriber disconnected", "reason", s.reason.String(),
+		"client", nameOf(s.conn, s.info.forwardedAddr()), "namespaces", s.audience.set.Key(),
 		"age", time.Duration(l.seconds()-s.openedSec)*time.Second,
 		"messages", stream.Read(&s.cursor)-s.deliveredBase, "behind_bytes", stream.Lag(&s.cursor))
 }
@@ -62,23 +63,23 @@ func (e *eventLog) ended(s *subscriber, l *Loop) {
 // skipped logs that a subscriber was moved on to the newest message.
 func (e *eventLog) skipped(s *subscriber, passed uint64, l *Loop) {
 	if e.debug || e.skips.Allow(l.seconds()) {
-		e.log.Warn("a subscriber reads too slowly; it goes on with the newest message, and is told of the gap",
-			"client", nameOf(s.conn, s.info.forwardedAddr()), "subscription", s.audience.set.Key(), "missed_messages", passed)
+		e.log.Warn("slow subscriber skipped to the newest message",
+			"client", nameOf(s.conn, s.info.forwardedAddr()), "namespaces", s.audience.set.Key(), "missed_messages", passed)
 	}
 }
 
 // unreadReplies logs a publisher that is closed because it does not read its replies.
 func (e *eventLog) unreadReplies(p *publisher, l *Loop) {
 	if e.debug || e.replyTimeouts.Allow(l.seconds()) {
-		e.log.Warn("publisher closed for unread replies; its acknowledged messages are published",
-			"client", nameOf(p.conn, netip.Addr{}), "unread_bytes", len(p.unsent), "after", l.opts.ReplyTimeout)
+		e.log.Warn("publisher closed for unread replies",
+			"client", nameOf(p.conn, netip.Addr{}), "unread_bytes", len(p.unsent), "timeout", l.opts.ReplyTimeout)
 	}
 }
 
 // readFailed logs a read of the store that failed.
 func (e *eventLog) readFailed(f *storeRead, l *Loop) {
 	if e.debug || e.failedReads.Allow(l.seconds()) {
-		e.log.Warn("what subscribers missed cannot be read from the store; they are told to come back",
+		e.log.Warn("store read failed",
 			"subscribers", len(f.waiting), "err", f.err)
 	}
 }
@@ -89,7 +90,7 @@ func (e *eventLog) flushSuppressed(l *Loop) {
 		e.log.Info("more subscribers connected", "subscribers", n)
 	}
 	if n := e.skips.TakeSuppressed(); n > 0 {
-		e.log.Warn("more subscribers read too slowly and were passed over to the newest message", "subscribers", n)
+		e.log.Warn("more slow subscribers skipped to the newest message", "subscribers", n)
 	}
 	if n := e.replyTimeouts.TakeSuppressed(); n > 0 {
 		e.log.Warn("more publishers closed for unread replies", "publishers", n)
@@ -98,12 +99,12 @@ func (e *eventLog) flushSuppressed(l *Loop) {
 		e.log.Warn("more store reads failed", "reads", n)
 	}
 	if n := e.ends.TakeSuppressed(); n > 0 {
-		e.log.Info("more subscribers ended", append([]any{"subscribers", n}, byReason(e.endsSuppressed)...)...)
+		e.log.Info("more subscribers disconnected", append([]any{"subscribers", n}, byReason(e.endsSuppressed)...)...)
 		e.endsSuppressed = [reasons]int{}
 	}
 	for cause, n := range e.rejected {
 		if n > 0 {
-			e.log.Warn("connections were turned away", "connections", n, "because", rejectReason(cause).String(),
+			e.log.Warn("connections turned away", "connections", n, "reason", rejectReason(cause).String(),
 				"subscribers", l.stats.Subscribers, "pending", l.stats.PendingConnections, "publishers", l.stats.Publishers)
 		}
 	}

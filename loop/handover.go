@@ -74,16 +74,16 @@ func (h *Handover) has(path []byte) bool {
 func (c *pendingConn) handOver(l *Loop, to subreq.Answer, read []byte) gnet.Action {
 	h := l.opts.Handover
 	if h.Take == nil {
-		c.refuse(l, to, 403, "this is switched off here")
+		c.refuse(l, to, 403, "this path is disabled on this server")
 		return gnet.None
 	}
 	if int(l.handed.Load()) >= h.ConnsMax {
-		c.refuse(l, to, 503, "too many of these connections are open, try again later")
+		c.refuse(l, to, 503, "too many connections to this path are open, try again later")
 		return gnet.None
 	}
 	fd, err := unix.FcntlInt(uintptr(c.fd()), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
-		l.log.Error("cannot hand a connection over", "err", os.NewSyscallError("fcntl", err))
+		l.log.Error("cannot hand over a connection", "err", os.NewSyscallError("fcntl", err))
 		return gnet.Close
 	}
 	l.handed.Add(1)
@@ -95,7 +95,7 @@ func (c *pendingConn) handOver(l *Loop, to subreq.Answer, read []byte) gnet.Acti
 		handed.Conn = conn
 		if err != nil {
 			l.handed.Add(-1)
-			l.log.Error("cannot hand a connection over", "err", err)
+			l.log.Error("cannot hand over a connection", "err", err)
 			return
 		}
 		h.Take(handed)

@@ -13,7 +13,7 @@ import (
 const healthPath = "/healthz"
 
 // needsProxyLine refuses a client that sends no PROXY line where one is needed.
-const needsProxyLine = "this port expects a PROXY line of a trusted proxy before the request"
+const needsProxyLine = "this port requires a PROXY line from a trusted proxy before the request"
 
 // serveHealth answers a request for healthPath. The answer takes no handover place and
 // no subscriber's place, so it comes while those are full.
@@ -22,7 +22,7 @@ func (c *pendingConn) serveHealth(l *Loop, to subreq.Answer, req *httpparse.Requ
 	switch method := string(req.Method); {
 	case method != "GET" && method != "HEAD":
 		l.stats.Refused++
-		status, words = 405, "ask for "+healthPath+" with GET or HEAD"
+		status, words = 405, "use GET or HEAD for "+healthPath
 	default:
 		if unfit := l.unfit(); unfit != "" {
 			status, words = 503, unfit
@@ -41,7 +41,7 @@ func (l *Loop) unfit() string {
 			return inOneLine(words)
 		}
 	case !l.sequencer.live():
-		return "this node has yet to read its store before it takes subscribers"
+		return "the store is not replayed yet"
 	}
 	return ""
 }

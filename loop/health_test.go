@@ -50,9 +50,9 @@ func TestHealth(t *testing.T) {
 		{"unfit", "the store is not reached", "GET", "/healthz", "", 503, "the store is not reached\n"},
 		{"unfit, HEAD", "the store is not reached", "HEAD", "/healthz", "", 503, ""},
 		{"unfit in several lines", "one\r\n\r\ntwo\x00", "GET", "/healthz", "", 503, "one two\n"},
-		{"POST", "the store is not reached", "POST", "/healthz", "Content-Length: 0\r\n", 405, "ask for /healthz with GET or HEAD\n"},
-		{"OPTIONS", "", "OPTIONS", "/healthz", "", 405, "ask for /healthz with GET or HEAD\n"},
-		{"a method that nobody knows", "", "BREW", "/healthz", "", 405, "ask for /healthz with GET or HEAD\n"},
+		{"POST", "the store is not reached", "POST", "/healthz", "Content-Length: 0\r\n", 405, "use GET or HEAD for /healthz\n"},
+		{"OPTIONS", "", "OPTIONS", "/healthz", "", 405, "use GET or HEAD for /healthz\n"},
+		{"a method that nobody knows", "", "BREW", "/healthz", "", 405, "use GET or HEAD for /healthz\n"},
 		{"below it", "", "GET", "/healthz/x", "", 404, "not found; subscribe at /subscribe/<namespace>\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -98,7 +98,7 @@ func TestHealthOfTheLoopAlone(t *testing.T) {
 	const request = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 	h := newMemStore()
 	s := serve(t, ssed.Options{Store: h})
-	if res, body := health(t, s, "GET", request); res.StatusCode != 503 || !strings.Contains(body, "has yet to read its store") {
+	if res, body := health(t, s, "GET", request); res.StatusCode != 503 || !strings.Contains(body, "the store is not replayed yet") {
 		t.Errorf("before the store is read: %d %q", res.StatusCode, body)
 	}
 	if err := s.StoreSink().Begin(t.Context(), "store", 0); err != nil {

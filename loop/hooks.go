@@ -49,8 +49,8 @@ func (h *hooks) ended(s *subscriber, l *Loop) {
 // flushSuppressed logs, once a second, how many subscribers were not reported.
 func (h *hooks) flushSuppressed(log *slog.Logger) {
 	if h != nil && h.suppressed > 0 {
-		log.Warn("subscribers came and were not reported to OnSubscribe: too many reports wait for the hooks to return",
-			"subscribers", h.suppressed, "waiting", h.queue.Pending())
+		log.Warn("subscribers not reported to OnSubscribe",
+			"subscribers", h.suppressed, "calls", h.queue.Pending())
 		h.suppressed = 0
 	}
 }

@@ -140,7 +140,7 @@ func TestBlockedHookDoesNotBlockTheLoop(t *testing.T) {
 	if stats := until(t, s, "the rest is counted", func(s ssed.Stats) bool { return s.Unreported == 3 }); stats.Reports != 2 {
 		t.Errorf("%d reports are waiting, want 2", stats.Reports)
 	}
-	log.waitFor(t, "were not reported")
+	log.waitFor(t, "not reported to OnSubscribe")
 	for _, c := range conns {
 		c.Close()
 	}
@@ -376,7 +376,7 @@ func TestShutdownLogsUnreported(t *testing.T) {
 	if err := s.Shutdown(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(log.String(), "were not reported") {
+	if !strings.Contains(log.String(), "not reported to OnSubscribe") {
 		t.Errorf("the log does not report the dropped calls: %s", log.String())
 	}
 }

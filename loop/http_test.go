@@ -100,9 +100,9 @@ func TestClientAddress(t *testing.T) {
 				}
 				c.Close()
 			}
-			log.waitFor(t, "msg=CONNECT client="+tt.address)
-			log.waitFor(t, "msg=DISCONNECT reason=left client="+tt.address)
-			if n := strings.Count(log.String(), "msg=CONNECT client="+tt.address); n != 2 {
+			log.waitFor(t, `msg="subscriber connected" client=`+tt.address)
+			log.waitFor(t, `msg="subscriber disconnected" reason=left client=`+tt.address)
+			if n := strings.Count(log.String(), `msg="subscriber connected" client=`+tt.address); n != 2 {
 				t.Errorf("%d of 2 connections have this client address:\n%s", n, log.String())
 			}
 		})
@@ -304,7 +304,7 @@ func TestRefusalsNameTheClient(t *testing.T) {
 	var log logbook
 	s := serve(t, ssed.Options{Logger: log.logger(), TrustedProxies: []string{"127.0.0.1"}})
 	ask(t, s, "GET /nowhere HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n")
-	log.waitFor(t, `msg="a request is refused" client=203.0.113.9 status=404`)
+	log.waitFor(t, `msg="request refused" client=203.0.113.9 status=404`)
 }
 
 // TestPublishersFindAPlace verifies that publishers can connect while subscribers and other clients

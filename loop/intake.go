@@ -45,7 +45,7 @@ func findEpoll(fd int) (epoll int, err error) {
 			return candidate, nil
 		}
 	}
-	return 0, errors.New("gnet's epoll instance is not to be found, so publishers could not be made to wait")
+	return 0, errors.New("cannot find gnet's epoll descriptor, which is needed to pause publishers")
 }
 
 // mayPublish tells whether a publisher may be read now.
@@ -116,7 +116,7 @@ func (p *publisher) attach(l *Loop) {
 	if p.detached {
 		event := unix.EpollEvent{Events: gnetReads, Fd: int32(p.fd())}
 		if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, p.fd(), &event); err != nil {
-			l.log.Error("cannot read a publisher any more; it is closed", "err", err)
+			l.log.Error("cannot resume reading a publisher; closing it", "err", err)
 			p.broken = true
 		}
 		p.detached = false

@@ -66,12 +66,12 @@ type Loop struct {
 func New(opts Config) (*Loop, error) {
 	wakeup, err := newWakeup()
 	if err != nil {
-		return nil, fmt.Errorf("loop: cannot make the wakeup: %w", err)
+		return nil, fmt.Errorf("loop: cannot create the wakeup: %w", err)
 	}
 	watch, err := newWatch()
 	if err != nil {
 		wakeup.close()
-		return nil, fmt.Errorf("loop: cannot make the writability watch: %w", err)
+		return nil, fmt.Errorf("loop: cannot create the writability watch: %w", err)
 	}
 	sequencer, window := newSequencer(&opts, wakeup.notify)
 	l := &Loop{

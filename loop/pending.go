@@ -145,7 +145,7 @@ func (c *pendingConn) readProxyLine(l *Loop, in []byte) (rest []byte, ok bool) {
 func (c *pendingConn) refuse(l *Loop, to subreq.Answer, status int, why string) {
 	l.stats.Refused++
 	if l.log.Enabled(context.Background(), slog.LevelDebug) {
-		l.log.Debug("a request is refused", "client", nameOf(c.conn, c.forwardedAddr), "status", status, "why", why)
+		l.log.Debug("request refused", "client", nameOf(c.conn, c.forwardedAddr), "status", status, "reason", why)
 	}
 	c.closeAfterReply(l, l.heads.refusal(to, status, why))
 }

@@ -150,7 +150,7 @@ func (p *publisher) reply(l *Loop, replies []byte) bool {
 func (p *publisher) block(l *Loop) bool {
 	number, err := l.await(p, p.fd(), p.number, p.number != 0)
 	if err != nil {
-		l.log.Error("cannot watch a socket; its publisher is closed", "err", err)
+		l.log.Error("cannot watch a socket; closing its publisher", "err", err)
 		return false
 	}
 	p.number, p.blocked = number, true

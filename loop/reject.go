@@ -18,14 +18,14 @@ const (
 // String returns the reason in words, for the log.
 func (t rejectReason) String() string {
 	return [rejectReasons]string{
-		"there are as many subscribers as there may be (--max-conns); they are told to come back",
-		"their address has as many subscribers as it may have (--max-conns-per-ip); they are told to come back",
-		"the daemon is ending; they are told to come back",
-		"the store is not reached yet; they are told to come back",
-		"they have had more from another daemon than this one has; they are told to come back at once",
-		"there is no place left to tell them to come back; they are closed",
-		"there are as many publishers as there may be (--max-publishers); they are told ERR busy",
-		"it was not decided whether they may subscribe (Options.Authorize); they are told to come back",
+		"subscriber limit reached (--max-conns); clients asked to retry",
+		"subscriber limit of one address reached (--max-conns-per-ip); clients asked to retry",
+		"shutting down; clients asked to retry",
+		"store not replayed yet; clients asked to retry",
+		"clients have newer messages than this daemon; asked to retry soon",
+		"no connection left for a response; closed without one",
+		"publisher limit reached (--max-publishers); answered ERR busy",
+		"authorization not decided (Options.Authorize); clients asked to retry",
 	}[t]
 }
 

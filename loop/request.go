@@ -96,11 +96,11 @@ func (a *admission) authorize(ask *subreq.Request) (refusal subreq.Refusal) {
 		return subreq.Refusal{}
 	}
 	if ask.Token == nil {
-		return subreq.Refusal{Status: 401, Reason: "a token is needed: send X-Authorization, Authorization: Bearer, or ?token="}
+		return subreq.Refusal{Status: 401, Reason: "a token is required: send X-Authorization, Authorization: Bearer, or ?token="}
 	}
 	grant, ok := tokens.Grant(ask.Token, auth.Subscribe)
 	if !ok {
-		return subreq.Refusal{Status: 401, Reason: "this token is not known, or may not subscribe"}
+		return subreq.Refusal{Status: 401, Reason: "this token is unknown or may not subscribe"}
 	}
 	for _, ns := range ask.Set.Members() {
 		if !grant.Allows([]byte(ns)) {

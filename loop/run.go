@@ -49,13 +49,13 @@ func (l *Loop) Run(on Listeners) error {
 	case err != nil:
 		return fmt.Errorf("loop: cannot listen: %w", err)
 	case events.err != nil:
-		return fmt.Errorf("loop: the loop cannot work: %w", events.err)
+		return fmt.Errorf("loop: cannot start the event loop: %w", events.err)
 	case l.stop.Load() != stopNone:
 		return nil
 	case log.last.Load() != nil:
-		return fmt.Errorf("loop: the event loop ended unasked: %s", *log.last.Load())
+		return fmt.Errorf("loop: the event loop stopped unexpectedly: %s", *log.last.Load())
 	}
-	return errors.New("loop: the event loop ended unasked")
+	return errors.New("loop: the event loop stopped unexpectedly")
 }
 
 // gnetURLs returns what gnet is to listen on. gnet needs a listener, so where there are
@@ -69,7 +69,7 @@ func gnetURLs(tcp []Listener) (urls []string, forget func(), err error) {
 	}
 	folder, err := os.MkdirTemp("", "ssed-") // only this user may enter it
 	if err != nil {
-		return nil, nil, fmt.Errorf("loop: cannot make a folder for a socket: %w", err)
+		return nil, nil, fmt.Errorf("loop: cannot create a directory for a socket: %w", err)
 	}
 	return []string{"unix://" + folder + "/unused"}, func() { os.RemoveAll(folder) }, nil
 }
@@ -90,7 +90,7 @@ func (e *events) setUserTimeout(tcp []Listener) {
 			unix.Close(fd)
 		}
 		if err != nil {
-			l.log.Warn("clients that vanish will be noticed late: cannot set TCP_USER_TIMEOUT", "address", t.Endpoint.String(), "err", err)
+			l.log.Warn("cannot set TCP_USER_TIMEOUT; vanished clients are detected late", "address", t.Endpoint.String(), "err", err)
 		}
 	}
 }

@@ -107,7 +107,7 @@ func newWindow(rules []HistoryRule, bytesMax int) window {
 type memorySequencer struct{}
 
 // errNoKeys refuses a message with a key where no repetition would be recognized.
-var errNoKeys = errors.New("loop: this server keeps no keys, so the message's would mean nothing: it takes a Store")
+var errNoKeys = errors.New("loop: the message has a key, but without a Store repeated keys are not recognized")
 
 func (memorySequencer) publish(ctx context.Context, l *Loop, namespace string, m sse.Message) error {
 	if m.Key != "" {

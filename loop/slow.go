@@ -64,7 +64,7 @@ func (s *subscriber) maySkip(l *Loop) bool {
 func (s *subscriber) prefixFor(l *Loop, rest []byte) *prefix {
 	p, ok := l.prefixes.of[s]
 	if ok && len(rest) > 0 {
-		panic("loop: a subscriber moved on before its prefix was sent")
+		panic("loop: a subscriber's cursor moved before its prefix was sent")
 	}
 	if !ok {
 		p = &prefix{rest: rest}

@@ -147,7 +147,7 @@ func TestStalledSubscriberIsClosed(t *testing.T) {
 	if stats.Ended["stalled"] != 1 {
 		t.Errorf("the subscriber is not counted as stalled: %+v", stats)
 	}
-	log.waitFor(t, "msg=DISCONNECT reason=stalled client=127.0.0.1:")
+	log.waitFor(t, `msg="subscriber disconnected" reason=stalled client=127.0.0.1:`)
 	time.Sleep(2 * timeout) // the other subscriber must not be closed during this time
 	close(ended)
 	if stats, err := s.Stats(context.Background()); err != nil || stats.Subscribers != 1 {
@@ -198,7 +198,7 @@ func TestConnsPerAddress(t *testing.T) {
 			t.Errorf("%s: %q, want it refused: %v", tt.addr, rest, tt.full)
 		}
 	}
-	log.waitFor(t, `msg="connections were turned away" connections=`)
+	log.waitFor(t, `msg="connections turned away" connections=`)
 	log.waitFor(t, "--max-conns-per-ip")
 	c, _ := from("203.0.113.3")
 	until(t, s, "it is in", func(s ssed.Stats) bool { return s.Subscribers == 7 })

@@ -134,8 +134,8 @@ func TestStoreHoles(t *testing.T) {
 	if g := gapOf(t, r); g.Asked != "store-199" || g.CompleteAfter != "store-202" {
 		t.Errorf("the second gap event is %+v", g)
 	}
-	until(t, s, "the log tells of it", func(ssed.Stats) bool { return strings.Contains(log.String(), "let go of") })
-	if n := strings.Count(log.String(), "let go of"); n > 2 { // at most one line per second
+	until(t, s, "the log tells of it", func(ssed.Stats) bool { return strings.Contains(log.String(), "dropped undelivered messages") })
+	if n := strings.Count(log.String(), "dropped undelivered messages"); n > 2 { // at most one line per second
 		t.Errorf("the log tells of it %d times: %s", n, log)
 	}
 }

@@ -107,8 +107,8 @@ func (st *storeSequencer) reportMissing(l *Loop, after uint64) {
 // everySecond logs what tellLeftOut has told subscribers.
 func (st *storeSequencer) everySecond(l *Loop) {
 	if st.missingUnlogged > 0 {
-		l.log.Warn("the store has let go of messages that were not delivered yet; all subscribers are told of the gap",
-			"messages", st.missingUnlogged, "before", l.window.newest)
+		l.log.Warn("store dropped undelivered messages",
+			"messages", st.missingUnlogged, "sequence", l.window.newest)
 		st.missingUnlogged = 0
 	}
 }
@@ -133,7 +133,7 @@ func (st *storeSequencer) beginEpoch(l *Loop, epoch string, newest uint64) {
 	w.kept.Raise(newest)
 	l.indexChanged()
 	if again {
-		l.log.Warn("the store has lost what it had; all subscribers are told of the gap", "epoch", epoch, "newest", newest)
+		l.log.Warn("store lost its messages", "epoch", epoch, "sequence", newest)
 		l.deliverToAll(sse.Gap{Reason: sse.GapEpoch, Asked: asked, Newest: w.newestID(), CompleteAfter: w.newestID()})
 	}
 }

@@ -122,7 +122,7 @@ func (s *subscriber) block(l *Loop) {
 	s.audience.lagging++
 	number, err := l.await(s, s.fd(), s.number, s.marks&watched != 0)
 	if err != nil {
-		l.log.Error("cannot watch a socket; its subscriber is closed", "err", err)
+		l.log.Error("cannot watch a socket; closing its subscriber", "err", err)
 		s.end(reasonError)
 		return
 	}

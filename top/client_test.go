@@ -169,7 +169,7 @@ func TestRefusals(t *testing.T) {
 		{"a wrong token", guarded, secret + "-3", "refuses (401): unknown token"},
 		{"a token without the right", guarded, secret + "-2", "refuses (401): "},
 		{"no pages", off, "", "refuses (403): "},
-		{"pages elsewhere", elsewhere, "", "refuses (403): this is switched off here"},
+		{"pages elsewhere", elsewhere, "", "refuses (403): this path is disabled on this server"},
 		{"another server", page.URL + "/missing", "", "refuses (404): no admin pages at this address"},
 		{"not ours", page.URL, "", "unexpected response from"},
 		{"a redirect", page.URL + "/redirect", secret, "refuses (302): "},

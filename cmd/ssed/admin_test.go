@@ -14,8 +14,8 @@ func TestWhereTheAdminPagesAre(t *testing.T) {
 		within string
 	}{
 		{nil, 200, `"subscribe_url": "/subscribe"`},
-		{[]string{"--admin=off"}, 403, "switched off"},
-		{[]string{"--admin=127.0.0.1:0"}, 403, "switched off"},
+		{[]string{"--admin=off"}, 403, "disabled"},
+		{[]string{"--admin=127.0.0.1:0"}, 403, "disabled"},
 		{[]string{"--publish-loop=own"}, 200, `"publishers": 0`},
 	} {
 		t.Run(strings.Join(tt.flags, " "), func(t *testing.T) {

@@ -110,7 +110,7 @@ func (s *liveSub) end(t *testing.T) result {
 // subscribed waits until a daemon has accepted the given number of subscribers since its start.
 func subscribed(t *testing.T, d *testtool.Daemon, connections int) {
 	t.Helper()
-	testtool.WaitFor(t, "a subscriber", func() bool { return strings.Count(d.Log(), "msg=CONNECT") >= connections })
+	testtool.WaitFor(t, "a subscriber", func() bool { return strings.Count(d.Log(), `msg="subscriber connected"`) >= connections })
 }
 
 func publishAll(t *testing.T, d *testtool.Daemon, namespace string, data ...string) {

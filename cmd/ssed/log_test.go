@@ -63,7 +63,7 @@ func TestLogInJSON(t *testing.T) {
 				switch line.Msg {
 				case "ssed is up":
 					subscriber = testtool.Subscribe(t, strings.TrimSuffix(line.Admin, "/admin/")+"/subscribe/x")
-				case "CONNECT":
+				case "subscriber connected":
 					cmd.Process.Signal(unix.SIGTERM)
 				}
 			})
@@ -74,11 +74,11 @@ func TestLogInJSON(t *testing.T) {
 				subscriber.Rest(t)
 			}
 			for _, line := range lines {
-				if _, err := time.ParseDuration(line.Age); line.Msg == "DISCONNECT" && err != nil {
+				if _, err := time.ParseDuration(line.Age); line.Msg == "subscriber disconnected" && err != nil {
 					t.Errorf("the age is %q: want a time with its unit", line.Age)
 				}
 			}
-			for _, msg := range []string{"ssed is up", "CONNECT", "draining", "DISCONNECT"} {
+			for _, msg := range []string{"ssed is up", "subscriber connected", "draining", "subscriber disconnected"} {
 				if !slices.ContainsFunc(lines, func(line loggedLine) bool { return line.Msg == msg }) {
 					t.Errorf("%s is missing in %+v", msg, lines)
 				}
@@ -194,7 +194,7 @@ func TestNoTokenIsShown(t *testing.T) {
 				cmd.Process.Signal(unix.SIGHUP)
 			}
 			testtool.WaitFor(t, "the disconnect and the reload", func() bool {
-				return strings.Contains(said(), "DISCONNECT") && strings.Contains(said(), "token file reloaded")
+				return strings.Contains(said(), "subscriber disconnected") && strings.Contains(said(), "token file reloaded")
 			})
 			cmd.Process.Signal(unix.SIGTERM)
 			cmd.Wait()

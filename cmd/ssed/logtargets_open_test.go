@@ -200,7 +200,7 @@ func (to *openTarget) read(from io.Reader) {
 }
 
 // startLines is how many lines a daemon of startLogger logs first: two of gnet, "ssed is up" and
-// the connect of a subscriber.
+// and "subscriber connected".
 const startLines = 4
 
 // readStart reads these lines, so that all later lines are lost.

@@ -153,8 +153,8 @@ func startLogger(t *testing.T, through []string, stderr *os.File, flag string) *
 	return d
 }
 
-// linesPerVisit counts the lines of a connect and a disconnect, each of more than 1 KB, and the
-// line of a refusal.
+// linesPerVisit counts "subscriber connected" and "subscriber disconnected", each of more than
+// 1 KB, and "request refused".
 const linesPerVisit = 3
 
 // serve serves visitors while a publisher publishes to a subscriber.
@@ -240,7 +240,7 @@ func readTarget(text string) (found targetLog) {
 			found.broken = append(found.broken, line)
 		}
 		switch record.Msg {
-		case "CONNECT", "DISCONNECT", "a request is refused":
+		case "subscriber connected", "subscriber disconnected", "request refused":
 			found.ofClients++
 		case "log lines were lost":
 			found.lost += record.Lines

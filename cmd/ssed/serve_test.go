@@ -139,7 +139,7 @@ func TestDeadEngineEndsTheProcess(t *testing.T) {
 			t.Errorf("exit code %d, want %d", code, exitFailure)
 		}
 		lines := strings.Split(strings.TrimSpace(d.Log()), "\n")
-		if last := lines[len(lines)-1]; !strings.HasPrefix(last, "ssed: ") || !strings.Contains(last, "ended unasked") {
+		if last := lines[len(lines)-1]; !strings.HasPrefix(last, "ssed: ") || !strings.Contains(last, "stopped unexpectedly") {
 			t.Errorf("the last line contains no error: %q", last)
 		}
 	})

@@ -131,6 +131,6 @@ func waitForSubscribers(t *testing.T, d *testtool.Daemon, clients []*watcher) {
 				t.Fatal("a client gave up for good")
 			}
 		}
-		return strings.Count(d.Log(), " msg=CONNECT ") >= len(clients)
+		return strings.Count(d.Log(), ` msg="subscriber connected" `) >= len(clients)
 	})
 }

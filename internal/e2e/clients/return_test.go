@@ -59,7 +59,7 @@ func TestEventSourceIsTurnedAway(t *testing.T) {
 			}
 			holder.Cut()
 			// Not for a second "open": on a slow machine, the client was turned away again.
-			testtool.WaitFor(t, "the client to get the place", func() bool { return strings.Count(d.Log(), " msg=CONNECT ") == 2 })
+			testtool.WaitFor(t, "the client to get the place", func() bool { return strings.Count(d.Log(), ` msg="subscriber connected" `) == 2 })
 			sent := Message{Data: "Corgi"}
 			Publish(t, d.Publish[0], "/pets", sent)
 			w.wantEvents(t, sent)

@@ -69,7 +69,7 @@ func TestComesBack(t *testing.T) {
 				if d == first {
 					connects = 2
 				}
-				testtool.WaitFor(t, "the client to subscribe again", func() bool { return strings.Count(d.Log(), " msg=CONNECT ") >= connects })
+				testtool.WaitFor(t, "the client to subscribe again", func() bool { return strings.Count(d.Log(), ` msg="subscriber connected" `) >= connects })
 				r.forgetRetries()
 				clients.Publish(t, d.Publish[0], "/pets", after)
 				r.wait(t, before, after)

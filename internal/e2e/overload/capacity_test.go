@@ -16,7 +16,7 @@ import (
 )
 
 // turnedAway matches what the log says of connections that found no place.
-var turnedAway = regexp.MustCompile(`msg="connections were turned away" connections=(\d+) because="[^"]*\((--[a-z-]+)\)`)
+var turnedAway = regexp.MustCompile(`msg="connections turned away" connections=(\d+) reason="[^"]*\((--[a-z-]+)\)`)
 
 // turnedAwayFor counts the connections that were turned away for the sake of a
 // flag, and the lines that say so.

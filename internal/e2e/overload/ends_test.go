@@ -20,8 +20,8 @@ type end struct {
 }
 
 var (
-	endLine  = regexp.MustCompile(`(?m)^time=\S+ level=(?:INFO|WARN) msg=DISCONNECT reason=(\w+) client=(\S+) subscription=(\S+) age=(\S+) messages=(\d+) behind_bytes=(\d+)$`)
-	heldLine = regexp.MustCompile(`(?m)msg="more subscribers ended" subscribers=\d+ (.*)$`)
+	endLine  = regexp.MustCompile(`(?m)^time=\S+ level=(?:INFO|WARN) msg="subscriber disconnected" reason=(\w+) client=(\S+) namespaces=(\S+) age=(\S+) messages=(\d+) behind_bytes=(\d+)$`)
+	heldLine = regexp.MustCompile(`(?m)msg="more subscribers disconnected" subscribers=\d+ (.*)$`)
 )
 
 // endsOf reads the ends in a log, in the order of the lines.
@@ -74,9 +74,9 @@ func (s *scenario) wantEnds(t *testing.T, want map[string]int) {
 }
 
 func TestCountEnds(t *testing.T) {
-	log := `time=2026-01-01T00:00:00Z level=WARN msg=DISCONNECT reason=slow client=127.0.0.1:1 subscription=/a age=3s messages=4 behind_bytes=5
-time=2026-01-01T00:00:00Z level=INFO msg=DISCONNECT reason=left client=unix subscription=/a age=1m0s messages=0 behind_bytes=0
-time=2026-01-01T00:00:00Z level=INFO msg="more subscribers ended" subscribers=12 left=2 slow=10
+	log := `time=2026-01-01T00:00:00Z level=WARN msg="subscriber disconnected" reason=slow client=127.0.0.1:1 namespaces=/a age=3s messages=4 behind_bytes=5
+time=2026-01-01T00:00:00Z level=INFO msg="subscriber disconnected" reason=left client=unix namespaces=/a age=1m0s messages=0 behind_bytes=0
+time=2026-01-01T00:00:00Z level=INFO msg="more subscribers disconnected" subscribers=12 left=2 slow=10
 `
 	if got, want := countEnds(log), map[string]int{"slow": 11, "left": 3}; !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)

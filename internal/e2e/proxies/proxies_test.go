@@ -70,7 +70,7 @@ func TestSilenceIsCut(t *testing.T) {
 		if took := time.Since(start); err == nil || line != "" || took < idleHere/2 {
 			t.Errorf("after %v: %q, %v, want an end after %v", took, line, err, idleHere)
 		}
-		testtool.WaitFor(t, "the daemon to notice", func() bool { return f.daemon.Logged(" msg=DISCONNECT ") == 1 })
+		testtool.WaitFor(t, "the daemon to notice", func() bool { return f.daemon.Logged(` msg="subscriber disconnected" `) == 1 })
 	})
 }
 
@@ -97,12 +97,12 @@ func TestLeavingIsNoticed(t *testing.T) {
 				t.Fatal(err)
 			}
 			testtool.WaitFor(t, "the daemon to notice that a connection is "+way.name, func() bool {
-				return f.daemon.Logged(" msg=DISCONNECT ", " subscription=/"+way.name+" ") == 1
+				return f.daemon.Logged(` msg="subscriber disconnected" `, " namespaces=/"+way.name+" ") == 1
 			})
 		}
 		f.publisher(t)("/stays", "", "and here")
 		stays.WantFrame(t, "data:and here\n\n")
-		if f.daemon.Logged(" msg=DISCONNECT ", " subscription=/stays ") != 0 {
+		if f.daemon.Logged(` msg="subscriber disconnected" `, " namespaces=/stays ") != 0 {
 			t.Error("who stayed is gone")
 		}
 	})
@@ -131,7 +131,7 @@ func TestManySubscribers(t *testing.T) {
 		for _, s := range subscribers {
 			s.Conn.Close()
 		}
-		testtool.WaitFor(t, "the daemon to notice that all have left", func() bool { return f.daemon.Logged(" msg=DISCONNECT ") == many })
+		testtool.WaitFor(t, "the daemon to notice that all have left", func() bool { return f.daemon.Logged(` msg="subscriber disconnected" `) == many })
 	})
 }
 
@@ -187,9 +187,9 @@ func TestClientAddress(t *testing.T) {
 			path := fmt.Sprint("/client/", i)
 			s := f.subscribe(t, c.source, "/subscribe"+path, c.headers...).wantStream(t)
 			s.Conn.Close()
-			for _, message := range []string{"CONNECT", "DISCONNECT"} {
-				testtool.WaitFor(t, message, func() bool { return f.daemon.Logged(" msg="+message+" ", " subscription="+path+" ") == 1 })
-				if f.daemon.Logged(" msg="+message+" ", " subscription="+path+" ", " client="+c.source+" ") != 1 {
+			for _, message := range []string{"subscriber connected", "subscriber disconnected"} {
+				testtool.WaitFor(t, message, func() bool { return f.daemon.Logged(` msg="`+message+`" `, " namespaces="+path+" ") == 1 })
+				if f.daemon.Logged(` msg="`+message+`" `, " namespaces="+path+" ", " client="+c.source+" ") != 1 {
 					t.Errorf("a client that %s: the daemon does not log %s with client=%s", c.name, message, c.source)
 				}
 			}
@@ -205,7 +205,7 @@ func TestRefusalsPass(t *testing.T) {
 		f := behind(t, p, idleShipped, "--token=open-sesame subscribe")
 		refused := f.subscribe(t, anybody, "/subscribe/pets")
 		why, err := io.ReadAll(refused.Body)
-		if refused.Head.StatusCode != 401 || err != nil || !strings.HasPrefix(string(why), "a token is needed") {
+		if refused.Head.StatusCode != 401 || err != nil || !strings.HasPrefix(string(why), "a token is required") {
 			t.Errorf("got %s with %q, %v", refused.Head.Status, why, err)
 		}
 		f.subscribe(t, anybody, "/subscribe/pets", "X-Authorization: open-sesame").wantStream(t)

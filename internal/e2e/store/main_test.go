@@ -71,7 +71,7 @@ func (n *node) waitSubscribed(t *testing.T, s *ledger.Subscriber) {
 	t.Helper()
 	testtool.WaitFor(t, "a subscription to "+s.URL, func() bool {
 		from := s.State().Address
-		return from != "" && n.Logged("msg=CONNECT", "client="+from+" ") > 0
+		return from != "" && n.Logged(`msg="subscriber connected"`, "client="+from+" ") > 0
 	})
 }
 

@@ -285,5 +285,5 @@ func TestPurgedAhead(t *testing.T) {
 	if g := live.WaitGap(t, 1); g.Reason != sse.GapExpired || len(live.Messages()) < 11 {
 		t.Errorf("%d messages came, and the gap %+v", len(live.Messages()), g)
 	}
-	b.waitForLog(t, "level=WARN", "has let go of messages")
+	b.waitForLog(t, "level=WARN", "store dropped undelivered messages")
 }

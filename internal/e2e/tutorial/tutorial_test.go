@@ -113,7 +113,7 @@ func (r *reader) inTerminal(t *testing.T, b block) {
 // arrived counts the subscribers that the daemon's log has told of.
 func (r *reader) arrived() (n int) {
 	for _, term := range r.terminals {
-		n += strings.Count(term.text(), "msg=CONNECT")
+		n += strings.Count(term.text(), `msg="subscriber connected"`)
 	}
 	return n
 }
