@@ -2,40 +2,40 @@ package loop
 
 import "github.com/panjf2000/gnet/v2"
 
-// A client is what every connection on the loop has in common: its gnet connection and
-// its one deadline on the wheel. It is the first part of a pendingConn, a subscriber and
-// a publisher, and is kept small: subscribers take most of the memory of an idle daemon.
+// A client is the part that every connection on the loop has: its gnet connection and one deadline
+// on the wheel. It is embedded first in pendingConn, subscriber and publisher. It is small, because
+// subscribers take most of the memory of an idle daemon.
 type client struct {
 	conn       gnet.Conn
 	next, prev *client // neighbors in the wheel's slot; nil: no deadline
 	due        uint32  // tick of the deadline
-	openedSec  uint32  // seconds between the server's start and the accept
+	openedSec  uint32  // seconds from the loop's start until the connection opened
 }
 
-// A peer is the role that a connection plays at the moment. gnet keeps it as
-// the connection's context.
+// A peer is the current role of a connection. gnet keeps it as the connection's context and
+// events.OnOpen, OnTraffic and OnClose call it. All methods run on the loop's goroutine.
 type peer interface {
-	// traffic handles what was read. in is gnet's buffer and dies on return.
+	// traffic handles input. in is gnet's buffer, and valid only until traffic returns.
 	traffic(l *Loop, in []byte) gnet.Action
-	// expire is called when the deadline has come.
+	// expire is called when the deadline is due.
 	expire(l *Loop)
-	// closed is called once, when the connection is going: gnet closes the
-	// descriptor right after, so it must not be written to any more.
+	// closed is called once, when the connection closes. gnet closes the descriptor immediately
+	// afterwards, so closed must not write to it and must remove every reference to it.
 	closed(l *Loop, err error)
 }
 
-// close ends a connection from the loop's side, now. gnet calls the peer's
-// closed inside this call.
+// close closes a connection immediately. gnet calls the peer's closed inside this call, so after
+// close returns the peer is detached.
 func (c *client) close() {
 	conn := c.conn
 	if conn == nil {
-		return // its closed has run already
+		return // closed was called before
 	}
 	_ = conn.EventLoop().Close(conn)
 }
 
-// fd is the connection's descriptor. It must not be asked for once closed has
-// run: the number may belong to a stranger by then.
+// fd returns the connection's descriptor. It panics after closed was called, because the number may
+// then belong to another connection.
 func (c *client) fd() int {
 	if c.conn == nil {
 		panic("loop: a descriptor was used after its connection was closed")
@@ -43,7 +43,7 @@ func (c *client) fd() int {
 	return c.conn.Fd()
 }
 
-// detach clears the gnet connection and the deadline. Every peer's closed calls it.
+// detach clears the gnet connection and the deadline. The closed method of every peer calls it.
 func (c *client) detach(l *Loop) {
 	l.wheel.clear(c)
 	c.conn = nil

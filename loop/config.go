@@ -12,22 +12,20 @@ import (
 	"github.com/ssed/ssed/publish"
 )
 
-// A Config configures one loop. Every value is final and checked: New fills in no
-// default and refuses nothing. The fields mean what those of the same name of
-// ssed.Options mean.
+// A Config configures one loop. All values are final and checked: New sets no defaults and checks
+// nothing. Fields have the same meaning as the fields of ssed.Options with the same names.
 //
-// The loop's goroutine, those that publish and those of Authorize read a Config. Nobody
-// changes it after New. What it points to may be shared with other loops and other
-// goroutines, so all of that is safe for them: Tokens is atomic, Session and the history
-// rules are only read, and Store and Reports say themselves which of their methods may be
-// called from any goroutine.
+// The loop's goroutine, publishing goroutines and the goroutines of Authorize read a Config. It
+// does not change after New. Other loops and goroutines may share the values that it points to, and
+// each of them is safe to share. Tokens is atomic. Session and the history rules are only read. The
+// comments of Store and Reports say which of their methods any goroutine may call.
 type Config struct {
-	// Tokens are the tokens in force. Other goroutines replace them.
+	// Tokens are the current tokens. Other goroutines replace them.
 	Tokens *atomic.Pointer[auth.Table]
 	// Session configures the sessions of publishers on this loop.
 	Session *publish.Config
-	Origins subreq.Origins // whose pages may subscribe
-	Proxies subreq.Proxies // whose word on a client's address is believed
+	Origins subreq.Origins // the origins whose pages may subscribe
+	Proxies subreq.Proxies // the proxies that may forward a client's address
 
 	ProxyProtocol bool
 
@@ -38,8 +36,8 @@ type Config struct {
 	NoGapEvent      bool
 	Store           Store // nil: the loop numbers and keeps messages itself
 
-	Handover *Handover     // nil: there is none. The loop calls Take on a goroutine of its own
-	Unfit    func() string // nil: there is none. Called on the loop's goroutine
+	Handover *Handover     // nil: no requests are handed over. The loop calls Take on a new goroutine
+	Unfit    func() string // nil: not used. The loop calls it on its own goroutine
 
 	BacklogBytesMax      int
 	BacklogTotalBytesMax int
@@ -57,27 +55,27 @@ type Config struct {
 	RetryMin      time.Duration
 	RetryMax      time.Duration
 	NoRetry       bool
-	Drain         time.Duration // 0 or less: at once
+	Drain         time.Duration // 0 or less: disconnect all subscribers immediately
 	ReplyTimeout  time.Duration
 
-	// Authorize is called on a goroutine of its own for each request. Nil: all may subscribe.
+	// Authorize is called on a new goroutine for each request. Nil: every client may subscribe.
 	Authorize        func(ctx context.Context, r *Request) error
 	AuthorizeMax     int
 	AuthorizeTimeout time.Duration
 
-	// Reports gets subscribers that begin and end. Nil: nobody wants to know.
+	// Reports receives subscribers that connect and disconnect. Nil: they are not reported.
 	Reports *callbacks.Queue[SubscriberInfo]
 
 	Logger *slog.Logger
 }
 
-// Slow says what happens to a subscriber that reads too slowly.
+// Slow is the treatment of a subscriber that reads too slowly.
 type Slow uint8
 
 const (
-	SlowDisconnect Slow = iota // it is disconnected, and reconnects
-	SlowSkip                   // it is told how many messages it missed, and goes on with the newest
+	SlowDisconnect Slow = iota // it is disconnected, and may reconnect
+	SlowSkip                   // it learns how many messages it missed, and continues with the newest
 )
 
-// Tick is the resolution of the loop's clock. Timeouts are at least one tick.
+// Tick is the resolution of the loop's clock. No timeout is shorter.
 const Tick = tick

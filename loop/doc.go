@@ -1,22 +1,46 @@
-// Package loop is the daemon's event loop: it accepts subscribers and publishers, and moves
-// every message from the publishers to the subscribers. It is the only package that imports
-// gnet.
+// Package loop is the daemon's event loop. It accepts the connections of subscribers and
+// publishers, and moves every message from the publishers to the subscribers. No other
+// package imports gnet.
 //
-// One goroutine, gnet's event loop, owns the state, which is one value of type Loop. Other
-// goroutines reach it through the mailbox, inboxes and a few atomics, which the comment of
-// that type lists. A message that the loop reads itself takes no lock and waits for no
-// other goroutine, unless there is a Store.
+// # Ownership
 //
-// How a message travels:
+// One goroutine, gnet's event loop, owns all state, which is one value of type [Loop]. It takes
+// no lock to use it. Other goroutines hand values over through the mailbox, inboxes and a few
+// atomics; the comment of Loop lists them all. A function of this package runs on the loop's
+// goroutine unless its comment names another one.
+//
+// The loop never blocks. Everything that may wait runs on another goroutine and hands its
+// result to the loop: Options.Authorize, reads of a Store, and connections of the admin pages.
+//
+// # The way of a message
 //
 //	publisher.go   bytes from a publisher → one checked message
-//	fanout.go      its frame is appended to the stream of each audience
+//	fanout.go      the frame of the message is appended to the stream of each audience
 //	pass.go        a pass walks the audiences whose streams have grown
 //	subscriber.go  and writes to each subscriber's socket from its cursor
-//	watch.go       a full socket is written to again once it drains
+//	watch.go       a full socket is written to again once it has drained
 //
-// The one invariant: a message that was answered OK is in every stream that it belongs to,
-// or on its way there in the mailbox or the Store. A subscriber that cannot have all of its
-// stream is closed and counted, or gets a gap event, unless Options.NoGapEvent switches
-// these off.
+// # Order
+//
+// The loop publishes one message at a time, and appends it to all matching streams before it
+// publishes the next one. So all subscribers get their messages in the same order, which is also
+// the order of sequence numbers. Messages of one publisher's connection keep their order. A
+// subscriber gets the messages that it missed before those of the live stream, and both in order.
+// With a Store, the Store assigns the numbers, and the loop publishes in the order of the numbers.
+//
+// # The life of a connection
+//
+// gnet keeps one peer per connection as its context, and calls its methods. The peer of a
+// client's connection is one of these three types:
+//
+//	accept ─┬─► pendingConn ─┬─► subscriber ─────────────────► closed
+//	        │                ├─► handed over (see Handover)
+//	        │                └─► refused: lingers ───────────► closed
+//	        └─► publisher ───────────────────────────────────► closed
+//
+// # The invariant
+//
+// A message that was answered OK is in every stream that it belongs to, or on its way there in
+// the mailbox or the Store. A subscriber that cannot get all of its stream is closed and
+// counted, or gets a gap event, unless Options.NoGapEvent switches gap events off.
 package loop

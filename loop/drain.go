@@ -10,35 +10,43 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// lifecycle is how far the end of a loop has come.
+// lifecycle is the state of the loop's shutdown:
+//
+//	stopNone ──StartDrain──► stopDrain ─────────► disconnecting ────────► Run returns
+//	   │                     deliver accepted     close subscribers            ▲
+//	   │                     messages             one by one                   │
+//	   └───────StopNow───────────┴────────────────────┴───► stopNow ───────────┘
+//
+// disconnecting is a step of stopDrain, with a flag of its own.
 type lifecycle struct {
-	ready            chan struct{} // closed once all that gnet serves from the start is registered
+	ready            chan struct{} // closed once the wakeup and the watch are registered
 	done             chan struct{} // closed by Close
-	stop             atomic.Int32  // stopNot, stopDrain or stopNow; any goroutine may set it
-	disconnecting    bool          // everything is delivered, and subscribers leave
+	stop             atomic.Int32  // stopNone, stopDrain or stopNow; any goroutine may set it
+	disconnecting    bool          // all messages are delivered, and subscribers are being disconnected
 	lastSubscriberAt uint32        // the last tick at which there were subscribers
 	unixClosing      unixClosing
 }
 
-// How far the end has come.
+// The values of lifecycle.stop.
 const (
 	stopNone  int32 = iota
-	stopDrain       // nothing new is taken; what was accepted is delivered
-	stopNow         // no more waiting
+	stopDrain       // no new messages are accepted; accepted ones are delivered
+	stopNow         // end without waiting
 )
 
-// unreadRepliesTime is how long publishers have to read their replies once everything
-// else is done.
+// unreadRepliesTime is how long the shutdown waits for publishers to read their replies once
+// everything else is done.
 const unreadRepliesTime = time.Second
 
-// drain brings the end on: when everything that was accepted stands in the
-// streams, the subscribers begin to leave. It tells whether all is done, or there
-// is no more waiting for it.
+// drain advances the shutdown and reports whether the loop may stop now. onWake calls it every time
+// once the loop is stopping. When every accepted message is in the streams, it starts to disconnect
+// subscribers. When they have left, it waits up to unreadRepliesTime for publishers that have yet
+// to read replies, and for the unix listeners to close.
 func (l *Loop) drain() (done bool) {
 	select {
 	case <-l.ready:
 	default:
-		return false // gnet would wait for ever for what is being registered; the clock asks again
+		return false // gnet would wait forever for the registration; the next tick tries again
 	}
 	if l.stop.Load() == stopNow {
 		return l.unixClosing.finished(l.wakeup)
@@ -50,20 +58,21 @@ func (l *Loop) drain() (done bool) {
 		l.lastSubscriberAt = l.wheel.now
 		return false
 	}
-	// What is blocked now are publishers that have yet to read their replies.
+	// Without subscribers, the blocked connections are publishers that have yet to read replies.
 	return (len(l.blocked) == 0 || l.wheel.now-l.lastSubscriberAt >= ticks(unreadRepliesTime)) && l.unixClosing.finished(l.wakeup)
 }
 
-// unixClosing closes the unix listeners before the loop ends. The loop must still take the
-// connections that they have accepted, or it would hang for as long as the process lives.
+// unixClosing closes the unix listeners before the loop ends. The loop must keep running until they
+// are closed, because they wait for it to take the connections that they have accepted. Without
+// that, the goroutine in Enroll would hang for the rest of the process.
 type unixClosing struct {
-	close   func() // returns once the loop has taken what was accepted
+	close   func() // returns once the loop has taken all accepted connections
 	started bool
 	done    atomic.Bool
 }
 
-// finished reports whether the unix listeners are closed. The first call starts closing
-// them; the loop is woken when that is done.
+// finished reports whether the unix listeners are closed. The first call starts to close them on
+// another goroutine, which wakes the loop when it is done.
 func (u *unixClosing) finished(wakeup *wakeup) bool {
 	if !u.started {
 		u.started = true
@@ -76,9 +85,9 @@ func (u *unixClosing) finished(wakeup *wakeup) bool {
 	return u.done.Load()
 }
 
-// beginDrain gives every subscriber a random time at which it is closed, so that they do
-// not all reconnect at once. Nothing is published any more, so no subscriber misses
-// anything by leaving early.
+// beginDrain gives every subscriber a random deadline within Options.Drain, at which it is
+// disconnected, so that they do not all reconnect at the same time. Nothing is published any more,
+// so no subscriber misses a message by leaving early.
 func (l *Loop) beginDrain() {
 	l.disconnecting = true
 	spread := ticks(max(0, l.opts.Drain))
@@ -90,12 +99,13 @@ func (l *Loop) beginDrain() {
 	l.authRequests.abandonAll(l)
 }
 
-// drainOne sends a retry time to a subscriber that has everything, and closes it. A
-// subscriber that lags is tried again a tick later.
+// drainOne sends a reconnection time to a subscriber that has everything, and closes it. It tries
+// again one tick later if the subscriber lags. A subscriber that replays from the Store is closed
+// in the middle of its replay: the Store still has the messages when it reconnects.
 func (s *subscriber) drainOne(l *Loop) {
 	l.wheel.set(&s.client, 1)
 	if r, ok := l.replays.of[s]; ok && r.phase != phaseKept && s.marks&(headHeld|prefixed) == 0 {
-		s.retryMidReplay(l, l.opts.retryTime(), reasonShutdown) // the store has it for whoever comes back
+		s.retryMidReplay(l, l.opts.retryTime(), reasonShutdown)
 		return
 	}
 	if s.blocked || s.marks&replaying != 0 || s.audience.stream.Lag(&s.cursor) > 0 {

@@ -13,27 +13,31 @@ import (
 	"github.com/ssed/ssed/publish"
 )
 
-// reactor is what a loop has of gnet.
+// reactor is the loop's view of gnet.
 type reactor struct {
-	engine    gnet.EventLoop // known from the first connection on
-	epoll     int            // gnet's epoll instance: see intake.go
-	fdMax     int            // descriptors from here on are not for connections
-	listeners roles          // what the connections of each listener are
-	enrollTo  gnet.EventLoop // what Enroll gives connections to; set before Listeners.Accept is called
-	elapsed   atomic.Uint32  // ticks that the wheel has yet to turn; any goroutine
+	engine    gnet.EventLoop // set when the first connection opens
+	epoll     int            // gnet's epoll descriptor: see intake.go
+	fdMax     int            // descriptors from this one on are not used for connections
+	listeners roles          // the role of each listener's connections
+	enrollTo  gnet.EventLoop // the engine that Enroll uses; set before Listeners.Accept is called
+	elapsed   atomic.Uint32  // ticks that turnWheel has not handled yet; set by any goroutine
 }
 
-// events is what gnet calls. It calls OnOpen, OnTraffic and OnClose on the loop's goroutine,
-// and OnBoot and OnTick on others. OnBoot sets options of the listeners. The first OnTick
-// registers the wakeup and the watch, before anything else can reach the loop. Later ones only
-// count a tick and notify the wakeup.
+// events receives gnet's callbacks. gnet calls OnOpen, OnTraffic and OnClose on the loop's
+// goroutine, and OnBoot and OnTick on others:
+//
+//	OnBoot        the listeners exist: set their socket options
+//	first OnTick  the engine runs: register the wakeup and the watch, and then accept
+//	next OnTicks  count one tick and notify the wakeup
+//
+// Before the first OnTick has registered the wakeup, no other goroutine can reach the loop.
 type events struct {
 	gnet.BuiltinEventEngine
 	loop   *Loop
 	booted func() // called once, when gnet listens
-	ticked func() // called once, when the loop is running
+	ticked func() // called once, on the first tick
 	engine gnet.Engine
-	err    error // why the loop cannot work; known once the wakeup is installed
+	err    error // why the loop cannot work; set by OnOpen before register returns
 }
 
 func (e *events) OnBoot(engine gnet.Engine) gnet.Action {
@@ -42,8 +46,8 @@ func (e *events) OnBoot(engine gnet.Engine) gnet.Action {
 	return gnet.None
 }
 
-// OnTick drives the wheel. The first one is also the first moment at which gnet
-// can register a connection of ours, so the wakeup is installed then.
+// OnTick drives the clock. The first call is also the first moment at which gnet can register
+// connections that the loop made itself, so it installs the wakeup.
 func (e *events) OnTick() (time.Duration, gnet.Action) {
 	if e.ticked != nil {
 		e.ticked()
@@ -54,7 +58,8 @@ func (e *events) OnTick() (time.Duration, gnet.Action) {
 	return tick, gnet.None
 }
 
-// register gives gnet a connection of ours, whose peer is on the loop.
+// register gives gnet a connection that the loop made, with p as its peer. It must not be called on
+// the loop's goroutine, because it waits for the loop to call OnOpen.
 func (e *events) register(p peer, conn net.Conn) (gnet.Conn, error) {
 	ctx := gnet.NewContext(context.Background(), p)
 	registered, err := e.engine.Register(gnet.NewNetConnContext(ctx, conn))
@@ -65,9 +70,10 @@ func (e *events) register(p peer, conn net.Conn) (gnet.Conn, error) {
 	if result.Err != nil {
 		return nil, result.Err
 	}
-	return result.Conn, e.err // OnOpen has set it before the registration was answered
+	return result.Conn, e.err // OnOpen has set e.err before the result was sent
 }
 
+// OnOpen finds the role of a new connection and gives it a peer, or closes it if there is no place.
 func (e *events) OnOpen(conn gnet.Conn) ([]byte, gnet.Action) {
 	l := e.loop
 	l.engine = conn.EventLoop()
@@ -79,7 +85,7 @@ func (e *events) OnOpen(conn gnet.Conn) ([]byte, gnet.Action) {
 	case *watch:
 		e.err = ours.install(l.epoll, conn.Fd())
 		return nil, gnet.None
-	case Role: // of a unix socket: see Enroll
+	case Role: // a unix socket: see Enroll
 		as = ours
 	default:
 		as = l.listeners.of(conn)
@@ -97,7 +103,7 @@ func (e *events) OnOpen(conn gnet.Conn) ([]byte, gnet.Action) {
 	case RolePublisher:
 		addPublisher(l, conn)
 	default:
-		// Somebody has found the socket that gnet got because it must have one.
+		// This is the unused socket that gnetURLs made, and another process has found it.
 		conn.SetContext(nil)
 		return nil, gnet.Close
 	}
@@ -106,18 +112,19 @@ func (e *events) OnOpen(conn gnet.Conn) ([]byte, gnet.Action) {
 
 var errFull = fmt.Errorf("%w: too many publishers are connected, try again later", publish.ErrBusy)
 
-// retryPlaces is how many connections there may be beyond ConnsMax: those that
-// are being told to come back. When these are gone, too, a connection is closed
-// without a word.
+// retryPlaces is how many connections may exist beyond ConnsMax, so that they can receive a reply
+// that asks them to retry later. When these places are taken too, a connection is closed without a
+// reply.
 const retryPlaces = openfiles.Reserve / 4
 
-// hasPlace tells whether there is a descriptor to spare for one more connection.
-// Strangers at the subscribers' door cannot take the publishers' places, nor the
-// other way round.
+// hasPlace reports whether there is room for one more connection, and counts a rejection if there
+// is not. Publishers and subscribers have separate limits, so neither can take the places of the
+// other.
 //
-// The descriptor's number counts, too. The kernel gives the lowest that is free,
-// so it tells what the whole process holds, other servers and the program around
-// us included: gnet ends its engine when accept fails for lack of one.
+// The number of the descriptor counts as well. The kernel assigns the lowest free number, so fd
+// shows how many descriptors the whole process uses, including other servers and the embedding
+// program. The loop keeps a reserve because gnet stops its engine when accept fails for lack of a
+// descriptor.
 func (l *Loop) hasPlace(as Role, fd int) bool {
 	cause := rejectClosed
 	room := l.stats.PendingConnections+l.stats.Subscribers < l.opts.ConnsMax+retryPlaces
@@ -132,11 +139,13 @@ func (l *Loop) hasPlace(as Role, fd int) bool {
 	return false
 }
 
+// OnTraffic gives everything that gnet has read from a connection to its peer.
 func (e *events) OnTraffic(conn gnet.Conn) gnet.Action {
-	in, _ := conn.Next(-1) // everything; it cannot fail
+	in, _ := conn.Next(-1) // everything that was read; it cannot fail
 	return conn.Context().(peer).traffic(e.loop, in)
 }
 
+// OnClose calls the peer's closed, once.
 func (e *events) OnClose(conn gnet.Conn, err error) gnet.Action {
 	if p, ok := conn.Context().(peer); ok {
 		p.closed(e.loop, err)

@@ -8,10 +8,10 @@ import (
 	"sync/atomic"
 )
 
-// gnetLog passes gnet's own log on. What gnet calls a warning is seldom one for
-// an operator (an event for a connection that was closed in the same turn), so
-// only its errors are shown; the last one is kept, for gnet ends with it and
-// returns nil.
+// gnetLog writes gnet's log to the daemon's log. gnet's warnings rarely matter to an operator; an
+// example is an event for a connection that was closed in the same turn. So only errors are logged
+// at their own level, and everything else at the debug level. The last error is kept, because gnet
+// logs the error that stops its engine but returns nil.
 type gnetLog struct {
 	log  *slog.Logger
 	last atomic.Pointer[string]
@@ -24,7 +24,7 @@ func (g *gnetLog) Fatalf(format string, args ...any) { g.Errorf(format, args...)
 
 func (g *gnetLog) Errorf(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	// Closing a unix listener twice is gnet's habit at every end.
+	// gnet closes unix listeners twice at every shutdown, and logs this.
 	if strings.Contains(text, "error occurs during runtime, <nil>") {
 		return
 	}

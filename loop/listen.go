@@ -9,38 +9,38 @@ import (
 	"github.com/ssed/ssed/internal/listen"
 )
 
-// A Role says what the connections of a listener are.
+// A Role is the purpose of a listener's connections.
 type Role uint8
 
 const (
 	roleUnknown    Role = iota
-	RoleSubscriber      // they send a request, and get a stream
+	RoleSubscriber      // they send an HTTP request and get a stream
 	RolePublisher       // they speak the line protocol
 )
 
 // A Listener is a TCP address that a loop listens on.
 type Listener struct {
 	Endpoint listen.Endpoint
-	Addr     net.Addr // the same, as its connections have it
+	Addr     net.Addr // the local address that its connections report
 	Role     Role
 }
 
-// Listeners say where a loop accepts connections. Its functions are called on goroutines
-// of the loop's engine, unless they say otherwise.
+// Listeners describes where a loop accepts connections. Its functions are called on goroutines of
+// gnet's engine, unless their comments name another one.
 type Listeners struct {
 	TCP []Listener
 	// Listening is called once the loop listens on all of TCP.
 	Listening func()
-	// Accept is called once connections can be given to Enroll. It must not wait.
+	// Accept is called once connections can be given to Enroll. It must not block.
 	Accept func()
-	// Close is called on a goroutine of its own when the loop ends. It returns once
-	// nothing more will be enrolled, and nothing waits in Enroll.
+	// Close is called on its own goroutine when the loop ends. It returns once no more connections
+	// will be enrolled and no call of Enroll is waiting.
 	Close func()
 }
 
-// roles finds the role of a connection by its local address, which gnet takes from the
-// listener. Every accept asks, so an address is compared as text once and by identity from
-// then on.
+// roles finds the role of a connection by its local address. gnet gives all connections of one
+// listener the same net.Addr value. So the address is compared as text once per listener, and by
+// identity for every later connection.
 type roles struct {
 	byText map[string]Role // "tcp 127.0.0.1:8001"
 	byAddr map[net.Addr]Role
@@ -64,14 +64,13 @@ func (r *roles) of(conn gnet.Conn) Role {
 	return found
 }
 
-// Enroll gives the loop a connection that was accepted elsewhere, and returns once the
-// loop has taken it. It returns false if the loop is ending; the caller still has the
-// connection then. Call it only between Listeners.Accept and the return of
-// Listeners.Close, from any goroutine.
+// Enroll gives the loop a connection that was accepted elsewhere, and returns once the loop has
+// taken it. It returns false if the loop is ending; the caller then still owns the connection. Call
+// it from any goroutine, but only between Listeners.Accept and the return of Listeners.Close.
 //
-// Unix sockets need this. gnet could listen on them itself, but it removes whatever is at
-// the path, and with one unix socket among its listeners it accepts on another goroutine,
-// without any bound, until descriptors run out and the engine ends.
+// Unix sockets need this. gnet could listen on them, but it removes whatever file exists at the
+// path. With a unix socket among its listeners it also accepts on another goroutine, without a
+// bound, until descriptors run out and the engine stops.
 func (l *Loop) Enroll(conn net.Conn, as Role) bool {
 	taken, err := l.enrollTo.Enroll(gnet.NewContext(context.Background(), as), conn)
 	if err != nil {
@@ -80,7 +79,7 @@ func (l *Loop) Enroll(conn net.Conn, as Role) bool {
 	select {
 	case <-taken:
 		return true
-	case <-l.done: // the engine died, and may never take it
+	case <-l.done: // the engine has stopped, and may never take it
 		return false
 	}
 }

@@ -13,35 +13,55 @@ import (
 	"github.com/ssed/ssed/internal/openfiles"
 )
 
-// A Loop is one event loop: every subscriber and publisher on it, and all that it takes to
-// move messages between them. Make it with New, Run it once, and Close it in any case. Its
-// exported methods may be called from any goroutine, unless they say otherwise. Its parts are
-// embedded by value, and each is declared in the file that works on it.
+// A Loop is one event loop with all of its subscribers, publishers and streams. Make it with New,
+// call Run once, and call Close even if Run was not called. Exported methods may be called from any
+// goroutine unless their comments restrict that.
 //
-// From Run on, one goroutine of gnet's owns a Loop. Before that, the goroutine that calls New
-// and Run does; after Run has returned, the one that calls Close. While the loop runs, other
-// goroutines may touch only this:
+// Its parts are embedded by value. Each part is declared in the file that works on it, and the
+// fields below name that file.
+//
+// # Ownership
+//
+// The goroutine that calls New owns the Loop until Run starts gnet. From then on gnet's event-loop
+// goroutine owns it. After Run has returned, the goroutine that calls Close owns it. While gnet
+// runs, other goroutines may touch only these fields:
 //
 //	opts, log, the pointers wakeup, calls,
-//	mailbox, watch, and sequencer          set by New, and never changed
-//	wakeup                                 notify is safe for any goroutine
+//	mailbox, watch, and sequencer          set by New and never changed
+//	wakeup                                 notify may be called from any goroutine
 //	mailbox                                has a lock, held while one message is copied
 //	calls, authRequests.decided,
-//	storeSequencer.acks, storeReads.done   inbox.Inbox: a lock, held while one item is added
-//	sequencer: publish, sink, refuse       use only what is listed here, and the Store
-//	hooks.queue                            has a lock of its own: see internal/callbacks
-//	lifecycle.ready, lifecycle.done        closed once
+//	storeSequencer.acks, storeReads.done   an inbox.Inbox: its lock is held while one item is added
+//	sequencer: publish, sink,
+//	stopAccepting                          use only fields of this list, and the Store
+//	hooks.queue                            has its own lock: see internal/callbacks
+//	lifecycle.ready, lifecycle.done        channels that are closed once
 //	reactor.elapsed, admission.handed,
 //	lifecycle.stop, unixClosing.done,
 //	storeSequencer.unacked and .acked      atomic
-//	admission.tokens                       an atomic pointer to a table that nobody changes;
-//	                                       the hub shares it
-//	reactor.enrollTo                       set by gnet's ticker before it calls
-//	                                       Listeners.Accept, and read by Enroll after that
+//	admission.tokens                       an atomic pointer, shared with the hub, to a table
+//	                                       that is never changed
+//	reactor.enrollTo                       gnet's ticker sets it before it calls
+//	                                       Listeners.Accept; Enroll reads it after that
 //
-// All of these are on the way into the loop or out of it. A message that the loop reads
-// itself takes no lock and waits for no other goroutine from its publisher's bytes to its
-// subscribers' sockets, unless a Store has to number it.
+// Each of these carries values into the loop or out of it. A message from a publisher on the loop
+// needs none of them on its way to the sockets of its subscribers. It takes no lock and waits for
+// no other goroutine, unless a Store has to number it.
+//
+// # One turn
+//
+// gnet waits for ready sockets, calls the peer of each one, and then runs the pass:
+//
+//	┌─► epoll_wait ─► for each ready socket:                 ─► runPass, if scheduled: ─┐
+//	│                 pendingConn.traffic  may subscribe        write to subscribers    │
+//	│                 publisher.traffic    appends to streams                           │
+//	│                 wakeup, watch        onWake                                       │
+//	└───────────────────────────────────────────────────────────────────────────────────┘
+//
+// The wakeup and the watch are sockets too. Other goroutines and gnet's ticker make the wakeup
+// ready. Full sockets that have drained make the watch ready. Work that does not fit into a turn
+// stays queued, and the wakeup is notified. The next turn then continues it, after gnet has looked
+// at all other sockets.
 type Loop struct {
 	opts   Config
 	log    *slog.Logger
@@ -49,20 +69,20 @@ type Loop struct {
 	calls  *inbox.Inbox[func(*Loop)]
 	stats  tally
 
-	lifecycle         // drain.go: how far the end has come
+	lifecycle         // drain.go: how far the shutdown has come
 	reactor           // engine.go: gnet
 	wheel       wheel // wheel.go: every deadline
 	admission         // pending.go: connections that have not subscribed yet
 	publishers        // intake.go: publishers' connections and the mailbox
 	fanout            // fanout.go: from a namespace to streams
-	backlog           // backlog.go: sockets that are full
-	past              // sequencer.go: numbers, the window, replays
+	backlog           // backlog.go: connections whose sockets are full
+	past              // sequencer.go: message numbers, the window, replays
 	subscribers       // snapshot.go: all subscribers
-	observers         // eventlog.go: what others learn of all this
+	observers         // eventlog.go: the log, and the callbacks of the embedding program
 }
 
-// New makes a Loop. It does not run yet, but PublishMessage may be called: what comes
-// before Run waits in the mailbox.
+// New makes a Loop. The loop does not run yet, but PublishMessage may be called: messages that
+// arrive before Run wait in the mailbox.
 func New(opts Config) (*Loop, error) {
 	wakeup, err := newWakeup()
 	if err != nil {
@@ -109,7 +129,12 @@ func New(opts Config) (*Loop, error) {
 	return l, nil
 }
 
-// onWake does the work that the loop was woken for.
+// onWake does the work that other goroutines, the clock and drained sockets have caused. The wakeup
+// and the watch call it, at most once each per turn.
+//
+// The order matters in two places. Acknowledgements from the Store come first, because they make
+// room for publishers that wait. The drain comes near the end, so that messages, calls and
+// decisions that arrived before it are handled before the loop stops.
 func (l *Loop) onWake() gnet.Action {
 	l.sequencer.onWake(l)
 	l.admitWaiting()
@@ -126,7 +151,8 @@ func (l *Loop) onWake() gnet.Action {
 	return gnet.None
 }
 
-// turnWheel is the loop's clock: it comes once a tick.
+// turnWheel advances the clock by one tick: it expires the deadlines that are due, and does the
+// work that is due once a tick or once a second.
 func (l *Loop) turnWheel() {
 	l.wheel.advance(func(c *client) {
 		c.conn.Context().(peer).expire(l)
@@ -142,15 +168,16 @@ func (l *Loop) turnWheel() {
 	l.releaseIdle()
 }
 
-// seconds is the time since the server's start.
+// seconds returns the time since the loop started, in seconds.
 func (l *Loop) seconds() uint32 { return l.wheel.now / uint32(time.Second/tick) }
 
-// schedulePass asks gnet to run a pass when it has handled every socket that is
-// ready: by then all publishers that have something were read.
+// schedulePass asks gnet to call runPass after it has handled every ready socket of this turn. By
+// then the loop has read every publisher that had sent something, so that one pass delivers the
+// messages of all of them. It does nothing if there is nothing to deliver.
 func (l *Loop) schedulePass() {
 	if l.round.empty() || l.round.scheduled || l.engine == nil {
 		return
 	}
-	// It fails only when the engine is shutting down, which delivers nothing.
+	// Execute fails only while the engine shuts down, and then nothing is delivered any more.
 	l.round.scheduled = l.engine.Execute(context.Background(), gnet.RunnableFunc(l.runPass)) == nil
 }

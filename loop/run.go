@@ -13,9 +13,9 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// Run listens on TCP, and runs the loop until it has drained or is to stop. Then it
-// returns nil. Otherwise the error says which address cannot be used, or why the engine
-// ended.
+// Run listens on the TCP addresses and runs the loop until it has drained or is stopped. It then
+// returns nil. Otherwise the error names the address that cannot be used, or the reason why the
+// engine stopped.
 func (l *Loop) Run(on Listeners) error {
 	l.listeners = newRoles(on.TCP)
 	l.unixClosing.close = on.Close
@@ -33,11 +33,11 @@ func (l *Loop) Run(on Listeners) error {
 	events.ticked = func() { events.installWakeup(on.Accept) }
 	err = gnet.Rotate(events, urls,
 		gnet.WithNumEventLoop(1),
-		// The loop accepts by itself, one connection at a time. Otherwise gnet
-		// accepts on another goroutine, without any bound: a storm of connections
-		// then takes every descriptor before the loop has seen the first, and
-		// gnet ends its engine over that. A second daemon on the same port, which
-		// SO_REUSEPORT would let in, was refused by listen.Claims.
+		// With SO_REUSEPORT, gnet accepts on the loop's goroutine, one connection per turn.
+		// Otherwise it accepts on another goroutine without a bound: a storm of connections then
+		// takes every descriptor before the loop has seen the first connection, and gnet stops its
+		// engine when accept fails. SO_REUSEPORT would also admit a second daemon on the same port,
+		// but listen.Claims has refused that before.
 		gnet.WithReusePort(true),
 		gnet.WithReuseAddr(true), // a restart must not wait for TIME_WAIT
 		gnet.WithTicker(true),
@@ -58,8 +58,9 @@ func (l *Loop) Run(on Listeners) error {
 	return errors.New("loop: the event loop stopped unexpectedly")
 }
 
-// gnetURLs returns what gnet is to listen on. gnet needs a listener, so where there are
-// unix sockets only, it gets one that nobody can find.
+// gnetURLs returns the addresses for gnet to listen on, and a function that cleans up after Run.
+// gnet needs at least one listener. If there are only unix sockets, which gnet does not serve here,
+// it gets an unused unix socket in a private directory.
 func gnetURLs(tcp []Listener) (urls []string, forget func(), err error) {
 	for _, t := range tcp {
 		urls = append(urls, t.Endpoint.String())
@@ -74,10 +75,9 @@ func gnetURLs(tcp []Listener) (urls []string, forget func(), err error) {
 	return []string{"unix://" + folder + "/unused"}, func() { os.RemoveAll(folder) }, nil
 }
 
-// setUserTimeout makes the kernel close a subscriber's connection when sent data is not
-// acknowledged, or cannot be sent, for StallTimeout (TCP_USER_TIMEOUT of tcp(7)).
-// Otherwise it would try for a quarter of an hour. The connections inherit the option
-// from their listener.
+// setUserTimeout makes the kernel close a subscriber's connection if data stays unacknowledged, or
+// cannot be sent, for StallTimeout (TCP_USER_TIMEOUT in tcp(7)). Otherwise the kernel would retry
+// for a quarter of an hour. Connections inherit the option from their listener.
 func (e *events) setUserTimeout(tcp []Listener) {
 	l := e.loop
 	for _, t := range tcp {
@@ -95,8 +95,8 @@ func (e *events) setUserTimeout(tcp []Listener) {
 	}
 }
 
-// installWakeup registers gnet's ends of the wakeup and of the watch. With that the loop
-// is ready.
+// installWakeup registers gnet's ends of the wakeup and of the watch. After that the loop is ready.
+// gnet's ticker calls it, on its own goroutine.
 func (e *events) installWakeup(accept func()) {
 	l := e.loop
 	wakeup, err := e.register(l.wakeup, l.wakeup.gnetEnd)
@@ -105,7 +105,7 @@ func (e *events) installWakeup(accept func()) {
 	}
 	if err != nil {
 		e.err = err
-		go e.engine.Stop(context.Background()) // it waits for the goroutine that we are on
+		go e.engine.Stop(context.Background()) // on another goroutine, since Stop waits for this one
 		return
 	}
 	l.enrollTo = wakeup.EventLoop()
@@ -113,43 +113,45 @@ func (e *events) installWakeup(accept func()) {
 	close(l.ready)
 }
 
-// Ready is closed once the loop accepts connections.
+// Ready returns a channel that is closed once the loop accepts connections.
 func (l *Loop) Ready() <-chan struct{} { return l.ready }
 
-// StartDrain makes the loop refuse new messages, deliver what it has accepted, and let
-// its subscribers go. Run returns when that is done.
+// StartDrain starts an orderly shutdown and returns immediately. The loop refuses new messages,
+// delivers the messages that it has accepted, and then disconnects its subscribers. Run returns
+// when that is done.
 func (l *Loop) StartDrain() {
 	l.sequencer.stopAccepting(l)
 	l.stop.CompareAndSwap(stopNone, stopDrain)
 	l.wakeup.notify()
 }
 
-// StopNow makes Run return as soon as it can. All connections are closed as they are.
+// StopNow makes Run return as soon as possible. Connections are closed without waiting for
+// undelivered messages.
 func (l *Loop) StopNow() {
 	l.stop.Store(stopNow)
 	l.wakeup.notify()
 }
 
-// Close releases what the loop holds outside gnet. Call it once, after Run or in place of
-// it. Calls that wait for the loop return ErrStopped.
+// Close releases everything that the loop holds outside gnet. Call it once, after Run has returned
+// or if Run is never called. Calls that wait for the loop return ErrStopped.
 func (l *Loop) Close() {
 	l.stop.Store(stopNow)
 	l.mailbox.close()
 	l.sequencer.close()
-	l.eventLog.flushSuppressed(l) // of the last second, which the wheel did not end
+	l.eventLog.flushSuppressed(l) // of the last second, for which turnWheel did not run
 	l.hooks.flushSuppressed(l.log)
 	close(l.done)
 	l.watch.close()
 	l.wakeup.close()
 }
 
-// PublishMessage publishes a message that was checked, with the canonical form of its
-// namespace. It waits while the mailbox is full. It returns once the message is accepted.
+// PublishMessage publishes a message that was checked before, in the canonical form of its
+// namespace. It waits while the mailbox is full, and returns once the message is accepted.
 func (l *Loop) PublishMessage(ctx context.Context, namespace string, m sse.Message) error {
 	return l.sequencer.publish(ctx, l, namespace, m)
 }
 
-// Sink returns where publishers on a loop of their own publish. The sequence numbers
-// count what went through it, which is the order of publishing as long as all publishers
-// use it.
+// Sink returns the sink for publishers that have an event loop of their own. The sequence numbers
+// that it returns count the messages that went through it. They are in the order of publishing as
+// long as all publishers use this sink.
 func (l *Loop) Sink() publish.Sink { return l.sequencer.sink(l) }

@@ -9,13 +9,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A wakeup wakes the loop from other goroutines. gnet has no means for this that may be
-// used often (a flood of its asynchronous calls starves the loop). So gnet reads one
-// end of a socketpair, and at most one byte is on its way at any time, however many
-// goroutines notify.
+// A wakeup wakes the loop from other goroutines. gnet has no way to do this that may be used often:
+// a flood of its asynchronous calls starves the loop. Instead, gnet reads one end of a socketpair.
+// At most one byte is in flight at any time, however many goroutines notify.
+//
+//	notify ─► notified: false→true ─► 1 byte ─► socketpair ─► traffic ─► notified=false ─► onWake
+//	notify ─► notified: already true (the byte in flight covers this call)
 type wakeup struct {
 	notified atomic.Bool
-	ourEnd   *os.File // a File, so that a late notify fails instead of writing to a descriptor that was reused
+	ourEnd   *os.File // a File, so that a late notify fails and never writes to a reused descriptor
 	gnetEnd  net.Conn // used until gnet has registered it
 }
 
@@ -27,7 +29,7 @@ func newWakeup() (*wakeup, error) {
 	return &wakeup{ourEnd: os.NewFile(uintptr(ourEnd), "wakeup"), gnetEnd: gnetEnd}, nil
 }
 
-// newGnetPair makes a connection that gnet can register, and our end of it.
+// newGnetPair makes a connection that gnet can register, and returns our end of it too.
 func newGnetPair() (ourEnd int, gnetEnd net.Conn, err error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -42,10 +44,11 @@ func newGnetPair() (ourEnd int, gnetEnd net.Conn, err error) {
 	return fds[0], gnetEnd, nil
 }
 
-// notify makes the loop run onWake soon. Any goroutine may call it.
+// notify makes the loop run onWake soon. Any goroutine may call it. Add the work first and notify
+// afterwards: onWake then sees the work.
 func (w *wakeup) notify() {
 	if w.notified.CompareAndSwap(false, true) {
-		// It can only fail once the loop has ended, and then there is nothing to wake.
+		// The write fails only after the loop has ended, and then there is nothing to wake.
 		_, _ = w.ourEnd.Write([]byte{1})
 	}
 }
@@ -55,8 +58,8 @@ func (w *wakeup) close() {
 	w.gnetEnd.Close()
 }
 
-// traffic runs onWake. It clears the flag first: whatever is queued from here on
-// notifies again.
+// traffic runs onWake. It clears the flag before that: work that is added after onWake has looked
+// at its queue notifies again, and gets a turn of its own.
 func (w *wakeup) traffic(l *Loop, _ []byte) gnet.Action {
 	w.notified.Store(false)
 	return l.onWake()
