@@ -2,32 +2,38 @@ package loop
 
 import "time"
 
-// backlog is the connections whose sockets are full, and the bytes that are held for
-// subscribers besides their streams.
+// backlog holds the connections whose sockets are full, and bytes that are kept for single
+// subscribers outside of their streams.
+//
+//	send: EAGAIN ─► await ─► blocked ─► watch: writable ─► woken ─► pumpWoken ─► waiter.writable
+//
+// A connection is in blocked under a number, not under its descriptor. If it is closed before its
+// event arrives, the number is not found and the event has no effect, even if the descriptor is in
+// use again.
 type backlog struct {
-	watch      *watch // reports sockets that have drained
-	blocked    map[uint32]waiting
-	number     uint32   // the last number given to a waiter
-	woken      []uint32 // numbers of waiters whose sockets have drained and that are still to be pumped
-	wokenSpare []uint32
+	watch      *watch             // reports sockets that have drained
+	blocked    map[uint32]waiting // by number
+	number     uint32             // the last number assigned
+	woken      []uint32           // numbers of drained sockets that pumpWoken has not handled yet
+	wokenSpare []uint32           // the buffer behind woken, for reuse
 	prefixes   prefixes
 }
 
-// A waiter is a connection whose socket is full.
+// A waiter is a connection whose socket is full: a subscriber or a publisher.
 type waiter interface {
-	// writable is called when its socket can take more.
+	// writable is called when the socket accepts more. It removes the waiter from backlog.blocked.
 	writable(l *Loop)
 }
 
-// waiting is a waiter while it waits.
+// waiting is an entry of backlog.blocked.
 type waiting struct {
 	waiter
-	unsent int // bytes that its socket held when checkStall last looked
+	unsent int // bytes in the socket's buffer when checkStall last looked
 }
 
-// await has w called when fd can take more. watched tells whether fd was
-// registered before. number is what w was known by, 0 if by none. It returns the
-// number that w stands under in backlog.blocked.
+// await adds w to backlog.blocked and watches fd, so that w.writable is called when fd accepts
+// more. number is the number that w had before, or 0. watched reports whether fd was registered
+// with the watch before. await returns the number under which w is now registered.
 func (b *backlog) await(w waiter, fd int, number uint32, watched bool) (uint32, error) {
 	if _, taken := b.blocked[number]; taken || number == 0 {
 		number = b.nextNumber()
@@ -44,8 +50,8 @@ func (b *backlog) await(w waiter, fd int, number uint32, watched bool) (uint32, 
 	return number, err
 }
 
-// nextNumber finds a number that no waiter has. They begin anew after four
-// billion; 0 is nobody's.
+// nextNumber returns a number that no blocked connection has. Numbers start again after four
+// billion; 0 is never used.
 func (b *backlog) nextNumber() uint32 {
 	for {
 		b.number++
@@ -55,8 +61,8 @@ func (b *backlog) nextNumber() uint32 {
 	}
 }
 
-// pumpWoken goes on with those whose sockets have drained, as far as this turn's
-// budget goes. The rest wait for the next one.
+// pumpWoken continues with the connections whose sockets have drained, and then with queued
+// replays, within the budget of this turn. The rest waits for the next turn.
 func (l *Loop) pumpWoken() {
 	if len(l.woken) == 0 {
 		l.wokenSpare = l.watch.appendReady(l.wokenSpare[:0])

@@ -3,30 +3,30 @@ package loop
 import "time"
 
 const (
-	// turnWritesMax and turnTimeMax bound what the loop writes before it looks at
-	// its sockets again. The time counts, too, since a write takes 4 microseconds
-	// or 100, by how much it carries; and gnet accepts one connection each time that
-	// it looks.
+	// turnWritesMax and turnTimeMax limit how much the loop writes before it looks at its sockets
+	// again. Time counts too, because a write takes from 4 to 100 microseconds, depending on its
+	// size. The limits matter for accepting: gnet accepts one connection each time that it looks at
+	// its sockets.
 	turnWritesMax = 1024
 	turnTimeMax   = 2 * time.Millisecond
-	// clockWrites is how many writes are made between two looks at the clock.
+	// clockWrites is the number of writes between two looks at the clock.
 	clockWrites = 16
 )
 
-// A budget is what one turn of the loop may still write.
+// A budget is the number of writes and the time that are left in this turn of the loop.
 type budget struct {
 	writes int
 	until  time.Time
 }
 
-// renew begins a turn at the time of now.
+// renew starts the budget of a turn at the time now.
 func (b *budget) renew(now time.Time) { *b = budget{turnWritesMax, now.Add(turnTimeMax)} }
 
-// lift is for when there is no choice.
+// lift allows the given number of writes, without a time limit. Use it while memory must be freed.
 func (b *budget) lift(writes int) { *b = budget{writes, time.Now().Add(time.Hour)} }
 
-// spend tells whether one more write may be made. At least clockWrites may, so
-// that the work goes on however slow the machine is.
+// spend takes one write from the budget, and reports whether there was one. A renewed budget allows
+// at least clockWrites writes, so there is progress on a machine of any speed.
 func (b *budget) spend() bool {
 	if b.writes == 0 {
 		return false

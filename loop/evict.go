@@ -5,16 +5,17 @@ import (
 	"slices"
 )
 
-// evictPart is the divisor of BacklogTotalBytesMax that gives the extra room to make,
-// since each eviction costs a pass and a check of every waiting subscriber.
+// evictPart determines how much extra room evict makes: BacklogTotalBytesMax divided by it. Each
+// eviction costs a pass and a check of every waiting subscriber, so it should be rare.
 const evictPart = 16
 
-// evict makes room for so many bytes when all streams together hold too much. First it
-// delivers whatever it can. If the streams still hold too much, it moves the slowest
-// subscribers on to the newest message, if Options.Slow allows that, and then closes
-// subscribers, the slowest first.
+// evict makes room for bytes when all streams together would exceed BacklogTotalBytesMax. First it
+// delivers everything that sockets accept. If that is not enough, it skips the slowest subscribers
+// to the newest message, if Options.Slow allows that. Then it closes subscribers, the slowest
+// first.
 func (l *Loop) evict(bytes int) {
-	l.budget.lift(len(l.blocked) + l.stats.Subscribers) // there is no memory to wait
+	// Memory is needed now, so delivery cannot wait for the next turn.
+	l.budget.lift(len(l.blocked) + l.stats.Subscribers)
 	l.pass()
 	tooMuch := func() bool { return l.backlogBytes()+bytes > l.opts.BacklogTotalBytesMax }
 	if !tooMuch() {

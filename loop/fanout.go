@@ -9,24 +9,26 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// fanout is the way of a message from its namespace into the streams of the audiences that
-// it matches, and the work that is to be done for that: the round, which pass.go pumps.
+// fanout takes a message from its namespace to the streams of all matching audiences. It also holds
+// the round: the streams that have grown and that pass.go still has to write to sockets.
+//
+//	namespace ─► match: index ─► matched audiences ─► deliver: append to each stream ─► round
 type fanout struct {
 	index     nsindex.Index[*audience]
-	audiences uint64      // how many there ever were
-	matched   []*audience // audiences that the last message went to
+	audiences uint64      // how many were ever created
+	matched   []*audience // the audiences of the last message
 	retained  bool        // the last message has an id and is kept in the window
-	matchedNS []byte      // namespace of the last message; empty: the index has changed since
+	matchedNS []byte      // the namespace of the last message; empty: the index has changed since
 
 	pool          stream.Pool // the memory of all streams
 	holdingMemory []*audience // audiences whose streams hold memory: see releaseIdle
 	round         round
-	budget        budget // what this turn may still write
+	budget        budget // how much this turn may still write
 	frame         []byte // scratch
 }
 
-// Publish implements publish.Sink for publishers on the loop: a message is framed and
-// appended where it was read.
+// Publish implements publish.Sink for publishers on the loop. It frames the message and appends it
+// to the streams immediately.
 func (i directReplier) Publish(namespace, event, data []byte) (uint64, error) {
 	l := i.Loop
 	if l.stop.Load() != stopNone {
@@ -45,14 +47,15 @@ func (i directReplier) Publish(namespace, event, data []byte) (uint64, error) {
 	return l.window.newest, nil
 }
 
-// published counts a message.
+// published counts a message and gives it the next number. It is called after the message was
+// delivered, so until then its number is window.newest+1.
 func (l *Loop) published() {
 	l.window.newest++
 	l.stats.Published++
 }
 
-// publishFramed publishes a message from the mailbox. It was framed by the goroutine that
-// put it there.
+// publishFramed publishes a message from the mailbox. The goroutine that put it there has framed
+// it.
 func (l *Loop) publishFramed(namespace, frame []byte) {
 	l.match(namespace)
 	if l.retained {
@@ -73,27 +76,28 @@ func (l *Loop) keepAndDeliver(namespace, frame []byte) {
 	}
 }
 
-// match sets l.matched and l.retained for a namespace. Messages come in runs of one
-// namespace, so the last result is kept until the index changes.
+// match sets l.matched and l.retained for a namespace. Publishers often send many messages to one
+// namespace in a row, so the last result is reused until the index changes.
 func (l *Loop) match(namespace []byte) {
 	if !bytes.Equal(namespace, l.matchedNS) {
 		l.matchIndex(namespace)
 	}
 }
 
-// matchIndex asks the index and the window.
+// matchIndex looks up a namespace in the index and in the window.
 func (l *Loop) matchIndex(namespace []byte) {
 	l.retained = l.window.keeps(namespace)
 	l.matched = l.index.AppendMatches(l.matched[:0], namespace)
 	l.matchedNS = append(l.matchedNS[:0], namespace...)
 }
 
-// indexChanged makes match ask the index again.
+// indexChanged makes match look up the index again. It replaces the slice instead of emptying it,
+// because deliver may be iterating over the old one.
 func (f *fanout) indexChanged() {
-	f.matched, f.matchedNS = nil, f.matchedNS[:0] // deliver may be going through the old ones
+	f.matched, f.matchedNS = nil, f.matchedNS[:0]
 }
 
-// deliverToAll delivers a gap event to every subscriber.
+// deliverToAll delivers a gap event to every subscriber. It bypasses match, and resets its result.
 func (l *Loop) deliverToAll(g sse.Gap) {
 	frame := l.opts.appendGap(nil, g)
 	if len(frame) == 0 {
@@ -105,9 +109,10 @@ func (l *Loop) deliverToAll(g sse.Gap) {
 	l.indexChanged()
 }
 
-// deliver appends one frame to the stream of each audience in l.matched. Each stream
-// has a copy, so a long message that matches many sets is delivered in parts if all
-// copies together would be too much.
+// deliver appends one frame to the stream of each audience in l.matched. Each stream gets its own
+// copy. If the copies of a long message for many sets would exceed the memory limit, evict makes
+// room between two of them. evict may close subscribers and so change the index, but not the slice
+// that deliver iterates over.
 func (l *Loop) deliver(frame []byte) {
 	matched := l.matched
 	for _, a := range matched {
@@ -115,7 +120,7 @@ func (l *Loop) deliver(frame []byte) {
 			l.evict(cost + l.opts.BacklogTotalBytesMax/evictPart)
 		}
 		if len(a.subscribers) == 0 {
-			continue // the last of them was closed for that
+			continue // evict has closed the last subscriber
 		}
 		a.stream.Append(frame)
 		l.stats.Deliveries += uint64(len(a.subscribers))
@@ -128,7 +133,7 @@ func (l *Loop) deliver(frame []byte) {
 	l.round.bytes += len(frame) * len(matched)
 }
 
-// audienceOf finds the audience of a set, or begins one.
+// audienceOf returns the audience of a set, and creates it if necessary.
 func (f *fanout) audienceOf(set nsindex.Set) *audience {
 	a, ok := f.index.Find(set)
 	if !ok {
@@ -140,8 +145,8 @@ func (f *fanout) audienceOf(set nsindex.Set) *audience {
 	return a
 }
 
-// trackMemory notes that a's stream holds memory. A busy stream keeps it from pass to
-// pass; releaseIdle takes it from streams that have gone quiet.
+// trackMemory notes that the stream of a holds memory. A busy stream keeps its memory from pass to
+// pass; releaseIdle takes it from streams that have become idle.
 func (f *fanout) trackMemory(a *audience) {
 	a.active = true
 	if !a.holdsMemory {
@@ -150,8 +155,8 @@ func (f *fanout) trackMemory(a *audience) {
 	}
 }
 
-// releaseIdle runs once a tick and releases the memory of every stream to which nothing
-// was appended since its last run.
+// releaseIdle runs once a tick. It releases the memory of every stream to which nothing was
+// appended since its last run, unless a subscriber still has to read from it.
 func (f *fanout) releaseIdle() {
 	kept := f.holdingMemory[:0]
 	for _, a := range f.holdingMemory {

@@ -9,35 +9,38 @@ import (
 	"github.com/ssed/ssed/publish"
 )
 
-// Publishing is admitted in rounds: what may be appended before everybody was
-// pumped is bounded. When that much is in, the loop stops reading publishers,
-// their sockets fill, and they wait. That is the back-pressure: nothing is
-// dropped, memory stays flat, and the loop still looks after its other sockets
-// between two parts of a long pass.
+// This file applies back-pressure to publishers. Publishing proceeds in rounds: the loop appends
+// at most roundBytesMax to the streams before a pass has delivered it. When a round is full, the
+// loop stops reading publishers. Their sockets fill, and they wait. So nothing is dropped, memory
+// stays bounded, and the loop still serves its other sockets between two parts of a long pass.
 //
-// gnet cannot stop reading a connection, so a publisher that must wait is taken
-// out of gnet's epoll instance and put back later. gnet keeps that descriptor to
-// itself, but it can be found: it is the one in which a connection of gnet's can
-// be modified.
+//	        read ─► round has room ──────────────────────► feed: parse, append, reply
+//	publisher ─┤                                              ▲
+//	           └─► round or Store is full ─► enqueue ─► admitPublishers
+//	                                         (gnet does not read the socket)
+//
+// gnet cannot stop reading a connection. So the loop takes a publisher that must wait out of gnet's
+// epoll instance and puts it back later. gnet does not export the instance's descriptor, but
+// findEpoll finds it: it is the only one in which a connection of gnet can be modified.
 
-// gnetReads are the events that gnet registers a connection for.
+// gnetReads are the events for which gnet registers a connection.
 const gnetReads = unix.EPOLLIN | unix.EPOLLPRI
 
-// publishers is what a loop has for publishers: those on it, which wait in a line when the
-// round has no room, and the mailbox, for all others.
+// publishers holds a queue of publishers on the loop that wait for room, and the mailbox for all
+// publishers elsewhere.
 type publishers struct {
-	session           *publish.Config // of every session
-	waitingPublishers []*publisher
-	replies           []byte // scratch, for one publisher's replies
+	session           *publish.Config // shared by all sessions
+	waitingPublishers []*publisher    // in order of arrival; see enqueue
+	replies           []byte          // scratch: one publisher's replies
 
 	mailbox *mailbox
-	records []byte // taken from the mailbox
+	records []byte // the buffer that was taken from the mailbox
 	unread  []byte // the part of records that is not published yet
 }
 
-// findEpoll finds gnet's epoll instance by a connection that is registered in
-// it. Modifying it to what it is already changes nothing there, and fails
-// everywhere else.
+// findEpoll finds gnet's epoll descriptor with the help of a connection that is registered there.
+// It tries every descriptor. Modifying the registration to its present value changes nothing in
+// gnet's instance, and fails on every other descriptor.
 func findEpoll(fd int) (epoll int, err error) {
 	for candidate := range openfiles.Limit() {
 		event := unix.EpollEvent{Events: gnetReads, Fd: int32(fd)}
@@ -48,13 +51,13 @@ func findEpoll(fd int) (epoll int, err error) {
 	return 0, errors.New("cannot find gnet's epoll descriptor, which is needed to pause publishers")
 }
 
-// mayPublish tells whether a publisher may be read now.
+// mayPublish reports whether the loop may read a publisher now.
 func (l *Loop) mayPublish() bool {
 	return !l.sequencer.full() && l.makeRoom()
 }
 
-// makeRoom delivers what this turn may still deliver, if there is no room, and
-// tells whether there is room then.
+// makeRoom reports whether the round has room. If it is full, makeRoom first delivers as much as
+// the budget of this turn still allows.
 func (l *Loop) makeRoom() bool {
 	if l.round.full() {
 		l.pass()
@@ -62,31 +65,31 @@ func (l *Loop) makeRoom() bool {
 	return !l.round.full()
 }
 
-// admitWaiting lets in those who had to wait, in the order in which they came,
-// until there is no more room. One of the line goes before the mailbox, which may
-// never run empty, and the rest behind it.
+// admitWaiting publishes messages that had to wait, in order of arrival, until there is no more
+// room. One waiting publisher goes before the mailbox, since the mailbox may never run empty. All
+// other waiting publishers come after it.
 func (l *Loop) admitWaiting() {
 	l.admitPublishers(1)
 	l.emptyMailbox()
 	l.admitPublishers(len(l.waitingPublishers))
 }
 
-// admitPublishers lets in most of those who stand in line, as far as there is room.
+// admitPublishers resumes up to most waiting publishers while there is room.
 func (l *Loop) admitPublishers(most int) {
 	for ; most > 0 && len(l.waitingPublishers) > 0 && l.mayPublish(); most-- {
 		p := l.waitingPublishers[0]
 		l.waitingPublishers[0] = nil
 		l.waitingPublishers = l.waitingPublishers[1:]
-		if p.conn != nil { // it may be gone by now
+		if p.conn != nil { // its connection may have closed since
 			p.queued = false
 			p.feedUnread(l)
 		}
 	}
 }
 
-// emptyMailbox publishes what is in the mailbox, as far as there is room: what is
-// left from the last time, and what has come since. What comes meanwhile waits
-// for the next time; the mailbox wakes the loop for it.
+// emptyMailbox publishes the records of the mailbox while there is room: first the rest of the last
+// buffer, and then the records that have arrived since. Later records wait for the next call; the
+// mailbox wakes the loop for them.
 func (l *Loop) emptyMailbox() {
 	for range 2 {
 		if len(l.unread) == 0 {
@@ -111,7 +114,7 @@ func (p *publisher) detach(l *Loop) {
 	}
 }
 
-// attach lets gnet read p again. What came meanwhile is reported at once.
+// attach lets gnet read p again. gnet reports data that arrived in between immediately.
 func (p *publisher) attach(l *Loop) {
 	if p.detached {
 		event := unix.EpollEvent{Events: gnetReads, Fd: int32(p.fd())}

@@ -9,19 +9,22 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A mailbox is the way in for messages that were not read by the loop itself.
-// They are checked and framed by whoever puts them in, so that the loop only
-// has to append. It is bounded in bytes; who finds it full waits.
+// A mailbox carries messages that the loop did not read itself: messages of PublishMessage, of
+// publishers on another event loop, and of a Store. The goroutine that puts a message in also
+// checks and frames it, so the loop only has to append it. The mailbox is bounded in bytes, but an
+// empty one accepts a message of any size. A goroutine that finds it full waits until the loop has
+// emptied it.
 //
-// Its lock is held for as long as it takes to copy one message.
+// Records are in the order of put, and the loop publishes them in this order. The lock is held for
+// as long as it takes to copy one message. It guards the fields below mu.
 type mailbox struct {
 	bytesMax int
 	wakeup   *wakeup
 
 	mu      sync.Mutex
-	records []byte        // what waits: see appendRecord
+	records []byte        // the waiting records: see appendRecord
 	count   uint64        // how many records were ever put in
-	room    chan struct{} // closed when the loop has emptied the box
+	room    chan struct{} // closed, and replaced, when the loop empties the box
 	closed  bool
 }
 
@@ -29,14 +32,15 @@ func newMailbox(bytesMax int, wakeup *wakeup) *mailbox {
 	return &mailbox{bytesMax: bytesMax, wakeup: wakeup, room: make(chan struct{})}
 }
 
-// put adds one message and returns its place in the order of the mailbox,
-// counted from 1. It waits while the box is full. The error wraps
-// publish.ErrBusy when the server is stopping, or is the context's.
+// put adds one message and returns its position in the order of the mailbox, counted from 1. It
+// waits while the box is full. The error wraps publish.ErrBusy if the server is stopping; otherwise
+// it is the context's.
 func (m *mailbox) put(ctx context.Context, namespace, event, data []byte) (uint64, error) {
 	return m.putNumbered(ctx, 0, namespace, event, data)
 }
 
-// putNumbered adds one that has its number already.
+// putNumbered is like put, for a message that already has a sequence number. 0 means that it has
+// none.
 func (m *mailbox) putNumbered(ctx context.Context, seq uint64, namespace, event, data []byte) (uint64, error) {
 	m.mu.Lock()
 	for !m.closed && len(m.records) > 0 && len(m.records)+len(namespace)+len(data) > m.bytesMax {
@@ -62,11 +66,13 @@ func (m *mailbox) putNumbered(ctx context.Context, seq uint64, namespace, event,
 	return m.count, nil
 }
 
-// spareBytesMax is how large a buffer is kept for good.
+// spareBytesMax is the largest buffer that is always kept for reuse. A larger one is kept only
+// while it is used to at least an eighth.
 const spareBytesMax = 256 << 10
 
-// swap empties the box and returns its records. The caller passes the buffer that it
-// got last time, which it no longer needs.
+// swap empties the box and returns its records. The loop passes the buffer that it got last time
+// and no longer needs, which becomes the buffer for the next records. Goroutines that wait for room
+// continue.
 func (m *mailbox) swap(spare []byte) (records []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -82,7 +88,7 @@ func (m *mailbox) swap(spare []byte) (records []byte) {
 	return records
 }
 
-// close refuses everything from here on. What was put in stays.
+// close makes put fail from now on. Records that are already in the box stay there.
 func (m *mailbox) close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -93,16 +99,18 @@ func (m *mailbox) close() {
 	}
 }
 
-// A record is one message of the box, or a word of a Store's.
+// A record is one message of the box, or one control record of a Store: see controlSkip.
 type record struct {
-	seq       uint64 // its number, if it has one already; 0: the loop gives it
-	namespace []byte // none: it is a word, which stands in place of the frame
+	seq       uint64 // the message's number; 0: the loop assigns it
+	namespace []byte // empty: a control record, whose content is in frame
 	frame     []byte
 }
 
-// recordHead is the number and two lengths: of the namespace and of the frame.
+// recordHead is the size of a record's head: the number, and the lengths of namespace and frame.
 const recordHead = 8 + 2 + 4
 
+// appendRecord appends a record to dst: the head, the namespace and the frame. Without a namespace,
+// data takes the place of the frame as it is.
 func appendRecord(dst []byte, seq uint64, namespace, event, data []byte) []byte {
 	head := len(dst)
 	dst = append(dst, make([]byte, recordHead)...)
@@ -119,7 +127,7 @@ func appendRecord(dst []byte, seq uint64, namespace, event, data []byte) []byte 
 	return dst
 }
 
-// nextRecord splits the first record off.
+// nextRecord splits off the first record. Its slices point into records.
 func nextRecord(records []byte) (r record, rest []byte) {
 	n := int(binary.LittleEndian.Uint16(records[8:]))
 	f := int(binary.LittleEndian.Uint32(records[10:]))
@@ -129,12 +137,13 @@ func nextRecord(records []byte) (r record, rest []byte) {
 	return r, records[recordHead+n+f:]
 }
 
-// Publish makes the mailbox a publish.Sink, for the publishers' own loop. It
-// waits when the box is full, which holds up that loop and nobody else.
+// Publish implements publish.Sink for the publishers' own event loop. It waits while the box is
+// full, which blocks only that event loop.
 func (m *mailbox) Publish(namespace, event, data []byte) (uint64, error) {
 	return m.put(context.Background(), namespace, event, data)
 }
 
+// empty reports whether no record waits.
 func (m *mailbox) empty() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

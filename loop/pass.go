@@ -5,26 +5,32 @@ import (
 	"time"
 )
 
-// roundBytesMax is how much is appended before it must be delivered. It is about
-// what a socket takes at once, so that a pass seldom leaves one full.
+// roundBytesMax limits how many bytes are appended to streams before they must be delivered. It is
+// about as much as one socket accepts at a time, so a pass rarely fills a socket.
 const roundBytesMax = 128 << 10
 
-// A round is the work that a pass has to do: a queue of audiences whose streams
-// have grown. A pass may stop anywhere in it, since the cursors are the state.
+// A round is the work of a pass: a queue of audiences whose streams have grown. A pass may stop
+// anywhere and continue in a later turn, because all progress is in the cursors and in
+// audience.unvisited.
+//
+//	publish ─► deliver ─► round.add ─► queue ─► pass ─► walk ─► pump ─► socket
+//	               ▲                                │
+//	               └─ intake.go waits while full ◄──┘ empty again when all were pumped
 type round struct {
 	queue     []*audience
-	first     int // the queue's front, to pop without moving the rest
-	bytes     int // appended since it was empty
-	scheduled bool
-	began     time.Time // when the first of the queue came
+	first     int       // index of the queue's front, so that removing it does not move the rest
+	bytes     int       // appended since the round was empty
+	scheduled bool      // gnet will call runPass
+	began     time.Time // when the first audience was added
 }
 
 func (r *round) empty() bool { return r.first == len(r.queue) }
 
-// full reports whether a round's worth of bytes is appended and not delivered yet.
+// full reports whether roundBytesMax bytes are appended and not delivered yet.
 func (r *round) full() bool { return r.bytes >= roundBytesMax && !r.empty() }
 
-// add notes that a's stream has grown.
+// add notes that the stream of a has grown. If a walk of a is in progress, the subscribers that it
+// has already visited need another walk, so add sets walkAgain.
 func (r *round) add(a *audience) {
 	if len(r.queue) == 0 {
 		r.began = time.Now()
@@ -37,7 +43,7 @@ func (r *round) add(a *audience) {
 	}
 }
 
-// runPass is the pass that schedulePass has asked for; it ends the turn.
+// runPass runs the pass that schedulePass has asked for. It is the last work of a turn.
 func (l *Loop) runPass(context.Context) error {
 	l.round.scheduled = false
 	begin := time.Now()
@@ -48,15 +54,15 @@ func (l *Loop) runPass(context.Context) error {
 		l.admitWaiting()
 	}
 	if !l.round.empty() || len(l.waitingPublishers) > 0 || l.stop.Load() != stopNone {
-		// The next pass is not asked for here: gnet would run it before it looks
-		// at any socket. The wakeup is a socket.
+		// The next pass is not scheduled here: gnet would run it before it looks at any socket. The
+		// wakeup is a socket, so gnet looks at the others too.
 		l.wakeup.notify()
 	}
 	return nil
 }
 
-// pass pumps every subscriber that has something new, as many as this turn may
-// still write to, and tells whether it came to the round's end.
+// pass pumps subscribers of all audiences in the round until the budget of this turn is spent. It
+// reports whether the round is done.
 func (l *Loop) pass() (done bool) {
 	r := &l.round
 	for !r.empty() {
@@ -82,10 +88,9 @@ func (l *Loop) pass() (done bool) {
 	return true
 }
 
-// walk pumps a's subscribers from the slice's end to its start, and tells whether
-// it came there. A write that fails closes its connection inside the walk, and a
-// swap-delete then moves one that was already visited into the hole: nobody is
-// skipped.
+// walk pumps the subscribers of a from the end of the slice to its start, and reports whether it
+// reached the start. A failed write closes its connection inside the walk. audience.leave then
+// moves a subscriber that was already visited into its place, so the walk skips none.
 func (l *Loop) walk(a *audience) (done bool) {
 	for a.unvisited > 0 && l.budget.spend() {
 		a.unvisited--

@@ -9,46 +9,54 @@ import (
 	"github.com/ssed/ssed/publish"
 )
 
-// keepAliveIdle is how long a publisher may be silent before TCP asks whether it
-// is still there.
+// keepAliveIdle is how long a publisher may be silent before TCP probes whether it is still there.
 const keepAliveIdle = time.Minute
 
-// A publisher is a connection that speaks the line protocol. While its socket does
-// not take its replies it is not read: what it sends waits in its own socket, so
-// one that never reads its replies stops itself. This also keeps its end from
-// being noticed before it has all of them (printf ... | nc): gnet closes a
-// connection whose peer has stopped sending, even if that one still reads.
+// A publisher is a connection that speaks the line protocol. It is not read while its socket does
+// not accept its replies. Its input then waits in its own socket, so a publisher that never reads
+// its replies blocks only itself.
+//
+// This also delays the end of the connection until the publisher has all replies (printf ... | nc):
+// gnet closes a connection when the peer has stopped sending, even if the peer still reads.
+//
+//	reading ──┬── no room in the round ──► queued: in waitingPublishers ──┬──► reading
+//	          ├── replies pending (Store) ► detached until acked ──────────┤
+//	          ├── socket full ────────────► blocked: in backlog.blocked ───┘
+//	          └── QUIT ───────────────────► quit: closes once all replies are sent
+//
+// queued, pending replies and blocked can hold at the same time; p is read again when none does.
 type publisher struct {
 	client
 	session  *publish.Session
 	replier  replier
-	unread   []byte // what it sent and may not come in yet
-	unsent   []byte // replies that its socket did not take
+	unread   []byte // input that waits for room
+	unsent   []byte // replies that the socket did not accept
 	number   uint32 // its registration with the watch; 0: none yet
-	blocked  bool   // it stands in backlog.blocked, for its replies
-	queued   bool   // it stands in the intake's line
+	blocked  bool   // its socket is full; it is in backlog.blocked
+	queued   bool   // it is in publishers.waitingPublishers
 	detached bool   // gnet does not read it at the moment
-	quit     bool   // it said QUIT
-	broken   bool   // it cannot be read any more
+	quit     bool   // it sent QUIT
+	broken   bool   // gnet cannot read it again
 }
 
-// A replier takes the messages of one publisher, and holds back replies until they are due.
+// A replier publishes the messages of one publisher and holds back replies that are not due yet.
 type replier interface {
 	publish.Sink
-	// take takes the replies that the session has made, and returns those that may be
-	// sent now, in memory that is good until the next call. made is the replier's.
+	// take accepts the replies that the session has produced, and returns the replies that may be
+	// sent now. The result is valid until the next call. The replier may keep and change the memory
+	// of made.
 	take(session *publish.Session, made []byte) []byte
 	// pending reports whether replies are held back.
 	pending() bool
 }
 
-// directReplier is the replier of a publisher whose messages the loop publishes at once.
+// directReplier is the replier for messages that the loop publishes immediately.
 type directReplier struct{ *Loop }
 
 func (directReplier) take(_ *publish.Session, made []byte) []byte { return made }
 func (directReplier) pending() bool                               { return false }
 
-// addPublisher starts a session of the line protocol on a new connection.
+// addPublisher starts a line-protocol session on a new connection.
 func addPublisher(l *Loop, conn gnet.Conn) {
 	p := &publisher{
 		client:  client{conn: conn, openedSec: l.seconds()},
@@ -57,16 +65,16 @@ func addPublisher(l *Loop, conn gnet.Conn) {
 	p.replier = l.sequencer.replierFor(l, p)
 	conn.SetContext(p)
 	l.stats.Publishers++
-	// A peer that vanished without a word would keep its place for ever. It means
-	// nothing to a unix socket, and is no reason to send a publisher away.
+	// Without this, a peer that vanishes would keep its place forever. The option has no meaning
+	// for a unix socket, and a failure is no reason to close the connection.
 	_ = conn.SetKeepAlive(true, keepAliveIdle, keepAliveIdle/4, 4)
 }
 
-// ping is asked to learn whether we are alive.
+// ping is the command that checks whether the daemon is alive.
 var ping = []byte("PING\n")
 
-// traffic takes what a publisher sent, if there is room for it now. A PING needs
-// none, so it does not wait behind what others publish.
+// traffic handles input from a publisher. Input for which the round has no room waits in p.unread.
+// A leading PING needs no room, so a health check does not wait for what other publishers send.
 func (p *publisher) traffic(l *Loop, in []byte) gnet.Action {
 	pings := 0
 	for !p.queued && bytes.HasPrefix(in[pings:], ping) {
@@ -91,7 +99,7 @@ func (p *publisher) traffic(l *Loop, in []byte) gnet.Action {
 	return gnet.None
 }
 
-// enqueue makes p wait for room.
+// enqueue makes p wait for room. Until then gnet does not read it.
 func (p *publisher) enqueue(l *Loop) {
 	p.detach(l)
 	if !p.queued {
@@ -101,7 +109,8 @@ func (p *publisher) enqueue(l *Loop) {
 	l.schedulePass()
 }
 
-// feedUnread lets p's turn come: what it sent before, and then its socket.
+// feedUnread feeds the input that p sent before it was queued. feed then lets gnet read its socket
+// again.
 func (p *publisher) feedUnread(l *Loop) {
 	in := p.unread
 	p.unread = nil
@@ -110,9 +119,8 @@ func (p *publisher) feedUnread(l *Loop) {
 	}
 }
 
-// feed feeds the session and sends its replies. It tells whether the connection
-// goes on. The replies are written by us and not by gnet, whose buffer has no
-// bound.
+// feed passes input to the session and sends its replies. It reports whether the connection stays
+// open. The loop writes replies itself, because gnet's buffer has no bound.
 func (p *publisher) feed(l *Loop, in []byte) (goesOn bool) {
 	if p.quit {
 		return p.blocked || p.replier.pending()
@@ -131,8 +139,8 @@ func (p *publisher) feed(l *Loop, in []byte) (goesOn bool) {
 	return !p.quit && !p.broken
 }
 
-// reply sends replies after those that are still unsent, and keeps what the
-// socket does not take. It tells whether the connection is any good.
+// reply sends replies, after earlier replies that are unsent, and keeps the bytes that the socket
+// does not accept. It reports whether the connection still works.
 func (p *publisher) reply(l *Loop, replies []byte) bool {
 	if p.blocked {
 		p.unsent = append(p.unsent, replies...)
@@ -146,7 +154,7 @@ func (p *publisher) reply(l *Loop, replies []byte) bool {
 	return errno == 0
 }
 
-// block waits for p's socket to take more of its replies, but not for ever.
+// block waits until p's socket accepts more replies, for at most ReplyTimeout.
 func (p *publisher) block(l *Loop) bool {
 	number, err := l.await(p, p.fd(), p.number, p.number != 0)
 	if err != nil {
@@ -158,7 +166,7 @@ func (p *publisher) block(l *Loop) bool {
 	return true
 }
 
-// writable sends more of what is unsent.
+// writable sends more of the unsent replies.
 func (p *publisher) writable(l *Loop) {
 	delete(l.blocked, p.number)
 	p.blocked = false
@@ -176,7 +184,7 @@ func (p *publisher) writable(l *Loop) {
 	}
 }
 
-// expire closes a publisher whose replies lie unread for too long.
+// expire closes a publisher that did not read its replies within ReplyTimeout.
 func (p *publisher) expire(l *Loop) {
 	l.eventLog.unreadReplies(p, l)
 	l.stats.PublishersClosed++
@@ -184,6 +192,7 @@ func (p *publisher) expire(l *Loop) {
 	p.close()
 }
 
+// closed forgets p. Its messages that were already read are still published.
 func (p *publisher) closed(l *Loop, _ error) {
 	if p.blocked {
 		delete(l.blocked, p.number)
@@ -192,7 +201,7 @@ func (p *publisher) closed(l *Loop, _ error) {
 	p.client.detach(l)
 }
 
-// sendReady sends the replies that are due since acks have come.
+// sendReady sends the replies that have become due after acknowledgements from the Store.
 func (p *publisher) sendReady(l *Loop, replies *publish.Replies) {
 	if p.conn == nil {
 		return
@@ -205,8 +214,8 @@ func (p *publisher) sendReady(l *Loop, replies *publish.Replies) {
 	p.resume(l)
 }
 
-// resume reads p again, or ends its conversation, unless it still waits for replies or for
-// room.
+// resume continues after replies were sent: it lets gnet read p, or closes p after QUIT. It does
+// nothing while p still waits for replies, for its socket or for room.
 func (p *publisher) resume(l *Loop) {
 	switch {
 	case p.blocked || p.replier.pending():

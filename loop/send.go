@@ -6,12 +6,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// send writes b to a socket, once, and returns how much the kernel took. It is
-// where nearly all of the daemon's time goes.
+// send writes b to a socket once, and returns how many bytes the kernel accepted. The daemon spends
+// most of its time here.
 //
-// It is a raw system call: the socket never blocks (MSG_DONTWAIT), so telling
-// Go's scheduler about it would only cost. send instead of write, because
-// MSG_NOSIGNAL spares the signal that a write to a closed socket raises.
+// It is a raw system call: the socket never blocks (MSG_DONTWAIT), so there is no point in
+// informing the Go scheduler. It uses send instead of write, because MSG_NOSIGNAL prevents the
+// signal that a write to a closed socket raises.
 func send(fd int, b []byte) (int, unix.Errno) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd),
 		uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
@@ -22,8 +22,8 @@ func send(fd int, b []byte) (int, unix.Errno) {
 	return int(n), 0
 }
 
-// sendAll sends until all is gone or the socket is full, and returns how much
-// was taken, and why the connection is broken, if it is.
+// sendAll sends until all of b is sent or the socket is full. It returns how many bytes were sent,
+// and an error if the connection is broken.
 func sendAll(fd int, b []byte) (n int, errno unix.Errno) {
 	for n < len(b) {
 		sent, errno := send(fd, b[n:])
@@ -39,8 +39,8 @@ func sendAll(fd int, b []byte) (n int, errno unix.Errno) {
 	return n, 0
 }
 
-// sendTo sends s what goes before its stream, and returns how much its socket
-// took. If the connection is broken, s is closed, and ok is false.
+// sendTo sends bytes that go before the stream of s, and returns how many the socket accepted. If
+// the connection is broken, it closes s and returns false.
 func (s *subscriber) sendTo(l *Loop, b []byte) (n int, ok bool) {
 	n, errno := sendAll(s.fd(), b)
 	l.stats.BytesOut += uint64(n)

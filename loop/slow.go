@@ -8,11 +8,16 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// What becomes of subscribers that take their stream slower than it comes. All
-// that is asked here is asked only of those that wait for their socket.
+// This file handles subscribers that read more slowly than their stream grows. Its checks apply
+// only to subscribers that wait for their socket or their replay.
+//
+//	lags more than BacklogBytesMax ─► SlowDisconnect: closed as "slow"
+//	                                  SlowSkip: moved to the newest message, gets a gap event
+//	socket accepts nothing for StallTimeout ─► closed as "stalled"
+//	all streams exceed BacklogTotalBytesMax ─► evict.go
 
-// checkBacklog closes a subscriber that lags too far, or passes it over to the
-// newest message.
+// checkBacklog closes a subscriber that lags more than BacklogBytesMax, or skips it to the newest
+// message.
 func (s *subscriber) checkBacklog(l *Loop) {
 	if s.audience.stream.Lag(&s.cursor) <= uint64(l.opts.BacklogBytesMax) {
 		return
@@ -24,15 +29,15 @@ func (s *subscriber) checkBacklog(l *Loop) {
 	s.end(reasonSlow)
 }
 
-// A prefix is what goes out before a subscriber's stream: the rest of a frame that was
-// sent in part, or a gap event, and then, for a subscriber that was skipped, how many
-// messages it missed. Until the prefix is sent, the cursor stays where it is.
+// A prefix is sent before a subscriber's stream. It contains the rest of a frame that was sent in
+// part, or a gap event. A subscriber that was skipped then gets the number of messages that it
+// missed. The cursor does not move until the prefix is sent.
 type prefix struct {
 	rest   []byte // bytes to send
 	missed uint64 // messages skipped and not reported yet
 }
 
-// prefixes are those of all subscribers. Their bytes count as backlog.
+// prefixes are the prefixes of all subscribers. Their bytes count as backlog.
 type prefixes struct {
 	of    map[*subscriber]*prefix
 	bytes int
@@ -41,11 +46,12 @@ type prefixes struct {
 // backlogBytes returns how many bytes are held for subscribers that lag.
 func (l *Loop) backlogBytes() int { return l.pool.Retained() + l.prefixes.bytes }
 
-// skip moves s to the newest message. It never cuts a frame.
+// skip moves s to the newest message. It never cuts a frame: if s has received part of a frame, the
+// rest becomes its prefix.
 func (s *subscriber) skip(l *Loop) {
 	rest, passed := s.audience.stream.Skip(&s.cursor, nil)
 	if passed == 0 {
-		return // it is in the newest already
+		return // it has already reached the newest message
 	}
 	s.deliveredBase += passed
 	l.stats.Skips++
@@ -54,13 +60,15 @@ func (s *subscriber) skip(l *Loop) {
 	s.prefixFor(l, rest).missed += passed
 }
 
-// maySkip tells whether s is passed over rather than closed. Not so one that is
-// being told what it missed before: it comes back, and goes on from there.
+// maySkip reports whether s is skipped instead of closed. A subscriber in a replay is closed: when
+// it reconnects, it continues where the replay stopped.
 func (s *subscriber) maySkip(l *Loop) bool {
 	return l.opts.Slow == SlowSkip && s.marks&replaying == 0
 }
 
-// prefixFor returns the prefix of s. If s has none, it makes one that sends rest.
+// prefixFor returns the prefix of s. If s does not have one, it makes a prefix that sends rest. It
+// panics if s has a prefix and rest is not empty: the cursor must not have moved before that prefix
+// was sent.
 func (s *subscriber) prefixFor(l *Loop, rest []byte) *prefix {
 	p, ok := l.prefixes.of[s]
 	if ok && len(rest) > 0 {
@@ -75,8 +83,8 @@ func (s *subscriber) prefixFor(l *Loop, rest []byte) *prefix {
 	return p
 }
 
-// sendPrefix sends the prefix of s and reports whether all of it is sent. If not, s
-// waits again, or is closed.
+// sendPrefix sends the prefix of s, and reports whether all of it is sent. If not, s waits for its
+// socket again, or is closed.
 func (s *subscriber) sendPrefix(l *Loop) bool {
 	for p := l.prefixes.of[s]; len(p.rest) > 0 || p.missed > 0; {
 		if len(p.rest) == 0 {
@@ -109,18 +117,18 @@ func (s *subscriber) dropPrefix(l *Loop) {
 	s.marks &^= prefixed
 }
 
-// setStallCheck schedules checkStall for s: in a second, or after a quarter of a
-// shorter time-out.
+// setStallCheck schedules checkStall for s: in one second, or in a quarter of StallTimeout if that
+// is shorter.
 func (s *subscriber) setStallCheck(l *Loop) {
 	if !l.disconnecting {
 		l.wheel.set(&s.client, ticks(min(time.Second, l.opts.StallTimeout/4)))
 	}
 }
 
-// checkStall closes a subscriber whose socket has taken nothing for too long. A
-// socket becomes writable only when a good part of it is free, which a slow
-// reader may take minutes for; so it is asked how much it holds. Only if that
-// never changes is there no progress.
+// checkStall closes a subscriber whose socket has accepted nothing for StallTimeout. The kernel
+// reports a socket as writable only when a good part of its buffer is free, which can take minutes
+// with a slow reader. So checkStall asks for the number of unsent bytes. There is no progress only
+// if that number stays the same.
 func (s *subscriber) checkStall(l *Loop) {
 	w := l.blocked[s.number]
 	if unsent := unsentBytes(s.fd()); unsent != w.unsent {
@@ -135,9 +143,9 @@ func (s *subscriber) checkStall(l *Loop) {
 	s.setStallCheck(l)
 }
 
-// unsentBytes is how much a socket holds that its peer has not taken (SIOCOUTQ of
+// unsentBytes returns how many bytes a socket holds that its peer has not acknowledged (SIOCOUTQ in
 // tcp(7) and unix(7)).
 func unsentBytes(fd int) int {
-	n, _ := unix.IoctlGetInt(fd, unix.SIOCOUTQ) // it fails only if fd is no socket
+	n, _ := unix.IoctlGetInt(fd, unix.SIOCOUTQ) // it fails only if fd is not a socket
 	return n
 }

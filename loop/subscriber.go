@@ -11,21 +11,33 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A subscriber is a connection that receives a stream. Many thousands of them
-// idle, so every field is weighed; what an operator wants to know of one is
-// derived from these when asked.
+// A subscriber is a connection that receives a stream. A daemon may have many thousands of idle
+// subscribers, so this struct has only the fields that it needs. Everything that an operator sees
+// of a subscriber is derived from these fields on request.
+//
+// The state of a subscriber decides what happens when its stream grows:
+//
+//	state      entered by                  what pump does         left by
+//	current                                writes to the socket
+//	blocked    block: the socket is full   checks backlog limits  writable: the watch reports it
+//	replaying  startReplay: it has missed  checks backlog limits  replaySome: all of it is sent
+//	           messages
+//
+// A subscriber can be blocked and replaying at the same time. Bytes that go before the stream are
+// sent in the order of beforeStream. The stream's own bytes wait at the cursor until then, so all
+// bytes are sent in the right order.
 type subscriber struct {
 	client
 	audience      *audience
 	cursor        stream.Cursor
-	deliveredBase uint64 // messages of the stream that it did not get: before it joined, and passed over
+	deliveredBase uint64 // stream.Read(&cursor) - deliveredBase messages are delivered; may wrap
 	info          *clientInfo
-	number        uint32 // what the watch, and an operator, know it by
-	place         int32  // its place in audience.subscribers
-	wrote         uint32 // tick at which it last took something
-	reason        reason // why it ends, if we end it
+	number        uint32 // its number in the watch; also the upper bits of its ConnID
+	place         int32  // its index in audience.subscribers
+	wrote         uint32 // tick at which its socket last accepted or sent something
+	reason        reason // why the loop closes it; reasonLeft: the loop does not
 	noise         uint8  // how often it sent something after its request
-	blocked       bool   // its socket is full; it stands in backlog.blocked
+	blocked       bool   // its socket is full; it is in backlog.blocked
 	marks         marks
 }
 
@@ -33,18 +45,20 @@ type subscriber struct {
 type marks uint8
 
 const (
-	watched   marks = 1 << iota // its socket was registered with the watch
-	headHeld                    // part of its head is in gnet's buffer, and goes out first
-	prefixed                    // its prefix in backlog.prefixes goes out first
-	replaying                   // what past.replays has for it goes out first, too
-	announced                   // OnSubscribe is told of it, so OnUnsubscribe will be
+	watched   marks = 1 << iota // its socket has been registered with the watch
+	headHeld                    // gnet's buffer holds the end of its response head
+	prefixed                    // it has an entry in backlog.prefixes
+	replaying                   // it has an entry in past.replays
+	announced                   // OnSubscribe is called for it, so OnUnsubscribe will be
 )
 
-// beforeStream are the marks of what goes out before the stream, in this order.
+// beforeStream are the marks for bytes that must be sent before the stream. They are sent in the
+// order of these marks.
 const beforeStream = headHeld | prefixed | replaying
 
-// subscribe turns a pending connection into a subscriber of a set and answers its
-// request.
+// subscribe turns a pending connection into a subscriber of the audience a, answers its request,
+// and starts its replay if it missed messages. The subscriber joins the stream before that, so
+// messages published from now on wait at its cursor.
 func (c *pendingConn) subscribe(l *Loop, ask *subreq.Request, a *audience, info *clientInfo, from resumePoint) {
 	conn := c.conn
 	s := &subscriber{
@@ -63,10 +77,10 @@ func (c *pendingConn) subscribe(l *Loop, ask *subreq.Request, a *audience, info 
 	l.eventLog.connected(s)
 	l.hooks.subscribed(s, l)
 	if _, err := conn.Write(l.heads.opening(ask, &l.opts)); err != nil {
-		return // gnet has closed it
+		return // gnet has closed it, and called closed
 	}
 	if conn.OutboundBuffered() > 0 {
-		// gnet holds the head's end. A raw write would overtake it.
+		// gnet holds the end of the head. A direct send would overtake it.
 		s.marks |= headHeld
 	}
 	s.startReplay(l, from)
@@ -74,7 +88,8 @@ func (c *pendingConn) subscribe(l *Loop, ask *subreq.Request, a *audience, info 
 	case s.marks&headHeld != 0:
 		s.block(l)
 	case s.marks&replaying != 0:
-		// Hundreds may have come in this turn, which has no bound for what it writes.
+		// Replays are queued, because hundreds of subscribers may arrive in one turn, and nothing
+		// limits how much this function writes in a turn.
 		l.replays.queue = append(l.replays.queue, s)
 		l.wakeup.notify()
 	case s.marks&beforeStream != 0 && s.sendBeforeStream(l):
@@ -82,8 +97,9 @@ func (c *pendingConn) subscribe(l *Loop, ask *subreq.Request, a *audience, info 
 	}
 }
 
-// pump writes to s what it has yet to read, until that is all or its socket is
-// full.
+// pump sends the unread part of the stream until all of it is sent or the socket is full. It sends
+// nothing while other bytes must go first. It is the hot path of the daemon: pass.go calls it for
+// each subscriber of a stream that has grown.
 func (s *subscriber) pump(l *Loop) {
 	if s.blocked || s.marks&replaying != 0 {
 		s.checkBacklog(l)
@@ -116,7 +132,8 @@ func (s *subscriber) pump(l *Loop) {
 	}
 }
 
-// block marks s as waiting for its socket. What it takes from now on is progress.
+// block marks s as waiting for its socket. The watch calls writable when the socket accepts more.
+// From now on, checkStall measures the progress of s. block may close s if its backlog is too long.
 func (s *subscriber) block(l *Loop) {
 	s.blocked = true
 	s.audience.lagging++
@@ -133,7 +150,7 @@ func (s *subscriber) block(l *Loop) {
 	s.checkBacklog(l)
 }
 
-// writable goes on where the socket was full.
+// writable continues sending after the socket was full.
 func (s *subscriber) writable(l *Loop) {
 	delete(l.blocked, s.number)
 	s.blocked = false
@@ -149,8 +166,9 @@ func (s *subscriber) writable(l *Loop) {
 	}
 }
 
-// sendBeforeStream sends what goes before the stream. It tells whether that is all out;
-// if not, s waits again, or is closed.
+// sendBeforeStream sends the bytes that go before the stream: the held head, the prefix and the
+// replay. It reports whether all of them are sent. If not, s waits for its socket, the Store or its
+// turn in the replay queue, or is closed.
 func (s *subscriber) sendBeforeStream(l *Loop) bool {
 	if s.marks&headHeld != 0 {
 		if s.conn.OutboundBuffered() > 0 {
@@ -165,8 +183,9 @@ func (s *subscriber) sendBeforeStream(l *Loop) bool {
 	return s.marks&replaying == 0 || s.replaySome(l)
 }
 
-// end closes s for a reason of ours. One that does not read gets a reset: after
-// an orderly end the kernel would go on holding, for hours, what it has not taken.
+// end closes s for a reason of the daemon. gnet calls closed inside this call, so the caller must
+// not use s afterwards. A subscriber that does not read gets a reset: after an orderly close, the
+// kernel would hold its unsent bytes for hours.
 func (s *subscriber) end(why reason) {
 	s.reason = why
 	if why == reasonSlow || why == reasonStalled || why == reasonEvicted {
@@ -175,13 +194,12 @@ func (s *subscriber) end(why reason) {
 	s.close()
 }
 
-// noiseMax is how often a subscriber may send something after its request. What
-// it sends is thrown away unread, but throwing away costs time, too: one that
-// keeps sending is no subscriber.
+// noiseMax limits how often a client may send something after its request. The bytes are discarded,
+// but even that costs time, so a client that keeps sending is disconnected.
 const noiseMax = 32
 
-// traffic throws away what a subscriber sends after its request: a second
-// request is never served.
+// traffic discards bytes that a subscriber sends after its request. A second request is never
+// served.
 func (s *subscriber) traffic(*Loop, []byte) gnet.Action {
 	if s.noise++; s.noise > noiseMax {
 		s.reason = reasonKicked
@@ -190,8 +208,8 @@ func (s *subscriber) traffic(*Loop, []byte) gnet.Action {
 	return gnet.None
 }
 
-// expire looks after a subscriber whose time has come: it leaves with the server,
-// or has been stuck for too long, or gets a heartbeat.
+// expire handles a subscriber's deadline. Depending on its state, the subscriber is disconnected by
+// a shutdown, checked for a stall, or gets a heartbeat.
 func (s *subscriber) expire(l *Loop) {
 	switch {
 	case l.disconnecting:
@@ -203,8 +221,8 @@ func (s *subscriber) expire(l *Loop) {
 	}
 }
 
-// heartbeat tells a subscriber that we are still there, unless something else was
-// written in time. One that waits for the pass has bytes under way already.
+// heartbeat sends a comment that shows that the connection works, unless something else was sent
+// recently. A subscriber that lags or replays needs none, since bytes for it are on the way.
 func (s *subscriber) heartbeat(l *Loop) {
 	silence := l.wheel.now - s.wrote
 	if s.marks&replaying != 0 || s.audience.stream.Lag(&s.cursor) > 0 || silence < s.heartbeatAfter(l) {
@@ -217,9 +235,9 @@ func (s *subscriber) heartbeat(l *Loop) {
 		s.end(reasonFor(errno))
 		return
 	case n > 0 && n < len(sse.Keepalive):
-		s.end(reasonStalled) // the socket is full, and half a comment cannot be taken back
+		s.end(reasonStalled) // the socket is full, and half of a comment cannot be taken back
 		return
-	case n == 0: // the socket is full; the heartbeat is what it needs least
+	case n == 0: // the socket is full of other bytes, so the heartbeat is not needed
 		s.block(l)
 		return
 	}
@@ -228,8 +246,8 @@ func (s *subscriber) heartbeat(l *Loop) {
 	s.setHeartbeat(l)
 }
 
-// setHeartbeat sets the deadline by which something must have been written. At the
-// end of the server everybody has another deadline, and keeps it.
+// setHeartbeat sets the deadline for the next heartbeat. During a shutdown, beginDrain has set
+// another deadline for every subscriber, which setHeartbeat keeps.
 func (s *subscriber) setHeartbeat(l *Loop) {
 	if l.disconnecting {
 		return
@@ -239,18 +257,18 @@ func (s *subscriber) setHeartbeat(l *Loop) {
 	l.wheel.set(&s.client, after-min(silence, after))
 }
 
-// heartbeatAfter is how much silence s gets, in ticks: between half an interval
-// and a whole one. A message to all makes all fall silent at once; without the
-// spread their heartbeats would come at once, too.
+// heartbeatAfter returns how long the stream of s may be silent, in ticks: between half of the
+// interval and all of it, depending on the descriptor. Without this spread, a message to all
+// subscribers would make all of their later heartbeats due at the same time.
 func (s *subscriber) heartbeatAfter(l *Loop) uint32 {
 	interval := ticks(l.opts.Heartbeat)
 	return interval - 1 - uint32(s.fd())%(interval/2)
 }
 
-// reasonFor tells what it means for a subscriber that its socket ended with an error,
-// or with none. When the kernel gives up on one that vanished, the error is
-// ETIMEDOUT only if it heard nothing at all; otherwise it is whatever it heard last
-// of the way there: EHOSTUNREACH, ENETUNREACH, EACCES, and more.
+// reasonFor returns the reason for a connection that closed or failed with err. When the kernel
+// gives up on a peer that has vanished, the error is ETIMEDOUT only if the kernel received nothing
+// at all. Otherwise it is the last ICMP error on the path: EHOSTUNREACH, ENETUNREACH, EACCES, and
+// others. All of these count as stalled.
 func reasonFor(err error) reason {
 	errno, failed := errors.AsType[unix.Errno](err)
 	switch {
@@ -262,7 +280,8 @@ func reasonFor(err error) reason {
 	return reasonStalled
 }
 
-// closed takes s out of everything that knows it.
+// closed removes s from every structure that refers to it. It can run in the middle of a walk of
+// its audience, inside a call of end.
 func (s *subscriber) closed(l *Loop, err error) {
 	a := s.audience
 	switch {

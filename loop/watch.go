@@ -8,26 +8,33 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A watch reports when sockets that were full can take more. gnet does not report
-// that, so they are registered, for one event, with an epoll instance of our own.
-// A socket is not tried again meanwhile: a stalled subscriber costs one registration.
+// A watch reports when full sockets accept more bytes. gnet does not report that, so the watch
+// registers each of these sockets once with its own epoll instance (EPOLLONESHOT). The loop does
+// not try a socket again before its event, so a stalled subscriber costs one registration and no
+// further work.
 //
-// An event carries the connection's number. The descriptor alone would not do:
-// it may have been closed and given to a stranger by the time the loop looks.
+// An event carries the connection's number instead of its descriptor. The descriptor may have been
+// closed and assigned to another connection before the loop reads the event.
 //
-// No goroutine waits for the events. An epoll instance can be watched by another
-// one, so ours is registered with gnet's, in the name of a connection of gnet's that
-// is watched no more itself. gnet believes that this one can be read, and reads it;
-// therefore it always holds one byte.
+// No goroutine waits for the events. Instead, the watch's epoll instance is registered with gnet's
+// epoll instance, which is possible because an epoll descriptor is readable while it has events:
+//
+//	gnet's epoll ── watch's epoll (in the name of gnetEnd) ──┬── full socket
+//	             ├─ other connections                        └── full socket
+//
+// gnet must believe that one of its connections is readable. So install takes gnetEnd, a connection
+// of gnet, out of gnet's epoll instance and registers the watch's epoll instance in its place. When
+// there are events, gnet reads gnetEnd and calls traffic. gnetEnd therefore always holds one byte
+// to read.
 type watch struct {
-	epoll   int
-	ourEnd  int      // our end of the connection
-	gnetEnd net.Conn // gnet's end, until it is registered
+	epoll   int      // the watch's epoll instance
+	ourEnd  int      // the other end of gnetEnd
+	gnetEnd net.Conn // used until gnet has registered it
 	events  []unix.EpollEvent
 }
 
-// watchBatch limits how many sockets the watch reports at once. The rest follow in the
-// next turn.
+// watchBatch limits how many sockets the watch reports in one turn. The rest follow in the next
+// turn.
 const watchBatch = 512
 
 func newWatch() (*watch, error) {
@@ -44,8 +51,8 @@ func newWatch() (*watch, error) {
 	return &watch{epoll: epoll, ourEnd: ourEnd, gnetEnd: gnetEnd, events: make([]unix.EpollEvent, watchBatch)}, nil
 }
 
-// install puts the watch's epoll instance in the place of gnetEnd, which gnet knows by
-// fd.
+// install registers the watch's epoll instance in place of gnetEnd. fd is gnet's descriptor for
+// gnetEnd.
 func (w *watch) install(gnetEpoll, fd int) error {
 	if err := unix.EpollCtl(gnetEpoll, unix.EPOLL_CTL_DEL, fd, nil); err != nil {
 		return os.NewSyscallError("epoll_ctl", err)
@@ -55,40 +62,41 @@ func (w *watch) install(gnetEpoll, fd int) error {
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(gnetEpoll, unix.EPOLL_CTL_ADD, w.epoll, &event))
 }
 
-// rearm writes the byte that gnet is to read.
+// rearm writes the byte for gnet to read.
 func (w *watch) rearm() {
 	if n, errno := send(w.ourEnd, []byte{1}); n != 1 {
-		panic(os.NewSyscallError("sendto", errno)) // only a bug of ours can make it fail
+		panic(os.NewSyscallError("sendto", errno)) // only a bug in this package can make it fail
 	}
 }
 
-// add watches a socket under a number for one event. The kernel drops the
-// registration when the socket is closed.
+// add watches a socket for one event, under a number. The kernel drops the registration when the
+// socket is closed.
 func (w *watch) add(fd int, number uint32) error {
 	return w.control(unix.EPOLL_CTL_ADD, fd, number)
 }
 
-// again watches for one more event on a socket that was added before.
+// again watches a socket that was added before for one more event.
 func (w *watch) again(fd int, number uint32) error {
 	return w.control(unix.EPOLL_CTL_MOD, fd, number)
 }
 
 func (w *watch) control(op, fd int, number uint32) error {
-	event := unix.EpollEvent{Events: unix.EPOLLOUT | unix.EPOLLONESHOT, Fd: int32(number)} // the kernel does not look into it
+	// The kernel does not interpret Fd, and returns it with the event.
+	event := unix.EpollEvent{Events: unix.EPOLLOUT | unix.EPOLLONESHOT, Fd: int32(number)}
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(w.epoll, op, fd, &event))
 }
 
-// appendReady appends the numbers of sockets that became writable, each once. If there
-// are more, traffic is called again.
+// appendReady appends the numbers of sockets that became writable to dst, each once. If there are
+// more than watchBatch, gnet calls traffic again.
 func (w *watch) appendReady(dst []uint32) []uint32 {
-	n, _ := unix.EpollWait(w.epoll, w.events, 0) // it fails only when interrupted
+	n, _ := unix.EpollWait(w.epoll, w.events, 0) // it fails only when it is interrupted
 	for _, e := range w.events[:max(n, 0)] {
 		dst = append(dst, uint32(e.Fd))
 	}
 	return dst
 }
 
-// traffic is called when sockets became writable.
+// traffic is called when sockets have become writable.
 func (w *watch) traffic(l *Loop, _ []byte) gnet.Action {
 	w.rearm()
 	return l.onWake()
@@ -97,7 +105,7 @@ func (w *watch) traffic(l *Loop, _ []byte) gnet.Action {
 func (w *watch) expire(*Loop)        {}
 func (w *watch) closed(*Loop, error) {}
 
-// close gives everything back. The loop must be gone.
+// close releases all descriptors. The loop must have ended.
 func (w *watch) close() {
 	unix.Close(w.epoll)
 	unix.Close(w.ourEnd)
