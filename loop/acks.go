@@ -8,20 +8,29 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// Publishers get their replies when the Store has acknowledged their messages. There are
-// three kinds of them, each with its Acker: connections on the loop (storeReplier), those
-// on a loop of their own (batch), and callers of Server.Publish (oneMessage).
+// With a Store, publishers get their replies when the Store has acknowledged their messages. There
+// are three kinds of publishers, each with its own Acker:
+//
+//	storeReplier  a connection on the loop       acks go to an inbox; onWake sends replies
+//	batch         a connection on another loop   that loop waits for the acks of its messages
+//	oneMessage    a call of Server.Publish       the caller waits for one ack
+//
+// The Store calls Ack on its own goroutines, which must not touch anything else of the loop.
 
-// An ack is the outcome of one submission to the Store.
+// An ack is the result of one submission to the Store.
 type ack struct {
 	to  *storeReplier
 	seq uint64
 	err error
 }
 
-// submit hands a message to the Store. Any goroutine may call it.
+// submit gives a message to the Store. Any goroutine may call it.
+//
+// It increases unacked before it reads stop, and a shutdown sets stop before settled reads unacked.
+// So either submit sees that the server is stopping, or settled sees the submission and waits for
+// it.
 func (st *storeSequencer) submit(l *Loop, m PublishRequest, to Acker) error {
-	st.unacked.Add(1) // before it is asked whether the server ends: settled waits for what is unacknowledged
+	st.unacked.Add(1)
 	if l.stop.Load() != stopNone {
 		st.unacked.Add(-1)
 		return publish.ErrStopping
@@ -30,7 +39,8 @@ func (st *storeSequencer) submit(l *Loop, m PublishRequest, to Acker) error {
 	return nil
 }
 
-// noteAck counts an acknowledgement. Any goroutine may call it.
+// noteAck counts an acknowledgement. Any goroutine may call it. It wakes the loop for the last one
+// during a shutdown, because settled waits for that.
 func (st *storeSequencer) noteAck(l *Loop, seq uint64, err error) {
 	if err == nil {
 		for acked := st.acked.Load(); acked < seq && !st.acked.CompareAndSwap(acked, seq); {
@@ -42,15 +52,16 @@ func (st *storeSequencer) noteAck(l *Loop, seq uint64, err error) {
 	}
 }
 
-// A storeReplier is the replier of one publisher on the loop. While it waits for acks the
-// publisher is not read, so it is answered batch by batch, and its end is not noticed
-// before it has its replies.
+// A storeReplier is the replier of one publisher on the loop. gnet does not read the publisher
+// while it waits for acks. So it is answered batch by batch, and the loop does not notice the end
+// of the connection before the publisher has its replies. The Store calls Ack on its own
+// goroutines; everything else runs on the loop's goroutine.
 type storeReplier struct {
 	st       *storeSequencer
 	l        *Loop
 	p        *publisher
 	replies  publish.Replies
-	hasReply bool // it has an ack whose reply was not sent yet
+	hasReply bool // an ack has arrived, and its reply was not sent yet
 }
 
 func (st *storeSequencer) replierFor(l *Loop, p *publisher) replier {
@@ -70,7 +81,7 @@ func (d *storeReplier) PublishKeyed(key, namespace, event, data []byte) (uint64,
 	return 0, publish.ErrPending
 }
 
-// Ack implements Acker. The Store calls it.
+// Ack implements Acker. The Store calls it from any goroutine.
 func (d *storeReplier) Ack(seq uint64, err error) {
 	d.st.acks.Put(ack{d, seq, err})
 	d.st.noteAck(d.l, seq, err)
@@ -83,8 +94,8 @@ func (d *storeReplier) take(session *publish.Session, made []byte) []byte {
 
 func (d *storeReplier) pending() bool { return d.replies.Waiting() > 0 }
 
-// onWake sends the replies for acks that have come, which makes room for more messages,
-// and then gives the parts that were read to their subscribers.
+// onWake sends the replies for acks that have arrived, which makes room for more messages. Then it
+// gives the parts that were read from the Store to the subscribers that wait for them.
 func (st *storeSequencer) onWake(l *Loop) {
 	acks := st.acks.Take(st.spareAcks)
 	st.spareAcks = acks
@@ -104,7 +115,8 @@ func (st *storeSequencer) onWake(l *Loop) {
 	}
 }
 
-// publish waits until the Store has the message.
+// publish gives a message of Server.Publish to the Store and waits until the Store has acknowledged
+// it. Any goroutine may call it.
 func (st *storeSequencer) publish(ctx context.Context, l *Loop, namespace string, m sse.Message) error {
 	if m.Key != "" {
 		if err := sse.CheckKey(m.Key); err != nil {
@@ -122,11 +134,11 @@ func (st *storeSequencer) publish(ctx context.Context, l *Loop, namespace string
 	case err := <-c.outcome:
 		return err
 	case <-ctx.Done():
-		return ctx.Err() // it may be published, or not
+		return ctx.Err() // the message may or may not be published
 	}
 }
 
-// A oneMessage is the Acker of one Server.Publish.
+// A oneMessage is the Acker of one call of Server.Publish.
 type oneMessage struct {
 	st      *storeSequencer
 	l       *Loop
@@ -139,16 +151,17 @@ func (m *oneMessage) Ack(seq uint64, err error) {
 	m.outcome <- err
 }
 
-// A batch is the publish.Sink of publishers on a loop of their own. That loop waits for
-// the acks of what it has read of one of them.
+// A batch is the publish.Sink for publishers on another event loop. That event loop reads one of
+// them at a time, publishes its messages, and then waits in Settle for their acks.
 type batch struct {
 	st      *storeSequencer
 	l       *Loop
 	acks    *inbox.Inbox[ack]
-	arrived chan struct{} // holds a value while acks has some
+	arrived chan struct{} // has a value while acks is not empty
 	spare   []ack
 }
 
+// sink returns a batch. See the sequencer interface.
 func (st *storeSequencer) sink(l *Loop) publish.Sink {
 	b := &batch{st: st, l: l, arrived: make(chan struct{}, 1)}
 	b.acks = inbox.New[ack](func() { b.arrived <- struct{}{} })
@@ -160,8 +173,8 @@ func (b *batch) Publish(namespace, event, data []byte) (uint64, error) {
 	return b.PublishKeyed(nil, namespace, event, data)
 }
 
-// PublishKeyed implements publish.KeyedSink. It waits for room, which comes: whatever is
-// under way is acknowledged in time.
+// PublishKeyed implements publish.KeyedSink. It waits for room in the Store. Room becomes available
+// in any case, since every submission is acknowledged within a time limit.
 func (b *batch) PublishKeyed(key, namespace, event, data []byte) (uint64, error) {
 	if err := b.st.Wait(context.Background()); err != nil {
 		return 0, err
@@ -178,7 +191,7 @@ func (b *batch) Ack(seq uint64, err error) {
 	b.acks.Put(ack{seq: seq, err: err})
 }
 
-// Settle implements publish.Settler.
+// Settle implements publish.Settler. It waits for the acks of all replies in to.
 func (b *batch) Settle(to *publish.Replies) {
 	for to.Waiting() > 0 {
 		<-b.arrived

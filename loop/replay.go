@@ -8,86 +8,91 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A resumePoint is where a new subscriber begins: with a replay, unless that is live, after
-// the report of a gap, if there is one.
+// A resumePoint is the place where a new subscriber starts. If its phase is not phaseLive, it
+// starts with a replay. If gap is set, the gap event goes before everything else.
 type resumePoint struct {
 	replay
-	gap      *sse.Gap // what it cannot have; nil: it can have all
-	tooEarly bool     // it has more than this daemon has yet, and must come back
+	gap      *sse.Gap // the messages that it cannot get; nil: no gap
+	tooEarly bool     // the client has newer messages than this daemon, and must retry soon
 }
 
-// A replay is how far a subscriber has come in what it missed. Its cursor stands in the
-// live stream all the while, where it joined: what is published meanwhile waits there,
-// behind what is replayed, and no seam can open between the two.
+// A replay is the progress of a subscriber through the messages that it missed. During the replay,
+// its cursor stays in the live stream, at the place where it joined. Messages that are published
+// meanwhile wait there, so none is lost or repeated between the replay and the stream:
+//
+//	numbers:  ··· after │ after+1 ··· until │ until+1 ···
+//	          received  │ replay            │ live stream, from the cursor
 type replay struct {
 	phase        phase
-	after, until uint64       // it has what is up to after, and gets what is up to until
-	reported     uint64       // the newest lost message that it knows of, or need not know of
+	after, until uint64       // it has the messages up to after, and the replay ends with until
+	reported     uint64       // the newest dropped message that needs no further gap event
 	inStore      *storeReplay // for phaseStored and phaseAsking
 }
 
-// A phase says where the next part of a replay comes from.
+// A phase is the source of a replay's next part.
 //
-//	subscribe ─┬─ id ahead of all that we know ─► asking ─┬─ the store has it ─► come back
-//	           │  (store only)                            └─ it has not ─► gap ─► live
+//	subscribe ─┬─ id ahead of all known ids ─► asking ─┬─ the store has it ──► retry
+//	           │  (store only)                         └─ it does not ─► gap ─► live
 //	           │
 //	           ├─ older than the window ─► stored ◄─┐
 //	           │  (store only)                │     │ the window dropped some
 //	           │                     all sent ▼     │ (store only)
 //	           ├─ in the window ────────────► kept ─┘
 //	           │                              │ all sent
-//	           ├─ nothing missed ─────────────┴─────────────────────────────────► live
+//	           ├─ nothing missed ─────────────┴───────────────────────────────► live
 //	           │
-//	           └─ id ahead of us, but not of the store ─────────────────────► come back
+//	           └─ id ahead of this daemon, but not of the store ──────────────► retry
 //
-//	asking, stored ─── a read fails, the store begins a new epoch, or the server ends ─► come back
-//	kept           ─── the store begins a new epoch ───────────────────────────────────► come back
+//	asking, stored ── a read fails, the store starts a new epoch, or the server stops ─► retry
+//	kept           ── the store starts a new epoch ────────────────────────────────────► retry
 //
-// Each phase reports a gap before the frames that follow it. A subscriber that is live has
-// no replay.
+// retry means that the client gets a reconnection time and is disconnected. In each phase, a gap
+// event goes before the frames that follow the gap. A live subscriber has no replay.
 type phase uint8
 
 const (
-	phaseLive   phase = iota // its stream
+	phaseLive   phase = iota // the stream itself
 	phaseKept                // the window
-	phaseStored              // the store
-	phaseAsking              // nowhere: the store is asked whether it has the client's newest message
+	phaseStored              // the Store
+	phaseAsking              // none yet: the Store is asked whether it has the client's newest message
 )
 
-// A step is what a replay does next.
+// A step is the next action of a replay.
 type step struct {
 	kind   stepKind
 	gap    *sse.Gap
-	frames []byte // dies with the next step
+	frames []byte // valid until the next step
 	ends   []sse.FrameEnd
-	then   phase         // once all frames are sent
-	retry  time.Duration // the client's reconnection time
+	then   phase         // the phase after all frames are sent
+	retry  time.Duration // the reconnection time for stepLeave
 }
 
+// A stepKind is what replaySome does with a step.
 type stepKind uint8
 
 const (
 	stepFrames stepKind = iota // send frames
-	stepGap                    // report gap
-	stepWait                   // the store is being read: go on when it was
-	stepLeave                  // tell the client to come back after retry
+	stepGap                    // send a gap event
+	stepWait                   // wait for a read of the Store, which queues the replay again
+	stepLeave                  // send the reconnection time and disconnect
 )
 
 func gapStep(g *sse.Gap) step { return step{kind: stepGap, gap: g} }
 
-// replays are those of all subscribers.
+// replays holds the replays of all subscribers.
 type replays struct {
 	of    map[*subscriber]*replay
-	queue []*subscriber  // whose sockets would take more
-	chunk []byte         // scratch: what one of them gets next
+	queue []*subscriber  // subscribers whose replay can continue
+	chunk []byte         // scratch: the frames of the current step
 	ends  []sse.FrameEnd // scratch
 }
 
-// replayBytesMax is how much of the history is read for one subscriber at a time: about
-// as much as its socket takes.
+// replayBytesMax is how many bytes of history are read for one subscriber at a time. It is about as
+// much as its socket accepts.
 const replayBytesMax = 64 << 10
 
-// startReplay begins to send what a new subscriber missed.
+// startReplay starts to send the messages that a new subscriber missed. It queues the gap event, if
+// there is one.
 func (s *subscriber) startReplay(l *Loop, from resumePoint) {
 	if from.gap != nil {
 		l.stats.Gaps++
@@ -95,7 +100,7 @@ func (s *subscriber) startReplay(l *Loop, from resumePoint) {
 	}
 	if from.phase != phaseLive {
 		l.window.kept.Mark(from.until)
-		r := from.replay // so that only a replay takes memory
+		r := from.replay // a copy, so that only subscribers with a replay use this memory
 		l.replays.of[s] = &r
 		l.stats.Replays++
 		s.marks |= replaying
@@ -103,14 +108,14 @@ func (s *subscriber) startReplay(l *Loop, from resumePoint) {
 	}
 }
 
-// queueGap has a gap's event sent before anything else.
+// queueGap makes a gap event the prefix of s.
 func (s *subscriber) queueGap(l *Loop, g sse.Gap) {
 	if frame := l.opts.appendGap(nil, g); len(frame) > 0 {
 		s.prefixFor(l, frame)
 	}
 }
 
-// appendGap appends a gap's event, unless they are switched off.
+// appendGap appends a gap event to dst, unless gap events are switched off.
 func (c *Config) appendGap(dst []byte, g sse.Gap) []byte {
 	if c.NoGapEvent {
 		return dst
@@ -118,9 +123,8 @@ func (c *Config) appendGap(dst []byte, g sse.Gap) []byte {
 	return sse.AppendGap(dst, c.GapEvent, g)
 }
 
-// replaySome sends s the next part of what it missed, and reports whether that was the
-// last. If not, s waits for its socket or for the store, or stands in the queue, or is
-// closed.
+// replaySome sends the next part of a replay, and reports whether it was the last part. If not, s
+// waits for its socket, for the Store or in the replay queue, or is closed.
 func (s *subscriber) replaySome(l *Loop) (done bool) {
 	r := l.replays.of[s]
 	for {
@@ -134,7 +138,7 @@ func (s *subscriber) replaySome(l *Loop) (done bool) {
 		case stepGap:
 			l.stats.Gaps++
 			s.queueGap(l, *step.gap)
-			return s.sendBeforeStream(l) // which sends it, and comes back here
+			return s.sendBeforeStream(l) // sends the gap event and calls replaySome again
 		}
 		if !s.sendStep(l, r, step) {
 			return false
@@ -148,7 +152,7 @@ func (s *subscriber) replaySome(l *Loop) (done bool) {
 			s.audience.lagging--
 			return true
 		case from == phaseKept: // there is more in the window
-			l.replays.queue = append(l.replays.queue, s) // others have their turn first
+			l.replays.queue = append(l.replays.queue, s) // other subscribers go first
 			return false
 		case r.phase == phaseKept:
 			r.after, r.inStore = max(r.after, r.inStore.until), nil
@@ -156,8 +160,8 @@ func (s *subscriber) replaySome(l *Loop) (done bool) {
 	}
 }
 
-// sendStep sends the frames of a step, and reports whether s has taken them all. If not,
-// it waits for its socket, or is closed.
+// sendStep sends the frames of a step, and reports whether the socket accepted all of them. If not,
+// s waits for its socket, or is closed.
 func (s *subscriber) sendStep(l *Loop, r *replay, step step) bool {
 	n, ok := s.sendTo(l, step.frames)
 	if !ok {
@@ -165,7 +169,7 @@ func (s *subscriber) sendStep(l *Loop, r *replay, step step) bool {
 	}
 	s.replayed(l, r, step, n)
 	switch {
-	case l.backlogBytes() > l.opts.BacklogTotalBytesMax: // because of what was cut off for this one
+	case l.backlogBytes() > l.opts.BacklogTotalBytesMax: // the rest of a cut frame counts
 		s.end(reasonEvicted)
 	case n < len(step.frames):
 		s.block(l)
@@ -175,8 +179,9 @@ func (s *subscriber) sendStep(l *Loop, r *replay, step step) bool {
 	return false
 }
 
-// replayed notes that a socket has taken n bytes of a step. The rest of a frame that was
-// cut is kept for s: by the time its socket takes more, the history may have dropped it.
+// replayed records that the socket accepted n bytes of a step. If that cuts a frame, the rest of
+// the frame becomes the prefix of s: when the socket accepts more, the history may have dropped the
+// message.
 func (s *subscriber) replayed(l *Loop, r *replay, step step, n int) {
 	ends := step.ends
 	whole := sort.Search(len(ends), func(i int) bool { return ends[i].Offset > n })
@@ -193,10 +198,11 @@ func (s *subscriber) replayed(l *Loop, r *replay, step step, n int) {
 	l.stats.Replayed += uint64(whole)
 }
 
-// lostOf returns the newest message that a replay has yet to send and that the window has
-// dropped since the replay began, or 0. The mark of the window is that of the newest
-// replay, so what it reports lost may lie after the end of this one. The subscriber gets
-// those messages from its stream; to read them from the Store would send them twice.
+// lostOf returns the newest message that the window has dropped since the replay began and that the
+// replay had yet to send, or 0. The window has one mark for all replays, the end of the newest one.
+// So the message that LostSince returns may lie after the end of r. Such messages are in the
+// subscriber's stream; a read from the Store would send them twice. That is why the result is
+// limited to r.until.
 func (w *window) lostOf(r *replay, set []string, now uint32) uint64 {
 	lost := min(w.kept.LostSince(set, r.after, now), r.until)
 	if lost <= r.after {
@@ -205,7 +211,7 @@ func (w *window) lostOf(r *replay, set []string, now uint32) uint64 {
 	return lost
 }
 
-// readWindow is the step that sends the next part of what the window has.
+// readWindow returns a step with the next part of the window.
 func (p *past) readWindow(r *replay, set []string) step {
 	chunk, ends := p.window.kept.Read(p.replays.chunk[:0], p.replays.ends[:0], set, r.after, r.until, replayBytesMax)
 	p.replays.chunk, p.replays.ends = chunk, ends
@@ -216,8 +222,8 @@ func (p *past) readWindow(r *replay, set []string) step {
 	return step{frames: chunk, ends: ends, then: then}
 }
 
-// pump continues replays whose sockets take more, within this turn's budget. A
-// part of a wide set can take a while, so the clock is asked for each.
+// pump continues queued replays within the budget of this turn. It checks the clock for each part,
+// because reading a part of a wide set can take long.
 func (r *replays) pump(l *Loop) {
 	waiting := r.queue
 	n := 0
@@ -234,12 +240,12 @@ func (r *replays) pump(l *Loop) {
 	r.queue = append(r.queue[:0], r.queue[n:]...)
 }
 
-// retryMidReplay closes s in the middle of its replay, and tells it when to come back, if it
-// stands between two frames.
+// retryMidReplay closes s in the middle of its replay. It sends the reconnection time first, but
+// only if the last byte sent was the end of a frame.
 func (s *subscriber) retryMidReplay(l *Loop, after time.Duration, why reason) {
 	if s.marks&(headHeld|prefixed) == 0 {
 		l.frame = sse.AppendRetry(l.frame[:0], after.Milliseconds())
-		_, _ = send(s.fd(), l.frame) // if it finds no room, s comes back after its usual time
+		_, _ = send(s.fd(), l.frame) // if it does not fit, the client uses its usual time
 	}
 	s.end(why)
 }

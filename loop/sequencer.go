@@ -14,71 +14,69 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// past is the messages that were published before: their numbers, the newest of them in
-// memory, and the replays of subscribers that have missed some.
+// past is the state for messages that were already published: their numbers, the newest of them in
+// memory, and the replays of subscribers that missed some.
 type past struct {
 	window    window
 	sequencer sequencer
 	replays   replays
 }
 
-// A sequencer decides how messages get their numbers, how long they are kept, and what a
-// returning subscriber is sent. It has two implementations:
+// A sequencer decides how messages get their numbers, how long they are kept, and which of them a
+// reconnecting subscriber gets. It has two implementations:
 //
-//	memorySequencer  numbers messages in the order in which the loop publishes them, and
-//	                 keeps the newest of them in the window
-//	storeSequencer   submits messages to a Store, publishes them as they come back with
-//	                 their numbers, and reads from the Store what the window no longer has
+//	memorySequencer  numbers messages in the order in which the loop publishes them, and keeps
+//	                 the newest of them in the window
+//	storeSequencer   submits messages to a Store, publishes them when they return with their
+//	                 numbers, and reads from the Store the messages that the window has dropped
 //
-// The loop calls it, on its own goroutine. Other goroutines call publish, sink, refuse and,
-// once the loop has ended, close.
+// The loop calls all methods on its own goroutine, except for publish, sink, stopAccepting and,
+// once the loop has ended, close. Other goroutines call these four.
 type sequencer interface {
-	// publish accepts a checked message of Server.Publish. It returns once the message
-	// is certain to be published. Any goroutine may call it.
+	// publish accepts a checked message of Server.Publish. It returns once the message is certain
+	// to be published. Any goroutine may call it.
 	publish(ctx context.Context, l *Loop, namespace string, m sse.Message) error
-	// sink returns where publishers on a loop of their own publish. Any goroutine may
-	// call it.
+	// sink returns the sink for publishers on another event loop. Any goroutine may call it.
 	sink(l *Loop) publish.Sink
-	// replierFor returns where a publisher on this loop publishes.
+	// replierFor returns the sink for one publisher on this loop.
 	replierFor(l *Loop, p *publisher) replier
-	// full reports whether publishers must wait: reading more of them would exceed what
-	// may be under way.
+	// full reports whether publishers must wait, because reading more of them would exceed the
+	// limit for messages in flight.
 	full() bool
 	// receive handles one record of the mailbox.
 	receive(l *Loop, r record)
 
-	// live reports whether subscribers can be taken. Until then they are told to come
-	// back.
+	// live reports whether subscribers can be accepted. Until then they are asked to retry later.
 	live() bool
-	// resume finds where a new subscriber of a set begins. It gets a copy of what the request
-	// asks for: behind an interface, a pointer would move the request to the heap.
+	// resume finds the place where a new subscriber of a set starts. ask is passed by value: a
+	// pointer that goes through an interface would move the request to the heap.
 	resume(l *Loop, ask subreq.Resume, set nsindex.Set) resumePoint
-	// next returns what a replay does next. See replay.go.
+	// next returns the next step of a replay. See replay.go.
 	next(l *Loop, s *subscriber, r *replay) step
 
-	// onWake handles what other goroutines have finished since the last call.
+	// onWake handles results that other goroutines have queued since the last call.
 	onWake(l *Loop)
 	// everySecond is called once a second.
 	everySecond(l *Loop)
-	// stopAccepting stops accepting messages, where that can be done before the loop has
-	// stopped. Shutdown calls it, on its own goroutine.
+	// stopAccepting makes later messages fail, if that is possible before the loop stops.
+	// StartDrain calls it on its own goroutine.
 	stopAccepting(l *Loop)
-	// settled reports, while the server ends, whether every accepted message is
-	// published or will never be. Nothing is accepted from then on.
+	// settled reports, during a shutdown, whether every accepted message is published or will never
+	// be. Once it has returned true, nothing is accepted any more.
 	settled(l *Loop) bool
-	// close releases what the sequencer holds. The loop has ended.
+	// close releases the resources of the sequencer. It is called after the loop has ended.
 	close()
 }
 
-// A HistoryRule says how much is kept of each namespace at and below a prefix.
+// A HistoryRule limits how much is kept of each namespace at or below a prefix.
 type HistoryRule struct {
-	Prefix   string        // a namespace; "/" is for all that have no other rule
-	Messages int           // the newest so many; 0: none
-	Age      time.Duration // none that is older; 0: no such limit
+	Prefix   string        // a namespace; "/" applies to all namespaces without another rule
+	Messages int           // how many of the newest messages are kept; 0: none
+	Age      time.Duration // older messages are dropped; 0: no limit
 }
 
-// newSequencer returns the sequencer of a configuration, and its window. wake makes the
-// loop call onWake; any goroutine may call it.
+// newSequencer returns the sequencer and the window for a configuration. The sequencer calls wake,
+// from any goroutine, to make the loop call onWake.
 func newSequencer(opts *Config, wake func()) (sequencer, window) {
 	if opts.Store != nil {
 		return newStored(opts.Store, wake), window{kept: keepAll(opts.HistoryBytesMax)}
@@ -86,8 +84,8 @@ func newSequencer(opts *Config, wake func()) (sequencer, window) {
 	return memorySequencer{}, newWindow(opts.History, opts.HistoryBytesMax)
 }
 
-// newWindow returns a window that keeps what the rules say. Its epoch is new, since the
-// numbers of an earlier process are lost.
+// newWindow returns a window that keeps messages as the rules require. It has a new epoch, because
+// the numbers of an earlier process are lost.
 func newWindow(rules []HistoryRule, bytesMax int) window {
 	if !slices.ContainsFunc(rules, func(r HistoryRule) bool { return r.Messages > 0 }) {
 		return window{}
@@ -103,10 +101,10 @@ func newWindow(rules []HistoryRule, bytesMax int) window {
 	return window{kept: kept, epoch: sse.NewEpoch(rand.Uint64())}
 }
 
-// memorySequencer is the sequencer of a daemon without a store.
+// memorySequencer is the sequencer of a daemon without a Store.
 type memorySequencer struct{}
 
-// errNoKeys refuses a message with a key where no repetition would be recognized.
+// errNoKeys rejects a message with a key, because without a Store a repetition is not recognized.
 var errNoKeys = errors.New("loop: the message has a key, but without a Store repeated keys are not recognized")
 
 func (memorySequencer) publish(ctx context.Context, l *Loop, namespace string, m sse.Message) error {
@@ -126,13 +124,13 @@ func (memorySequencer) onWake(*Loop)                             {}
 func (memorySequencer) everySecond(*Loop)                        {}
 func (memorySequencer) close()                                   {}
 
-// stopAccepting closes the mailbox before the loop is asked to stop: once the loop finds it
-// empty, nothing may come.
+// stopAccepting closes the mailbox before the loop is asked to stop. So when the loop finds the
+// mailbox empty after that, no more messages can arrive.
 func (memorySequencer) stopAccepting(l *Loop) { l.mailbox.close() }
 func (memorySequencer) settled(*Loop) bool    { return true }
 
-// resume begins in the window. An id ahead of the newest message was not given by this
-// process, so it is as good as malformed.
+// resume starts in the window. This process has never assigned an id that is ahead of its newest
+// message, so such an id is treated like a malformed one.
 func (memorySequencer) resume(l *Loop, ask subreq.Resume, set nsindex.Set) resumePoint {
 	w, members, now := &l.window, set.Members(), l.wheel.now
 	if w.kept == nil {
@@ -143,8 +141,8 @@ func (memorySequencer) resume(l *Loop, ask subreq.Resume, set nsindex.Set) resum
 	return w.fromMemory(b, &ask, members, w.kept.Lost(members, b.after, now))
 }
 
-// next reads the next part from the window, or reports what the window has dropped since
-// the replay began.
+// next reads the next part from the window, or reports a gap if the window has dropped messages
+// since the replay began.
 func (memorySequencer) next(l *Loop, s *subscriber, r *replay) step {
 	set := s.audience.set.Members()
 	if lost := l.window.lostOf(r, set, l.wheel.now); lost > r.reported {

@@ -7,97 +7,100 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A Store keeps messages outside this server: it outlives the server, or several
-// servers share it. Published messages go to the Store and come back through the
-// StoreSink with their numbers. The server assigns no numbers of its own, and it keeps
-// only the newest part of what the Store has.
+// A Store keeps messages outside this server, so that they outlive the server or several servers
+// share them. Published messages go to the Store, and return through the StoreSink with their
+// numbers. With a Store, the server assigns no numbers itself, and its memory holds only the newest
+// of the Store's messages.
 //
 // All methods may be called from any goroutine.
 type Store interface {
-	// Submit hands a checked message in. It does not wait, and keeps none of the
-	// message's slices. The answer comes later, once; those to one caller come in
-	// the order of its calls. The loop calls it.
+	// Submit gives a checked message to the Store. It does not block, and keeps none of the
+	// message's slices. The Store calls to.Ack once, later. The acks for one Acker arrive in the
+	// order of its calls of Submit. The loop calls Submit, so it must not take long.
 	Submit(m PublishRequest, to Acker)
-	// Full tells whether as much is on its way as may be, so that the next Submit
-	// should wait for an answer. The loop calls it.
+	// Full reports whether the limit of messages in flight is reached, so that the next Submit
+	// should wait for an ack. The loop calls it.
 	Full() bool
-	// Wait returns once it is not Full. The error is the context's.
+	// Wait returns once the Store is not Full. The error is the context's.
 	Wait(ctx context.Context) error
-	// Read reads what the store has kept. It may take as long as ctx lasts.
+	// Read reads messages that the Store has kept. It may take as long as ctx allows.
 	Read(ctx context.Context, q Query) (Part, error)
-	// Newest is the number of the newest message that is known to be in the store.
-	// It is never less than what the StoreSink was given. The loop calls it.
+	// Newest returns the number of the newest message that is known to be in the Store. It is never
+	// less than the number that the StoreSink was given last. The loop calls it.
 	Newest() uint64
 }
 
-// A PublishRequest is one message on its way to the store.
+// A PublishRequest is one message to submit to the Store.
 type PublishRequest struct {
 	Namespace, Event []byte
-	Key              []byte // makes a repetition harmless; empty: none
+	Key              []byte // identifies repetitions, so that they have no effect; empty: no key
 	Data             []byte
 }
 
-// An Acker receives the result of one PublishRequest: its number in the store, or an
+// An Acker receives the result of one PublishRequest: the message's number in the Store, or an
 // error, which becomes the publisher's ERR.
 type Acker interface {
 	Ack(seq uint64, err error)
 }
 
-// A Query asks for a part of what the store has kept of a set: what is behind the
-// number After, up to the number Until, about so many bytes of frames.
+// A Query asks for kept messages of a set, with numbers greater than After and up to Until. The
+// Part should have about BytesMax bytes of frames.
 type Query struct {
-	Set          []string // canonical, none below another
+	Set          []string // canonical; no member is below another one
 	After, Until uint64
 	BytesMax     int
-	// Last and Since, where they are not zero, stand for an After that is to be
-	// found: before the newest so many messages up to the number Newest, or before
-	// those from a time on.
+	// If Last or Since is set, the Store determines After: it is the number before the newest Last
+	// messages up to the number Newest, or the number before the messages since the time Since.
 	Last   int
 	Newest uint64
 	Since  time.Time
 }
 
-// A Part answers a Query.
+// A Part is the answer to a Query.
 type Part struct {
-	After  uint64 // where it begins: that of the Query, or what was found
-	Frames []byte // with their ids
+	After  uint64 // where the part starts: After of the Query, or the number found
+	Frames []byte // with their id lines
 	Ends   []sse.FrameEnd
-	Last   bool   // there is no more up to Until
-	Lost   uint64 // the newest message behind After that may be gone; 0: none is
-	Newest uint64 // of all messages in the store, when it was asked
+	Last   bool   // there are no more messages up to Until
+	Lost   uint64 // the newest message after After that may be lost; 0: no message is lost
+	Newest uint64 // number of the newest message in the Store when it was read
 }
 
-// A StoreSink brings a Store's messages into the loop. Its methods wait while the
-// mailbox is full; their errors are the context's, or wrap publish.ErrBusy when the
-// server has ended. One goroutine calls them.
+// A StoreSink carries a Store's messages into the loop. Its methods wait while the mailbox is full.
+// Their errors are the context's, or wrap publish.ErrBusy when the server has stopped. Only one
+// goroutine may call them: the order of its calls is the order of the messages.
+//
+//	Begin ─► Deliver, Skip, Trim ... ─► Live ─► Deliver, Skip, Trim ...
+//
+// Begin may be called again at any time, for example after a reconnection.
 type StoreSink struct{ box *mailbox }
 
 // StoreSink returns the sink that a Store delivers to.
 func (l *Loop) StoreSink() StoreSink { return StoreSink{l.mailbox} }
 
-// The words of a Store: a record with one of these has no namespace.
+// A control record is a record of the mailbox without a namespace. Its frame starts with one of
+// these bytes.
 const (
 	controlSkip  = 's'
-	controlBegin = 'b' // an epoch follows
+	controlBegin = 'b' // followed by an epoch
 	controlLive  = 'l'
 	controlTrim  = 't'
 )
 
-// Begin tells where the messages begin that will be delivered: behind a number, in
-// an epoch that all servers at the store have in common. If there was another before,
-// or a larger number was delivered, the store has lost messages that it had, and
-// everybody is told of the gap.
+// Begin announces that the next messages follow the number newest, in an epoch that all servers of
+// the Store share. If the epoch differs from an earlier one, or if a larger number was delivered
+// before, the Store has lost messages. All subscribers then get a gap event.
 func (i StoreSink) Begin(ctx context.Context, epoch string, newest uint64) error {
 	return i.putControl(ctx, newest, append([]byte{controlBegin}, epoch...))
 }
 
-// Live tells that what was published before the server came is delivered: from now
-// on it takes subscribers.
+// Live announces that all messages from before the server's start are delivered. The server accepts
+// subscribers from now on.
 func (i StoreSink) Live(ctx context.Context) error { return i.putControl(ctx, 0, []byte{controlLive}) }
 
-// Deliver brings the message with a number. What was delivered before is passed
-// over. If numbers are left out, everybody is told of the gap, once for all up to the
-// store's newest; before Live there is nobody to tell.
+// Deliver delivers the message with the number seq. A message that was delivered before is ignored.
+// If numbers are missing, all subscribers get a gap event, which covers all numbers up to the
+// Store's newest message. Before Live there are no subscribers.
 func (i StoreSink) Deliver(ctx context.Context, seq uint64, namespace, event, data []byte) error {
 	_, err := i.box.putNumbered(ctx, seq, namespace, event, data)
 	return err
@@ -108,8 +111,8 @@ func (i StoreSink) Skip(ctx context.Context, seq uint64) error {
 	return i.putControl(ctx, seq, []byte{controlSkip})
 }
 
-// Trim tells that the store has let go of its messages up to a number. Nobody gets them
-// any more.
+// Trim announces that the Store has deleted its messages up to the number until. Replays no longer
+// include them.
 func (i StoreSink) Trim(ctx context.Context, until uint64) error {
 	return i.putControl(ctx, until, []byte{controlTrim})
 }

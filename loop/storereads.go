@@ -9,36 +9,37 @@ import (
 )
 
 const (
-	// readsMax is how many reads of the Store are under way at once. Each costs the Store
-	// a consumer; more would only wait there.
+	// readsMax limits how many reads of the Store are in progress. Each one costs the Store a
+	// consumer; more reads would only wait there.
 	readsMax = 16
-	// readTime is how long a read may take. It includes an outage of the Store that lasts
-	// a moment, and the wait for the reads before it.
+	// readTime is how long a read may take. It includes a short outage of the Store, and the wait
+	// for earlier reads.
 	readTime = 10 * time.Second
-	// askTime is how long the Store may take to say whether it has a message. The client
+	// askTime is how long the Store may take to report its newest message. After that, the client
 	// may find another daemon that knows.
 	askTime = time.Second
-	// Parts that were read are kept for a while, for clients that come a little later and
-	// have missed the same: so many parts, of so many bytes together.
+	// Parts are kept for clients that arrive a little later and missed the same messages: up to
+	// partsKept parts with partsKeptBytes bytes together.
 	partsKept      = 64
 	partsKeptBytes = 16 << 20
 )
 
-// storeReads are the reads of the Store: those that wait, those under way and those whose
-// parts are kept. Clients that want the same share a read: those of a daemon that went
-// away have all missed the same. It belongs to the loop, except for done.
+// storeReads holds the reads of the Store: queued reads, reads in progress, and kept parts. Clients
+// that need the same messages share a read. For example, all clients of a daemon that has stopped
+// missed the same messages. The loop owns it, except for done.
 //
-//	queued ──► running (a goroutine each) ──► done ──► kept parts
+//	queued ──► running (one goroutine each) ──► done ──► complete ──► kept parts
+//	                                                        └──► waiting subscribers
 type storeReads struct {
-	ctx    context.Context // ends with the server
+	ctx    context.Context // canceled when the server stops
 	cancel context.CancelFunc
 	done   *inbox.Inbox[*storeRead]
 
 	running    int
 	queued     []*storeRead
-	asking     *storeRead // the one of queued that asks only what is newest
-	shared     map[readKey]*storeRead
-	parts      []*storeRead // those of shared that are done, the oldest first
+	asking     *storeRead             // the queued read that only asks for the newest number
+	shared     map[readKey]*storeRead // reads that later subscribers may join, and kept parts
+	parts      []*storeRead           // the finished reads in shared, the oldest first
 	partsBytes int
 }
 
@@ -47,7 +48,7 @@ func newStoreReads(wake func()) storeReads {
 	return storeReads{ctx: ctx, cancel: cancel, done: inbox.New[*storeRead](wake), shared: map[readKey]*storeRead{}}
 }
 
-// A readKey tells which reads are the same.
+// A readKey identifies reads with the same result.
 type readKey struct {
 	set          string
 	after, until uint64
@@ -56,19 +57,22 @@ type readKey struct {
 	since        time.Time
 }
 
-// A storeRead is one read of the Store, and the subscribers that wait for it.
+// A storeRead is one read of the Store, and the subscribers that wait for it. While it runs, its
+// goroutine owns part and err, and the loop owns waiting and isDone; the other fields do not
+// change.
 type storeRead struct {
 	key        readKey
 	set        []string
 	deadline   time.Time
 	waiting    []*subscriber
-	newestOnly bool // it asks only what is newest; see phaseAsking
+	newestOnly bool // it only asks for the newest number; see phaseAsking
 	isDone     bool
 	part       Part
 	err        error
 }
 
-// read has the next part of a replay read. s waits for it, and stands in no queue.
+// read starts to read the next part of a replay, or joins a read of the same part. s waits for it,
+// and is not in the replay queue.
 func (st *storeSequencer) read(l *Loop, s *subscriber, r *replay) {
 	e, set, reads := r.inStore, s.audience.set, &st.reads
 	key := readKey{set.Key(), r.after, e.until, 0, e.last, e.since}
@@ -95,8 +99,9 @@ func (st *storeSequencer) read(l *Loop, s *subscriber, r *replay) {
 	st.startReads(l)
 }
 
-// ask has the Store asked for its newest message. A question that has left already does
-// not count: the message that s has may have come since.
+// ask starts to read the Store's newest number, or joins a queued read of it. A read that has
+// already started does not count: the message that the client has may have been stored after it
+// started.
 func (st *storeSequencer) ask(l *Loop, s *subscriber, key readKey) {
 	reads := &st.reads
 	if reads.asking == nil {
@@ -107,8 +112,8 @@ func (st *storeSequencer) ask(l *Loop, s *subscriber, key readKey) {
 	st.startReads(l)
 }
 
-// startReads starts queued reads, as many as may run, unless nobody waits for them any
-// more.
+// startReads starts queued reads, up to readsMax. It discards a read if no subscriber waits for it
+// any more.
 func (st *storeSequencer) startReads(l *Loop) {
 	reads := &st.reads
 	for reads.running < readsMax && len(reads.queued) > 0 {
@@ -127,7 +132,7 @@ func (st *storeSequencer) startReads(l *Loop) {
 	}
 }
 
-// run reads, on a goroutine of its own.
+// run reads from the Store. It runs on its own goroutine, and hands f back through done.
 func (f *storeRead) run(ctx context.Context, store Store, done *inbox.Inbox[*storeRead]) {
 	ctx, cancel := context.WithDeadline(ctx, f.deadline)
 	defer cancel()
@@ -138,8 +143,8 @@ func (f *storeRead) run(ctx context.Context, store Store, done *inbox.Inbox[*sto
 	done.Put(f)
 }
 
-// complete gives what was read to the subscribers that wait for it. They stand in the
-// replays' queue then, since they may be thousands.
+// complete gives the result of a read to the subscribers that wait for it. It only queues their
+// replays, since there may be thousands of them.
 func (st *storeSequencer) complete(l *Loop, f *storeRead) {
 	st.reads.running--
 	st.reads.keep(f)
@@ -149,7 +154,7 @@ func (st *storeSequencer) complete(l *Loop, f *storeRead) {
 	for _, s := range f.waiting {
 		r, ok := l.replays.of[s]
 		if !ok {
-			continue // it has left
+			continue // its connection has closed
 		}
 		r.inStore.part, r.inStore.err = &f.part, f.err
 		l.replays.queue = append(l.replays.queue, s)
@@ -158,10 +163,11 @@ func (st *storeSequencer) complete(l *Loop, f *storeRead) {
 	st.wake()
 }
 
-// keep keeps a read's part for others, and drops older parts for which there is no room.
+// keep keeps a finished read for other subscribers, and drops the oldest parts that exceed the
+// limits.
 func (reads *storeReads) keep(f *storeRead) {
 	if reads.shared[f.key] != f {
-		return // it was not shared, or was forgotten meanwhile
+		return // it was never shared, or was forgotten in the meantime
 	}
 	if f.err != nil {
 		reads.unshare(f)
@@ -175,13 +181,14 @@ func (reads *storeReads) keep(f *storeRead) {
 	}
 }
 
-// unshare keeps later subscribers from waiting for f.
+// unshare prevents later subscribers from joining f.
 func (reads *storeReads) unshare(f *storeRead) {
 	if reads.shared[f.key] == f {
 		delete(reads.shared, f.key)
 	}
 }
 
+// dropPart drops the kept part with the index i.
 func (reads *storeReads) dropPart(i int) {
 	f := reads.parts[i]
 	reads.partsBytes -= len(f.part.Frames)
@@ -189,8 +196,8 @@ func (reads *storeReads) dropPart(i int) {
 	reads.parts = slices.Delete(reads.parts, i, i+1)
 }
 
-// forgetBefore drops the parts that begin before a number, and unshares the reads that do.
-// Subscribers that wait for them already get them.
+// forgetBefore drops the parts that start before the number until, and unshares reads that do.
+// Subscribers that already wait for such a read still get it.
 func (reads *storeReads) forgetBefore(until uint64) {
 	for i := len(reads.parts) - 1; i >= 0; i-- {
 		if reads.parts[i].key.after < until {

@@ -13,32 +13,37 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// storeSequencer is the sequencer of a daemon with a Store. A message goes to the Store when it is
-// published here, and is delivered when it comes back with its number:
+// storeSequencer is the sequencer of a daemon with a Store. A message that is published here goes
+// to the Store, and is delivered when it returns with its number:
 //
 //	publisher ──► submit ──► Store ──► StoreSink ──► mailbox ──► receive ──► subscribers
 //	    ▲                      │
 //	    └── reply ◄── onWake ◄─┘ Ack
 //
-// The first group of fields is for other goroutines, too. The rest belongs to the loop.
+// Acks and messages arrive separately, so a publisher may get its OK before or after the
+// subscribers get the message. Messages of other daemons at the same Store arrive through the
+// StoreSink, too.
+//
+// The first group of fields is shared with other goroutines. The loop owns the rest.
 type storeSequencer struct {
 	Store
-	unacked atomic.Int64  // messages submitted and not acknowledged
-	acked   atomic.Uint64 // the largest number that a publisher got an OK for
+	unacked atomic.Int64  // messages that are submitted and not acknowledged
+	acked   atomic.Uint64 // the largest number in an OK
 	acks    *inbox.Inbox[ack]
 	wake    func()
 
-	isLive          bool   // what the Store had when the daemon started is delivered
-	liveAt          uint32 // tick at which that was
-	undated         uint64 // messages up to this one were published before liveAt, nobody knows when
-	gapReported     uint64 // everybody was told of a gap up to this number
-	missingUnlogged uint64 // messages that subscribers were told of, and the log was not yet
-	allAcked        bool   // the server ends, and every submission is acknowledged
-	allAckedAt      uint32 // tick at which that was seen
+	isLive          bool   // all messages from before the daemon's start are delivered
+	liveAt          uint32 // tick at which isLive was set
+	undated         uint64 // messages up to this number were published before liveAt, at unknown times
+	gapReported     uint64 // all subscribers got a gap event that covers the numbers up to this one
+	missingUnlogged uint64 // missing messages that everySecond has yet to log
+	allAcked        bool   // during a shutdown: every submission is acknowledged
+	allAckedAt      uint32 // tick at which allAcked was set
 	reads           storeReads
 	spareAcks       []ack
 }
 
+// newStored returns a storeSequencer that calls wake to make the loop call onWake.
 func newStored(store Store, wake func()) *storeSequencer {
 	return &storeSequencer{Store: store, acks: inbox.New[ack](wake), wake: wake, reads: newStoreReads(wake)}
 }
@@ -47,11 +52,11 @@ func (st *storeSequencer) full() bool { return st.Full() }
 func (st *storeSequencer) live() bool { return st.isLive }
 func (st *storeSequencer) close()     { st.reads.cancel() }
 
-// stopAccepting does nothing: what was submitted comes back through the mailbox, which stays open
-// until all of it has. See submit.
+// stopAccepting does nothing. Submitted messages return through the mailbox, so it stays open until
+// all of them have returned. submit fails once the loop is stopping.
 func (st *storeSequencer) stopAccepting(*Loop) {}
 
-// receive handles one record from the Store.
+// receive handles one record from the Store: a message or a control record.
 func (st *storeSequencer) receive(l *Loop, r record) {
 	w := &l.window
 	switch {
@@ -73,10 +78,10 @@ func (st *storeSequencer) receive(l *Loop, r record) {
 	}
 }
 
-// advance prepares for the message with a number, and reports whether it is a new one.
-// Numbers that are left out are a gap for everybody: what their messages were about is
-// not known. Before the server is live there is nobody to tell, and a stream may have
-// many such holes.
+// advance prepares for the message with the number seq, and reports whether the message is new. If
+// numbers before seq are missing, all subscribers get a gap event, since the namespaces of the
+// missing messages are unknown. Before the server is live there are no subscribers, and a Store may
+// have many such holes.
 func (st *storeSequencer) advance(l *Loop, seq uint64) bool {
 	w := &l.window
 	if seq <= w.newest {
@@ -93,9 +98,10 @@ func (st *storeSequencer) advance(l *Loop, seq uint64) bool {
 	return true
 }
 
-// reportMissing tells everybody that numbers after one were left out, once for all up to the
-// Store's newest: where it has dropped some there are holes upon holes, and a gap before
-// each message would drown them.
+// reportMissing sends a gap event to all subscribers because the numbers after one are missing. The
+// event covers all numbers up to the Store's newest message. Where a Store has dropped some
+// messages there are often many holes, and a gap event before each remaining message would be too
+// much.
 func (st *storeSequencer) reportMissing(l *Loop, after uint64) {
 	w := &l.window
 	st.gapReported = max(w.newest, st.Newest())
@@ -104,7 +110,7 @@ func (st *storeSequencer) reportMissing(l *Loop, after uint64) {
 	l.deliverToAll(sse.Gap{Reason: sse.GapExpired, Asked: w.idOf(after), Newest: until, CompleteAfter: until})
 }
 
-// everySecond logs what tellLeftOut has told subscribers.
+// everySecond logs how many messages reportMissing has reported.
 func (st *storeSequencer) everySecond(l *Loop) {
 	if st.missingUnlogged > 0 {
 		l.log.Warn("store dropped undelivered messages",
@@ -113,8 +119,8 @@ func (st *storeSequencer) everySecond(l *Loop) {
 	}
 }
 
-// beginEpoch starts a new epoch after the message with a number, unless the daemon is in it and
-// has no more than that.
+// beginEpoch starts an epoch after the number newest, and empties the window. It does nothing if
+// the daemon is in this epoch already and has no larger number.
 func (st *storeSequencer) beginEpoch(l *Loop, epoch string, newest uint64) {
 	w := &l.window
 	if epoch == w.epoch && newest >= w.newest {
@@ -124,7 +130,7 @@ func (st *storeSequencer) beginEpoch(l *Loop, epoch string, newest uint64) {
 	again := w.epoch != ""
 	w.kept = keepAll(l.opts.HistoryBytesMax)
 	st.reads.forgetBefore(math.MaxUint64)
-	// What they miss is gone with its numbers, which mean something else now.
+	// The messages that these subscribers miss no longer exist under their numbers.
 	for s := range l.replays.of {
 		s.retryMidReplay(l, l.opts.retryTime(), reasonStore)
 	}
@@ -138,17 +144,17 @@ func (st *storeSequencer) beginEpoch(l *Loop, epoch string, newest uint64) {
 	}
 }
 
-// keepAll returns an empty history that keeps whatever there is room for.
+// keepAll returns an empty history that keeps as many messages as fit.
 func keepAll(bytesMax int) *history.History {
 	return history.New(bytesMax, func(string) history.Retention { return history.Retention{Messages: math.MaxInt} })
 }
 
-// settleTime is how long messages may take to come back from the Store once their
-// publishers got an OK. A subscriber that leaves without them gets them where it comes
-// back.
+// settleTime is how long a shutdown waits for acknowledged messages to return from the Store. A
+// subscriber that is disconnected without them gets them after it reconnects.
 const settleTime = time.Second
 
-// settled reports whether all that was acknowledged has come back, or has had its time.
+// settled reports whether all acknowledged messages have returned, or settleTime is over. It then
+// closes the mailbox.
 func (st *storeSequencer) settled(l *Loop) bool {
 	switch {
 	case st.unacked.Load() > 0:
@@ -164,23 +170,25 @@ func (st *storeSequencer) settled(l *Loop) bool {
 	return true
 }
 
-// A storeReplay is the part of a replay that comes from the Store.
+// A storeReplay is the part of a replay that is read from the Store.
 type storeReplay struct {
-	until     uint64 // where the window takes over; when asking, the number of the client's id
-	reason    string // why there is a gap, if there is one
-	clientID  []byte // the id that the client came with
+	until     uint64 // the window continues after this; in phaseAsking: the client's number
+	reason    string // the reason of a gap, if there is one
+	clientID  []byte // the id that the client sent
 	alwaysGap bool   // there is a gap in any case
 	last      int    // see Query
 	since     time.Time
-	part      *Part // read, and to be sent next
+	part      *Part // the part that was read and is sent next
 	err       error
 }
 
-// resume begins in the Store if the window lacks something, and otherwise in the window.
+// resume starts in the window if it has all messages that the subscriber needs, and in the Store
+// otherwise.
 func (st *storeSequencer) resume(l *Loop, ask subreq.Resume, set nsindex.Set) resumePoint {
 	w := &l.window
 	p := st.find(l, &ask, set.Members())
-	// Others were told already that messages will be left out, if they come at all.
+	// Other subscribers already got a gap event for numbers that have yet to arrive, so this one
+	// gets it too.
 	if st.gapReported > w.newest && st.Newest() > w.newest {
 		if p.gap == nil {
 			p.gap = &sse.Gap{Reason: sse.GapExpired, Asked: w.newestID(), Newest: w.idOf(st.gapReported)}
@@ -190,6 +198,7 @@ func (st *storeSequencer) resume(l *Loop, ask subreq.Resume, set nsindex.Set) re
 	return p
 }
 
+// find returns the resume point without regard to gaps that were already reported.
 func (st *storeSequencer) find(l *Loop, ask *subreq.Resume, set []string) resumePoint {
 	w, now := &l.window, l.wheel.now
 	status, seq := w.classify(ask.ID)
@@ -197,7 +206,8 @@ func (st *storeSequencer) find(l *Loop, ask *subreq.Resume, set []string) resume
 		if seq <= st.Newest() {
 			return resumePoint{tooEarly: true}
 		}
-		// Another daemon may know more than this one, if this one is cut off.
+		// Another daemon may have newer messages than this one if this one is cut off from the
+		// Store.
 		e := &storeReplay{until: seq, clientID: bytes.Clone(ask.ID)}
 		return resumePoint{replay: replay{phase: phaseAsking, after: seq, until: w.newest, inStore: e}}
 	}
@@ -218,21 +228,22 @@ func (st *storeSequencer) find(l *Loop, ask *subreq.Resume, set []string) resume
 	return resumePoint{replay: replay{phase: phaseStored, after: b.after, until: w.newest, inStore: e}}
 }
 
-// copyStart notes where a request wants to begin, if it says so.
+// copyStart copies "last" or "since" of a request.
 func (e *storeReplay) copyStart(ask *subreq.Resume) {
 	switch {
 	case ask.Last > 0 && ask.Last <= lastMax:
 		e.last = ask.Last
 	case ask.Last < 0 && ask.Since >= 0:
-		// Rounded like the times of the window, so that those who come at once share a read.
+		// Rounded like the times in the window, so that clients that arrive together share a read.
 		e.since = time.Now().Add(-ask.Since).Truncate(tick)
 	}
 }
 
-// undatedUntil returns the last number whose publishing time only the Store knows, or 0 if
-// the window alone can answer "since", with what it has after a number. Of messages that
-// were published before this daemon was live, it knows only that; and of those that it has
-// dropped, that they are older than one that it has.
+// undatedUntil returns the last number whose publish time only the Store knows, or 0 if the window
+// alone can answer "since". after is the start point that the window has found. The window lacks
+// the times of two kinds of messages. Of messages from before this daemon was live, it only knows
+// that they are older than that. Of dropped messages, it only knows that they are older than a kept
+// one.
 func (st *storeSequencer) undatedUntil(w *window, set []string, at uint32, after uint64, now uint32) uint64 {
 	lost := w.kept.Lost(set, 0, now)
 	if at <= st.liveAt {
@@ -244,8 +255,8 @@ func (st *storeSequencer) undatedUntil(w *window, set []string, at uint32, after
 	return lost
 }
 
-// next goes on in the phase that the replay is in. What the window has dropped since the
-// replay began, the Store may still have.
+// next returns the next step in the replay's phase. Messages that the window has dropped since the
+// replay began may still be in the Store, so a replay from the window can go back to the Store.
 func (st *storeSequencer) next(l *Loop, s *subscriber, r *replay) step {
 	w, set := &l.window, s.audience.set.Members()
 	if r.phase == phaseKept {
@@ -269,7 +280,8 @@ func (st *storeSequencer) next(l *Loop, s *subscriber, r *replay) step {
 	return st.sendPart(w, set, r)
 }
 
-// sendPart is the step for a part that was read: its gap, and then its frames.
+// sendPart returns the steps for a part that was read: first the gap event, if there is a gap, and
+// in the next call the frames.
 func (st *storeSequencer) sendPart(w *window, set []string, r *replay) step {
 	e, part := r.inStore, r.inStore.part
 	r.after = max(r.after, part.After)
@@ -283,7 +295,7 @@ func (st *storeSequencer) sendPart(w *window, set []string, r *replay) step {
 	}
 	r.reported = max(r.reported, part.Lost)
 	e.last, e.since, e.part = 0, time.Time{}, nil
-	if e.reason == "" { // it has a beginning now, and wants all that follows
+	if e.reason == "" { // the start is known now, so messages lost from here on are a gap
 		e.reason, e.clientID = sse.GapExpired, []byte(w.idOf(r.after))
 	}
 	then := phaseStored
@@ -293,9 +305,9 @@ func (st *storeSequencer) sendPart(w *window, set []string, r *replay) step {
 	return step{frames: part.Frames, ends: part.Ends, then: then}
 }
 
-// afterAsking is the step once the Store has said whether it has the client's newest
-// message. If it has, the client comes too early by moments; if not, nobody can have had
-// that message.
+// afterAsking returns the step for the Store's answer whether it has the client's newest message.
+// If it has, the client reconnected a moment too early. If not, no such message can have existed,
+// so the client's id is treated as malformed.
 func (st *storeSequencer) afterAsking(w *window, set []string, r *replay) step {
 	e := r.inStore
 	if e.part.Newest >= e.until {

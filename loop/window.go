@@ -8,37 +8,37 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A window is the newest messages of this daemon, in memory and by number. Without a
-// store it is all the history there is. With one it is the end of the store's.
+// A window holds the newest messages of this daemon in memory, by number. Without a Store, it is
+// the whole history. With a Store, it is the newest part of the Store's history.
 //
 //	published:  1 ········ 40 │ 41 ······ 97 │ 98 ──►
-//	            only a store   │ kept         │ newest+1
+//	            only in Store  │ kept         │ newest+1
 type window struct {
 	kept   *history.History // nil: nothing is kept, and messages have no ids
-	epoch  string           // of the ids
+	epoch  string           // the epoch in all ids
 	newest uint64           // number of the newest message
 }
 
-// keeps reports whether messages of a namespace are kept, and have ids.
+// keeps reports whether messages of a namespace are kept. If so, they have ids.
 func (w *window) keeps(namespace []byte) bool { return w.kept != nil && w.kept.Keeps(namespace) }
 
-// add keeps the message after newest.
+// add keeps the next message, whose number is newest+1. It does not change newest: see published.
 func (w *window) add(namespace, frame []byte, now uint32) {
 	w.kept.Add(namespace, frame, w.newest+1, now)
 }
 
-// sweepNamespaces is how many namespaces are searched each tick for messages that are
-// too old: some 10,000 a second, for less than 1 % of the loop's time.
+// sweepNamespaces is how many namespaces are checked for expired messages in each tick. That is
+// about 10,000 per second, and takes less than 1 % of the loop's time.
 const sweepNamespaces = 1000
 
-// sweep drops messages that are too old, in some of the namespaces.
+// sweep drops expired messages in the next few namespaces.
 func (w *window) sweep(now uint32) {
 	if w.kept != nil {
 		w.kept.Sweep(now, sweepNamespaces)
 	}
 }
 
-// appendID appends the id line of the message after newest.
+// appendID appends the id line of the next message, whose number is newest+1.
 func (w *window) appendID(dst []byte) []byte {
 	return sse.AppendIDLine(dst, sse.ID{Epoch: w.epoch, Seq: w.newest + 1})
 }
@@ -54,19 +54,18 @@ func (w *window) idOf(seq uint64) string {
 // newestID returns the id of the newest message, or "" if messages have no ids.
 func (w *window) newestID() string { return w.idOf(w.newest) }
 
-// An idStatus says what a request's Last-Event-ID is to this daemon.
+// An idStatus is the relation of a request's Last-Event-ID to the window.
 type idStatus uint8
 
 const (
-	idNone      idStatus = iota // the request has none
-	idMalformed                 // it is not an id of ssed's
-	idForeign                   // its epoch is another: its numbers mean nothing here
-	idKnown                     // it names a message up to the newest
-	idAhead                     // it names a message after the newest
+	idNone      idStatus = iota // the request has no id
+	idMalformed                 // it is not an id of ssed
+	idForeign                   // it has another epoch, so its number has no meaning here
+	idKnown                     // it names a message that is not newer than the newest
+	idAhead                     // it names a message that is newer than the newest
 )
 
-// classify reads a Last-Event-ID. seq is the number in it, if the status is idKnown or
-// idAhead.
+// classify parses a Last-Event-ID. seq is the number in the id if the status is idKnown or idAhead.
 func (w *window) classify(text []byte) (status idStatus, seq uint64) {
 	if text == nil {
 		return idNone, 0
@@ -83,20 +82,21 @@ func (w *window) classify(text []byte) (status idStatus, seq uint64) {
 	return idKnown, id.Seq
 }
 
-// lastMax is the largest "last" for which messages are counted. To find the newest
-// 100,000 of many namespaces takes some 15 ms; a request for more gets all that is kept.
+// lastMax is the largest "last" for which messages are counted. Finding the newest 100,000 messages
+// of many namespaces takes about 15 ms. A request for more gets everything that is kept.
 const lastMax = 100_000
 
-// A startPoint is where a request wants to begin, and whether that leaves a gap.
+// A startPoint is the message after which a request starts, and whether that leaves a gap.
 type startPoint struct {
-	after     uint64 // it has what is up to this number
-	reason    string // of a gap, if there is one; "": the client did not say what it has
-	alwaysGap bool   // there is a gap even if no message is gone
-	bySince   bool   // after was found by "since"
+	after     uint64 // the subscriber gets the messages after this number
+	reason    string // of a gap, if there is one; "": the client did not claim any message
+	alwaysGap bool   // there is a gap even if no message was dropped
+	bySince   bool   // after was computed from "since"
 }
 
-// findStart finds where a request for a set begins. The last event's id counts first; without
-// one, or with one that cannot be used, "last" or "since" do.
+// findStart returns the start point of a request for a set. The Last-Event-ID has priority. Without
+// a usable id, "last" or "since" is used, and otherwise the subscriber starts with the next
+// message.
 func (w *window) findStart(status idStatus, seq uint64, ask *subreq.Resume, set []string, now uint32) (b startPoint) {
 	switch status {
 	case idKnown:
@@ -124,8 +124,8 @@ func (w *window) findStart(status idStatus, seq uint64, ask *subreq.Resume, set 
 // sinceTick returns the tick from which on "since" asks for messages.
 func sinceTick(ask *subreq.Resume, now uint32) uint32 { return now - min(now, ticks(ask.Since)) }
 
-// fromMemory is the resume point of a beginning from which on the window has all that
-// there is. lost is the newest message after it that is gone, 0 if none is.
+// fromMemory returns the resume point for b if the window alone can serve the replay. lost is the
+// newest dropped message after b.after, or 0.
 func (w *window) fromMemory(b startPoint, ask *subreq.Resume, set []string, lost uint64) resumePoint {
 	p := resumePoint{replay: replay{after: b.after, until: w.newest, reported: lost}}
 	if p.after < p.until {
@@ -140,9 +140,8 @@ func (w *window) fromMemory(b startPoint, ask *subreq.Resume, set []string, lost
 // askedBytesMax limits how much of a malformed id is echoed in the gap event.
 const askedBytesMax = 64
 
-// gap describes what a subscriber cannot have of a set's messages from after to until.
-// lost is the newest message that is gone, 0 if none is known to be. asked is the id that
-// the client sent.
+// gap returns a gap event for the messages of a set after one number, up to until. asked is the id
+// that the client sent. lost is the newest message that is known to be dropped, or 0.
 func (w *window) gap(reason string, asked []byte, set []string, after, until, lost uint64) *sse.Gap {
 	g := &sse.Gap{
 		Reason: reason,
