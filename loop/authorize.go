@@ -18,52 +18,57 @@ import (
 	"github.com/ssed/ssed/internal/subreq"
 )
 
-// What an error of Options.Authorize may wrap.
+// Errors for Options.Authorize to return or wrap. Any other error makes the answer 403.
 var (
-	// ErrUnauthenticated makes the answer 401: the request does not tell who asks, or
-	// not so that it can be believed.
+	// ErrUnauthenticated makes the answer 401: the request does not prove the client's identity.
 	ErrUnauthenticated = errors.New("authentication required")
-	// ErrRetryLater makes the client ask again in some seconds: nothing is wrong with
-	// the request, but it cannot be decided now.
+	// ErrRetryLater makes the client retry in some seconds. The request may be valid, but it cannot
+	// be decided now. An error that wraps context.DeadlineExceeded is treated in the same way.
 	ErrRetryLater = errors.New("retry later")
 )
 
-// A Request is what Options.Authorize decides about: somebody asks for a set of
-// namespaces.
+// A Request is a request to subscribe that Options.Authorize decides about.
 type Request struct {
-	Client     netip.Addr // where it comes from, as trusted proxies have it; not valid for a unix socket
-	Peer       net.Addr   // the connection's other end, as SubscriberInfo.Peer will have it
-	Namespaces []string   // its subscription set; not to be changed
-	Query      string     // as it was sent; net/url.ParseQuery reads it
+	Client     netip.Addr // the address according to trusted proxies; not valid for a unix socket
+	Peer       net.Addr   // the connection's remote address, like SubscriberInfo.Peer
+	Namespaces []string   // its subscription set; do not change it
+	Query      string     // as it was sent; url.ParseQuery parses it
 
 	head httpparse.Request
 }
 
-// Header returns the value of the request's first field of that name, in whatever
-// case, such as Origin, Cookie, Authorization or User-Agent; empty if there is none.
+// Header returns the value of the first header field with this name, or "" if there is no such
+// field. The case of the name does not matter. Typical names are Origin, Cookie, Authorization and
+// User-Agent.
 func (r *Request) Header(name string) string { return string(r.head.Get(name)) }
 
-// An authRequest is a request that waits for Options.Authorize.
+// An authRequest is a request that waits for Options.Authorize. Its goroutine reads Request and
+// writes err; the loop reads err after it has taken the authRequest from decided, and owns the
+// other fields.
 type authRequest struct {
 	Request
 	conn   *pendingConn   // nil once the connection no longer waits
-	ask    subreq.Request // in memory of its own
+	ask    subreq.Request // in its own memory
 	cancel context.CancelFunc
-	inputs uint8 // how often the client sent more
+	inputs uint8 // how often the client sent more bytes
 	err    error // the decision
 }
 
-// authRequests are the requests of all connections. Each has a goroutine until
-// Authorize returns, even if its connection is closed by then. AuthorizeMax bounds
-// these goroutines.
+// authRequests holds the requests of all connections. Each one has a goroutine until Authorize
+// returns, even if its connection is closed earlier. AuthorizeMax limits the number of these
+// goroutines.
+//
+//	startAuthorize ─► goroutine: Authorize ─► decided ─► handleResults ─► answer
+//	                                                         └─ connection closed, timed out or
+//	                                                            shut down before: no answer
 type authRequests struct {
-	running int
-	waiting map[*authRequest]bool      // the connection is still open
-	decided *inbox.Inbox[*authRequest] // from the goroutines of Authorize
+	running int                        // calls of Authorize whose results are not handled yet
+	waiting map[*authRequest]bool      // requests with an open connection
+	decided *inbox.Inbox[*authRequest] // results from the goroutines
 }
 
-// startAuthorize calls Options.Authorize for a request, on a goroutine of its own. It
-// copies the request head, since gnet reuses the buffer.
+// startAuthorize calls Options.Authorize for a request on a new goroutine. It copies the request
+// head, since gnet reuses the buffer.
 func (c *pendingConn) startAuthorize(l *Loop, ask subreq.Request, read []byte) {
 	if cause, full := c.full(l); full && ask.Body {
 		c.retryLater(l, ask.Answer, cause)
@@ -87,12 +92,12 @@ func (c *pendingConn) startAuthorize(l *Loop, ask subreq.Request, read []byte) {
 	go func() {
 		defer l.authRequests.decided.Put(a)
 		defer cancel()
-		a.err = ErrRetryLater // unless it returns: it may end its goroutine, as t.Fatal does
+		a.err = ErrRetryLater // in case Authorize ends its goroutine, as t.Fatal does
 		a.err = l.opts.Authorize(ctx, &a.Request)
 	}()
 }
 
-// retryLater asks a client to retry. The reply to HEAD is the head alone.
+// retryLater asks a client to retry. The response to HEAD has no body.
 func (c *pendingConn) retryLater(l *Loop, to subreq.Answer, cause rejectReason) {
 	l.eventLog.countRejected(l, cause)
 	if to.Body {
@@ -102,12 +107,11 @@ func (c *pendingConn) retryLater(l *Loop, to subreq.Answer, cause rejectReason) 
 	}
 }
 
-// authResultsTime limits how long the results of Authorize may hold up one turn of the
-// loop.
+// authResultsTime limits how long the results of Authorize may occupy one turn of the loop.
 const authResultsTime = time.Millisecond
 
-// handleResults continues the requests that Authorize has decided, for at most
-// authResultsTime in one turn of the loop.
+// handleResults continues the requests that Authorize has decided. It puts results back that it has
+// no time for in this turn.
 func (r *authRequests) handleResults(l *Loop) {
 	if r.running == 0 {
 		return
@@ -122,7 +126,7 @@ func (r *authRequests) handleResults(l *Loop) {
 	r.decided.PutBack(decided)
 }
 
-// answer replies to a client whose request Options.Authorize has decided.
+// answer responds to a client whose request Options.Authorize has decided.
 func (a *authRequest) answer(l *Loop) {
 	c := a.conn
 	c.cancelAuth(l)
@@ -138,22 +142,23 @@ func (a *authRequest) answer(l *Loop) {
 	}
 }
 
-// abandonAuth stops waiting for Authorize, since it took too long or the server ends,
-// and asks the client to retry.
+// abandonAuth stops waiting for Authorize because of a timeout or a shutdown, and asks the client
+// to retry.
 func (c *pendingConn) abandonAuth(l *Loop, cause rejectReason) {
 	a := c.auth
 	c.cancelAuth(l)
 	c.retryLater(l, a.ask.Answer, cause)
 }
 
-// abandonAll asks every waiting client to retry: the server ends.
+// abandonAll asks every waiting client to retry, because the server is shutting down.
 func (r *authRequests) abandonAll(l *Loop) {
 	for a := range r.waiting {
 		a.conn.abandonAuth(l, rejectDraining)
 	}
 }
 
-// cancelAuth cancels the connection's authRequest, if it has one.
+// cancelAuth cancels the connection's authRequest, if it has one. The result of Authorize is then
+// ignored.
 func (c *pendingConn) cancelAuth(l *Loop) {
 	if a := c.auth; a != nil {
 		a.cancel()
@@ -162,8 +167,8 @@ func (c *pendingConn) cancelAuth(l *Loop) {
 	}
 }
 
-// discardInput discards what a client sends while it waits. A client that keeps
-// sending is closed.
+// discardInput discards bytes that a client sends while it waits. A client that keeps sending is
+// disconnected.
 func (a *authRequest) discardInput() gnet.Action {
 	if a.inputs++; a.inputs > noiseMax {
 		return gnet.Close
@@ -171,11 +176,11 @@ func (a *authRequest) discardInput() gnet.Action {
 	return gnet.None
 }
 
-// reasonBytesMax is how much of an error's words a client is told.
+// reasonBytesMax limits how much of an error's text is sent to a client.
 const reasonBytesMax = 200
 
-// inOneLine makes words fit for the body of an answer and a line of the log,
-// whatever they quote.
+// inOneLine makes a text fit for the body of a response and for a line of the log, whatever
+// characters it contains.
 func inOneLine(words string) string {
 	words = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

@@ -8,19 +8,19 @@ import (
 	"github.com/panjf2000/gnet/v2"
 )
 
-// agentBytesMax is how much of a User-Agent is kept.
+// agentBytesMax is how many bytes of a User-Agent are kept.
 const agentBytesMax = 256
 
-// clientInfo holds a client's User-Agent and the address that a trusted proxy gave. All
-// clients with the same values share one: ten thousand browsers have a few dozen
-// User-Agents between them.
+// clientInfo holds a client's User-Agent and the address that a trusted proxy forwarded. All
+// clients with the same values share one clientInfo: ten thousand browsers have only a few dozen
+// User-Agents.
 type clientInfo struct {
 	clientInfoKey
 	refs int
 }
 
-// forwardedAddr returns the address that a trusted proxy gave; it is not valid without
-// one.
+// forwardedAddr returns the address that a trusted proxy forwarded. It is not valid without a
+// proxy.
 func (info *clientInfo) forwardedAddr() netip.Addr {
 	if info == nil {
 		return netip.Addr{}
@@ -28,7 +28,7 @@ func (info *clientInfo) forwardedAddr() netip.Addr {
 	return info.addr
 }
 
-// userAgent is empty for a client that sent none.
+// userAgent returns the User-Agent, or "" if the client sent none.
 func (info *clientInfo) userAgent() string {
 	if info == nil {
 		return ""
@@ -38,13 +38,13 @@ func (info *clientInfo) userAgent() string {
 
 type clientInfoKey struct {
 	agent string
-	addr  netip.Addr // zero: the connection's own peer
+	addr  netip.Addr // not valid: the connection's own peer
 }
 
 type clientInfos map[clientInfoKey]*clientInfo
 
-// intern finds or adds a clientInfo. It is nil, and takes no memory, if both values
-// are empty.
+// intern returns the shared clientInfo for these values, and adds it if it is new. It returns nil,
+// which takes no memory, if both values are empty. Call release when the client disconnects.
 func (c clientInfos) intern(agent []byte, addr netip.Addr) *clientInfo {
 	if len(agent) == 0 && !addr.IsValid() {
 		return nil
@@ -59,6 +59,7 @@ func (c clientInfos) intern(agent []byte, addr netip.Addr) *clientInfo {
 	return found
 }
 
+// release undoes one intern.
 func (c clientInfos) release(info *clientInfo) {
 	if info == nil {
 		return
@@ -68,8 +69,7 @@ func (c clientInfos) release(info *clientInfo) {
 	}
 }
 
-// peerAddr returns the address at the connection's other end; it is not valid
-// for a unix socket.
+// peerAddr returns the connection's remote address. It is not valid for a unix socket.
 func peerAddr(conn gnet.Conn) netip.Addr {
 	if addr, ok := conn.RemoteAddr().(interface{ AddrPort() netip.AddrPort }); ok {
 		return addr.AddrPort().Addr().Unmap()
@@ -77,8 +77,8 @@ func peerAddr(conn gnet.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
-// cloneAddr returns an address that may be kept: gnet reuses the memory of an IPv6 zone
-// once the connection is closed.
+// cloneAddr returns a copy of an address that may be kept: gnet reuses the memory of an IPv6 zone
+// after the connection is closed.
 func cloneAddr(addr net.Addr) net.Addr {
 	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.Zone != "" {
 		return &net.TCPAddr{IP: tcp.IP, Port: tcp.Port, Zone: strings.Clone(tcp.Zone)}
@@ -86,12 +86,10 @@ func cloneAddr(addr net.Addr) net.Addr {
 	return addr
 }
 
-// address returns the client's address: the one that a trusted proxy gave, or the
-// peer's.
+// address returns the client's address: the address from a trusted proxy, or the peer's.
 func (c *pendingConn) address() netip.Addr { return addressOf(c.conn, c.forwardedAddr) }
 
-// address returns the client's address: the one that a trusted proxy gave, or the
-// peer's.
+// address returns the client's address: the address from a trusted proxy, or the peer's.
 func (s *subscriber) address() netip.Addr { return addressOf(s.conn, s.info.forwardedAddr()) }
 
 func addressOf(conn gnet.Conn, forwarded netip.Addr) netip.Addr {
@@ -101,8 +99,8 @@ func addressOf(conn gnet.Conn, forwarded netip.Addr) netip.Addr {
 	return peerAddr(conn)
 }
 
-// nameOf names a client for the log: by the address that a trusted proxy gave, or by
-// the connection's peer.
+// nameOf returns the client's address for the log: the address from a trusted proxy, or the peer's
+// with its port, or "unix".
 func nameOf(conn gnet.Conn, forwarded netip.Addr) string {
 	switch {
 	case forwarded.IsValid():

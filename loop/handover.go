@@ -14,33 +14,33 @@ import (
 	"github.com/ssed/ssed/internal/subreq"
 )
 
-// A Handover is where connections go whose request is not for the loop: an admin
-// page, say, that net/http serves. The loop reads their first request head, finds
-// by its path that it is none of its business, and lets go of the connection.
+// A Handover receives the connections whose first request is for other paths than the loop's, such
+// as the admin pages, which net/http serves. The loop reads the request head, finds the path in
+// Paths, and gives the connection away. It does not touch the connection again.
 type Handover struct {
-	// Paths are whole segments from the beginning of a request's path: "/admin" is
-	// for /admin and all below it, and "/" for that alone.
+	// Paths are whole segments at the start of a request's path: "/admin" matches /admin and
+	// everything below it. "/" matches only "/".
 	Paths []string
-	// ConnsMax is how many connections may be with Take at once; the next are
-	// answered 503. Default: ssed.DefaultHandoverConnsMax.
+	// ConnsMax limits how many connections may be open with Take. Further requests are answered
+	// with 503. Default: ssed.DefaultHandoverConnsMax.
 	ConnsMax int
-	// Take gets each of them, on a goroutine of its own. It has to close it. Nil: such
-	// requests are answered 403.
+	// Take receives each connection on a new goroutine, and must close it. If Take is nil, requests
+	// are answered with 403.
 	Take func(*HandedConn)
 }
 
-// A HandedConn is a connection that the loop has handed over. Reading it begins
-// with what the loop had read already, so the first request is whole.
+// A HandedConn is a connection that the loop has handed over. Reading it starts with the bytes that
+// the loop had already read, so the first request is complete.
 type HandedConn struct {
 	net.Conn
-	ForwardedAddr netip.Addr // the client's address in a PROXY line; not valid without one
+	ForwardedAddr netip.Addr // the client's address from a PROXY line; not valid without one
 	ProxyProtocol bool       // there was a PROXY line: the connection's peer is not the client
 	read          []byte
 	closed        sync.Once
 	open          *atomic.Int32
 }
 
-// Read is that of net.Conn.
+// Read implements net.Conn.
 func (c *HandedConn) Read(b []byte) (int, error) {
 	if len(c.read) > 0 {
 		n := copy(b, c.read)
@@ -50,13 +50,13 @@ func (c *HandedConn) Read(b []byte) (int, error) {
 	return c.Conn.Read(b)
 }
 
-// Close is that of net.Conn. It may be called more than once.
+// Close implements net.Conn. It may be called more than once.
 func (c *HandedConn) Close() error {
 	c.closed.Do(func() { c.open.Add(-1) })
 	return c.Conn.Close()
 }
 
-// has tells whether a path is one of the Handover's.
+// has reports whether a request for path is handed over.
 func (h *Handover) has(path []byte) bool {
 	if h == nil {
 		return false
@@ -69,8 +69,8 @@ func (h *Handover) has(path []byte) bool {
 	return false
 }
 
-// handOver gives a connection away, with everything that was read of it,
-// by a second descriptor for its socket. gnet closes the first.
+// handOver gives a connection away, together with everything that was read from it. The new owner
+// gets a second descriptor for the socket, because gnet closes the first one.
 func (c *pendingConn) handOver(l *Loop, to subreq.Answer, read []byte) gnet.Action {
 	h := l.opts.Handover
 	if h.Take == nil {
@@ -90,7 +90,7 @@ func (c *pendingConn) handOver(l *Loop, to subreq.Answer, read []byte) gnet.Acti
 	handed := &HandedConn{ForwardedAddr: c.forwardedAddr, ProxyProtocol: c.proxied, read: bytes.Clone(read), open: &l.handed}
 	go func() {
 		file := os.NewFile(uintptr(fd), "handed over")
-		conn, err := net.FileConn(file) // it has a descriptor of its own
+		conn, err := net.FileConn(file) // conn has its own descriptor
 		file.Close()
 		handed.Conn = conn
 		if err != nil {

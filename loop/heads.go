@@ -10,9 +10,10 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// The heads of all answers, which docs/http.md describes. Each goes out at once, so that a
-// client knows that it is connected before the first event. "Connection: close"
-// ends the stream with the connection: there are no chunks to frame.
+// This file builds the heads of all responses, which docs/http.md describes. The head of a stream
+// is sent immediately, so that a client knows that it is connected before the first event. With
+// "Connection: close" the stream ends with the connection, so it needs no chunked encoding.
+
 const (
 	streamFields = "Content-Type: text/event-stream; charset=utf-8\r\n" +
 		"Cache-Control: no-cache\r\n" +
@@ -20,26 +21,26 @@ const (
 	allowField = "Allow: GET, HEAD, OPTIONS\r\n"
 )
 
-// soonSpread is for clients that came too early by moments. They come back after
-// a fifth of it at the earliest.
+// soonSpread is for clients that reconnected a moment too early: they wait for a fifth of it, plus
+// a random part of it.
 const soonSpread = 500 * time.Millisecond
 
-// retrySoon draws the time after which such a client should come back.
+// retrySoon returns a random reconnection time for such a client.
 func retrySoon() time.Duration { return soonSpread/5 + rand.N(soonSpread) }
 
-// retryTime draws the time after which one client should come back. An EventSource gives
-// up for good on any status but 200, so a client that should come back later gets a 200
-// stream with this time in it. It is drawn for each client, so that clients that were sent
-// away together, or lost their connections in a crash, do not return together.
+// retryTime returns a random reconnection time for one client. A client that must retry later gets
+// a 200 response with this time in it, because an EventSource gives up after any other status. Each
+// client gets its own time, so that clients that were disconnected together do not reconnect
+// together. The same holds for clients that lose their connections in a crash.
 func (c *Config) retryTime() time.Duration {
 	return c.RetryMin + rand.N(c.RetryMax-c.RetryMin+1)
 }
 
-// opening returns the head of a subscriber's stream. Browsers get a first line of the
-// body with it. Firefox fires "open" and resolves fetch() with the first byte of the body
-// only, which on a quiet stream would be that of the first heartbeat. The line sets the
-// reconnection time for the case that the daemon ends without sending one. No empty line
-// follows it: HTML section 9.2.6 dispatches nothing there, but some libraries do.
+// opening returns the head of a subscriber's stream. A browser also gets a first line of the body:
+// Firefox fires "open" and resolves fetch() only after the first byte of the body, which on a quiet
+// stream would be the first heartbeat. The line sets the reconnection time, in case the daemon ends
+// without sending one. No empty line follows. HTML section 9.2.6 dispatches no event for an empty
+// line at this point, but some libraries do.
 func (h *heads) opening(ask *subreq.Request, opts *Config) []byte {
 	h.stream(ask.Answer)
 	switch {
@@ -54,28 +55,27 @@ func (h *heads) opening(ask *subreq.Request, opts *Config) []byte {
 	return h.scratch
 }
 
-// heads builds answers. The Date field changes once a second, so its line is
-// kept ready.
+// heads builds responses. It keeps the Date field ready, since it changes only once a second.
 type heads struct {
 	date    []byte // "Date: ...\r\n"
 	scratch []byte
 }
 
-// setDate sets the Date of the answers from here on (RFC 9110 section 6.6.1).
+// setDate sets the Date of later responses (RFC 9110 section 6.6.1).
 func (h *heads) setDate(now time.Time) {
 	h.date = append(h.date[:0], "Date: "...)
 	h.date = now.UTC().AppendFormat(h.date, "Mon, 02 Jan 2006 15:04:05 GMT")
 	h.date = append(h.date, "\r\n"...)
 }
 
-// begin starts an answer to a request. What the other methods return dies with the
-// next call.
+// begin starts a response to a request. All methods of heads use the same buffer, so a response is
+// valid until the next call.
 func (h *heads) begin(to subreq.Answer, status int) {
 	h.beginPlain(status)
 	h.scratch = to.AppendFields(h.scratch)
 }
 
-// beginPlain is begin without the CORS fields.
+// beginPlain is like begin, but without the CORS fields.
 func (h *heads) beginPlain(status int) {
 	h.scratch = append(h.scratch[:0], "HTTP/1.1 "...)
 	h.scratch = strconv.AppendInt(h.scratch, int64(status), 10)
@@ -95,29 +95,31 @@ func (h *heads) end() []byte {
 	return h.scratch
 }
 
-// stream is the head before a stream of events.
+// stream returns the head of a stream of events.
 func (h *heads) stream(to subreq.Answer) []byte {
 	h.begin(to, 200)
 	h.add(streamFields)
 	return h.end()
 }
 
-// preflight answers OPTIONS: what a page of another origin may ask for.
+// preflight returns the response to OPTIONS, which lists the requests that a page of another origin
+// may send.
 func (h *heads) preflight(to subreq.Answer, req *httpparse.Request) []byte {
 	h.beginPlain(204)
 	h.scratch = to.AppendPreflight(append(h.scratch, allowField...), req)
 	return h.end()
 }
 
-// retryHead returns a stream that holds only a retry time: the client asks again later.
+// retryHead returns a complete response that contains only a reconnection time. The client
+// reconnects after that time.
 func (h *heads) retryHead(to subreq.Answer, after time.Duration) []byte {
 	h.stream(to)
 	h.scratch = sse.AppendRetry(h.scratch, after.Milliseconds())
 	return h.scratch
 }
 
-// refusal is a final answer with one line of text that says why. For HEAD the
-// text is left out (RFC 9110 section 9.3.2), its length is not.
+// refusal returns a final response whose body is one line of text with the reason. A response to
+// HEAD has no body, but has the length of it (RFC 9110 section 9.3.2).
 func (h *heads) refusal(to subreq.Answer, status int, why string) []byte {
 	h.begin(to, status)
 	switch status {

@@ -8,15 +8,15 @@ import (
 	"github.com/ssed/ssed/internal/subreq"
 )
 
-// healthPath is where load balancers and container runtimes ask whether to send
-// clients here. Anybody may ask: kubelets and balancers carry no token.
+// healthPath is the path for load balancers and container runtimes, which ask whether to send
+// clients to this server. It needs no token, because kubelets and balancers have none.
 const healthPath = "/healthz"
 
-// needsProxyLine refuses a client that sends no PROXY line where one is needed.
+// needsProxyLine is the refusal of a client that sends no PROXY line where one is required.
 const needsProxyLine = "this port requires a PROXY line from a trusted proxy before the request"
 
-// serveHealth answers a request for healthPath. The answer takes no handover place and
-// no subscriber's place, so it comes while those are full.
+// serveHealth answers a request for healthPath. The request takes no place of a subscriber or a
+// handed-over connection, so it is answered when those are full.
 func (c *pendingConn) serveHealth(l *Loop, to subreq.Answer, req *httpparse.Request) {
 	status, words := 200, "serving"
 	switch method := string(req.Method); {
@@ -31,7 +31,7 @@ func (c *pendingConn) serveHealth(l *Loop, to subreq.Answer, req *httpparse.Requ
 	c.closeAfterReply(l, l.heads.health(to, status, words))
 }
 
-// unfit returns why clients should not be sent here, or "".
+// unfit returns the reason why clients should not be sent to this server, or "".
 func (l *Loop) unfit() string {
 	switch {
 	case l.stop.Load() != stopNone:
@@ -46,7 +46,7 @@ func (l *Loop) unfit() string {
 	return ""
 }
 
-// health returns an answer to healthPath: one line of text that no cache may keep.
+// health returns a response for healthPath: one line of text that must not be cached.
 func (h *heads) health(to subreq.Answer, status int, words string) []byte {
 	h.begin(to, status)
 	if status == 405 {
@@ -61,9 +61,9 @@ func (h *heads) health(to subreq.Answer, status int, words string) []byte {
 	return h.scratch
 }
 
-// mayAskHealth reports whether a request that begins like this may be one for
-// healthPath. With Options.ProxyProtocol such a request needs no PROXY line: kubelets
-// and the checks of containers and many balancers cannot send one.
+// mayAskHealth reports whether a request that starts with in may be a request for healthPath. With
+// Options.ProxyProtocol such a request needs no PROXY line, because kubelets, container health
+// checks and many balancers cannot send one.
 func mayAskHealth(in []byte) bool {
 	for _, begin := range []string{"GET " + healthPath, "HEAD " + healthPath} {
 		if n := min(len(in), len(begin)); bytes.Equal(in[:n], []byte(begin)[:n]) {

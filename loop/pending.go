@@ -16,42 +16,47 @@ import (
 	"github.com/ssed/ssed/internal/subreq"
 )
 
-// lingerTime is how long a refused client has to read why. Closing at once
-// while it still sends would make the kernel reset the connection, and the
-// reset can overtake the answer.
+// lingerTime is how long a refused client has to read the response. If the loop closed the
+// connection while the client still sends, the kernel would send a reset, which can overtake the
+// response.
 const lingerTime = 2 * time.Second
 
-// admission is what a loop has for connections that have not subscribed yet.
+// admission holds the state for connections that have not subscribed yet.
 type admission struct {
 	parser       httpparse.Parser
-	request      httpparse.Request // scratch: it is large, and alive only within one call
+	request      httpparse.Request // scratch: it is large and used only within one call
 	heads        heads
-	origins      subreq.Origins              // pages that may subscribe
-	trust        subreq.Proxies              // proxies that may forward a client's address
-	tokens       *atomic.Pointer[auth.Table] // in force; other goroutines replace them
+	origins      subreq.Origins              // the origins whose pages may subscribe
+	trust        subreq.Proxies              // the proxies that may forward a client's address
+	tokens       *atomic.Pointer[auth.Table] // the current tokens; other goroutines replace them
 	authRequests authRequests
 	perAddress   perAddress
 	freePending  []*pendingConn // for reuse by the next connections
-	handed       atomic.Int32   // connections that were handed over, and are open; any goroutine
+	handed       atomic.Int32   // connections that were handed over and are open; used by any goroutine
 }
 
-// A pendingConn is a connection that has not subscribed yet: its request head is
-// arriving, its request waits for Options.Authorize, or it was refused and closes
-// once the client has read the reply.
+// A pendingConn is a connection that has not subscribed yet:
+//
+//	reading the head ─┬─► waiting for Options.Authorize ─┬─► subscribe (a new peer; see drop)
+//	                  ├──────────────────────────────────┤
+//	                  │                                  └─► lingering: response sent ─► closed
+//	                  └─► handed over
+//
+// Reading, waiting and lingering each have a deadline on the wheel.
 type pendingConn struct {
 	client
-	head          []byte     // the head so far, if it did not arrive at once
+	head          []byte     // the head so far, unless it arrived in one piece
 	seen          int        // length of head at the last attempt to parse it
-	forwardedAddr netip.Addr // the client's address according to a trusted proxy; zero: the peer's
-	proxied       bool       // its PROXY line was read, or there is none
-	unproxied     bool       // there is no PROXY line: see mayAskHealth
-	lingering     bool
+	forwardedAddr netip.Addr // the client's address from a trusted proxy; not valid: the peer's
+	proxied       bool       // its PROXY line was read, or is not needed
+	unproxied     bool       // it sent no PROXY line: see mayAskHealth
+	lingering     bool       // the last response is sent
 
 	auth *authRequest // not nil: the request waits for Options.Authorize
 }
 
-// freePendingMax limits how many pendingConns are kept for reuse. Most live for a
-// millisecond, and a burst of connections would leave the heap full of holes.
+// freePendingMax limits how many pendingConns are kept for reuse. Most of them exist for a
+// millisecond; without reuse, a burst of connections would leave a fragmented heap.
 const freePendingMax = 256
 
 // addPending starts to read the request head of a new connection.
@@ -68,8 +73,8 @@ func addPending(l *Loop, conn gnet.Conn) {
 	l.stats.PendingConnections++
 }
 
-// traffic reads the request head. Bytes after the request, or after our refusal, are
-// discarded: a second request is never served.
+// traffic reads the request head. It discards bytes after the request or after a refusal: a second
+// request is never served.
 func (c *pendingConn) traffic(l *Loop, in []byte) gnet.Action {
 	if c.lingering {
 		return gnet.None
@@ -97,7 +102,7 @@ func (c *pendingConn) traffic(l *Loop, in []byte) gnet.Action {
 		c.refuseUnread(l, in, refusal.Status, refusal.Reason)
 	case n > 0:
 		c.head = nil
-		return c.serve(l, &l.request, in) // c is dropped if it subscribes
+		return c.serve(l, &l.request, in) // serve drops c if it subscribes
 	default:
 		c.seen = len(in)
 		c.keepHead(in)
@@ -105,15 +110,15 @@ func (c *pendingConn) traffic(l *Loop, in []byte) gnet.Action {
 	return gnet.None
 }
 
-// keepHead copies an incomplete head, unless c.head holds it already.
+// keepHead copies an incomplete head, unless c.head already contains it. in is gnet's buffer.
 func (c *pendingConn) keepHead(in []byte) {
 	if c.head == nil {
 		c.head = append(make([]byte, 0, len(in)+512), in...)
 	}
 }
 
-// readProxyLine removes the PROXY line from the start of in, where it must be. ok
-// reports whether the request can be read now.
+// readProxyLine removes the PROXY line from the start of in. ok reports whether the request can be
+// parsed now. If not, the line is incomplete, or the request was refused.
 func (c *pendingConn) readProxyLine(l *Loop, in []byte) (rest []byte, ok bool) {
 	n, ok := proxyLineEnd(in)
 	if !ok && mayAskHealth(in) {
@@ -135,13 +140,13 @@ func (c *pendingConn) readProxyLine(l *Loop, in []byte) (rest []byte, ok bool) {
 	}
 	c.proxied = true
 	if c.head != nil {
-		c.head = append(c.head[:0], in[n:]...) // they overlap; append moves
+		c.head = append(c.head[:0], in[n:]...) // the two overlap; append moves the bytes
 		return c.head, len(c.head) > 0
 	}
 	return in[n:], len(in) > n
 }
 
-// refuse answers with a final status and gives the client time to read it.
+// refuse answers with a final status. The client then has lingerTime to read it.
 func (c *pendingConn) refuse(l *Loop, to subreq.Answer, status int, why string) {
 	l.stats.Refused++
 	if l.log.Enabled(context.Background(), slog.LevelDebug) {
@@ -150,13 +155,13 @@ func (c *pendingConn) refuse(l *Loop, to subreq.Answer, status int, why string) 
 	c.closeAfterReply(l, l.heads.refusal(to, status, why))
 }
 
-// refuseUnread refuses a request that could not be read, so that its origin is unknown.
+// refuseUnread refuses a request that could not be parsed, so its origin is unknown.
 func (c *pendingConn) refuseUnread(l *Loop, head []byte, status int, why string) {
 	c.refuse(l, l.origins.Unread(head), status, why)
 }
 
-// closeAfterReply sends the last reply, closes our half of the connection and gives
-// the client lingerTime to close its own.
+// closeAfterReply sends the last response, closes the sending side of the connection, and gives the
+// client lingerTime to close its side.
 func (c *pendingConn) closeAfterReply(l *Loop, answer []byte) {
 	c.lingering, c.head = true, nil
 	l.wheel.set(&c.client, ticks(lingerTime))
@@ -168,8 +173,8 @@ func (c *pendingConn) closeAfterReply(l *Loop, answer []byte) {
 	}
 }
 
-// expire handles a deadline: for the request head, for Options.Authorize, or for the
-// client to read the last reply.
+// expire handles the deadline of the current state: for the request head, for Options.Authorize, or
+// for the client to read the last response.
 func (c *pendingConn) expire(l *Loop) {
 	if c.lingering {
 		c.close()
@@ -182,12 +187,13 @@ func (c *pendingConn) expire(l *Loop) {
 	c.refuseUnread(l, c.head, 408, "the request head did not arrive within "+l.opts.HeaderTimeout.String())
 }
 
+// closed handles a connection that closed before it subscribed.
 func (c *pendingConn) closed(l *Loop, _ error) {
 	c.cancelAuth(l)
 	c.drop(l)
 }
 
-// drop forgets c: its connection has subscribed or is closed.
+// drop releases c for reuse. Its connection has subscribed or is closed.
 func (c *pendingConn) drop(l *Loop) {
 	l.stats.PendingConnections--
 	c.client.detach(l)

@@ -2,7 +2,7 @@ package loop
 
 import "net/netip"
 
-// perAddress counts the subscribers of each client address, if that is limited.
+// perAddress counts the subscribers of each client address, if there is a limit.
 type perAddress struct {
 	max    int // 0: no limit, and nothing is counted
 	counts map[netip.Prefix]int
@@ -10,11 +10,11 @@ type perAddress struct {
 
 func newPerAddress(max int) perAddress { return perAddress{max: max, counts: map[netip.Prefix]int{}} }
 
-// ipv6ClientBits is the network that one IPv6 client has for itself (RFC 6177
-// section 2): within it, it may take as many addresses as it likes.
+// ipv6ClientBits is the prefix length of the network that one IPv6 client usually has (RFC 6177
+// section 2). A client can use any number of addresses within it.
 const ipv6ClientBits = 64
 
-// networkOf returns the network that an address is counted under.
+// networkOf returns the network under which an address is counted.
 func networkOf(addr netip.Addr) netip.Prefix {
 	bits := addr.BitLen()
 	if addr.Is6() {
@@ -24,8 +24,8 @@ func networkOf(addr netip.Addr) netip.Prefix {
 	return p
 }
 
-// full reports whether addr has as many subscribers as it may. Clients of a unix
-// socket have no address and no limit.
+// full reports whether addr has reached the limit. Clients of a unix socket have no address and no
+// limit.
 func (p *perAddress) full(addr netip.Addr) bool {
 	return p.max > 0 && addr.IsValid() && p.counts[networkOf(addr)] >= p.max
 }

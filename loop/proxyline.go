@@ -10,20 +10,19 @@ import (
 	"github.com/pires/go-proxyproto"
 )
 
-// The PROXY protocol (haproxy.org, proxy-protocol.txt): a proxy that speaks it
-// sends one line of text (version 1) or one binary head (version 2) before
-// anything else. A library reads it; here it is only found where it ends, since
-// the library wants all of it.
+// The PROXY protocol (haproxy.org, proxy-protocol.txt): a proxy sends one line of text (version 1)
+// or a binary header (version 2) before everything else. A library parses it. This file only finds
+// its end, because the library needs all of it.
 const (
 	proxyV1BytesMax = 107 // section 2.1
 	proxyV2Prefix   = 16
-	proxyV2BytesMax = 2048 // addresses take 216 bytes at most; the rest is for extensions
+	proxyV2BytesMax = 2048 // addresses take up to 216 bytes; the rest is for extensions
 )
 
 var proxyV2Signature = []byte("\r\n\r\n\x00\r\nQUIT\n")
 
-// proxyLineEnd returns the length of the PROXY line at the start of in; 0 means
-// that more bytes are needed, and ok is false if there is none.
+// proxyLineEnd returns the length of the PROXY line at the start of in. n is 0 if more bytes are
+// needed. ok is false if in does not start with a PROXY line.
 func proxyLineEnd(in []byte) (n int, ok bool) {
 	begin := func(what []byte) bool { return bytes.HasPrefix(in, what) || bytes.HasPrefix(what, in) }
 	switch {
@@ -48,8 +47,8 @@ func proxyLineEnd(in []byte) (n int, ok bool) {
 	return 0, false
 }
 
-// parseProxyLine reads a whole PROXY line. The address is not valid if the line
-// carries none (LOCAL and UNKNOWN: a health check of the proxy's own).
+// parseProxyLine parses a complete PROXY line. The address is not valid if the line has none. That
+// is the case for LOCAL and UNKNOWN, which a proxy uses for its own health checks.
 func parseProxyLine(line []byte) (netip.Addr, error) {
 	header, err := proxyproto.Read(bufio.NewReaderSize(bytes.NewReader(line), len(line)))
 	if err != nil {

@@ -1,21 +1,21 @@
 package loop
 
-// A rejectReason says why a connection was turned away.
+// A rejectReason explains why a connection was turned away.
 type rejectReason uint8
 
 const (
 	rejectFull      rejectReason = iota // ConnsMax
 	rejectAddress                       // ConnsPerAddressMax
-	rejectDraining                      // the server is ending
-	rejectNotLive                       // the Store has not been read yet
+	rejectDraining                      // the server is shutting down
+	rejectNotLive                       // the Store is not replayed yet
 	rejectAhead                         // the client has newer messages of the Store than this server
-	rejectClosed                        // no place left even for the reply that asks the client to retry
+	rejectClosed                        // no place is left even for a response that asks to retry
 	rejectPublisher                     // PublishersMax
-	rejectUndecided                     // Authorize did not return in time, or AuthorizeMax calls are running
+	rejectUndecided                     // Authorize took too long, or AuthorizeMax calls are running
 	rejectReasons
 )
 
-// String returns the reason in words, for the log.
+// String returns the reason for the log, and how the clients were answered.
 func (t rejectReason) String() string {
 	return [rejectReasons]string{
 		"subscriber limit reached (--max-conns); clients asked to retry",

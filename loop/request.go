@@ -10,8 +10,8 @@ import (
 	"github.com/ssed/ssed/internal/subreq"
 )
 
-// serve answers a request, or gives the connection to somebody who can,
-// with all that was read of it. The loop itself knows /subscribe and /healthz.
+// serve answers a parsed request, or hands the connection over with everything that was read from
+// it. The loop itself serves /subscribe and /healthz.
 func (c *pendingConn) serve(l *Loop, req *httpparse.Request, read []byte) gnet.Action {
 	to := l.origins.Answer(req)
 	handed := l.opts.Handover.has(req.Path)
@@ -29,6 +29,8 @@ func (c *pendingConn) serve(l *Loop, req *httpparse.Request, read []byte) gnet.A
 	return gnet.None
 }
 
+// serveSubscribe answers a request for /subscribe: it parses the parameters, checks the token, and
+// then asks Options.Authorize or subscribes.
 func (c *pendingConn) serveSubscribe(l *Loop, to subreq.Answer, req *httpparse.Request, read []byte) {
 	c.forwardedAddr = c.clientAddr(l, req)
 	ask, refusal := subreq.Parse(req, to)
@@ -47,8 +49,8 @@ func (c *pendingConn) serveSubscribe(l *Loop, to subreq.Answer, req *httpparse.R
 	}
 }
 
-// enter makes a pending connection that may subscribe a subscriber, if there is a
-// place.
+// enter makes a pending connection a subscriber if there is a place. The request was authorized
+// before.
 func (c *pendingConn) enter(l *Loop, ask *subreq.Request, userAgent []byte) {
 	if l.window.kept != nil && ask.BadResume.Status != 0 {
 		c.refuse(l, ask.Answer, ask.BadResume.Status, ask.BadResume.Reason)
@@ -56,7 +58,7 @@ func (c *pendingConn) enter(l *Loop, ask *subreq.Request, userAgent []byte) {
 	}
 	from := l.sequencer.resume(l, ask.Resume, ask.Set)
 	if !ask.Body {
-		c.closeAfterReply(l, l.heads.stream(ask.Answer)) // it takes no place, so there is always one
+		c.closeAfterReply(l, l.heads.stream(ask.Answer)) // HEAD takes no place, so there is always one
 		return
 	}
 	switch cause, full := c.full(l); {
@@ -71,8 +73,8 @@ func (c *pendingConn) enter(l *Loop, ask *subreq.Request, userAgent []byte) {
 	}
 }
 
-// clientAddr returns where a request comes from, as proxies that are trusted have
-// it; it is not valid if that is the connection's own peer.
+// clientAddr returns the client's address according to trusted proxies. It is not valid if that is
+// the connection's own peer.
 func (c *pendingConn) clientAddr(l *Loop, req *httpparse.Request) netip.Addr {
 	if l.trust.Empty() {
 		return c.forwardedAddr
@@ -87,9 +89,9 @@ func (c *pendingConn) clientAddr(l *Loop, req *httpparse.Request) netip.Addr {
 	return c.forwardedAddr
 }
 
-// authorize checks the token of a request against its namespaces. The refusal is
-// zero if the request may subscribe, 401 if the token is missing or unknown, and 403
-// if it is valid for other namespaces only.
+// authorize checks the token of a request against its namespaces. The refusal is zero if the
+// request may subscribe. It is 401 if the token is missing or unknown, and 403 if the token is only
+// valid for other namespaces.
 func (a *admission) authorize(ask *subreq.Request) (refusal subreq.Refusal) {
 	tokens := a.tokens.Load()
 	if !tokens.Required(auth.Subscribe) {
