@@ -9,17 +9,17 @@ import (
 	"github.com/ssed/ssed/internal/throttle"
 )
 
-// observers is what a loop tells others: the operator's log, the program around the daemon,
-// and the garbage collector.
+// observers informs others about the connections of the loop: the operator's log, and the embedding
+// program. It also returns memory to the system after a burst of connections.
 type observers struct {
 	eventLog  eventLog
-	hooks     *hooks // nil: there are none
+	hooks     *hooks // nil: there are no hooks
 	connBurst connBurst
 }
 
-// An eventLog logs what happens to connections. Many at once must not fill the log: of
-// each kind, the first few in a second are logged and the rest are counted. At the
-// debug level every event is logged.
+// An eventLog logs events of connections. Of each kind of event, it logs the first few in each
+// second and counts the rest, so that many events together do not fill the log. At the debug level
+// it logs every event.
 type eventLog struct {
 	log            *slog.Logger
 	debug          bool // the log's level is debug
@@ -36,6 +36,7 @@ func newEventLog(log *slog.Logger) eventLog {
 	return eventLog{log: log, debug: log.Enabled(context.Background(), slog.LevelDebug)}
 }
 
+// connected logs a new subscriber.
 func (e *eventLog) connected(s *subscriber) {
 	if e.debug || e.connects.Allow(s.openedSec) {
 		e.log.Info("subscriber connected", "client", nameOf(s.conn, s.info.forwardedAddr()),
@@ -43,7 +44,7 @@ func (e *eventLog) connected(s *subscriber) {
 	}
 }
 
-// ended logs how a stream ended, and its figures.
+// ended logs why a stream ended, and its figures.
 func (e *eventLog) ended(s *subscriber, l *Loop) {
 	if !e.debug && !e.ends.Allow(l.seconds()) {
 		e.endsSuppressed[s.reason]++
@@ -60,7 +61,7 @@ func (e *eventLog) ended(s *subscriber, l *Loop) {
 		"messages", stream.Read(&s.cursor)-s.deliveredBase, "behind_bytes", stream.Lag(&s.cursor))
 }
 
-// skipped logs that a subscriber was moved on to the newest message.
+// skipped logs that a subscriber was skipped to the newest message.
 func (e *eventLog) skipped(s *subscriber, passed uint64, l *Loop) {
 	if e.debug || e.skips.Allow(l.seconds()) {
 		e.log.Warn("slow subscriber skipped to the newest message",
@@ -68,7 +69,7 @@ func (e *eventLog) skipped(s *subscriber, passed uint64, l *Loop) {
 	}
 }
 
-// unreadReplies logs a publisher that is closed because it does not read its replies.
+// unreadReplies logs a publisher that is closed because it did not read its replies.
 func (e *eventLog) unreadReplies(p *publisher, l *Loop) {
 	if e.debug || e.replyTimeouts.Allow(l.seconds()) {
 		e.log.Warn("publisher closed for unread replies",
@@ -76,7 +77,7 @@ func (e *eventLog) unreadReplies(p *publisher, l *Loop) {
 	}
 }
 
-// readFailed logs a read of the store that failed.
+// readFailed logs a read of the Store that failed. Its subscribers are asked to retry.
 func (e *eventLog) readFailed(f *storeRead, l *Loop) {
 	if e.debug || e.failedReads.Allow(l.seconds()) {
 		e.log.Warn("store read failed",

@@ -2,8 +2,8 @@ package loop
 
 import "time"
 
-// histogramMin is the upper bound of a Histogram's first bucket; each of the next
-// is twice as wide as the one before, up to 1.6 s.
+// histogramMin is the upper bound of a Histogram's first bucket. Each bucket is twice as wide as
+// the one before it, up to 1.6 s.
 const (
 	histogramMin     = 50 * time.Microsecond
 	histogramBuckets = 16
@@ -11,12 +11,11 @@ const (
 
 // A Histogram counts durations.
 type Histogram struct {
-	Counts [histogramBuckets + 1]uint64 // by bucket; the last is for what is longer than all
+	Counts [histogramBuckets + 1]uint64 // by bucket; the last one counts durations above all bounds
 	Sum    time.Duration
 }
 
-// HistogramBound returns the upper bound of a Histogram's bucket, except for the
-// last, which has none.
+// HistogramBound returns the upper bound of a Histogram's bucket. The last bucket has no bound.
 func HistogramBound(bucket int) time.Duration { return histogramMin << bucket }
 
 func (h *Histogram) add(d time.Duration) {

@@ -6,15 +6,16 @@ import (
 	"github.com/ssed/ssed/internal/callbacks"
 )
 
-// hooks report subscribers that begin and end to the queue, which calls the program's
-// functions on another goroutine. The loop does not wait for them. A nil *hooks reports
-// nothing.
+// hooks reports subscribers that connect and disconnect to a queue. The queue calls the embedding
+// program's functions on another goroutine, and the loop does not wait for them. If OnSubscribe was
+// dropped for a subscriber because too many calls were pending, OnUnsubscribe is dropped too;
+// otherwise both are called. A nil *hooks reports nothing.
 type hooks struct {
 	queue      *callbacks.Queue[SubscriberInfo]
-	suppressed int // subscribers without a report in this second
+	suppressed int // subscribers without a report since the last flushSuppressed
 }
 
-// newHooks returns nil if there is no queue.
+// newHooks returns nil if queue is nil.
 func newHooks(queue *callbacks.Queue[SubscriberInfo]) *hooks {
 	if queue == nil {
 		return nil
@@ -22,7 +23,7 @@ func newHooks(queue *callbacks.Queue[SubscriberInfo]) *hooks {
 	return &hooks{queue: queue}
 }
 
-// subscribed reports a new subscriber, if there is room.
+// subscribed reports a new subscriber, if the queue has room.
 func (h *hooks) subscribed(s *subscriber, l *Loop) {
 	if h == nil {
 		return
@@ -36,7 +37,7 @@ func (h *hooks) subscribed(s *subscriber, l *Loop) {
 	h.queue.Began(s.describe(l))
 }
 
-// ended reports the end of a subscriber whose beginning was reported.
+// ended reports that a subscriber has disconnected, if subscribed has reported it.
 func (h *hooks) ended(s *subscriber, l *Loop) {
 	switch {
 	case s.marks&announced != 0:
@@ -55,7 +56,7 @@ func (h *hooks) flushSuppressed(log *slog.Logger) {
 	}
 }
 
-// pending returns how many calls are to be made.
+// pending returns how many calls are queued or in progress.
 func (h *hooks) pending() int {
 	if h == nil {
 		return 0

@@ -5,16 +5,16 @@ import "runtime/debug"
 // connBurst detects the end of a burst of connections.
 type connBurst struct {
 	opened int // connections since memory was last released
-	before int // the value of opened a second ago
+	before int // the value of opened one second ago
 }
 
-// connBurstMin is how many connections make a burst that is worth a collection.
+// connBurstMin is the number of connections that are worth a garbage collection.
 const connBurstMin = 1000
 
-// release runs once a second. A burst of connections leaves as much garbage on
-// the heap as live memory, and an idle daemon allocates nothing, so it would never be
-// collected. Once a burst has been over for a whole second, release returns the
-// memory to the system. This takes one collection, on another goroutine.
+// release runs once a second. A burst of connections leaves about as much garbage as live memory on
+// the heap. An idle daemon allocates nothing, so the garbage would never be collected. When no
+// connection was opened for one second after a burst, release returns the memory to the system.
+// That is one collection, on another goroutine.
 func (b *connBurst) release() {
 	if b.opened >= connBurstMin && b.opened == b.before {
 		b.opened = 0

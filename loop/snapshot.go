@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// subscribers is all subscribers of a loop, and what they have in common.
+// subscribers holds all subscribers of a loop, and the values that many of them share.
 type subscribers struct {
 	subscribersByFD subscribersByFD
 	clientInfos     clientInfos
 }
 
-// subscribersByFD holds all subscribers, indexed by descriptor. It can be walked in
-// pages while the loop runs in between: a subscriber that stays is visited exactly
-// once, since a connection keeps its descriptor.
+// subscribersByFD holds all subscribers, indexed by descriptor. It can be read in pages with turns
+// of the loop in between. A connection keeps its descriptor, so each subscriber that stays
+// connected is read exactly once.
 type subscribersByFD []*subscriber
 
 func (r *subscribersByFD) add(fd int, s *subscriber) {
@@ -27,11 +27,12 @@ func (r *subscribersByFD) add(fd int, s *subscriber) {
 
 func (r subscribersByFD) remove(fd int) { r[fd] = nil }
 
-// A ConnID names a connection for as long as it lasts, and no other afterwards.
-// It fits a JSON number, and younger connections have larger ones.
+// A ConnID identifies a connection and is never used again for another one. It fits into a JSON
+// number. Newer connections have larger ones.
 type ConnID uint64
 
-// connIDBits is what the descriptor takes of a ConnID: openfiles.LimitMax is not above its range.
+// connIDBits is the number of bits for the descriptor in a ConnID. openfiles.LimitMax fits into
+// them.
 const connIDBits = 20
 
 func (s *subscriber) id() ConnID { return ConnID(s.number)<<connIDBits | ConnID(s.fd()) }
@@ -39,30 +40,30 @@ func (s *subscriber) id() ConnID { return ConnID(s.number)<<connIDBits | ConnID(
 // SubscriberInfo describes one subscriber at one moment.
 type SubscriberInfo struct {
 	ID            ConnID
-	Peer          net.Addr   // the connection's other end
+	Peer          net.Addr   // the connection's remote address
 	ForwardedAddr netip.Addr // the client's address according to a trusted proxy; not valid without one
-	Agent         string     // its User-Agent, or the beginning of a long one
-	Namespaces    []string   // its subscription set; not to be changed
+	Agent         string     // its User-Agent, truncated if it is long
+	Namespaces    []string   // its subscription set; do not change it
 	Age           time.Duration
-	Messages      uint64 // delivered to it, in full
-	LagBytes      uint64 // what it has yet to be sent
+	Messages      uint64 // delivered to it completely
+	LagBytes      uint64 // not sent to it yet
 	Blocked       bool   // its socket is full
-	Stream        uint64 // names the stream that it shares with all of the same set, while that lasts
+	Stream        uint64 // identifies the stream, which all subscribers of the same set share
 	Published     uint64 // messages of that stream so far
 }
 
-// A page ends after pageTime, or after pageConns subscribers. The loop runs a turn
-// between two pages.
+// A page of Subscribers ends after pageTime or pageConns subscribers. The loop runs a turn between
+// two pages.
 const (
 	pageTime  = 500 * time.Microsecond
 	pageConns = 1024
 	pageStep  = 16 // descriptors between two checks of the clock
 )
 
-// Subscribers returns all subscribers. It reads them in pages, each of which holds the
-// loop for less than a millisecond. So the list is not of one moment: a subscriber that
-// connects or leaves meanwhile may be in it or not. The error is the context's,
-// ErrStopped or ErrBusy.
+// Subscribers returns all subscribers. It reads them in pages, each of which occupies the loop for
+// less than a millisecond. So the list does not show a single moment: a subscriber that connects or
+// disconnects during the call may or may not be in it. The error is the context's, ErrStopped or
+// ErrBusy.
 func (l *Loop) Subscribers(ctx context.Context) (conns []SubscriberInfo, err error) {
 	for next := 0; next >= 0; {
 		part, err := call(ctx, l, snapshotPage(next))
@@ -75,14 +76,14 @@ func (l *Loop) Subscribers(ctx context.Context) (conns []SubscriberInfo, err err
 	return conns, nil
 }
 
-// A page is a part of all subscribers.
+// A page is a part of the list of subscribers.
 type page struct {
 	conns []SubscriberInfo
 	next  int // the descriptor to continue from; -1: this is the last page
 }
 
-// snapshotPage returns a call that reads a page from a descriptor on. It allocates the
-// page before the call runs on the loop.
+// snapshotPage returns a function that reads a page on the loop, starting with the descriptor from.
+// It allocates the page on the caller's goroutine.
 func snapshotPage(from int) func(*Loop) page {
 	conns := make([]SubscriberInfo, 0, pageConns)
 	return func(l *Loop) page {
@@ -101,6 +102,7 @@ func snapshotPage(from int) func(*Loop) page {
 	}
 }
 
+// describe returns the description of s at this moment. It runs on the loop.
 func (s *subscriber) describe(l *Loop) SubscriberInfo {
 	a := s.audience
 	c := SubscriberInfo{
@@ -122,8 +124,8 @@ func (s *subscriber) describe(l *Loop) SubscriberInfo {
 	return c
 }
 
-// Disconnect closes one subscriber, which may reconnect. It reports whether the
-// connection was found.
+// Disconnect closes a subscriber's connection, and reports whether it found the subscriber. The
+// client may reconnect.
 func (l *Loop) Disconnect(ctx context.Context, id ConnID) (found bool, err error) {
 	return call(ctx, l, func(l *Loop) bool {
 		fd := int(id & (1<<connIDBits - 1))

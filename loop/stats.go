@@ -2,76 +2,77 @@ package loop
 
 import "context"
 
-// A reason says why a subscriber's stream ended. Each end has exactly one.
+// A reason explains why a subscriber's stream ended. Each ended stream has exactly one.
 type reason uint8
 
 const (
-	reasonLeft     reason = iota // it closed the connection
+	reasonLeft     reason = iota // the client closed the connection
 	reasonReset                  // the connection broke
-	reasonSlow                   // it lagged too far behind
-	reasonStalled                // it takes nothing any more
-	reasonEvicted                // all backlogs together were too much, and its was the longest
-	reasonKicked                 // it was thrown out: by an operator, or for going on to send after its request
-	reasonShutdown               // the server ended
-	reasonStore                  // what it missed could not be read from the Store, or its numbers mean something else now
-	reasonError                  // a fault of ours
+	reasonSlow                   // it lagged more than BacklogBytesMax
+	reasonStalled                // its socket accepted nothing for StallTimeout
+	reasonEvicted                // it had the longest backlog when all backlogs together were too large
+	reasonKicked                 // an operator disconnected it, or it kept sending after its request
+	reasonShutdown               // the server shut down
+	reasonStore                  // a read of the Store failed, or the Store started a new epoch
+	reasonError                  // an error in the server
 	reasons
 )
 
-// String is the reason's word in logs and statistics.
+// String returns the name of the reason in logs and statistics.
 func (r reason) String() string {
 	return [reasons]string{"left", "reset", "slow", "stalled", "evicted", "kicked", "shutdown", "store", "error"}[r]
 }
 
-// ours tells whether the subscriber would have gone on.
+// ours reports whether the server ended the stream although the client would have continued.
 func (r reason) ours() bool {
 	return r != reasonLeft && r != reasonReset && r != reasonShutdown
 }
 
-// Stats is what a server has counted since it began, and what it holds now.
+// Stats are the server's counters since its start, and its current state.
 type Stats struct {
 	Subscribers        int // connections that receive a stream
 	PendingConnections int // connections that have not subscribed
 	Publishers         int // publishers' connections on the loop
 	Streams            int // different subscription sets
 	Blocked            int // connections whose socket is full
-	Backlog            int // bytes that all streams hold for those who lag
+	Backlog            int // bytes that are held for subscribers that lag
 
 	Published        uint64 // messages accepted
-	Newest           uint64 // number of the newest of them
-	Deliveries       uint64 // messages put into streams, times those who read them
-	BytesOut         uint64 // bytes of frames and heartbeats that sockets took
+	Newest           uint64 // number of the newest message
+	Deliveries       uint64 // the sum over all messages of the subscribers that match
+	BytesOut         uint64 // bytes of frames and heartbeats that sockets accepted
 	Refused          uint64 // requests answered with a final status
-	TurnedAway       uint64 // requests asked to come back later
-	PublishersClosed uint64 // publishers closed for not reading replies
+	TurnedAway       uint64 // connections turned away, most of them with a request to retry later
+	PublishersClosed uint64 // publishers closed for unread replies
 
-	Skips   uint64 // how often a slow subscriber was passed over to the newest message
-	Skipped uint64 // messages that these did not get, and were told of
+	Skips   uint64 // how often a slow subscriber was skipped to the newest message
+	Skipped uint64 // messages that these subscribers missed and were informed about
 
 	Kept      int    // messages in the history
-	KeptBytes int    // of memory for them, as HistoryBytesMax counts it
-	Replays   uint64 // subscribers that were sent something of the history
-	Replayed  uint64 // messages that they got of it
-	Gaps      uint64 // subscribers that came back and were told of a gap
+	KeptBytes int    // memory for them, in bytes, as HistoryBytesMax counts it
+	Replays   uint64 // subscribers with a replay
+	Replayed  uint64 // messages sent in replays
+	Gaps      uint64 // gaps reported to subscribers, except for skips
 
-	Ended map[string]uint64 // subscribers that ended, by reason
+	Ended map[string]uint64 // subscribers that disconnected, by reason
 
 	Authorizing int // calls of Authorize that have not returned
 
-	Reports    int    // calls of OnSubscribe and OnUnsubscribe that are to be made, or have not returned
-	Unreported uint64 // subscribers that these were not told of, because too many reports waited
+	Reports    int    // calls of OnSubscribe and OnUnsubscribe that are queued or in progress
+	Unreported uint64 // subscribers that were not reported, because too many calls were pending
 
 	Stopping bool      // Shutdown was called
 	Passes   Histogram // how long each turn of the loop spent on writing to subscribers
-	FanOuts  Histogram // from the first message of a round to when all who could take the round had it
+	FanOuts  Histogram // from a round's first message until every socket with room has the round
 }
 
-// tally is Stats as the loop keeps it.
+// tally is the loop's own form of Stats: it counts reasons in an array.
 type tally struct {
 	Stats
 	ended [reasons]uint64
 }
 
+// snapshot returns the figures of this moment. It runs on the loop.
 func (l *Loop) snapshot() Stats {
 	s := l.stats.Stats
 	s.Streams, s.Blocked, s.Backlog = l.index.Len(), len(l.blocked), l.backlogBytes()
@@ -89,8 +90,8 @@ func (l *Loop) snapshot() Stats {
 	return s
 }
 
-// Stats returns the server's figures as they are on the loop at one moment. The
-// error is the context's, ErrStopped or ErrBusy.
+// Stats returns the server's figures at one moment. The error is the context's, ErrStopped or
+// ErrBusy.
 func (l *Loop) Stats(ctx context.Context) (Stats, error) {
 	return call(ctx, l, (*Loop).snapshot)
 }
