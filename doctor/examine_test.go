@@ -161,12 +161,12 @@ func TestExamine(t *testing.T) {
 			}
 			said := ""
 			for _, f := range findings {
-				said += f.What + ": " + f.Says + "\n"
-				if f.Bad != (f.What == tt.bad) {
-					t.Errorf("%s: bad %v: %s", f.What, f.Bad, f.Says)
+				said += f.Check + ": " + f.Message + "\n"
+				if f.Bad != (f.Check == tt.bad) {
+					t.Errorf("%s: bad %v: %s", f.Check, f.Bad, f.Message)
 				}
-				if f.Bad && f.Mend == nil && f.What != "answer" {
-					t.Errorf("%s: no fix is suggested", f.What)
+				if f.Bad && f.Fix == nil && f.Check != "answer" {
+					t.Errorf("%s: no fix is suggested", f.Check)
 				}
 			}
 			if !strings.Contains(said, tt.says) {
@@ -178,7 +178,7 @@ func TestExamine(t *testing.T) {
 
 func TestExamineWithoutAnybody(t *testing.T) {
 	findings, err := Examine(t.Context(), Options{URL: "http://127.0.0.1:1/?token=sesame", Idle: time.Second})
-	if err != nil || len(findings) != 1 || !findings[0].Bad || !strings.Contains(findings[0].Says, "refused") || strings.Contains(findings[0].Says, "sesame") {
+	if err != nil || len(findings) != 1 || !findings[0].Bad || !strings.Contains(findings[0].Message, "refused") || strings.Contains(findings[0].Message, "sesame") {
 		t.Errorf("%v, %v", findings, err)
 	}
 }

@@ -11,10 +11,10 @@ import (
 
 // A Finding is the result of one check.
 type Finding struct {
-	What string   // the name of the check: head, events, idle, compression, protocol, cors or answer
-	Bad  bool     // the check found a problem
-	Says string   // the observation, and the problem if there is one
-	Mend []string // lines of configuration that fix the problem, each with the name of its program
+	Check   string   // the name of the check: head, events, idle, compression, protocol, cors or answer
+	Bad     bool     // the check found a problem
+	Message string   // the observation, and the problem if there is one
+	Fix     []string // lines of configuration that fix the problem, each with the name of its program
 }
 
 // The lines of configuration that fix each kind of problem.
@@ -43,7 +43,7 @@ var (
 func judge(o Options, plain, packed *probe, published time.Time) (all []Finding) {
 	if bad, ok := judgeAnswer(plain); !ok {
 		if o.Origin != "" && plain.err == nil && plain.res.StatusCode == http.StatusForbidden {
-			bad.Mend = []string{"ssed: --cors-origin " + o.Origin} // ssed refuses requests from other origins
+			bad.Fix = []string{"ssed: --cors-origin " + o.Origin} // ssed refuses requests from other origins
 		}
 		return []Finding{bad}
 	}
@@ -64,18 +64,18 @@ func judge(o Options, plain, packed *probe, published time.Time) (all []Finding)
 
 // judgeAnswer checks whether the response is an event stream at all. ok is false if it is not.
 func judgeAnswer(p *probe) (Finding, bool) {
-	f := Finding{What: "answer", Bad: true}
+	f := Finding{Check: "answer", Bad: true}
 	switch {
 	case errors.Is(p.err, context.Canceled):
 		return Finding{}, true // the time was up before a head arrived: judgeHead reports it
 	case p.err != nil:
-		f.Says = "no response: " + p.err.Error()
+		f.Message = "no response: " + p.err.Error()
 	case p.res.StatusCode != http.StatusOK:
-		f.Says = fmt.Sprintf("the response is %s (%q); an EventSource does not reconnect after it", p.res.Status, p.said)
+		f.Message = fmt.Sprintf("the response is %s (%q); an EventSource does not reconnect after it", p.res.Status, p.said)
 	case !p.streams():
-		f.Says = fmt.Sprintf("the response is not an event stream: Content-Type is %q", p.res.Header.Get("Content-Type"))
+		f.Message = fmt.Sprintf("the response is not an event stream: Content-Type is %q", p.res.Header.Get("Content-Type"))
 	case p.retry && p.first == 0 && p.ended > 0 && p.ended < time.Second:
-		f.Says = "the stream contains only a time to reconnect: there is no daemon behind the proxy, or the daemon is full or stopping"
+		f.Message = "the stream contains only a time to reconnect: there is no daemon behind the proxy, or the daemon is full or stopping"
 	default:
 		return Finding{}, true
 	}
@@ -84,23 +84,23 @@ func judgeAnswer(p *probe) (Finding, bool) {
 
 // judgeHead checks whether the head of the response was held back.
 func judgeHead(p *probe) Finding {
-	f := Finding{What: "head", Says: fmt.Sprintf("received after %s", brief(p.headTook))}
+	f := Finding{Check: "head", Message: fmt.Sprintf("received after %s", brief(p.headTook))}
 	switch {
 	case p.err != nil:
-		f.Bad, f.Says, f.Mend = true, fmt.Sprintf("not received within %s: it is held back until more data follows", brief(p.headTook)), fixBuffering
+		f.Bad, f.Message, f.Fix = true, fmt.Sprintf("not received within %s: it is held back until more data follows", brief(p.headTook)), fixBuffering
 	case p.headTook > headMax:
-		f.Bad, f.Mend = true, fixBuffering
-		f.Says += "; ssed sends it immediately, so it was held back"
+		f.Bad, f.Fix = true, fixBuffering
+		f.Message += "; ssed sends it immediately, so it was held back"
 	}
 	return f
 }
 
 // judgeEvents checks whether events were held back.
 func judgeEvents(p *probe, idle time.Duration, published time.Time) Finding {
-	f := Finding{What: "events"}
-	f.Bad, f.Says = held(p, idle, published)
+	f := Finding{Check: "events"}
+	f.Bad, f.Message = held(p, idle, published)
 	if f.Bad {
-		f.Mend = fixBuffering
+		f.Fix = fixBuffering
 	}
 	return f
 }
@@ -128,11 +128,11 @@ func held(p *probe, idle time.Duration, published time.Time) (bool, string) {
 // judgeIdle checks whether the stream stayed open while there were no events.
 func judgeIdle(p *probe, idle time.Duration) Finding {
 	if p.ended == 0 {
-		return Finding{What: "idle", Says: fmt.Sprintf("the stream stayed open for %s", brief(idle))}
+		return Finding{Check: "idle", Message: fmt.Sprintf("the stream stayed open for %s", brief(idle))}
 	}
 	return Finding{
-		What: "idle", Bad: true, Mend: fixIdle,
-		Says: fmt.Sprintf("the stream ended after %s, of which the last %s were silent (%v); a proxy's idle timeout must be at least twice ssed's --heartbeat (15 s by default)",
+		Check: "idle", Bad: true, Fix: fixIdle,
+		Message: fmt.Sprintf("the stream ended after %s, of which the last %s were silent (%v); a proxy's idle timeout must be at least twice ssed's --heartbeat (15 s by default)",
 			brief(p.ended), brief(p.silence), p.why),
 	}
 }
@@ -140,18 +140,18 @@ func judgeIdle(p *probe, idle time.Duration) Finding {
 // judgeCompression checks whether the stream with gzip works, and whether a compressor holds back
 // events.
 func judgeCompression(p *probe, idle time.Duration, published time.Time) Finding {
-	f := Finding{What: "compression"}
+	f := Finding{Check: "compression"}
 	switch {
 	case p.err != nil || !p.streams():
-		f.Bad, f.Mend = true, fixCompression
-		f.Says = "a client that accepts gzip, as browsers do, gets no stream"
+		f.Bad, f.Fix = true, fixCompression
+		f.Message = "a client that accepts gzip, as browsers do, gets no stream"
 	case p.compressed() == "":
-		f.Says = "the stream is not compressed"
+		f.Message = "the stream is not compressed"
 	default:
 		bad, says := held(p, idle, published)
-		f.Says = fmt.Sprintf("the stream is compressed (%s); %s", p.compressed(), says)
+		f.Message = fmt.Sprintf("the stream is compressed (%s); %s", p.compressed(), says)
 		if f.Bad = bad; bad {
-			f.Mend = fixCompression
+			f.Fix = fixCompression
 		}
 	}
 	return f
@@ -163,22 +163,22 @@ func judgeProtocol(p *probe) Finding {
 	if p.res.ProtoMajor == 1 {
 		says += ": browsers open at most six connections to an origin, for all tabs together; subscribe to several namespaces in one stream, or use HTTP/2 (TLS) in the proxy"
 	}
-	return Finding{What: "protocol", Says: says}
+	return Finding{Check: "protocol", Message: says}
 }
 
 // judgeCORS checks whether a page of an origin may read the stream (Fetch standard, "CORS check").
 func judgeCORS(p *probe, origin string) Finding {
 	allowed := p.res.Header.Values("Access-Control-Allow-Origin")
-	f := Finding{What: "cors", Bad: true}
+	f := Finding{Check: "cors", Bad: true}
 	switch {
 	case len(allowed) > 1:
-		f.Says = fmt.Sprintf("the response has %d Access-Control-Allow-Origin headers, so browsers refuse it: both ssed and the proxy add the header", len(allowed))
-		f.Mend = []string{"nginx: proxy_hide_header Access-Control-Allow-Origin; or no add_header of it", "haproxy: http-response set-header, not add-header", "caddy: header Access-Control-Allow-Origin, without a + before it"}
+		f.Message = fmt.Sprintf("the response has %d Access-Control-Allow-Origin headers, so browsers refuse it: both ssed and the proxy add the header", len(allowed))
+		f.Fix = []string{"nginx: proxy_hide_header Access-Control-Allow-Origin; or no add_header of it", "haproxy: http-response set-header, not add-header", "caddy: header Access-Control-Allow-Origin, without a + before it"}
 	case len(allowed) == 0 || !slices.Contains([]string{"*", origin}, allowed[0]):
-		f.Says = fmt.Sprintf("pages of %s may not read the stream: Access-Control-Allow-Origin is %q", origin, p.res.Header.Get("Access-Control-Allow-Origin"))
-		f.Mend = []string{"ssed: --cors-origin " + origin}
+		f.Message = fmt.Sprintf("pages of %s may not read the stream: Access-Control-Allow-Origin is %q", origin, p.res.Header.Get("Access-Control-Allow-Origin"))
+		f.Fix = []string{"ssed: --cors-origin " + origin}
 	default:
-		f.Bad, f.Says = false, fmt.Sprintf("pages of %s may read the stream (%s)", origin, allowed[0])
+		f.Bad, f.Message = false, fmt.Sprintf("pages of %s may read the stream (%s)", origin, allowed[0])
 	}
 	return f
 }

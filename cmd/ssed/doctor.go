@@ -101,8 +101,8 @@ func printFindings(w io.Writer, findings []doctor.Finding) (bad int) {
 			verdict = "BAD"
 			bad++
 		}
-		fmt.Fprintf(w, "%-4s %-12s %s\n", verdict, f.What, printable(f.Says))
-		for _, line := range f.Mend {
+		fmt.Fprintf(w, "%-4s %-12s %s\n", verdict, f.Check, printable(f.Message))
+		for _, line := range f.Fix {
 			fmt.Fprintf(w, "     %-12s -> %s\n", "", printable(line))
 		}
 	}
