@@ -152,7 +152,8 @@ func (m *oneMessage) Ack(seq uint64, err error) {
 }
 
 // A batch is the publish.Sink for publishers on another event loop. That event loop reads one of
-// them at a time, publishes its messages, and then waits in Settle for their acks.
+// them at a time, publishes its messages, and then waits in Settle for their acks. The methods run
+// on its goroutine, except for Ack.
 type batch struct {
 	st      *storeSequencer
 	l       *Loop

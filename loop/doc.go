@@ -9,8 +9,19 @@
 // atomics; the comment of Loop lists them all. A function of this package runs on the loop's
 // goroutine unless its comment names another one.
 //
-// The loop never blocks. Everything that may wait runs on another goroutine and hands its
-// result to the loop: Options.Authorize, reads of a Store, and connections of the admin pages.
+// The loop never blocks. Everything that may wait runs on another goroutine: Options.Authorize,
+// reads of a Store, the program's hooks, and the admin pages. Results come back through inboxes.
+//
+// # Terms
+//
+//	audience   all subscribers with the same set of namespaces; they share one stream
+//	stream     the frames of an audience's messages; each subscriber has a cursor in it
+//	round      the streams that have grown and are not written to all sockets yet
+//	pass       writes the streams of the round to the sockets
+//	window     the newest messages, kept in memory for subscribers that reconnect
+//	replay     sends a subscriber the messages that it missed
+//	sequencer  numbers the messages, on its own or with the help of a Store
+//	tick       the unit of the loop's clock, 100 ms
 //
 // # The way of a message
 //

@@ -15,8 +15,9 @@ import (
 // empty one accepts a message of any size. A goroutine that finds it full waits until the loop has
 // emptied it.
 //
-// Records are in the order of put, and the loop publishes them in this order. The lock is held for
-// as long as it takes to copy one message. It guards the fields below mu.
+// Records are in the order of put, and the loop publishes them in this order. Only the loop calls
+// swap. Any goroutine may call the other methods. The lock is held for as long as it takes to copy
+// one message, and guards the fields below mu.
 type mailbox struct {
 	bytesMax int
 	wakeup   *wakeup

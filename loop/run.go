@@ -77,7 +77,8 @@ func gnetURLs(tcp []Listener) (urls []string, forget func(), err error) {
 
 // setUserTimeout makes the kernel close a subscriber's connection if data stays unacknowledged, or
 // cannot be sent, for StallTimeout (TCP_USER_TIMEOUT in tcp(7)). Otherwise the kernel would retry
-// for a quarter of an hour. Connections inherit the option from their listener.
+// for a quarter of an hour. Connections inherit the option from their listener. OnBoot calls it,
+// before the loop accepts.
 func (e *events) setUserTimeout(tcp []Listener) {
 	l := e.loop
 	for _, t := range tcp {

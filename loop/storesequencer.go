@@ -56,7 +56,8 @@ func (st *storeSequencer) close()     { st.reads.cancel() }
 // all of them have returned. submit fails once the loop is stopping.
 func (st *storeSequencer) stopAccepting(*Loop) {}
 
-// receive handles one record from the Store: a message or a control record.
+// receive handles one record from the Store: a message or a control record. Records arrive in the
+// order in which the Store has called the methods of StoreSink.
 func (st *storeSequencer) receive(l *Loop, r record) {
 	w := &l.window
 	switch {
