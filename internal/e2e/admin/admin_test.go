@@ -9,26 +9,26 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// subscribe subscribes as an agent, which is how a test finds its row.
+// subscribe subscribes with agent as the User-Agent, by which a test finds the subscriber's row.
 func subscribe(t *testing.T, d *testtool.Daemon, namespace, agent string) *testtool.Subscriber {
 	t.Helper()
 	return testtool.Subscribe(t, d.Subscribe[0]+"/subscribe"+namespace, "User-Agent: "+agent)
 }
 
-// waitText waits until an element shows a text.
+// waitText waits until an element shows text.
 func (p *page) waitText(t *testing.T, selector, text string) {
 	t.Helper()
 	p.wait(t, fmt.Sprintf("%q in %s", text, selector), isText(selector, text))
 }
 
-// isText is a script that tells whether an element shows a text.
+// isText returns a script that reports whether an element shows text.
 func isText(selector, text string) string {
 	return "document.querySelector(" + quote(selector) + ")?.textContent === " + quote(text)
 }
 
-// clickUntil clicks until a script says that it had its effect: on a busy machine
-// the page may move between where the element was and where the click lands, and
-// what a first press has armed may be disarmed before the second.
+// clickUntil clicks an element until a script reports that the click had its effect. One click may
+// not suffice on a busy machine: the page may move between finding the element and the click, and a
+// button armed by the first press may be disarmed before the second.
 func (p *page) clickUntil(t *testing.T, selector, script string) {
 	t.Helper()
 	happened := func() bool { return eval[bool](t, p, "Boolean("+script+")") }
@@ -46,17 +46,17 @@ func (p *page) clickUntil(t *testing.T, selector, script string) {
 	})
 }
 
-// treeRow selects the row of a namespace in the tree.
+// treeRow returns the selector of a namespace's row in the tree.
 func treeRow(namespace string) string { return `#tree [data-key="` + namespace + `"]` }
 
-// waitRows waits until the table of connections has so many rows.
+// waitRows waits until the table of connections has n rows.
 func (p *page) waitRows(t *testing.T, n int) {
 	t.Helper()
 	p.wait(t, fmt.Sprintf("%d connections", n), fmt.Sprintf(`document.querySelectorAll("#rows tr").length === %d`, n))
 }
 
-// markRow waits for the row of an agent in the table of connections, gives it an id,
-// and returns a selector for it: rows may move.
+// markRow waits for an agent's row in the table of connections, gives the row an id, and returns a
+// selector for that id. The id stays valid when rows move.
 func (p *page) markRow(t *testing.T, agent string) string {
 	t.Helper()
 	p.wait(t, "the row of "+agent, `(() => {
@@ -67,9 +67,9 @@ func (p *page) markRow(t *testing.T, agent string) string {
 	return "#" + agent
 }
 
-// TestHead: what the ancestor's page told, and the state.
+// TestHead verifies the head of the page: the figures, the state, the node and the version.
 func TestHead(t *testing.T) {
-	testtool.Long(t, "every page is asked for")
+	testtool.Long(t, "a browser is started")
 	t.Parallel()
 	testtool.Need(t, "chromium")
 	d := testtool.Start(t)
@@ -83,14 +83,14 @@ func TestHead(t *testing.T) {
 	p.waitText(t, "#figures > div:nth-child(3) dd", "1") // open streams
 	p.waitText(t, "#state", "serving")
 	if node := p.text(t, "#node"); !strings.HasPrefix(node, "go-") {
-		t.Errorf("the node is %q", node)
+		t.Errorf("the node is %q, want a name that begins with go-", node)
 	}
 	if version := p.text(t, "#version"); version == "" {
-		t.Error("there is no version")
+		t.Error("the page shows no version")
 	}
 }
 
-// TestChartsMove: what is plotted grows, is what happened, and can be seen.
+// TestChartsMove verifies that all charts change, and that they show what happened.
 func TestChartsMove(t *testing.T) {
 	testtool.Long(t, "a browser is started")
 	t.Parallel()
@@ -114,15 +114,16 @@ func TestChartsMove(t *testing.T) {
 	p.wait(t, "two deliveries in theirs", `import("/admin/charts.js").then(({ charts }) => Math.max(...charts[2].plot.data[1]) > 0)`)
 	for i, picture := range eval[[]string](t, p, pictures) {
 		if picture == before[i] {
-			t.Errorf("chart %d looks as before", i)
+			t.Errorf("chart %d did not change", i)
 		}
 	}
 }
 
-// pictures are the charts as they are drawn.
+// pictures is a script that returns each chart as an image.
 const pictures = `[...document.querySelectorAll(".chart canvas")].map(canvas => canvas.toDataURL())`
 
-// TestTree: subscribers stand at their namespaces, and the keys of a tree work.
+// TestTree verifies that the tree counts the subscribers of each namespace, and that the keyboard
+// moves the focus in it.
 func TestTree(t *testing.T) {
 	testtool.Long(t, "a browser is started")
 	t.Parallel()
@@ -165,7 +166,8 @@ func TestTree(t *testing.T) {
 	focused("/pets/dogs")
 }
 
-// TestTable: who is there, in pages, below a namespace, furthest behind first.
+// TestTable verifies the table of connections: paging, the filter by namespace, and the order by
+// bytes behind.
 func TestTable(t *testing.T) {
 	testtool.Long(t, "a browser is started")
 	t.Parallel()
@@ -184,17 +186,17 @@ func TestTable(t *testing.T) {
 	p.waitRows(t, 30)
 	p.fill(t, "#filter", "/elsewhere")
 	p.waitText(t, "#connections-note", "No subscribers in this namespace.")
-	p.expected = append(p.expected, "status.json") // the console tells of any 400
+	p.expected = append(p.expected, "status.json") // the console logs each 400
 	p.fill(t, "#filter", "no namespace")
-	p.wait(t, "what is wrong with the filter", `document.querySelector("#connections-note").textContent.includes("namespace=")`)
+	p.wait(t, "the filter's error", `document.querySelector("#connections-note").textContent.includes("namespace=")`)
 	p.fill(t, "#filter", "")
 	p.click(t, "#slowest")
 	p.wait(t, "the order", `document.querySelector("#connections-note").textContent.includes("furthest behind")`)
 	p.waitRows(t, 50)
 }
 
-// TestDisconnect: it takes two presses, of the mouse or the keyboard, and then the
-// stream ends and is counted.
+// TestDisconnect verifies that an operator disconnects a subscriber with two presses, by mouse or
+// keyboard, and that the disconnection is counted.
 func TestDisconnect(t *testing.T) {
 	testtool.Long(t, "a browser is started")
 	t.Parallel()
@@ -207,10 +209,10 @@ func TestDisconnect(t *testing.T) {
 
 	button := p.markRow(t, "corgi") + " button"
 	p.clickUntil(t, button, isText(button, "confirm?"))
-	p.press(t, "Tab") // somewhere else: not meant after all
+	p.press(t, "Tab") // leaving the button disarms it
 	p.waitText(t, button, "disconnect")
 	p.clickUntil(t, button, isText(button, "confirm?"))
-	p.wait(t, "words that can be read", `(style => style.color !== style.backgroundColor && style.color === getComputedStyle(document.querySelector(".card")).backgroundColor)
+	p.wait(t, "a readable label", `(style => style.color !== style.backgroundColor && style.color === getComputedStyle(document.querySelector(".card")).backgroundColor)
 		(getComputedStyle(document.querySelector(`+quote(button)+`)))`)
 	p.clickUntil(t, button, "!document.querySelector("+quote(button)+")")
 	first.Rest(t)
@@ -224,11 +226,12 @@ func TestDisconnect(t *testing.T) {
 	p.waitText(t, `#endings [data-key="kicked"] td:last-child`, "2")
 	p.waitText(t, `#endings [data-key="left"] td:last-child`, "0")
 	if !eval[bool](t, p, `document.activeElement.closest("#rows tr") !== null`) {
-		t.Error("the focus has left the table with the row that it was in")
+		t.Error("the focus left the table when the focused row disappeared")
 	}
 }
 
-// TestPublishAndListen: a test message arrives in the pane, as text, under any name.
+// TestPublishAndListen verifies that a test message arrives in the pane, as text and under its
+// name.
 func TestPublishAndListen(t *testing.T) {
 	t.Parallel()
 	testtool.Need(t, "chromium")
@@ -274,18 +277,19 @@ func TestPublishAndListen(t *testing.T) {
 	}
 	p.click(t, "#listen-clear")
 	p.wait(t, "an empty pane", `document.querySelectorAll("#heard .line").length === 0`)
-	p.click(t, "#listen-start") // it says Stop now
+	p.click(t, "#listen-start") // the button's label is Stop now
 	p.waitText(t, `#endings [data-key="left"] td:last-child`, "1")
 
-	p.expected = append(p.expected, "/admin/publish") // the console tells of any 400
+	p.expected = append(p.expected, "/admin/publish") // the console logs each 400
 	publish("no namespace", "", "")
-	p.wait(t, "the daemon's words", `document.querySelector("#published").classList.contains("bad")`)
+	p.wait(t, "the daemon's error", `document.querySelector("#published").classList.contains("bad")`)
 	if words := p.text(t, "#published"); !strings.Contains(words, "namespace") {
-		t.Errorf("the daemon refused with %q", words)
+		t.Errorf("the error is %q, want one that mentions the namespace", words)
 	}
 }
 
-// TestParser cuts a stream into two at every place.
+// TestParser verifies that the page's SSE parser gives the same events wherever a stream is cut
+// into two pieces.
 func TestParser(t *testing.T) {
 	testtool.Long(t, "a browser is started")
 	t.Parallel()
@@ -307,11 +311,12 @@ func TestParser(t *testing.T) {
 		return [...outcomes];
 	})`)
 	if len(got) != 1 || got[0] != want {
-		t.Errorf("parsed %q, want %q however it is cut", got, want)
+		t.Errorf("parsed %q, want only %q", got, want)
 	}
 }
 
-// TestPaneResumes: with history, the pane gets what it missed while it was cut off.
+// TestPaneResumes verifies that with history, the pane receives the messages that were published
+// while it was disconnected.
 func TestPaneResumes(t *testing.T) {
 	testtool.Long(t, "a browser is started")
 	t.Parallel()
@@ -320,12 +325,12 @@ func TestPaneResumes(t *testing.T) {
 	proxy := testtool.StartProxy(t, d.Subscribe[0])
 	publisher := testtool.DialPublisher(t, d.Publish[0])
 	p := openPage(t, proxy.URL)
-	p.expected = append(p.expected, "Failed to load resource") // while nobody is there
+	p.expected = append(p.expected, "Failed to load resource") // while nothing listens
 	p.click(t, "#listen-start")
 	p.waitText(t, "#listen-state", "subscribed to /")
 	publisher.Ask(t, "PUB /pets - before")
 	p.waitText(t, "#heard .line:nth-child(1) .data", "before")
-	proxy.To("http://127.0.0.1:1") // nobody is there
+	proxy.To("http://127.0.0.1:1") // nothing listens
 	proxy.Cut()
 	p.wait(t, "the loss", `document.querySelector("#listen-state").textContent.startsWith("connection lost")`)
 	publisher.Ask(t, "PUB /pets - meanwhile")
@@ -333,15 +338,15 @@ func TestPaneResumes(t *testing.T) {
 	p.waitText(t, "#heard .line:nth-child(2) .data", "meanwhile")
 }
 
-// TestComesBack: the page goes on by itself when the daemon was started again.
-func TestComesBack(t *testing.T) {
+// TestReconnects verifies that the page reconnects on its own after a restart of the daemon.
+func TestReconnects(t *testing.T) {
 	testtool.Long(t, "a browser is started")
 	t.Parallel()
 	testtool.Need(t, "chromium")
 	d := testtool.Start(t)
 	proxy := testtool.StartProxy(t, d.Subscribe[0])
 	p := openPage(t, proxy.URL)
-	p.expected = append(p.expected, "Failed to load resource") // while nobody is there
+	p.expected = append(p.expected, "Failed to load resource") // while nothing listens
 	p.click(t, "#listen-start")
 	p.waitText(t, "#listen-state", "subscribed to /")
 	d.Stop(t)
@@ -353,19 +358,19 @@ func TestComesBack(t *testing.T) {
 	p.wait(t, "no more trouble", `document.querySelector("#trouble").hidden`)
 }
 
-// TestSignIn: where a token has the admin right, the page is for who has it.
+// TestSignIn verifies that the page requires a token with the admin right, if any token has it.
 func TestSignIn(t *testing.T) {
 	testtool.Long(t, "a browser is started")
 	t.Parallel()
 	testtool.Need(t, "chromium")
 	d := testtool.Start(t, "--token=open-sesame admin", "--token=listener subscribe")
 	p := browse(t, d.Subscribe[0])
-	p.expected = append(p.expected, "/admin/login") // the console tells of any 401
+	p.expected = append(p.expected, "/admin/login") // the console logs each 401
 	p.wait(t, "the login form", `document.querySelector(".login form")`)
 	p.wait(t, "the page's style", `getComputedStyle(document.querySelector("main")).maxWidth === "340px"`)
 	p.fill(t, "[name=token]", "wrong")
 	p.click(t, "button")
-	p.wait(t, "what is wrong", `document.querySelector("[role=alert]")`)
+	p.wait(t, "the error", `document.querySelector("[role=alert]")`)
 	p.fill(t, "[name=token]", "open-sesame")
 	p.click(t, "button")
 	p.waitLive(t)

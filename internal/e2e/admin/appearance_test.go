@@ -7,7 +7,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestPhone: nothing is wider than a small phone.
+// TestPhone verifies that the page fits a screen that is 360 pixels wide.
 func TestPhone(t *testing.T) {
 	testtool.Long(t, "a browser is started")
 	t.Parallel()
@@ -26,8 +26,8 @@ func TestPhone(t *testing.T) {
 	}
 }
 
-// TestPreferences: dark is dark, for the charts too, and nothing moves where somebody
-// wants that.
+// TestPreferences verifies that the page and its charts follow prefers-color-scheme, and that
+// nothing is animated with prefers-reduced-motion.
 func TestPreferences(t *testing.T) {
 	testtool.Long(t, "a browser is started")
 	t.Parallel()
@@ -42,7 +42,7 @@ func TestPreferences(t *testing.T) {
 	p.wait(t, "a dark page", background+" !== "+quote(light))
 	p.wait(t, "a dark chart", chartStroke+".then(stroke => stroke !== "+quote(stroke)+")")
 	if moves := eval[string](t, p, transition); moves == "0s" {
-		t.Error("nothing moves anyway: this test looks in the wrong place")
+		t.Error("nothing is animated by default: this test looks in the wrong place")
 	}
 	p.prefer(t, "prefers-reduced-motion", "reduce")
 	p.wait(t, "a quiet page", transition+` === "0s"`)
@@ -50,7 +50,7 @@ func TestPreferences(t *testing.T) {
 
 const chartStroke = `import("/admin/charts.js").then(({ charts }) => charts[0].plot.series[1].stroke())`
 
-// TestKeyboard: Tab leads to all there is, and the focus can be seen everywhere.
+// TestKeyboard verifies that Tab reaches every control, and that the focus is always visible.
 func TestKeyboard(t *testing.T) {
 	testtool.Long(t, "a browser is started")
 	t.Parallel()
@@ -79,13 +79,13 @@ func TestKeyboard(t *testing.T) {
 	}
 	for _, want := range []string{"Skip to the connections", "/", "filter", "slowest", "disconnect", "namespace", "event", "data", "Publish", "listen-start", "listen-clear", "heard"} {
 		if !slices.Contains(reached, want) {
-			t.Errorf("Tab does not lead to %q, but to %q", want, reached)
+			t.Errorf("Tab does not reach %q; it reaches %q", want, reached)
 		}
 	}
 }
 
-// TestEverythingHasAName: fields, buttons, tables and charts say what they are, as the
-// browser's own accessibility tree has it.
+// TestEverythingHasAName verifies that fields, buttons, tables and charts have a name in the
+// browser's accessibility tree.
 func TestEverythingHasAName(t *testing.T) {
 	testtool.Long(t, "a browser is started")
 	t.Parallel()

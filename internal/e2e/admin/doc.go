@@ -1,6 +1,6 @@
-// Package admin drives the daemon's admin page as an operator does: the real
-// daemon, and a headless Chromium that is clicked and typed into.
+// Package admin tests the daemon's admin page as an operator uses it: a headless Chromium clicks
+// and types on the page of a real daemon.
 //
-// It is for tests only. The one invariant: whatever the page does, no request of
-// it goes to anybody but the daemon, and its console stays silent.
+// It holds tests only. The one invariant: the page sends requests only to the daemon that served
+// it, and logs nothing to the browser's console, except the messages that a test expects.
 package admin

@@ -10,11 +10,11 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// A page is the admin page of a daemon in a browser of its own.
+// A page is the admin page of a daemon, in a browser that only this test uses.
 type page struct {
 	*testtool.Devtools
 	origin   string   // the daemon's
-	expected []string // parts of what the console may say after all
+	expected []string // parts of console messages that do not fail the test
 }
 
 // openPage opens a daemon's admin page, and returns once it is live.
@@ -31,8 +31,9 @@ func (p *page) waitLive(t *testing.T) {
 	p.wait(t, "the first figures", `document.querySelector("#state").dataset.state`)
 }
 
-// browse is openPage for who may have to sign in first. At the end of the test it
-// checks that the page talked to nobody else and had nothing to complain about.
+// browse opens the admin page and does not wait until it is live, because a sign-in may come first.
+// At the end of the test it checks that the page sent requests only to the daemon, and logged
+// nothing unexpected.
 func browse(t *testing.T, origin string) *page {
 	t.Helper()
 	p := &page{Devtools: testtool.StartDevtools(t), origin: origin}
@@ -49,7 +50,7 @@ func browse(t *testing.T, origin string) *page {
 	return p
 }
 
-// wantOnlyDaemon wants every request so far to have gone to the daemon.
+// wantOnlyDaemon checks that every request so far went to the daemon.
 func (p *page) wantOnlyDaemon(t *testing.T) {
 	t.Helper()
 	type request struct{ Request struct{ URL string } }
@@ -65,7 +66,7 @@ func (p *page) wantOnlyDaemon(t *testing.T) {
 	}
 }
 
-// wantSilence wants no exception, and nothing on the console that is not expected.
+// wantSilence checks that there was no exception, and no unexpected message on the console.
 func (p *page) wantSilence(t *testing.T) {
 	t.Helper()
 	for _, kind := range []string{"Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded"} {
@@ -77,7 +78,7 @@ func (p *page) wantSilence(t *testing.T) {
 	}
 }
 
-// eval returns what a script's expression comes to, once its promises are kept.
+// eval returns the value of a script's expression. A promise is awaited.
 func eval[T any](t *testing.T, p *page, script string) (value T) {
 	t.Helper()
 	var answer struct {
@@ -89,13 +90,13 @@ func eval[T any](t *testing.T, p *page, script string) (value T) {
 		t.Fatalf("%s: %s", script, answer.ExceptionDetails)
 	}
 	if err := json.Unmarshal(answer.Result.Value, &value); err != nil {
-		t.Fatalf("%s is %s, which is no %T", script, answer.Result.Value, value)
+		t.Fatalf("%s is %s, which is not a %T", script, answer.Result.Value, value)
 	}
 	return value
 }
 
-// wait waits until a script's expression, or what it promises, holds. A page that is
-// about to become another one has not answered yet.
+// wait waits until a script's expression, or the value it promises, is true. A script that fails
+// counts as false, because the page may just be navigating.
 func (p *page) wait(t *testing.T, what, script string) {
 	t.Helper()
 	testtool.WaitFor(t, what+" on the page", func() bool {
@@ -111,8 +112,8 @@ func (p *page) text(t *testing.T, selector string) string {
 	return eval[string](t, p, "document.querySelector("+quote(selector)+")?.textContent ?? ''")
 }
 
-// click presses the mouse where an element is, as somebody does who sees it: it must
-// be on top there, and stay for a moment.
+// click clicks the middle of an element as a user could: the element must be topmost there, and
+// must not move for 50 ms.
 func (p *page) click(t *testing.T, selector string) {
 	t.Helper()
 	var at []float64
@@ -132,7 +133,7 @@ func (p *page) click(t *testing.T, selector string) {
 	}
 }
 
-// virtualKeys are the codes of keys that are no text.
+// virtualKeys are the key codes of keys that type no text.
 var virtualKeys = map[string]int{"Tab": 9, "Enter": 13, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
 
 // press presses keys, one after the other.
@@ -141,14 +142,14 @@ func (p *page) press(t *testing.T, keys ...string) {
 	for _, key := range keys {
 		down := testtool.Values{"type": "keyDown", "key": key, "code": key, "windowsVirtualKeyCode": virtualKeys[key]}
 		if key == "Enter" {
-			down["text"] = "\r" // what makes it press a button
+			down["text"] = "\r" // without it, Enter does not press a button
 		}
 		p.Do(t, "Input.dispatchKeyEvent", down, nil)
 		p.Do(t, "Input.dispatchKeyEvent", testtool.Values{"type": "keyUp", "key": key, "code": key, "windowsVirtualKeyCode": virtualKeys[key]}, nil)
 	}
 }
 
-// fill puts text into a field in place of what is there.
+// fill replaces the text of a field.
 func (p *page) fill(t *testing.T, selector, text string) {
 	t.Helper()
 	eval[bool](t, p, `(() => {
@@ -160,19 +161,19 @@ func (p *page) fill(t *testing.T, selector, text string) {
 	p.Do(t, "Input.insertText", testtool.Values{"text": text}, nil)
 }
 
-// size makes the window so large, in CSS pixels. What is narrow is a phone.
+// size sets the size of the window in CSS pixels. A window narrower than 600 pixels is a phone.
 func (p *page) size(t *testing.T, width, height int) {
 	t.Helper()
 	p.Do(t, "Emulation.setDeviceMetricsOverride", testtool.Values{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}, nil)
 }
 
-// prefer sets what the user prefers of a media feature, such as a dark page.
+// prefer sets the user's preference for a media feature, such as a dark page.
 func (p *page) prefer(t *testing.T, feature, value string) {
 	t.Helper()
 	p.Do(t, "Emulation.setEmulatedMedia", testtool.Values{"features": []testtool.Values{{"name": feature, "value": value}}}, nil)
 }
 
-// quote makes a script's string of text.
+// quote returns text as a string literal of JavaScript.
 func quote(text string) string {
 	quoted, _ := json.Marshal(text) // strings have no error
 	return string(quoted)

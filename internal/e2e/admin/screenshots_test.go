@@ -23,9 +23,9 @@ import (
 // liveTime is how long the daemon of the screenshots is busy before they are taken.
 const liveTime = 3 * time.Minute
 
-// TestScreenshots renews the pictures in docs/, with a daemon that has something to do.
-// It is for who has changed the page, and so has a build tag of its own: it takes
-// minutes, and no two pictures are alike.
+// TestScreenshots renews the pictures in docs/, with a daemon that has something to do. Run it
+// after a change of the page. It has a build tag, because it takes minutes and no two pictures are
+// alike.
 func TestScreenshots(t *testing.T) {
 	testtool.Need(t, "chromium")
 	d := testtool.StartEnv(t, []string{"GO_ENV=production", "DYNO=web-1"}, "--stall-timeout=1h")
@@ -38,7 +38,7 @@ func TestScreenshots(t *testing.T) {
 	p.fill(t, "#listen input", "/news")
 	p.click(t, "#listen-start")
 	p.wait(t, "some news", `document.querySelectorAll("#heard .line").length > 9`)
-	p.wait(t, "somebody behind", `document.querySelector("#rows .blocked")`)
+	p.wait(t, "a blocked subscriber", `document.querySelector("#rows .blocked")`)
 
 	p.size(t, 1440, 1260)
 	for _, scheme := range []string{"light", "dark"} {
@@ -50,7 +50,8 @@ func TestScreenshots(t *testing.T) {
 	p.shoot(t, "admin-phone.png")
 }
 
-// shoot writes what is seen to docs/, once it is drawn and nothing moves any more.
+// shoot writes a picture of the page to docs/, after the page is drawn and its animations have
+// finished.
 func (p *page) shoot(t *testing.T, name string) {
 	t.Helper()
 	p.wait(t, "the top of a drawn page", `(scrollTo(0, 0), new Promise(requestAnimationFrame)
@@ -61,7 +62,7 @@ func (p *page) shoot(t *testing.T, name string) {
 	}
 }
 
-// crowd subscribes a few dozen clients here and there.
+// crowd subscribes 114 clients to several namespaces. 30 of them leave after 10 to 213 seconds.
 func crowd(t *testing.T, d *testtool.Daemon) {
 	t.Helper()
 	agents := []string{
@@ -78,7 +79,7 @@ func crowd(t *testing.T, d *testtool.Daemon) {
 	}
 }
 
-// visit subscribes for a while, and reads all there is.
+// visit subscribes for a time, and reads everything it receives.
 func visit(t *testing.T, d *testtool.Daemon, namespace, agent string, stay time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), stay)
@@ -110,11 +111,11 @@ func sleeper(t *testing.T, d *testtool.Daemon) {
 	io.WriteString(conn, "GET /subscribe/raw HTTP/1.1\r\nHost: x\r\nUser-Agent: asleep/0.1\r\n\r\n")
 }
 
-// publish publishes until the test ends, now more and now less.
+// publish publishes until the test ends, at a rate that rises and falls.
 func publish(t *testing.T, d *testtool.Daemon) {
 	t.Helper()
 	publisher := testtool.DialPublisher(t, d.Publish[0])
-	publisher.Ask(t, "QUIET on") // it is answered for the last time
+	publisher.Ask(t, "QUIET on") // this is the last command that gets a reply
 	publisher.Conn.SetWriteDeadline(time.Time{})
 	begin := time.Now()
 	go func() {
@@ -137,7 +138,7 @@ func somewhere() string {
 	return places[rand.IntN(len(places))]
 }
 
-// screenshot returns what is seen, as a PNG.
+// screenshot returns the visible part of the page as a PNG.
 func (p *page) screenshot(t *testing.T) []byte {
 	t.Helper()
 	var shot struct{ Data string }

@@ -10,14 +10,14 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// get asks a daemon's admin pages.
+// get requests one of the daemon's admin pages.
 func get(t *testing.T, d *testtool.Daemon, path string) (code int, answer string) {
 	t.Helper()
 	code, _, answer = testtool.Fetch(t, strings.TrimSuffix(d.Admin, "/admin/")+path)
 	return code, answer
 }
 
-// A store is what status.json tells of one.
+// A store is the part of status.json that describes the store.
 type store struct {
 	Embedded, Connected, Reached, Live                                    bool
 	Server, Stream, Epoch, Trouble, Unfit                                 string
@@ -28,12 +28,12 @@ func storeOf(t *testing.T, d *testtool.Daemon) *store {
 	t.Helper()
 	var status struct{ Store *store }
 	if _, answer := get(t, d, "/admin/status.json?limit=0"); json.Unmarshal([]byte(answer), &status) != nil || status.Store == nil {
-		t.Fatalf("there is no store in %s", answer)
+		t.Fatalf("status.json has no store: %s", answer)
 	}
 	return status.Store
 }
 
-// waitHealth waits for a status of healthz, and returns the words.
+// waitHealth waits until healthz answers with a status, and returns the text.
 func waitHealth(t *testing.T, d *testtool.Daemon, want int) (words string) {
 	t.Helper()
 	testtool.WaitFor(t, http.StatusText(want)+" from healthz", func() bool {
@@ -44,21 +44,22 @@ func waitHealth(t *testing.T, d *testtool.Daemon, want int) (words string) {
 	return words
 }
 
-// publishOK publishes so many messages.
+// publishOK publishes n messages, each of which must be answered OK.
 func publishOK(t *testing.T, d *testtool.Daemon, n int) {
 	t.Helper()
 	publisher := testtool.DialPublisher(t, d.Publish[0])
 	for range n {
 		if got := publisher.Ask(t, "PUB /pets/dogs - Corgi"); !strings.HasPrefix(got, "OK ") {
-			t.Fatalf("published, and answered %q", got)
+			t.Fatalf("the answer to PUB is %q, want OK", got)
 		}
 	}
 }
 
-// storeFigure selects a figure of the page's store by its place.
+// storeFigure returns the selector of a figure in the page's store section, by its position.
 func storeFigure(place string) string { return "#store-figures > div:nth-child(" + place + ") dd" }
 
-// TestOwnStore of a daemon, over a restart of it: all ways tell the same of it.
+// TestOwnStore verifies that status.json, the metrics and the page agree about the embedded store
+// after a restart of the daemon.
 func TestOwnStore(t *testing.T) {
 	testtool.Long(t, "a browser is started")
 	t.Parallel()
@@ -69,24 +70,24 @@ func TestOwnStore(t *testing.T) {
 	publishOK(t, d, 3)
 	epoch := storeOf(t, d).Epoch
 	if code := d.Stop(t); code != 0 {
-		t.Fatalf("it ended with %d", code)
+		t.Fatalf("exit code %d, want 0", code)
 	}
 
 	d = testtool.Start(t, "--store="+dir)
 	if words := waitHealth(t, d, http.StatusOK); words != "serving\n" {
-		t.Errorf("healthz says %q", words)
+		t.Errorf("healthz answered %q", words)
 	}
 	publishOK(t, d, 1)
 	testtool.WaitFor(t, "the delivery", func() bool { return storeOf(t, d).Delivered == 4 })
 	testtool.WaitFor(t, "another look at the stream", func() bool { return storeOf(t, d).Messages == 4 })
 	want := store{Embedded: true, Connected: true, Reached: true, Live: true, Server: dir, Stream: "ssed", Epoch: epoch, First: 1, Last: 4, Messages: 4, Delivered: 4}
 	if got := storeOf(t, d); *got != want {
-		t.Errorf("status.json tells %+v, want %+v", *got, want)
+		t.Errorf("status.json has %+v, want %+v", *got, want)
 	}
 	_, metrics := get(t, d, "/metrics")
 	for _, line := range []string{"ssed_store_last_sequence 4", "ssed_store_live 1", "ssed_store_lag_messages 0"} {
 		if !strings.Contains(metrics, "\n"+line+"\n") {
-			t.Errorf("%s is not in the metrics", line)
+			t.Errorf("the metrics lack the line %s", line)
 		}
 	}
 
@@ -96,13 +97,13 @@ func TestOwnStore(t *testing.T) {
 		p.waitText(t, storeFigure(place), value)
 	}
 	if said := p.text(t, "#store-where"); said != "in this process · "+dir+" · stream ssed · ids "+epoch+"-…" {
-		t.Errorf("the page says %q of where it is", said)
+		t.Errorf("the page shows %q as the place of the store", said)
 	}
 	p.size(t, 360, 740)
 	p.wait(t, "a narrow page", `document.documentElement.scrollWidth === 360`)
 }
 
-// TestNoStoreOnThePage where there is none.
+// TestNoStoreOnThePage verifies that the page of a daemon without a store hides the store section.
 func TestNoStoreOnThePage(t *testing.T) {
 	testtool.Long(t, "a browser is started")
 	t.Parallel()
@@ -110,13 +111,14 @@ func TestNoStoreOnThePage(t *testing.T) {
 	p := openPage(t, testtool.Start(t).Subscribe[0])
 	p.waitText(t, storeFigure("1"), "–")
 	if height := eval[float64](t, p, `document.querySelector("#store").getBoundingClientRect().height`); height != 0 {
-		t.Errorf("its section takes %v pixels", height)
+		t.Errorf("the store section is %v pixels high, want 0", height)
 	}
 }
 
-// TestStoreThatGoesAway is told by healthz, the page and the log: at the start, and
-// once publishers were refused because of it; and that it is back.
-func TestStoreThatGoesAway(t *testing.T) {
+// TestStoreUnavailable verifies that healthz, the page and the log report an unavailable NATS
+// server: at the start, and when the connection is lost after publishers were refused. They must
+// also report its return.
+func TestStoreUnavailable(t *testing.T) {
 	testtool.Long(t, "a browser is started")
 	t.Parallel()
 	testtool.Need(t, "chromium")
@@ -124,14 +126,14 @@ func TestStoreThatGoesAway(t *testing.T) {
 	nats.Stop()
 	d := testtool.Start(t, "--nats="+nats.URL, "--nats-timeout=1s")
 	if words := waitHealth(t, d, http.StatusServiceUnavailable); !strings.HasPrefix(words, "the store is not reached") {
-		t.Errorf("healthz says %q", words)
+		t.Errorf("healthz answered %q", words)
 	}
-	testtool.WaitFor(t, "why", func() bool {
+	testtool.WaitFor(t, "the reason in healthz", func() bool {
 		_, words := get(t, d, "/admin/healthz")
 		return strings.Contains(words, "connection refused")
 	})
 	if got := testtool.DialPublisher(t, d.Publish[0]).Ask(t, "PUB /pets - early"); !strings.HasPrefix(got, "ERR busy the store is unavailable") {
-		t.Errorf("a publisher is told %q", got)
+		t.Errorf("the answer to PUB is %q, want ERR busy", got)
 	}
 	p := openPage(t, d.Subscribe[0])
 	p.waitText(t, "#store-state", "not reached")
@@ -145,15 +147,15 @@ func TestStoreThatGoesAway(t *testing.T) {
 
 	nats.Kill()
 	if words := waitHealth(t, d, http.StatusServiceUnavailable); !strings.HasPrefix(words, "the connection to the store is lost, since ") {
-		t.Errorf("healthz says %q", words)
+		t.Errorf("healthz answered %q", words)
 	}
 	p.waitText(t, "#store-state", "connection lost")
-	// Until whoever reads the stream has noticed, too.
-	testtool.WaitFor(t, "some seconds", func() bool {
+	// Wait until the consumer of the stream has noticed the loss, too.
+	testtool.WaitFor(t, "an outage of three seconds", func() bool {
 		return !strings.Contains(storeOf(t, d).Unfit, "(1s)") && !strings.Contains(storeOf(t, d).Unfit, "(2s)")
 	})
 	if is := storeOf(t, d); is.Connected || !is.Live || is.Trouble == "" || is.Unfit == "" || is.Refused != 1 {
-		t.Errorf("status.json tells %+v", *is)
+		t.Errorf("status.json has %+v", *is)
 	}
 
 	nats.Restart(t)
@@ -169,8 +171,9 @@ func TestStoreThatGoesAway(t *testing.T) {
 	}
 }
 
-// TestStoreThatIsAwayForAMoment takes no node out: its publishers wait, and nobody was refused.
-func TestStoreThatIsAwayForAMoment(t *testing.T) {
+// TestStoreShortlyUnavailable verifies that a short outage of the store does not make healthz
+// fail: the publishers wait, and none is refused.
+func TestStoreShortlyUnavailable(t *testing.T) {
 	t.Parallel()
 	nats := natstest.Start(t)
 	d := testtool.Start(t, "--nats="+nats.URL, "--nats-timeout=10m")
@@ -178,14 +181,15 @@ func TestStoreThatIsAwayForAMoment(t *testing.T) {
 	nats.Kill()
 	testtool.WaitFor(t, "the loss", func() bool { return storeOf(t, d).Trouble != "" })
 	if code, words := get(t, d, "/admin/healthz"); code != http.StatusOK {
-		t.Errorf("healthz says %d %q", code, words)
+		t.Errorf("healthz answered %d %q", code, words)
 	}
 	nats.Restart(t)
 	testtool.WaitFor(t, "its return", func() bool { is := storeOf(t, d); return is.Connected && is.Trouble == "" })
 	publishOK(t, d, 1)
 }
 
-// TestSecretsOfTheStore: what is in its URL is shown nowhere, whether it opens or not.
+// TestSecretsOfTheStore verifies that the password in the store's URL appears in no output, whether
+// the server accepts it or not.
 func TestSecretsOfTheStore(t *testing.T) {
 	t.Parallel()
 	const secret = "hush-hush"
@@ -203,18 +207,18 @@ func TestSecretsOfTheStore(t *testing.T) {
 			shown += answer
 		}
 		if strings.Contains(shown, secret) || !strings.Contains(shown, address) {
-			t.Errorf("what is shown has the secret, or not the address:\n%s", shown)
+			t.Errorf("the output has the secret, or lacks the address:\n%s", shown)
 		}
 	}
 	if words := waitHealth(t, wrong, http.StatusServiceUnavailable); !strings.Contains(words, "Authorization Violation") {
-		t.Errorf("healthz says %q", words)
+		t.Errorf("healthz answered %q", words)
 	}
 }
 
-// TestStoreWithoutItsNewestMessages: a node that comes later has delivered what there
-// is, though the newest numbers are those of messages that somebody has deleted.
+// TestStoreWithoutItsNewestMessages verifies that a node counts as up to date, though the stream's
+// newest messages were deleted and cannot be delivered.
 func TestStoreWithoutItsNewestMessages(t *testing.T) {
-	testtool.Long(t, "a store is cut off")
+	testtool.Long(t, "it starts four daemons")
 	t.Parallel()
 	for _, deleted := range [][]uint64{{3}, {1, 2, 3}} {
 		nats := natstest.Start(t)
