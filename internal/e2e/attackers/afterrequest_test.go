@@ -13,16 +13,15 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestFlood: some connections send nothing but requests, as fast as they can,
-// after a first one that was answered. Nothing of it is kept, nothing is served,
-// and the daemon does not listen to it for long: not beyond what a slip of a
-// client could be, where it is subscribed, nor beyond the time to read why,
-// where it was refused.
+// TestFlood verifies that the daemon stops reading a connection that sends only requests, as fast
+// as it can, after a first request that was answered. The daemon keeps and serves none of the
+// further requests. It tolerates some bytes from a subscriber, which may be a client's mistake, and
+// gives a refused client a limited time to read the response.
 func TestFlood(t *testing.T) {
-	testtool.Long(t, "it waits for time-outs")
+	testtool.Long(t, "it waits for timeouts")
 	floods := []struct{ name, first, answer string }{
 		{"of a subscriber", get("/flood"), "HTTP/1.1 200 "},
-		{"of one that was refused", "GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 404 "},
+		{"of a refused client", "GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 404 "},
 	}
 	for _, tt := range floods {
 		t.Run(tt.name, func(t *testing.T) {
@@ -30,38 +29,39 @@ func TestFlood(t *testing.T) {
 			crowd := s.crowd(t, 8, tt.first)
 			eachOf(t, crowd, func(a *attacker) error { return a.flood(tt.answer) })
 			s.wantGone(t, 0)
-			s.wantPeace(t, bound(len(crowd), 0))
+			s.wantUnharmed(t, bound(len(crowd), 0))
 		})
 	}
 }
 
-// flood sends requests until the daemon has had enough, and wants no answer but
-// the one to the request that came before.
+// flood sends requests until the daemon closes the connection, and expects only the response to the
+// request that the attacker sent before.
 func (a *attacker) flood(answer string) error {
 	head := make([]byte, len(answer))
 	a.conn.SetDeadline(time.Now().Add(lingerTime + grace))
 	if _, err := io.ReadFull(a.stream, head); err != nil || string(head) != answer {
-		return fmt.Errorf("the answer begins with %q, %v, want %q", head, err, answer)
+		return fmt.Errorf("the response begins with %q, %v, want %q", head, err, answer)
 	}
 	block, sent := []byte(strings.Repeat(get(common), 1<<20/len(get(common)))), 0
 	for {
 		n, err := a.conn.Write(block)
 		if sent += n; errors.Is(err, os.ErrDeadlineExceeded) {
-			return fmt.Errorf("the daemon still takes it after %d bytes", sent)
+			return fmt.Errorf("the daemon still reads after %d bytes", sent)
 		}
 		if err != nil {
 			break
 		}
 	}
-	rest, _ := io.ReadAll(a.stream) // to the reset
+	rest, _ := io.ReadAll(a.stream) // until the reset
 	if bytes.Contains(rest, []byte("HTTP/1.")) {
-		return fmt.Errorf("%d bytes later there is a second answer: %q", sent, rest)
+		return fmt.Errorf("there is a second response after %d bytes: %q", sent, rest)
 	}
 	return nil
 }
 
-// TestSecondRequestIsNeverServed, though it comes in the same bytes: requests
-// behind a first one are how one client's request is smuggled into another's.
+// TestSecondRequestIsNeverServed verifies that a request is ignored if it follows another one on
+// the same connection, even in the same packet. Such a request is how request smuggling passes one
+// client's request off as another's.
 func TestSecondRequestIsNeverServed(t *testing.T) {
 	second := get(common)
 	requests := []struct {
@@ -79,7 +79,7 @@ func TestSecondRequestIsNeverServed(t *testing.T) {
 			a := s.dial(t, 0)
 			a.send(t, tt.bytes)
 			if got, err := a.readAnswer("GET"); err != nil || got.status != tt.status {
-				t.Errorf("got %v, %v, want one answer %d", got, err, tt.status)
+				t.Errorf("got %v, %v, want one response with status %d", got, err, tt.status)
 			}
 		})
 	}
@@ -92,16 +92,16 @@ func TestSecondRequestIsNeverServed(t *testing.T) {
 		a.conn.Close()
 	})
 	s.wantGone(t, lingerTime)
-	s.wantPeace(t, bound(len(requests)+1, headBytesMax))
+	s.wantUnharmed(t, bound(len(requests)+1, headBytesMax))
 }
 
-// TestHalfClosed: who ends its half of the connection is not waited for, and
-// gets the answer to a request that was whole.
+// TestHalfClosed verifies that the daemon does not wait for a client that closes its half of the
+// connection. If the client's request was complete, it gets the response first.
 func TestHalfClosed(t *testing.T) {
 	whole := get("/half")
 	tests := []struct {
 		name, opening string
-		gets          string // how what comes back begins; nothing else may
+		gets          string // the beginning of the response; "" means no response at all
 	}{
 		{"silent", "", ""},
 		{"half a head", whole[:len(whole)/2], ""},
@@ -124,13 +124,13 @@ func TestHalfClosed(t *testing.T) {
 				return nil
 			})
 			s.wantGone(t, 0)
-			s.wantPeace(t, bound(len(crowd), headBytesMax))
+			s.wantUnharmed(t, bound(len(crowd), headBytesMax))
 		})
 	}
 }
 
-// TestResets in the middle of everything. Those that are subscribed stand in the
-// same stream as the bystander, whose messages are written to them, too.
+// TestResets verifies that clients that reset their connections at any point do no harm. The
+// subscribed clients are in the bystander's namespace, so the daemon also writes messages to them.
 func TestResets(t *testing.T) {
 	whole := get(common)
 	tests := []struct {
@@ -159,7 +159,7 @@ func TestResets(t *testing.T) {
 				return a.reset()
 			})
 			s.wantGone(t, 0)
-			s.wantPeace(t, bound(len(crowd), headBytesMax))
+			s.wantUnharmed(t, bound(len(crowd), headBytesMax))
 		})
 	}
 }

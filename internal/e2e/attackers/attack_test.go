@@ -12,64 +12,64 @@ import (
 func TestMain(m *testing.M) { os.Exit(testtool.Main(m)) }
 
 const (
-	// headerTimeout is how long a head may take here, so that nobody waits for
-	// the 10 s that are the default.
+	// headerTimeout is the timeout of a request head in these tests. The default of 10 s would make
+	// them slow.
 	headerTimeout = 2 * time.Second
-	// lingerTime is how long the daemon lets a refused client read why.
+	// lingerTime is how long the daemon leaves a refused connection open, so that the client can
+	// read the response.
 	lingerTime = 2 * time.Second
-	// grace is for slow machines: every wait below ends as soon as it can.
+	// grace allows for slow machines. Waits return early if they can.
 	grace = 8 * time.Second
-	// atOnce is how long a message may take to the bystander. It takes a
-	// millisecond as a rule; an attack that stalls the loop takes longer than
-	// this.
+	// atOnce limits how long a message may take to the bystander. It usually takes a millisecond;
+	// an attack that stalls the loop delays it by more than this.
 	atOnce = 5 * time.Second
 )
 
-// The bound on memory. The parts are those of the daemon's structures, and it
-// is the whole process that is held to their sum.
+// The bound on memory. Its parts describe the daemon's structures, but the test compares the memory
+// of the whole process with their sum.
 const (
-	// connBytes is what a connection costs that is silent or subscribed: gnet's
-	// connection and its two addresses, and our pendingConn or subscriber.
+	// connBytes is the cost of a silent or subscribed connection: gnet's connection and its two
+	// addresses, and the daemon's pendingConn or subscriber.
 	connBytes = 1 << 10
-	// headBytesMax is --head-max: what an unfinished head can hold.
+	// headBytesMax is --head-max, the most that an unfinished head can hold.
 	headBytesMax = 16 << 10
-	// garbage: the collector lets the heap grow to twice of what is in use.
+	// garbage is 2, because the collector lets the heap grow to twice the size in use.
 	garbage = 2
-	// slack is what does not depend on the attack: the heap's arenas, gnet's
-	// read buffer, stacks.
+	// slack is memory that does not depend on the attack: the heap's arenas, gnet's read buffer,
+	// stacks.
 	slack = 16 << 20
 )
 
-// bound is how much the daemon may grow by in an attack with so many connections
-// that hold so many bytes each, besides connBytes.
+// bound returns how much the daemon's memory may grow during an attack with conns connections that
+// hold bytesEach bytes each, in addition to connBytes.
 func bound(conns, bytesEach int) int64 {
 	return int64(garbage*conns*(connBytes+bytesEach) + slack)
 }
 
-// common is where the bystander listens, and everybody who wants to be written
-// to in the same walk.
+// common is the namespace of the bystander, and of every attacker that the daemon writes to in the
+// same walk over its subscribers.
 const common = "/common"
 
-// An attack is a daemon under attack, with a bystander that must not notice.
+// An attack is a daemon under attack, and a bystander that must not notice the attack.
 type attack struct {
 	daemon *testtool.Daemon
 	host   string        // host:port for subscribers
-	peace  testtool.Load // before the attack
+	idle   testtool.Load // the daemon's load before the attack
 
 	*testtool.Bystander
-	highest testtool.Load // that the bystander saw
+	highest testtool.Load // the highest load during the attack
 }
 
-// startAttack starts a daemon with args, and the bystander's listening.
+// startAttack starts a daemon with args, and a bystander that listens to it.
 func startAttack(t *testing.T, args ...string) *attack {
 	t.Helper()
 	d := testtool.Start(t, append([]string{"--header-timeout=" + headerTimeout.String(), "--max-publishers=100"}, args...)...)
 	s := &attack{daemon: d, host: strings.TrimPrefix(d.Subscribe[0], "http://")}
-	peace := make(chan testtool.Load, 1)
+	idle := make(chan testtool.Load, 1)
 	s.Bystander = testtool.StartBystander(t, d, common, atOnce, func() error {
 		now, err := testtool.LoadOf(d.Process.Pid)
 		select {
-		case peace <- now:
+		case idle <- now:
 		default:
 		}
 		s.highest.Memory = max(s.highest.Memory, now.Memory)
@@ -77,15 +77,15 @@ func startAttack(t *testing.T, args ...string) *attack {
 		return err
 	})
 	select {
-	case s.peace = <-peace:
+	case s.idle = <-idle:
 	case <-time.After(testtool.Patience):
-		t.Fatal("the bystander has no message")
+		t.Fatal("the bystander received no message")
 	}
 	return s
 }
 
-// wantGone waits until the daemon has dropped all of the attackers' connections,
-// whatever these do, and fails if it has not within a time from now.
+// wantGone waits until the daemon has closed all connections of the attackers. It fails the test
+// after the given time and grace.
 func (s *attack) wantGone(t *testing.T, within time.Duration) {
 	t.Helper()
 	for deadline := time.Now().Add(within + grace); ; time.Sleep(5 * time.Millisecond) {
@@ -93,16 +93,16 @@ func (s *attack) wantGone(t *testing.T, within time.Duration) {
 		switch {
 		case err != nil:
 			t.Fatal(err)
-		case n <= s.peace.Descriptors:
+		case n <= s.idle.Descriptors:
 			return
 		case time.Now().After(deadline):
-			t.Fatalf("the daemon still has %d descriptors, %d more than in peace, after %v", n, n-s.peace.Descriptors, within+grace)
+			t.Fatalf("the daemon still has %d descriptors after %v, %d more than before the attack", n, within+grace, n-s.idle.Descriptors)
 		}
 	}
 }
 
-// wantNoOrphans waits until the kernel keeps nothing for the daemon's dead
-// connections either.
+// wantNoOrphans waits until the kernel holds no unsent bytes for connections that the daemon has
+// closed.
 func (s *attack) wantNoOrphans(t *testing.T, within time.Duration) {
 	t.Helper()
 	for deadline := time.Now().Add(within + grace); ; time.Sleep(20 * time.Millisecond) {
@@ -119,32 +119,32 @@ func (s *attack) wantNoOrphans(t *testing.T, within time.Duration) {
 	}
 }
 
-// wantPeace is the end of every test: the daemon took no more memory than
-// allowed, the bystander has noticed nothing, and who comes now is served.
-func (s *attack) wantPeace(t *testing.T, growthMax int64) {
+// wantUnharmed ends every test. It checks that the daemon used no more memory than allowed, that
+// the bystander received every message in time, and that a new client is served.
+func (s *attack) wantUnharmed(t *testing.T, growthMax int64) {
 	t.Helper()
 	s.End()
-	growth := s.highest.Memory - s.peace.Memory
+	growth := s.highest.Memory - s.idle.Memory
 	t.Logf("memory: %d KiB, at most %d KiB more (%d allowed); descriptors: %d, at most %d; %d messages to the bystander, the slowest took %v",
-		s.peace.Memory>>10, growth>>10, growthMax>>10, s.peace.Descriptors, s.highest.Descriptors, s.Messages, s.Slowest.Round(time.Millisecond))
-	if growth > growthMax && !testtool.Race { // the race detector has its own ideas of memory
-		t.Errorf("the daemon grew by %d KiB, %d are allowed", growth>>10, growthMax>>10)
+		s.idle.Memory>>10, growth>>10, growthMax>>10, s.idle.Descriptors, s.highest.Descriptors, s.Messages, s.Slowest.Round(time.Millisecond))
+	if growth > growthMax && !testtool.Race { // the race detector needs more memory
+		t.Errorf("the daemon's memory grew by %d KiB, want at most %d", growth>>10, growthMax>>10)
 	}
 	newcomer := s.dial(t, 1)
 	newcomer.send(t, get(common))
 	stream := newcomer.wantStream(t)
-	if err := testtool.RoundTrip(testtool.DialPublisher(t, s.daemon.Publish[0]), stream, common, "peace again", atOnce); err != nil {
+	if err := testtool.RoundTrip(testtool.DialPublisher(t, s.daemon.Publish[0]), stream, common, "after the attack", atOnce); err != nil {
 		t.Errorf("a client that comes after the attack: %v", err)
 	}
 }
 
-// get is a whole and ordinary request for a stream.
+// get returns a complete, ordinary request for a stream.
 func get(namespace string) string {
 	return "GET /subscribe" + namespace + " HTTP/1.1\r\nHost: localhost\r\n\r\n"
 }
 
-// eachOf runs f for every attacker of a crowd, many at a time. Where many fail
-// they fail alike, so it is the first who speaks for all.
+// eachOf runs f for every attacker of a crowd, many at a time. It reports only the first error,
+// because attackers usually fail alike.
 func eachOf(t *testing.T, crowd []*attacker, f func(*attacker) error) {
 	t.Helper()
 	if n, err := testtool.AtATime(len(crowd), func(i int) error { return f(crowd[i]) }); err != nil {

@@ -19,11 +19,11 @@ type attacker struct {
 	stream *bufio.Reader
 }
 
-// sources is how many loopback addresses attackers come from: one alone has too
-// few ports for a crowd.
+// sources is the number of loopback addresses that attackers connect from. One address has too few
+// ports for a crowd.
 const sources = 8
 
-// connect opens the i-th connection. It is closed when the test ends.
+// connect opens the i-th connection. It is closed at the end of the test.
 func (s *attack) connect(t *testing.T, i int) (*attacker, error) {
 	dialer := testtool.Dialer{From: net.IPv4(127, 0, 66, byte(1+i%sources))}
 	conn, err := dialer.Dial(t.Context(), s.host)
@@ -43,7 +43,7 @@ func (s *attack) dial(t *testing.T, i int) *attacker {
 	return a
 }
 
-// crowd opens n connections, and sends the same on each.
+// crowd opens n connections, and sends the same opening on each.
 func (s *attack) crowd(t *testing.T, n int, opening string) []*attacker {
 	t.Helper()
 	all := make([]*attacker, n)
@@ -54,7 +54,7 @@ func (s *attack) crowd(t *testing.T, n int, opening string) []*attacker {
 		return err
 	})
 	if err != nil {
-		t.Fatalf("%d of %d attackers could not begin: %v", failed, n, err)
+		t.Fatalf("%d of %d attackers could not connect: %v", failed, n, err)
 	}
 	return all
 }
@@ -67,7 +67,7 @@ func (a *attacker) send(t *testing.T, text string) {
 	}
 }
 
-// wantStream reads the head that begins a stream.
+// wantStream reads the response head at the beginning of a stream.
 func (a *attacker) wantStream(t *testing.T) *testtool.Stream {
 	t.Helper()
 	s, err := testtool.ReadHead(a.conn)
@@ -80,20 +80,20 @@ func (a *attacker) wantStream(t *testing.T) *testtool.Stream {
 	return s
 }
 
-// An answer is a final one, with its body.
+// An answer is a complete response: its status and body.
 type answer struct {
 	status int
 	body   string
 }
 
-// readAnswer reads an answer to the end of the connection, which must come after
-// it at once and in order: a reset could have eaten the answer. A body that is
-// shorter than it was said to be is an error, and so is anything after it.
+// readAnswer reads a response and requires that the daemon then closes the connection in order. A
+// reset could have destroyed the response. A body shorter than announced is an error, and so is any
+// byte after the response.
 func (a *attacker) readAnswer(method string) (answer, error) {
 	a.conn.SetReadDeadline(time.Now().Add(headerTimeout + grace))
 	response, err := http.ReadResponse(a.stream, &http.Request{Method: method})
 	if err != nil {
-		return answer{}, fmt.Errorf("no answer: %w", err)
+		return answer{}, fmt.Errorf("no response: %w", err)
 	}
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
@@ -101,24 +101,24 @@ func (a *attacker) readAnswer(method string) (answer, error) {
 	}
 	rest, err := io.ReadAll(a.stream)
 	if err != nil || len(rest) > 0 {
-		return answer{}, fmt.Errorf("after the answer: %q, %v", rest, err)
+		return answer{}, fmt.Errorf("after the response: %q, %v", rest, err)
 	}
 	if !response.Close {
-		return answer{}, fmt.Errorf("the connection was closed, but the answer says %v", response.Header)
+		return answer{}, fmt.Errorf("the connection was closed, but the header lacks Connection: close: %v", response.Header)
 	}
 	return answer{response.StatusCode, string(body)}, nil
 }
 
-// isTold wants a status, and one line of text that says some words.
-func (a *attacker) isTold(status int, says string) error {
+// wantRefusal expects a status, and a body of one line that contains some words.
+func (a *attacker) wantRefusal(status int, words string) error {
 	got, err := a.readAnswer("GET")
-	if err == nil && (got.status != status || !strings.Contains(got.body, says) || strings.Index(got.body, "\n") != len(got.body)-1) {
-		err = fmt.Errorf("got %d %q, want %d and one line that says %q", got.status, got.body, status, says)
+	if err == nil && (got.status != status || !strings.Contains(got.body, words) || strings.Index(got.body, "\n") != len(got.body)-1) {
+		err = fmt.Errorf("got %d %q, want %d and one line with %q", got.status, got.body, status, words)
 	}
 	return err
 }
 
-// reset ends the connection with a RST.
+// reset closes the connection with a RST.
 func (a *attacker) reset() error {
 	a.conn.SetLinger(0)
 	return a.conn.Close()

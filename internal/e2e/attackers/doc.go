@@ -1,8 +1,8 @@
-// Package attackers tests the real daemon under attack: heads that never end,
-// connections that say nothing, floods, resets.
+// Package attackers tests the real daemon under attack: endless request heads, silent connections,
+// floods and resets.
 //
-// It holds tests only. The one invariant, which every test checks with an attack:
-// a bystander receives every message at once during the attack; the daemon's memory
-// stays below a stated bound; afterwards every connection of the attackers is gone
-// within its deadline, and a client that comes then is served.
+// It holds tests only. The one invariant, which every test checks with an attack: during the
+// attack, a bystander receives every message within 5 s, and the daemon's memory stays below a
+// stated bound. After the attack, every attacker's connection is closed within its deadline, and a
+// new client is served.
 package attackers

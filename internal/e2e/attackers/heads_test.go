@@ -11,23 +11,23 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestSilence: thousands of connections that never say a word, from several
-// addresses. Each is told why when its time is over, and is gone though it
-// keeps its own end open.
+// TestSilence opens thousands of connections from several addresses that never send a byte. It
+// verifies that each gets a 408 after the timeout, and that the daemon closes it though the client
+// keeps its end open.
 func TestSilence(t *testing.T) {
-	testtool.Long(t, "it holds as many connections as the process can, twice the time-out of a head")
+	testtool.Long(t, "it holds as many connections as the process can, for twice the timeout of a head")
 	s := startAttack(t)
 	crowd := s.crowd(t, testtool.Fewer(crowdMax(t)), "")
-	eachOf(t, crowd, isLate)
+	eachOf(t, crowd, wantTimeout)
 	s.wantGone(t, headerTimeout+lingerTime)
-	s.wantPeace(t, bound(len(crowd), 0))
+	s.wantUnharmed(t, bound(len(crowd), 0))
 }
 
-// isLate wants an attacker to be told that its time is over.
-func isLate(a *attacker) error { return a.isTold(408, "did not arrive within 2s") }
+// wantTimeout expects that the daemon answers the attacker with a 408 for the timeout of the head.
+func wantTimeout(a *attacker) error { return a.wantRefusal(408, "did not arrive within 2s") }
 
-// crowdMax is 20,000, or what the limit on open files leaves this process and
-// the daemon, which is under the same limit, and keeps some for itself.
+// crowdMax returns 20,000, or fewer if the limit on open files is lower. The limit holds for this
+// process and for the daemon, and 1,000 files are reserved.
 func crowdMax(t *testing.T) int {
 	t.Helper()
 	var files syscall.Rlimit
@@ -36,29 +36,29 @@ func crowdMax(t *testing.T) int {
 	}
 	n := min(20_000, int(min(files.Max, 1<<20))-1000)
 	if n < 100 {
-		testtool.Lack(t, "the limit of %d open files leaves no crowd: raise it (ulimit -Hn)", files.Max)
+		testtool.Lack(t, "the limit of %d open files is too low for a crowd: raise it (ulimit -Hn)", files.Max)
 	}
 	return n
 }
 
-// TestUnfinishedHeads hold as much of the daemon's memory as a pending connection can: all
-// of a head but its last byte.
+// TestUnfinishedHeads sends each head except its last byte, which is the most memory that a pending
+// connection can hold. It verifies the bound on memory, and the timeout.
 func TestUnfinishedHeads(t *testing.T) {
-	testtool.Long(t, "it waits for two time-outs")
+	testtool.Long(t, "it waits for two timeouts")
 	s := startAttack(t)
 	head := get(common)
 	head = head[:len(head)-2] + "X-Long: "
 	head += strings.Repeat("x", headBytesMax-len(head)-1)
 	crowd := s.crowd(t, testtool.Fewer(2000), head)
-	eachOf(t, crowd, isLate)
+	eachOf(t, crowd, wantTimeout)
 	s.wantGone(t, headerTimeout+lingerTime)
-	s.wantPeace(t, bound(len(crowd), headBytesMax))
+	s.wantUnharmed(t, bound(len(crowd), headBytesMax))
 }
 
-// TestDribbledHeads: a byte each 100 ms is progress, and yet not enough. They go
-// on with it after the answer.
+// TestDribbledHeads sends one byte of each head every 100 ms. It verifies that this progress does
+// not extend the timeout. The attackers continue to send after the response.
 func TestDribbledHeads(t *testing.T) {
-	testtool.Long(t, "heads come byte by byte for seconds")
+	testtool.Long(t, "heads are sent byte by byte for seconds")
 	t.Parallel()
 	s := startAttack(t)
 	crowd := s.crowd(t, 200, "")
@@ -71,37 +71,37 @@ func TestDribbledHeads(t *testing.T) {
 		}
 		<-pace.C
 	}
-	eachOf(t, crowd, isLate)
+	eachOf(t, crowd, wantTimeout)
 	s.wantGone(t, lingerTime)
-	s.wantPeace(t, bound(len(crowd), headBytesMax))
+	s.wantUnharmed(t, bound(len(crowd), headBytesMax))
 }
 
-// TestTooManyConnections: what comes above --max-conns and a small reserve is
-// closed at once, so the daemon never runs out of descriptors; and when those
-// that were let in are gone, the next are.
+// TestTooManyConnections verifies that the daemon immediately closes connections above --max-conns
+// and a small reserve, so that it never runs out of descriptors. When the accepted connections are
+// gone, it accepts new ones.
 func TestTooManyConnections(t *testing.T) {
-	testtool.Long(t, "it waits for two time-outs")
+	testtool.Long(t, "it waits for two timeouts")
 	const connsMax, reserve = 200, 128
 	s := startAttack(t, "--max-conns=200")
 	crowd := s.crowd(t, 1000, "")
-	told := 0
+	accepted := 0
 	for _, a := range crowd {
 		if got, err := a.readAnswer("GET"); err == nil && got.status == 408 {
-			told++
+			accepted++
 		}
 	}
-	// The bystander and its publisher are two of those that there may be.
-	if told < connsMax-2 || told > connsMax+reserve {
-		t.Errorf("%d connections were let in, want %d to %d", told, connsMax-2, connsMax+reserve)
+	// The bystander and its publisher are two of the connsMax connections.
+	if accepted < connsMax-2 || accepted > connsMax+reserve {
+		t.Errorf("%d connections were accepted, want %d to %d", accepted, connsMax-2, connsMax+reserve)
 	}
 	s.wantGone(t, headerTimeout+lingerTime)
-	s.wantPeace(t, bound(len(crowd), 0))
+	s.wantUnharmed(t, bound(len(crowd), 0))
 }
 
-// TestStormAtTheLimit: as many connections as there may be are held, and others
-// come and go as fast as they can. The daemon is given as few descriptors as it
-// has by default for its --max-conns: 256 more. It must not run out of them,
-// since accepting ends then, for good and for all.
+// TestStormAtTheLimit holds as many connections as the daemon accepts, while other clients connect
+// and disconnect as fast as they can. The daemon has only as many descriptors as its --max-conns
+// gets by default: 256 more. It must not run out of them, because then it could never accept a
+// connection again.
 func TestStormAtTheLimit(t *testing.T) {
 	testtool.Long(t, "thousands of clients storm the daemon for seconds")
 	const connsMax, reserve = 300, 256
@@ -126,5 +126,5 @@ func TestStormAtTheLimit(t *testing.T) {
 		t.Errorf("%d connections of the storm failed: %v", failed, err)
 	}
 	s.wantGone(t, headerTimeout+lingerTime)
-	s.wantPeace(t, bound(len(held)+reserve, 0))
+	s.wantUnharmed(t, bound(len(held)+reserve, 0))
 }

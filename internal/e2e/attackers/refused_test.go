@@ -11,21 +11,22 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestRefusedClientsCanReadWhy, though they go on sending: a megabyte comes after
-// each bad request, and only then does the client read. A daemon that closes a
-// connection with unread bytes in it makes the kernel reset it.
+// TestRefusedClientsCanReadWhy verifies that a client can read why it was refused, though it
+// continues to send. Each client sends a megabyte after its bad request, and only then reads. If
+// the daemon closed a connection with unread bytes in it, the kernel would reset the connection and
+// the response would be lost.
 func TestRefusedClientsCanReadWhy(t *testing.T) {
 	host := "Host: localhost\r\n"
 	refusals := []struct {
 		name, request string
 		status        int
-		says          string
+		words         string
 	}{
 		{"no HTTP", "\x00\x01\x02\x03", 400, "method"},
 		{"a bare LF", "GET /subscribe/pets HTTP/1.1\n" + host, 400, "LF alone"},
 		{"no Host", "GET /subscribe/pets HTTP/1.1\r\n\r\n", 400, "Host"},
 		{"a bad namespace", "GET /subscribe/a//b HTTP/1.1\r\n" + host + "\r\n", 400, ""},
-		{"nothing there", "GET /favicon.ico HTTP/1.1\r\n" + host + "\r\n", 404, "/subscribe/"},
+		{"an unknown path", "GET /favicon.ico HTTP/1.1\r\n" + host + "\r\n", 404, "/subscribe/"},
 		{"a body", "POST /subscribe/pets HTTP/1.1\r\n" + host + "Content-Length: 1048576\r\n\r\n", 405, "GET"},
 		{"a body in chunks", "PUT /subscribe/pets HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n100000\r\n", 405, "GET"},
 		{"an endless method", strings.Repeat("GET", 100), 501, "method"},
@@ -47,17 +48,17 @@ func TestRefusedClientsCanReadWhy(t *testing.T) {
 			a := s.dial(t, 0)
 			a.send(t, tt.request)
 			a.send(t, more)
-			if err := a.isTold(tt.status, tt.says); err != nil {
+			if err := a.wantRefusal(tt.status, tt.words); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	s.wantGone(t, lingerTime)
-	s.wantPeace(t, bound(len(refusals), headBytesMax))
+	s.wantUnharmed(t, bound(len(refusals), headBytesMax))
 }
 
-// TestEndlessHeadIsBounded: the refusal comes with the first byte too many, and
-// not with the deadline.
+// TestEndlessHeadIsBounded verifies that a head is refused at the first byte above --head-max, and
+// not only at the timeout.
 func TestEndlessHeadIsBounded(t *testing.T) {
 	testtool.Long(t, "a connection lingers for seconds")
 	t.Parallel()
@@ -67,14 +68,15 @@ func TestEndlessHeadIsBounded(t *testing.T) {
 	a := s.dial(t, 0)
 	a.send(t, head+strings.Repeat("x", headBytesMax-len(head)))
 	a.send(t, "x")
-	if err := a.isTold(431, "too large"); err != nil {
+	if err := a.wantRefusal(431, "too large"); err != nil {
 		t.Error(err)
 	}
 	s.wantGone(t, lingerTime)
-	s.wantPeace(t, bound(1, headBytesMax))
+	s.wantUnharmed(t, bound(1, headBytesMax))
 }
 
-// TestShortAnswersEnd: what is answered without a stream ends like a refusal.
+// TestShortAnswersEnd verifies that the connection is closed after the responses to HEAD and
+// OPTIONS, as it is after a refusal.
 func TestShortAnswersEnd(t *testing.T) {
 	s := startAttack(t)
 	for method, status := range map[string]int{"HEAD": 200, "OPTIONS": 204} {
@@ -87,11 +89,11 @@ func TestShortAnswersEnd(t *testing.T) {
 		})
 	}
 	s.wantGone(t, lingerTime)
-	s.wantPeace(t, bound(2, headBytesMax))
+	s.wantUnharmed(t, bound(2, headBytesMax))
 }
 
-// TestRealTLSClient: what a browser does with https:// on this port. It must
-// fail at once, and not hang.
+// TestRealTLSClient verifies that a TLS client, such as a browser with an https:// URL, fails
+// immediately and does not hang.
 func TestRealTLSClient(t *testing.T) {
 	t.Parallel()
 	s := startAttack(t)
@@ -99,13 +101,13 @@ func TestRealTLSClient(t *testing.T) {
 	a.conn.SetDeadline(time.Now().Add(testtool.Patience))
 	err := tls.Client(a.conn, &tls.Config{ServerName: "localhost"}).Handshake()
 	if err == nil || !strings.Contains(err.Error(), "does not look like a TLS handshake") {
-		t.Errorf("the handshake ended with %v", err)
+		t.Errorf("the handshake returned %v", err)
 	}
 	s.wantGone(t, lingerTime)
-	s.wantPeace(t, bound(1, headBytesMax))
+	s.wantUnharmed(t, bound(1, headBytesMax))
 }
 
-// tlsHello is the first that a TLS client sends.
+// tlsHello returns the ClientHello, the first message of a TLS client.
 func tlsHello(t *testing.T) string {
 	t.Helper()
 	client, server := net.Pipe()
@@ -113,7 +115,7 @@ func tlsHello(t *testing.T) string {
 	server.SetDeadline(time.Now().Add(testtool.Patience))
 	go func() {
 		defer client.Close()
-		_ = tls.Client(client, &tls.Config{ServerName: "localhost"}).Handshake() // it finds nobody
+		_ = tls.Client(client, &tls.Config{ServerName: "localhost"}).Handshake() // it fails, because nothing answers
 	}()
 	record := make([]byte, 5) // RFC 8446 section 5.1: type, version, length
 	if _, err := io.ReadFull(server, record); err != nil {
