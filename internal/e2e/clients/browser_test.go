@@ -16,9 +16,9 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// A browser is a real browser that node/browser.mjs drives. It starts with the first
-// page that a test opens and ends with the test process. Tests share it, but each
-// has an origin of its own and a tab of its own.
+// A browser is a real browser that node/browser.mjs drives. It starts when a test opens the first
+// page, and exits with the test process. Tests share the browser, but each has its own origin and
+// its own tab.
 type browser struct {
 	engine   string // as node/browser.mjs knows it
 	programs []string
@@ -28,7 +28,7 @@ type browser struct {
 	version string
 	stderr  testtool.LockedBuffer
 	stdin   io.WriteCloser
-	ended   chan struct{} // closed when the script has ended
+	ended   chan struct{} // closed when the script has exited
 
 	mu      sync.Mutex
 	sent    int
@@ -48,22 +48,22 @@ var browsers = []*browser{
 	{engine: "webkit", programs: []string{"node", "npm", "WebKitWebDriver", "Xvfb"}},
 }
 
-// browserPatience is for what a browser is told to do: it has other tabs, and does one
-// thing after the other.
+// browserPatience limits the wait for a command to the browser. The browser has other tabs, and
+// executes one command after the other.
 const browserPatience = 4 * testtool.Patience
 
-// need skips the test if a program is missing that the browser needs.
+// need skips the test if a program that the browser needs is missing.
 func (b *browser) need(t *testing.T) {
 	t.Helper()
 	testtool.Need(t, b.programs[0], b.programs[1:]...)
 	needPackages(t)
 }
 
-// endsIfRefused is source.endsIfRefused for every EventSource of the browser.
-func (b *browser) endsIfRefused() bool { return b.engine == "firefox" }
+// givesUpIfRefused is source.givesUpIfRefused for every EventSource of the browser.
+func (b *browser) givesUpIfRefused() bool { return b.engine == "firefox" }
 
-// open opens a page of the watcher's in a tab of its own. The tab is closed when the test
-// ends, if closeTab was not called before.
+// open opens one of the watcher's pages in a new tab. The tab is closed at the end of the test,
+// unless closeTab was called before.
 func (b *browser) open(t *testing.T, w *watcher, page string, query url.Values) (closeTab func()) {
 	t.Helper()
 	node := testtool.Need(t, "node")
@@ -84,7 +84,7 @@ func (b *browser) open(t *testing.T, w *watcher, page string, query url.Values) 
 	return closeTab
 }
 
-// in returns an opener of an EventSource in a page or, through one, in a worker.
+// in returns an opener that opens an EventSource in a page, or in a worker that the page starts.
 func (b *browser) in(page string) opener {
 	return func(t *testing.T, subscribe string, names ...string) *watcher {
 		t.Helper()
@@ -97,7 +97,7 @@ func (b *browser) in(page string) opener {
 func (b *browser) start(node string) {
 	cmd := exec.Command(node, filepath.Join(nodeFolder, "browser.mjs"), b.engine)
 	cmd.Stderr = &b.stderr
-	cmd.WaitDelay = testtool.Patience // for a browser that outlives the script and holds its output open
+	cmd.WaitDelay = testtool.Patience // a browser may outlive the script and hold its output open
 	stdin, err1 := cmd.StdinPipe()
 	stdout, err2 := cmd.StdoutPipe()
 	if b.err = errors.Join(err1, err2); b.err != nil {
@@ -124,7 +124,7 @@ func (b *browser) start(node string) {
 	}
 }
 
-// read passes each answer to the ask that waits for it.
+// read passes each answer to the call of ask that waits for it.
 func (b *browser) read(stdout io.Reader) {
 	for lines := bufio.NewReader(stdout); ; {
 		line, err := lines.ReadBytes('\n')
@@ -167,13 +167,13 @@ func (b *browser) ask(command map[string]any) (a answer, err error) {
 		}
 		return a, nil
 	case <-b.ended:
-		return a, fmt.Errorf("%s ended at %s:\n%s", b.engine, line, b.stderr.String())
+		return a, fmt.Errorf("%s exited during %s:\n%s", b.engine, line, b.stderr.String())
 	case <-time.After(browserPatience):
 		return a, fmt.Errorf("%s did not answer %s within %v", b.engine, line, browserPatience)
 	}
 }
 
-// endBrowsers ends the browsers that were started.
+// endBrowsers stops the browsers that were started.
 func endBrowsers() {
 	for _, b := range browsers {
 		if b.stdin != nil {

@@ -11,13 +11,13 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// tabsPerEngine is how many tabs of a browser share the places of a cut: a browser
-// waits before it comes back, Firefox for half a second at least.
+// tabsPerEngine is how many tabs of a browser share the places to cut. Several tabs save time,
+// because a browser waits before it reconnects: Firefox for at least half a second.
 const tabsPerEngine = 6
 
-// TestEventSourceIsCutAtEachByte: wherever in a frame a stream ends, an EventSource
-// comes back for what it does not have whole. The streams are cut after each byte from
-// the end of the head to the end of the second frame.
+// TestEventSourceIsCutAtEachByte verifies that an EventSource misses nothing, wherever in a frame
+// its stream is cut: it reconnects and asks for every message that it has not received completely.
+// The streams are cut after each byte from the end of the head to the end of the second frame.
 func TestEventSourceIsCutAtEachByte(t *testing.T) {
 	t.Parallel()
 	for _, b := range browsers {
@@ -28,7 +28,7 @@ func TestEventSourceIsCutAtEachByte(t *testing.T) {
 			var tabs []*watcher
 			var proxies []*testtool.Proxy
 			for range tabsPerEngine {
-				proxy := testtool.StartProxy(t, impatient(t))
+				proxy := testtool.StartProxy(t, quickRetryServer(t))
 				w := b.in("page.html")(t, proxy.URL+"/subscribe/pets", dog(0).Event)
 				w.wait(t, "error", 1)
 				proxy.To(d.Subscribe[0])
@@ -60,10 +60,10 @@ func TestEventSourceIsCutAtEachByte(t *testing.T) {
 				proxy.To(d.Subscribe[0])
 			}
 			for i, w := range tabs {
-				// One error was before the first stream, one when its proxy was cut.
+				// One error was before the first stream, one when the proxy cut the connection.
 				ends := 2 + (end-head-i)/tabsPerEngine + 1
 				for n := range ends {
-					w.wait(t, "error", n+1) // with patience for each
+					w.wait(t, "error", n+1) // each with its own timeout
 				}
 				w.wantEvents(t, sent...)
 			}
@@ -71,14 +71,14 @@ func TestEventSourceIsCutAtEachByte(t *testing.T) {
 	}
 }
 
-// dog returns a message of which every part has characters of several bytes. The
-// frames of all of them are equally long.
+// dog returns a message whose event, data and description contain multi-byte characters. All of its
+// frames have the same length.
 func dog(i int) Message {
 	return Message{Event: "собака", Data: fmt.Sprintf("№ %04d 🐕\nsecond line", i), About: fmt.Sprint("dog ", i)}
 }
 
-// record reads a stream as a browser gets it that comes back after the first message.
-// It returns where the head ends, and where the n-th frame does.
+// record reads the stream that a browser gets when it reconnects after the first message. It
+// returns the offset of the end of the head, and of the end of the n-th frame.
 func record(t *testing.T, d *testtool.Daemon, n int) (head, end int) {
 	t.Helper()
 	first := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/pets?last=1000").Frame(t)

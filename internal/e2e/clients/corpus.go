@@ -13,26 +13,25 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A Message is what a test publishes, or what a client has received.
+// A Message is a message that a test publishes, or that a client has received.
 type Message struct {
-	Event string // the event's name; empty means none
+	Event string // the event's name; empty if it has none
 	Data  string
-	About string // what is special about it, for people
+	About string // describes the message in test output
 }
 
-// Shown returns the data as a client shows it: the format has only line breaks, so
-// CR and CRLF arrive as LF.
+// Shown returns the data as a client shows it. The format has only one line break, so CR and CRLF
+// arrive as LF.
 func (m Message) Shown() string {
 	return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(m.Data)
 }
 
-// special is all that has ever confused a client or a server of this format, in
-// small.
+// special are short messages that are known to confuse clients or servers of this format.
 var special = []Message{
 	{About: "no name", Data: "Corgi"},
 	{About: "a name", Event: "new-dog", Data: "Corgi"},
 	{About: "no name after a name", Data: "Terrier"},
-	{About: "the name that events without one are given", Event: "message", Data: "Beagle"},
+	{About: "the default name of an event", Event: "message", Data: "Beagle"},
 	{About: "a name outside ASCII", Event: "новая-собака🐕", Data: "Хаски"},
 	{About: "a name like a field", Event: "data:", Data: "x"},
 	{About: "the longest name", Event: strings.Repeat("n", sse.EventBytesMax), Data: "x"},
@@ -52,16 +51,16 @@ var special = []Message{
 	{About: "lines like fields", Data: "event:evil\ndata:evil\nid:evil\nretry:1\n:evil\ndata\n\n\nevent:evil\ndata:evil\n\n"},
 	{About: "NUL", Data: "\x00in front, in the mid\x00dle, and behind\x00"},
 	{About: "other control characters", Data: "\x01\x02\x07\x08\x0b\x0c\x1b[31m\x1f\x7f\u0080\u0085\u009f"},
-	{About: "line breaks of Unicode, which are none here", Data: "one\u2028two\u2029three\u0085four"},
-	{About: "what looks like an escape", Data: `\n \u0000 %0A &#10;`},
+	{About: "line breaks of Unicode, which this format does not know", Data: "one\u2028two\u2029three\u0085four"},
+	{About: "text like an escape", Data: `\n \u0000 %0A &#10;`},
 }
 
-// chunk is how many code points one message of all Unicode carries.
+// chunk is how many code points each Unicode message of Corpus carries.
 const chunk = 8 << 10
 
-// Corpus is what every client is sent: the special messages, data of the greatest
-// length, and all of Unicode but the surrogates, which are no characters. The last
-// message says that it is over, so that one too many before it is seen.
+// Corpus returns the messages that every client is sent: the special ones, two with data of the
+// greatest length, and all Unicode characters (surrogates are not characters). The last message
+// marks the end, so that a surplus message before it is noticed.
 func Corpus() (messages []Message) {
 	messages = append(messages, special...)
 	messages = append(messages,
@@ -76,8 +75,7 @@ func Corpus() (messages []Message) {
 	return append(messages, Message{About: "the end", Event: "end", Data: "the end"})
 }
 
-// numbers returns n bytes in which a part that is lost or moved shows, with so many
-// numbers in a line.
+// numbers returns n bytes of numbers, inLine in a line, so that a lost or moved part is noticed.
 func numbers(n, inLine int) string {
 	text := make([]byte, 0, n+16)
 	for i := 1; len(text) < n; i++ {
@@ -90,7 +88,7 @@ func numbers(n, inLine int) string {
 	return string(text[:n])
 }
 
-// codePoints returns those of [first, end) that are no surrogates.
+// codePoints returns the characters in [first, end), without surrogates.
 func codePoints(first, end rune) string {
 	var text strings.Builder
 	for r := first; r < end; r++ {
@@ -101,8 +99,7 @@ func codePoints(first, end rune) string {
 	return text.String()
 }
 
-// Names returns the names of all events that have one, each once, for clients that
-// must ask for each.
+// Names returns the name of each named event once, for clients that must register for each name.
 func Names(messages []Message) (names []string) {
 	for _, m := range messages {
 		if m.Event != "" && !slices.Contains(names, m.Event) {
@@ -112,8 +109,8 @@ func Names(messages []Message) (names []string) {
 	return names
 }
 
-// Publish publishes messages, in this order, on a namespace of the daemon at url,
-// such as "tcp://127.0.0.1:8002", and returns once all of them were accepted.
+// Publish publishes messages in order on a namespace of the daemon at url, such as
+// "tcp://127.0.0.1:8002". It returns after all were accepted.
 func Publish(t testing.TB, url, namespace string, messages ...Message) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testtool.Patience)
@@ -130,7 +127,7 @@ func Publish(t testing.TB, url, namespace string, messages ...Message) {
 	}
 }
 
-// Compare wants a client to have received exactly what was sent, in order.
+// Compare checks that a client has received exactly the sent messages, in order.
 func Compare(t testing.TB, received, sent []Message) {
 	t.Helper()
 	for i := range min(len(received), len(sent)) {
@@ -141,11 +138,11 @@ func Compare(t testing.TB, received, sent []Message) {
 		}
 	}
 	if len(received) != len(sent) {
-		t.Fatalf("received %d messages, %d were sent", len(received), len(sent))
+		t.Fatalf("received %d messages, want %d", len(received), len(sent))
 	}
 }
 
-// excerpt returns the part of text where it begins to differ from another.
+// excerpt returns the part of text where it first differs from another text.
 func excerpt(text, other string) string {
 	at := 0
 	for at < min(len(text), len(other)) && text[at] == other[at] {

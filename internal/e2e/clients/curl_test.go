@@ -7,7 +7,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// frame is a message as it travels, built the slow and obvious way.
+// frame builds a message's frame in the simplest way.
 func frame(m Message) string {
 	var text strings.Builder
 	if m.Event != "" {
@@ -15,15 +15,15 @@ func frame(m Message) string {
 	}
 	for line := range strings.SplitSeq(m.Shown(), "\n") {
 		if strings.HasPrefix(line, " ") {
-			line = " " + line // a client strips one
+			line = " " + line // a client strips one space
 		}
 		text.WriteString("data:" + line + "\n")
 	}
 	return text.String() + "\n"
 }
 
-// TestCurl: the head comes at once, before anything was published, and then every
-// byte of every frame.
+// TestCurl verifies that the response head arrives before anything was published, and that curl
+// then prints every byte of every frame.
 func TestCurl(t *testing.T) {
 	t.Parallel()
 	curl := testtool.Need(t, "curl")
@@ -32,7 +32,7 @@ func TestCurl(t *testing.T) {
 			t.Parallel()
 			d := startQuiet(t, "--publish-loop="+where)
 			c := testtool.StartCommand(t, curl, "-sS", "-N", "-D", "/dev/stderr", d.Subscribe[0]+"/subscribe/corpus")
-			testtool.WaitFor(t, "the answer's head", func() bool { return strings.HasSuffix(c.Errors(), "\r\n\r\n") })
+			testtool.WaitFor(t, "the response head", func() bool { return strings.HasSuffix(c.Errors(), "\r\n\r\n") })
 			for _, line := range []string{"HTTP/1.1 200 OK\r\n", "\r\nContent-Type: text/event-stream; charset=utf-8\r\n"} {
 				if !strings.Contains(c.Errors(), line) {
 					t.Errorf("%q is missing in the head:\n%s", line, c.Errors())

@@ -10,20 +10,19 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// An opener starts a client that opens an EventSource at a URL and listens for
-// events with these names, and for those without one. The client ends with the test.
+// An opener starts a client that opens an EventSource at a URL. The client listens for events with
+// these names, and for events without a name. It stops at the end of the test.
 type opener func(t *testing.T, subscribe string, names ...string) *watcher
 
 // A source is an implementation of EventSource that the tests drive.
 type source struct {
 	name    string
 	browser *browser           // nil outside browsers
-	need    func(t *testing.T) // skips the test if a program is missing; a test calls it first
+	need    func(t *testing.T) // skips the test if a program is missing; call it first
 	open    opener
 }
 
-// browserSources are the EventSources of all browsers, in a page and in both kinds
-// of worker.
+// browserSources are the EventSources of all browsers: in a page, a worker and a shared worker.
 var browserSources = func() (all []source) {
 	for _, b := range browsers {
 		all = append(all,
@@ -34,24 +33,23 @@ var browserSources = func() (all []source) {
 	return all
 }()
 
-// eventSources are all EventSources.
+// eventSources are the EventSources of all browsers, of Node and of npm packages.
 var eventSources = append(slices.Clip(browserSources),
 	source{"Node", nil, needBareNode, inBareNode},
 	source{"npm eventsource", nil, needPackages, inNode("eventsource")},
 	source{"npm eventsource 2", nil, needPackages, inNode("eventsource-2")},
 )
 
-// endsIfRefused reports whether the source gives up for good if nobody listens at the
-// moment it reconnects.
-func (s source) endsIfRefused() bool {
+// givesUpIfRefused reports whether the source stops reconnecting when a connection is refused.
+func (s source) givesUpIfRefused() bool {
 	if s.browser == nil {
 		return s.name == "Node"
 	}
-	return s.browser.endsIfRefused()
+	return s.browser.givesUpIfRefused()
 }
 
-// shown returns the messages as the source shows them. All show them as they were
-// sent but Firefox, whose parser drops every U+0000 that does not begin a line.
+// shown returns the messages as the source shows them. Firefox is the only source that changes
+// them: its parser drops every U+0000, except at the beginning of a line.
 func (s source) shown(sent []Message) []Message {
 	if s.browser == nil || s.browser.engine != "firefox" {
 		return sent
@@ -69,9 +67,8 @@ func (s source) shown(sent []Message) []Message {
 	return shown
 }
 
-// TestEventSource: onopen fires at once, before anything was published, and then
-// every message arrives as it was sent. All pages come from an origin that is not
-// the daemon's.
+// TestEventSource verifies that onopen fires before anything was published, and that every message
+// then arrives as it was sent. The origin of all pages is not the daemon's.
 func TestEventSource(t *testing.T) {
 	t.Parallel()
 	corpus := Corpus()
@@ -91,9 +88,9 @@ func TestEventSource(t *testing.T) {
 	}
 }
 
-// TestEventSourceComesBack: whichever way the network ends the connection, the
-// EventSource comes back by itself and goes on.
-func TestEventSourceComesBack(t *testing.T) {
+// TestEventSourceReconnects verifies that an EventSource reconnects on its own and receives further
+// messages, however the connection was lost.
+func TestEventSourceReconnects(t *testing.T) {
 	t.Parallel()
 	ends := []struct {
 		name string
@@ -120,15 +117,15 @@ func TestEventSourceComesBack(t *testing.T) {
 				Publish(t, d.Publish[0], "/pets", after)
 				w.wantEvents(t, before, after)
 				if len(w.of("error")) == 0 {
-					t.Error("the client reported no error, so it was not cut off")
+					t.Error("the client reported no error, so it was not disconnected")
 				}
 			})
 		}
 	}
 }
 
-// TestEventSourceWithManyTopics: one connection carries more topics than the six
-// connections that a browser opens to a host, in the order of publishing.
+// TestEventSourceWithManyTopics verifies that one connection carries twelve topics, twice as many
+// as the connections that a browser opens to a host, in the order of publishing.
 func TestEventSourceWithManyTopics(t *testing.T) {
 	t.Parallel()
 	for _, source := range browserSources {
@@ -159,13 +156,15 @@ func TestEventSourceWithManyTopics(t *testing.T) {
 	}
 }
 
-// requests leaves out connections that a browser opened on suspicion.
+// requests returns the exchanges that have a request. Browsers also open connections that they may
+// never use.
 func requests(proxy *testtool.Proxy) []testtool.Exchange {
 	return slices.DeleteFunc(proxy.Exchanges(), func(e testtool.Exchange) bool { return e.Heard == "" })
 }
 
-// TestEventSourceWithToken: an EventSource cannot send headers of its own, so the
-// token is in the URL. Without a good one it gives up for good and does not try again.
+// TestEventSourceWithToken verifies that a token in the URL is accepted, because an EventSource
+// cannot send custom headers. With an unknown token, the EventSource gives up and does not try
+// again.
 func TestEventSourceWithToken(t *testing.T) {
 	t.Parallel()
 	for _, source := range eventSources {
@@ -181,7 +180,7 @@ func TestEventSourceWithToken(t *testing.T) {
 			good.wantEvents(t, sent)
 			testtool.WaitFor(t, "the client to give up", bad.gaveUp)
 			if len(bad.of("open"))+len(bad.of("event")) > 0 {
-				t.Error("a client without a good token got in")
+				t.Error("a client with an unknown token got a stream")
 			}
 			if strings.Contains(d.Log(), pageToken) {
 				t.Error("the token is in the log")

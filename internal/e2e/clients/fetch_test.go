@@ -10,9 +10,8 @@ import (
 
 const pageToken = "token-of-the-page"
 
-// TestFetchWithPreflight: a page of another origin that sends headers of its own must
-// ask first (an OPTIONS request that the browser makes by itself), and then streams
-// the body.
+// TestFetchWithPreflight verifies that a page of another origin can send custom headers and then
+// stream the body. The browser first sends a preflight, which is an OPTIONS request.
 func TestFetchWithPreflight(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -21,7 +20,7 @@ func TestFetchWithPreflight(t *testing.T) {
 	}{
 		{"X-Authorization", []string{"X-Authorization: " + pageToken}},
 		{"Authorization", []string{"Authorization: Bearer " + pageToken}},
-		{"what libraries for fetch send", []string{"X-Authorization: " + pageToken, "Accept: text/event-stream",
+		{"the headers of fetch libraries", []string{"X-Authorization: " + pageToken, "Accept: text/event-stream",
 			"Cache-Control: no-cache", "Last-Event-ID: 7"}},
 	}
 	for _, b := range browsers {
@@ -34,9 +33,9 @@ func TestFetchWithPreflight(t *testing.T) {
 				w := fetch(t, b, proxy.URL+"/subscribe/pets", tt.headers...)
 				w.wantStatus(t, 200)
 				wantPreflight(t, proxy, tt.headers[0])
-				want := "retry:1000\n" // with the head: a browser reports the stream as open at once
+				want := "retry:1000\n" // sent with the head, so that a browser reports the stream as open
 				w.wantBody(t, want)
-				for _, m := range special { // each is there before the next is sent: it streams
+				for _, m := range special { // each arrives before the next is sent, so the body streams
 					Publish(t, d.Publish[0], "/pets", m)
 					want += frame(m)
 					w.wantBody(t, want)
@@ -49,8 +48,8 @@ func TestFetchWithPreflight(t *testing.T) {
 	}
 }
 
-// TestFetchIsToldWhy: a page of another origin can read a refusal.
-func TestFetchIsToldWhy(t *testing.T) {
+// TestFetchReadsRefusals verifies that a page of another origin can read the reason of a refusal.
+func TestFetchReadsRefusals(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, path string
@@ -60,8 +59,8 @@ func TestFetchIsToldWhy(t *testing.T) {
 		{"no token", "/subscribe/pets", nil, 401},
 		{"unknown token", "/subscribe/pets", []string{"X-Authorization: guessed-token"}, 401},
 		{"outside the token's prefix", "/subscribe/time", []string{"X-Authorization: " + pageToken}, 403},
-		{"no namespace", "/subscribe/pets//dogs", []string{"X-Authorization: " + pageToken}, 400},
-		{"not a path of ours", "/elsewhere", nil, 404},
+		{"an invalid namespace", "/subscribe/pets//dogs", []string{"X-Authorization: " + pageToken}, 400},
+		{"an unknown path", "/elsewhere", nil, 404},
 	}
 	for _, b := range browsers {
 		for _, tt := range tests {
@@ -73,7 +72,7 @@ func TestFetchIsToldWhy(t *testing.T) {
 				w.wantStatus(t, tt.status)
 				w.wait(t, "end", 1)
 				if why := w.body(); len(why) < 10 || strings.Count(why, "\n") != 1 || !strings.HasSuffix(why, "\n") {
-					t.Errorf("the body is %q, want one line that says why", why)
+					t.Errorf("the body is %q, want one line with the reason", why)
 				}
 			})
 		}
@@ -88,11 +87,11 @@ func fetch(t *testing.T, b *browser, target string, headers ...string) *watcher 
 	return w
 }
 
-// wantStatus waits for the answer's head. fetch tells an answer that the page may
-// not read, for want of a header, as an error.
+// wantStatus waits for the response head. If the response lacks a header that lets the page read
+// it, fetch reports an error.
 func (w *watcher) wantStatus(t *testing.T, status int) {
 	t.Helper()
-	testtool.WaitFor(t, "the answer", func() bool { return len(w.of("open"))+len(w.of("error")) > 0 })
+	testtool.WaitFor(t, "the response", func() bool { return len(w.of("open"))+len(w.of("error")) > 0 })
 	if errors := w.of("error"); len(errors) > 0 {
 		t.Fatalf("fetch failed: %s", errors[0].Data)
 	}
@@ -118,7 +117,7 @@ func (w *watcher) wantBody(t *testing.T, want string) {
 	}
 }
 
-// wantPreflight wants the browser to have asked before it sent the first header.
+// wantPreflight checks that the browser sent a preflight before the request with the header.
 func wantPreflight(t *testing.T, proxy *testtool.Proxy, header string) {
 	t.Helper()
 	name, _, _ := strings.Cut(header, ": ")
@@ -129,8 +128,8 @@ func wantPreflight(t *testing.T, proxy *testtool.Proxy, header string) {
 	if len(heads) != 2 || !strings.HasPrefix(heads[0], "OPTIONS ") || !strings.HasPrefix(heads[1], "GET ") {
 		t.Fatalf("the browser sent %q, want a preflight and a request", heads)
 	}
-	asked := "access-control-request-headers: "
-	_, fields, _ := strings.Cut(strings.ToLower(heads[0]), asked)
+	prefix := "access-control-request-headers: "
+	_, fields, _ := strings.Cut(strings.ToLower(heads[0]), prefix)
 	fields, _, _ = strings.Cut(fields, "\r\n")
 	if !strings.Contains(","+fields+",", ","+strings.ToLower(name)+",") {
 		t.Errorf("the preflight asked for %q, want %s among them", fields, name)

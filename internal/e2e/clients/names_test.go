@@ -5,12 +5,12 @@ import (
 	"testing"
 )
 
-// TestEventSourceNames: the names that EventSource itself uses are no names to publish
-// under. HTML 9.2.6 dispatches a frame with "event:error" as a MessageEvent of the type
-// "error" at the same object at which 9.2.3 fires the connection's own error events, so
-// onerror gets both, and only data tells them apart. "open" is the same; "message" is
-// what a frame without a name is. The npm package eventsource calls onerror and onopen
-// for the connection only; its addEventListener gets both.
+// TestEventSourceNames verifies how clients dispatch the event names that EventSource itself uses.
+// Publishers must not use them. HTML section 9.2.6 dispatches a frame with "event:error" as a
+// MessageEvent of the type "error", at the object at which section 9.2.3 fires the connection's own
+// error events. So onerror receives both, and only data distinguishes them. "open" behaves in the
+// same way; "message" is the type of a frame without a name. The npm package eventsource calls
+// onerror and onopen for the connection only; its addEventListener receives both.
 func TestEventSourceNames(t *testing.T) {
 	t.Parallel()
 	for _, source := range eventSources {

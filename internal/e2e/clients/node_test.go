@@ -14,7 +14,7 @@ import (
 
 const nodeFolder = "node"
 
-// inNode opens one of the EventSources that node/watch.mjs knows.
+// inNode opens one of the EventSources of node/watch.mjs.
 func inNode(implementation string) opener {
 	return func(t *testing.T, subscribe string, names ...string) *watcher {
 		t.Helper()
@@ -22,15 +22,15 @@ func inNode(implementation string) opener {
 	}
 }
 
-// ownEventSource is the flag with which Node has an EventSource of its own.
+// ownEventSource is the flag that enables Node's own EventSource.
 const ownEventSource = "--experimental-eventsource"
 
-// needBareNode skips a test on a machine without a Node that has an EventSource.
+// needBareNode skips the test if there is no Node with an EventSource.
 func needBareNode(t *testing.T) {
 	t.Helper()
 	node := testtool.Need(t, "node")
 	if err := exec.Command(node, ownEventSource, "-e", "new EventSource('data:,').close()").Run(); err != nil {
-		testtool.Lack(t, "this Node has no EventSource of its own: 20.18 or 22.3 and later have one")
+		testtool.Lack(t, "this Node has no EventSource: install 20.18, or 22.3 or later")
 	}
 }
 
@@ -48,23 +48,23 @@ func startNode(t *testing.T, flags []string, implementation, subscribe string, n
 	c := testtool.StartCommand(t, node, append(args, names...)...)
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("Node said:\n%s", c.Errors())
+			t.Logf("Node printed:\n%s", c.Errors())
 		}
 	})
 	return w
 }
 
-// packages is what came of installing the npm packages, once per test process.
+// packages is the result of the installation of the npm packages, which runs once per test process.
 var packages struct {
 	once   sync.Once
 	output []byte
 	err    error
 }
 
-// needPackages sees to it that the npm packages are there. Where they cannot be
-// installed, for want of npm or of a network, the test is skipped and says so; where
-// the environment variable CI is set it fails. With -short it is skipped: browsers and
-// clients from npm are most of the work of this package.
+// needPackages installs the npm packages if necessary. If they cannot be installed, because npm or
+// the network is missing, the test is skipped with a message; if the environment variable CI is
+// set, it fails. With -short the test is skipped, because browsers and npm clients are most of the
+// work of this package.
 func needPackages(t *testing.T) {
 	t.Helper()
 	testtool.Long(t, "it drives a browser or a client from npm")
@@ -75,8 +75,8 @@ func needPackages(t *testing.T) {
 	}
 }
 
-// install runs npm ci in the node folder itself, where git ignores what comes of it,
-// unless it has run there for the same package-lock.json before.
+// install runs npm ci in the node folder, where git ignores the result. It does nothing if npm ci
+// has run there for the same package-lock.json.
 func install(npm string) (output []byte, err error) {
 	lockName := filepath.Join(nodeFolder, "package-lock.json")
 	lock, err := os.Open(lockName)
@@ -84,7 +84,7 @@ func install(npm string) (output []byte, err error) {
 		return nil, err
 	}
 	defer lock.Close()
-	// Two test processes may be here at once, one of them with -race.
+	// Two test processes may run this at the same time, one of them with -race.
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return nil, err
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestEventSourceOfAnotherOrigin: with a list of origins, a page whose origin is in it
-// gets its stream. Any other page gives up for good, and fetch fails in it.
+// TestEventSourceOfAnotherOrigin verifies --cors-origin with a list of origins. A page of a listed
+// origin gets its stream. On any other page, an EventSource gives up and fetch fails.
 func TestEventSourceOfAnotherOrigin(t *testing.T) {
 	t.Parallel()
 	for _, b := range browsers {
@@ -30,20 +30,21 @@ func TestEventSourceOfAnotherOrigin(t *testing.T) {
 			listed.wantEvents(t, sent)
 			for _, w := range []*watcher{other, reader} {
 				if n := len(w.of("open")) + len(w.of("event")) + len(w.of("chunk")); n > 0 {
-					t.Errorf("a page whose origin is not listed saw %d things of the stream", n)
+					t.Errorf("a page of an unlisted origin received %d reports of the stream", n)
 				}
 			}
 		})
 	}
 }
 
-// TestEventSourceWithCredentials: an EventSource with credentials sends the cookies of
-// the daemon's host, and needs a list of origins. Without credentials it sends none.
+// TestEventSourceWithCredentials verifies that an EventSource with credentials sends the cookies of
+// the daemon's host, and works only with a list of origins. Without credentials it sends no
+// cookies.
 func TestEventSourceWithCredentials(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name              string
-		listed            bool // the page's origin, in --cors-origin; otherwise it is *
+		listed            bool // --cors-origin is the page's origin, else *
 		credentials, fine bool
 	}{
 		{"a list, with credentials", true, true, true},
@@ -56,7 +57,7 @@ func TestEventSourceWithCredentials(t *testing.T) {
 			t.Run(b.engine+", "+tt.name, func(t *testing.T) {
 				t.Parallel()
 				b.need(t)
-				// Cookies belong to a host, whatever the port.
+				// Cookies belong to a host, on all of its ports.
 				w := newWatcherOn(t, "127.0.0.1")
 				origins := "*"
 				if tt.listed {

@@ -10,13 +10,13 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// own is a loopback address that nobody else uses. While no daemon runs, another
-// process could be given the port on 127.0.0.1.
+// own is a loopback address that only these tests use. On 127.0.0.1, another process could get the
+// port while no daemon runs.
 const own = "127.0.90.1:0"
 
-// TestEventSourceSurvivesRestarts: whether the daemon is killed or asked to end,
-// every EventSource is back by itself once another one serves on the same port,
-// time and again, and receives what is published from then on.
+// TestEventSourceSurvivesRestarts verifies that every EventSource reconnects on its own to a new
+// daemon on the same port, several times, and receives what is published from then on. The daemon
+// is killed or stopped with SIGTERM.
 func TestEventSourceSurvivesRestarts(t *testing.T) {
 	testtool.Long(t, "it starts four daemons for each client")
 	t.Parallel()
@@ -25,7 +25,7 @@ func TestEventSourceSurvivesRestarts(t *testing.T) {
 			t.Parallel()
 			source.need(t)
 			d := startOn(t, own, "tcp://"+own)
-			front := newFront(t, source.endsIfRefused(), d)
+			front := newFront(t, source.givesUpIfRefused(), d)
 			survive(t, front, d, source.open(t, front.url+"/subscribe/pets", "new-dog"))
 		})
 	}
@@ -34,9 +34,9 @@ func TestEventSourceSurvivesRestarts(t *testing.T) {
 			t.Parallel()
 			b.need(t)
 			d := startOn(t, own, "tcp://"+own)
-			// One stream less than a browser opens to a host: one that it has given up
-			// but not yet closed must not keep the next from coming back.
-			front := newFront(t, b.endsIfRefused(), d)
+			// A browser opens at most six streams to a host. With five tabs, a stream that the
+			// browser has abandoned but not yet closed does not keep a tab from reconnecting.
+			front := newFront(t, b.givesUpIfRefused(), d)
 			var tabs []*watcher
 			for range 5 {
 				tabs = append(tabs, b.in("page.html")(t, front.url+"/subscribe/pets", "new-dog"))
@@ -46,11 +46,11 @@ func TestEventSourceSurvivesRestarts(t *testing.T) {
 	}
 }
 
-// A front is where clients connect. Some clients give up for good if nobody listens at the
-// moment they reconnect, so a proxy can hold their connections while no daemon runs.
+// A front is the address that clients connect to. Some clients give up if a connection is refused
+// when they reconnect, so a proxy can hold their connections while no daemon runs.
 type front struct {
 	url   string
-	proxy *testtool.Proxy // nil: clients connect to the daemon itself
+	proxy *testtool.Proxy // nil if clients connect directly to the daemon
 }
 
 func newFront(t *testing.T, hold bool, d *testtool.Daemon) front {
@@ -62,14 +62,14 @@ func newFront(t *testing.T, hold bool, d *testtool.Daemon) front {
 	return front{proxy.URL, proxy}
 }
 
-// to sends clients that come from now on to a daemon; with an empty URL they wait.
+// to sends new connections to the daemon at url. If url is empty, they wait.
 func (f front) to(url string) {
 	if f.proxy != nil {
 		f.proxy.To(url)
 	}
 }
 
-// survive restarts the daemon, in both ways, under clients that have a stream.
+// survive restarts the daemon in both ways while clients have a stream.
 func survive(t *testing.T, front front, d *testtool.Daemon, clients ...*watcher) {
 	t.Helper()
 	signals := []os.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGKILL}
@@ -90,12 +90,12 @@ func survive(t *testing.T, front front, d *testtool.Daemon, clients ...*watcher)
 	}
 	for _, w := range clients {
 		if n := len(w.of("error")); n < len(signals) {
-			t.Errorf("a client reported %d errors, so it was not cut off %d times", n, len(signals))
+			t.Errorf("a client reported %d errors, so it was not disconnected %d times", n, len(signals))
 		}
 	}
 }
 
-// restart ends a daemon and starts another on the same addresses.
+// restart stops a daemon with a signal, and starts another one on the same addresses.
 func restart(t *testing.T, d *testtool.Daemon, signal os.Signal) *testtool.Daemon {
 	t.Helper()
 	if err := d.Process.Signal(signal); err != nil {
@@ -107,28 +107,28 @@ func restart(t *testing.T, d *testtool.Daemon, signal os.Signal) *testtool.Daemo
 	return startAgain(t, d)
 }
 
-// startAgain starts a daemon on the addresses of one that has ended.
+// startAgain starts a daemon on the addresses of a stopped one.
 func startAgain(t *testing.T, d *testtool.Daemon) *testtool.Daemon {
 	t.Helper()
 	return startOn(t, strings.TrimPrefix(d.Subscribe[0], "http://"), d.Publish[0])
 }
 
-// startOn starts a daemon that logs each subscription. Its clients reconnect soon: the
-// default of 2 to 6 seconds would be most of the time that its tests take.
+// startOn starts a daemon that logs each subscription. Its clients reconnect soon: the default of 2
+// to 6 seconds would take most of the tests' time.
 func startOn(t *testing.T, listen, publish string) *testtool.Daemon {
 	t.Helper()
 	return startQuiet(t, quickRetry, "--log-level=debug", "--listen="+listen, "--publish="+publish)
 }
 
-// waitForSubscribers waits until all clients have subscribed. That they report a
-// stream would not do: one that is told politely to come back later, by a daemon
-// that is about to end, reports that, too.
+// waitForSubscribers waits until all clients have subscribed. A client's report of an open stream
+// would not suffice: a daemon that is shutting down also opens a stream, only to tell the client
+// when to reconnect.
 func waitForSubscribers(t *testing.T, d *testtool.Daemon, clients []*watcher) {
 	t.Helper()
 	testtool.WaitFor(t, "all clients to subscribe", func() bool {
 		for _, w := range clients {
 			if w.gaveUp() {
-				t.Fatal("a client gave up for good")
+				t.Fatal("a client gave up")
 			}
 		}
 		return strings.Count(d.Log(), ` msg="subscriber connected" `) >= len(clients)

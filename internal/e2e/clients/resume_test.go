@@ -22,21 +22,22 @@ import (
 // cuts is how often a stream is cut in the middle of a burst.
 const cuts = 20
 
-// history keeps all that a test publishes.
+// history keeps every message that a test publishes.
 const history = "--history=100000"
 
-// quickRetry is what a daemon tells an EventSource at the beginning of each stream: twenty
-// times the usual seconds would be more than a minute.
+// quickRetry sets the reconnection time that the daemon sends at the beginning of each stream.
+// Twenty reconnections with the default would take more than a minute.
 const quickRetry = "--retry=100ms"
 
-// notesIDsEarly takes an id for its last one as soon as it has read that line, and
-// not when the event is whole (HTML section 9.2.6). Where its stream is cut between
-// the two it comes back for what follows a message that it does not have.
-const notesIDsEarly = "npm eventsource 2"
+// savesIDsEarly is the source that saves an id as soon as it has read the id's line, and not when
+// the event is complete (HTML section 9.2.6). If its stream is cut between the two, it resumes
+// after a message that it does not have.
+const savesIDsEarly = "npm eventsource 2"
 
-// impatient starts a server whose only answer is to come back in 50 ms, which an
-// EventSource remembers: twenty times the three seconds of its own would be a minute.
-func impatient(t *testing.T) (url string) {
+// quickRetryServer starts a server whose only response sets a reconnection time of 50 ms, which an
+// EventSource remembers. With the EventSource's own three seconds, twenty reconnections would take
+// a minute.
+func quickRetryServer(t *testing.T) (url string) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, _ *http.Request) {
 		answer.Header().Set("Content-Type", "text/event-stream")
@@ -48,11 +49,11 @@ func impatient(t *testing.T) (url string) {
 	return server.URL
 }
 
-// openImpatient opens an EventSource at a daemon behind a proxy, and returns once it
-// has its stream and its first message: it then has an id to come back with.
-func openImpatient(t *testing.T, open opener, d *testtool.Daemon, target string, first Message) (*watcher, *testtool.Proxy) {
+// openThroughProxy opens an EventSource at a daemon behind a proxy. It returns when the EventSource
+// has its stream and its first message, and so an id to resume with.
+func openThroughProxy(t *testing.T, open opener, d *testtool.Daemon, target string, first Message) (*watcher, *testtool.Proxy) {
 	t.Helper()
-	proxy := testtool.StartProxy(t, impatient(t))
+	proxy := testtool.StartProxy(t, quickRetryServer(t))
 	w := open(t, proxy.URL+target, sse.DefaultGapEvent)
 	w.wait(t, "error", 1)
 	proxy.To(d.Subscribe[0])
@@ -62,9 +63,9 @@ func openImpatient(t *testing.T, open opener, d *testtool.Daemon, target string,
 	return w, proxy
 }
 
-// TestEventSourceMissesNothing: however often a stream ends in the middle of a burst,
-// by the network after any byte or by the server, an EventSource ends with every
-// message once and in order, and is told of no gap.
+// TestEventSourceMissesNothing verifies that an EventSource receives every message once and in
+// order, with no gap event, however often its stream is cut during a burst: by the network after
+// any byte, or by the server.
 func TestEventSourceMissesNothing(t *testing.T) {
 	t.Parallel()
 	targets := map[string]string{"a namespace": "/subscribe/pets", "a set": "/subscribe?ns=/time&ns=/pets/dogs&ns=/pets/cats&ns=/pets"}
@@ -73,17 +74,17 @@ func TestEventSourceMissesNothing(t *testing.T) {
 		"the server":  cutByServer,
 	}
 	for _, source := range eventSources {
-		for who, cut := range cutters {
-			if source.name == notesIDsEarly && who == "the network" {
+		for by, cut := range cutters {
+			if source.name == savesIDsEarly && by == "the network" {
 				continue
 			}
 			for what, target := range targets {
-				t.Run(fmt.Sprintf("%s, %s, cut by %s", source.name, what, who), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s, %s, cut by %s", source.name, what, by), func(t *testing.T) {
 					t.Parallel()
 					source.need(t)
 					d := startQuiet(t, quickRetry, history)
 					first := Message{Data: "first"}
-					w, proxy := openImpatient(t, source.open, d, target, first)
+					w, proxy := openThroughProxy(t, source.open, d, target, first)
 					sent := burst(t, d, strings.Contains(target, "/time"), cut(t, d, proxy))
 					w.wantEvents(t, append([]Message{first}, sent...)...)
 					w.wait(t, "error", cuts+1) // one was before its first stream
@@ -93,8 +94,9 @@ func TestEventSourceMissesNothing(t *testing.T) {
 	}
 }
 
-// burst publishes until it is done, and returns what is heard of it.
-func burst(t *testing.T, d *testtool.Daemon, hearsTime bool, done func() bool) (heard []Message) {
+// burst publishes until done returns true, and returns the messages that the subscriber must
+// receive.
+func burst(t *testing.T, d *testtool.Daemon, withTime bool, done func() bool) (expected []Message) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*testtool.Patience)
 	defer cancel()
@@ -109,17 +111,17 @@ func burst(t *testing.T, d *testtool.Daemon, hearsTime bool, done func() bool) (
 		if _, err := client.Publish(ctx, sse.Message{Namespace: ns, Data: []byte(data)}); err != nil {
 			t.Fatal(err)
 		}
-		if ns != "/petsmart" && (ns != "/time" || hearsTime) {
-			heard = append(heard, Message{Data: data})
+		if ns != "/petsmart" && (ns != "/time" || withTime) {
+			expected = append(expected, Message{Data: data})
 		}
-		// The burst must last as long as the cuts do. A client that is away for 100 ms still
-		// misses about 30 messages.
+		// The burst must last as long as the cuts do. A client that is disconnected for 100 ms
+		// still misses about 30 messages.
 		time.Sleep(3 * time.Millisecond)
 	}
-	return heard
+	return expected
 }
 
-// cutByNetwork has the proxy cut the next connections after a random number of bytes.
+// cutByNetwork makes the proxy cut each new connection after a random number of bytes.
 func cutByNetwork(_ *testing.T, _ *testtool.Daemon, proxy *testtool.Proxy) (done func() bool) {
 	var n atomic.Int32
 	proxy.Limit(func() int64 {
@@ -128,14 +130,14 @@ func cutByNetwork(_ *testing.T, _ *testtool.Daemon, proxy *testtool.Proxy) (done
 		}
 		return 300 + rand.Int64N(20_000)
 	})
-	proxy.Reset() // the connection that is there has no limit
+	proxy.Reset() // the current connection has no limit
 	return func() bool { return n.Load() >= cuts }
 }
 
-// askInterval is the least time between two looks at the daemon's streams.
+// askInterval is the least time between two queries of the daemon's streams.
 const askInterval = 10 * time.Millisecond
 
-// cutByServer has an operator disconnect the stream as soon as it is there again.
+// cutByServer makes an operator disconnect the client each time it has reconnected.
 func cutByServer(t *testing.T, d *testtool.Daemon, _ *testtool.Proxy) (done func() bool) {
 	n, last, asked := 0, int64(0), time.Time{}
 	return func() bool {
@@ -180,9 +182,10 @@ func streams(t *testing.T, d *testtool.Daemon) (ids []int64) {
 	return ids
 }
 
-// TestEventSourceIsToldOfARestart: a daemon that was killed has forgotten what it
-// kept. The next one says so, gives what it has kept itself, and goes on.
-func TestEventSourceIsToldOfARestart(t *testing.T) {
+// TestEventSourceGetsGapAfterRestart verifies the gap event after a restart. A killed daemon
+// without a store loses its history. The next daemon sends a gap event, then the messages in its
+// own history, then live messages.
+func TestEventSourceGetsGapAfterRestart(t *testing.T) {
 	t.Parallel()
 	for _, source := range eventSources {
 		t.Run(source.name, func(t *testing.T) {
@@ -190,11 +193,11 @@ func TestEventSourceIsToldOfARestart(t *testing.T) {
 			source.need(t)
 			d := startQuiet(t, quickRetry, history)
 			first := Message{Data: "first"}
-			w, proxy := openImpatient(t, source.open, d, "/subscribe/pets", first)
-			// The next one is there when the first goes: Node's EventSource gives up on
-			// a connection that is refused, which restarts on one port make unlikely, and
-			// a busy machine between two ports does not.
-			missed := Message{Data: "of another life"}
+			w, proxy := openThroughProxy(t, source.open, d, "/subscribe/pets", first)
+			// Start the next daemon before the first is killed, because Node's EventSource gives up
+			// when a connection is refused. With a restart on the same port, that would be
+			// unlikely; with a change between two ports on a busy machine, it is not.
+			missed := Message{Data: "of the next daemon"}
 			next := startQuiet(t, quickRetry, history)
 			Publish(t, next.Publish[0], "/pets", missed)
 			proxy.To(next.Subscribe[0])
@@ -205,15 +208,15 @@ func TestEventSourceIsToldOfARestart(t *testing.T) {
 			live := Message{Data: "live"}
 			Publish(t, d.Publish[0], "/pets", live)
 			w.wait(t, "event", 4)
-			told := w.of("event")[1]
-			wantGap(t, told.Data)
-			w.wantEvents(t, first, Message{Event: sse.DefaultGapEvent, Data: told.Data}, missed, live)
+			gap := w.of("event")[1]
+			wantGap(t, gap.Data)
+			w.wantEvents(t, first, Message{Event: sse.DefaultGapEvent, Data: gap.Data}, missed, live)
 		})
 	}
 }
 
-// wantGap wants a gap's data to tell of another epoch, of which the first message is
-// the oldest and the newest.
+// wantGap checks the data of a gap event: it reports a new epoch, in which the first message is
+// both the oldest and the newest.
 func wantGap(t *testing.T, data string) {
 	t.Helper()
 	var gap sse.Gap
@@ -224,6 +227,6 @@ func wantGap(t *testing.T, data string) {
 	oldest, errOldest := sse.ParseID([]byte(gap.Oldest))
 	if errAsked != nil || errOldest != nil || asked.Seq != 1 || oldest.Seq != 1 || asked.Epoch == oldest.Epoch ||
 		gap.Reason != sse.GapEpoch || gap.Newest != gap.Oldest || gap.CompleteAfter != "" {
-		t.Errorf("told %s", data)
+		t.Errorf("the gap event is %s", data)
 	}
 }

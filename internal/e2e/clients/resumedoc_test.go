@@ -10,7 +10,7 @@ import (
 )
 
 // TestResumeDocCommands verifies that the commands in the section "Try it" of docs/resume.md
-// print what the section shows, but for the epoch of the ids.
+// print what the section shows, except for the epoch of the ids.
 func TestResumeDocCommands(t *testing.T) {
 	t.Parallel()
 	bash := testtool.Need(t, "bash", "curl", "nc")

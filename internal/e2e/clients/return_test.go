@@ -10,9 +10,9 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestEventSourceIsSentAway: a daemon that ends tells each client when to come back.
-// The EventSource comes back then, and not before.
-func TestEventSourceIsSentAway(t *testing.T) {
+// TestEventSourceObeysShutdown verifies that a stopping daemon sends each client a reconnection
+// time, and that the EventSource reconnects after that time, not earlier.
+func TestEventSourceObeysShutdown(t *testing.T) {
 	t.Parallel()
 	for _, source := range browserSources {
 		t.Run(source.name, func(t *testing.T) {
@@ -22,7 +22,7 @@ func TestEventSourceIsSentAway(t *testing.T) {
 			proxy := testtool.StartProxy(t, d.Subscribe[0])
 			w := source.open(t, proxy.URL+"/subscribe/pets")
 			w.wait(t, "open", 1)
-			proxy.To("") // so that nobody is refused
+			proxy.To("") // so that no connection is refused
 			if code := d.Stop(t); code != 0 {
 				t.Errorf("exit code %d", code)
 			}
@@ -40,8 +40,9 @@ func TestEventSourceIsSentAway(t *testing.T) {
 	}
 }
 
-// TestEventSourceIsTurnedAway: a full daemon answers with a stream that only says when
-// to come back. The EventSource comes back then, and gets the place that is free.
+// TestEventSourceIsTurnedAway verifies that a full daemon answers with a stream that contains only
+// a reconnection time. The EventSource reconnects after that time, and gets the place that has
+// become free.
 func TestEventSourceIsTurnedAway(t *testing.T) {
 	t.Parallel()
 	for _, source := range browserSources {
@@ -58,7 +59,8 @@ func TestEventSourceIsTurnedAway(t *testing.T) {
 				t.Error("the client reported no stream before the error")
 			}
 			holder.Cut()
-			// Not for a second "open": on a slow machine, the client was turned away again.
+			// Do not wait for a second "open": on a slow machine, the daemon may refuse the client
+			// once more.
 			testtool.WaitFor(t, "the client to get the place", func() bool { return strings.Count(d.Log(), ` msg="subscriber connected" `) == 2 })
 			sent := Message{Data: "Corgi"}
 			Publish(t, d.Publish[0], "/pets", sent)
@@ -68,36 +70,36 @@ func TestEventSourceIsTurnedAway(t *testing.T) {
 	}
 }
 
-// retryOnly is how a stream ends whose client is to come back after a time.
+// retryOnly matches a stream whose last block only sets the reconnection time.
 var retryOnly = regexp.MustCompile(`(?:\n|^)retry:([0-9]+)\n\n$`)
 
-// timersEarly is how much too early a browser's timer may fire: they are rounded.
+// timersEarly is how much too early a browser's timer may fire, because browsers round timers.
 const timersEarly = 20 * time.Millisecond
 
-// wantObeyed wants each stream through a proxy but the last to have ended with a time to
-// come back, and the next one to have begun no earlier.
+// wantObeyed checks that each stream through a proxy, except the last, ended with a reconnection
+// time, and that the next stream did not begin earlier.
 func wantObeyed(t *testing.T, proxy *testtool.Proxy) {
 	t.Helper()
 	made := requests(proxy)
 	if len(made) < 2 {
-		t.Fatalf("the client made %d requests, want 2 at least", len(made))
+		t.Fatalf("the client made %d requests, want at least 2", len(made))
 	}
 	for i, next := range made[1:] {
 		ended := made[i]
-		told := retryOnly.FindStringSubmatch(ended.Answered)
-		if told == nil {
-			t.Fatalf("stream %d did not end with a time to come back: %q", i+1, ended.Answered)
+		match := retryOnly.FindStringSubmatch(ended.Answered)
+		if match == nil {
+			t.Fatalf("stream %d did not end with a reconnection time: %q", i+1, ended.Answered)
 		}
-		ms, _ := strconv.Atoi(told[1])
+		ms, _ := strconv.Atoi(match[1])
 		wait, waited := time.Duration(ms)*time.Millisecond, next.Began.Sub(ended.Ended)
 		if waited < wait-timersEarly {
-			t.Errorf("the client came back after %v, it was told %v", waited, wait)
+			t.Errorf("the client reconnected after %v, want at least %v", waited, wait)
 		}
 	}
 }
 
-// TestEventSourceIsRefused: while nobody listens on the port, Chromium and WebKit try
-// again and again. Firefox gives up for good at the first try.
+// TestEventSourceIsRefused verifies the behavior while nothing listens on the port: Chromium and
+// WebKit try again and again, Firefox gives up at the first refusal.
 func TestEventSourceIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, source := range browserSources {
@@ -109,7 +111,7 @@ func TestEventSourceIsRefused(t *testing.T) {
 			w.wait(t, "open", 1)
 			d.Process.Kill()
 			d.Wait(t)
-			if source.endsIfRefused() {
+			if source.givesUpIfRefused() {
 				testtool.WaitFor(t, "Firefox to give up", w.gaveUp)
 				return
 			}
@@ -123,6 +125,6 @@ func TestEventSourceIsRefused(t *testing.T) {
 	}
 }
 
-// ownRefused is an address like own. No other test listens on it, so that a port that
-// a daemon has left stays closed.
+// ownRefused is an address like own. No other test listens on it, so a port that a daemon has left
+// stays closed.
 const ownRefused = "127.0.90.2:0"

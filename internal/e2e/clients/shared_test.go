@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestSharedWorkerOutlivesItsPage: pages of one origin share one EventSource through a
-// shared worker. It goes on when the page closes that started it.
+// TestSharedWorkerOutlivesItsPage verifies that pages of one origin share one EventSource through a
+// shared worker. The worker continues when the page that started it closes.
 func TestSharedWorkerOutlivesItsPage(t *testing.T) {
 	t.Parallel()
 	for _, b := range browsers {

@@ -9,9 +9,9 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestEventSourceMissesNothingOverRestarts: with a store, an EventSource receives every
-// message once and in order, whether the daemon is killed or asked to end, and whether
-// the message was published before the end or while the client was away.
+// TestEventSourceMissesNothingOverRestarts verifies that with a store, an EventSource receives
+// every message once and in order. The daemon is killed or stopped with SIGTERM, and messages are
+// published before that and while the client is disconnected.
 func TestEventSourceMissesNothingOverRestarts(t *testing.T) {
 	t.Parallel()
 	for _, source := range browserSources {
@@ -34,7 +34,7 @@ func TestEventSourceMissesNothingOverRestarts(t *testing.T) {
 			publish("before the first end")
 			w.wantEvents(t, sent...)
 			for round, signal := range []os.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGKILL} {
-				proxy.To("") // whoever comes meanwhile waits: Firefox must not be refused
+				proxy.To("") // new connections wait: Firefox gives up if it is refused
 				publish(fmt.Sprintf("just before end %d", round))
 				if err := d.Process.Signal(signal); err != nil {
 					t.Fatal(err)
@@ -46,7 +46,7 @@ func TestEventSourceMissesNothingOverRestarts(t *testing.T) {
 				w.wantEvents(t, sent...)
 			}
 			if n := len(w.of("error")); n < 3 {
-				t.Errorf("the client reported %d errors, so it was not cut off 3 times", n)
+				t.Errorf("the client reported %d errors, so it was not disconnected 3 times", n)
 			}
 		})
 	}

@@ -16,25 +16,25 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// web is what the test's own server serves: the pages, and the scripts that Node
-// shares with them.
+// web holds the files that the test's own server serves: the pages, and the scripts that they share
+// with Node.
 //
 //go:embed web
 var web embed.FS
 
-// A report is one thing that a client's script has seen.
+// A report is one observation of a client's script.
 type report struct {
-	Kind       string // "open", "event", "error"; of fetch also "chunk", "end"
+	Kind       string // "open", "event", "error"; from fetch also "chunk" and "end"; from a worker "start" and "connect"
 	Name, Data string // of an event; of a chunk, and of a message named "open" or "error", only the data
 	ReadyState int    // after an error: 0 connecting, 2 closed
-	Status     int    // of fetch's answer
+	Status     int    // of the response to fetch
 }
 
-// closedForGood is the readyState of an EventSource that will not come back.
+// closedForGood is the readyState of an EventSource that has given up.
 const closedForGood = 2
 
-// A watcher is the test's own server: it serves the pages, from an origin that is
-// not the daemon's, and takes what the scripts report.
+// A watcher is the test's own server. It serves the pages from an origin that is not the daemon's,
+// and receives the reports of the scripts.
 type watcher struct {
 	origin string
 
@@ -45,16 +45,16 @@ type watcher struct {
 // sites counts the watchers of this test process.
 var sites atomic.Uint32
 
-// newWatcher starts a server that ends with the test. Each has a loopback address of
-// its own: browsers take pages of one address, whatever the port, for one site, and
-// WebKit was seen to restart the shared workers of a site when other pages of it closed.
+// newWatcher starts a server, which stops at the end of the test. Each server has its own loopback
+// address. Browsers treat all ports of one address as one site, and WebKit has been seen to restart
+// a site's shared workers when other pages of the site closed.
 func newWatcher(t *testing.T) *watcher {
 	t.Helper()
 	n := sites.Add(1)
 	return newWatcherOn(t, fmt.Sprintf("127.89.%d.%d", n>>8, n&0xff))
 }
 
-// newWatcherOn is newWatcher with a given address.
+// newWatcherOn is like newWatcher with a given address.
 func newWatcherOn(t *testing.T, ip string) *watcher {
 	t.Helper()
 	files, err := fs.Sub(web, "web")
@@ -64,7 +64,7 @@ func newWatcherOn(t *testing.T, ip string) *watcher {
 	w := &watcher{}
 	mux := http.NewServeMux()
 	mux.Handle("GET /", http.FileServerFS(files))
-	mux.HandleFunc("POST /report", w.take)
+	mux.HandleFunc("POST /report", w.receive)
 	listener, err := net.Listen("tcp", net.JoinHostPort(ip, "0"))
 	if err != nil {
 		t.Fatal(err)
@@ -75,13 +75,13 @@ func newWatcherOn(t *testing.T, ip string) *watcher {
 	w.origin = server.URL
 	t.Cleanup(func() {
 		if t.Failed() {
-			w.tell(t)
+			w.logReports(t)
 		}
 	})
 	return w
 }
 
-func (w *watcher) take(answer http.ResponseWriter, request *http.Request) {
+func (w *watcher) receive(answer http.ResponseWriter, request *http.Request) {
 	var reports []report
 	if err := json.NewDecoder(request.Body).Decode(&reports); err != nil {
 		http.Error(answer, err.Error(), http.StatusBadRequest)
@@ -92,8 +92,8 @@ func (w *watcher) take(answer http.ResponseWriter, request *http.Request) {
 	w.reports = append(w.reports, reports...)
 }
 
-// tell logs the last reports of a test that failed.
-func (w *watcher) tell(t *testing.T) {
+// logReports logs the last reports of a failed test.
+func (w *watcher) logReports(t *testing.T) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, r := range w.reports[max(0, len(w.reports)-5):] {
@@ -110,13 +110,13 @@ func (w *watcher) of(kind string) []report {
 	return slices.DeleteFunc(slices.Clone(w.reports), func(r report) bool { return r.Kind != kind })
 }
 
-// wait waits for n reports of one kind in all, and fails the test if the client
-// gives up for good meanwhile.
+// wait waits until there are n reports of one kind. It fails the test if the client gives up before
+// that.
 func (w *watcher) wait(t *testing.T, kind string, n int) {
 	t.Helper()
 	testtool.WaitFor(t, "the client's report of "+kind, func() bool { return len(w.of(kind)) >= n || w.gaveUp() })
 	if len(w.of(kind)) < n {
-		t.Fatalf("the client gave up, %d reports of %s were expected", n, kind)
+		t.Fatalf("the client gave up before it made %d reports of %s", n, kind)
 	}
 }
 
@@ -135,7 +135,7 @@ func (w *watcher) wantEvents(t *testing.T, sent ...Message) {
 	want := slices.Clone(sent)
 	for i := range want {
 		if want[i].Event == "" {
-			want[i].Event = "message" // what an EventSource calls it
+			want[i].Event = "message" // the type of such an event in EventSource
 		}
 	}
 	Compare(t, received, want)

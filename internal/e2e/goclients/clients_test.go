@@ -9,13 +9,13 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestReceivesWhatWasPublished: the answer's head comes before anything was
-// published, and then every message arrives as it was sent.
+// TestReceivesWhatWasPublished verifies that the response head arrives before anything was
+// published, and that every message then arrives as it was sent.
 func TestReceivesWhatWasPublished(t *testing.T) {
 	for _, tt := range libraries {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			// No heartbeat while the test lasts: the head must come by itself.
+			// There is no heartbeat during the test, so the head must arrive without one.
 			d := testtool.Start(t, "--heartbeat=1h")
 			r := read(t, tt.read, d.Subscribe[0]+"/subscribe/corpus")
 			r.waitForAnswer(t, 1)
@@ -26,11 +26,12 @@ func TestReceivesWhatWasPublished(t *testing.T) {
 	}
 }
 
-// TestComesBack: whichever way the connection ends, the client comes back and goes on.
-func TestComesBack(t *testing.T) {
+// TestReconnects verifies that the client reconnects and receives further messages, however its
+// connection was lost.
+func TestReconnects(t *testing.T) {
 	ends := []struct {
 		name string
-		end  func(*testing.T, *testtool.Proxy, *testtool.Daemon) *testtool.Daemon // returns who serves from then on
+		end  func(*testing.T, *testtool.Proxy, *testtool.Daemon) *testtool.Daemon // returns the daemon that serves from then on
 	}{
 		{"closed", func(_ *testing.T, r *testtool.Proxy, d *testtool.Daemon) *testtool.Daemon {
 			r.Cut()
@@ -64,7 +65,8 @@ func TestComesBack(t *testing.T) {
 				first := d
 				d = how.end(t, proxy, d)
 				r.waitForAnswer(t, 2)
-				// The second answer may be that of a daemon that is ending: "come back".
+				// The second response may be from a daemon that is shutting down and only sets a
+				// reconnection time.
 				connects := 1
 				if d == first {
 					connects = 2

@@ -16,28 +16,28 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// Both libraries read events of at most 64 KiB unless told otherwise, and wait half
-// a second or more before they come back.
+// By default, both libraries read events of at most 64 KiB, and wait at least half a second before
+// they reconnect.
 const (
 	eventBytesMax  = 4 << 20
 	reconnectAfter = 50 * time.Millisecond
 )
 
-// A library reads the stream at url until ctx ends, comes back when the connection
-// does, and shows each event.
+// A library reads the stream at url until ctx is done, reconnects when the connection is lost, and
+// shows each event.
 type library func(ctx context.Context, client *http.Client, url string, show func(clients.Message)) error
 
 var libraries = []struct {
 	name string
 	read library
-	lost []clients.Message // what the library, against the standard, does not show
+	lost []clients.Message // messages that the library does not show, against the standard
 }{
 	{"r3labs/sse", readWithR3labs, []clients.Message{{About: "no name, no data"}}},
 	{"tmaxmax/go-sse", readWithTmaxmax, nil},
 }
 
-// readWithR3labs subscribes anew when the stream has ended: an orderly end is, for
-// this library, an end, and only a broken connection a reason to come back.
+// readWithR3labs subscribes again after an orderly end of the stream. This library reconnects only
+// after a broken connection.
 func readWithR3labs(ctx context.Context, httpClient *http.Client, url string, show func(clients.Message)) error {
 	client := r3labs.NewClient(url, r3labs.ClientMaxBufferSize(eventBytesMax))
 	client.Connection = httpClient
@@ -67,14 +67,14 @@ func readWithTmaxmax(ctx context.Context, httpClient *http.Client, url string, s
 	return connection.Connect()
 }
 
-// A reader is a library at work.
+// A reader is a running library.
 type reader struct {
 	mu       sync.Mutex
-	answers  int // heads that came
+	answers  int // number of response heads
 	received []clients.Message
 }
 
-// read starts a library, which ends with the test.
+// read starts a library. It stops at the end of the test.
 func read(t *testing.T, with library, url string) *reader {
 	t.Helper()
 	r := &reader{}
@@ -93,7 +93,7 @@ func read(t *testing.T, with library, url string) *reader {
 	return r
 }
 
-// RoundTrip counts answers: neither library tells early that it is connected.
+// RoundTrip counts responses, because neither library reports early that it is connected.
 func (r *reader) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := http.DefaultTransport.RoundTrip(request)
 	if err == nil {
@@ -110,17 +110,17 @@ func (r *reader) show(m clients.Message) {
 	r.received = append(r.received, m)
 }
 
-// waitForAnswer waits for n heads in all: from then on nothing is missed.
+// waitForAnswer waits for n response heads. After that, the client misses nothing.
 func (r *reader) waitForAnswer(t *testing.T, n int) {
 	t.Helper()
-	testtool.WaitFor(t, "an answer's head", func() bool {
+	testtool.WaitFor(t, "a response head", func() bool {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		return r.answers >= n
 	})
 }
 
-// wait waits for the last of the messages that were sent, and compares all.
+// wait waits for the last of the sent messages, and compares all.
 func (r *reader) wait(t *testing.T, sent ...clients.Message) {
 	t.Helper()
 	last := sent[len(sent)-1]
@@ -134,9 +134,8 @@ func (r *reader) wait(t *testing.T, sent ...clients.Message) {
 	clients.Compare(t, r.received, sent)
 }
 
-// forgetRetries drops what is neither event nor data. A stream that only sets the
-// time to wait before coming back dispatches no event (HTML section 9.2.6), yet both
-// libraries show one.
+// forgetRetries drops events without a name and data. A stream that only sets the reconnection time
+// dispatches no event (HTML section 9.2.6), but both libraries show one.
 func (r *reader) forgetRetries() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -9,8 +9,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// From the daemon's own module, so that it is built with exactly the modules
-	// that its go.mod asks for.
+	// Build the daemon from its own module, so that it gets exactly the dependencies of its go.mod.
 	if err := os.Chdir(filepath.Join("..", "..", "..")); err != nil {
 		panic(err)
 	}

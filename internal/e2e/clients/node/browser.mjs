@@ -1,16 +1,15 @@
-// node browser.mjs ENGINE starts one browser without a window: chromium, firefox or
-// webkit. It then reads commands from standard input and answers on standard output,
-// one JSON object per line:
+// node browser.mjs ENGINE starts one headless browser: chromium, firefox or webkit. It then reads
+// commands from standard input and answers on standard output, one JSON object per line:
 //
 //	{"id": 1, "open": "http://127.0.0.1:40123/page.html"}   {"id": 1, "tab": "7"}
 //	{"id": 2, "close": "7"}                                 {"id": 2}
 //
-// All tabs share cookies, cache and workers. In Chromium, a profile for each tab costs
-// ten times the CPU time of the tab: it has a window of its own.
+// All tabs share cookies, cache and workers. In Chromium, a profile for each tab would need ten
+// times the tab's CPU time, because a profile has its own window.
 //
-// An answer has an "error" if the command failed. The first line is not an answer:
-// it has the browser's version, and says that the browser is ready. The browser ends
-// when standard input does, so that it never outlives the program that started it.
+// An answer has an "error" if the command failed. The first line is not an answer: it contains the
+// browser's version when the browser is ready. The browser is stopped at the end of standard input,
+// so that it never outlives the program that started it.
 import { spawn } from "node:child_process";
 import { access, constants, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -46,7 +45,7 @@ const engines = {
       browser: "firefox",
       executablePath: await which("firefox-esr"),
       headless: true,
-      // Beside what puppeteer sets itself: no request leaves the machine.
+      // In addition to the settings of puppeteer: no request leaves the machine.
       extraPrefsFirefox: {
         "app.normandy.enabled": false,
         "browser.region.network.url": "",
@@ -78,7 +77,7 @@ async function puppet(options) {
     handleSIGHUP: false,
   });
   children.push(browser.process());
-  browser.on("disconnected", () => end(1, "the browser ended"));
+  browser.on("disconnected", () => end(1, "the browser exited"));
   const tabs = new Map();
   let opened = 0;
   return {
@@ -97,13 +96,13 @@ async function puppet(options) {
   };
 }
 
-// webkit starts WebKitGTK's MiniBrowser on a display of its own. Its driver speaks
-// W3C WebDriver: https://www.w3.org/TR/webdriver2/
+// webkit starts WebKitGTK's MiniBrowser on its own X display. Its driver speaks W3C WebDriver:
+// https://www.w3.org/TR/webdriver2/
 async function webkit() {
   const display = await xvfb();
   const port = await freePort();
   const driver = run("WebKitWebDriver", [`--port=${port}`], { env: { ...process.env, DISPLAY: display } });
-  driver.on("exit", (code) => end(1, `WebKitWebDriver ended with ${code}`));
+  driver.on("exit", (code) => end(1, `WebKitWebDriver exited with ${code}`));
   const base = `http://127.0.0.1:${port}`;
   const call = async (method, path, body) => {
     const answer = await fetch(base + path, { method, body: body && JSON.stringify(body) });
@@ -117,7 +116,7 @@ async function webkit() {
   });
   const session = `/session/${sessionId}`;
   const home = await call("GET", `${session}/window`);
-  // A new window is opened from the current one, so that must be one that is never closed.
+  // A new window is opened from the current one, so the current one must never be closed.
   const within = async (tab, action) => {
     await call("POST", `${session}/window`, { handle: tab });
     try {
@@ -137,16 +136,16 @@ async function webkit() {
   };
 }
 
-// xvfb starts an X server that shows nothing, and returns the name of its display.
+// xvfb starts an X server without a screen, and returns the name of its display.
 async function xvfb() {
   const server = run("Xvfb", ["-displayfd", "3", "-nolisten", "tcp", "-screen", "0", "1024x768x24"], {
     stdio: ["ignore", 2, 2, "pipe"],
   });
-  server.on("exit", (code) => end(1, `Xvfb ended with ${code}`));
+  server.on("exit", (code) => end(1, `Xvfb exited with ${code}`));
   for await (const line of createInterface({ input: server.stdio[3] })) return ":" + line;
 }
 
-// run starts a program. What it prints goes to standard error: standard output is for
+// run starts a program. Its output goes to standard error, because standard output is reserved for
 // answers.
 function run(program, args, options) {
   const child = spawn(program, args, { stdio: ["ignore", 2, 2], detached: true, ...options });
@@ -187,16 +186,15 @@ async function until(attempt) {
 
 let ending = false;
 
-// end ends the browser, removes what it wrote and ends this process. why, if there is
-// one, is the reason that people see.
+// end stops the browser, removes its files and exits. why, if given, is printed as the reason.
 async function end(code, why) {
   if (ending) return new Promise(() => {});
   ending = true;
   if (why) console.error(why);
   for (const child of children) {
     try {
-      process.kill(-child.pid, "SIGKILL"); // each leads a process group of its own
-    } catch {} // it has ended
+      process.kill(-child.pid, "SIGKILL"); // each child leads its own process group
+    } catch {} // the child has exited
   }
   await until(() => rm(folder, { recursive: true, force: true }));
   process.exit(code);
@@ -215,9 +213,9 @@ const commands = {
 };
 
 const input = createInterface({ input: process.stdin });
-input.on("close", () => end(0)); // even while a command hangs
-// One command at a time: WebDriver has one current window, and Firefox fails to open a
-// tab while it closes another.
+input.on("close", () => end(0)); // also while a command hangs
+// Commands run one at a time: WebDriver has one current window, and Firefox fails to open a tab
+// while it closes another.
 for await (const line of input) {
   const command = JSON.parse(line);
   const name = Object.keys(commands).find((name) => name in command);

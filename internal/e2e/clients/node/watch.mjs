@@ -1,6 +1,6 @@
-// node watch.mjs IMPLEMENTATION ORIGIN URL [NAME...] watches an event stream with
-// one of the EventSources that Node programs use, and reports what it does to the
-// test's server at ORIGIN, as the pages do.
+// node watch.mjs IMPLEMENTATION ORIGIN URL [NAME...] watches an event stream with an EventSource
+// for Node. Like the pages, it reports everything that the EventSource does to the test's server at
+// ORIGIN.
 import { post } from "../web/post.mjs";
 import { watch } from "../web/watch.mjs";
 
@@ -14,5 +14,5 @@ const [implementation, origin, url, ...names] = process.argv.slice(2);
 const EventSource = await implementations[implementation]();
 watch(EventSource, url, names, post(origin));
 
-// Node's own EventSource does not keep a process alive while it waits to come back.
+// Node's own EventSource does not keep the process alive while it waits to reconnect.
 setInterval(() => {}, 1 << 30);

@@ -1,6 +1,5 @@
-// post returns a report function that sends what it is given to the server that
-// the page came from. One request is on its way at a time, so reports arrive in
-// the order in which they were made.
+// post returns a function that sends reports to the server at origin. Only one request is in flight
+// at a time, so that reports arrive in order.
 export function post(origin) {
   const waiting = [];
   let sending = false;
