@@ -11,13 +11,14 @@ import (
 	"github.com/ssed/ssed/internal/testtool/ledger"
 )
 
-// nobody is where nothing listens.
-const nobody = "127.0.0.1:9"
+// deadAddress is an address where nothing listens.
+const deadAddress = "127.0.0.1:9"
 
-// TestLinkIsCut between one daemon and its only NATS server, and mended: the others go
-// on meanwhile, its subscribers keep their streams, and in the end have everything.
+// TestLinkIsCut cuts the link between a daemon and its only NATS server, and repairs it. It
+// verifies that the other daemons continue, that the subscribers of this daemon keep their streams,
+// and that all of them have every message in the end.
 func TestLinkIsCut(t *testing.T) {
-	testtool.Long(t, "three daemons and three NATS servers lose each other for seconds")
+	testtool.Long(t, "three daemons and three NATS servers are disconnected for seconds")
 	t.Parallel() // it waits, most of the time
 	var link *testtool.Proxy
 	e := open(t, func(e *env, i int) []string {
@@ -28,7 +29,7 @@ func TestLinkIsCut(t *testing.T) {
 		return []string{"nats://" + address(link.URL)}
 	}, nil)
 	subscribers, publishers := everywhere(t, e)
-	link.To(nobody)
+	link.To(deadAddress)
 	link.Reset()
 	testtool.WaitFor(t, "daemon 0 to notice", func() bool { return strings.Contains(e.nodes[0].Log(), "store connection lost") })
 	before := len(subscribers[0].Messages())
@@ -36,14 +37,14 @@ func TestLinkIsCut(t *testing.T) {
 		ledger.WaitAcked(t, 200, publishers[i])
 		subscribers[i].WaitCount(t, before+400)
 	}
-	wantTooEarly(t, e.nodes[0], subscribers[1])
+	wantRetryLater(t, e.nodes[0], subscribers[1])
 	if has := len(subscribers[0].Messages()); has > before+batchSize {
-		t.Errorf("the link is cut, and the number of messages grew from %d to %d", before, has)
+		t.Errorf("the link is cut, but the number of messages grew from %d to %d", before, has)
 	}
-	// It comes from a daemon that was ahead, and goes on trying here.
+	// This subscriber was at a daemon that was ahead, and keeps trying at this one.
 	id := subscribers[1].LastID()
 	back := startSubscriber(t, "back at 0", e.nodes[0].Subscribe[0]+"/subscribe/n", id.String())
-	testtool.WaitFor(t, "a publisher to be told that the store is away", func() bool { return repeated(publishers[0]) > 0 })
+	testtool.WaitFor(t, "a publisher to get ERR busy or lose its connection", func() bool { return repeated(publishers[0]) > 0 })
 
 	link.To(address(e.nats.Servers[0].URL))
 	ledger.WaitAcked(t, 200, publishers[0])
@@ -52,11 +53,11 @@ func TestLinkIsCut(t *testing.T) {
 	back.WaitAll(t, ledger.Audit{Ledgers: published, After: id.Seq})
 }
 
-// TestServerIsCutOff from the other NATS servers, and its links are mended: a daemon
-// that knows of others goes there, one that does not waits, and in the end all have
-// everything once.
+// TestServerIsCutOff cuts one NATS server off from the others, and repairs its links. It verifies
+// that a daemon that knows other servers connects to one of them, that a daemon that does not
+// waits, and that all subscribers have every message once in the end.
 func TestServerIsCutOff(t *testing.T) {
-	testtool.Long(t, "three daemons and three NATS servers lose each other for seconds")
+	testtool.Long(t, "three daemons and three NATS servers are disconnected for seconds")
 	t.Parallel() // it waits, most of the time
 	e := open(t, func(e *env, i int) []string {
 		if i > 0 {
@@ -69,26 +70,26 @@ func TestServerIsCutOff(t *testing.T) {
 	other := nodesCount - cut
 	e.nats.Partition(cut)
 	if leads := e.nats.Leader(t, stream); leads == cut {
-		t.Fatalf("%d is cut off, and leads", cut)
+		t.Fatalf("server %d is cut off, but it still leads the stream", cut)
 	}
-	ledger.WaitAcked(t, 200, publishers[0]) // it finds its way
+	ledger.WaitAcked(t, 200, publishers[0]) // daemon 0 finds the other server
 	ledger.WaitAcked(t, 200, publishers[other])
 	if now := connectedTo(t, e.nodes[0]); now != other {
-		t.Errorf("daemon 0 is connected to %d, and goes on: %d is cut off", now, cut)
+		t.Errorf("daemon 0 is connected to server %d, but server %d is cut off", now, cut)
 	}
 	has := len(subscribers[cut].Messages())
 	subscribers[0].WaitCount(t, has+400)
-	wantTooEarly(t, e.nodes[cut], subscribers[0])
+	wantRetryLater(t, e.nodes[cut], subscribers[0])
 	if now := len(subscribers[cut].Messages()); now > has {
-		t.Errorf("%d is cut off, and the number of messages there grew from %d to %d", cut, has, now)
+		t.Errorf("server %d is cut off, but its subscriber's messages grew from %d to %d", cut, has, now)
 	}
 	e.nats.Heal(cut)
 	ledger.WaitAcked(t, 200, publishers...)
 	keptStreams(t, subscribers, ledger.Stop(t, publishers...))
 }
 
-// everywhere starts a subscriber and a publisher at each daemon, and returns once all
-// are at work.
+// everywhere starts a subscriber and a publisher at each daemon. It returns when all have received
+// or published some messages.
 func everywhere(t *testing.T, e *env) (subscribers []*ledger.Subscriber, publishers []*ledger.Publisher) {
 	t.Helper()
 	for i, d := range e.nodes {
@@ -104,53 +105,52 @@ func everywhere(t *testing.T, e *env) (subscribers []*ledger.Subscriber, publish
 	return subscribers, publishers
 }
 
-// keptStreams wants all subscribers to have everything, over the stream that they had.
+// keptStreams checks that all subscribers have every message, and that none lost its stream.
 func keptStreams(t *testing.T, subscribers []*ledger.Subscriber, published []*ledger.Ledger) {
 	t.Helper()
 	for _, s := range subscribers {
 		s.WaitAll(t, ledger.Audit{Ledgers: published})
 		if lost := s.State().Lost; lost > 0 {
-			t.Errorf("%s: %d streams ended", s.Name, lost)
+			t.Errorf("%s lost %d streams", s.Name, lost)
 		}
 	}
 }
 
 var retry = regexp.MustCompile(`^retry:(\d+)\n\n$`)
 
-// wantTooEarly wants a daemon that lags to send who comes from another one away for a
-// while, and nothing else.
-func wantTooEarly(t *testing.T, d *testtool.Daemon, from *ledger.Subscriber) {
+// wantRetryLater checks that a lagging daemon only tells a subscriber from another daemon to
+// reconnect later.
+func wantRetryLater(t *testing.T, d *testtool.Daemon, from *ledger.Subscriber) {
 	t.Helper()
 	id := from.LastID().String()
 	got := ""
-	testtool.WaitFor(t, "a daemon that lags to say something", func() bool {
+	testtool.WaitFor(t, "the lagging daemon to answer", func() bool {
 		got = peek(d, "/subscribe/n", "Last-Event-ID: "+id)
 		return strings.HasSuffix(got, "\n\n")
 	})
 	found := retry.FindStringSubmatch(got)
 	if found == nil {
-		t.Fatalf("who comes with %s gets %.300q", id, got)
+		t.Fatalf("the daemon answered Last-Event-ID %s with %.300q, want only a retry", id, got)
 	}
 	if ms, _ := strconv.Atoi(found[1]); ms < 50 || ms > 10_000 {
-		t.Errorf("who comes with %s is to come back after %d ms", id, ms)
+		t.Errorf("the daemon answered Last-Event-ID %s with a retry of %d ms, want 50 to 10,000", id, ms)
 	}
 }
 
 var servedBy = regexp.MustCompile(`server="nats-(\d) `)
 
-// connectedTo is the number of the NATS server that a daemon said last that it is
-// connected to.
+// connectedTo returns the number of the NATS server that a daemon last logged as its server.
 func connectedTo(t *testing.T, d *testtool.Daemon) int {
 	t.Helper()
 	said := servedBy.FindAllStringSubmatch(d.Log(), -1)
 	if len(said) == 0 {
-		t.Fatal("the daemon does not say where it is connected to")
+		t.Fatal("the daemon's log names no server")
 	}
 	n, _ := strconv.Atoi(said[len(said)-1][1])
 	return n
 }
 
-// address is the host:port of a URL.
+// address returns the host:port of a URL.
 func address(url string) string {
 	_, address, _ := strings.Cut(url, "://")
 	return address

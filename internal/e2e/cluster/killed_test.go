@@ -12,37 +12,37 @@ import (
 	"github.com/ssed/ssed/internal/testtool/ledger"
 )
 
-// root is the repository's.
+// root is the root folder of the repository.
 var root = filepath.Join("..", "..", "..")
 
-// The ports that deploy/three-nodes.cfg has, at each node and at the proxy.
+// The ports of each node and of the proxy in deploy/three-nodes.cfg.
 const (
 	subscribePort = "8051"
 	publishPort   = "8052"
 )
 
-// network returns the beginning of addresses that nobody else uses: those of the nodes
-// and of the proxy in deploy/three-nodes.cfg.
+// network returns the first three bytes of the addresses of the nodes and the proxy in
+// deploy/three-nodes.cfg. They depend on the process id, so that no other process uses them.
 func network(n int) string {
 	return fmt.Sprintf("127.%d.%d", 100+os.Getpid()%100, os.Getpid()/100%120*2+n)
 }
 
-// startHAProxy starts HAProxy as deploy/three-nodes.cfg has it, and returns where
-// subscribers and publishers connect.
+// startHAProxy starts HAProxy with deploy/three-nodes.cfg. It returns the URLs that subscribers and
+// publishers connect to.
 func startHAProxy(t *testing.T, net string) (subscribe, publish string) {
 	t.Helper()
 	config := filepath.Join(root, "deploy", "three-nodes.cfg")
 	proxy := testtool.StartGroup(t, []string{"THREE_NODES_NET=" + net}, testtool.Need(t, "haproxy"), "-db", "-f", config)
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("HAProxy said:\n%s%s", proxy.Output(), proxy.Errors())
+			t.Logf("HAProxy printed:\n%s%s", proxy.Output(), proxy.Errors())
 		}
 	})
 	testtool.WaitFor(t, "HAProxy", func() bool { return listens(net + ".10:" + subscribePort) })
 	return "http://" + net + ".10:" + subscribePort, "tcp://" + net + ".10:" + publishPort
 }
 
-// listens tells whether somebody does at an address.
+// listens reports whether a program listens at an address.
 func listens(address string) bool {
 	conn, err := net.Dial("tcp", address)
 	if err == nil {
@@ -51,9 +51,9 @@ func listens(address string) bool {
 	return err == nil
 }
 
-// TestDaemonIsKilled in the middle of a burst: its clients come back through HAProxy,
-// to the others, with the id of what they had; its publishers repeat what was not
-// answered. In the end all have everything once.
+// TestDaemonIsKilled kills a daemon during a burst. Its subscribers resume at the other daemons,
+// through HAProxy, and its publishers repeat the messages that were not answered. The test verifies
+// that all subscribers have every message once in the end.
 func TestDaemonIsKilled(t *testing.T) {
 	testtool.Long(t, "three daemons and three NATS servers are started, and some killed")
 	crowd := 300
@@ -94,10 +94,10 @@ func TestDaemonIsKilled(t *testing.T) {
 		}
 	}
 	if dialed == len(publishers) {
-		t.Error("no publisher lost its connection: none was at the daemon that was killed")
+		t.Error("no publisher lost its connection, so none was connected to the killed daemon")
 	}
 	if lost < crowd/nodesCount-5 || lost > crowd/nodesCount+5 {
-		t.Errorf("%d of %d subscribers lost their stream; a third was at the daemon that was killed", lost, crowd)
+		t.Errorf("%d of %d subscribers lost their stream, want about a third", lost, crowd)
 	}
-	t.Logf("%d messages to %d subscribers, of whom %d came back", len(subscribers[0].Messages()), crowd, lost)
+	t.Logf("%d messages to %d subscribers; %d of them resumed", len(subscribers[0].Messages()), crowd, lost)
 }

@@ -7,14 +7,15 @@ import (
 	"github.com/ssed/ssed/internal/testtool/ledger"
 )
 
-// TestLeaderIsKilled under load, and comes back: publishers wait or are told ERR busy,
-// subscribers keep their streams, and in the end all have everything once.
+// TestLeaderIsKilled kills the stream's leader under load, and restarts it. It verifies that
+// publishers wait or get ERR busy, that subscribers keep their streams, and that all of them have
+// every message once in the end.
 func TestLeaderIsKilled(t *testing.T) {
 	testtool.Long(t, "three daemons and three NATS servers are started, and some killed")
 	t.Parallel() // it waits, most of the time
 	e := open(t, nil, nil)
 	subscribers, publishers := everywhere(t, e)
-	goOn := func() {
+	moreMessages := func() {
 		t.Helper()
 		ledger.WaitAcked(t, 200, publishers...)
 		stored := 0
@@ -25,22 +26,22 @@ func TestLeaderIsKilled(t *testing.T) {
 			s.WaitCount(t, stored)
 		}
 	}
-	goOn()
+	moreMessages()
 	killed := e.nats.KillLeader(t, stream)
-	goOn()
+	moreMessages()
 	if next := e.nats.Leader(t, stream); next == killed {
-		t.Fatalf("%d was killed, and leads", killed)
+		t.Fatalf("server %d was killed, but it still leads the stream", killed)
 	}
 	e.nats.Servers[killed].Restart(t)
-	testtool.WaitFor(t, "the server that was killed to have what it missed", func() bool {
+	testtool.WaitFor(t, "the restarted server to catch up", func() bool {
 		return e.nats.Servers[killed].Stored(stream) >= uint64(publishers[0].Acked()+publishers[1].Acked()+publishers[2].Acked())
 	})
-	goOn()
+	moreMessages()
 	keptStreams(t, subscribers, ledger.Stop(t, publishers...))
 	again := 0
 	for _, p := range publishers {
 		if p.Stats().Dials != 1 {
-			t.Errorf("%s had %d connections", p.Name, p.Stats().Dials)
+			t.Errorf("%s made %d connections, want 1", p.Name, p.Stats().Dials)
 		}
 		again += repeated(p)
 	}

@@ -15,39 +15,39 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin") // where Debian keeps HAProxy
+	os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin") // HAProxy is there on Debian
 	os.Exit(testtool.Main(m))
 }
 
-// nodesCount is how many daemons and NATS servers there are, and replicas of the stream.
+// nodesCount is the number of daemons, of NATS servers, and of the stream's replicas.
 const nodesCount = 3
 
 // stream is the stream's name.
 const stream = "ssed"
 
-// busyAfter is how long a publisher waits for the store before it is told so.
+// busyAfter is --nats-timeout: how long a publisher waits for the store before it gets ERR busy.
 const busyAfter = 2 * time.Second
 
-// retryTime is the daemons' --retry. The default of 2 to 6 seconds
-// would be most of the time that these tests take.
+// retryTime is the daemons' --retry. The default of 2 to 6 seconds would take most of the time of
+// these tests.
 const retryTime = 100 * time.Millisecond
 
 const (
 	// batchSize is how many messages a publisher sends without waiting for replies.
 	batchSize = 20
-	// batchInterval is how often it does so, unless replies take longer: a load that
-	// leaves a small machine room for what is tested.
+	// batchInterval is how often a publisher sends a batch, unless the replies take longer. The
+	// load leaves a small machine enough time for the rest of the test.
 	batchInterval = 20 * time.Millisecond
 )
 
-// An env is a cluster of NATS servers, with daemons that share it.
+// An env is a cluster of NATS servers, and the daemons that share it.
 type env struct {
 	nats  *natstest.Cluster
 	nodes []*testtool.Daemon
 }
 
-// open starts an env. servers are the NATS servers that daemon i knows; nil: all of
-// them. flags are those of daemon i on top.
+// open starts an env. servers returns the NATS servers that daemon i knows; if it is nil, all
+// daemons know all servers. flags returns additional flags of daemon i.
 func open(t *testing.T, servers func(e *env, i int) []string, flags func(i int) []string) *env {
 	t.Helper()
 	e := &env{nats: natstest.StartCluster(t, nodesCount)}
@@ -70,8 +70,8 @@ func open(t *testing.T, servers func(e *env, i int) []string, flags func(i int) 
 	return e
 }
 
-// startPublisher starts a publisher that sends each message until it is acknowledged, and
-// goes on until it is stopped.
+// startPublisher starts a publisher that sends each message until it is acknowledged. It publishes
+// until it is stopped.
 func startPublisher(t *testing.T, name, namespace, url string) *ledger.Publisher {
 	t.Helper()
 	return ledger.StartPublisher(t, ledger.PublisherOptions{
@@ -80,10 +80,10 @@ func startPublisher(t *testing.T, name, namespace, url string) *ledger.Publisher
 	})
 }
 
-// repeated is how many messages were not acknowledged when they were sent.
+// repeated returns how many sent messages were not acknowledged at first.
 func repeated(p *ledger.Publisher) int { return p.Stats().Busy + p.Stats().Broken }
 
-// startSubscriber starts a subscriber, and returns once it has its first stream.
+// startSubscriber starts a subscriber, and returns when it has its first stream.
 func startSubscriber(t *testing.T, name, url, lastEventID string) *ledger.Subscriber {
 	t.Helper()
 	s := ledger.StartSubscriber(t, ledger.SubscriberOptions{URL: url, Name: name, LastEventID: lastEventID, Patient: true})
@@ -91,18 +91,18 @@ func startSubscriber(t *testing.T, name, url, lastEventID string) *ledger.Subscr
 	return s
 }
 
-// waitReady waits until a daemon takes publishers and subscribers.
+// waitReady waits until a daemon accepts publishers and subscribers.
 func waitReady(t *testing.T, d *testtool.Daemon) {
 	t.Helper()
-	testtool.WaitFor(t, "a daemon that takes messages", func() bool {
+	testtool.WaitFor(t, "a daemon that accepts messages", func() bool {
 		return publishOnce(d.Publish[0], sse.Message{Namespace: "/ready", Data: []byte("ready")}) == nil
 	})
-	testtool.WaitFor(t, "a daemon that takes subscribers", func() bool {
+	testtool.WaitFor(t, "a daemon that accepts subscribers", func() bool {
 		return strings.Contains(peek(d, "/subscribe/ready?last=1"), "data:ready\n\n")
 	})
 }
 
-// publishOnce publishes one message over a connection of its own.
+// publishOnce publishes one message over a new connection.
 func publishOnce(url string, m sse.Message) error {
 	ctx, cancel := context.WithTimeout(context.Background(), testtool.Patience)
 	defer cancel()
@@ -115,7 +115,7 @@ func publishOnce(url string, m sse.Message) error {
 	return err
 }
 
-// peek returns the first frame of a daemon's stream, or why there is none within a while.
+// peek returns the first frame of a daemon's stream, or the error if none arrives within 3 seconds.
 func peek(d *testtool.Daemon, target string, headers ...string) string {
 	conn, err := testtool.Dialer{}.Dial(context.Background(), d.Subscribe[0])
 	if err != nil {

@@ -9,9 +9,9 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// TestReplayFromServerThatLags: what daemons do not keep they read from the stream, and
-// any server that has it may be asked, also one that was away and has not caught up.
-// Who comes back gets all that was missed, or waits.
+// TestReplayFromServerThatLags verifies that a subscriber that resumes gets every missed message,
+// or waits. Daemons read messages that they do not hold in memory from the stream. Any NATS server
+// with the stream may answer, even if it was cut off and has not caught up.
 func TestReplayFromServerThatLags(t *testing.T) {
 	testtool.Long(t, "three daemons and three NATS servers are started")
 	t.Parallel() // it waits, most of the time
@@ -23,7 +23,7 @@ func TestReplayFromServerThatLags(t *testing.T) {
 	ledger.Burst(t, half, half, p)
 	live.WaitCount(t, half)
 	for round := range rounds {
-		away := 0 // neither leads, nor is where daemon 0 is connected, which goes on
+		away := 0 // a server that neither leads nor serves daemon 0
 		for leads := e.nats.Leader(t, stream); away == leads || away == connectedTo(t, e.nodes[0]); {
 			away++
 		}
@@ -31,7 +31,7 @@ func TestReplayFromServerThatLags(t *testing.T) {
 		ledger.Burst(t, half, half, p)
 		live.WaitCount(t, p.Acked())
 		if has := e.nats.Servers[away].Stored(stream); has >= live.LastID().Seq {
-			t.Fatalf("%d is cut off, and has message %d", away, has)
+			t.Fatalf("server %d is cut off, but it has message %d", away, has)
 		}
 		id := live.LastID()
 		var back []*ledger.Subscriber
@@ -40,7 +40,7 @@ func TestReplayFromServerThatLags(t *testing.T) {
 			if i == each {
 				e.nats.Heal(away)
 			}
-			from := id.Seq - half + uint64(i*100+round) // within what that server lacks, and each its own
+			from := id.Seq - half + uint64(i*100+round) // a different id for each, among the messages that the server lacks
 			behind = append(behind, from)
 			back = append(back, startSubscriber(t, fmt.Sprintf("back in round %d as %d", round, i), e.nodes[0].Subscribe[0]+"/subscribe/n", sse.ID{Epoch: id.Epoch, Seq: from}.String()))
 		}

@@ -16,8 +16,9 @@ import (
 	"github.com/ssed/ssed/internal/testtool/ledger"
 )
 
-// TestThreeNodesScript starts three nodes as deploy/three-nodes.sh has them, kills one
-// daemon, and goes on; Ctrl-C then leaves nothing behind.
+// TestThreeNodesScript starts three nodes with deploy/three-nodes.sh and kills one daemon. It
+// verifies that publishers and subscribers continue, and that Ctrl-C then stops every process and
+// removes every file.
 func TestThreeNodesScript(t *testing.T) {
 	testtool.Long(t, "three daemons and three NATS servers are started and stopped")
 	t.Parallel() // it waits, most of the time
@@ -25,11 +26,11 @@ func TestThreeNodesScript(t *testing.T) {
 	net, folder := network(1), t.TempDir()
 	script := startScript(t, bash, net, folder)
 	pids := map[string]int{}
-	for _, line := range killLine.FindAllStringSubmatch(script.said.String(), -1) {
+	for _, line := range killLine.FindAllStringSubmatch(script.output.String(), -1) {
 		pids[line[2]], _ = strconv.Atoi(line[1])
 	}
 	if len(pids) != 2*nodesCount+1 {
-		t.Fatalf("it tells of %v:\n%s", pids, script.said.String())
+		t.Fatalf("the script printed the processes %v, want %d:\n%s", pids, 2*nodesCount+1, script.output.String())
 	}
 
 	front := net + ".10:"
@@ -57,37 +58,37 @@ func TestThreeNodesScript(t *testing.T) {
 	select {
 	case <-script.ended:
 	case <-time.After(testtool.Patience):
-		t.Fatal("Ctrl-C does not end it")
+		t.Fatal("the script did not exit after Ctrl-C")
 	}
 	if code := script.cmd.ProcessState.ExitCode(); code != 130 {
-		t.Errorf("it ended with %d", code)
+		t.Errorf("exit code %d, want 130", code)
 	}
 	for name, pid := range pids {
 		if syscall.Kill(pid, 0) == nil {
-			t.Errorf("%s outlived it", name)
+			t.Errorf("%s is still running", name)
 		}
 	}
 	left, err := os.ReadDir(folder)
 	if err != nil || len(left) > 0 {
-		t.Errorf("it left %v, %v", left, err)
+		t.Errorf("the script left the files %v, %v", left, err)
 	}
 }
 
 var killLine = regexp.MustCompile(`kill -9 (\d+) +# (\S+)`)
 
-// A script is deploy/three-nodes.sh that runs.
+// A script is a running deploy/three-nodes.sh.
 type script struct {
-	cmd   *exec.Cmd
-	ended chan struct{}
-	said  testtool.LockedBuffer
+	cmd    *exec.Cmd
+	ended  chan struct{}
+	output testtool.LockedBuffer
 }
 
-// startScript returns once the nodes are up.
+// startScript starts the script, and returns when the nodes are up.
 func startScript(t *testing.T, bash, net, folder string) *script {
 	t.Helper()
 	s := &script{cmd: exec.Command(bash, filepath.Join(root, "deploy", "three-nodes.sh")), ended: make(chan struct{})}
 	s.cmd.Env = append(testtool.Environ(), "THREE_NODES_NET="+net, "TMPDIR="+folder, "SSED_BINARY="+testtool.Build(t), "SSED_RETRY="+retryTime.String())
-	s.cmd.Stdout, s.cmd.Stderr = &s.said, &s.said
+	s.cmd.Stdout, s.cmd.Stderr = &s.output, &s.output
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -97,21 +98,21 @@ func startScript(t *testing.T, bash, net, folder string) *script {
 	}()
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("three-nodes.sh said:\n%s", s.said.String())
+			t.Logf("three-nodes.sh printed:\n%s", s.output.String())
 		}
 		s.cmd.Process.Signal(syscall.SIGTERM)
 		<-s.ended
 	})
-	up := func() bool { return strings.Contains(s.said.String(), "Ctrl-C stops everything") }
+	up := func() bool { return strings.Contains(s.output.String(), "Ctrl-C stops everything") }
 	deadline := time.Now().Add(4 * testtool.Patience) // it may have to build a NATS server
 	for !up() {
 		select {
 		case <-s.ended:
-			t.Fatal("it ended at once")
+			t.Fatal("the script exited before the nodes were up")
 		case <-time.After(10 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("the nodes do not come up")
+			t.Fatal("the nodes did not start in time")
 		}
 	}
 	return s

@@ -12,8 +12,8 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// TestThreeActAsOne: what is published at any daemon has one number and one place,
-// whoever reads it where.
+// TestThreeActAsOne verifies that a message has the same number and the same place in the stream at
+// every daemon, whichever daemon it was published to.
 func TestThreeActAsOne(t *testing.T) {
 	e := open(t, nil, nil)
 	var all, some []*ledger.Subscriber
@@ -26,18 +26,18 @@ func TestThreeActAsOne(t *testing.T) {
 		publishers = append(publishers, startPublisher(t, fmt.Sprint("p", i), fmt.Sprint("/n/", i), d.Publish[0]))
 	}
 	ledger.WaitAcked(t, 500, publishers...)
-	away := some[0].LastID() // of daemon 0, in the middle
+	away := some[0].LastID() // an id from the middle of the stream at daemon 0
 	published := ledger.Stop(t, publishers...)
 	for _, p := range publishers {
 		if repeated(p) > 0 || p.Stats().Dials != 1 {
-			t.Errorf("%s repeated %d messages over %d connections, and nothing was wrong", p.Name, repeated(p), p.Stats().Dials)
+			t.Errorf("%s repeated %d messages over %d connections, though there was no fault", p.Name, repeated(p), p.Stats().Dials)
 		}
 	}
 	for i := range e.nodes {
 		all[i].WaitAll(t, ledger.Audit{Ledgers: published})
 		some[i].WaitAll(t, ledger.Audit{Ledgers: published[1:2]})
 		if lost := all[i].State().Lost + some[i].State().Lost; lost > 0 {
-			t.Errorf("at %d, %d streams ended", i, lost)
+			t.Errorf("at daemon %d, %d streams were lost", i, lost)
 		}
 	}
 
@@ -45,13 +45,13 @@ func TestThreeActAsOne(t *testing.T) {
 		s := startSubscriber(t, fmt.Sprint("back at ", i), d.Subscribe[0]+"/subscribe/n", away.String())
 		s.WaitAll(t, ledger.Audit{Ledgers: published, After: away.Seq})
 		if len(s.Messages()) == len(all[0].Messages()) {
-			t.Errorf("%s had nothing, so it missed everything: the id was none from the middle", s.Name)
+			t.Errorf("%s received the whole stream again: its id was not from the middle", s.Name)
 		}
 	}
 	keysAreShared(t, e, all)
 }
 
-// keysAreShared: a key means the same message at every daemon.
+// keysAreShared checks that a key identifies the same message at every daemon.
 func keysAreShared(t *testing.T, e *env, all []*ledger.Subscriber) {
 	t.Helper()
 	before := len(all[0].Messages())
@@ -73,10 +73,10 @@ func keysAreShared(t *testing.T, e *env, all []*ledger.Subscriber) {
 		m.Data = []byte("not again")
 	}
 	if seqs[0] == 0 || seqs[1] != seqs[0] || seqs[2] != seqs[0] || seqs[3] != seqs[0] {
-		t.Errorf("the same key was answered with %d", seqs)
+		t.Errorf("messages with the same key got the sequences %d", seqs)
 	}
 	if got := testtool.DialPublisher(t, e.nodes[1].Publish[0]).Ask(t, "PUB /n - the end"); !strings.HasPrefix(got, "OK ") {
-		t.Fatalf("it was answered %q", got)
+		t.Fatalf("the answer to PUB is %q, want OK", got)
 	}
 	for _, s := range all {
 		s.WaitCount(t, before+2)
