@@ -1,7 +1,6 @@
-// Package deploy tests what deploy/ and the Makefile ship beside the proxies'
-// configurations: the systemd unit, the static binary of the Dockerfile, and the
-// Debian package.
+// Package deploy tests the files that deploy/ and the Makefile ship, except the proxies'
+// configurations: the systemd unit, the static binary of the Dockerfile, and the Debian package.
 //
-// It holds tests only. The one invariant: what is tested is what is shipped. Commands
-// come out of the Dockerfile and the Makefile, and are not repeated here.
+// It holds tests only. The one invariant: the tests use exactly the shipped files. Commands are
+// read from the Dockerfile and the Makefile, not repeated here.
 package deploy

@@ -16,10 +16,10 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// root is the repository's.
+// root is the root folder of the repository.
 var root = filepath.Join("..", "..", "..")
 
-// shipped returns a file of the repository.
+// shipped returns the text of a file of the repository.
 func shipped(t *testing.T, path ...string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(append([]string{root}, path...)...))
@@ -29,17 +29,17 @@ func shipped(t *testing.T, path ...string) string {
 	return string(text)
 }
 
-// edit replaces what is there once.
+// edit replaces a text that must occur exactly once.
 func edit(t *testing.T, text, shipped, here string) string {
 	t.Helper()
 	if n := strings.Count(text, shipped); n != 1 {
-		t.Fatalf("%q is there %d times, want it once: edit this test, too", shipped, n)
+		t.Fatalf("%q occurs %d times, want once: change this test, too", shipped, n)
 	}
 	return strings.Replace(text, shipped, here, 1)
 }
 
-// say runs a command in a folder, and returns what it says.
-func say(t *testing.T, folder, program string, args ...string) string {
+// run runs a command in a folder, and returns its output.
+func run(t *testing.T, folder, program string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), testtool.Need(t, program), args...)
 	testtool.Started(t, program)
@@ -51,15 +51,15 @@ func say(t *testing.T, folder, program string, args ...string) string {
 	return string(out)
 }
 
-// wantService publishes to a daemon what a subscriber of it has to get.
+// wantService checks that a daemon delivers a published message to a subscriber.
 func wantService(t *testing.T, d *testtool.Daemon) {
 	t.Helper()
 	pets := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/pets")
 	publisher := testtool.DialPublisher(t, d.Publish[0])
 	if got := publisher.Ask(t, "PUB /pets/dogs new-dog Corgi"); !strings.HasPrefix(got, "OK ") {
-		t.Errorf("published, and answered %q", got)
+		t.Errorf("the answer to PUB is %q, want OK", got)
 	}
-	if got := pets.Frame(t); !strings.HasSuffix(got, "event:new-dog\ndata:Corgi\n\n") { // with an id before, maybe
-		t.Errorf("subscribed, and got %q", got)
+	if got := pets.Frame(t); !strings.HasSuffix(got, "event:new-dog\ndata:Corgi\n\n") { // there may be an id before that
+		t.Errorf("the subscriber received %q", got)
 	}
 }

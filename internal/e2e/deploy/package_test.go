@@ -15,7 +15,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// installed are the files that an installation consists of, below PREFIX.
+// installed lists the files of an installation, relative to PREFIX.
 var installed = []string{
 	"bin/ssed",
 	"lib/systemd/system/ssed.service",
@@ -26,7 +26,7 @@ var installed = []string{
 	"share/zsh/vendor-completions/_ssed",
 }
 
-// wantDocuments wants all documents there, and the examples that they lead to.
+// wantDocuments checks that all documents are in a folder, and the examples that they link to.
 func wantDocuments(t *testing.T, folder string) {
 	t.Helper()
 	documents := []string{"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "RELEASING.md", "SECURITY.md"}
@@ -44,12 +44,12 @@ func wantDocuments(t *testing.T, folder string) {
 		documents = append(documents, link[1])
 	}
 	if !slices.Contains(documents, "deploy/nginx.conf") {
-		t.Fatalf("no document leads to the example for nginx: this test looks for other links")
+		t.Fatalf("no document links to the example for nginx: this test looks for the wrong links")
 	}
 	wantFiles(t, folder, documents...)
 }
 
-// settings are the files that belong to the administrator.
+// settings returns the configuration files that the administrator may change.
 func settings(t *testing.T) []string {
 	t.Helper()
 	files := []string{"/etc/default/ssed"}
@@ -59,7 +59,7 @@ func settings(t *testing.T) []string {
 	return files
 }
 
-// wantFiles wants these to be there, each with something in it.
+// wantFiles checks that the files exist and are not empty.
 func wantFiles(t *testing.T, folder string, names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -71,7 +71,7 @@ func wantFiles(t *testing.T, folder string, names ...string) {
 	}
 }
 
-// needMake looks for the programs that "make install" runs.
+// needMake skips the test if a program that "make install" runs is missing.
 func needMake(t *testing.T) {
 	t.Helper()
 	testtool.Need(t, "make", "sh", "install", "sed", "find")
@@ -81,7 +81,7 @@ func TestMakeInstall(t *testing.T) {
 	testtool.Long(t, "it builds the daemon")
 	needMake(t)
 	folder := t.TempDir()
-	say(t, root, "make", "install", "BUILD="+t.TempDir(), "DESTDIR="+folder, "PREFIX=/opt/ssed")
+	run(t, root, "make", "install", "BUILD="+t.TempDir(), "DESTDIR="+folder, "PREFIX=/opt/ssed")
 	prefix := filepath.Join(folder, "opt", "ssed")
 	wantFiles(t, prefix, append(installed, "share/man/man1/ssed.1", "share/man/man1/ssed-pub.1")...)
 	wantDocuments(t, filepath.Join(prefix, "share/doc/ssed"))
@@ -92,7 +92,7 @@ func TestMakeInstall(t *testing.T) {
 	}
 }
 
-// deb is the package that "make deb" makes, once per test process. TestMain removes it.
+// deb is the package that "make deb" builds once per test process. TestMain removes it.
 var deb struct {
 	once         sync.Once
 	folder, path string
@@ -109,7 +109,7 @@ func makeDeb(t *testing.T) string {
 		if deb.folder, err = os.MkdirTemp("", "ssed-deb-"); err != nil {
 			t.Fatal(err)
 		}
-		say(t, root, "make", "deb", "BUILD="+deb.folder)
+		run(t, root, "make", "deb", "BUILD="+deb.folder)
 		debs, err := filepath.Glob(filepath.Join(deb.folder, "ssed_*.deb"))
 		if err != nil || len(debs) != 1 {
 			t.Fatalf("make deb made %q, %v", debs, err)
@@ -125,7 +125,7 @@ func makeDeb(t *testing.T) string {
 func TestTheDebianPackage(t *testing.T) {
 	testtool.Need(t, "dpkg")
 	deb, folder := makeDeb(t), t.TempDir()
-	say(t, ".", "dpkg-deb", "-R", deb, folder) // -x, and what dpkg is told in DEBIAN/
+	run(t, ".", "dpkg-deb", "-R", deb, folder) // -R extracts the files like -x, and dpkg's own into DEBIAN/
 	prefix := filepath.Join(folder, "usr")
 	wantFiles(t, prefix, append(installed, "share/man/man1/ssed.1.gz", "share/man/man1/ssed-pub.1.gz")...)
 	wantDocuments(t, filepath.Join(prefix, "share/doc/ssed"))
@@ -134,11 +134,11 @@ func TestTheDebianPackage(t *testing.T) {
 	got := strings.Fields(string(conffiles))
 	slices.Sort(got)
 	if want := settings(t); err != nil || !slices.Equal(got, want) {
-		t.Errorf("dpkg keeps what is changed of %q, %v, want %q", got, err, want)
+		t.Errorf("the conffiles are %q, %v, want %q", got, err, want)
 	}
 	wantFiles(t, folder, settings(t)...)
 	for _, script := range []string{"postinst", "prerm"} {
-		say(t, ".", "sh", "-n", filepath.Join(folder, "DEBIAN", script))
+		run(t, ".", "sh", "-n", filepath.Join(folder, "DEBIAN", script))
 	}
 
 	binary := filepath.Join(prefix, "bin", "ssed")
@@ -146,13 +146,14 @@ func TestTheDebianPackage(t *testing.T) {
 	if err != nil || !bytes.HasPrefix(version, []byte("ssed ")) {
 		t.Errorf("ssed version: %q, %v", version, err)
 	}
-	// The version of the package is one that dpkg can compare.
-	say(t, ".", "dpkg", "--compare-versions", strings.TrimSpace(say(t, ".", "dpkg-deb", "-f", deb, "Version")), "gt", "0~")
+	// dpkg must be able to compare the package's version.
+	run(t, ".", "dpkg", "--compare-versions", strings.TrimSpace(run(t, ".", "dpkg-deb", "-f", deb, "Version")), "gt", "0~")
 	wantService(t, testtool.StartBy(t, binary, "serve"))
 }
 
-// TestATagIsTheVersion builds a clone with a tag, as RELEASING.md says. What was changed
-// since the last commit is not in the clone, except for the Makefile.
+// TestATagIsTheVersion verifies that a build of a tagged commit has the tag as its version, as
+// RELEASING.md describes. It builds a clone, without uncommitted changes, except for the
+// Makefile's.
 func TestATagIsTheVersion(t *testing.T) {
 	needMake(t)
 	git := testtool.Need(t, "git", "cp", "rm", "gzip", "tr", "printenv")
@@ -166,12 +167,12 @@ func TestATagIsTheVersion(t *testing.T) {
 	}
 	t.Setenv("GOFLAGS", "-buildvcs=true")
 	clone := filepath.Join(t.TempDir(), "ssed")
-	say(t, here, git, "clone", "--quiet", "--no-tags", here, clone)
-	commit := strings.TrimSpace(say(t, clone, git, "rev-parse", "--short=12", "HEAD"))
+	run(t, here, git, "clone", "--quiet", "--no-tags", here, clone)
+	commit := strings.TrimSpace(run(t, clone, git, "rev-parse", "--short=12", "HEAD"))
 	const tag, debian = "v1.8.9-rc.1", "1.8.9~rc.1"
-	say(t, clone, git, "tag", tag)
+	run(t, clone, git, "tag", tag)
 	// In place of nfpm, print the version that it would get.
-	made := say(t, clone, "make", "-f", filepath.Join(here, "Makefile"), "deb", "NFPM=printenv VERSION; true")
+	made := run(t, clone, "make", "-f", filepath.Join(here, "Makefile"), "deb", "NFPM=printenv VERSION; true")
 	if !strings.HasSuffix(made, "\n"+debian+"\n") {
 		t.Errorf("make deb prints %q, want the version %s at the end", made, debian)
 	}
@@ -181,7 +182,7 @@ func TestATagIsTheVersion(t *testing.T) {
 	}
 }
 
-// TestTheUserExists after the package was installed: sysusers makes it.
+// TestTheUserExists verifies that systemd-sysusers creates the user of the package.
 func TestTheUserExists(t *testing.T) {
 	if os.Geteuid() != 0 {
 		testtool.Lack(t, "systemd-sysusers needs root")
@@ -191,8 +192,8 @@ func TestTheUserExists(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(folder, "etc"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	say(t, root, "install", "-D", "deploy/ssed.sysusers", filepath.Join(folder, "usr/lib/sysusers.d/ssed.conf"))
-	say(t, ".", "systemd-sysusers", "--root="+folder, "ssed.conf")
+	run(t, root, "install", "-D", "deploy/ssed.sysusers", filepath.Join(folder, "usr/lib/sysusers.d/ssed.conf"))
+	run(t, ".", "systemd-sysusers", "--root="+folder, "ssed.conf")
 	users, err := os.ReadFile(filepath.Join(folder, "etc/passwd"))
 	if err != nil || !strings.Contains(string(users), "ssed:x:") || !strings.Contains(string(users), "nologin") {
 		t.Errorf("%v, /etc/passwd:\n%s", err, users)

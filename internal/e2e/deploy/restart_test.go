@@ -17,7 +17,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// setting returns the value of a key that the unit sets once in a section.
+// setting returns the value of a key that the unit must set exactly once in a section.
 func setting(t *testing.T, section, key string) string {
 	t.Helper()
 	within, found := "", []string(nil)
@@ -36,8 +36,8 @@ func setting(t *testing.T, section, key string) string {
 	return found[0]
 }
 
-// TestWhatTheUnitSays holds what docs/deploy.md promises of the daemon's life.
-func TestWhatTheUnitSays(t *testing.T) {
+// TestUnitSettings verifies that the unit has the settings that docs/deploy.md describes.
+func TestUnitSettings(t *testing.T) {
 	for _, tt := range []struct{ section, key, want string }{
 		{"Unit", "StartLimitIntervalSec", "0"},
 		{"Service", "Type", "notify"},
@@ -59,8 +59,8 @@ func TestWhatTheUnitSays(t *testing.T) {
 	}
 }
 
-// restarts reports whether systemd restarts a service with this unit after such an end of
-// its process, which nobody asked systemd for (systemd.service(5)).
+// restarts reports whether systemd restarts a service with this unit after its process exits
+// without a stop by systemd (systemd.service(5)).
 func restarts(t *testing.T, end *os.ProcessState) bool {
 	t.Helper()
 	prevented := strings.Fields(setting(t, "Service", "RestartPreventExitStatus"))
@@ -71,23 +71,24 @@ func restarts(t *testing.T, end *os.ProcessState) bool {
 	return setting(t, "Service", "Restart") == "always" && !slices.Contains(prevented, how)
 }
 
-// TestTheUnitRestartsAfterSignals ends a daemon in ways that systemd has not asked for.
+// TestTheUnitRestartsAfterSignals verifies that systemd restarts the daemon after signals that
+// systemd did not send.
 func TestTheUnitRestartsAfterSignals(t *testing.T) {
 	testtool.Need(t, "prlimit")
 	for name, end := range map[string]struct {
 		signal syscall.Signal
-		says   string // in its log
+		logged string // a text in its log
 	}{
-		"SIGTERM from anybody": {syscall.SIGTERM, "draining"},
-		"SIGINT from anybody":  {syscall.SIGINT, "draining"},
-		"SIGKILL":              {syscall.SIGKILL, ""},
-		"the watchdog":         {syscall.SIGABRT, "hub.(*Hub).Serve"},
+		"SIGTERM from another process": {syscall.SIGTERM, "draining"},
+		"SIGINT from another process":  {syscall.SIGINT, "draining"},
+		"SIGKILL":                      {syscall.SIGKILL, ""},
+		"the watchdog":                 {syscall.SIGABRT, "hub.(*Hub).Serve"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.Command(testtool.Build(t), "--listen=127.0.0.1:0", "--publish=tcp://127.0.0.1:0", "--drain=0s")
 			log := startAsService(t, cmd)
 			testtool.WaitFor(t, "the daemon to be up", func() bool { return strings.Contains(log.String(), "ssed is up") })
-			// These do not end it.
+			// These signals must not stop the daemon.
 			for _, signal := range []syscall.Signal{syscall.SIGPIPE, syscall.SIGHUP} {
 				if err := cmd.Process.Signal(signal); err != nil {
 					t.Fatal(err)
@@ -98,14 +99,15 @@ func TestTheUnitRestartsAfterSignals(t *testing.T) {
 				t.Fatal(err)
 			}
 			state := wait(t, cmd)
-			if !restarts(t, state) || !strings.Contains(log.String(), end.says) {
-				t.Errorf("after %v it is not restarted, or its log has no %q:\n%s", state, end.says, log)
+			if !restarts(t, state) || !strings.Contains(log.String(), end.logged) {
+				t.Errorf("after %v, systemd does not restart the daemon, or its log lacks %q:\n%s", state, end.logged, log)
 			}
 		})
 	}
 }
 
-// TestTheUnitRestartsAfterFailures to start, unless only an operator can help.
+// TestTheUnitRestartsAfterFailures verifies that systemd restarts a daemon that cannot start,
+// except for mistakes that only an operator can correct.
 func TestTheUnitRestartsAfterFailures(t *testing.T) {
 	testtool.Need(t, "prlimit")
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -131,7 +133,7 @@ func TestTheUnitRestartsAfterFailures(t *testing.T) {
 			cmd := exec.Command(testtool.Build(t), tt.args...)
 			log := startAsService(t, cmd)
 			if state := wait(t, cmd); restarts(t, state) != tt.want {
-				t.Errorf("after %v it is restarted: %v, want %v; it said %s", state, !tt.want, tt.want, log)
+				t.Errorf("restart after %v: %v, want %v; the daemon printed %s", state, !tt.want, tt.want, log)
 			}
 		})
 	}
@@ -142,7 +144,7 @@ func startAsService(t *testing.T, cmd *exec.Cmd) *testtool.LockedBuffer {
 	t.Helper()
 	log := &testtool.LockedBuffer{}
 	cmd.Env, cmd.Stderr = append(testtool.Environ(), setting(t, "Service", "Environment")), log
-	// A core file, as LimitCORE= prevents it, would stay on the machine that tests.
+	// Without LimitCORE=, a core file would stay on the test machine.
 	core := fmt.Sprintf("--core=%s", setting(t, "Service", "LimitCORE"))
 	cmd.Args = append([]string{"prlimit", core, cmd.Path}, cmd.Args[1:]...)
 	cmd.Path = testtool.Need(t, "prlimit")
@@ -164,7 +166,7 @@ func wait(t *testing.T, cmd *exec.Cmd) *os.ProcessState {
 			t.Fatal(err)
 		}
 	case <-time.After(testtool.Patience):
-		t.Fatal("it does not end")
+		t.Fatal("the daemon did not exit")
 	}
 	return cmd.ProcessState
 }

@@ -11,20 +11,20 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// nobody is who the service is here, where no user ssed was made.
-const nobody = "--userspec=65534:65534"
+// asNobody makes chroot run the service as the user nobody, because this machine has no user ssed.
+const asNobody = "--userspec=65534:65534"
 
-// installedService installs into a folder, and returns it with the command line of
-// the unit that is there.
+// installedService installs the service into a folder. It returns the folder, and the command line
+// of the installed unit.
 func installedService(t *testing.T) (folder string, line []string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		testtool.Lack(t, "chroot needs root")
 	}
-	testtool.Need(t, "chroot") // of the callers
+	testtool.Need(t, "chroot") // the callers need it
 	needMake(t)
 	folder = t.TempDir()
-	say(t, root, "make", "install", "BUILD="+t.TempDir(), "DESTDIR="+folder, "PREFIX=/usr")
+	run(t, root, "make", "install", "BUILD="+t.TempDir(), "DESTDIR="+folder, "PREFIX=/usr")
 	if err := os.Chmod(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -39,14 +39,14 @@ func installedService(t *testing.T) (folder string, line []string) {
 	return folder, strings.Fields(string(starts[0][1]))
 }
 
-// TestTheServiceStarts with the command line of the installed unit, where nothing but
-// what was installed is. The environment has free ports instead of those in
-// ssed.toml; all else is that file's.
+// TestTheServiceStarts starts the command line of the installed unit in a folder with only the
+// installed files. The environment sets free ports in place of the ports in ssed.toml; every other
+// setting comes from that file.
 func TestTheServiceStarts(t *testing.T) {
 	folder, line := installedService(t)
-	d := testtool.StartBy(t, append([]string{testtool.Need(t, "chroot"), nobody, folder}, line...)...)
+	d := testtool.StartBy(t, append([]string{testtool.Need(t, "chroot"), asNobody, folder}, line...)...)
 	wantService(t, d)
-	// /logs=0 of the file, and history elsewhere.
+	// The file sets /logs=0, and a history for other namespaces.
 	for namespace, want := range map[string]string{"/pets": "id:", "/logs/web": "data:"} {
 		subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe"+namespace)
 		testtool.DialPublisher(t, d.Publish[0]).Ask(t, "PUB "+namespace+" - x")
@@ -59,7 +59,8 @@ func TestTheServiceStarts(t *testing.T) {
 	}
 }
 
-// TestTheSuggestedVariables of /etc/default/ssed are ones with which it would start.
+// TestTheSuggestedVariables verifies that the daemon accepts the variables that /etc/default/ssed
+// suggests in comments.
 func TestTheSuggestedVariables(t *testing.T) {
 	testtool.Long(t, "several daemons start with suggested variables")
 	folder, line := installedService(t)
@@ -77,8 +78,8 @@ func TestTheSuggestedVariables(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "etc/ssed/nats.creds"), []byte("of no server\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, without := range []string{"SSED_STORE=", "SSED_NATS="} { // one or the other
-		check := exec.Command(testtool.Need(t, "chroot"), append([]string{nobody, folder, line[0], "check"}, line[2:]...)...)
+	for _, without := range []string{"SSED_STORE=", "SSED_NATS="} { // they exclude each other
+		check := exec.Command(testtool.Need(t, "chroot"), append([]string{asNobody, folder, line[0], "check"}, line[2:]...)...)
 		check.Env = testtool.Environ()
 		for _, variable := range suggested {
 			if !strings.HasPrefix(variable[1], without) {
@@ -86,7 +87,7 @@ func TestTheSuggestedVariables(t *testing.T) {
 			}
 		}
 		if out, err := check.Output(); err != nil || string(out) != "ok\n" {
-			t.Errorf("ssed check says %q, %v", out, err)
+			t.Errorf("ssed check printed %q, %v", out, err)
 		}
 	}
 }

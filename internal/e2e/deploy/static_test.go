@@ -14,8 +14,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// dockerBuild returns the command by which the Dockerfile builds, with another place
-// for what comes out.
+// dockerBuild returns the build command of the Dockerfile, with out in place of its output file.
 func dockerBuild(t *testing.T, out string) string {
 	t.Helper()
 	run := regexp.MustCompile(`(?m)^RUN (.+)$`).FindAllStringSubmatch(shipped(t, "deploy", "Dockerfile"), -1)
@@ -25,8 +24,8 @@ func dockerBuild(t *testing.T, out string) string {
 	return edit(t, run[0][1], " /out/ssed ", " "+out+" ")
 }
 
-// TestTheStaticBinaryNeedsNothing: it serves as nobody, in a folder where nothing else
-// is, as in an image from scratch.
+// TestTheStaticBinaryNeedsNothing verifies that the binary serves as the user nobody in a folder
+// without other files, as in an image from scratch.
 func TestTheStaticBinaryNeedsNothing(t *testing.T) {
 	testtool.Long(t, "a static binary is built")
 	if os.Geteuid() != 0 {
@@ -34,32 +33,32 @@ func TestTheStaticBinaryNeedsNothing(t *testing.T) {
 	}
 	chroot := testtool.Need(t, "chroot", "sh")
 	empty := t.TempDir()
-	say(t, root, "sh", "-c", dockerBuild(t, filepath.Join(empty, "ssed")))
+	run(t, root, "sh", "-c", dockerBuild(t, filepath.Join(empty, "ssed")))
 	if err := os.Chmod(empty, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	d := testtool.StartBy(t, chroot, nobody, empty, "/ssed", "serve")
+	d := testtool.StartBy(t, chroot, asNobody, empty, "/ssed", "serve")
 	wantService(t, d)
-	check := func() (exit int, said string) {
-		line := append([]string{nobody, empty}, healthcheck(t)...)
+	check := func() (exit int, output string) {
+		line := append([]string{asNobody, empty}, healthcheck(t)...)
 		cmd := exec.Command(chroot, line...)
 		cmd.Env = append(testtool.Environ(), "SSED_LISTEN="+strings.TrimPrefix(d.Subscribe[0], "http://"))
 		out, _ := cmd.CombinedOutput()
 		return cmd.ProcessState.ExitCode(), string(out)
 	}
-	if exit, said := check(); exit != 0 || !strings.Contains(said, "serving") {
-		t.Errorf("the health check exits with %d and says %q", exit, said)
+	if exit, output := check(); exit != 0 || !strings.Contains(output, "serving") {
+		t.Errorf("the health check exited with %d and printed %q", exit, output)
 	}
 	if code := d.Stop(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	if exit, said := check(); exit != 1 {
-		t.Errorf("without a daemon the health check exits with %d and says %q", exit, said)
+	if exit, output := check(); exit != 1 {
+		t.Errorf("without a daemon the health check exited with %d and printed %q", exit, output)
 	}
 }
 
-// healthcheck returns the command of the Dockerfile's HEALTHCHECK. It has no shell that
-// could take it apart.
+// healthcheck returns the command of the Dockerfile's HEALTHCHECK. It must be a JSON array, because
+// the image has no shell that could split a string.
 func healthcheck(t *testing.T) (line []string) {
 	t.Helper()
 	found := regexp.MustCompile(`(?m)^HEALTHCHECK .*CMD (\[.+\])$`).FindStringSubmatch(shipped(t, "deploy", "Dockerfile"))
@@ -72,14 +71,14 @@ func healthcheck(t *testing.T) (line []string) {
 	return line
 }
 
-// TestTheSameSourceMakesTheSameBytes, wherever it is. What the binary knows of a
-// commit is left out: the copies are no repositories.
+// TestTheSameSourceMakesTheSameBytes verifies that builds of the same source in different folders
+// are identical. The copies are not repositories, so the binaries contain no commit.
 func TestTheSameSourceMakesTheSameBytes(t *testing.T) {
 	testtool.Long(t, "it builds the daemon twice")
 	build := func(folder string) []byte {
 		t.Helper()
 		copySource(t, folder)
-		say(t, folder, "sh", "-c", dockerBuild(t, "out"))
+		run(t, folder, "sh", "-c", dockerBuild(t, "out"))
 		binary, err := os.ReadFile(filepath.Join(folder, "out"))
 		if err != nil {
 			t.Fatal(err)
@@ -89,17 +88,17 @@ func TestTheSameSourceMakesTheSameBytes(t *testing.T) {
 	here, there := t.TempDir(), filepath.Join(t.TempDir(), "a", "longer", "path")
 	one, two := build(here), build(there)
 	if !bytes.Equal(one, two) {
-		t.Errorf("%d bytes in one folder, %d in another, and they differ", len(one), len(two))
+		t.Errorf("the binaries of %d and %d bytes from two folders differ", len(one), len(two))
 	}
 	for _, folder := range []string{here, there} {
 		if bytes.Contains(one, []byte(folder)) {
-			t.Errorf("the binary names the folder that it was built in")
+			t.Errorf("the binary contains the path of its build folder")
 		}
 	}
 }
 
-// copySource copies the daemon's module without its tests and those rooms that are
-// not built.
+// copySource copies the daemon's module without tests and without the folders that are not part of
+// the build.
 func copySource(t *testing.T, to string) {
 	t.Helper()
 	copied := 0

@@ -11,12 +11,12 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// exposureMax bounds what "systemd-analyze security" finds, in tenths: 0 is a service
-// that can do nothing. What is left to ssed is to be on the network.
+// exposureMax limits the result of "systemd-analyze security", in tenths. 0 means that the service
+// can do nothing. The rest is mainly the network access that ssed needs.
 const exposureMax = "15"
 
-// unit writes the unit where systemd-analyze can read it, with the binary of this
-// test, and returns its path.
+// unit writes a copy of the unit that starts the binary of this test, and returns its path for
+// systemd-analyze.
 func unit(t *testing.T) string {
 	t.Helper()
 	text := edit(t, shipped(t, "deploy", "ssed.service"), "ExecStart=/usr/bin/ssed serve\n", "ExecStart="+testtool.Build(t)+" serve\n")
@@ -29,21 +29,22 @@ func unit(t *testing.T) string {
 
 func TestSystemdUnderstandsTheUnit(t *testing.T) {
 	testtool.Need(t, "systemd-analyze")
-	if said := say(t, ".", "systemd-analyze", "verify", "--man=no", unit(t)); said != "" {
-		t.Errorf("systemd-analyze verify says:\n%s", said)
+	if output := run(t, ".", "systemd-analyze", "verify", "--man=no", unit(t)); output != "" {
+		t.Errorf("systemd-analyze verify printed:\n%s", output)
 	}
 }
 
 func TestTheUnitIsHardened(t *testing.T) {
 	testtool.Need(t, "systemd-analyze")
-	said := say(t, ".", "systemd-analyze", "security", "--offline=yes", "--threshold="+exposureMax, "--no-pager", unit(t))
-	if !strings.Contains(said, "Overall exposure level for ssed.service: ") {
-		t.Errorf("there is no verdict in:\n%s", said)
+	output := run(t, ".", "systemd-analyze", "security", "--offline=yes", "--threshold="+exposureMax, "--no-pager", unit(t))
+	if !strings.Contains(output, "Overall exposure level for ssed.service: ") {
+		t.Errorf("systemd-analyze printed no exposure level:\n%s", output)
 	}
 }
 
-// TestTheUnitAllowsWhatTheDaemonCalls: its filter answers EPERM to all else, and a
-// daemon that is refused one call of a rare path would fail in that path only.
+// TestTheUnitAllowsWhatTheDaemonCalls verifies that the unit's filter allows every system call of
+// the daemon. The filter answers EPERM to all other calls, so a daemon would fail only in the code
+// that needs a missing one, which may rarely run.
 func TestTheUnitAllowsWhatTheDaemonCalls(t *testing.T) {
 	for name, args := range map[string][]string{
 		"a history": {"--history=10"},
@@ -53,22 +54,23 @@ func TestTheUnitAllowsWhatTheDaemonCalls(t *testing.T) {
 	}
 }
 
-// wantAllowed traces a daemon that does what a daemon does, from its start to its end.
+// wantAllowed traces a daemon that publishes, subscribes and serves its admin pages, from start to
+// exit.
 func wantAllowed(t *testing.T, args ...string) {
 	t.Helper()
 	strace := testtool.Need(t, "strace", "curl", "systemd-analyze")
 	if out, err := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope"); err == nil && strings.TrimSpace(string(out)) == "3" {
-		testtool.Lack(t, "nobody may trace on this machine: kernel.yama.ptrace_scope is 3 until it starts anew")
+		testtool.Lack(t, "tracing is disabled on this machine: kernel.yama.ptrace_scope is 3 until the next boot")
 	}
 	allowed := filter(t)
 	trace := filepath.Join(t.TempDir(), "trace")
-	// -D: the daemon is our child, and strace goes with it.
+	// With -D the daemon is our child, and strace exits with it.
 	d := testtool.StartBy(t, append([]string{strace, "-D", "-f", "-qq", "-o", trace, testtool.Build(t),
 		"serve", "--publish-loop=own", "--publish=tcp://127.0.0.1:0", "--publish=unix://" + filepath.Join(t.TempDir(), "publish.sock")}, args...)...)
 	wantService(t, d)
 	d.Publish = d.Publish[1:]
 	wantService(t, d)
-	say(t, ".", "curl", "-sf", "-o", "/dev/null", d.Admin, strings.TrimSuffix(d.Admin, "admin/")+"metrics")
+	run(t, ".", "curl", "-sf", "-o", "/dev/null", d.Admin, strings.TrimSuffix(d.Admin, "admin/")+"metrics")
 
 	d.Stop(t)
 	var text []byte
@@ -87,7 +89,7 @@ func wantAllowed(t *testing.T, args ...string) {
 	}
 	for _, call := range called {
 		if !allowed[call] {
-			t.Errorf("the daemon calls %s, and the unit does not allow that", call)
+			t.Errorf("the daemon calls %s, but the unit does not allow it", call)
 		}
 	}
 	wantFamilies(t, string(text))
@@ -100,7 +102,7 @@ func wantAllowed(t *testing.T, args ...string) {
 	wantFilesWithin(t, string(text), store)
 }
 
-// wantFamilies wants every socket of a trace to be of a family that the unit allows.
+// wantFamilies checks that the unit allows the address family of every socket in a trace.
 func wantFamilies(t *testing.T, trace string) {
 	t.Helper()
 	allowed := regexp.MustCompile(`(?m)^RestrictAddressFamilies=(.+)$`).FindStringSubmatch(shipped(t, "deploy", "ssed.service"))
@@ -110,14 +112,14 @@ func wantFamilies(t *testing.T, trace string) {
 	}
 	for _, socket := range sockets {
 		if !slices.Contains(strings.Fields(allowed[1]), socket[1]) {
-			t.Errorf("the daemon makes a socket of %s, and the unit does not allow that", socket[1])
+			t.Errorf("the daemon opens a socket of %s, but the unit does not allow it", socket[1])
 		}
 	}
 }
 
-// wantFilesWithin wants the files that were opened for writing in a trace to be below
-// a folder, which the unit lets the daemon write to (StateDirectory=); without one,
-// none is written at all.
+// wantFilesWithin checks that all files that a trace opened for writing are below a folder, for
+// which the unit gives the daemon write access (StateDirectory=). If folder is empty, the daemon
+// must not write any file.
 func wantFilesWithin(t *testing.T, trace, folder string) {
 	t.Helper()
 	written := 0
@@ -133,7 +135,7 @@ func wantFilesWithin(t *testing.T, trace, folder string) {
 	}
 }
 
-// filter returns the calls that SystemCallFilter= of the unit allows.
+// filter returns the system calls that SystemCallFilter= of the unit allows.
 func filter(t *testing.T) map[string]bool {
 	t.Helper()
 	allowed := map[string]bool{}
@@ -144,17 +146,17 @@ func filter(t *testing.T) map[string]bool {
 			}
 		}
 	}
-	// systemd allows these in any case: without them nothing can be executed.
+	// systemd always allows these calls: without them, no program could be executed.
 	for _, call := range expand(t, "@default") {
 		allowed[call] = true
 	}
 	return allowed
 }
 
-// expand returns the calls of a set, and of those that are in it.
+// expand returns the calls of a set, including those of nested sets.
 func expand(t *testing.T, set string) (calls []string) {
 	t.Helper()
-	list := say(t, ".", "systemd-analyze", "syscall-filter", "--no-pager", set)
+	list := run(t, ".", "systemd-analyze", "syscall-filter", "--no-pager", set)
 	for line := range strings.Lines(list) {
 		name := strings.TrimSpace(line)
 		switch {
