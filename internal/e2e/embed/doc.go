@@ -1,4 +1,5 @@
-// Package embed tests ssed as a part of other programs: the two that the ancestor,
-// mroth/sseserver, had as examples are here as ports, and do for their users what they
-// did. Each is a program of its own, started as a process.
+// Package embed tests ssed as a part of other programs. They are ports of the two examples of
+// mroth/sseserver, the predecessor of ssed, and must do for their users what the originals did.
+//
+// The one invariant: each example is a separate program, built and started as a process.
 package embed

@@ -32,10 +32,10 @@ func start(t *testing.T, name string) (url string) {
 	program := testtool.StartCommand(t, binary)
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("%s said:\n%s", name, program.Errors())
+			t.Logf("%s printed:\n%s", name, program.Errors())
 		}
 	})
-	testtool.WaitFor(t, name+" listens", func() bool {
+	testtool.WaitFor(t, name+" to listen", func() bool {
 		conn, err := net.Dial("tcp", address)
 		if err == nil {
 			conn.Close()
@@ -45,7 +45,8 @@ func start(t *testing.T, name string) (url string) {
 	return "http://" + address
 }
 
-// wantHead wants a stream to begin as the ancestor's did, and as every page may read it.
+// wantHead checks that a stream has the head of mroth/sseserver's streams, and that pages of every
+// origin may read it.
 func wantHead(t *testing.T, url string) {
 	t.Helper()
 	res, err := (&http.Client{Timeout: testtool.Patience}).Head(url)
@@ -59,12 +60,13 @@ func wantHead(t *testing.T, url string) {
 		"Access-Control-Allow-Origin": "*",
 	} {
 		if got := res.Header.Get(name); res.StatusCode != 200 || got != want {
-			t.Errorf("%d, %s is %q, not %q", res.StatusCode, name, got, want)
+			t.Errorf("status %d, %s: %q, want %q", res.StatusCode, name, got, want)
 		}
 	}
 }
 
-// TestClock: the page and the stream are on one port, and the time comes each second.
+// TestClock verifies that the page and the stream are on one port, and that the time is sent each
+// second.
 func TestClock(t *testing.T) {
 	url := start(t, "clock")
 	if status, _, page := testtool.Fetch(t, url+"/"); status != 200 || !strings.Contains(page, `new EventSource("/subscribe/time")`) {
@@ -72,29 +74,29 @@ func TestClock(t *testing.T) {
 	}
 	wantHead(t, url+"/subscribe/time")
 	everything, clock := testtool.Subscribe(t, url+"/subscribe/"), testtool.Subscribe(t, url+"/subscribe/time")
-	var told [2]time.Time
+	var times [2]time.Time
 	frame := ""
-	for i := range told {
+	for i := range times {
 		frame = clock.Frame(t)
 		found := regexp.MustCompile(`^data:(\d+:\d\d:\d\d [ap]m) \(\S+\)\n\n$`).FindStringSubmatch(frame)
 		if found == nil {
-			t.Fatalf("this tells no time: %q", frame)
+			t.Fatalf("the frame has no time: %q", frame)
 		}
-		told[i], _ = time.Parse("3:04:05 pm", found[1])
+		times[i], _ = time.Parse("3:04:05 pm", found[1])
 	}
 	const day = 24 * time.Hour
-	if passed := (told[1].Sub(told[0]) + day) % day; passed < time.Second || passed > 10*time.Second {
-		t.Errorf("between two ticks the clock went on by %v", passed)
+	if passed := (times[1].Sub(times[0]) + day) % day; passed < time.Second || passed > 10*time.Second {
+		t.Errorf("the time advanced by %v between two messages, want 1s to 10s", passed)
 	}
-	for everything.Frame(t) != frame { // it came a tick or two earlier
+	for everything.Frame(t) != frame { // the subscription is older, so it may have earlier messages
 	}
 }
 
-// agent is what the subscribers of the pet store call themselves.
+// agent is the User-Agent of the pet store's subscribers.
 const agent = "pet-lover/1.0"
 
-// TestPetStore: who subscribes to all pets hears of cats and dogs, the others of their
-// own kind only, in one order; and the status page knows of them.
+// TestPetStore verifies that a subscriber of all pets receives cats and dogs, that the others
+// receive only their kind, in the same order, and that the status page lists them.
 func TestPetStore(t *testing.T) {
 	testtool.Long(t, "a new pet may take five seconds")
 	url := start(t, "petstore")
@@ -107,19 +109,19 @@ func TestPetStore(t *testing.T) {
 	for range 3 {
 		frame, kind := all.Frame(t), cats
 		if !isPet.MatchString(frame) {
-			t.Fatalf("this is no pet: %q", frame)
+			t.Fatalf("the frame is not a pet: %q", frame)
 		}
 		if strings.HasPrefix(frame, "event:new-dog\n") {
 			kind = dogs
 		}
 		if got := kind.Frame(t); got != frame {
-			t.Errorf("who wants that kind only got %q, not %q", got, frame)
+			t.Errorf("the subscriber of that kind got %q, want %q", got, frame)
 		}
 	}
 	wantStatus(t, url)
 }
 
-// wantStatus wants the ancestor's status.json, with its names.
+// wantStatus checks that status.json has the names of mroth/sseserver's.
 func wantStatus(t *testing.T, url string) {
 	t.Helper()
 	if status, fields, page := testtool.Fetch(t, url+"/admin/"); status != 200 || !strings.HasPrefix(fields.Get("Content-Type"), "text/html") {
@@ -155,6 +157,6 @@ func wantStatus(t *testing.T, url string) {
 	}
 	slices.Sort(seen)
 	if want := []string{"/subscribe/pets /pets", "/subscribe/pets/cats /pets/cats", "/subscribe/pets/dogs /pets/dogs"}; !slices.Equal(seen, want) {
-		t.Errorf("connected are %q, not %q", seen, want)
+		t.Errorf("the connections are %q, want %q", seen, want)
 	}
 }

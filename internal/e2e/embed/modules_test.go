@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// compiled are the modules of others whose packages are compiled into a program that
-// embeds a server: gnet with what it imports, the reader of PROXY lines, and golang.org/x.
+// compiled lists the third-party modules that are compiled into a program that embeds a server:
+// gnet and its dependencies, the reader of PROXY lines, and golang.org/x.
 var compiled = []string{
 	"github.com/panjf2000/ants/v2",
 	"github.com/panjf2000/gnet/v2",
@@ -21,7 +21,7 @@ var compiled = []string{
 	"gopkg.in/natefinch/lumberjack.v2",
 }
 
-// list returns what "go list -deps" says of a package, sorted, each line once.
+// list returns the sorted output lines of "go list -deps" for a package, without duplicates.
 func list(t *testing.T, format, of string) []string {
 	t.Helper()
 	out, err := exec.Command("go", "list", "-deps", "-f", format, of).Output()
@@ -33,19 +33,19 @@ func list(t *testing.T, format, of string) []string {
 	return slices.Compact(lines)
 }
 
-// TestEmbeddingCompilesLittle: a program that imports the root package alone compiles
-// neither the store's NATS server, nor the command's Bubble Tea and kong, nor evio.
-// docs/embedding.md names the modules that it does compile.
+// TestEmbeddingCompilesLittle verifies that a program that imports only the root package does not
+// compile the store's NATS server, the command's Bubble Tea and kong, or evio. It also verifies
+// that docs/embedding.md names the modules that are compiled.
 func TestEmbeddingCompilesLittle(t *testing.T) {
 	const ours = "github.com/ssed/ssed"
 	for _, of := range []string{ours, "./clock"} {
 		modules := slices.DeleteFunc(list(t, "{{with .Module}}{{.Path}}{{end}}", of), func(module string) bool { return module == ours })
 		if !slices.Equal(modules, compiled) {
-			t.Errorf("%s compiles the modules %q, not %q", of, modules, compiled)
+			t.Errorf("%s compiles the modules %q, want %q", of, modules, compiled)
 		}
 		for _, room := range list(t, "{{.ImportPath}}", of) {
-			for _, besides := range []string{"admin", "store", "top", "subscribe", "doctor", "cmd", "publish/evioserver", "internal/testtool"} {
-				if room == ours+"/"+besides || strings.HasPrefix(room, ours+"/"+besides+"/") {
+			for _, excluded := range []string{"admin", "store", "top", "subscribe", "doctor", "cmd", "publish/evioserver", "internal/testtool"} {
+				if room == ours+"/"+excluded || strings.HasPrefix(room, ours+"/"+excluded+"/") {
 					t.Errorf("%s imports %s", of, room)
 				}
 			}

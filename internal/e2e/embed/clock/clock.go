@@ -1,5 +1,5 @@
-// Clock tells the time once a second, to a page that it serves on the same port. It is
-// a port of an example of mroth/sseserver.
+// Clock sends the time once a second to a page that it serves on the same port. It is a port of an
+// example of mroth/sseserver.
 package main
 
 import (
@@ -17,12 +17,12 @@ import (
 //go:embed index.html
 var page []byte
 
-// address is where it listens; a test has it set by the linker.
+// address is where the program listens. A test sets it with the linker.
 var address = ":8111"
 
 func main() {
 	s, err := ssed.New(ssed.Options{
-		Listen:         []string{"127.0.0.1:0"}, // for the proxy below alone
+		Listen:         []string{"127.0.0.1:0"}, // only for the proxy below
 		TrustedProxies: []string{"127.0.0.1"},
 	})
 	if err != nil {
@@ -31,7 +31,7 @@ func main() {
 	go func() { log.Fatal(s.Serve()) }()
 	<-s.Ready()
 
-	// Tell the time every second, on the namespace /time.
+	// Publish the time every second on the namespace /time.
 	go func() {
 		for now := range time.Tick(time.Second) {
 			data := []byte(now.Format("3:04:05 pm (MST)"))

@@ -1,8 +1,8 @@
-// Petstore tells of new cats and dogs, each on a namespace of its own below /pets, and
-// shows what it does at /admin/. It is a port of an example of mroth/sseserver.
+// Petstore publishes new cats and dogs, each kind on its own namespace below /pets, and shows its
+// status at /admin/. It is a port of an example of mroth/sseserver.
 //
-// Its messages are plain text. JSON goes the same way: json.Marshal makes the data, and
-// JSON.parse reads it in the page.
+// Its messages are plain text. JSON works in the same way: json.Marshal encodes the data, and
+// JSON.parse decodes it in the page.
 package main
 
 import (
@@ -20,10 +20,10 @@ var (
 	catBreeds = []string{"Persian", "Maine Coon", "LOLcat"}
 )
 
-// address is where it listens; a test has it set by the linker.
+// address is where the program listens. A test sets it with the linker.
 var address = ":8222"
 
-// newPet is the one that comes next.
+// newPet returns a random pet.
 func newPet() ssed.Message {
 	if rand.N(2) == 0 {
 		return ssed.Message{Namespace: "/pets/cats", Event: "new-cat", Data: []byte(catBreeds[rand.N(len(catBreeds))])}
