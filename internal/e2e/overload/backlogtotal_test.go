@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	stairs    = 12      // streams, each of which lags further than the one before
-	stair     = 2       // messages, which fill a segment
+	stairs    = 12      // number of streams; each lags further than the one before
+	stair     = 2       // messages; they fill a segment
 	stairData = 100_000 // bytes
 )
 
-// climb brings a scenario to the brink of --backlog-total: a subscriber in each of
-// several streams never reads, and the i-th lags i+1 stairs behind.
+// climb brings a scenario close to --backlog-total. A subscriber in each of several streams never
+// reads; the i-th is i+1 stairs behind.
 func climb(t *testing.T, slow string) (s *scenario, laggards []*reader) {
 	t.Helper()
-	total := (stairs*(stairs+1)/2 + 2) * stream.SegmentBytesMax // all stairs, and little more
+	total := (stairs*(stairs+1)/2 + 2) * stream.SegmentBytesMax // all stairs, and two segments more
 	s = open(t, limits{
 		conns: 50, streams: 2 * stairs,
 		dataBytes: 200_000, backlogBytes: 4 << 20, backlogTotalBytes: total, sendBufferBytes: 8 << 10,
@@ -31,12 +31,12 @@ func climb(t *testing.T, slow string) (s *scenario, laggards []*reader) {
 		s.publish(t, news, 0, (i+1)*stair)
 	}
 	if ends := countEnds(s.daemon.Log()); len(ends) > 0 {
-		t.Fatalf("ends came too early: %v", ends)
+		t.Fatalf("subscribers were disconnected too early: %v", ends)
 	}
 	return s, laggards
 }
 
-// more makes another stream grow, in which one never reads and one always does.
+// more lets another stream grow. One of its subscribers never reads, the other always reads.
 func (s *scenario) more(t *testing.T, i int) {
 	t.Helper()
 	news := script{fmt.Sprint("/more/", i), stairData}
@@ -45,32 +45,32 @@ func (s *scenario) more(t *testing.T, i int) {
 	s.play(t, news, 0, 10, 1, others)
 }
 
-// TestFurthestBehindGoFirst: past --backlog-total, those who lag furthest are
-// closed, one after the other, and nobody else.
-func TestFurthestBehindGoFirst(t *testing.T) {
+// TestFurthestBehindDisconnectedFirst verifies that above --backlog-total, the daemon disconnects
+// the subscribers that are furthest behind, one after the other, and no other subscriber.
+func TestFurthestBehindDisconnectedFirst(t *testing.T) {
 	s, laggards := climb(t, "disconnect")
 	for i := range 4 { // 4 MB more
 		s.more(t, i)
 	}
-	testtool.WaitFor(t, "two to be closed", func() bool { return len(endsOf(s.daemon.Log())) >= 2 })
+	testtool.WaitFor(t, "two subscribers to be disconnected", func() bool { return len(endsOf(s.daemon.Log())) >= 2 })
 	ends := endsOf(s.daemon.Log())
 	for i, e := range ends {
 		furthest := laggards[stairs-1-i]
 		behind := (stairs - i) * stair * furthest.script.frameBytes()
 		if e.reason != "evicted" || e.client != nameOf(furthest) || e.behindBytes > behind || e.behindBytes < behind-stairData {
-			t.Errorf("the end %d was %+v; it should be %s's, %d bytes behind or a little less", i, e, nameOf(furthest), behind)
+			t.Errorf("disconnection %d is %+v, want client %s, at most %d bytes behind", i, e, nameOf(furthest), behind)
 		}
 		furthest.wantReset(t)
 	}
 	if len(ends) > 3 {
-		t.Errorf("%d were closed", len(ends))
+		t.Errorf("%d subscribers were disconnected, want at most 3", len(ends))
 	}
-	s.wantPeace(t)
+	s.wantUnharmed(t)
 }
 
-// TestFurthestBehindArePassedOver: with --slow=skip they are not closed, but passed
-// over, and find the newest message after the gap when they read again.
-func TestFurthestBehindArePassedOver(t *testing.T) {
+// TestFurthestBehindAreSkipped verifies that --slow=skip does not disconnect these subscribers.
+// When they read again, they receive a gap event and then the newest message.
+func TestFurthestBehindAreSkipped(t *testing.T) {
 	testtool.Long(t, "a crowd reads nothing for seconds")
 	s, laggards := climb(t, "skip")
 	for i := range 4 {
@@ -84,19 +84,19 @@ func TestFurthestBehindArePassedOver(t *testing.T) {
 	}
 	furthest := laggards[stairs-1]
 	if missed := stairs*stair - furthest.Messages; furthest.Gaps == 0 || missed < stairs*stair-3 {
-		t.Errorf("who was furthest behind missed %d of %d messages, and was told %d times", missed, stairs*stair, furthest.Gaps)
+		t.Errorf("the subscriber furthest behind missed %d of %d messages and got %d gap events", missed, stairs*stair, furthest.Gaps)
 	}
 	if passed := slices.IndexFunc(laggards, func(r *reader) bool { return r.Gaps > 0 }); passed < stairs/2 {
-		t.Errorf("number %d of %d was passed over, too", passed, stairs)
+		t.Errorf("subscriber %d of %d was skipped, too", passed, stairs)
 	}
 	if ends := countEnds(s.daemon.Log()); len(ends) > 0 {
-		t.Errorf("subscribers ended: %v", ends)
+		t.Errorf("subscribers were disconnected: %v", ends)
 	}
-	s.wantPeace(t)
+	s.wantUnharmed(t)
 }
 
-// TestManyStreamsAtTheCap: the cap holds for what many streams hold together, with
-// messages of the length that fills their segments worst.
+// TestManyStreamsAtTheCap verifies that --backlog-total limits the sum over many streams, with
+// messages whose length fills their segments worst.
 func TestManyStreamsAtTheCap(t *testing.T) {
 	testtool.Long(t, "many streams are filled")
 	const streams = 40
@@ -115,8 +115,8 @@ func TestManyStreamsAtTheCap(t *testing.T) {
 				}
 				s.play(t, others[0].script, 10*round, 10*round+10, 1<<10, others)
 			}
-			t.Logf("ends: %v", countEnds(s.daemon.Log()))
-			s.wantPeace(t)
+			t.Logf("disconnections: %v", countEnds(s.daemon.Log()))
+			s.wantUnharmed(t)
 		})
 	}
 }

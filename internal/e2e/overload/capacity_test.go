@@ -15,11 +15,11 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// turnedAway matches what the log says of connections that found no place.
+// turnedAway matches the log line about connections that were refused because of a limit.
 var turnedAway = regexp.MustCompile(`msg="connections turned away" connections=(\d+) reason="[^"]*\((--[a-z-]+)\)`)
 
-// turnedAwayFor counts the connections that were turned away for the sake of a
-// flag, and the lines that say so.
+// turnedAwayFor returns how many connections the log reports as refused because of a flag, and in
+// how many lines.
 func (s *scenario) turnedAwayFor(flag string) (connections, lines int) {
 	for _, found := range turnedAway.FindAllStringSubmatch(s.daemon.Log(), -1) {
 		if found[2] == flag {
@@ -31,8 +31,8 @@ func (s *scenario) turnedAwayFor(flag string) (connections, lines int) {
 	return connections, lines
 }
 
-// wantRetryLater subscribes where there is no place: it wants a stream that says when
-// to come back, and ends.
+// wantRetryLater subscribes where a limit is reached. It expects a stream that only sets the
+// reconnection time and then ends.
 func (s *scenario) wantRetryLater(t *testing.T, from net.IP) error {
 	r, err := place{address: s.place.address, Dialer: testtool.Dialer{From: from}}.subscribe(t, script{"/news", newsData})
 	if err != nil {
@@ -41,16 +41,17 @@ func (s *scenario) wantRetryLater(t *testing.T, from net.IP) error {
 	defer r.Conn.Close()
 	r.Conn.SetReadDeadline(time.Now().Add(testtool.Patience))
 	r.run()
-	if r.why != io.EOF || !r.retry || r.Messages > 0 {
-		return fmt.Errorf("it ended with %v after %d messages; told to come back: %v", r.why, r.Messages, r.retry)
+	if r.err != io.EOF || !r.retry || r.Messages > 0 {
+		return fmt.Errorf("the stream ended with %v after %d messages; retry received: %v", r.err, r.Messages, r.retry)
 	}
 	return nil
 }
 
-// TestNoPlaceLeft for one address, and for all: who comes is told to come back
-// later, those who are there notice nothing, and the log is not filled with it.
+// TestNoPlaceLeft fills --max-conns-per-ip and --max-conns. It verifies that further clients are
+// asked to reconnect later, that the connected ones notice nothing, and that the log gets few lines
+// about it.
 func TestNoPlaceLeft(t *testing.T) {
-	testtool.Long(t, "it waits for the time-outs of connections that have no place")
+	testtool.Long(t, "it waits for the timeouts of connections beyond the limit")
 	const each, most = 5, 20
 	s := open(t, limits{conns: most}, fmt.Sprint("--max-conns-per-ip=", each), fmt.Sprint("--max-conns=", most))
 	news := script{"/news", newsData}
@@ -66,7 +67,7 @@ func TestNoPlaceLeft(t *testing.T) {
 		all = append(all, from(each, i)...)
 	}
 	refused := s.refuseFor(t, address(0), 3*time.Second, "--max-conns-per-ip")
-	all = append(all, from(most-3*each-1, 4)...) // the bystander has a place, too
+	all = append(all, from(most-3*each-1, 4)...) // the bystander is one of them
 	refused += s.refuseFor(t, address(9), 3*time.Second, "--max-conns")
 	s.play(t, news, 0, 100, 64<<10, all)
 	all[0].Conn.Close()
@@ -79,8 +80,8 @@ func TestNoPlaceLeft(t *testing.T) {
 	s.limits.wantMemory(t, s.daemon.Process.Pid)
 }
 
-// refuseFor connects without a pause for a while, and wants to be refused each time
-// for the sake of a flag, with a line a second at most that tells of all.
+// refuseFor connects continuously for a while, and expects that each connection is refused because
+// of a flag. The log must report all of them, in at most one line a second.
 func (s *scenario) refuseFor(t *testing.T, from net.IP, during time.Duration, flag string) (refused int) {
 	t.Helper()
 	pace := time.NewTicker(time.Millisecond)
@@ -88,28 +89,27 @@ func (s *scenario) refuseFor(t *testing.T, from net.IP, during time.Duration, fl
 	begin := time.Now()
 	for ; time.Since(begin) < during; <-pace.C {
 		if err := s.wantRetryLater(t, from); err != nil {
-			t.Fatalf("the connection %d beyond %s: %v", refused, flag, err)
+			t.Fatalf("connection %d above %s: %v", refused, flag, err)
 		}
 		refused++
 	}
-	var told, lines int
-	testtool.WaitFor(t, "the log to tell of all", func() bool {
-		told, lines = s.turnedAwayFor(flag)
-		return told >= refused
+	var logged, lines int
+	testtool.WaitFor(t, "the log to report all refusals", func() bool {
+		logged, lines = s.turnedAwayFor(flag)
+		return logged >= refused
 	})
-	// As many seconds end in a time as it is long, and one; and the first of them
-	// may be told of late.
-	if most := int(time.Since(begin)/time.Second) + 2; told != refused || lines > most {
-		t.Errorf("the log tells of %d connections in %d lines, want %d in %d at most", told, lines, refused, most)
+	// An interval of n seconds contains up to n+1 ends of seconds, and the first line may be late.
+	if most := int(time.Since(begin)/time.Second) + 2; logged != refused || lines > most {
+		t.Errorf("the log reports %d connections in %d lines, want %d in at most %d", logged, lines, refused, most)
 	}
 	return refused
 }
 
-// TestMoreThanDescriptors: a daemon that may open 600 files is asked for five times
-// as many connections. It keeps serving those that it has, publishers come and
-// go, and there is room again when the crowd has left.
+// TestMoreThanDescriptors opens five times as many connections as the 600 files that the daemon may
+// open. It verifies that the daemon continues to serve its connections, that publishers can
+// connect, and that new subscribers are accepted after the crowd has left.
 func TestMoreThanDescriptors(t *testing.T) {
-	testtool.Long(t, "hundreds of clients come at the limit")
+	testtool.Long(t, "it opens 3,000 connections")
 	const files = 600
 	d := testtool.StartLimited(t, files, "--header-timeout=2s", "--admin=127.0.0.1:0")
 	s := openWith(t, d, limits{conns: files})
@@ -120,7 +120,7 @@ func TestMoreThanDescriptors(t *testing.T) {
 	if failed, err := testtool.AtATime(len(crowd), func(i int) (err error) {
 		from := net.IPv4(127, 0, 71, byte(1+i%8))
 		crowd[i], err = place{address: s.place.address, Dialer: testtool.Dialer{From: from}}.subscribe(t, news)
-		if isGone(err) {
+		if isClosed(err) {
 			turned.Add(1)
 			return nil
 		}
@@ -129,33 +129,33 @@ func TestMoreThanDescriptors(t *testing.T) {
 		t.Errorf("%d connections failed: %v", failed, err)
 	}
 	for n := range 10 {
-		s.client = s.dial(t) // publishers find places, too
+		s.client = s.dial(t) // publishers can still connect
 		s.play(t, news, 20*n, 20*n+20, 1<<10, others)
-		wantAdmin(t, d) // and so does who wants to see what is going on
+		wantAdmin(t, d) // and so can operators
 	}
-	t.Logf("%d of %d connections were closed without a word", turned.Load(), len(crowd))
+	t.Logf("%d of %d connections were closed without a response", turned.Load(), len(crowd))
 	for _, r := range crowd {
 		if r != nil {
 			r.Conn.Close()
 		}
 	}
 	again := script{"/again", newsData}
-	testtool.WaitFor(t, "new subscribers to find room", func() bool { return s.findsRoom(t, again) })
-	s.wantPeace(t)
+	testtool.WaitFor(t, "new subscribers to be accepted", func() bool { return s.isServed(t, again) })
+	s.wantUnharmed(t)
 }
 
-// wantAdmin wants the admin pages to answer, on a new connection.
+// wantAdmin checks that the admin pages answer on a new connection.
 func wantAdmin(t *testing.T, d *testtool.Daemon) {
 	t.Helper()
 	code, _, text := testtool.Fetch(t, d.Admin+"status.json")
 	var status struct{ Connections []any }
 	if err := json.Unmarshal([]byte(text), &status); err != nil || code != 200 || len(status.Connections) < 20 {
-		t.Errorf("the status is %d with %d connections, %v", code, len(status.Connections), err)
+		t.Errorf("status.json answered %d with %d connections, %v", code, len(status.Connections), err)
 	}
 }
 
-// findsRoom tells whether a subscriber that comes now receives what is published.
-func (s *scenario) findsRoom(t *testing.T, news script) bool {
+// isServed reports whether a new subscriber receives a published message.
+func (s *scenario) isServed(t *testing.T, news script) bool {
 	r, err := s.place.subscribe(t, news)
 	if err != nil {
 		return false
@@ -169,8 +169,8 @@ func (s *scenario) findsRoom(t *testing.T, news script) bool {
 	return r.Messages == 1
 }
 
-// isGone tells whether a connection was closed in the middle of things.
-func isGone(err error) bool {
+// isClosed reports whether err means that the peer has closed the connection.
+func isClosed(err error) bool {
 	var broken net.Error
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &broken) && !broken.Timeout()
 }

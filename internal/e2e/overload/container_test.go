@@ -9,8 +9,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestDefaultsFitAMemoryLimit floods a daemon with default flags in a real control group:
-// it keeps within seven eighths of the limit, and is not killed.
+// TestDefaultsFitAMemoryLimit floods a daemon with default flags in a real control group. It
+// verifies that the daemon uses at most seven eighths of the limit, and is not killed.
 func TestDefaultsFitAMemoryLimit(t *testing.T) {
 	testtool.Long(t, "it publishes half a gigabyte")
 	t.Parallel() // it waits for the disk, most of the time
@@ -25,9 +25,9 @@ func TestDefaultsFitAMemoryLimit(t *testing.T) {
 			args := append(tt.args(t), "--slow=skip", "--stall-timeout=1m")
 			d := testtool.StartBy(t, group.Line(append([]string{testtool.Build(t)}, args...)...)...)
 			if !strings.Contains(d.Log(), `msg="memory limit found" limit=256MiB gomemlimit=224MiB`) {
-				t.Error("the log does not have the limit")
+				t.Error("the log does not report the limit")
 			}
-			for i := range laggards { // they never read, and each has a stream of its own
+			for i := range laggards { // they never read, and each has its own stream
 				conn, err := net.Dial("tcp", strings.TrimPrefix(d.Subscribe[0], "http://"))
 				if err != nil {
 					t.Fatal(err)
@@ -38,7 +38,7 @@ func TestDefaultsFitAMemoryLimit(t *testing.T) {
 				}
 			}
 			testtool.WaitFor(t, "the subscribers", func() bool { return gauge(t, d, "ssed_subscribers") == laggards })
-			backlog := 0 // the most that there was
+			backlog := 0 // the maximum so far
 			flood(t, d, laggards, 1<<10, func(published int) bool {
 				backlog = max(backlog, gauge(t, d, "ssed_backlog_bytes"))
 				return published<<10 > flooded
@@ -49,20 +49,20 @@ func TestDefaultsFitAMemoryLimit(t *testing.T) {
 			}
 			t.Logf("RSS: at most %d MiB, the limit is %d MiB", highest>>20, limit>>20)
 			if highest > limit/8*7 {
-				t.Errorf("the daemon took %d MiB of its limit of %d MiB", highest>>20, limit>>20)
+				t.Errorf("the daemon used %d MiB of its limit of %d MiB", highest>>20, limit>>20)
 			}
 			if killed := group.Killed(t); killed > 0 {
 				t.Errorf("%d processes were killed", killed)
 			}
 			if backlog < 30<<20 {
-				t.Errorf("the subscribers lagged only %d MiB", backlog>>20)
+				t.Errorf("the backlog was only %d MiB", backlog>>20)
 			}
 		})
 	}
 }
 
-// TestFlagsBeyondAMemoryLimit: with flags that exceed the limit the daemon is started all
-// the same, and the log names them.
+// TestFlagsBeyondAMemoryLimit verifies that the daemon starts with flags that exceed the memory
+// limit, and that a warning names them.
 func TestFlagsBeyondAMemoryLimit(t *testing.T) {
 	group := testtool.NewMemoryGroup(t, 128<<20)
 	d := testtool.StartBy(t, group.Line(testtool.Build(t), "--history=1", "--history-bytes=512MiB")...)

@@ -12,7 +12,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// An end is one line of the log: how a subscriber's stream ended.
+// An end is one line of the log about the end of a subscriber's stream.
 type end struct {
 	reason, client, subscription string
 	age                          time.Duration
@@ -24,7 +24,7 @@ var (
 	heldLine = regexp.MustCompile(`(?m)msg="more subscribers disconnected" subscribers=\d+ (.*)$`)
 )
 
-// endsOf reads the ends in a log, in the order of the lines.
+// endsOf returns the ends in a log, in the order of the lines.
 func endsOf(log string) (ends []end) {
 	for _, f := range endLine.FindAllStringSubmatch(log, -1) {
 		e := end{reason: f[1], client: f[2], subscription: f[3]}
@@ -36,8 +36,7 @@ func endsOf(log string) (ends []end) {
 	return ends
 }
 
-// countEnds counts the ends in a log by their reasons, those included that a
-// crowd's lines were summed up in.
+// countEnds counts the ends in a log by reason, including the ends that one line reports together.
 func countEnds(log string) map[string]int {
 	counts := map[string]int{}
 	for _, e := range endsOf(log) {
@@ -53,8 +52,7 @@ func countEnds(log string) map[string]int {
 	return counts
 }
 
-// wantEnds waits until the log has so many ends, and wants all of them to have
-// come for the given reasons.
+// wantEnds waits until the log has as many ends as want has, and compares the numbers by reason.
 func (s *scenario) wantEnds(t *testing.T, want map[string]int) {
 	t.Helper()
 	sum := func(counts map[string]int) (n int) {
@@ -64,12 +62,12 @@ func (s *scenario) wantEnds(t *testing.T, want map[string]int) {
 		return n
 	}
 	var got map[string]int
-	testtool.WaitFor(t, fmt.Sprintf("ends to be %v", want), func() bool {
+	testtool.WaitFor(t, fmt.Sprintf("the disconnections %v", want), func() bool {
 		got = countEnds(s.daemon.Log())
 		return sum(got) >= sum(want)
 	})
 	if !maps.Equal(got, want) {
-		t.Errorf("subscribers ended %v, want %v", got, want)
+		t.Errorf("the disconnections are %v, want %v", got, want)
 	}
 }
 

@@ -14,10 +14,10 @@ import (
 	"github.com/ssed/ssed/store"
 )
 
-// historyFull is what a full history has at least: it lets go of whole chunks.
+// historyFull is the minimum size of a full history, which drops whole chunks.
 const historyFull = ssed.DefaultHistoryBytes * 9 / 10
 
-// fillTime bounds how long a test publishes at full speed until the history is full.
+// fillTime limits how long a test publishes at full speed to fill the history.
 const fillTime = 3 * time.Minute
 
 // gauge reads one of the daemon's metrics.
@@ -35,8 +35,8 @@ func gauge(t *testing.T, d *testtool.Daemon, name string) int {
 	return int(value)
 }
 
-// flood publishes lines of so many bytes to so many namespaces at full speed, until
-// enough says so after a block of them.
+// flood publishes messages of the given size to the given number of namespaces at full speed. It
+// stops when enough returns true after a block of messages.
 func flood(t *testing.T, d *testtool.Daemon, namespaces, bytes int, enough func(published int) bool) {
 	t.Helper()
 	p := testtool.DialPublisher(t, d.Publish[0])
@@ -67,11 +67,12 @@ func flood(t *testing.T, d *testtool.Daemon, namespaces, bytes int, enough func(
 	}
 }
 
-// TestFullSpeedFillsHistory publishes at full speed until the history is full, and as
-// much again: the daemon takes no more than the formula in docs/overload.md allows.
+// TestFullSpeedFillsHistory publishes at full speed until the history is full, and then as many
+// messages again. It verifies that the daemon uses no more memory than the formula in
+// docs/overload.md allows.
 func TestFullSpeedFillsHistory(t *testing.T) {
 	testtool.Long(t, "it fills a history of 256 MiB twice")
-	t.Parallel() // one daemon at a time is at work, on one core
+	t.Parallel() // only one daemon works at a time, on one core
 	testtool.WithoutRace(t, "it takes several times the memory")
 	store := 2*ssed.DefaultMailboxBytes + 32<<20 + store.DefaultCacheBytes
 	for _, tt := range []struct {
@@ -89,7 +90,7 @@ func TestFullSpeedFillsHistory(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d := testtool.Start(t, tt.args(t)...)
-			full := 0 // how many messages that took
+			full := 0 // number of messages that filled the history
 			flood(t, d, tt.namespaces, tt.bytes, func(published int) bool {
 				if full == 0 && gauge(t, d, "ssed_history_bytes") > historyFull {
 					full = published
@@ -99,18 +100,19 @@ func TestFullSpeedFillsHistory(t *testing.T) {
 			tt.limits.historyBytes = ssed.DefaultHistoryBytes
 			tt.limits.wantMemory(t, d.Process.Pid)
 			if kept := gauge(t, d, "ssed_history_bytes"); kept < historyFull || kept > ssed.DefaultHistoryBytes {
-				t.Errorf("the history has %d bytes at the end", kept)
+				t.Errorf("the history has %d bytes at the end, want %d to %d", kept, historyFull, ssed.DefaultHistoryBytes)
 			}
 		})
 	}
 }
 
-// kept and stored are the flags of a daemon with a history, and of one with a store,
-// of the default size.
+// kept returns the flags of a daemon with a history of the default size, and stored the flags of a
+// daemon with a store of the default size.
 func kept(*testing.T) []string     { return []string{"--history=1000000000"} }
 func stored(t *testing.T) []string { return []string{"--store=" + t.TempDir()} }
 
-// TestCollectorIsBound: GOGC falls as the heap grows, and one of the environment holds.
+// TestCollectorIsBound verifies that the daemon lowers GOGC as its heap grows, unless the
+// environment sets GOGC.
 func TestCollectorIsBound(t *testing.T) {
 	testtool.Long(t, "the daemon collects garbage under load")
 	const filled = 100 << 20
@@ -120,13 +122,13 @@ func TestCollectorIsBound(t *testing.T) {
 		want func(percent int) bool
 	}{
 		{"by the daemon", nil, func(percent int) bool { return percent < 25 }},
-		{"by the daemon, for an empty variable is none", []string{"GOGC="}, func(percent int) bool { return percent < 25 }},
+		{"by the daemon, if the variable is empty", []string{"GOGC="}, func(percent int) bool { return percent < 25 }},
 		{"by the environment", []string{"GOGC=77"}, func(percent int) bool { return percent == 77 }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d := testtool.StartEnv(t, tt.env, "--history=1000000000")
 			if percent := gauge(t, d, "go_gc_gogc_percent"); tt.env == nil && percent != 100 {
-				t.Errorf("GOGC is %d at the start", percent)
+				t.Errorf("GOGC is %d at the start, want 100", percent)
 			}
 			flood(t, d, 1, 1<<10, func(int) bool { return gauge(t, d, "ssed_history_bytes") > filled })
 			testtool.WaitFor(t, "the next collection", func() bool { return tt.want(gauge(t, d, "go_gc_gogc_percent")) })

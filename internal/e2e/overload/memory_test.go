@@ -11,19 +11,19 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// limits are what bounds a daemon's memory. Those that are 0 have their default.
+// limits are the limits that determine a daemon's memory. A limit of 0 has its default.
 type limits struct {
-	conns             int // subscribers that there are at most
-	streams           int // different subscription sets that are slow at most; 0: one, negative: none
+	conns             int // the most subscribers at a time
+	streams           int // the most subscription sets with slow subscribers; 0: one, negative: none
 	backlogBytes      int // --backlog
 	backlogTotalBytes int // --backlog-total
 	dataBytes         int // --data-max
 	sendBufferBytes   int // --sndbuf
-	historyBytes      int // --history-bytes, where a history is kept
-	storeBytes        int // of a store: what is on its way there and back, its cache and the mailbox
+	historyBytes      int // --history-bytes, with a history
+	storeBytes        int // of a store: messages in flight to it and back, its cache and the mailbox
 }
 
-// flags are the limits as the daemon takes them.
+// flags returns the limits as flags of the daemon.
 func (l limits) flags() (args []string) {
 	for _, f := range []struct {
 		name  string
@@ -41,19 +41,19 @@ func (l limits) flags() (args []string) {
 
 // The parts of the formula in docs/overload.md.
 const (
-	baseBytes  = 48 << 20 // a daemon that does nothing, and the garbage of a small heap
-	emptyBytes = 25 << 20 // a daemon that does nothing takes 24, 17 of them pages of its program
-	connBytes  = 2 << 10  // 560 to 1,900 were measured, by its age and what it does
-	poolBytes  = 4 << 20  // segments kept for the next ones
-	// halfEmpty: two segments that follow each other hold more than one is long,
-	// or the second would not have been begun. So a stream's are at least half
-	// full, but for one more.
+	baseBytes  = 48 << 20 // an idle daemon, and the garbage of a small heap
+	emptyBytes = 25 << 20 // an idle daemon uses 24 MiB, 17 of them pages of its program
+	connBytes  = 2 << 10  // 560 to 1,900 bytes were measured, depending on a connection's age and traffic
+	poolBytes  = 4 << 20  // free segments that are kept for reuse
+	// halfEmpty: two consecutive segments hold more bytes than one segment has room for, or the
+	// second would not have been started. So the segments of a stream are at least half full,
+	// except for the last one.
 	halfEmpty = 2
 )
 
-// rssMax is the formula in docs/overload.md: the most that a daemon may take. The
-// publishers here are few and send whole messages. A small heap has no more garbage
-// than what is in use, so that much of the base is not for it.
+// rssMax returns the most memory that a daemon may use, by the formula in docs/overload.md. The
+// publishers of these tests are few and send complete messages. A small heap has at most as much
+// garbage as data in use, so the base then includes less garbage.
 func (l limits) rssMax() int64 {
 	streams := l.streams
 	switch {
@@ -75,7 +75,7 @@ func (l limits) rssMax() int64 {
 	return int64(connBytes*l.conns + min(baseBytes+inUse+inUse/4, emptyBytes+2*inUse))
 }
 
-// highestMemory is the most that a process ever took of the machine, in bytes.
+// highestMemory returns the highest resident memory of a process so far, in bytes.
 func highestMemory(pid int) (bytes int64, err error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -86,7 +86,7 @@ func highestMemory(pid int) (bytes int64, err error) {
 	return bytes << 10, err
 }
 
-// wantMemory wants the most that a daemon ever took to be what its limits allow.
+// wantMemory checks that a daemon never used more memory than its limits allow.
 func (l limits) wantMemory(t *testing.T, pid int) {
 	t.Helper()
 	highest, err := highestMemory(pid)
@@ -94,7 +94,7 @@ func (l limits) wantMemory(t *testing.T, pid int) {
 		t.Fatal(err)
 	}
 	t.Logf("RSS: at most %d MiB, %d MiB allowed", highest>>20, l.rssMax()>>20)
-	if highest > l.rssMax() && !testtool.Race { // the race detector has its own ideas of memory
-		t.Errorf("the daemon took %d MiB of memory, its limits allow %d", highest>>20, l.rssMax()>>20)
+	if highest > l.rssMax() && !testtool.Race { // the race detector needs more memory
+		t.Errorf("the daemon used %d MiB of memory, its limits allow %d", highest>>20, l.rssMax()>>20)
 	}
 }

@@ -14,26 +14,26 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A reader is one raw connection that subscribes to a script's namespace. It
-// reads when it is told to, and then checks every byte.
+// A reader is a raw connection that subscribes to a script's namespace. It reads only when run is
+// called, and then checks every byte.
 type reader struct {
 	ledger.Counter
 	*testtool.Stream
 	script script
-	over   chan struct{} // closed when run is over; the rest is set then
+	done   chan struct{} // closed when run returns; then the fields below are valid
 
-	retry bool  // it was asked to come back later
-	why   error // why reading ended: io.EOF where all was in order
+	retry bool  // a reconnection time was received
+	err   error // why reading stopped; io.EOF after an orderly end
 }
 
-// A place says from where to connect, and to what.
+// A place describes a source and a target of connections.
 type place struct {
 	testtool.Dialer
 	address string // host:port, or the path of a unix socket
 }
 
-// subscribe connects, asks for a script's namespace and reads the answer's head:
-// from then on nothing may be missed. The connection is closed when the test ends.
+// subscribe connects, subscribes to a script's namespace and reads the response head. From then on,
+// no message may be missed. The connection is closed at the end of the test.
 func (p place) subscribe(t *testing.T, s script) (*reader, error) {
 	conn, err := p.Dial(t.Context(), p.address)
 	if err != nil {
@@ -44,19 +44,19 @@ func (p place) subscribe(t *testing.T, s script) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &reader{Stream: stream, script: s, over: make(chan struct{})}, stream.Check()
+	return &reader{Stream: stream, script: s, done: make(chan struct{})}, stream.Check()
 }
 
-// run reads to the end of the connection.
+// run reads until the connection is closed.
 func (r *reader) run() {
-	defer close(r.over)
-	for r.why == nil {
-		r.why = r.readBlock()
+	defer close(r.done)
+	for r.err == nil {
+		r.err = r.readBlock()
 	}
 }
 
-// readBlock reads one frame or comment. Every message must be the next one, or
-// the first after those that a gap has told of.
+// readBlock reads one frame or comment. A message must be the next one of the script, after the
+// messages that a gap event reports as missed.
 func (r *reader) readBlock() error {
 	block, err := r.Block()
 	if err != nil {
@@ -80,22 +80,22 @@ func (r *reader) readBlock() error {
 	return nil
 }
 
-// is reports whether a block is exactly that of a format with a number, which it reads.
+// is reports whether a block has exactly the given format, with one number, which it stores.
 func is(block []byte, format string, number *int) bool {
 	n, _ := fmt.Sscanf(string(block), format, number)
 	return n == 1 && string(block) == fmt.Sprintf(format, *number)
 }
 
-// wantAll waits until every reader has come to message n.
+// wantAll waits until every reader has received message n-1.
 func wantAll(t *testing.T, readers []*reader, n int) {
 	t.Helper()
-	behind := 0 // those before it are there
-	testtool.WaitFor(t, fmt.Sprintf("message %d to come to all %d", n-1, len(readers)), func() bool {
+	behind := 0 // the readers before this one are done
+	testtool.WaitFor(t, fmt.Sprintf("all %[2]d readers to receive message %[1]d", n-1, len(readers)), func() bool {
 		for ; behind < len(readers); behind++ {
 			r := readers[behind]
 			select {
-			case <-r.over:
-				t.Fatalf("reader %d of %d ended at message %d of %d: %v", behind, len(readers), r.Next(), n, r.why)
+			case <-r.done:
+				t.Fatalf("reader %d of %d stopped at message %d of %d: %v", behind, len(readers), r.Next(), n, r.err)
 			default:
 			}
 			if r.Next() < n {
@@ -106,23 +106,22 @@ func wantAll(t *testing.T, readers []*reader, n int) {
 	})
 }
 
-// wantEnd waits until a reader's connection has ended.
+// wantEnd waits until a reader's connection is closed.
 func (r *reader) wantEnd(t *testing.T) {
 	t.Helper()
 	select {
-	case <-r.over:
+	case <-r.done:
 	case <-time.After(testtool.Patience):
-		t.Fatalf("the connection has not ended after %v", testtool.Patience)
+		t.Fatalf("the connection is still open after %v", testtool.Patience)
 	}
 }
 
-// wantReset waits until the daemon has reset a connection, of which nothing is
-// read meanwhile.
+// wantReset waits until the daemon resets a connection, without reading from it.
 func (r *reader) wantReset(t *testing.T) {
 	t.Helper()
-	fds := []unix.PollFd{{Fd: int32(r.fd(t))}} // POLLERR and POLLHUP come unasked
+	fds := []unix.PollFd{{Fd: int32(r.fd(t))}} // POLLERR and POLLHUP are always reported
 	if n, err := unix.Poll(fds, int(testtool.Patience.Milliseconds())); n != 1 {
-		t.Fatalf("the connection stands after %v (%v)", testtool.Patience, err)
+		t.Fatalf("the connection is still open after %v (%v)", testtool.Patience, err)
 	}
 }
 

@@ -14,11 +14,11 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testtool.Main(m)) }
 
-// atOnce is how long a message may take to the bystander. It takes a millisecond
-// as a rule; this is for slow machines.
+// atOnce limits how long a message may take to the bystander. It usually takes a millisecond; the
+// limit allows for slow machines.
 const atOnce = 5 * time.Second
 
-// A scenario is a daemon with too much to do, and a bystander that must not notice.
+// A scenario is a daemon with too much load, and a bystander that must not notice it.
 type scenario struct {
 	daemon *testtool.Daemon
 	place  place // where subscribers connect
@@ -29,14 +29,14 @@ type scenario struct {
 	*testtool.Bystander
 }
 
-// open starts a daemon with args, and the bystander's listening. The daemon has
-// the limits that args give it.
+// open starts a daemon with limits and args, and a bystander that listens to it. If args set
+// limits, l must contain them.
 func open(t *testing.T, l limits, args ...string) *scenario {
 	t.Helper()
 	return openWith(t, testtool.Start(t, append(l.flags(), args...)...), l)
 }
 
-// openWith does the same with a daemon that runs.
+// openWith is like open, with a running daemon.
 func openWith(t *testing.T, d *testtool.Daemon, l limits) *scenario {
 	t.Helper()
 	s := &scenario{daemon: d, limits: l}
@@ -56,7 +56,7 @@ func (s *scenario) dial(t *testing.T) *publish.Client {
 	return client
 }
 
-// crowd subscribes n times to a script's namespace. One address alone would have
+// crowd subscribes n times to a script's namespace, from several addresses, because one address has
 // too few ports for some crowds.
 func (s *scenario) crowd(t *testing.T, n int, p place, script script) []*reader {
 	t.Helper()
@@ -69,12 +69,12 @@ func (s *scenario) crowd(t *testing.T, n int, p place, script script) []*reader 
 		all[i], err = from.subscribe(t, script)
 		return err
 	}); err != nil {
-		t.Fatalf("%d of %d subscribers could not begin: %v", failed, n, err)
+		t.Fatalf("%d of %d subscribers could not subscribe: %v", failed, n, err)
 	}
 	return all
 }
 
-// audience is a crowd that reads.
+// audience subscribes like crowd, and lets the subscribers read in the background.
 func (s *scenario) audience(t *testing.T, n int, script script) []*reader {
 	t.Helper()
 	all := s.crowd(t, n, s.place, script)
@@ -82,15 +82,14 @@ func (s *scenario) audience(t *testing.T, n int, script script) []*reader {
 	return all
 }
 
-// start makes readers read.
+// start lets readers read in the background.
 func start(readers []*reader) {
 	for _, r := range readers {
 		go r.run()
 	}
 }
 
-// publish publishes a script's messages from one number to before another, and
-// returns when all have their OK.
+// publish publishes the messages of a script in [from, to), and returns after all were answered OK.
 func (s *scenario) publish(t *testing.T, script script, from, to int) {
 	t.Helper()
 	var failed atomic.Pointer[error]
@@ -111,9 +110,9 @@ func (s *scenario) publish(t *testing.T, script script, from, to int) {
 	}
 }
 
-// play publishes a script, so many bytes at a time, each when the readers have
-// all that came before: so they never lag further than that, however slow the
-// machine is.
+// play publishes the messages of a script in steps of stepBytes. It waits until the readers have
+// received a step before it publishes the next. So the readers never lag further than that, even on
+// a slow machine.
 func (s *scenario) play(t *testing.T, script script, from, to, stepBytes int, readers []*reader) {
 	t.Helper()
 	step := max(1, stepBytes/script.frameBytes())
@@ -124,9 +123,9 @@ func (s *scenario) play(t *testing.T, script script, from, to, stepBytes int, re
 	}
 }
 
-// wantPeace is the end of most tests: the daemon took no more memory than its
-// limits allow, the bystander has noticed nothing, and who comes now is served.
-func (s *scenario) wantPeace(t *testing.T) {
+// wantUnharmed ends most tests. It checks that the daemon used no more memory than its limits
+// allow, that the bystander received every message in time, and that new subscribers are served.
+func (s *scenario) wantUnharmed(t *testing.T) {
 	t.Helper()
 	s.End()
 	s.limits.wantMemory(t, s.daemon.Process.Pid)

@@ -10,9 +10,8 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A script is what is published to one namespace: numbered messages of one
-// length, of which no two are alike. Whoever knows the script can tell of every
-// byte of the stream whether it is the right one.
+// A script is the sequence of messages of one namespace. They are numbered, of the same length, and
+// all different, so that each byte of the stream can be checked.
 type script struct {
 	namespace string
 	dataBytes int
@@ -20,12 +19,12 @@ type script struct {
 
 const (
 	numberBytes = len("000000000:")
-	// paddings is how many different paddings there are. It is prime, so that
-	// messages which a segment or a buffer apart stand do not have the same.
+	// paddings is the number of different paddings. It is prime, so that messages that are a
+	// segment or a buffer apart have different paddings.
 	paddings = 251
 )
 
-// padding is what all messages are filled up with, each from another place.
+// padding fills all messages. Each message begins at a different offset in it.
 var padding = func() []byte {
 	letters := make([]byte, 1<<20+paddings)
 	for i := range letters {
@@ -34,7 +33,7 @@ var padding = func() []byte {
 	return letters
 }()
 
-// message is the n-th message, counted from 0.
+// message returns the n-th message, counted from 0.
 func (s script) message(n int) sse.Message {
 	data := make([]byte, 0, s.dataBytes)
 	data = fmt.Appendf(data, "%09d:", n)
@@ -42,15 +41,16 @@ func (s script) message(n int) sse.Message {
 	return sse.Message{Namespace: s.namespace, Data: data}
 }
 
-// frameBytes is the length of each message's frame.
+// frameBytes returns the length of each message's frame.
 func (s script) frameBytes() int { return len("data:") + s.dataBytes + len("\n\n") }
 
-// number tells which message a whole frame is, and that it is wholly that.
+// number returns the number of the message in a frame, or an error if any byte of the frame is
+// wrong.
 func (s script) number(frame []byte) (n int, err error) {
 	rest, isData := bytes.CutPrefix(frame, []byte("data:"))
 	rest, isWhole := bytes.CutSuffix(rest, []byte("\n\n"))
 	if !isData || !isWhole || len(rest) != s.dataBytes || rest[numberBytes-1] != ':' {
-		return 0, errors.New("this is no frame of the script: " + shown(frame))
+		return 0, errors.New("not a frame of the script: " + shown(frame))
 	}
 	if n, err = strconv.Atoi(string(rest[:numberBytes-1])); err != nil {
 		return 0, err
@@ -61,7 +61,7 @@ func (s script) number(frame []byte) (n int, err error) {
 	return n, nil
 }
 
-// shown is the beginning of something, for people.
+// shown returns the beginning of b for test output.
 func shown(b []byte) string { return fmt.Sprintf("%.80q", b) }
 
 func TestScriptKnowsEveryByte(t *testing.T) {
@@ -69,7 +69,7 @@ func TestScriptKnowsEveryByte(t *testing.T) {
 	for n := range 3 * paddings {
 		frame := sse.AppendFrame(nil, nil, s.message(n).Data)
 		if got, err := s.number(frame); got != n || err != nil || len(frame) != s.frameBytes() {
-			t.Fatalf("frame %d of %d bytes is taken for %d, %v", n, len(frame), got, err)
+			t.Fatalf("frame %d of %d bytes has the number %d, %v", n, len(frame), got, err)
 		}
 	}
 	frame := sse.AppendFrame(nil, nil, s.message(7).Data)
@@ -77,7 +77,7 @@ func TestScriptKnowsEveryByte(t *testing.T) {
 		wrong := bytes.Clone(frame)
 		wrong[i] ^= 1
 		if n, err := s.number(wrong); err == nil && n == 7 {
-			t.Errorf("byte %d may be wrong", i)
+			t.Errorf("a wrong byte %d is not detected", i)
 		}
 	}
 }

@@ -8,13 +8,13 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// thin is a place with a receive buffer that takes next to nothing.
+// thin returns a place whose connections have a tiny receive buffer.
 func (s *scenario) thin() place {
 	return place{address: s.place.address, Dialer: testtool.Dialer{ReceiveBytes: 2048}}
 }
 
-// TestTinyReceiveBuffer: a client that reads steadily, a little at a time, gets
-// everything.
+// TestTinyReceiveBuffer verifies that a client with a tiny receive buffer that reads steadily
+// receives every message.
 func TestTinyReceiveBuffer(t *testing.T) {
 	s := open(t, limits{conns: 25, dataBytes: 100_000, backlogBytes: 2 << 20})
 	news := script{"/news", 700}
@@ -24,12 +24,12 @@ func TestTinyReceiveBuffer(t *testing.T) {
 	const messages = 2000
 	s.play(t, news, 0, messages, 64<<10, others)
 	wantAll(t, tiny, messages)
-	s.wantPeace(t)
+	s.wantUnharmed(t)
 	s.wantEnds(t, map[string]int{})
 }
 
-// TestByteByByte: a client that reads a byte at a time, with long pauses. There
-// is no end to what it would lag behind.
+// TestByteByByte verifies that a client that reads ten bytes a second is disconnected: as slow if
+// it exceeds its backlog, else as stalled. It could never catch up.
 func TestByteByByte(t *testing.T) {
 	testtool.Long(t, "a subscriber reads byte by byte")
 	tests := []struct {
@@ -53,16 +53,16 @@ func TestByteByByte(t *testing.T) {
 			s.play(t, news, 0, tt.publishBytes/news.frameBytes(), 64<<10, others)
 			s.wantEnds(t, map[string]int{tt.reason: 1})
 			if took := time.Since(begin); tt.reason == "stalled" && took < stallTimeout {
-				t.Errorf("it was closed after %v, before %v had passed", took, stallTimeout)
+				t.Errorf("the subscriber was disconnected after %v, want at least %v", took, stallTimeout)
 			}
 			slow.Conn.Close()
 			<-left
-			s.wantPeace(t)
+			s.wantUnharmed(t)
 		})
 	}
 }
 
-// readByBytes reads ten bytes a second, until the connection ends.
+// readByBytes reads ten bytes a second until the connection is closed.
 func readByBytes(r *reader, left chan<- struct{}) {
 	defer close(left)
 	for one := make([]byte, 1); ; time.Sleep(100 * time.Millisecond) {
@@ -72,8 +72,8 @@ func readByBytes(r *reader, left chan<- struct{}) {
 	}
 }
 
-// TestStalledAmongOthers: 200 of 1,000 never read; the other 800 get everything.
-// How fast that goes is measured with and without the 200, in turn, and shown.
+// TestStalledAmongOthers verifies that 800 of 1,000 subscribers receive every message while the
+// other 200 never read. It logs the speed with and without the 200, in alternating rounds.
 func TestStalledAmongOthers(t *testing.T) {
 	const rounds = 2
 	s := open(t, limits{conns: 1200, backlogBytes: 64 << 20})
@@ -87,7 +87,7 @@ func TestStalledAmongOthers(t *testing.T) {
 		wantAll(t, others, next)
 		return time.Since(begin)
 	}
-	round() // all is warm
+	round() // warms up
 	var with, without time.Duration
 	for range rounds {
 		without += round()
@@ -99,18 +99,18 @@ func TestStalledAmongOthers(t *testing.T) {
 		}
 	}
 	rate := func(took time.Duration) float64 { return float64(rounds*batch*len(others)) / took.Seconds() / 1e6 }
-	t.Logf("deliveries to those who read: %.2f million/s, and %.2f (%.2f of it) among those who do not",
+	t.Logf("deliveries: %.2f million/s without stalled subscribers, and %.2f (a factor of %.2f) with them",
 		rate(without), rate(with), without.Seconds()/with.Seconds())
-	s.wantPeace(t)
+	s.wantUnharmed(t)
 	for reason := range countEnds(s.daemon.Log()) {
 		if reason != "left" && reason != "reset" {
-			t.Errorf("somebody ended: %s", reason)
+			t.Errorf("a subscriber was disconnected: %s", reason)
 		}
 	}
 }
 
-// TestCrowdStallsAtOnce: 5,000 subscribers stop reading, and never begin again.
-// All are closed for the one reason, and the others have everything.
+// TestCrowdStallsAtOnce verifies that when 5,000 subscribers stop reading for good, all of them are
+// disconnected for the same reason, and the others receive every message.
 func TestCrowdStallsAtOnce(t *testing.T) {
 	testtool.Long(t, "a crowd of subscribers stalls for seconds")
 	tests := []struct {
@@ -130,15 +130,15 @@ func TestCrowdStallsAtOnce(t *testing.T) {
 			s.play(t, news, 0, tt.publishBytes/news.frameBytes(), 64<<10, others)
 			s.wantEnds(t, map[string]int{tt.reason: len(crowd)})
 			wantAll(t, others, tt.publishBytes/news.frameBytes())
-			s.wantPeace(t)
+			s.wantUnharmed(t)
 		})
 	}
 }
 
-// TestCrowdIsPassedOver: with --slow=skip all of them stay. When some read again
-// they find whole frames only, a gap that tells exactly what is missing, and the
-// newest message last.
-func TestCrowdIsPassedOver(t *testing.T) {
+// TestCrowdIsSkipped verifies that --slow=skip disconnects no subscriber of a stalled crowd.
+// When some of them read again, they receive only whole frames, a gap event with the exact number
+// of missed messages, and the newest message last.
+func TestCrowdIsSkipped(t *testing.T) {
 	testtool.Long(t, "a crowd reads nothing for seconds")
 	s := open(t, limits{conns: 5100, dataBytes: 20_000, backlogBytes: 256 << 10, sendBufferBytes: 8 << 10}, "--slow=skip")
 	news := script{"/news", 1000}
@@ -148,7 +148,7 @@ func TestCrowdIsPassedOver(t *testing.T) {
 	s.play(t, news, 0, messages, 64<<10, others)
 	awake := crowd[:testtool.FewerUnderRace(200)]
 	start(awake)
-	wantAll(t, awake, messages) // the newest came, and nothing before it is unaccounted for
+	wantAll(t, awake, messages) // the newest arrived, and the gaps account for all missing ones
 	s.play(t, news, messages, messages+10, 1<<10, append(awake, others...))
 	for _, r := range append(awake, others...) {
 		r.Conn.SetReadDeadline(time.Now())
@@ -156,16 +156,16 @@ func TestCrowdIsPassedOver(t *testing.T) {
 	}
 	for i, r := range awake {
 		if missed := messages + 10 - r.Messages; r.Gaps == 0 || missed <= 0 || r.Next() != messages+10 {
-			t.Fatalf("subscriber %d got %d messages and %d gaps, and stands at %d of %d", i, r.Messages, r.Gaps, r.Next(), messages+10)
+			t.Fatalf("subscriber %d got %d messages and %d gaps, and is at message %d of %d", i, r.Messages, r.Gaps, r.Next(), messages+10)
 		}
 	}
 	for i, r := range others {
 		if r.Gaps != 0 || r.Messages != messages+10 {
-			t.Errorf("another got %d of %d messages and %d gaps (%d)", r.Messages, messages+10, r.Gaps, i)
+			t.Errorf("a reading subscriber got %d of %d messages and %d gaps (subscriber %d)", r.Messages, messages+10, r.Gaps, i)
 		}
 	}
 	if ends := countEnds(s.daemon.Log()); len(ends) > 0 && !testtool.Race {
-		t.Errorf("subscribers ended: %v", ends)
+		t.Errorf("subscribers were disconnected: %v", ends)
 	}
-	s.wantPeace(t)
+	s.wantUnharmed(t)
 }

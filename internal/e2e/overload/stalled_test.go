@@ -11,9 +11,9 @@ import (
 // stallTimeout is --stall-timeout in these tests.
 const stallTimeout = 2 * time.Second
 
-// TestStallTimeout: a subscriber that stops reading is closed though nothing is
-// published any more, and not before its time. What it has yet to take waits in
-// the daemon, or all of it in the kernel's buffer.
+// TestStallTimeout verifies that a subscriber that stops reading is disconnected after
+// --stall-timeout, not earlier, even if nothing more is published. Its unread bytes are in the
+// daemon, or all in the kernel's buffer.
 func TestStallTimeout(t *testing.T) {
 	unix := func(t *testing.T) string { return "unix://" + filepath.Join(t.TempDir(), "subscribers") }
 	tcp := func(*testing.T) string { return "127.0.0.1:0" }
@@ -35,20 +35,20 @@ func TestStallTimeout(t *testing.T) {
 			stalled := s.crowd(t, 1, s.thin(), news)[0]
 			begin := time.Now()
 			s.play(t, news, 0, tt.messages, 64<<10, others)
-			testtool.WaitFor(t, "it to be closed", func() bool { return len(endsOf(s.daemon.Log())) > 0 })
+			testtool.WaitFor(t, "the subscriber to be disconnected", func() bool { return len(endsOf(s.daemon.Log())) > 0 })
 			took := time.Since(begin)
-			t.Logf("closed after %v", took.Round(time.Millisecond))
+			t.Logf("disconnected after %v", took.Round(time.Millisecond))
 			got := endsOf(s.daemon.Log())
 			if took < stallTimeout || len(got) != 1 || got[0].reason != "stalled" || got[0].client != nameOf(stalled) {
 				t.Errorf("after %v: %+v", took, got)
 			}
 			s.play(t, news, tt.messages, tt.messages+10, 1<<10, others)
-			s.wantPeace(t)
+			s.wantUnharmed(t)
 		})
 	}
 }
 
-// nameOf is a reader's name in the daemon's log.
+// nameOf returns the address of a reader in the daemon's log.
 func nameOf(r *reader) string {
 	if r.Conn.LocalAddr().Network() == "unix" {
 		return "unix"
