@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// caddy is what deploy/Caddyfile is as it stands.
+// caddy is Caddy with deploy/Caddyfile.
 var caddy = proxy{
 	name:    "caddy",
 	program: "caddy",
@@ -18,13 +18,13 @@ var caddy = proxy{
 	edits: func(at site, idle time.Duration) []edit {
 		host, port, _ := net.SplitHostPort(at.listen)
 		return []edit{
-			// Addresses; there is one Caddy for each test, and none is asked to change.
+			// Addresses. Each test has its own Caddy, and none needs the admin endpoint.
 			{"\n:80 {\n", "\n:" + port + " {\n\tbind " + host + "\n"},
 			{"reverse_proxy 127.0.0.1:8001 {", "reverse_proxy " + at.daemon + " {"},
 			{"\n\tservers {\n", "\n\tadmin off\n\tservers {\n"},
 			// Paths.
 			{"\n\tlog {\n", "\n\tstorage file_system " + at.folder + "\n\tlog {\n"},
-			// The time that tests wait for.
+			// The idle timeout that tests wait for.
 			{"read_timeout " + spelled(idleShipped) + "\n", "read_timeout " + spelled(idle) + "\n"},
 		}
 	},

@@ -10,15 +10,15 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// with is p with more edits.
-func (p proxy) with(more ...edit) proxy {
+// withEdits returns p with more edits.
+func (p proxy) withEdits(more ...edit) proxy {
 	edits := p.edits
 	p.edits = func(at site, idle time.Duration) []edit { return append(edits(at, idle), more...) }
 	return p
 }
 
-// sees runs "ssed doctor" and returns its verdicts ("ok", "BAD") by what they are about,
-// all it said, and its exit code.
+// sees runs "ssed doctor" and returns its verdicts ("ok", "BAD") by topic, its output, and its exit
+// code.
 func sees(t *testing.T, args ...string) (verdicts map[string]string, said string, code int) {
 	t.Helper()
 	cmd := exec.Command(testtool.Build(t), append([]string{"doctor"}, args...)...)
@@ -41,10 +41,11 @@ var (
 	compresses = edit{"gzip off;", "gzip on; gzip_types text/event-stream; gzip_min_length 0; gzip_http_version 1.0; gzip_proxied any;"}
 )
 
-// shortIdle is no whole second: a proxy's clock may be a millisecond early.
+// shortIdle is not a whole number of seconds, because a proxy's clock may be a millisecond early.
 const shortIdle = 1500 * time.Millisecond
 
-// TestDoctor: what each setting does to a stream is found, and what mends it is said.
+// TestDoctor verifies that "ssed doctor" finds the effect of each proxy setting on a stream, and
+// names the setting that repairs it.
 func TestDoctor(t *testing.T) {
 	testtool.Long(t, "doctor listens to each proxy for seconds")
 	for _, tt := range []struct {
@@ -52,15 +53,15 @@ func TestDoctor(t *testing.T) {
 		proxy   proxy
 		idle    time.Duration // of the proxy
 		publish bool
-		bad     string // what is found to be bad
+		bad     string // the topic that must be bad; none if empty
 		says    []string
 	}{
 		{"as shipped", nginx, idleShipped, true, "", []string{"the published event was received after ", "the stream stayed open for 5s", "HTTP/1.1: browsers open at most six", "compression  the stream is not compressed"}},
 		{"as shipped, by heartbeats", nginx, idleShipped, false, "", []string{"no heartbeats arrived together"}},
 		{"as shipped, HAProxy", haproxy, idleShipped, true, "", []string{"the published event was received after "}},
-		{"buffering", nginx.with(buffers), idleShipped, true, "head", []string{"held back", "-> nginx: proxy_buffering off;"}},
-		{"buffering, by heartbeats", nginx.with(buffers), idleShipped, false, "head", []string{"held back", "-> nginx: proxy_buffering off;"}},
-		{"gzip that lets go", nginx.with(compresses), idleShipped, true, "", []string{"compressed (gzip); the published event was received after "}},
+		{"buffering", nginx.withEdits(buffers), idleShipped, true, "head", []string{"held back", "-> nginx: proxy_buffering off;"}},
+		{"buffering, by heartbeats", nginx.withEdits(buffers), idleShipped, false, "head", []string{"held back", "-> nginx: proxy_buffering off;"}},
+		{"gzip that flushes", nginx.withEdits(compresses), idleShipped, true, "", []string{"compressed (gzip); the published event was received after "}},
 		{"a short time", nginx, shortIdle, true, "idle", []string{"the stream ended after 1.", "-> nginx: proxy_read_timeout 60s;"}},
 		{"as shipped, Caddy", caddy, idleShipped, true, "", []string{"the published event was received after "}},
 		{"a short time, Caddy", caddy, shortIdle, true, "idle", []string{"the stream ended after 1.", "-> caddy: read_timeout 60s"}},

@@ -11,14 +11,13 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// quiet is a heartbeat that no test lives to see.
+// quiet is a heartbeat interval that is longer than any test.
 const quiet = "--heartbeat=10m"
 
 // A subscriber reads one event stream through a proxy.
 type subscriber struct{ *testtool.Stream }
 
-// subscribe asks for a path from a source address, and returns once the answer's
-// head is there.
+// subscribe requests a path from a source address, and returns when the response head has arrived.
 func (f front) subscribe(t *testing.T, source, path string, headers ...string) subscriber {
 	t.Helper()
 	conn, err := testtool.Dialer{From: net.ParseIP(source)}.Dial(t.Context(), f.listen)
@@ -34,7 +33,7 @@ func (f front) subscribe(t *testing.T, source, path string, headers ...string) s
 	return subscriber{s}
 }
 
-// wantStream wants a head that an EventSource takes.
+// wantStream checks that an EventSource accepts the response head.
 func (s subscriber) wantStream(t *testing.T) subscriber {
 	t.Helper()
 	if err := s.Check(); err != nil {
@@ -50,8 +49,8 @@ func (s subscriber) block() (string, error) {
 	return string(block), err
 }
 
-// publisher connects to the daemon, where there is no proxy.
-func (f front) publisher(t *testing.T) (say func(namespace, event, data string)) {
+// publisher returns a function that publishes directly to the daemon, without the proxy.
+func (f front) publisher(t *testing.T) (publishMessage func(namespace, event, data string)) {
 	t.Helper()
 	client, err := publish.Dial(t.Context(), f.daemon.Publish[0])
 	if err != nil {
