@@ -12,14 +12,14 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// closingLines is how many lines a publisher sends before it closes: some megabytes,
-// more than the daemon can have read when the last of them is sent.
+// closingLines is how many lines a publisher sends before it closes the connection. They are some
+// megabytes, more than the daemon can have read when the last of them is sent.
 const closingLines = 150_000
 
-// TestClosingLosesNothing closes a TCP connection in the ways that docs/line-protocol.txt
-// calls safe, behind many pipelined lines. The daemon publishes each of them. What
-// becomes of lines whose publisher closes with unread replies is the kernel's to decide;
-// it is logged, to show that the lines are enough for a loss.
+// TestClosingLosesNothing sends many pipelined lines and then closes the TCP connection in each way
+// that docs/line-protocol.txt calls safe. It verifies that the daemon publishes every line. If a
+// publisher closes with unread replies, the kernel decides how many lines arrive. The test logs
+// that number, to show that there are enough lines for a loss.
 func TestClosingLosesNothing(t *testing.T) {
 	testtool.Long(t, "many publishers close in turn")
 	for _, way := range []struct {
@@ -58,14 +58,14 @@ func TestClosingLosesNothing(t *testing.T) {
 					t.Errorf("%d lines were published, more than were sent", published)
 				}
 				if way.safe && (err != nil || published != closingLines || replies != closingLines && replies >= 0) {
-					t.Errorf("%v; %d lines were published, and %d answered", err, published, replies)
+					t.Errorf("error %v; %d lines were published and %d answered, want all of %d", err, published, replies, closingLines)
 				}
 			})
 		})
 	}
 }
 
-// settled is how many lines were published, once no more come.
+// settled waits until no more lines are published, and returns how many were.
 func settled(t *testing.T, d *testtool.Daemon) (published int) {
 	t.Helper()
 	p := testtool.DialPublisher(t, d.Publish[0])
@@ -116,7 +116,7 @@ func closeHalf(conn *net.TCPConn, lines string) (replies int, err error) {
 	return replies, in.Err()
 }
 
-// closeQuietly reads nothing but the replies to QUIET and to the last command.
+// closeQuietly reads only the replies to QUIET and to the last command.
 func closeQuietly(conn *net.TCPConn, lines, last, want string) (int, error) {
 	if _, err := io.WriteString(conn, "QUIET on\n"+lines+last+"\n"); err != nil {
 		return -1, err
@@ -124,7 +124,7 @@ func closeQuietly(conn *net.TCPConn, lines, last, want string) (int, error) {
 	in := bufio.NewReader(conn)
 	for _, want := range []string{"OK\n", want + "\n"} {
 		if got, err := in.ReadString('\n'); got != want || err != nil {
-			return -1, fmt.Errorf("answered %q, want %q: %w", got, want, err)
+			return -1, fmt.Errorf("the reply is %q, want %q: %w", got, want, err)
 		}
 	}
 	return -1, nil

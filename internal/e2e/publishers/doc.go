@@ -1,8 +1,7 @@
-// Package publishers tests what publishers may do to the real daemon, and to each
-// other: die within a line, come a thousand at once, publish faster than the loop
-// delivers, and find the descriptors gone.
+// Package publishers tests publishers of the real daemon in difficult situations. They close or die
+// in the middle of a line, a thousand of them publish at the same time, they publish faster than
+// the loop delivers, or the daemon runs out of descriptors.
 //
-// It holds tests only. The one invariant: a subscriber receives every message that
-// was answered with OK, each publisher's in the order in which they were published,
-// and nothing else.
+// It holds tests only. The one invariant: a subscriber receives every message that was answered OK,
+// each publisher's messages in the order in which they were published, and nothing else.
 package publishers

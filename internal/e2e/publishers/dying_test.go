@@ -9,8 +9,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestDyingWithinALine: what a publisher has not sent to its end is not published,
-// however it dies; what it sent before that is, and the others notice nothing.
+// TestDyingWithinALine verifies that an incomplete line is not published, however its publisher
+// dies. The lines before it are published, and other publishers notice nothing.
 func TestDyingWithinALine(t *testing.T) {
 	halves := map[string]string{
 		"a command":                         "PU",
@@ -31,22 +31,24 @@ func TestDyingWithinALine(t *testing.T) {
 				dying := testtool.DialPublisher(t, d.Publish[0])
 				dying.Send(t, fmt.Sprintf("PUB /news - whole, before half of %s\n", name)+half)
 				if got, want := dying.Reply(t), fmt.Sprint("OK ", last+1); got != want {
-					t.Errorf("%s: the whole line was answered %q, want %q", name, got, want)
+					t.Errorf("%s: the complete line was answered %q, want %q", name, got, want)
 				}
 				if by == "RST" {
 					dying.Conn.(*net.TCPConn).SetLinger(0)
 				}
 				dying.Conn.Close()
 				wantFrame(t, news, "whole, before half of "+name)
-				// The other one's message is the next of all: none came between.
+				// The other publisher's message must be the next one, so no message was published
+				// between them.
 				if got := publishOn(t, other, "after half of "+name); got != last+2 {
-					t.Errorf("%s: the next message was given %d, want %d", name, got, last+2)
+					t.Errorf("%s: the next message has the sequence %d, want %d", name, got, last+2)
 				}
 				wantFrame(t, news, "after half of "+name)
 				last += 2
 			}
 		}
-		// Those who were read after the others' last message would show now.
+		// If an incomplete line was published after the last message, it is in the rest of the
+		// stream.
 		if code := d.Stop(t); code != 0 {
 			t.Errorf("exit code %d", code)
 		}

@@ -14,9 +14,10 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// The flood: each step is a bulky message that a few hear, and a short one that
-// thousands hear. The short ones make the loop slow, by one write for each of the
-// thousands; the bulky ones make what is published far more than may wait.
+// The flood consists of steps. Each step is a bulky message for a few subscribers, and a short
+// message for thousands. The short ones make the loop slow, with one write for each of the
+// thousands. The bulky ones make the published data far larger than the data that may wait in
+// memory.
 const (
 	floodSteps     = 800
 	bulkBytes      = 120 << 10
@@ -24,30 +25,30 @@ const (
 	shortListeners = 2000
 
 	mailboxBytes = 1 << 20
-	// backlogBytes is how far one of the few may lag behind, on a slow machine
-	// whose reader does not come round.
+	// backlogBytes limits how far one of the few subscribers may lag, if its reader gets no time on
+	// a slow machine.
 	backlogBytes = 24 << 20
 )
 
-// floodGrowthMax is how much the daemon may grow by while it is flooded: one mailbox
-// that is being filled and one that is being emptied; one backlog of bulky messages;
-// some KiB for each of the thousands, mostly gnet's and the watch's; all of it twice,
-// since the collector lets the heap grow to double what is in use; and what the
-// heap's arenas and stacks take. It is less than what is published.
+// floodGrowthMax is how much the daemon's memory may grow during the flood. It is the sum of two
+// mailboxes (one is filled while the other is emptied), a backlog of bulky messages, and 2 KiB for
+// each of the thousands, mostly for gnet and the watch. The sum is doubled, because the collector
+// lets the heap grow to twice the size in use. The rest is for the heap's arenas and for stacks.
+// The limit must be less than the published data.
 const floodGrowthMax = 2*(2*mailboxBytes+backlogBytes+shortListeners*2<<10) + 8<<20
 
-// TestFasterThanTheLoop: a publisher who sends far faster than the loop can deliver
-// is held up. Nothing is lost, and the daemon's memory stays flat.
+// TestFasterThanTheLoop verifies that a publisher that sends far faster than the loop can deliver
+// is held up. No message is lost, and the daemon's memory stays bounded.
 func TestFasterThanTheLoop(t *testing.T) {
-	testtool.Long(t, "thousands of subscribers make the loop slow; a tenth of them does not")
+	testtool.Long(t, "it needs thousands of subscribers to make the loop slow")
 	const published = floodSteps * bulkBytes
 	if floodGrowthMax >= published {
-		t.Fatalf("%d bytes are published: that may all lie in %d bytes of memory", published, floodGrowthMax)
+		t.Fatalf("all of the %d published bytes fit into the allowed %d bytes of memory", published, floodGrowthMax)
 	}
 	listeners, backlog := shortListeners, backlogBytes
 	if testtool.Race {
-		// The detector makes the readers of this process slow. They may lag, since memory is
-		// not judged then.
+		// The race detector makes the readers in this process slow. They may lag, because memory is
+		// not checked then.
 		listeners, backlog = shortListeners/10, 2*published
 	}
 	needFiles(t, listeners)
@@ -72,14 +73,15 @@ func TestFasterThanTheLoop(t *testing.T) {
 	readers.Wait()
 	growth := watch.end(t)
 	idle := flood(t, d, "/nobody", floodSteps)
-	t.Logf("the publisher was done after %v, with nobody to deliver to after %v; memory grew by at most %d KiB, %d are allowed",
+	t.Logf("publishing took %v, and %v without subscribers; memory grew by at most %d KiB, %d are allowed",
 		took, idle, growth>>10, floodGrowthMax>>10)
 	if growth > floodGrowthMax && !testtool.Race {
-		t.Errorf("memory grew by %d KiB, %d are allowed", growth>>10, floodGrowthMax>>10)
+		t.Errorf("memory grew by %d KiB, want at most %d", growth>>10, floodGrowthMax>>10)
 	}
 }
 
-// needFiles is for the many connections to this process and to the daemon.
+// needFiles skips the test if the limit on open files is too low for the connections, which need a
+// file in this process and one in the daemon.
 func needFiles(t *testing.T, connections int) {
 	t.Helper()
 	var files unix.Rlimit
@@ -94,8 +96,7 @@ var bulk = strings.Repeat("x", bulkBytes-8)
 func bulkData(step int) string  { return fmt.Sprintf("%08d", step) + bulk }
 func shortData(step int) string { return fmt.Sprint("step ", step) }
 
-// readSteps wants every step's message, once and in order. Heartbeats may come
-// between them.
+// readSteps checks that every step's message arrives once and in order. It ignores heartbeats.
 func readSteps(stream *testtool.Stream, data func(step int) string) error {
 	for step := range floodSteps {
 		want := "data:" + data(step) + "\n\n"
@@ -106,8 +107,8 @@ func readSteps(stream *testtool.Stream, data func(step int) string) error {
 	return nil
 }
 
-// flood publishes as fast as the daemon takes it, below a namespace, and returns
-// how long that took once everything was answered with OK.
+// flood publishes below a namespace as fast as the daemon accepts it. It returns the time until
+// everything was answered OK.
 func flood(t *testing.T, d *testtool.Daemon, below string, steps int) time.Duration {
 	t.Helper()
 	p := testtool.DialPublisher(t, d.Publish[0])
@@ -127,7 +128,7 @@ func flood(t *testing.T, d *testtool.Daemon, below string, steps int) time.Durat
 	}()
 	for range 2 * steps {
 		if reply := p.Reply(t); !strings.HasPrefix(reply, "OK ") {
-			t.Fatalf("the publisher is answered %q", reply)
+			t.Fatalf("the reply is %q, want OK", reply)
 		}
 	}
 	if err := <-written; err != nil {
@@ -136,7 +137,7 @@ func flood(t *testing.T, d *testtool.Daemon, below string, steps int) time.Durat
 	return time.Since(start)
 }
 
-// A memoryWatch looks at a daemon's memory all the time.
+// A memoryWatch samples a daemon's memory every 5 ms.
 type memoryWatch struct {
 	before, highest int64
 	over            chan struct{}
@@ -168,7 +169,7 @@ func (w *memoryWatch) run(pid int) error {
 		select {
 		case <-w.over:
 			if samples < 10 {
-				return errors.New("memory was looked at a few times only: it was over too soon")
+				return errors.New("fewer than 10 samples of memory: the flood was too short")
 			}
 			return nil
 		case <-pace.C:
@@ -176,7 +177,7 @@ func (w *memoryWatch) run(pid int) error {
 	}
 }
 
-// end ends the watch and returns by how much memory has grown at most.
+// end stops the watch, and returns the maximum growth of memory.
 func (w *memoryWatch) end(t *testing.T) int64 {
 	t.Helper()
 	close(w.over)

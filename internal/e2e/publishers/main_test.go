@@ -10,8 +10,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testtool.Main(m)) }
 
-// publishOn publishes on a connection and returns the sequence that the message
-// was given.
+// publishOn publishes a message on a connection, and returns the sequence in the reply.
 func publishOn(t *testing.T, p *testtool.Publisher, data string) (sequence int) {
 	t.Helper()
 	reply := p.Ask(t, "PUB /news - "+data)
@@ -21,10 +20,10 @@ func publishOn(t *testing.T, p *testtool.Publisher, data string) (sequence int) 
 	return sequence
 }
 
-// wantFrame wants a subscriber's next frame to carry data.
+// wantFrame checks that a subscriber's next frame has the given data.
 func wantFrame(t *testing.T, s *testtool.Subscriber, data string) {
 	t.Helper()
 	if got, want := s.Frame(t), "data:"+data+"\n\n"; got != want {
-		t.Errorf("the stream goes on with %q, want %q", got[:min(len(got), 100)], want[:min(len(want), 100)])
+		t.Errorf("the next frame is %q, want %q", got[:min(len(got), 100)], want[:min(len(want), 100)])
 	}
 }

@@ -16,12 +16,12 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestReopen: the publishers' own loop ends when it cannot accept for want of
-// descriptors. That is logged, and once there are some it listens again by itself,
-// at the same addresses. A subscriber keeps its stream all the while.
+// TestReopen verifies that when the publishers' own loop stops because no descriptor is free for a
+// new connection, this is logged, and the loop listens again at the same addresses once there are
+// descriptors. A subscriber keeps its stream during that time.
 func TestReopen(t *testing.T) {
 	testtool.Long(t, "descriptors run out for seconds")
-	folder, err := os.MkdirTemp("", "ssed") // t.TempDir is too long for a socket
+	folder, err := os.MkdirTemp("", "ssed") // a path in t.TempDir is too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,12 +33,12 @@ func TestReopen(t *testing.T) {
 	wantFrame(t, news, "before")
 
 	restore := exhaust(t, d)
-	testtool.WaitFor(t, "the publishers' loop to end, to be opened in vain, and to end again", func() bool {
+	testtool.WaitFor(t, "the publishers' loop to stop, to be restarted in vain, and to stop again", func() bool {
 		knock(t, d.Publish[0])
 		return strings.Count(d.Log(), "publishers' event loop stopped; restarting") >= 2
 	})
 	if reply, err := old.ReadReply(); err == nil {
-		t.Errorf("the old connection goes on with %q", reply)
+		t.Errorf("the old connection is still open and received %q", reply)
 	}
 	restore()
 	for _, url := range d.Publish {
@@ -48,8 +48,8 @@ func TestReopen(t *testing.T) {
 	}
 }
 
-// exhaust takes the daemon's free descriptors away, until restore. The limit is on
-// their numbers, and the kernel gives the lowest that is free.
+// exhaust lowers the daemon's limit so that it has no free descriptor, until restore is called. The
+// limit applies to descriptor numbers, and the kernel always assigns the lowest free number.
 func exhaust(t *testing.T, d *testtool.Daemon) (restore func()) {
 	t.Helper()
 	var before unix.Rlimit
@@ -78,7 +78,7 @@ func exhaust(t *testing.T, d *testtool.Daemon) (restore func()) {
 	return func() { limit(before.Cur) }
 }
 
-// knock connects as a publisher, if anybody listens, and stays.
+// knock connects as a publisher, if the daemon listens, and stays connected.
 func knock(t *testing.T, url string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "tcp://"))
@@ -88,7 +88,7 @@ func knock(t *testing.T, url string) {
 	t.Cleanup(func() { conn.Close() })
 }
 
-// served tells whether a new publisher is answered.
+// served reports whether a new publisher gets a reply.
 func served(url string) bool {
 	network, address, _ := strings.Cut(url, "://")
 	conn, err := net.Dial(network, address)

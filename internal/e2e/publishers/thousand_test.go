@@ -11,14 +11,14 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestThousandAtOnce: a thousand publishers are connected before the first of them
-// publishes, and then all do. Each is answered in order, and a subscriber receives
-// everything, each publisher's messages in the order in which they were published.
+// TestThousandAtOnce connects a thousand publishers before the first of them publishes, and then
+// lets all publish at the same time. It verifies that each is answered in order, and that a
+// subscriber receives every message, each publisher's in the order in which they were published.
 func TestThousandAtOnce(t *testing.T) {
 	const many, each = 1000, 20
 	var files unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil || files.Max < 6000 {
-		testtool.Lack(t, "a thousand publishers need 6,000 open files to be allowed, and %d are (%v)", files.Max, err)
+		testtool.Lack(t, "a thousand publishers need 6,000 open files, but the limit is %d (%v)", files.Max, err)
 	}
 	testtool.BothLoops(t, func(t *testing.T, flag string) {
 		d := testtool.Start(t, flag)
@@ -27,7 +27,7 @@ func TestThousandAtOnce(t *testing.T) {
 		for i := range publishers {
 			publishers[i] = testtool.DialPublisher(t, d.Publish[0])
 			if got := publishers[i].Ask(t, "PING"); got != "PONG" {
-				t.Fatalf("publisher %d is answered %q", i, got)
+				t.Fatalf("publisher %d got the reply %q, want PONG", i, got)
 			}
 		}
 		sequences := make([][]int, many)
@@ -40,13 +40,13 @@ func TestThousandAtOnce(t *testing.T) {
 				}
 			})
 		}
-		received := make([]int, many*each+1) // by sequence: who sent the message, counted from 1
+		received := make([]int, many*each+1) // by sequence: the publisher of the message, counted from 1
 		next := make([]int, many)
 		for sequence := 1; sequence <= many*each; sequence++ {
 			var from, number int
 			frame := news.Frame(t)
 			if n, err := fmt.Sscanf(frame, "data:%d %d\n\n", &from, &number); n != 2 || number != next[from] {
-				t.Fatalf("frame %d is %q (%v), where message %d of that publisher was due", sequence, frame, err, next[from])
+				t.Fatalf("frame %d is %q (%v), want message %d of its publisher", sequence, frame, err, next[from])
 			}
 			next[from]++
 			received[sequence] = from + 1
@@ -55,14 +55,14 @@ func TestThousandAtOnce(t *testing.T) {
 		for from, own := range sequences {
 			for _, sequence := range own {
 				if sequence > many*each || received[sequence] != from+1 {
-					t.Fatalf("publisher %d was told OK %d, which is not the place of a message of its", from, sequence)
+					t.Fatalf("publisher %d got the reply OK %d, but that message is not its own", from, sequence)
 				}
 			}
 		}
 	})
 }
 
-// publishEach pipelines messages and returns their sequences, which must rise.
+// publishEach pipelines messages and returns their sequences, which must increase.
 func publishEach(p *testtool.Publisher, from, count int) (sequences []int, err error) {
 	var lines strings.Builder
 	for number := range count {
@@ -79,7 +79,7 @@ func publishEach(p *testtool.Publisher, from, count int) (sequences []int, err e
 		}
 		var sequence int
 		if n, err := fmt.Sscanf(reply, "OK %d", &sequence); n != 1 || sequence <= last {
-			return nil, fmt.Errorf("OK %d was followed by %q (%v)", last, reply, err)
+			return nil, fmt.Errorf("the reply after OK %d is %q (%v)", last, reply, err)
 		}
 		sequences = append(sequences, sequence)
 		last = sequence

@@ -1,8 +1,6 @@
-// Package restarts tests how the real daemon begins and ends: on ports where the
-// last one has just ended, or where another one still serves, and after thousands
-// of subscribers have come and gone.
+// Package restarts tests the start and the exit of the real daemon: on ports that another daemon
+// has just left or still uses, and after thousands of subscribers have connected and disconnected.
 //
-// It holds tests only. The one invariant: a test first shows that what it is about
-// is there (sockets in TIME_WAIT, a daemon that serves), and only then what
-// becomes of it.
+// It holds tests only. The one invariant: a test first checks that its precondition holds, such as
+// sockets in TIME_WAIT or a daemon that serves, and only then tests the result.
 package restarts

@@ -9,36 +9,37 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestNoLeak: after ten rounds of 5,000 subscribers and 50 publishers, who come,
-// and go in every way there is, the daemon has as many descriptors and, within a
-// tenth, as much memory as after the second. What goroutines and heap it has, the
-// loop's own test of this name looks at from within.
+// TestNoLeak runs ten rounds in which 5,000 subscribers and 50 publishers connect, and disconnect
+// in every possible way. It verifies that after the last round, the daemon has as many descriptors
+// as after the second and, within a tenth, as much memory. The loop's own TestNoLeak checks its
+// goroutines and its heap.
 func TestNoLeak(t *testing.T) {
 	n := testtool.FewerUnderRace(5000)
 	d := testtool.Start(t, "--publish-loop=own", "--sndbuf=4KiB", "--data-max=8KiB", "--backlog=64KiB")
 	c := &crowd{Crowd: testtool.Crowd{
 		Address: address(d.Subscribe[0]), Size: n, Net: 93,
 		Ways: []testtool.Way{testtool.Closes, testtool.Resets, testtool.HalfCloses, testtool.Abandons},
-		// Some share a stream, and others have one that comes back in later rounds.
+		// Some subscribers share a stream. The others have streams that are used again in later
+		// rounds.
 		Target: func(i int) string { return fmt.Sprintf("/news?ns=/own/%d", i%100) },
 	}, daemon: d}
-	peace := c.load(t)
+	idle := c.load(t)
 	var second testtool.Load
 	for round := 1; round <= 10; round++ {
 		c.Come(t)
 		c.receive(t)
 		c.Leave(t)
 		if round == 2 {
-			second = c.settle(t, testtool.Load{Memory: peace.Memory * 3 / 2, Descriptors: peace.Descriptors}) // a crowd takes more
+			second = c.settle(t, testtool.Load{Memory: idle.Memory * 3 / 2, Descriptors: idle.Descriptors}) // a crowd needs more
 		}
 	}
 	last := c.settle(t, testtool.Load{Memory: second.Memory * 11 / 10, Descriptors: second.Descriptors})
-	t.Logf("before: %+v, after round 2: %+v, after round 10: %+v", peace, second, last)
+	t.Logf("before: %+v, after round 2: %+v, after round 10: %+v", idle, second, last)
 }
 
-// settle waits until the daemon holds no more than most, which it must, now that
-// everybody is gone. It gives memory back about a second after a burst of
-// connections, and so it gets one.
+// settle waits until the daemon's load is at most most, which is expected after all clients have
+// left. The daemon releases memory about a second after a burst of connections, so settle makes
+// such a burst.
 func (c *crowd) settle(t *testing.T, most testtool.Load) (l testtool.Load) {
 	t.Helper()
 	const burst = 1000
@@ -59,7 +60,7 @@ func (c *crowd) settle(t *testing.T, most testtool.Load) (l testtool.Load) {
 			return l
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("the daemon holds %+v, %+v was to be the most", l, most)
+			t.Fatalf("the load is %+v, want at most %+v", l, most)
 		}
 	}
 }
@@ -79,13 +80,14 @@ type crowd struct {
 	daemon *testtool.Daemon
 }
 
-// newsCount messages are more than a socket takes that nobody reads.
+// newsCount is how many messages are published: more than the buffers of a socket hold if its
+// client does not read.
 const newsCount = 4
 
 var newsData = strings.Repeat("x", 5000)
 
-// receive has publishers come, publish and go, half of them within a line, and
-// returns when all who read have everything.
+// receive lets publishers connect, publish and disconnect, half of them in the middle of a line. It
+// returns when all reading subscribers have received everything.
 func (c *crowd) receive(t *testing.T) {
 	t.Helper()
 	for i := range 50 {

@@ -10,17 +10,17 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testtool.Main(m)) }
 
-// own is a loopback address that nobody else uses. While no daemon runs, another
-// process could be given the port on 127.0.0.1.
+// own is a loopback address that only these tests use. On 127.0.0.1, another process could get the
+// port while no daemon runs.
 const own = "127.0.91.1:0"
 
-// address is the host:port, or the path, of a URL.
+// address returns the host:port, or the path, of a URL.
 func address(url string) string {
 	_, address, _ := strings.Cut(url, "://")
 	return address
 }
 
-// publish publishes a message on /news and wants it to be accepted.
+// publish publishes a message on /news, which must be answered OK.
 func publish(t *testing.T, url, data string) {
 	t.Helper()
 	if got := testtool.DialPublisher(t, url).Ask(t, "PUB /news - "+data); !strings.HasPrefix(got, "OK ") {

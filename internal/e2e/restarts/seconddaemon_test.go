@@ -12,9 +12,9 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestSecondDaemon that wants any address of the first refuses to start, says which
-// in one line, and leaves the first alone: its streams go on, and its doors are
-// still its own.
+// TestSecondDaemon verifies that a daemon does not start if another one uses any of its addresses.
+// It reports the address in one line. The first daemon is not affected: its streams continue, and
+// all of its addresses still work.
 func TestSecondDaemon(t *testing.T) {
 	testtool.BothLoops(t, func(t *testing.T, flag string) {
 		folder := shortTempDir(t)
@@ -46,8 +46,8 @@ func TestSecondDaemon(t *testing.T) {
 	})
 }
 
-// shortTempDir is a folder whose path leaves room for a socket's name: Linux
-// allows 107 bytes, and the test's name in t.TempDir may take them all.
+// shortTempDir returns a folder with a path short enough for a socket. Linux allows 107 bytes, and
+// t.TempDir contains the test's name, which may need all of them.
 func shortTempDir(t *testing.T) string {
 	t.Helper()
 	folder, err := os.MkdirTemp("", "ssed")
@@ -58,7 +58,7 @@ func shortTempDir(t *testing.T) string {
 	return folder
 }
 
-// network is what to dial for a URL.
+// network returns the network to dial for a URL.
 func network(url string) string {
 	if strings.HasPrefix(url, "unix:") {
 		return "unix"
@@ -66,7 +66,7 @@ func network(url string) string {
 	return "tcp"
 }
 
-// asListed is a URL as --listen takes it.
+// asListed returns a URL in the form that --listen accepts.
 func asListed(url string) string {
 	if network(url) == "unix" {
 		return url
@@ -74,8 +74,8 @@ func asListed(url string) string {
 	return address(url)
 }
 
-// refuses runs a daemon that must end by itself, with one line that names the
-// address and what is wrong with it.
+// refuses runs a daemon that must exit on its own with code 1. It must print one line with the
+// address and the error.
 func refuses(t *testing.T, names, what string, args ...string) {
 	t.Helper()
 	second := exec.Command(testtool.Build(t), args...)
@@ -85,15 +85,15 @@ func refuses(t *testing.T, names, what string, args ...string) {
 	if err := second.Start(); err != nil {
 		t.Fatal(err)
 	}
-	impatience := time.AfterFunc(testtool.Patience, func() { second.Process.Kill() })
+	timer := time.AfterFunc(testtool.Patience, func() { second.Process.Kill() })
 	err := second.Wait()
-	impatience.Stop()
-	said := lines.String()
+	timer.Stop()
+	output := lines.String()
 	if code := second.ProcessState.ExitCode(); code != 1 {
-		t.Errorf("%s, %v: it ended with %v, want exit code 1", what, args, err)
+		t.Errorf("%s, %v: the daemon exited with %v, want exit code 1", what, args, err)
 	}
-	inUse := strings.Contains(said, "in use") || strings.Contains(said, "listening")
-	if !inUse || !strings.Contains(said, names) || strings.Count(said, "\n") != 1 {
-		t.Errorf("%s, %v: it said %q, want one line that says that %s is in use", what, args, said, names)
+	inUse := strings.Contains(output, "in use") || strings.Contains(output, "listening")
+	if !inUse || !strings.Contains(output, names) || strings.Count(output, "\n") != 1 {
+		t.Errorf("%s, %v: the daemon printed %q, want one line that reports %s as in use", what, args, output, names)
 	}
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestRestartAmongTimeWait: a daemon that ends closes its connections first, so the
-// kernel keeps its ports busy for a minute. Another one serves there all the same,
-// while some of the old clients have closed their half, too, and some have not.
+// TestRestartAmongTimeWait verifies that a daemon can start on ports that are still in TIME_WAIT. A
+// daemon that exits closes its connections first, so the kernel keeps its ports busy for a minute.
+// Half of the old clients have closed their end of the connection, and half have not.
 func TestRestartAmongTimeWait(t *testing.T) {
-	for name, signal := range map[string]os.Signal{"asked": syscall.SIGTERM, "killed": syscall.SIGKILL} {
+	for name, signal := range map[string]os.Signal{"stopped": syscall.SIGTERM, "killed": syscall.SIGKILL} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			testtool.BothLoops(t, func(t *testing.T, flag string) { restartAmongTimeWait(t, flag, signal) })
@@ -51,14 +51,14 @@ func restartAmongTimeWait(t *testing.T, flag string, signal os.Signal) {
 	news.WantFrame(t, "data:again\n\n")
 }
 
-// leaveHalfOpen closes every other client of a daemon that is gone, and wants the
-// kernel to keep sockets of the daemon's for both kinds.
+// leaveHalfOpen closes every other client of a stopped daemon. It checks that the kernel keeps
+// sockets of the daemon for both kinds of clients.
 func leaveHalfOpen(t *testing.T, address string, clients []net.Conn) {
 	t.Helper()
 	for i, conn := range clients {
 		conn.SetDeadline(time.Now().Add(testtool.Patience))
 		if _, err := io.Copy(io.Discard, conn); err != nil {
-			t.Errorf("a client's connection ended with %v", err)
+			t.Errorf("a client's connection failed with %v", err)
 		}
 		if i%2 == 0 {
 			conn.Close()
