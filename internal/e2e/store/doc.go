@@ -1,6 +1,6 @@
-// Package store breaks what the real daemon keeps its messages in: its own store on
-// a disk, or a real NATS server beside it.
+// Package store tests the real daemon while its store fails: the embedded store on a disk, or a
+// real NATS server.
 //
-// It holds tests only. The one invariant: what a publisher was told OK for, every
-// subscriber has once, or was told of a gap where it should be.
+// It holds tests only. The one invariant: if a message was answered OK, every subscriber receives
+// it exactly once, or a gap event in its place.
 package store

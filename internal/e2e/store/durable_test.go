@@ -11,9 +11,10 @@ import (
 	"github.com/ssed/ssed/internal/testtool/ledger"
 )
 
-// TestKilledInTheMiddle of a burst, again and again: who comes back with its last id
-// has every message once that was answered OK, and so has who reads all of it later.
-func TestKilledInTheMiddle(t *testing.T) {
+// TestKilledDuringBurst kills the daemon several times during a burst. It verifies that a
+// subscriber that resumes after its last id has every message that was answered OK once, and that a
+// later subscriber of the whole stream has the same messages.
+func TestKilledDuringBurst(t *testing.T) {
 	testtool.Long(t, "a daemon is killed and started several times")
 	for _, sync := range []string{"100ms", "always"} {
 		t.Run(sync, func(t *testing.T) {
@@ -34,25 +35,26 @@ func TestKilledInTheMiddle(t *testing.T) {
 			for _, p := range crew {
 				broken += p.Stats().Broken
 				if stats := p.Stats(); stats.Busy > 0 {
-					t.Errorf("%s was told ERR busy %d times, the last: %s", p.Name, stats.Busy, stats.LastBusy)
+					t.Errorf("%s got ERR busy %d times, the last: %s", p.Name, stats.Busy, stats.LastBusy)
 				}
 			}
 			if broken == 0 || r.State().Streams < 5 {
-				t.Errorf("%d messages were under way when it was killed, and a reader had %d connections: no burst had a middle", broken, r.State().Streams)
+				t.Errorf("%d messages were in flight when the daemon was killed, and the subscriber had %d connections: no burst was interrupted", broken, r.State().Streams)
 			}
 			n.kill(t)
 			n.again(t)
 			if later := n.subscribe(t, "/?last=100001").WaitData(t, "end of /end"); !slices.Equal(later, got) {
-				t.Errorf("who read along has %d messages, %v to %v, and who came later %d, %v to %v",
+				t.Errorf("the live subscriber has %d messages, %v to %v, but the later one has %d, %v to %v",
 					len(got), got[0], got[len(got)-1], len(later), later[0], later[len(later)-1])
 			}
 		})
 	}
 }
 
-// TestAskForWhatWas before a restart, by everything that a subscriber can ask with,
-// where most of it is more than the daemon keeps in memory.
-func TestAskForWhatWas(t *testing.T) {
+// TestRequestEarlierMessages verifies that after a restart, a subscriber can request earlier
+// messages in every possible way. The daemon must read most of them from the store, because memory
+// holds only a part.
+func TestRequestEarlierMessages(t *testing.T) {
 	testtool.Long(t, "several daemons read a store")
 	const messages = 6000
 	n := startNode(t, "--store="+t.TempDir(), "--history-bytes=64KiB")
@@ -62,11 +64,11 @@ func TestAskForWhatWas(t *testing.T) {
 	then := time.Now()
 	n.kill(t)
 	n.again(t)
-	testtool.WaitFor(t, "a time between the two halves that can be told", func() bool { return time.Since(then) > 2*time.Second })
+	testtool.WaitFor(t, "two seconds between the two halves", func() bool { return time.Since(then) > 2*time.Second })
 	publishMany(t, n, namespaces, messages/2, messages)
 	all := live.WaitData(t, fmt.Sprint(messages-1))
 	if len(all) != messages {
-		t.Fatalf("%d of %d messages came, and the gaps %+v", len(all), messages, live.Gaps())
+		t.Fatalf("received %d of %d messages, and the gaps %+v", len(all), messages, live.Gaps())
 	}
 	at := func(i int) string { return namespaces[i%len(namespaces)] }
 	for _, c := range []struct {
@@ -82,7 +84,7 @@ func TestAskForWhatWas(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var want []ledger.Message
-			second := 0 // where the second half begins
+			second := 0 // index of the first message of the second half
 			for i, m := range all {
 				if !c.has(at(i)) {
 					continue
@@ -107,20 +109,20 @@ func TestAskForWhatWas(t *testing.T) {
 				"last_event_id=" + want[10].ID.String(): 11,
 				"last_event_id=" + want[second].ID.String() + "&last=1": second + 1,
 			} {
-				// What the store is asked for begins at a whole second.
+				// A read from the store begins at a whole second.
 				ask = strings.Replace(ask, "then", time.Since(then.Add(1300*time.Millisecond)).String(), 1)
 				r := n.open(t, c.set+and+ask, "")
 				got := r.WaitData(t, want[len(want)-1].Data)
 				r.Close()
 				if !slices.Equal(got, want[from:]) {
-					t.Errorf("%s: %d messages, the first is %v, want %d from %v on", ask, len(got), got[0], len(want)-from, want[from])
+					t.Errorf("%s: %d messages from %v, want %d from %v", ask, len(got), got[0], len(want)-from, want[from])
 				}
 			}
 		})
 	}
 }
 
-// publishMany publishes numbers, in turn to each namespace, and wants OK for all.
+// publishMany publishes numbers to the namespaces in turn. All must be answered OK.
 func publishMany(t *testing.T, n *node, namespaces []string, from, to int) {
 	t.Helper()
 	p := testtool.DialPublisher(t, n.Publish[0])
@@ -128,7 +130,7 @@ func publishMany(t *testing.T, n *node, namespaces []string, from, to int) {
 	for i := from; i < to; i++ {
 		fmt.Fprintf(&lines, "PUB %s - %d\n", namespaces[i%len(namespaces)], i)
 	}
-	go p.Conn.Write([]byte(lines.String())) // what it cannot send is not answered
+	go p.Conn.Write([]byte(lines.String())) // a message that cannot be sent gets no reply, which is noticed below
 	for i := from; i < to; i++ {
 		if reply := p.Reply(t); reply != fmt.Sprintf("OK %d", i+1) {
 			t.Fatalf("message %d was answered %q", i, reply)
@@ -136,22 +138,23 @@ func publishMany(t *testing.T, n *node, namespaces []string, from, to int) {
 	}
 }
 
-// TestSecondDaemon on a store that another one holds.
+// TestSecondDaemon verifies that a daemon does not start on a store that another daemon uses, and
+// that the first daemon is not affected.
 func TestSecondDaemon(t *testing.T) {
 	dir := t.TempDir()
 	n := startNode(t, "--store="+dir)
 	second := testtool.StartCommand(t, testtool.Build(t), "--listen="+own, "--publish=tcp://"+own, "--store="+dir)
-	testtool.WaitFor(t, "the end of the second daemon", func() bool { return strings.Contains(second.Errors(), "\n") })
-	said := second.Errors()
-	if !strings.Contains(said, "another process uses this store") || !strings.Contains(said, dir) || strings.Count(said, "\n") != 1 {
-		t.Errorf("the second daemon said %q", said)
+	testtool.WaitFor(t, "the second daemon to exit", func() bool { return strings.Contains(second.Errors(), "\n") })
+	output := second.Errors()
+	if !strings.Contains(output, "another process uses this store") || !strings.Contains(output, dir) || strings.Count(output, "\n") != 1 {
+		t.Errorf("the second daemon printed %q", output)
 	}
 	if seq := n.ask(t, "PUB /a - b"); seq != 1 {
-		t.Errorf("the first daemon's first message has the number %d", seq)
+		t.Errorf("the first message of the first daemon has the sequence %d, want 1", seq)
 	}
 	n.kill(t)
 	n.again(t)
 	if seq := n.ask(t, "PUB /a - b"); seq != 2 {
-		t.Errorf("what came after has the number %d", seq)
+		t.Errorf("the message after the restart has the sequence %d, want 2", seq)
 	}
 }

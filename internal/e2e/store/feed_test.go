@@ -13,7 +13,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool/ledger"
 )
 
-// A feed is a "ssed pub" that publishes what the test writes.
+// A feed is a running "ssed pub" that publishes the lines that the test writes to it.
 type feed struct {
 	io.WriteCloser
 	cmd    *exec.Cmd
@@ -35,24 +35,24 @@ func (n *node) feed(t *testing.T, namespace string) *feed {
 		f.cmd.Process.Kill()
 		f.cmd.Wait()
 		if t.Failed() {
-			t.Logf("ssed pub said:\n%s", f.stderr.String())
+			t.Logf("ssed pub printed:\n%s", f.stderr.String())
 		}
 	})
 	return f
 }
 
-// end waits for its end.
-func (f *feed) end(t *testing.T) (code int) {
+// wait waits until "ssed pub" exits, and returns its exit code.
+func (f *feed) wait(t *testing.T) (code int) {
 	t.Helper()
 	defer time.AfterFunc(2*testtool.Patience, func() { f.cmd.Process.Kill() }).Stop()
 	f.cmd.Wait()
 	return f.cmd.ProcessState.ExitCode()
 }
 
-// TestFeedWhileTheStoreIsAway: the NATS server hangs, or is killed, and the daemon says
-// busy for a while. "ssed pub" waits, and each line is there once.
-func TestFeedWhileTheStoreIsAway(t *testing.T) {
-	testtool.Long(t, "a NATS server is away for seconds")
+// TestPubDuringStoreOutage verifies that "ssed pub" waits while the NATS server hangs or is down
+// and the daemon answers ERR busy, and that each line is stored once.
+func TestPubDuringStoreOutage(t *testing.T) {
+	testtool.Long(t, "a NATS server is unavailable for seconds")
 	for name, fault := range map[string]struct {
 		away, back func(*testing.T, *natstest.Server)
 	}{
@@ -73,9 +73,9 @@ func TestFeedWhileTheStoreIsAway(t *testing.T) {
 			}()
 			testtool.WaitFor(t, "messages to flow", func() bool { return len(reader.Messages()) > 100 })
 			fault.away(t, natsServer)
-			testtool.WaitFor(t, "ssed pub to be told of it", func() bool { return strings.Contains(feed.stderr.String(), ": busy: ") })
+			testtool.WaitFor(t, "ssed pub to get ERR busy", func() bool { return strings.Contains(feed.stderr.String(), ": busy: ") })
 			fault.back(t, natsServer)
-			if code := feed.end(t); code != 0 || strings.Contains(feed.stderr.String(), "twice") {
+			if code := feed.wait(t); code != 0 || strings.Contains(feed.stderr.String(), "twice") {
 				t.Errorf("exit code %d", code)
 			}
 			lines := &ledger.Ledger{}
@@ -84,26 +84,26 @@ func TestFeedWhileTheStoreIsAway(t *testing.T) {
 			}
 			ledgers := []*ledger.Ledger{lines, n.publishEnd(t, "/feed")}
 			all := reader.WaitData(t, "end of /feed")
-			reader.Verify(t, ledger.Audit{Ledgers: ledgers}) // once at most, since no reply was seen here
+			reader.Verify(t, ledger.Audit{Ledgers: ledgers}) // checks only "at most once", because the test sees no replies
 			if len(all) != total+1 {
-				t.Errorf("%d of %d lines came", len(all)-1, total)
+				t.Errorf("received %d of %d lines", len(all)-1, total)
 			}
 		})
 	}
 }
 
-// TestFeedIsNotStoppedByALongLine: one that the NATS server does not take is refused for
-// good, and costs no more than itself.
-func TestFeedIsNotStoppedByALongLine(t *testing.T) {
+// TestPubContinuesAfterALongLine verifies that a line that is too long for the NATS server is
+// refused, and that the other lines are published.
+func TestPubContinuesAfterALongLine(t *testing.T) {
 	n := startNode(t, "--nats="+natstest.Start(t, "max_payload: 4KB").URL)
 	n.waitForLog(t, "store replayed")
 	reader, feed := n.subscribe(t, "/feed"), n.feed(t, "/feed")
-	fmt.Fprintf(feed, "before\n%s\nbehind\n", strings.Repeat("x", 5000))
+	fmt.Fprintf(feed, "before\n%s\nafter\n", strings.Repeat("x", 5000))
 	feed.Close()
-	if code := feed.end(t); code != 1 || !strings.Contains(feed.stderr.String(), "line 2 refused: too-long: the NATS server accepts messages of at most 4096 bytes") {
+	if code := feed.wait(t); code != 1 || !strings.Contains(feed.stderr.String(), "line 2 refused: too-long: the NATS server accepts messages of at most 4096 bytes") {
 		t.Errorf("exit code %d", code)
 	}
-	if all := reader.WaitData(t, "behind"); len(all) != 2 || all[0].Data != "before" {
+	if all := reader.WaitData(t, "after"); len(all) != 2 || all[0].Data != "before" {
 		t.Errorf("published: %v", all)
 	}
 }

@@ -15,38 +15,38 @@ import (
 	"github.com/ssed/ssed/nsindex"
 )
 
-// A foreign message is one that another program publishes straight to NATS.
+// A foreign is a message that another program publishes directly to NATS.
 type foreign struct {
 	name    string
 	subject string
 	header  nats.Header
 	data    string
-	event   string // as a subscriber gets it; empty: it gets nothing
-	at      string // the namespace that the subject is
+	event   string // the event that a subscriber receives; empty if it receives nothing
+	at      string // the namespace of the subject
 }
 
-var foreigners = []foreign{
-	{name: "as nats pub does", subject: "ssed.pets.dogs", data: "Corgi", event: "message", at: "/pets/dogs"},
+var foreignMessages = []foreign{
+	{name: "from nats pub", subject: "ssed.pets.dogs", data: "Corgi", event: "message", at: "/pets/dogs"},
 	{name: "with an event", subject: "ssed.pets.dogs", header: nats.Header{"Ssed-Event": {"new-dog"}}, data: "Terrier", event: "new-dog", at: "/pets/dogs"},
 	{name: "not UTF-8", subject: "ssed.pets.dogs", data: "Corgi \xff"},
 	{name: "too long", subject: "ssed.pets.dogs", data: strings.Repeat("x", 1025)},
-	{name: "as long as may be", subject: "ssed.pets.dogs", data: strings.Repeat("x", 1024), event: "message", at: "/pets/dogs"},
-	{name: "a subject that no namespace has", subject: "ssed.%41", data: "an A"},
+	{name: "of the maximum length", subject: "ssed.pets.dogs", data: strings.Repeat("x", 1024), event: "message", at: "/pets/dogs"},
+	{name: "a subject without a namespace", subject: "ssed.%41", data: "an A"},
 	{name: "an escape in lower case", subject: "ssed.a%2e", data: "a dot"},
 	{name: "an escape", subject: "ssed.pets.a%2Eb", data: "a dot", event: "message", at: "/pets/a.b"},
 	{name: "an event with a line break", subject: "ssed.pets", header: nats.Header{"Ssed-Event": {"a%0Adata:b"}}, data: "injected"},
 	{name: "other headers", subject: "ssed.pets", header: nats.Header{"X-Other": {"a"}, "Nats-Msg-Id": {"k"}}, data: "b", event: "message", at: "/pets"},
 	{name: "an event that is not UTF-8", subject: "ssed.pets", header: nats.Header{"Ssed-Event": {"\xff"}}, data: "c"},
-	{name: "an event of the daemon's own", subject: "ssed.pets", header: nats.Header{"Ssed-Event": {"gap"}}, data: "{}"},
+	{name: "a reserved event", subject: "ssed.pets", header: nats.Header{"Ssed-Event": {"gap"}}, data: "{}"},
 	{name: "several lines", subject: "ssed.pets", data: "one\ntwo\n\nid:3", event: "message", at: "/pets"},
-	{name: "nothing", subject: "ssed.pets", event: "message", at: "/pets"},
-	{name: "of the root", subject: "ssed", data: "root", event: "message", at: "/"},
-	{name: "elsewhere", subject: "other.pets", data: "of another stream"},
+	{name: "no data", subject: "ssed.pets", event: "message", at: "/pets"},
+	{name: "the root namespace", subject: "ssed", data: "root", event: "message", at: "/"},
+	{name: "another stream", subject: "other.pets", data: "of another stream"},
 }
 
-// TestOthersPublish straight to NATS: what can be delivered is, live and later, from
-// memory and from the stream, and the rest is passed over and stops nothing.
-func TestOthersPublish(t *testing.T) {
+// TestNATSClientPublishes publishes directly to NATS. It verifies that all valid messages are
+// delivered, live and on request, from memory and from the stream, and that the others are skipped.
+func TestNATSClientPublishes(t *testing.T) {
 	natsServer := natstest.Start(t)
 	n := startNode(t, "--nats="+natsServer.URL, "--data-max=1KiB", "--history-bytes=1KiB")
 	n.waitForLog(t, "store replayed")
@@ -54,9 +54,9 @@ func TestOthersPublish(t *testing.T) {
 	n.ask(t, "PUB /pets begin -")
 	live.WaitData(t, "-")
 	conn, _ := natsServer.Connect(t)
-	want := map[string][]string{"/": nil, "/pets": nil, "/pets/dogs": nil, "/pets/a.b": nil} // events and data by set
+	want := map[string][]string{"/": nil, "/pets": nil, "/pets/dogs": nil, "/pets/a.b": nil} // events and data, by subscription set
 	undeliverable := 0
-	for _, f := range foreigners {
+	for _, f := range foreignMessages {
 		if err := conn.PublishMsg(&nats.Msg{Subject: f.subject, Header: f.header, Data: []byte(f.data)}); err != nil {
 			t.Fatal(err)
 		}
@@ -64,10 +64,10 @@ func TestOthersPublish(t *testing.T) {
 			undeliverable++
 			continue
 		}
-		heard := fmt.Sprintf("%s %q", f.event, f.data)
+		received := fmt.Sprintf("%s %q", f.event, f.data)
 		for set := range want {
 			if nsindex.Within([]byte(f.at), set) {
-				want[set] = append(want[set], heard)
+				want[set] = append(want[set], received)
 			}
 		}
 	}
@@ -75,12 +75,12 @@ func TestOthersPublish(t *testing.T) {
 		t.Fatal(err)
 	}
 	end := n.ask(t, "PUB / - end")
-	heard := events(live.WaitData(t, "end"))
-	if !slices.Equal(heard[1:len(heard)-1], want["/"]) {
-		t.Errorf("live came\n%q, want\n%q", heard[1:len(heard)-1], want["/"])
+	received := events(live.WaitData(t, "end"))
+	if !slices.Equal(received[1:len(received)-1], want["/"]) {
+		t.Errorf("the live subscriber received\n%q, want\n%q", received[1:len(received)-1], want["/"])
 	}
-	if want := uint64(len(foreigners) + 1); end != want { // but for the one elsewhere
-		t.Errorf("the last message has the number %d, want %d: the stream has what cannot be delivered, too", end, want)
+	if want := uint64(len(foreignMessages) + 1); end != want { // all but the one to another stream
+		t.Errorf("the last message has the sequence %d, want %d, which counts the undeliverable ones", end, want)
 	}
 	first := live.Messages()[0].ID.String()
 	for set, want := range want {
@@ -93,26 +93,27 @@ func TestOthersPublish(t *testing.T) {
 				got = got[1:]
 			}
 			if !slices.Equal(got[:min(len(got), len(want))], want) {
-				t.Errorf("of %s from %q on came\n%q, want\n%q", set, from, got, want)
+				t.Errorf("%s after %q: received\n%q, want\n%q", set, from, got, want)
 			}
 			if len(r.Gaps()) > 0 {
-				t.Errorf("of %s a gap is told: %+v", set, r.Gaps())
+				t.Errorf("%s: unexpected gap events: %+v", set, r.Gaps())
 			}
 		}
 	}
 	if len(live.Gaps()) > 0 || live.State().Streams != 1 {
-		t.Errorf("who read along had %d connections, and was told of %+v", live.State().Streams, live.Gaps())
+		t.Errorf("the live subscriber had %d connections and the gaps %+v", live.State().Streams, live.Gaps())
 	}
 	n.wantUndeliverable(t, conn, undeliverable-1)
 }
 
-// wantUndeliverable wants the log to tell of messages that cannot be delivered, and how
-// many: not each, for who publishes one may publish thousands.
-func (n *node) wantUndeliverable(t *testing.T, conn *nats.Conn, so int) {
+// wantUndeliverable checks that the log and the metrics report the number of undeliverable
+// messages. The log has at most one line a second, because a program that publishes one such
+// message may publish thousands.
+func (n *node) wantUndeliverable(t *testing.T, conn *nats.Conn, want int) {
 	t.Helper()
 	n.waitForLog(t, "level=WARN", "skipped an undeliverable message", "ssed.pets.dogs", "messages=1\n")
-	if _, metrics := n.get(t, "/metrics"); !strings.Contains(metrics, fmt.Sprintf("\nssed_store_undeliverable_total %d\n", so)) {
-		t.Errorf("the metrics do not have %d undeliverable messages", so)
+	if _, metrics := n.get(t, "/metrics"); !strings.Contains(metrics, fmt.Sprintf("\nssed_store_undeliverable_total %d\n", want)) {
+		t.Errorf("the metrics do not have %d undeliverable messages", want)
 	}
 	again := 0
 	testtool.WaitFor(t, "a second line that counts them", func() bool {
@@ -127,12 +128,12 @@ func (n *node) wantUndeliverable(t *testing.T, conn *nats.Conn, so int) {
 			scan(number, "%d", &counted)
 		}
 	}
-	if counted <= so || counted > so+again {
-		t.Errorf("%d undeliverable messages were counted, there were %d, and then up to %d more", counted, so, again)
+	if counted <= want || counted > want+again {
+		t.Errorf("the log counts %d undeliverable messages, want %d and up to %d more", counted, want, again)
 	}
 }
 
-// events are what messages said.
+// events returns the event and the data of messages.
 func events(messages []ledger.Message) (events []string) {
 	for _, m := range messages {
 		events = append(events, fmt.Sprintf("%s %q", m.Event, m.Data))
@@ -140,15 +141,16 @@ func events(messages []ledger.Message) (events []string) {
 	return events
 }
 
-// TestOthersRead what ssed publishes.
-func TestOthersRead(t *testing.T) {
+// TestNATSClientReads verifies the subject, the headers and the data of messages that ssed
+// publishes to NATS.
+func TestNATSClientReads(t *testing.T) {
 	natsServer := natstest.Start(t)
 	n := startNode(t, "--nats="+natsServer.URL, "--nats-stream=news")
 	p := testtool.DialPublisher(t, n.Publish[0])
 	conn, _ := natsServer.Connect(t)
-	heard := make(chan *nats.Msg, 1)
+	received := make(chan *nats.Msg, 1)
 	for _, subject := range []string{"news", "news.>"} {
-		if _, err := conn.ChanSubscribe(subject, heard); err != nil {
+		if _, err := conn.ChanSubscribe(subject, received); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -176,12 +178,12 @@ func TestOthersRead(t *testing.T) {
 		}
 		var m *nats.Msg
 		select {
-		case m = <-heard:
+		case m = <-received:
 		case <-time.After(testtool.Patience):
-			t.Fatalf("%q was not heard of", c.line)
+			t.Fatalf("NATS did not deliver the message of %q", c.line)
 		}
 		if m.Subject != c.subject || string(m.Data) != c.data || fmt.Sprint(m.Header) != fmt.Sprint(c.header) {
-			t.Errorf("%q is %s %v %q, want %s %v %q", c.line, m.Subject, m.Header, m.Data, c.subject, c.header, c.data)
+			t.Errorf("NATS delivered %q as %s %v %q, want %s %v %q", c.line, m.Subject, m.Header, m.Data, c.subject, c.header, c.data)
 		}
 	}
 }

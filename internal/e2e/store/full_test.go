@@ -15,7 +15,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool/ledger"
 )
 
-// fill writes a file until its disk has no room.
+// fill writes to a file until its disk is full.
 func fill(t *testing.T, name string) {
 	t.Helper()
 	file, err := os.Create(name)
@@ -23,7 +23,7 @@ func fill(t *testing.T, name string) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	for piece := 1 << 20; piece > 0; { // to the last byte
+	for piece := 1 << 20; piece > 0; { // until no byte fits
 		if _, err = file.Write(make([]byte, piece)); err != nil {
 			piece /= 2
 		}
@@ -33,9 +33,9 @@ func fill(t *testing.T, name string) {
 	}
 }
 
-// TestDiskFull: others take all room of the disk that the store is on. Publishers are
-// told, so is the log, and a load balancer; and once there is room, with or without a
-// new start, all is there that was answered OK.
+// TestDiskFull fills the disk of the store. It verifies that publishers, the log and the health
+// check report that, and that once there is room again, with or without a restart, every message
+// that was answered OK is there.
 func TestDiskFull(t *testing.T) {
 	testtool.Long(t, "it fills a disk several times")
 	for _, restarted := range []bool{false, true} {
@@ -70,12 +70,12 @@ func TestDiskFull(t *testing.T) {
 				return !strings.HasPrefix(reply, "OK ")
 			})
 			if !strings.HasPrefix(reply, "ERR busy ") {
-				t.Errorf("on a full disk the reply is %q", reply)
+				t.Errorf("the reply on a full disk is %q, want ERR busy", reply)
 			}
-			testtool.WaitFor(t, "words that tell a publisher", func() bool { return strings.Contains(publish(), "store") })
+			testtool.WaitFor(t, "a reply that mentions the store", func() bool { return strings.Contains(publish(), "store") })
 			n.waitForLog(t, "level=ERROR", "store write failed")
 			if lines := n.Logged("level=ERROR", "store write failed; free or repair its disk"); lines != 1 {
-				t.Errorf("it is told in %d lines what to do", lines)
+				t.Errorf("the log has %d lines about the disk, want 1", lines)
 			}
 			n.waitForHealth(t, http.StatusServiceUnavailable, "the store")
 			if restarted {
@@ -88,7 +88,7 @@ func TestDiskFull(t *testing.T) {
 				n.again(t)
 				p = testtool.DialPublisher(t, n.Publish[0])
 			}
-			testtool.WaitFor(t, "an OK, now that there is room", func() bool { return strings.HasPrefix(publish(), "OK ") })
+			testtool.WaitFor(t, "an OK after there is room again", func() bool { return strings.HasPrefix(publish(), "OK ") })
 			n.waitForHealth(t, http.StatusOK, "serving")
 			ledgers := []*ledger.Ledger{stored, n.publishEnd(t, "/a")}
 			for _, s := range []*ledger.Subscriber{live, n.subscribe(t, "/?last=100000")} {

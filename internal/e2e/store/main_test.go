@@ -12,17 +12,18 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testtool.Main(m)) }
 
-// own is a loopback address that nobody else uses. While no daemon runs, another
-// process could be given the port on 127.0.0.1.
+// own is a loopback address that only these tests use. On 127.0.0.1, another process could get the
+// port while no daemon runs.
 const own = "127.0.97.1:0"
 
-// A node is a daemon that is started again where it was.
+// A node is a daemon that can be restarted on the same addresses.
 type node struct {
 	*testtool.Daemon
 	flags []string
 }
 
-// startNode starts a daemon. Its publishers find it on the same port again, too.
+// startNode starts a daemon. After a restart, its publishers and subscribers find it on the same
+// ports.
 func startNode(t *testing.T, flags ...string) *node {
 	t.Helper()
 	d := testtool.Start(t, append([]string{"--listen=" + own, "--publish=tcp://" + own}, flags...)...)
@@ -30,29 +31,29 @@ func startNode(t *testing.T, flags ...string) *node {
 	return &node{d, append([]string{"--listen=" + address, "--publish=" + d.Publish[0]}, flags...)}
 }
 
-// kill ends the daemon without a warning.
+// kill kills the daemon without warning.
 func (n *node) kill(t *testing.T) {
 	t.Helper()
 	n.Process.Kill()
 	n.Wait(t)
 }
 
-// again starts the daemon again, once it has ended.
+// again starts the stopped daemon again.
 func (n *node) again(t *testing.T) {
 	t.Helper()
 	n.Daemon = testtool.Start(t, n.flags...)
 }
 
-// stream is the URL of a subscription, such as "/pets?last=1".
+// stream returns the URL of a subscription, such as "/pets?last=1".
 func (n *node) stream(rest string) string { return n.Subscribe[0] + "/subscribe" + rest }
 
-// subscribe starts a subscriber of a subscription, such as "/pets?last=1", and returns
-// once the daemon has it: one that comes too early is asked to come back.
+// subscribe starts a subscriber of a subscription, such as "/pets?last=1". It returns when the
+// daemon has accepted the subscriber, which may have to retry at first.
 func (n *node) subscribe(t *testing.T, rest string) *ledger.Subscriber {
 	return n.subscribeAfter(t, rest, "")
 }
 
-// subscribeAfter is subscribe with a Last-Event-ID.
+// subscribeAfter is like subscribe, with a Last-Event-ID.
 func (n *node) subscribeAfter(t *testing.T, rest, lastID string) *ledger.Subscriber {
 	t.Helper()
 	s := n.open(t, rest, lastID)
@@ -60,13 +61,13 @@ func (n *node) subscribeAfter(t *testing.T, rest, lastID string) *ledger.Subscri
 	return s
 }
 
-// open is subscribeAfter without the wait.
+// open is like subscribeAfter, but does not wait.
 func (n *node) open(t *testing.T, rest, lastID string) *ledger.Subscriber {
 	t.Helper()
 	return ledger.StartSubscriber(t, ledger.SubscriberOptions{URL: n.stream(rest), LastEventID: lastID})
 }
 
-// waitSubscribed waits until the daemon has a subscriber.
+// waitSubscribed waits until the daemon has accepted a subscriber.
 func (n *node) waitSubscribed(t *testing.T, s *ledger.Subscriber) {
 	t.Helper()
 	testtool.WaitFor(t, "a subscription to "+s.URL, func() bool {
@@ -75,7 +76,7 @@ func (n *node) waitSubscribed(t *testing.T, s *ledger.Subscriber) {
 	})
 }
 
-// write starts publishers, each in a namespace of its own below "/", for so many messages
+// write starts publishers, each in its own namespace below "/", for the given number of messages
 // each. Half of them use keys.
 func write(t *testing.T, url string, publishers, messages int) (crew []*ledger.Publisher) {
 	t.Helper()
@@ -95,7 +96,7 @@ func (n *node) publishEnd(t *testing.T, namespace string) *ledger.Ledger {
 	return l
 }
 
-// health is what a load balancer is told.
+// health returns the answer of the health check for load balancers.
 func (n *node) health(t *testing.T) (status int, words string) { return n.get(t, "/admin/healthz") }
 
 func (n *node) get(t *testing.T, path string) (status int, words string) {
@@ -104,7 +105,8 @@ func (n *node) get(t *testing.T, path string) (status int, words string) {
 	return status, words
 }
 
-// waitForHealth waits for a status with a word.
+// waitForHealth waits until the health check has a status, and checks that its text contains a
+// word.
 func (n *node) waitForHealth(t *testing.T, status int, word string) {
 	t.Helper()
 	words := ""
@@ -113,18 +115,19 @@ func (n *node) waitForHealth(t *testing.T, status int, word string) {
 		now, words = n.health(t)
 		return now == status
 	})
-	// Strangers are told the same on the subscribers' port, but for the cause.
-	testtool.WaitFor(t, fmt.Sprintf("status %d of /healthz, and the words %q", status, words), func() bool {
-		own, stranger := n.get(t, "/healthz")
+	// /healthz on the subscribers' port must have the same status, and the same text without its
+	// cause.
+	testtool.WaitFor(t, fmt.Sprintf("status %d of /healthz, and the text %q", status, words), func() bool {
+		own, public := n.get(t, "/healthz")
 		_, words = n.health(t)
-		return own == status && strings.HasPrefix(strings.TrimSpace(words), strings.TrimSpace(stranger))
+		return own == status && strings.HasPrefix(strings.TrimSpace(words), strings.TrimSpace(public))
 	})
 	if !strings.Contains(words, word) {
-		t.Errorf("healthz has status %d and says %q, want the word %q", status, words, word)
+		t.Errorf("healthz has status %d and the text %q, want one with %q", status, words, word)
 	}
 }
 
-// ask publishes one line and wants OK with a number.
+// ask publishes one line, which must be answered OK, and returns its sequence.
 func (n *node) ask(t *testing.T, line string) (seq uint64) {
 	t.Helper()
 	return askOn(t, testtool.DialPublisher(t, n.Publish[0]), line)
@@ -138,7 +141,7 @@ func askOn(t *testing.T, p *testtool.Publisher, line string) (seq uint64) {
 	return seq
 }
 
-// waitForLog waits for a line of the daemon's log that holds all of these words.
+// waitForLog waits for a line of the daemon's log that contains all of these words.
 func (n *node) waitForLog(t *testing.T, words ...string) {
 	t.Helper()
 	testtool.WaitFor(t, fmt.Sprintf("a line of the log with %q", words), func() bool { return n.Logged(words...) > 0 })

@@ -11,10 +11,11 @@ import (
 	"github.com/ssed/ssed/internal/testtool/ledger"
 )
 
-// TestAbsentAtTheStart: there is no NATS server when the daemon starts. It says so
-// everywhere, and works once there is one.
-func TestAbsentAtTheStart(t *testing.T) {
-	testtool.Long(t, "a NATS server is away for seconds")
+// TestNATSAbsentAtStart starts the daemon without a NATS server. It verifies that publishers,
+// subscribers, the log and the health check report that, and that the daemon works once the server
+// runs.
+func TestNATSAbsentAtStart(t *testing.T) {
+	testtool.Long(t, "a NATS server is unavailable for seconds")
 	for _, where := range []string{"shared", "own"} {
 		t.Run(where, func(t *testing.T) {
 			natsServer := natstest.Start(t)
@@ -24,7 +25,7 @@ func TestAbsentAtTheStart(t *testing.T) {
 			n.waitForHealth(t, http.StatusServiceUnavailable, "the store is not reached")
 
 			early := n.open(t, "/?last=100000", "")
-			testtool.WaitFor(t, "the early subscriber is told when to come back", func() bool { return early.State().Retry > 0 })
+			testtool.WaitFor(t, "the early subscriber to receive a retry", func() bool { return early.State().Retry > 0 })
 			p := testtool.DialPublisher(t, n.Publish[0])
 			began := time.Now()
 			p.Send(t, "PUB /a - lost\nKEY k\nPUB /a - kept\nPING\n")
@@ -34,13 +35,13 @@ func TestAbsentAtTheStart(t *testing.T) {
 				}
 			}
 			if waited := time.Since(began); waited < 500*time.Millisecond {
-				t.Errorf("the publisher waited %v for a store that might have come", waited)
+				t.Errorf("the publisher waited only %v, want at least --nats-timeout", waited)
 			}
-			// A publisher who repeats itself is heard as soon as there is a store.
+			// Publishers that repeat their messages succeed as soon as there is a store.
 			patient := write(t, n.Publish[0], 2, ledger.Endless)
-			testtool.WaitFor(t, "a publisher that is told ERR busy", func() bool { return patient[0].Stats().Busy+patient[1].Stats().Busy > 0 })
+			testtool.WaitFor(t, "a publisher to get ERR busy", func() bool { return patient[0].Stats().Busy+patient[1].Stats().Busy > 0 })
 			if lines := n.Logged("level=ERROR"); lines != 1 {
-				t.Errorf("it is told %d times in the log that there is no store", lines)
+				t.Errorf("the log has %d errors, want 1", lines)
 			}
 
 			natsServer.Restart(t)
@@ -52,7 +53,7 @@ func TestAbsentAtTheStart(t *testing.T) {
 			early.WaitData(t, "end")
 			early.Verify(t, ledger.Audit{Ledgers: ledgers})
 			if lines := n.Logged("level=ERROR"); lines != 1 {
-				t.Errorf("there are %d errors in the log", lines)
+				t.Errorf("the log has %d errors, want 1", lines)
 			}
 		})
 	}

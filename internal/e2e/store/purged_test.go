@@ -14,7 +14,7 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A bench is a daemon with a NATS server whose stream somebody lays hands on.
+// A bench is a daemon with a NATS server. The test changes the server's stream.
 type bench struct {
 	*node
 	natsServer *natstest.Server
@@ -42,14 +42,14 @@ func (b *bench) stream(t *testing.T) jetstream.Stream {
 	return stream
 }
 
-// restart has the daemon begin without a memory.
+// restart restarts the daemon, which loses its history in memory.
 func (b *bench) restart(t *testing.T) {
 	t.Helper()
 	b.kill(t)
 	b.again(t)
 }
 
-// numbers expects the messages of publishMany from one number on, up to another, in steps,
+// numbers expects the messages of publishMany with the numbers from, from+step and so on, below to,
 // or gap events that cover them.
 func numbers(from, to, step int) ledger.Audit {
 	l := &ledger.Ledger{}
@@ -59,10 +59,11 @@ func numbers(from, to, step int) ledger.Audit {
 	return ledger.Audit{Ledgers: []*ledger.Ledger{l}, AllowGaps: true}
 }
 
-// TestPurged: who reads along has had everything. Who comes back later is told what
-// it does not get, by a daemon that was there and by one that was not.
+// TestPurged purges the stream. It verifies that a live subscriber has every message, and that a
+// subscriber that resumes gets a gap event for the messages that are lost, from the running daemon
+// and after a restart.
 func TestPurged(t *testing.T) {
-	testtool.Long(t, "the daemon looks at its store every two seconds")
+	testtool.Long(t, "the daemon checks its store every two seconds")
 	b := startBench(t)
 	live := b.subscribe(t, "/?last=1000")
 	publishMany(t, b.node, []string{"/a", "/b"}, 0, 100)
@@ -70,7 +71,7 @@ func TestPurged(t *testing.T) {
 	if err := b.stream(t).Purge(b.ctx); err != nil {
 		t.Fatal(err)
 	}
-	testtool.WaitFor(t, "a gap for one who comes back", func() bool {
+	testtool.WaitFor(t, "a gap event for a subscriber that resumes", func() bool {
 		number := len(live.Messages())
 		publishMany(t, b.node, []string{"/b"}, number, number+1)
 		live.WaitData(t, fmt.Sprint(number))
@@ -87,7 +88,7 @@ func TestPurged(t *testing.T) {
 	live.WaitData(t, fmt.Sprint(sum))
 	live.Verify(t, numbers(0, sum+1, 1))
 	if len(live.Gaps()) > 0 {
-		t.Errorf("who read along was told of gaps: %+v", live.Gaps())
+		t.Errorf("the live subscriber got the gap events %+v", live.Gaps())
 	}
 	for _, set := range []string{"/", "/a", "/b"} {
 		r := b.open(t, set, had)
@@ -100,7 +101,8 @@ func TestPurged(t *testing.T) {
 	}
 }
 
-// TestPurgedBySubject: of what is gone others are told, and nobody loses the rest.
+// TestPurgedBySubject purges one namespace. It verifies that its subscribers get a gap event, and
+// that subscribers of other namespaces miss nothing.
 func TestPurgedBySubject(t *testing.T) {
 	b := startBench(t)
 	live := b.subscribe(t, "/?last=1000")
@@ -128,8 +130,8 @@ func TestPurgedBySubject(t *testing.T) {
 	}
 }
 
-// TestTrimmed by the stream's limit of bytes, under a reader that is there, and one
-// that is away.
+// TestTrimmed lets the stream drop messages by its limit of bytes. It verifies that a live
+// subscriber receives every message, and that a subscriber that resumes gets a gap event.
 func TestTrimmed(t *testing.T) {
 	b := startBench(t, "--nats-stream-bytes=64KiB", "--history-bytes=16KiB")
 	live := b.subscribe(t, "/?last=100000")
@@ -145,18 +147,18 @@ func TestTrimmed(t *testing.T) {
 			r.WaitData(t, "3999")
 			r.Verify(t, want)
 			if g := r.WaitGap(t, 1); g.Reason != sse.GapExpired || g.Asked != had || len(r.Messages()) < 300/len(set) {
-				t.Errorf("%s: %d messages came, and the gap is %+v", set, len(r.Messages()), g)
+				t.Errorf("%s: received %d messages, and the gap event is %+v", set, len(r.Messages()), g)
 			}
 		}
 	}
 }
 
-// TestTrimmedPerNamespace: a busy namespace loses its old messages, some before they
-// are delivered. A quiet one has lost nothing, and its readers have all.
+// TestTrimmedPerNamespace lets a busy namespace lose its old messages, some before they are
+// delivered. It verifies that subscribers of a quiet namespace receive every message.
 func TestTrimmedPerNamespace(t *testing.T) {
 	b := startBench(t, "--nats-stream-per-namespace=100")
 	live := b.subscribe(t, "/?last=100000")
-	const step = 40 // every 40th message is of /quiet
+	const step = 40 // every 40th message is in /quiet
 	namespaces := []string{"/quiet"}
 	for range step - 1 {
 		namespaces = append(namespaces, "/busy")
@@ -170,22 +172,22 @@ func TestTrimmedPerNamespace(t *testing.T) {
 		r := b.open(t, "/quiet", had)
 		r.WaitData(t, fmt.Sprint(2000-step))
 		r.Verify(t, numbers(step, 2000, step))
-		if restarted && len(r.Gaps()) > 0 { // one that was there may tell of a gap that is none
-			t.Errorf("who lost nothing is told of %+v", r.Gaps())
+		if restarted && len(r.Gaps()) > 0 { // a daemon that was not restarted may report a gap that does not exist
+			t.Errorf("the subscriber of /quiet, which missed nothing, got the gap events %+v", r.Gaps())
 		}
 		all := b.open(t, "/", had)
 		all.WaitData(t, "1999")
 		all.Verify(t, numbers(1, 2000, 1))
 		if restarted && len(all.Gaps()) == 0 {
-			t.Error("what is not in the stream any more was there")
+			t.Error("there is no gap event, though the stream has dropped messages")
 		}
 	}
 	if lines := b.Logged("level=WARN"); lines > 0 {
-		t.Errorf("there are %d warnings in the log of a daemon that just started", lines)
+		t.Errorf("the log of the restarted daemon has %d warnings", lines)
 	}
 }
 
-// TestDeleted single messages: one in the middle, and the newest one.
+// TestDeleted deletes single messages: one in the middle, and the two newest.
 func TestDeleted(t *testing.T) {
 	b := startBench(t)
 	live := b.subscribe(t, "/?last=1000")
@@ -197,12 +199,12 @@ func TestDeleted(t *testing.T) {
 		}
 	}
 	b.restart(t)
-	newest := b.subscribeAfter(t, "/a", all[99].ID.String()) // who had it does not wait for a newer one
+	newest := b.subscribeAfter(t, "/a", all[99].ID.String()) // it already has the newest message, so it gets no gap event
 	for from, want := range map[int]string{19: all[99].ID.String(), 59: all[99].ID.String(), 99: ""} {
 		r := b.open(t, "/a", all[from].ID.String())
 		if want != "" {
 			if g := r.WaitGap(t, 1); g.Reason != sse.GapExpired || g.CompleteAfter != want {
-				t.Errorf("from %d on the gap is %+v", from, g)
+				t.Errorf("after message %d, the gap event is %+v", from, g)
 			}
 			r.WaitData(t, "97")
 		}
@@ -211,14 +213,14 @@ func TestDeleted(t *testing.T) {
 	publishMany(t, b.node, []string{"/a"}, 100, 101)
 	newest.WaitData(t, "100")
 	if len(newest.Messages()) != 1 || len(newest.Gaps()) > 0 {
-		t.Errorf("who had everything got %v, and was told of %+v", newest.Messages(), newest.Gaps())
+		t.Errorf("the subscriber with the newest id got %v and the gaps %+v", newest.Messages(), newest.Gaps())
 	}
 }
 
-// TestMadeAnew: the stream is deleted, and made again by the daemon or by somebody
-// else. All ids are void, and everybody is told.
-func TestMadeAnew(t *testing.T) {
-	for _, by := range []string{"ssed", "somebody"} {
+// TestStreamRecreated deletes the stream, which the daemon or another program creates again. It
+// verifies that all earlier ids are invalid, and that every subscriber gets a gap event.
+func TestStreamRecreated(t *testing.T) {
+	for _, by := range []string{"ssed", "another program"} {
 		t.Run(by, func(t *testing.T) {
 			t.Parallel()
 			b := startBench(t)
@@ -229,7 +231,7 @@ func TestMadeAnew(t *testing.T) {
 			if err := b.js.DeleteStream(b.ctx, "ssed"); err != nil {
 				t.Fatal(err)
 			}
-			if by == "somebody" {
+			if by == "another program" {
 				if _, err := b.js.CreateStream(b.ctx, config); err != nil {
 					t.Fatal(err)
 				}
@@ -241,20 +243,21 @@ func TestMadeAnew(t *testing.T) {
 			publishMany(t, b.node, []string{"/a"}, 0, 5)
 			after := live.WaitData(t, "4")
 			if len(after) != 105 || after[100].ID.Epoch == before[0].ID.Epoch || after[100].ID.Seq != 1 || live.State().Streams != 1 {
-				t.Errorf("on %d connections %d messages came, the first behind the gap is %v", live.State().Streams, len(after), after[100])
+				t.Errorf("received %[2]d messages on %[1]d connections, and %[3]v after the gap event", live.State().Streams, len(after), after[100])
 			}
 			r := b.open(t, "/", before[20].ID.String())
 			r.WaitData(t, "4")
 			if g := r.WaitGap(t, 1); g.Reason != sse.GapEpoch || len(r.Messages()) != 5 {
-				t.Errorf("who comes back got %v behind %+v", r.Messages(), g)
+				t.Errorf("the subscriber that resumed got %v after %+v", r.Messages(), g)
 			}
 		})
 	}
 }
 
-// TestPurgedAhead: the stream lets go of messages that the daemon has not read yet.
-func TestPurgedAhead(t *testing.T) {
-	testtool.Long(t, "the daemon looks at its store every two seconds")
+// TestPurgedBeforeRead purges messages that the daemon has not read yet. It verifies that a live
+// subscriber gets a gap event for them.
+func TestPurgedBeforeRead(t *testing.T) {
+	testtool.Long(t, "the daemon checks its store every two seconds")
 	const messages = 30_000
 	b := startBench(t)
 	live := b.subscribe(t, "/")
@@ -272,7 +275,7 @@ func TestPurgedAhead(t *testing.T) {
 	select {
 	case <-b.js.PublishAsyncComplete():
 	case <-b.ctx.Done():
-		t.Fatal("the stream does not answer")
+		t.Fatal("the stream did not acknowledge the messages")
 	}
 	if err := b.stream(t).Purge(b.ctx, jetstream.WithPurgeKeep(10)); err != nil {
 		t.Fatal(err)
@@ -283,7 +286,7 @@ func TestPurgedAhead(t *testing.T) {
 	live.WaitData(t, fmt.Sprint(messages-1))
 	live.Verify(t, numbers(0, messages, 1))
 	if g := live.WaitGap(t, 1); g.Reason != sse.GapExpired || len(live.Messages()) < 11 {
-		t.Errorf("%d messages came, and the gap %+v", len(live.Messages()), g)
+		t.Errorf("received %d messages, and the gap event %+v", len(live.Messages()), g)
 	}
 	b.waitForLog(t, "level=WARN", "store dropped undelivered messages")
 }

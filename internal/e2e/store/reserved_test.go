@@ -9,9 +9,9 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestReservedEventsInTheStore: messages that were stored while their event name was
-// free, and is reserved now, are skipped, from memory and from the stream, and the
-// rest is delivered.
+// TestReservedEventsInTheStore stores messages with an event name that is reserved after a restart
+// with other flags. It verifies that they are skipped, from memory and from the stream, and that
+// the other messages are delivered.
 func TestReservedEventsInTheStore(t *testing.T) {
 	dir := t.TempDir()
 	n := startNode(t, "--store="+dir, "--gap-event=hole")
@@ -50,9 +50,9 @@ func TestReservedEventsInTheStore(t *testing.T) {
 		return len(got) > 0 && got[len(got)-1] == want[len(want)-1]
 	})
 	if got := events(r.Messages()); !slices.Equal(got, want) || len(r.Gaps()) > 0 {
-		t.Errorf("after the restart came\n%q, want\n%q, and gaps %+v", got, want, r.Gaps())
+		t.Errorf("after the restart, received\n%q, want\n%q, and the gaps %+v", got, want, r.Gaps())
 	}
 	if _, metrics := n.get(t, "/metrics"); !strings.Contains(metrics, "\nssed_store_undeliverable_total 2\n") {
-		t.Error("the metrics do not have 2 messages that cannot be delivered")
+		t.Error("the metrics do not report 2 undeliverable messages")
 	}
 }
