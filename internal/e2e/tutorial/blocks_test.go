@@ -7,16 +7,16 @@ import (
 	"testing"
 )
 
-// A block is what stands between two fences of the tutorial.
+// A block is the text between two fences of the tutorial.
 type block struct {
-	line     int    // where it begins
-	language string // such as console
-	about    string // what follows on that line: a terminal, a file, an address
-	lines    []string
-	leaves   bool // in a terminal: its last command goes on in the next block there
+	line      int    // its first line
+	language  string // such as console
+	about     string // the rest of the opening line: a terminal, a file or an address
+	lines     []string
+	continues bool // in a terminal: its last command continues in the terminal's next block
 }
 
-// A page is the tutorial, taken apart.
+// A page is the parsed tutorial.
 type page struct {
 	blocks []block
 	prose  []string
@@ -24,7 +24,7 @@ type page struct {
 
 const tutorialPath = "../../../docs/tutorial.md"
 
-// readTutorial takes the tutorial apart, and refuses what would escape this test.
+// readTutorial parses the tutorial. It fails the test if a block would not be tested.
 func readTutorial(t *testing.T) (p page) {
 	t.Helper()
 	text, err := os.ReadFile(tutorialPath)
@@ -38,7 +38,7 @@ func readTutorial(t *testing.T) (p page) {
 		case isFence && open == nil:
 			language, about, _ := strings.Cut(fence, " ")
 			if language == "" || about == "" {
-				t.Fatalf("%s:%d: this block does not say where it is typed, saved or shown", tutorialPath, n+1)
+				t.Fatalf("%s:%d: the block's opening line does not give its terminal, file or address", tutorialPath, n+1)
 			}
 			open = &block{line: n + 1, language: language, about: about}
 		case isFence:
@@ -47,7 +47,7 @@ func readTutorial(t *testing.T) (p page) {
 		case open != nil:
 			open.lines = append(open.lines, line)
 		case strings.HasPrefix(line, "    "), strings.HasPrefix(line, "\t"), strings.HasPrefix(line, "~~~"):
-			t.Errorf("%s:%d: this would be shown as code, and nothing runs it", tutorialPath, n+1)
+			t.Errorf("%s:%d: this is shown as code, but no test runs it", tutorialPath, n+1)
 		default:
 			p.prose = append(p.prose, line)
 		}
@@ -64,13 +64,13 @@ func readTutorial(t *testing.T) (p page) {
 		if len(b.lines) == 0 {
 			t.Fatalf("%s:%d: this block is empty", tutorialPath, b.line)
 		}
-		b.leaves = later[b.about]
+		b.continues = later[b.about]
 		later[b.about] = !strings.HasPrefix(b.lines[0], prompt)
 	}
 	return p
 }
 
-// typed are the commands of all terminals, without what they are continued with.
+// typed returns the commands of all terminals, without continuation lines.
 func (p page) typed() (commands []string) {
 	for _, b := range p.blocks {
 		for _, line := range b.lines {
@@ -82,8 +82,8 @@ func (p page) typed() (commands []string) {
 	return commands
 }
 
-// TestNoCommandHidesInProse: a command between two words of text is not run, so it
-// has to be part of one that is.
+// TestNoCommandHidesInProse verifies that every command within the tutorial's text is also a part
+// of a command in a block, because only blocks are run.
 func TestNoCommandHidesInProse(t *testing.T) {
 	p := readTutorial(t)
 	programs := map[string]bool{}
@@ -106,7 +106,7 @@ func TestNoCommandHidesInProse(t *testing.T) {
 			run = run || strings.HasPrefix(typed, command) || strings.Contains(typed, "./"+command)
 		}
 		if !run {
-			t.Errorf("the tutorial speaks of %q and does not run it", command)
+			t.Errorf("the tutorial mentions %q, but does not run it", command)
 		}
 	}
 }

@@ -9,14 +9,14 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// A browser shows one address after the other, each in a tab of its own.
+// A browser shows one address after the other, each in a new tab.
 type browser struct {
 	*testtool.Devtools
 	address string
 }
 
-// inBrowser opens an address, unless it is the one that is open, and waits until the
-// page shows what the block does.
+// inBrowser opens the block's address, unless it is already open, and waits until the page shows
+// the block's lines.
 func (r *reader) inBrowser(t *testing.T, b block) {
 	t.Helper()
 	if r.browser == nil {
@@ -34,10 +34,10 @@ func (r *reader) inBrowser(t *testing.T, b block) {
 			return
 		}
 	}
-	t.Fatalf("docs/tutorial.md:%d: %s shows\n%s\nand the tutorial\n%s", b.line, b.about, strings.Join(shown, "\n"), strings.Join(b.lines, "\n"))
+	t.Fatalf("docs/tutorial.md:%d: %s shows\n%s\nbut the tutorial shows\n%s", b.line, b.about, strings.Join(shown, "\n"), strings.Join(b.lines, "\n"))
 }
 
-// lines are what somebody reads on the page. One that is not there yet has none.
+// lines returns the visible lines of the page, or none while it is loading.
 func (b *browser) lines(t *testing.T) (lines []string) {
 	t.Helper()
 	var answer struct{ Result struct{ Value string } }
@@ -53,7 +53,7 @@ func (b *browser) lines(t *testing.T) (lines []string) {
 	return lines
 }
 
-// shows tells whether lines are the wanted ones; "..." stands for any number.
+// shows reports whether lines match the wanted ones, in which "..." stands for any number of lines.
 func (r *reader) shows(want, lines []string) bool {
 	if len(want) == 0 {
 		return len(lines) == 0
@@ -64,7 +64,7 @@ func (r *reader) shows(want, lines []string) bool {
 	return len(lines) > 0 && r.known.same(want[0], lines[0]) && r.shows(want[1:], lines[1:])
 }
 
-// ends are all the parts of lines that reach to their end, the empty one, too.
+// ends returns all suffixes of lines, including the empty one.
 func ends(lines []string) (all [][]string) {
 	for i := range len(lines) + 1 {
 		all = append(all, lines[i:])
@@ -81,10 +81,10 @@ func TestShows(t *testing.T) {
 		{"less", "a,b", "a", false},
 		{"more", "a", "a,b", false},
 		{"any before", "...,b", "x,a,b", true},
-		{"none before", "...,b", "b", true},
+		{"no line before", "...,b", "b", true},
 		{"any behind", "a,...", "a,b,c", true},
 		{"any between", "a,...,d", "a,b,c,d", true},
-		{"nothing that would end what is between", "a,...,d", "a,b,c", false},
+		{"the last line is missing", "a,...,d", "a,b,c", false},
 		{"another time", "12:00:01", "13:00:01", true},
 	} {
 		r := &reader{known: epochs{}}

@@ -6,11 +6,11 @@ import (
 	"testing"
 )
 
-// differs is what is never twice the same, in the order in which it is replaced, with
-// what stands for it in a comparison. It is all that may differ.
+// differs lists everything that may differ between the tutorial and a run, in the order of
+// replacement, with the text that replaces it for the comparison.
 var differs = []struct {
-	form  *regexp.Regexp
-	shown string
+	form    *regexp.Regexp
+	instead string
 }{
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)`), "DATE"},
 	{regexp.MustCompile(`\b\d\d:\d\d:\d\d(\.\d{3})?\b`), "TIME"},
@@ -22,26 +22,27 @@ var differs = []struct {
 	{regexp.MustCompile(`\bage=\w+`), "age=DURATION"},
 }
 
-// epoch finds the part of an id that each start of the daemon draws anew.
+// epoch matches an id, and captures its epoch, which differs at each start of a daemon, and its
+// sequence.
 var epoch = regexp.MustCompile(`\b([0-9a-z]{8})(-\d+)\b`)
 
-// Epochs are those of the tutorial and the real ones that they stand for.
+// epochs maps the epochs in the tutorial to the real ones.
 type epochs map[string]string
 
-// real returns a command with real ids instead of the tutorial's.
+// real returns a command with real ids in place of the tutorial's.
 func (e epochs) real(t *testing.T, command string) string {
 	return epoch.ReplaceAllStringFunc(command, func(id string) string {
 		shown, number, _ := strings.Cut(id, "-")
 		drawn, known := e[shown]
 		if !known {
-			t.Errorf("%q has an id that was not shown before", command)
+			t.Errorf("%q has an id that no earlier output has shown", command)
 		}
 		return drawn + "-" + number
 	})
 }
 
-// same tells whether a line is what the tutorial shows, and learns which real epoch
-// the tutorial's stands for: one for one, so the same id is the same in both.
+// same reports whether a line matches the tutorial's. It also learns which real epoch an epoch of
+// the tutorial stands for. The relation is one-to-one, so equal ids in one are equal in the other.
 func (e epochs) same(shown, got string) bool {
 	if plain(shown) != plain(got) {
 		return false
@@ -62,10 +63,10 @@ func (e epochs) same(shown, got string) bool {
 	return true
 }
 
-// plain is a line without what differs.
+// plain replaces everything in a line that may differ.
 func plain(line string) string {
 	for _, d := range differs {
-		line = d.form.ReplaceAllString(line, d.shown)
+		line = d.form.ReplaceAllString(line, d.instead)
 	}
 	return epoch.ReplaceAllString(line, "EPOCH$2")
 }
@@ -95,6 +96,6 @@ func TestSame(t *testing.T) {
 	}
 	known := epochs{}
 	if !known.same("id:f57rv0ie-2", "id:zzzzzzzz-2") || known.real(t, "curl f57rv0ie-7") != "curl zzzzzzzz-7" {
-		t.Errorf("an epoch that was seen is not known: %v", known)
+		t.Errorf("an epoch in the output was not learned: %v", known)
 	}
 }

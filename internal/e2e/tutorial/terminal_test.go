@@ -18,11 +18,11 @@ import (
 
 const (
 	prompt     = "$ "
-	promptMore = "> " // where a command is not complete
+	promptMore = "> " // the prompt for the rest of an incomplete command
 )
 
-// A terminal is a shell at a pseudo-terminal (pty(7)), so that programs say what they
-// say to people.
+// A terminal is a shell in a pseudo-terminal (pty(7)), in which programs print the same as for a
+// user.
 type terminal struct {
 	name    string
 	master  *os.File
@@ -31,14 +31,14 @@ type terminal struct {
 	running string // the last command that was typed
 
 	mu    sync.Mutex
-	shown strings.Builder // all that it ever showed
-	read  int             // so much of it was compared
+	shown strings.Builder // its complete output
+	read  int             // offset of the output that is not yet compared
 }
 
-// style is how a terminal is told of colors.
+// style matches the escape sequences for colors.
 var style = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
-// openTerminal starts a shell. The caller is in the place that it shall be in.
+// openTerminal starts a shell. The caller must run in the network namespace of the shell.
 func openTerminal(t *testing.T, name, folder string, env []string, known epochs) *terminal {
 	t.Helper()
 	master, slave := testtool.OpenTerminal(t)
@@ -57,8 +57,7 @@ func openTerminal(t *testing.T, name, folder string, env []string, known epochs)
 	return term
 }
 
-// close ends the shell, and what it has in the foreground, if the test has left
-// something there.
+// close kills the shell, and its foreground process if the test has left one.
 func (term *terminal) close(t *testing.T) {
 	if foreground, err := unix.IoctlGetInt(int(term.master.Fd()), unix.TIOCGPGRP); err == nil && foreground > 1 {
 		syscall.Kill(-foreground, syscall.SIGKILL)
@@ -66,7 +65,7 @@ func (term *terminal) close(t *testing.T) {
 	syscall.Kill(-term.shell.Process.Pid, syscall.SIGKILL)
 	term.shell.Wait()
 	if t.Failed() {
-		t.Logf("%s showed:\n%s", term.name, term.text())
+		t.Logf("%s printed:\n%s", term.name, term.text())
 	}
 }
 
@@ -78,22 +77,22 @@ func (term *terminal) watch() {
 		term.shown.Write(some[:n])
 		term.mu.Unlock()
 		if err != nil {
-			return // EIO: nobody has the other end any more
+			return // EIO: the other end is closed
 		}
 	}
 }
 
-// text is all that the terminal has shown.
+// text returns the complete output, without colors.
 func (term *terminal) text() string {
 	term.mu.Lock()
 	defer term.mu.Unlock()
 	return style.ReplaceAllString(strings.ReplaceAll(term.shown.String(), "\r\n", "\n"), "")
 }
 
-// rest is what was not compared yet.
+// rest returns the output that is not yet compared.
 func (term *terminal) rest() string { return term.text()[term.read:] }
 
-// next returns the next whole line. Heartbeats come when they like, and are passed over.
+// next returns the next complete line. It skips heartbeats, which come at any time.
 func (term *terminal) next() (line string, ok bool) {
 	for deadline := time.Now().Add(testtool.Patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		rest := strings.TrimPrefix(term.rest(), ":keepalive\n\n")
@@ -106,8 +105,8 @@ func (term *terminal) next() (line string, ok bool) {
 	return "", false
 }
 
-// wantNothingBut wants nothing but a prompt.
-func (term *terminal) wantNothingBut(t *testing.T, where, prompt string) {
+// wantPrompt waits for a prompt, and fails the test if there is other output.
+func (term *terminal) wantPrompt(t *testing.T, where, prompt string) {
 	t.Helper()
 	rest := ""
 	for deadline := time.Now().Add(testtool.Patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
@@ -116,13 +115,13 @@ func (term *terminal) wantNothingBut(t *testing.T, where, prompt string) {
 			return
 		}
 		if strings.HasSuffix(rest, "\n"+prompt) {
-			break // there is more than that
+			break // there is other output before the prompt
 		}
 	}
-	t.Fatalf("%s: %s shows %q, where nothing but %q should be", where, term.name, rest, prompt)
+	t.Fatalf("%s: %s shows %q, want only %q", where, term.name, rest, prompt)
 }
 
-// follow does what a block says.
+// follow types the commands of a block, and checks the output.
 func (term *terminal) follow(t *testing.T, b block) {
 	t.Helper()
 	skip, typing := false, false
@@ -153,10 +152,10 @@ func (term *terminal) follow(t *testing.T, b block) {
 	}
 }
 
-// enter types a line.
+// enter types a line, and checks the echo.
 func (term *terminal) enter(t *testing.T, where, prompt, line string) {
 	t.Helper()
-	term.wantNothingBut(t, where, prompt)
+	term.wantPrompt(t, where, prompt)
 	line = term.known.real(t, line)
 	term.master.WriteString(line + "\n")
 	if echo, _ := term.next(); echo != prompt+line {
@@ -164,20 +163,20 @@ func (term *terminal) enter(t *testing.T, where, prompt, line string) {
 	}
 }
 
-// press presses Ctrl-C. What comes next may begin on the same line, as some programs
-// have nothing to say to it.
+// press presses Ctrl-C. The next output may begin on the same line, because some programs print
+// nothing on Ctrl-C.
 func (term *terminal) press(t *testing.T, where string, skip bool) {
 	t.Helper()
 	term.master.Write([]byte{3})
-	testtool.WaitFor(t, "an end of "+term.running, func() bool { return strings.Contains(term.rest(), "^C") && !strings.HasSuffix(term.rest(), "^C") })
+	testtool.WaitFor(t, ""+term.running+" to stop", func() bool { return strings.Contains(term.rest(), "^C") && !strings.HasSuffix(term.rest(), "^C") })
 	before, after, _ := strings.Cut(term.rest(), "^C")
 	if before = strings.TrimPrefix(before, ":keepalive\n\n"); before != "" && !skip {
-		t.Fatalf("%s: before Ctrl-C %s shows %q", where, term.name, before)
+		t.Fatalf("%s: before Ctrl-C, %s shows %q", where, term.name, before)
 	}
 	term.read = len(term.text()) - len(strings.TrimPrefix(after, "\n"))
 }
 
-// want waits for a line, and for nothing else before it unless others are skipped.
+// want waits for a line. Other lines before it fail the test, unless they are skipped.
 func (term *terminal) want(t *testing.T, where, line string, skip bool) {
 	t.Helper()
 	for {
@@ -187,12 +186,12 @@ func (term *terminal) want(t *testing.T, where, line string, skip bool) {
 		case term.known.same(line, got):
 			return
 		case !skip:
-			t.Fatalf("%s: %s shows\n%s\nand the tutorial\n%s", where, term.name, got, line)
+			t.Fatalf("%s: %s shows\n%s\nbut the tutorial shows\n%s", where, term.name, got, line)
 		}
 	}
 }
 
-// skipToPrompt passes over whatever comes before the next prompt.
+// skipToPrompt skips all output before the next prompt.
 func (term *terminal) skipToPrompt(t *testing.T) {
 	t.Helper()
 	testtool.WaitFor(t, "the prompt of "+term.name, func() bool { return strings.HasSuffix(term.rest(), "\n"+prompt) || term.rest() == prompt })

@@ -13,8 +13,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testtool.Main(m)) }
 
-// A reader has what the tutorial needs: a folder, terminals in it, and a browser. They
-// are in a place of their own, where the default ports are free.
+// A reader has everything that the tutorial needs: a folder, terminals in it, and a browser. They
+// are in a network namespace in which the default ports are free.
 type reader struct {
 	place     testtool.Place
 	home      string
@@ -26,7 +26,7 @@ type reader struct {
 
 // TestTutorial follows the tutorial from its first command to its last.
 func TestTutorial(t *testing.T) {
-	testtool.Long(t, "it clones and builds the repository, and waits as people do")
+	testtool.Long(t, "it clones and builds the repository")
 	p := readTutorial(t)
 	testtool.Need(t, "bash", "git", "ip", "curl", "nc", "python3", "chromium")
 	r := newReader(t)
@@ -46,7 +46,8 @@ func newReader(t *testing.T) *reader {
 	t.Helper()
 	home := t.TempDir()
 	r := &reader{place: testtool.NewPlace(t), home: home, terminals: map[string]*terminal{}, known: epochs{}}
-	// What is downloaded and compiled is where it always is; nothing else is found or left behind.
+	// Use the module and build caches of this machine, but no other settings, and leave nothing
+	// behind.
 	for _, variable := range testtool.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
 		if name != "SSED_LOG_FORMAT" && name != "HOME" && !strings.HasPrefix(name, "GIT_") && !strings.HasSuffix(strings.ToLower(name), "_proxy") {
@@ -65,8 +66,8 @@ func newReader(t *testing.T) *reader {
 	return r
 }
 
-// publishTree makes a repository of the tree that this test is in, as it is now, and
-// returns its folder. It stands for the one that the tutorial has cloned.
+// publishTree makes a git repository of this test's source tree, including uncommitted changes, and
+// returns its folder. The tutorial clones it in place of the one on GitHub.
 func publishTree(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -89,9 +90,9 @@ func publishTree(t *testing.T) string {
 	return folder
 }
 
-// inTerminal follows a block in a terminal, which is opened if it is new. What ends by
-// itself has ended when it returns, and a subscriber has arrived: people take longer
-// for what is next.
+// inTerminal runs a block in a terminal, and opens the terminal if it is new. It returns when every
+// command that exits on its own has exited, and a new subscriber is connected. A user would not be
+// faster with the next step.
 func (r *reader) inTerminal(t *testing.T, b block) {
 	t.Helper()
 	term := r.terminals[b.about]
@@ -103,14 +104,14 @@ func (r *reader) inTerminal(t *testing.T, b block) {
 	term.follow(t, b)
 	where := fmt.Sprintf("docs/tutorial.md:%d", b.line)
 	switch last := b.lines[len(b.lines)-1]; {
-	case !b.leaves:
-		term.wantNothingBut(t, where, prompt)
+	case !b.continues:
+		term.wantPrompt(t, where, prompt)
 	case strings.HasPrefix(last, prompt+"curl -N"), strings.HasPrefix(last, prompt+"./ssed sub"):
 		testtool.WaitFor(t, "the subscriber of "+where, func() bool { return r.arrived() > before })
 	}
 }
 
-// arrived counts the subscribers that the daemon's log has told of.
+// arrived counts the subscribers in the daemon's log.
 func (r *reader) arrived() (n int) {
 	for _, term := range r.terminals {
 		n += strings.Count(term.text(), `msg="subscriber connected"`)
@@ -118,11 +119,11 @@ func (r *reader) arrived() (n int) {
 	return n
 }
 
-// save writes a file as the tutorial shows it, where the daemon was built.
+// save saves a block as a file in the folder in which the daemon was built.
 func (r *reader) save(t *testing.T, b block) {
 	t.Helper()
 	if !filepath.IsLocal(b.about) {
-		t.Fatalf("docs/tutorial.md:%d: what is %q?", b.line, b.about)
+		t.Fatalf("docs/tutorial.md:%d: %q is not the name of a local file", b.line, b.about)
 	}
 	text := strings.Join(b.lines, "\n") + "\n"
 	if err := os.WriteFile(filepath.Join(r.home, "ssed", b.about), []byte(text), 0o600); err != nil {
