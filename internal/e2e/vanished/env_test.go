@@ -18,27 +18,27 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testtool.Main(m)) }
 
-// An env is a daemon in a network namespace of its own, with remotes that link to it.
+// An env is a daemon in its own network namespace, with links to remotes.
 type env struct {
 	place
-	daemon *testtool.Daemon
-	ports  []string // for IPv4, IPv6, both
-	say    *publish.Client
+	daemon    *testtool.Daemon
+	ports     []string // for IPv4, IPv6, both
+	publisher *publish.Client
 }
 
 // newEnv starts a daemon that listens on IPv4, on IPv6, and on both.
 func newEnv(t *testing.T, args ...string) *env {
 	t.Helper()
 	e := &env{place: newPlace(t)}
-	testtool.Build(t) // not in there, where no network is
+	testtool.Build(t) // before entering the namespace, which has no internet
 	e.In(t, func() {
 		e.daemon = testtool.Start(t, append([]string{"--listen=0.0.0.0:0", "--listen=[::]:0", "--listen=:0", "--log-level=debug"}, args...)...)
 		var err error
-		if e.say, err = publish.Dial(t.Context(), e.daemon.Publish[0]); err != nil {
+		if e.publisher, err = publish.Dial(t.Context(), e.daemon.Publish[0]); err != nil {
 			t.Fatal(err)
 		}
 	})
-	t.Cleanup(func() { e.say.Close() })
+	t.Cleanup(func() { e.publisher.Close() })
 	for _, url := range e.daemon.Subscribe {
 		e.ports = append(e.ports, portOf(url))
 	}
@@ -47,7 +47,7 @@ func newEnv(t *testing.T, args ...string) *env {
 
 func portOf(url string) string { return url[strings.LastIndex(url, ":")+1:] }
 
-// addresses are where the daemon can be reached from a remote.
+// addresses returns the addresses at which a remote can reach the daemon.
 func (e *env) addresses(r remote) []string {
 	return []string{
 		net.JoinHostPort(r.daemon4, e.ports[0]),
@@ -57,7 +57,7 @@ func (e *env) addresses(r remote) []string {
 	}
 }
 
-// publish publishes one message, from where the daemon is.
+// publish publishes one message from the daemon's namespace.
 func (e *env) publish(t *testing.T, namespace, data string) {
 	t.Helper()
 	if err := e.send(namespace, data); err != nil {
@@ -68,11 +68,11 @@ func (e *env) publish(t *testing.T, namespace, data string) {
 func (e *env) send(namespace, data string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), testtool.Patience)
 	defer cancel()
-	_, err := e.say.Publish(ctx, sse.Message{Namespace: namespace, Data: []byte(data)})
+	_, err := e.publisher.Publish(ctx, sse.Message{Namespace: namespace, Data: []byte(data)})
 	return err
 }
 
-// last is the data of each namespace's last message.
+// last is the data of the last message of each namespace.
 const last = "that was all"
 
 func (e *env) publishLast(t *testing.T) {
@@ -82,7 +82,7 @@ func (e *env) publishLast(t *testing.T) {
 	}
 }
 
-// descriptors counts those of the daemon.
+// descriptors returns the number of the daemon's open descriptors.
 func (e *env) descriptors(t *testing.T) int {
 	t.Helper()
 	names, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", e.daemon.Process.Pid))
@@ -94,13 +94,13 @@ func (e *env) descriptors(t *testing.T) int {
 
 var disconnectLine = regexp.MustCompile(`(?m)^time=(\S+) .*msg="subscriber disconnected" reason=(\w+) client=(\S+) `)
 
-// An end is what the log says of how a stream ended.
+// An end is a log entry about the end of a stream.
 type end struct {
 	reason string
 	at     time.Time
 }
 
-// ends returns what the log says of ended streams, by the clients' addresses.
+// ends returns the ends in the log, by the clients' addresses.
 func (e *env) ends(t *testing.T) map[string]end {
 	t.Helper()
 	ends := map[string]end{}
@@ -114,7 +114,7 @@ func (e *env) ends(t *testing.T) map[string]end {
 	return ends
 }
 
-// A subscriber has one stream. It reads only when it is asked to.
+// A subscriber has one stream, and reads only when readAll is called.
 type subscriber struct {
 	server, namespace string
 	*testtool.Stream
@@ -122,8 +122,8 @@ type subscriber struct {
 
 func (s *subscriber) String() string { return "of " + s.namespace + " at " + s.server }
 
-// subscribe opens a stream from p, and returns once its head is there. It is
-// closed when the test ends.
+// subscribe opens a stream from p, and returns when the response head has arrived. The stream is
+// closed at the end of the test.
 func (p place) subscribe(t *testing.T, address, namespace string) *subscriber {
 	t.Helper()
 	s := &subscriber{server: address, namespace: namespace}
@@ -143,11 +143,11 @@ func (p place) subscribe(t *testing.T, address, namespace string) *subscriber {
 	return s
 }
 
-// address is what the daemon calls it.
+// address returns the client's address as the daemon logs it.
 func (s *subscriber) address() string { return s.Conn.LocalAddr().String() }
 
-// readAll reads messages whose data begin with their numbers, from 0 on, each
-// exactly once and in order, up to the last. It returns how many there were.
+// readAll reads messages up to the last one. Their data must begin with their numbers, from 0, each
+// once and in order. It returns how many there were.
 func (s *subscriber) readAll() (messages int, err error) {
 	var c ledger.Counter
 	for {

@@ -8,7 +8,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// A place is a network namespace whose links and variables a test sets.
+// A place is a network namespace. Tests set its links and variables.
 type place struct {
 	testtool.Place
 }
@@ -18,7 +18,7 @@ func newPlace(t *testing.T) place {
 	return place{testtool.NewPlace(t)}
 }
 
-// sysctl sets one of this place's variables in /proc/sys/net.
+// sysctl sets a variable of this place in /proc/sys/net.
 func (p place) sysctl(t *testing.T, name, value string) {
 	t.Helper()
 	p.In(t, func() {
@@ -28,12 +28,12 @@ func (p place) sysctl(t *testing.T, name, value string) {
 	})
 }
 
-// A remote is a place for clients, at the other end of a link to the daemon's.
+// A remote is a place for clients. A link connects it to the daemon's place.
 type remote struct {
 	place
-	near             string // the link's interface in the daemon's place; here it is "home"
-	daemon4, daemon6 string // the daemon's addresses, seen from here
-	client4, client6 string // the addresses here
+	near             string // the link's interface in the daemon's place; its other end is "home"
+	daemon4, daemon6 string // the daemon's addresses on this link
+	client4, client6 string // the clients' addresses
 }
 
 // newRemote makes the n-th remote of the daemon's place p.
@@ -51,8 +51,8 @@ func (p place) newRemote(t *testing.T, n int) remote {
 	return r
 }
 
-// plug gives an interface its addresses, and takes it up. nodad: nobody else can
-// have the address, and nobody should wait until that is found out.
+// plug sets the addresses of an interface and brings it up. With nodad, the kernel does not wait
+// for duplicate address detection, which is not needed here.
 func (p place) plug(t *testing.T, link, ip4, ip6 string) {
 	t.Helper()
 	p.IP(t, fmt.Sprintf("address add %s/24 dev %s", ip4, link))

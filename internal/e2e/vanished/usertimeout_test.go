@@ -13,8 +13,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestUserTimeoutIsInherited looks at the daemon's own sockets: TCP_USER_TIMEOUT is
-// set on listeners, and every subscriber's connection must have it from there.
+// TestUserTimeoutIsInherited inspects the daemon's own sockets. It verifies that every subscriber's
+// connection inherits TCP_USER_TIMEOUT, which is set on the listeners.
 func TestUserTimeoutIsInherited(t *testing.T) {
 	t.Parallel()
 	d := testtool.Start(t, "--listen=127.0.0.1:0", "--listen=[::1]:0", "--listen=:0", "--stall-timeout=7s")
@@ -41,14 +41,14 @@ func TestUserTimeoutIsInherited(t *testing.T) {
 	}
 }
 
-// borrowSocket returns a process's end of the connection with a peer, or -1 if it
-// has none (yet). It is a copy of the descriptor, by pidfd_getfd(2), which a parent
-// may do to its child; not an os.File, which would change the mode of both.
+// borrowSocket returns a copy of a process's descriptor for its connection with a peer, or -1 if it
+// has none yet. It uses pidfd_getfd(2), which a parent may do to its child. It does not return an
+// os.File, which would change the mode of both descriptors.
 func borrowSocket(t *testing.T, pid int, peer *net.TCPAddr) (socket int) {
 	t.Helper()
 	pidfd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
-		testtool.Lack(t, "cannot look at another process's sockets: %v", err)
+		testtool.Lack(t, "cannot inspect another process's sockets: %v", err)
 	}
 	defer unix.Close(pidfd)
 	paths, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
@@ -57,9 +57,9 @@ func borrowSocket(t *testing.T, pid int, peer *net.TCPAddr) (socket int) {
 		fd, err := unix.PidfdGetfd(pidfd, number, 0)
 		switch {
 		case err == unix.EBADF:
-			continue // it was closed meanwhile
+			continue // it has been closed in the meantime
 		case err != nil:
-			testtool.Lack(t, "cannot look at another process's sockets: %v", err)
+			testtool.Lack(t, "cannot inspect another process's sockets: %v", err)
 		}
 		if name, err := unix.Getpeername(fd); err == nil && isAt(name, peer) {
 			return fd

@@ -14,14 +14,14 @@ import (
 const (
 	heartbeat    = time.Second
 	stallTimeout = 2 * time.Second
-	// tick is how exactly the daemon's loop measures time.
+	// tick is the precision of the time in the daemon's loop.
 	tick = 100 * time.Millisecond
-	// grace is for slow machines. Left to itself, the kernel would take a quarter of
-	// an hour.
+	// grace allows for slow machines. It is far less than the quarter of an hour that the kernel
+	// would take by default.
 	grace = 8 * time.Second
 )
 
-// A way for all clients of a remote to vanish without a word, and to come back.
+// A way describes how all clients of a remote vanish without a FIN or a RST, and how they return.
 type way struct {
 	name         string
 	vanish, back func(*testing.T, *env, remote)
@@ -34,8 +34,8 @@ var ways = []way{
 		func(t *testing.T, e *env, r remote) { r.IP(t, "link set dev home up") },
 	},
 	{
-		// As behind a router that has forgotten them: the daemon's own link is
-		// fine, and nobody says anything.
+		// Like behind a router that has lost its state: the daemon's own link works, and no one
+		// sends an error.
 		"the packets are lost",
 		func(t *testing.T, e *env, r remote) {
 			r.IP(t, "route add blackhole "+r.daemon4)
@@ -44,8 +44,8 @@ var ways = []way{
 		func(t *testing.T, e *env, r remote) { r.IP(t, "route delete blackhole "+r.daemon4) },
 	},
 	{
-		// As when it was switched off on the same network: it no longer answers
-		// ARP, and the daemon's own kernel says that the host cannot be reached.
+		// Like a host in the same network that is switched off: it no longer answers ARP, and the
+		// daemon's kernel reports the host as unreachable.
 		"the neighbor is gone",
 		func(t *testing.T, e *env, r remote) {
 			e.sysctl(t, "ipv4/neigh/"+r.near+"/retrans_time_ms", "100")
@@ -62,16 +62,16 @@ var ways = []way{
 	},
 }
 
-// What the clients subscribe to.
+// The namespaces that the clients subscribe to.
 const (
-	quiet   = "/quiet"   // nothing but heartbeats
-	busy    = "/busy"    // a few small messages all the time
-	flooded = "/flooded" // so much, once they are gone, that their sockets are full
+	quiet   = "/quiet"   // only heartbeats
+	busy    = "/busy"    // a small message every millisecond
+	flooded = "/flooded" // after they have vanished, enough messages to fill their sockets
 )
 
 var namespaces = []string{quiet, busy, flooded}
 
-// A party vanishes together.
+// A party is a group of clients that vanish together.
 type party struct {
 	way
 	remote
@@ -79,7 +79,8 @@ type party struct {
 	earliest, latest time.Time // when it vanished
 }
 
-// TestVanished has clients of all sorts vanish at about the same time.
+// TestVanished lets groups of clients vanish in all ways at about the same time, and checks the
+// invariant of this package.
 func TestVanished(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, "--heartbeat="+heartbeat.String(), "--stall-timeout="+stallTimeout.String())
@@ -113,7 +114,7 @@ func TestVanished(t *testing.T) {
 	others.wantAll(t, e, traffic(), flooded)
 }
 
-// wantFound wants the log to say, in time and not too early, that s has stalled.
+// wantFound checks that the log reports s as stalled between earliest and latest.
 func (e *env) wantFound(t *testing.T, s *subscriber, earliest, latest time.Time) {
 	t.Helper()
 	for {
@@ -123,18 +124,17 @@ func (e *env) wantFound(t *testing.T, s *subscriber, earliest, latest time.Time)
 			time.Sleep(5 * time.Millisecond)
 			continue
 		case !ok:
-			t.Errorf("%s was not found", s)
+			t.Errorf("the daemon did not disconnect %s", s)
 		case found.reason != "stalled":
-			t.Errorf("%s ended for the reason %q", s, found.reason)
+			t.Errorf("the daemon disconnected %s for the reason %q, want stalled", s, found.reason)
 		case found.at.Before(earliest):
-			t.Errorf("%s was found %v too early", s, earliest.Sub(found.at))
+			t.Errorf("the daemon disconnected %s %v too early", s, earliest.Sub(found.at))
 		}
 		return
 	}
 }
 
-// startTraffic publishes small messages until stop is called, which returns how
-// many they were.
+// startTraffic publishes small messages until stop is called, which returns their number.
 func (e *env) startTraffic(t *testing.T) (stop func() int) {
 	over, sent := make(chan struct{}), make(chan int)
 	go func() {
@@ -158,7 +158,7 @@ func (e *env) startTraffic(t *testing.T) (stop func() int) {
 	}
 }
 
-// flood publishes more than a socket takes, and returns in how many messages.
+// flood publishes more than a socket's buffers hold, and returns the number of messages.
 func (e *env) flood(t *testing.T) (messages int) {
 	t.Helper()
 	messages = 64
@@ -168,11 +168,10 @@ func (e *env) flood(t *testing.T) (messages int) {
 	return messages
 }
 
-// bystanders are on another link and on the loopback interface. All of them read
-// all the time.
+// bystanders are clients on another link and on the loopback interface, which read all the time.
 type bystanders struct {
 	all     []*subscriber
-	counts  map[*subscriber]int // of the messages that each has had
+	counts  map[*subscriber]int // messages that each has received
 	mu      sync.Mutex
 	reading sync.WaitGroup
 }
@@ -201,7 +200,7 @@ func (e *env) bystanders(t *testing.T) *bystanders {
 	return b
 }
 
-// wantAll wants everybody to have had all messages.
+// wantAll checks that all bystanders received every message, and kept their streams.
 func (b *bystanders) wantAll(t *testing.T, e *env, busyMessages, floodedMessages int) {
 	t.Helper()
 	e.publishLast(t)
@@ -212,17 +211,18 @@ func (b *bystanders) wantAll(t *testing.T, e *env, busyMessages, floodedMessages
 			t.Errorf("a bystander, %s: %d messages, want %d", s, b.counts[s], sent[s.namespace])
 		}
 		if found, ok := e.ends(t)[s.address()]; ok {
-			t.Errorf("a bystander, %s, was closed for the reason %q", s, found.reason)
+			t.Errorf("a bystander, %s, was disconnected for the reason %q", s, found.reason)
 		}
 	}
 }
 
-// TestBackInTime: who is away for less than --stall-timeout misses nothing.
+// TestBackInTime verifies that a client that is unreachable for less than --stall-timeout misses
+// nothing.
 func TestBackInTime(t *testing.T) {
-	testtool.Long(t, "a network is away for seconds")
+	testtool.Long(t, "a network is down for seconds")
 	t.Parallel()
-	// Much longer than the outage: before the kernel tries again, it waits for
-	// twice as long as the time before.
+	// The timeout is much longer than the outage, because the kernel doubles its wait before each
+	// retry.
 	e := newEnv(t, "--heartbeat="+heartbeat.String(), "--stall-timeout=20s")
 	var parties []*party
 	for i, w := range ways {
@@ -230,7 +230,7 @@ func TestBackInTime(t *testing.T) {
 			continue
 		}
 		p := &party{way: w, remote: e.newRemote(t, i+1)}
-		for _, port := range []string{e.ports[0], e.ports[2]} { // by IPv4: a link that goes down loses its IPv6 addresses
+		for _, port := range []string{e.ports[0], e.ports[2]} { // only IPv4, because a link that goes down loses its IPv6 addresses
 			for _, namespace := range namespaces {
 				p.clients = append(p.clients, p.subscribe(t, net.JoinHostPort(p.daemon4, port), namespace))
 			}
@@ -242,7 +242,7 @@ func TestBackInTime(t *testing.T) {
 		p.vanish(t, e, p.remote)
 	}
 	sent := map[string]int{flooded: e.flood(t)}
-	time.Sleep(3 * heartbeat / 2) // a heartbeat falls into it
+	time.Sleep(3 * heartbeat / 2) // includes at least one heartbeat
 	for _, p := range parties {
 		p.back(t, e, p.remote)
 	}
@@ -256,6 +256,6 @@ func TestBackInTime(t *testing.T) {
 		}
 	}
 	if ends := e.ends(t); len(ends) > 0 {
-		t.Errorf("these were closed: %v", ends)
+		t.Errorf("clients were disconnected: %v", ends)
 	}
 }
