@@ -68,7 +68,8 @@ func (e storeEngine) Shutdown(context.Context) error {
 }
 
 // newDaemon creates a daemon for a process that can open openFiles descriptors and use the given
-// memory. It writes its log to log, which is on stderr. The daemon does not listen yet.
+// memory. log is the daemon's logger, and stderr the writer behind it. The daemon does not listen
+// yet.
 func (f *daemonFlags) newDaemon(openFiles int, memory memoryLimit, log *slog.Logger, stderr *logWriter) (*daemon, error) {
 	tokens, err := f.tokens()
 	if err != nil {

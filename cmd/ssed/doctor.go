@@ -39,7 +39,7 @@ func (c *doctorCommand) Validate() error {
 	case strings.ContainsAny(c.Token+c.PublishToken, " ;"):
 		return errors.New("invalid --token: expected one token, without rights and namespace")
 	case c.Idle < time.Second || c.Idle > 24*time.Hour:
-		return errors.New("--idle: must be from 1s to 24h")
+		return fmt.Errorf("--idle: invalid value %v: must be from 1s to 24h", c.Idle)
 	}
 	s, err := newSubscription(c.Where, -1, "")
 	if err == nil && c.Publish != "" {

@@ -197,7 +197,7 @@ func TestUsageErrors(t *testing.T) {
 		{"all backlogs below one", nil, []string{"--backlog-total", "15MiB"}, "--backlog-total:"},
 		{"negative connections", nil, []string{"--max-conns", "-1"}, "--max-conns"},
 		{"heartbeat too short", nil, []string{"--heartbeat", "0"}, "--heartbeat"},
-		{"header time-out too short", nil, []string{"--header-timeout", "1ms"}, "--header-timeout: must be"},
+		{"header time-out too short", nil, []string{"--header-timeout", "1ms"}, "--header-timeout: invalid value 1ms: must be"},
 		{"no publish URL", nil, []string{"--publish", "127.0.0.1:8002"}, "--publish:"},
 		{"unknown right", nil, []string{"--token", secret + " shout"}, "not a list of rights"},
 		{"bad prefix", nil, []string{"--token", secret + " publish pets"}, "must start with"},

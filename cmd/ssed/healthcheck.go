@@ -31,7 +31,7 @@ type healthcheckCommand struct {
 // Validate refuses a timeout or a URL that cannot work.
 func (c *healthcheckCommand) Validate() error {
 	if c.Timeout < time.Millisecond {
-		return errors.New("--timeout: must be 1ms or more")
+		return fmt.Errorf("--timeout: invalid value %v: must be 1ms or more", c.Timeout)
 	}
 	_, err := c.target()
 	return err

@@ -91,7 +91,7 @@ var daemonHelp = map[string]string{
 		that one client cannot use up --max-conns. Behind a proxy, also set --trusted-proxy.
 		Default 0: no limit.`,
 	"max-publishers": `Maximum number of publishers; more are refused with "ERR busy". Default 0: 1000,
-		or a quarter of the limit on open files if that is less.`,
+		or a quarter of the available open files if that is less.`,
 
 	"history": `Number of messages to keep per namespace. Messages then have ids, and a client that
 		reconnects (EventSource does so automatically) or asks for ?last=N or ?since=30s gets the
@@ -144,8 +144,8 @@ var daemonHelp = map[string]string{
 	"retry": `Reconnect delay for clients (the retry: field): one time, or a range from which each
 		client gets a random time, so that they do not all reconnect at once. With off, only clients
 		that are refused or disconnected get one (${retry}). Default ${default}.`,
-	"drain": `On shutdown, spread disconnects over this time so that clients do not all reconnect at
-		once. Default ${default}.`,
+	"drain": `On shutdown, deliver all accepted messages, and spread disconnects over this time so that
+		clients do not all reconnect at once. Default ${default}.`,
 
 	"debug": `Serve Go profiles at /debug/pprof/, with the same access rules as the admin pages.
 		Default: off.`,

@@ -21,7 +21,8 @@ const (
 	exitUsage   = 2 // the command line is invalid
 )
 
-// An exitCode ends the process without a message, because the command has already printed one.
+// An exitCode is the result of a command that ends the process with this code and without a
+// message, because the command has already printed everything that there is to report.
 type exitCode int
 
 func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }

@@ -21,7 +21,7 @@ type pubCommand struct {
 	Event string  `placeholder:"NAME" help:"Name of the event. Default: none; browsers then dispatch it as \"message\"."`
 	Key   *string `env:"-" placeholder:"KEY" help:"Key of the message, at most 128 bytes without spaces. A daemon with a store (--store or --nats) ignores a message if it remembers its key, so a message with a key can be sent again safely."`
 
-	Strict  bool `help:"Stop at the first refused line, and when the connection is lost. Default: report and skip refused lines (exit code 1 at the end), reconnect, and resend lines without an answer."`
+	Strict  bool `help:"Stop at the first refused line, and when the connection is lost. Default: report and skip refused lines (exit code 1 at the end), reconnect, and resend lines without an answer; only the first attempt to connect must succeed."`
 	Verbose bool `short:"v" help:"Report every failed attempt to reconnect on standard error, not only the first."`
 
 	Namespace string  `arg:"" help:"Where to publish, such as /pets/dogs. Subscribers of /pets/dogs, /pets and / receive the message."`

@@ -103,8 +103,8 @@ func (f *daemonFlags) storeOptions(memory memoryLimit) store.Options {
 	return options
 }
 
-// checkStore reports errors in the store's options. The flags of the stream are checked even
-// without a store.
+// checkStore reports errors in the store's options. It checks the flags of the store even if they
+// configure none, so that a mistake is found before the store is used.
 func (f *daemonFlags) checkStore(wrong func(flag string, err error)) {
 	options := f.storeOptions(memoryLimit{})
 	if !f.hasStore() {

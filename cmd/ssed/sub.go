@@ -44,9 +44,9 @@ func (c *subCommand) Validate() error {
 	case strings.ContainsAny(c.Token, " ;"):
 		return errors.New("invalid --token: expected one token, without rights and namespace")
 	case c.Count < 0:
-		return errors.New("--count: must be 0 (no limit) or more events")
+		return fmt.Errorf("--count: invalid value %d: must be 0 (no limit) or more events", c.Count)
 	case c.Last < -1:
-		return errors.New("--last: must be 0 or more messages")
+		return fmt.Errorf("--last: invalid value %d: must be 0 or more messages", c.Last)
 	case c.EventMax < 1:
 		return errors.New("--event-max: must be 1 byte or more")
 	}

@@ -69,7 +69,7 @@ func (s *subscription) startAt(last int, since string) error {
 	if _, err := time.ParseDuration(since); err == nil {
 		query.Set("since", since)
 	} else if strings.ContainsFunc(since, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return errors.New("--since: expected a duration, such as 30s or 5m, or an id of printable ASCII characters")
+		return fmt.Errorf("invalid --since %q: expected a duration, such as 30s or 5m, or an id of printable ASCII characters", since)
 	} else {
 		s.lastEventID = since
 	}

@@ -18,7 +18,7 @@ import (
 func (f *daemonFlags) check(wrong func(flag string, err error)) {
 	f.checkHistory(wrong)
 	if f.Drain < 0 { // a negative option has another meaning
-		wrong("drain", errors.New("must be 0s (all at once) or more"))
+		wrong("drain", fmt.Errorf("invalid value %v: must be 0s (all at once) or more", f.Drain))
 	}
 	f.checkAdmin(wrong)
 	f.checkOptions(wrong)
@@ -102,8 +102,8 @@ func (f *daemonFlags) asFlagErrors(err error) error {
 // holdsNoMessage is the error for a size that is too small for one message.
 const holdsNoMessage = "%v cannot hold one message of %v (--data-max), which can take up to six times that size on the wire"
 
-// withFlagNames returns the error about an option, with the names of flags in place of the names
-// of other options.
+// withFlagNames returns the error about an option, with the value of the flag, and with the names
+// of flags in place of the names of other options.
 func (f *daemonFlags) withFlagNames(e *ssed.FieldError) error {
 	switch e.Field {
 	case "BacklogBytesMax":
@@ -114,6 +114,17 @@ func (f *daemonFlags) withFlagNames(e *ssed.FieldError) error {
 		return fmt.Errorf("invalid times %v to %v: %w", f.Retry.min, f.Retry.max, e.Err)
 	case "Embedded":
 		return errors.New("cannot be combined with --nats")
+	case "Stream.Replicas":
+		return fmt.Errorf("invalid value %d: %w", f.NATSStreamReplicas, e.Err)
+	}
+	switch value := e.Value.(type) {
+	case time.Duration:
+		if value == notDefault(time.Duration(0)) {
+			value = 0
+		}
+		return fmt.Errorf("invalid value %v: %w", value, e.Err)
+	case int, int64:
+		return fmt.Errorf("invalid value %d: %w", value, e.Err)
 	}
 	return e.Err
 }
@@ -130,11 +141,11 @@ func (f *daemonFlags) checkOptions(wrong func(flag string, err error)) {
 // checkHistory checks the flags that are combined into history rules.
 func (f *daemonFlags) checkHistory(wrong func(flag string, err error)) {
 	if f.History < 0 {
-		wrong("history", errors.New("must be 0 (keep none) or more messages"))
+		wrong("history", fmt.Errorf("invalid value %d: must be 0 (keep none) or more messages", f.History))
 	}
 	switch {
 	case f.HistoryAge < 0 || f.HistoryAge > 0 && f.HistoryAge < time.Second:
-		wrong("history-age", errors.New("must be 1s or more, or 0s for no limit"))
+		wrong("history-age", fmt.Errorf("invalid value %v: must be 1s or more, or 0s for no limit", f.HistoryAge))
 	case f.History == 0 && f.HistoryAge > 0 && len(f.HistoryFor) == 0:
 		wrong("history-age", errors.New("has no effect without --history or --history-for"))
 	}
