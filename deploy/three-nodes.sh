@@ -12,7 +12,7 @@
 # are set, or else the programs in PATH. If ssed or nats-server is missing, go builds it.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-PATH=$PATH:/usr/sbin # Debian's folder of haproxy
+PATH=$PATH:/usr/sbin # Debian installs haproxy there
 
 # Each node has its own loopback address, so all nodes use the same ports.
 export THREE_NODES_NET=${THREE_NODES_NET:-127.0.40}
