@@ -100,6 +100,8 @@ func (w *logWriter) end(last string, atMost time.Duration) {
 	}
 }
 
+// run writes the queued lines whenever wake signals it. When end has closed wake, it writes the
+// remaining lines and last, and returns.
 func (w *logWriter) run() {
 	defer close(w.done)
 	for range w.wake {

@@ -16,15 +16,15 @@ import (
 
 // The terms of the formula in docs/overload.md.
 const (
-	// memoryBase is the memory of an idle daemon (25 MiB, of which 17 MiB are pages of the program)
+	// memoryBase is the memory of an idle daemon (24 MiB, of which 17 MiB are pages of the program)
 	// and the overhead of the collector and the allocator.
 	memoryBase = 48 << 20
 	// memoryPerConn is the maximum for a subscriber, including its garbage.
 	memoryPerConn = 2 << 10
 	// segmentPoolBytes is the size of the pool of segments for streams.
 	segmentPoolBytes = 4 << 20
-	// storeBufferBytes is for messages that wait for the store, and the same number of messages
-	// read back from it.
+	// storeBufferBytes is for the messages on their way to the store (one half) and for messages
+	// that were read back from it (the other half).
 	storeBufferBytes = 32 << 20
 )
 
@@ -86,7 +86,8 @@ func (f *daemonFlags) otherMemory(m memoryLimit) int {
 	return bytes
 }
 
-// memoryMax returns the most memory that the daemon uses, by the formula in docs/overload.md.
+// memoryMax returns the maximum resident memory of the daemon in bytes, by the formula in
+// docs/overload.md.
 func (f *daemonFlags) memoryMax(m memoryLimit) int {
 	inUse := f.otherMemory(m) + int(f.BacklogTotal)
 	if f.keepsHistory() {

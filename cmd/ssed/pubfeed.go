@@ -43,6 +43,8 @@ func (c *pubCommand) publishFeed(in io.Reader, stderr *logWriter) error {
 	return f.run(ctx, in)
 }
 
+// run publishes every line of in and waits for the answers. It stops early when the client has
+// given up or ctx is done. Then it waits leaveTime for the answers to lines that were sent.
 func (f *feed) run(ctx context.Context, in io.Reader) error {
 	sent := make(chan error, 1)
 	go func() { sent <- f.send(ctx, in) }()
@@ -109,6 +111,7 @@ func (f *feed) answered(number int64, err error) {
 	}
 }
 
+// isClosed reports whether done is closed, without waiting.
 func isClosed(done <-chan struct{}) bool {
 	select {
 	case <-done:

@@ -64,6 +64,7 @@ func (f patientFile) Write(p []byte) (n int, err error) {
 	}
 }
 
+// awaitRoom waits until the descriptor is writable.
 func (f patientFile) awaitRoom() error {
 	var pollErr error
 	err := withDescriptor(f.File, func(fd int) {
