@@ -12,7 +12,7 @@ import (
 	"github.com/ssed/ssed/bench/tree"
 )
 
-// mark is the first line of a page. It distinguishes an earlier edition, which may be replaced,
+// mark is the start of a page. It distinguishes an earlier edition, which may be replaced,
 // from a README.md that was written by hand.
 const mark = "<!-- Written by bench/page from the JSON files in this directory."
 

@@ -86,7 +86,7 @@ func (p *prober) ask() (*server.ProbeAnswers, error) {
 	return &server.ProbeAnswers{Accept: accept.latency(), Ping: ping.latency(), Admin: admin.latency()}, nil
 }
 
-// prepare connects the publisher and checks whether the daemon has an admin.
+// prepare connects the publisher and checks whether the daemon has admin pages.
 func (p *prober) prepare() error {
 	for _, address := range []string{p.subscribe, p.publish} {
 		if at, err := netip.ParseAddrPort(address); err != nil || !at.Addr().Is4() || !at.Addr().IsLoopback() {

@@ -75,7 +75,7 @@ func TestLatencyCountsFromWhenItWasDue(t *testing.T) {
 		t.Errorf("the slowest PONG took %v, want at least %v", answers.Ping.Max, least)
 	}
 	if answers.Admin.Count != 0 {
-		t.Errorf("got %d answers without an admin", answers.Admin.Count)
+		t.Errorf("got %d answers without admin pages", answers.Admin.Count)
 	}
 }
 

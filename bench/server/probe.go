@@ -20,7 +20,7 @@ import (
 type ProbeAnswers struct {
 	Accept ProbeLatency // from opening a connection with a subscribe request to the head of the answer
 	Ping   ProbeLatency // from PING to PONG on a publisher's connection
-	Admin  ProbeLatency // an admin snapshot; Count is 0 if the server has no admin
+	Admin  ProbeLatency // an admin snapshot; Count is 0 if the server has no admin pages
 	Nice   int          // the probe's scheduling priority; below 0 it has priority over others
 }
 
