@@ -3,7 +3,7 @@ package nsindex
 import (
 	"errors"
 	"fmt"
-	"strings"
+	"strconv"
 	"unicode"
 	"unicode/utf8"
 )
@@ -14,6 +14,10 @@ const (
 	NamespaceBytesMax    = 1024
 	NamespaceSegmentsMax = 32
 )
+
+// quotedBytesMax limits how much of a namespace an error repeats. Errors become replies to
+// publishers, which repeat at most 32 bytes of their input (docs/line-protocol.txt).
+const quotedBytesMax = 32
 
 // ErrNamespace is wrapped by all errors about invalid namespaces.
 var ErrNamespace = errors.New("bad namespace")
@@ -26,10 +30,10 @@ var ErrNamespace = errors.New("bad namespace")
 // most NamespaceBytesMax bytes and NamespaceSegmentsMax segments. Errors wrap ErrNamespace.
 func Canonical[T ~string | ~[]byte](ns T) (T, error) {
 	if len(ns) == 0 || ns[0] != '/' {
-		return ns, fmt.Errorf(`%w: %.40q must start with "/"`, ErrNamespace, string(ns))
+		return ns, fmt.Errorf(`%w: %s must start with "/"`, ErrNamespace, quote(ns))
 	}
 	if len(ns) > NamespaceBytesMax {
-		return ns, fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrNamespace, len(ns), NamespaceBytesMax)
+		return ns, fmt.Errorf("%w: %s has %d bytes, at most %d are allowed", ErrNamespace, quote(ns), len(ns), NamespaceBytesMax)
 	}
 	if len(ns) == 1 {
 		return ns, nil
@@ -42,18 +46,18 @@ func Canonical[T ~string | ~[]byte](ns T) (T, error) {
 		if i < len(ns) && ns[i] != '/' {
 			c := ns[i]
 			if c <= ' ' || c == 0x7f {
-				return ns, fmt.Errorf("%w: %.40q contains a space or control character at byte %d", ErrNamespace, string(ns), i)
+				return ns, fmt.Errorf("%w: %s contains a space or control character at byte %d", ErrNamespace, quote(ns), i)
 			}
 			ascii = ascii && c < utf8.RuneSelf
 			continue
 		}
-		if err := checkSegment(ns[start:i]); err != nil {
-			return ns, err
+		if fault := segmentFault(ns[start:i]); fault != "" {
+			return ns, fmt.Errorf("%w: %s %s", ErrNamespace, quote(ns), fault)
 		}
 		segments, start = segments+1, i+1
 	}
 	if segments > NamespaceSegmentsMax {
-		return ns, fmt.Errorf("%w: %d segments, at most %d are allowed", ErrNamespace, segments, NamespaceSegmentsMax)
+		return ns, fmt.Errorf("%w: %s has %d segments, at most %d are allowed", ErrNamespace, quote(ns), segments, NamespaceSegmentsMax)
 	}
 	if !ascii {
 		return ns, checkUnicode(string(ns))
@@ -61,30 +65,40 @@ func Canonical[T ~string | ~[]byte](ns T) (T, error) {
 	return ns, nil
 }
 
-// checkSegment refuses segments with a special meaning in other software. A proxy that resolves
-// ".." or merges "//" would silently turn one namespace into another.
-func checkSegment[T ~string | ~[]byte](segment T) error {
+// segmentFault returns why a segment is refused, or "" if it is valid. It refuses segments with a
+// special meaning in other software. A proxy that resolves ".." or merges "//" would silently turn
+// one namespace into another.
+func segmentFault[T ~string | ~[]byte](segment T) string {
 	switch {
 	case len(segment) == 0:
-		return fmt.Errorf(`%w: an empty segment ("//")`, ErrNamespace)
-	case segment[0] == '.' && (len(segment) == 1 || len(segment) == 2 && segment[1] == '.'):
-		return fmt.Errorf("%w: a segment must not be %q", ErrNamespace, string(segment))
+		return `has an empty segment ("//")`
+	case len(segment) == 1 && segment[0] == '.':
+		return `has the segment ".", which is not allowed`
+	case len(segment) == 2 && segment[0] == '.' && segment[1] == '.':
+		return `has the segment "..", which is not allowed`
 	}
-	return nil
+	return ""
 }
 
-// checkUnicode checks characters beyond ASCII. It refuses invisible separators like it refuses the
-// space, so that two namespaces that look the same in a log are the same. It copies ns for
-// an error, so that ns does not escape to the heap.
+// quote returns ns in quotes for an error, cut at quotedBytesMax.
+func quote[T ~string | ~[]byte](ns T) string {
+	if len(ns) > quotedBytesMax {
+		return strconv.Quote(string(ns[:quotedBytesMax])) + "..."
+	}
+	return strconv.Quote(string(ns))
+}
+
+// checkUnicode checks characters beyond ASCII. Invisible separators are refused like the space, so
+// that two namespaces that look the same in a log are the same.
 func checkUnicode(ns string) error {
 	for i, r := range ns {
 		switch {
 		case r == utf8.RuneError:
 			if _, size := utf8.DecodeRuneInString(ns[i:]); size == 1 {
-				return fmt.Errorf("%w: %.40q contains invalid UTF-8 at byte %d", ErrNamespace, strings.Clone(ns), i)
+				return fmt.Errorf("%w: %s contains invalid UTF-8 at byte %d", ErrNamespace, quote(ns), i)
 			}
 		case unicode.IsSpace(r) || unicode.IsControl(r):
-			return fmt.Errorf("%w: %.40q contains a space or control character at byte %d", ErrNamespace, strings.Clone(ns), i)
+			return fmt.Errorf("%w: %s contains a space or control character at byte %d", ErrNamespace, quote(ns), i)
 		}
 	}
 	return nil
