@@ -87,8 +87,8 @@ func ExampleHandover() {
 	// 404 not found; subscribe at /subscribe/<namespace>
 }
 
-// If Take is nil, the paths are closed. A Take function that does not use a connection must close
-// it.
+// Take must close every connection that it gets, even without serving it. If Take is nil, requests
+// for the paths are answered 403.
 func ExampleHandedConn() {
 	refuse := func(c *ssed.HandedConn) {
 		defer c.Close()

@@ -75,8 +75,8 @@ func (s *Server) Subscribers(ctx context.Context) ([]SubscriberInfo, error) {
 	return s.hub.Subscribers(ctx)
 }
 
-// Disconnect closes the connection of one subscriber. The client may reconnect. found reports
-// whether the connection exists. The error is the context's, ErrStopped or ErrBusy.
+// Disconnect closes the connection of one subscriber. The client may reconnect. found is false if
+// there was no such connection. The error is the context's, ErrStopped or ErrBusy.
 func (s *Server) Disconnect(ctx context.Context, id ConnID) (found bool, err error) {
 	return s.hub.Disconnect(ctx, id)
 }
