@@ -40,7 +40,7 @@ var (
 	errMethodTooLong = &Refusal{501, "the method is longer than any registered method"}
 	errConnect       = &Refusal{501, "CONNECT is not supported, because this server is not a proxy"}
 	errTarget        = &Refusal{400, "the request target is empty or contains a control character"}
-	errTargetTooLong = &Refusal{414, "the request target exceeds the limit of the request head"}
+	errTargetTooLong = &Refusal{414, "the request target is longer than the limit of the whole request head"}
 	errFragment      = &Refusal{400, "the request target contains a #; clients must not send fragments"}
 	errTargetForm    = &Refusal{400, "invalid request target: expected a path or an http or https URI"}
 	errAsterisk      = &Refusal{400, "the request target * is only valid for OPTIONS"}

@@ -138,7 +138,7 @@ var refuseTable = []struct {
 	{"9110 8.6", "lengths that agree", with("Content-Length: 5", "Content-Length: 5"), errLengthTwice},
 	{"9112 6.1", "a coding we do not understand", with("Transfer-Encoding: gzip"), errCodingUnknown},
 	{"9112 6.1", "one before chunked", with("Transfer-Encoding: gzip, chunked"), errCodingUnknown},
-	{"9112 6.1", "one on a line of its own", with("Transfer-Encoding: gzip", "Transfer-Encoding: chunked"), errCodingUnknown},
+	{"9112 6.1", "two codings on separate lines", with("Transfer-Encoding: gzip", "Transfer-Encoding: chunked"), errCodingUnknown},
 	{"9112 6.1", "almost chunked", with("Transfer-Encoding: xchunked"), errCodingUnknown},
 	{"9112 6.1", "chunked with a vertical tab", with("Transfer-Encoding: \vchunked"), errFieldValue},
 	{"9112 7", "chunked with a parameter", with("Transfer-Encoding: chunked;a=b"), errCodingUnknown},

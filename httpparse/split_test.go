@@ -102,8 +102,8 @@ func TestReparseRefusesInTime(t *testing.T) {
 		want        *Refusal
 		atMost      int // bytes until the refusal
 	}{
-		{"a bad start, at once", "\xff", 0, errMethod, 1},
-		{"an endless method, at once", "", 0, errMethodTooLong, methodBytesMax + 1},
+		{"a bad start, immediately", "\xff", 0, errMethod, 1},
+		{"an endless method, immediately", "", 0, errMethodTooLong, methodBytesMax + 1},
 		{"an endless target, at the limit", "GET /", 1500, errTargetTooLong, 1500},
 		{"a bad byte in an endless target, soon", "GET /" + strings.Repeat("a", 100) + "\x00", 0, errTarget, stepBytes},
 		{"a bad line, at its end", "GET /" + strings.Repeat("a", 80) + "# HTTP/1.1\r\n", 0, errFragment, 97},
