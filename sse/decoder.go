@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// DecoderBytesMax is the default of Decoder.BytesMax, in bytes. It is longer than any message of a
+// DecoderBytesMax is the default of Decoder.BytesMax, in bytes. It is larger than any message of a
 // daemon with default limits.
 const DecoderBytesMax = 16 << 20
 

@@ -33,7 +33,7 @@ var decoderTable = []struct {
 	{"LF CR", "data:a\n\rdata:b\n\r", []Event{{Name: "message", Data: "a"}, {Name: "message", Data: "b"}}, ""},
 	{"byte order mark", "\uFEFFdata:a\n\n\uFEFFdata:b\n\n", []Event{{Name: "message", Data: "a"}}, ""},
 	{"two byte order marks", "\uFEFF\uFEFFdata:a\n\n", nil, ""},
-	{"fields nobody knows", "Data:a\n data:b\ndata :c\ndata:d\n\n", []Event{{Name: "message", Data: "d"}}, ""},
+	{"unknown fields", "Data:a\n data:b\ndata :c\ndata:d\n\n", []Event{{Name: "message", Data: "d"}}, ""},
 	{"colons", "data:a:b\ndata::c\n\n", []Event{{Name: "message", Data: "a:b\n:c"}}, ""},
 	{"not UTF-8", "data:a\xffb\xe2\x82c\xe2\x82\n\nevent:\xf0\x80\ndata:\xe2\x82\xac\xed\xa0\x80\n\n",
 		[]Event{{Name: "message", Data: "a\uFFFDb\uFFFDc\uFFFD"}, {Name: "\uFFFD\uFFFD", Data: "€\uFFFD\uFFFD\uFFFD"}}, ""},

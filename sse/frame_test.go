@@ -12,7 +12,7 @@ var frameTable = []struct {
 	name, event, data string
 	want              string
 }{
-	{"the ancestor's frame", "new-dog", "Corgi", "event:new-dog\ndata:Corgi\n\n"},
+	{"the frame of mroth/sseserver", "new-dog", "Corgi", "event:new-dog\ndata:Corgi\n\n"},
 	{"no event name", "", "6:07:17 pm (EDT)", "data:6:07:17 pm (EDT)\n\n"},
 	{"empty data is still an event", "ping", "", "event:ping\ndata:\n\n"},
 	{"LF", "", "a\nb", "data:a\ndata:b\n\n"},
@@ -249,7 +249,7 @@ func BenchmarkFrame(b *testing.B) {
 					buf = AppendFrame(buf[:0], name, data)
 				}
 				if !utf8.Valid(buf) {
-					b.Fatal("the frame has another content")
+					b.Fatal("the frame is not valid UTF-8")
 				}
 			})
 		}

@@ -49,7 +49,8 @@ func isEpoch(text []byte) bool {
 	return len(text) > 0
 }
 
-// epochs is the number of different epochs of up to eight letters and digits.
+// epochs is the number of different epochs that NewEpoch returns: all of up to eight letters and
+// digits.
 const epochs = 36 * 36 * 36 * 36 * 36 * 36 * 36 * 36
 
 // NewEpoch returns n modulo 36^8 in base 36: an epoch of up to eight letters and digits.

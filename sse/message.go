@@ -17,7 +17,7 @@ const EventBytesMax = 256
 const DataBytesMax = 1 << 20
 
 // KeyBytesMax limits the length of a deduplication key, in bytes. Typical keys are UUIDs, digests,
-// or a name and a number. A store keeps each of them in memory for a while.
+// or a name and a number. A store remembers each of them for a while.
 const KeyBytesMax = 128
 
 // Errors for messages that cannot be published. Errors returned by this package wrap one of them
@@ -44,8 +44,9 @@ type Message struct {
 	// Data is the payload. It may be any UTF-8 text, including line breaks. Subscribers get CR and
 	// CRLF as LF, because the format does not distinguish line breaks.
 	Data []byte
-	// Key makes retries safe if the server has a store. A message with a key that the store still
-	// has is not stored or sent again. Key must be valid for CheckKey, or empty for no key.
+	// Key makes retries safe if the server has a store. While the store remembers the key, another
+	// message with the same key is not stored or sent. Key must be valid for CheckKey, or empty for
+	// no key.
 	Key string
 }
 

@@ -27,7 +27,7 @@ func TestPlain(t *testing.T) {
 		}
 	}
 	if long := bytes.Repeat([]byte{'~'}, plainBytesMax+1); !plain(long[1:]) || plain(long) {
-		t.Error("plain has another limit than plainBytesMax")
+		t.Error("plain must accept plainBytesMax bytes, and not one more")
 	}
 }
 
