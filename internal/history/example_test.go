@@ -35,7 +35,7 @@ func ExampleHistory() {
 		fmt.Printf("%d %q\n", ends[i].Seq, frames[begin:ends[i].Offset])
 		begin = ends[i].Offset
 	}
-	fmt.Println("lost meanwhile:", kept.LostSince(set, until, now))
+	fmt.Println("lost during the replay:", kept.LostSince(set, until, now))
 
 	// Another subscriber asks for the last message, or for all since the time 4.
 	fmt.Println(kept.BeforeLast(set, 1, now), kept.Since(set, 4, until, now))
@@ -48,7 +48,7 @@ func ExampleHistory() {
 	// 3 "data:3\n\n"
 	// 4 "data:4\n\n"
 	// 5 "data:5\n\n"
-	// lost meanwhile: 0
+	// lost during the replay: 0
 	// 4 3
 	// 0 are kept
 }

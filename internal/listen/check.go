@@ -12,7 +12,7 @@ import (
 )
 
 // Check reports why a server cannot listen on the endpoint. It changes nothing. Call it before an
-// event library listens: gnet and evio remove any file at a unix path, even a directory with its
+// event library listens: gnet and evio remove any file at a unix path, even a folder with its
 // contents or the socket of a running daemon.
 func (e Endpoint) Check() error {
 	release, err := e.hold()

@@ -22,8 +22,8 @@ type Claims struct {
 }
 
 // Take reserves an address. It returns the endpoint, with the port that was chosen if the port was
-// 0, and the same address as a net.Addr. It fails if the address is in use, is not an address of
-// this machine, or was taken before in any notation, such as 0.0.0.0 after 127.0.0.1.
+// 0, and the same address as a net.Addr. It fails if the address is in use, cannot be used on this
+// machine, or was taken before in any notation, such as 0.0.0.0 after 127.0.0.1.
 func (c *Claims) Take(e Endpoint) (resolved Endpoint, addr net.Addr, err error) {
 	if _, port, err := net.SplitHostPort(e.Address); err == nil && e.Network != "unix" {
 		if c.locks == nil {

@@ -10,7 +10,7 @@ const (
 	// only to ask the client to retry later. The limit must never be reached, because an event loop
 	// ends when accept fails with EMFILE.
 	Reserve = 256
-	// LimitMax replaces a limit of "infinity", or any higher one.
+	// LimitMax is used if the kernel's limit is higher, such as "infinity".
 	LimitMax = 1 << 20
 	// PublishersMax is plenty for the programs of one machine.
 	PublishersMax = 1000

@@ -25,8 +25,8 @@ type segment struct {
 func (g *segment) end() uint64 { return g.base + uint64(len(g.buf)) }
 
 // A Stream is an append-only run of frames. It is held once in memory, regardless of the number of
-// readers. Each reader is a Cursor. A segment returns to the pool once
-// no cursor is in it or in an earlier segment.
+// readers. Each reader is a Cursor. A segment returns to the pool once no cursor is in it or in an
+// earlier segment.
 //
 //	head ──────► segment ──────► tail
 //	 ▲              ▲             ▲

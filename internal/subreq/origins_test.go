@@ -85,7 +85,7 @@ func TestOriginsOfRequests(t *testing.T) {
 		want    string
 	}{
 		{"any", open, []string{"Origin: https://b.example"}, true, "Access-Control-Allow-Origin: *\r\n"},
-		{"none at all", open, nil, true, "Access-Control-Allow-Origin: *\r\n"},
+		{"no Origin", open, nil, true, "Access-Control-Allow-Origin: *\r\n"},
 		{"several, any", open, []string{"Origin: a", "Origin: b"}, true, "Access-Control-Allow-Origin: *\r\n"},
 		{"no page", listed, nil, true, "Vary: Origin\r\n"},
 		{"several", listed, []string{"Origin: https://a.example", "Origin: https://b.example"}, false, "Vary: Origin\r\n"},
@@ -183,7 +183,7 @@ func TestPreflight(t *testing.T) {
 	}{
 		{"any", open, "https://b.example", "baggage,traceparent", "*, " + always},
 		{"any, without a page", open, "", "", "*, " + always},
-		{"nothing asked", listed, "https://b.a.example", "", always},
+		{"no names", listed, "https://b.a.example", "", always},
 		{"names", listed, "https://b.a.example", "baggage,traceparent,x-requested-with", always + ", baggage, traceparent, x-requested-with"},
 		{"white space and empty elements", listed, "https://b.a.example", "a, ,b,,\tc", always + ", a, b, c"},
 		{"names that are always there", listed, "https://b.a.example", "authorization,CACHE-CONTROL,a", always + ", a"},

@@ -193,7 +193,7 @@ func TestResume(t *testing.T) {
 	}{
 		{"nothing", "", nil, "", -1, -1, ""},
 		{"a field", "", []string{"last-event-id: a-1"}, "a-1", -1, -1, ""},
-		{"a field goes before the query", "last_event_id=b-2", []string{"Last-Event-ID: a-1"}, "a-1", -1, -1, ""},
+		{"a field takes precedence over the query", "last_event_id=b-2", []string{"Last-Event-ID: a-1"}, "a-1", -1, -1, ""},
 		{"an empty field does not", "last_event_id=b-2", []string{"Last-Event-ID:"}, "b-2", -1, -1, ""},
 		{"the last of several", "last_event_id=a-1&lastEventId=b-2&lastEventId=", nil, "b-2", -1, -1, ""},
 		{"encoded", "lastEventId=a%2D1", nil, "a-1", -1, -1, ""},

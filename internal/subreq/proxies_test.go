@@ -13,8 +13,8 @@ func TestProxies(t *testing.T) {
 		client  string // empty: a client of a unix socket
 		covered bool
 	}{
-		{"nobody", nil, "127.0.0.1", false},
-		{"nobody on unix", nil, "", false},
+		{"no proxies", nil, "127.0.0.1", false},
+		{"no proxies, unix", nil, "", false},
 		{"a network", []string{"10.0.0.0/8"}, "10.1.2.3", true},
 		{"beside a network", []string{"10.0.0.0/8"}, "11.0.0.1", false},
 		{"a network is not unix", []string{"10.0.0.0/8"}, "", false},
