@@ -25,10 +25,10 @@ func TestAuthorizeAcceptsDuringShutdown(t *testing.T) {
 	stays, _ := subscribe(t, s, "/subscribe/n") // so that Shutdown has a subscriber to drain
 	waits := dial(t, s.ListenAddrs()[0])
 	io.WriteString(waits, plainGet)
-	until(t, s, "it is decided about", func(s ssed.Stats) bool { return s.Authorizing == 1 })
+	until(t, s, "Authorize is running", func(s ssed.Stats) bool { return s.Authorizing == 1 })
 	ended := make(chan error)
 	go func() { ended <- s.Shutdown(context.Background()) }()
-	until(t, s, "it is stopping", func(s ssed.Stats) bool { return s.Stopping })
+	until(t, s, "the server is stopping", func(s ssed.Stats) bool { return s.Stopping })
 	word <- nil
 	if got, err := io.ReadAll(waits); err != nil || !strings.Contains(string(got), "\r\n\r\nretry:") {
 		t.Errorf("got %q, %v; want a reconnection time", got, err)

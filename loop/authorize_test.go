@@ -140,11 +140,11 @@ func TestAuthorizedSubscriberMissesNothing(t *testing.T) {
 	})
 	c := dial(t, s.ListenAddrs()[0])
 	fmt.Fprint(c, "GET /subscribe/n?last=2 HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\n\r\n")
-	until(t, s, "it is decided about", func(s ssed.Stats) bool { return s.Authorizing == 1 })
+	until(t, s, "Authorize is running", func(s ssed.Stats) bool { return s.Authorizing == 1 })
 	for _, data := range []string{"1", "2", "3"} {
 		publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte(data)})
 	}
-	until(t, s, "the loop has them", func(s ssed.Stats) bool { return s.Published == 3 })
+	until(t, s, "the messages are published", func(s ssed.Stats) bool { return s.Published == 3 })
 	word <- nil
 	r := bufio.NewReader(c)
 	if status, _ := readHead(t, r); status != 200 {
@@ -200,7 +200,7 @@ func TestAuthorizeContextEnds(t *testing.T) {
 			c.(*net.TCPConn).SetLinger(0)
 			c.Close()
 		}},
-		{"when the client goes on to send", func(c net.Conn, s *ssed.Server) {
+		{"when the client sends more data", func(c net.Conn, s *ssed.Server) {
 			go func() {
 				for err := error(nil); err == nil; time.Sleep(time.Millisecond) {
 					_, err = io.WriteString(c, plainGet)
@@ -245,7 +245,7 @@ func TestAuthorizeEndsItsGoroutine(t *testing.T) {
 	if _, body := answer(t, s, plainGet); !strings.HasPrefix(body, "retry:") {
 		t.Errorf("the client gets %q", body)
 	}
-	until(t, s, "its place is free", func(s ssed.Stats) bool { return s.Authorizing == 0 })
+	until(t, s, "the place is free", func(s ssed.Stats) bool { return s.Authorizing == 0 })
 }
 
 // TestAuthorizeIsBounded verifies that AuthorizeMax counts running calls, including those of
@@ -260,9 +260,9 @@ func TestAuthorizeIsBounded(t *testing.T) {
 	stays := dial(t, s.ListenAddrs()[0])
 	io.WriteString(gone, plainGet)
 	io.WriteString(stays, plainGet)
-	until(t, s, "both are decided about", func(s ssed.Stats) bool { return s.Authorizing == 2 })
+	until(t, s, "both calls are running", func(s ssed.Stats) bool { return s.Authorizing == 2 })
 	gone.Close()
-	until(t, s, "one has gone", func(s ssed.Stats) bool { return s.PendingConnections == 1 })
+	until(t, s, "one client has disconnected", func(s ssed.Stats) bool { return s.PendingConnections == 1 })
 	if _, body := answer(t, s, plainGet); !strings.HasPrefix(body, "retry:") {
 		t.Errorf("the third client gets %q, want a reconnection time", body)
 	}
@@ -273,7 +273,7 @@ func TestAuthorizeIsBounded(t *testing.T) {
 	if status, _ := readHead(t, bufio.NewReader(stays)); status != 200 {
 		t.Error(status)
 	}
-	stats := until(t, s, "both have returned", func(s ssed.Stats) bool { return s.Authorizing == 0 })
+	stats := until(t, s, "both calls have returned", func(s ssed.Stats) bool { return s.Authorizing == 0 })
 	if stats.Subscribers != 1 {
 		t.Errorf("%d subscribers", stats.Subscribers)
 	}
@@ -291,10 +291,10 @@ func TestAuthorizeWhenFull(t *testing.T) {
 	first, second := dial(t, s.ListenAddrs()[0]), dial(t, s.ListenAddrs()[0])
 	io.WriteString(first, plainGet)
 	io.WriteString(second, plainGet)
-	until(t, s, "both are decided about", func(s ssed.Stats) bool { return s.Authorizing == 2 })
+	until(t, s, "both calls are running", func(s ssed.Stats) bool { return s.Authorizing == 2 })
 	word <- nil
 	word <- nil
-	until(t, s, "one is in", func(s ssed.Stats) bool { return s.Subscribers == 1 && s.TurnedAway == 1 })
+	until(t, s, "one client has subscribed", func(s ssed.Stats) bool { return s.Subscribers == 1 && s.TurnedAway == 1 })
 	if _, body := answer(t, s, plainGet); !strings.HasPrefix(body, "retry:") || asked.Load() != 2 {
 		t.Errorf("got %q, and Authorize was called %d times", body, asked.Load())
 	}
@@ -339,7 +339,7 @@ func TestAuthorizeInAStorm(t *testing.T) {
 		})
 	}
 	clients.Wait()
-	until(t, s, "all is quiet", func(s ssed.Stats) bool { return s.Authorizing == 0 && s.PendingConnections == 0 && s.Subscribers == 0 })
+	until(t, s, "all connections are closed", func(s ssed.Stats) bool { return s.Authorizing == 0 && s.PendingConnections == 0 && s.Subscribers == 0 })
 	if statuses[200].Load() == 0 || statuses[403].Load() == 0 {
 		t.Error("too few requests were answered for a meaningful test")
 	}
@@ -363,8 +363,8 @@ func TestAuthorizeTakesAnyHead(t *testing.T) {
 	}{
 		{"a long body", plain, []string{head + strings.Repeat("x", 100_000)}, "a 127.0.0.1"},
 		{"byte by byte", plain, strings.Split(head, ""), "a 127.0.0.1"},
-		{"a PROXY line", proxied, []string{"PROXY TCP4 192.0.2.7 192.0.2.8 1 2\r\n" + head}, "a 192.0.2.7"},
-		{"a PROXY line in pieces", proxied, []string{"PROXY TCP4 192.0.2.7 192", ".0.2.8 1 2\r\nGET /subs", head[len("GET /subs"):]}, "a 192.0.2.7"},
+		{"a PROXY header", proxied, []string{"PROXY TCP4 192.0.2.7 192.0.2.8 1 2\r\n" + head}, "a 192.0.2.7"},
+		{"a PROXY header in pieces", proxied, []string{"PROXY TCP4 192.0.2.7 192", ".0.2.8 1 2\r\nGET /subs", head[len("GET /subs"):]}, "a 192.0.2.7"},
 	} {
 		c := dial(t, tt.server.ListenAddrs()[0])
 		for _, piece := range tt.pieces {

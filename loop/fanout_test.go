@@ -28,7 +28,7 @@ func TestSlowSubscriberIsClosedAndCounted(t *testing.T) {
 		publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte(frame[5 : len(frame)-2])})
 		expect(t, r, frame)
 	}
-	stats := until(t, s, "the slow one is closed", func(s ssed.Stats) bool { return s.Subscribers == 1 })
+	stats := until(t, s, "the slow subscriber is closed", func(s ssed.Stats) bool { return s.Subscribers == 1 })
 	if stats.Ended["slow"] != 1 || stats.Blocked != 0 {
 		t.Errorf("the subscriber is not counted as slow: %+v", stats)
 	}
@@ -53,12 +53,12 @@ func TestLaggardCatchesUp(t *testing.T) {
 		want.WriteString("data:" + data + "\n\n")
 		expect(t, r, "data:"+data+"\n\n")
 	}
-	until(t, s, "it lags", func(s ssed.Stats) bool { return s.Blocked == 1 })
+	until(t, s, "the subscriber lags", func(s ssed.Stats) bool { return s.Blocked == 1 })
 	expect(t, laggard, want.String())
 	publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte("live again")})
 	expect(t, laggard, "data:live again\n\n")
 	expect(t, r, "data:live again\n\n")
-	until(t, s, "nobody lags", func(s ssed.Stats) bool { return s.Blocked == 0 })
+	until(t, s, "no subscriber lags", func(s ssed.Stats) bool { return s.Blocked == 0 })
 }
 
 // TestClosingInsideTheWalk verifies that subscribers get every message exactly once while other
@@ -172,7 +172,7 @@ func TestPublisherThatNeverReads(t *testing.T) {
 	if sent > 64<<20 {
 		t.Errorf("the publisher could send %d bytes", sent)
 	}
-	until(t, s, "it is closed and counted", func(s ssed.Stats) bool { return s.PublishersClosed == 1 && s.Publishers == 0 })
+	until(t, s, "the publisher is closed and counted", func(s ssed.Stats) bool { return s.PublishersClosed == 1 && s.Publishers == 0 })
 }
 
 // TestPublisherThatReadsLate verifies that the server waits for a publisher with more unread
@@ -186,7 +186,7 @@ func TestPublisherThatReadsLate(t *testing.T) {
 		_, err := p.Write([]byte(strings.Repeat("PUB /n - x\n", count)))
 		written <- err
 	}()
-	until(t, s, "its replies fill every buffer", func(s ssed.Stats) bool { return s.Blocked == 1 })
+	until(t, s, "the replies fill every buffer", func(s ssed.Stats) bool { return s.Blocked == 1 })
 	r := bufio.NewReader(p)
 	for i := range count {
 		if got := line(t, r); got != fmt.Sprint("OK ", i+1) {
@@ -228,7 +228,7 @@ func TestPublishersWaitForTheSlowestPass(t *testing.T) {
 	}
 	writers.Wait()
 	readers.Wait()
-	if stats := until(t, s, "nobody waits", func(s ssed.Stats) bool { return s.Blocked == 0 }); stats.Subscribers != subscribers {
+	if stats := until(t, s, "no socket is full", func(s ssed.Stats) bool { return s.Blocked == 0 }); stats.Subscribers != subscribers {
 		t.Errorf("%d of %d subscribers are still connected: %v", stats.Subscribers, subscribers, stats.Ended)
 	}
 }
@@ -301,7 +301,7 @@ func TestComingAndGoingBetweenMessages(t *testing.T) {
 			say(n)
 			expect(t, r, fmt.Sprintf("data:%d\n\n", n))
 			c.Close()
-			until(t, s, "it is gone", func(s ssed.Stats) bool { return s.Subscribers == 0 })
+			until(t, s, "the subscriber is disconnected", func(s ssed.Stats) bool { return s.Subscribers == 0 })
 		}
 	}
 }
@@ -319,11 +319,11 @@ func TestBacklogTotal(t *testing.T) {
 	for range 60 {
 		publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte(frame[5 : len(frame)-2])})
 		expect(t, r, frame)
-		if stats := until(t, s, "", func(ssed.Stats) bool { return true }); stats.Backlog > total {
+		if stats := until(t, s, "the server answers", func(ssed.Stats) bool { return true }); stats.Backlog > total {
 			t.Fatalf("%d bytes are held, %d are allowed", stats.Backlog, total)
 		}
 	}
-	stats := until(t, s, "some were closed", func(s ssed.Stats) bool { return s.Ended["evicted"] > 0 })
+	stats := until(t, s, "some subscribers were disconnected", func(s ssed.Stats) bool { return s.Ended["evicted"] > 0 })
 	if stats.Subscribers < 1 || stats.Backlog == 0 && stats.Blocked > 0 {
 		t.Errorf("%+v", stats)
 	}
@@ -347,7 +347,7 @@ func TestLongMessageForManySets(t *testing.T) {
 	}
 	publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte(data)})
 	readers.Wait()
-	until(t, s, "nothing is held any more", func(s ssed.Stats) bool { return s.Backlog == 0 && s.Blocked == 0 })
+	until(t, s, "no memory is held", func(s ssed.Stats) bool { return s.Backlog == 0 && s.Blocked == 0 })
 }
 
 // TestMailboxDoesNotStarvePublishers verifies that a publisher on the loop gets its replies while

@@ -89,7 +89,7 @@ func TestHandover(t *testing.T) {
 			t.Errorf("%s: %d, want %d", target, got, status)
 		}
 	}
-	until(t, s, "nobody is left", func(s ssed.Stats) bool { return s.PendingConnections == 0 })
+	until(t, s, "no connection is left", func(s ssed.Stats) bool { return s.PendingConnections == 0 })
 }
 
 // TestHandoverIsBounded verifies that further clients get 503 when ConnsMax connections are open,

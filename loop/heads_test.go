@@ -91,7 +91,7 @@ func TestOpeningComesFirst(t *testing.T) {
 	for i := range 4 {
 		publishAll(t, s, sse.Message{Namespace: "/n", Data: fmt.Append(nil, i)})
 	}
-	until(t, s, "all is kept", func(s ssed.Stats) bool { return s.Published == 4 })
+	until(t, s, "all messages are kept", func(s ssed.Stats) bool { return s.Published == 4 })
 	c := dial(t, s.ListenAddrs()[0])
 	io.WriteString(c, asBrowser("GET", "/subscribe/n?last_event_id=nonsense&last=2")+"\r\n")
 	r := bufio.NewReader(c)

@@ -52,8 +52,8 @@ func TestHealth(t *testing.T) {
 		{"unfit in several lines", "one\r\n\r\ntwo\x00", "GET", "/healthz", "", 503, "one two\n"},
 		{"POST", "the store is not reached", "POST", "/healthz", "Content-Length: 0\r\n", 405, "use GET or HEAD for /healthz\n"},
 		{"OPTIONS", "", "OPTIONS", "/healthz", "", 405, "use GET or HEAD for /healthz\n"},
-		{"a method that nobody knows", "", "BREW", "/healthz", "", 405, "use GET or HEAD for /healthz\n"},
-		{"below it", "", "GET", "/healthz/x", "", 404, "not found; subscribe at /subscribe/<namespace>\n"},
+		{"an unknown method", "", "BREW", "/healthz", "", 405, "use GET or HEAD for /healthz\n"},
+		{"a path below it", "", "GET", "/healthz/x", "", 404, "not found; subscribe at /subscribe/<namespace>\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			set(tt.unfit)
@@ -117,10 +117,10 @@ func TestHealthOfTheLoopAlone(t *testing.T) {
 	c, _ := subscribe(t, s, "/subscribe/a")
 	publishTo(t, s, "/a", strings.Repeat("x", 1<<20))
 	publishTo(t, s, "/a", strings.Repeat("x", 1<<20))
-	until(t, s, "it is blocked", func(s ssed.Stats) bool { return s.Blocked == 1 })
+	until(t, s, "the subscriber is blocked", func(s ssed.Stats) bool { return s.Blocked == 1 })
 	ended := make(chan error, 1)
 	go func() { ended <- s.Shutdown(context.Background()) }()
-	until(t, s, "it is ending", func(s ssed.Stats) bool { return s.Stopping })
+	until(t, s, "the server is stopping", func(s ssed.Stats) bool { return s.Stopping })
 	if res, body := health(t, s, "GET", request); res.StatusCode != 503 || body != "draining\n" {
 		t.Errorf("while it ends: %d %q", res.StatusCode, body)
 	}

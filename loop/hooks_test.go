@@ -137,20 +137,20 @@ func TestBlockedHookDoesNotBlockTheLoop(t *testing.T) {
 		expect(t, r, "data:x\n\n")
 		conns = append(conns, c)
 	}
-	if stats := until(t, s, "the rest is counted", func(s ssed.Stats) bool { return s.Unreported == 3 }); stats.Reports != 2 {
+	if stats := until(t, s, "the dropped calls are counted", func(s ssed.Stats) bool { return s.Unreported == 3 }); stats.Reports != 2 {
 		t.Errorf("%d reports are waiting, want 2", stats.Reports)
 	}
 	log.waitFor(t, "not reported to OnSubscribe")
 	for _, c := range conns {
 		c.Close()
 	}
-	stats := until(t, s, "all have gone", func(s ssed.Stats) bool { return s.Subscribers == 0 })
+	stats := until(t, s, "all subscribers are disconnected", func(s ssed.Stats) bool { return s.Subscribers == 0 })
 	if stats.Reports != 4 {
 		t.Errorf("%d reports are waiting, want 4: subscribers without OnSubscribe get no OnUnsubscribe", stats.Reports)
 	}
 	close(release)
 	b.await(t, 4)
-	until(t, s, "nothing waits", func(s ssed.Stats) bool { return s.Reports == 0 })
+	until(t, s, "no report is waiting", func(s ssed.Stats) bool { return s.Reports == 0 })
 	c, _ := subscribe(t, s, "/subscribe/n") // there is room for its report
 	defer c.Close()
 	got := b.await(t, 5)
@@ -207,7 +207,7 @@ func TestHooksInAStorm(t *testing.T) {
 		})
 	}
 	all.Wait()
-	until(t, s, "all have gone and all was told", func(s ssed.Stats) bool { return s.Subscribers == 0 && s.PendingConnections == 0 && s.Reports == 0 })
+	until(t, s, "all have disconnected and all hooks have returned", func(s ssed.Stats) bool { return s.Subscribers == 0 && s.PendingConnections == 0 && s.Reports == 0 })
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil {
@@ -339,7 +339,7 @@ func TestRegisterIsCorrected(t *testing.T) {
 		c, _ := subscribe(t, s, "/subscribe/n")
 		conns = append(conns, c)
 	}
-	until(t, s, "two are not reported", func(s ssed.Stats) bool { return s.Unreported == 2 })
+	until(t, s, "two subscribers are not reported", func(s ssed.Stats) bool { return s.Unreported == 2 })
 	close(release)
 	people.await(t, 3)
 	for _, c := range conns {
@@ -371,7 +371,7 @@ func TestShutdownLogsUnreported(t *testing.T) {
 	s := serve(t, ssed.Options{ReportsMax: 1, Drain: -1, Logger: log.logger(), OnSubscribe: func(ssed.SubscriberInfo) { <-release }})
 	subscribe(t, s, "/subscribe/n")
 	subscribe(t, s, "/subscribe/n")
-	until(t, s, "one is not reported", func(s ssed.Stats) bool { return s.Unreported == 1 })
+	until(t, s, "one subscriber is not reported", func(s ssed.Stats) bool { return s.Unreported == 1 })
 	close(release)
 	if err := s.Shutdown(context.Background()); err != nil {
 		t.Fatal(err)

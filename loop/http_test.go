@@ -75,12 +75,12 @@ func TestClientAddress(t *testing.T) {
 		{"of a trusted proxy's client", ssed.Options{TrustedProxies: []string{"127.0.0.0/8"}}, "", "X-Forwarded-For: 203.0.113.9", "203.0.113.9"},
 		{"of a trusted proxy itself", ssed.Options{TrustedProxies: []string{"127.0.0.1"}}, "", "X-A: b", "127.0.0.1:"},
 		{"the proxy is another", ssed.Options{TrustedProxies: []string{"10.0.0.0/8", "unix"}}, "", "X-Forwarded-For: 203.0.113.9", "127.0.0.1:"},
-		{"in a PROXY line", ssed.Options{ProxyProtocol: true}, "PROXY TCP4 203.0.113.9 127.0.0.1 4711 80\r\n", "X-Forwarded-For: 8.8.8.8", "203.0.113.9"},
-		{"in a PROXY line, IPv6", ssed.Options{ProxyProtocol: true}, "PROXY TCP6 2001:db8::1 ::1 4711 80\r\n", "X-A: b", "2001:db8::1"},
-		{"in a PROXY line of version 2", ssed.Options{ProxyProtocol: true},
+		{"in a PROXY header", ssed.Options{ProxyProtocol: true}, "PROXY TCP4 203.0.113.9 127.0.0.1 4711 80\r\n", "X-Forwarded-For: 8.8.8.8", "203.0.113.9"},
+		{"in a PROXY header, IPv6", ssed.Options{ProxyProtocol: true}, "PROXY TCP6 2001:db8::1 ::1 4711 80\r\n", "X-A: b", "2001:db8::1"},
+		{"in a PROXY header of version 2", ssed.Options{ProxyProtocol: true},
 			"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\xcb\x00\x71\x09\x7f\x00\x00\x01\x12\x67\x00\x50", "X-A: b", "203.0.113.9"},
-		{"a PROXY line that knows none", ssed.Options{ProxyProtocol: true}, "PROXY UNKNOWN\r\n", "X-A: b", "127.0.0.1:"},
-		{"a PROXY line, then a proxy of ours", ssed.Options{ProxyProtocol: true, TrustedProxies: []string{"127.0.0.1", "10.0.0.0/8"}},
+		{"a PROXY header without an address", ssed.Options{ProxyProtocol: true}, "PROXY UNKNOWN\r\n", "X-A: b", "127.0.0.1:"},
+		{"a PROXY header, then a trusted proxy", ssed.Options{ProxyProtocol: true, TrustedProxies: []string{"127.0.0.1", "10.0.0.0/8"}},
 			"PROXY TCP4 10.1.2.3 127.0.0.1 4711 80\r\n", "X-Forwarded-For: 203.0.113.9", "203.0.113.9"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -162,7 +162,7 @@ func TestRefusalCanBeRead(t *testing.T) {
 			t.Errorf("%.20q: got %q, %v", request, answer, err)
 		}
 	}
-	until(t, s, "they are gone", func(s ssed.Stats) bool { return s.PendingConnections == 0 })
+	until(t, s, "the connections are closed", func(s ssed.Stats) bool { return s.PendingConnections == 0 })
 }
 
 // TestSecondRequestIsNeverServed verifies that a second request on a connection is ignored, whether
@@ -182,7 +182,7 @@ func TestSecondRequestIsNeverServed(t *testing.T) {
 	io.WriteString(c, second)
 	publishAll(t, s, sse.Message{Namespace: "/b", Data: []byte("no")}, sse.Message{Namespace: "/a", Data: []byte("yes")})
 	expect(t, r, "data:yes\n\n")
-	if stats := until(t, s, "all is quiet", func(s ssed.Stats) bool { return s.PendingConnections == 0 }); stats.Subscribers != 1 {
+	if stats := until(t, s, "the other connections are closed", func(s ssed.Stats) bool { return s.PendingConnections == 0 }); stats.Subscribers != 1 {
 		t.Errorf("%d subscribers", stats.Subscribers)
 	}
 }
@@ -198,7 +198,7 @@ func TestNoiseIsClosed(t *testing.T) {
 			break
 		}
 	}
-	stats := until(t, s, "it is closed", func(s ssed.Stats) bool { return s.Subscribers == 1 })
+	stats := until(t, s, "the connection is closed", func(s ssed.Stats) bool { return s.Subscribers == 1 })
 	if stats.Ended["kicked"] != 1 {
 		t.Errorf("%+v", stats.Ended)
 	}
@@ -368,7 +368,7 @@ func TestLongSetFits(t *testing.T) {
 func TestEmptyIsAbsent(t *testing.T) {
 	s := serve(t, ssed.Options{History: []ssed.HistoryRule{{Prefix: "/", Messages: 10}}})
 	publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte("old")})
-	until(t, s, "it is kept", func(s ssed.Stats) bool { return s.Published == 1 })
+	until(t, s, "the message is kept", func(s ssed.Stats) bool { return s.Published == 1 })
 	_, r := subscribe(t, s, "/subscribe/n?last=&since=&last_event_id=&lastEventId")
 	publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte("new")})
 	if text := line(t, r); !strings.HasPrefix(text, "id:") {

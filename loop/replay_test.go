@@ -21,7 +21,7 @@ func TestNoGapWithoutLoss(t *testing.T) {
 		publishTo(t, s, "/a", data(i))
 	}
 	_, r := subscribe(t, s, fmt.Sprint("/subscribe?ns=/a&ns=/b&last=", missed))
-	until(t, s, "it waits", func(s ssed.Stats) bool { return s.Blocked == 1 })
+	until(t, s, "the subscriber is blocked", func(s ssed.Stats) bool { return s.Blocked == 1 })
 	for i := range live {
 		publishTo(t, s, "/b", fmt.Sprint("b", i))
 	}
@@ -44,7 +44,7 @@ func TestReplaysAreBounded(t *testing.T) {
 		fmt.Fprint(c, "GET /subscribe/n?last=1 HTTP/1.1\r\nHost: x\r\n\r\n")
 		readHead(t, bufio.NewReaderSize(c, 16)) // and nothing else
 	}
-	stats := until(t, s, "all wait or are closed", func(s ssed.Stats) bool { return uint64(s.Blocked)+s.Ended["evicted"] == clients })
+	stats := until(t, s, "all subscribers are blocked or disconnected", func(s ssed.Stats) bool { return uint64(s.Blocked)+s.Ended["evicted"] == clients })
 	if stats.Backlog > total || stats.Ended["evicted"] == 0 {
 		t.Errorf("%+v", stats)
 	}

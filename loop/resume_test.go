@@ -250,7 +250,7 @@ func TestReplayOfASlowReader(t *testing.T) {
 			t.Fatalf("message %d is %.40q, want %.40q", i, e.data, data)
 		}
 	}
-	until(t, s, "it lives", func(s ssed.Stats) bool {
+	until(t, s, "the stream is live", func(s ssed.Stats) bool {
 		return s.Replays == 1 && s.Replayed == before && s.Blocked == 0 && s.Backlog == 0
 	})
 }
@@ -266,7 +266,7 @@ func TestHistoryGoesDuringReplay(t *testing.T) {
 		publishTo(t, s, "/n", data(i))
 	}
 	_, r := subscribe(t, s, "/subscribe/n?last=300")
-	until(t, s, "it waits", func(s ssed.Stats) bool { return s.Blocked == 1 })
+	until(t, s, "the subscriber is blocked", func(s ssed.Stats) bool { return s.Blocked == 1 })
 	for i := range 300 {
 		publishTo(t, s, "/n", data(300+i))
 	}

@@ -93,7 +93,7 @@ func TestAnswers(t *testing.T) {
 		{"dots", get("/subscribe/../etc"), "400", `".."`},
 		{"a bad escape", get("/subscribe/%zz"), "400", ""},
 		{"POST", "POST /subscribe/a HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", "405", "Allow: GET, HEAD, OPTIONS"},
-		{"a method nobody knows", "BREW /subscribe/a HTTP/1.1\r\nHost: x\r\n\r\n", "501", ""},
+		{"an unknown method", "BREW /subscribe/a HTTP/1.1\r\nHost: x\r\n\r\n", "501", ""},
 		{"no host", "GET /subscribe/a HTTP/1.1\r\n\r\n", "400", ""},
 		{"not HTTP at all", "PUB /pets new-dog Corgi\r\n\r\n", "400", ""},
 		{"HEAD", "HEAD /subscribe/a HTTP/1.1\r\nHost: x\r\n\r\n", "200", "text/event-stream"},

@@ -55,7 +55,7 @@ func TestSkip(t *testing.T) {
 	}()
 	for i := range messages {
 		if i == messages/2 {
-			until(t, s, "it was passed over", func(s ssed.Stats) bool { return s.Skips > 1 })
+			until(t, s, "the subscriber has skipped messages", func(s ssed.Stats) bool { return s.Skips > 1 })
 			close(begin)
 		}
 		publishAll(t, s, sse.Message{Namespace: "/n", Data: fmt.Appendf(nil, "%d:%s", i, strings.Repeat("x", 3000+i%777))})
@@ -83,7 +83,7 @@ func TestSkip(t *testing.T) {
 	if next != messages+1 || gaps == 0 {
 		t.Errorf("%d messages were received or counted in %d gap events, want %d", next, gaps, messages+1)
 	}
-	stats := until(t, s, "nobody lags", func(s ssed.Stats) bool { return s.Blocked == 0 && s.Backlog == 0 })
+	stats := until(t, s, "no subscriber lags", func(s ssed.Stats) bool { return s.Blocked == 0 && s.Backlog == 0 })
 	if stats.Ended["slow"] != 0 || stats.Skipped == 0 {
 		t.Errorf("%+v", stats)
 	}
@@ -127,7 +127,7 @@ func TestStalledSubscriberIsClosed(t *testing.T) {
 	for range 10 {
 		publishAll(t, s, sse.Message{Namespace: "/n", Data: bytes.Repeat([]byte("x"), 1<<20)})
 	}
-	until(t, s, "both lag", func(s ssed.Stats) bool { return s.Blocked == 2 })
+	until(t, s, "both subscribers lag", func(s ssed.Stats) bool { return s.Blocked == 2 })
 	ended := make(chan struct{})
 	go func() { // much more slowly than a change of its socket's buffer would show
 		chunk := make([]byte, 2000)
@@ -140,7 +140,7 @@ func TestStalledSubscriberIsClosed(t *testing.T) {
 			}
 		}
 	}()
-	stats := until(t, s, "the stalled one is closed", func(s ssed.Stats) bool { return s.Subscribers == 1 })
+	stats := until(t, s, "the stalled subscriber is closed", func(s ssed.Stats) bool { return s.Subscribers == 1 })
 	if took := time.Since(begin); took < timeout {
 		t.Errorf("the subscriber was closed after %v, want at least %v", took, timeout)
 	}
@@ -165,7 +165,7 @@ func TestStalledInTheKernel(t *testing.T) {
 	subscribeThin(t, s, "/subscribe/n")
 	begin := time.Now()
 	publishAll(t, s, sse.Message{Namespace: "/n", Data: bytes.Repeat([]byte("x"), 60_000)})
-	stats := until(t, s, "it is closed", func(s ssed.Stats) bool { return s.Subscribers == 0 })
+	stats := until(t, s, "the subscriber is closed", func(s ssed.Stats) bool { return s.Subscribers == 0 })
 	if took := time.Since(begin); took < timeout || stats.Ended["stalled"] != 1 {
 		t.Errorf("the subscriber was closed after %v: %+v", took, stats)
 	}
@@ -201,9 +201,9 @@ func TestConnsPerAddress(t *testing.T) {
 	log.waitFor(t, `msg="connections turned away" connections=`)
 	log.waitFor(t, "--max-conns-per-ip")
 	c, _ := from("203.0.113.3")
-	until(t, s, "it is in", func(s ssed.Stats) bool { return s.Subscribers == 7 })
+	until(t, s, "the client has subscribed", func(s ssed.Stats) bool { return s.Subscribers == 7 })
 	c.Close()
-	until(t, s, "it has left", func(s ssed.Stats) bool { return s.Subscribers == 6 })
+	until(t, s, "the client has disconnected", func(s ssed.Stats) bool { return s.Subscribers == 6 })
 	for range 2 { // its place is free again
 		if _, rest := from("203.0.113.3"); rest != "" {
 			t.Errorf("%q", rest)

@@ -68,5 +68,5 @@ func TestDisconnect(t *testing.T) {
 	}
 	publishAll(t, s, sse.Message{Namespace: "/a", Data: []byte("x")})
 	expect(t, other, "data:x\n\n")
-	until(t, s, "it is counted", func(s ssed.Stats) bool { return s.Ended["kicked"] == 1 && s.Subscribers == 2 })
+	until(t, s, "the disconnect is counted", func(s ssed.Stats) bool { return s.Ended["kicked"] == 1 && s.Subscribers == 2 })
 }

@@ -63,7 +63,7 @@ func TestStoreSkips(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	until(t, s, "it has begun", func(st ssed.Stats) bool { return st.Newest == 7 })
+	until(t, s, "the store has begun", func(st ssed.Stats) bool { return st.Newest == 7 })
 	_, quiet := subscribe(t, s, "/subscribe/quiet")
 	_, r := subscribe(t, s, "/subscribe/x")
 	deliver := func(seq uint64, data string) {
@@ -116,7 +116,7 @@ func TestStoreHolesAreReportedToNewSubscribers(t *testing.T) {
 		if err := in.Deliver(ctx, seq, []byte("/x"), nil, fmt.Append(nil, seq)); err != nil {
 			t.Fatal(err)
 		}
-		until(t, s, "it is delivered", func(st ssed.Stats) bool { return st.Newest == seq })
+		until(t, s, "the message is delivered", func(st ssed.Stats) bool { return st.Newest == seq })
 	}
 	for _, err := range []error{in.Begin(ctx, "store", 0), in.Live(ctx)} {
 		if err != nil {

@@ -58,7 +58,7 @@ func TestStoreAnswersHalfClosedPublishers(t *testing.T) {
 	p := dial(t, s.PublishAddrs()[0])
 	io.WriteString(p, "PUB /x - one\n")
 	p.(*net.TCPConn).CloseWrite()
-	until(t, s, "the publisher is there", func(st ssed.Stats) bool { return st.Publishers == 1 })
+	until(t, s, "the publisher is connected", func(st ssed.Stats) bool { return st.Publishers == 1 })
 	for len(waitingAt(h)) == 0 {
 		time.Sleep(time.Millisecond)
 	}
@@ -179,7 +179,7 @@ func TestStoreReplay(t *testing.T) {
 			servers = append(servers, serveStore(t, h, ssed.Options{HistoryBytesMax: 5000 * (1 + random.IntN(20))}))
 		}
 		s := servers[random.IntN(len(servers))]
-		until(t, s, "it has everything", func(st ssed.Stats) bool { return st.Newest == h.Newest() })
+		until(t, s, "the server has every message", func(st ssed.Stats) bool { return st.Newest == h.Newest() })
 		set := []string{"/a", "/c", "/", "/c/d", "/none"}[random.IntN(5)]
 		target, after := "/subscribe"+set, h.Newest()
 		switch random.IntN(3) {
@@ -269,7 +269,7 @@ func TestStoreTurnsAway(t *testing.T) {
 	if err := errors.Join(in.Begin(context.Background(), "store", 2), in.Live(context.Background())); err != nil {
 		t.Fatal(err)
 	}
-	until(t, late, "it has begun", func(st ssed.Stats) bool { return st.Newest == 2 })
+	until(t, late, "the store has begun", func(st ssed.Stats) bool { return st.Newest == 2 })
 	publishTo(t, s, "/x", "3")
 	wantRetryAfter(t, late, "/subscribe/x?last_event_id=store-3", 0, time.Second)
 
@@ -288,7 +288,7 @@ func TestStoreTurnsAway(t *testing.T) {
 
 	h.set(func() { h.down = true })
 	wantRetryAfter(t, late, "/subscribe/x?last_event_id=store-1", time.Second, 10*time.Second)
-	until(t, late, "that is counted", func(st ssed.Stats) bool { return st.Ended["store"] == 2 })
+	until(t, late, "the disconnects are counted", func(st ssed.Stats) bool { return st.Ended["store"] == 2 })
 }
 
 // TestStoreShutdown verifies that messages that publishers got OK for are delivered before the end.
@@ -304,7 +304,7 @@ func TestStoreShutdown(t *testing.T) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- s.Shutdown(context.Background()) }()
-	until(t, s, "it is ending", func(st ssed.Stats) bool { return st.Stopping })
+	until(t, s, "the server is stopping", func(st ssed.Stats) bool { return st.Stopping })
 	io.WriteString(dial(t, s.PublishAddrs()[0]), "")
 	h.hold(false)
 	expect(t, p, "OK 1\n")

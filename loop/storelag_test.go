@@ -28,7 +28,7 @@ func began(t testing.TB, h *memStore, opts ssed.Options, newest uint64) (*ssed.S
 	if err := errors.Join(in.Begin(t.Context(), h.epoch, newest), in.Live(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	until(t, s, "it has begun", func(st ssed.Stats) bool { return st.Newest == newest })
+	until(t, s, "the store has begun", func(st ssed.Stats) bool { return st.Newest == newest })
 	return s, in
 }
 
@@ -119,7 +119,7 @@ func TestStoreHoles(t *testing.T) {
 		deliver(seq)
 	}
 	in.Live(t.Context())
-	until(t, s, "it has begun", func(st ssed.Stats) bool { return st.Newest == 99 })
+	until(t, s, "the store has begun", func(st ssed.Stats) bool { return st.Newest == 99 })
 	_, r := subscribe(t, s, "/subscribe/x")
 	fill(h, "/x", "", 200)
 	for seq := uint64(103); seq <= 203; seq += 4 {
@@ -160,7 +160,7 @@ func TestStoreBacklogOfReplays(t *testing.T) {
 		c := subscribeThin(t, s, "/subscribe/x?last_event_id=store-0")
 		defer c.Close()
 	}
-	until(t, s, "some are closed for the rest", func(st ssed.Stats) bool { return st.Ended["evicted"] >= 10 })
+	until(t, s, "some subscribers are evicted", func(st ssed.Stats) bool { return st.Ended["evicted"] >= 10 })
 }
 
 // TestStoreShutdownWaitsForDelivery verifies that Shutdown waits for a message that the store has
@@ -171,11 +171,11 @@ func TestStoreShutdownWaitsForDelivery(t *testing.T) {
 	s, in := began(t, h, ssed.Options{}, 0)
 	_, r := subscribe(t, s, "/subscribe/x")
 	began := time.Now()
-	until(t, s, "the server is older than it waits at its end", func(ssed.Stats) bool { return time.Since(began) > 1200*time.Millisecond })
+	until(t, s, "the server has run for longer than Shutdown waits for deliveries", func(ssed.Stats) bool { return time.Since(began) > 1200*time.Millisecond })
 	publishAll(t, s, sse.Message{Namespace: "/x", Data: []byte("last words")})
 	ended := make(chan error, 1)
 	go func() { ended <- s.Shutdown(context.Background()) }()
-	until(t, s, "it is ending", func(st ssed.Stats) bool { return st.Stopping })
+	until(t, s, "the server is stopping", func(st ssed.Stats) bool { return st.Stopping })
 	if err := in.Deliver(t.Context(), 1, []byte("/x"), nil, []byte("last words")); err != nil {
 		t.Error(err)
 	}
@@ -244,7 +244,7 @@ func TestStoreReplayEndsWhereItsStreamBegins(t *testing.T) {
 	}
 	deliver(missed)
 	_, slow := resumeFrom(t, s, "/subscribe/x", "store-1")
-	until(t, s, "it waits", func(st ssed.Stats) bool { return st.Blocked == 1 })
+	until(t, s, "the subscriber is blocked", func(st ssed.Stats) bool { return st.Blocked == 1 })
 	deliver(live)
 	c, other := resumeFrom(t, s, "/subscribe/x", fmt.Sprint("store-", missed+live-10))
 	expectData(t, other, dataOf(what, missed+live-9, missed+live)...)
@@ -270,7 +270,7 @@ func TestStoreDoesNotReadForDisconnected(t *testing.T) {
 		c, _ := resumeFrom(t, s, "/subscribe/x", fmt.Sprintf("store-%d", n))
 		c.Close()
 	}
-	until(t, s, "they have left", func(st ssed.Stats) bool { return st.Subscribers == atOnce })
+	until(t, s, "the other clients have disconnected", func(st ssed.Stats) bool { return st.Subscribers == atOnce })
 	_, r := resumeFrom(t, s, "/subscribe/x", "store-97")
 	close(slow)
 	expectData(t, r, "98", "99", "100")

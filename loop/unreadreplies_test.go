@@ -26,7 +26,7 @@ func TestUnreadRepliesLoseNothing(t *testing.T) {
 	t.Run("shared loop", func(t *testing.T) {
 		s := serve(t, ssed.Options{ReplyTimeout: timeout})
 		unreadRepliesLoseNothing(t, s, s.PublishAddrs()[0])
-		until(t, s, "it is counted", func(s ssed.Stats) bool { return s.PublishersClosed == 1 })
+		until(t, s, "the closed publisher is counted", func(s ssed.Stats) bool { return s.PublishersClosed == 1 })
 	})
 	t.Run("own loop", func(t *testing.T) {
 		s := serve(t, ssed.Options{})
