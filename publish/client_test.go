@@ -243,7 +243,7 @@ func TestClientBackPressure(t *testing.T) {
 		}
 	}
 	if sent > awaitedMax || sent < unwrittenBytesMax/(5<<10) {
-		t.Errorf("%d commands were taken", sent)
+		t.Errorf("%d commands were accepted", sent)
 	}
 	close(mute)
 	if err := client.Ping(t.Context()); err != nil {
@@ -279,7 +279,7 @@ func TestClientCancel(t *testing.T) {
 		t.Errorf("the next one: %d, %v", sequence, err)
 	}
 	if _, err := client.Publish(ctx, sse.Message{Namespace: "/"}); err != context.Canceled {
-		t.Errorf("one that was canceled before: %v", err)
+		t.Errorf("Publish with a canceled context: %v", err)
 	}
 }
 

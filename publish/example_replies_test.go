@@ -36,20 +36,20 @@ func (s *slowStore) Settle(to *publish.Replies) {
 func ExampleReplies() {
 	store := &slowStore{numbers: map[string]uint64{}}
 	var sink publish.Settler = store
-	_, keeps := sink.(publish.KeyedSink)
-	fmt.Println("keeps keys:", keeps)
+	_, keyed := sink.(publish.KeyedSink)
+	fmt.Println("supports keys:", keyed)
 
 	session := publish.NewSession(&publish.Config{})
 	out, _ := session.Feed([]byte("PING\nPUB /x - a\nKEY k\nPUB /x - b\nKEY k\nPUB /x - b\nPING\n"), sink, nil)
 	fmt.Println("pending:", session.Pending())
 	var replies publish.Replies
 	replies.Add(session, out)
-	fmt.Printf("%q, %d to come\n", replies.Take(nil), replies.Waiting())
+	fmt.Printf("%q, %d open\n", replies.Take(nil), replies.Waiting())
 	sink.Settle(&replies)
 	fmt.Printf("%q\n", replies.Take(nil))
 	// Output:
-	// keeps keys: true
+	// supports keys: true
 	// pending: 3
-	// "PONG\n", 3 to come
+	// "PONG\n", 3 open
 	// "OK 1\nOK\nOK 2\nOK\nOK 2\nPONG\n"
 }

@@ -187,7 +187,7 @@ func checkPublished(t *testing.T, seed uint64, s *faultyServer, answered []int, 
 		newest = max(newest, n)
 	}
 	if behind > s.busy {
-		t.Errorf("seed %d: %d messages came behind later ones, and %d were refused as busy", seed, behind, s.busy)
+		t.Errorf("seed %d: %d messages were published after later ones, but only %d were refused as busy", seed, behind, s.busy)
 	}
 	for i, n := range answered {
 		if n != 1 || times[fmt.Sprint(i)] == 0 {

@@ -31,14 +31,14 @@ func FuzzFeed(f *testing.F) {
 				t.Fatalf("split %v of %q:\nreplies %q, whole %q\npublished %q, whole %q", sizes, in, out, whole, got, published)
 			}
 			if limit := lineBytesMax(cfg.DataBytesMax); s.Buffered() > limit || cap(s.held) > max(heldBytesKept, 2*limit) {
-				t.Fatalf("it holds %d bytes of %d", s.Buffered(), cap(s.held))
+				t.Fatalf("the session holds %d bytes in a buffer of %d", s.Buffered(), cap(s.held))
 			}
 			if limit := 2 * sse.KeyBytesMax; cap(s.key.text) > limit {
-				t.Fatalf("it holds a key of %d bytes", cap(s.key.text))
+				t.Fatalf("the session has a buffer of %d bytes for the key", cap(s.key.text))
 			}
 		}
 		if out := feedLater(&cfg, in, int(first)+1, int(then)%4); out != whole {
-			t.Fatalf("answers to %q that come later:\n%q, at once %q", in, out, whole)
+			t.Fatalf("later answers to %q give\n%q, immediate answers give\n%q", in, out, whole)
 		}
 	})
 }

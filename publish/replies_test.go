@@ -276,7 +276,7 @@ func TestQueueStaysSmall(t *testing.T) {
 		}
 	}
 	if cap(q.items) > 64 {
-		t.Errorf("ten items take the room of %d", cap(q.items))
+		t.Errorf("a queue of ten items has room for %d", cap(q.items))
 	}
 }
 

@@ -167,7 +167,7 @@ func TestRetryClientEnds(t *testing.T) {
 		}
 		waiting := make(chan error, 5)
 		publish := func(ctx context.Context) {
-			waiting <- r.PublishAsync(ctx, message, func(uint64, error) { t.Error("it was not sent") })
+			waiting <- r.PublishAsync(ctx, message, func(uint64, error) { t.Error("then was called for a message that was not sent") })
 		}
 		go publish(ctx)
 		go func() { waiting <- r.Flush(ctx) }()
@@ -175,7 +175,7 @@ func TestRetryClientEnds(t *testing.T) {
 		cancel()
 		for range 2 {
 			if err := <-waiting; err != context.Canceled {
-				t.Errorf("it waited until %v", err)
+				t.Errorf("PublishAsync returned %v", err)
 			}
 		}
 		go publish(t.Context())
@@ -184,16 +184,16 @@ func TestRetryClientEnds(t *testing.T) {
 		r.Close()
 		for range 2 {
 			if err := <-waiting; err != ErrClosed {
-				t.Errorf("it waited until %v", err)
+				t.Errorf("PublishAsync returned %v", err)
 			}
 		}
 		<-r.Done()
 		synctest.Wait()
 		if _, err := r.Publish(t.Context(), message); err != ErrClosed || !slices.Equal(answers, []error{ErrClosed}) {
-			t.Errorf("after the end: %v; the message was answered %v", err, answers)
+			t.Errorf("Publish after Close: %v; the message was answered %v", err, answers)
 		}
 		if r.Close() != nil || r.Flush(t.Context()) != ErrClosed {
-			t.Error("a second end is different")
+			t.Error("a second Close or a Flush returns another error")
 		}
 	})
 }
@@ -233,7 +233,7 @@ func TestRetryClientIsBounded(t *testing.T) {
 			cancel()
 			synctest.Wait()
 			if taken > unansweredMax || taken > 1+unansweredBytesMax/max(size, 1) || taken < 1 {
-				t.Errorf("%d messages of %d bytes were taken", taken, size)
+				t.Errorf("%d messages of %d bytes were accepted", taken, size)
 			}
 			close(answering)
 			r.Close()

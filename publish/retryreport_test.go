@@ -108,7 +108,7 @@ func TestRetryClientTells(t *testing.T) {
 			[]string{"0 the server closed", "1 busy: it ends", "sent again 1, doubtful 1", "OK"}},
 		{"full at first", []plan{says("ERR busy too many"), says("ERR busy too many"), works(store)},
 			[]string{"1 busy: too many", "2 busy: too many", "sent again 0, doubtful 0", "OK"}},
-		{"refused for good", []plan{breaks(store, oneKeyed), says("ERR auth who are you"), works(store)},
+		{"refused permanently", []plan{breaks(store, oneKeyed), says("ERR auth who are you"), works(store)},
 			[]string{"0 the server closed", "cannot publish to tcp://x: auth: who are you", "closed"}},
 		{"another server", []plan{breaks(store, oneKeyed), says("HTTP/1.1 400 Bad Request"), works(store)},
 			[]string{"0 the server closed", "1 invalid reply \"HTTP/1.1 400 Bad Request\"", "sent again 1, doubtful 0", "OK"}},

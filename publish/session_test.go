@@ -153,7 +153,7 @@ var conversations = append(keyConversations, []conversation{
 		out: "OK\nERR auth the token does not cover namespace \"/x\"\nOK 1\n", got: []string{"/pets||y"}},
 	{name: "PUBN outside the grant", cfg: &guarded, in: "AUTH pets\nPUBN /x - 5\nPING\n\nPING\n", out: "OK\nERR auth ...\nPONG\n"},
 	{name: "AUTH with another token", cfg: &guarded, in: "AUTH pets\nAUTH all\nPUB /x - x\n", out: "OK\nOK\nOK 1\n", got: []string{"/x||x"}},
-	{name: "a bad AUTH takes nothing away", cfg: &guarded, in: "AUTH all\nAUTH secret\nPUB /x - x\n", out: "OK\nERR auth ...\nOK 1\n", got: []string{"/x||x"}},
+	{name: "a bad AUTH revokes nothing", cfg: &guarded, in: "AUTH all\nAUTH secret\nPUB /x - x\n", out: "OK\nERR auth ...\nOK 1\n", got: []string{"/x||x"}},
 	{name: "PING before AUTH", cfg: &guarded, in: "PING\n", out: "PONG\n"},
 
 	// PING, QUIET, QUIT
@@ -316,7 +316,7 @@ func TestHeldIsBounded(t *testing.T) {
 			for i := range len(in) {
 				s.Feed([]byte(in[i:i+1]), &recorder{}, nil)
 				if s.Buffered() > smallLine || cap(s.held) > 4*smallLine {
-					t.Fatalf("after %d bytes it holds %d of %d", i, s.Buffered(), cap(s.held))
+					t.Fatalf("after %d bytes, the session holds %d bytes in a buffer of %d", i, s.Buffered(), cap(s.held))
 				}
 			}
 		})
@@ -328,11 +328,11 @@ func TestLargeBufferIsGivenBack(t *testing.T) {
 	long := "PUB /pets - " + strings.Repeat("x", 1<<20)
 	s.Feed([]byte(long), sink, nil)
 	if s.Buffered() != len(long) {
-		t.Fatalf("it holds %d bytes, want %d", s.Buffered(), len(long))
+		t.Fatalf("the session holds %d bytes, want %d", s.Buffered(), len(long))
 	}
 	s.Feed([]byte("\n"), sink, nil)
 	if s.Buffered() != 0 || cap(s.held) > heldBytesKept || len(sink.got) != 1 {
-		t.Errorf("it holds %d of %d bytes and has published %d", s.Buffered(), cap(s.held), len(sink.got))
+		t.Errorf("the session holds %d bytes in a buffer of %d, and has published %d messages", s.Buffered(), cap(s.held), len(sink.got))
 	}
 }
 

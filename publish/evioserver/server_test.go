@@ -178,7 +178,7 @@ func TestPublishersMax(t *testing.T) {
 		}
 	}
 	first.Close()
-	eventually(t, "a place comes free", func() bool {
+	eventually(t, "a place becomes free", func() bool {
 		conn := dial(t, s.Addrs()[0])
 		defer conn.Close()
 		return ask(t, conn, "PING") == "PONG"

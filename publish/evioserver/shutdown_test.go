@@ -18,7 +18,7 @@ func TestShutdown(t *testing.T) {
 			t.Errorf("Serve: %v", err)
 		}
 	})
-	t.Run("at once, many times", func(t *testing.T) {
+	t.Run("immediately, many times", func(t *testing.T) {
 		for range 10 {
 			s := New(Options{Listen: []string{tcp(), unix(t).String()}, Sink: &recorder{}})
 			served := make(chan error, 1)
