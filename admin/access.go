@@ -116,8 +116,8 @@ func isLocal(r *http.Request) bool {
 }
 
 // isLocalPeer reports whether the peer of a connection is on this machine. If the peer has sent a
-// PROXY line, the client address in it must be local, too. The line alone proves nothing, because
-// any client that can reach the port can send one.
+// PROXY header, the client address in it must be local, too. The header alone proves nothing,
+// because any client that can reach the port can send one.
 func isLocalPeer(r *http.Request) bool {
 	if handed := handedConn(r); handed != nil && handed.ProxyProtocol && !handed.ForwardedAddr.IsLoopback() {
 		return false

@@ -76,7 +76,7 @@ func TestMetricsAccess(t *testing.T) {
 		{"through a proxy", both, "GET", "/metrics", []string{"X-Authorization: scraper-token", proxied, "Host: x.example"}, 200, figures},
 		{"the operator", both, "GET", "/metrics", []string{"X-Authorization: admin-token"}, 200, figures},
 		{"a token with every right", all, "GET", "/metrics", []string{"X-Authorization: any-right-token"}, 200, figures},
-		{"nobody", both, "GET", "/metrics", nil, 401, "metrics or the admin right"},
+		{"no token", both, "GET", "/metrics", nil, 401, "metrics or the admin right"},
 		{"an unknown token", both, "GET", "/metrics", []string{"X-Authorization: scraper-tokem"}, 401, "without the metrics right"},
 		{"a token without the right", both, "GET", "/metrics", []string{"X-Authorization: reader-token"}, 401, "without the metrics right"},
 		{"a token for some namespaces", both, "GET", "/metrics", []string{"X-Authorization: part-token"}, 403, "some namespaces"},
@@ -107,8 +107,8 @@ func TestMetricsAccess(t *testing.T) {
 	}
 }
 
-// TestToldToBeLocal verifies that a client behind a PROXY line counts as local only if both the
-// connection and the address in the line are local.
+// TestToldToBeLocal verifies that a client behind a PROXY header counts as local only if both the
+// connection and the address in the header are local.
 func TestToldToBeLocal(t *testing.T) {
 	h := serveWith(t, ssed.Options{ProxyProtocol: true})
 	for lead, want := range map[string]string{
@@ -140,6 +140,6 @@ func TestTokensByDefault(t *testing.T) {
 		t.Errorf("without a token: %d %q", status, said)
 	}
 	if status, said, _ := h.ask(t, "GET", "/admin/status.json", "", "Authorization: Bearer operators-token"); status != 200 {
-		t.Errorf("with one: %d %q", status, said)
+		t.Errorf("with an admin token: %d %q", status, said)
 	}
 }

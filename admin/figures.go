@@ -34,7 +34,7 @@ type figures struct {
 
 	Authorizing int `json:"-" gauge:"authorizing" help:"Calls of Authorize that have not returned, in a program that embeds the server."`
 
-	Reports    int    `json:"-" gauge:"reports_waiting" help:"Calls of OnSubscribe and OnUnsubscribe that have not returned, in a program that embeds the server."`
+	Reports    int    `json:"-" gauge:"reports_waiting" help:"Calls of OnSubscribe and OnUnsubscribe that are waiting or running, in a program that embeds the server."`
 	Unreported uint64 `json:"-" counter:"unreported_subscribers_total" help:"Subscribers not reported to OnSubscribe and OnUnsubscribe because too many calls were waiting."`
 
 	Stopping bool           `json:"-"`

@@ -9,7 +9,7 @@ const meanings = {
   left: "the client closed the connection",
   reset: "the connection broke",
   slow: "the subscriber was more than --backlog behind",
-  stalled: "the subscriber received nothing for --stall-timeout",
+  stalled: "the subscriber accepted no data for --stall-timeout, although data was waiting",
   evicted: "the backlogs exceeded --backlog-total, and this subscriber was furthest behind",
   kicked: "an operator disconnected the subscriber, or it sent data after its request",
   shutdown: "the daemon stopped",
