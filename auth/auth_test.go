@@ -35,7 +35,7 @@ func TestParseTable(t *testing.T) {
 				return
 			}
 			if !errors.Is(err, ErrToken) || !strings.Contains(err.Error(), tt.words) {
-				t.Errorf("the error is %q, it should say %q", err, tt.words)
+				t.Errorf("the error is %q, want it to contain %q", err, tt.words)
 			}
 			if strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("the error shows a token: %q", err)

@@ -74,5 +74,5 @@ func checkRefusal(t *testing.T, lines []string, err error) {
 		}
 		return
 	}
-	t.Fatalf("every line is good alone, and together they are not: %v", err)
+	t.Fatalf("each line is valid on its own, but all together are refused: %v", err)
 }

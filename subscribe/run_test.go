@@ -109,7 +109,7 @@ func TestRunComesBack(t *testing.T) {
 		"0 false the server closed the stream",
 	}
 	if !slices.Equal(said, want) {
-		t.Errorf("it was told\n%q, want\n%q", said, want)
+		t.Errorf("Lost was called with\n%q, want\n%q", said, want)
 	}
 }
 
@@ -209,6 +209,6 @@ func TestNobodyIsTold(t *testing.T) {
 	}))
 	defer server.Close()
 	if err := Run(t.Context(), Options{URL: server.URL}); err != nil || left != 0 {
-		t.Errorf("%v, %d visits were left", err, left)
+		t.Errorf("Run: %v, %d expected requests were not sent", err, left)
 	}
 }

@@ -13,7 +13,7 @@ const (
 // where the one before it ends.
 type kept struct {
 	seq uint64 // number of the message
-	end uint32 // offset behind its frame, in bytes
+	end uint32 // offset after its frame, in bytes
 	at  uint32 // time of publishing
 }
 
@@ -88,10 +88,10 @@ func (l *log) tail() *chunk {
 	return l.chunks[len(l.chunks)-1]
 }
 
-// oldest returns the first kept message. There must be one.
+// oldest returns the first kept message. The log must not be empty.
 func (l *log) oldest() kept { return l.chunks[0].entries[l.dropped] }
 
-// dropOldest drops the oldest message and returns its number. There must be one.
+// dropOldest drops the oldest message and returns its number. The log must not be empty.
 func (l *log) dropOldest() (seq uint64) {
 	c := l.chunks[0]
 	seq = c.entries[l.dropped].seq

@@ -113,7 +113,7 @@ func TestUnixOnly(t *testing.T) {
 		expect(t, r, "data:x\n\n")
 	})
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v, %v", left, err)
+		t.Errorf("files that the server did not remove: %v, %v", left, err)
 	}
 }
 
