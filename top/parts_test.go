@@ -132,12 +132,12 @@ func TestCharts(t *testing.T) {
 		want    string
 	}{
 		{"nothing", nil, 4, "    "},
-		{"one sample has nothing before it", []sample{level(0, 1)}, 4, "    "},
-		{"no place", []sample{level(0, 1), level(1, 1)}, 0, ""},
-		{"never anything", []sample{level(0, 0), level(1, 0)}, 4, "   ▁"},
+		{"one sample has no predecessor", []sample{level(0, 1)}, 4, "    "},
+		{"no columns", []sample{level(0, 1), level(1, 1)}, 0, ""},
+		{"only zeros", []sample{level(0, 0), level(1, 0)}, 4, "   ▁"},
 		{"the highest of a column", []sample{level(60, 1), level(61, 8), level(62, 1), level(90, 4)}, 4, "  █▅"},
 		{"a hole", []sample{level(0, 1), level(1, 8), level(90, 8)}, 4, "█  █"},
-		{"what is older is left out", []sample{level(0, 0), level(1, 800), level(300, 8)}, 4, "   █"},
+		{"older samples are left out", []sample{level(0, 0), level(1, 800), level(300, 8)}, 4, "   █"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := subscribers.chart(tt.samples, tt.columns); got != tt.want {

@@ -7,8 +7,8 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// textRunesMax limits the number of characters in a text. No table cell shows more. The width of a
-// text is no sufficient limit, because a character with a thousand accents is only one cell wide.
+// textRunesMax limits the number of characters in a text. No table cell shows more. A limit on the
+// width would not be enough, because a character with a thousand accents is only one cell wide.
 const textRunesMax = 512
 
 // A text is a string from outside that is safe to print on a terminal. JSON can be decoded into it,
