@@ -209,8 +209,8 @@ type Options struct {
 	OnUnreported func(subscribed, unsubscribed int)
 	// ReportsMax limits how many calls of OnSubscribe and OnUnsubscribe may wait. While the limit
 	// is reached, both calls are dropped for new subscribers. The OnUnsubscribe calls of
-	// subscribers that were already reported are never dropped, and may exceed the limit. Default:
-	// DefaultReportsMax.
+	// subscribers that were already reported are made nevertheless, and may exceed the limit.
+	// Default: DefaultReportsMax.
 	ReportsMax int
 
 	// Logger receives the server's log. Default: slog.Default().
