@@ -25,7 +25,7 @@ type pendingMsg struct {
 
 	state state
 	seq   uint64 // the sequence in the stream, if the state is stored
-	err   error  // the reply if the state is refused; if it is notStored, the cause
+	err   error  // the reply if the state is unknown or refused; if it is notStored, the cause
 }
 
 // A state is the state of a message in the sender's queue. The picture is at sender.
@@ -36,7 +36,8 @@ const (
 	sent            // it is in flight: given to the connection, no ack yet
 	notStored       // it is certain that the stream did not store it
 	stored          // final, as are all that follow
-	refused
+	unknown         // the publisher gets an error, but the stream may have stored it
+	refused         // the publisher gets an error, and the stream did not store it
 )
 
 // isFinal reports whether the message has a result for its publisher.
@@ -49,8 +50,8 @@ func (p *pendingMsg) bytes() int { return len(p.data) + len(p.subject) + 256 }
 // event in its header.
 func (p *pendingMsg) recordBytes() int { return len(p.data) + len(p.subject) + len(p.key) + 128 }
 
-// unknown returns the error for a message without an ack, which may or may not be stored.
-func (p *pendingMsg) unknown() error {
+// noAck returns the error for a message without an ack, which may or may not be stored.
+func (p *pendingMsg) noAck() error {
 	advice := "sending it again may publish it twice (a KEY prevents that)"
 	if p.key != "" {
 		advice = "send it again with the same key"

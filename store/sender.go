@@ -53,19 +53,22 @@ const (
 //	              │                                 ▲
 //	              ▼                                 │
 //	           unsent ─── send ───▶ sent ─┬──▶ stored      Ack(seq, nil)
-//	              ▲                       ├──▶ refused     Ack(0, err)
+//	              ▲                       ├──▶ unknown     Ack(0, err)
+//	              │                       ├──▶ refused     Ack(0, err)
 //	              │                       │
 //	              └─ retry ─ notStored ◀──┘
 //
 //	sent → stored        the stream assigned a sequence
+//	sent → unknown       its ack is late, lost or invalid: the stream may have stored it
 //	sent → refused       the stream rejected the message, or it is too long for the
-//	                     NATS server, or its ack is late or lost
+//	                     NATS server
 //	sent → notStored     the stream has no leader, or the connection returned an error
 //	notStored → unsent   retry
-//	notStored → refused  it timed out, or the stream has stored a later message
+//	notStored → refused  it timed out, or a later message is stored or unknown
 //	unsent → refused     it timed out
 //
-// stored and refused are final. close refuses all messages without a final state.
+// stored, unknown and refused are final. close gives all other messages a final state: sent
+// becomes unknown, the rest refused.
 //
 // # Order and retries
 //
@@ -75,14 +78,12 @@ const (
 // stream would be wrong. So the sender follows three rules:
 //
 //  1. Once a message is not stored (retryPending), the sender sends nothing.
-//  2. When no message is in flight, retry refuses each message that was not stored before a
-//     message that was. Only the publisher knows whether the order matters.
+//  2. When no message is in flight, retry refuses each message that was not stored if a later
+//     one is stored or unknown. Only the publisher knows whether the order matters.
 //  3. retry makes the rest unsent again. The first of them is a probe (probing): until the
 //     stream stores or rejects a message, only one is in flight at a time.
 //
-// A message in the state sent is never sent again, because it may be stored. Rule 2 only knows
-// messages whose ack has arrived. A message with a lost ack may be stored as well, but it does
-// not make retry refuse earlier messages.
+// A message in the state sent is never sent again, because it may be stored.
 //
 // # Goroutines and locks
 //
@@ -301,8 +302,8 @@ func (s *sender) dispatch(conn natsConn, number uint64, p *pendingMsg) {
 	}
 }
 
-// close refuses all messages in the queue, and all that are submitted later. It answers each
-// of them before it returns.
+// close gives each message in the queue a final state, and refuses all that are submitted
+// later. It answers each message of the queue before it returns.
 func (s *sender) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -312,7 +313,7 @@ func (s *sender) close() {
 		case unsent, notStored:
 			s.setState(p, refused, publish.ErrStopping)
 		case sent:
-			s.setState(p, refused, p.unknown())
+			s.setState(p, unknown, p.noAck())
 		}
 	}
 	s.flushAcks()

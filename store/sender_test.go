@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +66,19 @@ func (f *fakeStream) work() {
 	f.answers = append(f.answers, answer)
 }
 
+// disconnect closes the connection. Some of the messages on the way reach the stream, which may
+// elect a leader at any time, and some of the acks reach the sender. The rest is lost.
+func (f *fakeStream) disconnect(s *sender, random *rand.Rand) {
+	for range random.IntN(len(f.onWay) + 1) {
+		f.noLeader = f.noLeader != (random.IntN(3) == 0)
+		f.work()
+	}
+	for _, answer := range f.answers[:random.IntN(len(f.answers)+1)] {
+		s.onAck(answer)
+	}
+	f.onWay, f.answers = nil, nil
+}
+
 // recover ends all faults and runs until the sender's queue is empty.
 func (f *fakeStream) recover(s *sender, now time.Time) {
 	if f.cut {
@@ -101,8 +115,9 @@ func (v *verdict) Ack(seq uint64, err error) {
 	*v.order = append(*v.order, v.n)
 }
 
-// TestSender runs 400 random histories of messages and faults. It verifies that each message gets
-// exactly one result, in the order of submission, and that each result is true.
+// TestSender runs 400 random histories of messages and faults. It verifies that the stream holds
+// the messages in the order of submission. It also verifies that each message gets exactly one
+// result, in that order, and that each result is true.
 func TestSender(t *testing.T) {
 	for seed := range uint64(400) {
 		random := rand.New(rand.NewPCG(seed, 1))
@@ -140,11 +155,8 @@ func TestSender(t *testing.T) {
 			case n == 18 && random.IntN(4) == 0:
 				f.noLeader = !f.noLeader
 			case n == 19 && random.IntN(4) == 0:
-				if f.cut = !f.cut; f.cut { // messages on the way may arrive or not; their acks do not
-					for range random.IntN(len(f.onWay) + 1) {
-						f.work()
-					}
-					f.onWay, f.answers = nil, nil
+				if f.cut = !f.cut; f.cut {
+					f.disconnect(s, random)
 				} else {
 					s.reconnected()
 				}
@@ -161,7 +173,8 @@ func TestSender(t *testing.T) {
 	}
 }
 
-// checkVerdicts verifies the results of all messages against the content of the stream.
+// checkVerdicts verifies the order of the stream, and the results of all messages against the
+// content of the stream.
 func checkVerdicts(t *testing.T, seed uint64, all []*verdict, order []int, stored []string) {
 	t.Helper()
 	for i, n := range order {
@@ -170,8 +183,14 @@ func checkVerdicts(t *testing.T, seed uint64, all []*verdict, order []int, store
 		}
 	}
 	count := map[string]int{}
+	previous := -1
 	for _, data := range stored {
 		count[data]++
+		n, err := strconv.Atoi(data)
+		if err != nil || n < previous {
+			t.Fatalf("seed %d: the stream holds message %q after message %d", seed, data, previous)
+		}
+		previous = n
 	}
 	newest := uint64(0)
 	for _, v := range all {
@@ -191,6 +210,45 @@ func checkVerdicts(t *testing.T, seed uint64, all []*verdict, order []int, store
 			t.Fatalf("seed %d: message %d is stored %d times", seed, v.n, count[data])
 		}
 		newest = max(newest, v.seq)
+	}
+}
+
+// TestSenderKeepsOrderAfterLostAck verifies that a message that was not stored is refused, not sent
+// again, if the stream may have stored a later message: here its ack is lost, or is not valid.
+func TestSenderKeepsOrderAfterLostAck(t *testing.T) {
+	for name, loseAck := range map[string]func(*fakeStream, *sender){
+		"the connection was lost": func(f *fakeStream, s *sender) { f.answers = nil; s.reconnected() },
+		"an ack that is not JSON": func(f *fakeStream, s *sender) { s.onAck(&nats.Msg{Subject: f.answers[0].Subject, Data: []byte("{")}) },
+	} {
+		f := &fakeStream{keys: map[string]int{}}
+		s := newSender(time.Minute, func([]byte) string { return "ssed" }, func(uint64) {})
+		s.conn = f
+		var order []int
+		var verdicts [3]verdict
+		submit := func(n int) {
+			verdicts[n] = verdict{n: n, order: &order}
+			s.submit(ssed.PublishRequest{Data: fmt.Append(nil, n)}, &verdicts[n])
+		}
+		submit(0)
+		submit(1)
+		s.send()
+		f.noLeader = true
+		f.work()
+		f.noLeader = false
+		f.work()
+		s.onAck(f.answers[0]) // message 0: no responders
+		f.answers = f.answers[1:]
+		loseAck(f, s) // message 1
+		submit(2)
+		f.recover(s, time.Now())
+		if got := strings.Join(f.stored, " "); got != "1 2" {
+			t.Errorf("%s: the stream holds the messages %s, expected 1 2", name, got)
+		}
+		for n, says := range []string{"nothing was stored", "it is not known whether the message is stored", ""} {
+			if err := verdicts[n].err; (err != nil) != (says != "") || err != nil && !(errors.Is(err, publish.ErrBusy) && strings.Contains(err.Error(), says)) {
+				t.Errorf("%s: message %d got %v, expected an error with %q", name, n, err, says)
+			}
+		}
 	}
 }
 

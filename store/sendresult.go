@@ -36,7 +36,7 @@ func (s *sender) onAck(m *nats.Msg) {
 	}
 	var a ack
 	if err := json.Unmarshal(m.Data, &a); err != nil {
-		s.resolve(number, refused, 0, fmt.Errorf("%w: invalid ack from the store: %v", publish.ErrBusy, err))
+		s.resolve(number, unknown, 0, fmt.Errorf("%w: invalid ack from the store, it is not known whether the message is stored: %v", publish.ErrBusy, err))
 		return
 	}
 	switch {
@@ -96,10 +96,10 @@ func (s *sender) flushAcks() {
 		s.first++
 		s.next = max(s.next, s.first)
 		s.bytes -= p.bytes()
-		if p.state == refused {
-			s.refusals.Add(1)
-		} else {
+		if p.state == stored {
 			s.cache.add(p.recordBytes())
+		} else {
+			s.refusals.Add(1)
 		}
 		p.to.Ack(p.seq, p.err)
 	}
@@ -109,7 +109,7 @@ func (s *sender) flushAcks() {
 	}
 }
 
-// sweep runs once per sweepInterval. It refuses messages that have timed out, and starts a
+// sweep runs once per sweepInterval. It gives up messages that have timed out, and starts a
 // retry if one is due.
 func (s *sender) sweep(now time.Time) {
 	s.mu.Lock()
@@ -128,12 +128,12 @@ func (s *sender) sweep(now time.Time) {
 	s.wake() // the probe may have been given up
 }
 
-// giveUp refuses a message that has timed out. The error reports whether the message may be
-// stored. A message with a result keeps it.
+// giveUp gives a message that has timed out a final state. The error reports whether the message
+// may be stored. A message with a result keeps it.
 func (s *sender) giveUp(p *pendingMsg) {
 	switch p.state {
 	case sent:
-		s.setState(p, refused, p.unknown())
+		s.setState(p, unknown, p.noAck())
 	case unsent:
 		s.setState(p, refused, fmt.Errorf("%w: the store is unavailable, nothing was stored; try again later", publish.ErrBusy))
 	case notStored:
@@ -141,25 +141,26 @@ func (s *sender) giveUp(p *pendingMsg) {
 	}
 }
 
-// retry makes the messages that were not stored unsent again, unless a message is still in
-// flight: that one might be stored, and then come before them. The first message is a probe:
-// see the rules at sender. The caller holds mu.
+// retry makes the messages that were not stored unsent again, except those before a message that
+// the stream has stored, or may have stored. It does nothing while a message is in flight,
+// because that one might be stored before them. The first message is a probe: see the rules at
+// sender. The caller holds mu.
 //
 // It runs at most once per sweepInterval, which is the pause between two probes.
 func (s *sender) retry() {
 	if s.inFlight > 0 {
 		return
 	}
-	lastStored := -1
+	last := -1 // the last message that the stream has stored, or may have stored
 	for i, p := range s.queue {
-		if p.state == stored {
-			lastStored = i
+		if p.state == stored || p.state == unknown {
+			last = i
 		}
 	}
 	for i, p := range s.queue {
 		switch {
-		case p.state == notStored && i < lastStored:
-			s.setState(p, refused, fmt.Errorf("%w: the store did not accept the message before a later one, nothing was stored; send it again", publish.ErrBusy))
+		case p.state == notStored && i < last:
+			s.setState(p, refused, fmt.Errorf("%w: the store did not accept the message, but may have stored a later one; nothing was stored, send it again", publish.ErrBusy))
 		case p.state == notStored:
 			s.setState(p, unsent, nil)
 			s.resent.Add(1)
@@ -170,16 +171,16 @@ func (s *sender) retry() {
 	s.wake()
 }
 
-// reconnected refuses the messages that were in flight when the connection was lost, because
-// their acks are lost, too. It does not send them again, not even messages with a key. Of two
-// messages, the stream may have stored only the second. Sent again, the first would be stored
-// behind it.
+// reconnected sets the result of the messages that were in flight when the connection was lost
+// to unknown, because their acks are lost, too. It does not send them again, not even messages
+// with a key. Of two messages, the stream may have stored only the second. Sent again, the first
+// would be stored behind it.
 func (s *sender) reconnected() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range s.queue {
 		if p.state == sent {
-			s.setState(p, refused, p.unknown())
+			s.setState(p, unknown, p.noAck())
 		}
 	}
 	s.flushAcks()
