@@ -60,9 +60,9 @@ func TestHealthOfTheStore(t *testing.T) {
 	}{
 		{"all is well", func(*admin.Store) {}, 200, "serving\n", false},
 		{"a long lag", func(s *admin.Store) { s.Lag = 1e6 }, 200, "serving\n", false},
-		{"never connected", func(s *admin.Store) { *s = admin.Store{Trouble: cause, Since: time.Now()} }, 503, "the store is not reached", true},
-		{"not asked yet", func(s *admin.Store) { *s = admin.Store{} }, 503, "the store is not reached\n", false},
-		{"connected, and no stream", func(s *admin.Store) { *s = admin.Store{Connected: true, Trouble: cause} }, 503, "the stream is not reached", true},
+		{"never connected", func(s *admin.Store) { *s = admin.Store{Trouble: cause, Since: time.Now()} }, 503, "the store is unavailable", true},
+		{"not asked yet", func(s *admin.Store) { *s = admin.Store{} }, 503, "the store is unavailable\n", false},
+		{"connected, and no stream", func(s *admin.Store) { *s = admin.Store{Connected: true, Trouble: cause} }, 503, "the stream is unavailable", true},
 		{"lost a moment ago", func(s *admin.Store) { s.Connected, s.Trouble, s.Since = false, cause, time.Now() }, 200, "serving\n", false},
 		{"lost for long", func(s *admin.Store) { s.Connected, s.Trouble, s.Since = false, cause, time.Now().Add(-time.Minute) }, 503, "the connection to the store is lost, since ", true},
 		{"no leader for long", func(s *admin.Store) { s.Trouble, s.Since = cause, time.Now().Add(-time.Minute) }, 503, "the stream does not answer, since ", true},

@@ -115,7 +115,7 @@ func (s *store) line() string {
 	state := "live"
 	switch {
 	case !s.Reached:
-		state = "not reached"
+		state = "unavailable"
 	case !s.Connected:
 		state = "connection lost"
 	case s.Trouble != "":

@@ -83,7 +83,7 @@ func TestStoreLine(t *testing.T) {
 		is   store
 		want string
 	}{
-		{store{Stream: "ssed", Trouble: "connection refused"}, "ssed not reached · last 0 · lag 0 · unanswered 0 · refused 0 · connection refused"},
+		{store{Stream: "ssed", Trouble: "connection refused"}, "ssed unavailable · last 0 · lag 0 · unanswered 0 · refused 0 · connection refused"},
 		{store{Status: storestatus.Status{Reached: true, Connected: true, Last: 5000, Lag: 4000}, Stream: "ssed"}, "ssed catching up · last 5,000 · lag 4,000 · unanswered 0 · refused 0"},
 		{store{Status: storestatus.Status{Reached: true, Connected: true, Live: true, Last: 5000, Unanswered: 3}, Stream: "ssed"}, "ssed live · last 5,000 · lag 0 · unanswered 3 · refused 0"},
 		{store{Status: storestatus.Status{Reached: true, Live: true, Refused: 2}, Stream: "ssed", Trouble: "EOF"}, "ssed connection lost · last 0 · lag 0 · unanswered 0 · refused 2 · EOF"},

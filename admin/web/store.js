@@ -42,7 +42,7 @@ export function showStore(store) {
 
 // state returns the state for the badge's color (as data-live), and its label.
 function state(store) {
-  if (!store.reached) return ["lost", "not reached"];
+  if (!store.reached) return ["lost", "unavailable"];
   if (store.trouble) return ["lost", store.connected ? "in trouble" : "connection lost"];
   return store.live ? ["live", "live"] : ["waiting", "catching up"];
 }

@@ -51,9 +51,9 @@ type Status struct {
 func (s *Status) Unfit(now time.Time) (why, cause string) {
 	switch {
 	case !s.Reached && s.Connected:
-		return "the stream is not reached", s.Trouble
+		return "the stream is unavailable", s.Trouble
 	case !s.Reached:
-		return "the store is not reached", s.Trouble
+		return "the store is unavailable", s.Trouble
 	case s.Trouble != "" && now.Sub(s.Since) >= s.Patience:
 		what := "the stream does not answer"
 		if !s.Connected {

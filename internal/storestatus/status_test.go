@@ -17,8 +17,8 @@ func TestUnfit(t *testing.T) {
 		why, cause string
 	}{
 		{"fit", func(*Status) {}, "", ""},
-		{"no connection yet", func(s *Status) { s.Connected, s.Reached, s.Trouble = false, false, "refused" }, "the store is not reached", "refused"},
-		{"no stream yet", func(s *Status) { s.Reached, s.Trouble = false, "no leader" }, "the stream is not reached", "no leader"},
+		{"no connection yet", func(s *Status) { s.Connected, s.Reached, s.Trouble = false, false, "refused" }, "the store is unavailable", "refused"},
+		{"no stream yet", func(s *Status) { s.Reached, s.Trouble = false, "no leader" }, "the stream is unavailable", "no leader"},
 		{"a short trouble", func(s *Status) { s.Trouble, s.Since = "EOF", now.Add(-5*time.Second+1) }, "", ""},
 		{"a long one", func(s *Status) { s.Trouble, s.Since = "EOF", now.Add(-5*time.Second) }, "the stream does not answer, since 11:59:55 UTC (5s)", "EOF"},
 		{"a lost connection", func(s *Status) { s.Connected, s.Trouble, s.Since = false, "EOF", now.Add(-time.Minute) }, "the connection to the store is lost, since 11:59:00 UTC (1m0s)", "EOF"},

@@ -125,7 +125,7 @@ func TestStoreUnavailable(t *testing.T) {
 	nats := natstest.Start(t)
 	nats.Stop()
 	d := testtool.Start(t, "--nats="+nats.URL, "--nats-timeout=1s")
-	if words := waitHealth(t, d, http.StatusServiceUnavailable); !strings.HasPrefix(words, "the store is not reached") {
+	if words := waitHealth(t, d, http.StatusServiceUnavailable); !strings.HasPrefix(words, "the store is unavailable") {
 		t.Errorf("healthz answered %q", words)
 	}
 	testtool.WaitFor(t, "the reason in healthz", func() bool {
@@ -136,7 +136,7 @@ func TestStoreUnavailable(t *testing.T) {
 		t.Errorf("the answer to PUB is %q, want ERR busy", got)
 	}
 	p := openPage(t, d.Subscribe[0])
-	p.waitText(t, "#store-state", "not reached")
+	p.waitText(t, "#store-state", "unavailable")
 	p.wait(t, "the trouble", `/since .*connection refused/.test(document.querySelector("#store-trouble").textContent)`)
 
 	nats.Restart(t)

@@ -22,7 +22,7 @@ func TestNATSAbsentAtStart(t *testing.T) {
 			natsServer.Kill()
 			n := startNode(t, "--nats="+natsServer.URL, "--nats-timeout=500ms", "--publish-loop="+where)
 			n.waitForLog(t, "level=ERROR", "store unavailable", natsServer.URL)
-			n.waitForHealth(t, http.StatusServiceUnavailable, "the store is not reached")
+			n.waitForHealth(t, http.StatusServiceUnavailable, "the store is unavailable")
 
 			early := n.open(t, "/?last=100000", "")
 			testtool.WaitFor(t, "the early subscriber to receive a retry", func() bool { return early.State().Retry > 0 })
