@@ -201,7 +201,7 @@ func TestShutdownSpreadsTheLeaving(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- s.Shutdown(context.Background()) }()
 	late := dial(t, s.ListenAddrs()[0])
-	until(t, s, "the server is stopping", func(s ssed.Stats) bool { return s.Subscribers < subscribers })
+	until(t, s, "the first subscriber is disconnected", func(s ssed.Stats) bool { return s.Subscribers < subscribers })
 	io.WriteString(late, "GET /subscribe/n HTTP/1.1\r\nHost: x\r\n\r\n")
 	if answer, _ := io.ReadAll(late); !bytes.HasPrefix(answer, []byte("HTTP/1.1 200 ")) || !bytes.Contains(answer, []byte("\r\n\r\nretry:")) {
 		t.Errorf("a new client gets %q", answer)

@@ -134,9 +134,9 @@ func TestStoreHoles(t *testing.T) {
 	if g := gapOf(t, r); g.Asked != "store-199" || g.CompleteAfter != "store-202" {
 		t.Errorf("the second gap event is %+v", g)
 	}
-	until(t, s, "the log tells of it", func(ssed.Stats) bool { return strings.Contains(log.String(), "dropped undelivered messages") })
+	until(t, s, "the log reports the dropped messages", func(ssed.Stats) bool { return strings.Contains(log.String(), "dropped undelivered messages") })
 	if n := strings.Count(log.String(), "dropped undelivered messages"); n > 2 { // at most one line per second
-		t.Errorf("the log tells of it %d times: %s", n, log)
+		t.Errorf("the log reports the dropped messages in %d lines, want at most 2: %s", n, log)
 	}
 }
 

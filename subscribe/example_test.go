@@ -24,7 +24,7 @@ func ExampleRun() {
 			return
 		}
 		w.Header().Set("Content-Type", "text/event-stream")
-		fmt.Fprintf(w, "retry:1\n\nid:k3x9-%d\nevent:new-dog\ndata:Corgi, behind %q\n\n", visits, r.Header.Get("Last-Event-ID"))
+		fmt.Fprintf(w, "retry:1\n\nid:k3x9-%d\nevent:new-dog\ndata:Corgi, after %q\n\n", visits, r.Header.Get("Last-Event-ID"))
 	}))
 	defer daemon.Close()
 
@@ -42,9 +42,9 @@ func ExampleRun() {
 	})
 	fmt.Println(err)
 	// Output:
-	// new-dog Corgi, behind "k3x9-0"
+	// new-dog Corgi, after "k3x9-0"
 	// lost: true 0 true true
-	// new-dog Corgi, behind "k3x9-1"
+	// new-dog Corgi, after "k3x9-1"
 	// lost: true 0 true true
 	// <nil>
 }
