@@ -12,8 +12,8 @@ import (
 	"github.com/ssed/ssed/loop"
 )
 
-// A survey is a snapshot of all subscribers, which takes a walk over them, and of the figures at
-// the beginning of the walk. Concurrent requests share the survey and its rendered pages.
+// A survey is a list of all subscribers, collected in one walk over them, and the figures at the
+// beginning of the walk. Concurrent requests share the survey and its rendered pages.
 type survey struct {
 	began time.Time
 	stats loop.Stats
