@@ -17,7 +17,7 @@ func main() {
 		Module: "github.com/r3labs/sse/v2",
 		Changed: []string{
 			"AutoReplay is off: if on, it keeps every message forever and sends all of them to each new subscriber",
-			"a stream is created for its first subscriber: streams must exist in advance, and AutoStream may close a stream while a new subscriber connects",
+			"a stream is created for its first subscriber: streams must exist in advance, and AutoStream may close a stream that has become empty while a new subscriber connects",
 		},
 		New: func() (peer.Hub, error) {
 			server := sse.New()
