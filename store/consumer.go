@@ -36,8 +36,8 @@ var (
 	// errReconnected means that messages may have been lost with the old connection. Serve
 	// starts a new consumer immediately.
 	errReconnected = errors.New("the connection was lost and restored")
-	// errInterrupted wraps the errors of a consumer whose stream is available: the connection
-	// or the consumer has failed.
+	// errInterrupted marks the errors of a consumer. The stream was found, but reading it has
+	// failed: see lost.
 	errInterrupted = errors.New("reading the stream was interrupted")
 )
 
@@ -124,7 +124,7 @@ type delivery struct {
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
 	caughtUp uint64 // the stream's last sequence when the consumer was created
-	live     bool   // goLive was called; the consumer's goroutine owns it
+	live     bool   // goLive was called. Serve's goroutine owns it until the consumer starts, then take
 
 	mu    sync.Mutex // held while a message is handed over: see end
 	count uint64     // messages that arrived

@@ -19,11 +19,13 @@ import (
 // epoch of ids. A client that resumes with an id of the old epoch gets a gap event. A killed
 // daemon loses nothing. The kernel's boot id tells the two cases apart:
 //
-//	the file at the start          the daemon           generation
-//	missing, or no boot id         was shut down        the same
-//	the present boot id            was killed           the same
-//	another boot id                the machine stopped  a new one, unless SyncAlways was set
-//	malformed                      the machine stopped  a new one
+//	generationFile           what happened              generation
+//	is missing               the store is new           0
+//	has no boot id           the store was closed       the same
+//	has the present boot id  the daemon was killed      the same
+//	has another boot id      the machine stopped        a new one, unless SyncAlways was set
+//	is malformed             the machine stopped while  a new one
+//	                         the file was written
 
 // generationFile is the name of the file in the store's folder with the present generation.
 const generationFile = "ssed.generation"

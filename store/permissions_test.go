@@ -95,7 +95,7 @@ func useEverything(t *testing.T, config string) (logged string) {
 	return log.String()
 }
 
-// TestDocumentedRightsAreEnough verifies that the rights in docs/store.md are sufficient, and that
+// TestDocumentedRightsAreEnough verifies that the rights in docs/nats.md are sufficient, and that
 // each of them is necessary.
 func TestDocumentedRightsAreEnough(t *testing.T) {
 	testtool.Long(t, "a right that is missing takes seconds to be noticed")

@@ -77,21 +77,22 @@ const (
 // a new leader is elected in between. If the missed message were sent again, the order in the
 // stream would be wrong. So the sender follows three rules:
 //
-//  1. Once a message is not stored (retryPending), the sender sends nothing.
+//  1. Once a message is not stored (retryPending), the sender sends nothing until retry.
 //  2. When no message is in flight, retry refuses each message that was not stored if a later
 //     one is stored or unknown. Only the publisher knows whether the order matters.
 //  3. retry makes the rest unsent again. The first of them is a probe (probing): until the
 //     stream stores or rejects a message, only one is in flight at a time.
 //
-// A message in the state sent is never sent again, because it may be stored.
+// Only a message that was certainly not stored is sent again. An unknown one may be stored.
 //
 // # Goroutines and locks
 //
-//	of the loop, or of any publisher   submit, full, wait
-//	of run                             send; it may block in the connection
-//	the second one of run              sweep
-//	of the NATS client                 onAck, reconnected
-//	of Store.Serve                     attach, detach, setPaused, close
+//	goroutine                          calls
+//	the loop, or any publisher         submit, full, wait
+//	run                                send, which may block in the connection
+//	the second goroutine of run        sweep
+//	the NATS client                    onAck, reconnected
+//	Store.Serve                        attach, detach, setPaused, close
 //
 // Only run calls send, so two messages cannot overtake each other on the way to the
 // connection. mu is never held during a call of the connection, because that call may block

@@ -202,8 +202,8 @@ func (s *Store) begin() (first bool) {
 	return first
 }
 
-// Shutdown makes Serve return and waits for that. Serve answers all waiting publishers with an
-// error, closes the connection, and shuts the embedded server down, with its files synced.
+// Shutdown makes Serve return and waits for that. Serve answers all waiting publishers with ERR
+// busy, closes the connection, and shuts the embedded server down, with its files synced.
 func (s *Store) Shutdown(ctx context.Context) error {
 	s.stop()
 	if s.begin() {

@@ -44,8 +44,9 @@ func (r *streamReader) lost(ctx context.Context, info *jetstream.StreamInfo, aft
 }
 
 // lostMeanwhile raises part.Lost if the stream has deleted messages while the part was read. The
-// part may lack them, and the next part begins after them. They may also be in the part, because
-// a consumer does not report which messages it found deleted.
+// part may lack these messages, and the next part begins after them. It may also contain some of
+// them: they are reported as lost nevertheless, because a consumer does not report which messages
+// it has skipped.
 func (r *streamReader) lostMeanwhile(ctx context.Context, before jetstream.StreamState, part *loop.Part, until uint64) error {
 	info, err := r.stream.Info(ctx)
 	if err != nil {

@@ -28,7 +28,7 @@ var subjectTable = []struct {
 	{"the root's name below it", "/ssed", "ssed.ssed"},
 	{"replacement character", "/a\uFFFDb", "ssed.a%EF%BF%BDb"},
 	{"its neighbors", "/\uFFFC\uFFFE\uFFFF", "ssed.\uFFFC\uFFFE\uFFFF"},
-	{"special elsewhere", `/$a/{{b}}/"c"/_/\`, `ssed.$a.{{b}}."c"._.\`},
+	{"characters that are special elsewhere", `/$a/{{b}}/"c"/_/\`, `ssed.$a.{{b}}."c"._.\`},
 	{"deepest", strings.Repeat("/a", nsindex.NamespaceSegmentsMax), "ssed" + strings.Repeat(".a", nsindex.NamespaceSegmentsMax)},
 	{"longest", "/" + strings.Repeat(">", nsindex.NamespaceBytesMax-1), "ssed." + strings.Repeat("%3E", nsindex.NamespaceBytesMax-1)},
 }

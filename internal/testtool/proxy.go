@@ -110,7 +110,7 @@ func (p *Proxy) Cut() {
 	}
 }
 
-// Reset resets all connections, like a peer that has vanished.
+// Reset resets all connections, as if the peer had crashed. Both sides get an error.
 func (p *Proxy) Reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -18,9 +18,8 @@ import (
 
 const module = "github.com/ssed/ssed"
 
-// rooms lists each room, which is a folder with a package, and its allowed imports. Imports run one
-// way: there are no cycles, and a room must not use the rooms above it. A new room must be added
-// here.
+// rooms lists each room, which is a folder with a package, and the imports that it may have. So
+// dependencies between rooms only run in one direction. A new room must be added here.
 var rooms = map[string]struct {
 	imports []string // rooms of this repository
 	outside []string // modules of others
