@@ -38,7 +38,7 @@ func TestStreamOnCluster(t *testing.T) {
 	}
 	daemons.Wait()
 	if epochs[0] == "" || epochs[1] != epochs[0] || epochs[2] != epochs[0] {
-		t.Fatalf("the daemons know the stream as %q", epochs)
+		t.Fatalf("the daemons derived different epochs: %q", epochs)
 	}
 	other := cfg
 	other.Replicas = 1
@@ -51,14 +51,14 @@ func TestStreamOnCluster(t *testing.T) {
 		if i == killed {
 			continue
 		}
-		testtool.WaitFor(t, "the same stream", func() bool {
+		testtool.WaitFor(t, "the stream with its new leader", func() bool {
 			stream, err := ensureStream(testContext(t), js[i], cfg)
 			if err != nil {
 				t.Logf("daemon %d: %v", i, err)
 				return false
 			}
 			if epoch := epochOf(stream.CachedInfo(), 0); epoch != epochs[0] {
-				t.Fatalf("daemon %d knows the stream as %q, not as %q", i, epoch, epochs[0])
+				t.Fatalf("daemon %d derived the epoch %q, want %q", i, epoch, epochs[0])
 			}
 			return true
 		})
@@ -111,12 +111,12 @@ func TestServeFailsIfTheStreamDiffers(t *testing.T) {
 	select {
 	case err = <-ended:
 	case <-time.After(testtool.Patience):
-		t.Fatal("it does not end")
+		t.Fatal("Serve did not return")
 	}
 	if !errors.Is(err, errStreamDiffers) || !strings.Contains(err.Error(), "bytes is 1048576 and should be 1073741824") {
-		t.Errorf("it ended with %v", err)
+		t.Errorf("Serve returned %v", err)
 	}
 	if err := r.Shutdown(testContext(t)); err != nil {
-		t.Errorf("a shutdown afterwards: %v", err)
+		t.Errorf("Shutdown after Serve has returned: %v", err)
 	}
 }

@@ -51,7 +51,7 @@ func TestDiskFillsUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := publish(js, size/2/message); err != nil {
-		t.Fatalf("half of the disk is free, and after %d messages: %v", accepted, err)
+		t.Fatalf("half of the disk is free, but publishing failed after %d messages: %v", accepted, err)
 	}
 	first.shutdown()
 
@@ -71,16 +71,16 @@ func TestDiskFillsUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n := stream.CachedInfo().State.Msgs; n != uint64(accepted) {
-		t.Errorf("of %d messages that were accepted %d are there", accepted, n)
+		t.Errorf("%d messages were accepted, but %d are stored", accepted, n)
 	}
 	if strings.Contains(log.String(), "no space left") {
-		t.Errorf("the disk was full:\n%s", log)
+		t.Errorf("messages were accepted until the disk was full:\n%s", log)
 	}
 	if err := stream.Purge(ctx); err != nil {
 		t.Fatal(err)
 	}
 	if err := publish(js, 1); err != nil {
-		t.Errorf("there is room again, and publishing: %v", err)
+		t.Errorf("publishing failed after the disk had room again: %v", err)
 	}
 }
 
@@ -108,7 +108,7 @@ func TestDiskFilledByOthers(t *testing.T) {
 		}
 		cancel()
 		if ctx.Err() != nil {
-			t.Fatalf("%d messages of %d bytes found room on a full disk", accepted, len(data))
+			t.Fatalf("no write failed: %d messages of %d bytes were accepted on a full disk", accepted, len(data))
 		}
 	}
 	if err := os.Remove(greedy); err != nil {
@@ -124,11 +124,11 @@ func TestDiskFilledByOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	if ack, err := js.Publish(ctx, "ssed.a", data); err != nil || ack.Sequence <= accepted {
-		t.Errorf("there is room again, and publishing: %+v, %v", ack, err)
+		t.Errorf("publishing after the disk had room again: %+v, %v", ack, err)
 	}
 	for n := range accepted {
 		if got, err := stream.GetMsg(ctx, n+1); err != nil || len(got.Data) != len(data) {
-			t.Errorf("of %d messages that were accepted number %d is %+v, %v", accepted, n+1, got, err)
+			t.Errorf("%d messages were accepted, but message %d is %+v, %v", accepted, n+1, got, err)
 		}
 	}
 }

@@ -87,7 +87,7 @@ func TestStoreOutlivesItsServer(t *testing.T) {
 			t.Errorf("life %d: published as %+v, %v", life, ack, err)
 		}
 		if e.server.Addr() != nil || e.server.MonitorAddr() != nil {
-			t.Errorf("it listens on %v and %v", e.server.Addr(), e.server.MonitorAddr())
+			t.Errorf("the server listens on %v and %v, expected no port", e.server.Addr(), e.server.MonitorAddr())
 		}
 		conn.Close()
 		e.shutdown()
@@ -182,7 +182,7 @@ func TestNatsLog(t *testing.T) {
 	n.Errorf("read: %v", unix.EIO)
 	select {
 	case <-n.failed:
-		t.Error("a failed read is taken for a failed write")
+		t.Error("a failed read is handled like a failed write")
 	default:
 	}
 	for range 2 {

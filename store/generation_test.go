@@ -37,13 +37,13 @@ func TestGeneration(t *testing.T) {
 			}
 			again, isNew, err := beginGeneration(dir, "now", false)
 			if err != nil || isNew || again.Number != g.Number {
-				t.Errorf("killed and started again: %+v, %v, %v", again, isNew, err)
+				t.Errorf("the daemon was killed and started again: %+v, %v, %v", again, isNew, err)
 			}
 			if err := again.end(dir); err != nil {
 				t.Fatal(err)
 			}
 			if last, isNew, err := beginGeneration(dir, "later", true); err != nil || isNew || last.Number != g.Number {
-				t.Errorf("after an orderly end, on a machine that was started again: %+v, %v, %v", last, isNew, err)
+				t.Errorf("the store was closed before the machine was restarted: %+v, %v, %v", last, isNew, err)
 			}
 		})
 	}

@@ -59,23 +59,23 @@ func TestNoJetStream(t *testing.T) {
 			well := func() bool {
 				return r.Status().Trouble == "" && server.Publish(testContext(t), sse.Message{Namespace: "/x"}) == nil
 			}
-			testtool.WaitFor(t, "the trouble at the start", troubled)
+			testtool.WaitFor(t, "the status to report the missing JetStream at the start", troubled)
 			if err := server.Publish(testContext(t), sse.Message{Namespace: "/x"}); err == nil || !strings.Contains(err.Error(), "nothing was stored") {
 				t.Errorf("a publisher gets %v", err)
 			}
 			if n := errorLines(); n != 1 {
-				t.Errorf("the log has %d lines of it", n)
+				t.Errorf("the log has %d error lines, want 1", n)
 			}
 			natsServer.Configure(t, tt.with...)
 			natsServer.Restart(t)
-			testtool.WaitFor(t, "JetStream", well)
+			testtool.WaitFor(t, "the store to work with JetStream", well)
 
 			natsServer.Configure(t, tt.without...)
 			natsServer.Restart(t)
-			testtool.WaitFor(t, "the trouble after a reconnection", troubled)
+			testtool.WaitFor(t, "the status to report the missing JetStream after a reconnect", troubled)
 			natsServer.Configure(t, tt.with...)
 			natsServer.Restart(t)
-			testtool.WaitFor(t, "JetStream again", well)
+			testtool.WaitFor(t, "the store to work with JetStream again", well)
 			if said := log.String(); strings.Contains(said, "a-secret") || strings.Contains(said, "no responders") {
 				t.Errorf("logged %s", said)
 			}

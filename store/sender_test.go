@@ -179,7 +179,7 @@ func checkVerdicts(t *testing.T, seed uint64, all []*verdict, order []int, store
 	t.Helper()
 	for i, n := range order {
 		if i != n {
-			t.Fatalf("seed %d: the %dth to be answered was the %dth", seed, i, n)
+			t.Fatalf("seed %d: result %d was for message %d", seed, i, n)
 		}
 	}
 	count := map[string]int{}
@@ -201,7 +201,7 @@ func checkVerdicts(t *testing.T, seed uint64, all []*verdict, order []int, store
 		case v.err == nil && (v.seq == 0 || stored[v.seq-1] != data || count[data] != 1):
 			t.Fatalf("seed %d: message %d was answered OK %d, and is stored %d times", seed, v.n, v.seq, count[data])
 		case v.err == nil && v.seq <= newest:
-			t.Fatalf("seed %d: message %d has the number %d, behind one with %d", seed, v.n, v.seq, newest)
+			t.Fatalf("seed %d: message %d has the sequence %d, but an earlier one has %d", seed, v.n, v.seq, newest)
 		case v.err != nil && !errors.Is(v.err, publish.ErrBusy) && !(v.long && errors.Is(v.err, sse.ErrTooLong)):
 			t.Fatalf("seed %d: message %d: %v", seed, v.n, v.err)
 		case v.err != nil && strings.Contains(v.err.Error(), "nothing was stored") && count[data] > 0:
@@ -294,13 +294,13 @@ func TestSenderMakesRoom(t *testing.T) {
 	var order []int
 	for i := range queueMax {
 		if s.full() {
-			t.Fatalf("it is full with %d", i)
+			t.Fatalf("the queue is full with %d messages", i)
 		}
 		s.submit(ssed.PublishRequest{}, &verdict{n: i, order: &order})
 	}
 	room := s.wait()
 	if room == nil || !s.full() {
-		t.Fatal("there is always room")
+		t.Fatal("the queue has room for more than queueMax messages")
 	}
 	s.send()
 	f.work()
@@ -312,10 +312,10 @@ func TestSenderMakesRoom(t *testing.T) {
 	}
 	s.close()
 	if len(order) != queueMax {
-		t.Errorf("%d of %d were answered at the end", len(order), queueMax)
+		t.Errorf("%d of %d messages were answered after close", len(order), queueMax)
 	}
 	late := &verdict{n: queueMax, order: &order}
 	if s.submit(ssed.PublishRequest{}, late); !errors.Is(late.err, publish.ErrStopping) {
-		t.Errorf("after the end: %v", late.err)
+		t.Errorf("a message after close was answered: %v", late.err)
 	}
 }

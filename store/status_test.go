@@ -53,11 +53,11 @@ func TestFailedDiskIsTrouble(t *testing.T) {
 	r.mu.Lock()
 	r.embedded.server.Errorf("JetStream C" + writeFailed + " on stream")
 	r.mu.Unlock()
-	testtool.WaitFor(t, "the trouble", func() bool { is := r.Status(); return is.Trouble == errStoreFailed.Error() && !is.Reached })
+	testtool.WaitFor(t, "the failed write to be reported as trouble", func() bool { is := r.Status(); return is.Trouble == errStoreFailed.Error() && !is.Reached })
 	if since := r.Status().Since; since.Before(begin) || time.Since(since) < 0 {
-		t.Errorf("it began at %v, expected after %v", since, begin)
+		t.Errorf("the trouble began at %v, expected after %v", since, begin)
 	}
-	testtool.WaitFor(t, "the end of it", func() bool { is := r.Status(); return is.Trouble == "" && is.Since.IsZero() && is.Reached })
+	testtool.WaitFor(t, "the trouble to end", func() bool { is := r.Status(); return is.Trouble == "" && is.Since.IsZero() && is.Reached })
 }
 
 // TestStatusDoesNotWait verifies that Status returns promptly while a server accepts connections
@@ -69,7 +69,7 @@ func TestStatusDoesNotWait(t *testing.T) {
 	nats.Freeze()
 	r := serveStore(t, Options{Servers: Servers{URLs: []string{nats.URL}}})
 	var longest time.Duration
-	testtool.WaitFor(t, "what is wrong", func() bool {
+	testtool.WaitFor(t, "the status to name the server", func() bool {
 		begin := time.Now()
 		is := r.Status()
 		longest = max(longest, time.Since(begin))

@@ -41,11 +41,11 @@ func TestFullCacheDelaysOKs(t *testing.T) {
 	for tick := 1; tick <= messages/fit*cacheTicks; tick++ {
 		s.sweep(time.Now())
 		if want := min(messages, fit*(1+tick/cacheTicks)); len(order) != want {
-			t.Fatalf("after %d ticks %d are answered, not %d", tick, len(order), want)
+			t.Fatalf("after %d ticks %d messages are answered, want %d", tick, len(order), want)
 		}
 	}
 	if s.bytes != 0 || s.cache.bytes != 0 {
-		t.Errorf("%d bytes are on their way and %d in the cache at the end", s.bytes, s.cache.bytes)
+		t.Errorf("%d bytes are in the queue and %d in the cache at the end", s.bytes, s.cache.bytes)
 	}
 }
 
@@ -69,7 +69,7 @@ func TestCloseWithFullCache(t *testing.T) {
 		s.onAck(answer)
 	}
 	if len(order) != 1 {
-		t.Fatalf("%d are answered before the end", len(order))
+		t.Fatalf("%d messages are answered before close, want 1", len(order))
 	}
 	s.close()
 	for i, v := range verdicts {

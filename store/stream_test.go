@@ -75,7 +75,7 @@ func TestStreamIsCreatedByMany(t *testing.T) {
 	n := 0
 	epochs.Range(func(any, any) bool { n++; return true })
 	if n != 1 {
-		t.Errorf("they found %d streams", n)
+		t.Errorf("the daemons found %d streams, want 1", n)
 	}
 }
 
@@ -141,7 +141,7 @@ func TestStreamDiffers(t *testing.T) {
 				t.Errorf("changed to %+v, %v", info.Config, err)
 			}
 			if !c.NoAck && info.State.Msgs != 1 {
-				t.Errorf("%d messages are left of one", info.State.Msgs)
+				t.Errorf("the stream has %d messages, want 1", info.State.Msgs)
 			}
 			if !strings.Contains(log.String(), "stream settings changed") {
 				t.Errorf("logged %q", log)

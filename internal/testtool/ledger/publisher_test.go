@@ -62,7 +62,7 @@ func TestPublisherRecordsReplies(t *testing.T) {
 			d := &fakeDaemon{messages: map[string]uint64{}}
 			url := "tcp://" + testtool.Listen(t, d.serve).Addr().String()
 			p := StartPublisher(t, PublisherOptions{URL: url, Namespace: "/n", Keyed: keyed, Messages: 50})
-			testtool.WaitFor(t, "all to be sent", func() bool {
+			testtool.WaitFor(t, "the publisher to send all messages", func() bool {
 				sent, _ := p.Ledger.Counts()
 				return sent == 50
 			})
