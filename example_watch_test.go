@@ -44,8 +44,8 @@ func ExampleServer_Stats() {
 	log.Fatal(server.Serve())
 }
 
-// percentile returns the upper bound of the bucket that contains a percentile of the durations, such
-// as the 99th.
+// percentile returns the upper bound of the bucket that contains a percentile of the durations,
+// such as the 99th.
 func percentile(h *ssed.Histogram, percent uint64) time.Duration {
 	total, below := uint64(0), uint64(0)
 	for _, n := range h.Counts {

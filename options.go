@@ -148,9 +148,9 @@ type Options struct {
 	// HeaderTimeout limits how long a request head may take to arrive, at least 100ms. Default:
 	// DefaultHeaderTimeout.
 	HeaderTimeout time.Duration
-	// StallTimeout limits how long a subscriber may accept no data while data is waiting for it. The
-	// subscriber may have stopped reading, or it may have vanished. Then it is disconnected. The
-	// minimum is 1s. Default: DefaultStallTimeout.
+	// StallTimeout limits how long a subscriber may accept no data while data is waiting for it.
+	// The subscriber may have stopped reading, or it may have vanished. Then it is disconnected.
+	// The minimum is 1s. Default: DefaultStallTimeout.
 	StallTimeout time.Duration
 	// RetryMin is the shortest reconnection time that the server sends to clients in a "retry:"
 	// field (HTML section 9.2.6). The time is random for each client. Browsers get it at the start

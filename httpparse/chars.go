@@ -36,9 +36,9 @@ func classify() (t [256]class) {
 			t[b] |= valueChar | targetChar
 		}
 	}
-	// RFC 3986 allows only some of the visible characters in a target. But browsers send | { } ^ and
-	// [ ] in queries, and curl sends UTF-8 as typed. These characters are safe, because all parsers
-	// agree on where such a target ends.
+	// RFC 3986 allows only some of the visible characters in a target. But browsers send | { } ^
+	// and [ ] in queries, and curl sends UTF-8 as typed. These characters are safe, because all
+	// parsers agree on where such a target ends.
 	t['#'] &^= targetChar
 	return t
 }

@@ -15,8 +15,8 @@ import (
 
 // Serve connects, finds or creates the stream, and delivers its messages to the sink until
 // Shutdown. Then it returns nil. While the stream is unavailable Serve retries. It returns an
-// error if the embedded store cannot be opened at the start, or if the existing stream cannot be
-// used: because its settings differ from the options, or because ssed cannot use such a stream.
+// error if the embedded store cannot be opened at the start, or if the stream exists and its
+// settings differ from the options or are settings that ssed cannot use.
 //
 // Each pass of its loop is one call of serveStream:
 //

@@ -21,8 +21,8 @@ type Funcs[T any] struct {
 // A Queue holds pending calls in order. Reporting to a Queue never blocks.
 //
 // Memory is bounded because Admit refuses new things while max calls are pending. The call of Ended
-// for an admitted thing is never refused. So in the worst case, when the functions never return, max
-// calls are pending, and in addition one call of Ended for each thing that was reported before.
+// for an admitted thing is never refused. So in the worst case, when the functions never return,
+// max calls are pending, and in addition one call of Ended for each thing that was reported before.
 //
 //	Admit, Began ─┐
 //	Ended ────────┼─► reports ─► Run ─► Funcs

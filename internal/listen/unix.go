@@ -53,9 +53,9 @@ func (u *UnixListeners) Open(e Endpoint, sendBufferBytes int) error {
 }
 
 // Start accepts connections on every open socket, and passes each one to take. take must not return
-// before the server has counted the connection. So at most one connection per socket is open but not
-// counted. If take returns false, the server did not keep the connection: Start closes it and stops
-// accepting on that socket. After Close, Start does nothing.
+// before the server has counted the connection. So at most one connection per socket is open but
+// not counted. If take returns false, the server did not keep the connection: Start closes it and
+// stops accepting on that socket. After Close, Start does nothing.
 func (u *UnixListeners) Start(take func(*net.UnixConn) bool, log *slog.Logger) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
