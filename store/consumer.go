@@ -48,7 +48,7 @@ var (
 // A consumer is the server's cursor into the stream. This one is ephemeral: it is in the memory
 // of one server and is lost with that server. It needs no acks (AckNone), so the server sends
 // each message once. A message can therefore be lost with a connection, and the only remedy is
-// a new consumer, from the sequence behind deliveredTo. Sequences that the loop sees always
+// a new consumer, from the sequence after deliveredTo. Sequences that the loop sees always
 // rise within an epoch.
 //
 // The library's own ordered consumer does the same. But it needs up to 30 s to notice that its
@@ -98,7 +98,7 @@ func (s *Store) wentBack() bool {
 }
 
 // pullBytes returns the byte limit of one pull request. It is at least the size of the longest
-// message. The server would not send a message that exceeds the limit, nor any behind it.
+// message. The server would not send a message that exceeds the limit, nor any message after it.
 func (s *Store) pullBytes() int { return max(pullBytes, int(s.conn.MaxPayload())+pullOverhead) }
 
 // firstOf returns the sequence of the first message to read at the start: the newest preload
@@ -229,7 +229,7 @@ func (s *Store) deliver(ctx context.Context, to loop.StoreSink, m jetstream.Msg,
 
 // unpack returns the namespace and the event of a message in the stream, or an error if the
 // message cannot be delivered. Other programs may publish any message to the stream, and a
-// message that was stored under an earlier configuration may not fit the present one.
+// message that was stored under an earlier configuration may not fit the current one.
 func (s *Store) unpack(m jetstream.Msg) (namespace, event []byte, err error) {
 	if namespace, err = appendNamespace(nil, s.opts.Stream.Name, []byte(m.Subject())); err != nil {
 		return nil, nil, err

@@ -185,7 +185,7 @@ func takeStore(dir string) (lock *os.File, err error) {
 	return lock, nil
 }
 
-// storeBytesMax returns how large the store may grow: its present size, plus the free space of
+// storeBytesMax returns how large the store may grow: its current size, plus the free space of
 // the disk minus a reserve. Publishers are then refused before the disk is full. That is better
 // than a failed write, which stops the server (embeddedServer.failed). The library's default,
 // three quarters of the free space, would shrink with each start.

@@ -22,12 +22,12 @@ import (
 //	generationFile           what happened              generation
 //	is missing               the store is new           0
 //	has no boot id           the store was closed       the same
-//	has the present boot id  the daemon was killed      the same
+//	has the current boot id  the daemon was killed      the same
 //	has another boot id      the machine stopped        a new one, unless SyncAlways was set
 //	is malformed             the machine stopped while  a new one
 //	                         the file was written
 
-// generationFile is the name of the file in the store's folder with the present generation.
+// generationFile is the name of the file in the store's folder with the current generation.
 const generationFile = "ssed.generation"
 
 // A generation is the content of generationFile.

@@ -24,7 +24,7 @@ func TestPlainAck(t *testing.T) {
 		{"a name with an escape", `{"stream":"ss\u0065d", "seq":17}`, 0},
 		{"refused", `{"error":{"code":503,"description":"no"},"stream":"ssed","seq":0}`, 0},
 		{"no end", `{"stream":"ssed", "seq":17`, 0},
-		{"more behind it", `{"stream":"ssed", "seq":17}}`, 0},
+		{"more after it", `{"stream":"ssed", "seq":17}}`, 0},
 		{"a name without an end", `{"stream":"`, 0},
 		{"nothing", "", 0},
 	} {

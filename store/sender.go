@@ -187,7 +187,7 @@ func (s *sender) wait() <-chan struct{} {
 }
 
 // run sends messages until stop is closed. A second goroutine sweeps, because send blocks
-// while the server does not read from the connection, and timeouts must work then, too.
+// while the server does not read from the connection, and timeouts must work then as well.
 func (s *sender) run(stop <-chan struct{}) {
 	go func() {
 		ticker := time.NewTicker(sweepInterval)

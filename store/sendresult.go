@@ -172,9 +172,9 @@ func (s *sender) retry() {
 }
 
 // reconnected sets the result of the messages that were in flight when the connection was lost
-// to unknown, because their acks are lost, too. It does not send them again, not even messages
+// to unknown, because their acks are lost as well. It does not send them again, not even messages
 // with a key. Of two messages, the stream may have stored only the second. Sent again, the first
-// would be stored behind it.
+// would be stored after it.
 func (s *sender) reconnected() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

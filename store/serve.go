@@ -15,8 +15,8 @@ import (
 
 // Serve connects, finds or creates the stream, and delivers its messages to the sink until
 // Shutdown. Then it returns nil. While the stream is unavailable Serve retries. It returns an
-// error if the embedded store cannot be opened at the start, or if the stream exists and its
-// settings differ from the options or are settings that ssed cannot use.
+// error if the embedded store cannot be opened at the start. It also returns an error if the
+// settings of an existing stream differ from the options, or if ssed cannot use the stream at all.
 //
 // Each pass of its loop is one call of serveStream:
 //
@@ -181,7 +181,7 @@ func (s *Store) findStream(ctx context.Context) (jetstream.Stream, *jetstream.St
 //
 //   - The epoch is new: the daemon has started, or the stream was recreated. The newest
 //     Options.Preload messages are read.
-//   - The epoch is the same: delivery continues behind deliveredTo.
+//   - The epoch is the same: delivery continues after deliveredTo.
 //   - The epoch is the same, but the stream ends before deliveredTo. A server that has not caught
 //     up may report that, so startFrom returns an error. After backTimes in a row it accepts
 //     that the stream has lost messages. Begin then reports a gap to all subscribers.

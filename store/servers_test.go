@@ -144,7 +144,7 @@ func newCredentials(t *testing.T) (file string, config string) {
 	return file, fmt.Sprintf("operator: %s\nresolver: MEMORY\nresolver_preload: { %s: %s, %s: %s }", operatorJWT, accountKey, accountJWT, systemKey, systemJWT)
 }
 
-// reaches runs a Store until it has found the stream or has a trouble, and returns its status.
+// reaches runs a Store until it has found the stream or reports trouble, and returns its status.
 func reaches(t *testing.T, servers Servers) Status {
 	t.Helper()
 	r, err := New(Options{Servers: servers, Logger: slog.New(slog.DiscardHandler)})

@@ -19,7 +19,7 @@ type Status = storestatus.Status
 // unproven is the trouble after a reconnect, until the stream answers.
 const unproven = "reconnected, but the stream has not answered yet"
 
-// Status returns the present state and the counters. It does not wait for NATS.
+// Status returns the current state and the counters. It does not wait for NATS.
 func (s *Store) Status() Status {
 	s.mu.Lock()
 	is := s.status
@@ -73,7 +73,8 @@ func setInfo(s *Status, info *jetstream.StreamInfo) {
 //	          ▲                                               │
 //	          └───────────── reached, onInfo ─────────────────┘
 //
-// Each change is logged once. Status.Unfit makes this node unhealthy if a trouble lasts.
+// Each change is logged once, except for unproven. Status.Unfit makes this node unhealthy if the
+// trouble lasts.
 
 // reached records that the stream is available, and clears the trouble.
 func (s *Store) reached(stream jetstream.Stream, info *jetstream.StreamInfo, epoch string) {
@@ -137,9 +138,9 @@ func (s *Store) isDisconnected() bool {
 	return s.conn != nil && s.conn.IsReconnecting() && s.status.Trouble != ""
 }
 
-// trouble records a trouble, and logs it under the given message. It logs nothing if the trouble
-// is the same as before, or if the message is empty. Since is the time of the first of several
-// troubles in a row.
+// trouble records what is wrong, and logs it with the given message. It logs nothing if the same
+// cause is recorded already, or if the message is empty. If there was trouble before, Since keeps
+// the time when that began.
 func (s *Store) trouble(cause, message string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

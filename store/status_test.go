@@ -40,7 +40,8 @@ func serveStore(t *testing.T, opts Options) *Store {
 	return r
 }
 
-// TestFailedDiskIsTrouble verifies that a failed write is a trouble until the store was restarted.
+// TestFailedDiskIsTrouble verifies that a failed write is reported as trouble until the store was
+// restarted.
 func TestFailedDiskIsTrouble(t *testing.T) {
 	testtool.Long(t, "a disk fails for a second")
 	dir := t.TempDir()

@@ -101,7 +101,7 @@ type Store struct {
 	js        jetstream.JetStream
 	stream    jetstream.Stream // nil: not found yet
 	status    Status
-	interrupt context.CancelCauseFunc // stops the present consumer; nil: there was none yet
+	interrupt context.CancelCauseFunc // stops the current consumer; nil: there was none yet
 
 	// This group belongs to Serve's goroutine.
 	failing time.Time // when requests for the stream began to fail; zero: they do not fail

@@ -191,7 +191,7 @@ func TestStoreReadsTheNewest(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(part.Ends) < 10 || part.Ends[len(part.Ends)-1].Seq != newest {
-			t.Errorf("of 10 messages up to %d it found %d, behind %d", newest, len(part.Ends), part.After)
+			t.Errorf("of 10 messages up to %d it found %d, after %d", newest, len(part.Ends), part.After)
 		}
 	}
 	cancel()

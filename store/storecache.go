@@ -36,7 +36,7 @@ func (s *sender) boundCache(bytes int) {
 type cacheUse struct {
 	bytesMax int             // 0: no limit, because the server is another process
 	added    [cacheTicks]int // bytes of the messages stored in each tick
-	at       int             // index in added of the present tick
+	at       int             // index in added of the current tick
 	bytes    int             // sum of added
 }
 

@@ -50,7 +50,7 @@ type streamConfig struct {
 
 // ensureStream returns the stream. It creates the stream if it is missing; several daemons may
 // do so at the same time. It changes the settings of an existing stream only if cfg.Update is
-// set. The stream may belong to other programs, too, and a lower limit deletes messages.
+// set. The stream may also belong to other programs, and a lower limit deletes messages.
 //
 // While there is no answer it retries until ctx ends. Errors about the stream itself wrap
 // errStreamDiffers or errStreamUnfit and contain advice for the operator.

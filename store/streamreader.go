@@ -116,7 +116,7 @@ func (r *streamReader) close(consumer jetstream.Consumer) {
 	_ = r.stream.DeleteConsumer(ctx, consumer.CachedInfo().Name) // the server deletes it after readIdle anyway
 }
 
-// fill reads the messages behind part.After and up to until into part. It stops when the frames
+// fill reads the messages after part.After and up to until into part. It stops when the frames
 // have bytesMax bytes; part.Last remains false then.
 func (r *streamReader) fill(ctx context.Context, part *loop.Part, until uint64, bytesMax int) error {
 	if part.After >= until {
@@ -148,7 +148,7 @@ func (r *streamReader) fill(ctx context.Context, part *loop.Part, until uint64, 
 }
 
 // addBatch adds the messages of a batch to part, and returns how many messages the consumer has
-// left. It leaves out messages behind until. It also leaves out messages that exceed bytesMax:
+// left. It leaves out messages after until. It also leaves out messages that exceed bytesMax:
 // the next part reads them again.
 func (r *streamReader) addBatch(part *loop.Part, batch jetstream.MessageBatch, until uint64, bytesMax int) (pending uint64, err error) {
 	n := 0

@@ -178,7 +178,7 @@ func TestStreamReaderAgainstModel(t *testing.T) {
 			after, seqs, _ := readAll(t, r, q)
 			want := slices.DeleteFunc(slices.Clone(all), func(seq uint64) bool { return seq > until })
 			if !slices.Equal(seqs, want) || len(m.kept(set, after, q.Newest)) != len(all) {
-				t.Fatalf("%q: the last %d up to %d, until %d: behind %d %v, want %v", set, q.Last, q.Newest, until, after, seqs, want)
+				t.Fatalf("%q: the last %d up to %d, until %d: after %d %v, want %v", set, q.Last, q.Newest, until, after, seqs, want)
 			}
 			continue
 		case 1:
@@ -191,10 +191,10 @@ func TestStreamReaderAgainstModel(t *testing.T) {
 		}
 		_, seqs, lost := readAll(t, r, q)
 		if want := m.kept(set, wantAfter, until); !slices.Equal(seqs, want) {
-			t.Fatalf("%q %+v behind %d until %d: %v, want %v", set, q, wantAfter, until, seqs, want)
+			t.Fatalf("%q %+v after %d until %d: %v, want %v", set, q, wantAfter, until, seqs, want)
 		}
 		if q.Since.IsZero() && (lost > 0) != m.gaps(q.After, until) || lost > until {
-			t.Fatalf("%q behind %d until %d: lost is %d", set, q.After, until, lost)
+			t.Fatalf("%q after %d until %d: lost is %d", set, q.After, until, lost)
 		}
 	}
 }
@@ -279,7 +279,7 @@ func TestStreamReaderWhileTheStreamIsTrimmed(t *testing.T) {
 }
 
 // TestFirstOf verifies that the start is never before the stream's first message, nor more than one
-// behind its last.
+// after its last.
 func TestFirstOf(t *testing.T) {
 	for _, tt := range []struct {
 		first, last uint64

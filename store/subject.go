@@ -67,7 +67,7 @@ func appendSubject(dst []byte, root string, namespace []byte) []byte {
 // "ssed.a%2e", are errors: a subscriber's filter would not match them. Live subscribers would get
 // the message, but subscribers that resume would not.
 //
-// appendNamespace also uses the capacity of dst behind the returned slice.
+// appendNamespace also uses the capacity of dst beyond the returned slice.
 func appendNamespace(dst []byte, root string, subject []byte) ([]byte, error) {
 	start := len(dst)
 	below, ok := bytes.CutPrefix(subject, []byte(root))

@@ -93,7 +93,7 @@ func (c *checker) stream(s *Stream) {
 func (c *checker) embedded(o *Options) {
 	c.refuse(o.Embedded.SyncInterval < 0, "Embedded.SyncInterval", o.Embedded.SyncInterval, "must be more than 0s, or 0s for the default")
 	c.refuse(o.Embedded.CacheBytesMax < 0, "Embedded.CacheBytesMax", o.Embedded.CacheBytesMax, "must be 1 or more, or 0 for the default")
-	c.refuse(len(o.Servers.URLs) > 0, "Embedded", o.Embedded, "an embedded store and NATS servers exclude each other")
+	c.refuse(len(o.Servers.URLs) > 0, "Embedded", o.Embedded, "an embedded store and NATS servers exclude each other; give only one of them")
 	c.refuse(o.Stream.Replicas > 1 && o.Stream.Replicas <= replicasMax, "Stream.Replicas", o.Stream.Replicas,
 		"an embedded store has one replica; more replicas require several NATS servers")
 }

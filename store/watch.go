@@ -80,7 +80,7 @@ func (s *Store) checkFailed(ctx context.Context, err error) error {
 }
 
 // noteFailure records that a request for the stream has failed. If requests have failed for
-// elsewhereAfter, it makes the client connect to another server, because the present one may be
+// elsewhereAfter, it makes the client connect to another server, because the current one may be
 // cut off from the rest of the cluster. Only Serve's goroutine calls it.
 func (s *Store) noteFailure() {
 	now := time.Now()

@@ -45,7 +45,7 @@ type Status struct {
 // The cause is an error text of another program, and may contain names of servers and addresses.
 // Both are empty if the node is fit.
 //
-// A trouble makes a node unfit only after it has lasted for Patience. Until then no publisher was
+// Trouble makes a node unfit only after it has lasted for Patience. Until then no publisher was
 // refused, and clients need not move because a server restarts or a leader is elected. A node that
 // lags stays fit. A node that is not live is unfit, because it would refuse its subscribers.
 func (s *Status) Unfit(now time.Time) (why, cause string) {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestUnfit verifies that a trouble makes a node unfit only after it has lasted for Patience.
+// TestUnfit verifies that trouble makes a node unfit only after it has lasted for Patience.
 func TestUnfit(t *testing.T) {
 	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 	fit := Status{Connected: true, Reached: true, Live: true, Lag: 7, Patience: 5 * time.Second}

@@ -43,7 +43,7 @@ var audits = []struct {
 	{"reordered", "m1 m3 m2 m5", Audit{}, `reordered: message 2 is e-2 message "m2", after e-3`},
 	{"two messages with one id", "m1 m2 m3 m4@3 m5", Audit{}, "reordered: message 3"},
 	{"reordered against sending", "m1 m2 m3 m5 m4@6", Audit{InOrder: true}, "reordered: message 4 is e-6 message \"m4\", which its publisher sent before"},
-	{"sent again behind others", "m1 m2 m3 m5 m4@6", Audit{}, ""},
+	{"sent again after others", "m1 m2 m3 m5 m4@6", Audit{}, ""},
 	{"not as acknowledged", "m1 m2 m3@4 m5", Audit{}, `sequence: message 2 is e-4 message "m3", which was acknowledged as 3`},
 	{"of no publisher", "m1 m2 m3 other@4 m5", Audit{}, `unknown: message 3 is e-4 message "other", which no publisher sent`},
 	{"another epoch", "m1 m2 x:m3 m5", Audit{}, "epoch: message 2 is x-3"},
@@ -153,7 +153,7 @@ func TestCounter(t *testing.T) {
 		{"lost", []int{0, 2}, "lost: message 2 arrived, but message 1 is missing"},
 		{"repeated", []int{0, 1, 1}, "repeated or reordered: message 1 arrived, but message 2 was expected"},
 		{"reordered", []int{1, 0}, "lost: message 1 arrived"},
-		{"behind a gap", []int{0, -2, 3}, ""},
+		{"after a gap", []int{0, -2, 3}, ""},
 		{"within a gap", []int{0, -2, 2}, "repeated or reordered: message 2 arrived"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
