@@ -83,7 +83,9 @@ const (
 //  3. retry makes the rest unsent again. The first of them is a probe (probing): until the
 //     stream stores or rejects a message, only one is in flight at a time.
 //
-// Only a message that was certainly not stored is sent again. An unknown one may be stored.
+// Only a message that was certainly not stored is sent again. An unknown one may be stored. The
+// sender cannot prevent that NATS stores it late, after newer messages: a server that was cut off
+// keeps messages for some seconds and then delivers them to the stream's leader.
 //
 // # Goroutines and locks
 //
