@@ -53,7 +53,7 @@ func TestCrowdsOfPublishersDoNotFillTheLog(t *testing.T) {
 			for range away {
 				dial(t, publishers).Close()
 			}
-			wantTold(t, &log, away, 5, regexp.MustCompile(`time=\S+ level=WARN msg="(?:connections|publishers)(?: were)? turned away.* (?:connections|publishers)=(\d+) (?:reason|max)=.*`))
+			wantTold(t, &log, away, 5, regexp.MustCompile(`time=\S+ level=WARN msg="(?:connections|publishers) turned away" (?:connections|publishers)=(\d+) reason="publisher limit reached .*`))
 
 			for _, conn := range crowd {
 				// The write ends when the server closes the connection.

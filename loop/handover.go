@@ -81,9 +81,10 @@ func (c *pendingConn) handOver(l *Loop, to subreq.Answer, read []byte) gnet.Acti
 		c.refuse(l, to, 503, "too many connections to this path are open, try again later")
 		return gnet.None
 	}
+	client := nameOf(c.conn, c.forwardedAddr)
 	fd, err := unix.FcntlInt(uintptr(c.fd()), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
-		l.log.Error("cannot hand over a connection", "err", os.NewSyscallError("fcntl", err))
+		l.log.Error("cannot hand over a connection", "client", client, "err", os.NewSyscallError("fcntl", err))
 		return gnet.Close
 	}
 	l.handed.Add(1)
@@ -95,7 +96,7 @@ func (c *pendingConn) handOver(l *Loop, to subreq.Answer, read []byte) gnet.Acti
 		handed.Conn = conn
 		if err != nil {
 			l.handed.Add(-1)
-			l.log.Error("cannot hand over a connection", "err", err)
+			l.log.Error("cannot hand over a connection", "client", client, "err", err)
 			return
 		}
 		h.Take(handed)

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"errors"
+	"net/netip"
 
 	"golang.org/x/sys/unix"
 
@@ -119,7 +120,8 @@ func (p *publisher) attach(l *Loop) {
 	if p.detached {
 		event := unix.EpollEvent{Events: gnetReads, Fd: int32(p.fd())}
 		if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, p.fd(), &event); err != nil {
-			l.log.Error("cannot resume reading a publisher; closing it", "err", err)
+			l.log.Error("cannot resume reading a publisher; closing it",
+				"client", nameOf(p.conn, netip.Addr{}), "err", err)
 			p.broken = true
 		}
 		p.detached = false

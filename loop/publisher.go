@@ -2,6 +2,7 @@ package loop
 
 import (
 	"bytes"
+	"net/netip"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
@@ -158,7 +159,7 @@ func (p *publisher) reply(l *Loop, replies []byte) bool {
 func (p *publisher) block(l *Loop) bool {
 	number, err := l.await(p, p.fd(), p.number, p.number != 0)
 	if err != nil {
-		l.log.Error("cannot watch a socket; closing its publisher", "err", err)
+		l.log.Error("cannot watch a socket; closing its publisher", "client", nameOf(p.conn, netip.Addr{}), "err", err)
 		return false
 	}
 	p.number, p.blocked = number, true

@@ -139,7 +139,8 @@ func (s *subscriber) block(l *Loop) {
 	s.audience.lagging++
 	number, err := l.await(s, s.fd(), s.number, s.marks&watched != 0)
 	if err != nil {
-		l.log.Error("cannot watch a socket; closing its subscriber", "err", err)
+		l.log.Error("cannot watch a socket; closing its subscriber",
+			"client", nameOf(s.conn, s.info.forwardedAddr()), "err", err)
 		s.end(reasonError)
 		return
 	}

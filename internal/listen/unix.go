@@ -89,7 +89,7 @@ func (l *unixListener) run(take func(*net.UnixConn) bool, log *slog.Logger) {
 		if err != nil {
 			if time.Since(lastLine) > time.Second {
 				lastLine = time.Now()
-				log.Error("accept on unix socket failed, retrying", "address", l.endpoint.String(), "err", err)
+				log.Error("cannot accept on a unix socket; retrying", "address", l.endpoint.String(), "err", err)
 			}
 			time.Sleep(acceptPause)
 			continue

@@ -44,7 +44,9 @@ func (s *Server) serving(endpoints []listen.Endpoint, addrs []net.Addr) evio.Act
 	}
 	for _, e := range endpoints {
 		if e.Network == "unix" {
-			s.warn(os.Chmod(e.Address, listen.SocketMode), "cannot set the mode of the publish socket")
+			if err := os.Chmod(e.Address, listen.SocketMode); err != nil {
+				s.opts.Logger.Warn("cannot set the mode of the publish socket", "address", e.String(), "err", err)
+			}
 		}
 	}
 	s.listening = time.Now()
@@ -176,7 +178,9 @@ func (s *Server) awake(c evio.Conn, p *publisher) evio.Action {
 		}
 		// The action evio.Close would wait until the replies are sent. After a shutdown of the
 		// socket, evio's next write fails, and evio closes the connection.
-		s.warn(syscall.Shutdown(descriptor, syscall.SHUT_RDWR), "cannot close a publisher")
+		if err := syscall.Shutdown(descriptor, syscall.SHUT_RDWR); err != nil {
+			s.opts.Logger.Warn("cannot close a publisher", "client", clientName(c), "err", err)
+		}
 	}
 	return p.action()
 }
@@ -187,10 +191,4 @@ func (s *Server) awake(c evio.Conn, p *publisher) evio.Action {
 func insideOf(c evio.Conn) (descriptor, unsent int) {
 	conn := reflect.ValueOf(c).Elem()
 	return int(conn.FieldByName("fd").Int()), conn.FieldByName("out").Len()
-}
-
-func (s *Server) warn(err error, what string) {
-	if err != nil {
-		s.opts.Logger.Warn(what, "err", err)
-	}
 }

@@ -32,7 +32,8 @@ func (s *Server) flushSuppressed() {
 	unread := s.unlogged.unreadReplies.TakeSuppressed()
 	s.mu.Unlock()
 	if turnedAway > 0 {
-		s.opts.Logger.Warn("publishers were turned away: too many are connected", "publishers", turnedAway, "max", s.opts.PublishersMax)
+		s.opts.Logger.Warn("publishers turned away", "publishers", turnedAway,
+			"reason", "publisher limit reached (--max-publishers); answered ERR busy", "limit", s.opts.PublishersMax)
 	}
 	if unread > 0 {
 		s.opts.Logger.Warn("more publishers closed for unread replies", "publishers", unread)
