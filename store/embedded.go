@@ -87,7 +87,7 @@ func startEmbedded(opts embeddedOptions) (_ *embeddedServer, err error) {
 	if err != nil {
 		return nil, err
 	}
-	natsLog := newNatsLog(opts.Log)
+	natsLog := newNatsLog(opts.Log, dir)
 	s, err := server.NewServer(serverOptions(dir, bytesMax, opts))
 	if err != nil {
 		return nil, fmt.Errorf("store %s: %w", dir, err)

@@ -169,7 +169,7 @@ func TestLimitAboveTheDisk(t *testing.T) {
 // and failed writes are handled.
 func TestNatsLog(t *testing.T) {
 	log := &logBuffer{}
-	n := newNatsLog(log.logger())
+	n := newNatsLog(log.logger(), "dir")
 	n.Tracef("traced")
 	n.Debugf("debugged")
 	n.Noticef("noticed")

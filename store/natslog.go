@@ -17,13 +17,14 @@ import (
 // reports them only in its log.
 type natsLog struct {
 	log    *slog.Logger
+	dir    string                 // the store's folder
 	fatal  atomic.Pointer[string] // the first fatal line; nil: none
 	once   sync.Once
 	failed chan struct{} // closed once a write failed
 }
 
-func newNatsLog(log *slog.Logger) *natsLog {
-	return &natsLog{log: log, failed: make(chan struct{})}
+func newNatsLog(log *slog.Logger, dir string) *natsLog {
+	return &natsLog{log: log, dir: dir, failed: make(chan struct{})}
 }
 
 // writeFailed is the text that all log lines about failed writes contain, of a file store, a
@@ -40,7 +41,7 @@ func (n *natsLog) Errorf(format string, args ...any) {
 	n.write(slog.LevelError, format, args)
 	if strings.Contains(format, writeFailed) {
 		n.once.Do(func() {
-			n.log.Error("store write failed; free or repair its disk")
+			n.log.Error("store write failed; free or repair its disk", "store", n.dir)
 			close(n.failed)
 		})
 	}
