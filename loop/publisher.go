@@ -122,7 +122,7 @@ func (p *publisher) feedUnread(l *Loop) {
 
 // feed passes input to the session and sends its replies. It reports whether the connection stays
 // open. The loop writes replies itself, because gnet's buffer has no bound.
-func (p *publisher) feed(l *Loop, in []byte) (goesOn bool) {
+func (p *publisher) feed(l *Loop, in []byte) (open bool) {
 	if p.quit {
 		return p.blocked || p.replier.pending()
 	}

@@ -79,7 +79,7 @@ type HistoryRule struct {
 // from any goroutine, to make the loop call onWake.
 func newSequencer(opts *Config, wake func()) (sequencer, window) {
 	if opts.Store != nil {
-		return newStored(opts.Store, wake), window{kept: keepAll(opts.HistoryBytesMax)}
+		return newStoreSequencer(opts.Store, wake), window{kept: keepAll(opts.HistoryBytesMax)}
 	}
 	return memorySequencer{}, newWindow(opts.History, opts.HistoryBytesMax)
 }

@@ -117,7 +117,7 @@ func (i StoreSink) Trim(ctx context.Context, until uint64) error {
 	return i.putControl(ctx, until, []byte{controlTrim})
 }
 
-func (i StoreSink) putControl(ctx context.Context, seq uint64, word []byte) error {
-	_, err := i.box.putNumbered(ctx, seq, nil, nil, word)
+func (i StoreSink) putControl(ctx context.Context, seq uint64, control []byte) error {
+	_, err := i.box.putNumbered(ctx, seq, nil, nil, control)
 	return err
 }

@@ -43,8 +43,8 @@ type storeSequencer struct {
 	spareAcks       []ack
 }
 
-// newStored returns a storeSequencer that calls wake to make the loop call onWake.
-func newStored(store Store, wake func()) *storeSequencer {
+// newStoreSequencer returns a storeSequencer that calls wake to make the loop call onWake.
+func newStoreSequencer(store Store, wake func()) *storeSequencer {
 	return &storeSequencer{Store: store, acks: inbox.New[ack](wake), wake: wake, reads: newStoreReads(wake)}
 }
 
