@@ -15,7 +15,8 @@ import (
 //	batch         a connection on another loop   that loop waits for the acks of its messages
 //	oneMessage    a call of Server.Publish       the caller waits for one ack
 //
-// The Store calls Ack on its own goroutines, which must not touch anything else of the loop.
+// The Store may call Ack on any goroutine, also during submit. So Ack only adds to an inbox or a
+// channel, and calls noteAck.
 
 // An ack is the result of one submission to the Store.
 type ack struct {
@@ -39,8 +40,8 @@ func (st *storeSequencer) submit(l *Loop, m PublishRequest, to Acker) error {
 	return nil
 }
 
-// noteAck counts an acknowledgement. Any goroutine may call it. It wakes the loop for the last one
-// during a shutdown, because settled waits for that.
+// noteAck counts an acknowledgement. During a shutdown, it wakes the loop for the last one, because
+// settled waits for that. Any goroutine may call it.
 func (st *storeSequencer) noteAck(l *Loop, seq uint64, err error) {
 	if err == nil {
 		for acked := st.acked.Load(); acked < seq && !st.acked.CompareAndSwap(acked, seq); {
@@ -54,8 +55,8 @@ func (st *storeSequencer) noteAck(l *Loop, seq uint64, err error) {
 
 // A storeReplier is the replier of one publisher on the loop. gnet does not read the publisher
 // while it waits for acks. So it is answered batch by batch, and the loop does not notice the end
-// of the connection before the publisher has its replies. The Store calls Ack on its own
-// goroutines; everything else runs on the loop's goroutine.
+// of the connection before the publisher has its replies. Ack runs on any goroutine, and everything
+// else on the loop's.
 type storeReplier struct {
 	st       *storeSequencer
 	l        *Loop

@@ -15,11 +15,12 @@ import (
 // All methods may be called from any goroutine.
 type Store interface {
 	// Submit gives a checked message to the Store. It does not block, and keeps none of the
-	// message's slices. The Store calls to.Ack once, later. The acks for one Acker arrive in the
-	// order of its calls of Submit. The loop calls Submit, so it must not take long.
+	// message's slices. The Store calls to.Ack once, usually after Submit has returned. The acks
+	// for one Acker arrive in the order of its calls of Submit. The loop calls Submit, so it must
+	// not take long.
 	Submit(m PublishRequest, to Acker)
-	// Full reports whether the limit of messages in flight is reached, so that the next Submit
-	// should wait for an ack. The loop calls it.
+	// Full reports whether the limit of messages in flight is reached, so that callers should wait
+	// before they call Submit again. The loop calls it.
 	Full() bool
 	// Wait returns once the Store is not Full. The error is the context's.
 	Wait(ctx context.Context) error
@@ -37,8 +38,9 @@ type PublishRequest struct {
 	Data             []byte
 }
 
-// An Acker receives the result of one PublishRequest: the message's number in the Store, or an
-// error, which becomes the publisher's ERR.
+// An Acker receives the result of each PublishRequest that was submitted with it: the message's
+// number in the Store, or an error, which becomes the publisher's ERR. The Store may call Ack on
+// any goroutine, also during Submit. So Ack must not block, and must not call the Store.
 type Acker interface {
 	Ack(seq uint64, err error)
 }
@@ -67,12 +69,13 @@ type Part struct {
 }
 
 // A StoreSink carries a Store's messages into the loop. Its methods wait while the mailbox is full.
-// Their errors are the context's, or wrap publish.ErrBusy when the server has stopped. Only one
-// goroutine may call them: the order of its calls is the order of the messages.
+// Their errors are the context's, or wrap publish.ErrBusy when the server has stopped.
 //
-//	Begin ─► Deliver, Skip, Trim ... ─► Live ─► Deliver, Skip, Trim ...
+//	Begin ─► Deliver, Skip ... ─► Live ─► Deliver, Skip ...
 //
-// Begin may be called again at any time, for example after a reconnection.
+// These calls may come from different goroutines, but must not overlap: their order is the order of
+// the messages. The sequence may start again, for example after a reconnection. After the first
+// Begin, any goroutine may call Trim at any time, even during another call.
 type StoreSink struct{ box *mailbox }
 
 // StoreSink returns the sink that a Store delivers to.
