@@ -58,9 +58,10 @@ type authRequest struct {
 // returns, even if its connection is closed earlier. AuthorizeMax limits the number of these
 // goroutines.
 //
-//	startAuthorize ─► goroutine: Authorize ─► decided ─► handleResults ─► answer
-//	                                                         └─ connection closed, timed out or
-//	                                                            shut down before: no answer
+//	startAuthorize ─► goroutine: Authorize ─► decided ─► handleResults ─┬─► answer
+//	                                                                    └─► ignored
+//
+// A result is ignored if the connection no longer waits for it: see cancelAuth.
 type authRequests struct {
 	running int                        // calls of Authorize whose results are not handled yet
 	waiting map[*authRequest]bool      // requests with an open connection
@@ -110,8 +111,8 @@ func (c *pendingConn) retryLater(l *Loop, to subreq.Answer, cause rejectReason) 
 // authResultsTime limits how long the results of Authorize may occupy one turn of the loop.
 const authResultsTime = time.Millisecond
 
-// handleResults continues the requests that Authorize has decided. It puts results back that it has
-// no time for in this turn.
+// handleResults continues the requests that Authorize has decided, for at most authResultsTime. The
+// rest waits for the next turn.
 func (r *authRequests) handleResults(l *Loop) {
 	if r.running == 0 {
 		return
@@ -179,8 +180,8 @@ func (a *authRequest) discardInput() gnet.Action {
 // reasonBytesMax limits how much of an error's text is sent to a client.
 const reasonBytesMax = 200
 
-// inOneLine makes a text fit for the body of a response and for a line of the log, whatever
-// characters it contains.
+// inOneLine makes any text fit for the body of a response and for a line of the log: it truncates
+// the text and replaces line breaks and control characters.
 func inOneLine(words string) string {
 	words = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

@@ -12,15 +12,15 @@ type client struct {
 	openedSec  uint32  // seconds from the loop's start until the connection opened
 }
 
-// A peer is the current role of a connection. gnet keeps it as the connection's context and
-// events.OnOpen, OnTraffic and OnClose call it. All methods run on the loop's goroutine.
+// A peer is the current role of a connection. gnet keeps it as the connection's context. events
+// calls traffic and closed, and turnWheel calls expire, all on the loop's goroutine.
 type peer interface {
 	// traffic handles input. in is gnet's buffer, and valid only until traffic returns.
 	traffic(l *Loop, in []byte) gnet.Action
 	// expire is called when the deadline is due.
 	expire(l *Loop)
 	// closed is called once, when the connection closes. gnet closes the descriptor immediately
-	// afterwards, so closed must not write to it and must remove every reference to it.
+	// afterwards, so closed must not write to it. It must remove the peer from every structure.
 	closed(l *Loop, err error)
 }
 

@@ -77,5 +77,5 @@ const (
 	SlowSkip                   // it learns how many messages it missed, and continues with the newest
 )
 
-// Tick is the resolution of the loop's clock. No timeout is shorter.
+// Tick is the resolution of the loop's clock. Timeouts are rounded up to whole ticks.
 const Tick = tick

@@ -9,8 +9,10 @@
 // atomics; the comment of Loop lists them all. A function of this package runs on the loop's
 // goroutine unless its comment names another one.
 //
-// The loop never blocks. Everything that may wait runs on another goroutine: Options.Authorize,
-// reads of a Store, the program's hooks, and the admin pages. Results come back through inboxes.
+// The loop must not block, so everything that may wait runs on another goroutine:
+// Options.Authorize, reads of a Store, the program's hooks, and the admin pages. Results return
+// through inboxes. The loop itself calls the logger, Options.Unfit, and the methods of a Store
+// except Wait and Read. So these must return quickly.
 //
 // # Terms
 //
@@ -41,12 +43,12 @@
 //
 // # The life of a connection
 //
-// gnet keeps one peer per connection as its context, and calls its methods. The peer of a
-// client's connection is one of these three types:
+// Each connection has a peer, which handles its events and is kept as its context in gnet. The
+// peer of a client's connection is one of these three types:
 //
 //	accept ─┬─► pendingConn ─┬─► subscriber ─────────────────► closed
 //	        │                ├─► handed over (see Handover)
-//	        │                └─► refused: lingers ───────────► closed
+//	        │                └─► answered: lingers ──────────► closed
 //	        └─► publisher ───────────────────────────────────► closed
 //
 // # The invariant

@@ -31,7 +31,7 @@ type lifecycle struct {
 const (
 	stopNone  int32 = iota
 	stopDrain       // no new messages are accepted; accepted ones are delivered
-	stopNow         // end without waiting
+	stopNow         // Run returns without waiting for messages or subscribers
 )
 
 // unreadRepliesTime is how long the shutdown waits for publishers to read their replies once
@@ -63,8 +63,8 @@ func (l *Loop) drain() (done bool) {
 }
 
 // unixClosing closes the unix listeners before the loop ends. The loop must keep running until they
-// are closed, because they wait for it to take the connections that they have accepted. Without
-// that, the goroutine in Enroll would hang for the rest of the process.
+// are closed, so that it takes every connection that they have accepted. Otherwise that connection
+// would stay open, and gnet's goroutine would wait for the loop, until the process exits.
 type unixClosing struct {
 	close   func() // returns once the loop has taken all accepted connections
 	started bool

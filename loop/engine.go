@@ -27,17 +27,17 @@ type reactor struct {
 // goroutine, and OnBoot and OnTick on others:
 //
 //	OnBoot        the listeners exist: set their socket options
-//	first OnTick  the engine runs: register the wakeup and the watch, and then accept
-//	next OnTicks  count one tick and notify the wakeup
+//	first OnTick  the engine runs: register the wakeup and the watch, call Listeners.Accept
+//	each OnTick   count one tick and notify the wakeup
 //
-// Before the first OnTick has registered the wakeup, no other goroutine can reach the loop.
+// Until the first OnTick has registered the wakeup, values from other goroutines stay queued.
 type events struct {
 	gnet.BuiltinEventEngine
 	loop   *Loop
 	booted func() // called once, when gnet listens
 	ticked func() // called once, on the first tick
 	engine gnet.Engine
-	err    error // why the loop cannot work; set by OnOpen before register returns
+	err    error // why the loop cannot start; set while the first OnTick registers the wakeup
 }
 
 func (e *events) OnBoot(engine gnet.Engine) gnet.Action {
@@ -103,7 +103,7 @@ func (e *events) OnOpen(conn gnet.Conn) ([]byte, gnet.Action) {
 	case RolePublisher:
 		addPublisher(l, conn)
 	default:
-		// This is the unused socket that gnetURLs made, and another process has found it.
+		// Another process has connected to the unused socket that gnetURLs made.
 		conn.SetContext(nil)
 		return nil, gnet.Close
 	}

@@ -110,9 +110,9 @@ func (l *Loop) deliverToAll(g sse.Gap) {
 }
 
 // deliver appends one frame to the stream of each audience in l.matched. Each stream gets its own
-// copy. If the copies of a long message for many sets would exceed the memory limit, evict makes
-// room between two of them. evict may close subscribers and so change the index, but not the slice
-// that deliver iterates over.
+// copy. If all copies of a long message for many sets would exceed the memory limit, evict delivers
+// the first copies before deliver appends the next ones. evict may close subscribers and so change
+// the index, but not the slice that deliver iterates over.
 func (l *Loop) deliver(frame []byte) {
 	matched := l.matched
 	for _, a := range matched {

@@ -118,8 +118,8 @@ func (h *heads) retryHead(to subreq.Answer, after time.Duration) []byte {
 	return h.scratch
 }
 
-// refusal returns a final response whose body is one line of text with the reason. A response to
-// HEAD has no body, but has the length of it (RFC 9110 section 9.3.2).
+// refusal returns a final response. Its body is one line of text with the reason. A response to
+// HEAD has the same Content-Length, but no body (RFC 9110 section 9.3.2).
 func (h *heads) refusal(to subreq.Answer, status int, why string) []byte {
 	h.begin(to, status)
 	switch status {

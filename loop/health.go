@@ -16,7 +16,7 @@ const healthPath = "/healthz"
 const needsProxyLine = "this port requires a PROXY line from a trusted proxy before the request"
 
 // serveHealth answers a request for healthPath. The request takes no place of a subscriber or a
-// handed-over connection, so it is answered when those are full.
+// handed-over connection, so it is answered even when those are full.
 func (c *pendingConn) serveHealth(l *Loop, to subreq.Answer, req *httpparse.Request) {
 	status, words := 200, "serving"
 	switch method := string(req.Method); {

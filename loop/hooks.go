@@ -8,8 +8,8 @@ import (
 
 // hooks reports subscribers that connect and disconnect to a queue. The queue calls the embedding
 // program's functions on another goroutine, and the loop does not wait for them. If OnSubscribe was
-// dropped for a subscriber because too many calls were pending, OnUnsubscribe is dropped too;
-// otherwise both are called. A nil *hooks reports nothing.
+// dropped for a subscriber because too many calls were pending, OnUnsubscribe is dropped too. A nil
+// *hooks reports nothing.
 type hooks struct {
 	queue      *callbacks.Queue[SubscriberInfo]
 	suppressed int // subscribers without a report since the last flushSuppressed

@@ -10,10 +10,11 @@ import (
 	"github.com/ssed/ssed/publish"
 )
 
-// This file applies back-pressure to publishers. Publishing proceeds in rounds: the loop appends
-// at most roundBytesMax to the streams before a pass has delivered it. When a round is full, the
-// loop stops reading publishers. Their sockets fill, and they wait. So nothing is dropped, memory
-// stays bounded, and the loop still serves its other sockets between two parts of a long pass.
+// This file applies back-pressure to publishers. Publishing proceeds in rounds: after about
+// roundBytesMax, a pass must deliver the appended messages before the loop appends more. When a
+// round is full, the loop stops reading publishers. Their sockets fill, and they wait. So nothing
+// is dropped, memory stays bounded, and the loop still serves its other sockets between two parts
+// of a long pass.
 //
 //	        read ─► round has room ──────────────────────► feed: parse, append, reply
 //	publisher ─┤                                              ▲

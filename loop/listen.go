@@ -25,15 +25,15 @@ type Listener struct {
 	Role     Role
 }
 
-// Listeners describes where a loop accepts connections. Its functions are called on goroutines of
-// gnet's engine, unless their comments name another one.
+// Listeners describes where a loop accepts connections.
 type Listeners struct {
 	TCP []Listener
-	// Listening is called once the loop listens on all of TCP.
+	// Listening is called on the goroutine of Run, once the loop listens on all of TCP.
 	Listening func()
-	// Accept is called once connections can be given to Enroll. It must not block.
+	// Accept is called on a goroutine of gnet, once connections can be given to Enroll. It must not
+	// block.
 	Accept func()
-	// Close is called on its own goroutine when the loop ends. It returns once no more connections
+	// Close is called on a new goroutine when the loop ends. It returns once no more connections
 	// will be enrolled and no call of Enroll is waiting.
 	Close func()
 }

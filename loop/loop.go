@@ -44,13 +44,14 @@ import (
 //	reactor.enrollTo                       gnet's ticker sets it before it calls
 //	                                       Listeners.Accept; Enroll reads it after that
 //
-// Each of these carries values into the loop or out of it. A message from a publisher on the loop
-// needs none of them on its way to the sockets of its subscribers. It takes no lock and waits for
-// no other goroutine, unless a Store has to number it.
+// They carry values into the loop or out of it. A message from a publisher on the loop takes no
+// lock and waits for no other goroutine on its way to the sockets of its subscribers, unless a
+// Store has to number it.
 //
 // # One turn
 //
-// gnet waits for ready sockets, calls the peer of each one, and then runs the pass:
+// In each turn, gnet waits for ready sockets, calls the peer of each one, and then runs the pass
+// if the turn before has scheduled it:
 //
 //	┌─► epoll_wait ─► for each ready socket:                 ─► runPass, if scheduled: ─┐
 //	│                 pendingConn.traffic  may subscribe        write to subscribers    │
@@ -60,8 +61,8 @@ import (
 //
 // The wakeup and the watch are sockets too. Other goroutines and gnet's ticker make the wakeup
 // ready. Full sockets that have drained make the watch ready. Work that does not fit into a turn
-// stays queued, and the wakeup is notified. The next turn then continues it, after gnet has looked
-// at all other sockets.
+// stays queued, and the loop notifies the wakeup. So the next turn continues that work, and serves
+// all other ready sockets too.
 type Loop struct {
 	opts   Config
 	log    *slog.Logger
@@ -171,9 +172,10 @@ func (l *Loop) turnWheel() {
 // seconds returns the time since the loop started, in seconds.
 func (l *Loop) seconds() uint32 { return l.wheel.now / uint32(time.Second/tick) }
 
-// schedulePass asks gnet to call runPass after it has handled every ready socket of this turn. By
-// then the loop has read every publisher that had sent something, so that one pass delivers the
-// messages of all of them. It does nothing if there is nothing to deliver.
+// schedulePass asks gnet to call runPass. gnet first looks for ready sockets once more, without
+// waiting, and handles all of them. By then the loop has read every publisher that had sent
+// something, so that one pass delivers the messages of all of them. schedulePass does nothing if
+// there is nothing to deliver.
 func (l *Loop) schedulePass() {
 	if l.round.empty() || l.round.scheduled || l.engine == nil {
 		return

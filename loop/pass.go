@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// roundBytesMax limits how many bytes are appended to streams before they must be delivered. It is
-// about as much as one socket accepts at a time, so a pass rarely fills a socket.
+// roundBytesMax is how many bytes fill a round: when they are appended to streams, they must be
+// delivered before more messages are published. It is about as much as one socket accepts at a
+// time, so a pass rarely fills a socket.
 const roundBytesMax = 128 << 10
 
 // A round is the work of a pass: a queue of audiences whose streams have grown. A pass may stop
@@ -61,8 +62,8 @@ func (l *Loop) runPass(context.Context) error {
 	return nil
 }
 
-// pass pumps subscribers of all audiences in the round until the budget of this turn is spent. It
-// reports whether the round is done.
+// pass pumps the subscribers of all audiences in the round until the budget of this turn is spent.
+// It reports whether the round is empty now.
 func (l *Loop) pass() (done bool) {
 	r := &l.round
 	for !r.empty() {

@@ -20,7 +20,7 @@ const keepAliveIdle = time.Minute
 // This also delays the end of the connection until the publisher has all replies (printf ... | nc):
 // gnet closes a connection when the peer has stopped sending, even if the peer still reads.
 //
-//	reading ──┬── no room in the round ──► queued: in waitingPublishers ──┬──► reading
+//	reading ──┬── no room to publish ────► queued: in waitingPublishers ──┬──► reading
 //	          ├── replies pending (Store) ► detached until acked ──────────┤
 //	          ├── socket full ────────────► blocked: in backlog.blocked ───┘
 //	          └── QUIT ───────────────────► quit: closes once all replies are sent
@@ -193,7 +193,8 @@ func (p *publisher) expire(l *Loop) {
 	p.close()
 }
 
-// closed forgets p. Its messages that were already read are still published.
+// closed removes p. Messages that were published or given to the Store are not affected. Input that
+// still waits for room is dropped; no OK was sent for it.
 func (p *publisher) closed(l *Loop, _ error) {
 	if p.blocked {
 		delete(l.blocked, p.number)

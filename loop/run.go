@@ -33,11 +33,11 @@ func (l *Loop) Run(on Listeners) error {
 	events.ticked = func() { events.installWakeup(on.Accept) }
 	err = gnet.Rotate(events, urls,
 		gnet.WithNumEventLoop(1),
-		// With SO_REUSEPORT, gnet accepts on the loop's goroutine, one connection per turn.
-		// Otherwise it accepts on another goroutine without a bound: a storm of connections then
-		// takes every descriptor before the loop has seen the first connection, and gnet stops its
-		// engine when accept fails. SO_REUSEPORT would also admit a second daemon on the same port,
-		// but listen.Claims has refused that before.
+		// With SO_REUSEPORT, gnet accepts on the loop's goroutine, one connection per listener and
+		// turn. Otherwise it accepts on another goroutine without a bound: a storm of connections
+		// then takes every descriptor before the loop has seen the first connection, and gnet stops
+		// its engine when accept fails. SO_REUSEPORT would also admit a second daemon on the same
+		// port, but listen.Claims has refused that before.
 		gnet.WithReusePort(true),
 		gnet.WithReuseAddr(true), // a restart must not wait for TIME_WAIT
 		gnet.WithTicker(true),

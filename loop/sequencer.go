@@ -38,7 +38,7 @@ type sequencer interface {
 	publish(ctx context.Context, l *Loop, namespace string, m sse.Message) error
 	// sink returns the sink for publishers on another event loop. Any goroutine may call it.
 	sink(l *Loop) publish.Sink
-	// replierFor returns the sink for one publisher on this loop.
+	// replierFor returns the replier for one publisher on this loop.
 	replierFor(l *Loop, p *publisher) replier
 	// full reports whether publishers must wait, because reading more of them would exceed the
 	// limit for messages in flight.

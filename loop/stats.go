@@ -39,14 +39,14 @@ type Stats struct {
 
 	Published        uint64 // messages accepted
 	Newest           uint64 // number of the newest message
-	Deliveries       uint64 // the sum over all messages of the subscribers that match
+	Deliveries       uint64 // matching subscribers, summed over all messages
 	BytesOut         uint64 // bytes of frames and heartbeats that sockets accepted
 	Refused          uint64 // requests answered with a final status
 	TurnedAway       uint64 // connections turned away, most of them with a request to retry later
 	PublishersClosed uint64 // publishers closed for unread replies
 
 	Skips   uint64 // how often a slow subscriber was skipped to the newest message
-	Skipped uint64 // messages that these subscribers missed and were informed about
+	Skipped uint64 // messages that they missed; a gap event reports their number
 
 	Kept      int    // messages in the history
 	KeptBytes int    // memory for them, in bytes, as HistoryBytesMax counts it

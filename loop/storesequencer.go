@@ -28,7 +28,7 @@ import (
 type storeSequencer struct {
 	Store
 	unacked atomic.Int64  // messages that are submitted and not acknowledged
-	acked   atomic.Uint64 // the largest number in an OK
+	acked   atomic.Uint64 // the largest number that was acknowledged
 	acks    *inbox.Inbox[ack]
 	wake    func()
 
@@ -99,8 +99,8 @@ func (st *storeSequencer) advance(l *Loop, seq uint64) bool {
 	return true
 }
 
-// reportMissing sends a gap event to all subscribers because the numbers after one are missing. The
-// event covers all numbers up to the Store's newest message. Where a Store has dropped some
+// reportMissing sends a gap event to all subscribers because numbers from after+1 on are missing.
+// The event covers all numbers up to the Store's newest message. Where a Store has dropped some
 // messages there are often many holes, and a gap event before each remaining message would be too
 // much.
 func (st *storeSequencer) reportMissing(l *Loop, after uint64) {

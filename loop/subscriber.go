@@ -184,9 +184,9 @@ func (s *subscriber) sendBeforeStream(l *Loop) bool {
 	return s.marks&replaying == 0 || s.replaySome(l)
 }
 
-// end closes s for a reason of the daemon. gnet calls closed inside this call, so the caller must
-// not use s afterwards. A subscriber that does not read gets a reset: after an orderly close, the
-// kernel would hold its unsent bytes for hours.
+// end closes s when the daemon does not want to serve it any longer. gnet calls closed inside this
+// call, so the caller must not use s afterwards. A subscriber that does not read gets a reset:
+// after an orderly close, the kernel would hold its unsent bytes for hours.
 func (s *subscriber) end(why reason) {
 	s.reason = why
 	if why == reasonSlow || why == reasonStalled || why == reasonEvicted {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// tick is the wheel's resolution. Deadlines are rounded up to it, and an idle daemon wakes up ten
-// times a second.
+// tick is the wheel's resolution. A deadline expires within one tick of its time, and an idle
+// daemon wakes up ten times a second.
 const tick = 100 * time.Millisecond
 
 // wheelSlots is the number of slots. One turn of the wheel takes wheelSlots ticks, about 100 s.

@@ -61,8 +61,8 @@ const (
 	idNone      idStatus = iota // the request has no id
 	idMalformed                 // it is not an id of ssed
 	idForeign                   // it has another epoch, so its number has no meaning here
-	idKnown                     // it names a message that is not newer than the newest
-	idAhead                     // it names a message that is newer than the newest
+	idKnown                     // it names a message up to window.newest
+	idAhead                     // it names a message after window.newest
 )
 
 // classify parses a Last-Event-ID. seq is the number in the id if the status is idKnown or idAhead.
@@ -89,14 +89,14 @@ const lastMax = 100_000
 // A startPoint is the message after which a request starts, and whether that leaves a gap.
 type startPoint struct {
 	after     uint64 // the subscriber gets the messages after this number
-	reason    string // of a gap, if there is one; "": the client did not claim any message
+	reason    string // the reason of a gap, if there is one; "": the request has no id
 	alwaysGap bool   // there is a gap even if no message was dropped
 	bySince   bool   // after was computed from "since"
 }
 
-// findStart returns the start point of a request for a set. The Last-Event-ID has priority. Without
-// a usable id, "last" or "since" is used, and otherwise the subscriber starts with the next
-// message.
+// findStart returns the start point of a request for a set. The Last-Event-ID has priority. With an
+// id of another epoch, the subscriber gets everything that is kept. If the id is missing, malformed
+// or ahead, "last" or "since" is used. Without these, the subscriber starts with the next message.
 func (w *window) findStart(status idStatus, seq uint64, ask *subreq.Resume, set []string, now uint32) (b startPoint) {
 	switch status {
 	case idKnown:
