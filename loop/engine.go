@@ -20,7 +20,7 @@ type reactor struct {
 	fdMax     int            // descriptors from this one on are not used for connections
 	listeners roles          // the role of each listener's connections
 	enrollTo  gnet.EventLoop // the engine that Enroll uses; set before Listeners.Accept is called
-	elapsed   atomic.Uint32  // ticks that turnWheel has not handled yet; set by any goroutine
+	elapsed   atomic.Uint32  // ticks that turnWheel has not handled yet; gnet's ticker adds to it
 }
 
 // events receives gnet's callbacks. gnet calls OnOpen, OnTraffic and OnClose on the loop's

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
@@ -14,8 +15,8 @@ import (
 )
 
 // Run listens on the TCP addresses and runs the loop until it has drained or is stopped. It then
-// returns nil. Otherwise the error names the address that cannot be used, or the reason why the
-// engine stopped.
+// returns nil. Otherwise the error reports why it cannot listen on the addresses, or why the engine
+// stopped.
 func (l *Loop) Run(on Listeners) error {
 	l.listeners = newRoles(on.TCP)
 	l.unixClosing.close = on.Close
@@ -47,7 +48,7 @@ func (l *Loop) Run(on Listeners) error {
 	)
 	switch {
 	case err != nil:
-		return fmt.Errorf("loop: cannot listen: %w", err)
+		return fmt.Errorf("loop: cannot listen on %s: %w", strings.Join(urls, " "), err)
 	case events.err != nil:
 		return fmt.Errorf("loop: cannot start the event loop: %w", events.err)
 	case l.stop.Load() != stopNone:

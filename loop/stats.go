@@ -50,7 +50,7 @@ type Stats struct {
 
 	Kept      int    // messages in the history
 	KeptBytes int    // memory for them, in bytes, as HistoryBytesMax counts it
-	Replays   uint64 // subscribers with a replay
+	Replays   uint64 // subscribers that got a replay
 	Replayed  uint64 // messages sent in replays
 	Gaps      uint64 // gaps reported to subscribers, except for skips
 
