@@ -48,7 +48,7 @@ type SubscriberInfo struct {
 	Messages      uint64 // delivered to it completely
 	LagBytes      uint64 // not sent to it yet
 	Blocked       bool   // its socket is full
-	Stream        uint64 // identifies the stream that it shares with all subscribers of its set
+	Stream        uint64 // identifies the stream of its set, for as long as the set has subscribers
 	Published     uint64 // messages of that stream so far
 }
 
