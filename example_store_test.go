@@ -22,6 +22,7 @@ import (
 // Package store implements a persistent Store on NATS JetStream.
 type listStore struct {
 	mu       sync.Mutex
+	stored   *sync.Cond // on mu: messages has grown
 	messages []ssed.PublishRequest
 	from     time.Time
 	keys     map[string]uint64
@@ -43,8 +44,22 @@ func (h *listStore) Submit(m ssed.PublishRequest, to ssed.Acker) {
 		h.keys[string(m.Key)] = seq
 	}
 	to.Ack(seq, nil)
-	for _, server := range h.servers {
-		go deliver(server, seq, m)
+	h.stored.Broadcast()
+}
+
+// deliverAll delivers the messages after a number to a server, in order, until the server stops.
+// Each server has one goroutine for this, so that no message overtakes another.
+func (h *listStore) deliverAll(server ssed.StoreSink, after uint64) {
+	for seq := after + 1; ; seq++ {
+		h.mu.Lock()
+		for uint64(len(h.messages)) < seq {
+			h.stored.Wait()
+		}
+		m := h.messages[seq-1]
+		h.mu.Unlock()
+		if deliver(server, seq, m) != nil {
+			return
+		}
 	}
 }
 
@@ -68,7 +83,13 @@ func (h *listStore) trim(until uint64) (err error) {
 
 func (h *listStore) Full() bool                 { return false }
 func (h *listStore) Wait(context.Context) error { return nil }
-func (h *listStore) Newest() uint64             { return uint64(len(h.messages)) }
+
+// Newest implements ssed.Store.
+func (h *listStore) Newest() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return uint64(len(h.messages))
+}
 
 // Read returns messages from before the server's start.
 func (h *listStore) Read(_ context.Context, q ssed.Query) (part ssed.Part, err error) {
@@ -94,20 +115,25 @@ func (h *listStore) Read(_ context.Context, q ssed.Query) (part ssed.Part, err e
 
 // join starts the delivery of new messages to a server.
 func (h *listStore) join(server *ssed.Server) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	sink, ctx := server.StoreSink(), context.Background()
-	h.servers = append(h.servers, sink)
-	if err := sink.Begin(ctx, "list", h.Newest()); err != nil {
+	sink, ctx, newest := server.StoreSink(), context.Background(), h.Newest()
+	if err := sink.Begin(ctx, "list", newest); err != nil {
 		return err
 	}
-	return sink.Live(ctx)
+	if err := sink.Live(ctx); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.servers = append(h.servers, sink)
+	go h.deliverAll(sink, newest)
+	return nil
 }
 
 // A store connects several servers. Each server delivers all messages with the same ids, so a
 // client that reconnects to another server gets the messages that it missed.
 func ExampleStore() {
 	store := &listStore{keys: map[string]uint64{}, from: time.Now()}
+	store.stored = sync.NewCond(&store.mu)
 	serveOne := func() (server *ssed.Server, end func()) {
 		server, err := ssed.New(ssed.Options{Store: store, Listen: []string{"127.0.0.1:0"}, Drain: -1, Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
