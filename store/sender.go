@@ -16,7 +16,8 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// Limits of the queue. A longer queue would not make a publisher's pipeline faster.
+// Limits of the queue, at which publishers wait. submit does not check them, so one read of a
+// publisher can exceed them. A longer queue would not make a publisher's pipeline faster.
 const (
 	queueMax      = 16 << 10 // messages
 	queueBytesMax = 16 << 20
@@ -24,7 +25,8 @@ const (
 
 const (
 	// sweepInterval is how often the sender looks for messages that have timed out. It is
-	// also the longest pause before messages that were not stored are sent again.
+	// also the pause between two retries, but a message in flight can delay a retry until
+	// that message times out.
 	sweepInterval = 100 * time.Millisecond
 	// acksPendingMax limits how many acks the NATS client buffers for the sender. It is
 	// larger than the number of messages in flight, so that the client drops no ack.
@@ -44,31 +46,38 @@ const (
 //	answered │ sent  stored  sent  sent │ unsent  unsent  unsent │
 //	         └─ given to the connection ┴───── not sent yet ─────┘
 //
-// Acks from the stream may arrive out of order, so a stored message waits in the queue until
-// all older messages have a result. Then flushAcks removes it and calls its Acker.
+// The picture shows normal operation. From next on, messages can have a final state too: unsent
+// messages can time out, and retry moves next back to first. takeNext passes over them.
+//
+// Acks from the stream may arrive out of order. A message with a final state waits in the queue
+// until all older messages have one, and while the cache of the embedded server is full (see
+// cacheUse). Then flushAcks removes it and calls its Acker.
 //
 // # States of a message
 //
-//	            submit                          flushAcks
-//	              │                                 ▲
-//	              ▼                                 │
-//	           unsent ─── send ───▶ sent ─┬──▶ stored      Ack(seq, nil)
-//	              ▲                       ├──▶ unknown     Ack(0, err)
-//	              │                       ├──▶ refused     Ack(0, err)
-//	              │                       │
-//	              └─ retry ─ notStored ◀──┘
+//	 submit
+//	   │
+//	   ▼
+//	unsent ─── send ───▶ sent ─┬──▶ stored  ─── flushAcks ─▶ Ack(seq, nil)
+//	   ▲                       ├──▶ unknown ─── flushAcks ─▶ Ack(0, err)
+//	   │                       ├──▶ refused ─── flushAcks ─▶ Ack(0, err)
+//	   └─ retry ─ notStored ◀──┘
 //
 //	sent → stored        the stream assigned a sequence
 //	sent → unknown       its ack is late, lost or invalid: the stream may have stored it
 //	sent → refused       the stream rejected the message, or it is too long for the
 //	                     NATS server
-//	sent → notStored     the stream has no leader, or the connection returned an error
+//	sent → notStored     the stream does not exist, has no leader or cannot store now, or
+//	                     the connection returned an error
 //	notStored → unsent   retry
 //	notStored → refused  it timed out, or a later message is stored or unknown
 //	unsent → refused     it timed out
 //
 // stored, unknown and refused are final. close gives all other messages a final state: sent
-// becomes unknown, the rest refused.
+// becomes unknown, the rest refused. The methods that record results are in sendresult.go.
+//
+// The publisher of an unknown message gets ERR busy: it is not known whether the message is
+// stored. The publisher of a refused message gets ERR busy or ERR too-long: it is not stored.
 //
 // # Order and retries
 //
@@ -77,11 +86,14 @@ const (
 // a new leader is elected in between. If the missed message were sent again, the order in the
 // stream would be wrong. So the sender follows three rules:
 //
-//  1. Once a message is not stored (retryPending), the sender sends nothing until retry.
-//  2. When no message is in flight, retry refuses each message that was not stored if a later
-//     one is stored or unknown. Only the publisher knows whether the order matters.
+//  1. Once it is known that a message was not stored (retryPending), the sender sends nothing
+//     until retry has run.
+//  2. retry waits until no message is in flight. It then refuses each message that was not
+//     stored if a later one in the queue is stored or unknown. Only the publisher knows whether
+//     the order matters.
 //  3. retry makes the rest unsent again. The first of them is a probe (probing): until the
-//     stream stores or rejects a message, only one is in flight at a time.
+//     stream stores or rejects a message, only one is in flight at a time. A timeout or a lost
+//     connection does not end the probing.
 //
 // Only a message that was certainly not stored is sent again. An unknown one may be stored. The
 // sender cannot prevent that NATS stores it late, after newer messages: a server that was cut off
@@ -89,15 +101,18 @@ const (
 //
 // # Goroutines and locks
 //
-//	goroutine                          calls
-//	the loop, or any publisher         submit, full, wait
+//	goroutine                          methods
+//	the loop                           submit, full
+//	the publishers' own loop, and
+//	callers of Server.Publish          submit, wait
 //	run                                send, which may block in the connection
 //	the second goroutine of run        sweep
 //	the NATS client                    onAck, reconnected
 //	Store.Serve                        attach, detach, setPaused, close
+//	any                                waiting
 //
 // Only run calls send, so two messages cannot overtake each other on the way to the
-// connection. mu is never held during a call of the connection, because that call may block
+// connection. mu is never held while a method of the connection runs, because that may block
 // and submit must not. mu is held during Acker.Ack, which keeps the acks in order. So an Acker
 // must not block and must not call the sender.
 type sender struct {
@@ -106,23 +121,23 @@ type sender struct {
 	onStored func(seq uint64) // called with each sequence that the stream assigns
 	inbox    string           // prefix of the reply subjects; the message's number follows
 	wakeup   chan struct{}    // holds one value while run has something to look at
-	headers  headers
+	headers  headers          // has its own lock
+
+	duplicates, resent, refusals atomic.Uint64
 
 	mu           sync.Mutex    // guards all fields below, and the states of the messages
-	conn         natsConn      // nil: not connected yet
+	conn         natsConn      // nil: none yet, or detached
 	paused       bool          // nothing is sent: see setPaused
 	queue        []*pendingMsg // the first is the oldest message without a reply
 	first        uint64        // number of queue[0]
-	next         uint64        // number of the next message to send; no older one is unsent
+	next         uint64        // number of the next message that takeNext checks; no older one is unsent
 	inFlight     int           // how many messages are in the state sent
 	bytes        int           // memory of the messages in the queue
 	retryPending bool          // a message was not stored: see retry
 	probing      bool          // one message at a time: see retry
 	room         chan struct{} // closed when the queue has room; nil while nothing waits for it
 	closed       bool
-	cache        cacheUse // of the embedded server
-
-	duplicates, resent, refusals atomic.Uint64
+	cache        cacheUse // of the embedded server: see boundCache
 }
 
 // A natsConn sends messages to the stream. It is a *nats.Conn, except in tests. An error
@@ -137,7 +152,7 @@ func newSender(timeout time.Duration, subject func([]byte) string, onStored func
 }
 
 // submit implements loop.Store. It copies the message and appends it to the queue. It does
-// not check the limits: callers ask full first.
+// not check the limits: callers use full or wait first.
 func (s *sender) submit(m loop.PublishRequest, to loop.Acker) {
 	p := &pendingMsg{
 		subject: s.subject(m.Namespace),
@@ -234,8 +249,9 @@ func (s *sender) attach(conn *nats.Conn) error {
 }
 
 // setPaused stops or resumes sending. The sender is paused until the stream is known to
-// exist. Without a stream a message is lost. The server reports that (no responders) only if
-// the subject has no subscriber at all; with a plain subscriber, no answer would arrive.
+// exist, because without the stream a message would be lost. The NATS server reports that
+// ("no responders") only if nothing subscribes to the message's subject. With an ordinary
+// subscriber there, no answer would arrive.
 func (s *sender) setPaused(paused bool) {
 	s.mu.Lock()
 	s.paused = paused
@@ -287,7 +303,7 @@ func (s *sender) takeNext() (conn natsConn, number uint64, p *pendingMsg) {
 // dispatch reads do not change after submit. If the connection returns an error, the message
 // was not stored.
 //
-// PublishMsg appends to the client's buffer, and writes to the socket if that is full. It
+// PublishMsg appends to the client's buffer, and writes to the socket when the buffer is full. It
 // returns an error while the connection is down, because connect sets ReconnectBufSize(-1).
 func (s *sender) dispatch(conn natsConn, number uint64, p *pendingMsg) {
 	err := conn.PublishMsg(&nats.Msg{
