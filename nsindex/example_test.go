@@ -49,8 +49,8 @@ func ExampleSet() {
 	// true true
 }
 
-// The index finds the sets that a message matches, with one lookup per segment. The type of the
-// values is the caller's choice. In this example it is a name of the set.
+// The index finds the sets that a message matches, with one lookup per segment and one for "/". The
+// type of the values is the caller's choice. In this example it is a name of the set.
 func ExampleIndex() {
 	var index nsindex.Index[string]
 	pets, _ := nsindex.NewSet("/pets", "/time")

@@ -75,8 +75,8 @@ func (x *Index[T]) AppendAll(dst []T) []T {
 
 // AppendMatches appends to dst the values that match a message on ns, a canonical namespace. These
 // are the values at ns and at each of its ancestors. No value occurs twice, because no set contains
-// two namespaces of which one is below the other. AppendMatches does one lookup per segment, and
-// allocates only if dst must grow.
+// two namespaces of which one is below the other. AppendMatches does one lookup for ns and one for
+// each ancestor, and allocates only if dst must grow.
 func (x *Index[T]) AppendMatches(dst []T, ns []byte) []T {
 	for ok := true; ok; ns, ok = parent(ns) {
 		dst = append(dst, x.at[string(ns)]...)
