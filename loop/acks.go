@@ -95,8 +95,8 @@ func (d *storeReplier) take(session *publish.Session, made []byte) []byte {
 
 func (d *storeReplier) pending() bool { return d.replies.Waiting() > 0 }
 
-// onWake sends the replies for acks that have arrived, which makes room for more messages. Then it
-// gives the parts that were read from the Store to the subscribers that wait for them.
+// onWake sends the replies for acks that have arrived, and lets gnet read their publishers again.
+// Then it gives the parts that were read from the Store to the subscribers that wait for them.
 func (st *storeSequencer) onWake(l *Loop) {
 	acks := st.acks.Take(st.spareAcks)
 	st.spareAcks = acks

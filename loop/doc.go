@@ -4,8 +4,8 @@
 //
 // # Ownership
 //
-// One goroutine, gnet's event loop, owns all state, which is one value of type [Loop]. It takes
-// no lock to use it. Other goroutines hand values over through the mailbox, inboxes and a few
+// One goroutine, on which gnet runs its event loop, owns all state: one value of type [Loop]. It
+// takes no lock to use it. Other goroutines hand values over through the mailbox, inboxes and a few
 // atomics; the comment of Loop lists them all. A function of this package runs on the loop's
 // goroutine unless its comment names another one.
 //
@@ -23,6 +23,7 @@
 //	window     the newest messages, kept in memory for subscribers that reconnect
 //	replay     sends a subscriber the messages that it missed
 //	sequencer  numbers the messages, on its own or with the help of a Store
+//	watch      reports when sockets that were full accept data again
 //	tick       the unit of the loop's clock, 100 ms
 //
 // # The way of a message

@@ -17,23 +17,25 @@ import (
 // call Run once, and call Close even if Run was not called. Exported methods may be called from any
 // goroutine unless their comments restrict that.
 //
-// Its parts are embedded by value. Each part is declared in the file that works on it, and the
-// fields below name that file.
+// Most of its state is in parts, which are structs embedded by value. Each part is declared in the
+// file that is named behind its field.
 //
 // # Ownership
 //
-// The goroutine that calls New owns the Loop until Run starts gnet. From then on gnet's event-loop
-// goroutine owns it. After Run has returned, the goroutine that calls Close owns it. While gnet
-// runs, other goroutines may touch only these fields:
+// The goroutine that calls New owns the Loop, and then the goroutine that calls Run, until gnet
+// starts. From then on gnet's event-loop goroutine owns it. After Run has returned, the goroutine
+// that calls Close owns it. While gnet runs, other goroutines may touch only these fields:
 //
-//	opts, log, the pointers wakeup, calls,
-//	mailbox, watch, and sequencer          set by New and never changed
-//	wakeup                                 notify may be called from any goroutine
-//	mailbox                                has a lock, held while one message is copied
+//	opts, log, and the variables wakeup,
+//	calls, mailbox, watch and sequencer    set by New and never changed; their contents: see below
+//	wakeup                                 any goroutine may call notify
+//	mailbox                                has a lock, held while one message is copied or the
+//	                                       buffers are swapped
 //	calls, authRequests.decided,
-//	storeSequencer.acks, storeReads.done   an inbox.Inbox: its lock is held while one item is added
-//	sequencer: publish, sink,
-//	stopAccepting                          use only fields of this list, and the Store
+//	storeSequencer.acks, storeReads.done   an inbox.Inbox: has a lock, held while one item is added,
+//	                                       all are taken, or some are put back
+//	the methods publish, sink and
+//	stopAccepting of sequencer             use only fields of this list, and the Store
 //	hooks.queue                            has its own lock: see internal/callbacks
 //	lifecycle.ready, lifecycle.done        channels that are closed once
 //	reactor.elapsed, admission.handed,
@@ -44,25 +46,29 @@ import (
 //	reactor.enrollTo                       gnet's ticker sets it before it calls
 //	                                       Listeners.Accept; Enroll reads it after that
 //
-// They carry values into the loop or out of it. A message from a publisher on the loop takes no
-// lock and waits for no other goroutine on its way to the sockets of its subscribers, unless a
-// Store has to number it.
+// Apart from opts and log, these fields carry values into the loop or out of it. A message from a
+// publisher on the loop takes no lock and waits for no other goroutine on its way to the sockets of
+// its subscribers, unless a Store has to number it.
 //
 // # One turn
 //
-// In each turn, gnet waits for ready sockets, calls the peer of each one, and then runs the pass
-// if the turn before has scheduled it:
+// In each turn, gnet waits for ready sockets and calls the peer of each one (see client.go). Then
+// it runs the pass, if one is scheduled:
 //
 //	┌─► epoll_wait ─► for each ready socket:                 ─► runPass, if scheduled: ─┐
 //	│                 pendingConn.traffic  may subscribe        write to subscribers    │
 //	│                 publisher.traffic    appends to streams                           │
+//	│                 subscriber.traffic   discards input                               │
 //	│                 wakeup, watch        onWake                                       │
 //	└───────────────────────────────────────────────────────────────────────────────────┘
 //
-// The wakeup and the watch are sockets too. Other goroutines and gnet's ticker make the wakeup
-// ready. Full sockets that have drained make the watch ready. Work that does not fit into a turn
-// stays queued, and the loop notifies the wakeup. So the next turn continues that work, and serves
-// all other ready sockets too.
+// A pass that is scheduled in one turn normally runs at the end of the next: see schedulePass.
+// makeRoom and evict run a pass earlier, in the middle of a turn.
+//
+// To gnet, the wakeup and the watch are two more sockets. Other goroutines and gnet's ticker make
+// the wakeup ready. Full sockets that have drained make the watch ready. Work that does not fit
+// into a turn stays queued, and the loop notifies the wakeup. So the next turn continues that work,
+// and serves all other ready sockets too.
 type Loop struct {
 	opts   Config
 	log    *slog.Logger
@@ -82,8 +88,9 @@ type Loop struct {
 	observers         // eventlog.go: the log, and the callbacks of the embedding program
 }
 
-// New makes a Loop. The loop does not run yet, but PublishMessage may be called: messages that
-// arrive before Run wait in the mailbox.
+// New makes a Loop. The loop does not run yet, but PublishMessage may be called. Without a Store,
+// messages wait in the mailbox until Run, and a call waits if the mailbox is full. With a Store,
+// the message goes to the Store, and the call waits for its ack.
 func New(opts Config) (*Loop, error) {
 	wakeup, err := newWakeup()
 	if err != nil {
@@ -102,6 +109,7 @@ func New(opts Config) (*Loop, error) {
 		calls:     inbox.New[func(*Loop)](wakeup.notify),
 		lifecycle: lifecycle{ready: make(chan struct{}), done: make(chan struct{})},
 		reactor: reactor{
+			// Half of the reserve stays free: see hasPlace.
 			fdMax: openfiles.Limit() - min(openfiles.Reserve, openfiles.Limit())/2,
 		},
 		admission: admission{
@@ -133,9 +141,10 @@ func New(opts Config) (*Loop, error) {
 // onWake does the work that other goroutines, the clock and drained sockets have caused. The wakeup
 // and the watch call it, at most once each per turn.
 //
-// The order matters in two places. Acknowledgements from the Store come first, because they make
-// room for publishers that wait. The drain comes near the end, so that messages, calls and
-// decisions that arrived before it are handled before the loop stops.
+// Acknowledgements and reads from the Store come first: publishers get their replies and are read
+// again, and pumpWoken continues the replays. The drain comes near the end, so that replies are
+// sent and messages are published before the loop stops. Calls and decisions that arrived before it
+// are handled too, as far as their time limits allow.
 func (l *Loop) onWake() gnet.Action {
 	l.sequencer.onWake(l)
 	l.admitWaiting()
@@ -172,10 +181,10 @@ func (l *Loop) turnWheel() {
 // seconds returns the time since the loop started, in seconds.
 func (l *Loop) seconds() uint32 { return l.wheel.now / uint32(time.Second/tick) }
 
-// schedulePass asks gnet to call runPass. gnet first looks for ready sockets once more, without
-// waiting, and handles all of them. By then the loop has read every publisher that had sent
-// something, so that one pass delivers the messages of all of them. schedulePass does nothing if
-// there is nothing to deliver.
+// schedulePass asks gnet to call runPass. gnet normally does so at the end of the next turn: it
+// first looks for ready sockets once more, without waiting, and handles all of them. By then the
+// loop has read every publisher that had sent something, so that one pass delivers the messages of
+// all of them. schedulePass does nothing if there is nothing to deliver.
 func (l *Loop) schedulePass() {
 	if l.round.empty() || l.round.scheduled || l.engine == nil {
 		return
