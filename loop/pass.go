@@ -46,7 +46,6 @@ func (r *round) add(a *audience) {
 
 // runPass runs the pass that schedulePass has asked for. It is the last work of a turn.
 func (l *Loop) runPass(context.Context) error {
-	l.round.scheduled = false
 	begin := time.Now()
 	l.budget.renew(begin)
 	done := l.pass()
@@ -54,6 +53,9 @@ func (l *Loop) runPass(context.Context) error {
 	if done {
 		l.admitWaiting()
 	}
+	// It stays true until here, so that the publishers admitted above do not schedule the next pass.
+	// gnet would run that pass in the same turn, and so on for every waiting publisher.
+	l.round.scheduled = false
 	if !l.round.empty() || len(l.waitingPublishers) > 0 || l.stop.Load() != stopNone {
 		// The next pass is not scheduled here: gnet would run it before it looks at any socket. The
 		// wakeup is a socket, so gnet looks at the others too.

@@ -1,11 +1,17 @@
 package loop
 
 import (
+	"context"
+	"log/slog"
+	"sync/atomic"
 	"testing"
 
+	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
 
+	"github.com/ssed/ssed/auth"
 	"github.com/ssed/ssed/nsindex"
+	"github.com/ssed/ssed/publish"
 )
 
 // TestRound follows the queue of a round step by step. It appends before, during and after the walk
@@ -114,5 +120,69 @@ func TestSendNeverBlocks(t *testing.T) {
 	unix.Close(fds[1])
 	if _, errno := send(fds[0], b); errno != unix.EPIPE && errno != unix.ECONNRESET {
 		t.Errorf("send on a broken connection: %v", errno)
+	}
+}
+
+// executions counts the functions that the loop asks gnet to run at the end of a turn.
+type executions struct {
+	gnet.EventLoop
+	n int
+}
+
+func (e *executions) Execute(context.Context, gnet.Runnable) error {
+	e.n++
+	return nil
+}
+
+// fdConn is a connection of which only the descriptor is used.
+type fdConn struct {
+	gnet.Conn
+	fd int
+}
+
+func (c fdConn) Fd() int { return c.fd }
+
+// TestPassDoesNotScheduleTheNext verifies that a pass that admits a waiting publisher leaves the
+// next pass to the wakeup. gnet would run a pass that is scheduled during a pass before it looks at
+// any socket.
+func TestPassDoesNotScheduleTheNext(t *testing.T) {
+	l, err := New(Config{BacklogTotalBytesMax: 1 << 20, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	sockets, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(sockets[0])
+	defer unix.Close(sockets[1])
+	set, err := nsindex.NewSet("/n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := fdConn{fd: sockets[0]}
+	a := l.audienceOf(set)
+	a.join(&subscriber{client: client{conn: conn}})
+	var engine executions
+	l.engine = &engine
+	p := &publisher{
+		client:  client{conn: conn},
+		unread:  []byte("PUB /n - x\n"),
+		session: publish.NewSession(&publish.Config{Auth: noTokens{new(atomic.Pointer[auth.Table])}}),
+		replier: directReplier{l},
+		queued:  true,
+	}
+	l.waitingPublishers = []*publisher{p}
+	l.round.add(a)
+	l.schedulePass()
+	if engine.n != 1 {
+		t.Fatalf("%d passes are scheduled for the first message, want 1", engine.n)
+	}
+	if err := l.runPass(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if l.round.empty() || engine.n != 1 || l.round.scheduled {
+		t.Errorf("after a pass that admitted a publisher: round empty %v, %d passes scheduled, one is scheduled now: %v", l.round.empty(), engine.n, l.round.scheduled)
 	}
 }
