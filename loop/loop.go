@@ -43,12 +43,12 @@ import (
 //	storeSequencer.unacked and .acked      atomic
 //	admission.tokens                       an atomic pointer, shared with the hub, to a table
 //	                                       that is never changed
-//	reactor.enrollTo                       gnet's ticker sets it before it calls
-//	                                       Listeners.Accept; Enroll reads it after that
+//	wakeup.gnetEnd, watch.gnetEnd,
+//	reactor.enrollTo                       gnet's ticker uses them in its first tick; Enroll
+//	                                       reads enrollTo after that
 //
-// Apart from opts and log, these fields carry values into the loop or out of it. A message from a
-// publisher on the loop takes no lock and waits for no other goroutine on its way to the sockets of
-// its subscribers, unless a Store has to number it.
+// A message from a publisher on the loop takes no lock and waits for no other goroutine on its way
+// to the sockets of its subscribers, unless a Store has to number it.
 //
 // # One turn
 //
@@ -141,10 +141,11 @@ func New(opts Config) (*Loop, error) {
 // onWake does the work that other goroutines, the clock and drained sockets have caused. The wakeup
 // and the watch call it, at most once each per turn.
 //
-// Acknowledgements and reads from the Store come first: publishers get their replies and are read
-// again, and pumpWoken continues the replays. The drain comes near the end, so that replies are
-// sent and messages are published before the loop stops. Calls and decisions that arrived before it
-// are handled too, as far as their time limits allow.
+// The sequencer comes first: it sends the replies that the Store's acks allow, lets gnet read their
+// publishers again, and queues the replays whose parts were read. pumpWoken continues those. The
+// drain comes near the end, so that replies are sent and messages are published before the loop
+// stops. Calls and decisions that arrived before it are handled too, as far as their time limits
+// allow.
 func (l *Loop) onWake() gnet.Action {
 	l.sequencer.onWake(l)
 	l.admitWaiting()

@@ -53,8 +53,8 @@ func (l *Loop) runPass(context.Context) error {
 	if done {
 		l.admitWaiting()
 	}
-	// It stays true until here, so that the publishers admitted above do not schedule the next pass.
-	// gnet would run that pass in the same turn, and so on for every waiting publisher.
+	// It stays true until here, so that the publishers admitted above do not schedule the next
+	// pass. gnet would run that pass in the same turn, and so on for every waiting publisher.
 	l.round.scheduled = false
 	if !l.round.empty() || len(l.waitingPublishers) > 0 || l.stop.Load() != stopNone {
 		// The next pass is not scheduled here: gnet would run it before it looks at any socket. The

@@ -17,16 +17,15 @@ import (
 )
 
 // Limits of the queue, at which publishers wait. submit does not check them, so one read of a
-// publisher can exceed them. A longer queue would not make a publisher's pipeline faster.
+// publisher can exceed them.
 const (
 	queueMax      = 16 << 10 // messages
 	queueBytesMax = 16 << 20
 )
 
 const (
-	// sweepInterval is how often the sender looks for messages that have timed out. It is
-	// also the pause between two retries, but a message in flight can delay a retry until
-	// that message times out.
+	// sweepInterval is how often the sender looks for messages that have timed out, and at
+	// most how often it retries.
 	sweepInterval = 100 * time.Millisecond
 	// acksPendingMax limits how many acks the NATS client buffers for the sender. It is
 	// larger than the number of messages in flight, so that the client drops no ack.
@@ -39,7 +38,8 @@ const (
 // # Queue
 //
 // A message stays in the queue from submit until its Acker gets the result. Each message
-// has a number: 1 more than the message before it. queue[i] has the number first+i.
+// has a number: 1 more than the message before it. queue[i] has the number first+i. These numbers
+// have nothing to do with the sequences of the stream.
 //
 //	           first                      next                   first+len(queue)
 //	           ▼                          ▼                      ▼
@@ -50,8 +50,8 @@ const (
 // messages can time out, and retry moves next back to first. takeNext passes over them.
 //
 // Acks from the stream may arrive out of order. A message with a final state waits in the queue
-// until all older messages have one, and while the cache of the embedded server is full (see
-// cacheUse). Then flushAcks removes it and calls its Acker.
+// until all older messages have one. Then flushAcks removes it and calls its Acker, but not while
+// the cache of the embedded server is full (see cacheUse).
 //
 // # States of a message
 //
@@ -88,7 +88,7 @@ const (
 //
 //  1. Once it is known that a message was not stored (retryPending), the sender sends nothing
 //     until retry has run.
-//  2. retry waits until no message is in flight. It then refuses each message that was not
+//  2. retry does nothing while a message is in flight. Then it refuses each message that was not
 //     stored if a later one in the queue is stored or unknown. Only the publisher knows whether
 //     the order matters.
 //  3. retry makes the rest unsent again. The first of them is a probe (probing): until the
@@ -108,7 +108,7 @@ const (
 //	run                                send, which may block in the connection
 //	the second goroutine of run        sweep
 //	the NATS client                    onAck, reconnected
-//	Store.Serve                        attach, detach, setPaused, close
+//	Store.Serve                        attach, detach (calls reconnected), setPaused, close
 //	any                                waiting
 //
 // Only run calls send, so two messages cannot overtake each other on the way to the
@@ -123,7 +123,7 @@ type sender struct {
 	wakeup   chan struct{}    // holds one value while run has something to look at
 	headers  headers          // has its own lock
 
-	duplicates, resent, refusals atomic.Uint64
+	duplicates, resent, refusals atomic.Uint64 // refusals: unknown messages too
 
 	mu           sync.Mutex    // guards all fields below, and the states of the messages
 	conn         natsConn      // nil: none yet, or detached
@@ -248,10 +248,9 @@ func (s *sender) attach(conn *nats.Conn) error {
 	return nil
 }
 
-// setPaused stops or resumes sending. The sender is paused until the stream is known to
-// exist, because without the stream a message would be lost. The NATS server reports that
-// ("no responders") only if nothing subscribes to the message's subject. With an ordinary
-// subscriber there, no answer would arrive.
+// setPaused stops or resumes sending. The sender is paused until the stream is known to exist: a
+// message without a stream is not stored. The NATS server says so ("no responders") only if nothing
+// subscribes to the message's subject. If an ordinary subscriber does, no answer arrives.
 func (s *sender) setPaused(paused bool) {
 	s.mu.Lock()
 	s.paused = paused
@@ -290,7 +289,7 @@ func (s *sender) takeNext() (conn natsConn, number uint64, p *pendingMsg) {
 	for end := s.first + uint64(len(s.queue)); s.next < end; {
 		number, p = s.next, s.queue[s.next-s.first]
 		s.next++
-		if p.state == unsent { // otherwise it has timed out, or had a result before a retry
+		if p.state == unsent { // otherwise it has timed out, or retry moved next back over it
 			p.state = sent
 			s.inFlight++
 			return s.conn, number, p
