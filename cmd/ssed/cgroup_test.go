@@ -151,7 +151,7 @@ func TestUnreadableMemoryLimit(t *testing.T) {
 	}
 }
 
-// TestMemoryLimitIsSet runs the daemon in a small tree and checks the limits in force.
+// TestMemoryLimitIsSet runs the daemon in a small tree and checks the effective limits.
 func TestMemoryLimitIsSet(t *testing.T) {
 	needTrees(t)
 	small := tree{mountinfo: mountV2, cgroup: "0::/\n", files: map[string]string{"memory.max": "134217728\n"}}
@@ -185,7 +185,7 @@ func TestMemoryLimitIsSet(t *testing.T) {
 			}
 			_, metrics := get(t, d.Subscribe[0]+"/metrics")
 			if got := regexp.MustCompile(`(?m)^go_gc_gomemlimit_bytes (\S+)$`).FindStringSubmatch(metrics); got == nil || got[1] != tt.goLimit {
-				t.Errorf("GOMEMLIMIT in force: %q, want %s", got, tt.goLimit)
+				t.Errorf("effective GOMEMLIMIT: %q, want %s", got, tt.goLimit)
 			}
 		})
 	}

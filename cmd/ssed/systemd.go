@@ -55,7 +55,7 @@ func (n *notifier) reloading() {
 func (n *notifier) reloaded(err error) {
 	status := n.where
 	if err != nil {
-		status += "; reload failed, the old tokens stay in force: " + strings.ReplaceAll(err.Error(), "\n", "; ")
+		status += "; reload failed, keeping the old tokens: " + strings.ReplaceAll(err.Error(), "\n", "; ")
 	}
 	n.tell(sd.SdNotifyReady, "STATUS="+status)
 }

@@ -192,7 +192,7 @@ func TestSystemdHearsOfReloads(t *testing.T) {
 		}
 		return s.want(t, "READY")["STATUS"]
 	}
-	const kept = "reload failed, the old tokens stay in force: "
+	const kept = "reload failed, keeping the old tokens: "
 
 	d := testtool.StartEnv(t, s.env)
 	up := s.want(t, "READY")["STATUS"]

@@ -67,7 +67,7 @@ func checkExposure(endpoints []listen.Endpoint, tokens *auth.Table) error {
 }
 
 // reload rereads the token file, which is the only setting that can change while the daemon runs.
-// An invalid file changes nothing. It returns the tokens in force, and the error in the file.
+// An invalid file changes nothing. It returns the current tokens, and the error in the file.
 func (f *daemonFlags) reload(d *daemon, inForce *auth.Table) (*auth.Table, error) {
 	if f.TokenFile == "" {
 		d.log.Info("nothing to reload: --token-file is not set")
@@ -78,7 +78,7 @@ func (f *daemonFlags) reload(d *daemon, inForce *auth.Table) (*auth.Table, error
 		err = checkOpening(tokens, inForce)
 	}
 	if err != nil {
-		d.log.Error("token file not reloaded; old tokens stay in force", "err", err)
+		d.log.Error("token file not reloaded; keeping the old tokens", "err", err)
 		return inForce, err
 	}
 	d.server.SetTokens(tokens)

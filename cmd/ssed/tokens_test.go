@@ -76,7 +76,7 @@ func TestTokenFile(t *testing.T) {
 
 			for _, bad := range []string{"third-token fly\n", "", "short\n", "third-token subscribe\n"} {
 				write(bad)
-				reload("token file not reloaded; old tokens stay in force")
+				reload("token file not reloaded; keeping the old tokens")
 				status("second-token", 200)
 				say("PUB /x - 3", "OK")
 			}
