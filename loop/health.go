@@ -13,7 +13,7 @@ import (
 const healthPath = "/healthz"
 
 // needsProxyLine is the refusal of a client that sends no PROXY line where one is required.
-const needsProxyLine = "this port requires a PROXY line from a trusted proxy before the request"
+const needsProxyLine = "this port requires a PROXY header from a trusted proxy before the request"
 
 // serveHealth answers a request for healthPath. The request takes no place of a subscriber or a
 // handed-over connection, so it is answered even when those are full.
