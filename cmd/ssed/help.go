@@ -64,7 +64,7 @@ var daemonHelp = map[string]string{
 	"trusted-proxy": `Accept client addresses (X-Forwarded-For, Forwarded, X-Real-IP) from proxies at
 		this address or in this network, such as 10.0.0.0/8; "unix" is every client of a unix
 		socket. Can be repeated. Default: none.`,
-	"proxy-protocol": `Require a PROXY line (version 1 or 2) with the client's address at the start of
+	"proxy-protocol": `Require a PROXY header (version 1 or 2) with the client's address at the start of
 		every subscriber connection. With --trusted-proxy, only those proxies may send it. Default:
 		off.`,
 
