@@ -54,7 +54,7 @@ func (st *storeSequencer) noteAck(l *Loop, seq uint64, err error) {
 }
 
 // A storeReplier is the replier of one publisher on the loop. gnet does not read the publisher
-// while it waits for acks. So it is answered batch by batch, and the loop does not notice the end
+// while it waits for acks, so it is answered batch by batch, and the loop does not notice the end
 // of the connection before the publisher has its replies. Ack runs on any goroutine, and everything
 // else on the loop's.
 type storeReplier struct {
@@ -175,8 +175,8 @@ func (b *batch) Publish(namespace, event, data []byte) (uint64, error) {
 	return b.PublishKeyed(nil, namespace, event, data)
 }
 
-// PublishKeyed implements publish.KeyedSink. It waits for room in the Store. Room becomes available
-// in any case, since every submission is acknowledged within a time limit.
+// PublishKeyed implements publish.KeyedSink. It waits for room in the Store. It does not wait
+// forever, because every submission is acknowledged within a time limit.
 func (b *batch) PublishKeyed(key, namespace, event, data []byte) (uint64, error) {
 	if err := b.st.Wait(context.Background()); err != nil {
 		return 0, err

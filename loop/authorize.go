@@ -18,9 +18,9 @@ import (
 	"github.com/ssed/ssed/internal/subreq"
 )
 
-// Errors for Options.Authorize to return or wrap. Any other error makes the answer 403.
+// Errors for Options.Authorize to return or wrap. Any other error makes the response 403.
 var (
-	// ErrUnauthenticated makes the answer 401: the request does not prove the client's identity.
+	// ErrUnauthenticated makes the response 401: the request does not prove the client's identity.
 	ErrUnauthenticated = errors.New("authentication required")
 	// ErrRetryLater makes the client retry in some seconds. The request may be valid, but it cannot
 	// be decided now. An error that wraps context.DeadlineExceeded is treated in the same way.
@@ -180,8 +180,8 @@ func (a *authRequest) discardInput() gnet.Action {
 // reasonBytesMax limits how much of an error's text is sent to a client.
 const reasonBytesMax = 200
 
-// inOneLine makes any text fit for the body of a response and for a line of the log: it truncates
-// the text and replaces line breaks and control characters.
+// inOneLine makes any text safe for the body of a response and for a log line: it truncates the
+// text and replaces line breaks and control characters.
 func inOneLine(words string) string {
 	words = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

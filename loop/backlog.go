@@ -2,14 +2,14 @@ package loop
 
 import "time"
 
-// backlog holds the connections whose sockets are full, and bytes that are kept for single
-// subscribers outside of their streams.
+// backlog holds the connections whose sockets are full, and the bytes that are kept for individual
+// subscribers outside their streams.
 //
 //	send: EAGAIN ─► await ─► blocked ─► watch: writable ─► woken ─► pumpWoken ─► waiter.writable
 //
-// A connection is in blocked under a number, not under its descriptor. If it is closed before its
-// event arrives, the number is not found and the event has no effect, even if the descriptor is in
-// use again.
+// A connection is in blocked under a number, not under its descriptor. If the connection is closed
+// before its event arrives, the number is not found and the event has no effect, even if the
+// descriptor has been reused.
 type backlog struct {
 	watch      *watch             // reports sockets that have drained
 	blocked    map[uint32]waiting // by number

@@ -9,7 +9,7 @@ const (
 	// its sockets.
 	turnWritesMax = 1024
 	turnTimeMax   = 2 * time.Millisecond
-	// clockWrites is the number of writes between two looks at the clock.
+	// clockWrites is the number of writes between two checks of the clock.
 	clockWrites = 16
 )
 

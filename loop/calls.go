@@ -18,7 +18,7 @@ var ErrBusy = errors.New("loop: too many calls wait for the event loop, try agai
 func call[T any](ctx context.Context, l *Loop, f func(*Loop) T) (result T, err error) {
 	select {
 	case <-l.done:
-		return result, ErrStopped // the queue is not emptied any more
+		return result, ErrStopped // the queue is no longer emptied
 	default:
 	}
 	returned := make(chan T, 1)

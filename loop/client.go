@@ -34,8 +34,8 @@ func (c *client) close() {
 	_ = conn.EventLoop().Close(conn)
 }
 
-// fd returns the connection's descriptor. It panics after closed was called, because the number may
-// then belong to another connection.
+// fd returns the connection's descriptor. It panics after closed was called, because the descriptor
+// may then belong to another connection.
 func (c *client) fd() int {
 	if c.conn == nil {
 		panic("loop: a descriptor was used after its connection was closed")

@@ -12,7 +12,7 @@
 // The loop must not block, so everything that may wait runs on another goroutine:
 // Options.Authorize, reads of a Store, the program's hooks, and the admin pages. Results return
 // through inboxes. The loop itself calls the logger, Options.Unfit, and the methods of a Store
-// except Wait and Read. So these must return quickly.
+// except Wait and Read, so these must return quickly.
 //
 // # Terms
 //
@@ -26,7 +26,7 @@
 //	watch      reports when sockets that were full accept data again
 //	tick       the unit of the loop's clock, 100 ms
 //
-// # The way of a message
+// # The path of a message
 //
 //	publisher.go   bytes from a publisher → one checked message
 //	fanout.go      the frame of the message is appended to the stream of each audience
@@ -37,8 +37,8 @@
 // # Order
 //
 // The loop publishes one message at a time, and appends it to all matching streams before it
-// publishes the next one. So all subscribers get their messages in the same order, which is also
-// the order of sequence numbers. Messages of one publisher's connection keep their order. A
+// publishes the next one. Therefore all subscribers get their messages in the same order, which is
+// also the order of sequence numbers. Messages of one publisher's connection keep their order. A
 // subscriber gets the messages that it missed before those of the live stream, and both in order.
 // With a Store, the Store assigns the numbers, and the loop publishes in the order of the numbers.
 //
@@ -54,7 +54,7 @@
 //
 // # The invariant
 //
-// A message that was answered OK is in every stream that it belongs to, or on its way there in
-// the mailbox or the Store. A subscriber that cannot get all of its stream is closed and
-// counted, or gets a gap event, unless Options.NoGapEvent switches gap events off.
+// A message that was answered OK is in every stream that it belongs to, or on its way there in the
+// mailbox or the Store. A subscriber that cannot get all of its stream is closed and counted, or
+// gets a gap event, unless Options.NoGapEvent disables gap events.
 package loop

@@ -17,7 +17,7 @@ import (
 //	   │                     messages             one by one                   │
 //	   └───────StopNow───────────┴────────────────────┴───► stopNow ───────────┘
 //
-// disconnecting is a step of stopDrain, with a flag of its own.
+// disconnecting is a step within stopDrain, with a separate flag.
 type lifecycle struct {
 	ready            chan struct{} // closed once the wakeup and the watch are registered
 	done             chan struct{} // closed by Close
@@ -85,9 +85,9 @@ func (u *unixClosing) finished(wakeup *wakeup) bool {
 	return u.done.Load()
 }
 
-// beginDrain gives every subscriber a random deadline within Options.Drain, at which it is
-// disconnected, so that they do not all reconnect at the same time. Nothing is published any more,
-// so no subscriber misses a message by leaving early.
+// beginDrain gives every subscriber a random deadline within Options.Drain. Subscribers are
+// disconnected at their deadlines, so that they do not all reconnect at the same time. No more
+// messages are published, so no subscriber misses a message by leaving early.
 func (l *Loop) beginDrain() {
 	l.disconnecting = true
 	spread := ticks(max(0, l.opts.Drain))

@@ -73,7 +73,8 @@ func (e *events) register(p peer, conn net.Conn) (gnet.Conn, error) {
 	return result.Conn, e.err // OnOpen has set e.err before the result was sent
 }
 
-// OnOpen finds the role of a new connection and gives it a peer, or closes it if there is no place.
+// OnOpen finds the role of a new connection and gives it a peer, or closes it if the server is
+// full.
 func (e *events) OnOpen(conn gnet.Conn) ([]byte, gnet.Action) {
 	l := e.loop
 	l.engine = conn.EventLoop()

@@ -9,8 +9,8 @@ import (
 	"github.com/ssed/ssed/internal/throttle"
 )
 
-// observers informs others about the connections of the loop: the operator's log, and the embedding
-// program. It also returns memory to the system after a burst of connections.
+// observers reports the loop's connections to the operator's log and to the embedding program. It
+// also returns memory to the system after a burst of connections.
 type observers struct {
 	eventLog  eventLog
 	hooks     *hooks // nil: there are no hooks

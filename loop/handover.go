@@ -14,9 +14,9 @@ import (
 	"github.com/ssed/ssed/internal/subreq"
 )
 
-// A Handover receives the connections whose first request is for other paths than the loop's, such
-// as the admin pages, which net/http serves. The loop reads the request head, finds the path in
-// Paths, and gives the connection away. It does not touch the connection again.
+// A Handover receives the connections with a first request for a path that the loop does not serve,
+// such as the admin pages, which net/http serves. The loop reads the request head, finds the path
+// in Paths, and gives the connection away. It does not touch the connection again.
 type Handover struct {
 	// Paths are whole segments at the start of a request's path: "/admin" matches /admin and
 	// everything below it. "/" matches only "/".
@@ -33,8 +33,8 @@ type Handover struct {
 // the loop had already read, so the first request is complete.
 type HandedConn struct {
 	net.Conn
-	ForwardedAddr netip.Addr // the client's address from a PROXY line; not valid without one
-	ProxyProtocol bool       // there was a PROXY line: the connection's peer is not the client
+	ForwardedAddr netip.Addr // the client's address from a PROXY header; not valid without one
+	ProxyProtocol bool       // there was a PROXY header: the connection's peer is not the client
 	read          []byte
 	closed        sync.Once
 	open          *atomic.Int32

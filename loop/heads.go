@@ -21,26 +21,26 @@ const (
 	allowField = "Allow: GET, HEAD, OPTIONS\r\n"
 )
 
-// soonSpread is for clients that reconnected a moment too early: they wait for a fifth of it, plus
-// a random part of it.
+// soonSpread is the range of the reconnection time for a client that reconnected a moment too
+// early: a fifth of it, plus a random part of it.
 const soonSpread = 500 * time.Millisecond
 
-// retrySoon returns a random reconnection time for such a client.
+// retrySoon returns a random reconnection time for a client that reconnected a moment too early.
 func retrySoon() time.Duration { return soonSpread/5 + rand.N(soonSpread) }
 
 // retryTime returns a random reconnection time for one client. A client that must retry later gets
 // a 200 response with this time in it, because an EventSource gives up after any other status. Each
-// client gets its own time, so that clients that were disconnected together do not reconnect
-// together. The same holds for clients that lose their connections in a crash.
+// client gets its own time, so that clients that were disconnected together, for example by a
+// crash, do not reconnect together.
 func (c *Config) retryTime() time.Duration {
 	return c.RetryMin + rand.N(c.RetryMax-c.RetryMin+1)
 }
 
-// opening returns the head of a subscriber's stream. A browser also gets a first line of the body:
-// Firefox fires "open" and resolves fetch() only after the first byte of the body, which on a quiet
-// stream would be the first heartbeat. The line sets the reconnection time, in case the daemon ends
-// without sending one. No empty line follows. HTML section 9.2.6 dispatches no event for an empty
-// line at this point, but some libraries do.
+// opening returns the head of a subscriber's stream. A browser also gets a first line of the body,
+// because Firefox fires "open" and resolves fetch() only after the first byte of the body, which on
+// a quiet stream would be the first heartbeat. The line sets the reconnection time, in case the
+// daemon exits without sending one. No empty line follows. HTML section 9.2.6 dispatches no event
+// for an empty line at this point, but some libraries do.
 func (h *heads) opening(ask *subreq.Request, opts *Config) []byte {
 	h.stream(ask.Answer)
 	switch {

@@ -9,14 +9,15 @@ import (
 )
 
 // healthPath is the path for load balancers and container runtimes, which ask whether to send
-// clients to this server. It needs no token, because kubelets and balancers have none.
+// clients to this server. It needs no token, because kubelets and load balancers have none.
 const healthPath = "/healthz"
 
-// needsProxyLine is the refusal of a client that sends no PROXY line where one is required.
-const needsProxyLine = "this port requires a PROXY header from a trusted proxy before the request"
+// needsProxyHeader is the refusal text for a client that sends no PROXY header where one is
+// required.
+const needsProxyHeader = "this port requires a PROXY header from a trusted proxy before the request"
 
-// serveHealth answers a request for healthPath. The request takes no place of a subscriber or a
-// handed-over connection, so it is answered even when those are full.
+// serveHealth answers a request for healthPath. The request does not count against the limits on
+// subscribers and handed-over connections, so it is answered even when those are reached.
 func (c *pendingConn) serveHealth(l *Loop, to subreq.Answer, req *httpparse.Request) {
 	status, words := 200, "serving"
 	switch method := string(req.Method); {
@@ -62,8 +63,8 @@ func (h *heads) health(to subreq.Answer, status int, words string) []byte {
 }
 
 // mayAskHealth reports whether a request that starts with in may be a request for healthPath. With
-// Options.ProxyProtocol such a request needs no PROXY line, because kubelets, container health
-// checks and many balancers cannot send one.
+// Options.ProxyProtocol, a request for healthPath needs no PROXY header, because kubelets,
+// container health checks and many balancers cannot send one.
 func mayAskHealth(in []byte) bool {
 	for _, begin := range []string{"GET " + healthPath, "HEAD " + healthPath} {
 		if n := min(len(in), len(begin)); bytes.Equal(in[:n], []byte(begin)[:n]) {

@@ -141,9 +141,9 @@ func TestHealthOfTheProgram(t *testing.T) {
 	}
 }
 
-// TestHealthWithoutProxyLine verifies that a request for /healthz needs no PROXY header, even if it
-// arrives in pieces. All other requests need one.
-func TestHealthWithoutProxyLine(t *testing.T) {
+// TestHealthWithoutProxyHeader verifies that a request for /healthz needs no PROXY header, even if
+// it arrives in pieces. All other requests need one.
+func TestHealthWithoutProxyHeader(t *testing.T) {
 	s := serve(t, ssed.Options{ProxyProtocol: true, TrustedProxies: []string{"192.0.2.1"}, Handover: handTo(1)})
 	for request, want := range map[string]int{
 		"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n":                200,

@@ -109,9 +109,9 @@ func TestClientAddress(t *testing.T) {
 	}
 }
 
-// TestProxyLineIsRequired verifies that with ProxyProtocol every connection needs a PROXY header,
+// TestProxyHeaderIsRequired verifies that with ProxyProtocol every connection needs a PROXY header,
 // and that without it none is accepted.
-func TestProxyLineIsRequired(t *testing.T) {
+func TestProxyHeaderIsRequired(t *testing.T) {
 	t.Parallel()
 	s := serve(t, ssed.Options{ProxyProtocol: true, HeaderTimeout: time.Second})
 	for _, tt := range []struct{ name, request string }{
@@ -129,8 +129,8 @@ func TestProxyLineIsRequired(t *testing.T) {
 	if head := ask(t, s, "PROXY TCP4 1.2.3.4"); !strings.HasPrefix(head, "HTTP/1.1 408 ") {
 		t.Errorf("with half a PROXY header: %q", head)
 	}
-	strangers := serve(t, ssed.Options{ProxyProtocol: true, TrustedProxies: []string{"10.0.0.0/8"}})
-	if head := ask(t, strangers, "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\nGET /subscribe/a HTTP/1.1\r\nHost: x\r\n\r\n"); !strings.HasPrefix(head, "HTTP/1.1 400 ") {
+	untrusting := serve(t, ssed.Options{ProxyProtocol: true, TrustedProxies: []string{"10.0.0.0/8"}})
+	if head := ask(t, untrusting, "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\nGET /subscribe/a HTTP/1.1\r\nHost: x\r\n\r\n"); !strings.HasPrefix(head, "HTTP/1.1 400 ") {
 		t.Errorf("with a PROXY header of an untrusted client: %q", head)
 	}
 	if head := ask(t, serve(t, ssed.Options{}), "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\nGET /subscribe/a HTTP/1.1\r\nHost: x\r\n\r\n"); !strings.HasPrefix(head, "HTTP/1.1 400 ") {

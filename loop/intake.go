@@ -12,18 +12,18 @@ import (
 
 // This file applies back-pressure to publishers. Publishing proceeds in rounds: after about
 // roundBytesMax, a pass must deliver the appended messages before the loop appends more. When a
-// round is full, the loop stops reading publishers. Their sockets fill, and they wait. So nothing
-// is dropped, memory stays bounded, and the loop still serves its other sockets between two parts
-// of a long pass.
+// round is full, the loop stops reading publishers, so their sockets fill and they wait. Nothing is
+// dropped, memory stays bounded, and the loop still serves its other sockets between two parts of a
+// long pass.
 //
 //	        read ─► round has room ──────────────────────► feed: parse, append, reply
 //	publisher ─┤                                              ▲
 //	           └─► round or Store is full ─► enqueue ─► admitPublishers
 //	                                         (gnet does not read the socket)
 //
-// gnet cannot stop reading a connection. So the loop takes a publisher that must wait out of gnet's
-// epoll instance and puts it back later. gnet does not export the instance's descriptor, but
-// findEpoll finds it: it is the only one in which a connection of gnet can be modified.
+// gnet cannot pause a connection, so the loop removes a waiting publisher from gnet's epoll
+// instance and adds it again later. gnet does not export the instance's descriptor, but findEpoll
+// finds it: it is the only one in which a connection of gnet can be modified.
 
 // gnetReads are the events for which gnet registers a connection.
 const gnetReads = unix.EPOLLIN | unix.EPOLLPRI

@@ -69,7 +69,7 @@ func (r *roles) of(conn gnet.Conn) Role {
 // it from any goroutine, but only between Listeners.Accept and the return of Listeners.Close.
 //
 // Unix sockets need this. gnet could listen on them, but it removes whatever file exists at the
-// path. With a unix socket among its listeners it also accepts on another goroutine, without a
+// path. Also, with a unix socket among its listeners it accepts on another goroutine, without a
 // bound, until descriptors run out and the engine stops.
 func (l *Loop) Enroll(conn net.Conn, as Role) bool {
 	taken, err := l.enrollTo.Enroll(gnet.NewContext(context.Background(), as), conn)

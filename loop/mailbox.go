@@ -81,7 +81,7 @@ func (m *mailbox) swap(spare []byte) (records []byte) {
 		return spare[:0]
 	}
 	if cap(spare) > spareBytesMax && len(m.records) < cap(spare)/8 {
-		spare = nil // a flood is over
+		spare = nil // a flood has passed
 	}
 	records, m.records = m.records, spare[:0]
 	close(m.room)
@@ -111,7 +111,7 @@ type record struct {
 const recordHead = 8 + 2 + 4
 
 // appendRecord appends a record to dst: the head, the namespace and the frame. Without a namespace,
-// data takes the place of the frame as it is.
+// data is stored in place of the frame, unchanged.
 func appendRecord(dst []byte, seq uint64, namespace, event, data []byte) []byte {
 	head := len(dst)
 	dst = append(dst, make([]byte, recordHead)...)

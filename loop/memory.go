@@ -8,13 +8,13 @@ type connBurst struct {
 	before int // the value of opened one second ago
 }
 
-// connBurstMin is the number of connections that are worth a garbage collection.
+// connBurstMin is the number of connections that justify a garbage collection.
 const connBurstMin = 1000
 
 // release runs once a second. A burst of connections leaves about as much garbage as live memory on
 // the heap. An idle daemon allocates nothing, so the garbage would never be collected. When no
 // connection was opened for one second after a burst, release returns the memory to the system.
-// That is one collection, on another goroutine.
+// This takes one garbage collection, on another goroutine.
 func (b *connBurst) release() {
 	if b.opened >= connBurstMin && b.opened == b.before {
 		b.opened = 0

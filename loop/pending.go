@@ -48,8 +48,8 @@ type pendingConn struct {
 	head          []byte     // the head so far, unless it arrived in one piece
 	seen          int        // length of head at the last attempt to parse it
 	forwardedAddr netip.Addr // the client's address from a trusted proxy; not valid: the peer's
-	proxied       bool       // its PROXY line was read, or is not needed
-	unproxied     bool       // it sent no PROXY line: see mayAskHealth
+	proxied       bool       // its PROXY header was read, or is not needed
+	unproxied     bool       // it sent no PROXY header: see mayAskHealth
 	lingering     bool       // the last response is sent
 
 	auth *authRequest // not nil: the request waits for Options.Authorize
@@ -88,7 +88,7 @@ func (c *pendingConn) traffic(l *Loop, in []byte) gnet.Action {
 	}
 	if l.opts.ProxyProtocol && !c.proxied {
 		var ok bool
-		if in, ok = c.readProxyLine(l, in); !ok {
+		if in, ok = c.readProxyHeader(l, in); !ok {
 			return gnet.None
 		}
 	}
@@ -117,10 +117,10 @@ func (c *pendingConn) keepHead(in []byte) {
 	}
 }
 
-// readProxyLine removes the PROXY line from the start of in. ok reports whether the request can be
-// parsed now. If not, the line is incomplete, or the request was refused.
-func (c *pendingConn) readProxyLine(l *Loop, in []byte) (rest []byte, ok bool) {
-	n, ok := proxyLineEnd(in)
+// readProxyHeader removes the PROXY header from the start of in. ok reports whether the request can
+// be parsed now. If not, the line is incomplete, or the request was refused.
+func (c *pendingConn) readProxyHeader(l *Loop, in []byte) (rest []byte, ok bool) {
+	n, ok := proxyHeaderEnd(in)
 	if !ok && mayAskHealth(in) {
 		c.proxied, c.unproxied = true, true
 		return in, true
@@ -131,11 +131,11 @@ func (c *pendingConn) readProxyLine(l *Loop, in []byte) (rest []byte, ok bool) {
 	}
 	if ok {
 		var err error
-		c.forwardedAddr, err = parseProxyLine(in[:n])
+		c.forwardedAddr, err = parseProxyHeader(in[:n])
 		ok = err == nil
 	}
 	if peer := peerAddr(c.conn); !ok || !l.trust.Empty() && !l.trust.Covers(peer) {
-		c.refuseUnread(l, in, 400, needsProxyLine)
+		c.refuseUnread(l, in, 400, needsProxyHeader)
 		return nil, false
 	}
 	c.proxied = true

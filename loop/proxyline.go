@@ -21,9 +21,9 @@ const (
 
 var proxyV2Signature = []byte("\r\n\r\n\x00\r\nQUIT\n")
 
-// proxyLineEnd returns the length of the PROXY line at the start of in. n is 0 if more bytes are
-// needed. ok is false if in does not start with a PROXY line.
-func proxyLineEnd(in []byte) (n int, ok bool) {
+// proxyHeaderEnd returns the length of the PROXY header at the start of in. n is 0 if more bytes
+// are needed. ok is false if in does not start with a PROXY header.
+func proxyHeaderEnd(in []byte) (n int, ok bool) {
 	begin := func(what []byte) bool { return bytes.HasPrefix(in, what) || bytes.HasPrefix(what, in) }
 	switch {
 	case begin([]byte("PROXY ")):
@@ -47,14 +47,14 @@ func proxyLineEnd(in []byte) (n int, ok bool) {
 	return 0, false
 }
 
-// parseProxyLine parses a complete PROXY line. The address is not valid if the line has none. That
-// is the case for LOCAL and UNKNOWN, which a proxy uses for its own health checks.
-func parseProxyLine(line []byte) (netip.Addr, error) {
-	header, err := proxyproto.Read(bufio.NewReaderSize(bytes.NewReader(line), len(line)))
+// parseProxyHeader parses a complete PROXY header. The address is not valid if the header has none.
+// That is the case for LOCAL and UNKNOWN, which a proxy uses for its own health checks.
+func parseProxyHeader(header []byte) (netip.Addr, error) {
+	parsed, err := proxyproto.Read(bufio.NewReaderSize(bytes.NewReader(header), len(header)))
 	if err != nil {
 		return netip.Addr{}, err
 	}
-	if tcp, ok := header.SourceAddr.(*net.TCPAddr); ok && header.Command == proxyproto.PROXY {
+	if tcp, ok := parsed.SourceAddr.(*net.TCPAddr); ok && parsed.Command == proxyproto.PROXY {
 		return tcp.AddrPort().Addr().Unmap(), nil
 	}
 	return netip.Addr{}, nil

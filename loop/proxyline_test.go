@@ -16,18 +16,18 @@ func FuzzProxyLine(f *testing.F) {
 		f.Add([]byte(line), uint16(len(line)/2))
 	}
 	f.Fuzz(func(t *testing.T, in []byte, cut uint16) {
-		n, ok := proxyLineEnd(in)
+		n, ok := proxyHeaderEnd(in)
 		if n < 0 || n > len(in) || n > 0 && !ok {
 			t.Fatalf("%q ends at %d, %v", in, n, ok)
 		}
 		begun := in[:int(cut)%(len(in)+1)]
-		if m, good := proxyLineEnd(begun); m > 0 && m != n || !good && ok || good && m == 0 && n > 0 && n <= len(begun) {
+		if m, good := proxyHeaderEnd(begun); m > 0 && m != n || !good && ok || good && m == 0 && n > 0 && n <= len(begun) {
 			t.Fatalf("%q ends at %d, %v; its first %d bytes at %d, %v", in, n, ok, len(begun), m, good)
 		}
 		if n == 0 {
 			return
 		}
-		addr, err := parseProxyLine(in[:n])
+		addr, err := parseProxyHeader(in[:n])
 		if err != nil {
 			return
 		}

@@ -13,9 +13,9 @@ import (
 // keepAliveIdle is how long a publisher may be silent before TCP probes whether it is still there.
 const keepAliveIdle = time.Minute
 
-// A publisher is a connection that speaks the line protocol. It is not read while its socket does
-// not accept its replies. Its input then waits in its own socket, so a publisher that never reads
-// its replies blocks only itself.
+// A publisher is a connection that speaks the line protocol. The loop does not read it while its
+// socket does not accept its replies. Its input then waits in the socket, so a publisher that never
+// reads its replies blocks only itself.
 //
 // This also delays the end of the connection until the publisher has all replies (printf ... | nc):
 // gnet closes a connection when the peer has stopped sending, even if the peer still reads.
@@ -75,7 +75,8 @@ func addPublisher(l *Loop, conn gnet.Conn) {
 var ping = []byte("PING\n")
 
 // traffic handles input from a publisher. Input for which the round has no room waits in p.unread.
-// A leading PING needs no room, so a health check does not wait for what other publishers send.
+// A leading PING needs no room, so a health check does not wait for the messages of other
+// publishers.
 func (p *publisher) traffic(l *Loop, in []byte) gnet.Action {
 	pings := 0
 	for !p.queued && bytes.HasPrefix(in[pings:], ping) {

@@ -18,7 +18,7 @@ type resumePoint struct {
 
 // A replay is the progress of a subscriber through the messages that it missed. During the replay,
 // its cursor stays in the live stream, at the place where it joined. Messages that are published
-// meanwhile wait there, so none is lost or repeated between the replay and the stream:
+// during the replay wait there, so none is lost or repeated between the replay and the stream:
 //
 //	numbers:  ··· after │ after+1 ··· until │ until+1 ···
 //	          received  │ replay            │ live stream, from the cursor
@@ -54,7 +54,7 @@ const (
 	phaseLive   phase = iota // the stream itself
 	phaseKept                // the window
 	phaseStored              // the Store
-	phaseAsking              // none yet: the Store is asked whether it has the client's newest message
+	phaseAsking              // none yet: the loop asks the Store whether it has the client's newest message
 )
 
 // A step is the next action of a replay.
@@ -115,7 +115,7 @@ func (s *subscriber) queueGap(l *Loop, g sse.Gap) {
 	}
 }
 
-// appendGap appends a gap event to dst, unless gap events are switched off.
+// appendGap appends a gap event to dst, unless gap events are disabled.
 func (c *Config) appendGap(dst []byte, g sse.Gap) []byte {
 	if c.NoGapEvent {
 		return dst

@@ -18,7 +18,7 @@ func (c *pendingConn) serve(l *Loop, req *httpparse.Request, read []byte) gnet.A
 	isHealth := !handed && string(req.Path) == healthPath
 	switch {
 	case c.unproxied && !isHealth:
-		c.refuseUnread(l, read, 400, needsProxyLine)
+		c.refuseUnread(l, read, 400, needsProxyHeader)
 	case handed:
 		return c.handOver(l, to, read)
 	case isHealth:
@@ -49,8 +49,8 @@ func (c *pendingConn) serveSubscribe(l *Loop, to subreq.Answer, req *httpparse.R
 	}
 }
 
-// enter makes a pending connection a subscriber if there is a place. The request was authorized
-// before.
+// enter makes a pending connection a subscriber if the limits allow it. The request is already
+// authorized.
 func (c *pendingConn) enter(l *Loop, ask *subreq.Request, userAgent []byte) {
 	if l.window.kept != nil && ask.BadResume.Status != 0 {
 		c.refuse(l, ask.Answer, ask.BadResume.Status, ask.BadResume.Reason)

@@ -35,8 +35,8 @@ func (l *Loop) Run(on Listeners) error {
 	err = gnet.Rotate(events, urls,
 		gnet.WithNumEventLoop(1),
 		// With SO_REUSEPORT, gnet accepts on the loop's goroutine, one connection per listener and
-		// turn. Otherwise it accepts on another goroutine without a bound: a storm of connections
-		// then takes every descriptor before the loop has seen the first connection, and gnet stops
+		// turn. Otherwise it accepts on another goroutine without a bound. A storm of connections
+		// could then take every descriptor before the loop has seen the first one, and gnet stops
 		// its engine when accept fails. SO_REUSEPORT would also admit a second daemon on the same
 		// port, but listen.Claims has refused that before.
 		gnet.WithReusePort(true),
@@ -118,7 +118,7 @@ func (e *events) installWakeup(accept func()) {
 // Ready returns a channel that is closed once the loop accepts connections.
 func (l *Loop) Ready() <-chan struct{} { return l.ready }
 
-// StartDrain starts an orderly shutdown and returns immediately. The loop refuses new messages,
+// StartDrain starts a graceful shutdown and returns immediately. The loop refuses new messages,
 // delivers the messages that it has accepted, and then disconnects its subscribers. Run returns
 // when that is done.
 func (l *Loop) StartDrain() {
@@ -147,13 +147,13 @@ func (l *Loop) Close() {
 	l.wakeup.close()
 }
 
-// PublishMessage publishes a message that was checked before, in the canonical form of its
-// namespace. It waits while the mailbox is full, and returns once the message is accepted.
+// PublishMessage publishes a validated message, with its namespace in canonical form. It waits
+// while the mailbox is full, and returns once the message is accepted.
 func (l *Loop) PublishMessage(ctx context.Context, namespace string, m sse.Message) error {
 	return l.sequencer.publish(ctx, l, namespace, m)
 }
 
-// Sink returns the sink for publishers that have an event loop of their own. The sequence numbers
-// that it returns count the messages that went through it. They are in the order of publishing as
-// long as all publishers use this sink.
+// Sink returns the sink for publishers with a separate event loop. The sequence numbers that it
+// returns count the messages that went through it. They are in the order of publishing as long as
+// all publishers use this sink.
 func (l *Loop) Sink() publish.Sink { return l.sequencer.sink(l) }

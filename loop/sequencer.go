@@ -104,7 +104,8 @@ func newWindow(rules []HistoryRule, bytesMax int) window {
 // memorySequencer is the sequencer of a daemon without a Store.
 type memorySequencer struct{}
 
-// errNoKeys rejects a message with a key, because without a Store a repetition is not recognized.
+// errNoKeys rejects a message with a key, because without a Store the loop cannot recognize a
+// repeated key.
 var errNoKeys = errors.New("loop: the message has a key, but without a Store repeated keys are not recognized")
 
 func (memorySequencer) publish(ctx context.Context, l *Loop, namespace string, m sse.Message) error {

@@ -29,9 +29,9 @@ func (s *subscriber) checkBacklog(l *Loop) {
 	s.end(reasonSlow)
 }
 
-// A prefix is sent before a subscriber's stream. It contains the rest of a frame that was sent in
-// part, or a gap event. A subscriber that was skipped then gets the number of messages that it
-// missed. The cursor does not move until the prefix is sent.
+// A prefix is sent before a subscriber's stream. It contains the rest of a partly sent frame, or a
+// gap event. For a subscriber that was skipped, a gap event with the number of missed messages
+// follows. The cursor does not move until the prefix is sent.
 type prefix struct {
 	rest   []byte // bytes to send
 	missed uint64 // messages skipped and not reported yet

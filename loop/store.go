@@ -7,8 +7,8 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// A Store keeps messages outside this server, so that they outlive the server or several servers
-// share them. Published messages go to the Store, and return through the StoreSink with their
+// A Store keeps messages outside this server, so that they outlive it, or so that several servers
+// can share them. Published messages go to the Store, and return through the StoreSink with their
 // numbers. With a Store, the server assigns no numbers itself, and its memory holds only the newest
 // of the Store's messages.
 //
@@ -19,8 +19,8 @@ type Store interface {
 	// for one Acker arrive in the order of its calls of Submit. The loop calls Submit, so it must
 	// not take long.
 	Submit(m PublishRequest, to Acker)
-	// Full reports whether the limit of messages in flight is reached, so that callers should wait
-	// before they call Submit again. The loop calls it.
+	// Full reports whether the limit of messages in flight is reached, in which case callers should
+	// wait before they call Submit again. The loop calls it.
 	Full() bool
 	// Wait returns once the Store is not Full. The error is the context's.
 	Wait(ctx context.Context) error
@@ -40,7 +40,7 @@ type PublishRequest struct {
 
 // An Acker receives the result of each PublishRequest that was submitted with it: the message's
 // number in the Store, or an error, which becomes the publisher's ERR. The Store may call Ack on
-// any goroutine, also during Submit. So Ack must not block, and must not call the Store.
+// any goroutine, even during Submit, so Ack must not block and must not call the Store.
 type Acker interface {
 	Ack(seq uint64, err error)
 }
@@ -58,7 +58,7 @@ type Query struct {
 	Since  time.Time
 }
 
-// A Part is the answer to a Query.
+// A Part is the result of a Query.
 type Part struct {
 	After  uint64 // where the part starts: After of the Query, or the number found
 	Frames []byte // with their id lines

@@ -16,7 +16,7 @@ const (
 	// for earlier reads.
 	readTime = 10 * time.Second
 	// askTime is how long the Store may take to report its newest message. After that, the client
-	// may find another daemon that knows.
+	// is asked to retry, and may reach a daemon that has the message.
 	askTime = time.Second
 	// Parts are kept for clients that arrive a little later and missed the same messages: up to
 	// partsKept parts with partsKeptBytes bytes together.
@@ -25,8 +25,8 @@ const (
 )
 
 // storeReads holds the reads of the Store: queued reads, reads in progress, and kept parts. Clients
-// that need the same messages share a read. For example, all clients of a daemon that has stopped
-// missed the same messages. The loop owns it, except for done.
+// that need the same messages share a read. For example, all clients of a stopped daemon missed the
+// same messages. The loop owns it, except for done.
 //
 //	queued ──► running (one goroutine each) ──► done ──► complete ──► kept parts
 //	                                                        └──► waiting subscribers
@@ -132,7 +132,7 @@ func (st *storeSequencer) startReads(l *Loop) {
 	}
 }
 
-// run reads from the Store. It runs on its own goroutine, and hands f back through done.
+// run reads from the Store. It runs on its own goroutine, and passes f back through done.
 func (f *storeRead) run(ctx context.Context, store Store, done *inbox.Inbox[*storeRead]) {
 	ctx, cancel := context.WithDeadline(ctx, f.deadline)
 	defer cancel()
@@ -197,7 +197,7 @@ func (reads *storeReads) dropPart(i int) {
 }
 
 // forgetBefore drops the parts that start before the number until, and unshares reads that do.
-// Subscribers that already wait for such a read still get it.
+// Subscribers that already wait for one of these reads still get it.
 func (reads *storeReads) forgetBefore(until uint64) {
 	for i := len(reads.parts) - 1; i >= 0; i-- {
 		if reads.parts[i].key.after < until {

@@ -100,8 +100,8 @@ func (st *storeSequencer) advance(l *Loop, seq uint64) bool {
 }
 
 // reportMissing sends a gap event to all subscribers because numbers from after+1 on are missing.
-// The event covers all numbers up to the Store's newest message. Where a Store has dropped some
-// messages there are often many holes, and a gap event before each remaining message would be too
+// The event covers all numbers up to the Store's newest message. If a Store has dropped some
+// messages, there are often many holes, and a gap event before each remaining message would be too
 // much.
 func (st *storeSequencer) reportMissing(l *Loop, after uint64) {
 	w := &l.window
@@ -154,8 +154,8 @@ func keepAll(bytesMax int) *history.History {
 // subscriber that is disconnected without them gets them after it reconnects.
 const settleTime = time.Second
 
-// settled reports whether all acknowledged messages have returned, or settleTime is over. It then
-// closes the mailbox.
+// settled reports whether all acknowledged messages have returned, or settleTime has passed. It
+// then closes the mailbox.
 func (st *storeSequencer) settled(l *Loop) bool {
 	switch {
 	case st.unacked.Load() > 0:
@@ -240,11 +240,11 @@ func (e *storeReplay) copyStart(ask *subreq.Resume) {
 	}
 }
 
-// undatedUntil returns the last number whose publish time only the Store knows, or 0 if the window
-// alone can answer "since". after is the start point that the window has found. The window lacks
-// the times of two kinds of messages. Of messages from before this daemon was live, it only knows
-// that they are older than that. Of dropped messages, it only knows that they are older than a kept
-// one.
+// undatedUntil returns the last number with a publish time that only the Store knows, or 0 if the
+// window alone can resolve "since". after is the start point that the window has found. The window
+// lacks the times of two kinds of messages. Of messages from before this daemon was live, it only
+// knows that they are older than that. Of dropped messages, it only knows that they are older than
+// a kept one.
 func (st *storeSequencer) undatedUntil(w *window, set []string, at uint32, after uint64, now uint32) uint64 {
 	lost := w.kept.Lost(set, 0, now)
 	if at <= st.liveAt {
@@ -306,9 +306,9 @@ func (st *storeSequencer) sendPart(w *window, set []string, r *replay) step {
 	return step{frames: part.Frames, ends: part.Ends, then: then}
 }
 
-// afterAsking returns the step for the Store's answer whether it has the client's newest message.
-// If it has, the client reconnected a moment too early. If not, no such message can have existed,
-// so the client's id is treated as malformed.
+// afterAsking returns the step that follows once the Store has reported its newest message. If the
+// Store has the message of the client's id, the client reconnected a moment too early. If not, the
+// message cannot have existed, so the client's id is treated as malformed.
 func (st *storeSequencer) afterAsking(w *window, set []string, r *replay) step {
 	e := r.inStore
 	if e.part.Newest >= e.until {

@@ -12,8 +12,8 @@ import (
 )
 
 // A subscriber is a connection that receives a stream. A daemon may have many thousands of idle
-// subscribers, so this struct has only the fields that it needs. Everything that an operator sees
-// of a subscriber is derived from these fields on request.
+// subscribers, so this struct has only the fields that it needs. Everything that the admin pages
+// show about a subscriber is derived from these fields on request.
 //
 // The state of a subscriber decides what happens when its stream grows:
 //
@@ -184,9 +184,9 @@ func (s *subscriber) sendBeforeStream(l *Loop) bool {
 	return s.marks&replaying == 0 || s.replaySome(l)
 }
 
-// end closes s when the daemon does not want to serve it any longer. gnet calls closed inside this
-// call, so the caller must not use s afterwards. A subscriber that does not read gets a reset:
-// after an orderly close, the kernel would hold its unsent bytes for hours.
+// end closes s when the daemon stops serving it. gnet calls closed inside this call, so the caller
+// must not use s afterwards. A subscriber that does not read gets a reset, because after a normal
+// close the kernel would hold its unsent bytes for hours.
 func (s *subscriber) end(why reason) {
 	s.reason = why
 	if why == reasonSlow || why == reasonStalled || why == reasonEvicted {
@@ -236,7 +236,7 @@ func (s *subscriber) heartbeat(l *Loop) {
 		s.end(reasonFor(errno))
 		return
 	case n > 0 && n < len(sse.Keepalive):
-		s.end(reasonStalled) // the socket is full, and half of a comment cannot be taken back
+		s.end(reasonStalled) // the socket is full, and a partly sent comment cannot be undone
 		return
 	case n == 0: // the socket is full of other bytes, so the heartbeat is not needed
 		s.block(l)

@@ -58,8 +58,8 @@ func (w *wakeup) close() {
 	w.gnetEnd.Close()
 }
 
-// traffic runs onWake. It clears the flag before that: work that is added after onWake has looked
-// at its queue notifies again, and gets a turn of its own.
+// traffic runs onWake. It clears the flag before that: work that is added after onWake has checked
+// its queue notifies again, and is handled in another turn.
 func (w *wakeup) traffic(l *Loop, _ []byte) gnet.Action {
 	w.notified.Store(false)
 	return l.onWake()

@@ -22,10 +22,10 @@ import (
 //	gnet's epoll ── watch's epoll (in the name of gnetEnd) ──┬── full socket
 //	             ├─ other connections                        └── full socket
 //
-// gnet must believe that one of its connections is readable. So install takes gnetEnd, a connection
-// of gnet, out of gnet's epoll instance and registers the watch's epoll instance in its place. When
-// there are events, gnet reads gnetEnd and calls traffic. gnetEnd therefore always holds one byte
-// to read.
+// gnet must believe that one of its connections is readable. So install removes gnetEnd, a
+// connection of gnet, from gnet's epoll instance and registers the watch's epoll instance in its
+// place. When there are events, gnet reads gnetEnd and calls traffic. For this, gnetEnd must always
+// hold one byte to read.
 type watch struct {
 	epoll   int      // the watch's epoll instance
 	ourEnd  int      // the other end of gnetEnd
@@ -65,7 +65,7 @@ func (w *watch) install(gnetEpoll, fd int) error {
 // rearm writes the byte for gnet to read.
 func (w *watch) rearm() {
 	if n, errno := send(w.ourEnd, []byte{1}); n != 1 {
-		panic(os.NewSyscallError("sendto", errno)) // only a bug in this package can make it fail
+		panic(os.NewSyscallError("sendto", errno)) // it fails only because of a bug in this package
 	}
 }
 

@@ -38,7 +38,7 @@ func TestRefusedClientsCanReadWhy(t *testing.T) {
 		{"an unknown version", "GET /subscribe/pets HTTP/2.0\r\n" + host + "\r\n", 505, "HTTP/1.1"},
 		{"a TLS hello", tlsHello(t), 400, "TLS"},
 		{"the HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "HTTP/2"},
-		{"a PROXY line", "PROXY TCP4 192.0.2.1 192.0.2.2 40000 80\r\n" + get(common), 400, "PROXY"},
+		{"a PROXY header", "PROXY TCP4 192.0.2.1 192.0.2.2 40000 80\r\n" + get(common), 400, "PROXY"},
 		{"a PROXY head", "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c", 400, "PROXY"},
 	}
 	s := startAttack(t)

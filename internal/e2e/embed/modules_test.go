@@ -9,7 +9,7 @@ import (
 )
 
 // compiled lists the third-party modules that are compiled into a program that embeds a server:
-// gnet and its dependencies, the reader of PROXY lines, and golang.org/x.
+// gnet and its dependencies, the reader of PROXY headers, and golang.org/x.
 var compiled = []string{
 	"github.com/panjf2000/ants/v2",
 	"github.com/panjf2000/gnet/v2",
