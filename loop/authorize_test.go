@@ -85,9 +85,9 @@ func TestAuthorizeAnswers(t *testing.T) {
 	}
 }
 
-// TestAuthorizeKnowsTheRequest verifies that Authorize gets all parts of the request, and that it
-// is not called for requests that are refused anyway.
-func TestAuthorizeKnowsTheRequest(t *testing.T) {
+// TestAuthorizeGetsTheRequest verifies that Authorize gets all parts of the request, and that it is
+// not called for requests that are refused anyway.
+func TestAuthorizeGetsTheRequest(t *testing.T) {
 	var got ssed.Request
 	var asked atomic.Int32
 	tokens, err := auth.ParseTable([]string{"good-token subscribe"})
@@ -221,9 +221,8 @@ func TestAuthorizeContextEnds(t *testing.T) {
 	}
 }
 
-// TestAuthorizeTakesTooLong verifies that the client is asked to retry later after
-// AuthorizeTimeout.
-func TestAuthorizeTakesTooLong(t *testing.T) {
+// TestAuthorizeTimesOut verifies that the client is asked to retry later after AuthorizeTimeout.
+func TestAuthorizeTimesOut(t *testing.T) {
 	t.Parallel()
 	w := newWaits()
 	var log logbook
@@ -345,9 +344,9 @@ func TestAuthorizeInAStorm(t *testing.T) {
 	}
 }
 
-// TestAuthorizeTakesAnyHead verifies that the request may arrive in pieces, after a PROXY header,
+// TestAuthorizeWithAnyHead verifies that the request may arrive in pieces, after a PROXY header,
 // and before a body that is longer than any head.
-func TestAuthorizeTakesAnyHead(t *testing.T) {
+func TestAuthorizeWithAnyHead(t *testing.T) {
 	agents := make(chan string, 1)
 	authorize := func(_ context.Context, r *ssed.Request) error {
 		agents <- r.Header("User-Agent") + " " + r.Client.String()

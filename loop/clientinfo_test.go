@@ -9,9 +9,9 @@ import (
 // asText returns a string that shares the memory of b.
 func asText(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// TestLastingAddresses verifies that the copy of an address does not share memory with gnet's
-// buffers.
-func TestLastingAddresses(t *testing.T) {
+// TestCloneAddrSharesNoMemory verifies that the copy of an address does not share memory with
+// gnet's buffers.
+func TestCloneAddrSharesNoMemory(t *testing.T) {
 	zone := []byte("eth0") // its memory is overwritten below
 	for _, tt := range []struct {
 		name string

@@ -38,10 +38,10 @@ func checkOwn(t *testing.T, what, head, status, origin string) {
 	}
 }
 
-// TestAnswersAreTheirOwn verifies that no answer contains the CORS fields of an earlier client's
-// answer. It checks answers of the loop, answers for a path that is handed over, and answers to
-// invalid heads.
-func TestAnswersAreTheirOwn(t *testing.T) {
+// TestNoCORSFieldsOfOtherRequests verifies that no answer contains the CORS fields of an earlier
+// client's answer. It checks answers of the loop, answers for a path that is handed over, and
+// answers to invalid heads.
+func TestNoCORSFieldsOfOtherRequests(t *testing.T) {
 	t.Parallel()
 	origins := []string{listedOrigin}
 	off := serve(t, ssed.Options{CORSOrigins: origins, HeaderTimeout: time.Second, Handover: &ssed.Handover{Paths: []string{"/admin", "/metrics"}}})
@@ -86,9 +86,9 @@ func TestAnswersAreTheirOwn(t *testing.T) {
 	checkOwn(t, "half a head", head, "408", "")
 }
 
-// TestLateAnswersAreTheirOwn verifies the same for answers that wait for Options.Authorize or for
-// the end of the server.
-func TestLateAnswersAreTheirOwn(t *testing.T) {
+// TestNoCORSFieldsOfOtherRequestsInLateResponses verifies the same for answers that wait for
+// Options.Authorize or for the end of the server.
+func TestNoCORSFieldsOfOtherRequestsInLateResponses(t *testing.T) {
 	release := map[string]chan error{"/yes": make(chan error), "/no": make(chan error), "/later": make(chan error), "/never": nil}
 	asked := make(chan string)
 	s := serve(t, ssed.Options{

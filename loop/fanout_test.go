@@ -280,9 +280,9 @@ func TestConnsMax(t *testing.T) {
 	expect(t, r, "data:x\n\n")
 }
 
-// TestComingAndGoingBetweenMessages verifies that subscribers of every level above a namespace can
-// connect and disconnect between two of its messages.
-func TestComingAndGoingBetweenMessages(t *testing.T) {
+// TestConnectAndDisconnectBetweenMessages verifies that subscribers of every level above a
+// namespace can connect and disconnect between two of its messages.
+func TestConnectAndDisconnectBetweenMessages(t *testing.T) {
 	s := serve(t, ssed.Options{})
 	p := dial(t, s.PublishAddrs()[0])
 	replies := bufio.NewReader(p)

@@ -103,9 +103,9 @@ func TestOpeningComesFirst(t *testing.T) {
 	expect(t, r, "data:2\n\nid:")
 }
 
-// TestRetryIsDrawn verifies that each client gets a different random time between the configured
-// bounds, at the beginning of a stream, in a refusal and at the end of a drain.
-func TestRetryIsDrawn(t *testing.T) {
+// TestRetryTimeIsRandom verifies that each client gets a different random time between the
+// configured bounds, at the beginning of a stream, in a refusal and at the end of a drain.
+func TestRetryTimeIsRandom(t *testing.T) {
 	shortest, longest := 20*time.Second, 21*time.Second
 	s := serve(t, ssed.Options{RetryMin: shortest, RetryMax: longest, ConnsMax: 20})
 	drawn := map[time.Duration]bool{}

@@ -320,9 +320,10 @@ func (r *register) recount(server *ssed.Server) {
 	}
 }
 
-// TestRegisterIsCorrected verifies that a program that calls Subscribers in OnUnreported has a
-// correct list in the end, even if subscribers connected and disconnected without being reported.
-func TestRegisterIsCorrected(t *testing.T) {
+// TestOnUnreportedCorrectsTheList verifies that a program that calls Subscribers in OnUnreported
+// has a correct list in the end, even if subscribers connected and disconnected without being
+// reported.
+func TestOnUnreportedCorrectsTheList(t *testing.T) {
 	var s *ssed.Server
 	people, release := register{there: map[ssed.ConnID]ssed.SubscriberInfo{}}, make(chan struct{})
 	s = serve(t, ssed.Options{

@@ -187,8 +187,9 @@ func TestSecondRequestIsNeverServed(t *testing.T) {
 	}
 }
 
-// TestNoiseIsClosed verifies that connections with invalid requests are closed and counted.
-func TestNoiseIsClosed(t *testing.T) {
+// TestInvalidRequestsAreClosed verifies that connections with invalid requests are closed and
+// counted.
+func TestInvalidRequestsAreClosed(t *testing.T) {
 	s := serve(t, ssed.Options{})
 	c, _ := subscribe(t, s, "/subscribe/n")
 	_, bystander := subscribe(t, s, "/subscribe/n")
@@ -250,11 +251,11 @@ func TestSetTokens(t *testing.T) {
 	}
 }
 
-// TestAnswerHeads checks the heads of answers. An answer to HEAD has no body, whatever its status
+// TestResponseHeads checks the heads of answers. An answer to HEAD has no body, whatever its status
 // is (RFC 9110 section 9.3.2). No answer has a Transfer-Encoding (RFC 9112 section 6.1), and 204
 // has no length (RFC 9110 section 8.6). 401 has a scheme (section 11.6.1), 405 has the methods
 // (section 15.5.6), and each answer has a Date in the preferred form (section 5.6.7).
-func TestAnswerHeads(t *testing.T) {
+func TestResponseHeads(t *testing.T) {
 	t.Parallel()
 	tokens, err := auth.ParseTable([]string{"reads-pets subscribe /pets"})
 	if err != nil {
@@ -307,9 +308,9 @@ func TestRefusalsNameTheClient(t *testing.T) {
 	log.waitFor(t, `msg="request refused" client=203.0.113.9 status=404`)
 }
 
-// TestPublishersFindAPlace verifies that publishers can connect while subscribers and other clients
-// hold all of their places.
-func TestPublishersFindAPlace(t *testing.T) {
+// TestPublishersHaveReservedPlaces verifies that publishers can connect while subscribers and other
+// clients hold all of their places.
+func TestPublishersHaveReservedPlaces(t *testing.T) {
 	s := serve(t, ssed.Options{ConnsMax: 50, PublishersMax: 150})
 	for range 300 {
 		dial(t, s.ListenAddrs()[0])
@@ -363,9 +364,9 @@ func TestLongSetFits(t *testing.T) {
 	}
 }
 
-// TestEmptyIsAbsent verifies that empty parameters count as absent, because pages send parameters
-// before they have values for them.
-func TestEmptyIsAbsent(t *testing.T) {
+// TestEmptyParametersCountAsAbsent verifies that empty parameters count as absent, because pages
+// send parameters before they have values for them.
+func TestEmptyParametersCountAsAbsent(t *testing.T) {
 	s := serve(t, ssed.Options{History: []ssed.HistoryRule{{Prefix: "/", Messages: 10}}})
 	publishAll(t, s, sse.Message{Namespace: "/n", Data: []byte("old")})
 	until(t, s, "the message is kept", func(s ssed.Stats) bool { return s.Published == 1 })

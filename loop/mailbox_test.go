@@ -86,9 +86,9 @@ func TestMailboxLosesNothing(t *testing.T) {
 	}
 }
 
-// TestFullMailboxMakesWait verifies that a sender waits while the mailbox is full, until its
+// TestFullMailboxBlocksSenders verifies that a sender waits while the mailbox is full, until its
 // context ends or the mailbox is closed.
-func TestFullMailboxMakesWait(t *testing.T) {
+func TestFullMailboxBlocksSenders(t *testing.T) {
 	m := testMailbox(t, 100)
 	big := bytes.Repeat([]byte("x"), 500)
 	if _, err := m.put(context.Background(), []byte("/"), nil, big); err != nil {

@@ -14,9 +14,9 @@ import (
 	"github.com/ssed/ssed/publish"
 )
 
-// TestRound follows the queue of a round step by step. It appends before, during and after the walk
-// over an audience.
-func TestRound(t *testing.T) {
+// TestRoundQueue follows the queue of a round step by step. It appends before, during and after the
+// walk over an audience.
+func TestRoundQueue(t *testing.T) {
 	a := &audience{subscribers: make([]*subscriber, 3)}
 	var r round
 	r.add(a)
@@ -38,9 +38,9 @@ func TestRound(t *testing.T) {
 	}
 }
 
-// TestLeavingMovesTheLast verifies that removing a subscriber keeps the places of the others
-// correct. Only a visited subscriber may move to the visited part of the list.
-func TestLeavingMovesTheLast(t *testing.T) {
+// TestLeaveMovesTheLastSubscriber verifies that removing a subscriber keeps the places of the
+// others correct. Only a visited subscriber may move to the visited part of the list.
+func TestLeaveMovesTheLastSubscriber(t *testing.T) {
 	l := &Loop{}
 	set, err := nsindex.NewSet("/n")
 	if err != nil {
@@ -72,9 +72,9 @@ func TestLeavingMovesTheLast(t *testing.T) {
 	}
 }
 
-// TestQuietAudienceCoolsDown verifies that the memory of a stream is freed after a whole tick
+// TestIdleStreamReleasesMemory verifies that the memory of a stream is freed after a whole tick
 // without messages, but not while a subscriber lags.
-func TestQuietAudienceCoolsDown(t *testing.T) {
+func TestIdleStreamReleasesMemory(t *testing.T) {
 	l := &Loop{}
 	set, _ := nsindex.NewSet("/n")
 	a := l.audienceOf(set)

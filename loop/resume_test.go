@@ -130,8 +130,8 @@ func TestHistoryOff(t *testing.T) {
 	expect(t, r, "data:x\n\n")
 }
 
-// TestFirstTime checks the parameters last and since of a client without an id.
-func TestFirstTime(t *testing.T) {
+// TestLastAndSince checks the parameters last and since of a client without an id.
+func TestLastAndSince(t *testing.T) {
 	s := serve(t, ssed.Options{History: []ssed.HistoryRule{{Prefix: "/", Messages: 3}, {Prefix: "/live"}}})
 	for i := range 5 {
 		publishTo(t, s, fmt.Sprintf("/a/%d", i%2), fmt.Sprint(i)) // /a/0 has 0 2 4, /a/1 has 1 3
@@ -207,9 +207,9 @@ func TestGapIsReported(t *testing.T) {
 	until(t, s, "the gaps are counted", func(s ssed.Stats) bool { return s.Gaps == 7 })
 }
 
-// TestGapEventIsRenamedOrOff verifies that GapEvent renames the gap event, and that NoGapEvent
+// TestGapEventRenamedOrDisabled verifies that GapEvent renames the gap event, and that NoGapEvent
 // disables it.
-func TestGapEventIsRenamedOrOff(t *testing.T) {
+func TestGapEventRenamedOrDisabled(t *testing.T) {
 	s := serve(t, ssed.Options{History: keepAll, GapEvent: "hole"})
 	_, r := resumeFrom(t, s, "/subscribe/n", "nonsense")
 	if e := nextEvent(t, r); e.name != "hole" {
@@ -255,10 +255,10 @@ func TestReplayOfASlowReader(t *testing.T) {
 	})
 }
 
-// TestHistoryGoesDuringReplay drops messages of the history that were not yet sent to a slow
-// reader. The reader must get a gap event and no incomplete frame, and its messages must be in
+// TestHistoryDropsMessagesDuringReplay drops messages of the history that were not yet sent to a
+// slow reader. The reader must get a gap event and no incomplete frame, and its messages must be in
 // order.
-func TestHistoryGoesDuringReplay(t *testing.T) {
+func TestHistoryDropsMessagesDuringReplay(t *testing.T) {
 	t.Parallel()
 	s := serve(t, ssed.Options{SendBufferBytes: 8 << 10, History: []ssed.HistoryRule{{Prefix: "/", Messages: 300}}})
 	data := func(i int) string { return fmt.Sprint(i, " ", strings.Repeat("x", 10_000)) }

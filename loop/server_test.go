@@ -54,9 +54,9 @@ func TestMatching(t *testing.T) {
 	)
 }
 
-// TestHeadComesAtOnce verifies that the response head is sent immediately. mroth/sseserver sends it
-// with the first event.
-func TestHeadComesAtOnce(t *testing.T) {
+// TestHeadIsSentImmediately verifies that the response head is sent immediately. mroth/sseserver
+// sends it with the first event.
+func TestHeadIsSentImmediately(t *testing.T) {
 	s := serve(t, ssed.Options{})
 	c := dial(t, s.ListenAddrs()[0])
 	io.WriteString(c, "GET /subscribe/pets HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -116,8 +116,8 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestDribbledHead sends a request byte by byte.
-func TestDribbledHead(t *testing.T) {
+// TestHeadByteByByte sends a request byte by byte.
+func TestHeadByteByByte(t *testing.T) {
 	s := serve(t, ssed.Options{})
 	c := dial(t, s.ListenAddrs()[0])
 	for _, b := range []byte("GET /subscribe/pets HTTP/1.1\r\nHost: x\r\n\r\n") {
@@ -128,9 +128,9 @@ func TestDribbledHead(t *testing.T) {
 	expect(t, c, "HTTP/1.1 200 OK\r\n")
 }
 
-// TestHeadNeverEnds verifies that a connection is closed if its request head does not arrive in
-// time.
-func TestHeadNeverEnds(t *testing.T) {
+// TestUnfinishedHeadTimesOut verifies that a connection is closed if its request head does not
+// arrive in time.
+func TestUnfinishedHeadTimesOut(t *testing.T) {
 	t.Parallel()
 	s := serve(t, ssed.Options{HeaderTimeout: 300 * time.Millisecond})
 	for _, tt := range []struct{ name, request, want string }{
@@ -177,8 +177,8 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// TestPublishRefusesBadMessages checks the errors of Publish for invalid messages.
-func TestPublishRefusesBadMessages(t *testing.T) {
+// TestPublishRefusesInvalidMessages checks the errors of Publish for invalid messages.
+func TestPublishRefusesInvalidMessages(t *testing.T) {
 	s := serve(t, ssed.Options{DataBytesMax: 10})
 	for _, tt := range []struct {
 		name    string

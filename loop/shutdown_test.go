@@ -173,10 +173,10 @@ func TestShutdownServesOrClosesAll(t *testing.T) {
 	}
 }
 
-// TestShutdownSpreadsTheLeaving verifies that subscribers are disconnected one by one, each with a
-// different reconnection time, and that clients that connect during the drain get a reconnection
-// time, too.
-func TestShutdownSpreadsTheLeaving(t *testing.T) {
+// TestShutdownSpreadsDisconnections verifies that subscribers are disconnected one by one, each
+// with a different reconnection time, and that clients that connect during the drain get a
+// reconnection time, too.
+func TestShutdownSpreadsDisconnections(t *testing.T) {
 	t.Parallel()
 	const drain, subscribers = time.Second, 50
 	s := serve(t, ssed.Options{Drain: drain})

@@ -255,9 +255,9 @@ func wantRetryAfter(t testing.TB, s *ssed.Server, target string, soonest, latest
 	}
 }
 
-// TestStoreTurnsAway verifies that clients get a reconnection time while a server cannot serve
-// them: before its store is live, or before it has received the message of their id.
-func TestStoreTurnsAway(t *testing.T) {
+// TestStoreTurnsClientsAway verifies that clients get a reconnection time while a server cannot
+// serve them: before its store is live, or before it has received the message of their id.
+func TestStoreTurnsClientsAway(t *testing.T) {
 	h := newMemStore()
 	early := serve(t, ssed.Options{Store: h})
 	wantRetryAfter(t, early, "/subscribe/x", time.Second, 10*time.Second)

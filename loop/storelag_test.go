@@ -49,9 +49,10 @@ func dataOf(what string, from, to int) (data []string) {
 	return data
 }
 
-// TestStoreBeginsAgainDuringAReplay verifies that a subscriber is disconnected if the store begins
-// a new epoch during its replay, and that no other subscriber gets messages that were read before.
-func TestStoreBeginsAgainDuringAReplay(t *testing.T) {
+// TestStoreStartsNewEpochDuringReplay verifies that a subscriber is disconnected if the store
+// begins a new epoch during its replay, and that no other subscriber gets messages that were read
+// before.
+func TestStoreStartsNewEpochDuringReplay(t *testing.T) {
 	h := newMemStore()
 	fill(h, "/x", "old ", 20)
 	s, in := began(t, h, ssed.Options{}, 20)

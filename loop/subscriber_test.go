@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestEndedBy checks the reason for the end of a subscriber for each cause.
-func TestEndedBy(t *testing.T) {
+// TestReasonForEachCause checks the reason for the end of a subscriber for each cause.
+func TestReasonForEachCause(t *testing.T) {
 	tests := []struct {
 		name string
 		err  error
