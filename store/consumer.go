@@ -24,12 +24,12 @@ const (
 )
 
 // pullHeartbeat is how often the server sends a heartbeat while it has nothing to deliver. If
-// nothing arrives for two intervals, the server is gone or has lost the consumer. The client
+// nothing arrives for two intervals, the server has stopped or has lost the consumer. The client
 // then reports an error, and the Store creates another consumer. Until then subscribers get no
 // messages.
 const pullHeartbeat = time.Second
 
-// Each of these errors ends a consumer. serveStream returns it, and Serve starts again.
+// Each of these errors stops a consumer. serveStream returns it, and Serve starts again.
 var (
 	errWentBack = errors.New("the stream's last sequence is lower than the last delivered one")
 	errRemade   = errors.New("the stream was deleted and created again")
@@ -45,14 +45,13 @@ var (
 // consumer fails or ctx ends. caughtUp is the stream's last sequence at the start: once it is
 // delivered, the loop may accept subscribers.
 //
-// A consumer is the server's cursor into the stream. This one is ephemeral: it is in the memory
-// of one server and is lost with that server. It needs no acks (AckNone), so the server sends
-// each message once. A message can therefore be lost with a connection, and the only remedy is
-// a new consumer, from the sequence after deliveredTo. Sequences that the loop sees always
-// rise within an epoch.
+// A consumer is the server's cursor into the stream. This one is ephemeral: it is in the memory of
+// one server and is lost with that server. It needs no acks (AckNone), so the server sends each
+// message once. So a message can be lost with a connection, and the only remedy is a new consumer,
+// from the sequence after deliveredTo. Sequences that the loop sees always rise within an epoch.
 //
 // The library's own ordered consumer does the same. But it needs up to 30 s to notice that its
-// server is gone, and then waits up to 10 s for each attempt to create a new consumer.
+// server has stopped, and then waits up to 10 s for each attempt to create a new consumer.
 //
 // The NATS client calls delivery.take on its own goroutine. This goroutine stays in watch.
 func (s *Store) consume(ctx context.Context, to loop.StoreSink, stream jetstream.Stream, epoch string, from, caughtUp uint64) error {

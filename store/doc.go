@@ -1,6 +1,6 @@
-// Package store keeps the messages of one or many daemons in a stream of NATS JetStream. The
-// stream is in an embedded NATS server or on NATS servers elsewhere. Published messages go into
-// the stream. Every daemon delivers all messages of the stream, its own included.
+// Package store keeps the messages of one or many daemons in a stream of NATS JetStream. The stream
+// is in an embedded NATS server or on NATS servers elsewhere. Published messages go into the
+// stream. Every daemon delivers all messages of the stream, including its own.
 //
 //	publisher ─▶ loop ─▶ Submit ─▶ sender ─────────────▶ ┌────────┐
 //	                                 │ ◀───── ack ────── │        │
@@ -10,7 +10,7 @@
 //	              loop ◀─ Read ◀────── streamReader ◀─── └────────┘
 //
 // The parts are:
-//   - The sender (sender.go) publishes, and acknowledges when the stream has stored.
+//   - The sender (sender.go) publishes messages, and acknowledges them when the stream has stored them.
 //   - The delivery (consumer.go) hands each message of the stream to the loop, in order.
 //   - A streamReader (streamreader.go) reads old messages for subscribers that resume.
 //   - Serve (serve.go) connects, finds or creates the stream, and starts again after

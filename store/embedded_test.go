@@ -54,10 +54,10 @@ type logBuffer struct{ testtool.LockedBuffer }
 
 func (b *logBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }
 
-// TestStoreOutlivesItsServer starts a store, stores a message and shuts it down, several times. It
-// verifies that all messages are kept, that no goroutine is left, and that nothing is logged for
-// operators.
-func TestStoreOutlivesItsServer(t *testing.T) {
+// TestStoreKeepsMessagesAcrossServerRestarts starts a store, stores a message and shuts it down,
+// several times. It verifies that all messages are kept, that no goroutine is left, and that
+// nothing is logged for operators.
+func TestStoreKeepsMessagesAcrossServerRestarts(t *testing.T) {
 	ctx, dir, log := testContext(t), filepath.Join(t.TempDir(), "new", "store"), &logBuffer{}
 	before := runtime.NumGoroutine()
 	for life := range 3 {

@@ -49,9 +49,9 @@ func TestGeneration(t *testing.T) {
 	}
 }
 
-// TestIDsOfACrashedMachineAreOld verifies that ids get a new epoch after the machine stopped while
+// TestNewEpochAfterMachineCrash verifies that ids get a new epoch after the machine stopped while
 // the store was open, but not after the store was closed.
-func TestIDsOfACrashedMachineAreOld(t *testing.T) {
+func TestNewEpochAfterMachineCrash(t *testing.T) {
 	dir := t.TempDir()
 	log := &logBuffer{}
 	epochs := map[string]bool{}

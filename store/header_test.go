@@ -46,8 +46,8 @@ func TestEvent(t *testing.T) {
 	}
 }
 
-// TestEventOfOthers verifies how values that other programs wrote are decoded.
-func TestEventOfOthers(t *testing.T) {
+// TestDecodeForeignEvents verifies how values that other programs wrote are decoded.
+func TestDecodeForeignEvents(t *testing.T) {
 	for _, tt := range []struct {
 		name, value, event string
 		err                error

@@ -9,8 +9,8 @@ import (
 	"sync/atomic"
 )
 
-// natsLog passes the log of the embedded server on. Its notices are logged at debug level: they
-// describe each start and stop at length.
+// natsLog forwards the log of the embedded server. Its notices are logged at debug level, because
+// they describe each start and stop at length.
 //
 // The library's own logger ends the process after a fatal line. natsLog keeps the line instead,
 // and the server's Start returns. natsLog also detects failed writes, because the library
@@ -27,8 +27,8 @@ func newNatsLog(log *slog.Logger, dir string) *natsLog {
 	return &natsLog{log: log, dir: dir, failed: make(chan struct{})}
 }
 
-// writeFailed is the text that all log lines about failed writes contain, of a file store, a
-// stream or a consumer. The first letter is left out because its case differs.
+// writeFailed is the text that all log lines about failed writes contain, of a file store, a stream
+// or a consumer. The first letter is omitted because its case differs.
 const writeFailed = "ritical write error"
 
 func (n *natsLog) Tracef(format string, args ...any)  { n.write(slog.LevelDebug, format, args) }

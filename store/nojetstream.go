@@ -18,7 +18,7 @@ const (
 // returns err.
 //
 // A server without JetStream does not answer requests about streams: the client only gets "no
-// responders". The Store retries nevertheless. The server may be restarted with JetStream, or
+// responders". The Store still retries, because the server may be restarted with JetStream, or
 // another server of its cluster may be about to start.
 func (s *Store) explained(err error) error {
 	s.mu.Lock()

@@ -35,7 +35,7 @@ const (
 	unsent    state = iota
 	sent            // it is in flight: given to the connection, no ack yet
 	notStored       // it is certain that the stream did not store it
-	stored          // final, as are all that follow
+	stored          // this state and all below are final
 	unknown         // the publisher gets an error, but the stream may have stored it
 	refused         // the publisher gets an error, and the stream did not store it
 )
@@ -59,7 +59,7 @@ func (p *pendingMsg) noAck() error {
 	return fmt.Errorf("%w: no ack from the store, it is not known whether the message is stored; %s", publish.ErrBusy, advice)
 }
 
-// An ack is the stream's answer to one message (JetStream's PubAck).
+// An ack is the stream's acknowledgement or refusal of one message (JetStream's PubAck).
 type ack struct {
 	Seq       uint64 `json:"seq"`
 	Duplicate bool   `json:"duplicate"`
@@ -88,8 +88,8 @@ func (a *ack) refusal() error {
 	return fmt.Errorf("%w: the store rejected the message: %s", publish.ErrBusy, a.Error.Description)
 }
 
-// plainAck parses an ack in the form that nearly all have, {"stream":"ssed", "seq":17}. plain
-// is false for any other form. Those need the JSON library, which takes ten times as long.
+// plainAck parses an ack in the form that nearly all have, {"stream":"ssed", "seq":17}. plain is
+// false for any other form, which needs the JSON library. That takes ten times as long.
 func plainAck(data []byte) (seq uint64, plain bool) {
 	name, ok := bytes.CutPrefix(data, []byte(`{"stream":"`))
 	end := bytes.IndexFunc(name, func(r rune) bool { return r == '"' || r == '\\' || r < ' ' })

@@ -285,9 +285,9 @@ func TestSenderTooLong(t *testing.T) {
 	}
 }
 
-// TestSenderMakesRoom verifies that wait's channel is closed when the queue has room, and that
+// TestSenderWaitAndClose verifies that wait's channel is closed when the queue has room, and that
 // close answers all messages, including later ones.
-func TestSenderMakesRoom(t *testing.T) {
+func TestSenderWaitAndClose(t *testing.T) {
 	f := &fakeStream{keys: map[string]int{}}
 	s := newSender(time.Minute, func([]byte) string { return "ssed" }, func(uint64) {})
 	s.conn = f

@@ -85,9 +85,9 @@ func (s *sender) setState(p *pendingMsg, now state, err error) {
 	s.retryPending = s.retryPending || now == notStored
 }
 
-// flushAcks removes the messages with a final state from the front of the queue and answers
-// them. It stops at the first message without a result, and while the cache of the embedded
-// server is full. The queue then fills up, and the publishers wait. The caller holds mu.
+// flushAcks removes the messages with a final state from the front of the queue and answers them.
+// It stops at the first message without a result, and while the cache of the embedded server is
+// full. Then the queue fills up, and publishers wait. The caller holds mu.
 func (s *sender) flushAcks() {
 	for len(s.queue) > 0 && s.queue[0].state.isFinal() && (s.closed || !s.cache.full()) {
 		p := s.queue[0]

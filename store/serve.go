@@ -157,7 +157,7 @@ func (s *Store) serveStream(ctx context.Context, to loop.StoreSink) error {
 }
 
 // findStream finds or creates the stream, and asks for its state. It returns errCutOff if the
-// server that answers is not the stream's leader, because such a server may report old figures.
+// server that answers is not the stream's leader, because another server may report old figures.
 func (s *Store) findStream(ctx context.Context) (jetstream.Stream, *jetstream.StreamInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()

@@ -79,7 +79,7 @@ func (s Servers) names() string {
 	return strings.Join(names, " ")
 }
 
-// redacted returns the scheme and the host of a URL. The user part is left out, because it may
+// redacted returns the scheme and the host of a URL. The user part is omitted, because it may
 // contain a password or a token.
 func redacted(text string) string {
 	u, err := url.Parse(text)

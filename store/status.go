@@ -109,7 +109,7 @@ func (s *Store) onInfo(info *jetstream.StreamInfo) {
 	}
 }
 
-// clearTrouble logs that the trouble is over, if there was any. The caller holds mu.
+// clearTrouble logs that the store answers again, if there was trouble. The caller holds mu.
 func (s *Store) clearTrouble() {
 	if s.status.Trouble != "" {
 		s.log.Info("store answering again", "server", s.status.Server, "stream", s.status.Stream,

@@ -40,9 +40,9 @@ func serveStore(t *testing.T, opts Options) *Store {
 	return r
 }
 
-// TestFailedDiskIsTrouble verifies that a failed write is reported as trouble until the store was
-// restarted.
-func TestFailedDiskIsTrouble(t *testing.T) {
+// TestFailedWriteIsReportedAsTrouble verifies that a failed write is reported as trouble until the
+// store was restarted.
+func TestFailedWriteIsReportedAsTrouble(t *testing.T) {
 	testtool.Long(t, "a disk fails for a second")
 	dir := t.TempDir()
 	r := serveStore(t, Options{Embedded: &Embedded{Dir: dir}})

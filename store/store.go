@@ -49,8 +49,8 @@ const (
 
 // Options configure a Store: the stream, and the NATS server that has it.
 //
-// One rule holds for zero values. Zero means the default. A negative number means "none"
-// or "no limit" where the field says so, and is refused elsewhere.
+// Zero means the default. A negative number means "none" or "no limit" if the field's comment says
+// so, and is refused otherwise.
 type Options struct {
 	// Embedded runs a NATS server with the stream in this process. Default: nil; the
 	// stream is on the Servers.
@@ -67,9 +67,9 @@ type Options struct {
 	// DataBytesMax is the maximum length of data that is delivered. Other programs may
 	// publish longer data to the stream. Default: sse.DataBytesMax.
 	DataBytesMax int
-	// Reserved are the event names that only the server may send: see
-	// ssed.Options.ReservedEvents. Messages in the stream with such a name are not
-	// delivered, but counted in Status.Undeliverable. Default: none.
+	// Reserved are the event names that only the server may send: see ssed.Options.ReservedEvents.
+	// Messages in the stream with a reserved name are not delivered, but counted in
+	// Status.Undeliverable. Default: none.
 	Reserved sse.ReservedEvents
 	// Logger receives the log lines for operators. Default: slog.Default().
 	Logger *slog.Logger

@@ -198,9 +198,9 @@ func TestStoreReadsTheNewest(t *testing.T) {
 	<-done
 }
 
-// TestStoreEndsQuietly verifies that messages that arrive after the server has stopped cause no
+// TestStoreStopsQuietly verifies that messages that arrive after the server has stopped cause no
 // trouble and no error lines.
-func TestStoreEndsQuietly(t *testing.T) {
+func TestStoreStopsQuietly(t *testing.T) {
 	n := startNode(t, t.TempDir(), Options{})
 	js := n.jetStream(t)
 	if err := n.Server.Shutdown(testContext(t)); err != nil {

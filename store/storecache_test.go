@@ -79,9 +79,9 @@ func TestCloseWithFullCache(t *testing.T) {
 	}
 }
 
-// TestCacheIsShort stores and reads some blocks. It verifies that their memory is released before
-// the library's own expiry of 10 s.
-func TestCacheIsShort(t *testing.T) {
+// TestCacheExpiresEarly stores and reads some blocks. It verifies that their memory is released
+// before the library's own expiry of 10 s.
+func TestCacheExpiresEarly(t *testing.T) {
 	testtool.Long(t, "a cache empties after a second")
 	const blocks, data = 5, 64 << 10
 	e, js := startStore(t, embeddedOptions{Embedded: Embedded{Dir: t.TempDir()}})

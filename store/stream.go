@@ -34,9 +34,8 @@ const (
 	// streamNameBytesMax is the server's own limit: it names folders after streams.
 	streamNameBytesMax = 255
 
-	// streamPatience is the timeout of one attempt. A cluster in which a stream was just
-	// created, or lost its leader, never answers some requests about the stream. So they
-	// must be repeated.
+	// streamPatience is the timeout of one attempt. A cluster in which a stream was just created,
+	// or lost its leader, never answers some requests about the stream, so they must be repeated.
 	streamPatience = 2 * time.Second
 )
 
@@ -247,9 +246,9 @@ func explainStream(ctx context.Context, js jetstream.JetStream, name string, err
 const subjectsOverlap = 10065
 
 // epochOf returns the epoch of the stream's ids. It is derived from the time when the stream was
-// created. So it is the same in every daemon and after every restart. It changes when the stream
-// is deleted and created again, because sequences then start at 1 again. With an embedded
-// server, it also changes with each generation.
+// created, so it is the same in every daemon and after every restart. It changes when the stream is
+// deleted and created again, because sequences then start at 1 again. With an embedded server, it
+// also changes with each generation.
 func epochOf(info *jetstream.StreamInfo, generation uint64) string {
 	const prime = 1_000_000_007 // nanoseconds; two streams are not created exactly this far apart
 	return sse.NewEpoch(uint64(info.Created.UnixNano()) + generation*prime)

@@ -198,8 +198,8 @@ func TestStreamUnfit(t *testing.T) {
 	}
 }
 
-// TestStreamInTheWay verifies the error if another stream has some of the subjects.
-func TestStreamInTheWay(t *testing.T) {
+// TestStreamWithOverlappingSubjects verifies the error if another stream has some of the subjects.
+func TestStreamWithOverlappingSubjects(t *testing.T) {
 	ctx := testContext(t)
 	_, js := startStore(t, embeddedOptions{Embedded: Embedded{Dir: t.TempDir()}})
 	if _, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: "orders", Subjects: []string{"ssed.orders.>"}}); err != nil {

@@ -11,9 +11,9 @@ import (
 // lost returns the sequence of the newest deleted message in (after, until] that may have been
 // in the set, or 0 if there is no such message.
 //
-// The stream does not know the subject of a deleted message. So any deleted message may have
-// been in the set. There is one exception: if the stream has a limit for each namespace, a
-// namespace below its limit has lost nothing because of it.
+// The stream does not know the subject of a deleted message, so any deleted message may have been
+// in the set. There is one exception: if the stream has a limit for each namespace, a namespace
+// below that limit has lost nothing.
 func (r *streamReader) lost(ctx context.Context, info *jetstream.StreamInfo, after, until uint64) (uint64, error) {
 	lost := min(info.State.FirstSeq-min(info.State.FirstSeq, 1), until)
 	switch {
@@ -63,9 +63,9 @@ func (r *streamReader) lostMeanwhile(ctx context.Context, before jetstream.Strea
 	return err
 }
 
-// lostOfFull is lost for a stream with a limit for each namespace. It examines the namespaces
-// that have reached the limit. Before the oldest message of such a namespace, messages may be
-// deleted.
+// lostOfFull is lost for a stream with a limit for each namespace. It examines the namespaces that
+// have reached the limit. Messages before the oldest message of one of these namespaces may have
+// been deleted.
 func (r *streamReader) lostOfFull(ctx context.Context, limit, after, until uint64) (lost uint64, err error) {
 	full := 0
 	for _, filter := range r.filters {

@@ -148,8 +148,8 @@ func (r *streamReader) fill(ctx context.Context, part *loop.Part, until uint64, 
 }
 
 // addBatch adds the messages of a batch to part, and returns how many messages the consumer has
-// left. It leaves out messages after until. It also leaves out messages that exceed bytesMax:
-// the next part reads them again.
+// left. It omits messages after until, and messages that exceed bytesMax: the next part reads those
+// again.
 func (r *streamReader) addBatch(part *loop.Part, batch jetstream.MessageBatch, until uint64, bytesMax int) (pending uint64, err error) {
 	n := 0
 	for m := range batch.Messages() {

@@ -64,12 +64,12 @@ func (r *streamReader) pending(ctx context.Context, from uint64) (uint64, error)
 	return consumer.CachedInfo().NumPending, nil
 }
 
-// before returns the sequence after which the set has its newest messages up to newest: as many
-// as asked for, or all if there are fewer. It answers ?last=.
+// before returns the sequence after which the set has its newest messages up to newest: as many as
+// asked for, or all if there are fewer. It serves ?last=.
 //
-// JetStream has no such request. So before is a binary search over pending, which takes about
-// twenty requests. While messages are published it may find a few more messages than asked
-// for, but never fewer.
+// JetStream has no request for this, so before is a binary search over pending, which takes about
+// twenty requests. While messages are published it may find a few more messages than asked for, but
+// never fewer.
 func (r *streamReader) before(ctx context.Context, state jetstream.StreamState, messages int, newest uint64) (after uint64, err error) {
 	later, err := r.pending(ctx, newest+1)
 	if err != nil {
@@ -98,7 +98,7 @@ func (r *streamReader) before(ctx context.Context, state jetstream.StreamState, 
 	return low - 1, nil
 }
 
-// since returns the sequence after which messages are younger than a time. It answers ?since=.
+// since returns the sequence after which messages are younger than a time. It serves ?since=.
 //
 // A consumer can start at a time, but sometimes it starts some messages too late
 // (nats-server 2.15.2). So since is a binary search over the times of messages, which the leader

@@ -106,8 +106,8 @@ func appendNamespace(dst []byte, root string, subject []byte) ([]byte, error) {
 	return dst[:end], nil
 }
 
-// unescape decodes the escape at the start of s, which begins with "%". It returns the byte and
-// the length of the escape. A "%" without two hex digits after it stands for itself.
+// unescape decodes the escape at the start of s, which begins with "%". It returns the byte and the
+// length of the escape. A "%" without two hex digits after it is literal.
 func unescape[T ~string | ~[]byte](s T) (c byte, n int) {
 	if len(s) < 3 {
 		return '%', 1
