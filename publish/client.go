@@ -226,7 +226,7 @@ func (c *Client) append(commands []byte, answers ...replyFunc) {
 // holds the lock.
 func (c *Client) waitForRoom(ctx context.Context) error {
 	if ctx.Err() == nil && c.err == nil && !c.hasRoom() {
-		// A Cond does not support contexts. So the end of this context wakes all waiting callers;
+		// A Cond does not support contexts, so the end of this context wakes all waiting callers;
 		// the callers with other contexts wait again.
 		stop := context.AfterFunc(ctx, func() {
 			c.mu.Lock()

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// TestConversationOfTheSpecification verifies the example conversation in the last chapter of the
-// protocol's specification.
-func TestConversationOfTheSpecification(t *testing.T) {
+// TestSpecificationExample verifies the example conversation in the last chapter of the protocol's
+// specification.
+func TestSpecificationExample(t *testing.T) {
 	text, err := os.ReadFile("../docs/line-protocol.txt")
 	if err != nil {
 		t.Fatal(err)

@@ -1,10 +1,10 @@
 package publish
 
-// A Settler is a Sink that returns ErrPending, and that can wait for its answers.
+// A Settler is a Sink that returns ErrPending, and that can wait for the results.
 type Settler interface {
 	Sink
-	// Settle blocks until every message left pending since the last Settle has its answer. It
-	// passes the answers to to.Settle in the order of publishing.
+	// Settle blocks until every message left pending since the last Settle has its result. It
+	// passes the results to to.Settle in the order of publishing.
 	Settle(to *Replies)
 }
 
@@ -65,7 +65,7 @@ func (r *Replies) follow(text []byte) {
 }
 
 // Settle completes the oldest open reply: with "OK <sequence>", or with an ERR if err is not nil.
-// The OK is left out if QUIET was on when the message was sent. Settle panics if no reply is open,
+// The OK is omitted if QUIET was on when the message was sent. Settle panics if no reply is open,
 // because a surplus answer would shift the later answers to the wrong messages.
 func (r *Replies) Settle(sequence uint64, err error) {
 	if r.Waiting() == 0 {

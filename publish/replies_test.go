@@ -136,9 +136,9 @@ func TestRepliesModel(t *testing.T) {
 	}
 }
 
-// TestLaterAnswersAreTheSame plays all conversations to two Sinks, of which one answers immediately
-// and the other at random times. It checks that the replies are the same.
-func TestLaterAnswersAreTheSame(t *testing.T) {
+// TestPendingRepliesAreTheSame plays all conversations to two Sinks, of which one answers
+// immediately and the other at random times. It checks that the replies are the same.
+func TestPendingRepliesAreTheSame(t *testing.T) {
 	var pending int
 	for i, c := range conversations {
 		if c.keyless {
@@ -177,9 +177,9 @@ func TestLaterAnswersAreTheSame(t *testing.T) {
 	}
 }
 
-// TestQuietIsJudgedAtItsTime verifies that QUIET applies as it was when the message was sent, even
-// if it has changed before the answer.
-func TestQuietIsJudgedAtItsTime(t *testing.T) {
+// TestQuietAppliesWhenTheMessageIsSent verifies that QUIET applies as it was when the message was
+// sent, even if it has changed before the answer.
+func TestQuietAppliesWhenTheMessageIsSent(t *testing.T) {
 	s, sink := NewSession(&open), &later{}
 	var r Replies
 	for _, in := range []string{"PUB / - a\nQUIET on\nKEY k\nPUB / - b\nPING\nPUB /full - c\n", "QUIET off\nPUB / - d\nQUIT\n"} {
@@ -212,7 +212,7 @@ func TestAddAfterManyFeeds(t *testing.T) {
 	}
 }
 
-func TestSettleWithoutAHole(t *testing.T) {
+func TestSettleWithoutOpenReply(t *testing.T) {
 	defer func() {
 		if recover() == nil {
 			t.Error("Settle without an open reply did not panic")
@@ -247,8 +247,9 @@ func TestRepliesDoNotAllocate(t *testing.T) {
 	}
 }
 
-// TestRepliesAreGivenBack checks that large buffers are freed after many open replies were settled.
-func TestRepliesAreGivenBack(t *testing.T) {
+// TestRepliesFreeLargeBuffers checks that large buffers are freed after many open replies were
+// settled.
+func TestRepliesFreeLargeBuffers(t *testing.T) {
 	s, sink := NewSession(&open), pending{}
 	var r Replies
 	for range 100 {

@@ -8,7 +8,7 @@ import (
 )
 
 // This file contains the part of RetryClient that sends one message and handles its reply. The
-// caller of a function holds the lock, unless the function's comment says otherwise.
+// caller of a function holds the lock, unless the function's comment states otherwise.
 //
 // A letter moves between two queues until it has its final reply:
 //

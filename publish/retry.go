@@ -58,10 +58,10 @@ const (
 // it concurrently.
 //
 // No message is lost while the client exists. If the server has a store, the client sends each
-// message with a key: the message's own, or a key that the client generates. So such a server
-// publishes no message twice, provided that the client can resend it within the two minutes for
-// which the store remembers keys. After a longer outage, and on a server without a store, a message
-// whose reply was lost may be published twice; Resent counts these messages.
+// message with a key: the message's own, or a key that the client generates. So a server with a
+// store publishes no message twice, provided that the client can resend it within the two minutes
+// for which the store remembers keys. After a longer outage, and on a server without a store, a
+// message whose reply was lost may be published twice; Resent counts these messages.
 //
 // Messages are published in the order of the calls, with one exception: a message that a server
 // with a store refused as busy may be published after later messages that the server accepted.

@@ -66,9 +66,10 @@ func TestRetryClientKeepsOrder(t *testing.T) {
 	})
 }
 
-// TestRetryClientSendsNothingToTheDead verifies that a message waits for the next connection if it
-// is submitted after a connection has ended, but before the client has noticed this.
-func TestRetryClientSendsNothingToTheDead(t *testing.T) {
+// TestRetryClientDoesNotSendOnAClosedConnection verifies that a message waits for the next
+// connection if it is submitted after a connection has ended, but before the client has noticed
+// this.
+func TestRetryClientDoesNotSendOnAClosedConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &faultyServer{random: rand.New(rand.NewPCG(1, 1))}
 		r := begin(t, s, RetryOptions{})
@@ -126,9 +127,9 @@ func TestRetryClientOfAServerWithoutAStore(t *testing.T) {
 	})
 }
 
-// TestRetryClientKeysAreItsOwn verifies that the keys of two clients differ from each other and
+// TestRetryClientKeysAreUnique verifies that the keys of two clients differ from each other and
 // from the keys of the messages.
-func TestRetryClientKeysAreItsOwn(t *testing.T) {
+func TestRetryClientKeysAreUnique(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &faultyServer{random: rand.New(rand.NewPCG(1, 1)), keys: map[string]uint64{}}
 		for range 2 {
@@ -146,9 +147,9 @@ func TestRetryClientKeysAreItsOwn(t *testing.T) {
 	})
 }
 
-// TestRetryClientEnds verifies that Close makes waiting calls return, and answers each message
+// TestRetryClientClose verifies that Close makes waiting calls return, and answers each message
 // without a reply once.
-func TestRetryClientEnds(t *testing.T) {
+func TestRetryClientClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mute := func(conn net.Conn) {
 			conn.Read(make([]byte, 100))

@@ -72,8 +72,8 @@ func wantBeginnings(t *testing.T, got, beginnings []string) {
 	}
 }
 
-// TestRetryClientTells verifies the reports about lost connections and resent messages.
-func TestRetryClientTells(t *testing.T) {
+// TestRetryClientReports verifies the reports about lost connections and resent messages.
+func TestRetryClientReports(t *testing.T) {
 	keyless := &sinkWithoutKeys{}
 	store := &recorder{}
 	oneMessage := len("PING\n") + len("PUB /x - 1\n")

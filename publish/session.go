@@ -63,7 +63,7 @@ const (
 	inPayload                 // in the bytes that a PUBN announced
 	atPayloadEnd              // in the line end after these bytes
 	skippingLine              // in the rest of a line that was already answered
-	finished                  // nowhere: the conversation is over
+	finished                  // nowhere: the conversation has ended
 )
 
 // A Session is the conversation with one publisher: bytes go in, messages and replies come out.

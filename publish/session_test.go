@@ -304,8 +304,8 @@ func TestFeedAppends(t *testing.T) {
 	}
 }
 
-// TestHeldIsBounded checks the size of held while a line or a payload does not end.
-func TestHeldIsBounded(t *testing.T) {
+// TestHeldBytesAreBounded checks the size of held while a line or a payload does not end.
+func TestHeldBytesAreBounded(t *testing.T) {
 	endless := map[string]string{
 		"line":            strings.Repeat("x", 10*smallLine),
 		"refused payload": "PUBN /pets - 999999999\n" + strings.Repeat("x", 10*smallLine),
@@ -323,7 +323,7 @@ func TestHeldIsBounded(t *testing.T) {
 	}
 }
 
-func TestLargeBufferIsGivenBack(t *testing.T) {
+func TestSessionFreesLargeBuffer(t *testing.T) {
 	s, sink := NewSession(&open), &recorder{}
 	long := "PUB /pets - " + strings.Repeat("x", 1<<20)
 	s.Feed([]byte(long), sink, nil)

@@ -20,7 +20,7 @@ const (
 	// end once, on a condition variable. If evio.Serve is not waiting for this signal yet, it hangs
 	// forever; it begins to wait shortly after it has called Serving.
 	startTime = 50 * time.Millisecond
-	// keepAlive is the TCP keep-alive period. It detects publishers whose machine is gone.
+	// keepAlive is the TCP keep-alive period. It detects publishers on machines that have vanished.
 	keepAlive = time.Minute
 	// repliesBytesKept is the largest buffer for replies that is reused.
 	repliesBytesKept = 1 << 20
@@ -29,7 +29,7 @@ const (
 // A publisher is one connection.
 type publisher struct {
 	session *publish.Session
-	done    bool        // the session is over, after QUIT
+	done    bool        // the session has finished, after QUIT
 	woken   atomic.Bool // Wake was called, and awake was not called yet
 
 	// Set by awake at each check for unread replies:

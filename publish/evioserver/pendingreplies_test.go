@@ -77,9 +77,9 @@ func (s *store) Settle(to *publish.Replies) {
 	}
 }
 
-// TestConformanceOfLaterAnswers verifies that a Sink that answers later gives publishers the same
-// replies as a Sink that answers immediately.
-func TestConformanceOfLaterAnswers(t *testing.T) {
+// TestConformanceWithPendingReplies verifies that a Sink that answers later gives publishers the
+// same replies as a Sink that answers immediately.
+func TestConformanceWithPendingReplies(t *testing.T) {
 	t.Parallel()
 	conformance.Run(t, func(t *testing.T, cfg publish.Config) conformance.Server {
 		sink := newStore(t)

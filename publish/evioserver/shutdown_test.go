@@ -71,7 +71,7 @@ func (s slow) Publish(_, _, _ []byte) (uint64, error) {
 	return 1, nil
 }
 
-func TestSinkHoldsUpPublishers(t *testing.T) {
+func TestSinkBlocksPublishers(t *testing.T) {
 	sink := newSlow()
 	s := start(t, Options{Listen: []string{tcp()}, Sink: sink})
 	conn := dial(t, s.Addrs()[0])

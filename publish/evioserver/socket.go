@@ -30,8 +30,8 @@ func precautions(endpoints []listen.Endpoint) error {
 	return checkDescriptors(descriptorsNeeded(len(endpoints)))
 }
 
-// occupyZero ensures that no connection gets descriptor 0. evio uses this number for events of its
-// own, so it would never serve such a connection.
+// occupyZero ensures that no connection gets descriptor 0. evio uses this number for its own
+// events, so it would never serve that connection.
 func occupyZero() error {
 	var stat syscall.Stat_t
 	if err := syscall.Fstat(0, &stat); err != syscall.EBADF {
