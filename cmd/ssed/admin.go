@@ -30,7 +30,7 @@ func (f *daemonFlags) newAdminPages() *adminPages {
 	return &adminPages{where: f.Admin, paths: (&admin.Options{Debug: f.Debug}).Paths()}
 }
 
-// handover returns the paths of the pages, and the function that serves the connections which the
+// handover returns the paths of the pages, and the function that serves the connections that the
 // loop hands over for them.
 func (a *adminPages) handover() *ssed.Handover {
 	h := &ssed.Handover{Paths: a.paths, ConnsMax: admin.ConnsMax}

@@ -7,7 +7,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-func TestWhereTheAdminPagesAre(t *testing.T) {
+func TestAdminAddress(t *testing.T) {
 	for _, tt := range []struct {
 		flags  []string
 		here   int // the status on the subscribers' address

@@ -10,7 +10,7 @@ import (
 
 // A byteSize is a number of bytes that users write as 65536, 64KiB, 1MiB or 2GiB (the binary
 // prefixes of IEC 80000-13). It is always positive, because a daemon with a limit of 0 could serve
-// nobody.
+// no client.
 type byteSize int
 
 // byteUnits are sorted from largest to smallest, so that String finds the largest that fits.

@@ -12,7 +12,7 @@ import (
 )
 
 // A tree is a control group file system as a process sees it: the contents of /proc/self/mountinfo
-// and /proc/self/cgroup, in which ROOT stands for the tree's directory, and its files.
+// and /proc/self/cgroup, in which ROOT means the tree's directory, and its files.
 type tree struct {
 	name      string
 	mountinfo string
@@ -95,7 +95,7 @@ func needTrees(t *testing.T) (unshare string) {
 }
 
 // within returns a command line that runs the command appended to it with the tree as its control
-// groups. It requires the right to mount in a mount namespace of its own.
+// groups. It requires the right to mount in a separate mount namespace.
 func (tr tree) within(t *testing.T) []string {
 	t.Helper()
 	root := t.TempDir()

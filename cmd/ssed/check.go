@@ -10,8 +10,8 @@ type checkCommand struct {
 	daemonFlags
 }
 
-// Run prints every error on a line of its own to standard error, or "ok" to standard output if
-// there is no error. Warnings are always text, because a person reads them.
+// Run prints every error on a separate line to standard error, or "ok" to standard output if there
+// is no error. Warnings are always text, because a person reads them.
 func (c *checkCommand) Run(stderr *logWriter, stdout *output, s *settings) error {
 	if len(s.problems) == 0 {
 		c.checkWiring(stderr, s)

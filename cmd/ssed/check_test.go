@@ -12,9 +12,9 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestCheckTellsEverything checks that each of many errors is reported once, with its place, and
+// TestCheckReportsEveryError checks that each of many errors is reported once, with its place, and
 // that nothing else is reported.
-func TestCheckTellsEverything(t *testing.T) {
+func TestCheckReportsEveryError(t *testing.T) {
 	file := configOf(t, `# line 1
 lisen = [":80"]
 backlog = "much"
@@ -81,9 +81,9 @@ port = 80
 	}
 }
 
-// TestCheckFailsAsServeDoes checks that both commands report the same error if finding it requires
-// reading files or the limits of the process.
-func TestCheckFailsAsServeDoes(t *testing.T) {
+// TestCheckAndServeReportTheSameErrors checks that both commands report the same error if finding
+// it requires reading files or the limits of the process.
+func TestCheckAndServeReportTheSameErrors(t *testing.T) {
 	testtool.Long(t, "many daemons fail to start")
 	t.Parallel()
 	tokens := filepath.Join(t.TempDir(), "tokens")
@@ -164,8 +164,8 @@ func TestCheckReadsTheEnvironment(t *testing.T) {
 	})
 }
 
-// TestCheckListensNowhere checks the addresses that a running daemon uses.
-func TestCheckListensNowhere(t *testing.T) {
+// TestCheckDoesNotListen checks the addresses that a running daemon uses.
+func TestCheckDoesNotListen(t *testing.T) {
 	d := testtool.Start(t)
 	address := strings.TrimPrefix(d.Subscribe[0], "http://")
 	r := run(t, nil, nil, "check", "--listen", address, "--publish", d.Publish[0])
@@ -176,16 +176,16 @@ func TestCheckListensNowhere(t *testing.T) {
 	run(t, nil, toOf(d), "pub", "/x", "y").wantSuccess(t)
 }
 
-// TestCheckTellsWhatMeansNothing checks that a file with a store and a history is valid, with a
+// TestCheckWarnsOfUnusedSettings checks that a file with a store and a history is valid, with a
 // warning that the store replaces the history.
-func TestCheckTellsWhatMeansNothing(t *testing.T) {
+func TestCheckWarnsOfUnusedSettings(t *testing.T) {
 	r := run(t, nil, nil, "check", "--config", configOf(t, "store = '/s'\nhistory = 1"))
 	if r.code != 0 || !strings.Contains(r.stderr, "--history") || !strings.Contains(r.stderr, "--nats-stream-age") {
 		t.Errorf("exit code %d: %q", r.code, r.stderr)
 	}
 }
 
-// TestExampleFile checks deploy/ssed.toml as it is, and with all commented settings enabled. It
+// TestExampleFile checks deploy/ssed.toml unchanged, and with all commented settings enabled. It
 // must contain every flag.
 func TestExampleFile(t *testing.T) {
 	text, err := os.ReadFile("../../deploy/ssed.toml")

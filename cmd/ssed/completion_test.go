@@ -143,6 +143,6 @@ func offered(t *testing.T, cmd *exec.Cmd) (offers []string) {
 	return slices.Compact(offers)
 }
 
-func TestCompletionOfNoSuchShell(t *testing.T) {
+func TestCompletionOfUnknownShell(t *testing.T) {
 	run(t, nil, nil, "completion", "csh").wantFailure(t, exitUsage, "bash", "csh")
 }

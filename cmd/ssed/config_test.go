@@ -33,9 +33,9 @@ func lineOf(t *testing.T, printed, flag string) string {
 	return found[0]
 }
 
-// TestStrength sets the same flags with increasing precedence and expects the last setting to
+// TestPrecedence sets the same flags with increasing precedence, and expects the last setting to
 // apply.
-func TestStrength(t *testing.T) {
+func TestPrecedence(t *testing.T) {
 	file := configOf(t, "# a comment\nlisten = [':3', ':33']\nheartbeat = '3s'\n")
 	says := []struct {
 		name               string
@@ -92,9 +92,9 @@ func TestServeReadsTheFile(t *testing.T) {
 	})
 }
 
-// TestConfigIsAFile checks that the output of "ssed config", used as a configuration file, has the
-// same effect.
-func TestConfigIsAFile(t *testing.T) {
+// TestConfigOutputIsAConfigFile checks that the output of "ssed config", used as a configuration
+// file, has the same effect.
+func TestConfigOutputIsAConfigFile(t *testing.T) {
 	env := []string{"SSED_HISTORY=7", "SSED_HISTORY_FOR=/a=5;/b/c=0,1m", "SSED_TRUSTED_PROXY=10.0.0.0/8,unix", "SSED_DEBUG=yes", "SSED_GAP_EVENT=it's", "SSED_LOG_LEVEL=warn", "SSED_MAX_CONNS=50", "SSED_BACKLOG=20000000"}
 	first := run(t, nil, env, "config")
 	first.wantSuccess(t)
@@ -113,9 +113,9 @@ func TestConfigIsAFile(t *testing.T) {
 	}
 }
 
-// TestConfigShowsNoServers checks that URLs of NATS servers are not printed, because they may
+// TestConfigHidesNATSURLs checks that URLs of NATS servers are not printed, because they may
 // contain passwords.
-func TestConfigShowsNoServers(t *testing.T) {
+func TestConfigHidesNATSURLs(t *testing.T) {
 	r := run(t, nil, []string{"SSED_NATS=nats://u:s3cr3t@a,nats://s3cr3t@b"}, "config", "--nats-creds-file=/c", "--nats-stream=pets")
 	r.wantSuccess(t)
 	if strings.Contains(r.stdout, "s3cr3t") {
@@ -130,9 +130,9 @@ func TestConfigShowsNoServers(t *testing.T) {
 	}
 }
 
-// TestSecretsHaveTheirTag checks that every flag with a name that suggests a secret is tagged as
+// TestSecretFlagsAreTagged checks that every flag with a name that suggests a secret is tagged as
 // secret, or is the name of a file.
-func TestSecretsHaveTheirTag(t *testing.T) {
+func TestSecretFlagsAreTagged(t *testing.T) {
 	secret := regexp.MustCompile(`token|secret|password|key`)
 	var serve *kong.Node
 	for _, command := range newParser(&commands{}, io.Discard).Model.Children {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestConfigFileKnowsItsLines(t *testing.T) {
+func TestConfigFileLineNumbers(t *testing.T) {
 	text := "# a comment\n\nlisten = [\n  ':1', # another\n  ':2',\n]\n'drain' = '5s'\na.b.c = 1\na.d = 2\n[where]\nlisten = 3\n[[twice]]\n[[twice]]\n"
 	file, err := parseConfigFile("f", []byte(text))
 	if err != nil {

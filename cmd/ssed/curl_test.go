@@ -32,9 +32,9 @@ func wantOutput(t *testing.T, c *testtool.Command, want string) {
 	}
 }
 
-// TestAncestorsExample runs the example in the README of mroth/sseserver: a clock without an event
+// TestSSEServerExample runs the example in the README of mroth/sseserver: a clock without an event
 // name on /time, dogs and cats on /pets. It checks what curl prints.
-func TestAncestorsExample(t *testing.T) {
+func TestSSEServerExample(t *testing.T) {
 	testtool.Need(t, "curl")
 	d := testtool.Start(t)
 	clock := startCurl(t, d.Subscribe[0]+"/subscribe/time")

@@ -14,8 +14,8 @@ import (
 )
 
 // A daemon is the set of engines that the flags configure, connected to each other. Engines start
-// in this order and stop in the reverse order, so that a message which one engine has accepted
-// finds the next engine running:
+// in this order and stop in the reverse order, so that the next engine is running when an engine
+// passes a message on:
 //
 //	store  <->  server (the event loop)  <-  publishers' own loop
 //

@@ -21,9 +21,9 @@ func (e *slowEngine) Shutdown(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// TestEnginesHaveTimeToEnd checks that an engine that uses all the available time leaves some for
-// the next engine, which may be the store.
-func TestEnginesHaveTimeToEnd(t *testing.T) {
+// TestShutdownLeavesTimeForEachEngine checks that an engine that uses all the available time leaves
+// some for the next engine, which may be the store.
+func TestShutdownLeavesTimeForEachEngine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, loop := &slowEngine{}, &slowEngine{}
 		d := &daemon{engines: []engine{store, loop}, endAtMost: 2 * engineEnd, admin: &adminPages{}, log: slog.New(slog.DiscardHandler)}

@@ -9,7 +9,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-func TestDemoPublishesOnAllItsNamespaces(t *testing.T) {
+func TestDemoPublishesToAllNamespaces(t *testing.T) {
 	testtool.Long(t, "the demo publishes once a second")
 	t.Parallel()
 	bothLoops(t, func(t *testing.T, flag string) {
@@ -52,8 +52,8 @@ func timeOf(t *testing.T, frame string) time.Time {
 	return at
 }
 
-// TestDemoSaysWhatToTry runs the first command that the demo prints, unchanged.
-func TestDemoSaysWhatToTry(t *testing.T) {
+// TestDemoSuggestsCommands runs the first command that the demo prints, unchanged.
+func TestDemoSuggestsCommands(t *testing.T) {
 	testtool.Long(t, "the demo starts and ends")
 	t.Parallel()
 	sh := testtool.Need(t, "sh", "curl")
@@ -84,7 +84,7 @@ func TestDemoSaysWhatToTry(t *testing.T) {
 	}
 }
 
-func TestDemoWithTokensSaysSo(t *testing.T) {
+func TestDemoSuggestsTokens(t *testing.T) {
 	d := testtool.Start(t, "demo", "--token", "secret-token")
 	testtool.WaitFor(t, "what to try", func() bool { return strings.Contains(d.Output(), "ssed pub") })
 	for _, words := range []string{"-H 'X-Authorization: TOKEN'", "--token TOKEN"} {

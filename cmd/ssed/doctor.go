@@ -51,7 +51,7 @@ func (c *doctorCommand) Validate() error {
 	return err
 }
 
-// Run watches the stream for --idle and prints the findings. The exit code is 1 if one of them is
+// Run watches the stream for --idle and prints the findings. The exit code is 1 if any of them is
 // bad.
 func (c *doctorCommand) Run(stdout *output) error {
 	s, err := newSubscription(c.Where, -1, "")

@@ -41,7 +41,7 @@ func TestDoctor(t *testing.T) {
 	}
 }
 
-func TestDoctorRefuses(t *testing.T) {
+func TestDoctorRefusesInvalidArguments(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		args []string
@@ -70,9 +70,9 @@ func TestDoctorIsInterrupted(t *testing.T) {
 	wantInterrupted(t, cmd.Process)
 }
 
-// TestDoctorDoesNotPublishUnasked checks that SSED_PUBLISH does not make the doctor publish,
-// because it configures the daemon's address.
-func TestDoctorDoesNotPublishUnasked(t *testing.T) {
+// TestDoctorIgnoresSSEDPublish checks that SSED_PUBLISH does not make the doctor publish, because
+// it configures the daemon's address.
+func TestDoctorIgnoresSSEDPublish(t *testing.T) {
 	testtool.Long(t, "doctor listens for seconds")
 	t.Parallel()
 	d := testtool.Start(t, "--heartbeat=1s")

@@ -7,7 +7,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-func TestSlipsAreToldOf(t *testing.T) {
+func TestWarnEnvTypos(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ variable, nearest string }{
 		{"SSED_TOKENS", "SSED_TOKEN"},
@@ -34,7 +34,7 @@ func TestSlipsAreToldOf(t *testing.T) {
 	}
 }
 
-func TestServeTellsOfSlips(t *testing.T) {
+func TestServeWarnsOfEnvTypos(t *testing.T) {
 	d := testtool.StartEnv(t, []string{"SSED_TOKENS=s3cr3t-value publish"})
 	if log := d.Log(); !strings.Contains(log, "level=WARN") || !strings.Contains(log, "variable=SSED_TOKENS nearest=SSED_TOKEN\n") || strings.Contains(log, "s3cr3t") {
 		t.Errorf("it logs %q", log)

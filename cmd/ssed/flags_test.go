@@ -36,7 +36,7 @@ var storeDefaults = storeFlags{
 	NATSTimeout:        10 * time.Second,
 }
 
-func TestDefaultsAreTheLoops(t *testing.T) {
+func TestFlagDefaultsEqualServerDefaults(t *testing.T) {
 	cli, err := parse(t, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -229,14 +229,14 @@ func TestUsageErrors(t *testing.T) {
 	}
 }
 
-func TestUsageErrorIsOneLineAndCode2(t *testing.T) {
+func TestUsageErrorIsOneLineWithCode2(t *testing.T) {
 	run(t, nil, nil, "--publish", "tcp://0.0.0.0:0").wantFailure(t, exitUsage, "requires a token", "--help")
 	run(t, nil, []string{"SSED_HEARTBEAT=often"}).wantFailure(t, exitUsage, "SSED_HEARTBEAT")
 }
 
-// TestHelpTellsUnitsAndDefaults checks the help of every flag of the daemon. The placeholder must
+// TestHelpHasUnitsAndDefaults checks the help of every flag of the daemon. The placeholder must
 // show the unit, which the title of the group explains, and the text must contain the default.
-func TestHelpTellsUnitsAndDefaults(t *testing.T) {
+func TestHelpHasUnitsAndDefaults(t *testing.T) {
 	for _, flag := range newParser(&commands{}, io.Discard).Model.DefaultCmd.Flags {
 		want := ""
 		switch flag.Target.Interface().(type) {

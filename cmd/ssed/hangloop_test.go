@@ -79,7 +79,7 @@ func listenerOf(t *testing.T, pid int, port string) (fd string) {
 			return descriptorOf(t, pid, "socket:["+fields[9]+"]")
 		}
 	}
-	t.Fatalf("nobody listens on port %s", port)
+	t.Fatalf("no process listens on port %s", port)
 	return ""
 }
 

@@ -55,7 +55,7 @@ func (c *healthcheckCommand) Run() error {
 		return fmt.Errorf("%v is unhealthy: %d %s", target, status, text)
 	}
 	// Unlike other commands, it succeeds if this line cannot be written. The exit code is the
-	// answer, and a container must not become unhealthy because nobody reads the output.
+	// answer, and a container must not become unhealthy because its output has no reader.
 	fmt.Printf("%v is healthy: %s\n", target, text)
 	return nil
 }

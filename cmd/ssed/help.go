@@ -52,9 +52,10 @@ var daemonHelp = map[string]string{
 		delivery. Default ${default}.`,
 
 	"token": `A token, then optionally its rights (subscribe, publish, admin, metrics; default all)
-		and its namespace (default /): "TOKEN publish,subscribe /pets". Anyone may subscribe or
-		publish until a token has that right. Can be repeated; the environment variable (with
-		semicolons) is safer, because other users can read command lines. Default: none.`,
+		and its namespace (default /): "TOKEN publish,subscribe /pets". Any client may
+		subscribe or publish until a token has that right. Can be repeated; the environment
+		variable (with semicolons) is safer, because other users can read command lines. Default:
+		none.`,
 	"token-file": `File with more tokens, one per line; empty lines and lines that begin with # are
 		ignored. It is read again on SIGHUP; an invalid file changes nothing. Default: no file.`,
 	"cors-origin": `Allow pages of this origin to subscribe, with credentials: https://example.org,
@@ -105,7 +106,7 @@ var daemonHelp = map[string]string{
 		the largest namespaces are dropped first, and the newest message of a namespace last.
 		Default ${default}, or less to fit a memory limit (cgroup).`,
 	"gap-event": `Name of the event that tells a subscriber which messages it missed; publishers cannot
-		use this name. An empty name turns the event off. Default ${default}.`,
+		use this name. An empty name disables the event. Default ${default}.`,
 
 	"store": `Keep all messages in this directory, so that messages and ids survive a restart or crash.
 		The daemon runs an embedded NATS JetStream server that other programs cannot reach.

@@ -74,7 +74,7 @@ func TestLineReaderFails(t *testing.T) {
 	}
 }
 
-func TestEndsFeed(t *testing.T) {
+func TestErrorsThatEndTheFeed(t *testing.T) {
 	reply := func(code string) error { return fmt.Errorf("wrapped: %w", &publish.ReplyError{Code: code}) }
 	for _, tt := range []struct {
 		err  error

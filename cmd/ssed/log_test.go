@@ -137,9 +137,9 @@ func TestLogOnATerminal(t *testing.T) {
 	}
 }
 
-// TestNoTokenIsShown passes valid and invalid tokens in every possible way, and looks for them in
-// all output of ssed.
-func TestNoTokenIsShown(t *testing.T) {
+// TestTokensAreNeverShown passes valid and invalid tokens in every possible way, and looks for them
+// in all output of ssed.
+func TestTokensAreNeverShown(t *testing.T) {
 	const mark = "s3cr3t"
 	tokens := filepath.Join(t.TempDir(), "tokens")
 	if err := os.WriteFile(tokens, []byte(mark+"-of-the-file admin\n"), 0o600); err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// hangingPipe returns a pipe that nobody reads until it is repaired.
+// hangingPipe returns a pipe without a reader until it is repaired.
 func hangingPipe(t *testing.T) *openTarget {
 	out, in := pipe(t)
 	to := &openTarget{stderr: in, fail: func(*testing.T) {}}

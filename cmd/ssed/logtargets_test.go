@@ -107,7 +107,7 @@ func (target *logTarget) try(t *testing.T, flag string) {
 		t.Errorf("%d lines arrived and %d were reported as lost, of %d", got.ofClients, got.lost, logged)
 	}
 	if got.lost != lost || got.reason != target.reason {
-		t.Errorf("the log says that %d lines are lost, reason %q, want %d, reason %q", got.lost, got.reason, lost, target.reason)
+		t.Errorf("the log reports that %d lines are lost, reason %q, want %d, reason %q", got.lost, got.reason, lost, target.reason)
 	}
 	if len(got.broken) > 1 || len(got.broken) == 1 && (!to.cut || !strings.HasPrefix(got.broken[0], `{"time":"`)) {
 		t.Errorf("not lines of a log: %q", got.broken)

@@ -34,7 +34,7 @@ func (r *fakeReader) Write(lines []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.broken {
-		return 0, errors.New("nobody reads this")
+		return 0, errors.New("the pipe has no reader")
 	}
 	return r.text.Write(lines)
 }
@@ -60,8 +60,8 @@ func lostLines(t *testing.T, log string) (lost int) {
 	return lost
 }
 
-// TestLogWriterKeepsAllInOrder has many goroutines write at the same time, as much as fits.
-func TestLogWriterKeepsAllInOrder(t *testing.T) {
+// TestLogWriterKeepsOrder has many goroutines write at the same time, as much as fits.
+func TestLogWriterKeepsOrder(t *testing.T) {
 	var reader fakeReader
 	w := newLogWriter(&reader)
 	const writers, each = 8, 2000
@@ -89,8 +89,8 @@ func TestLogWriterKeepsAllInOrder(t *testing.T) {
 	}
 }
 
-// TestLogWriterNeverBlocks writes far more than fits while nobody reads. The log must then contain,
-// in this order, the lines that fit, the number of lost lines, and the later lines.
+// TestLogWriterNeverBlocks writes far more than fits while no reader reads. The log must then
+// contain, in this order, the lines that fit, the number of lost lines, and the later lines.
 func TestLogWriterNeverBlocks(t *testing.T) {
 	var reader fakeReader
 	w := newLogWriter(&reader)
@@ -134,9 +134,9 @@ func TestLogWriterNeverBlocks(t *testing.T) {
 	}
 }
 
-// TestLogWriterEndsInTime checks that end returns in time even if nobody reads, and that later
+// TestLogWriterEndTimesOut checks that end returns in time even if no reader reads, and that later
 // lines are dropped.
-func TestLogWriterEndsInTime(t *testing.T) {
+func TestLogWriterEndTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out, in := io.Pipe()
 		w := newLogWriter(in)
@@ -161,8 +161,8 @@ func TestLogWriterEndsInTime(t *testing.T) {
 	})
 }
 
-// TestLogWriterTellsOfFailures checks that lines that cannot be written are counted.
-func TestLogWriterTellsOfFailures(t *testing.T) {
+// TestLogWriterCountsFailedWrites checks that lines that cannot be written are counted.
+func TestLogWriterCountsFailedWrites(t *testing.T) {
 	reader := &fakeReader{broken: true}
 	w := newLogWriter(reader)
 	w.Write([]byte("1\n"))
@@ -196,10 +196,10 @@ func (s *smallTarget) Write(lines []byte) (n int, err error) {
 	return n, err
 }
 
-// TestLogWriterIsCutAnywhere gives a target room for every number of bytes of some lines, then for
+// TestLogWriterWithCutWrites gives a target room for every number of bytes of some lines, then for
 // every number of bytes of the next ones, then for all. Wherever a write is cut, each line must be
 // complete or counted, and no line may run into another.
-func TestLogWriterIsCutAnywhere(t *testing.T) {
+func TestLogWriterWithCutWrites(t *testing.T) {
 	write := func(w *logWriter, room *smallTarget, bytes int, lines ...string) {
 		room.mu.Lock()
 		room.room = bytes
@@ -303,9 +303,9 @@ func failing(t *testing.T) (args []string) {
 	return []string{"--listen=" + listener.Addr().String(), "--publish=tcp://127.0.0.1:0", "--token-file=" + file}
 }
 
-// TestWhyItDiedComesLast checks that the error comes after all log lines, even if those had to wait
+// TestFinalErrorIsTheLastLine checks that the error follows all log lines, even if they had to wait
 // for the reader.
-func TestWhyItDiedComesLast(t *testing.T) {
+func TestFinalErrorIsTheLastLine(t *testing.T) {
 	pipe := newLogPipe(t)
 	fill(t, pipe.in)
 	pipe.start(t, failing(t)...)
@@ -317,8 +317,9 @@ func TestWhyItDiedComesLast(t *testing.T) {
 	}
 }
 
-// TestItDiesAlthoughNobodyReadsTheLog checks that the process exits with the right code.
-func TestItDiesAlthoughNobodyReadsTheLog(t *testing.T) {
+// TestExitWithoutALogReader checks that the process exits with the right code if no reader reads
+// the log.
+func TestExitWithoutALogReader(t *testing.T) {
 	pipe := newLogPipe(t)
 	fill(t, pipe.in)
 	cmd := pipe.start(t, failing(t)...)

@@ -73,9 +73,9 @@ func TestFitMemory(t *testing.T) {
 	}
 }
 
-// TestFittedFlagsFit tries every limit. The daemon must fit it, or its flags must have their lowest
-// values, and the flags must be valid.
-func TestFittedFlagsFit(t *testing.T) {
+// TestFitMemoryForEveryLimit tries every limit. The daemon must fit it, or its flags must have
+// their lowest values, and the flags must be valid.
+func TestFitMemoryForEveryLimit(t *testing.T) {
 	for _, args := range [][]string{nil, {"--history=1"}, {"--store=/x"}, {"--nats=nats://x", "--max-conns=1000"}, {"--publish-loop=own", "--data-max=100KiB"}} {
 		fits := 0
 		asRead, isDefault := flagsOf(t, args...)
@@ -99,7 +99,7 @@ func TestFittedFlagsFit(t *testing.T) {
 	}
 }
 
-func TestStoreCacheIsAPartOfTheLimit(t *testing.T) {
+func TestStoreCacheFitsTheMemoryLimit(t *testing.T) {
 	for limit, want := range map[int]int{0: store.DefaultCacheBytes, 32 << 20: 8 << 20, 256 << 20: 32 << 20, 8 << 30: store.DefaultCacheBytes} {
 		if got := (memoryLimit{bytes: limit}).storeCacheBytes(); got != want {
 			t.Errorf("with a limit of %d the store caches %d bytes, not %d", limit, got, want)

@@ -50,16 +50,16 @@ func TestPub(t *testing.T) {
 	}
 }
 
-// TestArgumentsAreNotChanged checks that an argument that is not valid UTF-8 is refused, as such a
-// line is.
-func TestArgumentsAreNotChanged(t *testing.T) {
+// TestInvalidUTF8ArgumentIsRefused checks that an argument that is not valid UTF-8 is refused, like
+// an invalid line.
+func TestInvalidUTF8ArgumentIsRefused(t *testing.T) {
 	d := testtool.Start(t)
 	for _, args := range [][]string{{"pub", "/pets", "a\xffb"}, {"pub", "/pets\xff", "a"}, {"pub", "--event=\xff", "/pets", "a"}} {
 		run(t, nil, toOf(d), args...).wantFailure(t, exitUsage, "argument ", "is not valid UTF-8")
 	}
 }
 
-func TestPubSaysWhichLineIsWrong(t *testing.T) {
+func TestPubNamesTheInvalidLine(t *testing.T) {
 	t.Parallel()
 	d := testtool.Start(t, "--data-max", "1KiB", "--token", "pets-token publish /pets")
 	long := strings.Repeat("x", 1025)
@@ -166,8 +166,9 @@ func TestPubRefusesAKey(t *testing.T) {
 	}
 }
 
-// TestPubSendsEachLineAtOnce tests "vmstat -n 1 | ssed pub": a line must not wait for the next one.
-func TestPubSendsEachLineAtOnce(t *testing.T) {
+// TestPubSendsEachLineImmediately tests "vmstat -n 1 | ssed pub": a line must not wait for the next
+// one.
+func TestPubSendsEachLineImmediately(t *testing.T) {
 	d := testtool.Start(t)
 	subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/dribble")
 	stdin, lines := io.Pipe()
@@ -184,9 +185,9 @@ func TestPubSendsEachLineAtOnce(t *testing.T) {
 	r.wantSuccess(t)
 }
 
-// TestPubEndsOnRefusalWhileStdinIsOpen checks that with --strict, a refusal does not wait for a
+// TestPubExitsOnRefusalWhileStdinIsOpen checks that with --strict, a refusal does not wait for a
 // next line that may never come.
-func TestPubEndsOnRefusalWhileStdinIsOpen(t *testing.T) {
+func TestPubExitsOnRefusalWhileStdinIsOpen(t *testing.T) {
 	d := testtool.Start(t, "--data-max", "1KiB")
 	cmd := exec.Command(testtool.Build(t), "pub", "--strict", "/x")
 	cmd.Env = append(testtool.Environ(), toOf(d)...)
@@ -245,9 +246,9 @@ func TestPubWithoutADaemon(t *testing.T) {
 	run(t, nil, []string{"SSED_TO=localhost:8002"}, "pub", "/x", "y").wantFailure(t, exitFailure, "tcp://host:port")
 }
 
-// TestPubWhenTheDaemonGoes checks that with --strict, lines that the daemon did not acknowledge are
-// reported.
-func TestPubWhenTheDaemonGoes(t *testing.T) {
+// TestPubStrictWhenTheDaemonExits checks that with --strict, lines that the daemon did not
+// acknowledge are reported.
+func TestPubStrictWhenTheDaemonExits(t *testing.T) {
 	d := testtool.Start(t)
 	subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/x")
 	stdin, lines := io.Pipe()

@@ -15,7 +15,7 @@ import (
 type feed struct {
 	command *pubCommand
 	client  *publish.RetryClient
-	stderr  io.Writer // must not block: a feed continues and ends even if nobody reads its reports
+	stderr  io.Writer // must not block: a feed continues and exits even if its reports have no reader
 	end     context.CancelCauseFunc
 	refused refusedReport
 

@@ -63,8 +63,8 @@ func TestPubSkipsRefusedLines(t *testing.T) {
 	}
 }
 
-// TestPubTakesOddLines checks that unusual lines that are text are published.
-func TestPubTakesOddLines(t *testing.T) {
+// TestPubAcceptsUnusualLines checks that unusual lines that are text are published.
+func TestPubAcceptsUnusualLines(t *testing.T) {
 	d := testtool.Start(t, "--history", "100")
 	run(t, strings.NewReader("\n\x00\na\rb\nc\r\n\r\n \nlast\r"), toOf(d), "pub", "/odd").wantSuccess(t)
 	// A CR within data is a line break in SSE.
@@ -73,9 +73,9 @@ func TestPubTakesOddLines(t *testing.T) {
 	}
 }
 
-// TestPubSurvivesJunk checks that of a stream of random bytes, the lines that are text are
+// TestPubWithRandomBytes checks that of a stream of random bytes, the lines that are text are
 // published, and that standard error stays short.
-func TestPubSurvivesJunk(t *testing.T) {
+func TestPubWithRandomBytes(t *testing.T) {
 	d := testtool.Start(t, "--history", "100000")
 	random := rand.New(rand.NewPCG(3, 4))
 	var junk bytes.Buffer
@@ -113,9 +113,9 @@ func TestPubSurvivesJunk(t *testing.T) {
 	}
 }
 
-// TestPubWithoutAReaderOfItsReports checks that a feed continues to publish, and exits, even if a
+// TestPubWithBlockedStandardError checks that a feed continues to publish, and exits, even if a
 // report on standard error blocks.
-func TestPubWithoutAReaderOfItsReports(t *testing.T) {
+func TestPubWithBlockedStandardError(t *testing.T) {
 	testtool.Long(t, "pub waits for a reader")
 	t.Parallel()
 	for _, tt := range []struct {
@@ -148,8 +148,8 @@ func TestPubWithoutAReaderOfItsReports(t *testing.T) {
 	}
 }
 
-// TestPubAndSubSayTheSame checks that both commands report a lost daemon in the same words.
-func TestPubAndSubSayTheSame(t *testing.T) {
+// TestPubAndSubReportTheSame checks that both commands report a lost daemon in the same words.
+func TestPubAndSubReportTheSame(t *testing.T) {
 	testtool.Long(t, "both wait for seconds before they try again")
 	t.Parallel()
 	d := testtool.Start(t)
@@ -170,8 +170,8 @@ func TestPubAndSubSayTheSame(t *testing.T) {
 	}
 }
 
-// TestPubIsInterrupted checks an interrupt while it waits for the daemon. The exit code must be
-// that of the signal, and it must report how many lines were not acknowledged.
+// TestPubIsInterrupted interrupts pub while it waits for the daemon. The exit code must be that of
+// the signal, and pub must report how many lines were not acknowledged.
 func TestPubIsInterrupted(t *testing.T) {
 	testtool.Long(t, "a publisher waits for seconds before it tries again")
 	t.Parallel()

@@ -13,10 +13,10 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestPubOverRestarts checks that a feed continues when the daemon is stopped or killed and starts
-// again. With a store, each line must be published once, in order. The daemon may also be down at
-// the end of the input.
-func TestPubOverRestarts(t *testing.T) {
+// TestPubAcrossRestarts checks that a feed continues when the daemon is stopped or killed and
+// starts again. With a store, each line must be published once, in order. The daemon may also be
+// down at the end of the input.
+func TestPubAcrossRestarts(t *testing.T) {
 	testtool.Long(t, "a publisher waits for seconds after each of six restarts")
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		t.Run(signal.String(), func(t *testing.T) {
@@ -59,9 +59,9 @@ func TestPubOverRestarts(t *testing.T) {
 	}
 }
 
-// TestPubOverARestartWithoutAStore checks that lines which one daemon has not accepted reach the
+// TestPubAcrossRestartWithoutStore checks that lines which one daemon has not accepted reach the
 // next one. No line may be missing, and there may not be more duplicates than reported.
-func TestPubOverARestartWithoutAStore(t *testing.T) {
+func TestPubAcrossRestartWithoutStore(t *testing.T) {
 	testtool.Long(t, "pub waits for a daemon that restarts")
 	d := testtool.Start(t, "--backlog=1GiB", "--backlog-total=1GiB")
 	subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/feed")
@@ -106,10 +106,10 @@ func TestPubOverARestartWithoutAStore(t *testing.T) {
 	}
 }
 
-// TestPubWaitsWhileTheDaemonIsAway checks that lines that arrive in the meantime are published
+// TestPubWaitsWhileTheDaemonIsDown checks that lines that arrive in the meantime are published
 // once.
-func TestPubWaitsWhileTheDaemonIsAway(t *testing.T) {
-	testtool.Long(t, "a publisher waits for seconds before it comes back")
+func TestPubWaitsWhileTheDaemonIsDown(t *testing.T) {
+	testtool.Long(t, "a publisher waits for seconds before it reconnects")
 	t.Parallel()
 	d := testtool.Start(t)
 	subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/feed")
@@ -133,10 +133,10 @@ func TestPubWaitsWhileTheDaemonIsAway(t *testing.T) {
 	}
 }
 
-// TestPubWithoutAStoreSaysWhatMayBeDouble checks the report about duplicates. The daemon accepts
-// lines, but its replies get lost. Without a store the lines are published twice, and pub must
-// report how many may be.
-func TestPubWithoutAStoreSaysWhatMayBeDouble(t *testing.T) {
+// TestPubReportsPossibleDuplicates checks the report about duplicates. The daemon accepts lines,
+// but its replies get lost. Without a store the lines are published twice, and pub must report how
+// many may be.
+func TestPubReportsPossibleDuplicates(t *testing.T) {
 	testtool.Long(t, "pub waits for a daemon that restarts")
 	t.Parallel()
 	for _, tt := range []struct {
@@ -199,9 +199,9 @@ func TestPubWaitsForAPlace(t *testing.T) {
 	}
 }
 
-// TestPubLosesItsToken checks that the feed ends if the restarted daemon does not know its token,
-// even while there is nothing to publish.
-func TestPubLosesItsToken(t *testing.T) {
+// TestPubWithRevokedToken checks that the feed ends if the restarted daemon does not know its
+// token, even while there is nothing to publish.
+func TestPubWithRevokedToken(t *testing.T) {
 	testtool.Long(t, "pub waits for a daemon that restarts")
 	t.Parallel()
 	for _, lines := range []string{"", "2\n"} {

@@ -53,7 +53,7 @@ func shortTempDir(t *testing.T) string {
 	return folder
 }
 
-func TestServeEndsCleanly(t *testing.T) {
+func TestServeExitsCleanly(t *testing.T) {
 	t.Parallel()
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		bothLoops(t, func(t *testing.T, flag string) {
@@ -110,7 +110,7 @@ func TestDrainingIsBounded(t *testing.T) {
 	}
 }
 
-func TestSecondSignalEndsAtOnce(t *testing.T) {
+func TestSecondSignalExitsImmediately(t *testing.T) {
 	d := stalled(t)
 	if err := d.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -123,9 +123,9 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	}
 }
 
-// TestDeadEngineEndsTheProcess sets the daemon's limit on open files to 0, so that it cannot accept
-// connections and its event loop stops.
-func TestDeadEngineEndsTheProcess(t *testing.T) {
+// TestFailedEngineExitsTheProcess sets the daemon's limit on open files to 0, so that it cannot
+// accept connections and its event loop stops.
+func TestFailedEngineExitsTheProcess(t *testing.T) {
 	bothLoops(t, func(t *testing.T, flag string) {
 		d := testtool.Start(t, flag)
 		none := unix.Rlimit{}
@@ -208,7 +208,7 @@ func TestServeRefusesBadAddresses(t *testing.T) {
 	}
 }
 
-func TestStaleSocketIsTakenOver(t *testing.T) {
+func TestServeReplacesStaleSocket(t *testing.T) {
 	bothLoops(t, func(t *testing.T, flag string) {
 		socket := "unix://" + filepath.Join(shortTempDir(t), "publish.sock")
 		first := testtool.Start(t, flag, "--publish", socket)

@@ -73,7 +73,7 @@ func newSettings() *settings {
 }
 
 // Resolve implements kong.Resolver. Kong calls it for each flag that is not on the command line. A
-// nil result leaves the value as it is: from the environment, or the default.
+// nil result keeps the current value: from the environment, or the default.
 func (s *settings) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	if s.ctx == nil {
 		s.ctx = ctx

@@ -102,8 +102,9 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// TestErrorsThatNobodyReads checks that they do not change what a command does, or its exit code.
-func TestErrorsThatNobodyReads(t *testing.T) {
+// TestErrorsWithoutAReader checks that lost errors on standard error do not change the behavior or
+// the exit code of a command.
+func TestErrorsWithoutAReader(t *testing.T) {
 	testtool.Long(t, "pub waits for a reader")
 	t.Parallel()
 	d := testtool.Start(t, "--history=3")
@@ -131,9 +132,9 @@ func TestErrorsThatNobodyReads(t *testing.T) {
 	}
 }
 
-// TestNobodyReadsTheHealthcheck checks that its exit code does not depend on a reader of its
-// output.
-func TestNobodyReadsTheHealthcheck(t *testing.T) {
+// TestHealthcheckWithoutAReader checks that the exit code of healthcheck does not depend on a
+// reader of its output.
+func TestHealthcheckWithoutAReader(t *testing.T) {
 	d := testtool.Start(t)
 	socket := "unix://" + t.TempDir() + "/nothing"
 	for name, stdout := range map[string]*os.File{"without a reader": unread(t), "onto a full device": full(t)} {
@@ -145,9 +146,9 @@ func TestNobodyReadsTheHealthcheck(t *testing.T) {
 	}
 }
 
-// TestNobodyReadsTheDemo checks that the demo publishes even if the text on standard output is lost
+// TestDemoWithoutAReader checks that the demo publishes even if the text on standard output is lost
 // or blocks.
-func TestNobodyReadsTheDemo(t *testing.T) {
+func TestDemoWithoutAReader(t *testing.T) {
 	testtool.Long(t, "it waits for several ticks of the demo")
 	t.Parallel()
 	_, blocked := pipe(t)
@@ -180,9 +181,9 @@ func TestNobodyReadsTheDemo(t *testing.T) {
 	}
 }
 
-// TestTopWithoutItsTerminal checks that top exits without an error when its terminal closes, even
-// if it receives no signal.
-func TestTopWithoutItsTerminal(t *testing.T) {
+// TestTopExitsWhenItsTerminalCloses checks that top exits without an error when its terminal
+// closes, even if it receives no signal.
+func TestTopExitsWhenItsTerminalCloses(t *testing.T) {
 	sh := testtool.Need(t, "sh")
 	d := testtool.Start(t)
 	for _, tt := range []struct{ name, before string }{{"signaled", ""}, {"not signaled", `trap "" HUP; `}} {

@@ -20,7 +20,7 @@ import (
 )
 
 // leaveTime is how long "ssed sub" may take to exit after a signal. It may be blocked in a write to
-// a pipe that nobody reads.
+// a pipe without a reader.
 const leaveTime = time.Second
 
 type subCommand struct {

@@ -13,7 +13,7 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-func TestSubShows(t *testing.T) {
+func TestSubPrintsEvents(t *testing.T) {
 	t.Parallel()
 	d := testtool.Start(t, "--history", "10")
 	p := testtool.DialPublisher(t, d.Publish[0])
@@ -63,9 +63,9 @@ func TestSubVerbose(t *testing.T) {
 	}
 }
 
-// TestSubOverARestart kills the daemon and starts it again without its messages.
-// The received events must be in order, and sub must report that messages may be missing.
-func TestSubOverARestart(t *testing.T) {
+// TestSubAcrossARestart kills the daemon and starts it again without its messages. The received
+// events must be in order, and sub must report that messages may be missing.
+func TestSubAcrossARestart(t *testing.T) {
 	testtool.Long(t, "a subscriber waits for a daemon that restarts")
 	t.Parallel()
 	first := testtool.Start(t, "--history", "10")
@@ -91,9 +91,9 @@ func TestSubOverARestart(t *testing.T) {
 	}
 }
 
-// TestSubOverCuts interrupts each connection in the middle of an event, and expects all events once
-// and in order.
-func TestSubOverCuts(t *testing.T) {
+// TestSubAcrossCuts interrupts each connection in the middle of an event, and expects all events
+// once and in order.
+func TestSubAcrossCuts(t *testing.T) {
 	testtool.Long(t, "a subscriber waits for seconds after each cut")
 	t.Parallel()
 	const count = 200
@@ -116,10 +116,10 @@ func TestSubOverCuts(t *testing.T) {
 	}
 }
 
-// TestSubTellsOfAHole checks that sub reports an interrupted stream without ids, because missed
-// messages cannot be requested again.
-func TestSubTellsOfAHole(t *testing.T) {
-	testtool.Long(t, "a subscriber waits for seconds before it comes back")
+// TestSubReportsInterruptionWithoutIDs checks that sub reports an interrupted stream without ids,
+// because missed messages cannot be requested again.
+func TestSubReportsInterruptionWithoutIDs(t *testing.T) {
+	testtool.Long(t, "a subscriber waits for seconds before it reconnects")
 	t.Parallel()
 	d := testtool.Start(t)
 	proxy := testtool.StartProxy(t, d.Subscribe[0])
@@ -143,7 +143,7 @@ func TestSubTellsOfAHole(t *testing.T) {
 	}
 }
 
-func TestSubShowsAGap(t *testing.T) {
+func TestSubReportsAGap(t *testing.T) {
 	d := testtool.Start(t, "--history", "1", "--gap-event", "hole")
 	publishAll(t, d, "/x", "1", "2", "3")
 	r := run(t, nil, nil, "sub", "--count=1", "--gap-event=hole", "--since", "0ther-17", d.Subscribe[0], "/x")
@@ -207,7 +207,7 @@ func TestSubIsRefused(t *testing.T) {
 	}
 }
 
-func TestSubHasALimit(t *testing.T) {
+func TestSubEventMax(t *testing.T) {
 	d := testtool.Start(t, "--history", "2")
 	publishAll(t, d, "/x", "short", strings.Repeat("x", 5000))
 	r := run(t, nil, nil, "sub", "--event-max=4KiB", "--last=2", d.Subscribe[0], "/x")
@@ -217,9 +217,9 @@ func TestSubHasALimit(t *testing.T) {
 	}
 }
 
-// TestSubEnds checks that sub exits on a signal, even while nobody reads its output. It also exits
-// when its reader has closed the pipe and no event arrives.
-func TestSubEnds(t *testing.T) {
+// TestSubExitsOnSignal checks that sub exits on a signal, even while its output has no reader. It
+// also exits when its reader has closed the pipe and no event arrives.
+func TestSubExitsOnSignal(t *testing.T) {
 	t.Parallel()
 	d := testtool.Start(t, "--history", "2")
 	for i, tt := range []struct {
@@ -242,7 +242,7 @@ func TestSubEnds(t *testing.T) {
 	}
 }
 
-func TestSubEndsWhileItCannotWrite(t *testing.T) {
+func TestSubExitsWhileItCannotWrite(t *testing.T) {
 	t.Parallel()
 	d := testtool.Start(t, "--history", "8")
 	for range 8 {

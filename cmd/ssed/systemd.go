@@ -93,8 +93,8 @@ func (n *notifier) patience() time.Duration {
 //
 // The publishers' own loop is not checked, because evio can only be asked over a connection. The
 // answer could be delayed behind publishers that are held up by a full mailbox, for as long as the
-// delivery takes. A late answer would therefore usually mean back-pressure, and a client that
-// floods the daemon could have it killed. If that loop stops, it is restarted without the watchdog.
+// delivery takes. So a late answer would usually mean back-pressure, and a client that floods the
+// daemon could have it killed. If that loop stops, it is restarted without the watchdog.
 func (d *daemon) alive(ctx context.Context) error {
 	_, err := d.server.Stats(ctx)
 	return err

@@ -147,7 +147,7 @@ func (s *fakeSystemd) silence() time.Duration {
 	return time.Since(s.last)
 }
 
-func TestSystemdHearsOfTheBeginAndTheEnd(t *testing.T) {
+func TestNotifySystemdOfStartAndStop(t *testing.T) {
 	bothLoops(t, func(t *testing.T, flag string) {
 		path := filepath.Join(shortTempDir(t), "notify")
 		for kind, socket := range map[string]string{"path": path, "abstract": "@" + path} {
@@ -175,9 +175,9 @@ func TestSystemdHearsOfTheBeginAndTheEnd(t *testing.T) {
 	})
 }
 
-// TestSystemdHearsOfReloads checks that every reload ends with READY, even a failed one, because
+// TestNotifySystemdOfReloads checks that every reload ends with READY, even a failed one, because
 // systemd waits for it.
-func TestSystemdHearsOfReloads(t *testing.T) {
+func TestNotifySystemdOfReloads(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "tokens")
 	s := playSystemd(t, filepath.Join(shortTempDir(t), "notify"))
 	reload := func(d *testtool.Daemon) (status string) {

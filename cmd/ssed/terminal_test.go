@@ -28,10 +28,10 @@ func wait(t *testing.T, cmd *exec.Cmd) int {
 	return cmd.ProcessState.ExitCode()
 }
 
-// TestOtherCommandsLeaveTheTerminalAlone checks that only "ssed top" draws on the terminal. The
+// TestOtherCommandsDoNotUseTheTerminal checks that only "ssed top" draws on the terminal. The
 // library that it draws with must not query the terminal, read its input or change its mode when
 // another command starts.
-func TestOtherCommandsLeaveTheTerminalAlone(t *testing.T) {
+func TestOtherCommandsDoNotUseTheTerminal(t *testing.T) {
 	testtool.Long(t, "every command runs in a terminal")
 	t.Parallel()
 	const typed = "typed ahead\n"
@@ -98,10 +98,10 @@ var colors = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 // keyboard, colors, terminfo). It also matches the sequences that change what its keys send.
 var asks = regexp.MustCompile(`\x1b\[[?>=]?[0-9;]*(\$p|c|n|x|q|u)|\x1b\[[><=?][0-9;:]*m|\x1b\][0-9;]*;\?|\x1bP|\x05|\x1bZ`)
 
-// TestTopLeavesTheTerminalAsItWas checks this for every way in which top can exit, and for several
+// TestTopRestoresTheTerminal checks that top restores the terminal however it exits, on several
 // types of terminal. It must not query the terminal: an answer that arrives late, over a slow line,
 // would become input of the shell.
-func TestTopLeavesTheTerminalAsItWas(t *testing.T) {
+func TestTopRestoresTheTerminal(t *testing.T) {
 	t.Parallel()
 	d := testtool.Start(t)
 	interrupt := func(s syscall.Signal) func(*testing.T, *testtool.Terminal, *exec.Cmd) {

@@ -33,7 +33,7 @@ func TestTokenFile(t *testing.T) {
 				if err := d.Process.Signal(syscall.SIGHUP); err != nil {
 					t.Fatal(err)
 				}
-				testtool.WaitFor(t, "the log to say "+says, func() bool { return strings.Count(d.Log(), says) > before })
+				testtool.WaitFor(t, "the log to contain "+says, func() bool { return strings.Count(d.Log(), says) > before })
 			}
 			status := func(token string, want int) {
 				t.Helper()
@@ -87,9 +87,9 @@ func TestTokenFile(t *testing.T) {
 	}
 }
 
-// TestReloadKeepsThePublicDoorClosed checks that a file which would let the whole network publish
-// is refused.
-func TestReloadKeepsThePublicDoorClosed(t *testing.T) {
+// TestReloadDoesNotOpenPublishing checks that a file which would let the whole network publish is
+// refused.
+func TestReloadDoesNotOpenPublishing(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "tokens")
 	if err := os.WriteFile(file, []byte("some-token publish\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -107,8 +107,8 @@ func TestReloadKeepsThePublicDoorClosed(t *testing.T) {
 	testtool.WaitFor(t, "a refusal", func() bool { return strings.Contains(d.Log(), "no token would grant [publish]") })
 }
 
-// TestHangupWithoutTokenFile checks that SIGHUP does not stop the daemon.
-func TestHangupWithoutTokenFile(t *testing.T) {
+// TestSIGHUPWithoutTokenFile checks that SIGHUP does not stop the daemon.
+func TestSIGHUPWithoutTokenFile(t *testing.T) {
 	d := testtool.Start(t)
 	if err := d.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)

@@ -147,9 +147,9 @@ func TestTop(t *testing.T) {
 	}
 }
 
-// TestTopIsToldToEnd stops top with signals and with Ctrl-C, and expects the terminal to be as
-// before each time.
-func TestTopIsToldToEnd(t *testing.T) {
+// TestTopExitsOnSignalsAndCtrlC stops top with signals and with Ctrl-C, and expects the terminal to
+// be as before each time.
+func TestTopExitsOnSignalsAndCtrlC(t *testing.T) {
 	t.Parallel()
 	s := newScreen(t)
 	d := testtool.Start(t)
@@ -180,7 +180,7 @@ func TestTopIsToldToEnd(t *testing.T) {
 	}
 }
 
-func TestTopInBlackAndWhite(t *testing.T) {
+func TestTopWithoutColor(t *testing.T) {
 	s := newScreen(t)
 	d := testtool.Start(t)
 	for _, tt := range []struct {
@@ -199,7 +199,7 @@ func TestTopInBlackAndWhite(t *testing.T) {
 	}
 }
 
-func TestTopRefuses(t *testing.T) {
+func TestTopRefusesInvalidArguments(t *testing.T) {
 	s := newScreen(t)
 	d := testtool.Start(t, "--token", "admin-token admin")
 	run(t, nil, nil, "top", d.Subscribe[0]).wantFailure(t, exitFailure, "not a terminal", "--once", "/admin/status.json", "/metrics")

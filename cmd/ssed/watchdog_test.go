@@ -21,7 +21,7 @@ const watchdogTime = 400 * time.Millisecond
 
 func watchdogEnv() string { return fmt.Sprintf("WATCHDOG_USEC=%d", watchdogTime.Microseconds()) }
 
-func TestWatchdogBeatsAlsoInADrain(t *testing.T) {
+func TestWatchdogDuringDrain(t *testing.T) {
 	bothLoops(t, func(t *testing.T, flag string) {
 		t.Parallel()
 		s := playSystemd(t, filepath.Join(shortTempDir(t), "notify"), watchdogEnv())
@@ -37,9 +37,9 @@ func TestWatchdogBeatsAlsoInADrain(t *testing.T) {
 	})
 }
 
-// TestWatchdogFallsSilentWhenTheLoopHangs stops the real event loop, but no other part of the
-// daemon. When the loop continues, so does the watchdog.
-func TestWatchdogFallsSilentWhenTheLoopHangs(t *testing.T) {
+// TestWatchdogStopsWhenTheLoopHangs stops the real event loop, but no other part of the daemon.
+// When the loop continues, so does the watchdog.
+func TestWatchdogStopsWhenTheLoopHangs(t *testing.T) {
 	testtool.Long(t, "it waits for several periods of the watchdog")
 	bothLoops(t, func(t *testing.T, flag string) {
 		t.Parallel()
@@ -54,7 +54,7 @@ func TestWatchdogFallsSilentWhenTheLoopHangs(t *testing.T) {
 			t.Errorf("the log reports %d times that the loop does not respond, want once", n)
 		}
 		if strings.Contains(d.Log(), "event loop responding again") {
-			t.Error("the log says that the loop answers again, but it hangs")
+			t.Error("the log reports that the loop answers again, but it hangs")
 		}
 
 		goOn()
@@ -114,9 +114,9 @@ func TestWatchdog(t *testing.T) {
 	}
 }
 
-// TestNoSystemdNoWatchdog checks environments that lack a required variable, or whose variables are
-// for another process.
-func TestNoSystemdNoWatchdog(t *testing.T) {
+// TestNoWatchdogWithoutSystemd checks environments that lack a required variable, or whose
+// variables are for another process.
+func TestNoWatchdogWithoutSystemd(t *testing.T) {
 	s := playSystemd(t, filepath.Join(shortTempDir(t), "notify"))
 	tests := []struct {
 		name string
