@@ -107,9 +107,9 @@ func TestMetricsAccess(t *testing.T) {
 	}
 }
 
-// TestToldToBeLocal verifies that a client behind a PROXY header counts as local only if both the
-// connection and the address in the header are local.
-func TestToldToBeLocal(t *testing.T) {
+// TestLocalBehindProxyHeader verifies that a client behind a PROXY header counts as local only if
+// both the connection and the address in the header are local.
+func TestLocalBehindProxyHeader(t *testing.T) {
 	h := serveWith(t, ssed.Options{ProxyProtocol: true})
 	for lead, want := range map[string]string{
 		"PROXY TCP4 127.0.0.1 127.0.0.1 1 1\r\n": "200", // the peer is local here, too

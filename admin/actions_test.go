@@ -49,9 +49,9 @@ func TestHealthWhileDraining(t *testing.T) {
 	}
 }
 
-// TestPublishTakesTheRight verifies that a token with the admin right alone cannot publish if
-// publishing requires a token.
-func TestPublishTakesTheRight(t *testing.T) {
+// TestPublishNeedsThePublishRight verifies that a token with the admin right alone cannot publish
+// if publishing requires a token.
+func TestPublishNeedsThePublishRight(t *testing.T) {
 	h := serve(t, "admin-token admin", "publish-token publish", "both-tokens admin,publish /", "part-tokens publish /pets")
 	for token, want := range map[string]int{"admin-token": 403, "both-tokens": 200, "publish-token": 401} {
 		if status, answer, _ := h.ask(t, "POST", "/admin/publish", "namespace=/x&data=y", "X-Authorization: "+token); status != want {

@@ -76,9 +76,9 @@ func TestSurveysAreShared(t *testing.T) {
 	})
 }
 
-// TestNoSurveyIsOlderThanTheQuestion verifies that every survey begins after its request, and that
-// no request waits for more than two walks.
-func TestNoSurveyIsOlderThanTheQuestion(t *testing.T) {
+// TestSurveyBeginsAfterItsRequest verifies that every survey begins after its request, and that no
+// request waits for more than two walks.
+func TestSurveyBeginsAfterItsRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l slowLoop
 		s := newSurveys(l.take)
@@ -105,9 +105,9 @@ func TestNoSurveyIsOlderThanTheQuestion(t *testing.T) {
 	})
 }
 
-// TestFailuresEnd verifies that a failed walk returns its error only to the requests that waited
-// for it.
-func TestFailuresEnd(t *testing.T) {
+// TestFailureOnlyReachesItsWaiters verifies that a failed walk returns its error only to the
+// requests that waited for it.
+func TestFailureOnlyReachesItsWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l slowLoop
 		s := newSurveys(l.take)
@@ -128,9 +128,9 @@ func TestFailuresEnd(t *testing.T) {
 	})
 }
 
-// TestWhoLeavesLeavesAlone verifies that a canceled request does not cancel the walk for the other
-// requests, even if it started the walk.
-func TestWhoLeavesLeavesAlone(t *testing.T) {
+// TestCancelDoesNotAffectOtherRequests verifies that a canceled request does not cancel the walk
+// for the other requests, even if it started the walk.
+func TestCancelDoesNotAffectOtherRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l slowLoop
 		s := newSurveys(l.take)
@@ -158,9 +158,9 @@ func TestWhoLeavesLeavesAlone(t *testing.T) {
 	})
 }
 
-// TestAnswersShareAWalk verifies that different pages share a walk, and that equal pages also share
+// TestPagesShareAWalk verifies that different pages share a walk, and that equal pages also share
 // the rendered bytes.
-func TestAnswersShareAWalk(t *testing.T) {
+func TestPagesShareAWalk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l slowLoop
 		s := &Server{opts: Options{Tokens: func() *auth.Table { return nil }, Publishers: func(*ssed.Stats) {}, LogLinesLost: func() uint64 { return 0 }}, surveys: newSurveys(l.take)}
@@ -200,9 +200,9 @@ func TestAnswersShareAWalk(t *testing.T) {
 	})
 }
 
-// TestAPageIsMadeOnce verifies that a page is rendered once for all equal requests, and once for
-// each different one.
-func TestAPageIsMadeOnce(t *testing.T) {
+// TestEqualPagesAreRenderedOnce verifies that a page is rendered once for all equal requests, and
+// once for each different one.
+func TestEqualPagesAreRenderedOnce(t *testing.T) {
 	v := &survey{pages: map[any]func() rendered{}}
 	var made atomic.Int64
 	var all sync.WaitGroup
@@ -224,8 +224,8 @@ func TestAPageIsMadeOnce(t *testing.T) {
 	}
 }
 
-// TestAChoiceLeavesTheSurveyAlone verifies that choosing connections does not change the survey.
-func TestAChoiceLeavesTheSurveyAlone(t *testing.T) {
+// TestChoiceDoesNotChangeTheSurvey verifies that choosing connections does not change the survey.
+func TestChoiceDoesNotChangeTheSurvey(t *testing.T) {
 	conns := []ssed.SubscriberInfo{{ID: 1, LagBytes: 5}, {ID: 2, LagBytes: 9, Namespaces: []string{"/a"}}, {ID: 3, LagBytes: 5}, {ID: 4, Namespaces: []string{"/a/b"}}}
 	for _, tt := range []struct {
 		choice

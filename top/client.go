@@ -26,7 +26,7 @@ const (
 // A Client sends requests to the admin pages of one daemon.
 type Client struct {
 	base  string // "http://localhost:8001", without a slash at the end
-	where string // the address as it is shown
+	where string // the address for display
 	token string
 	http  *http.Client
 }

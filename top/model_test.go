@@ -173,7 +173,7 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-func TestPastedTextIsNoSeriesOfCommands(t *testing.T) {
+func TestPastedTextIsNotRunAsKeys(t *testing.T) {
 	m, d := start()
 	paste := tea.PasteMsg{Content: "dyq"}
 	if _, cmd := m.Update(paste); cmd != nil || m.asking != nil || len(d.asked) > 0 {
@@ -225,9 +225,9 @@ func TestView(t *testing.T) {
 	}
 }
 
-// TestEveryViewFitsItsScreen checks that no view has too many or too wide lines, which would make
+// TestEveryViewFitsTheScreen checks that no view has too many or too wide lines, which would make
 // the terminal scroll or wrap.
-func TestEveryViewFitsItsScreen(t *testing.T) {
+func TestEveryViewFitsTheScreen(t *testing.T) {
 	states := map[string]func(*model){
 		"as it begins": func(m *model) { *m = *newModel(m.daemon, m.where, m.status, true) },
 		"live":         func(*model) {},
@@ -278,8 +278,8 @@ func TestNoColor(t *testing.T) {
 	}
 }
 
-// TestTheSelectionStaysOnItsRow verifies that the same row remains selected when the order changes.
-func TestTheSelectionStaysOnItsRow(t *testing.T) {
+// TestSelectionStaysOnItsRow verifies that the same row remains selected when the order changes.
+func TestSelectionStaysOnItsRow(t *testing.T) {
 	m, _ := start()
 	press(m, "j", "j")
 	turned := someStatus()
@@ -295,7 +295,7 @@ func TestTheSelectionStaysOnItsRow(t *testing.T) {
 	}
 }
 
-func TestAnAnswerToAnOldQuestionIsAskedAnew(t *testing.T) {
+func TestOutdatedAnswerIsRequestedAgain(t *testing.T) {
 	m, d := start()
 	m.poll() // on its way
 	old := m.query
@@ -326,8 +326,8 @@ func TestTicks(t *testing.T) {
 	}
 }
 
-// TestTheDaemonGoesAndComesBack verifies the view while the daemon is down and after its restart.
-func TestTheDaemonGoesAndComesBack(t *testing.T) {
+// TestDaemonRestarts verifies the view while the daemon is down and after its restart.
+func TestDaemonRestarts(t *testing.T) {
 	m, d := start()
 	press(m, "d")
 	m.Update(lostMsg{errors.New("connection\x1b refused")})
@@ -356,7 +356,7 @@ func TestTheDaemonGoesAndComesBack(t *testing.T) {
 	}
 }
 
-func TestDisconnectionsThatFail(t *testing.T) {
+func TestFailedDisconnections(t *testing.T) {
 	for _, tt := range []struct {
 		daemon madeUp
 		shows  string

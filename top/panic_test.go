@@ -44,9 +44,9 @@ func (f *faulty) View() tea.View {
 	return f.model.View()
 }
 
-// TestAPanicRestoresTheTerminal verifies that after a panic in any function, the error reports it,
+// TestPanicRestoresTheTerminal verifies that after a panic in any function, the error reports it,
 // and the terminal has its previous mode and screen.
-func TestAPanicRestoresTheTerminal(t *testing.T) {
+func TestPanicRestoresTheTerminal(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		where faulty

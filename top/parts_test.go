@@ -95,8 +95,8 @@ func TestStoreLine(t *testing.T) {
 	}
 }
 
-// TestStoreIsCleaned verifies that the store's strings contain no control characters.
-func TestStoreIsCleaned(t *testing.T) {
+// TestStoreStringsAreCleaned verifies that the store's strings contain no control characters.
+func TestStoreStringsAreCleaned(t *testing.T) {
 	var is store
 	if err := json.Unmarshal([]byte(`{"stream":"a\u001b","trouble":"b\u0007","last":5,"reached":true}`), &is); err != nil {
 		t.Fatal(err)
@@ -106,8 +106,8 @@ func TestStoreIsCleaned(t *testing.T) {
 	}
 }
 
-// TestTheStoreIsShown verifies that the store is shown if and only if the daemon has one.
-func TestTheStoreIsShown(t *testing.T) {
+// TestStoreIsShown verifies that the store is shown if and only if the daemon has one.
+func TestStoreIsShown(t *testing.T) {
 	m, _ := start()
 	if before := seen(m); strings.Contains(before, "store") || strings.Contains(snapshot("x", m.status, nil, nil), "store") {
 		t.Errorf("a store is shown without a store:\n%s", before)

@@ -19,9 +19,9 @@ type Options struct {
 	Color bool      // use colors; otherwise only bold, faint and reverse text
 }
 
-// Run shows the daemon until the user quits or ctx ends, and restores the terminal.
-// If the daemon does not answer or refuses, Run returns an error and leaves the
-// terminal untouched. If the daemon goes away later, Run waits for it.
+// Run shows the daemon until the user quits or ctx ends, and restores the terminal. If the daemon
+// does not answer or refuses, Run returns an error and leaves the terminal untouched. If the daemon
+// stops later, Run waits for it.
 func Run(ctx context.Context, c *Client, o Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -11,8 +11,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestShowEndsWithItsContext verifies that show returns without an error when its context ends.
-func TestShowEndsWithItsContext(t *testing.T) {
+// TestShowStopsWithItsContext verifies that show returns without an error when its context ends.
+func TestShowStopsWithItsContext(t *testing.T) {
 	terminal := testtool.NewTerminal(t)
 	m, _ := start()
 	patience, enough := context.WithTimeout(t.Context(), testtool.Patience)
