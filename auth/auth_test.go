@@ -44,7 +44,7 @@ func TestParseTable(t *testing.T) {
 	}
 }
 
-func TestParseTableTellsTheFirstTenBadLines(t *testing.T) {
+func TestParseTableReportsTenBadLines(t *testing.T) {
 	lines := []string{"good-token-0"}
 	for range 11 {
 		lines = append(lines, "s3cret-s3cret fly", "", "good-token-1 admin")
@@ -172,8 +172,8 @@ func TestOpens(t *testing.T) {
 		{"one right is left", table("second-token publish"), both, "[subscribe]"},
 		{"nothing is left", nil, both, "[subscribe publish]"},
 		{"more than before", both, table("second-token publish"), "[]"},
-		{"the scraper's is left out", table("first-token subscribe"), table("first-token subscribe", "scraper-token metrics"), "[]"},
-		{"the operator's is left out", table("first-token subscribe"), table("first-token subscribe", "admin-token admin"), "[admin]"},
+		{"the scraper's token does not count", table("first-token subscribe"), table("first-token subscribe", "scraper-token metrics"), "[]"},
+		{"the operator's right does not count", table("first-token subscribe"), table("first-token subscribe", "admin-token admin"), "[admin]"},
 		{"another token of the same right", table("third-token subscribe,publish"), both, "[]"},
 	} {
 		if got := fmt.Sprint(tt.new.Opens(tt.old)); got != tt.want {

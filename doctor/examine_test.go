@@ -176,7 +176,7 @@ func TestExamine(t *testing.T) {
 	}
 }
 
-func TestExamineWithoutAnybody(t *testing.T) {
+func TestExamineWithoutServer(t *testing.T) {
 	findings, err := Examine(t.Context(), Options{URL: "http://127.0.0.1:1/?token=sesame", Idle: time.Second})
 	if err != nil || len(findings) != 1 || !findings[0].Bad || !strings.Contains(findings[0].Message, "refused") || strings.Contains(findings[0].Message, "sesame") {
 		t.Errorf("%v, %v", findings, err)

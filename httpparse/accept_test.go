@@ -138,9 +138,9 @@ func TestAccept(t *testing.T) {
 	}
 }
 
-// TestConsumesTheHeadAlone verifies that a pipelined request is left in the buffer, and that a
+// TestParseConsumesOnlyTheHead verifies that a pipelined request is left in the buffer, and that a
 // reused Request keeps nothing of the first one.
-func TestConsumesTheHeadAlone(t *testing.T) {
+func TestParseConsumesOnlyTheHead(t *testing.T) {
 	first, second := with("Content-Length: 3")+"abc", line("GET /second HTTP/1.1")
 	var p Parser
 	var req Request

@@ -38,7 +38,7 @@ func classify() (t [256]class) {
 	}
 	// RFC 3986 allows only some of the visible characters in a target. But browsers send | { } ^
 	// and [ ] in queries, and curl sends UTF-8 as typed. These characters are safe, because all
-	// parsers agree on where such a target ends.
+	// parsers agree on where the target ends.
 	t['#'] &^= targetChar
 	return t
 }

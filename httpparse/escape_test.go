@@ -78,8 +78,8 @@ func TestNextPair(t *testing.T) {
 	}
 }
 
-// TestEscapesAllocateNothing verifies that parsing a query does not allocate.
-func TestEscapesAllocateNothing(t *testing.T) {
+// TestUnescapeDoesNotAllocate verifies that parsing a query does not allocate.
+func TestUnescapeDoesNotAllocate(t *testing.T) {
 	src, dst := []byte("ns=%2Fpets&ns=/a+b&bad=%zz&nul=%00"), make([]byte, 0, 64)
 	if got := testing.AllocsPerRun(100, func() {
 		var value []byte

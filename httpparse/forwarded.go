@@ -21,7 +21,7 @@ var sources = []source{
 }
 
 // ClientAddr returns the address of the client that sent a request. Behind proxies, this is not the
-// peer's address. Each proxy appends the address of its own peer to a list. So the list is read
+// peer's address. Each proxy appends the address of its own peer to a list, so the list is read
 // from its end, and the first address that does not belong to a trusted proxy is the client's.
 // Addresses before it were written by an untrusted client and are ignored.
 //

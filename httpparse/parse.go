@@ -123,9 +123,9 @@ var foreignProtocols = [...]struct {
 	{"PRI * HTTP/2.0", errHTTP2}, // RFC 9113 section 3.4
 }
 
-// foreign returns a refusal if b begins with a foreign protocol. If b is a prefix of such a
-// beginning, it returns more, even if b is already invalid HTTP, so that the client gets the more
-// specific refusal.
+// foreign returns a refusal if b begins with a foreign protocol. If b is a prefix of the start of a
+// foreign protocol, it returns more, even if b is already invalid HTTP, so that the client gets the
+// more specific refusal.
 func foreign(b []byte) *Refusal {
 	for i := range foreignProtocols {
 		s := &foreignProtocols[i]

@@ -158,10 +158,10 @@ var refuseTable = []struct {
 	{"PROXY 2.1", "version 1, unknown", "PROXY UNKNOWN\r\n" + with(), errProxy},
 	{"PROXY 2.2", "version 2", "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c", errProxy},
 	{"PROXY 2.2", "almost version 2", "\r\n\r\n\x00\r\nQUIET\n", errMethod},
-	{"strangers", "SSH", "SSH-2.0-OpenSSH_10.0\r\n", errMethod},
-	{"strangers", "a publisher on the wrong port", "PUB /pets - woof\n", errVersion},
-	{"strangers", "Redis", "*1\r\n$4\r\nPING\r\n", errMethod},
-	{"strangers", "bytes at random", "\xff\xfe\x00", errMethod},
+	{"other protocols", "SSH", "SSH-2.0-OpenSSH_10.0\r\n", errMethod},
+	{"other protocols", "a publisher on the wrong port", "PUB /pets - woof\n", errVersion},
+	{"other protocols", "Redis", "*1\r\n$4\r\nPING\r\n", errMethod},
+	{"other protocols", "random bytes", "\xff\xfe\x00", errMethod},
 }
 
 // TestRefuse checks that the parser refuses every row of refuseTable, with the expected reason.

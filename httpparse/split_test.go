@@ -66,11 +66,11 @@ func TestSplits(t *testing.T) {
 	}
 }
 
-// TestDribble feeds every request in small steps, as a slow client sends it. A valid request must
-// be accepted at its last byte. An invalid one must be refused for the same reason as the whole
-// request: at the latest at the end of the invalid line, after the next KiB, or at the end of the
-// input.
-func TestDribble(t *testing.T) {
+// TestParseInSmallSteps feeds every request in small steps, as a slow client sends it. A valid
+// request must be accepted at its last byte. An invalid one must be refused for the same reason as
+// the whole request: at the latest at the end of the invalid line, after the next KiB, or at the
+// end of the input.
+func TestParseInSmallSteps(t *testing.T) {
 	for _, input := range everyInput() {
 		for _, step := range []int{1, 2, 3, 7, 100, 1000} {
 			b := []byte(input)
@@ -123,8 +123,8 @@ func TestReparseRefusesInTime(t *testing.T) {
 	}
 }
 
-// TestReparseLooksRarely counts how often the parser processes the worst head.
-func TestReparseLooksRarely(t *testing.T) {
+// TestReparseCost counts how often the parser processes the worst head.
+func TestReparseCost(t *testing.T) {
 	head := []byte(strings.TrimSuffix(many(FieldsMax-2), "\r\n") + "A:")
 	head = append(head, bytes.Repeat([]byte("b"), DefaultHeadBytesMax-len(head)-1)...)
 	looks := 0
@@ -154,9 +154,9 @@ func TestReparseLooksRarely(t *testing.T) {
 	}
 }
 
-// TestLooksAtItsInputAlone puts bytes after the input that would change the result if they were
+// TestParseReadsOnlyItsInput puts bytes after the input that would change the result if they were
 // read, and checks that the parser does not modify the input.
-func TestLooksAtItsInputAlone(t *testing.T) {
+func TestParseReadsOnlyItsInput(t *testing.T) {
 	for _, input := range everyInput() {
 		for _, behind := range []string{"\r\n\r\n", "\n", "A", "\x00"} {
 			buf := []byte(input + behind)
@@ -173,8 +173,8 @@ func TestLooksAtItsInputAlone(t *testing.T) {
 	}
 }
 
-// TestAllocatesNothing verifies that parsing does not allocate.
-func TestAllocatesNothing(t *testing.T) {
+// TestParseDoesNotAllocate verifies that parsing does not allocate.
+func TestParseDoesNotAllocate(t *testing.T) {
 	var p Parser
 	var req Request
 	for _, input := range everyInput() {

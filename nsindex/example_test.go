@@ -25,7 +25,7 @@ func ExampleCanonical() {
 	// true false
 }
 
-// A set contains the namespaces of one subscription. A namespace below another one is left out.
+// A set contains the namespaces of one subscription. A namespace below another one is omitted.
 // Equal sets have equal keys.
 func ExampleSet() {
 	set, err := nsindex.NewSet("/time", "/pets/dogs", "/pets")

@@ -18,7 +18,7 @@ func TestNewSet(t *testing.T) {
 		{"one", []string{"/pets"}, []string{"/pets"}},
 		{"sorted", []string{"/time", "/pets"}, []string{"/pets", "/time"}},
 		{"twice the same", []string{"/pets", "/pets/"}, []string{"/pets"}},
-		{"a child of another member is left out", []string{"/pets/dogs", "/pets"}, []string{"/pets"}},
+		{"a child of another member is omitted", []string{"/pets/dogs", "/pets"}, []string{"/pets"}},
 		{"a grandchild, too", []string{"/a/b/c", "/a"}, []string{"/a"}},
 		{"with a neighbor that sorts between", []string{"/a", "/a-b", "/a/b"}, []string{"/a", "/a-b"}},
 		{"the root includes all others", []string{"/pets", "/", "/time"}, []string{"/"}},
@@ -124,8 +124,8 @@ func randomNamespace(random *rand.Rand) string {
 	return ns.String()
 }
 
-// TestMisuseIsNoticed verifies that Attach and Detach panic if they are used in the wrong order.
-func TestMisuseIsNoticed(t *testing.T) {
+// TestMisusePanics verifies that Attach and Detach panic if they are used in the wrong order.
+func TestMisusePanics(t *testing.T) {
 	set, _ := NewSet("/a")
 	for name, misuse := range map[string]func(x *Index[int]){
 		"attached twice":   func(x *Index[int]) { x.Attach(set, 1); x.Attach(set, 2) },

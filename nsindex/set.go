@@ -15,7 +15,7 @@ const (
 )
 
 // A Set is the set of namespaces of one subscription. The namespaces are canonical and sorted. A
-// namespace below another one is left out, because the other one matches its messages, too.
+// namespace below another one is omitted, because the other one matches its messages, too.
 // Subscriptions to the same namespaces have equal keys, and so share one stream.
 type Set struct {
 	members []string

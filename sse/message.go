@@ -125,7 +125,7 @@ func validUTF8[T ~string | ~[]byte](s T) bool {
 }
 
 // firstInvalid returns the offset of the first byte that is not part of a valid encoding. There
-// must be such a byte.
+// must be one of these bytes.
 func firstInvalid(data []byte) int {
 	i := 0
 	for i < len(data) {

@@ -75,7 +75,7 @@ func status(code int, media, said string) func(http.ResponseWriter, *http.Reques
 	}
 }
 
-func TestRunComesBack(t *testing.T) {
+func TestRunReconnects(t *testing.T) {
 	testtool.Long(t, "the subscriber reconnects several times")
 	p := play(t, script{
 		stream("retry:1\nid:a-1\ndata:1\n\nid:a-2\ndata:cut", false),
@@ -138,9 +138,9 @@ func TestRunEnds(t *testing.T) {
 	}
 }
 
-// TestRunGivesUpAtOnce verifies that Run fails if no server responds at the first attempt, and that
-// the error does not contain the URL's secrets.
-func TestRunGivesUpAtOnce(t *testing.T) {
+// TestRunFailsAtFirstAttempt verifies that Run fails if no server responds at the first attempt,
+// and that the error does not contain the URL's secrets.
+func TestRunFailsAtFirstAttempt(t *testing.T) {
 	err := Run(t.Context(), Options{
 		URL:  "http://127.0.0.1:1/?token=secret",
 		Lost: func(l Loss) { t.Errorf("it tries again: %v", l.Err) },
@@ -196,8 +196,8 @@ func TestWaitEnds(t *testing.T) {
 	})
 }
 
-// TestNobodyIsTold verifies that all callbacks are optional.
-func TestNobodyIsTold(t *testing.T) {
+// TestRunWithoutCallbacks verifies that all callbacks are optional.
+func TestRunWithoutCallbacks(t *testing.T) {
 	left := 2
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if left--; left == 0 {
