@@ -84,9 +84,9 @@ func TestKeyboard(t *testing.T) {
 	}
 }
 
-// TestEverythingHasAName verifies that fields, buttons, tables and charts have a name in the
-// browser's accessibility tree.
-func TestEverythingHasAName(t *testing.T) {
+// TestElementsHaveAccessibleNames verifies that fields, buttons, tables and charts have a name in
+// the browser's accessibility tree.
+func TestElementsHaveAccessibleNames(t *testing.T) {
 	testtool.Long(t, "a browser is started")
 	t.Parallel()
 	testtool.Need(t, "chromium")

@@ -103,8 +103,8 @@ func TestOwnStore(t *testing.T) {
 	p.wait(t, "a narrow page", `document.documentElement.scrollWidth === 360`)
 }
 
-// TestNoStoreOnThePage verifies that the page of a daemon without a store hides the store section.
-func TestNoStoreOnThePage(t *testing.T) {
+// TestPageWithoutStore verifies that the page of a daemon without a store hides the store section.
+func TestPageWithoutStore(t *testing.T) {
 	testtool.Long(t, "a browser is started")
 	t.Parallel()
 	testtool.Need(t, "chromium")

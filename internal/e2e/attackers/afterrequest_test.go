@@ -13,11 +13,11 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestFlood verifies that the daemon stops reading a connection that sends only requests, as fast
-// as it can, after a first request that was answered. The daemon keeps and serves none of the
-// further requests. It tolerates some bytes from a subscriber, which may be a client's mistake, and
-// gives a refused client a limited time to read the response.
-func TestFlood(t *testing.T) {
+// TestFloodOfRequests verifies that the daemon stops reading a connection that sends only requests,
+// as fast as it can, after a first request that was answered. The daemon keeps and serves none of
+// the further requests. It tolerates some bytes from a subscriber, which may be a client's mistake,
+// and gives a refused client a limited time to read the response.
+func TestFloodOfRequests(t *testing.T) {
 	testtool.Long(t, "it waits for timeouts")
 	floods := []struct{ name, first, answer string }{
 		{"of a subscriber", get("/flood"), "HTTP/1.1 200 "},

@@ -11,10 +11,10 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestSilence opens thousands of connections from several addresses that never send a byte. It
-// verifies that each gets a 408 after the timeout, and that the daemon closes it though the client
-// keeps its end open.
-func TestSilence(t *testing.T) {
+// TestSilentConnections opens thousands of connections from several addresses that never send a
+// byte. It verifies that each gets a 408 after the timeout, and that the daemon closes it though
+// the client keeps its end open.
+func TestSilentConnections(t *testing.T) {
 	testtool.Long(t, "it holds as many connections as the process can, for twice the timeout of a head")
 	s := startAttack(t)
 	crowd := s.crowd(t, testtool.Fewer(crowdMax(t)), "")

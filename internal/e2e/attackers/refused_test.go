@@ -11,11 +11,11 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestRefusedClientsCanReadWhy verifies that a client can read why it was refused, though it
+// TestRefusedClientsCanReadTheReason verifies that a client can read why it was refused, though it
 // continues to send. Each client sends a megabyte after its bad request, and only then reads. If
 // the daemon closed a connection with unread bytes in it, the kernel would reset the connection and
 // the response would be lost.
-func TestRefusedClientsCanReadWhy(t *testing.T) {
+func TestRefusedClientsCanReadTheReason(t *testing.T) {
 	host := "Host: localhost\r\n"
 	refusals := []struct {
 		name, request string
@@ -75,9 +75,9 @@ func TestEndlessHeadIsBounded(t *testing.T) {
 	s.wantUnharmed(t, bound(1, headBytesMax))
 }
 
-// TestShortAnswersEnd verifies that the connection is closed after the responses to HEAD and
-// OPTIONS, as it is after a refusal.
-func TestShortAnswersEnd(t *testing.T) {
+// TestConnectionClosesAfterHEADAndOPTIONS verifies that the connection is closed after the
+// responses to HEAD and OPTIONS, as it is after a refusal.
+func TestConnectionClosesAfterHEADAndOPTIONS(t *testing.T) {
 	s := startAttack(t)
 	for method, status := range map[string]int{"HEAD": 200, "OPTIONS": 204} {
 		t.Run(method, func(t *testing.T) {

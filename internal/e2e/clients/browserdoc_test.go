@@ -9,9 +9,9 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestBrowserDocWorks verifies that each piece of JavaScript in docs/browsers.md receives
-// messages in Chromium. The piece with credentials is left out: it needs a page of a
-// listed origin, as TestEventSourceOfAnotherOrigin has.
+// TestBrowserDocWorks verifies that each piece of JavaScript in docs/browsers.md receives messages
+// in Chromium. The piece with credentials is omitted: it needs a page of a listed origin, as
+// TestEventSourceOfAnotherOrigin has.
 func TestBrowserDocWorks(t *testing.T) {
 	t.Parallel()
 	testtool.Need(t, "chromium")

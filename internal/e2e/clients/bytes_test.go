@@ -15,10 +15,10 @@ import (
 // because a browser waits before it reconnects: Firefox for at least half a second.
 const tabsPerEngine = 6
 
-// TestEventSourceIsCutAtEachByte verifies that an EventSource misses nothing, wherever in a frame
-// its stream is cut: it reconnects and asks for every message that it has not received completely.
-// The streams are cut after each byte from the end of the head to the end of the second frame.
-func TestEventSourceIsCutAtEachByte(t *testing.T) {
+// TestEventSourceCutAtEachByte verifies that an EventSource misses nothing, wherever in a frame its
+// stream is cut: it reconnects and asks for every message that it has not received completely. The
+// streams are cut after each byte from the end of the head to the end of the second frame.
+func TestEventSourceCutAtEachByte(t *testing.T) {
 	t.Parallel()
 	for _, b := range browsers {
 		t.Run(b.engine, func(t *testing.T) {

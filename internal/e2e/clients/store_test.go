@@ -9,10 +9,10 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestEventSourceMissesNothingOverRestarts verifies that with a store, an EventSource receives
+// TestEventSourceMissesNothingAcrossRestarts verifies that with a store, an EventSource receives
 // every message once and in order. The daemon is killed or stopped with SIGTERM, and messages are
 // published before that and while the client is disconnected.
-func TestEventSourceMissesNothingOverRestarts(t *testing.T) {
+func TestEventSourceMissesNothingAcrossRestarts(t *testing.T) {
 	t.Parallel()
 	for _, source := range browserSources {
 		t.Run(source.name, func(t *testing.T) {

@@ -12,9 +12,9 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// TestThreeActAsOne verifies that a message has the same number and the same place in the stream at
-// every daemon, whichever daemon it was published to.
-func TestThreeActAsOne(t *testing.T) {
+// TestThreeDaemonsActAsOne verifies that a message has the same number and the same place in the
+// stream at every daemon, whichever daemon it was published to.
+func TestThreeDaemonsActAsOne(t *testing.T) {
 	e := open(t, nil, nil)
 	var all, some []*ledger.Subscriber
 	var publishers []*ledger.Publisher

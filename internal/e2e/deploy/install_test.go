@@ -32,9 +32,9 @@ var steps = []struct{ name, command, output string }{
 	{"a purge leaves nothing", "dpkg -P ssed >/dev/null; ls /etc/default/ssed 2>/dev/null || echo gone", "gone"},
 }
 
-// TestTheDebianPackageInstalls installs, upgrades and removes the package with the real dpkg, on a
+// TestDebianPackageInstalls installs, upgrades and removes the package with the real dpkg, on a
 // copy of this machine.
-func TestTheDebianPackageInstalls(t *testing.T) {
+func TestDebianPackageInstalls(t *testing.T) {
 	if os.Geteuid() != 0 {
 		testtool.Lack(t, "dpkg needs root")
 	}

@@ -122,7 +122,7 @@ func makeDeb(t *testing.T) string {
 	return deb.path
 }
 
-func TestTheDebianPackage(t *testing.T) {
+func TestDebianPackage(t *testing.T) {
 	testtool.Need(t, "dpkg")
 	deb, folder := makeDeb(t), t.TempDir()
 	run(t, ".", "dpkg-deb", "-R", deb, folder) // -R extracts the files like -x, and dpkg's own into DEBIAN/
@@ -151,10 +151,10 @@ func TestTheDebianPackage(t *testing.T) {
 	wantService(t, testtool.StartBy(t, binary, "serve"))
 }
 
-// TestATagIsTheVersion verifies that a build of a tagged commit has the tag as its version, as
+// TestVersionIsTheTag verifies that a build of a tagged commit has the tag as its version, as
 // RELEASING.md describes. It builds a clone, without uncommitted changes, except for the
 // Makefile's.
-func TestATagIsTheVersion(t *testing.T) {
+func TestVersionIsTheTag(t *testing.T) {
 	needMake(t)
 	git := testtool.Need(t, "git", "cp", "rm", "gzip", "tr", "printenv")
 	testtool.Long(t, "it builds the daemon in a clone")
@@ -182,8 +182,8 @@ func TestATagIsTheVersion(t *testing.T) {
 	}
 }
 
-// TestTheUserExists verifies that systemd-sysusers creates the user of the package.
-func TestTheUserExists(t *testing.T) {
+// TestSysusersCreatesTheUser verifies that systemd-sysusers creates the user of the package.
+func TestSysusersCreatesTheUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		testtool.Lack(t, "systemd-sysusers needs root")
 	}

@@ -71,9 +71,9 @@ func restarts(t *testing.T, end *os.ProcessState) bool {
 	return setting(t, "Service", "Restart") == "always" && !slices.Contains(prevented, how)
 }
 
-// TestTheUnitRestartsAfterSignals verifies that systemd restarts the daemon after signals that
-// systemd did not send.
-func TestTheUnitRestartsAfterSignals(t *testing.T) {
+// TestUnitRestartsAfterSignals verifies that systemd restarts the daemon after signals that systemd
+// did not send.
+func TestUnitRestartsAfterSignals(t *testing.T) {
 	testtool.Need(t, "prlimit")
 	for name, end := range map[string]struct {
 		signal syscall.Signal
@@ -106,9 +106,9 @@ func TestTheUnitRestartsAfterSignals(t *testing.T) {
 	}
 }
 
-// TestTheUnitRestartsAfterFailures verifies that systemd restarts a daemon that cannot start,
-// except for mistakes that only an operator can correct.
-func TestTheUnitRestartsAfterFailures(t *testing.T) {
+// TestUnitRestartsAfterFailures verifies that systemd restarts a daemon that cannot start, except
+// for mistakes that only an operator can correct.
+func TestUnitRestartsAfterFailures(t *testing.T) {
 	testtool.Need(t, "prlimit")
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -39,10 +39,10 @@ func installedService(t *testing.T) (folder string, line []string) {
 	return folder, strings.Fields(string(starts[0][1]))
 }
 
-// TestTheServiceStarts starts the command line of the installed unit in a folder with only the
+// TestServiceStarts starts the command line of the installed unit in a folder with only the
 // installed files. The environment sets free ports in place of the ports in ssed.toml; every other
 // setting comes from that file.
-func TestTheServiceStarts(t *testing.T) {
+func TestServiceStarts(t *testing.T) {
 	folder, line := installedService(t)
 	d := testtool.StartBy(t, append([]string{testtool.Need(t, "chroot"), asNobody, folder}, line...)...)
 	wantService(t, d)
@@ -59,9 +59,9 @@ func TestTheServiceStarts(t *testing.T) {
 	}
 }
 
-// TestTheSuggestedVariables verifies that the daemon accepts the variables that /etc/default/ssed
-// suggests in comments.
-func TestTheSuggestedVariables(t *testing.T) {
+// TestSuggestedVariablesAreValid verifies that the daemon accepts the variables that
+// /etc/default/ssed suggests in comments.
+func TestSuggestedVariablesAreValid(t *testing.T) {
 	testtool.Long(t, "several daemons start with suggested variables")
 	folder, line := installedService(t)
 	tokens := filepath.Join(folder, "etc/ssed/tokens")

@@ -24,9 +24,9 @@ func dockerBuild(t *testing.T, out string) string {
 	return edit(t, run[0][1], " /out/ssed ", " "+out+" ")
 }
 
-// TestTheStaticBinaryNeedsNothing verifies that the binary serves as the user nobody in a folder
+// TestStaticBinaryNeedsNoFiles verifies that the binary serves as the user nobody in a folder
 // without other files, as in an image from scratch.
-func TestTheStaticBinaryNeedsNothing(t *testing.T) {
+func TestStaticBinaryNeedsNoFiles(t *testing.T) {
 	testtool.Long(t, "a static binary is built")
 	if os.Geteuid() != 0 {
 		testtool.Lack(t, "chroot needs root")
@@ -71,9 +71,9 @@ func healthcheck(t *testing.T) (line []string) {
 	return line
 }
 
-// TestTheSameSourceMakesTheSameBytes verifies that builds of the same source in different folders
-// are identical. The copies are not repositories, so the binaries contain no commit.
-func TestTheSameSourceMakesTheSameBytes(t *testing.T) {
+// TestBuildIsReproducible verifies that builds of the same source in different folders are
+// identical. The copies are not repositories, so the binaries contain no commit.
+func TestBuildIsReproducible(t *testing.T) {
 	testtool.Long(t, "it builds the daemon twice")
 	build := func(folder string) []byte {
 		t.Helper()

@@ -27,14 +27,14 @@ func unit(t *testing.T) string {
 	return path
 }
 
-func TestSystemdUnderstandsTheUnit(t *testing.T) {
+func TestSystemdAcceptsTheUnit(t *testing.T) {
 	testtool.Need(t, "systemd-analyze")
 	if output := run(t, ".", "systemd-analyze", "verify", "--man=no", unit(t)); output != "" {
 		t.Errorf("systemd-analyze verify printed:\n%s", output)
 	}
 }
 
-func TestTheUnitIsHardened(t *testing.T) {
+func TestUnitIsHardened(t *testing.T) {
 	testtool.Need(t, "systemd-analyze")
 	output := run(t, ".", "systemd-analyze", "security", "--offline=yes", "--threshold="+exposureMax, "--no-pager", unit(t))
 	if !strings.Contains(output, "Overall exposure level for ssed.service: ") {
@@ -42,10 +42,10 @@ func TestTheUnitIsHardened(t *testing.T) {
 	}
 }
 
-// TestTheUnitAllowsWhatTheDaemonCalls verifies that the unit's filter allows every system call of
+// TestUnitAllowsTheDaemonsSystemCalls verifies that the unit's filter allows every system call of
 // the daemon. The filter answers EPERM to all other calls, so a daemon would fail only in the code
 // that needs a missing one, which may rarely run.
-func TestTheUnitAllowsWhatTheDaemonCalls(t *testing.T) {
+func TestUnitAllowsTheDaemonsSystemCalls(t *testing.T) {
 	for name, args := range map[string][]string{
 		"a history": {"--history=10"},
 		"a store":   {"--store=" + filepath.Join(t.TempDir(), "store"), "--store-sync=always"},

@@ -33,10 +33,10 @@ func list(t *testing.T, format, of string) []string {
 	return slices.Compact(lines)
 }
 
-// TestEmbeddingCompilesLittle verifies that a program that imports only the root package does not
-// compile the store's NATS server, the command's Bubble Tea and kong, or evio. It also verifies
+// TestEmbeddingCompilesFewModules verifies that a program that imports only the root package does
+// not compile the store's NATS server, the command's Bubble Tea and kong, or evio. It also verifies
 // that docs/embedding.md names the modules that are compiled.
-func TestEmbeddingCompilesLittle(t *testing.T) {
+func TestEmbeddingCompilesFewModules(t *testing.T) {
 	const ours = "github.com/ssed/ssed"
 	for _, of := range []string{ours, "./clock"} {
 		modules := slices.DeleteFunc(list(t, "{{with .Module}}{{.Path}}{{end}}", of), func(module string) bool { return module == ours })

@@ -9,9 +9,9 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestReceivesWhatWasPublished verifies that the response head arrives before anything was
+// TestReceivesPublishedMessages verifies that the response head arrives before anything was
 // published, and that every message then arrives as it was sent.
-func TestReceivesWhatWasPublished(t *testing.T) {
+func TestReceivesPublishedMessages(t *testing.T) {
 	for _, tt := range libraries {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -47,10 +47,10 @@ func (s *scenario) wantRetryLater(t *testing.T, from net.IP) error {
 	return nil
 }
 
-// TestNoPlaceLeft fills --max-conns-per-ip and --max-conns. It verifies that further clients are
-// asked to reconnect later, that the connected ones notice nothing, and that the log gets few lines
-// about it.
-func TestNoPlaceLeft(t *testing.T) {
+// TestConnsMaxReached fills --max-conns-per-ip and --max-conns. It verifies that further clients
+// are asked to reconnect later, that the connected ones notice nothing, and that the log gets few
+// lines about it.
+func TestConnsMaxReached(t *testing.T) {
 	testtool.Long(t, "it waits for the timeouts of connections beyond the limit")
 	const each, most = 5, 20
 	s := open(t, limits{conns: most}, fmt.Sprint("--max-conns-per-ip=", each), fmt.Sprint("--max-conns=", most))

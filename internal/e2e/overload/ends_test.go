@@ -71,7 +71,7 @@ func (s *scenario) wantEnds(t *testing.T, want map[string]int) {
 	}
 }
 
-func TestCountEnds(t *testing.T) {
+func TestCountDisconnections(t *testing.T) {
 	log := `time=2026-01-01T00:00:00Z level=WARN msg="subscriber disconnected" reason=slow client=127.0.0.1:1 namespaces=/a age=3s messages=4 behind_bytes=5
 time=2026-01-01T00:00:00Z level=INFO msg="subscriber disconnected" reason=left client=unix namespaces=/a age=1m0s messages=0 behind_bytes=0
 time=2026-01-01T00:00:00Z level=INFO msg="more subscribers disconnected" subscribers=12 left=2 slow=10

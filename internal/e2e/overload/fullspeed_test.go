@@ -111,9 +111,9 @@ func TestFullSpeedFillsHistory(t *testing.T) {
 func kept(*testing.T) []string     { return []string{"--history=1000000000"} }
 func stored(t *testing.T) []string { return []string{"--store=" + t.TempDir()} }
 
-// TestCollectorIsBound verifies that the daemon lowers GOGC as its heap grows, unless the
+// TestCollectorSetsGOGC verifies that the daemon lowers GOGC as its heap grows, unless the
 // environment sets GOGC.
-func TestCollectorIsBound(t *testing.T) {
+func TestCollectorSetsGOGC(t *testing.T) {
 	testtool.Long(t, "the daemon collects garbage under load")
 	const filled = 100 << 20
 	for _, tt := range []struct {

@@ -79,9 +79,9 @@ var endings = []ending{
 		}},
 }
 
-// TestEveryEndHasOneLine verifies that the log has exactly one line for each disconnection, with
-// the right reason and numbers.
-func TestEveryEndHasOneLine(t *testing.T) {
+// TestEveryDisconnectionIsLogged verifies that the log has exactly one line for each disconnection,
+// with the right reason and numbers.
+func TestEveryDisconnectionIsLogged(t *testing.T) {
 	for _, tt := range endings {
 		t.Run(tt.reason, func(t *testing.T) {
 			t.Parallel()
@@ -161,9 +161,9 @@ func (s *scenario) wantLine(t *testing.T, r *reader) (line end) {
 	return line
 }
 
-// TestCrowdsEndIsCounted verifies that when a daemon with a crowd of subscribers exits, the log
-// counts all of them, mostly in summaries.
-func TestCrowdsEndIsCounted(t *testing.T) {
+// TestLogCountsDisconnectionsOfACrowd verifies that when a daemon with a crowd of subscribers
+// exits, the log counts all of them, mostly in summaries.
+func TestLogCountsDisconnectionsOfACrowd(t *testing.T) {
 	s := open(t, roomy)
 	crowd := s.crowd(t, 200, s.place, script{"/news", newsData})
 	s.End()

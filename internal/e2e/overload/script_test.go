@@ -64,7 +64,7 @@ func (s script) number(frame []byte) (n int, err error) {
 // shown returns the beginning of b for test output.
 func shown(b []byte) string { return fmt.Sprintf("%.80q", b) }
 
-func TestScriptKnowsEveryByte(t *testing.T) {
+func TestScriptPredictsEveryByte(t *testing.T) {
 	s := script{"/n", 100}
 	for n := range 3 * paddings {
 		frame := sse.AppendFrame(nil, nil, s.message(n).Data)

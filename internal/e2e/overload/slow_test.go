@@ -72,9 +72,10 @@ func readByBytes(r *reader, left chan<- struct{}) {
 	}
 }
 
-// TestStalledAmongOthers verifies that 800 of 1,000 subscribers receive every message while the
-// other 200 never read. It logs the speed with and without the 200, in alternating rounds.
-func TestStalledAmongOthers(t *testing.T) {
+// TestStalledSubscribersDoNotDelayOthers verifies that 800 of 1,000 subscribers receive every
+// message while the other 200 never read. It logs the speed with and without the 200, in
+// alternating rounds.
+func TestStalledSubscribersDoNotDelayOthers(t *testing.T) {
 	const rounds = 2
 	s := open(t, limits{conns: 1200, backlogBytes: 64 << 20})
 	news := script{"/news", 1000}
@@ -109,9 +110,9 @@ func TestStalledAmongOthers(t *testing.T) {
 	}
 }
 
-// TestCrowdStallsAtOnce verifies that when 5,000 subscribers stop reading for good, all of them are
-// disconnected for the same reason, and the others receive every message.
-func TestCrowdStallsAtOnce(t *testing.T) {
+// TestCrowdStallsTogether verifies that when 5,000 subscribers stop reading for good, all of them
+// are disconnected for the same reason, and the others receive every message.
+func TestCrowdStallsTogether(t *testing.T) {
 	testtool.Long(t, "a crowd of subscribers stalls for seconds")
 	tests := []struct {
 		name, reason string

@@ -58,9 +58,9 @@ func TestHeartbeatsKeepTheConnection(t *testing.T) {
 	})
 }
 
-// TestSilenceIsCut verifies that the test above can fail: without heartbeats, the same timeout
-// closes the connection. The daemon must notice that, too.
-func TestSilenceIsCut(t *testing.T) {
+// TestIdleTimeoutWithoutHeartbeats verifies that the test above can fail: without heartbeats, the
+// same timeout closes the connection. The daemon must notice that, too.
+func TestIdleTimeoutWithoutHeartbeats(t *testing.T) {
 	testtool.Long(t, "it waits for a proxy's idle timeout")
 	eachProxy(t, func(t *testing.T, p proxy) {
 		f := behind(t, p, idleHere, quiet)
@@ -74,9 +74,9 @@ func TestSilenceIsCut(t *testing.T) {
 	})
 }
 
-// TestLeavingIsNoticed verifies that the daemon immediately notices a client that leaves, though
-// nothing is sent to the client: the proxy closes its connection to the daemon.
-func TestLeavingIsNoticed(t *testing.T) {
+// TestDisconnectionIsNoticed verifies that the daemon immediately notices a client that leaves,
+// though nothing is sent to the client: the proxy closes its connection to the daemon.
+func TestDisconnectionIsNoticed(t *testing.T) {
 	testtool.Long(t, "every proxy is started")
 	ways := []struct {
 		name  string
@@ -198,9 +198,9 @@ func TestClientAddress(t *testing.T) {
 	})
 }
 
-// TestRefusalsPass verifies that a status that means "do not reconnect" reaches the client with its
-// reason, and that the proxy does not treat it as a failure of the daemon.
-func TestRefusalsPass(t *testing.T) {
+// TestRefusalsReachTheClient verifies that a status that means "do not reconnect" reaches the
+// client with its reason, and that the proxy does not treat it as a failure of the daemon.
+func TestRefusalsReachTheClient(t *testing.T) {
 	testtool.Long(t, "every proxy is started")
 	eachProxy(t, func(t *testing.T, p proxy) {
 		f := behind(t, p, idleShipped, "--token=open-sesame subscribe")

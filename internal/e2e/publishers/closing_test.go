@@ -16,12 +16,12 @@ import (
 // megabytes, more than the daemon can have read when the last of them is sent.
 const closingLines = 150_000
 
-// TestClosingLosesNothing sends many pipelined lines and then closes the TCP connection in each way
-// that docs/line-protocol.txt calls safe. It verifies that the daemon publishes every line. If a
-// publisher closes with unread replies, the kernel decides how many lines arrive. The test logs
+// TestSafeClosesLoseNothing sends many pipelined lines and then closes the TCP connection in each
+// way that docs/line-protocol.txt calls safe. It verifies that the daemon publishes every line. If
+// a publisher closes with unread replies, the kernel decides how many lines arrive. The test logs
 // that number, to show that there are enough lines for a loss.
-func TestClosingLosesNothing(t *testing.T) {
-	testtool.Long(t, "many publishers close in turn")
+func TestSafeClosesLoseNothing(t *testing.T) {
+	testtool.Long(t, "many publishers close one after the other")
 	for _, way := range []struct {
 		name  string
 		close func(conn *net.TCPConn, lines string) (replies int, err error)

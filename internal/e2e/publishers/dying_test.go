@@ -9,9 +9,9 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestDyingWithinALine verifies that an incomplete line is not published, however its publisher
-// dies. The lines before it are published, and other publishers notice nothing.
-func TestDyingWithinALine(t *testing.T) {
+// TestPublisherDiesWithinALine verifies that an incomplete line is not published, however its
+// publisher dies. The lines before it are published, and other publishers notice nothing.
+func TestPublisherDiesWithinALine(t *testing.T) {
 	halves := map[string]string{
 		"a command":                         "PU",
 		"data":                              "PUB /news - half",

@@ -37,9 +37,9 @@ const (
 // The limit must be less than the published data.
 const floodGrowthMax = 2*(2*mailboxBytes+backlogBytes+shortListeners*2<<10) + 8<<20
 
-// TestFasterThanTheLoop verifies that a publisher that sends far faster than the loop can deliver
-// is held up. No message is lost, and the daemon's memory stays bounded.
-func TestFasterThanTheLoop(t *testing.T) {
+// TestPublisherFasterThanTheLoop verifies that a publisher that sends far faster than the loop can
+// deliver is held up. No message is lost, and the daemon's memory stays bounded.
+func TestPublisherFasterThanTheLoop(t *testing.T) {
 	testtool.Long(t, "it needs thousands of subscribers to make the loop slow")
 	const published = floodSteps * bulkBytes
 	if floodGrowthMax >= published {

@@ -33,7 +33,7 @@ func TestReopen(t *testing.T) {
 	wantFrame(t, news, "before")
 
 	restore := exhaust(t, d)
-	testtool.WaitFor(t, "the publishers' loop to stop, to be restarted in vain, and to stop again", func() bool {
+	testtool.WaitFor(t, "the publishers' loop to stop, to be restarted without success, and to stop again", func() bool {
 		knock(t, d.Publish[0])
 		return strings.Count(d.Log(), "publishers' event loop stopped; restarting") >= 2
 	})

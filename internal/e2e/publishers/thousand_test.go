@@ -11,10 +11,10 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestThousandAtOnce connects a thousand publishers before the first of them publishes, and then
-// lets all publish at the same time. It verifies that each is answered in order, and that a
-// subscriber receives every message, each publisher's in the order in which they were published.
-func TestThousandAtOnce(t *testing.T) {
+// TestThousandPublishersTogether connects a thousand publishers before the first of them publishes,
+// and then lets all publish at the same time. It verifies that each is answered in order, and that
+// a subscriber receives every message, each publisher's in the order in which they were published.
+func TestThousandPublishersTogether(t *testing.T) {
 	const many, each = 1000, 20
 	var files unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil || files.Max < 6000 {

@@ -39,7 +39,7 @@ func TestNoLeak(t *testing.T) {
 
 // settle waits until the daemon's load is at most most, which is expected after all clients have
 // left. The daemon releases memory about a second after a burst of connections, so settle makes
-// such a burst.
+// that burst.
 func (c *crowd) settle(t *testing.T, most testtool.Load) (l testtool.Load) {
 	t.Helper()
 	const burst = 1000

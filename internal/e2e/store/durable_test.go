@@ -122,7 +122,7 @@ func TestRequestEarlierMessages(t *testing.T) {
 	}
 }
 
-// publishMany publishes numbers to the namespaces in turn. All must be answered OK.
+// publishMany publishes numbers to the namespaces in rotation. All must be answered OK.
 func publishMany(t *testing.T, n *node, namespaces []string, from, to int) {
 	t.Helper()
 	p := testtool.DialPublisher(t, n.Publish[0])

@@ -82,9 +82,9 @@ func (p page) typed() (commands []string) {
 	return commands
 }
 
-// TestNoCommandHidesInProse verifies that every command within the tutorial's text is also a part
-// of a command in a block, because only blocks are run.
-func TestNoCommandHidesInProse(t *testing.T) {
+// TestCommandsInTextAreInBlocks verifies that every command within the tutorial's text is also a
+// part of a command in a block, because only blocks are run.
+func TestCommandsInTextAreInBlocks(t *testing.T) {
 	p := readTutorial(t)
 	programs := map[string]bool{}
 	for _, command := range p.typed() {

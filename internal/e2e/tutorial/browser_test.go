@@ -53,7 +53,7 @@ func (b *browser) lines(t *testing.T) (lines []string) {
 	return lines
 }
 
-// shows reports whether lines match the wanted ones, in which "..." stands for any number of lines.
+// shows reports whether lines match the wanted ones, in which "..." matches any number of lines.
 func (r *reader) shows(want, lines []string) bool {
 	if len(want) == 0 {
 		return len(lines) == 0
@@ -72,7 +72,7 @@ func ends(lines []string) (all [][]string) {
 	return all
 }
 
-func TestShows(t *testing.T) {
+func TestShowsLines(t *testing.T) {
 	for _, c := range []struct {
 		name, want, lines string
 		shows             bool

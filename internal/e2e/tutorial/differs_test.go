@@ -42,7 +42,7 @@ func (e epochs) real(t *testing.T, command string) string {
 }
 
 // same reports whether a line matches the tutorial's. It also learns which real epoch an epoch of
-// the tutorial stands for. The relation is one-to-one, so equal ids in one are equal in the other.
+// the tutorial represents. The relation is one-to-one, so equal ids in one are equal in the other.
 func (e epochs) same(shown, got string) bool {
 	if plain(shown) != plain(got) {
 		return false
@@ -71,7 +71,7 @@ func plain(line string) string {
 	return epoch.ReplaceAllString(line, "EPOCH$2")
 }
 
-func TestSame(t *testing.T) {
+func TestSameIDs(t *testing.T) {
 	for _, c := range []struct {
 		name, shown, got string
 		want             bool

@@ -12,8 +12,8 @@
 // In a terminal, text after "$ " is typed, and so is text after "> ", which continues a command.
 // "^C" presses Ctrl-C. The other lines are the terminal's output, line by line. A block that does
 // not begin with "$ " continues the command that was left running in that terminal. Every other
-// command must exit on its own, with only the output that its block shows. "..." stands for any
-// number of lines.
+// command must exit on its own, with only the output that its block shows. "..." matches any number
+// of lines.
 //
 // The list differs has everything that changes from run to run (times, ids, versions), and the
 // tutorial mentions it at its beginning. Ids in commands are replaced with the real ones.

@@ -216,9 +216,9 @@ func (b *bystanders) wantAll(t *testing.T, e *env, busyMessages, floodedMessages
 	}
 }
 
-// TestBackInTime verifies that a client that is unreachable for less than --stall-timeout misses
-// nothing.
-func TestBackInTime(t *testing.T) {
+// TestReturnWithinStallTimeout verifies that a client that is unreachable for less than
+// --stall-timeout misses nothing.
+func TestReturnWithinStallTimeout(t *testing.T) {
 	testtool.Long(t, "a network is down for seconds")
 	t.Parallel()
 	// The timeout is much longer than the outage, because the kernel doubles its wait before each
