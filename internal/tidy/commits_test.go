@@ -126,7 +126,7 @@ func TestCommitHistory(t *testing.T) {
 	base := commit("and another one.")
 	want("nothing new", true, "0 commits", repository, base)
 	commit("loop: count refusals")
-	good := commit("Add RELEASING.md\n\nIt says how a version is cut.")
+	good := commit("Add RELEASING.md\n\nIt explains how to make a release.")
 	want("good commits", true, "2 commits", repository, base)
 
 	bad := commit("loop: count more refusals.")

@@ -33,9 +33,9 @@ func exempt(t *testing.T, name string) bool {
 	return false
 }
 
-// TestEveryPublicNameIsShown verifies that an example of each embedded room uses each exported
+// TestEveryPublicNameHasAnExample verifies that an example of each embedded room uses each exported
 // function, type, method, constant, variable and field of the room.
-func TestEveryPublicNameIsShown(t *testing.T) {
+func TestEveryPublicNameHasAnExample(t *testing.T) {
 	shown, public := map[string]map[string]bool{}, map[string][]string{}
 	members := map[string][]string{} // "loop.Stats" → "Stats.Newest", ...
 	for _, s := range sources(t) {

@@ -40,9 +40,9 @@ var headlines = []headline{
 	}},
 }
 
-// TestHeadlineNumbersAreTheMeasuredOnes verifies that documents state the figures of the results to
-// which README.md links.
-func TestHeadlineNumbersAreTheMeasuredOnes(t *testing.T) {
+// TestHeadlineNumbersAreMeasured verifies that documents state the figures of the results to which
+// README.md links.
+func TestHeadlineNumbersAreMeasured(t *testing.T) {
 	results := regexp.MustCompile(`\]\((bench/results/[^)]+/README\.md)\)`).FindStringSubmatch(rooted(t, "README.md"))
 	if results == nil {
 		t.Fatal("README.md does not link to the results")

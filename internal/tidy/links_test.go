@@ -35,9 +35,8 @@ func documents(t *testing.T) map[string]string {
 	return all
 }
 
-// TestLinksLeadSomewhere verifies that the files and headings in the relative links of documents
-// exist.
-func TestLinksLeadSomewhere(t *testing.T) {
+// TestLinksAreValid verifies that the files and headings in the relative links of documents exist.
+func TestLinksAreValid(t *testing.T) {
 	found := 0
 	for name, text := range documents(t) {
 		for _, link := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(text, -1) {
@@ -55,8 +54,8 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
-// TestMapListsEachPage verifies that docs/README.md links to every page in docs/.
-func TestMapListsEachPage(t *testing.T) {
+// TestDocsREADMEListsEachPage verifies that docs/README.md links to every page in docs/.
+func TestDocsREADMEListsEachPage(t *testing.T) {
 	all := rooted(t, "docs/README.md")
 	pages, err := filepath.Glob("../../docs/*.*")
 	if err != nil || len(pages) < 20 {

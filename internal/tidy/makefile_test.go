@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestDocumentsNameTargetsOfMake verifies that the Makefile has the targets of all make commands in
+// TestDocumentedMakeTargetsExist verifies that the Makefile has the targets of all make commands in
 // documents and in its own comments.
-func TestDocumentsNameTargetsOfMake(t *testing.T) {
+func TestDocumentedMakeTargetsExist(t *testing.T) {
 	makefile := rooted(t, "Makefile")
 	var targets []string
 	for _, rule := range regexp.MustCompile(`(?m)^([a-z][a-z ]*):`).FindAllStringSubmatch(makefile, -1) {

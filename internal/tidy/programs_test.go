@@ -21,10 +21,10 @@ var starters = map[string]int{
 // skips are the methods that skip a test even if CI is set.
 var skips = []string{"Skip", "Skipf", "SkipNow"}
 
-// TestTestsLookForTheirPrograms verifies that tests get the path of every program except "go" from
+// TestTestsNeedTheirPrograms verifies that tests get the path of every program except "go" from
 // testtool.Need, and that only testtool skips tests. So the test is skipped on a machine without
 // the program, and fails in CI, before it has started anything.
-func TestTestsLookForTheirPrograms(t *testing.T) {
+func TestTestsNeedTheirPrograms(t *testing.T) {
 	found := 0
 	for _, s := range sources(t) {
 		if !s.isTest && s.room() != "internal/testtool" && s.room() != "internal/natstest" {

@@ -346,7 +346,7 @@ func paragraphsOf(text string) (all []paragraph) {
 	return all
 }
 
-func TestPlainProseIsToldFromTheRest(t *testing.T) {
+func TestPlainProseDetection(t *testing.T) {
 	for _, tt := range []struct {
 		text  string
 		found int

@@ -172,8 +172,8 @@ func imports(s source) (paths []string) {
 	return paths
 }
 
-// TestImportsRunOneWay verifies the imports of each room against rooms.
-func TestImportsRunOneWay(t *testing.T) {
+// TestAllowedImports verifies the imports of each room against rooms.
+func TestAllowedImports(t *testing.T) {
 	seen := map[string]bool{}
 	for _, s := range sources(t) {
 		seen[s.room()] = true
@@ -210,9 +210,9 @@ func TestImportsRunOneWay(t *testing.T) {
 	}
 }
 
-// TestEnginesHaveOneImporterEach verifies that only one room imports each of gnet and evio, and
-// that few rooms import NATS. It also covers tests.
-func TestEnginesHaveOneImporterEach(t *testing.T) {
+// TestImportersOfEngines verifies that only one room imports each of gnet and evio, and that few
+// rooms import NATS. It also covers tests.
+func TestImportersOfEngines(t *testing.T) {
 	for _, s := range sources(t) {
 		for _, p := range imports(s) {
 			if strings.HasPrefix(p, "github.com/panjf2000/gnet") && s.room() != "loop" {
@@ -256,9 +256,9 @@ func TestPureRoomsDoNoIO(t *testing.T) {
 	}
 }
 
-// TestOnlyTheCommandReadsTheWorld verifies that only cmd/ssed reads flags, the environment and
-// signals.
-func TestOnlyTheCommandReadsTheWorld(t *testing.T) {
+// TestOnlyTheCommandReadsTheEnvironment verifies that only cmd/ssed reads flags, the environment
+// and signals.
+func TestOnlyTheCommandReadsTheEnvironment(t *testing.T) {
 	reads := regexp.MustCompile(`\b(os|syscall)\.(Getenv|LookupEnv|Environ|Args)\b|\bsignal\.Notify|\bflag\.(Parse|String|Int|Bool|Duration)\b`)
 	for _, s := range sources(t) {
 		room := s.room()
@@ -355,8 +355,8 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// TestNothingIsLeftUndone verifies that no Go file contains a marker for unfinished work.
-func TestNothingIsLeftUndone(t *testing.T) {
+// TestNoUnfinishedWork verifies that no Go file contains a marker for unfinished work.
+func TestNoUnfinishedWork(t *testing.T) {
 	words := regexp.MustCompile(`(?i)\b(` + "TO" + `DO|FIX` + `ME|X` + `XX)\b`)
 	for _, s := range sources(t) {
 		if found := words.Find(s.text); found != nil && s.room() != "internal/tidy" {

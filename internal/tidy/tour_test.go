@@ -9,9 +9,9 @@ import (
 
 const readmeLinesMax = 100
 
-// TestTheTourIsAsLongAsItSays verifies the number of lines of the files on the tour of
-// docs/architecture.md. The document's number may be off by a tenth.
-func TestTheTourIsAsLongAsItSays(t *testing.T) {
+// TestTourLineCounts verifies the number of lines of the files on the tour of docs/architecture.md.
+// The document's number may be off by a tenth.
+func TestTourLineCounts(t *testing.T) {
 	_, tour, _ := strings.Cut(rooted(t, "docs/architecture.md"), "## Reading the source\n")
 	said := regexp.MustCompile(`in five stops, some ([\d,]+) lines`).FindStringSubmatch(tour)
 	if said == nil {
@@ -37,8 +37,8 @@ func TestTheTourIsAsLongAsItSays(t *testing.T) {
 	}
 }
 
-// TestTheREADMEIsShort verifies that README.md is one page. Everything else has its own document.
-func TestTheREADMEIsShort(t *testing.T) {
+// TestREADMEIsShort verifies that README.md is one page. Everything else has its own document.
+func TestREADMEIsShort(t *testing.T) {
 	if lines := strings.Count(rooted(t, "README.md"), "\n"); lines > readmeLinesMax {
 		t.Errorf("README.md has %d lines, want %d at most: move details to docs/", lines, readmeLinesMax)
 	}
