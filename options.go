@@ -222,7 +222,7 @@ const gapEventFlag = "--gap-event"
 
 // ReservedEvents returns the names of the events that a Server with these options sends itself.
 // Publishers may not use these names. With a Store, pass them to the Store as well, so that
-// messages stored by other programs cannot use such a name either.
+// messages stored by other programs cannot use a reserved name either.
 func (o *Options) ReservedEvents() (reserved sse.ReservedEvents) {
 	if !o.NoGapEvent {
 		reserved = append(reserved, sse.ReservedEvent{Name: cmp.Or(o.GapEvent, sse.DefaultGapEvent), Flag: gapEventFlag})

@@ -1,5 +1,5 @@
 // Package callbacks calls a program's functions for things that begin and end, such as subscribers.
-// The type T describes such a thing at one point in time.
+// The type T describes one of them at one point in time.
 //
 // The one invariant: for each thing, either both functions are called, Began before Ended, or
 // neither. If neither is called, Missed gets the count.

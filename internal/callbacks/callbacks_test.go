@@ -32,8 +32,8 @@ func TestMissedWakesRun(t *testing.T) {
 	}
 }
 
-// TestNobodyToCall verifies that New returns nil, a valid Queue, if there are no functions.
-func TestNobodyToCall(t *testing.T) {
+// TestNewWithoutFunctions verifies that New returns nil, a valid Queue, if there are no functions.
+func TestNewWithoutFunctions(t *testing.T) {
 	q := New(Funcs[int]{}, 5)
 	if q != nil || q.Pending() != 0 {
 		t.Errorf("New returns %v, want nil", q)

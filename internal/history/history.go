@@ -14,9 +14,9 @@ type Retention struct {
 // message that it has dropped.
 //
 // Namespaces are canonical, such as "/pets/dogs", and form a tree, so the namespaces below another
-// one are found without visiting the rest. Most methods accept a set of namespaces. It stands for
-// these namespaces and all below them. No member of a set is below another member, as in
-// nsindex.Set. The caller numbers the messages, passes the time, and chooses its unit.
+// one are found without visiting the rest. Most methods accept a set of namespaces. It means these
+// namespaces and all below them. No member of a set is below another member, as in nsindex.Set. The
+// caller numbers the messages, passes the time, and chooses its unit.
 type History struct {
 	retention func(namespace string) Retention
 	bytesMax  int

@@ -190,7 +190,7 @@ func (h *Hub) Subscribers(ctx context.Context) ([]loop.SubscriberInfo, error) {
 	return h.loop.Subscribers(ctx)
 }
 
-// Disconnect closes one subscriber's connection. It reports whether there was such a connection.
+// Disconnect closes one subscriber's connection. It reports whether the connection was found.
 func (h *Hub) Disconnect(ctx context.Context, id loop.ConnID) (found bool, err error) {
 	return h.loop.Disconnect(ctx, id)
 }

@@ -117,9 +117,9 @@ func TestUnixOnly(t *testing.T) {
 	}
 }
 
-// TestOneAddressTwice verifies that one address cannot be listened on twice, in any notation, by
+// TestAddressUsedTwice verifies that one address cannot be listened on twice, in any notation, by
 // one server or by two.
-func TestOneAddressTwice(t *testing.T) {
+func TestAddressUsedTwice(t *testing.T) {
 	path := "unix://" + t.TempDir() + "/s"
 	one := serve(t, ssed.Options{})
 	taken := one.ListenAddrs()[0].(*net.TCPAddr)

@@ -37,8 +37,8 @@ func TestShutdownAtTheStart(t *testing.T) {
 	}
 }
 
-// TestServesOnce verifies that a server cannot serve a second time, nor after Shutdown.
-func TestServesOnce(t *testing.T) {
+// TestServeOnlyOnce verifies that a server cannot serve a second time, nor after Shutdown.
+func TestServeOnlyOnce(t *testing.T) {
 	s := serve(t, ssed.Options{})
 	if err := s.Serve(); err == nil || !strings.Contains(err.Error(), "twice") {
 		t.Errorf("a second Serve: %v, want an error", err)

@@ -8,9 +8,9 @@ import (
 	"github.com/ssed/ssed/internal/inbox"
 )
 
-// TestTakeReturnsAllInOrderAndWakesOnce verifies that Take returns all items in order, and that
-// only the first item calls wake.
-func TestTakeReturnsAllInOrderAndWakesOnce(t *testing.T) {
+// TestTakeKeepsOrderAndWakesOnce verifies that Take returns all items in order, and that only the
+// first item calls wake.
+func TestTakeKeepsOrderAndWakesOnce(t *testing.T) {
 	wakes := 0
 	box := inbox.New[int](func() { wakes++ })
 	if got := box.Take(nil); len(got) != 0 || wakes != 0 {
@@ -70,9 +70,9 @@ func TestSpareMemoryIsUsed(t *testing.T) {
 	}
 }
 
-// TestNothingIsLostAmongGoroutines verifies that every item of several concurrent writers arrives
+// TestConcurrentPutLosesNothing verifies that every item of several concurrent writers arrives
 // once, and that the items of one writer stay in order. The reader sleeps until wake is called.
-func TestNothingIsLostAmongGoroutines(t *testing.T) {
+func TestConcurrentPutLosesNothing(t *testing.T) {
 	const writers, each = 8, 1000
 	woken := make(chan struct{}, 1)
 	box := inbox.New[[2]int](func() {

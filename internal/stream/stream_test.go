@@ -200,9 +200,9 @@ func TestSkipAtEveryByte(t *testing.T) {
 // retained returns how many bytes of frames a stream holds.
 func retained(s *Stream) uint64 { return s.end() - s.head.base }
 
-// TestQuietStreamHoldsNothing verifies that Release frees the memory of a rewound stream, and keeps
-// the positions and counters.
-func TestQuietStreamHoldsNothing(t *testing.T) {
+// TestReleaseFreesARewoundStream verifies that Release frees the memory of a rewound stream, and
+// keeps the positions and counters.
+func TestReleaseFreesARewoundStream(t *testing.T) {
 	var pool Pool
 	s := New(&pool)
 	var c Cursor
@@ -237,9 +237,9 @@ func TestSmallStreamStaysSmall(t *testing.T) {
 	}
 }
 
-// TestSlowestDecidesWhatIsRetained checks that a segment is freed as soon as the last cursor has
-// left it, and not before.
-func TestSlowestDecidesWhatIsRetained(t *testing.T) {
+// TestSegmentIsFreedAfterTheLastCursor checks that a segment is freed as soon as the last cursor
+// has left it, and not before.
+func TestSegmentIsFreedAfterTheLastCursor(t *testing.T) {
 	var pool Pool
 	s := New(&pool)
 	var fast, slow Cursor
@@ -280,8 +280,8 @@ func TestPoolIsBounded(t *testing.T) {
 	}
 }
 
-// TestMisuseIsNoticed verifies that calls that violate a method's contract panic.
-func TestMisuseIsNoticed(t *testing.T) {
+// TestMisusePanics verifies that calls that violate a method's contract panic.
+func TestMisusePanics(t *testing.T) {
 	for name, misuse := range map[string]func(s *Stream, c *Cursor){
 		"advance past the end": func(s *Stream, c *Cursor) { s.Advance(c, 11) },
 		"rewind under a laggard": func(s *Stream, c *Cursor) {

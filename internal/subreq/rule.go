@@ -37,7 +37,7 @@ var pageless = map[string]string{
 // may come directly before them (RFC 6761 sections 6.2 and 6.3, RFC 6762 section 3 and appendix G).
 var privateSuffixes = []string{"localhost", "test", "local", "internal", "intranet", "private", "corp", "home", "lan"}
 
-// parseRule parses an allowed origin. It refuses an origin that browsers never send, because such a
+// parseRule parses an allowed origin. It refuses an origin that browsers never send, because that
 // rule could never match. The error explains the reason. Upper case is converted to lower case as
 // browsers do it: in the scheme, and in the host if the scheme is http or https. The host of
 // another scheme keeps its case (URL Standard, section 3.5), since Safari sends the UUID of an

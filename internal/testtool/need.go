@@ -64,8 +64,8 @@ func Started(t testing.TB, what string) {
 // testStates holds the state of each running test.
 var testStates = register{of: map[string]*testState{}}
 
-// A register holds test states by the full name of their test. A subtest has the name of its
-// parent and a slash in front of its own.
+// A register holds test states by the full name of their test. A subtest has the name of its parent
+// and a slash in front of its own name.
 type register struct {
 	mu sync.Mutex
 	of map[string]*testState

@@ -61,7 +61,7 @@ type Stream struct {
 	block []byte
 }
 
-// readAhead is how many bytes a Stream reads at once.
+// readAhead is how many bytes a Stream reads at a time.
 const readAhead = 512
 
 // Get requests a target, such as "/subscribe/pets", and reads the head of the response. The stream

@@ -15,7 +15,7 @@ import (
 
 func runConnections(t *testing.T, s Server) {
 	t.Run("100,000 pipelined, then half a close", s.testHalfClose)
-	t.Run("many publishers at once", s.testManyPublishers)
+	t.Run("many publishers together", s.testManyPublishers)
 	t.Run("a publisher that disconnects", s.testLeaving)
 }
 

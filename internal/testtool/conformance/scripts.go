@@ -14,9 +14,9 @@ import (
 // Unless it ends with QUIT, the publisher half closes the connection, and the server closes it
 // after its replies.
 //
-// "OK +1" stands for the next sequence after all earlier scripts. If an expected reply ends with
-// "...", the script does not fix the rest of it. The server must still send exactly the reply of
-// the Session.
+// "OK +1" means the next sequence after all earlier scripts. If an expected reply ends with "...",
+// the script does not fix the rest of it. The server must still send exactly the reply of the
+// Session.
 type script struct {
 	name  string
 	send  string
