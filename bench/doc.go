@@ -1,6 +1,6 @@
 // Command bench compares ssed with the floor: the minimum that one thread needs for the same work.
-// Each scenario starts each server on one processor and runs the load on another. It repeats that
-// in turn (A B A B), and prints medians and ratios.
+// Each scenario starts each server on one processor and runs the load on another. It alternates
+// between the servers (A B A B), and prints medians and ratios.
 //
 //	go run -C bench . fanout
 //	go run -C bench . all --seconds 3 --json results.json

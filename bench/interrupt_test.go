@@ -13,9 +13,9 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// TestAnInterruptLeavesNothing sends SIGINT to a real bench in the middle of a run. It verifies
+// TestInterruptLeavesNothingBehind sends SIGINT to a real bench in the middle of a run. It verifies
 // that no process, file or control group remains after the bench has exited.
-func TestAnInterruptLeavesNothing(t *testing.T) {
+func TestInterruptLeavesNothingBehind(t *testing.T) {
 	testtool.Long(t, "some seconds long")
 	program := filepath.Join(t.TempDir(), "bench")
 	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {

@@ -24,10 +24,10 @@ import (
 // options are the command-line flags. In the second and third groups, zero means the scenario's own
 // default.
 type options struct {
-	Scenario []string `arg:"" help:"${scenarios}, or all, which leaves out responsive, resume, store, cluster and soak."`
+	Scenario []string `arg:"" help:"${scenarios}, or all, which excludes responsive, resume, store, cluster and soak."`
 
 	Case      string   `placeholder:"TEXT" help:"Run only the cases with this text in their names."`
-	Server    []string `default:"ssed,floor" help:"Servers to measure in turn: ${servers}. Ratios are to the floor if it is listed, else to the last server. Default ${default}."`
+	Server    []string `default:"ssed,floor" help:"Servers to measure alternately: ${servers}. Ratios are to the floor if it is listed, else to the last server. Default ${default}."`
 	JSON      string   `name:"json" placeholder:"FILE" help:"Also write the values of every run to this file."`
 	Results   string   `placeholder:"DIR" help:"Write the values of every run, and a page with plots of them, to the folder DIR/DATE-COMMIT."`
 	ServerCPU int      `name:"server-cpu" default:"0" help:"Processor for the server, or -1 for any. Default ${default}."`

@@ -274,7 +274,7 @@ func (b *bench) messagesOf(p *server.Process, spec server.Spec, config load.Conf
 	run, err := g.Run(load.Hooks{
 		Start: func() (err error) { before, err = takeSnapshot(p); return err },
 		// Messages are still in flight, so measureMemory, which is slow, has to wait until the run
-		// is over.
+		// has ended.
 		End: func() (err error) { return after.measureWork(p) },
 		Progress: func(phase string, deliveries uint64) {
 			b.say(fmt.Sprintf("%s: %s, %s deliveries", spec.Name, phase, short(float64(deliveries))))

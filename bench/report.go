@@ -216,7 +216,7 @@ type place struct{ scenario, testCase, server string }
 
 func (r *result) at() place { return place{r.scenario, r.testCase, r.server} }
 
-// collect returns the values of one metric in the runs of a place. Failed runs are left out.
+// collect returns the values of one metric in the runs of a place. Failed runs are ignored.
 func (b *bench) collect(at place, metric string) []float64 {
 	var all []float64
 	for _, r := range b.runs {
@@ -242,8 +242,8 @@ func (b *bench) difference(one, other place, metric string) float64 {
 	return stats.Median(xs)
 }
 
-// pairs returns the values of a metric in two places, paired by repetition. A run is left out if
-// its counterpart failed.
+// pairs returns the values of a metric in two places, paired by repetition. A run is ignored if its
+// counterpart failed.
 func (b *bench) pairs(one, other place, metric string) (xs, ys []float64) {
 	for _, r := range b.runs {
 		x, ok := r.values.get(metric)

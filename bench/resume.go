@@ -115,7 +115,7 @@ func (r *resuming) noticed(err error) (values, error) {
 }
 
 // manyComeBack reconnects one client per namespace, all together. Each resumes from what it missed
-// in its own namespace. Meanwhile the latency of the bystanders' steady stream is measured.
+// in its own namespace. At the same time the latency of the bystanders' steady stream is measured.
 func (b *bench) manyComeBack(spec server.Spec) (values, error) {
 	r, err := b.fill(spec)
 	if err != nil {
@@ -184,7 +184,7 @@ func (r *resuming) spentSince(before snapshot) (spent effort, err error) {
 }
 
 // oneComesBack lets one client, which subscribes to all namespaces, resume from the start, again
-// and again. Meanwhile it measures how long a PING waits.
+// and again. At the same time it measures how long a PING waits.
 func (b *bench) oneComesBack(spec server.Spec) (values, error) {
 	path, err := server.BuildProbe(b.dir)
 	if err != nil {

@@ -85,8 +85,8 @@ func (b *bench) sets(spec server.Spec, size int) (values, error) {
 }
 
 // slow makes some of the subscribers read 2 KiB ten times a second, and measures the messages that
-// the others receive meanwhile. A slow subscriber that the server disconnects connects again. The
-// messages are large so that even a server that sends few of them fills the buffers of the slow
+// the others receive at the same time. A slow subscriber that the server disconnects reconnects.
+// The messages are large so that even a server that sends few of them fills the buffers of the slow
 // subscribers.
 func (b *bench) slow(spec server.Spec, percent int) (values, error) {
 	p, err := server.Start(spec, b.options.ServerCPU)

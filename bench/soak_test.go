@@ -63,9 +63,9 @@ func TestSoakFailsWithTheDaemon(t *testing.T) {
 	}
 }
 
-// TestByNameOnly checks that "all" leaves out the long scenarios, and checks their limits and
-// defaults.
-func TestByNameOnly(t *testing.T) {
+// TestLongScenariosOnlyByName checks that "all" excludes the long scenarios, and checks their
+// limits and defaults.
+func TestLongScenariosOnlyByName(t *testing.T) {
 	all, err := choose([]string{"all"})
 	if err != nil {
 		t.Fatal(err)

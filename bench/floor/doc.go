@@ -3,11 +3,10 @@
 // another, and finds line ends. It appends the frame of each PUB line to one log, and sends each
 // subscriber everything new with one write.
 //
-// It leaves out features that a daemon must have: namespaces (every subscriber receives
-// everything), a request parser, checks, timers and limits. It keeps the one promise without which
-// the comparison would be unfair: it loses no message that it answered OK. If a subscriber's socket
-// is full, the floor remembers the subscriber's position in the log and continues when the socket
-// has room.
+// It lacks features that a daemon must have: namespaces (every subscriber receives everything), a
+// request parser, checks, timers and limits. It keeps the one promise without which the comparison
+// would be unfair: it loses no message that it answered OK. If a subscriber's socket is full, the
+// floor remembers the subscriber's position in the log and continues when the socket has room.
 //
 // Invariant: one locked thread, no other goroutine, no garbage collection, and only raw system
 // calls.

@@ -117,14 +117,14 @@ func TestSlowReaderLosesNothing(t *testing.T) {
 			}
 		}
 	}
-	check(fast)  // slow does not read meanwhile
+	check(fast)  // slow does not read during this
 	gone.Close() // with megabytes unread
 	check(slow)
 }
 
-// TestPublisherThatDoesNotReadIsNotReadFrom verifies that the floor stops reading from a publisher
-// that does not read its replies.
-func TestPublisherThatDoesNotReadIsNotReadFrom(t *testing.T) {
+// TestUnreadRepliesStopReading verifies that the floor stops reading from a publisher that does not
+// read its replies.
+func TestUnreadRepliesStopReading(t *testing.T) {
 	_, publish := startFloor(t)
 	pub := dial(t, publish)
 	pub.SetWriteDeadline(time.Now().Add(time.Second))
@@ -149,9 +149,9 @@ func TestPublisherThatDoesNotReadIsNotReadFrom(t *testing.T) {
 	}
 }
 
-// TestFurthestBehindIsClosedAtLogMax verifies that the floor closes the slowest subscriber when the
-// log is full.
-func TestFurthestBehindIsClosedAtLogMax(t *testing.T) {
+// TestSlowestSubscriberIsClosedAtLogMax verifies that the floor closes the slowest subscriber when
+// the log is full.
+func TestSlowestSubscriberIsClosedAtLogMax(t *testing.T) {
 	listen, publish := startFloor(t, "-sndbuf", "4096", "-log-max", "1000000")
 	stuck, pub := subscribe(t, listen), dial(t, publish)
 	w := bufio.NewWriter(pub)

@@ -33,9 +33,9 @@ func playCrowd(t *testing.T, config CrowdConfig, d time.Duration) (*Crowd, error
 	return c, c.Leave(5 * time.Second)
 }
 
-// TestCrowdHearsAllThatIsDue verifies that a crowd receives every message and counts every
+// TestCrowdReceivesEveryMessage verifies that a crowd receives every message and counts every
 // connection.
-func TestCrowdHearsAllThatIsDue(t *testing.T) {
+func TestCrowdReceivesEveryMessage(t *testing.T) {
 	h := (&hub{}).start(t)
 	config := h.crowdConfig()
 	config.Sipping, config.Deaf = 0, 0 // the hub blocks on subscribers that do not read
@@ -52,9 +52,9 @@ func TestCrowdHearsAllThatIsDue(t *testing.T) {
 	}
 }
 
-// TestEveryFaultEndsTheCrowd verifies that a crowd fails when the server loses, repeats, reorders,
+// TestEveryFaultFailsTheCrowd verifies that a crowd fails when the server loses, repeats, reorders,
 // damages or invents a message.
-func TestEveryFaultEndsTheCrowd(t *testing.T) {
+func TestEveryFaultFailsTheCrowd(t *testing.T) {
 	var held string
 	for _, test := range []struct {
 		name, want string
@@ -113,9 +113,9 @@ func TestEveryFaultEndsTheCrowd(t *testing.T) {
 	}
 }
 
-// TestCrowdSeesAMessageFromAnotherNamespace verifies that a crowd fails when it receives a message
+// TestCrowdDetectsMessagesOfOtherNamespaces verifies that a crowd fails when it receives a message
 // of another namespace.
-func TestCrowdSeesAMessageFromAnotherNamespace(t *testing.T) {
+func TestCrowdDetectsMessagesOfOtherNamespaces(t *testing.T) {
 	h := (&hub{frame: func(_, _ int, e, d string) string { return ssedFrame(e, d) }}).start(t) // sends everything to all subscribers
 	if _, err := playCrowd(t, h.crowdConfig(), time.Second); err == nil || !strings.Contains(err.Error(), "was due") {
 		t.Fatalf("got %v", err)

@@ -18,7 +18,7 @@ type Config struct {
 	Subscribe string // the server's address for subscribers
 	Publish   string // the server's address for publishers; empty for a generator that only connects
 	// Also lists the subscribers' addresses of more servers that deliver the same messages.
-	// Subscribers are spread over all servers in turn.
+	// Subscribers are spread evenly over all servers.
 	Also []string
 
 	Topics       []Topic // the messages to publish, and their subscribers

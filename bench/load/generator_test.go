@@ -135,10 +135,10 @@ func TestEveryFaultFailsTheRun(t *testing.T) {
 // missing.
 func TestBadRepliesFailTheRun(t *testing.T) {
 	for name, reply := range map[string]func(int) string{
-		"a number left out": func(n int) string { return fmt.Sprintf("OK %d\n", n+n/20) },
-		"an error":          func(int) string { return "ERR busy come again\n" },
-		"one too many":      func(n int) string { return fmt.Sprintf("OK %d\nOK %d\n", 2*n-1, 2*n) },
-		"none":              func(int) string { return "" },
+		"a skipped number": func(n int) string { return fmt.Sprintf("OK %d\n", n+n/20) },
+		"an error":         func(int) string { return "ERR busy come again\n" },
+		"one too many":     func(n int) string { return fmt.Sprintf("OK %d\nOK %d\n", 2*n-1, 2*n) },
+		"none":             func(int) string { return "" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := (&hub{reply: reply}).start(t)
@@ -166,9 +166,9 @@ func TestTopicsInTurn(t *testing.T) {
 	}
 }
 
-// TestStalledSubscribersDoNotHoldUpTheRest verifies that subscribers that never read do not limit a
+// TestStalledSubscribersDoNotDelayOthers verifies that subscribers that never read do not limit a
 // closed loop.
-func TestStalledSubscribersDoNotHoldUpTheRest(t *testing.T) {
+func TestStalledSubscribersDoNotDelayOthers(t *testing.T) {
 	h := (&hub{}).start(t)
 	config := h.config()
 	config.Stalled = 2
@@ -178,10 +178,10 @@ func TestStalledSubscribersDoNotHoldUpTheRest(t *testing.T) {
 	}
 }
 
-// TestOpenLoopCountsFromWhenAMessageWasDue stops the server for a while and checks that every
+// TestOpenLoopLatencyCountsFromTheDueTime stops the server for a while and checks that every
 // message that was due in the pause counts as late. A generator that waits with the server would
 // count only one late message.
-func TestOpenLoopCountsFromWhenAMessageWasDue(t *testing.T) {
+func TestOpenLoopLatencyCountsFromTheDueTime(t *testing.T) {
 	const stop, every = 300, 5 // milliseconds
 	h := &hub{}
 	h.frame = func(who, n int, event, data string) string {
@@ -209,10 +209,10 @@ func TestOpenLoopCountsFromWhenAMessageWasDue(t *testing.T) {
 	}
 }
 
-// TestOpenLoopCountsWhatWasSentTooLate stops the server until after the end, with more messages due
-// than fit into a socket. It verifies that messages that could not be sent in time are among the
+// TestOpenLoopCountsLateMessages stops the server until after the end, with more messages due than
+// fit into a socket. It verifies that messages that could not be sent in time are among the
 // latencies.
-func TestOpenLoopCountsWhatWasSentTooLate(t *testing.T) {
+func TestOpenLoopCountsLateMessages(t *testing.T) {
 	const perSec = 5000
 	h := &hub{}
 	h.frame = func(who, n int, event, data string) string {
@@ -243,9 +243,9 @@ func TestOpenLoopCountsWhatWasSentTooLate(t *testing.T) {
 	}
 }
 
-// TestFloodCountsWhatTheServerTook verifies that a flood counts exactly the lines that the server
+// TestFloodCountsAcceptedLines verifies that a flood counts exactly the lines that the server
 // accepted.
-func TestFloodCountsWhatTheServerTook(t *testing.T) {
+func TestFloodCountsAcceptedLines(t *testing.T) {
 	h := (&hub{}).start(t)
 	for _, replies := range []bool{false, true} {
 		config := FloodConfig{Publish: h.publish.Addr().String(), PayloadBytes: 64, Replies: replies, Measure: millis(50), Drain: 5 * time.Second}
@@ -308,9 +308,9 @@ func TestSubscribersTakeTurnsOverServers(t *testing.T) {
 	}
 }
 
-// TestRunNeedsSomebody verifies that a run needs a reader, a publisher and a payload that is large
-// enough.
-func TestRunNeedsSomebody(t *testing.T) {
+// TestRunNeedsReaderAndPublisher verifies that a run needs a reader, a publisher and a payload that
+// is large enough.
+func TestRunNeedsReaderAndPublisher(t *testing.T) {
 	h := (&hub{}).start(t)
 	config := h.config()
 	config.Stalled = config.Topics[0].Subscribers

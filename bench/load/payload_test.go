@@ -27,8 +27,8 @@ func TestPayloadRoundTrip(t *testing.T) {
 	}
 }
 
-// TestEveryDamagedByteIsSeen verifies that a change of any byte is detected.
-func TestEveryDamagedByteIsSeen(t *testing.T) {
+// TestEveryDamagedByteIsDetected verifies that a change of any byte is detected.
+func TestEveryDamagedByteIsDetected(t *testing.T) {
 	good := newPayload(40)
 	for i := range good {
 		bad := bytes.Clone(good)
@@ -105,8 +105,8 @@ func TestScannerFindsPayloadsHoweverTheStreamIsCut(t *testing.T) {
 	}
 }
 
-// TestDechunkerRefusesWhatIsNoChunk checks invalid chunks, and valid ones with an extension.
-func TestDechunkerRefusesWhatIsNoChunk(t *testing.T) {
+// TestDechunkerRefusesInvalidChunks checks invalid chunks, and valid ones with an extension.
+func TestDechunkerRefusesInvalidChunks(t *testing.T) {
 	for _, bad := range []string{"event:x\n", "5\r\nhello\r\nzz\r\n", strings.Repeat("f", 20) + "\r\n"} {
 		if _, err := (&dechunker{}).strip([]byte(bad)); err == nil {
 			t.Errorf("%q was accepted", bad)

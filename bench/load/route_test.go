@@ -34,9 +34,9 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-// TestTrackAgainstWhatWasHeard checks random streams with at most one fault, and verifies that
-// every fault is detected.
-func TestTrackAgainstWhatWasHeard(t *testing.T) {
+// TestTrackDetectsFaults checks random streams with at most one fault, and verifies that every
+// fault is detected.
+func TestTrackDetectsFaults(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
 		r := newRoute([][]string{{"/"}, {"/a"}, {"/d", "/a/b"}}[random.IntN(3)], inTurn)
@@ -65,9 +65,8 @@ func TestTrackAgainstWhatWasHeard(t *testing.T) {
 	}
 }
 
-// TestWhoJoinsHearsSomeOfWhatIsOnItsWay checks which message may be the first after a subscriber
-// joined.
-func TestWhoJoinsHearsSomeOfWhatIsOnItsWay(t *testing.T) {
+// TestFirstMessageAfterJoining checks which message may be the first after a subscriber joined.
+func TestFirstMessageAfterJoining(t *testing.T) {
 	r := newRoute([]string{"/a"}, inTurn) // 0 1 2 5 6 7 10
 	for n, want := range map[uint64]bool{1: false, 2: true, 5: true, 6: true, 7: false, 4: false} {
 		tr := track{least: 2, most: r.due(6)}

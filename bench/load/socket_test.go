@@ -30,9 +30,9 @@ func TestLoopbackOnly(t *testing.T) {
 	}
 }
 
-// TestSourcesAreLoopbackAndMany checks that source addresses are loopback, and that each is used by
-// at most perSource connections.
-func TestSourcesAreLoopbackAndMany(t *testing.T) {
+// TestSourceAddresses checks that source addresses are loopback, and that each is used by at most
+// perSource connections.
+func TestSourceAddresses(t *testing.T) {
 	seen := map[string]int{}
 	for n := range 200_000 {
 		a := source(n).Addr

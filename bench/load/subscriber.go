@@ -37,7 +37,7 @@ type subscriber struct {
 }
 
 // start opens the connection of subscriber n. It sends the request if the connection is established
-// immediately, as it is over loopback.
+// immediately, as usual over loopback.
 func (g *Generator) start(n int) error {
 	s := &g.subs[n]
 	buffer := 0

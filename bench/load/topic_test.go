@@ -63,8 +63,8 @@ func TestTopicAgainstModel(t *testing.T) {
 	}
 }
 
-// TestTopicsNumberTheirMessagesApart verifies that topics have separate ranges of sequence numbers.
-func TestTopicsNumberTheirMessagesApart(t *testing.T) {
+// TestTopicsHaveSeparateNumbers verifies that topics have separate ranges of sequence numbers.
+func TestTopicsHaveSeparateNumbers(t *testing.T) {
 	const total = 1000
 	var last uint64
 	for n := range total {

@@ -25,8 +25,8 @@ func commands(set *results.Set) string {
 }
 
 // command returns a shell command that repeats the measurements in any copy of the project. It
-// leaves out the paths that the values were written to. It replaces the directories of ssed
-// binaries, because the binaries of another user will be in the root of the project.
+// omits the paths that the values were written to. It replaces the directories of ssed binaries,
+// because the binaries of another user will be in the root of the project.
 func command(args []string) string {
 	line := "go run -C bench ."
 	for i := 0; i < len(args); i++ {

@@ -12,7 +12,7 @@ import (
 )
 
 // tiny returns a file with one scenario and one metric, and the values of each server's runs. JSON
-// has no NaN, so -1 stands for a run that failed.
+// has no NaN, so -1 means a run that failed.
 func tiny(metric string, numbers map[string][]float64) file {
 	f := file{Started: "2026-11-23T00:46:25Z", Command: []string{"fanout", "--json", "/a/dir/x.json"},
 		Machine: object{"kernel": "6.1", "cpu": "Some | CPU", "cpus": 2}}
@@ -60,9 +60,8 @@ func TestNumbersAreMediansAndPairedRatios(t *testing.T) {
 	wantNot(t, page, "/a/dir")
 }
 
-// TestARunThatFailedKeepsItsPlaceAmongPairs verifies that runs are paired by repetition if some
-// failed.
-func TestARunThatFailedKeepsItsPlaceAmongPairs(t *testing.T) {
+// TestFailedRunKeepsItsPair verifies that runs are paired by repetition if some failed.
+func TestFailedRunKeepsItsPair(t *testing.T) {
 	// The second pair is 300 to 600. If runs were paired by their order, it would be 300 to 100.
 	f := tiny(rate, map[string][]float64{"ssed": {50, 50}, "r3labs": {-1, 300}, "nchan": {-1, -1}, "floor": {100, 600}})
 	f.Runs[4].Values = map[string]float64{rate: 1e6} // values of a failed run do not count
@@ -120,7 +119,7 @@ func TestGoals(t *testing.T) {
 	}
 }
 
-// TestGoalsOfOtherCases verifies that a goal for all cases leaves out cases that do not report its
+// TestGoalsOfOtherCases verifies that a goal for all cases ignores cases that do not report its
 // metric, unless their runs failed.
 func TestGoalsOfOtherCases(t *testing.T) {
 	f := tiny(rate, map[string][]float64{"ssed": {3000}})
@@ -244,8 +243,8 @@ func TestErrorsNameTheFile(t *testing.T) {
 	})
 }
 
-// TestAReadmeOfSomebodyElseStays verifies that a README.md written by hand is not overwritten.
-func TestAReadmeOfSomebodyElseStays(t *testing.T) {
+// TestForeignREADMEIsKept verifies that a README.md written by hand is not overwritten.
+func TestForeignREADMEIsKept(t *testing.T) {
 	dir := put(t, map[string]any{"a.json": tiny(rate, map[string][]float64{"ssed": {100}})})
 	path := filepath.Join(dir, "README.md")
 	if err := os.WriteFile(path, []byte("# By hand\n"), 0o644); err != nil {
@@ -259,8 +258,8 @@ func TestAReadmeOfSomebodyElseStays(t *testing.T) {
 	}
 }
 
-// TestTheSameFilesGiveTheSameBytes verifies that pages and pictures are reproducible.
-func TestTheSameFilesGiveTheSameBytes(t *testing.T) {
+// TestPagesAreReproducible verifies that pages and pictures are reproducible.
+func TestPagesAreReproducible(t *testing.T) {
 	f := rich(t)
 	first, second := put(t, map[string]any{"a.json": f}), put(t, map[string]any{"a.json": f})
 	page := readme(t, first)
@@ -308,8 +307,9 @@ func wellFormed(t *testing.T, name string, svg []byte) {
 	wantNot(t, string(svg), "NaN", "Inf")
 }
 
-// TestPicturesWithoutDataAreNotThere verifies that pictures without data are left out and removed.
-func TestPicturesWithoutDataAreNotThere(t *testing.T) {
+// TestPicturesWithoutDataAreRemoved verifies that pictures without data are not written, and that
+// old ones are removed.
+func TestPicturesWithoutDataAreRemoved(t *testing.T) {
 	dir := put(t, map[string]any{"a.json": recorded(t)})
 	stale := filepath.Join(dir, "growth-cpu.svg")
 	if err := os.WriteFile(stale, []byte("<svg/>"), 0o644); err != nil {
@@ -324,9 +324,9 @@ func TestPicturesWithoutDataAreNotThere(t *testing.T) {
 	}
 }
 
-// TestASeriesEndsWhereItFails verifies that a line ends at the case that failed, and that its label
-// shows the case.
-func TestASeriesEndsWhereItFails(t *testing.T) {
+// TestSeriesStopsAtTheFailedCase verifies that a line ends at the case that failed, and that its
+// label shows the case.
+func TestSeriesStopsAtTheFailedCase(t *testing.T) {
 	dir := put(t, map[string]any{"a.json": rich(t)})
 	page := readme(t, dir)
 	svg, err := os.ReadFile(filepath.Join(dir, "growth-cpu.svg"))

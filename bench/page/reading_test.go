@@ -24,9 +24,9 @@ func oneCase(scenario string, values map[string][]object) file {
 	return f
 }
 
-// TestScenariosShowAndLoseWhatTheyAreAbout checks the columns of scenarios, and that losses are
-// counted only in these columns.
-func TestScenariosShowAndLoseWhatTheyAreAbout(t *testing.T) {
+// TestScenariosShowTheirMainMetrics checks the columns of scenarios, and that losses are counted
+// only in these columns.
+func TestScenariosShowTheirMainMetrics(t *testing.T) {
 	for name, test := range map[string]struct {
 		ssed, r3labs object
 		want         []string
@@ -70,8 +70,8 @@ func TestScenariosShowAndLoseWhatTheyAreAbout(t *testing.T) {
 	}
 }
 
-// TestAGoalSaysThatTheLoadWasTheLimit checks the mark of goals that the load limited.
-func TestAGoalSaysThatTheLoadWasTheLimit(t *testing.T) {
+// TestGoalMarksTheLoadAsTheLimit checks the mark of goals that the load limited.
+func TestGoalMarksTheLoadAsTheLimit(t *testing.T) {
 	const mark = "† the load was the limit: see server CPU per delivery |"
 	for name, test := range map[string]struct {
 		metric      string
@@ -102,8 +102,8 @@ func TestAGoalSaysThatTheLoadWasTheLimit(t *testing.T) {
 	}
 }
 
-// TestOneCaseOverAnotherSaysThatTheLoadWasTheLimit checks the same mark for comparisons of cases.
-func TestOneCaseOverAnotherSaysThatTheLoadWasTheLimit(t *testing.T) {
+// TestOneCaseOverAnotherMarksTheLoadAsTheLimit checks the same mark for comparisons of cases.
+func TestOneCaseOverAnotherMarksTheLoadAsTheLimit(t *testing.T) {
 	f := oneCase("stalled", map[string][]object{"ssed": {{rate: 100.0, cpu: 10.0, "load busy": 0.99}}})
 	other := f.Runs[0]
 	other.Case = "another"
@@ -166,8 +166,8 @@ func TestRunsPairWithinTheirFile(t *testing.T) {
 	}
 }
 
-// TestNoPathOfTheMachineIsTold verifies that the page contains no paths of the machine.
-func TestNoPathOfTheMachineIsTold(t *testing.T) {
+// TestPageContainsNoPaths verifies that the page contains no paths of the machine.
+func TestPageContainsNoPaths(t *testing.T) {
 	for name, test := range map[string]struct {
 		command []string
 		want    string
@@ -191,8 +191,8 @@ func TestNoPathOfTheMachineIsTold(t *testing.T) {
 	}
 }
 
-// TestWhatPeopleSayStandsAfterTheGoals verifies that remarks.md is included after the goals.
-func TestWhatPeopleSayStandsAfterTheGoals(t *testing.T) {
+// TestRemarksFollowTheGoals verifies that remarks.md is included after the goals.
+func TestRemarksFollowTheGoals(t *testing.T) {
 	f := tiny(rate, map[string][]float64{"ssed": {94}, "floor": {100}})
 	f.Scenarios = []object{{"name": "fanout", "cases": []object{{"name": "64 in flight"}}, "goals": []object{{"metric": rate, "least": 0.95}}}}
 	dir := put(t, map[string]any{"x.json": f})
@@ -209,9 +209,9 @@ func TestWhatPeopleSayStandsAfterTheGoals(t *testing.T) {
 	}
 }
 
-// TestSubscribersOfTheirOwnAreTold verifies that --subscribers is shown, and that files with
-// different options are not joined.
-func TestSubscribersOfTheirOwnAreTold(t *testing.T) {
+// TestSubscribersOptionIsShown verifies that --subscribers is shown, and that files with different
+// options are not joined.
+func TestSubscribersOptionIsShown(t *testing.T) {
 	f := tiny(rate, map[string][]float64{"ssed": {94}})
 	scenario := object{"name": "fanout", "cases": []object{{"name": "64 in flight"}}, "seconds": 0.5, "repeat": 1, "payload": 32}
 	f.Scenarios = []object{scenario}
@@ -229,8 +229,8 @@ func TestSubscribersOfTheirOwnAreTold(t *testing.T) {
 	want(t, err.Error(), "b.json: fanout: --subscribers 0 --payload 32, but 100 and 32 in a.json")
 }
 
-// TestASpreadIsExplainedWithoutARatio checks the explanation below a table without ratios.
-func TestASpreadIsExplainedWithoutARatio(t *testing.T) {
+// TestSpreadIsExplainedWithoutRatios checks the explanation below a table without ratios.
+func TestSpreadIsExplainedWithoutRatios(t *testing.T) {
 	alone := tiny(rate, map[string][]float64{"ssed": {100, 110}})
 	want(t, readme(t, put(t, map[string]any{"a.json": alone})), "Below each number: spread of the runs.\n")
 	once := tiny(rate, map[string][]float64{"ssed": {100}})

@@ -20,10 +20,10 @@ func each(t *testing.T, test func(t *testing.T, s server)) {
 	}
 }
 
-// TestSubscribersHearTheirNamespaceAlone verifies that subscribers do not receive messages of a
+// TestSubscribersReceiveOnlyTheirNamespace verifies that subscribers do not receive messages of a
 // namespace with the same prefix. They receive messages of child namespaces only if the server
 // supports it.
-func TestSubscribersHearTheirNamespaceAlone(t *testing.T) {
+func TestSubscribersReceiveOnlyTheirNamespace(t *testing.T) {
 	each(t, func(t *testing.T, s server) {
 		p := start(t, s)
 		namespaces := []string{"/pet", "/pets", "/pets/dogs"}
@@ -78,9 +78,9 @@ func TestAThousandMessagesArriveInOrder(t *testing.T) {
 	})
 }
 
-// TestLongMessagesArriveWhole publishes the longest message of the bench. nginx writes it to a file
-// before it accepts it.
-func TestLongMessagesArriveWhole(t *testing.T) {
+// TestLongMessagesArriveComplete publishes the longest message of the bench. nginx writes it to a
+// file before it accepts it.
+func TestLongMessagesArriveComplete(t *testing.T) {
 	var data strings.Builder
 	for i := 0; data.Len() < 64<<10; i++ {
 		fmt.Fprintf(&data, "~%06d~", i)
@@ -143,9 +143,9 @@ func TestEnds(t *testing.T) {
 	})
 }
 
-// TestSaysWhatItIs checks that -version prints one line with name, version and changes. For a
+// TestVersionLine checks that -version prints one line with name, version and changes. For a
 // library, the version must be the one in go.mod.
-func TestSaysWhatItIs(t *testing.T) {
+func TestVersionLine(t *testing.T) {
 	each(t, func(t *testing.T, s server) {
 		out, err := exec.Command(s.program(t), "-version").Output()
 		if err != nil {

@@ -62,9 +62,9 @@ func TestProberAsks(t *testing.T) {
 	}
 }
 
-// TestLatencyCountsFromWhenItWasDue sends a PING every 10 ms to a daemon that takes 50 ms for each
+// TestLatencyCountsFromTheDueTime sends a PING every 10 ms to a daemon that takes 50 ms for each
 // PONG. It verifies that the latency of the last PONG includes the wait for all others.
-func TestLatencyCountsFromWhenItWasDue(t *testing.T) {
+func TestLatencyCountsFromTheDueTime(t *testing.T) {
 	p := daemon{head: goodHead, pong: "PONG\n", after: 50 * time.Millisecond}.start(t)
 	p.admin = ""
 	answers, err := p.ask()
@@ -101,9 +101,9 @@ func TestWrongAnswersAreErrors(t *testing.T) {
 	}
 }
 
-// TestAdminIsAskedWhereItIs verifies that redirects are not followed, and that host names and
-// foreign addresses are rejected.
-func TestAdminIsAskedWhereItIs(t *testing.T) {
+// TestAdminURLs verifies that redirects are not followed, and that host names and foreign addresses
+// are rejected.
+func TestAdminURLs(t *testing.T) {
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { t.Error("the redirect was followed") }))
 	defer elsewhere.Close()
 	admin := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusFound))

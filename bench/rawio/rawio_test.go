@@ -17,8 +17,8 @@ func pair(t *testing.T) (int, int) {
 	return fds[0], fds[1]
 }
 
-// TestReadAndWriteReportWhatTheKernelDid checks the results of Read and Write.
-func TestReadAndWriteReportWhatTheKernelDid(t *testing.T) {
+// TestReadAndWriteResults checks the results of Read and Write.
+func TestReadAndWriteResults(t *testing.T) {
 	a, b := pair(t)
 	buf := make([]byte, 16)
 	if n, errno := Read(b, buf); n != 0 || errno != unix.EAGAIN {

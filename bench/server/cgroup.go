@@ -117,8 +117,8 @@ func unlessMissing(err error) error {
 	return err
 }
 
-// take moves a server into the group, including the processes that it starts meanwhile. A child of
-// a process in the group is born in the group.
+// take moves a server into the group, including the processes that it starts during the move. A
+// child of a process in the group is born in the group.
 func (at place) take(leader int) error {
 	for taken := map[int]bool{}; ; {
 		members, err := group(leader)

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestOwnGroupIsFound checks the search for a group in /proc/self/cgroup.
-func TestOwnGroupIsFound(t *testing.T) {
+// TestFindOwnGroup checks the search for a group in /proc/self/cgroup.
+func TestFindOwnGroup(t *testing.T) {
 	const hybrid = "9:name=systemd:/user\n4:cpu,memory:/a/b\n3:memoryless:/c\n0::/d:e\n"
 	for _, tt := range []struct{ text, controller, want string }{
 		{hybrid, "memory", "/mnt/a/b"},
@@ -43,9 +43,9 @@ func folders(t *testing.T, shared map[string]string) (mount string) {
 	return mount
 }
 
-// TestGroupsGoWhereMemoryIsShared verifies that a group is not created below the group that has
-// processes, because that group has no controllers for its children.
-func TestGroupsGoWhereMemoryIsShared(t *testing.T) {
+// TestGroupIsCreatedWhereControllersAre verifies that a group is not created below the group that
+// has processes, because that group has no controllers for its children.
+func TestGroupIsCreatedWhereControllersAre(t *testing.T) {
 	mount := folders(t, map[string]string{"": "cpu memory pids", "a": "memory", "a/b": "cpu memory_not", "a/b/c": "", "a/other": "memory"})
 	for own, want := range map[string][]string{
 		"a/b/c":   {"a", ""},
@@ -63,9 +63,9 @@ func TestGroupsGoWhereMemoryIsShared(t *testing.T) {
 	}
 }
 
-// TestNothingIsLeftWhereNoGroupCanBe verifies that enter cleans up in a plain folder, where the
-// kernel creates no files for a new group.
-func TestNothingIsLeftWhereNoGroupCanBe(t *testing.T) {
+// TestEnterCleansUpWithoutCgroups verifies that enter cleans up in a plain folder, where the kernel
+// creates no files for a new group.
+func TestEnterCleansUpWithoutCgroups(t *testing.T) {
 	home := t.TempDir()
 	for _, v2 := range []bool{true, false} {
 		at := place{filepath.Join(home, "group"), home, v2}
@@ -82,8 +82,8 @@ func TestNothingIsLeftWhereNoGroupCanBe(t *testing.T) {
 	}
 }
 
-// TestUndoSendsEverybodyBack moves a server of two processes into a group and out of it.
-func TestUndoSendsEverybodyBack(t *testing.T) {
+// TestUndoMovesEveryProcessBack moves a server of two processes into a group and out of it.
+func TestUndoMovesEveryProcessBack(t *testing.T) {
 	floor := known(t, "", "floor")[0]
 	p, err := Start(script(t, floor.Path+` "$@" & wait`), -1)
 	if err != nil {

@@ -46,8 +46,9 @@ func TestConfinement(t *testing.T) {
 	}
 }
 
-// TestTheBoundHolds starts a process that uses ten times its limit, and verifies that it is killed.
-func TestTheBoundHolds(t *testing.T) {
+// TestMemoryBoundIsEnforced starts a process that uses ten times its limit, and verifies that it is
+// killed.
+func TestMemoryBoundIsEnforced(t *testing.T) {
 	sh := testtool.Need(t, "sh", "head", "tr", "sleep")
 	stderr, err := os.CreateTemp(t.TempDir(), "")
 	if err != nil {

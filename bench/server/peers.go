@@ -19,7 +19,7 @@ func buildPeers(dir string, names []string, tell io.Writer) []Spec {
 	for _, name := range names {
 		spec, err := buildPeer(dir, name)
 		if err != nil {
-			fmt.Fprintf(tell, "bench: %s is left out: %v\n", name, err)
+			fmt.Fprintf(tell, "bench: skipping %s: %v\n", name, err)
 			continue
 		}
 		specs = append(specs, spec)

@@ -27,8 +27,8 @@ func known(t *testing.T, needs string, names ...string) []Spec {
 	return specs
 }
 
-// TestEveryServerTellsItsVersion checks the version lines of servers.
-func TestEveryServerTellsItsVersion(t *testing.T) {
+// TestServerVersionLines checks the version lines of servers.
+func TestServerVersionLines(t *testing.T) {
 	tests := []struct{ name, needs, begins string }{
 		{"ssed", "", "ssed "},
 		{"floor", "", "github.com/ssed/ssed/bench/floor "},
@@ -50,9 +50,9 @@ func TestEveryServerTellsItsVersion(t *testing.T) {
 	}
 }
 
-// TestPeersThatCannotRunAreLeftOut verifies that a peer without its program is left out. PATH
-// contains only the go tool, so Node.js is missing.
-func TestPeersThatCannotRunAreLeftOut(t *testing.T) {
+// TestUnavailablePeersAreSkipped verifies that a peer without its program is skipped. PATH contains
+// only the go tool, so Node.js is missing.
+func TestUnavailablePeersAreSkipped(t *testing.T) {
 	goTool, err := exec.LookPath("go")
 	if err != nil {
 		t.Fatal(err)
@@ -63,11 +63,11 @@ func TestPeersThatCannotRunAreLeftOut(t *testing.T) {
 	}
 	t.Setenv("PATH", bin)
 	var said bytes.Buffer
-	if specs := buildPeers(t.TempDir(), []string{"node"}, &said); len(specs) > 0 || !strings.HasPrefix(said.String(), "bench: node is left out: ") {
+	if specs := buildPeers(t.TempDir(), []string{"node"}, &said); len(specs) > 0 || !strings.HasPrefix(said.String(), "bench: skipping node: ") {
 		t.Errorf("got %+v, and the output %q", specs, &said)
 	}
 	if _, err := Build(t.TempDir(), []string{"node"}); err == nil {
-		t.Error("a peer named explicitly was left out without an error")
+		t.Error("a peer named explicitly was skipped without an error")
 	}
 }
 
@@ -176,9 +176,9 @@ func checkMemory(t *testing.T, p, child *Process) {
 	}
 }
 
-// TestThisProcessIsAskedAboutAlone verifies that group leaves out the children of this process,
-// because they are the servers.
-func TestThisProcessIsAskedAboutAlone(t *testing.T) {
+// TestGroupExcludesOwnChildren verifies that group excludes the children of this process, because
+// they are the servers.
+func TestGroupExcludesOwnChildren(t *testing.T) {
 	p, err := Start(known(t, "", "floor")[0], 0)
 	if err != nil {
 		t.Fatal(err)

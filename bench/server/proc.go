@@ -40,8 +40,8 @@ func group(pid int) ([]int, error) {
 	return members, nil
 }
 
-// sum adds up a value over the processes of a server. A child that has exited meanwhile counts as
-// 0.
+// sum adds up a value over the processes of a server. A child that has exited in the meantime
+// counts as 0.
 func sum[N int | int64](pid int, of func(procfs.Proc) (N, error)) (total N, err error) {
 	members, err := group(pid)
 	if err != nil {

@@ -63,9 +63,9 @@ func work(t *testing.T, enough time.Duration) {
 	}
 }
 
-// TestThreadsThatEndedCount verifies that WorkOf counts threads that have exited. The scheduler's
-// fine sums lose them, but the coarse sum does not.
-func TestThreadsThatEndedCount(t *testing.T) {
+// TestWorkOfCountsExitedThreads verifies that WorkOf counts threads that have exited. The
+// scheduler's fine sums lose them, but the coarse sum does not.
+func TestWorkOfCountsExitedThreads(t *testing.T) {
 	const enough = 300 * time.Millisecond
 	before, err := WorkOf(os.Getpid())
 	if err != nil {
@@ -95,9 +95,9 @@ func TestThreadsThatEndedCount(t *testing.T) {
 	}
 }
 
-// TestBusyCountsWhatWorksThere runs a busy thread on one processor, and compares its work with the
-// busy time of that processor and of all processors.
-func TestBusyCountsWhatWorksThere(t *testing.T) {
+// TestBusyTimeOfAProcessor runs a busy thread on one processor, and compares its work with the busy
+// time of that processor and of all processors.
+func TestBusyTimeOfAProcessor(t *testing.T) {
 	const enough = 300 * time.Millisecond
 	cpu := processors(t)[0]
 	var one unix.CPUSet

@@ -277,7 +277,7 @@ func endOrphans(leader int) {
 }
 
 // orphansOf returns the members of a group that are still running after their leader has exited.
-// Zombies, which only wait for their new parent, are left out.
+// Zombies, which only wait for their new parent, are excluded.
 func orphansOf(leader int) (living []int) {
 	members, err := group(leader)
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// TestBuildRefusesWhatItDoesNotKnow verifies that an unknown server is rejected with a list of
+// TestBuildRefusesUnknownServers verifies that an unknown server is rejected with a list of
 // servers.
-func TestBuildRefusesWhatItDoesNotKnow(t *testing.T) {
+func TestBuildRefusesUnknownServers(t *testing.T) {
 	if _, err := Build(t.TempDir(), []string{"nginx"}); err == nil || !strings.Contains(err.Error(), "floor") {
 		t.Fatalf("got %v, want an error that lists the servers", err)
 	}
@@ -24,8 +24,8 @@ func TestSameServerTwiceHasTwoNames(t *testing.T) {
 	}
 }
 
-// TestNothingLeftToMeasure verifies that Build fails without servers.
-func TestNothingLeftToMeasure(t *testing.T) {
+// TestBuildWithoutServers verifies that Build fails without servers.
+func TestBuildWithoutServers(t *testing.T) {
 	if _, err := Build(t.TempDir(), nil); err == nil || !strings.Contains(err.Error(), "ssed-own") {
 		t.Fatalf("got %v, want an error that lists the servers", err)
 	}

@@ -82,9 +82,9 @@ func lineWith(conn net.Conn, word string) string {
 	return ""
 }
 
-// TestStoredServerIsWaitedFor verifies that a server with a store accepts subscribers when Start
+// TestStartWaitsForTheStore verifies that a server with a store accepts subscribers when Start
 // returns, and that its store is in the given folder.
-func TestStoredServerIsWaitedFor(t *testing.T) {
+func TestStartWaitsForTheStore(t *testing.T) {
 	folder := t.TempDir()
 	p, err := Start(known(t, "", "ssed")[0].WithStore(folder), -1)
 	if err != nil {
@@ -105,9 +105,9 @@ func TestStoredServerIsWaitedFor(t *testing.T) {
 	}
 }
 
-// TestServerWithoutAStoreTakesNobody verifies that a server that cannot reach its store rejects
-// subscribers.
-func TestServerWithoutAStoreTakesNobody(t *testing.T) {
+// TestServerWithoutAStoreRejectsSubscribers verifies that a server that cannot reach its store
+// rejects subscribers.
+func TestServerWithoutAStoreRejectsSubscribers(t *testing.T) {
 	spec := known(t, "", "ssed")[0].With("--nats=nats://127.0.0.1:1")
 	p, err := Start(spec, -1)
 	if err != nil {

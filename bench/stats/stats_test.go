@@ -35,7 +35,7 @@ func TestMedian(t *testing.T) {
 // TestRatiosPairRuns checks that Ratios pairs runs, and returns NaN without valid pairs.
 func TestRatiosPairRuns(t *testing.T) {
 	// The machine slowed down to a third during these runs. Every pair has a ratio of 0.5. If the
-	// servers had not been measured in turn, the ratio of the medians would be 0.67 or 0.33.
+	// servers had not been measured alternately, the ratio of the medians would be 0.67 or 0.33.
 	if got := Ratios([]float64{30, 20, 10}, []float64{60, 40, 20}); got != 0.5 {
 		t.Errorf("got %v, want 0.5", got)
 	}

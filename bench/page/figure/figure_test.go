@@ -9,8 +9,8 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
-// TestNamesStandApart checks the positions of labels that would overlap.
-func TestNamesStandApart(t *testing.T) {
+// TestLabelsDoNotOverlap checks the positions of labels that would overlap.
+func TestLabelsDoNotOverlap(t *testing.T) {
 	for name, test := range map[string]struct{ wanted, want []vg.Length }{
 		"far from each other":       {[]vg.Length{90, 50, 10}, []vg.Length{90, 50, 10}},
 		"on one height":             {[]vg.Length{90, 90, 90}, []vg.Length{90, 80, 70}},
@@ -71,9 +71,9 @@ func TestPanelsShareTheirScale(t *testing.T) {
 	}
 }
 
-// TestWhatIsMissingIsSaid verifies that a picture of bars contains names, numbers and reasons for
-// missing numbers.
-func TestWhatIsMissingIsSaid(t *testing.T) {
+// TestBarsShowMissingNumbers verifies that a picture of bars contains names, numbers and reasons
+// for missing numbers.
+func TestBarsShowMissingNumbers(t *testing.T) {
 	write := func(float64) string { return "number" }
 	b := Bars{Heading: Heading{Title: "a < b & c"}, Write: write, Tick: write, Rows: []Server{{Name: "one", Role: Subject}, {Name: "two"}},
 		Panels: []Panel{{Bars: []Bar{{Point: Point{Y: 3, Least: 2, Most: 4}}, {Point: Point{Y: math.NaN()}, Missing: "failed"}}}}}
@@ -88,9 +88,9 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 	}
 }
 
-// TestALineHasAGapWhereItHasNoPoint counts strokes with the color and width of a series. A line
-// with a gap has two parts, and there is one stroke next to its name.
-func TestALineHasAGapWhereItHasNoPoint(t *testing.T) {
+// TestLineHasAGapWithoutAPoint counts strokes with the color and width of a series. A line with a
+// gap has two parts, and there is one stroke next to its name.
+func TestLineHasAGapWithoutAPoint(t *testing.T) {
 	write := func(float64) string { return "x" }
 	all := func(name string, role Role, xs ...float64) Series {
 		s := Series{Server: Server{Name: name, Role: role}}

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestMetricsCarryTheirUnits checks the format and the better direction of metrics.
-func TestMetricsCarryTheirUnits(t *testing.T) {
+// TestMetricsHaveUnits checks the format and the better direction of metrics.
+func TestMetricsHaveUnits(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		number float64

@@ -39,7 +39,7 @@ func (s Samples) Range() (least, most float64) {
 }
 
 // Ratio returns the median of the ratios of s to other, over the runs that both have. If a run
-// failed on one side, its counterpart is left out and the other pairs stay.
+// failed on one side, its counterpart is ignored and the other pairs stay.
 func (s Samples) Ratio(other Samples) float64 {
 	a, b := paired(s, other)
 	return stats.Ratios(a, b)

@@ -80,8 +80,8 @@ func scenariosOfBench(t *testing.T) map[string]bool {
 	return found
 }
 
-// TestEveryMetricOfBenchIsDecidedOn verifies that shown.go mentions every metric of measure.go.
-func TestEveryMetricOfBenchIsDecidedOn(t *testing.T) {
+// TestEveryMetricIsListed verifies that shown.go mentions every metric of measure.go.
+func TestEveryMetricIsListed(t *testing.T) {
 	decided := slices.Concat(otherMetrics, hiddenMetrics)
 	for _, names := range mainMetrics {
 		decided = append(decided, names...)
@@ -93,13 +93,13 @@ func TestEveryMetricOfBenchIsDecidedOn(t *testing.T) {
 	}
 	for _, name := range otherMetrics {
 		if slices.Contains(hiddenMetrics, name) {
-			t.Errorf("%q is both shown and left out", name)
+			t.Errorf("%q is both shown and omitted", name)
 		}
 	}
 }
 
-// TestEveryScenarioOfBenchHasWhatIsToBeRead verifies that every scenario of "all" has main metrics.
-func TestEveryScenarioOfBenchHasWhatIsToBeRead(t *testing.T) {
+// TestEveryScenarioHasMainMetrics verifies that every scenario of "all" has main metrics.
+func TestEveryScenarioHasMainMetrics(t *testing.T) {
 	known := scenariosOfBench(t)
 	for name, byName := range known {
 		if _, ok := mainMetrics[name]; !ok && !byName {
@@ -122,8 +122,8 @@ func reporting(scenario string, metrics ...string) (*Set, Scenario) {
 	return &Set{runs: []Run{r}}, Scenario{Name: scenario}
 }
 
-// TestWhatIsToBeReadIsShownFirst verifies that the main metrics come first.
-func TestWhatIsToBeReadIsShownFirst(t *testing.T) {
+// TestMainMetricsComeFirst verifies that the main metrics come first.
+func TestMainMetricsComeFirst(t *testing.T) {
 	for scenario, names := range mainMetrics {
 		s, of := reporting(scenario, append(metricsOfBench(t), "slow ones ended by the server", overdue)...)
 		shown := s.Metrics(of, "the case")
@@ -140,8 +140,8 @@ func TestWhatIsToBeReadIsShownFirst(t *testing.T) {
 	}
 }
 
-// TestWhatNobodyDecidedOnIsShown verifies that unknown metrics are shown after the others.
-func TestWhatNobodyDecidedOnIsShown(t *testing.T) {
+// TestUnknownMetricsAreShownLast verifies that unknown metrics are shown after the others.
+func TestUnknownMetricsAreShownLast(t *testing.T) {
 	s, of := reporting("responsive", "deliveries/s", "accept p99 ms", "load busy", "something new")
 	var names []string
 	for _, m := range s.Metrics(of, "the case") {
@@ -152,8 +152,8 @@ func TestWhatNobodyDecidedOnIsShown(t *testing.T) {
 	}
 }
 
-// TestMoreThanWhatIsDueIsNotBetter checks the better direction of metrics in open loops.
-func TestMoreThanWhatIsDueIsNotBetter(t *testing.T) {
+// TestMoreIsNotBetterInOpenLoops checks the better direction of metrics in open loops.
+func TestMoreIsNotBetterInOpenLoops(t *testing.T) {
 	for _, test := range []struct {
 		scenario, metric string
 		reported         []string
