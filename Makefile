@@ -17,7 +17,7 @@ DESTDIR ?=
 BUILD   ?= build
 
 # This release of nfpm takes 25 s of one core in its first run, mostly to compile its
-# modules, and 1 s in later runs. It is not in go.mod, because everybody's "go mod
+# modules, and 1 s in later runs. It is not in go.mod, because everyone's "go mod
 # download" would download it. nfpm 2.46 and later need modules that could not be
 # downloaded.
 NFPM = go run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2

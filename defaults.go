@@ -63,7 +63,7 @@ func (o *Options) numbers() []bounded[int] {
 	}
 }
 
-// times returns the fields that are durations. It leaves out RetryMin and RetryMax, because their
+// times returns the fields that are durations. It excludes RetryMin and RetryMax, because their
 // defaults depend on each other, and Drain, which may be negative.
 func (o *Options) times() []bounded[time.Duration] {
 	return []bounded[time.Duration]{

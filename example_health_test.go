@@ -21,7 +21,7 @@ func ExampleOptions_health() {
 		Listen: []string{"127.0.0.1:0"},
 		Unfit: func() string {
 			if databaseGone.Load() {
-				return "the database is gone"
+				return "the database is unavailable"
 			}
 			return ""
 		},
@@ -46,5 +46,5 @@ func ExampleOptions_health() {
 	}
 	// Output:
 	// 200 serving
-	// 503 the database is gone
+	// 503 the database is unavailable
 }

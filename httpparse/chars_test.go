@@ -14,8 +14,8 @@ const (
 )
 
 // TestEveryByte puts each of the 256 bytes at each place of a request, and compares the accepted
-// ones with the grammar. Rows leave out bytes that have another meaning at a place, such as a
-// space, which ends the method.
+// ones with the grammar. Rows omit bytes that have another meaning at a place, such as a space,
+// which ends the method.
 func TestEveryByte(t *testing.T) {
 	visible := func(c byte) bool { return c > ' ' && c != 0x7f }
 	for _, place := range []struct {

@@ -39,8 +39,8 @@ func answer(t *testing.T, s *ssed.Server, request string) (head, body string) {
 func TestAuthorizeAnswers(t *testing.T) {
 	words := map[string]error{
 		"/no":        errors.New("you have not paid"),
-		"/who":       fmt.Errorf("%w: the session is over", ssed.ErrUnauthenticated),
-		"/later":     fmt.Errorf("the database is away: %w", ssed.ErrRetryLater),
+		"/who":       fmt.Errorf("%w: the session has expired", ssed.ErrUnauthenticated),
+		"/later":     fmt.Errorf("the database is unavailable: %w", ssed.ErrRetryLater),
 		"/slow":      context.DeadlineExceeded,
 		"/injection": errors.New("bad\r\nSet-Cookie: a=b\r\n\r\n<p>\x00\u202e text\xff"),
 		"/nothing":   errors.New("\n"),
@@ -57,7 +57,7 @@ func TestAuthorizeAnswers(t *testing.T) {
 	}{
 		{"GET", "/no", "403 Forbidden", "you have not paid\n"},
 		{"HEAD", "/no", "403 Forbidden", ""},
-		{"GET", "/who", "401 Unauthorized", "authentication required: the session is over\n"},
+		{"GET", "/who", "401 Unauthorized", "authentication required: the session has expired\n"},
 		{"GET", "/later", "200 OK", "retry"},
 		{"HEAD", "/later", "200 OK", ""},
 		{"GET", "/slow", "200 OK", "retry"},

@@ -19,7 +19,7 @@ import (
 
 // TestCrowdsOfPublishersDoNotFillTheLog checks the log lines for many publishers that never read
 // their replies, and for many that are refused because all places are taken. The first few of each
-// second have a line of their own. The others are counted, and none is left out.
+// second have separate lines. The others are counted, and none is missed.
 func TestCrowdsOfPublishersDoNotFillTheLog(t *testing.T) {
 	testtool.Long(t, "it waits for the time-outs of hundreds of publishers")
 	t.Parallel()

@@ -39,7 +39,7 @@ type Loss struct {
 	Failures int           // failed attempts since the last event stream; 0: the stream has just ended
 	Wait     time.Duration // the time until the next attempt
 	// Resumes reports whether the stream has ids, so that Run can resume it where it ended.
-	// Otherwise the events that are sent before the stream is back are missed.
+	// Otherwise the events that are sent before the stream is restored are missed.
 	Resumes bool
 }
 

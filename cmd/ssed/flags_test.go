@@ -105,7 +105,7 @@ func TestRepeatedFlags(t *testing.T) {
 			want: daemonFlags{Listen: []string{":9002"}, Publish: []string{defaultPublishURL}},
 		},
 		{
-			name: "tokens have commas of their own",
+			name: "tokens contain commas",
 			args: []string{"--token", token[0], "--token", token[1]},
 			want: daemonFlags{Listen: []string{":8001"}, Publish: []string{defaultPublishURL}, Token: token},
 		},

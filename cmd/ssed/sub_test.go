@@ -177,7 +177,7 @@ func TestSubIsRefused(t *testing.T) {
 		{"without a token", "", []string{d.Subscribe[0], "/x"}, exitFailure, []string{d.Subscribe[0] + "/subscribe/x: ", "(401)", "SSED_TOKEN"}},
 		{"with a wrong one", "SSED_TOKEN=wrong-sesame", []string{d.Subscribe[0], "/x"}, exitFailure, []string{"(401)", "unknown"}},
 		{"with one in the URL", "", []string{d.Subscribe[0] + "/subscribe/x?token=wrong-sesame"}, exitFailure, []string{"(401)"}},
-		{"with one in the URL, where nobody is", "", []string{closed.Subscribe[0] + "/subscribe/x?token=wrong-sesame"}, exitFailure, []string{"refused"}},
+		{"with one in the URL, where nothing listens", "", []string{closed.Subscribe[0] + "/subscribe/x?token=wrong-sesame"}, exitFailure, []string{"refused"}},
 		{"with one for something else", "SSED_TOKEN=pub-sesame", []string{d.Subscribe[0], "/x"}, exitFailure, []string{"may not subscribe"}},
 		{"what is no stream", "SSED_TOKEN=right-sesame", []string{d.Subscribe[0] + "/nothing"}, exitFailure, []string{"(404)"}},
 		{"what makes no sense", "SSED_TOKEN=right-sesame", []string{d.Subscribe[0] + "/subscribe/x?last=many"}, exitFailure, []string{"(400)"}},

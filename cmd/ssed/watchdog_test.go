@@ -127,7 +127,7 @@ func TestNoWatchdogWithoutSystemd(t *testing.T) {
 		{"empty socket", []string{"WATCHDOG_USEC=1000", "NOTIFY_SOCKET="}, ""},
 		{"another process is watched", append(s.env, "WATCHDOG_USEC=1000", "WATCHDOG_PID=1"), ""},
 		{"the setting is no number", append(s.env, "WATCHDOG_USEC=soon"), "watchdog disabled"},
-		{"nobody listens", []string{"NOTIFY_SOCKET=/nowhere"}, "cannot notify systemd"},
+		{"nothing listens", []string{"NOTIFY_SOCKET=/nowhere"}, "cannot notify systemd"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -174,7 +174,7 @@ func (h *Hub) Publish(ctx context.Context, m sse.Message) error {
 	return h.loop.PublishMessage(ctx, namespace, m)
 }
 
-// Publishers returns a sink and a session configuration for publishers on a loop of their own.
+// Publishers returns a sink and a session configuration for publishers on a separate loop.
 func (h *Hub) Publishers() (sink publish.Sink, session publish.Config) {
 	return h.loop.Sink(), h.session
 }

@@ -8,7 +8,7 @@ const (
 	// Reserve is the number of descriptors for everything except connected subscribers and
 	// publishers: listeners, epoll instances, logs, the runtime, and connections that are accepted
 	// only to ask the client to retry later. The limit must never be reached, because an event loop
-	// ends when accept fails with EMFILE.
+	// stops when accept fails with EMFILE.
 	Reserve = 256
 	// LimitMax is used if the kernel's limit is higher, such as "infinity".
 	LimitMax = 1 << 20

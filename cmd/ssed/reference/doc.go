@@ -3,6 +3,6 @@
 // and writes no files.
 //
 // Invariant: all content comes from the model, so --help, the man pages and the completions cannot
-// differ. The libraries that generate these for kong are gone or were last released in 2022,
+// differ. The libraries that generate these for kong no longer exist or were last released in 2022,
 // and ssed needs only the little that is in this package.
 package reference

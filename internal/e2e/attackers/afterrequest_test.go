@@ -60,8 +60,8 @@ func (a *attacker) flood(answer string) error {
 }
 
 // TestSecondRequestIsNeverServed verifies that a request is ignored if it follows another one on
-// the same connection, even in the same packet. Such a request is how request smuggling passes one
-// client's request off as another's.
+// the same connection, even in the same packet. Request smuggling uses this to pass one client's
+// request off as another's.
 func TestSecondRequestIsNeverServed(t *testing.T) {
 	second := get(common)
 	requests := []struct {

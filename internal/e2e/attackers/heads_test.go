@@ -77,8 +77,8 @@ func TestDribbledHeads(t *testing.T) {
 }
 
 // TestTooManyConnections verifies that the daemon immediately closes connections above --max-conns
-// and a small reserve, so that it never runs out of descriptors. When the accepted connections are
-// gone, it accepts new ones.
+// and a small reserve, so that it never runs out of descriptors. When the accepted connections have
+// closed, it accepts new ones.
 func TestTooManyConnections(t *testing.T) {
 	testtool.Long(t, "it waits for two timeouts")
 	const connsMax, reserve = 200, 128

@@ -76,7 +76,7 @@ func TestEndlessHeadIsBounded(t *testing.T) {
 }
 
 // TestConnectionClosesAfterHEADAndOPTIONS verifies that the connection is closed after the
-// responses to HEAD and OPTIONS, as it is after a refusal.
+// responses to HEAD and OPTIONS, like after a refusal.
 func TestConnectionClosesAfterHEADAndOPTIONS(t *testing.T) {
 	s := startAttack(t)
 	for method, status := range map[string]int{"HEAD": 200, "OPTIONS": 204} {

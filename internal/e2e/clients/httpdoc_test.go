@@ -69,7 +69,7 @@ func TestHTTPDocHasTheResponses(t *testing.T) {
 	}
 }
 
-// exchange sends a request as it is, and returns the status and the text of the response.
+// exchange sends a request unchanged, and returns the status and the text of the response.
 func exchange(t *testing.T, d *testtool.Daemon, request string) (status int, body string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(d.Subscribe[0], "http://"))

@@ -121,8 +121,8 @@ func startOn(t *testing.T, listen, publish string) *testtool.Daemon {
 }
 
 // waitForSubscribers waits until all clients have subscribed. A client's report of an open stream
-// would not suffice: a daemon that is shutting down also opens a stream, only to tell the client
-// when to reconnect.
+// would not suffice: a daemon that is shutting down also opens a stream, only to set the client's
+// reconnection time.
 func waitForSubscribers(t *testing.T, d *testtool.Daemon, clients []*watcher) {
 	t.Helper()
 	testtool.WaitFor(t, "all clients to subscribe", func() bool {

@@ -16,7 +16,7 @@ const deadAddress = "127.0.0.1:9"
 
 // TestLinkIsCut cuts the link between a daemon and its only NATS server, and repairs it. It
 // verifies that the other daemons continue, that the subscribers of this daemon keep their streams,
-// and that all of them have every message in the end.
+// and that all of them finally have every message.
 func TestLinkIsCut(t *testing.T) {
 	testtool.Long(t, "three daemons and three NATS servers are disconnected for seconds")
 	t.Parallel() // it waits, most of the time
@@ -55,7 +55,7 @@ func TestLinkIsCut(t *testing.T) {
 
 // TestServerIsCutOff cuts one NATS server off from the others, and repairs its links. It verifies
 // that a daemon that knows other servers connects to one of them, that a daemon that does not
-// waits, and that all subscribers have every message once in the end.
+// waits, and that all subscribers finally have every message once.
 func TestServerIsCutOff(t *testing.T) {
 	testtool.Long(t, "three daemons and three NATS servers are disconnected for seconds")
 	t.Parallel() // it waits, most of the time

@@ -53,7 +53,7 @@ func listens(address string) bool {
 
 // TestDaemonIsKilled kills a daemon during a burst. Its subscribers resume at the other daemons,
 // through HAProxy, and its publishers repeat the messages that were not answered. The test verifies
-// that all subscribers have every message once in the end.
+// that all subscribers finally have every message once.
 func TestDaemonIsKilled(t *testing.T) {
 	testtool.Long(t, "three daemons and three NATS servers are started, and some killed")
 	crowd := 300

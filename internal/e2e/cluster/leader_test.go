@@ -8,8 +8,8 @@ import (
 )
 
 // TestLeaderIsKilled kills the stream's leader under load, and restarts it. It verifies that
-// publishers wait or get ERR busy, that subscribers keep their streams, and that all of them have
-// every message once in the end.
+// publishers wait or get ERR busy, that subscribers keep their streams, and that all of them
+// finally have every message once.
 func TestLeaderIsKilled(t *testing.T) {
 	testtool.Long(t, "three daemons and three NATS servers are started, and some killed")
 	t.Parallel() // it waits, most of the time

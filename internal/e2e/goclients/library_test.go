@@ -36,7 +36,7 @@ var libraries = []struct {
 	{"tmaxmax/go-sse", readWithTmaxmax, nil},
 }
 
-// readWithR3labs subscribes again after an orderly end of the stream. This library reconnects only
+// readWithR3labs subscribes again after a clean end of the stream. This library reconnects only
 // after a broken connection.
 func readWithR3labs(ctx context.Context, httpClient *http.Client, url string, show func(clients.Message)) error {
 	client := r3labs.NewClient(url, r3labs.ClientMaxBufferSize(eventBytesMax))

@@ -23,7 +23,7 @@ type reader struct {
 	done   chan struct{} // closed when run returns; then the fields below are valid
 
 	retry bool  // a reconnection time was received
-	err   error // why reading stopped; io.EOF after an orderly end
+	err   error // why reading stopped; io.EOF after a clean close
 }
 
 // A place describes a source and a target of connections.

@@ -86,8 +86,8 @@ func TestSameIDs(t *testing.T) {
 		{"another version", "ssed v1.0.0 (commit 0123456789ab) go1.26.8 linux/amd64", "ssed (devel) (commit unknown) go1.27 linux/arm64", true},
 		{"another epoch", "id:k3j9x2ab-17", "id:00000000-17", true},
 		{"another number", "id:k3j9x2ab-17", "id:00000000-18", false},
-		{"an epoch that stands for another one", "id:f57rv0ie-2", "id:11111111-2", false},
-		{"two epochs that stand for one", "id:k3j9x2ab-1", "id:zzzzzzzz-1", false},
+		{"an epoch that replaces another one", "id:f57rv0ie-2", "id:11111111-2", false},
+		{"two epochs that replace one", "id:k3j9x2ab-1", "id:zzzzzzzz-1", false},
 	} {
 		known := epochs{"f57rv0ie": "zzzzzzzz"}
 		if got := known.same(c.shown, c.got); got != c.want {
