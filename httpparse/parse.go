@@ -48,7 +48,7 @@ func (p *Parser) Parse(buf []byte, req *Request) (n int, err error) {
 //
 // Reparse parses only if the result can change: within the first 64 bytes, after the end of a line,
 // and after each further KiB, or each further sixteenth of the limit if that is more. The number of
-// lines is limited as well. So the head is parsed about 150 times at most, regardless of how it is
+// lines is limited as well, so the head is parsed about 150 times at most, regardless of how it is
 // split. All other calls only search the new bytes for a line end. An invalid line is refused when
 // it ends, not only after the blank line.
 //
@@ -58,7 +58,7 @@ func (p *Parser) Reparse(buf []byte, seen int, req *Request) (n int, err error) 
 	if limit <= 0 {
 		limit = DefaultHeadBytesMax
 	}
-	// The parser ignores bytes beyond the limit. So the result does not depend on how many bytes
+	// The parser ignores bytes beyond the limit, so the result does not depend on how many bytes
 	// arrive together.
 	head := buf[:min(len(buf), limit)]
 	if len(head) < limit && !worthParsing(head, seen, limit) {

@@ -4,7 +4,7 @@ package httpparse
 // line of text for the body and the debug log. The texts are constants, so they cannot contain
 // bytes of an attacker or a secret from a field.
 //
-// After a refusal, the beginning of the next request is unknown. So the server must answer and
+// After a refusal, the beginning of the next request is unknown, so the server must answer and
 // close the connection (RFC 9112 section 9.6).
 type Refusal struct {
 	Status int

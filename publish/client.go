@@ -341,7 +341,7 @@ func (c *Client) next() replyFunc {
 }
 
 // end closes the connection, with err as the reason if it is the first one. Only the reader calls
-// the functions of the remaining commands, when its read has failed. So two of them never run
+// the functions of the remaining commands, when its read has failed, so two of them never run
 // concurrently.
 func (c *Client) end(err error) {
 	c.mu.Lock()

@@ -96,7 +96,7 @@ func encodeEvent(event string) string {
 }
 
 // decodeEvent decodes the value of a header, the inverse of encodeEvent. Other programs may not
-// escape their event names. So a "%" without two hex digits after it remains a "%". Errors wrap
+// escape their event names, so a "%" without two hex digits after it remains a "%". Errors wrap
 // sse.ErrEvent.
 func decodeEvent(value string) (string, error) {
 	event := value

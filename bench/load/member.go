@@ -65,7 +65,7 @@ func (c *Crowd) newMember(i int) member {
 	case left < 0:
 	case left < c.config.Churning:
 		m.habit = churning
-		m.until = c.random.Int64N(int64(stayMax)) // so that they do not all connect at once
+		m.until = c.random.Int64N(int64(stayMax)) // so that they do not all connect at the same time
 	case left < c.config.Churning+c.config.Sipping:
 		m.habit = sipping
 	default:

@@ -11,8 +11,8 @@ import (
 // one server. With far fewer connections, the kernel finds a free port quickly.
 const perSource = 500
 
-// loopback parses an address and rejects every address that is not loopback. A load generator that
-// can reach other people's machines is a weapon.
+// loopback parses an address and rejects every address that is not loopback. A load generator must
+// not be able to reach other machines.
 func loopback(address string) (*unix.SockaddrInet4, error) {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {

@@ -26,7 +26,7 @@ var ending, end = context.WithCancel(context.Background())
 var errEnding = errors.New("the bench is shutting down")
 
 // StopAll stops all servers, in any state, and prevents new ones from starting. The code that
-// measures a server then fails and returns. So a signal handler only has to call StopAll, and
+// measures a server then fails and returns, so a signal handler only has to call StopAll, and
 // deferred calls clean up.
 func StopAll() {
 	end()

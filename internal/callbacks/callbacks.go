@@ -119,7 +119,7 @@ func (q *Queue[T]) Run() {
 			batch = nil // it grew because many things began or ended together
 		}
 		ending := q.ending.Load()
-		// Missed must not run before the reports that preceded the misses. So the counts are read
+		// Missed must not run before the reports that preceded the misses, so the counts are read
 		// before the reports are taken. Ends are read before beginnings, so that Missed never gets
 		// an end without its beginning.
 		ended := int(q.missedEnded.Swap(0))

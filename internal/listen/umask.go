@@ -11,7 +11,7 @@ const SocketMode = 0o660
 // umask guards the umask of the process: one listener at a time may change it.
 var umask sync.Mutex
 
-// RestrictUmask sets the umask so that unix sockets are created with SocketMode. So other users
+// RestrictUmask sets the umask so that unix sockets are created with SocketMode, and other users
 // cannot connect at any moment. Files that other goroutines create during that time get fewer
 // permissions than requested, never more. The caller must call restore. Further calls of restore do
 // nothing.

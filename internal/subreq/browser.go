@@ -9,7 +9,7 @@ import (
 // isBrowserField reports whether a field shows that the client is a browser or another EventSource.
 // Such a field is an Accept with text/event-stream (HTML section 9.2.2), or one of the Fetch
 // metadata fields Sec-Fetch-*, which pages cannot set. Browsers send Sec-Fetch-* only over https
-// and to localhost. So on plain http, a page's fetch() is recognized only by its Accept.
+// and to localhost, so on plain http, a page's fetch() is recognized only by its Accept.
 func isBrowserField(f *httpparse.Field) bool {
 	const metadata = "Sec-Fetch-"
 	return len(f.Name) > len(metadata) && bytes.EqualFold(f.Name[:len(metadata)], []byte(metadata)) ||

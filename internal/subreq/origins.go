@@ -111,7 +111,7 @@ func (o *Origins) answer(origin []byte) Answer {
 const originBytesMax = 512
 
 // matchesWildcard reports whether an origin is a subdomain of one of the wildcards. It makes one
-// lookup for each dot of the host. So originBytesMax limits the work, regardless of the number of
+// lookup for each dot of the host, so originBytesMax limits the work, regardless of the number of
 // wildcards.
 //
 // The origin is sent back to the client, so the asterisk must match only labels. Otherwise the

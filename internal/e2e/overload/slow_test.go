@@ -110,8 +110,8 @@ func TestStalledSubscribersDoNotDelayOthers(t *testing.T) {
 	}
 }
 
-// TestCrowdStallsTogether verifies that when 5,000 subscribers stop reading for good, all of them
-// are disconnected for the same reason, and the others receive every message.
+// TestCrowdStallsTogether verifies that when 5,000 subscribers stop reading permanently, all of
+// them are disconnected for the same reason, and the others receive every message.
 func TestCrowdStallsTogether(t *testing.T) {
 	testtool.Long(t, "a crowd of subscribers stalls for seconds")
 	tests := []struct {
