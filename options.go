@@ -59,7 +59,7 @@ const (
 //
 // The same rule applies to the zero value of every field: zero means the default. A negative number
 // means "none" or "no limit" if the field's comment allows it, and is an error otherwise. A feature
-// that is on by default and has no number is switched off by a bool field with the prefix No.
+// that is on by default and has no numeric setting is disabled by a bool field with the prefix No.
 type Options struct {
 	// Listen lists the addresses for subscribers: "host:port", ":8001" or "unix:///path". Default:
 	// ":8001".
@@ -194,7 +194,7 @@ type Options struct {
 	// OnSubscribe is called for each new subscriber.
 	//
 	// OnSubscribe, OnUnsubscribe and OnUnreported are called one at a time, in the order of the
-	// events, on a goroutine other than the loop's. So they may block, and may call every method of
+	// events, on a goroutine other than the loop's. They may block, and may call every method of
 	// the Server except Shutdown and Serve. A panic in one of them ends the program. Default: nil;
 	// nothing is called.
 	OnSubscribe func(SubscriberInfo)
@@ -209,8 +209,8 @@ type Options struct {
 	OnUnreported func(subscribed, unsubscribed int)
 	// ReportsMax limits how many calls of OnSubscribe and OnUnsubscribe may wait. While the limit
 	// is reached, both calls are dropped for new subscribers. The OnUnsubscribe calls of
-	// subscribers that were already reported are made nevertheless, and may exceed the limit.
-	// Default: DefaultReportsMax.
+	// subscribers that were already reported are still made, and may exceed the limit. Default:
+	// DefaultReportsMax.
 	ReportsMax int
 
 	// Logger receives the server's log. Default: slog.Default().

@@ -55,10 +55,10 @@ func (s *Server) PublishAddrs() []net.Addr { return s.hub.PublishAddrs() }
 // the context's error.
 func (s *Server) Publish(ctx context.Context, m Message) error { return s.hub.Publish(ctx, m) }
 
-// Publishers returns a sink and a session configuration for publishers on a loop of their own, such
-// as a publish/evioserver.Server. The configuration has the server's tokens and limits. The
-// sequence numbers in replies count the messages of the sink. They match the order of publishing as
-// long as all publishers use the sink. With a Store, the sink also implements publish.Settler.
+// Publishers returns a sink and a session configuration for publishers on a separate loop, such as
+// a publish/evioserver.Server. The configuration has the server's tokens and limits. The sequence
+// numbers in replies count the messages of the sink. They match the order of publishing as long as
+// all publishers use the sink. With a Store, the sink also implements publish.Settler.
 func (s *Server) Publishers() (sink publish.Sink, session publish.Config) { return s.hub.Publishers() }
 
 // StoreSink returns the sink that a Store delivers its messages to.

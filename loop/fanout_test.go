@@ -155,8 +155,7 @@ func TestHeartbeat(t *testing.T) {
 }
 
 // TestPublisherThatNeverReads verifies that the server stops reading from a publisher that never
-// reads its replies, so that its memory is bounded, and closes it in the end. Others are not
-// affected.
+// reads its replies, so that its memory is bounded, and finally closes it. Others are not affected.
 func TestPublisherThatNeverReads(t *testing.T) {
 	s := serve(t, ssed.Options{ReplyTimeout: 500 * time.Millisecond})
 	p := dial(t, s.PublishAddrs()[0])

@@ -321,7 +321,7 @@ func (r *register) recount(server *ssed.Server) {
 }
 
 // TestOnUnreportedCorrectsTheList verifies that a program that calls Subscribers in OnUnreported
-// has a correct list in the end, even if subscribers connected and disconnected without being
+// finally has a correct list, even if subscribers connected and disconnected without being
 // reported.
 func TestOnUnreportedCorrectsTheList(t *testing.T) {
 	var s *ssed.Server

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestWheelAgainstModel sets and clears random deadlines, also more than one turn ahead and from
-// inside expire, and compares with a map from clients to ticks.
+// TestWheelAgainstModel sets and clears random deadlines, including ones more than one turn ahead
+// and from inside expire, and compares with a map from clients to ticks.
 func TestWheelAgainstModel(t *testing.T) {
 	for seed := range uint64(20) {
 		random := rand.New(rand.NewPCG(seed, 3))

@@ -53,7 +53,7 @@ func TestAppendFrameKeepsDst(t *testing.T) {
 }
 
 // FuzzAppendFrame decodes encoded messages. Each message must be decoded to exactly one event with
-// the same content, also between two other messages and a heartbeat.
+// the same content, even between two other messages and a heartbeat.
 func FuzzAppendFrame(f *testing.F) {
 	for _, tt := range frameTable {
 		f.Add(tt.event, tt.data)

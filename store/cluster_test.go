@@ -16,7 +16,7 @@ import (
 )
 
 // TestStreamOnCluster verifies that daemons at three servers create one stream together. All of
-// them derive the same epoch, also after the stream's leader was killed.
+// them derive the same epoch, even after the stream's leader was killed.
 func TestStreamOnCluster(t *testing.T) {
 	testtool.Long(t, "a cluster of NATS servers elects a leader several times")
 	t.Parallel()

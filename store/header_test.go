@@ -152,7 +152,7 @@ func FuzzEvent(f *testing.F) {
 	})
 }
 
-// testContext returns a context that ends before testtool.Patience is over.
+// testContext returns a context that ends before testtool.Patience has passed.
 func testContext(t testing.TB) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)

@@ -66,7 +66,7 @@ func (f *fakeStream) work() {
 	f.answers = append(f.answers, answer)
 }
 
-// disconnect closes the connection. Some of the messages on the way reach the stream, which may
+// disconnect closes the connection. Some of the messages in flight reach the stream, which may
 // elect a leader at any time, and some of the acks reach the sender. The rest is lost.
 func (f *fakeStream) disconnect(s *sender, random *rand.Rand) {
 	for range random.IntN(len(f.onWay) + 1) {
@@ -79,7 +79,7 @@ func (f *fakeStream) disconnect(s *sender, random *rand.Rand) {
 	f.onWay, f.answers = nil, nil
 }
 
-// recover ends all faults and runs until the sender's queue is empty.
+// recover clears all faults and runs until the sender's queue is empty.
 func (f *fakeStream) recover(s *sender, now time.Time) {
 	if f.cut {
 		f.cut = false

@@ -14,7 +14,7 @@ import (
 type server struct {
 	name   string
 	needs  string // a program that it needs
-	post   bool   // accepts messages by HTTP POST, also on the subscribers' listener
+	post   bool   // accepts messages by HTTP POST, even on the subscribers' listener
 	tree   bool   // a subscriber of /a receives messages for /a/b
 	module string // the module of a library; -version must print its version in go.mod
 }

@@ -49,7 +49,7 @@ func TestRatiosPairRuns(t *testing.T) {
 	}
 }
 
-// TestSpread checks the spread, also without runs.
+// TestSpread checks the spread, including that of no runs.
 func TestSpread(t *testing.T) {
 	if got := Spread([]float64{90, 100, 120}); got != 0.3 {
 		t.Errorf("got %v, want 0.3", got)

@@ -26,7 +26,7 @@ function subscribe(request, response) {
   subscribers.add(response);
   response.on('close', () => {
     subscribers.delete(response);
-    // The namespace may have a new set by then.
+    // The namespace may have a new set at that time.
     if (subscribers.size === 0 && namespaces.get(namespace) === subscribers) namespaces.delete(namespace);
   });
   response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-cache' });
