@@ -211,7 +211,7 @@ func (c *choice) set(key, value string) error {
 // backlogs change.
 func (c *choice) of(conns []loop.SubscriberInfo) (chosen []*loop.SubscriberInfo, next loop.ConnID) {
 	for i := range conns {
-		if x := &conns[i]; x.ID > c.after && c.hears(x) {
+		if x := &conns[i]; x.ID > c.after && c.covers(x) {
 			chosen = append(chosen, x)
 		}
 	}
@@ -227,9 +227,9 @@ func (c *choice) of(conns []loop.SubscriberInfo) (chosen []*loop.SubscriberInfo,
 	return chosen, next
 }
 
-// hears reports whether a connection subscribes to the chosen namespace, or to a namespace below
+// covers reports whether a connection subscribes to the chosen namespace, or to a namespace below
 // it.
-func (c *choice) hears(conn *loop.SubscriberInfo) bool {
+func (c *choice) covers(conn *loop.SubscriberInfo) bool {
 	return c.namespace == "" || slices.ContainsFunc(conn.Namespaces, func(ns string) bool {
 		return nsindex.Within([]byte(ns), c.namespace)
 	})

@@ -149,7 +149,7 @@ func TestAnd(t *testing.T) {
 	}
 	for _, token := range []string{"first-token", "second-token"} {
 		if _, ok := both.Grant([]byte(token), Publish); !ok {
-			t.Errorf("%s is gone", token)
+			t.Errorf("%s is missing", token)
 		}
 	}
 }

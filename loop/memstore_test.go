@@ -122,7 +122,7 @@ func (h *memStore) Read(ctx context.Context, q ssed.Query) (p ssed.Part, err err
 	if q.Last > 0 {
 		p.After = q.Newest
 		for n := 0; p.After > 0 && n < q.Last; p.After-- {
-			if hears(q.Set, h.messages[p.After-1].Namespace) {
+			if covers(q.Set, h.messages[p.After-1].Namespace) {
 				n++
 			}
 		}
@@ -130,7 +130,7 @@ func (h *memStore) Read(ctx context.Context, q ssed.Query) (p ssed.Part, err err
 	for seq := p.After + 1; seq <= q.Until; seq++ {
 		m := h.messages[seq-1]
 		switch {
-		case !hears(q.Set, m.Namespace):
+		case !covers(q.Set, m.Namespace):
 		case h.gone[seq]:
 			p.Lost = seq
 		case len(p.Frames) >= q.BytesMax:
@@ -170,7 +170,7 @@ func (h *memStore) readsEnded() int {
 	return h.ended
 }
 
-func hears(set []string, ns string) bool {
+func covers(set []string, ns string) bool {
 	return slices.ContainsFunc(set, func(s string) bool { return s == "/" || ns == s || strings.HasPrefix(ns, s+"/") })
 }
 

@@ -187,7 +187,7 @@ func TestStoreReplay(t *testing.T) {
 			last := random.IntN(300)
 			target += fmt.Sprintf("?last=%d", last)
 			for n := 0; after > 0; after-- {
-				if hears([]string{set}, h.message(after).Namespace) {
+				if covers([]string{set}, h.message(after).Namespace) {
 					if n++; n > last {
 						break
 					}
@@ -202,7 +202,7 @@ func TestStoreReplay(t *testing.T) {
 		publishAll(t, servers[0], sse.Message{Namespace: "/none", Data: []byte("end")})
 		for seq := after + 1; seq <= h.Newest(); seq++ {
 			m := h.message(seq)
-			if !hears([]string{set}, m.Namespace) {
+			if !covers([]string{set}, m.Namespace) {
 				continue
 			}
 			if e := nextEvent(t, r); e.data != string(m.Data) || seqOf(t, e.id) != seq {

@@ -23,7 +23,7 @@ func TestReasonForEachCause(t *testing.T) {
 		{"an operator's ss --kill", unix.ECONNABORTED, reasonReset},
 		{"it vanished", os.NewSyscallError("read", unix.ETIMEDOUT), reasonStalled},
 		{"it vanished from our own network", os.NewSyscallError("read", unix.EHOSTUNREACH), reasonStalled},
-		{"our own link is gone", unix.ENETUNREACH, reasonStalled},
+		{"our own link is down", unix.ENETUNREACH, reasonStalled},
 		{"a firewall on the way was changed", unix.EACCES, reasonStalled},
 	}
 	for _, tt := range tests {

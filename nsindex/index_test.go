@@ -76,7 +76,7 @@ func TestIndexAgainstModel(t *testing.T) {
 			got := x.AppendMatches(nil, []byte(ns))
 			var want []int
 			for key, s := range sets {
-				if slices.ContainsFunc(s.Members(), func(m string) bool { return hears(m, ns) }) {
+				if slices.ContainsFunc(s.Members(), func(m string) bool { return covers(m, ns) }) {
 					want = append(want, model[key])
 				}
 			}
@@ -98,8 +98,8 @@ func TestIndexAgainstModel(t *testing.T) {
 	}
 }
 
-// hears reports whether a member matches a namespace, by whole segments.
-func hears(member, ns string) bool {
+// covers reports whether a member matches a namespace, by whole segments.
+func covers(member, ns string) bool {
 	return member == "/" || ns == member || strings.HasPrefix(ns, member+"/")
 }
 

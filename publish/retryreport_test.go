@@ -97,9 +97,9 @@ func TestRetryClientReports(t *testing.T) {
 			[]string{"0 the server", "1 the server", "2 the server", "sent again 1, doubtful 0", "OK"}},
 		{"for longer than keys are remembered", append(append([]plan{breaks(store, oneKeyed)}, away(12)...), works(store)),
 			[]string{"0 the server", "1 the server", "2 the server", "3 the", "4 the", "5 the", "6 the", "7 the", "8 the", "9 the", "10 the", "11 the", "12 the", "sent again 1, doubtful 1", "OK"}},
-		{"the store is gone", []plan{breaks(store, oneKeyed), works(keyless)},
+		{"the store was removed", []plan{breaks(store, oneKeyed), works(keyless)},
 			[]string{"0 the server closed", "sent again 1, doubtful 1", "OK"}},
-		{"busy, and then the store is gone", []plan{
+		{"busy, and then the store was removed", []plan{
 			says("PONG\nOK\nERR busy it is not known whether it is stored"), works(keyless)},
 			[]string{"0 busy: it is not known", "sent again 1, doubtful 1", "OK"}},
 		{"ending, without a store", []plan{works(ending{}), works(ending{}), works(keyless)},

@@ -110,7 +110,7 @@ func TestCacheExpiresEarly(t *testing.T) {
 	}
 	consuming.Stop()
 	if held := liveBytes() - before; held < 2*blockBytes {
-		t.Fatalf("only %d MiB are held at once: this test sees nothing of the cache", held>>20)
+		t.Fatalf("only %d MiB are held at the same time: this test cannot observe the cache", held>>20)
 	}
 	end := time.Now()
 	testtool.WaitFor(t, "the cache to expire", func() bool { return liveBytes()-before < 2*blockBytes })

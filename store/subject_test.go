@@ -105,8 +105,8 @@ func TestSubjectAllocations(t *testing.T) {
 	}
 }
 
-// heard returns how many filters match a subject, by the server's rules.
-func heard(filters []string, subject string) (times int) {
+// matching returns how many filters match a subject, by the server's rules.
+func matching(filters []string, subject string) (times int) {
 	for _, filter := range filters {
 		if server.SubjectMatchesFilter(subject, filter) {
 			times++
@@ -150,8 +150,8 @@ func TestFilters(t *testing.T) {
 				if slices.ContainsFunc(set.Members(), func(m string) bool { return nsindex.Within([]byte(ns), m) }) {
 					want = 1
 				}
-				if n := heard(got, string(appendSubject(nil, "ssed", []byte(ns)))); n != want {
-					t.Errorf("%q hears %q %d times, want %d", set.Members(), ns, n, want)
+				if n := matching(got, string(appendSubject(nil, "ssed", []byte(ns)))); n != want {
+					t.Errorf("%q matches %q %d times, want %d", set.Members(), ns, n, want)
 				}
 			}
 		})

@@ -163,7 +163,7 @@ func TestRefusals(t *testing.T) {
 	defer page.Close()
 	nobody := testtool.FreePort(t)
 	for _, tt := range []struct{ name, address, token, says string }{
-		{"nobody", nobody, "", "no daemon answers at http://" + nobody + ": dial tcp"},
+		{"no daemon", nobody, "", "no daemon answers at http://" + nobody + ": dial tcp"},
 		{"no socket", "unix:///nonexistent/s", "", "no daemon answers at unix:///nonexistent/s: dial unix"},
 		{"no token", guarded, "", "refuses (401): a token with the admin right is required: set it with --token or SSED_TOKEN"},
 		{"a wrong token", guarded, secret + "-3", "refuses (401): unknown token"},

@@ -233,7 +233,7 @@ func (m *model) takeSets(sets []set, at time.Time) {
 	passed := at.Sub(m.counted).Seconds()
 	m.sets, m.counted = nil, at
 	for _, s := range sets {
-		if !m.query.hears(s.Namespaces) {
+		if !m.query.covers(s.Namespaces) {
 			continue
 		}
 		rate := math.NaN()
@@ -261,8 +261,8 @@ func (m *model) sortSets() {
 	m.lists[namespaces].set(keys)
 }
 
-// hears reports whether a set contains the chosen namespace, or a namespace below it.
-func (q query) hears(all []text) bool {
+// covers reports whether a set contains the chosen namespace, or a namespace below it.
+func (q query) covers(all []text) bool {
 	return q.namespace == "" || slices.ContainsFunc(all, func(ns text) bool {
 		return nsindex.Within([]byte(ns), q.namespace)
 	})

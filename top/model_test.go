@@ -152,7 +152,7 @@ func TestKeys(t *testing.T) {
 		{"without its slash", []string{"/", "b/", "enter"}, "only /b and below", all + "/b,namespaces"},
 		{"all in one", []string{"/b", "enter"}, "only /b and below", all + "/b,namespaces"},
 		{"mistyped", []string{"/", "/c", "backspace", "b", "enter"}, "only /b and below", all + "/b,namespaces"},
-		{"begun anew", []string{"/", "/cc", "ctrl+u", "/b", "enter"}, "only /b and below", all + "/b,namespaces"},
+		{"started again", []string{"/", "/cc", "ctrl+u", "/b", "enter"}, "only /b and below", all + "/b,namespaces"},
 		{"left", []string{"/", "/b", "esc"}, "tab table", ""},
 		{"undone", []string{"/", "/b", "enter", "esc"}, "tab table", all + "/b,namespaces," + all + ",namespaces"},
 		{"no namespace", []string{"/", "a//b", "enter"}, "empty segment", ""},

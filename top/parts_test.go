@@ -159,7 +159,7 @@ func TestRates(t *testing.T) {
 	}{
 		{"a second", sample{T: 0, Published: 5}, sample{T: 1000, Published: 15}, 10},
 		{"a hole of four", sample{T: 0, Published: 5}, sample{T: 4000, Published: 45}, 10},
-		{"begun anew", sample{T: 0, Published: 5}, sample{T: 1000, Published: 4}, math.NaN()},
+		{"started again", sample{T: 0, Published: 5}, sample{T: 1000, Published: 4}, math.NaN()},
 		{"a clock set back", sample{T: 1000, Published: 5}, sample{T: 0, Published: 6}, math.NaN()},
 	} {
 		got := messages.latest([]sample{tt.before, tt.now})

@@ -26,7 +26,7 @@ func TestRoutes(t *testing.T) {
 			got = append(got, n)
 		}
 		if !slices.Equal(got, test.want) {
-			t.Errorf("%q hears %v, want %v", test.subscription, got, test.want)
+			t.Errorf("%q receives %v, want %v", test.subscription, got, test.want)
 		}
 	}
 	if !newRoute([]string{"/ab", "/a/b/c/d"}, inTurn).isEmpty() {

@@ -41,7 +41,7 @@ func (m *historyModel) kept(i int) bool {
 	return younger < r.Messages
 }
 
-func hears(set []string, ns string) bool {
+func covers(set []string, ns string) bool {
 	return slices.ContainsFunc(set, func(s string) bool {
 		return s == "/" || ns == s || strings.HasPrefix(ns, s+"/")
 	})
@@ -51,7 +51,7 @@ func hears(set []string, ns string) bool {
 // message that is not kept.
 func (m *historyModel) of(set []string, after uint64) (kept []modelMessage, lost uint64) {
 	for i, x := range m.all {
-		if x.seq <= after || !hears(set, x.ns) {
+		if x.seq <= after || !covers(set, x.ns) {
 			continue
 		}
 		if m.kept(i) {

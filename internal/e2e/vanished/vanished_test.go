@@ -46,7 +46,7 @@ var ways = []way{
 	{
 		// Like a host in the same network that is switched off: it no longer answers ARP, and the
 		// daemon's kernel reports the host as unreachable.
-		"the neighbor is gone",
+		"the neighbor has vanished",
 		func(t *testing.T, e *env, r remote) {
 			e.sysctl(t, "ipv4/neigh/"+r.near+"/retrans_time_ms", "100")
 			e.sysctl(t, "ipv6/neigh/"+r.near+"/retrans_time_ms", "100")
@@ -56,7 +56,7 @@ var ways = []way{
 		nil,
 	},
 	{
-		"the daemon's own link is gone",
+		"the daemon's own link is down",
 		func(t *testing.T, e *env, r remote) { e.IP(t, "link delete dev "+r.near) },
 		nil,
 	},
