@@ -29,8 +29,8 @@ type Cluster struct {
 }
 
 // nowhere is the address that each server advertises to the others. Servers dial advertised
-// addresses in addition to their configured routes, and would bypass the links. To this address
-// they cannot connect, so only the routes remain.
+// addresses in addition to their configured routes, and would bypass the links. They cannot connect
+// to this address, so only the routes remain.
 const nowhere = "127.0.0.1:9"
 
 // StartCluster starts n servers, and returns once each of them can create a stream with n

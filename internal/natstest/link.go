@@ -9,8 +9,8 @@ import (
 )
 
 // A link is a proxy between two servers. It simulates the cable between them. While it is cut,
-// nothing arrives and nothing is refused, as with an unplugged cable. Bytes on the way arrive
-// once the link is whole again, like the retransmissions of TCP.
+// nothing arrives and nothing is refused, as with an unplugged cable. Bytes in transit arrive once
+// the link is restored, like TCP retransmissions.
 type link struct {
 	address string // one server dials this address
 	target  string // the other server listens here
@@ -41,7 +41,7 @@ func startLink(t testing.TB, target string) *link {
 	return l
 }
 
-// set cuts the link or makes it whole.
+// set cuts or restores the link.
 func (l *link) set(cut bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -49,7 +49,7 @@ func (l *link) set(cut bool) {
 	l.changed.Broadcast()
 }
 
-// pass waits until the link is whole. It returns false if the test has ended.
+// pass waits until the link is not cut. It returns false if the test has ended.
 func (l *link) pass() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -83,7 +83,7 @@ func (l *link) serve(client net.Conn) {
 	<-done // the deferred calls then close both connections, which stops the other direction
 }
 
-// forward copies bytes while the link is whole. It also forwards the end of a connection only then.
+// forward copies bytes, and the end of a connection, while the link is not cut.
 func (l *link) forward(to, from net.Conn) {
 	buffer := make([]byte, 64<<10)
 	for {

@@ -68,7 +68,7 @@ type Server struct {
 	Name    string
 
 	folder  string
-	process *process // the present one, or the last
+	process *process // the current process, or the last one
 }
 
 // A process is one process of a server, from a start to its end.
@@ -145,7 +145,7 @@ func (s *Server) start(t testing.TB) {
 }
 
 // run starts the process and waits until it has ended. The kernel kills the process when the thread
-// that started it exits (Pdeathsig). Go may end threads at any time, so run keeps its thread.
+// that started it exits (Pdeathsig). Go may stop threads at any time, so run keeps its thread.
 func (p *process) run(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -194,7 +194,7 @@ func (s *Server) alive() bool {
 	}
 }
 
-// Kill ends the server abruptly, like a crash.
+// Kill kills the server without warning, like a crash.
 func (s *Server) Kill() { s.end(syscall.SIGKILL) }
 
 // Stop shuts the server down.

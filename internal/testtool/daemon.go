@@ -99,8 +99,8 @@ func start(t testing.TB, cmd *exec.Cmd, env []string) *Daemon {
 }
 
 // configures matches the variables that ssed reads: its own, PORT of hosting platforms, and those
-// of systemd. If systemd runs the tests, it would take messages of the daemons for messages of its
-// service.
+// of systemd. If systemd runs the tests, it would mistake messages of the daemons for messages of
+// its service.
 var configures = regexp.MustCompile(`^(SSED_|PORT=|NOTIFY_SOCKET=|WATCHDOG_)`)
 
 // Environ returns the environment without the variables that configure ssed. The log format is

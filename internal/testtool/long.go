@@ -2,8 +2,8 @@ package testtool
 
 import "testing"
 
-// Long skips a test with -short. why explains why the test takes long. A test calls Long first. If
-// the environment variable CI is set, the test fails instead.
+// Long skips a test with -short. why is the reason why the test takes long. A test calls Long
+// first. If the environment variable CI is set, the test fails instead.
 func Long(t testing.TB, why string) {
 	t.Helper()
 	if testing.Short() {

@@ -101,7 +101,7 @@ func (p *Proxy) Limit(most func() int64) {
 	p.most = most
 }
 
-// Cut closes all connections in the normal way, like a server that closes them.
+// Cut closes all connections normally, as a server does.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

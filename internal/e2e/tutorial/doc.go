@@ -15,6 +15,7 @@
 // command must exit on its own, with only the output that its block shows. "..." matches any number
 // of lines.
 //
-// The list differs has everything that changes from run to run (times, ids, versions), and the
-// tutorial mentions it at its beginning. Ids in commands are replaced with the real ones.
+// The list differs in differs_test.go contains everything that changes from run to run (times, ids,
+// versions). The beginning of the tutorial mentions it. Ids in commands are replaced with the real
+// ones.
 package tutorial
