@@ -9,7 +9,7 @@ import (
 	"github.com/ssed/ssed/sse"
 )
 
-// ExampleDialRetry publishes one message. docs/publishing.md shows this code.
+// ExampleDialRetry publishes one message. docs/publishing.md shows it as a whole program.
 func ExampleDialRetry() {
 	ctx := context.Background()
 	client, err := publish.DialRetry(ctx, "tcp://127.0.0.1:8002", publish.RetryOptions{Token: os.Getenv("SSED_TOKEN")})

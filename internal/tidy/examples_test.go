@@ -2,6 +2,9 @@ package tidy
 
 import (
 	"go/ast"
+	"go/format"
+	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -186,15 +189,20 @@ func addUsedNames(used map[string]bool, file *ast.File) {
 	})
 }
 
-// TestGuidesAreCompiled verifies that each block of Go code in the guides for Go programs is
-// part of an example or of a program, line for line, and that each example that a guide
-// names exists.
+// TestGuidesAreCompiled verifies the guides for Go programs. Each whole program compiles, and each
+// other block of Go code is part of an example, line for line. Each example that a guide names
+// exists.
 func TestGuidesAreCompiled(t *testing.T) {
 	code, examples := exampleCode(t)
-	blocks, names := 0, 0
-	for _, page := range []string{"embedding.md", "migrating.md", "publishing.md"} {
+	blocks, programs, names := 0, 0, 0
+	for _, page := range []string{"embedding.md", "migrating.md", "publishing.md", "nats.md"} {
 		text := documents(t)[filepath.Join("..", "..", "docs", page)]
 		for _, block := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(text, -1) {
+			if strings.HasPrefix(block[1], "package main\n") {
+				programs++
+				vet(t, page, block[1])
+				continue
+			}
 			blocks++
 			if !slices.ContainsFunc(code, func(file string) bool { return strings.Contains(file, "\n"+flat(block[1])) }) {
 				t.Errorf("%s: no example has this code:\n%s", page, block[1])
@@ -207,8 +215,23 @@ func TestGuidesAreCompiled(t *testing.T) {
 			}
 		}
 	}
-	if blocks < 4 || names < 4 {
-		t.Fatalf("found only %d blocks of code and %d names of examples", blocks, names)
+	if blocks < 4 || programs < 4 || names < 4 {
+		t.Fatalf("found only %d programs, %d other blocks of code and %d names of examples", programs, blocks, names)
+	}
+}
+
+// vet checks with go vet that a program of a page compiles, and that it is formatted.
+func vet(t *testing.T, page, source string) {
+	t.Helper()
+	if formatted, err := format.Source([]byte(source)); err != nil || string(formatted) != source {
+		t.Errorf("%s: this program is not formatted (%v):\n%s", page, err, source)
+	}
+	file := filepath.Join(t.TempDir(), "main.go")
+	if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("go", "vet", file).CombinedOutput(); err != nil {
+		t.Errorf("%s: go vet: %v\n%s\n%s", page, err, out, source)
 	}
 }
 

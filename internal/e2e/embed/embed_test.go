@@ -29,7 +29,13 @@ func start(t *testing.T, name string) (url string) {
 	if out, err := exec.Command("go", append(args, "./"+name)...).CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	program := testtool.StartCommand(t, binary)
+	awaitListener(t, name, address, testtool.StartCommand(t, binary))
+	return "http://" + address
+}
+
+// awaitListener waits until a program listens. If the test fails, it logs the program's errors.
+func awaitListener(t *testing.T, name, address string, program *testtool.Command) {
+	t.Helper()
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("%s printed:\n%s", name, program.Errors())
@@ -42,7 +48,6 @@ func start(t *testing.T, name string) (url string) {
 		}
 		return err == nil
 	})
-	return "http://" + address
 }
 
 // wantHead checks that a stream has the head of mroth/sseserver's streams, and that pages of every

@@ -1,6 +1,7 @@
 package publishers
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"regexp"
@@ -37,5 +38,39 @@ func TestPublishingDocCommands(t *testing.T) {
 		if want = regexp.MustCompile("(?m)^"+indent).ReplaceAllString(want, ""); string(out) != want {
 			t.Errorf("%s\nprints\n%s\nand docs/publishing.md shows\n%s", command, out, want)
 		}
+	}
+}
+
+// TestPublishingDocPython verifies that the Python program in docs/publishing.md publishes the
+// message that the page describes, and prints the reply.
+func TestPublishingDocPython(t *testing.T) {
+	t.Parallel()
+	python := testtool.Need(t, "python3")
+	d := testtool.Start(t)
+	host, port, _ := strings.Cut(strings.TrimPrefix(d.Publish[0], "tcp://"), ":")
+	program := testtool.GuideProgram(t, "publishing.md", "python")
+	program = testtool.Replace(t, program, `("127.0.0.1", 8002)`, fmt.Sprintf("(%q, %s)", host, port))
+	wantCorgi(t, d, exec.Command(python, "-c", program), "OK 1\n")
+}
+
+// TestPublishingDocGo verifies the same of the Go program.
+func TestPublishingDocGo(t *testing.T) {
+	t.Parallel()
+	d := testtool.Start(t)
+	program := testtool.GuideProgram(t, "publishing.md", "go")
+	program = testtool.Replace(t, program, "tcp://127.0.0.1:8002", d.Publish[0])
+	wantCorgi(t, d, exec.Command(testtool.BuildProgram(t, program)), "published as message 1\n")
+}
+
+// wantCorgi runs a program, and checks its last line of output and the event that it publishes.
+func wantCorgi(t *testing.T, d *testtool.Daemon, program *exec.Cmd, last string) {
+	t.Helper()
+	pets := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/pets")
+	out, err := program.CombinedOutput()
+	if err != nil || !strings.HasSuffix(string(out), last) {
+		t.Fatalf("the program printed %q, %v; want %q", out, err, last)
+	}
+	if frame := pets.Frame(t); frame != "event:new-dog\ndata:Corgi\n\n" {
+		t.Errorf("the subscriber got %q", frame)
 	}
 }
