@@ -11,7 +11,7 @@ const (
 	reasonSlow                   // it lagged more than BacklogBytesMax
 	reasonStalled                // its socket accepted nothing for StallTimeout
 	reasonEvicted                // it had the longest backlog when all backlogs together were too large
-	reasonKicked                 // an operator disconnected it, or it kept sending after its request
+	reasonKicked                 // an operator disconnected it, or it kept sending data after its request
 	reasonShutdown               // the server shut down
 	reasonStore                  // a read of the Store failed, or the Store started a new epoch
 	reasonError                  // an error in the server
