@@ -3,6 +3,7 @@ package tidy
 import (
 	"go/ast"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,6 +42,30 @@ func TestLogLinesAreExplained(t *testing.T) {
 	}
 	if found < 40 {
 		t.Errorf("found only %d lines: this test looks in the wrong place", found)
+	}
+}
+
+// TestLogAttributesAreExplained verifies that docs/log.md explains each attribute of its example
+// lines.
+func TestLogAttributesAreExplained(t *testing.T) {
+	page, found := rooted(t, "docs/log.md"), 0
+	for line := range strings.Lines(page) {
+		if !strings.HasPrefix(line, "    time=") {
+			continue
+		}
+		for _, attribute := range regexp.MustCompile(` (\w+)=`).FindAllStringSubmatch(line, -1) {
+			name := attribute[1]
+			if slices.Contains([]string{"time", "level", "msg"}, name) {
+				continue
+			}
+			found++
+			if !strings.Contains(page, "`"+name+"`") {
+				t.Errorf("docs/log.md does not explain the attribute %s", name)
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("found only %d attributes: this test looks in the wrong place", found)
 	}
 }
 
