@@ -24,12 +24,12 @@ var headlines = []headline{
 	}},
 	{"server CPU per delivery, steady", "µs", 1, "%.1f", map[string]string{
 		"README.md":          `CPU per delivery \| ([\d.]+) µs`,
-		"docs/operations.md": `([\d.]+) µs (?:of one core|for each message)`,
+		"docs/operations.md": `([\d.]+) µs (?:of one core|for each message|\|)`,
 		"docs/scale.md":      "(?:`send` each \\| |one pass: |subscribers × |50,000 × |0\\.5 / |[^,]50 × )([\\d.]+)",
 	}},
 	{"RSS per idle subscriber", "B", 1, "%.0f", map[string]string{
 		"README.md":          `an idle subscriber [^|]*\| (\d+) bytes`,
-		"docs/operations.md": `idle subscriber \| (\d+) bytes`,
+		"docs/operations.md": `(?:idle subscriber \| |20,000 × )(\d+) bytes`,
 		"docs/overload.md":   `idle subscriber takes (\d+) bytes`,
 		"docs/scale.md":      `(?:in the daemon \| |50,000 × \()(\d+) (?:bytes|B)`,
 	}},
