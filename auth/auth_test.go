@@ -23,7 +23,7 @@ func TestParseTable(t *testing.T) {
 		{"an empty right", "s3cret-s3cret publish,", "not a list of rights"},
 		{"the fields are swapped", "subscribe s3cret-s3cret", "it begins with a right"},
 		{"a passphrase with spaces", "correct-horse s3cret-battery", "not a list of rights"},
-		{"a bad prefix", "s3cret-s3cret publish pets", "bad namespace"},
+		{"a bad prefix", "s3cret-s3cret publish pets", `namespace "pets" must start with "/"`},
 		{"too many fields", "s3cret-s3cret publish /pets now", "more than three"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -22,6 +22,21 @@ const quotedBytesMax = 32
 // ErrNamespace is wrapped by all errors about invalid namespaces.
 var ErrNamespace = errors.New("bad namespace")
 
+// A fault is the text of an error about a namespace, which names the namespace. It wraps
+// ErrNamespace without the text of ErrNamespace, which would only repeat it.
+type fault string
+
+// Error returns the text.
+func (f fault) Error() string { return string(f) }
+
+// Unwrap returns ErrNamespace.
+func (fault) Unwrap() error { return ErrNamespace }
+
+// faultf returns the error for a namespace: the word "namespace", ns in quotes, and the problem.
+func faultf[T ~string | ~[]byte](ns T, problem string, args ...any) error {
+	return fault("namespace " + quote(ns) + " " + fmt.Sprintf(problem, args...))
+}
+
 // Canonical returns the canonical form of a namespace, which is ns without a trailing slash. "/"
 // stays "/". The result shares the memory of ns.
 //
@@ -30,10 +45,10 @@ var ErrNamespace = errors.New("bad namespace")
 // most NamespaceBytesMax bytes and NamespaceSegmentsMax segments. Errors wrap ErrNamespace.
 func Canonical[T ~string | ~[]byte](ns T) (T, error) {
 	if len(ns) == 0 || ns[0] != '/' {
-		return ns, fmt.Errorf(`%w: %s must start with "/"`, ErrNamespace, quote(ns))
+		return ns, faultf(ns, `must start with "/"`)
 	}
 	if len(ns) > NamespaceBytesMax {
-		return ns, fmt.Errorf("%w: %s has %d bytes, at most %d are allowed", ErrNamespace, quote(ns), len(ns), NamespaceBytesMax)
+		return ns, faultf(ns, "has %d bytes, at most %d are allowed", len(ns), NamespaceBytesMax)
 	}
 	if len(ns) == 1 {
 		return ns, nil
@@ -46,18 +61,18 @@ func Canonical[T ~string | ~[]byte](ns T) (T, error) {
 		if i < len(ns) && ns[i] != '/' {
 			c := ns[i]
 			if c <= ' ' || c == 0x7f {
-				return ns, fmt.Errorf("%w: %s contains a space or control character at byte %d", ErrNamespace, quote(ns), i)
+				return ns, faultf(ns, "contains a space or control character at byte %d", i)
 			}
 			ascii = ascii && c < utf8.RuneSelf
 			continue
 		}
-		if fault := segmentFault(ns[start:i]); fault != "" {
-			return ns, fmt.Errorf("%w: %s %s", ErrNamespace, quote(ns), fault)
+		if problem := segmentProblem(ns[start:i]); problem != "" {
+			return ns, faultf(ns, "%s", problem)
 		}
 		segments, start = segments+1, i+1
 	}
 	if segments > NamespaceSegmentsMax {
-		return ns, fmt.Errorf("%w: %s has %d segments, at most %d are allowed", ErrNamespace, quote(ns), segments, NamespaceSegmentsMax)
+		return ns, faultf(ns, "has %d segments, at most %d are allowed", segments, NamespaceSegmentsMax)
 	}
 	if !ascii {
 		return ns, checkUnicode(string(ns))
@@ -65,10 +80,10 @@ func Canonical[T ~string | ~[]byte](ns T) (T, error) {
 	return ns, nil
 }
 
-// segmentFault returns why a segment is refused, or "" if it is valid. It refuses segments with a
+// segmentProblem returns why a segment is refused, or "" if it is valid. It refuses segments with a
 // special meaning in other software. A proxy that resolves ".." or merges "//" would silently turn
 // one namespace into another.
-func segmentFault[T ~string | ~[]byte](segment T) string {
+func segmentProblem[T ~string | ~[]byte](segment T) string {
 	switch {
 	case len(segment) == 0:
 		return `has an empty segment ("//")`
@@ -95,10 +110,10 @@ func checkUnicode(ns string) error {
 		switch {
 		case r == utf8.RuneError:
 			if _, size := utf8.DecodeRuneInString(ns[i:]); size == 1 {
-				return fmt.Errorf("%w: %s contains invalid UTF-8 at byte %d", ErrNamespace, quote(ns), i)
+				return faultf(ns, "contains invalid UTF-8 at byte %d", i)
 			}
 		case unicode.IsSpace(r) || unicode.IsControl(r):
-			return fmt.Errorf("%w: %s contains a space or control character at byte %d", ErrNamespace, quote(ns), i)
+			return faultf(ns, "contains a space or control character at byte %d", i)
 		}
 	}
 	return nil

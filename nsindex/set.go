@@ -25,10 +25,10 @@ type Set struct {
 // NewSet returns a Set of the given namespaces. They may be in any order. Errors wrap ErrNamespace.
 func NewSet(namespaces ...string) (Set, error) {
 	if len(namespaces) == 0 {
-		return Set{}, fmt.Errorf("%w: none given, expected 1 to %d namespaces", ErrNamespace, SetMax)
+		return Set{}, fault(fmt.Sprintf("no namespace given: expected 1 to %d", SetMax))
 	}
 	if len(namespaces) > SetMax {
-		return Set{}, fmt.Errorf("%w: %d given, at most %d are allowed in one subscription", ErrNamespace, len(namespaces), SetMax)
+		return Set{}, fault(fmt.Sprintf("%d namespaces given, at most %d are allowed in one subscription", len(namespaces), SetMax))
 	}
 	members := make([]string, 0, len(namespaces))
 	for _, ns := range namespaces {
@@ -46,7 +46,7 @@ func NewSet(namespaces ...string) (Set, error) {
 	// No namespace contains a space, so the joined key is unambiguous.
 	set := Set{members: members, key: strings.Join(members, " ")}
 	if len(set.key) > SetBytesMax {
-		return Set{}, fmt.Errorf("%w: the given namespaces have %d bytes in total, at most %d are allowed", ErrNamespace, len(set.key), SetBytesMax)
+		return Set{}, fault(fmt.Sprintf("the namespaces have %d bytes in total, at most %d are allowed in one subscription", len(set.key), SetBytesMax))
 	}
 	rest := set.key
 	for i, ns := range members { // make the members share the key's memory

@@ -68,9 +68,10 @@ func refusal(err error) *ReplyError {
 	}
 	for _, c := range codes {
 		if errors.Is(err, c.is) {
-			// Without the sentinel's text, which would repeat the code:
-			// "ERR namespace bad namespace: it ..."
+			// Without the sentinel's text and without the code, which the reply would repeat:
+			// "ERR event bad event name: ...", "ERR namespace namespace ...".
 			words := strings.TrimPrefix(err.Error(), c.is.Error()+": ")
+			words = strings.TrimPrefix(words, c.code+" ")
 			return &ReplyError{Code: c.code, Words: words}
 		}
 	}

@@ -93,7 +93,7 @@ var conversations = append(keyConversations, []conversation{
 	{name: "PUB without the space before data", in: "PUB /pets e\n", out: noData},
 
 	// The other codes. The next command must not be affected.
-	{name: "bad namespace", in: "PUB pets e x\nPING\n", out: "ERR namespace ...\nPONG\n"},
+	{name: "bad namespace", in: "PUB pets e x\nPING\n", out: "ERR namespace \"pets\" must start with \"/\"\nPONG\n"},
 	{name: "dots in a namespace", in: "PUB /a/../b e x\nPING\n", out: "ERR namespace ...\nPONG\n"},
 	{name: "long event", in: "PUB /pets " + strings.Repeat("e", 257) + " x\nPING\n", out: "ERR event ...\nPONG\n"},
 	{name: "CR in an event", in: "PUB /pets a\rb x\nPING\n", out: "ERR event ...\nPONG\n"},
