@@ -88,7 +88,7 @@ func TestAnswers(t *testing.T) {
 	}{
 		{"elsewhere", get("/"), "404", "/subscribe/<namespace>"},
 		{"almost", get("/subscribers"), "404", ""},
-		{"no namespace", get("/subscribe"), "400", "none given"},
+		{"no namespace", get("/subscribe"), "400", "no namespace given"},
 		{"a bad namespace", get("/subscribe/a//b"), "400", "empty segment"},
 		{"dots", get("/subscribe/../etc"), "400", `".."`},
 		{"a bad escape", get("/subscribe/%zz"), "400", ""},

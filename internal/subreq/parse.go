@@ -100,6 +100,9 @@ func (r *Request) read(req *httpparse.Request, below []byte) (refusal Refusal) {
 	if len(namespaces) == 0 && len(below) == 1 {
 		namespaces = append(namespaces, "/")
 	}
+	if len(namespaces) == 0 {
+		return Refusal{400, "no namespace given: subscribe at /subscribe/<namespace>, at /subscribe/ for everything, or with ?ns="}
+	}
 	set, err := nsindex.NewSet(namespaces...)
 	if err != nil {
 		return refusalOf(err)

@@ -86,7 +86,7 @@ func TestRefusals(t *testing.T) {
 		{"TRACE", "TRACE /subscribe/a HTTP/1.1", true, 405, "with GET"},
 		{"a method that does not", "BREW /subscribe/a HTTP/1.1", true, 501, "with GET"},
 		{"the method, before the namespaces", "POST /subscribe HTTP/1.1", true, 405, ""},
-		{"no namespace", "GET /subscribe HTTP/1.1", true, 400, "none given"},
+		{"no namespace", "GET /subscribe HTTP/1.1", true, 400, "no namespace given: subscribe at /subscribe/<namespace>, at /subscribe/ for everything, or with ?ns="},
 		{"an empty segment", "GET /subscribe//a HTTP/1.1", true, 400, `an empty segment ("//")`},
 		{"a bad triplet in the path", "GET /subscribe/a%zz HTTP/1.1", true, 400, "hexadecimal"},
 		{"NUL in the path", "GET /subscribe/a%00 HTTP/1.1", true, 400, "%00 is not allowed"},
@@ -94,7 +94,7 @@ func TestRefusals(t *testing.T) {
 		{"an empty one in the query", "GET /subscribe/?ns= HTTP/1.1", true, 400, `start with "/"`},
 		{"without a value", "GET /subscribe/?ns HTTP/1.1", true, 400, `start with "/"`},
 		{"no slash", "GET /subscribe?ns=pets HTTP/1.1", true, 400, `start with "/"`},
-		{"too many", "GET /subscribe?ns=/a" + strings.Repeat("&ns=/a", 64) + " HTTP/1.1", true, 400, "65 given"},
+		{"too many", "GET /subscribe?ns=/a" + strings.Repeat("&ns=/a", 64) + " HTTP/1.1", true, 400, "65 namespaces given"},
 		{"topic", "GET /subscribe/?topic=/pets HTTP/1.1", true, 400, `unknown parameter "topic": expected ns, such as ns=/pets`},
 		{"topics", "GET /subscribe/?topics=/pets HTTP/1.1", true, 400, "expected ns"},
 		{"channel", "GET /subscribe/?channel=/pets HTTP/1.1", true, 400, "expected ns"},
@@ -113,7 +113,7 @@ func TestRefusals(t *testing.T) {
 		{"empty", "GET /subscribe/?topic= HTTP/1.1", true, 400, "expected ns"},
 		{"a name with a bad triplet", "GET /subscribe/?ns%5B%5=/pets HTTP/1.1", true, 400, "hexadecimal"},
 		{"an empty entry of a list", "GET /subscribe/?ns[]= HTTP/1.1", true, 400, `start with "/"`},
-		{"HEAD", "HEAD /subscribe HTTP/1.1", true, 400, "none given"},
+		{"HEAD", "HEAD /subscribe HTTP/1.1", true, 400, "no namespace given"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			req := parsed(t, tt.line)
