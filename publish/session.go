@@ -343,7 +343,7 @@ func (s *Session) auth(token, out []byte) []byte {
 	}
 	grant, ok := s.cfg.Auth.Authenticate(token)
 	if !ok && s.cfg.Auth.Required() {
-		return AppendError(out, refuse(CodeAuth, "unknown token"))
+		return AppendError(out, refuse(CodeAuth, "this token is unknown or may not publish"))
 	}
 	if ok {
 		s.grant = grant

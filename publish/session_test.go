@@ -147,7 +147,7 @@ var conversations = append(keyConversations, []conversation{
 	{name: "AUTH without token", in: "AUTH\nAUTH \n", out: strings.Repeat("ERR syntax missing token: expected AUTH <token>\n", 2)},
 	{name: "PUB before AUTH", cfg: &guarded, in: "PUB /pets - x\n", out: needsToken},
 	{name: "PUBN before AUTH", cfg: &guarded, in: "PUBN /pets - 5\nPING\n\nPING\n", out: needsToken + "PONG\n"},
-	{name: "AUTH with a bad token", cfg: &guarded, in: "AUTH secret\nPUB / - x\n", out: "ERR auth unknown token\n" + needsToken},
+	{name: "AUTH with a bad token", cfg: &guarded, in: "AUTH secret\nPUB / - x\n", out: "ERR auth this token is unknown or may not publish\n" + needsToken},
 	{name: "AUTH", cfg: &guarded, in: "AUTH all\r\nPUB /x - x\n", out: "OK\nOK 1\n", got: []string{"/x||x"}},
 	{name: "AUTH for some namespaces", cfg: &guarded, in: "AUTH pets\nPUB /x - x\nPUB /pets - y\n",
 		out: "OK\nERR auth the token does not cover namespace \"/x\"\nOK 1\n", got: []string{"/pets||y"}},

@@ -156,7 +156,7 @@ var tokenScripts = []script{
 	{name: "no token", token: tokenForAll, send: "PUB / - x\nPUBN / - 5\nPING\n\nPING\n", want: needsToken + needsToken + "PONG\n"},
 	{name: "a long line without a token", token: tokenForAll, send: "PUB / - " + strings.Repeat("x", 5000) + "\nPING\nAUTH " + tokenForAll + "\nPUB / - " + strings.Repeat("x", 5000) + "\n",
 		want: "ERR too-long ...\nPONG\nOK\nOK +1\n"},
-	{name: "bad token", token: tokenForAll, send: "AUTH token-for\nPUB / - x\n", want: "ERR auth unknown token\n" + needsToken},
+	{name: "bad token", token: tokenForAll, send: "AUTH token-for\nPUB / - x\n", want: "ERR auth this token is unknown or may not publish\n" + needsToken},
 	{name: "good token", token: tokenForAll, send: "AUTH " + tokenForAll + "\nPUB /x - 1\n", want: "OK\nOK +1\n"},
 	{name: "token for pets", token: tokenForAll, send: "AUTH " + tokenForPets + "\nPUB /x - 1\nPUB /pets/dogs - 2\n",
 		want: "OK\nERR auth the token does not cover namespace \"/x\"\nOK +1\n"},
