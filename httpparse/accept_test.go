@@ -58,6 +58,7 @@ var acceptTable = []struct{ section, what, input, want string }{
 	{"9110 9.1", "a method of every token character", line("!#$%&'*+-.^_`|~09azAZ / HTTP/1.1"), "!#$%&'*+-.^_`|~09azAZ / @h 1.1"},
 	{"9110 9.1", "the longest method", line(strings.Repeat("M", methodBytesMax) + " / HTTP/1.1"), strings.Repeat("M", methodBytesMax) + " / @h 1.1"},
 	{"9110 9.1", "a method that is named like a protocol", line("PROXY / HTTP/1.1"), "PROXY / @h 1.1"},
+	{"9110 9.1", "a method that is named like a command of the line protocol", line("PUB / HTTP/1.1"), "PUB / @h 1.1"},
 	{"9110 9.1", "a method that begins like a preface", line("PRI / HTTP/1.1"), "PRI / @h 1.1"},
 
 	{"9112 3.2.1", "origin-form", line("GET /a/b HTTP/1.1"), "GET /a/b @h 1.1"},

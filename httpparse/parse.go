@@ -98,8 +98,9 @@ func (req *Request) parse(b []byte) (int, *Refusal) {
 	if r != nil {
 		return 0, r
 	}
+	line := b[i:]
 	if i, r = req.parseLine(b, i); r != nil {
-		return 0, r
+		return 0, lineProtocolOr(r, line)
 	}
 	if i, r = req.parseFields(b, i); r != nil {
 		return 0, r
@@ -139,6 +140,21 @@ func foreign(b []byte) *Refusal {
 		return more
 	}
 	return nil
+}
+
+// lineProtocolOr returns errLineProtocol if line, which parseLine refused with r, begins with a
+// command of ssed's line protocol. Otherwise it returns r. foreign cannot detect these commands,
+// because their names are valid methods.
+func lineProtocolOr(r *Refusal, line []byte) *Refusal {
+	if r == more {
+		return r
+	}
+	word := line[:max(0, bytes.IndexAny(line, " \r\n"))]
+	switch string(word) {
+	case "PUB", "PUBN", "KEY", "AUTH", "PING", "QUIET", "QUIT":
+		return errLineProtocol
+	}
+	return r
 }
 
 // skipEmptyLines returns the index of the request line.

@@ -22,9 +22,10 @@ var more = &Refusal{0, "more bytes are needed"}
 // Other protocols, with texts that help an operator find out which program connects to the wrong
 // port.
 var (
-	errTLS   = &Refusal{400, "received a TLS handshake, but this port expects plain HTTP"}
-	errProxy = &Refusal{400, "received a PROXY protocol header, but this port does not expect one"}
-	errHTTP2 = &Refusal{505, "received an HTTP/2 preface, but only HTTP/1.1 and HTTP/1.0 are supported"}
+	errLineProtocol = &Refusal{400, "received the line protocol of publishers, but this port expects HTTP; publishers use another port (--publish)"}
+	errTLS          = &Refusal{400, "received a TLS handshake, but this port expects plain HTTP"}
+	errProxy        = &Refusal{400, "received a PROXY protocol header, but this port does not expect one"}
+	errHTTP2        = &Refusal{505, "received an HTTP/2 preface, but only HTTP/1.1 and HTTP/1.0 are supported"}
 )
 
 // Lines.
