@@ -2,6 +2,7 @@ package publish
 
 import (
 	"bytes"
+	"errors"
 
 	"github.com/ssed/ssed/nsindex"
 	"github.com/ssed/ssed/sse"
@@ -209,8 +210,8 @@ func (s *Session) pub(line []byte, c *command, sink Sink, out []byte) []byte {
 // inPayload and atPayloadEnd.
 func (s *Session) pubN(c *command, rest []byte, sink Sink, out []byte) (after, replies []byte) {
 	namespace, err := s.admit(c)
-	if limit := s.dataBytesMax(); err == nil && c.size > uint64(limit) {
-		err = refuse(CodeTooLong, "the data has %d bytes, at most %d are allowed", c.size, limit)
+	if err == nil && c.size > uint64(s.dataBytesMax()) {
+		err = s.tooLong(c.size)
 	}
 	s.state, s.payload = inPayload, payload{missing: c.size, refused: err != nil}
 	if err != nil {
@@ -315,6 +316,9 @@ func (s *Session) admit(c *command) (namespace []byte, err error) {
 // publish checks the data, passes the message to sink, and appends the reply.
 func (s *Session) publish(namespace, event, data []byte, sink Sink, out []byte) []byte {
 	if err := sse.CheckData(data, s.dataBytesMax()); err != nil {
+		if errors.Is(err, sse.ErrTooLong) {
+			err = s.tooLong(uint64(len(data)))
+		}
 		return AppendError(out, err)
 	}
 	sequence, err := sink.Publish(namespace, event, data)
@@ -325,6 +329,11 @@ func (s *Session) publish(namespace, event, data []byte, sink Sink, out []byte) 
 		return out
 	}
 	return appendSequence(out, sequence)
+}
+
+// tooLong returns the refusal of data with more bytes than the limit.
+func (s *Session) tooLong(size uint64) *ReplyError {
+	return refuse(CodeTooLong, "the data has %d bytes, more than the server's limit of %d", size, s.dataBytesMax())
 }
 
 // unpublished leaves the reply open if the sink answers later, and appends an ERR otherwise.

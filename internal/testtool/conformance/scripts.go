@@ -123,7 +123,7 @@ var limitScripts = []script{
 	{name: "data past the limit", send: "PUB / - " + strings.Repeat("x", limit+1) + "\nPING\n", want: "ERR too-long ...\nPONG\n"},
 	{name: "line past the limit", send: strings.Repeat("x", 100*limit) + "\nPING\n", want: "ERR too-long ...\nPONG\n"},
 	{name: "line past the limit that never ends", send: "PING\n" + strings.Repeat("x", 100*limit), want: "PONG\nERR too-long ...\n"},
-	{name: "payload past the limit", send: payload(strings.Repeat("PING\n", 20*limit)) + "PING\n", want: "ERR too-long the data has 100000 bytes, at most 1000 are allowed\nPONG\n"},
+	{name: "payload past the limit", send: payload(strings.Repeat("PING\n", 20*limit)) + "PING\n", want: "ERR too-long the data has 100000 bytes, more than the server's limit of 1000\nPONG\n"},
 }
 
 // reserved contains the names that a daemon reserves by default.
