@@ -167,7 +167,7 @@ func (c *checker) history(rules []HistoryRule, withStore bool) []HistoryRule {
 	for i, r := range rules {
 		prefix, err := nsindex.Canonical(r.Prefix)
 		if err != nil {
-			c.blame("History", r, fmt.Errorf("invalid prefix %q: %w", r.Prefix, err))
+			c.blame("History", r, fmt.Errorf("invalid prefix: %w", err))
 			continue
 		}
 		rules[i].Prefix = prefix

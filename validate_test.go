@@ -141,6 +141,7 @@ func TestFieldErrorNamesTheValue(t *testing.T) {
 		"ssed: ConnsMax=-2: must be 1 or more, or 0 for the default":           {ConnsMax: -2},
 		"ssed: Heartbeat=20ms: must be 1s or more":                             {Heartbeat: 20 * time.Millisecond},
 		`ssed: Handover.Paths: invalid path "admin": expected a leading slash`: {Handover: &Handover{Paths: []string{"admin"}}},
+		`ssed: History: invalid prefix: namespace "pets" must start with "/"`:  {History: []HistoryRule{{Prefix: "pets"}}},
 		"ssed: RetryMin=3s: must not exceed RetryMax=2s":                       {RetryMin: 3 * time.Second, RetryMax: 2 * time.Second},
 	} {
 		if err := opts.Validate(); err == nil || !strings.HasPrefix(err.Error(), want) {

@@ -192,7 +192,7 @@ func (c *choice) set(key, value string) error {
 	case "namespace":
 		ns, err := nsindex.Canonical(value)
 		if err != nil {
-			return fmt.Errorf("invalid namespace=%q: %w", value, err)
+			return err
 		}
 		c.namespace = ns
 	case "sort":
