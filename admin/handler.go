@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"embed"
 	"errors"
 	"io/fs"
@@ -20,9 +21,10 @@ func (s *Server) Handler() http.Handler {
 	if err != nil {
 		panic(err) // impossible: the directory is embedded
 	}
-	pages := http.StripPrefix("/admin/", http.FileServerFS(web))
+	pages := pageHandler(web)
 
 	guarded := http.NewServeMux()
+	guarded.Handle("GET /{$}", bounded(http.HandlerFunc(notFound)))
 	guarded.Handle("GET /admin/", bounded(pages))
 	guarded.Handle("GET /admin/status.json", bounded(jsonHandler(s.status)))
 	guarded.Handle("GET /admin/namespaces.json", bounded(jsonHandler(s.namespaces)))
@@ -50,6 +52,24 @@ func (s *Server) Handler() http.Handler {
 	open.Handle("POST /admin/login", bounded(http.HandlerFunc(s.login)))
 	open.Handle("POST /admin/logout", bounded(http.HandlerFunc(s.logout)))
 	return s.secure(http.NewCrossOriginProtection().Handler(open))
+}
+
+// pageHandler returns a handler for the files of the pages, below /admin/.
+func pageHandler(web fs.FS) http.Handler {
+	server := http.StripPrefix("/admin/", http.FileServerFS(web))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := strings.Trim(strings.TrimPrefix(r.URL.Path, "/admin/"), "/")
+		if _, err := fs.Stat(web, cmp.Or(name, ".")); err != nil {
+			notFound(w, r)
+			return
+		}
+		server.ServeHTTP(w, r)
+	})
+}
+
+// notFound answers a request for an unknown path.
+func notFound(w http.ResponseWriter, _ *http.Request) {
+	http.Error(w, "not found; the admin pages are at /admin/", http.StatusNotFound)
 }
 
 // secure sets the header fields of every response. They forbid other sites to frame the pages,
