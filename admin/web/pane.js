@@ -32,6 +32,8 @@ export function setSubscribe(url, needsToken) {
 function begin() {
   const { namespace, token } = Object.fromEntries(new FormData(byID("listen")));
   const names = namespace.trim().split(/\s+/);
+  const unrooted = names.find(name => !name.startsWith("/")); // its URL would be that of another page
+  if (unrooted !== undefined) return say(`namespace ${JSON.stringify(unrooted)} must start with "/"`);
   const aborted = new AbortController();
   stop = () => aborted.abort();
   setText(byID("listen-start"), "Stop");
