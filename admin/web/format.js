@@ -32,7 +32,8 @@ export function duration(seconds) {
 // milliseconds formats a time with three digits: 0.123 ms, 12.3 ms.
 export const milliseconds = ms => `${Number(ms.toPrecision(3))} ms`;
 
-export const percent = n => `${n < 10 ? n.toFixed(1) : Math.round(n)} %`;
+// percent formats a share in percent, below ten with at most one decimal: 0.5 %, 5 %, 12 %.
+export const percent = n => `${n < 10 ? Math.round(n * 10) / 10 : Math.round(n)} %`;
 
 // clock formats the local time of day, with seconds.
 export const clock = date => date.toLocaleTimeString("en-GB");

@@ -26,6 +26,39 @@ func TestPhone(t *testing.T) {
 	}
 }
 
+// TestLayout verifies that the figures fill whole rows at every width, and that a phone shows no
+// empty table of connections.
+func TestLayout(t *testing.T) {
+	testtool.Long(t, "a browser is started")
+	t.Parallel()
+	testtool.Need(t, "chromium")
+	p := openPage(t, testtool.Start(t).Subscribe[0])
+	figures := eval[int](t, p, `document.querySelector("#figures").children.length`)
+	for _, width := range []int{360, 390, 700, 1024, 1280, 1366, 1440, 1920} {
+		p.size(t, width, 900)
+		columns := eval[int](t, p, `getComputedStyle(document.querySelector("#figures")).gridTemplateColumns.split(" ").length`)
+		if figures%columns != 0 {
+			t.Errorf("at %d pixels, %d figures are in %d columns", width, figures, columns)
+		}
+	}
+	p.size(t, 390, 844)
+	if height := eval[int](t, p, `document.querySelector("#connections").offsetHeight`); height > 200 {
+		t.Errorf("without connections, their table is %d pixels high", height)
+	}
+}
+
+// TestPercent verifies that all numbers on the scale of the CPU have the same format.
+func TestPercent(t *testing.T) {
+	testtool.Long(t, "a browser is started")
+	t.Parallel()
+	testtool.Need(t, "chromium")
+	p := openPage(t, testtool.Start(t).Subscribe[0])
+	got := eval[string](t, p, `import("/admin/format.js").then(({ percent }) => [0, 0.25, 5, 9.96, 12.4, 100].map(percent).join(", "))`)
+	if want := "0 %, 0.3 %, 5 %, 10 %, 12 %, 100 %"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 // TestPreferences verifies that the page and its charts follow prefers-color-scheme, and that
 // nothing is animated with prefers-reduced-motion.
 func TestPreferences(t *testing.T) {
