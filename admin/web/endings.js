@@ -11,7 +11,7 @@ const meanings = {
   slow: "the subscriber was more than --backlog behind",
   stalled: "the subscriber accepted no data for --stall-timeout, although data was waiting",
   evicted: "the backlogs exceeded --backlog-total, and this subscriber was furthest behind",
-  kicked: "an operator disconnected the subscriber, or it sent data after its request",
+  kicked: "an operator disconnected the subscriber, or it kept sending data after its request",
   shutdown: "the daemon stopped",
   error: "an internal error of the daemon",
 };
