@@ -19,7 +19,7 @@ const (
 	CodeEvent     = "event"     // the event name cannot be sent to subscribers, or is reserved for the server
 	CodeUTF8      = "utf8"      // the data is not UTF-8
 	CodeTooLong   = "too-long"  // the line or the data exceeds a limit
-	CodeAuth      = "auth"      // the token is missing, unknown, or not valid for this namespace
+	CodeAuth      = "auth"      // the token is missing or unknown, or may not publish to this namespace
 	CodeBusy      = "busy"      // the command is valid, but the server cannot accept it now: try again later
 )
 
