@@ -123,7 +123,7 @@ func TestExamine(t *testing.T) {
 		{"late head", server{lateHead: headMax + 100*time.Millisecond}, true, "head", "; ssed sends it immediately"},
 		{"no head", server{lateHead: time.Hour}, true, "head", "not received within "},
 		{"held back", server{holds: true}, true, "events", "the published event was not received"},
-		{"nothing", server{}, false, "events", "nothing was received within 1s"},
+		{"nothing", server{}, false, "", "events: not checked: --idle (1s) is shorter than ssed's heartbeat (15s by default); use --idle 60s or --publish"},
 		{"a heartbeat", server{first: sse.Keepalive}, false, "", "no heartbeats arrived together"},
 		{"two heartbeats together", server{first: sse.Keepalive + sse.Keepalive}, false, "events", "2 heartbeats arrived together"},
 		{"compressed", server{compresses: true, lets: true}, true, "", "compressed (gzip); the published event was received after "},
@@ -136,7 +136,7 @@ func TestExamine(t *testing.T) {
 		{"a refusal", server{status: 502}, true, "answer", "502 Bad Gateway"},
 		{"a page", server{media: "text/html"}, true, "answer", `"text/html"`},
 		{"a heartbeat after a retry line", server{first: "retry:2000\n" + sse.Keepalive}, false, "", "no heartbeats arrived together"},
-		{"only a retry line", server{first: "retry:2000\n"}, false, "events", "nothing was received within"},
+		{"only a retry line", server{first: "retry:2000\n"}, false, "", "not checked: --idle (1s)"},
 		{"a retry line and two heartbeats together", server{first: "retry:2000\n" + sse.Keepalive + sse.Keepalive}, false, "events", "2 heartbeats arrived together"},
 		{"no daemon behind the proxy", server{first: "retry:2000\n\n", lives: time.Millisecond}, false, "answer", "no daemon behind the proxy"},
 	}
@@ -173,6 +173,14 @@ func TestExamine(t *testing.T) {
 				t.Errorf("%q is missing in\n%s", tt.says, said)
 			}
 		})
+	}
+}
+
+// TestSilenceIsBad verifies that a stream without heartbeats is a problem if it was watched for
+// longer than the time between heartbeats.
+func TestSilenceIsBad(t *testing.T) {
+	if bad, says := held(&probe{}, heartbeatDefault, time.Time{}); !bad || !strings.Contains(says, "nothing was received within 15s") {
+		t.Errorf("bad %v: %s", bad, says)
 	}
 }
 

@@ -38,6 +38,10 @@ var (
 	}
 )
 
+// heartbeatDefault is the default of ssed's --heartbeat. A stream without events is silent for this
+// long.
+const heartbeatDefault = 15 * time.Second
+
 // judge returns the findings for the observations of the two probes: plain without compression, and
 // packed with gzip.
 func judge(o Options, plain, packed *probe, published time.Time) (all []Finding) {
@@ -119,6 +123,8 @@ func held(p *probe, idle time.Duration, published time.Time) (bool, string) {
 		return true, fmt.Sprintf("%d heartbeats arrived together: they were held back", p.batched)
 	case p.first == 0 && p.ended > 0:
 		return false, "the stream ended before the first event, so this was not checked; use --publish for a better check"
+	case p.first == 0 && idle < heartbeatDefault:
+		return false, fmt.Sprintf("not checked: --idle (%s) is shorter than ssed's heartbeat (15s by default); use --idle 60s or --publish", brief(idle))
 	case p.first == 0:
 		return true, fmt.Sprintf("nothing was received within %s: either events are held back, or ssed's --heartbeat (15 s by default) is longer than this; use --publish for a better check", brief(idle))
 	}

@@ -38,6 +38,9 @@ func ExampleRun() {
 		},
 		Lost: func(l subscribe.Loss) {
 			fmt.Println("lost:", errors.Is(l.Err, subscribe.ErrEnded), l.Failures, l.Wait < time.Minute, l.Resumes)
+			if errors.Is(l.Err, subscribe.ErrTurnedAway) {
+				fmt.Println("the daemon is full")
+			}
 		},
 	})
 	fmt.Println(err)

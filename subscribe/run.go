@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"regexp"
 	"syscall"
 	"time"
 
@@ -36,7 +37,7 @@ type Options struct {
 // A Loss is the end of a stream, or a failed attempt to connect.
 type Loss struct {
 	Err      error         // the reason
-	Failures int           // failed attempts since the last event stream; 0: the stream has just ended
+	Failures int           // failed attempts since the last event stream, including ErrTurnedAway; 0: the stream has just ended
 	Wait     time.Duration // the time until the next attempt
 	// Resumes reports whether the stream has ids, so that Run can resume it where it ended.
 	// Otherwise the events that are sent before the stream is restored are missed.
@@ -45,6 +46,14 @@ type Loss struct {
 
 // ErrEnded is the reason of a Loss if the server closed the connection.
 var ErrEnded = errors.New("the server closed the stream")
+
+// ErrTurnedAway is the reason of a Loss if the stream contained only a time to reconnect. ssed
+// sends this because an EventSource does not reconnect after an error status.
+var ErrTurnedAway = errors.New("the server is full, starting or stopping, and asks to try again later")
+
+// turnedAway matches the whole body of a stream that ssed sends to a client that it turns away. An
+// accepted stream has no empty line after its retry field.
+var turnedAway = regexp.MustCompile(`^retry: ?[0-9]+\r?\n\r?\n$`)
 
 // A client is the state of one Run.
 type client struct {
@@ -102,6 +111,7 @@ func Run(ctx context.Context, o Options) error {
 type lostError struct{ err error }
 
 func (e *lostError) Error() string { return e.err.Error() }
+func (e *lostError) Unwrap() error { return e.err }
 
 // connect requests the stream once and reads it to its end. It returns a *lostError if Run should
 // reconnect.
@@ -144,8 +154,13 @@ func (c *client) connect(ctx context.Context) error {
 	case res.StatusCode != http.StatusOK || media != "text/event-stream":
 		return refused(res)
 	}
+	failures := c.failures
 	c.failures = 0
-	return c.read(res.Body)
+	err = c.read(res.Body)
+	if errors.Is(err, ErrTurnedAway) {
+		c.failures = failures
+	}
+	return err
 }
 
 // read reads a stream to its end and passes on its events and bytes. It keeps the stream's last id
@@ -160,8 +175,10 @@ func (c *client) read(body io.Reader) error {
 		}
 	}()
 	buf := make([]byte, 64<<10)
+	var begun []byte // the beginning of the body, long enough for turnedAway
 	for {
 		n, lost := body.Read(buf)
+		begun = append(begun, buf[:min(n, 64-len(begun))]...)
 		read, err := decoder.Feed(buf[:n], c.Event)
 		if c.Raw != nil && read > 0 {
 			if err := c.Raw(buf[:read]); err != nil {
@@ -176,6 +193,8 @@ func (c *client) read(body io.Reader) error {
 		switch {
 		case err != nil:
 			return err
+		case lost == io.EOF && turnedAway.Match(begun):
+			return &lostError{ErrTurnedAway}
 		case lost == io.EOF:
 			return &lostError{ErrEnded}
 		case lost != nil:
@@ -184,9 +203,14 @@ func (c *client) read(body io.Reader) error {
 	}
 }
 
-// wait reports a loss and waits until the next attempt.
+// wait reports a loss and waits until the next attempt. After ErrTurnedAway it does not double the
+// time, because the server has just asked for it.
 func (c *client) wait(ctx context.Context, why error) error {
-	pausing := backoff.Wait(c.retry, c.failures)
+	doublings := c.failures
+	if why == ErrTurnedAway {
+		doublings = 0
+	}
+	pausing := backoff.Wait(c.retry, doublings)
 	if c.Lost != nil {
 		c.Lost(Loss{Err: why, Failures: c.failures, Wait: pausing, Resumes: c.id != ""})
 	}

@@ -113,6 +113,27 @@ func TestRunReconnects(t *testing.T) {
 	}
 }
 
+// TestRunIsTurnedAway verifies that a stream with only a time to reconnect counts as a failed
+// attempt, and that the wait is the time that the server asked for.
+func TestRunIsTurnedAway(t *testing.T) {
+	p := play(t, script{
+		stream("retry:300\n\n", false),
+		stream("retry:300\n\n", false),
+		stream("retry:300\n:\n\n", false),
+	}, Options{})
+	var said []string
+	for _, l := range p.lost {
+		said = append(said, fmt.Sprint(l.Failures, " ", l.Err))
+		if l.Wait < 300*time.Millisecond || l.Wait > 450*time.Millisecond {
+			t.Errorf("it waits %v after %v", l.Wait, l.Err)
+		}
+	}
+	want := []string{fmt.Sprint("1 ", ErrTurnedAway), fmt.Sprint("2 ", ErrTurnedAway), fmt.Sprint("0 ", ErrEnded)}
+	if p.ended != nil || !slices.Equal(said, want) {
+		t.Errorf("Lost was called with\n%q, want\n%q", said, want)
+	}
+}
+
 func TestRunEnds(t *testing.T) {
 	for _, tt := range []struct {
 		name   string

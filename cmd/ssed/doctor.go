@@ -41,7 +41,7 @@ func (c *doctorCommand) Validate() error {
 	case c.Idle < time.Second || c.Idle > 24*time.Hour:
 		return fmt.Errorf("--idle: invalid value %v: must be from 1s to 24h", c.Idle)
 	}
-	s, err := newSubscription(c.Where, -1, "")
+	s, err := newSubscription(c.Where, nil, "")
 	if err == nil && c.Publish != "" {
 		if len(s.namespaces) == 0 {
 			return errors.New("--publish: the URL of the stream contains no namespace to publish to")
@@ -54,7 +54,7 @@ func (c *doctorCommand) Validate() error {
 // Run watches the stream for --idle and prints the findings. The exit code is 1 if any of them is
 // bad.
 func (c *doctorCommand) Run(stdout *output) error {
-	s, err := newSubscription(c.Where, -1, "")
+	s, err := newSubscription(c.Where, nil, "")
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (c *doctorCommand) Run(stdout *output) error {
 	if c.Publish != "" {
 		o.Publish = func(ctx context.Context, data string) error { return c.publish(ctx, s, data) }
 	}
-	fmt.Fprintf(os.Stderr, "ssed: watching %v for %v\n", s, c.Idle)
+	fmt.Fprintf(os.Stderr, "ssed: watching %v for %s\n", s, shortDuration(c.Idle))
 	findings, err := doctor.Examine(ctx, o)
 	switch code, ok := errors.AsType[exitCode](context.Cause(ctx)); {
 	case ok:
@@ -76,6 +76,18 @@ func (c *doctorCommand) Run(stdout *output) error {
 		return exitCode(exitFailure)
 	}
 	return nil
+}
+
+// shortDuration formats a duration without units that are zero: 1m instead of 1m0s.
+func shortDuration(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // publish publishes one event that the subscription s receives, and returns when the daemon has

@@ -4,6 +4,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ssed/ssed/internal/testtool"
 )
@@ -55,6 +56,20 @@ func TestDoctorRefusesInvalidArguments(t *testing.T) {
 		{nil, "nothing to subscribe to"},
 	} {
 		run(t, nil, nil, append([]string{"doctor"}, tt.args...)...).wantFailure(t, exitUsage, tt.says)
+	}
+}
+
+func TestShortDuration(t *testing.T) {
+	for _, tt := range []struct {
+		d    time.Duration
+		want string
+	}{
+		{2 * time.Second, "2s"}, {30 * time.Second, "30s"}, {time.Minute, "1m"}, {90 * time.Second, "1m30s"},
+		{10 * time.Minute, "10m"}, {time.Hour, "1h"}, {time.Hour + time.Second, "1h0m1s"}, {10*time.Hour + 10*time.Minute, "10h10m"},
+	} {
+		if got := shortDuration(tt.d); got != tt.want {
+			t.Errorf("%v: got %s, want %s", tt.d, got, tt.want)
+		}
 	}
 }
 

@@ -29,7 +29,7 @@ type subCommand struct {
 	Raw      bool     `xor:"form" help:"Print the bytes exactly as received, including comments."`
 	Verbose  bool     `short:"v" help:"Print the head of each response, and each lost connection, to standard error."`
 	Count    int      `placeholder:"N" default:"0" help:"Exit with code 0 after this many events; gap events do not count. Default 0: no limit."`
-	Last     int      `placeholder:"N" default:"-1" help:"Start with the newest N messages of the daemon's history. Default: only new messages."`
+	Last     *int     `placeholder:"N" help:"Start with the newest N messages of the daemon's history. Default: only new messages."`
 	Since    string   `placeholder:"DURATION|ID" help:"Start with the messages published within this time (30s, 5m), or after the message with this id. Default: only new messages."`
 	EventMax byteSize `placeholder:"SIZE" default:"${event_max}" help:"Maximum size of one event; a larger event is an error, so that no server can fill the memory. Default ${default}."`
 	GapEvent string   `placeholder:"NAME" default:"${gap_event}" help:"Name of the event that reports missing messages, as set by the daemon's --gap-event. Default ${default}."`
@@ -44,9 +44,11 @@ func (c *subCommand) Validate() error {
 	case strings.ContainsAny(c.Token, " ;"):
 		return errors.New("invalid --token: expected one token, without rights and namespace")
 	case c.Count < 0:
-		return fmt.Errorf("--count: invalid value %d: must be 0 (no limit) or more events", c.Count)
-	case c.Last < -1:
-		return fmt.Errorf("--last: invalid value %d: must be 0 or more messages", c.Last)
+		return fmt.Errorf("--count: invalid value %d: must be 0 or more", c.Count)
+	case c.Last != nil && *c.Last < 0:
+		return fmt.Errorf("--last: invalid value %d: must be 0 or more", *c.Last)
+	case c.Last != nil && c.Since != "":
+		return errors.New("--last and --since cannot be used together")
 	case c.EventMax < 1:
 		return errors.New("--event-max: must be 1 byte or more")
 	}

@@ -143,6 +143,23 @@ func TestSubReportsInterruptionWithoutIDs(t *testing.T) {
 	}
 }
 
+// TestSubIsTurnedAway checks that sub reports a full daemon, and subscribes when there is room.
+func TestSubIsTurnedAway(t *testing.T) {
+	t.Parallel()
+	d := testtool.Start(t, "--max-conns=1", "--retry=300ms")
+	other := startSub(t, nil, d.Subscribe[0], "/x")
+	subscribed(t, d, 1)
+	sub := startSub(t, nil, d.Subscribe[0], "/x")
+	const want = ": the server is full, starting or stopping, and asks to try again later; reconnecting in "
+	testtool.WaitFor(t, "a report", func() bool { return strings.Contains(sub.stderr.String(), want) })
+	other.cmd.Process.Kill()
+	subscribed(t, d, 2)
+	publishAll(t, d, "/x", "hello")
+	if line := sub.line(t); !strings.HasSuffix(line, "message: hello") {
+		t.Errorf("got %q", line)
+	}
+}
+
 func TestSubReportsAGap(t *testing.T) {
 	d := testtool.Start(t, "--history", "1", "--gap-event", "hole")
 	publishAll(t, d, "/x", "1", "2", "3")
@@ -187,7 +204,11 @@ func TestSubIsRefused(t *testing.T) {
 		{"no URL", "", []string{"ftp://x/y"}, exitUsage, []string{"expected the URL of a stream"}},
 		{"a daemon's token", "SSED_TOKEN=right-sesame subscribe", []string{"/x"}, exitUsage, []string{"expected one token"}},
 		{"two forms", "", []string{"--raw", "--json", "/x"}, exitUsage, []string{"--json", "--raw"}},
-		{"less than no events", "", []string{"--count=-1", "/x"}, exitUsage, []string{"--count: "}},
+		{"less than no events", "", []string{"--count=-1", "/x"}, exitUsage, []string{"--count: invalid value -1: must be 0 or more"}},
+		{"less than no messages", "", []string{"--last=-1", "/x"}, exitUsage, []string{"--last: invalid value -1: must be 0 or more"}},
+		{"a time without a unit", "", []string{"--since=30", "/x"}, exitUsage, []string{`invalid --since "30": expected a duration with a unit, such as 30s, or an id, such as f57rv0ie-4`}},
+		{"a time in days", "", []string{"--since=1d", "/x"}, exitUsage, []string{`invalid --since "1d": expected a duration`}},
+		{"two starts", "", []string{"--since=30s", "--last=1", "/x"}, exitUsage, []string{"--last and --since cannot be used together"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -22,9 +23,9 @@ type subscription struct {
 }
 
 // newSubscription parses the arguments of "ssed sub": namespaces of the daemon on this machine, the
-// URL of a daemon and namespaces, or the complete URL of a stream. A negative last and an empty
+// URL of a daemon and namespaces, or the complete URL of a stream. A last that is nil and an empty
 // since mean that the flag is not set.
-func newSubscription(where []string, last int, since string) (s subscription, err error) {
+func newSubscription(where []string, last *int, since string) (s subscription, err error) {
 	if len(where) == 0 { // kong calls Validate before it reports a missing argument
 		return s, errors.New("nothing to subscribe to: expected a namespace, such as /pets, or the URL of a stream")
 	}
@@ -59,21 +60,27 @@ func newSubscription(where []string, last int, since string) (s subscription, er
 	return s, s.startAt(last, since)
 }
 
+// notAnID matches text that is a mistyped duration, such as 30 or 1d, rather than an id of ssed.
+var notAnID = regexp.MustCompile(`^[+-]?[0-9.]+ *[A-Za-z]*$`)
+
 // startAt adds the parameters that select earlier messages. On a reconnect they are sent again, but
-// the Last-Event-ID header takes precedence.
-func (s *subscription) startAt(last int, since string) error {
+// the Last-Event-ID header takes precedence. Streams of other servers may have ids of any form.
+func (s *subscription) startAt(last *int, since string) error {
 	query := s.url.Query()
-	if last >= 0 {
-		query.Set("last", strconv.Itoa(last))
+	if last != nil {
+		query.Set("last", strconv.Itoa(*last))
 	}
-	if _, err := time.ParseDuration(since); err == nil {
+	_, err := time.ParseDuration(since)
+	ofSsed := len(s.namespaces) > 0
+	switch {
+	case err == nil:
 		query.Set("since", since)
-	} else if strings.ContainsFunc(since, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return fmt.Errorf("invalid --since %q: expected a duration, such as 30s or 5m, or an id of printable ASCII characters", since)
-	} else {
+	case ofSsed && notAnID.MatchString(since), strings.ContainsFunc(since, func(r rune) bool { return r < ' ' || r > '~' }):
+		return fmt.Errorf("invalid --since %q: expected a duration with a unit, such as 30s, or an id, such as f57rv0ie-4", since)
+	default:
 		s.lastEventID = since
 	}
-	if last >= 0 || since != "" && s.lastEventID == "" {
+	if last != nil || since != "" && s.lastEventID == "" {
 		s.url.RawQuery = query.Encode()
 	}
 	return nil
