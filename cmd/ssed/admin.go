@@ -9,6 +9,7 @@ import (
 
 	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/admin"
+	"github.com/ssed/ssed/internal/listen"
 )
 
 // The values of --admin. Every other value is an address.
@@ -90,7 +91,7 @@ func (a *adminPages) listen(base string, died chan<- error) error {
 	}
 	listener, err := net.Listen("tcp", a.where)
 	if err != nil {
-		return fmt.Errorf("--admin: %w", err)
+		return fmt.Errorf("--admin: cannot listen on %s: %w", a.where, listen.Reason(err))
 	}
 	a.url = "http://" + listener.Addr().String() + "/admin/"
 	go func() {

@@ -107,6 +107,8 @@ func TestCheckAndServeReportTheSameErrors(t *testing.T) {
 		{"backlog below a message", "data-max = '2MiB'\nbacklog = '1MiB'\n", ":2: backlog: ", "cannot hold one message"},
 		{"more connections than files", "max-conns = 10000000\n", ":1: max-conns: ", "open files"},
 		{"more publishers than files", "max-publishers = 10000000\n", ":1: max-publishers: ", "open files"},
+		{"an address twice", "listen = ['127.0.0.1:8055']\nadmin = '127.0.0.1:8055'\n", ":2: admin: ", "cannot listen on 127.0.0.1:8055: --listen 127.0.0.1:8055 has the same port"},
+		{"a port twice", "publish = ['tcp://127.0.0.1:8055']\nadmin = ':8055'\n", ":2: admin: ", "cannot listen on :8055: --publish tcp://127.0.0.1:8055 has the same port"},
 		{"an empty rule", "history-for = ['/a=5', '']\n", ":1: history-for: ", "contains an empty entry"},
 		{"a NATS server that is none", "nats = ['http://s3cr3t@h:1']", ":1: nats: ", "invalid NATS server URL http://h:1"},
 		{"a NATS server that cannot be read", "nats = ['nats://h:1', 'nats://u:s3cr3t%ZZ@h']", ":1: nats: ", "cannot be parsed"},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/ssed/ssed"
@@ -155,12 +156,36 @@ func (f *daemonFlags) checkHistory(wrong func(flag string, err error)) {
 }
 
 // checkAdmin checks the address of the admin pages. It does not check whether the address is free,
-// because a running daemon may be using it.
+// because a running daemon may be using it, but the daemon's other addresses must differ from it.
 func (f *daemonFlags) checkAdmin(wrong func(flag string, err error)) {
 	if f.Admin == adminOn || f.Admin == adminOff {
 		return
 	}
-	if _, err := listen.ParseEndpoint("tcp://" + f.Admin); err != nil {
+	own, err := listen.ParseEndpoint("tcp://" + f.Admin)
+	if err != nil {
 		wrong("admin", fmt.Errorf("invalid value %q: expected on, off, or an address such as localhost:8003", f.Admin))
+		return
 	}
+	for _, address := range f.Listen {
+		if other, err := listen.ParseListen(address); err == nil && clash(own, other) {
+			wrong("admin", fmt.Errorf("cannot listen on %s: --listen %s has the same port; use another port, or --admin on", f.Admin, address))
+		}
+	}
+	for _, url := range f.Publish {
+		if other, err := listen.ParseEndpoint(url); err == nil && clash(own, other) {
+			wrong("admin", fmt.Errorf("cannot listen on %s: --publish %s has the same port; use another port", f.Admin, url))
+		}
+	}
+}
+
+// clash reports whether a process cannot listen on both endpoints, because they have the same port
+// and the same host, or one of them has every address of this machine.
+func clash(a, b listen.Endpoint) bool {
+	if a.Network != b.Network || a.Network == "unix" {
+		return false
+	}
+	hostA, portA, _ := net.SplitHostPort(a.Address)
+	hostB, portB, _ := net.SplitHostPort(b.Address)
+	everywhere := func(host string) bool { return host == "" || net.ParseIP(host).IsUnspecified() }
+	return portA == portB && portA != "0" && (hostA == hostB || everywhere(hostA) || everywhere(hostB))
 }
