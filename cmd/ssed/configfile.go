@@ -137,13 +137,13 @@ func forFlag(flag *kong.Flag, value any) (any, error) {
 		return list, nil
 	case flag.IsBool():
 		if !isBool {
-			return nil, errors.New("expected true or false")
+			return nil, errors.New(expectedBool)
 		}
 		return yes, nil
 	case (isCount || isSize) && isNumber:
 		return fmt.Sprint(number), nil
 	case isCount:
-		return nil, errors.New("expected a whole number, such as 100")
+		return nil, errors.New(expectedNumber)
 	case isTime && !isText:
 		return nil, errors.New(`expected a duration with a unit, in quotes, such as "30s"`)
 	case !isText:

@@ -24,7 +24,7 @@ func parse(t *testing.T, env map[string]string, args ...string) (*commands, erro
 		t.Setenv(name, value)
 	}
 	cli := &commands{}
-	_, err := newParser(cli, io.Discard).Parse(args)
+	_, err := parseArgs(newParser(cli, io.Discard), args)
 	return cli, err
 }
 
@@ -188,11 +188,11 @@ func TestUsageErrors(t *testing.T) {
 		says string
 	}{
 		{"unknown flag", nil, []string{"--lisen", ":1"}, `did you mean "--listen"`},
-		{"unknown command", nil, []string{"server"}, "unexpected argument server"},
+		{"unknown command", nil, []string{"server"}, `unknown command "server"; did you mean "serve"?`},
 		{"no size", nil, []string{"--backlog", "much"}, "--backlog:"},
 		{"no size in the environment", map[string]string{"SSED_BACKLOG": "much"}, nil, "SSED_BACKLOG"},
 		{"backlog below a message", nil, []string{"--backlog", "1MiB", "--data-max", "2MiB"}, "cannot hold one message"},
-		{"unknown loop", nil, []string{"--publish-loop", "both"}, `"shared","own"`},
+		{"unknown loop", nil, []string{"--publish-loop", "both"}, "expected shared or own"},
 		{"unknown log level", nil, []string{"--log-level", "loud"}, "--log-level"},
 		{"all backlogs below one", nil, []string{"--backlog-total", "15MiB"}, "--backlog-total:"},
 		{"negative connections", nil, []string{"--max-conns", "-1"}, "--max-conns"},
@@ -212,9 +212,9 @@ func TestUsageErrors(t *testing.T) {
 		{"public publishing without a token", nil, []string{"--publish", "tcp://0.0.0.0:8002"}, "requires a token"},
 		{"public publishing with a subscriber's token", nil, []string{"--publish", "tcp://:8002", "--token", secret + " subscribe"}, "requires a token"},
 		{"public publishing of the demo", nil, []string{"demo", "--publish", "tcp://[::]:8002"}, "requires a token"},
-		{"pub without a namespace", nil, []string{"pub"}, "<namespace>"},
+		{"pub without a namespace", nil, []string{"pub"}, "a namespace is missing"},
 		{"pub with a token's rights", map[string]string{"SSED_TOKEN": secret + " publish"}, []string{"pub", "/x", "y"}, "--token:"},
-		{"pub of several words", nil, []string{"pub", "/x", "a", "b"}, "unexpected argument b"},
+		{"pub of several words", nil, []string{"pub", "/x", "a", "b"}, `unexpected argument "b"`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

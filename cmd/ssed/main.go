@@ -40,9 +40,9 @@ func main() {
 			fail(stderr, exitUsage, "argument %d is not valid UTF-8", i+1) // the argument is not shown, because it may be a token
 		}
 	}
-	command, err := parser.Parse(os.Args[1:])
+	command, err := parseArgs(parser, os.Args[1:])
 	if err != nil && stdout.failure() == nil {
-		fail(stderr, usageCode(os.Args[1:]), "%v (see ssed --help)", err)
+		fail(stderr, usageCode(os.Args[1:]), "%v", err)
 	}
 	if err == nil {
 		err = command.Run(stderr, stdout)

@@ -204,18 +204,18 @@ func checkValue(flag *kong.Flag, value any) error {
 		return errors.New("contains an empty entry")
 	}
 	if text, ok := value.(string); ok && err == nil && flag.Enum != "" && !flag.EnumMap()[text] {
-		return fmt.Errorf("invalid value %q: expected one of: %s", text, strings.Join(flag.EnumSlice(), ", "))
+		return fmt.Errorf("invalid value %q: expected %s", text, alternatives(flag.EnumSlice()))
 	}
 	return err
 }
 
-// parseValue parses a value as kong does. The error does not contain kong's name for the flag,
-// because the value comes from elsewhere.
+// parseValue parses a value as kong does. The error is in the words of ssed, and does not contain
+// kong's name for the flag, because the value comes from elsewhere.
 func parseValue(flag *kong.Flag, value any) error {
 	target := reflect.New(flag.Target.Type()).Elem()
 	err := flag.Parse(kong.Scan().PushTyped(value, kong.FlagValueToken), target)
 	if inner := errors.Unwrap(err); inner != nil {
-		return inner
+		return errors.New(valueText(inner.Error()))
 	}
 	return err
 }

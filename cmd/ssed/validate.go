@@ -19,7 +19,7 @@ import (
 func (f *daemonFlags) check(wrong func(flag string, err error)) {
 	f.checkHistory(wrong)
 	if f.Drain < 0 { // a negative option has another meaning
-		wrong("drain", fmt.Errorf("invalid value %v: must be 0s (all at once) or more", f.Drain))
+		wrong("drain", fmt.Errorf("invalid value %v: must be 0 or more", f.Drain))
 	}
 	f.checkAdmin(wrong)
 	f.checkOptions(wrong)
@@ -115,6 +115,8 @@ func (f *daemonFlags) withFlagNames(e *ssed.FieldError) error {
 		return fmt.Errorf("invalid times %v to %v: %w", f.Retry.min, f.Retry.max, e.Err)
 	case "Embedded":
 		return errors.New("cannot be combined with --nats")
+	case "ConnsMax", "ConnsPerAddressMax", "PublishersMax":
+		return fmt.Errorf("invalid value %d: must be 0 or more", e.Value)
 	case "Stream.Replicas":
 		return fmt.Errorf("invalid value %d: %w", f.NATSStreamReplicas, e.Err)
 	}
@@ -142,7 +144,7 @@ func (f *daemonFlags) checkOptions(wrong func(flag string, err error)) {
 // checkHistory checks the flags that are combined into history rules.
 func (f *daemonFlags) checkHistory(wrong func(flag string, err error)) {
 	if f.History < 0 {
-		wrong("history", fmt.Errorf("invalid value %d: must be 0 (keep none) or more messages", f.History))
+		wrong("history", fmt.Errorf("invalid value %d: must be 0 or more", f.History))
 	}
 	switch {
 	case f.HistoryAge < 0 || f.HistoryAge > 0 && f.HistoryAge < time.Second:
