@@ -125,7 +125,7 @@ func ExampleOptions_Validate() {
 		}
 	}
 	// Output:
-	// address: 8001: invalid listen address "8001": expected host:port or :port, such as 127.0.0.1:8001 or [::1]:8001, or unix:///path
+	// address: 8001: invalid address "8001": expected host:port or :port, such as 127.0.0.1:8001 or [::1]:8001, or unix:///path
 	// heartbeat: 100ms: must be 1s or more
 }
 

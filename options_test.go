@@ -110,9 +110,9 @@ func TestDefaultsAreDocumented(t *testing.T) {
 // TestBadAddresses verifies that the error of New contains the invalid address.
 func TestBadAddresses(t *testing.T) {
 	for want, opts := range map[string]Options{
-		`ssed: Listen: invalid listen address "8001": expected host:port`: {Listen: []string{":0", "8001"}},
-		`ssed: Publish: invalid URL "127.0.0.1:8002": expected`:           {Publish: []string{"tcp://:0", "127.0.0.1:8002"}},
-		`ssed: Publish: invalid URL "udp://:8002": expected the scheme`:   {Publish: []string{"udp://:8002"}},
+		`ssed: Listen: invalid address "8001": expected host:port`:           {Listen: []string{":0", "8001"}},
+		`ssed: Publish: invalid URL "127.0.0.1:8002": expected`:              {Publish: []string{"tcp://:0", "127.0.0.1:8002"}},
+		`ssed: Publish: invalid URL "udp://:8002": expected tcp://host:port`: {Publish: []string{"udp://:8002"}},
 	} {
 		if _, err := New(opts); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)

@@ -49,6 +49,7 @@ func (o Options) Validate() error {
 const (
 	retryLeast = 100 * time.Millisecond
 	retryMost  = time.Hour
+	retryTimes = "expected 100ms to 1h"
 )
 
 // secondLeast is the minimum of durations that the loop checks once a second.
@@ -210,8 +211,8 @@ func (c *checker) times(o *Options) {
 		c.refuse(*t.value < t.least, t.field, *t.value, "must be %v or more", t.least)
 	}
 	shortest, longest := o.RetryMin, o.RetryMax
-	c.refuse(shortest < retryLeast, "RetryMin", shortest, "expected %v to %v", retryLeast, retryMost)
-	c.refuse(longest > retryMost, "RetryMax", longest, "expected %v to %v", retryLeast, retryMost)
+	c.refuse(shortest < retryLeast, "RetryMin", shortest, retryTimes)
+	c.refuse(longest > retryMost, "RetryMax", longest, retryTimes)
 	c.refuse(shortest > longest, "RetryMin", shortest, "must not exceed RetryMax=%v", longest)
 }
 

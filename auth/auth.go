@@ -98,10 +98,14 @@ func inOneLine(errs []error) error {
 
 func parseEntry(fields []string) (entry, error) {
 	if len(fields) > 3 {
-		return entry{}, errors.New(`it has more than three fields; expected "TOKEN RIGHTS PREFIX"`)
+		return entry{}, errors.New("it has more than three fields; expected a token, its rights and its namespace")
 	}
 	if len(fields[0]) < TokenBytesMin {
-		return entry{}, fmt.Errorf("the token has %d bytes; expected at least %d", len(fields[0]), TokenBytesMin)
+		unit := "bytes"
+		if len(fields[0]) == 1 {
+			unit = "byte"
+		}
+		return entry{}, fmt.Errorf("the token has %d %s; at least %d are required", len(fields[0]), unit, TokenBytesMin)
 	}
 	if _, ok := rightOf(fields[0]); ok {
 		return entry{}, errors.New("it begins with a right; the token comes first")

@@ -46,7 +46,9 @@ func (c *doctorCommand) Validate() error {
 		if len(s.namespaces) == 0 {
 			return errors.New("--publish: the URL of the stream contains no namespace to publish to")
 		}
-		_, err = listen.ParseEndpoint(c.Publish)
+		if _, err := listen.ParseEndpoint(c.Publish); err != nil {
+			return publishURLError("publish", c.Publish, err)
+		}
 	}
 	return err
 }

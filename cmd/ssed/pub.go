@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ssed/ssed/internal/listen"
+	"github.com/ssed/ssed/nsindex"
 	"github.com/ssed/ssed/publish"
 	"github.com/ssed/ssed/sse"
 )
@@ -28,14 +30,38 @@ type pubCommand struct {
 	Data      *string `arg:"" optional:"" help:"The message. Without it, every line of standard input is published as soon as it is read. Put -- before data that begins with a dash."`
 }
 
-// Validate refuses the value of the daemon's --token, which includes rights, because both commands
-// read SSED_TOKEN. It also refuses a key without a message: with the same key on every line of
+// publishURLError returns the error for an invalid value of a flag that is the address for
+// publishers.
+func publishURLError(flag, url string, err error) error {
+	if strings.HasPrefix(url, "http://") || strings.HasPrefix(url, "https://") {
+		return fmt.Errorf("--%s: %w; publishers use port 8002 by default", flag, err)
+	}
+	return fmt.Errorf("--%s: %w", flag, err)
+}
+
+// Validate refuses arguments with which every line would be refused. It refuses the value of the
+// daemon's --token, which includes rights, because both commands read SSED_TOKEN. It also refuses a key without a message: with the same key on every line of
 // standard input, the daemon would publish the first line and drop the others. For the same reason
 // --key has no environment variable: one left over from another command would drop the messages of
 // a script.
 func (c *pubCommand) Validate() error {
 	if strings.ContainsAny(c.Token, " ;") {
 		return errors.New("invalid --token: expected one token, without rights and namespace")
+	}
+	if _, err := listen.ParseEndpoint(c.To); err != nil {
+		return publishURLError("to", c.To, err)
+	}
+	if c.Namespace == "" { // kong calls Validate before it reports a missing argument
+		return errors.New("a namespace is missing: ssed pub /pets/dogs Corgi")
+	}
+	if !strings.HasPrefix(c.Namespace, "/") {
+		return fmt.Errorf(`%q: a namespace must start with "/"`, c.Namespace)
+	}
+	if _, err := nsindex.Canonical(c.Namespace); err != nil {
+		return err
+	}
+	if err := checkEvent(c.Event); err != nil {
+		return fmt.Errorf("--event: %w", err)
 	}
 	if c.Key == nil {
 		return nil
@@ -47,6 +73,14 @@ func (c *pubCommand) Validate() error {
 		return errors.New("--key: a key is for one message; give the message as an argument instead of on standard input")
 	}
 	return nil
+}
+
+// checkEvent refuses names of events that package publish cannot send.
+func checkEvent(name string) error {
+	if name == "-" || strings.Contains(name, " ") {
+		return fmt.Errorf("invalid name %q: expected a name without spaces, and not a dash alone", name)
+	}
+	return sse.CheckEvent(name)
 }
 
 // Run publishes, and returns after the daemon has answered every line.

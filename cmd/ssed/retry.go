@@ -29,8 +29,11 @@ func (r *retryRange) UnmarshalText(text []byte) error {
 	for i, part := range []string{from, to} {
 		var err error
 		if times[i], err = time.ParseDuration(part); err != nil {
-			return fmt.Errorf("invalid retry time %q: expected a range such as 2s-6s, one time such as 3s, or off", text)
+			return fmt.Errorf("invalid time %q: expected a range such as 2s-6s, one time such as 3s, or off", text)
 		}
+	}
+	if times[0] > times[1] {
+		return fmt.Errorf("invalid range %s: the first time must not exceed the second", text)
 	}
 	*r = retryRange{min: times[0], max: times[1]}
 	return nil

@@ -38,9 +38,12 @@ func newSubscription(where []string, last *int, since string) (s subscription, e
 		return s, fmt.Errorf("invalid URL %q: expected the URL of a stream, such as http://localhost:8001/subscribe/pets", printable(base))
 	}
 	for _, name := range where {
+		if !strings.HasPrefix(name, "/") {
+			return s, fmt.Errorf(`%q: a namespace must start with "/", and a URL with http:// or https://`, name)
+		}
 		canonical, err := nsindex.Canonical(name)
 		if err != nil {
-			return s, fmt.Errorf("%q: %w (a complete URL begins with http:// or https://)", printable(name), err)
+			return s, err
 		}
 		s.namespaces = append(s.namespaces, canonical)
 	}

@@ -121,10 +121,7 @@ func usageText(app *kong.Application, command string, err error) string {
 		return unknownFlagText(command, found[1], found[2])
 	}
 	if found := kongMissing.FindStringSubmatch(said); found != nil {
-		switch command {
-		case "pub":
-			return "a namespace is missing: ssed pub /pets/dogs Corgi"
-		case "completion":
+		if command == "completion" {
 			return "a shell is missing: expected bash, zsh or fish"
 		}
 		return "an argument is missing: " + found[1]

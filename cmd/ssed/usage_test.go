@@ -41,6 +41,19 @@ func TestUsageTexts(t *testing.T) {
 		{nil, []string{"pub"}, `a namespace is missing: ssed pub /pets/dogs Corgi (see ssed pub --help)`},
 		{nil, []string{"pub", "/pets", "-x"}, `unknown flag "-x"; put -- before data that begins with a dash (see ssed pub --help)`},
 		{nil, []string{"pub", "/pets", "a", "b"}, `unexpected argument "b": put data with spaces into quotes (see ssed pub --help)`},
+		{nil, []string{"pub", "pets", "x"}, `"pets": a namespace must start with "/" (see ssed pub --help)`},
+		{nil, []string{"pub", "/pets//dogs"}, `bad namespace: "/pets//dogs" has an empty segment ("//") (see ssed pub --help)`},
+		{nil, []string{"pub", "--event", "a b", "/pets"}, `--event: invalid name "a b": expected a name without spaces, and not a dash alone (see ssed pub --help)`},
+		{nil, []string{"pub", "--event", "a\nb", "/pets"}, "--event: bad event name: the name contains a line break or NUL at byte 1 (see ssed pub --help)"},
+		{nil, []string{"pub", "--to", "http://localhost:8001", "/x"}, `--to: invalid URL "http://localhost:8001": expected tcp://host:port or unix:///path; publishers use port 8002 by default (see ssed pub --help)`},
+		{nil, []string{"pub", "--to", "tcp://127.0.0.1", "/x"}, `--to: invalid URL "tcp://127.0.0.1": the port is missing: expected tcp://host:port, such as tcp://127.0.0.1:8002 (see ssed pub --help)`},
+		{nil, []string{"sub", "pets"}, `"pets": a namespace must start with "/", and a URL with http:// or https:// (see ssed sub --help)`},
+		{nil, []string{"--retry", "6s-2s"}, `--retry: invalid range 6s-2s: the first time must not exceed the second (see ssed --help)`},
+		{nil, []string{"--retry", "1ms"}, `--retry: invalid time 1ms: expected 100ms to 1h (see ssed --help)`},
+		{nil, []string{"--retry", "1s-2h"}, `--retry: invalid time 2h: expected 100ms to 1h (see ssed --help)`},
+		{nil, []string{"--token", "T"}, `--token: bad token line 1: the token has 1 byte; at least 8 are required (see ssed --help)`},
+		{nil, []string{"--token", "a-long-token publish /pets extra"}, `--token: bad token line 1: it has more than three fields; expected a token, its rights and its namespace (see ssed --help)`},
+		{nil, []string{"--listen", "http://:8001"}, `--listen: invalid address "http://:8001": expected host:port, :port or unix:///path (see ssed --help)`},
 	} {
 		_, err := parse(t, tt.env, tt.args...)
 		if err == nil || err.Error() != tt.want {

@@ -112,7 +112,8 @@ func (f *daemonFlags) withFlagNames(e *ssed.FieldError) error {
 	case "BacklogTotalBytesMax":
 		return fmt.Errorf("%v for all backlogs is less than %v for one (--backlog)", f.BacklogTotal, f.Backlog)
 	case "RetryMin", "RetryMax":
-		return fmt.Errorf("invalid times %v to %v: %w", f.Retry.min, f.Retry.max, e.Err)
+		at, _ := e.Value.(time.Duration)
+		return fmt.Errorf("invalid time %s: %w", shortDuration(at), e.Err)
 	case "Embedded":
 		return errors.New("cannot be combined with --nats")
 	case "ConnsMax", "ConnsPerAddressMax", "PublishersMax":

@@ -21,24 +21,27 @@ type Endpoint struct {
 // ParseEndpoint parses "tcp://host:port" or "unix:///path". An empty host means every address of
 // the machine, and port 0 any free port.
 func ParseEndpoint(url string) (Endpoint, error) {
-	network, address, ok := strings.Cut(url, "://")
-	if !ok {
-		return Endpoint{}, fmt.Errorf("invalid URL %q: expected tcp://host:port or unix:///path", url)
-	}
-	e := Endpoint{Network: network, Address: address}
-	var err error
-	switch network {
-	case "tcp":
-		err = checkHostPort(address)
-	case "unix":
-		err = checkPath(address)
-	default:
-		err = errors.New("expected the scheme tcp or unix")
-	}
+	e, err := parse(url)
 	if err != nil {
 		return Endpoint{}, fmt.Errorf("invalid URL %q: %w", url, err)
 	}
 	return e, nil
+}
+
+// errScheme is the error for text that begins with no known scheme.
+var errScheme = errors.New("expected tcp://host:port or unix:///path")
+
+// parse implements ParseEndpoint. Its errors do not contain the URL.
+func parse(url string) (Endpoint, error) {
+	network, address, ok := strings.Cut(url, "://")
+	e := Endpoint{Network: network, Address: address}
+	switch {
+	case ok && network == "tcp":
+		return e, checkHostPort(address)
+	case ok && network == "unix":
+		return e, checkPath(address)
+	}
+	return e, errScheme
 }
 
 // ParseEndpoints parses several URLs. The error reports the first invalid URL.
@@ -56,25 +59,30 @@ func ParseEndpoints(urls []string) ([]Endpoint, error) {
 
 // ParseListen parses an address for subscribers: "host:port", ":port" or a URL as in ParseEndpoint.
 func ParseListen(address string) (Endpoint, error) {
-	if strings.Contains(address, "://") {
-		e, err := ParseEndpoint(address)
-		if err != nil {
-			return e, fmt.Errorf("invalid listen address %q: %w", address, err)
-		}
+	url := address
+	if !strings.Contains(address, "://") {
+		url = "tcp://" + address
+	}
+	e, err := parse(url)
+	switch {
+	case err == nil:
 		return e, nil
+	case err == errScheme:
+		err = errors.New("expected host:port, :port or unix:///path")
+	case url != address: // the error explains the URL form only
+		err = errors.New("expected host:port or :port, such as 127.0.0.1:8001 or [::1]:8001, or unix:///path")
 	}
-	e, err := ParseEndpoint("tcp://" + address)
-	if err != nil { // ParseEndpoint's error explains the URL form only
-		return e, fmt.Errorf("invalid listen address %q: expected host:port or :port, such as 127.0.0.1:8001 or [::1]:8001, or unix:///path", address)
-	}
-	return e, nil
+	return Endpoint{}, fmt.Errorf("invalid address %q: %w", address, err)
 }
 
 func checkHostPort(address string) error {
 	const form = "expected tcp://host:port, such as tcp://127.0.0.1:8002"
 	host, port, err := net.SplitHostPort(address)
+	if at, ok := errors.AsType[*net.AddrError](err); ok && at.Err == "missing port in address" {
+		return fmt.Errorf("the port is missing: %s", form)
+	}
 	if err != nil {
-		return fmt.Errorf("missing port or ambiguous host: %s; an IPv6 address must be in [brackets]", form)
+		return fmt.Errorf("%s; an IPv6 address must be in [brackets]", form)
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return fmt.Errorf("invalid port %q: expected a number from 0 to 65535", port)

@@ -27,8 +27,8 @@ func TestParseEndpoint(t *testing.T) {
 
 		{url: "", err: "expected tcp://host:port or unix:///path"},
 		{url: "127.0.0.1:8002", err: "expected tcp://host:port or unix:///path"},
-		{url: "http://127.0.0.1:8002", err: "expected the scheme tcp or unix"},
-		{url: "tcp://127.0.0.1", err: "missing port"},
+		{url: "http://127.0.0.1:8002", err: `invalid URL "http://127.0.0.1:8002": expected tcp://host:port or unix:///path`},
+		{url: "tcp://127.0.0.1", err: `invalid URL "tcp://127.0.0.1": the port is missing: expected tcp://host:port`},
 		{url: "tcp://::1:8002", err: "IPv6 address must be in [brackets]"},
 		{url: "tcp://localhost:", err: "a number from 0 to 65535"},
 		{url: "tcp://localhost:http", err: "a number from 0 to 65535"},
@@ -86,11 +86,11 @@ func TestParseListen(t *testing.T) {
 		{address: "tcp://localhost:8001", want: Endpoint{"tcp", "localhost:8001"}},
 		{address: "unix:///run/ssed/http", want: Endpoint{"unix", "/run/ssed/http"}},
 
-		{address: "", err: `listen address "": expected host:port`},
-		{address: "8001", err: `listen address "8001": expected host:port`},
-		{address: "/run/ssed/http", err: `invalid listen address "/run/ssed/http": expected host:port or :port, such as 127.0.0.1:8001 or [::1]:8001, or unix:///path`},
-		{address: "unix://run/ssed", err: `invalid listen address "unix://run/ssed": invalid URL`},
-		{address: "http://localhost:8001", err: "expected the scheme tcp or unix"},
+		{address: "", err: `invalid address "": expected host:port`},
+		{address: "8001", err: `invalid address "8001": expected host:port`},
+		{address: "/run/ssed/http", err: `invalid address "/run/ssed/http": expected host:port or :port, such as 127.0.0.1:8001 or [::1]:8001, or unix:///path`},
+		{address: "unix://run/ssed", err: `invalid address "unix://run/ssed": the path must be absolute`},
+		{address: "http://localhost:8001", err: `invalid address "http://localhost:8001": expected host:port, :port or unix:///path`},
 	}
 	for _, tt := range tests {
 		got, err := ParseListen(tt.address)
