@@ -4,13 +4,12 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"errors"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
+	"github.com/ssed/ssed/internal/reach"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -74,8 +73,8 @@ func (p *probe) ask(ctx context.Context, client *http.Client, o Options) {
 		req.Header.Set("Origin", o.Origin)
 	}
 	p.res, p.err = client.Do(req)
-	if failed, ok := errors.AsType[*url.Error](p.err); ok {
-		p.err = failed.Err // without the URL, which may contain a token
+	if p.err != nil {
+		p.err = reach.Reason(p.err)
 	}
 	p.headTook = time.Since(p.began)
 }

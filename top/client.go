@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"net/url"
@@ -29,6 +30,8 @@ type Client struct {
 	where string // the address for display
 	token string
 	http  *http.Client
+
+	hasPath bool // the address has a path, which is rarely intended
 }
 
 // NewClient returns a client for the daemon at an address: http://host:port, https://host:port,
@@ -59,6 +62,7 @@ func NewClient(address, token string) (*Client, error) {
 	}
 	c.where = u.Scheme + "://" + u.Host + strings.TrimSuffix(strings.TrimSuffix(u.EscapedPath(), "/"), "/admin")
 	c.base = c.where
+	c.hasPath = c.base != u.Scheme+"://"+u.Host
 	return c, nil
 }
 
@@ -150,6 +154,10 @@ func (c *Client) get(ctx context.Context, path string, into any) error {
 		return err
 	}
 	defer res.Body.Close()
+	// Do not read a stream: it has no end.
+	if media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type")); media == "text/event-stream" {
+		return fmt.Errorf("%s is not the address of admin pages; expected http://host:port", c.where)
+	}
 	if err := json.NewDecoder(io.LimitReader(res.Body, answerBytesMax)).Decode(into); err != nil {
 		return fmt.Errorf("unexpected response from %s: expected an ssed daemon: %s", c.where, clean(err.Error()))
 	}

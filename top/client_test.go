@@ -163,14 +163,15 @@ func TestRefusals(t *testing.T) {
 	defer page.Close()
 	nobody := testtool.FreePort(t)
 	for _, tt := range []struct{ name, address, token, says string }{
-		{"no daemon", nobody, "", "no daemon answers at http://" + nobody + ": dial tcp"},
-		{"no socket", "unix:///nonexistent/s", "", "no daemon answers at unix:///nonexistent/s: dial unix"},
+		{"no daemon", nobody, "", "no daemon answers at http://" + nobody + ": connection refused: is ssed running there?"},
+		{"no socket", "unix:///nonexistent/s", "", "no daemon answers at unix:///nonexistent/s: no such file or directory"},
 		{"no token", guarded, "", "refuses (401): a token with the admin right is required: set it with --token or SSED_TOKEN"},
 		{"a wrong token", guarded, secret + "-3", "refuses (401): unknown token"},
 		{"a token without the right", guarded, secret + "-2", "refuses (401): "},
 		{"no pages", off, "", "refuses (403): "},
 		{"pages elsewhere", elsewhere, "", "refuses (403): this path is disabled on this server"},
-		{"another server", page.URL + "/missing", "", "refuses (404): no admin pages at this address"},
+		{"another server", page.URL + "/missing", "", "refuses (404): no admin pages at this address; give http://host:port without a path"},
+		{"a stream", guarded + "/subscribe/x", secret, "/subscribe/x is not the address of admin pages; expected http://host:port"},
 		{"not ours", page.URL, "", "unexpected response from"},
 		{"a redirect", page.URL + "/redirect", secret, "refuses (302): "},
 		{"an evil one", page.URL + "/evil", "", "refuses (500): evil?[31m?"},

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
+	"syscall"
+
+	"github.com/ssed/ssed/internal/reach"
 )
 
 // A refusal is the error for a response with a status of 300 or more.
@@ -21,8 +23,9 @@ func (r *refusal) Error() string { return r.words }
 // unreachable returns the error for a request without a response. It omits the request's URL, which
 // http adds.
 func (c *Client) unreachable(err error) error {
-	if failed, ok := errors.AsType[*url.Error](err); ok {
-		err = failed.Err
+	err = reach.Reason(err)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("no daemon answers at %s: %w: is ssed running there?", c.where, err)
 	}
 	return fmt.Errorf("no daemon answers at %s: %s", c.where, clean(err.Error()))
 }
@@ -35,6 +38,9 @@ func (c *Client) refused(res *http.Response) error {
 		said = "a token with the admin right is required: set it with --token or SSED_TOKEN"
 	case res.StatusCode == http.StatusNotFound:
 		said = "no admin pages at this address; the daemon may serve them at another one (--admin)"
+		if c.hasPath {
+			said = "no admin pages at this address; give http://host:port without a path"
+		}
 	case said == "":
 		said = http.StatusText(res.StatusCode)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"net/netip"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ssed/ssed/internal/listen"
+	"github.com/ssed/ssed/internal/reach"
 )
 
 const (
@@ -49,8 +51,10 @@ func (c *healthcheckCommand) Run() error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%v did not answer within %v", target, c.Timeout)
+	case errors.Is(err, errStream):
+		return fmt.Errorf("%v %w", target, err)
 	case err != nil:
-		return fmt.Errorf("cannot ask %v: %w", target, err)
+		return fmt.Errorf("cannot ask %v: %w", target, atFirst(reach.Reason(err)))
 	case status != http.StatusOK:
 		return fmt.Errorf("%v is unhealthy: %d %s", target, status, text)
 	}
@@ -131,6 +135,9 @@ func parseHealthURL(text string) (healthTarget, error) {
 	return healthTarget{url: u.String()}, nil
 }
 
+// errStream is the error for a response that is an event stream.
+var errStream = errors.New("answered with a stream, not with a health report")
+
 // ask sends the request and returns the status and text of the response. It follows no redirect and
 // uses no proxy, because the daemon itself must answer.
 func (t healthTarget) ask(ctx context.Context) (status int, text string, err error) {
@@ -151,6 +158,9 @@ func (t healthTarget) ask(ctx context.Context) (status int, text string, err err
 	defer answer.Body.Close()
 	if answer.StatusCode == http.StatusSwitchingProtocols { // its body is the connection, which ctx does not close
 		return answer.StatusCode, "", nil
+	}
+	if media, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type")); media == "text/event-stream" {
+		return answer.StatusCode, "", errStream // do not read it: it has no end
 	}
 	body, err := io.ReadAll(io.LimitReader(answer.Body, healthBytesMax))
 	return answer.StatusCode, printable(strings.Join(strings.Fields(string(body)), " ")), err

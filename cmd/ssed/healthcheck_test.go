@@ -83,6 +83,12 @@ func TestHealthcheck(t *testing.T) {
 	}))
 	defer upgraded.Close()
 	closed := testtool.FreePort(t)
+	streaming := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	}))
+	defer streaming.Close()
 
 	for _, tt := range []struct {
 		name string
@@ -98,8 +104,10 @@ func TestHealthcheck(t *testing.T) {
 		{"a socket", "", []string{socket}, 0, socket},
 		{"a URL", "SSED_LISTEN=127.0.0.1:1", []string{d.Subscribe[0]}, 0, "serving"},
 		{"a proxy of the environment is not used", "HTTP_PROXY=http://127.0.0.1:1", []string{d.Subscribe[0]}, 0, "serving"},
-		{"nothing listens", "", []string{closed}, exitFailure, "connection refused"},
+		{"nothing listens", "", []string{closed}, exitFailure, "/healthz: connection refused: is ssed running there?"},
 		{"no answer", "SSED_HEALTHCHECK_TIMEOUT=100ms", []string{silent.Addr().String()}, exitFailure, "did not answer within 100ms"},
+		{"a stream", "", []string{streaming.URL + "/subscribe/pets"}, exitFailure, "/subscribe/pets answered with a stream, not with a health report"},
+		{"the address for publishers", "", []string{"http" + strings.TrimPrefix(d.Publish[0], "tcp")}, exitFailure, "does not answer in HTTP: is this the address for publishers?"},
 		{"another path", "", []string{d.Subscribe[0] + "/health"}, exitFailure, "is unhealthy: 400"},
 		{"a redirect", "", []string{elsewhere.URL}, exitFailure, "is unhealthy: 302"},
 		{"another protocol", "", []string{upgraded.URL}, exitFailure, "is unhealthy: 101"},

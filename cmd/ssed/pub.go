@@ -39,11 +39,11 @@ func publishURLError(flag, url string, err error) error {
 	return fmt.Errorf("--%s: %w", flag, err)
 }
 
-// Validate refuses arguments with which every line would be refused. It refuses the value of the
-// daemon's --token, which includes rights, because both commands read SSED_TOKEN. It also refuses a key without a message: with the same key on every line of
-// standard input, the daemon would publish the first line and drop the others. For the same reason
-// --key has no environment variable: one left over from another command would drop the messages of
-// a script.
+// Validate refuses arguments with which every line would be refused, and the value of the daemon's
+// --token, which includes rights, because both commands read SSED_TOKEN. It also refuses a key
+// without a message: with the same key on every line of standard input, the daemon would publish
+// the first line and drop the others. For the same reason --key has no environment variable: one
+// left over from another command would drop the messages of a script.
 func (c *pubCommand) Validate() error {
 	if strings.ContainsAny(c.Token, " ;") {
 		return errors.New("invalid --token: expected one token, without rights and namespace")
@@ -84,7 +84,31 @@ func checkEvent(name string) error {
 }
 
 // Run publishes, and returns after the daemon has answered every line.
-func (c *pubCommand) Run(stderr *logWriter) error {
+func (c *pubCommand) Run(stderr *logWriter) error { return c.explain(c.run(stderr)) }
+
+// explain returns the error to show to the user. A refused token gets the address, because each
+// daemon has its own tokens. Words of the protocol become the flags of this command.
+func (c *pubCommand) explain(err error) error {
+	reply, ok := errors.AsType[*publish.ReplyError](err)
+	if _, signaled := errors.AsType[exitCode](err); err == nil || signaled {
+		return err
+	}
+	text := atFirst(err).Error()
+	switch {
+	case ok && reply.Code == publish.CodeAuth:
+		prefix := "cannot publish to " + c.To + ": "
+		text = prefix + strings.TrimPrefix(strings.TrimPrefix(text, prefix), "cannot publish: ")
+		if c.Token == "" {
+			text = strings.Replace(text, ": send AUTH <token> first", "; set a token with SSED_TOKEN or --token", 1)
+		}
+	case ok && c.Key != nil:
+		text = strings.Replace(text, "or publish without KEY", "or publish without --key", 1)
+	}
+	return errors.New(text)
+}
+
+// run implements Run, with unchanged errors.
+func (c *pubCommand) run(stderr *logWriter) error {
 	if c.Data == nil && !c.Strict {
 		return c.publishFeed(os.Stdin, stderr)
 	}

@@ -72,10 +72,10 @@ func TestPubNamesTheInvalidLine(t *testing.T) {
 		{"bad UTF-8", "a\nb\n\xff\nd\n", []string{"--strict", "/pets"}, []string{"line 3: ", "UTF-8", "lines published: 2"}},
 		{"too long for the daemon", "a\n" + long + "\n", []string{"--strict", "/pets"}, []string{"line 2: too-long: ", "1024", "lines published: 1"}},
 		{"too long at all", "a\nb\n" + strings.Repeat("x", lineBytesMax+1), []string{"--strict", "/pets"}, []string{"line 3: ", "64MiB", "lines published: 2"}},
-		{"namespace beyond the token", "a\n", []string{"/cars"}, []string{"line 1: auth: ", "lines published: 0"}},
+		{"namespace beyond the token", "a\n", []string{"/cars"}, []string{"cannot publish to " + d.Publish[0] + ": line 1: auth: ", "lines published: 0"}},
 		{"namespace beyond the token, strictly", "a\n", []string{"--strict", "/cars"}, []string{"line 1: auth: ", "lines published: 0"}},
 		{"argument too long", "", []string{"/pets", long}, []string{"cannot publish: too-long: "}},
-		{"unknown token", "", []string{"--token", "other-token", "/pets", "x"}, []string{"cannot publish to ", "auth: "}},
+		{"unknown token", "", []string{"--token", "other-token", "/pets", "x"}, []string{"cannot publish to " + d.Publish[0] + ": auth: unknown token"}},
 		{"lines with an unknown token", "a\n", []string{"--token", "other-token", "/pets"}, []string{"cannot publish to ", "auth: "}},
 	}
 	for _, tt := range tests {
@@ -144,7 +144,7 @@ func TestPubRefusesAKey(t *testing.T) {
 		code int
 		says []string
 	}{
-		{"the daemon has no store", []string{"--key", "a", "/pets", "x"}, exitFailure, []string{"cannot publish: syntax: KEY is not supported without a store", "--store"}},
+		{"the daemon has no store", []string{"--key", "a", "/pets", "x"}, exitFailure, []string{"cannot publish: syntax: KEY is not supported without a store", "or publish without --key"}},
 		{"lines", []string{"--key", "a", "/pets"}, exitUsage, []string{"--key", "one message", "standard input"}},
 		{"a variable of the shell that is not set", []string{"--key", "", "/pets", "x"}, exitUsage, []string{"--key", "empty"}},
 		{"two words", []string{"--key", "a b", "/pets", "x"}, exitUsage, []string{"--key", "space"}},
@@ -236,9 +236,19 @@ func TestPubWithoutADaemon(t *testing.T) {
 		t.Fatalf("exit code %d", code)
 	}
 	for _, args := range [][]string{{"pub", "/x", "y"}, {"pub", "/x"}, {"pub", "--strict", "/x"}} {
-		run(t, strings.NewReader("line\n"), env, args...).wantFailure(t, exitFailure, "cannot connect to "+d.Publish[0], "refused")
+		run(t, strings.NewReader("line\n"), env, args...).wantFailure(t, exitFailure, "cannot connect to "+d.Publish[0]+": connection refused: is ssed running there?")
 	}
 	run(t, nil, []string{"SSED_TO=localhost:8002"}, "pub", "/x", "y").wantFailure(t, exitUsage, "tcp://host:port")
+}
+
+func TestPubWithoutAToken(t *testing.T) {
+	t.Parallel()
+	d := testtool.Start(t, "--token", "pets-token publish /pets")
+	const words = "auth: publishing requires a token; set a token with SSED_TOKEN or --token"
+	for _, args := range [][]string{{"/x", "y"}, {"/x"}, {"--strict", "/x"}} {
+		r := run(t, strings.NewReader("line\n"), toOf(d), append([]string{"pub"}, args...)...)
+		r.wantFailure(t, exitFailure, "ssed: cannot publish to "+d.Publish[0]+": ", words)
+	}
 }
 
 // TestPubStrictWhenTheDaemonExits checks that with --strict, lines that the daemon did not

@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
+	"github.com/ssed/ssed/internal/reach"
 	"github.com/ssed/ssed/publish"
 )
 
@@ -12,9 +14,18 @@ import (
 // of the next attempt. failures is the number of attempts that have failed since the connection was
 // lost.
 func describeLoss(why error, failures int, wait time.Duration) string {
-	said := printable(why.Error())
+	said := printable(reach.Reason(why).Error())
 	if _, refused := errors.AsType[*publish.ReplyError](why); failures == 0 && !refused {
 		said = "connection lost: " + said
 	}
 	return fmt.Sprintf("%s; reconnecting in %.1f s", said, wait.Seconds())
+}
+
+// atFirst returns err with advice for the first attempt to connect. At later attempts, the address
+// is known to be right.
+func atFirst(err error) error {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("%w: is ssed running there?", err)
+	}
+	return err
 }

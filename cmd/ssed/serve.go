@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"github.com/ssed/ssed/internal/listen"
 )
 
 type serveCommand struct {
@@ -15,6 +19,29 @@ type serveCommand struct {
 // Run serves until a signal stops it.
 func (c *serveCommand) Run(stderr *logWriter, s *settings) error {
 	return c.runDaemon(stderr, s, func(context.Context, *daemon) {})
+}
+
+// explainInUse returns the error of a daemon that cannot start, with the flag of the address that
+// another process uses.
+func (f *daemonFlags) explainInUse(err error) error {
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return err
+	}
+	concerns := func(e listen.Endpoint) bool {
+		return strings.Contains(err.Error(), "cannot listen on "+e.String()+": ")
+	}
+	const words = "cannot listen on %s (--%s): %w; is another ssed running?"
+	for _, address := range f.Listen {
+		if e, wrong := listen.ParseListen(address); wrong == nil && concerns(e) {
+			return fmt.Errorf(words, address, "listen", syscall.EADDRINUSE)
+		}
+	}
+	for _, url := range f.Publish {
+		if e, wrong := listen.ParseEndpoint(url); wrong == nil && concerns(e) {
+			return fmt.Errorf(words, url, "publish", syscall.EADDRINUSE)
+		}
+	}
+	return err
 }
 
 // runDaemon runs the daemon until SIGINT or SIGTERM, and then drains it. The log goes to stderr. It
@@ -51,7 +78,7 @@ func (f *daemonFlags) runDaemon(stderr *logWriter, s *settings, alongside func(c
 	}
 	defer d.shutdown()
 	if err := d.start(signaled); err != nil {
-		return err
+		return f.explainInUse(err)
 	}
 	log.Info("ssed is up",
 		"listen", strings.Join(d.subscribeURLs(), " "),

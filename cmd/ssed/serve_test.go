@@ -239,3 +239,23 @@ func TestTokens(t *testing.T) {
 		}
 	})
 }
+
+// TestServeWherePortsAreInUse checks that the error names the flag of the address.
+func TestServeWherePortsAreInUse(t *testing.T) {
+	d := testtool.Start(t)
+	listen, publish := strings.TrimPrefix(d.Subscribe[0], "http://"), d.Publish[0]
+	const free = "tcp://127.0.0.1:0"
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--listen", listen, "--publish", free}, "cannot listen on " + listen + " (--listen): address already in use; is another ssed running?"},
+		{[]string{"--listen", "127.0.0.1:0", "--publish", publish}, "cannot listen on " + publish + " (--publish): address already in use; is another ssed running?"},
+		{[]string{"--listen", "127.0.0.1:0", "--publish", free, "--admin", listen}, "--admin: cannot listen on " + listen + ": address already in use"},
+	} {
+		r := run(t, nil, nil, append([]string{"--log-format=text"}, tt.args...)...)
+		if r.code != exitFailure || !strings.HasSuffix(r.stderr, "ssed: "+tt.want+"\n") {
+			t.Errorf("exit code %d: %q, want %q", r.code, r.stderr, tt.want)
+		}
+	}
+}

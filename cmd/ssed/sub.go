@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ssed/ssed/internal/reach"
 	"github.com/ssed/ssed/sse"
 	"github.com/ssed/ssed/subscribe"
 )
@@ -105,7 +106,7 @@ func (c *subCommand) verdict(s subscription, err error) error {
 	case tooLong:
 		return fmt.Errorf("%v: %w (--event-max)", s, err)
 	}
-	return fmt.Errorf("%v: %s", s, printable(err.Error()))
+	return fmt.Errorf("%v: %s", s, printable(atFirst(reach.Reason(err)).Error()))
 }
 
 // options returns the options of subscribe.Run for this command. Output is collected in memory, and
