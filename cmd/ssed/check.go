@@ -16,8 +16,8 @@ func (c *checkCommand) Run(stderr *logWriter, stdout *output, s *settings) error
 	if len(s.problems) == 0 {
 		c.checkWiring(stderr, s)
 	}
-	for _, problem := range s.problems {
-		fmt.Fprintln(stderr, problem)
+	for _, line := range s.lines() {
+		fmt.Fprintln(stderr, line)
 	}
 	switch n := len(s.problems); n {
 	case 0:
@@ -36,6 +36,7 @@ func (c *checkCommand) checkWiring(stderr *logWriter, s *settings) {
 	log := slog.New(newHandler(stderr, false, slog.LevelWarn))
 	c.warnReadableTokens(log)
 	c.warnHistoryIgnored(log)
+	s.warnStoreIgnored(&c.daemonFlags, log)
 	s.warnMemory(&c.daemonFlags, log)
 	s.warnEnvTypos(log)
 	openFiles, err := raiseLimits()
@@ -46,6 +47,6 @@ func (c *checkCommand) checkWiring(stderr *logWriter, s *settings) {
 	case ok:
 		s.blame(at.flag, at.err)
 	case err != nil:
-		s.problems = append(s.problems, err.Error())
+		s.problems = append(s.problems, problem{text: err.Error()})
 	}
 }

@@ -52,16 +52,16 @@ port = 80
 		file + `:20: log-level: invalid level "loud": expected debug, info, warn or error`,
 		file + `:23: "where" is a table`,
 		file + `:3: backlog: invalid size "much": expected bytes`,
-		file + `:4: heartbeat: expected a duration with a unit`,
+		file + `:4: heartbeat: 5 is a number; expected a duration with a unit, in quotes, such as "30s"`,
 		file + `:6: slow: invalid value "maybe": expected disconnect or skip`,
 		file + `:7: history-for: invalid rule "b"`,
 		file + `:9: stall-timeout: invalid value 1ms: must be 1s or more`,
-		file + `:10: debug: expected true or false`,
+		file + `:10: debug: "yes" is a string; expected true or false`,
 		file + `:11: admin: invalid value "8003": expected on, off, or an address`,
 		file + `:12: cors-origin: invalid origin "x": expected scheme://host`,
-		file + `:16: publish: expected a list`,
+		file + `:16: publish: "tcp://127.0.0.1:1" is a string; expected a list`,
 		file + `:21: listen: invalid address "nowhere": expected host:port`,
-		file + `:22: history: expected a whole number`,
+		file + `:22: history: 1.5 is a number; expected a whole number`,
 		`SSED_MAILBOX: invalid size "x"`,
 		`SSED_DRAIN: invalid value -1s: must be 0 or more`,
 		`SSED_TOKEN: must not be empty`,
@@ -187,6 +187,43 @@ func TestCheckWarnsOfUnusedSettings(t *testing.T) {
 	}
 }
 
+// TestCheckWarnsOfStoreFlagsWithoutAStore checks that a flag of a store is valid without the store,
+// with a warning.
+func TestCheckWarnsOfStoreFlagsWithoutAStore(t *testing.T) {
+	for _, tt := range []struct{ text, want string }{
+		{"store-sync = 'always'", "--store-sync has no effect without --store"},
+		{"nats = ['nats://h']\nstore-sync = 'always'", "--store-sync has no effect without --store"},
+		{"nats-cert-file = '/c'", "--nats-cert-file has no effect without --nats"},
+		{"nats-stream-age = '1h'", "--nats-stream-age has no effect without --store or --nats"},
+		{"store = '/s'\nstore-sync = 'always'\nnats-stream-age = '1h'", ""},
+	} {
+		r := run(t, nil, nil, "check", "--config", configOf(t, tt.text))
+		if r.code != 0 || r.stdout != "ok\n" || !strings.Contains(r.stderr, tt.want) || tt.want == "" && r.stderr != "" {
+			t.Errorf("%s: %+v, want %q", tt.text, r, tt.want)
+		}
+	}
+}
+
+// TestErrorsAreOnePerLine checks that the daemon reports every error of a file as check does: on a
+// line of its own, sorted by line.
+func TestErrorsAreOnePerLine(t *testing.T) {
+	file := configOf(t, "history = \"100\"\nslow = 'drop'\nlisen = 1\ntoken = 's3cr3t-token'\nlisten = [1]\n")
+	want := strings.ReplaceAll(`FILE:1: history: "100" is a string; expected a whole number, such as 100
+FILE:2: slow: invalid value "drop": expected disconnect or skip
+FILE:3: unknown flag "lisen"; did you mean "listen"?
+FILE:4: token: the value is a string; expected a list of strings, such as ["one", "two"]
+FILE:5: listen: the value is a list with other entries than strings; expected a list of strings, such as ["one", "two"]
+`, "FILE", file)
+	if r := run(t, nil, nil, "check", "--config", file); r.code != exitFailure || r.stderr != want+"ssed: the daemon would not start: 5 errors\n" {
+		t.Errorf("check: %+v", r)
+	}
+	if r := run(t, nil, nil, "--config", file); r.code != exitUsage || r.stderr != want+"ssed: invalid settings: 5 errors\n" {
+		t.Errorf("serve: %+v", r)
+	}
+	file = configOf(t, "debug = true\nheartbeat = 5s\n")
+	run(t, nil, nil, "--config", file).wantFailure(t, exitUsage, "ssed: "+file+`:2: strings must be quoted, such as "30s"`)
+}
+
 // TestExampleFile checks deploy/ssed.toml unchanged, and with all commented settings enabled. It
 // must contain every flag.
 func TestExampleFile(t *testing.T) {
@@ -203,7 +240,14 @@ func TestExampleFile(t *testing.T) {
 	withoutStore := regexp.MustCompile(`(?m)^(store|nats) = .*`).ReplaceAllString(all, "") // --store, --nats and a history cannot be combined
 	for _, text := range []string{string(text), withoutStore} {
 		r := run(t, nil, nil, "check", "--config", configOf(t, text))
-		r.wantSuccess(t)
+		for line := range strings.Lines(r.stderr) {
+			if !strings.Contains(line, "has no effect without --") {
+				t.Errorf("unexpected: %s", line)
+			}
+		}
+		if r.code != 0 {
+			t.Errorf("exit code %d", r.code)
+		}
 	}
 	file, err := parseConfigFile("ssed.toml", []byte(all))
 	if err != nil {

@@ -50,14 +50,27 @@ func readFile(name string, bytesMax int) ([]byte, error) {
 	return text, err
 }
 
+// A syntaxError is an error in the syntax of a configuration file.
+type syntaxError struct {
+	file string
+	line int
+	text string
+}
+
+func (e *syntaxError) Error() string { return fmt.Sprintf("%s:%d: %s", e.file, e.line, e.text) }
+
 func parseConfigFile(name string, text []byte) (*configFile, error) {
 	f := &configFile{name: name, values: map[string]any{}, lines: map[string]int{}}
 	if err := toml.Unmarshal(text, &f.values); err != nil {
 		if at, ok := errors.AsType[*toml.DecodeError](err); ok {
 			line, _ := at.Position()
-			return nil, fmt.Errorf("%s:%d: %s", name, line, strings.TrimPrefix(at.Error(), "toml: "))
+			text := strings.TrimPrefix(at.Error(), "toml: ")
+			if strings.HasSuffix(text, "strings must be quoted") {
+				text += `, such as "30s"`
+			}
+			return nil, &syntaxError{name, line, text}
 		}
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, &syntaxError{name, 1, err.Error()}
 	}
 	// The decoded map has no line numbers. Decoding strictly into an empty struct reports every key
 	// as an error, with its line.
@@ -132,22 +145,50 @@ func forFlag(flag *kong.Flag, value any) (any, error) {
 			}
 		}
 		if !isList {
-			return nil, errors.New(`expected a list of strings, such as ["one", "two"]`)
+			return nil, wrongType(flag, value, `a list of strings, such as ["one", "two"]`)
 		}
 		return list, nil
 	case flag.IsBool():
 		if !isBool {
-			return nil, errors.New(expectedBool)
+			return nil, wrongType(flag, value, "true or false")
 		}
 		return yes, nil
 	case (isCount || isSize) && isNumber:
 		return fmt.Sprint(number), nil
 	case isCount:
-		return nil, errors.New(expectedNumber)
+		return nil, wrongType(flag, value, "a whole number, such as 100")
 	case isTime && !isText:
-		return nil, errors.New(`expected a duration with a unit, in quotes, such as "30s"`)
+		return nil, wrongType(flag, value, `a duration with a unit, in quotes, such as "30s"`)
 	case !isText:
-		return nil, fmt.Errorf("expected a string in quotes (%s)", flag.PlaceHolder)
+		return nil, wrongType(flag, value, fmt.Sprintf("a string in quotes (%s)", flag.PlaceHolder))
 	}
 	return text, nil
+}
+
+// shownBytesMax limits how long a value in an error can be.
+const shownBytesMax = 60
+
+// wrongType returns the error for a value of the wrong type. It shows short values that are not
+// secret.
+func wrongType(flag *kong.Flag, value any, expected string) error {
+	kind, shown := "a date or time", fmt.Sprint(value)
+	switch v := value.(type) {
+	case string:
+		kind, shown = "a string", fmt.Sprintf("%q", v)
+	case int64, float64:
+		kind = "a number"
+	case bool:
+		kind = "a boolean"
+	case []any:
+		kind, shown = "a list", ""
+		if flag.IsSlice() {
+			kind = "a list with other entries than strings"
+		}
+	case map[string]any:
+		kind, shown = "a table", ""
+	}
+	if shown == "" || len(shown) > shownBytesMax || flag.Tag.Has(secretTag) {
+		shown = "the value"
+	}
+	return fmt.Errorf("%s is %s; expected %s", shown, kind, expected)
 }

@@ -41,6 +41,12 @@ func main() {
 		}
 	}
 	command, err := parseArgs(parser, os.Args[1:])
+	if many, ok := errors.AsType[*settingsError](err); ok {
+		for _, line := range many.lines {
+			fmt.Fprintln(stderr, line)
+		}
+		fail(stderr, usageCode(os.Args[1:]), "invalid settings: %d errors", len(many.lines))
+	}
 	if err != nil && stdout.failure() == nil {
 		fail(stderr, usageCode(os.Args[1:]), "%v", err)
 	}

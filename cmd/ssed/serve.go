@@ -69,6 +69,7 @@ func (f *daemonFlags) runDaemon(stderr *logWriter, s *settings, alongside func(c
 
 	f.warnReadableTokens(log)
 	f.warnHistoryIgnored(log)
+	s.warnStoreIgnored(f, log)
 	f.limitMemory(log, s.memory)
 	s.warnMemory(f, log)
 	s.warnEnvTypos(log)

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -63,9 +66,33 @@ type settings struct {
 	ctx      *kong.Context     // set when the first flag is resolved
 	file     *configFile       // nil without a file, or if it cannot be read
 	origins  map[string]origin // by flag name, for all flags of the command
-	problems []string          // errors, one line each, with the place of the error
+	problems []problem         // errors in the order in which they were found
 	wrong    map[string]bool   // flags that have an entry in problems
 	memory   memoryLimit       // limit of this process, set for commands with the daemon's flags
+}
+
+// A problem is an error of the settings.
+type problem struct {
+	line int    // line of the configuration file, or 0 for an error in another place
+	text string // one line, which begins with the place of the error
+}
+
+// A settingsError is the error for settings with problems.
+type settingsError struct {
+	lines []string
+}
+
+func (e *settingsError) Error() string { return strings.Join(e.lines, "; ") }
+
+// lines returns all problems: first those of the configuration file, by line, then all others.
+func (s *settings) lines() []string {
+	place := func(p problem) int { return cmp.Or(p.line, math.MaxInt) }
+	slices.SortStableFunc(s.problems, func(a, b problem) int { return cmp.Compare(place(a), place(b)) })
+	var lines []string
+	for _, p := range s.problems {
+		lines = append(lines, p.text)
+	}
+	return lines
 }
 
 func newSettings() *settings {
@@ -105,7 +132,7 @@ func (s *settings) Validate(*kong.Application) error {
 	if _, ok := s.ctx.Selected().Target.Addr().Interface().(*checkCommand); ok || len(s.problems) == 0 {
 		return nil
 	}
-	return errors.New(strings.Join(s.problems, "; "))
+	return &settingsError{s.lines()}
 }
 
 // daemon returns the daemon's flags of the command, or nil if it has none.
@@ -138,6 +165,11 @@ func (s *settings) load() {
 		return
 	}
 	file, err := readConfigFile(name)
+	if at, ok := errors.AsType[*syntaxError](err); ok {
+		s.wrong["config"] = true
+		s.problems = append(s.problems, problem{at.line, at.Error()})
+		return
+	}
 	if err != nil {
 		s.origins["config"] = s.originOfConfig(config)
 		s.blame("config", err)
@@ -149,7 +181,8 @@ func (s *settings) load() {
 	}
 	for _, key := range file.keys {
 		if s.flag(key) == nil || key == "config" || key == "help" {
-			s.problems = append(s.problems, fmt.Sprintf("%s:%d: %v", file.name, file.lines[key], file.unknown(key, names)))
+			line := file.lines[key]
+			s.problems = append(s.problems, problem{line, fmt.Sprintf("%s:%d: %v", file.name, line, file.unknown(key, names))})
 		}
 	}
 }
@@ -241,7 +274,7 @@ func (s *settings) blame(flag string, err error) {
 	}
 	s.wrong[flag] = true
 	text := s.origins[flag].place(flag) + ": " + err.Error()
-	s.problems = append(s.problems, strings.ReplaceAll(text, "\n", "; "))
+	s.problems = append(s.problems, problem{s.origins[flag].line, strings.ReplaceAll(text, "\n", "; ")})
 }
 
 // refuseEmptyLists reports lists that are set but empty. Usually a variable was not filled by

@@ -114,7 +114,7 @@ func TestErrorsWithoutAReader(t *testing.T) {
 		code int
 	}{
 		{"pub", []string{"pub", "--to", d.Publish[0], "/x", "1"}, 0},
-		{"pub, refused", []string{"pub", "--to", d.Publish[0], "/x//y", "1"}, exitFailure},
+		{"pub, refused", []string{"pub", "--to", d.Publish[0], "--key=a", "/x", "1"}, exitFailure},
 		{"sub", []string{"sub", "-v", "--last=1", "--count=1", d.Subscribe[0], "/x"}, 0},
 		{"sub, refused", []string{"sub", d.Subscribe[0] + "/nothing"}, exitFailure},
 		{"doctor", []string{"doctor", "--idle=1s", "--publish=" + d.Publish[0], d.Subscribe[0], "/x"}, 0},

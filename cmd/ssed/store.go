@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/ssed/ssed/sse"
@@ -122,5 +123,28 @@ func (f *daemonFlags) warnHistoryIgnored(log *slog.Logger) {
 		log.Warn("history flags have no effect with a store",
 			"flags", "--history --history-age --history-for",
 			"instead", "--nats-stream-age --nats-stream-bytes --nats-stream-per-namespace")
+	}
+}
+
+// warnStoreIgnored warns about flags of a store that is not configured. It is not an error, so that
+// a store can be switched off without removing them from a configuration file.
+func (s *settings) warnStoreIgnored(f *daemonFlags, log *slog.Logger) {
+	for _, flag := range s.ctx.Selected().Flags {
+		name, from := flag.Name, s.origins[flag.Name]
+		if from == (origin{}) || from.memory > 0 {
+			continue
+		}
+		needs := ""
+		switch {
+		case name == "store-sync" && f.Store == "":
+			needs = "--store"
+		case strings.HasPrefix(name, "nats-") && strings.HasSuffix(name, "-file") && len(f.NATS) == 0:
+			needs = "--nats"
+		case strings.HasPrefix(name, "nats-") && !f.hasStore():
+			needs = "--store or --nats"
+		}
+		if needs != "" {
+			log.Warn("--"+name+" has no effect without "+needs, "source", from)
+		}
 	}
 }

@@ -26,6 +26,9 @@ func parseArgs(parser *kong.Kong, args []string) (*kong.Context, error) {
 			command = selected.Name
 		}
 	}
+	if many, ok := errors.AsType[*settingsError](err); ok && len(many.lines) > 1 {
+		return nil, many
+	}
 	return nil, fmt.Errorf("%s (see %s --help)", usageText(parser.Model, command, err), strings.TrimSpace("ssed "+command))
 }
 
