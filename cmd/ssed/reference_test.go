@@ -69,6 +69,16 @@ func TestManPages(t *testing.T) {
 			}
 		}
 	}
+	for page, words := range map[string]string{
+		"ssed.1":             "\n.SH EXAMPLES\n",
+		"ssed-pub.1":         "130 after Ctrl-C (SIGINT), 143 after SIGTERM",
+		"ssed-sub.1":         "\n.SH SEE ALSO\n.BR ssed (1),\n",
+		"ssed-healthcheck.1": "\n0 if the daemon is healthy, otherwise 1.\n",
+	} {
+		if !strings.Contains(read(page), words) {
+			t.Errorf("%s does not have %q", page, words)
+		}
+	}
 	if files, err := os.ReadDir(folder); err != nil || len(files) != len(commands)+1 {
 		t.Errorf("%d pages for %d commands, %v", len(files), len(commands), err)
 	}

@@ -2,6 +2,7 @@ package reference
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -26,9 +27,6 @@ func overview(app *kong.Application) string {
 	b.WriteString(".SH SYNOPSIS\n")
 	fmt.Fprintf(&b, ".B %s\n.RI [ command ]\n.RI [ flags ]\n", app.Name)
 	fmt.Fprintf(&b, ".SH DESCRIPTION\n%s\n", roff(what))
-	if rest != "" {
-		fmt.Fprintf(&b, ".PP\n.EX\n%s\n.EE\n", roff(rest))
-	}
 	b.WriteString(".SH COMMANDS\n")
 	for _, command := range commands(app) {
 		fmt.Fprintf(&b, ".TP\n.BR %s\\-%s (1)\n%s\n", app.Name, roff(command.Name), roff(command.Help))
@@ -38,7 +36,11 @@ func overview(app *kong.Application) string {
 		fmt.Fprintf(&b, "These flags belong to %s\\-%s(1), the default command, so its name can be omitted.\n", app.Name, app.DefaultCmd.Name)
 		options(&b, flags(app, app.DefaultCmd))
 	}
-	ending(&b)
+	ending(&b, nil)
+	if rest != "" {
+		fmt.Fprintf(&b, ".SH EXAMPLES\n.EX\n%s\n.EE\n", roff(rest))
+	}
+	seeAlso(&b, app, nil)
 	return b.String()
 }
 
@@ -62,7 +64,8 @@ func page(app *kong.Application, command *kong.Command) string {
 	}
 	b.WriteString(".SH FLAGS\n")
 	options(&b, flags(app, command))
-	ending(&b)
+	ending(&b, command)
+	seeAlso(&b, app, command)
 	return b.String()
 }
 
@@ -94,9 +97,38 @@ func options(b *strings.Builder, flags []*kong.Flag) {
 	}
 }
 
-func ending(b *strings.Builder) {
+// endsOnSignal contains the commands that exit with 128 plus the number of a signal.
+var endsOnSignal = []string{"pub", "sub", "doctor"}
+
+// ending writes the exit codes of a command, or of all commands if command is nil.
+func ending(b *strings.Builder, command *kong.Command) {
 	b.WriteString(".SH EXIT STATUS\n")
-	b.WriteString("0 on success, 1 if the command failed, 2 if the command line is invalid.\n")
+	switch {
+	case command != nil && command.Name == "healthcheck":
+		b.WriteString("0 if the daemon is healthy, otherwise 1.\n")
+		return
+	case command != nil && !slices.Contains(endsOnSignal, command.Name):
+		b.WriteString("0 on success, 1 if the command failed, 2 if the command line is invalid.\n")
+		return
+	}
+	b.WriteString("0 on success, 1 if the command failed, 2 if the command line is invalid, 130 after Ctrl\\-C (SIGINT), 143 after SIGTERM.\n")
+	if command == nil {
+		fmt.Fprintf(b, "The last two apply to %s.\n", strings.Join(endsOnSignal, ", "))
+	}
+}
+
+// seeAlso writes references to all other pages. command is nil for the page of the program.
+func seeAlso(b *strings.Builder, app *kong.Application, command *kong.Command) {
+	var pages []string
+	if command != nil {
+		pages = append(pages, fmt.Sprintf(".BR %s (1)", app.Name))
+	}
+	for _, other := range commands(app) {
+		if other != command {
+			pages = append(pages, fmt.Sprintf(".BR %s\\-%s (1)", app.Name, roff(other.Name)))
+		}
+	}
+	fmt.Fprintf(b, ".SH SEE ALSO\n%s\n", strings.Join(pages, ",\n"))
 }
 
 // roff escapes text so that the formatter does not interpret it. A hyphen remains a hyphen that
