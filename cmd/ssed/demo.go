@@ -59,9 +59,10 @@ func publishHost(ctx context.Context, d *daemon, host *host) {
 // invitation returns commands to try, with the addresses of this daemon and placeholders for the
 // tokens that it requires.
 func (d *daemon) invitation() string {
-	curl, pub := "curl -N ", program()+" pub "
+	curl, sub, pub := "curl -N ", program()+" sub ", program()+" pub "
 	if d.tokens.Required(auth.Subscribe) {
 		curl += "-H 'X-Authorization: TOKEN' "
+		sub += "--token TOKEN "
 	}
 	if to := d.publishURLs()[0]; to != defaultPublishURL {
 		pub += "--to " + to + " "
@@ -71,25 +72,37 @@ func (d *daemon) invitation() string {
 	}
 	base, option := curlTarget(d.server.ListenAddrs()[0])
 	curl += option
+	if base != defaultSubscribeURL {
+		sub += base + " "
+	}
 
 	var b strings.Builder
 	fmt.Fprintf(&b, "Subscribe, in another terminal:\n\n")
+	if option == "" { // ssed sub cannot connect to a unix socket
+		fmt.Fprintf(&b, "    %s/time\n", sub)
+	}
 	fmt.Fprintf(&b, "    %s%s/subscribe/time\n", curl, base)
 	fmt.Fprintf(&b, "    %s%s/subscribe/host          # load, cpu, memory and network of this host\n", curl, base)
 	fmt.Fprintf(&b, "    %s%s/subscribe/host/cpu\n", curl, base)
 	fmt.Fprintf(&b, "    %s'%s/subscribe?ns=/time&ns=/pets'\n\n", curl, base)
 	fmt.Fprintf(&b, "Publish to the last of them, in a third terminal:\n\n")
 	fmt.Fprintf(&b, "    %s--event new-dog /pets/dogs Corgi\n\n", pub)
+	switch {
+	case d.admin.where == adminOn && option == "":
+		fmt.Fprintf(&b, "Watch: %s/admin/\n\n", base)
+	case d.admin.where != adminOn && d.admin.where != adminOff:
+		fmt.Fprintf(&b, "Watch: %s\n\n", d.admin.url)
+	}
 	return b.String()
 }
 
-// program returns the command that runs this program again. "go run" builds it in a temporary
-// directory that is removed afterwards.
+// program returns the command that runs this program again, as it was started. "go run" builds it
+// in a temporary directory that is removed afterwards.
 func program() string {
 	if strings.Contains(os.Args[0], "/go-build") {
 		return "go run ./cmd/ssed"
 	}
-	return "ssed"
+	return os.Args[0]
 }
 
 // curlTarget returns the URL at which curl reaches addr, and the curl option that this requires,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -63,14 +64,15 @@ func TestDemoSuggestsCommands(t *testing.T) {
 		args []string
 		says []string
 	}{
-		{"tcp", nil, []string{"curl -N http://127.0.0.1:", "/subscribe/host/cpu\n", "ssed pub --to tcp://127.0.0.1:"}},
+		{"tcp", nil, []string{"curl -N http://127.0.0.1:", "/subscribe/host/cpu\n", " pub --to tcp://127.0.0.1:", " sub http://127.0.0.1:", "Watch: http://127.0.0.1:"}},
 		{"all addresses", []string{"--listen=:0"}, []string{"curl -N http://localhost:"}},
+		{"separate admin pages", []string{"--admin=127.0.0.1:0"}, []string{"Watch: http://127.0.0.1:"}},
 		{"unix", []string{"--listen=" + socket}, []string{"curl -N --unix-socket /", "http://localhost/subscribe/time"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			d := testtool.Start(t, append([]string{"demo"}, tt.args...)...)
-			testtool.WaitFor(t, "what to try", func() bool { return strings.Contains(d.Output(), "ssed pub") })
+			testtool.WaitFor(t, "what to try", func() bool { return strings.Contains(d.Output(), " pub ") })
 			for _, words := range tt.says {
 				if !strings.Contains(d.Output(), words) {
 					t.Errorf("%q is missing in:\n%s", words, d.Output())
@@ -86,7 +88,7 @@ func TestDemoSuggestsCommands(t *testing.T) {
 
 func TestDemoSuggestsTokens(t *testing.T) {
 	d := testtool.Start(t, "demo", "--token", "secret-token")
-	testtool.WaitFor(t, "what to try", func() bool { return strings.Contains(d.Output(), "ssed pub") })
+	testtool.WaitFor(t, "what to try", func() bool { return strings.Contains(d.Output(), " pub ") })
 	for _, words := range []string{"-H 'X-Authorization: TOKEN'", "--token TOKEN"} {
 		if !strings.Contains(d.Output(), words) {
 			t.Errorf("%q is missing in:\n%s", words, d.Output())
@@ -94,5 +96,18 @@ func TestDemoSuggestsTokens(t *testing.T) {
 	}
 	if strings.Contains(d.Output()+d.Log(), "secret") {
 		t.Error("the token is shown")
+	}
+}
+
+// TestProgramIsNamedAsItWasStarted checks the name of the program in the suggested commands.
+func TestProgramIsNamedAsItWasStarted(t *testing.T) {
+	defer func(name string) { os.Args[0] = name }(os.Args[0])
+	for name, want := range map[string]string{
+		"ssed": "ssed", "./ssed": "./ssed", "/usr/bin/ssed": "/usr/bin/ssed", "/tmp/go-build123/b001/exe/ssed": "go run ./cmd/ssed",
+	} {
+		os.Args[0] = name
+		if got := program(); got != want {
+			t.Errorf("%s: got %s, want %s", name, got, want)
+		}
 	}
 }

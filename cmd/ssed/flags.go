@@ -25,7 +25,7 @@ var slowWords = map[string]ssed.Slow{
 // commands is the command line: the subcommands with their flags.
 type commands struct {
 	Serve   serveCommand       `cmd:"" default:"withargs" help:"Run the daemon. This is the default command, so its name can be omitted."`
-	Pub     pubCommand         `cmd:"" help:"Publish one message, or every line of standard input, across restarts of the daemon."`
+	Pub     pubCommand         `cmd:"" help:"Publish one message, or every line of standard input; reconnect if the daemon restarts."`
 	Sub     subCommand         `cmd:"" help:"Subscribe and print events as text, or as JSON for scripts."`
 	Doctor  doctorCommand      `cmd:"" help:"Watch a stream through a proxy, report problems that the proxy causes, and suggest fixes."`
 	Top     topCommand         `cmd:"" help:"Show the state of a daemon, updated live in the terminal."`

@@ -283,6 +283,7 @@ func TestHelp(t *testing.T) {
 			wants[command.Name] = append(wants[command.Name], "<"+argument.Name+">")
 		}
 	}
+	wants[""] = append(wants[""], "Usage: ssed [<command>] [flags]\n", "Show this help.\n")
 	wants[""] = append(wants[""], wants["serve"]...)
 	wants["serve"] = append(wants["serve"], ":8001", "tcp://127.0.0.1:8002", "16MiB", "15s")
 	for command, want := range wants {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -198,6 +199,7 @@ func newParser(cli *commands, stdout io.Writer) *kong.Kong {
 // addDaemonHelp sets the help of each flag without a help tag to its text in daemonHelp. Line
 // breaks of the source are removed; kong wraps the text to the terminal's width.
 func addDaemonHelp(k *kong.Kong) error {
+	k.Model.HelpFlag.Help = "Show this help."
 	for _, command := range k.Model.Children {
 		for _, flag := range command.Flags {
 			if flag.Help == "" {
@@ -211,9 +213,19 @@ func addDaemonHelp(k *kong.Kong) error {
 // printHelp prints kong's help. "ssed --help" first describes ssed as a whole, then the flags
 // of the default command, because "ssed" accepts them without the command's name.
 func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
-	if err := kong.DefaultHelpPrinter(options, ctx); err != nil || ctx.Selected() != nil {
+	if ctx.Selected() != nil {
+		return kong.DefaultHelpPrinter(options, ctx)
+	}
+	stdout := ctx.Stdout
+	var text bytes.Buffer
+	ctx.Stdout = &text
+	err := kong.DefaultHelpPrinter(options, ctx)
+	ctx.Stdout = stdout
+	if err != nil {
 		return err
 	}
+	// kong's usage does not show that the default command can be omitted.
+	io.WriteString(ctx.Stdout, strings.Replace(text.String(), "ssed <command>", "ssed [<command>] [flags]", 1))
 	serve := ctx.Model.DefaultCmd
 	ctx.Path = append(ctx.Path, &kong.Path{Command: serve, Flags: serve.Flags})
 	fmt.Fprintln(ctx.Stdout)
