@@ -266,15 +266,22 @@ func substitute(flag *kong.Flag) any {
 	return ""
 }
 
-// blame records an error in the value of a flag. Only the first error of each flag is recorded,
-// because later ones may be its consequences.
+// blame records an error in the value of a flag, with a line for each bad line of a token file.
+// Only the first error of each flag is recorded, because later ones may be its consequences.
 func (s *settings) blame(flag string, err error) {
 	if s.wrong[flag] {
 		return
 	}
 	s.wrong[flag] = true
-	text := s.origins[flag].place(flag) + ": " + err.Error()
-	s.problems = append(s.problems, problem{s.origins[flag].line, strings.ReplaceAll(text, "\n", "; ")})
+	lines := []string{err.Error()}
+	if file, ok := errors.AsType[*tokenFileError](err); ok {
+		lines = file.lines
+	}
+	from := s.origins[flag]
+	for _, line := range lines {
+		text := from.place(flag) + ": " + line
+		s.problems = append(s.problems, problem{from.line, strings.ReplaceAll(text, "\n", "; ")})
+	}
 }
 
 // refuseEmptyLists reports lists that are set but empty. Usually a variable was not filled by

@@ -47,12 +47,29 @@ func readTokenFile(name string) (*auth.Table, error) {
 	}
 	table, err := auth.ParseTable(strings.Split(string(text), "\n"))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, newTokenFileError(name, err)
 	}
 	if table.Len() == 0 {
 		return nil, fmt.Errorf("%s contains no token, which would open the daemon to everyone", name)
 	}
 	return table, nil
+}
+
+// A tokenFileError is the error for the bad lines of a token file.
+type tokenFileError struct {
+	lines []string // one for each bad line, with the name of the file
+}
+
+func (e *tokenFileError) Error() string { return strings.Join(e.lines, "; ") }
+
+// newTokenFileError splits the error of auth.ParseTable, which describes all bad lines.
+func newTokenFileError(name string, err error) error {
+	begin := auth.ErrToken.Error() + " "
+	e := &tokenFileError{}
+	for part := range strings.SplitSeq(strings.TrimPrefix(err.Error(), begin), "; "+begin) {
+		e.lines = append(e.lines, name+": "+begin+part)
+	}
+	return e
 }
 
 // checkExposure refuses an address that other machines can reach if publishing does not require a
