@@ -75,7 +75,7 @@ func TestPubNamesTheInvalidLine(t *testing.T) {
 		{"namespace beyond the token", "a\n", []string{"/cars"}, []string{"cannot publish to " + d.Publish[0] + ": line 1: auth: ", "lines published: 0"}},
 		{"namespace beyond the token, strictly", "a\n", []string{"--strict", "/cars"}, []string{"line 1: auth: ", "lines published: 0"}},
 		{"argument too long", "", []string{"/pets", long}, []string{"cannot publish: too-long: "}},
-		{"unknown token", "", []string{"--token", "other-token", "/pets", "x"}, []string{"cannot publish to " + d.Publish[0] + ": auth: unknown token"}},
+		{"unknown token", "", []string{"--token", "other-token", "/pets", "x"}, []string{"cannot publish to " + d.Publish[0] + ": auth: this token is unknown or may not publish"}},
 		{"lines with an unknown token", "a\n", []string{"--token", "other-token", "/pets"}, []string{"cannot publish to ", "auth: "}},
 	}
 	for _, tt := range tests {

@@ -42,7 +42,7 @@ func TestUsageTexts(t *testing.T) {
 		{nil, []string{"pub", "/pets", "-x"}, `unknown flag "-x"; put -- before data that begins with a dash (see ssed pub --help)`},
 		{nil, []string{"pub", "/pets", "a", "b"}, `unexpected argument "b": put data with spaces into quotes (see ssed pub --help)`},
 		{nil, []string{"pub", "pets", "x"}, `"pets": a namespace must start with "/" (see ssed pub --help)`},
-		{nil, []string{"pub", "/pets//dogs"}, `bad namespace: "/pets//dogs" has an empty segment ("//") (see ssed pub --help)`},
+		{nil, []string{"pub", "/pets//dogs"}, `namespace "/pets//dogs" has an empty segment ("//") (see ssed pub --help)`},
 		{nil, []string{"pub", "--event", "a b", "/pets"}, `--event: invalid name "a b": expected a name without spaces, and not a dash alone (see ssed pub --help)`},
 		{nil, []string{"pub", "--event", "a\nb", "/pets"}, "--event: bad event name: the name contains a line break or NUL at byte 1 (see ssed pub --help)"},
 		{nil, []string{"pub", "--to", "http://localhost:8001", "/x"}, `--to: invalid URL "http://localhost:8001": expected tcp://host:port or unix:///path; publishers use port 8002 by default (see ssed pub --help)`},
