@@ -72,6 +72,7 @@ func TestManPages(t *testing.T) {
 	for page, words := range map[string]string{
 		"ssed.1":             "\n.SH EXAMPLES\n",
 		"ssed-pub.1":         "130 after Ctrl-C (SIGINT), 143 after SIGTERM",
+		"ssed-check.1":       "\n.SH EXAMPLES\n.EX\n    ssed check --config ssed.toml\n.EE\n",
 		"ssed-sub.1":         "\n.SH SEE ALSO\n.BR ssed (1),\n",
 		"ssed-healthcheck.1": "\n0 if the daemon is healthy, otherwise 1.\n",
 	} {

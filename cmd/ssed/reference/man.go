@@ -53,9 +53,6 @@ func page(app *kong.Application, command *kong.Command) string {
 		fmt.Fprintf(&b, ".I %s\n", roff(argument.Summary()))
 	}
 	fmt.Fprintf(&b, ".SH DESCRIPTION\n%s\n", roff(command.Help))
-	if command.Detail != "" {
-		fmt.Fprintf(&b, ".PP\n%s\n", roff(command.Detail))
-	}
 	if len(command.Positional) > 0 {
 		b.WriteString(".SH ARGUMENTS\n")
 	}
@@ -65,6 +62,9 @@ func page(app *kong.Application, command *kong.Command) string {
 	b.WriteString(".SH FLAGS\n")
 	options(&b, flags(app, command))
 	ending(&b, command)
+	if command.Detail != "" {
+		fmt.Fprintf(&b, ".SH EXAMPLES\n.EX\n%s\n.EE\n", roff(strings.TrimPrefix(command.Detail, "Examples:\n\n")))
+	}
 	seeAlso(&b, app, command)
 	return b.String()
 }
