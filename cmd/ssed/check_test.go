@@ -198,10 +198,10 @@ func TestCheckWarnsOfUnusedSettings(t *testing.T) {
 // with a warning.
 func TestCheckWarnsOfStoreFlagsWithoutAStore(t *testing.T) {
 	for _, tt := range []struct{ text, want string }{
-		{"store-sync = 'always'", "--store-sync has no effect without --store"},
-		{"nats = ['nats://h']\nstore-sync = 'always'", "--store-sync has no effect without --store"},
-		{"nats-cert-file = '/c'", "--nats-cert-file has no effect without --nats"},
-		{"nats-stream-age = '1h'", "--nats-stream-age has no effect without --store or --nats"},
+		{"store-sync = 'always'", "flag=--store-sync needs=--store source="},
+		{"nats = ['nats://h']\nstore-sync = 'always'", "flag=--store-sync needs=--store source="},
+		{"nats-cert-file = '/c'", "flag=--nats-cert-file needs=--nats source="},
+		{"nats-stream-age = '1h'", `flag=--nats-stream-age needs="--store or --nats" source=`},
 		{"store = '/s'\nstore-sync = 'always'\nnats-stream-age = '1h'", ""},
 	} {
 		r := run(t, nil, nil, "check", "--config", configOf(t, tt.text))
@@ -248,7 +248,7 @@ func TestExampleFile(t *testing.T) {
 	for _, text := range []string{string(text), withoutStore} {
 		r := run(t, nil, nil, "check", "--config", configOf(t, text))
 		for line := range strings.Lines(r.stderr) {
-			if !strings.Contains(line, "has no effect without --") {
+			if !strings.Contains(line, "store flag has no effect without a store") {
 				t.Errorf("unexpected: %s", line)
 			}
 		}

@@ -27,7 +27,7 @@ type doctorCommand struct {
 	Idle         time.Duration `placeholder:"DURATION" default:"60s" help:"How long to watch the stream, which may carry only heartbeats (every 15s by default). Choose a time that is longer than the idle timeouts of your proxy. Default ${default}."`
 	Publish      string        `env:"SSED_DOCTOR_PUBLISH" placeholder:"URL" help:"Publish one event to the daemon at tcp://host:port or unix:///path and measure its delay. Its namespace is ssed-doctor below the watched one, its event name ssed-doctor. Default: measure heartbeats, which is less certain."`
 	Origin       string        `placeholder:"ORIGIN" help:"Check whether pages of this origin, such as https://example.org, may subscribe. Default: no check."`
-	Token        string        `placeholder:"TOKEN" help:"Token to subscribe with; it is never printed. Prefer the environment variable: other users can read command lines."`
+	Token        string        `placeholder:"TOKEN" help:"Token to subscribe with; it is never printed. Prefer the environment variable: other users can read command lines. Default: none."`
 	PublishToken string        `placeholder:"TOKEN" help:"Token for --publish. Default: the value of --token."`
 
 	Where []string `arg:"" name:"where" help:"Stream to watch through the proxy: its complete URL, or the proxy's http://host:port and one or more namespaces."`
@@ -37,7 +37,7 @@ type doctorCommand struct {
 func (c *doctorCommand) Validate() error {
 	switch {
 	case strings.ContainsAny(c.Token+c.PublishToken, " ;"):
-		return errors.New("invalid --token: expected one token, without rights and namespace")
+		return errors.New("--token: expected one token, without rights and namespace")
 	case c.Idle < time.Second || c.Idle > 24*time.Hour:
 		return fmt.Errorf("--idle: invalid value %v: must be from 1s to 24h", c.Idle)
 	}

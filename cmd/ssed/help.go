@@ -37,9 +37,8 @@ var flagGroups = []kong.Group{
 // daemonHelp is the help text of each flag in daemonFlags: one or two sentences, then the
 // default.
 var daemonHelp = map[string]string{
-	"config": `Read settings from this TOML file. Its keys are the long names of the flags:
-		heartbeat = "5s", listen = [":80"]. Flags override environment variables, which override
-		the file. Default: no file.`,
+	"config": `Read settings from this TOML file, below flags and environment variables. Its keys are
+		the long names of the flags: heartbeat = "5s", listen = [":80"]. Default: no file.`,
 
 	"listen": `Address for subscribers (HTTP): host:port, :port or unix:///path. Can be repeated.
 		Default ${default} (all addresses of this machine), or :$$PORT if PORT is set.`,
@@ -53,10 +52,9 @@ var daemonHelp = map[string]string{
 		delivery. Default ${default}.`,
 
 	"token": `A token, then optionally its rights (subscribe, publish, admin, metrics; default all)
-		and its namespace (default /): "TOKEN publish,subscribe /pets". Any client may
-		subscribe or publish until a token has that right. Can be repeated; the environment
-		variable (with semicolons) is safer, because other users can read command lines. Default:
-		none.`,
+		and its namespace (default /): "TOKEN publish,subscribe /pets". Can be
+		repeated; the environment variable (with semicolons) is safer, because other users can
+		read command lines. Default: none, so any client may subscribe and publish.`,
 	"token-file": `File with more tokens, one per line; empty lines and lines that begin with # are
 		ignored. It is read again on SIGHUP; an invalid file changes nothing. Default: no file.`,
 	"cors-origin": `Allow pages of this origin to subscribe, with credentials: https://example.org,

@@ -19,12 +19,12 @@ const dialTimeout = 10 * time.Second
 
 type pubCommand struct {
 	To    string  `placeholder:"URL" default:"${publish_url}" help:"Publish address of the daemon: tcp://host:port or unix:///path. Default ${default}."`
-	Token string  `placeholder:"TOKEN" help:"Token to publish with. Prefer the environment variable: other users can read command lines."`
+	Token string  `placeholder:"TOKEN" help:"Token to publish with. Prefer the environment variable: other users can read command lines. Default: none."`
 	Event string  `placeholder:"NAME" help:"Name of the event. Default: none; browsers then dispatch it as \"message\"."`
-	Key   *string `env:"-" placeholder:"KEY" help:"Key of the message, at most 128 bytes without spaces. A daemon with a store (--store or --nats) ignores a message if it remembers its key, so a message with a key can be sent again safely."`
+	Key   *string `env:"-" placeholder:"KEY" help:"Key of the message, at most 128 bytes without spaces. A daemon with a store (--store or --nats) ignores a message if it remembers its key, so a message with a key can be sent again safely. Default: none."`
 
 	Strict  bool `help:"Stop at the first refused line, and when the connection is lost. Default: report and skip refused lines (exit code 1 at the end), reconnect, and resend lines without an answer; only the first attempt to connect must succeed."`
-	Verbose bool `short:"v" help:"Report every failed attempt to reconnect on standard error, not only the first."`
+	Verbose bool `short:"v" help:"Report every failed attempt to reconnect on standard error, not only the first. Default: off."`
 
 	Namespace string  `arg:"" help:"Where to publish, such as /pets/dogs. Subscribers of /pets/dogs, /pets and / receive the message."`
 	Data      *string `arg:"" optional:"" help:"The message. Without it, every line of standard input is published as soon as it is read. Put -- before data that begins with a dash."`
@@ -46,7 +46,7 @@ func publishURLError(flag, url string, err error) error {
 // left over from another command would drop the messages of a script.
 func (c *pubCommand) Validate() error {
 	if strings.ContainsAny(c.Token, " ;") {
-		return errors.New("invalid --token: expected one token, without rights and namespace")
+		return errors.New("--token: expected one token, without rights and namespace")
 	}
 	if _, err := listen.ParseEndpoint(c.To); err != nil {
 		return publishURLError("to", c.To, err)

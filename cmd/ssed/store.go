@@ -144,7 +144,7 @@ func (s *settings) warnStoreIgnored(f *daemonFlags, log *slog.Logger) {
 			needs = "--store or --nats"
 		}
 		if needs != "" {
-			log.Warn("--"+name+" has no effect without "+needs, "source", from)
+			log.Warn("store flag has no effect without a store", "flag", "--"+name, "needs", needs, "source", from.String())
 		}
 	}
 }

@@ -25,10 +25,10 @@ import (
 const leaveTime = time.Second
 
 type subCommand struct {
-	Token    string   `placeholder:"TOKEN" help:"Token to subscribe with; it is never printed. Prefer the environment variable: other users can read command lines."`
-	JSON     bool     `name:"json" xor:"form" help:"Print one JSON object per line, with time, type, subscription, id, event and data. The type is event, gap (messages are missing) or lost (a stream without ids was interrupted)."`
-	Raw      bool     `xor:"form" help:"Print the bytes exactly as received, including comments."`
-	Verbose  bool     `short:"v" help:"Print the head of each response, and each lost connection, to standard error."`
+	Token    string   `placeholder:"TOKEN" help:"Token to subscribe with; it is never printed. Prefer the environment variable: other users can read command lines. Default: none."`
+	JSON     bool     `name:"json" xor:"form" help:"Print one JSON object per line, with time, type, subscription, id, event and data. The type is event, gap (messages are missing) or lost (a stream without ids was interrupted). Default: off."`
+	Raw      bool     `xor:"form" help:"Print the bytes exactly as received, including comments. Default: off."`
+	Verbose  bool     `short:"v" help:"Print the head of each response, and each lost connection, to standard error. Default: off."`
 	Count    int      `placeholder:"N" default:"0" help:"Exit with code 0 after this many events; gap events do not count. Default 0: no limit."`
 	Last     *int     `placeholder:"N" help:"Start with the newest N messages of the daemon's history. Default: only new messages."`
 	Since    string   `placeholder:"DURATION|ID" help:"Start with the messages published within this time (30s, 5m), or after the message with this id. Default: only new messages."`
@@ -43,7 +43,7 @@ type subCommand struct {
 func (c *subCommand) Validate() error {
 	switch {
 	case strings.ContainsAny(c.Token, " ;"):
-		return errors.New("invalid --token: expected one token, without rights and namespace")
+		return errors.New("--token: expected one token, without rights and namespace")
 	case c.Count < 0:
 		return fmt.Errorf("--count: invalid value %d: must be 0 or more", c.Count)
 	case c.Last != nil && *c.Last < 0:

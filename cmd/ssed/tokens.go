@@ -120,7 +120,7 @@ func (f *daemonFlags) warnReadableTokens(log *slog.Logger) {
 	}
 	for _, file := range files {
 		if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o007 != 0 {
-			log.Warn("file with tokens is readable by every user", "file", file, "mode", info.Mode().Perm())
+			log.Warn("file with tokens is readable by every user", "file", file, "mode", fmt.Sprintf("%#o", info.Mode().Perm()))
 		}
 	}
 }

@@ -12,8 +12,8 @@ import (
 )
 
 type topCommand struct {
-	Token string `placeholder:"TOKEN" help:"Token with the admin right, if the daemon has such tokens. Prefer the environment variable: other users can read command lines."`
-	Once  bool   `help:"Print the state once as plain text and exit, for scripts."`
+	Token string `placeholder:"TOKEN" help:"Token with the admin right, if the daemon has such tokens. Prefer the environment variable: other users can read command lines. Default: none."`
+	Once  bool   `help:"Print the state once as plain text and exit, for scripts. Default: off."`
 
 	URL string `arg:"" optional:"" default:"http://localhost:8001" help:"Address of the daemon's admin pages: http://host:port, https://host:port or unix:///path. Default ${default}."`
 }
@@ -22,7 +22,7 @@ type topCommand struct {
 // --token, which includes rights, because both commands read SSED_TOKEN.
 func (c *topCommand) Validate() error {
 	if strings.ContainsAny(c.Token, " ;") {
-		return errors.New("invalid --token: expected one token, without rights and namespace")
+		return errors.New("--token: expected one token, without rights and namespace")
 	}
 	_, err := top.NewClient(c.URL, c.Token)
 	return err

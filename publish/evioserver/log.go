@@ -33,7 +33,7 @@ func (s *Server) flushSuppressed() {
 	s.mu.Unlock()
 	if turnedAway > 0 {
 		s.opts.Logger.Warn("publishers turned away", "publishers", turnedAway,
-			"reason", "publisher limit reached (--max-publishers); answered ERR busy", "limit", s.opts.PublishersMax)
+			"reason", "publisher limit reached (--max-publishers); answered ERR busy", "max_publishers", s.opts.PublishersMax)
 	}
 	if unread > 0 {
 		s.opts.Logger.Warn("more publishers closed for unread replies", "publishers", unread)
