@@ -148,7 +148,7 @@ func TestProseIsPlain(t *testing.T) {
 	for _, place := range slices.Sorted(maps.Keys(counts)) {
 		n := counts[place]
 		t.Logf("%-40s %5d words, %4.1f of 1,000 are who, whose, what and the like", place, n.words, 1000*float64(n.relative)/float64(max(n.words, 1)))
-		if most := max(relativeWordsFree, int(relativeWordsMax*float64(n.words)/1000)); n.relative > most {
+		if most := n.most(); n.relative > most {
 			t.Errorf("%s: %d of its %d words are who, whose, what and the like, want %d at most: name the thing", place, n.relative, n.words, most)
 		}
 	}
@@ -197,6 +197,11 @@ func (n *wordCount) add(text string) {
 	n.relative += len(relativeWord.FindAllString(text, -1))
 }
 
+// most returns how many relative words the room or document may have.
+func (n *wordCount) most() int {
+	return max(relativeWordsFree, int(relativeWordsMax*float64(n.words)/1000))
+}
+
 // paragraph is a piece of prose without line breaks, and the number of its first line.
 type paragraph struct {
 	line int
@@ -209,10 +214,16 @@ func (p paragraph) check(t *testing.T, path string) {
 		if n := len(strings.Fields(s)); n > sentenceWordsMax {
 			t.Errorf("%s:%d: this sentence has %d words, want %d at most:\n%s", path, p.line, n, sentenceWordsMax, s)
 		}
-		if headless.MatchString(s) && !strings.HasSuffix(s, "?") && strings.HasSuffix(s, ".") {
+		if isHeadless(s) {
 			t.Errorf("%s:%d: this sentence begins with a clause that names nothing:\n%s", path, p.line, s)
 		}
 	}
+}
+
+// isHeadless reports whether a sentence begins with a relative word and is not a question or a
+// heading.
+func isHeadless(sentence string) bool {
+	return headless.MatchString(sentence) && strings.HasSuffix(sentence, ".")
 }
 
 func (p paragraph) checkPhrases(t *testing.T, path string) {
@@ -366,6 +377,22 @@ func TestPlainProseDetection(t *testing.T) {
 		if found != tt.found {
 			t.Errorf("%q: %d phrases found, want %d", tt.text, found, tt.found)
 		}
+	}
+	for text, want := range map[string]bool{
+		"Who comes back misses nothing.": true,
+		"What a session holds.":          true,
+		"What does OK mean?":             false,
+		"What OK means":                  false,
+		"Clients that resume get it.":    false,
+	} {
+		if isHeadless(text) != want {
+			t.Errorf("%q: headless: %v, want %v", text, !want, want)
+		}
+	}
+	var n wordCount
+	n.add(strings.Repeat("word ", 396) + "who, whose, what, whatever")
+	if n.words != 400 || n.relative != 4 || n.most() != 2 {
+		t.Errorf("%d of %d words are relative words and %d are allowed, want 4, 400 and 2", n.relative, n.words, n.most())
 	}
 	long := strings.Repeat("word ", 30) + "`some code` and e.g. (more). " + strings.Repeat("word ", 41) + "end."
 	var lengths []int
