@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -47,5 +48,46 @@ func TestReplaysAreBounded(t *testing.T) {
 	stats := until(t, s, "all subscribers are blocked or disconnected", func(s ssed.Stats) bool { return uint64(s.Blocked)+s.Ended["evicted"] == clients })
 	if stats.Backlog > total || stats.Ended["evicted"] == 0 {
 		t.Errorf("%+v", stats)
+	}
+}
+
+// TestResumeAtEveryByte cuts a stream at every byte. A client that reconnects with the last
+// complete id must have every message exactly once.
+func TestResumeAtEveryByte(t *testing.T) {
+	s := serve(t, ssed.Options{History: keepAll})
+	_, r := subscribe(t, s, "/subscribe/n")
+	want := []string{"first", "second line\nof two", "", "fourth"}
+	publishTo(t, s, "/n", want...)
+	var stream bytes.Buffer
+	tee := bufio.NewReader(io.TeeReader(r, &stream))
+	for range want {
+		nextEvent(t, tee)
+	}
+	all := stream.String()
+	for cut := range len(all) + 1 {
+		var got []string
+		id := ""
+		for rest := all[:cut]; ; {
+			frame, more, whole := strings.Cut(rest, "\n\n")
+			if !whole {
+				break
+			}
+			id = strings.TrimPrefix(frame[:strings.IndexByte(frame, '\n')], "id:")
+			got = append(got, frame)
+			rest = more
+		}
+		if id == "" {
+			continue // the client has received no complete event
+		}
+		_, r := resumeFrom(t, s, "/subscribe/n", id)
+		for range len(want) - len(got) {
+			e := nextEvent(t, r)
+			got = append(got, "id:"+e.id)
+		}
+		for i, frame := range got {
+			if !strings.HasPrefix(frame, "id:") || !strings.HasSuffix(strings.SplitN(frame, "\n", 2)[0], fmt.Sprint("-", i+1)) {
+				t.Fatalf("cut at %d: %q", cut, got)
+			}
+		}
 	}
 }

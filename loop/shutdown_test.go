@@ -240,3 +240,24 @@ func TestCallsAfterShutdown(t *testing.T) {
 		}
 	}
 }
+
+// TestHooksOfAServerThatCannotListen verifies that Serve returns an error and does not wait for
+// hooks.
+func TestHooksOfAServerThatCannotListen(t *testing.T) {
+	var b book
+	other := serve(t, ssed.Options{})
+	s, err := ssed.New(b.keep(ssed.Options{Listen: []string{other.ListenAddrs()[0].String()}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve() }()
+	select {
+	case err := <-served:
+		if err == nil {
+			t.Error("Serve succeeded on the address of another server")
+		}
+	case <-time.After(patience):
+		t.Error("Serve waits for hooks that were never called")
+	}
+}

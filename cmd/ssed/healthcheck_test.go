@@ -66,11 +66,7 @@ func TestHealthcheck(t *testing.T) {
 	if err := os.WriteFile(file, []byte("history = 3\nlisten = [\""+socket+"\"]\ntoken-file = \"/nonexistent\"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	silent, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer silent.Close()
+	silent := testtool.Listen(t, func(net.Conn) {})
 	elsewhere := httptest.NewServer(http.RedirectHandler(d.Subscribe[0]+"/healthz", http.StatusFound))
 	defer elsewhere.Close()
 	upgraded := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

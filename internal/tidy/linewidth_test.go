@@ -67,6 +67,46 @@ func proseOf(text string) (lines []proseLine) {
 	return lines
 }
 
+// paragraphsOf returns the paragraphs, headings, list items and table cells of a Markdown
+// text, without code.
+func paragraphsOf(text string) (all []paragraph) {
+	var p paragraph
+	end := func() {
+		if p.text != "" {
+			all = append(all, p)
+		}
+		p = paragraph{}
+	}
+	prose := map[int]bool{}
+	for _, l := range proseOf(text) {
+		prose[l.number] = true
+	}
+	for i, line := range strings.Split(text, "\n") {
+		trimmed := linkTarget.ReplaceAllString(strings.TrimSpace(line), "]")
+		switch {
+		case strings.HasPrefix(trimmed, "|"):
+			end()
+			for cell := range strings.SplitSeq(strings.ReplaceAll(trimmed, `\|`, ""), "|") {
+				if cell = strings.TrimSpace(cell); cell != "" {
+					all = append(all, paragraph{i + 1, cell})
+				}
+			}
+		case !prose[i+1]:
+			end()
+		default:
+			if listItem.MatchString(line) {
+				end()
+			}
+			if p.text == "" {
+				p.line = i + 1
+			}
+			p.text = strings.TrimSpace(p.text + " " + trimmed)
+		}
+	}
+	end()
+	return all
+}
+
 var listItem = regexp.MustCompile(`^\s*([-*+]|\d+[.)]) `)
 
 // unbreakable matches a piece of text that must not be broken: code, a link, or a picture.
