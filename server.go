@@ -68,6 +68,10 @@ func (s *Server) StoreSink() StoreSink { return s.hub.StoreSink() }
 // ErrStopped or ErrBusy.
 func (s *Server) Stats(ctx context.Context) (Stats, error) { return s.hub.Stats(ctx) }
 
+// LoopStats returns the figures of each event loop, in the order of their numbers. The error is the
+// context's, ErrStopped or ErrBusy.
+func (s *Server) LoopStats(ctx context.Context) ([]Stats, error) { return s.hub.LoopStats(ctx) }
+
 // Subscribers returns all subscribers. It reads them in pages that each occupy the loop for less
 // than a millisecond, so the list is not a snapshot. It may or may not include subscribers that
 // connect or disconnect during the call. The error is the context's, ErrStopped or ErrBusy.

@@ -40,6 +40,7 @@ func (s *subscriber) id() ConnID { return ConnID(s.number)<<connIDBits | ConnID(
 // SubscriberInfo describes one subscriber at one moment.
 type SubscriberInfo struct {
 	ID            ConnID
+	Loop          int        // the number of its event loop, from 0
 	Peer          net.Addr   // the connection's remote address
 	ForwardedAddr netip.Addr // the client's address according to a trusted proxy; not valid without one
 	Agent         string     // its User-Agent, truncated if it is long

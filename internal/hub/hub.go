@@ -182,8 +182,14 @@ func (h *Hub) Publishers() (sink publish.Sink, session publish.Config) {
 // StoreSink returns the sink that a store delivers to.
 func (h *Hub) StoreSink() loop.StoreSink { return h.loop.StoreSink() }
 
-// Stats returns the loop's counters.
+// Stats returns the daemon's figures.
 func (h *Hub) Stats(ctx context.Context) (loop.Stats, error) { return h.loop.Stats(ctx) }
+
+// LoopStats returns the figures of each loop.
+func (h *Hub) LoopStats(ctx context.Context) ([]loop.Stats, error) {
+	stats, err := h.loop.Stats(ctx)
+	return []loop.Stats{stats}, err
+}
 
 // Subscribers returns all subscribers.
 func (h *Hub) Subscribers(ctx context.Context) ([]loop.SubscriberInfo, error) {
