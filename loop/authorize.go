@@ -75,7 +75,7 @@ func (c *pendingConn) startAuthorize(l *Loop, ask subreq.Request, read []byte) {
 		c.retryLater(l, ask.Answer, cause)
 		return
 	}
-	if l.authRequests.running >= l.opts.AuthorizeMax {
+	if !takeOne(&l.shared.authorizing, l.opts.AuthorizeMax) {
 		c.retryLater(l, ask.Answer, rejectUndecided)
 		return
 	}
@@ -120,6 +120,7 @@ func (r *authRequests) handleResults(l *Loop) {
 	decided := r.decided.Take(nil)
 	for begin := time.Now(); len(decided) > 0 && time.Since(begin) < authResultsTime; decided = decided[1:] {
 		r.running--
+		l.shared.authorizing.Add(-1)
 		if a := decided[0]; a.conn != nil {
 			a.answer(l)
 		}

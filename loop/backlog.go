@@ -13,9 +13,9 @@ import "time"
 type backlog struct {
 	watch      *watch             // reports sockets that have drained
 	blocked    map[uint32]waiting // by number
-	number     uint32             // the last number assigned
-	woken      []uint32           // numbers of drained sockets that pumpWoken has not handled yet
-	wokenSpare []uint32           // the buffer behind woken, for reuse
+	numbers    *numbers
+	woken      []uint32 // numbers of drained sockets that pumpWoken has not handled yet
+	wokenSpare []uint32 // the buffer behind woken, for reuse
 	prefixes   prefixes
 }
 
@@ -50,13 +50,12 @@ func (b *backlog) await(w waiter, fd int, number uint32, watched bool) (uint32, 
 	return number, err
 }
 
-// nextNumber returns a number that no blocked connection has. Numbers start again after four
-// billion; 0 is never used.
+// nextNumber returns a number that no blocked connection has.
 func (b *backlog) nextNumber() uint32 {
 	for {
-		b.number++
-		if _, taken := b.blocked[b.number]; b.number != 0 && !taken {
-			return b.number
+		number := b.numbers.nextConnection()
+		if _, taken := b.blocked[number]; !taken {
+			return number
 		}
 	}
 }

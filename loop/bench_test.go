@@ -34,7 +34,7 @@ func benchmarkPublish(b *testing.B, matches, kept, namespaces int) {
 		HistoryBytesMax:      256 << 20,
 		BacklogTotalBytesMax: 512 << 20,
 	}
-	l := &Loop{opts: opts}
+	l := &Loop{opts: opts, shared: NewShared(&opts, 1)}
 	l.sequencer, l.window = newSequencer(&opts, func() {})
 	for i := range matches {
 		for ns := range namespaces {

@@ -128,7 +128,7 @@ const retryPlaces = openfiles.Reserve / 4
 // descriptor.
 func (l *Loop) hasPlace(as Role, fd int) bool {
 	cause := rejectClosed
-	room := l.stats.PendingConnections+l.stats.Subscribers < l.opts.ConnsMax+retryPlaces
+	room := int(l.shared.connections.Load()) < l.opts.ConnsMax+retryPlaces
 	if as == RolePublisher {
 		cause = rejectPublisher
 		room = l.stats.Publishers < l.opts.PublishersMax

@@ -17,7 +17,7 @@ func (l *Loop) evict(bytes int) {
 	// Memory is needed now, so delivery cannot wait for the next turn.
 	l.budget.lift(len(l.blocked) + l.stats.Subscribers)
 	l.pass()
-	tooMuch := func() bool { return l.backlogBytes()+bytes > l.opts.BacklogTotalBytesMax }
+	tooMuch := func() bool { return l.overMemory(bytes) }
 	if !tooMuch() {
 		return
 	}

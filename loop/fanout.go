@@ -15,7 +15,6 @@ import (
 //	namespace ─► match: index ─► matched audiences ─► deliver: append to each stream ─► round
 type fanout struct {
 	index     nsindex.Index[*audience]
-	audiences uint64      // how many were ever created
 	matched   []*audience // the audiences of the last message
 	retained  bool        // the last message has an id and is kept in the window
 	matchedNS []byte      // the namespace of the last message; empty: the index has changed since
@@ -116,7 +115,7 @@ func (l *Loop) deliverToAll(g sse.Gap) {
 func (l *Loop) deliver(frame []byte) {
 	matched := l.matched
 	for _, a := range matched {
-		if cost := a.stream.Cost(len(frame)); cost > 0 && l.backlogBytes()+cost > l.opts.BacklogTotalBytesMax {
+		if cost := a.stream.Cost(len(frame)); cost > 0 && l.mustEvict(cost) {
 			l.evict(cost + l.opts.BacklogTotalBytesMax/evictPart)
 		}
 		if len(a.subscribers) == 0 {
@@ -134,13 +133,12 @@ func (l *Loop) deliver(frame []byte) {
 }
 
 // audienceOf returns the audience of a set, and creates it if necessary.
-func (f *fanout) audienceOf(set nsindex.Set) *audience {
-	a, ok := f.index.Find(set)
+func (l *Loop) audienceOf(set nsindex.Set) *audience {
+	a, ok := l.index.Find(set)
 	if !ok {
-		f.audiences++
-		a = &audience{set: set, stream: stream.New(&f.pool), number: f.audiences}
-		f.index.Attach(set, a)
-		f.indexChanged()
+		a = &audience{set: set, stream: stream.New(&l.pool), number: l.shared.numbers.nextAudience()}
+		l.index.Attach(set, a)
+		l.indexChanged()
 	}
 	return a
 }

@@ -77,7 +77,7 @@ func (c *pendingConn) handOver(l *Loop, to subreq.Answer, read []byte) gnet.Acti
 		c.refuse(l, to, 403, "this path is disabled on this server")
 		return gnet.None
 	}
-	if int(l.handed.Load()) >= h.ConnsMax {
+	if int(l.shared.handed.Load()) >= h.ConnsMax {
 		c.refuse(l, to, 503, "too many connections to this path are open, try again later")
 		return gnet.None
 	}
@@ -87,15 +87,15 @@ func (c *pendingConn) handOver(l *Loop, to subreq.Answer, read []byte) gnet.Acti
 		l.log.Error("cannot hand over a connection", "client", client, "err", os.NewSyscallError("fcntl", err))
 		return gnet.Close
 	}
-	l.handed.Add(1)
-	handed := &HandedConn{ForwardedAddr: c.forwardedAddr, ProxyProtocol: c.proxied, read: bytes.Clone(read), open: &l.handed}
+	l.shared.handed.Add(1)
+	handed := &HandedConn{ForwardedAddr: c.forwardedAddr, ProxyProtocol: c.proxied, read: bytes.Clone(read), open: &l.shared.handed}
 	go func() {
 		file := os.NewFile(uintptr(fd), "handed over")
 		conn, err := net.FileConn(file) // conn has its own descriptor
 		file.Close()
 		handed.Conn = conn
 		if err != nil {
-			l.handed.Add(-1)
+			l.shared.handed.Add(-1)
 			l.log.Error("cannot hand over a connection", "client", client, "err", err)
 			return
 		}

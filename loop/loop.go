@@ -26,8 +26,11 @@ import (
 // starts. From then on gnet's event-loop goroutine owns it. After Run has returned, the goroutine
 // that calls Close owns it. While gnet runs, other goroutines may touch only these fields:
 //
-//	opts, log, and the variables wakeup,
-//	calls, mailbox, watch and sequencer    set by New and never changed; their contents: see below
+//	opts, shared, number, log, and the
+//	variables wakeup, calls, mailbox,
+//	watch and sequencer                    set by New and never changed; their contents: see below
+//	the fields of *shared                  each is atomic, or has a lock, or is set before the first
+//	                                       loop runs
 //	wakeup                                 any goroutine may call notify
 //	mailbox                                has a lock, held while one message is copied or the
 //	                                       buffers are swapped
@@ -38,8 +41,7 @@ import (
 //	stopAccepting of sequencer             use only fields of this list, and the Store
 //	hooks.queue                            has its own lock: see internal/callbacks
 //	lifecycle.ready, lifecycle.done        channels that are closed once
-//	reactor.elapsed, admission.handed,
-//	lifecycle.stop, unixClosing.done,
+//	reactor.elapsed, lifecycle.stop, unixClosing.done,
 //	storeSequencer.unacked and .acked      atomic
 //	admission.tokens                       an atomic pointer, shared with the hub, to a table
 //	                                       that is never changed
@@ -71,6 +73,8 @@ import (
 // and serves all other ready sockets too.
 type Loop struct {
 	opts   Config
+	shared *Shared
+	number int // of this loop, from 0
 	log    *slog.Logger
 	wakeup *wakeup
 	calls  *inbox.Inbox[func(*Loop)]
@@ -88,10 +92,10 @@ type Loop struct {
 	observers         // eventlog.go: the log, and the callbacks of the embedding program
 }
 
-// New makes a Loop. The loop does not run yet, but PublishMessage may be called. Without a Store,
-// messages wait in the mailbox until Run, and a call waits if the mailbox is full. With a Store,
-// the message goes to the Store, and the call waits for its ack.
-func New(opts Config) (*Loop, error) {
+// New makes a Loop, as the next loop of a daemon. The loop does not run yet, but PublishMessage may
+// be called. Without a Store, messages wait in the mailbox until Run, and a call waits if the
+// mailbox is full. With a Store, the message goes to the Store, and the call waits for its ack.
+func New(opts Config, shared *Shared) (*Loop, error) {
 	wakeup, err := newWakeup()
 	if err != nil {
 		return nil, fmt.Errorf("loop: cannot create the wakeup: %w", err)
@@ -104,6 +108,7 @@ func New(opts Config) (*Loop, error) {
 	sequencer, window := newSequencer(&opts, wakeup.notify)
 	l := &Loop{
 		opts:      opts,
+		shared:    shared,
 		log:       opts.Logger,
 		wakeup:    wakeup,
 		calls:     inbox.New[func(*Loop)](wakeup.notify),
@@ -118,12 +123,12 @@ func New(opts Config) (*Loop, error) {
 			trust:        opts.Proxies,
 			tokens:       opts.Tokens,
 			authRequests: authRequests{waiting: map[*authRequest]bool{}, decided: inbox.New[*authRequest](wakeup.notify)},
-			perAddress:   newPerAddress(opts.ConnsPerAddressMax),
 		},
 		publishers: publishers{session: opts.Session, mailbox: newMailbox(opts.MailboxBytesMax, wakeup)},
 		backlog: backlog{
 			watch:    watch,
 			blocked:  map[uint32]waiting{},
+			numbers:  &shared.numbers,
 			prefixes: prefixes{of: map[*subscriber]*prefix{}},
 		},
 		past: past{
@@ -135,6 +140,7 @@ func New(opts Config) (*Loop, error) {
 		observers:   observers{eventLog: newEventLog(opts.Logger), hooks: newHooks(opts.Reports)},
 	}
 	l.heads.setDate(time.Now())
+	l.number = shared.add(l)
 	return l, nil
 }
 
@@ -177,6 +183,7 @@ func (l *Loop) turnWheel() {
 	}
 	l.window.sweep(l.wheel.now)
 	l.releaseIdle()
+	l.publishBacklog()
 }
 
 // seconds returns the time since the loop started, in seconds.

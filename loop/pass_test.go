@@ -41,7 +41,7 @@ func TestRoundQueue(t *testing.T) {
 // TestLeaveMovesTheLastSubscriber verifies that removing a subscriber keeps the places of the
 // others correct. Only a visited subscriber may move to the visited part of the list.
 func TestLeaveMovesTheLastSubscriber(t *testing.T) {
-	l := &Loop{}
+	l := &Loop{shared: NewShared(&Config{}, 1)}
 	set, err := nsindex.NewSet("/n")
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func TestLeaveMovesTheLastSubscriber(t *testing.T) {
 // TestIdleStreamReleasesMemory verifies that the memory of a stream is freed after a whole tick
 // without messages, but not while a subscriber lags.
 func TestIdleStreamReleasesMemory(t *testing.T) {
-	l := &Loop{}
+	l := &Loop{shared: NewShared(&Config{}, 1)}
 	set, _ := nsindex.NewSet("/n")
 	a := l.audienceOf(set)
 	s := &subscriber{}
@@ -146,7 +146,8 @@ func (c fdConn) Fd() int { return c.fd }
 // next pass to the wakeup. gnet would run a pass that is scheduled during a pass before it looks at
 // any socket.
 func TestPassDoesNotScheduleTheNext(t *testing.T) {
-	l, err := New(Config{BacklogTotalBytesMax: 1 << 20, Logger: slog.New(slog.DiscardHandler)})
+	opts := Config{BacklogTotalBytesMax: 1 << 20, Logger: slog.New(slog.DiscardHandler)}
+	l, err := New(opts, NewShared(&opts, 1))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,9 +30,7 @@ type admission struct {
 	trust        subreq.Proxies              // the proxies that may forward a client's address
 	tokens       *atomic.Pointer[auth.Table] // the current tokens; other goroutines replace them
 	authRequests authRequests
-	perAddress   perAddress
 	freePending  []*pendingConn // for reuse by the next connections
-	handed       atomic.Int32   // connections that were handed over and are open; used by any goroutine
 }
 
 // A pendingConn is a connection that has not subscribed yet:
@@ -71,6 +69,7 @@ func addPending(l *Loop, conn gnet.Conn) {
 	l.connBurst.opened++
 	l.wheel.set(&c.client, ticks(l.opts.HeaderTimeout))
 	l.stats.PendingConnections++
+	l.shared.connections.Add(1)
 }
 
 // traffic reads the request head. It discards bytes after the request or after a refusal: a second
@@ -190,6 +189,7 @@ func (c *pendingConn) expire(l *Loop) {
 // closed handles a connection that closed before it subscribed.
 func (c *pendingConn) closed(l *Loop, _ error) {
 	c.cancelAuth(l)
+	l.shared.connections.Add(-1)
 	c.drop(l)
 }
 

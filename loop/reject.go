@@ -29,16 +29,17 @@ func (t rejectReason) String() string {
 	}[t]
 }
 
-// full reports whether a pending connection cannot become a subscriber now, and why.
+// full reports whether a pending connection cannot become a subscriber now, and why. Another loop
+// may take the last place afterwards: see places.takeSubscriber.
 func (c *pendingConn) full(l *Loop) (cause rejectReason, full bool) {
 	switch {
 	case l.stop.Load() != stopNone:
 		return rejectDraining, true
 	case !l.sequencer.live():
 		return rejectNotLive, true
-	case l.stats.Subscribers >= l.opts.ConnsMax:
+	case int(l.shared.subscribers.Load()) >= l.opts.ConnsMax:
 		return rejectFull, true
-	case l.perAddress.full(c.address()):
+	case l.shared.perAddress.full(c.address()):
 		return rejectAddress, true
 	}
 	return 0, false

@@ -69,6 +69,11 @@ func (c *pendingConn) enter(l *Loop, ask *subreq.Request, userAgent []byte) {
 		l.eventLog.countRejected(l, rejectAhead)
 		c.closeAfterReply(l, l.heads.retryHead(ask.Answer, retrySoon()))
 	default:
+		if cause, ok := l.shared.takeSubscriber(c.address(), l.opts.ConnsMax); !ok {
+			l.eventLog.countRejected(l, cause)
+			c.closeAfterReply(l, l.heads.retryHead(ask.Answer, l.opts.retryTime()))
+			return
+		}
 		c.subscribe(l, ask, l.audienceOf(ask.Set), l.clientInfos.intern(userAgent, c.forwardedAddr), from)
 	}
 }

@@ -14,7 +14,7 @@ import (
 //	lags more than BacklogBytesMax ─► SlowDisconnect: closed as "slow"
 //	                                  SlowSkip: moved to the newest message, gets a gap event
 //	socket accepts nothing for StallTimeout ─► closed as "stalled"
-//	all streams exceed BacklogTotalBytesMax ─► evict.go
+//	all streams exceed BacklogTotalBytesMax ─► memorylimit.go, evict.go
 
 // checkBacklog closes a subscriber that lags more than BacklogBytesMax, or skips it to the newest
 // message.
@@ -42,9 +42,6 @@ type prefixes struct {
 	of    map[*subscriber]*prefix
 	bytes int
 }
-
-// backlogBytes returns how many bytes are held for subscribers that lag.
-func (l *Loop) backlogBytes() int { return l.pool.Retained() + l.prefixes.bytes }
 
 // skip moves s to the newest message. It never cuts a frame: if s has received part of a frame, the
 // rest becomes its prefix.

@@ -108,6 +108,7 @@ func (s *subscriber) describe(l *Loop) SubscriberInfo {
 	a := s.audience
 	c := SubscriberInfo{
 		ID:            s.id(),
+		Loop:          l.number,
 		Peer:          cloneAddr(s.conn.RemoteAddr()),
 		ForwardedAddr: s.info.forwardedAddr(),
 		Agent:         s.info.userAgent(),

@@ -72,7 +72,6 @@ func (c *pendingConn) subscribe(l *Loop, ask *subreq.Request, a *audience, info 
 	c.drop(l)
 	a.join(s)
 	l.stats.Subscribers++
-	l.perAddress.add(s.address())
 	s.setHeartbeat(l)
 	l.eventLog.connected(s)
 	l.hooks.subscribed(s, l)
@@ -299,7 +298,8 @@ func (s *subscriber) closed(l *Loop, err error) {
 	l.hooks.ended(s, l)
 	s.dropPrefix(l)
 	delete(l.replays.of, s)
-	l.perAddress.remove(s.address())
+	l.shared.releaseSubscriber(s.address())
+	l.shared.connections.Add(-1)
 	l.subscribersByFD.remove(s.conn.Fd())
 	a.leave(s)
 	if len(a.subscribers) == 0 {

@@ -74,7 +74,7 @@ func New(config Config) (*Hub, error) {
 	ofLoop := config.Loop
 	ofLoop.Tokens, ofLoop.Session, ofLoop.Reports = &h.tokens, &h.session, h.hooks
 	var err error
-	if h.loop, err = loop.New(ofLoop); err != nil {
+	if h.loop, err = loop.New(ofLoop, loop.NewShared(&ofLoop, 1)); err != nil {
 		return nil, err
 	}
 	return h, nil
