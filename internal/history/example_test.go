@@ -61,3 +61,20 @@ func ExampleHistory_Raise() {
 	fmt.Println(kept.Lost([]string{"/x"}, 40, 0), kept.Lost([]string{"/x"}, 41, 0))
 	// Output: 41 0
 }
+
+// Two readers have positions of their own. The History keeps the messages that the slower one has
+// not passed, although the retention is one message.
+func ExampleHistory_Settle() {
+	kept := history.New(1<<20, func(string) history.Retention { return history.Retention{Messages: 1} })
+	kept.HoldAll()
+	for seq := range uint64(5) {
+		kept.Add([]byte("/prices"), []byte("data:x\n\n"), seq+1, 0)
+	}
+	kept.Settle(min(5, 3)) // one reader has passed message 5, and one message 3
+	fmt.Println(kept.Messages(), "messages; lost up to", kept.Lost([]string{"/prices"}, 0, 0))
+	kept.Settle(5)
+	fmt.Println(kept.Messages(), "message; lost up to", kept.Lost([]string{"/prices"}, 0, 0))
+	// Output:
+	// 2 messages; lost up to 3
+	// 1 message; lost up to 4
+}

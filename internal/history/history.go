@@ -1,6 +1,9 @@
 package history
 
-import "strings"
+import (
+	"math"
+	"strings"
+)
 
 // A Retention limits how much of one namespace a History keeps. The zero Retention
 // keeps nothing.
@@ -23,8 +26,10 @@ type History struct {
 	nodes     map[string]*node // by namespace
 	bytes     int
 	messages  int
-	mark      uint64 // see Mark
-	floor     uint64 // see Raise
+	mark      uint64  // see Mark
+	floor     uint64  // see Raise
+	settled   uint64  // see Settle
+	delayed   []*node // namespaces that exceed their retention because of settled
 	ranks     ranks
 	aging     []*node // namespaces with an age limit
 	swept     int     // index in aging of the namespace that Sweep visited last
@@ -44,6 +49,7 @@ type node struct {
 	newestAt  uint32 // time of that message
 	lost      losses // here and below
 	removed   losses // losses of children whose nodes were removed
+	isDelayed bool   // it is in History.delayed
 
 	agingAt    int  // index in History.aging
 	rank       rank // list of History.ranks that holds the node
@@ -57,7 +63,7 @@ const nodeBytes = 320
 // New returns an empty History of at most bytesMax bytes. It calls retention once for each
 // namespace that gets a node. Keeps calls it for namespaces without a node.
 func New(bytesMax int, retention func(namespace string) Retention) *History {
-	return &History{retention: retention, bytesMax: bytesMax, nodes: map[string]*node{}}
+	return &History{retention: retention, bytesMax: bytesMax, nodes: map[string]*node{}, settled: math.MaxUint64}
 }
 
 // Bytes returns how much memory counts against the bound, in bytes.
@@ -92,14 +98,59 @@ func (h *History) Add(namespace, frame []byte, seq uint64, at uint32) {
 	n.log.add(frame, seq, at)
 	h.messages++
 	h.bytes += n.log.memory - before
-	for n.log.count > n.retention.Messages {
-		h.dropOldest(n)
-	}
+	h.trim(n)
 	h.expire(n, at)
 	h.ranks.set(n)
 	for h.bytes > h.bytesMax && h.evict() {
 	}
 }
+
+// trim drops the messages that exceed the number for a namespace. Messages after settled
+// wait for Settle.
+func (h *History) trim(n *node) {
+	for n.log.count > n.retention.Messages {
+		if !h.mayDropOldest(n) {
+			if !n.isDelayed {
+				n.isDelayed = true
+				h.delayed = append(h.delayed, n)
+			}
+			return
+		}
+		h.dropOldest(n)
+	}
+}
+
+// HoldAll makes the History keep every message until Settle allows it to drop it. Meanwhile the
+// History may exceed its bounds.
+//
+// It is for several readers with different positions. Each one reads the messages up to a number of
+// its own, and follows a live stream from there. If all messages after the smallest of these
+// numbers are kept, then every loss lies before the position of each reader.
+func (h *History) HoldAll() { h.settled = 0 }
+
+// Settle drops the messages up to the number until that exceed a retention or the bound, and lets
+// later calls drop such messages. A smaller number than before changes nothing.
+func (h *History) Settle(until uint64) {
+	if until <= h.settled {
+		return
+	}
+	h.settled = until
+	delayed := h.delayed
+	h.delayed = h.delayed[:0]
+	for _, n := range delayed {
+		n.isDelayed = false
+		if h.nodes[n.namespace] == n { // it may have been removed
+			h.trim(n) // this may put n back into delayed
+			h.ranks.set(n)
+		}
+	}
+	clear(delayed[len(h.delayed):])
+	for h.bytes > h.bytesMax && h.evict() {
+	}
+}
+
+// mayDropOldest reports whether a namespace's oldest message may be dropped. There must be one.
+func (h *History) mayDropOldest(n *node) bool { return n.log.oldest().seq <= h.settled }
 
 // addNode adds a node for a namespace, and for each ancestor without a node.
 func (h *History) addNode(namespace string) *node {
@@ -167,7 +218,7 @@ func (h *History) expire(n *node, now uint32) {
 	if n.retention.Age == 0 {
 		return
 	}
-	for n.log.count > 0 && now-n.log.oldest().at > n.retention.Age {
+	for n.log.count > 0 && now-n.log.oldest().at > n.retention.Age && h.mayDropOldest(n) {
 		h.dropOldest(n)
 	}
 	h.ranks.set(n)
@@ -188,7 +239,7 @@ func (h *History) Sweep(now uint32, namespaces int) {
 // message of one of the largest namespaces, then a node without messages, and only then a
 // namespace's last message.
 func (h *History) evict() bool {
-	if n := h.ranks.largest(); n != nil {
+	if n := h.ranks.largest(); n != nil && h.mayDropOldest(n) {
 		h.dropOldest(n)
 		h.ranks.rotate(n)
 		return true
@@ -197,7 +248,7 @@ func (h *History) evict() bool {
 		h.removeNode(n)
 		return true
 	}
-	if n := h.ranks.first(rankSingle); n != nil {
+	if n := h.ranks.first(rankSingle); n != nil && h.mayDropOldest(n) {
 		h.dropOldest(n)
 		h.ranks.set(n)
 		return true

@@ -2,6 +2,7 @@ package history
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -21,6 +22,7 @@ type modelMessage struct {
 type historyModel struct {
 	all       []modelMessage
 	floor     uint64
+	settled   uint64 // later messages are kept in any case
 	now       uint32
 	retention func(string) Retention
 }
@@ -28,6 +30,9 @@ type historyModel struct {
 // kept reports whether the i-th message should be kept.
 func (m *historyModel) kept(i int) bool {
 	x := m.all[i]
+	if x.seq > m.settled {
+		return true
+	}
 	r := m.retention(x.ns)
 	if r.Age > 0 && m.now-x.at > r.Age {
 		return false
@@ -72,9 +77,10 @@ func randomSet(random *rand.Rand) []string {
 	return [][]string{{"/a", "/ab"}, {"/a/b", "/e"}, {"/none", "/quiet"}, {"/"}, {"/a/d", "/a/b/c", "/e/f/g"}}[random.IntN(5)]
 }
 
-// TestHistoryAgainstModel compares a History with the model after random operations.
+// TestHistoryAgainstModel compares a History with the model after random operations. With some
+// seeds, messages are dropped only after Settle.
 func TestHistoryAgainstModel(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := range uint64(40) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 5))
 			retention := func(ns string) Retention {
@@ -87,9 +93,17 @@ func TestHistoryAgainstModel(t *testing.T) {
 				return Retention{Messages: 30, Age: uint32(seed%2) * 25}
 			}
 			h := New(1<<30, retention)
-			m := &historyModel{retention: retention}
+			m := &historyModel{retention: retention, settled: math.MaxUint64}
+			if seed >= 20 {
+				m.settled = 0
+				h.HoldAll()
+			}
 			seq := uint64(0)
 			for range 400 {
+				if seed >= 20 && random.IntN(5) == 0 {
+					m.settled += uint64(random.IntN(int(seq-m.settled) + 1))
+					h.Settle(m.settled)
+				}
 				switch random.IntN(6) {
 				case 0:
 					if random.IntN(20) == 0 {
@@ -199,7 +213,7 @@ func TestHistoryBound(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 6))
 		const bound = 120_000
 		h := New(bound, func(string) Retention { return Retention{Messages: 1000} })
-		m := &historyModel{retention: h.retention}
+		m := &historyModel{retention: h.retention, settled: math.MaxUint64}
 		h.Add([]byte("/quiet/one"), []byte("data:q\n\n"), 1, 0)
 		m.all = append(m.all, modelMessage{"/quiet/one", 1, 0, "data:q\n\n"})
 		for seq := uint64(2); seq < 3000; seq++ {
@@ -337,5 +351,25 @@ func BenchmarkHistoryAdd(b *testing.B) {
 				h.Add(all[seq%uint64(namespaces)], benchFrame, seq, 0)
 			}
 		})
+	}
+}
+
+// TestSettleFreesMemory checks that a History above its bound shrinks when Settle allows it.
+func TestSettleFreesMemory(t *testing.T) {
+	const bound = 50_000
+	h := New(bound, func(string) Retention { return Retention{Messages: 1000} })
+	h.HoldAll()
+	for seq := range uint64(500) {
+		h.Add([]byte("/n"), []byte("data:"+strings.Repeat("x", 500)+"\n\n"), seq+1, 0)
+	}
+	if h.Messages() != 500 || h.Bytes() <= bound {
+		t.Fatalf("%d messages with %d bytes are kept; want all 500, above the bound", h.Messages(), h.Bytes())
+	}
+	h.Settle(500)
+	if h.Bytes() > bound {
+		t.Errorf("%d bytes are kept after Settle, more than the bound of %d", h.Bytes(), bound)
+	}
+	if lost := h.Lost([]string{"/n"}, 0, 0); lost == 0 || lost >= 500 {
+		t.Errorf("the newest lost message is %d", lost)
 	}
 }
