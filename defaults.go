@@ -17,7 +17,7 @@ func (o Options) withDefaults() Options {
 		o.Listen = []string{":8001"}
 	}
 	if len(o.Publish) > 0 {
-		setDefault(&o.PublishersMax, openfiles.Publishers(places()))
+		setDefault(&o.PublishersMax, openfiles.Publishers(o.places()))
 	}
 	for _, number := range o.numbers() {
 		setDefault(number.value, number.fallback)
@@ -50,6 +50,7 @@ type bounded[T int | time.Duration] struct {
 // default, because the default of ConnsMax depends on it.
 func (o *Options) numbers() []bounded[int] {
 	return []bounded[int]{
+		{"Loops", &o.Loops, 1, 1},
 		{"HistoryBytesMax", &o.HistoryBytesMax, DefaultHistoryBytes, 1},
 		{"BacklogBytesMax", &o.BacklogBytesMax, DefaultBacklogBytes, 1},
 		{"BacklogTotalBytesMax", &o.BacklogTotalBytesMax, DefaultBacklogTotalBytes, 1},
@@ -57,7 +58,7 @@ func (o *Options) numbers() []bounded[int] {
 		{"DataBytesMax", &o.DataBytesMax, sse.DataBytesMax, 1},
 		{"HeadBytesMax", &o.HeadBytesMax, httpparse.DefaultHeadBytesMax, 1},
 		{"SendBufferBytes", &o.SendBufferBytes, DefaultSendBufferBytes, 1},
-		{"ConnsMax", &o.ConnsMax, places() - o.PublishersMax, 1},
+		{"ConnsMax", &o.ConnsMax, o.places() - o.PublishersMax, 1},
 		{"AuthorizeMax", &o.AuthorizeMax, DefaultAuthorizeMax, 1},
 		{"ReportsMax", &o.ReportsMax, DefaultReportsMax, 1},
 	}
@@ -76,7 +77,7 @@ func (o *Options) times() []bounded[time.Duration] {
 }
 
 // places returns how many file descriptors are available to subscribers and publishers together.
-func places() int { return openfiles.Limit() - openfiles.Reserve }
+func (o *Options) places() int { return openfiles.Limit() - openfiles.ReserveFor(max(1, o.Loops)) }
 
 // setDefault replaces a zero value with its default.
 func setDefault[T comparable](value *T, fallback T) { *value = cmp.Or(*value, fallback) }

@@ -9,9 +9,10 @@ import (
 	"github.com/ssed/ssed"
 )
 
-// LoopStats shows whether the subscribers are spread evenly over the event loops.
+// Two event loops use two cores for subscribers. LoopStats shows whether the subscribers are spread
+// evenly.
 func ExampleServer_LoopStats() {
-	server, err := ssed.New(ssed.Options{Listen: []string{"127.0.0.1:0"}})
+	server, err := ssed.New(ssed.Options{Listen: []string{"127.0.0.1:0"}, Loops: 2})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -29,15 +30,18 @@ func ExampleServer_LoopStats() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	subscribers := 0
 	for number, stats := range loops {
-		fmt.Printf("loop %d: %d subscribers\n", number, stats.Subscribers)
+		log.Printf("loop %d: %d subscribers", number, stats.Subscribers)
+		subscribers += stats.Subscribers
 	}
+	fmt.Println("loops:", len(loops), "subscribers:", subscribers)
 	conns, err := server.Subscribers(context.Background())
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("the first one is on loop", conns[0].Loop)
+	fmt.Println("its loop has it:", loops[conns[0].Loop].Subscribers == 1)
 	// Output:
-	// loop 0: 1 subscribers
-	// the first one is on loop 0
+	// loops: 2 subscribers: 1
+	// its loop has it: true
 }

@@ -68,6 +68,10 @@ type Options struct {
 	// "tcp://127.0.0.1:8002" or "unix:///path". Default: none; messages then come only from
 	// Server.Publish and Server.Publishers.
 	Publish []string
+	// Loops is the number of event loops. Each one serves a part of the subscribers on a core of
+	// its own. With more than one, Publish must be empty: publishers then need an event loop of
+	// their own, such as publish/evioserver with Server.Publishers. Default: 1.
+	Loops int
 	// Tokens lists the tokens that allow clients to subscribe and publish. Server.SetTokens
 	// replaces it later. Default: every client may do both.
 	Tokens *auth.Table

@@ -85,6 +85,7 @@ func (o Options) resolve() (hub.Config, error) {
 		Reserved:     o.ReservedEvents(),
 		Hooks:        hub.Hooks{Began: o.OnSubscribe, Ended: o.OnUnsubscribe, Missed: o.OnUnreported},
 		ReportsMax:   o.ReportsMax,
+		Loops:        o.Loops,
 		Logger:       o.Logger,
 		Loop: loop.Config{
 			Origins:              parseAll(c, "CORSOrigins", o.CORSOrigins, subreq.ParseOrigins),
@@ -126,6 +127,8 @@ func (o Options) resolve() (hub.Config, error) {
 	c.blame("GapEvent", o.GapEvent, checkGapEvent(o.GapEvent))
 	c.refuse(o.Slow > SlowSkip, "Slow", o.Slow, "must be SlowDisconnect or SlowSkip")
 	c.handover(o.Handover)
+	c.refuse(o.Loops > 1 && len(o.Publish) > 0, "Publish", o.Publish,
+		"must be empty with Loops=%d: publishers need an event loop of their own, such as publish/evioserver with Server.Publishers", o.Loops)
 	return config, errors.Join(c.wrong...)
 }
 

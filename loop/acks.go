@@ -27,12 +27,12 @@ type ack struct {
 
 // submit gives a message to the Store. Any goroutine may call it.
 //
-// It increases unacked before it reads stop, and a shutdown sets stop before settled reads unacked.
-// So either submit sees that the server is stopping, or settled sees the submission and waits for
-// it.
-func (st *storeSequencer) submit(l *Loop, m PublishRequest, to Acker) error {
+// It increases unacked before it reads stopping, and a shutdown sets stopping before settled reads
+// unacked. So either submit sees that the server is stopping, or settled sees the submission and
+// waits for it.
+func (st *storeSequencer) submit(m PublishRequest, to Acker) error {
 	st.unacked.Add(1)
-	if l.stop.Load() != stopNone {
+	if st.stopping.Load() {
 		st.unacked.Add(-1)
 		return publish.ErrStopping
 	}
@@ -40,16 +40,16 @@ func (st *storeSequencer) submit(l *Loop, m PublishRequest, to Acker) error {
 	return nil
 }
 
-// noteAck counts an acknowledgement. During a shutdown, it wakes the loop for the last one, because
-// settled waits for that. Any goroutine may call it.
+// noteAck counts an acknowledgement. During a shutdown, it wakes the loops for the last one,
+// because settled waits for that. Any goroutine may call it.
 func (st *storeSequencer) noteAck(l *Loop, seq uint64, err error) {
 	if err == nil {
 		for acked := st.acked.Load(); acked < seq && !st.acked.CompareAndSwap(acked, seq); {
 			acked = st.acked.Load()
 		}
 	}
-	if st.unacked.Add(-1) == 0 && l.stop.Load() != stopNone {
-		st.wake()
+	if st.unacked.Add(-1) == 0 && st.stopping.Load() {
+		l.shared.wakeAll()
 	}
 }
 
@@ -76,7 +76,7 @@ func (d *storeReplier) Publish(namespace, event, data []byte) (uint64, error) {
 
 // PublishKeyed implements publish.KeyedSink.
 func (d *storeReplier) PublishKeyed(key, namespace, event, data []byte) (uint64, error) {
-	if err := d.st.submit(d.l, PublishRequest{namespace, event, key, data}, d); err != nil {
+	if err := d.st.submit(PublishRequest{namespace, event, key, data}, d); err != nil {
 		return 0, err
 	}
 	return 0, publish.ErrPending
@@ -128,7 +128,7 @@ func (st *storeSequencer) publish(ctx context.Context, l *Loop, namespace string
 		return err
 	}
 	c := &oneMessage{st: st, l: l, outcome: make(chan error, 1)}
-	if err := st.submit(l, PublishRequest{[]byte(namespace), []byte(m.Event), []byte(m.Key), m.Data}, c); err != nil {
+	if err := st.submit(PublishRequest{[]byte(namespace), []byte(m.Event), []byte(m.Key), m.Data}, c); err != nil {
 		return err
 	}
 	select {
@@ -181,7 +181,7 @@ func (b *batch) PublishKeyed(key, namespace, event, data []byte) (uint64, error)
 	if err := b.st.Wait(context.Background()); err != nil {
 		return 0, err
 	}
-	if err := b.st.submit(b.l, PublishRequest{namespace, event, key, data}, b); err != nil {
+	if err := b.st.submit(PublishRequest{namespace, event, key, data}, b); err != nil {
 		return 0, err
 	}
 	return 0, publish.ErrPending

@@ -35,7 +35,7 @@ func benchmarkPublish(b *testing.B, matches, kept, namespaces int) {
 		BacklogTotalBytesMax: 512 << 20,
 	}
 	l := &Loop{opts: opts, shared: NewShared(&opts, 1)}
-	l.sequencer, l.window = newSequencer(&opts, func() {})
+	l.sequencer, l.window = newSequencer(&opts, l.shared, func() {})
 	for i := range matches {
 		for ns := range namespaces {
 			// different sets, so that each has its own stream

@@ -25,6 +25,7 @@ type lifecycle struct {
 	disconnecting    bool          // all messages are delivered, and subscribers are being disconnected
 	lastSubscriberAt uint32        // the last tick at which there were subscribers
 	unixClosing      unixClosing
+	last             Stats // the figures when Close was called; read after done is closed
 }
 
 // The values of lifecycle.stop.

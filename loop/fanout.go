@@ -53,8 +53,8 @@ func (l *Loop) published() {
 	l.stats.Published++
 }
 
-// publishFramed publishes a message from the mailbox. The goroutine that put it there has framed
-// it.
+// publishFramed publishes a message from the mailbox of the only loop. The goroutine that put it
+// there has framed it.
 func (l *Loop) publishFramed(namespace, frame []byte) {
 	l.match(namespace)
 	if l.retained {
@@ -63,6 +63,25 @@ func (l *Loop) publishFramed(namespace, frame []byte) {
 	}
 	l.keepAndDeliver(namespace, frame)
 	l.published()
+}
+
+// deliverRecord publishes a message of the feed, which has numbered, framed and kept it.
+func (l *Loop) deliverRecord(r record) {
+	l.match(r.namespace)
+	if len(l.matched) > 0 {
+		l.deliver(r.frame)
+	}
+	l.window.newest = r.seq
+	l.stats.Published++
+}
+
+// publishRecord publishes a message from the mailbox.
+func (l *Loop) publishRecord(r record) {
+	if l.shared.feed != nil {
+		l.deliverRecord(r)
+		return
+	}
+	l.publishFramed(r.namespace, r.frame)
 }
 
 // keepAndDeliver adds the frame to the history and to every matching stream.
@@ -85,7 +104,7 @@ func (l *Loop) match(namespace []byte) {
 
 // matchIndex looks up a namespace in the index and in the window.
 func (l *Loop) matchIndex(namespace []byte) {
-	l.retained = l.window.keeps(namespace)
+	l.retained = l.window.shared == nil && l.window.keeps(namespace)
 	l.matched = l.index.AppendMatches(l.matched[:0], namespace)
 	l.matchedNS = append(l.matchedNS[:0], namespace...)
 }

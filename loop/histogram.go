@@ -26,3 +26,11 @@ func (h *Histogram) add(d time.Duration) {
 	h.Counts[bucket]++
 	h.Sum += d
 }
+
+// join adds the durations of x.
+func (h *Histogram) join(x *Histogram) {
+	for i, n := range x.Counts {
+		h.Counts[i] += n
+	}
+	h.Sum += x.Sum
+}

@@ -106,6 +106,7 @@ func (l *Loop) emptyMailbox() {
 			r, l.unread = nextRecord(l.unread)
 			l.sequencer.receive(l, r)
 		}
+		l.window.noteDelivered(l.number)
 	}
 }
 

@@ -105,7 +105,7 @@ func New(opts Config, shared *Shared) (*Loop, error) {
 		wakeup.close()
 		return nil, fmt.Errorf("loop: cannot create the writability watch: %w", err)
 	}
-	sequencer, window := newSequencer(&opts, wakeup.notify)
+	sequencer, window := newSequencer(&opts, shared, wakeup.notify)
 	l := &Loop{
 		opts:      opts,
 		shared:    shared,
@@ -115,7 +115,7 @@ func New(opts Config, shared *Shared) (*Loop, error) {
 		lifecycle: lifecycle{ready: make(chan struct{}), done: make(chan struct{})},
 		reactor: reactor{
 			// Half of the reserve stays free: see hasPlace.
-			fdMax: openfiles.Limit() - min(openfiles.Reserve, openfiles.Limit())/2,
+			fdMax: openfiles.Limit() - min(openfiles.ReserveFor(shared.size), openfiles.Limit())/2,
 		},
 		admission: admission{
 			parser:       httpparse.Parser{HeadBytesMax: opts.HeadBytesMax},
@@ -181,7 +181,9 @@ func (l *Loop) turnWheel() {
 		l.hooks.flushSuppressed(l.log)
 		l.sequencer.everySecond(l)
 	}
-	l.window.sweep(l.wheel.now)
+	if l.number == 0 || l.shared.feed == nil {
+		l.window.sweep(l.wheel.now)
+	}
 	l.releaseIdle()
 	l.publishBacklog()
 }

@@ -3,6 +3,7 @@ package loop
 import (
 	"context"
 	"encoding/binary"
+	"math"
 	"sync"
 
 	"github.com/ssed/ssed/publish"
@@ -59,12 +60,46 @@ func (m *mailbox) putNumbered(ctx context.Context, seq uint64, namespace, event,
 		return 0, publish.ErrStopping
 	}
 	wasEmpty := len(m.records) == 0
-	m.records = appendRecord(m.records, seq, namespace, event, data)
+	m.records = appendRecord(m.records, seq, namespace, nil, event, data)
 	m.count++
 	if wasEmpty {
 		m.wakeup.notify()
 	}
 	return m.count, nil
+}
+
+// free returns how many bytes may be added without waiting. An empty or closed box accepts any
+// number. emptied is closed when the loop empties the box.
+func (m *mailbox) free() (bytes int, emptied <-chan struct{}) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.records) == 0 || m.closed {
+		return math.MaxInt, m.room
+	}
+	return m.bytesMax - len(m.records), m.room
+}
+
+// append adds a complete record without waiting. A closed box ignores it, because its loop has
+// ended.
+func (m *mailbox) append(record []byte) {
+	m.mu.Lock()
+	wasEmpty := len(m.records) == 0
+	if !m.closed {
+		m.records = append(m.records, record...)
+		m.count++
+	}
+	m.mu.Unlock()
+	if wasEmpty {
+		m.wakeup.notify()
+	}
+}
+
+// wakeWaiting makes goroutines that wait for room check again.
+func (m *mailbox) wakeWaiting() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	close(m.room)
+	m.room = make(chan struct{})
 }
 
 // spareBytesMax is the largest buffer that is always kept for reuse. A larger one is kept only
@@ -110,15 +145,15 @@ type record struct {
 // recordHead is the size of a record's head: the number, and the lengths of namespace and frame.
 const recordHead = 8 + 2 + 4
 
-// appendRecord appends a record to dst: the head, the namespace and the frame. Without a namespace,
-// data is stored in place of the frame, unchanged.
-func appendRecord(dst []byte, seq uint64, namespace, event, data []byte) []byte {
+// appendRecord appends a record to dst: the head, the namespace and the frame, which starts with
+// idLine. Without a namespace, data is stored in place of the frame, unchanged.
+func appendRecord(dst []byte, seq uint64, namespace, idLine, event, data []byte) []byte {
 	head := len(dst)
 	dst = append(dst, make([]byte, recordHead)...)
 	dst = append(dst, namespace...)
 	frame := len(dst)
 	if len(namespace) > 0 {
-		dst = sse.AppendFrame(dst, event, data)
+		dst = sse.AppendFrame(append(dst, idLine...), event, data)
 	} else {
 		dst = append(dst, data...)
 	}

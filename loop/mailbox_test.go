@@ -23,12 +23,12 @@ func testMailbox(t *testing.T, bytesMax int) *mailbox {
 
 // TestRecords verifies that records are read as they were written.
 func TestRecords(t *testing.T) {
-	records := appendRecord(nil, 0, []byte("/pets"), []byte("new-dog"), []byte("Corgi"))
-	records = appendRecord(records, 7, []byte("/"), nil, []byte("a\nb"))
-	records = appendRecord(records, 1<<60, nil, nil, []byte("a\nword"))
+	records := appendRecord(nil, 0, []byte("/pets"), nil, []byte("new-dog"), []byte("Corgi"))
+	records = appendRecord(records, 7, []byte("/"), []byte("id:e-7\n"), nil, []byte("a\nb"))
+	records = appendRecord(records, 1<<60, nil, nil, nil, []byte("a\nword"))
 	for _, want := range []record{
 		{0, []byte("/pets"), []byte("event:new-dog\ndata:Corgi\n\n")},
-		{7, []byte("/"), []byte("data:a\ndata:b\n\n")},
+		{7, []byte("/"), []byte("id:e-7\ndata:a\ndata:b\n\n")},
 		{1 << 60, nil, []byte("a\nword")},
 	} {
 		var got record

@@ -130,6 +130,7 @@ func (l *Loop) StartDrain() {
 // StopNow makes Run return as soon as possible. Connections are closed without waiting for
 // undelivered messages.
 func (l *Loop) StopNow() {
+	l.sequencer.stopAccepting(l)
 	l.stop.Store(stopNow)
 	l.wakeup.notify()
 }
@@ -137,9 +138,11 @@ func (l *Loop) StopNow() {
 // Close releases everything that the loop holds outside gnet. Call it once, after Run has returned
 // or if Run is never called. Calls that wait for the loop return ErrStopped.
 func (l *Loop) Close() {
+	l.sequencer.stopAccepting(l)
 	l.stop.Store(stopNow)
 	l.mailbox.close()
 	l.sequencer.close()
+	l.last = l.snapshot()
 	l.eventLog.flushSuppressed(l) // of the last second, for which turnWheel did not run
 	l.hooks.flushSuppressed(l.log)
 	close(l.done)

@@ -77,16 +77,28 @@ type HistoryRule struct {
 
 // newSequencer returns the sequencer and the window for a configuration. The sequencer calls wake,
 // from any goroutine, to make the loop call onWake.
-func newSequencer(opts *Config, wake func()) (sequencer, window) {
-	if opts.Store != nil {
-		return newStoreSequencer(opts.Store, wake), window{kept: keepAll(opts.HistoryBytesMax)}
+func newSequencer(opts *Config, shared *Shared, wake func()) (sequencer, window) {
+	w := shared.window
+	if shared.feed == nil {
+		w = newWindow(opts)
 	}
-	return memorySequencer{}, newWindow(opts.History, opts.HistoryBytesMax)
+	if opts.Store != nil {
+		return newStoreSequencer(opts.Store, &shared.flow, max(1, readsMax/shared.size), wake), w
+	}
+	return memorySequencer{}, w
 }
 
-// newWindow returns a window that keeps messages as the rules require. It has a new epoch, because
-// the numbers of an earlier process are lost.
-func newWindow(rules []HistoryRule, bytesMax int) window {
+// newWindow returns a window that keeps messages as the options require.
+func newWindow(opts *Config) window {
+	if opts.Store != nil {
+		return window{kept: keepAll(opts.HistoryBytesMax)}
+	}
+	return newMemoryWindow(opts.History, opts.HistoryBytesMax)
+}
+
+// newMemoryWindow returns a window that keeps messages as the rules require. It has a new epoch,
+// because the numbers of an earlier process are lost.
+func newMemoryWindow(rules []HistoryRule, bytesMax int) window {
 	if !slices.ContainsFunc(rules, func(r HistoryRule) bool { return r.Messages > 0 }) {
 		return window{}
 	}
@@ -112,41 +124,45 @@ func (memorySequencer) publish(ctx context.Context, l *Loop, namespace string, m
 	if m.Key != "" {
 		return errNoKeys
 	}
-	_, err := l.mailbox.put(ctx, []byte(namespace), []byte(m.Event), m.Data)
+	_, err := l.inlet().put(ctx, []byte(namespace), []byte(m.Event), m.Data)
 	return err
 }
 
-func (memorySequencer) sink(l *Loop) publish.Sink                { return l.mailbox }
+func (memorySequencer) sink(l *Loop) publish.Sink                { return l.inlet() }
 func (memorySequencer) replierFor(l *Loop, _ *publisher) replier { return directReplier{l} }
 func (memorySequencer) full() bool                               { return false }
-func (memorySequencer) receive(l *Loop, r record)                { l.publishFramed(r.namespace, r.frame) }
+func (memorySequencer) receive(l *Loop, r record)                { l.publishRecord(r) }
 func (memorySequencer) live() bool                               { return true }
 func (memorySequencer) onWake(*Loop)                             {}
 func (memorySequencer) everySecond(*Loop)                        {}
 func (memorySequencer) close()                                   {}
 
-// stopAccepting closes the mailbox before the loop is asked to stop. So when the loop finds the
-// mailbox empty after that, no more messages can arrive.
-func (memorySequencer) stopAccepting(l *Loop) { l.mailbox.close() }
+// stopAccepting closes the mailbox or the feed before the loop is asked to stop. So when the loop
+// finds the mailbox empty after that, no more messages can arrive.
+func (memorySequencer) stopAccepting(l *Loop) { l.inlet().close() }
 func (memorySequencer) settled(*Loop) bool    { return true }
 
 // resume starts in the window. This process has never assigned an id that is ahead of its newest
 // message, so such an id is treated like a malformed one.
 func (memorySequencer) resume(l *Loop, ask subreq.Resume, set nsindex.Set) resumePoint {
-	w, members, now := &l.window, set.Members(), l.wheel.now
+	w, members, now := &l.window, set.Members(), l.window.now(l.wheel.now)
 	if w.kept == nil {
 		return resumePoint{}
 	}
+	w.acquire() // the epoch never changes
+	defer w.release()
 	status, seq := w.classify(ask.ID)
 	b := w.findStart(status, seq, &ask, members, now)
-	return w.fromMemory(b, &ask, members, w.kept.Lost(members, b.after, now))
+	return w.fromMemory(b, &ask, members, w.lostAfter(members, b.after, now))
 }
 
 // next reads the next part from the window, or reports a gap if the window has dropped messages
 // since the replay began.
 func (memorySequencer) next(l *Loop, s *subscriber, r *replay) step {
+	l.window.acquire()
+	defer l.window.release()
 	set := s.audience.set.Members()
-	if lost := l.window.lostOf(r, set, l.wheel.now); lost > r.reported {
+	if lost := l.window.lostOf(r, set, l.window.now(l.wheel.now)); lost > r.reported {
 		r.reported = lost
 		return gapStep(l.window.gap(sse.GapExpired, []byte(l.window.idOf(r.after)), set, r.after, r.until, lost))
 	}

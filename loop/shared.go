@@ -12,22 +12,43 @@ type Shared struct {
 	places
 	numbers  numbers
 	backlogs []backlogBytes // by the number of the loop
+	flow     storeFlow
+	size     int    // how many loops there are
+	feed     *feed  // nil with one loop
+	window   window // the window of each loop, if there are several, before its first message
 }
 
 // NewShared returns the Shared for a daemon with the given number of loops. All of them must get
 // the same opts.
 func NewShared(opts *Config, loops int) *Shared {
-	return &Shared{
+	s := &Shared{
 		loops:    make([]*Loop, 0, loops),
 		places:   places{perAddress: newPerAddress(opts.ConnsPerAddressMax)},
 		backlogs: make([]backlogBytes, loops),
+		size:     loops,
 	}
+	if loops > 1 {
+		s.window = newWindow(opts)
+		s.window.shared = newSharedHistory(s.window, opts.HistoryBytesMax, loops)
+		s.feed = &feed{history: s.window.shared}
+	}
+	return s
 }
 
 // add adds a loop and returns its number.
 func (s *Shared) add(l *Loop) (number int) {
 	s.loops = append(s.loops, l)
+	if s.feed != nil {
+		s.feed.add(l.mailbox)
+	}
 	return len(s.loops) - 1
+}
+
+// wakeAll makes all loops call onWake soon.
+func (s *Shared) wakeAll() {
+	for _, l := range s.loops {
+		l.wakeup.notify()
+	}
 }
 
 // numbers assigns numbers that no two loops may use twice. All of its methods may be called from

@@ -81,7 +81,10 @@ func (l *Loop) snapshot() Stats {
 	s.Reports = l.hooks.pending()
 	s.Ended = make(map[string]uint64, reasons)
 	if l.window.kept != nil {
-		s.Kept, s.KeptBytes = l.window.kept.Messages(), l.window.kept.Bytes()
+		if l.window.acquire() {
+			s.Kept, s.KeptBytes = l.window.kept.Messages(), l.window.kept.Bytes()
+		}
+		l.window.release()
 	}
 	s.Stopping = l.stop.Load() != stopNone
 	for why, n := range l.stats.ended {
@@ -89,6 +92,53 @@ func (l *Loop) snapshot() Stats {
 	}
 	return s
 }
+
+// SumStats returns the figures of a daemon from the figures of its loops. Figures of the daemon's
+// messages are the same for all loops, except that some loops may have yet to deliver the newest
+// ones. Such figures are taken from the loop that is furthest ahead.
+func SumStats(loops []Stats) (sum Stats) {
+	sum.Ended = map[string]uint64{}
+	for i := range loops {
+		sum.add(&loops[i])
+	}
+	return sum
+}
+
+// add adds the figures of one more loop.
+func (s *Stats) add(x *Stats) {
+	s.Subscribers += x.Subscribers
+	s.PendingConnections += x.PendingConnections
+	s.Publishers += x.Publishers
+	s.Streams += x.Streams
+	s.Blocked += x.Blocked
+	s.Backlog += x.Backlog
+	s.Published = max(s.Published, x.Published)
+	s.Newest = max(s.Newest, x.Newest)
+	s.Deliveries += x.Deliveries
+	s.BytesOut += x.BytesOut
+	s.Refused += x.Refused
+	s.TurnedAway += x.TurnedAway
+	s.PublishersClosed += x.PublishersClosed
+	s.Skips += x.Skips
+	s.Skipped += x.Skipped
+	s.Kept = max(s.Kept, x.Kept)
+	s.KeptBytes = max(s.KeptBytes, x.KeptBytes)
+	s.Replays += x.Replays
+	s.Replayed += x.Replayed
+	s.Gaps += x.Gaps
+	for reason, n := range x.Ended {
+		s.Ended[reason] += n
+	}
+	s.Authorizing += x.Authorizing
+	s.Reports = max(s.Reports, x.Reports)
+	s.Unreported += x.Unreported
+	s.Stopping = s.Stopping || x.Stopping
+	s.Passes.join(&x.Passes)
+	s.FanOuts.join(&x.FanOuts)
+}
+
+// LastStats returns the figures of a loop that has stopped: its other methods return ErrStopped.
+func (l *Loop) LastStats() Stats { return l.last }
 
 // Stats returns the server's figures at one moment. The error is the context's, ErrStopped or
 // ErrBusy.

@@ -76,10 +76,10 @@ type Part struct {
 // These calls may come from different goroutines, but must not overlap: their order is the order of
 // the messages. The sequence may start again, for example after a reconnection. After the first
 // Begin, any goroutine may call Trim at any time, even during another call.
-type StoreSink struct{ box *mailbox }
+type StoreSink struct{ to inlet }
 
 // StoreSink returns the sink that a Store delivers to.
-func (l *Loop) StoreSink() StoreSink { return StoreSink{l.mailbox} }
+func (l *Loop) StoreSink() StoreSink { return StoreSink{l.inlet()} }
 
 // A control record is a record of the mailbox without a namespace. Its frame starts with one of
 // these bytes.
@@ -105,7 +105,7 @@ func (i StoreSink) Live(ctx context.Context) error { return i.putControl(ctx, 0,
 // If numbers are missing, all subscribers get a gap event, which covers all numbers up to the
 // Store's newest message. Before Live there are no subscribers.
 func (i StoreSink) Deliver(ctx context.Context, seq uint64, namespace, event, data []byte) error {
-	_, err := i.box.putNumbered(ctx, seq, namespace, event, data)
+	_, err := i.to.putNumbered(ctx, seq, namespace, event, data)
 	return err
 }
 
@@ -121,6 +121,6 @@ func (i StoreSink) Trim(ctx context.Context, until uint64) error {
 }
 
 func (i StoreSink) putControl(ctx context.Context, seq uint64, control []byte) error {
-	_, err := i.box.putNumbered(ctx, seq, nil, nil, control)
+	_, err := i.to.putNumbered(ctx, seq, nil, nil, control)
 	return err
 }

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// readsMax limits how many reads of the Store are in progress. Each one costs the Store a
-	// consumer; more reads would only wait there.
+	// readsMax limits how many reads of the Store are in progress, for all loops together. Each one
+	// costs the Store a consumer; more reads would only wait there.
 	readsMax = 16
 	// readTime is how long a read may take. It includes a short outage of the Store, and the wait
 	// for earlier reads.
@@ -35,6 +35,7 @@ type storeReads struct {
 	cancel context.CancelFunc
 	done   *inbox.Inbox[*storeRead]
 
+	most       int // reads that may be in progress
 	running    int
 	queued     []*storeRead
 	asking     *storeRead             // the queued read that only asks for the newest number
@@ -43,9 +44,9 @@ type storeReads struct {
 	partsBytes int
 }
 
-func newStoreReads(wake func()) storeReads {
+func newStoreReads(most int, wake func()) storeReads {
 	ctx, cancel := context.WithCancel(context.Background())
-	return storeReads{ctx: ctx, cancel: cancel, done: inbox.New[*storeRead](wake), shared: map[readKey]*storeRead{}}
+	return storeReads{most: most, ctx: ctx, cancel: cancel, done: inbox.New[*storeRead](wake), shared: map[readKey]*storeRead{}}
 }
 
 // A readKey identifies reads with the same result.
@@ -112,11 +113,11 @@ func (st *storeSequencer) ask(l *Loop, s *subscriber, key readKey) {
 	st.startReads(l)
 }
 
-// startReads starts queued reads, up to readsMax. It discards a read if no subscriber waits for it
+// startReads starts queued reads, up to the limit. It discards a read if no subscriber waits for it
 // any more.
 func (st *storeSequencer) startReads(l *Loop) {
 	reads := &st.reads
-	for reads.running < readsMax && len(reads.queued) > 0 {
+	for reads.running < reads.most && len(reads.queued) > 0 {
 		f := reads.queued[0]
 		reads.queued[0] = nil
 		reads.queued = reads.queued[1:]

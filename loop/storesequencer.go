@@ -27,10 +27,9 @@ import (
 // The first group of fields is shared with other goroutines. The loop owns the rest.
 type storeSequencer struct {
 	Store
-	unacked atomic.Int64  // messages that are submitted and not acknowledged
-	acked   atomic.Uint64 // the largest number that was acknowledged
-	acks    *inbox.Inbox[ack]
-	wake    func()
+	*storeFlow
+	acks *inbox.Inbox[ack]
+	wake func()
 
 	isLive          bool   // all messages from before the daemon's start are delivered
 	liveAt          uint32 // tick at which isLive was set
@@ -43,18 +42,27 @@ type storeSequencer struct {
 	spareAcks       []ack
 }
 
-// newStoreSequencer returns a storeSequencer that calls wake to make the loop call onWake.
-func newStoreSequencer(store Store, wake func()) *storeSequencer {
-	return &storeSequencer{Store: store, acks: inbox.New[ack](wake), wake: wake, reads: newStoreReads(wake)}
+// A storeFlow counts the messages on their way to the Store and back, for all loops together. Any
+// goroutine may use it.
+type storeFlow struct {
+	unacked  atomic.Int64  // messages that are submitted and not acknowledged
+	acked    atomic.Uint64 // the largest number that was acknowledged
+	stopping atomic.Bool   // no more messages are submitted
+}
+
+// newStoreSequencer returns a storeSequencer with at most readsMax reads of the Store in progress.
+// It calls wake to make the loop call onWake.
+func newStoreSequencer(store Store, flow *storeFlow, readsMax int, wake func()) *storeSequencer {
+	return &storeSequencer{Store: store, storeFlow: flow, acks: inbox.New[ack](wake), wake: wake, reads: newStoreReads(readsMax, wake)}
 }
 
 func (st *storeSequencer) full() bool { return st.Full() }
 func (st *storeSequencer) live() bool { return st.isLive }
 func (st *storeSequencer) close()     { st.reads.cancel() }
 
-// stopAccepting does nothing. Submitted messages return through the mailbox, so it stays open until
-// all of them have returned. submit fails once the loop is stopping.
-func (st *storeSequencer) stopAccepting(*Loop) {}
+// stopAccepting makes submit fail. Messages that were submitted before return through the mailbox,
+// so it stays open until all of them have returned.
+func (st *storeSequencer) stopAccepting(*Loop) { st.stopping.Store(true) }
 
 // receive handles one record from the Store: a message or a control record. Records arrive in the
 // order in which the Store has called the methods of StoreSink.
@@ -63,17 +71,17 @@ func (st *storeSequencer) receive(l *Loop, r record) {
 	switch {
 	case len(r.namespace) > 0:
 		if st.advance(l, r.seq) {
-			l.publishFramed(r.namespace, r.frame)
+			l.publishRecord(r)
 		}
 	case r.frame[0] == controlSkip:
 		if st.advance(l, r.seq) {
 			w.newest++
 		}
 	case r.frame[0] == controlTrim:
-		w.kept.Raise(min(r.seq, w.newest))
+		w.raise(min(r.seq, w.newest))
 		st.reads.forgetBefore(r.seq)
 	case r.frame[0] == controlLive:
-		st.isLive, st.liveAt, st.undated = true, l.wheel.now, w.newest
+		st.isLive, st.liveAt, st.undated = true, w.now(l.wheel.now), w.newest
 	case r.frame[0] == controlBegin:
 		st.beginEpoch(l, string(r.frame[1:]), r.seq)
 	}
@@ -91,7 +99,7 @@ func (st *storeSequencer) advance(l *Loop, seq uint64) bool {
 	if lost := seq - 1; lost > w.newest {
 		after := w.newest
 		w.newest = lost
-		w.kept.Raise(lost)
+		w.raise(lost)
 		if st.isLive && lost > st.gapReported {
 			st.reportMissing(l, after)
 		}
@@ -129,7 +137,9 @@ func (st *storeSequencer) beginEpoch(l *Loop, epoch string, newest uint64) {
 	}
 	asked := w.newestID()
 	again := w.epoch != ""
-	w.kept = keepAll(l.opts.HistoryBytesMax)
+	if w.shared == nil {
+		w.kept = keepAll(l.opts.HistoryBytesMax)
+	}
 	st.reads.forgetBefore(math.MaxUint64)
 	// The messages that these subscribers miss no longer exist under their numbers.
 	for s := range l.replays.of {
@@ -137,7 +147,7 @@ func (st *storeSequencer) beginEpoch(l *Loop, epoch string, newest uint64) {
 	}
 	w.epoch, w.newest = epoch, newest
 	st.gapReported, st.undated = 0, newest
-	w.kept.Raise(newest)
+	w.raise(newest)
 	l.indexChanged()
 	if again {
 		l.log.Warn("store lost its messages", "epoch", epoch, "sequence", newest)
@@ -187,6 +197,10 @@ type storeReplay struct {
 // otherwise.
 func (st *storeSequencer) resume(l *Loop, ask subreq.Resume, set nsindex.Set) resumePoint {
 	w := &l.window
+	defer w.release()
+	if !w.acquire() {
+		return resumePoint{tooEarly: true}
+	}
 	p := st.find(l, &ask, set.Members())
 	// Other subscribers already got a gap event for numbers that have yet to arrive, so this one
 	// gets it too.
@@ -201,7 +215,7 @@ func (st *storeSequencer) resume(l *Loop, ask subreq.Resume, set nsindex.Set) re
 
 // find returns the resume point without regard to gaps that were already reported.
 func (st *storeSequencer) find(l *Loop, ask *subreq.Resume, set []string) resumePoint {
-	w, now := &l.window, l.wheel.now
+	w, now := &l.window, l.window.now(l.wheel.now)
 	status, seq := w.classify(ask.ID)
 	if status == idAhead {
 		if seq <= st.Newest() {
@@ -213,7 +227,7 @@ func (st *storeSequencer) find(l *Loop, ask *subreq.Resume, set []string) resume
 		return resumePoint{replay: replay{phase: phaseAsking, after: seq, until: w.newest, inStore: e}}
 	}
 	b := w.findStart(status, seq, ask, set, now)
-	lost := w.kept.Lost(set, b.after, now)
+	lost := w.lostAfter(set, b.after, now)
 	if b.bySince {
 		if undated := st.undatedUntil(w, set, sinceTick(ask, now), b.after, now); undated > 0 {
 			b.after, lost = 0, undated
@@ -246,7 +260,7 @@ func (e *storeReplay) copyStart(ask *subreq.Resume) {
 // knows that they are older than that. Of dropped messages, it only knows that they are older than
 // a kept one.
 func (st *storeSequencer) undatedUntil(w *window, set []string, at uint32, after uint64, now uint32) uint64 {
-	lost := w.kept.Lost(set, 0, now)
+	lost := w.lostAfter(set, 0, now)
 	if at <= st.liveAt {
 		return max(lost, st.undated)
 	}
@@ -260,8 +274,12 @@ func (st *storeSequencer) undatedUntil(w *window, set []string, at uint32, after
 // replay began may still be in the Store, so a replay from the window can go back to the Store.
 func (st *storeSequencer) next(l *Loop, s *subscriber, r *replay) step {
 	w, set := &l.window, s.audience.set.Members()
+	defer w.release()
+	if !w.acquire() {
+		return step{kind: stepLeave, retry: l.opts.retryTime()}
+	}
 	if r.phase == phaseKept {
-		lost := w.lostOf(r, set, l.wheel.now)
+		lost := w.lostOf(r, set, w.now(l.wheel.now))
 		if lost == 0 {
 			return l.readWindow(r, set)
 		}

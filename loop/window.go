@@ -17,6 +17,61 @@ type window struct {
 	kept   *history.History // nil: nothing is kept, and messages have no ids
 	epoch  string           // the epoch in all ids
 	newest uint64           // number of the newest message
+	shared *sharedHistory   // the history of several loops; nil: only this loop uses kept
+}
+
+// acquire makes kept usable until release, with several loops too. It reports false if the shared
+// history is already in another epoch than this loop, which has yet to get the record of its
+// beginning. kept must not be used in that case.
+func (w *window) acquire() (ok bool) {
+	if w.shared == nil {
+		return true
+	}
+	w.shared.mu.Lock()
+	w.kept = w.shared.kept
+	if w.kept == nil || w.shared.epoch != w.epoch {
+		return false
+	}
+	w.kept.Settle(w.shared.applied())
+	return true
+}
+
+// release ends the use of kept after acquire, whatever acquire has returned.
+func (w *window) release() {
+	if w.shared != nil {
+		w.shared.mu.Unlock()
+	}
+}
+
+// noteDelivered shows the other loops that this one has delivered the messages up to newest.
+func (w *window) noteDelivered(loop int) {
+	if w.shared != nil {
+		w.shared.delivered[loop].seq.Store(w.newest)
+	}
+}
+
+// now returns the time for kept, in ticks. tick is the time of the loop's wheel.
+func (w *window) now(tick uint32) uint32 {
+	if w.shared != nil {
+		return w.shared.now()
+	}
+	return tick
+}
+
+// raise records that messages up to a number may be missing. With several loops, the feed does it.
+func (w *window) raise(floor uint64) {
+	if w.shared == nil {
+		w.kept.Raise(floor)
+	}
+}
+
+// lostAfter returns the newest message of a set after a number that is not kept, or 0. It ignores
+// messages that this loop has yet to deliver.
+func (w *window) lostAfter(set []string, after uint64, now uint32) uint64 {
+	if lost := min(w.kept.Lost(set, after, now), w.newest); lost > after {
+		return lost
+	}
+	return 0
 }
 
 // keeps reports whether messages of a namespace are kept. If so, they have ids.
@@ -32,9 +87,13 @@ func (w *window) add(namespace, frame []byte, now uint32) {
 const sweepNamespaces = 1000
 
 // sweep drops expired messages in the next few namespaces.
-func (w *window) sweep(now uint32) {
-	if w.kept != nil {
-		w.kept.Sweep(now, sweepNamespaces)
+func (w *window) sweep(tick uint32) {
+	if w.kept == nil {
+		return
+	}
+	defer w.release()
+	if w.acquire() {
+		w.kept.Sweep(w.now(tick), sweepNamespaces)
 	}
 }
 
@@ -112,7 +171,7 @@ func (w *window) findStart(status idStatus, seq uint64, ask *subreq.Resume, set 
 	case ask.Last > lastMax:
 		b.after = 0
 	case ask.Last > 0:
-		b.after = w.kept.BeforeLast(set, ask.Last, now)
+		b.after = min(w.kept.BeforeLast(set, ask.Last, now), w.newest)
 	case ask.Since >= 0:
 		b.after, b.bySince = w.kept.Since(set, sinceTick(ask, now), w.newest, now), true
 	default:

@@ -39,7 +39,8 @@ func (c *checkCommand) checkWiring(stderr *logWriter, s *settings) {
 	s.warnStoreIgnored(&c.daemonFlags, log)
 	s.warnMemory(&c.daemonFlags, log)
 	s.warnEnvTypos(log)
-	openFiles, err := raiseLimits()
+	c.warnLoops(log)
+	openFiles, err := raiseLimits(c.loops())
 	if err == nil {
 		_, err = c.newDaemon(openFiles, s.memory, log, stderr)
 	}

@@ -83,6 +83,11 @@ func plainValue(value reflect.Value) (any, error) {
 	switch v := value.Interface().(type) {
 	case bool, int, string:
 		return v, nil
+	case loopCount:
+		if v != autoLoops {
+			return int(v), nil
+		}
+		return v.String(), nil
 	case fmt.Stringer:
 		return v.String(), nil
 	default:

@@ -136,6 +136,7 @@ func forFlag(flag *kong.Flag, value any) (any, error) {
 	yes, isBool := value.(bool)
 	_, isSize := flag.Target.Interface().(byteSize)
 	_, isCount := flag.Target.Interface().(int)
+	_, isLoops := flag.Target.Interface().(loopCount)
 	_, isTime := flag.Target.Interface().(time.Duration)
 	switch {
 	case flag.IsSlice():
@@ -153,10 +154,12 @@ func forFlag(flag *kong.Flag, value any) (any, error) {
 			return nil, wrongType(flag, value, "true or false")
 		}
 		return yes, nil
-	case (isCount || isSize) && isNumber:
+	case (isCount || isSize || isLoops) && isNumber:
 		return fmt.Sprint(number), nil
 	case isCount:
 		return nil, wrongType(flag, value, "a whole number, such as 100")
+	case isLoops && !isText:
+		return nil, wrongType(flag, value, `a whole number, or "auto"`)
 	case isTime && !isText:
 		return nil, wrongType(flag, value, `a duration with a unit, in quotes, such as "30s"`)
 	case !isText:

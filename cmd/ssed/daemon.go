@@ -82,7 +82,7 @@ func (f *daemonFlags) newDaemon(openFiles int, memory memoryLimit, log *slog.Log
 	d := &daemon{tokens: tokens, endAtMost: f.endAtMost(), log: log, stderr: stderr, died: make(chan error, 3)}
 
 	options := f.options(tokens, connsMax, publishersMax, log)
-	if f.PublishLoop == sharedLoop {
+	if f.publishLoop() == sharedLoop {
 		options.Publish = f.Publish
 	}
 	if f.hasStore() {
@@ -107,7 +107,7 @@ func (f *daemonFlags) newDaemon(openFiles int, memory memoryLimit, log *slog.Log
 	}
 	d.engines = append(d.engines, d.server)
 
-	if f.PublishLoop == ownLoop {
+	if f.publishLoop() == ownLoop {
 		sink, session := d.server.Publishers()
 		d.publishers = evioserver.New(evioserver.Options{
 			Listen:        f.Publish,
@@ -126,6 +126,7 @@ func (f *daemonFlags) newDaemon(openFiles int, memory memoryLimit, log *slog.Log
 func (f *daemonFlags) options(tokens *auth.Table, connsMax, publishersMax int, log *slog.Logger) ssed.Options {
 	return ssed.Options{
 		Listen:               f.Listen,
+		Loops:                f.loops(),
 		Tokens:               tokens,
 		CORSOrigins:          f.CORSOrigin,
 		TrustedProxies:       f.TrustedProxy,

@@ -12,6 +12,7 @@ const defaultPublishURL = "tcp://127.0.0.1:8002"
 
 // The values of --publish-loop.
 const (
+	autoLoop   = "auto" // shared with one loop, own with several
 	sharedLoop = "shared"
 	ownLoop    = "own"
 )
@@ -43,10 +44,12 @@ type commands struct {
 type daemonFlags struct {
 	Config string `group:"config" placeholder:"FILE"`
 
-	Listen      []string `group:"where" placeholder:"ADDR" default:":8001"`
-	Publish     []string `group:"where" placeholder:"URL" default:"${publish_url}"`
-	Admin       string   `group:"where" placeholder:"on|off|ADDR" default:"on"`
-	PublishLoop string   `group:"where" placeholder:"shared|own" enum:"shared,own" default:"shared"`
+	Listen  []string `group:"where" placeholder:"ADDR" default:":8001"`
+	Publish []string `group:"where" placeholder:"URL" default:"${publish_url}"`
+	Admin   string   `group:"where" placeholder:"on|off|ADDR" default:"on"`
+
+	Loops       loopCount `group:"loops" placeholder:"N|auto" default:"1"`
+	PublishLoop string    `group:"loops" placeholder:"auto|shared|own" enum:"auto,shared,own" default:"auto"`
 
 	Token         []string `group:"who" placeholder:"LINE" sep:";" secret:""` // a semicolon, because a list of rights contains commas
 	TokenFile     string   `group:"who" placeholder:"FILE"`

@@ -46,7 +46,8 @@ func TestFlagDefaultsEqualServerDefaults(t *testing.T) {
 		Listen:        []string{":8001"},
 		Publish:       []string{"tcp://127.0.0.1:8002"},
 		Admin:         "on",
-		PublishLoop:   sharedLoop,
+		Loops:         1,
+		PublishLoop:   autoLoop,
 		CORSOrigin:    []string{"*"},
 		Backlog:       16 << 20,
 		BacklogTotal:  ssed.DefaultBacklogTotalBytes,
@@ -166,7 +167,7 @@ func TestEnvironment(t *testing.T) {
 	}
 	got := cli.Demo.daemonFlags
 	want := daemonFlags{
-		Listen: []string{":8001"}, Publish: []string{defaultPublishURL}, PublishLoop: ownLoop, Admin: "127.0.0.1:8003", Debug: true,
+		Listen: []string{":8001"}, Publish: []string{defaultPublishURL}, Loops: 1, PublishLoop: ownLoop, Admin: "127.0.0.1:8003", Debug: true,
 		Backlog: 3 << 20, BacklogTotal: 64 << 20, Mailbox: 1 << 20, DataMax: 64 << 10, HeadMax: 8 << 10, Sndbuf: 64 << 10, MaxConns: 100, MaxConnsPerIP: 7, MaxPublishers: 8, Slow: "skip",
 		History: 7, HistoryAge: time.Hour, HistoryBytes: 1 << 30, GapEvent: "hole",
 		HistoryFor: []historyRule{{Prefix: "/a", Messages: 5}, {Prefix: "/b/c", Messages: 0, Age: time.Minute}},
@@ -192,7 +193,7 @@ func TestUsageErrors(t *testing.T) {
 		{"no size", nil, []string{"--backlog", "much"}, "--backlog:"},
 		{"no size in the environment", map[string]string{"SSED_BACKLOG": "much"}, nil, "SSED_BACKLOG"},
 		{"backlog below a message", nil, []string{"--backlog", "1MiB", "--data-max", "2MiB"}, "cannot hold one message"},
-		{"unknown loop", nil, []string{"--publish-loop", "both"}, "expected shared or own"},
+		{"unknown loop", nil, []string{"--publish-loop", "both"}, "expected auto, shared or own"},
 		{"unknown log level", nil, []string{"--log-level", "loud"}, "--log-level"},
 		{"all backlogs below one", nil, []string{"--backlog-total", "15MiB"}, "--backlog-total:"},
 		{"negative connections", nil, []string{"--max-conns", "-1"}, "--max-conns"},

@@ -26,6 +26,7 @@ const description = `Server-Sent Events daemon: programs publish lines, browsers
 var flagGroups = []kong.Group{
 	{Key: "config", Title: "Configuration:"},
 	{Key: "where", Title: "Addresses:"},
+	{Key: "loops", Title: "Event loops:"},
 	{Key: "who", Title: "Access control:"},
 	{Key: "much", Title: "Limits (SIZE: 65536, 64KiB, 1MiB or 2GiB):"},
 	{Key: "history", Title: "History (SIZE: 64KiB or 1GiB; DURATION: 15s or 24h):"},
@@ -47,9 +48,12 @@ var daemonHelp = map[string]string{
 	"admin": `Where to serve /admin/ and /metrics: on the --listen addresses (on), nowhere (off), or
 		on a separate host:port. Only this machine has access unless a token has the admin right,
 		or for /metrics the metrics right. Default ${default}.`,
+
+	"loops": `Number of event loops. Each one serves a part of the subscribers on one CPU, so several
+		deliver more messages. auto: one for each CPU, except for one CPU. Default ${default}.`,
 	"publish-loop": `Event loop that reads from publishers: the loop of the subscribers (shared; best
-		on few cores) or a separate one (own), so that heavy publishing does not slow down
-		delivery. Default ${default}.`,
+		on few CPUs; only with one loop) or a separate one (own), so that heavy publishing does
+		not slow down delivery. auto: shared with one loop, own with several. Default ${default}.`,
 
 	"token": `A token, then optionally its rights (subscribe, publish, admin, metrics; default all)
 		and its namespace (default /): "TOKEN publish,subscribe /pets". Can be

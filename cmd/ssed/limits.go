@@ -14,12 +14,12 @@ import (
 // Open files: every subscriber is one. The soft limit (1,024 on many systems, because of select(2))
 // is raised to the hard limit, which is returned.
 //
-// Threads: the event loop can occupy one permanently. With GOMAXPROCS=1, all other goroutines (the
-// admin pages, the publishers' own loop) would have to wait for its turns to finish. Setting the
-// number also fixes it: otherwise the runtime would follow later changes of the CPU affinity, down
-// to 1.
-func raiseLimits() (openFiles int, err error) {
-	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))
+// Threads: each event loop can occupy one permanently. With no more than these, all other
+// goroutines (the admin pages, the publishers' own loop) would have to wait for their turns to
+// finish. Setting the number also fixes it: otherwise the runtime would follow later changes of the
+// CPU affinity, down to 1.
+func raiseLimits(loops int) (openFiles int, err error) {
+	runtime.GOMAXPROCS(max(loops+1, runtime.GOMAXPROCS(0)))
 
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
@@ -35,12 +35,13 @@ func raiseLimits() (openFiles int, err error) {
 // connections divides the open files between subscribers and publishers. The sum stays below the
 // limit, because an event loop that cannot accept a connection for lack of descriptors stops.
 func (f *daemonFlags) connections(openFiles int) (subscribers, publishers int, err error) {
-	places := openFiles - openfiles.Reserve
+	reserve := openfiles.ReserveFor(f.loops())
+	places := openFiles - reserve
 	publishers = cmp.Or(f.MaxPublishers, openfiles.Publishers(places))
 	subscribers = places - publishers
 	switch {
 	case places < 2:
-		return 0, 0, fmt.Errorf("cannot serve with a limit of %d open files: raise it above %d (ulimit -Hn, or LimitNOFILE= in systemd)", openFiles, openfiles.Reserve+1)
+		return 0, 0, fmt.Errorf("cannot serve with a limit of %d open files: raise it above %d (ulimit -Hn, or LimitNOFILE= in systemd)", openFiles, reserve+1)
 	case subscribers < 1:
 		return 0, 0, &flagError{"max-publishers", fmt.Errorf("cannot serve %d: the limit of %d open files (ulimit -Hn) allows at most %d and one subscriber", f.MaxPublishers, openFiles, places-1)}
 	case f.MaxConns > subscribers:

@@ -11,7 +11,7 @@ import (
 
 func TestRaiseLimits(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	openFiles, err := raiseLimits()
+	openFiles, err := raiseLimits(1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ const (
 	memoryBase = 48 << 20
 	// memoryPerConn is the maximum for a subscriber, including its garbage.
 	memoryPerConn = 2 << 10
-	// segmentPoolBytes is the size of the pool of segments for streams.
+	// segmentPoolBytes is the size of a loop's pool of segments for streams.
 	segmentPoolBytes = 4 << 20
 	// storeBufferBytes is for the messages on their way to the store (one half) and for messages
 	// that were read back from it (the other half).
@@ -56,7 +56,7 @@ func (m memoryLimit) usable() int { return m.bytes - m.bytes/8 }
 func (m memoryLimit) goLimit() int { return max(m.bytes-max(m.bytes/8, 32<<20), m.bytes/2) }
 
 // usesMailbox reports whether messages pass through the mailbox.
-func (f *daemonFlags) usesMailbox() bool { return f.PublishLoop == ownLoop || f.hasStore() }
+func (f *daemonFlags) usesMailbox() bool { return f.publishLoop() == ownLoop || f.hasStore() }
 
 // keepsHistory reports whether messages are kept in memory.
 func (f *daemonFlags) keepsHistory() bool {
@@ -73,9 +73,9 @@ func (m memoryLimit) storeCacheBytes() int {
 
 // otherMemory returns the bytes in use that the flags allow in addition to backlog and history.
 func (f *daemonFlags) otherMemory(m memoryLimit) int {
-	bytes := segmentPoolBytes
+	bytes := segmentPoolBytes * f.loops()
 	if f.usesMailbox() {
-		bytes += 2 * int(f.Mailbox)
+		bytes += 2 * int(f.Mailbox) * f.loops()
 	}
 	if f.hasStore() {
 		bytes += storeBufferBytes
@@ -112,7 +112,7 @@ func (f *daemonFlags) fitMemory(m memoryLimit, isDefault func(flag string) bool)
 		}
 	}
 	if f.usesMailbox() {
-		lower("mailbox", &f.Mailbox, max(m.bytes/64, 1<<20))
+		lower("mailbox", &f.Mailbox, max(m.bytes/64/f.loops(), 1<<20))
 	}
 	least := wholeMiB(sse.FrameBytesMax(int(f.DataMax)))
 	room := (m.usable()-memoryBase-memoryPerConn*f.MaxConns)*4/5 - f.otherMemory(m)

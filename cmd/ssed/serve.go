@@ -51,7 +51,8 @@ func (f *daemonFlags) runDaemon(stderr *logWriter, s *settings, alongside func(c
 	boundCollector()
 	log := f.newLogger(stderr)
 
-	openFiles, err := raiseLimits()
+	f.warnLoops(log) // before the number of CPUs is raised
+	openFiles, err := raiseLimits(f.loops())
 	if err != nil {
 		return err
 	}
@@ -85,7 +86,8 @@ func (f *daemonFlags) runDaemon(stderr *logWriter, s *settings, alongside func(c
 		"listen", strings.Join(d.subscribeURLs(), " "),
 		"publish", strings.Join(d.publishURLs(), " "),
 		"admin", d.admin.url,
-		"open_files", openFiles)
+		"open_files", openFiles,
+		"loops", f.loops())
 	notify := notifyUp(d)
 	go alongside(signaled, d)
 

@@ -22,6 +22,7 @@ func (f *daemonFlags) check(wrong func(flag string, err error)) {
 		wrong("drain", fmt.Errorf("invalid value %v: must be 0 or more", f.Drain))
 	}
 	f.checkAdmin(wrong)
+	f.checkLoops(wrong)
 	f.checkOptions(wrong)
 	f.checkStore(wrong)
 	tokens, err := f.tokens()
@@ -53,6 +54,7 @@ func allOf(err error) []error {
 var flagOf = map[string]string{
 	"Listen":               "listen",
 	"Publish":              "publish",
+	"Loops":                "loops",
 	"CORSOrigins":          "cors-origin",
 	"TrustedProxies":       "trusted-proxy",
 	"BacklogBytesMax":      "backlog",
@@ -137,8 +139,8 @@ func (f *daemonFlags) withFlagNames(e *ssed.FieldError) error {
 // that are not raised yet, so newDaemon checks their defaults.
 func (f *daemonFlags) checkOptions(wrong func(flag string, err error)) {
 	options := f.options(nil, cmp.Or(f.MaxConns, 1), f.MaxPublishers, nil)
-	options.Publish = f.Publish
-	options.History = nil // checkHistory reports the right flag
+	options.Publish, options.Loops = f.Publish, 1 // checkLoops reports the right flag
+	options.History = nil                         // checkHistory reports the right flag
 	blameIn(f.asFlagErrors(options.Validate()), wrong)
 }
 

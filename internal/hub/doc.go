@@ -2,14 +2,14 @@
 // messages that the program publishes, the program's hooks, and start and shutdown. Connections,
 // streams and deadlines, which exist once per thread, are in package loop.
 //
-// A Hub has one loop. Sequence numbers, the kept messages, and the counters that limits need (per
-// address, of subscribers, of calls of Authorize) are in the loop, too. Only the loop's goroutine
-// uses them, so they need no lock.
+// A Hub has one loop or several. With one, sequence numbers and the kept messages are in the loop:
+// only its goroutine uses them, so they need no lock. With several, they are in loop.Shared,
+// together with the counters for limits.
 //
 // A message that a publisher sends to the loop reaches subscribers without passing through this
 // package. The package does not know gnet.
 //
-// The one invariant: everything that other goroutines share with the loop is created here, before
-// the loop runs, and is safe to share. The tokens are atomic, the queue of hooks has its own lock,
-// and the rest does not change.
+// The one invariant: everything that other goroutines share with the loops is created here, before
+// the loops run, and is safe to share. The tokens are atomic, the queue of hooks has its own lock,
+// loop.Shared has atomics and locks, and the rest does not change.
 package hub

@@ -20,8 +20,9 @@ import (
 
 // A Config configures a Hub. Every value is final and valid.
 type Config struct {
-	// Loop configures the loop. New sets its Tokens, Session and Reports.
-	Loop loop.Config
+	// Loop configures each loop. New sets its Tokens, Session and Reports.
+	Loop  loop.Config
+	Loops int // how many loops there are
 
 	Listen       []listen.Endpoint  // addresses for subscribers
 	Publish      []listen.Endpoint  // addresses for publishers
@@ -40,8 +41,8 @@ type Hooks = callbacks.Funcs[loop.SubscriberInfo]
 // A Hub is one daemon. Its methods may be called from any goroutine.
 type Hub struct {
 	config  Config
-	loop    *loop.Loop
-	tokens  atomic.Pointer[auth.Table] // current tokens; the loop reads them
+	loops   []*loop.Loop               // by number
+	tokens  atomic.Pointer[auth.Table] // current tokens; the loops read them
 	session publish.Config             // configuration of every publisher's session; constant after New
 	hooks   *callbacks.Queue[loop.SubscriberInfo]
 
@@ -49,11 +50,13 @@ type Hub struct {
 	asked         atomic.Bool   // Shutdown was called
 	hooksDeadline chan struct{} // closed when Serve must not wait for the hooks any longer
 	endHooksWait  func()        // closes hooksDeadline
-	finished      chan struct{} // closed when the loop and the hooks have ended
+	finished      chan struct{} // closed when the loops and the hooks have ended
+	ready         chan struct{} // closed when all loops are ready
 
-	// Serve sets these before the loop is ready. They do not change afterwards.
+	// Serve sets these before the loops are ready. They do not change afterwards.
 	unix                      listen.UnixListeners
 	unixRoles                 map[string]loop.Role // by path
+	unixTurn                  atomic.Uint32        // the loop that gets the next connection of a unix socket
 	listenAddrs, publishAddrs []net.Addr
 }
 
@@ -65,6 +68,7 @@ func New(config Config) (*Hub, error) {
 		hooks:         callbacks.New(config.Hooks, config.ReportsMax),
 		hooksDeadline: make(chan struct{}),
 		finished:      make(chan struct{}),
+		ready:         make(chan struct{}),
 		unixRoles:     map[string]loop.Role{},
 	}
 	h.endHooksWait = sync.OnceFunc(func() { close(h.hooksDeadline) })
@@ -73,9 +77,17 @@ func New(config Config) (*Hub, error) {
 
 	ofLoop := config.Loop
 	ofLoop.Tokens, ofLoop.Session, ofLoop.Reports = &h.tokens, &h.session, h.hooks
-	var err error
-	if h.loop, err = loop.New(ofLoop, loop.NewShared(&ofLoop, 1)); err != nil {
-		return nil, err
+	shared := loop.NewShared(&ofLoop, config.Loops)
+	for number := range config.Loops {
+		if config.Loops > 1 {
+			ofLoop.Logger = config.Loop.Logger.With("loop", number)
+		}
+		l, err := loop.New(ofLoop, shared)
+		if err != nil {
+			h.closeLoops()
+			return nil, err
+		}
+		h.loops = append(h.loops, l)
 	}
 	return h, nil
 }
@@ -91,25 +103,78 @@ func (h *Hub) Serve() error {
 	if h.hooks != nil {
 		go h.hooks.Run()
 	}
-	defer h.finishHooks() // runs last, after close and Release
-	defer h.close()
+	defer h.finishHooks() // runs last
+	defer h.unix.Close()
 	claims, tcp, err := h.listen()
 	defer claims.Release()
 	if err != nil {
+		h.closeLoops()
 		return err
 	}
-	return h.loop.Run(loop.Listeners{
-		TCP:       tcp,
-		Listening: claims.Release,
-		Accept:    func() { h.unix.Start(h.enroll, h.config.Logger) },
-		Close:     h.unix.Close,
-	})
+	return h.runLoops(tcp, claims.Release)
 }
 
-// close releases the resources of a Hub.
-func (h *Hub) close() {
-	h.loop.Close()
-	h.unix.Close()
+// runLoops runs all loops until they have ended. listening is called once all of them listen on
+// tcp. If one ends although no shutdown was requested, runLoops stops the others and returns its
+// error.
+func (h *Hub) runLoops(tcp []loop.Listener, listening func()) error {
+	yetToListen, yetToAccept := newCountdown(len(h.loops), listening), newCountdown(len(h.loops), h.accept)
+	ended := make(chan error, len(h.loops))
+	for _, l := range h.loops {
+		go func() {
+			err := l.Run(loop.Listeners{
+				TCP:       tcp,
+				Listening: yetToListen.down,
+				Accept:    yetToAccept.down,
+				Close:     h.unix.Close,
+			})
+			// A goroutine that accepts on a unix socket may wait for this loop, and the other loops
+			// wait for that goroutine.
+			l.Close()
+			ended <- err
+		}()
+	}
+	var first error
+	for range h.loops {
+		if err := <-ended; err != nil && first == nil {
+			first = err
+			for _, l := range h.loops {
+				l.StopNow()
+			}
+		}
+	}
+	return first
+}
+
+// accept accepts connections on the unix sockets. All loops are ready.
+func (h *Hub) accept() {
+	h.unix.Start(h.enroll, h.config.Logger)
+	close(h.ready)
+}
+
+// A countdown calls a function when down was called a number of times.
+type countdown struct {
+	left atomic.Int32
+	done func()
+}
+
+func newCountdown(from int, done func()) *countdown {
+	c := &countdown{done: done}
+	c.left.Store(int32(from))
+	return c
+}
+
+func (c *countdown) down() {
+	if c.left.Add(-1) == 0 {
+		c.done()
+	}
+}
+
+// closeLoops releases the resources of loops that do not run.
+func (h *Hub) closeLoops() {
+	for _, l := range h.loops {
+		l.Close()
+	}
 }
 
 // hooksTimeout limits how long Serve waits for the hooks if the loop has ended without Shutdown.
@@ -135,10 +200,12 @@ func (h *Hub) finishHooks() {
 // closes all connections immediately, drops the pending calls of hooks, and returns the context's
 // error.
 func (h *Hub) Shutdown(ctx context.Context) error {
-	h.asked.Store(true) // must be set before the loop can end
-	h.loop.StartDrain()
+	h.asked.Store(true) // must be set before a loop can end
+	for _, l := range h.loops {
+		l.StartDrain()
+	}
 	if h.began.CompareAndSwap(false, true) {
-		h.close() // Serve was never called
+		h.closeLoops() // Serve was never called
 		close(h.finished)
 		return nil
 	}
@@ -146,7 +213,9 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 	case <-h.finished:
 		return nil
 	case <-ctx.Done():
-		h.loop.StopNow()
+		for _, l := range h.loops {
+			l.StopNow()
+		}
 		h.endHooksWait()
 		<-h.finished
 		return ctx.Err()
@@ -154,7 +223,7 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 }
 
 // Ready returns a channel that is closed once the Hub accepts connections.
-func (h *Hub) Ready() <-chan struct{} { return h.loop.Ready() }
+func (h *Hub) Ready() <-chan struct{} { return h.ready }
 
 // Publish checks a message and publishes it. See ssed.Server.Publish.
 func (h *Hub) Publish(ctx context.Context, m sse.Message) error {
@@ -171,32 +240,13 @@ func (h *Hub) Publish(ctx context.Context, m sse.Message) error {
 	if err := sse.CheckData(m.Data, h.config.DataBytesMax); err != nil {
 		return err
 	}
-	return h.loop.PublishMessage(ctx, namespace, m)
+	return h.loops[0].PublishMessage(ctx, namespace, m)
 }
 
 // Publishers returns a sink and a session configuration for publishers on a separate loop.
 func (h *Hub) Publishers() (sink publish.Sink, session publish.Config) {
-	return h.loop.Sink(), h.session
+	return h.loops[0].Sink(), h.session
 }
 
 // StoreSink returns the sink that a store delivers to.
-func (h *Hub) StoreSink() loop.StoreSink { return h.loop.StoreSink() }
-
-// Stats returns the daemon's figures.
-func (h *Hub) Stats(ctx context.Context) (loop.Stats, error) { return h.loop.Stats(ctx) }
-
-// LoopStats returns the figures of each loop.
-func (h *Hub) LoopStats(ctx context.Context) ([]loop.Stats, error) {
-	stats, err := h.loop.Stats(ctx)
-	return []loop.Stats{stats}, err
-}
-
-// Subscribers returns all subscribers.
-func (h *Hub) Subscribers(ctx context.Context) ([]loop.SubscriberInfo, error) {
-	return h.loop.Subscribers(ctx)
-}
-
-// Disconnect closes one subscriber's connection. It reports whether the connection was found.
-func (h *Hub) Disconnect(ctx context.Context, id loop.ConnID) (found bool, err error) {
-	return h.loop.Disconnect(ctx, id)
-}
+func (h *Hub) StoreSink() loop.StoreSink { return h.loops[0].StoreSink() }

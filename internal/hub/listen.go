@@ -37,9 +37,11 @@ func (h *Hub) listen() (claims *listen.Claims, tcp []loop.Listener, err error) {
 	return claims, tcp, err
 }
 
-// enroll passes a connection of a unix socket to the loop. It returns false if the loop is ending.
+// enroll passes a connection of a unix socket to a loop, to each loop in turn. It returns false if
+// the loop is ending.
 func (h *Hub) enroll(conn *net.UnixConn) bool {
-	return h.loop.Enroll(conn, h.unixRoles[conn.LocalAddr().String()])
+	l := h.loops[int(h.unixTurn.Add(1))%len(h.loops)]
+	return l.Enroll(conn, h.unixRoles[conn.LocalAddr().String()])
 }
 
 // ListenAddrs returns the addresses for subscribers. Port 0 is replaced by the port that was

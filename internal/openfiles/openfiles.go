@@ -6,10 +6,13 @@ import "golang.org/x/sys/unix"
 
 const (
 	// Reserve is the number of descriptors for everything except connected subscribers and
-	// publishers: listeners, epoll instances, logs, the runtime, and connections that are accepted
-	// only to ask the client to retry later. The limit must never be reached, because an event loop
-	// stops when accept fails with EMFILE.
+	// publishers, with one event loop. It covers listeners, epoll instances, logs, the runtime, and
+	// connections that are accepted only to ask the client to retry later. The limit must never be
+	// reached, because an event loop stops when accept fails with EMFILE.
 	Reserve = 256
+	// reservePerLoop is for the listeners, epoll instances and socket pairs of one more loop, and
+	// for a connection that it has accepted and not counted yet.
+	reservePerLoop = 16
 	// LimitMax is used if the kernel's limit is higher, such as "infinity".
 	LimitMax = 1 << 20
 	// PublishersMax is plenty for the programs of one machine.
@@ -17,6 +20,9 @@ const (
 	// limitUnknown is a cautious guess if the kernel does not report a limit.
 	limitUnknown = 1024
 )
+
+// ReserveFor returns the reserve for a number of event loops.
+func ReserveFor(loops int) int { return Reserve + reservePerLoop*(loops-1) }
 
 // Limit returns RLIMIT_NOFILE of this process, at most LimitMax.
 func Limit() int {
