@@ -56,7 +56,7 @@ var (
 // The NATS client calls delivery.take on its own goroutine. This goroutine stays in watch.
 func (s *Store) consume(ctx context.Context, to loop.StoreSink, stream jetstream.Stream, epoch string, from, caughtUp uint64) error {
 	ctx, cancel := context.WithCancelCause(ctx)
-	d := &delivery{store: s, to: to, stream: stream, ctx: ctx, cancel: cancel, caughtUp: caughtUp}
+	d := &delivery{store: s, to: to, stream: stream, epoch: epoch, ctx: ctx, cancel: cancel, caughtUp: caughtUp, asked: caughtUp}
 	defer d.end()
 	s.mu.Lock()
 	s.interrupt = cancel
@@ -120,6 +120,7 @@ type delivery struct {
 	store    *Store
 	to       loop.StoreSink
 	stream   jetstream.Stream
+	epoch    string
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
 	caughtUp uint64 // the stream's last sequence when the consumer was created
@@ -127,6 +128,7 @@ type delivery struct {
 
 	mu    sync.Mutex // held while a message is handed over: see end
 	count uint64     // messages that arrived
+	asked uint64     // the stream's last sequence in its latest answer
 }
 
 // end cancels the delivery, and waits until take has returned.
@@ -157,14 +159,42 @@ func (d *delivery) take(m jetstream.Msg) {
 		return
 	}
 	seq := meta.Sequence.Stream
+	if err := d.askNewest(seq); err != nil {
+		d.cancel(err)
+		return
+	}
 	d.store.raiseNewest(seq)
 	if err := d.store.deliver(d.ctx, d.to, m, seq); err != nil {
 		d.cancel(err)
 		return
 	}
-	d.store.expected.Store(seq + meta.NumPending)
 	d.store.deliveredTo.Store(seq)
 	d.checkLive(meta.NumPending)
+}
+
+// askNewest raises Newest to the stream's last sequence if messages before seq are missing. The
+// loop's gap event for them covers all messages up to Newest, and later holes up to there get no
+// further gap events. So each gap event costs at most one request.
+//
+// The consumer's NumPending is no substitute for the request. If the stream drops a message just
+// before the server's consumer would read it, the server may still count it as pending. A gap event
+// would then name messages that do not exist.
+func (d *delivery) askNewest(seq uint64) error {
+	if missing := seq - 1; missing <= max(d.store.deliveredTo.Load(), d.asked) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(d.ctx, callTime)
+	defer cancel()
+	info, err := d.stream.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errInterrupted, err)
+	}
+	if d.store.epochOf(info) != d.epoch {
+		return errRemade
+	}
+	d.asked = info.State.LastSeq
+	d.store.raiseNewest(d.asked)
+	return nil
 }
 
 // checkLive calls goLive once all messages that were stored before startup are delivered.

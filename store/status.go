@@ -99,7 +99,6 @@ func lasted(s *Status) time.Duration { return time.Since(s.Since).Round(time.Mil
 // connection. Only Serve's goroutine calls it.
 func (s *Store) onInfo(info *jetstream.StreamInfo) {
 	s.failing = time.Time{}
-	s.expected.Store(0)
 	s.raiseNewest(info.State.LastSeq)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -89,7 +89,6 @@ type Store struct {
 	stop     context.CancelFunc
 
 	newest        atomic.Uint64 // see Newest
-	expected      atomic.Uint64 // the stream's last sequence as the consumer predicts it; 0: unknown
 	undeliverable undeliverable
 
 	// mu guards this group. Only Serve's goroutine writes embedded, conn, js and stream, so it
@@ -162,12 +161,9 @@ func (s *Store) Submit(m loop.PublishRequest, to loop.Acker) { s.sender.submit(m
 // Full implements loop.Store.
 func (s *Store) Full() bool { return s.sender.full() }
 
-// Newest implements loop.Store.
-//
-// expected is the sequence that the consumer has reached, plus the number of messages that it
-// has yet to send. It is too large if the stream drops messages at the same time. So onInfo
-// resets it to 0 each time the stream reports its real last sequence.
-func (s *Store) Newest() uint64 { return max(s.newest.Load(), s.expected.Load()) }
+// Newest implements loop.Store. The stream has reported the sequence in a message, in an ack, or
+// as its last one.
+func (s *Store) Newest() uint64 { return s.newest.Load() }
 
 // Wait implements loop.Store.
 func (s *Store) Wait(ctx context.Context) error {
