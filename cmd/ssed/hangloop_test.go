@@ -16,20 +16,20 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// hangLoop stops the thread that runs the event loop of a daemon, a child of this process, as a
+// hangLoop stops the thread that runs an event loop of a daemon, a child of this process, as a
 // debugger does (ptrace(2)). All other threads continue. The loop hangs until goOn is called.
-// subscribers is a URL at which the daemon listens.
+// subscribers is a URL at which the daemon listens. number tells apart the loops that do, from 0.
 //
 // The loop must be idle. It is then in a system call, so Go gives the thread's share of the work to
 // other threads. A goroutine that is stopped while it runs would soon stop all others: the garbage
 // collector waits until it reaches a safe point.
-func hangLoop(t *testing.T, pid int, subscribers string) (goOn func()) {
+func hangLoop(t *testing.T, pid int, subscribers string, number int) (goOn func()) {
 	t.Helper()
 	at, err := url.Parse(subscribers)
 	if err != nil {
 		t.Fatal(err)
 	}
-	epoll := epollOf(t, pid, listenerOf(t, pid, at.Port()))
+	epoll := epollOf(t, pid, listenersOf(t, pid, at.Port())[number])
 	runtime.LockOSThread() // ptrace identifies the tracer by its thread
 	stopped := 0
 	testtool.WaitFor(t, "the event loop's thread to be found", func() bool {
@@ -60,8 +60,8 @@ func hangLoop(t *testing.T, pid int, subscribers string) (goOn func()) {
 	}
 }
 
-// listenerOf returns a process's descriptor that listens on a TCP port.
-func listenerOf(t *testing.T, pid int, port string) (fd string) {
+// listenersOf returns a process's descriptors that listen on a TCP port.
+func listenersOf(t *testing.T, pid int, port string) (fds []string) {
 	t.Helper()
 	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
@@ -76,11 +76,13 @@ func listenerOf(t *testing.T, pid int, port string) (fd string) {
 		// number, local address, remote address, state, ..., inode
 		fields := strings.Fields(line)
 		if len(fields) > 9 && fields[3] == listening && strings.HasSuffix(fields[1], fmt.Sprintf(":%04X", number)) {
-			return descriptorOf(t, pid, "socket:["+fields[9]+"]")
+			fds = append(fds, descriptorOf(t, pid, "socket:["+fields[9]+"]"))
 		}
 	}
-	t.Fatalf("no process listens on port %s", port)
-	return ""
+	if fds == nil {
+		t.Fatalf("no process listens on port %s", port)
+	}
+	return fds
 }
 
 func descriptorOf(t *testing.T, pid int, target string) (fd string) {

@@ -47,6 +47,7 @@ func TestFitMemory(t *testing.T) {
 		{"512, NATS", 512, []string{"--nats=nats://x"}, []string{"backlog-total", "history-bytes"}, 16, 179, 89, 8},
 		{"256, store", 256, []string{"--store=/x"}, []string{"mailbox", "backlog-total", "history-bytes"}, 16, 43, 21, 4},
 		{"128, own loop", 128, []string{"--publish-loop=own"}, []string{"mailbox", "backlog-total"}, 16, 43, 256, 2},
+		{"256, three loops", 256, []string{"--loops=3"}, []string{"mailbox", "backlog-total"}, 16, 122, 256, 1},
 		{"32", 32, nil, []string{"backlog-total", "backlog"}, 7, 7, 256, 8},
 		{"32, short messages", 32, []string{"--data-max=1KiB"}, []string{"backlog-total", "backlog"}, 1, 1, 256, 8},
 		{"set as it would be", 512, []string{"--backlog-total=512MiB"}, nil, 16, 512, 256, 8},

@@ -89,7 +89,7 @@ func (n *notifier) patience() time.Duration {
 	return patience
 }
 
-// alive returns nil if the event loop answers. The request takes one turn of the loop.
+// alive returns nil if every event loop answers. The request takes one turn of each loop.
 //
 // The publishers' own loop is not checked, because evio can only be asked over a connection. The
 // answer could be delayed behind publishers that are held up by a full mailbox, for as long as the
@@ -118,7 +118,7 @@ func watchdog(patience time.Duration, alive func(context.Context) error, notify 
 		case err != nil && !silent:
 			silent = true
 			log.Error("event loop not responding; systemd watchdog not notified",
-				"waited", patience/4, "timeout", patience)
+				"waited", patience/4, "timeout", patience, "err", err)
 			continue
 		case err != nil:
 			continue // ask again immediately: a late answer may still be in time

@@ -48,7 +48,7 @@ func TestWatchdogStopsWhenTheLoopHangs(t *testing.T) {
 		s.want(t, "READY")
 		s.wantBeats(t, 4)
 
-		goOn := hangLoop(t, d.Process.Pid, d.Subscribe[0])
+		goOn := hangLoop(t, d.Process.Pid, d.Subscribe[0], 0)
 		testtool.WaitFor(t, "the watchdog to fall silent", func() bool { return s.silence() > 5*watchdogTime })
 		if n := strings.Count(d.Log(), "event loop not responding"); n != 1 {
 			t.Errorf("the log reports %d times that the loop does not respond, want once", n)
