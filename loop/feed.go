@@ -111,8 +111,8 @@ func (f *feed) waitRoom(ctx context.Context, size int) error {
 			i++
 			continue
 		}
-		free, emptied := f.boxes[i].free()
-		if f.room[i] = free; free >= size {
+		free, any, emptied := f.boxes[i].free()
+		if f.room[i] = free; any || free >= size {
 			i++
 			continue
 		}

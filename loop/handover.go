@@ -37,7 +37,7 @@ type HandedConn struct {
 	ProxyProtocol bool       // there was a PROXY header: the connection's peer is not the client
 	read          []byte
 	closed        sync.Once
-	open          *atomic.Int32
+	open          *atomic.Int64
 }
 
 // Read implements net.Conn.
@@ -77,17 +77,17 @@ func (c *pendingConn) handOver(l *Loop, to subreq.Answer, read []byte) gnet.Acti
 		c.refuse(l, to, 403, "this path is disabled on this server")
 		return gnet.None
 	}
-	if int(l.shared.handed.Load()) >= h.ConnsMax {
+	if !takeOne(&l.shared.handed, h.ConnsMax) {
 		c.refuse(l, to, 503, "too many connections to this path are open, try again later")
 		return gnet.None
 	}
 	client := nameOf(c.conn, c.forwardedAddr)
 	fd, err := unix.FcntlInt(uintptr(c.fd()), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
+		l.shared.handed.Add(-1)
 		l.log.Error("cannot hand over a connection", "client", client, "err", os.NewSyscallError("fcntl", err))
 		return gnet.Close
 	}
-	l.shared.handed.Add(1)
 	handed := &HandedConn{ForwardedAddr: c.forwardedAddr, ProxyProtocol: c.proxied, read: bytes.Clone(read), open: &l.shared.handed}
 	go func() {
 		file := os.NewFile(uintptr(fd), "handed over")

@@ -100,6 +100,7 @@ func (l *Loop) emptyMailbox() {
 		}
 		for len(l.unread) > 0 {
 			if !l.makeRoom() {
+				l.window.noteDelivered(l.number)
 				return
 			}
 			var r record

@@ -3,7 +3,6 @@ package loop
 import (
 	"context"
 	"encoding/binary"
-	"math"
 	"sync"
 
 	"github.com/ssed/ssed/publish"
@@ -68,15 +67,12 @@ func (m *mailbox) putNumbered(ctx context.Context, seq uint64, namespace, event,
 	return m.count, nil
 }
 
-// free returns how many bytes may be added without waiting. An empty or closed box accepts any
-// number. emptied is closed when the loop empties the box.
-func (m *mailbox) free() (bytes int, emptied <-chan struct{}) {
+// free returns how many bytes are free. A message of any size may be added to an empty or closed box.
+// Otherwise, emptied is closed when the loop empties the box.
+func (m *mailbox) free() (bytes int, any bool, emptied <-chan struct{}) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.records) == 0 || m.closed {
-		return math.MaxInt, m.room
-	}
-	return m.bytesMax - len(m.records), m.room
+	return m.bytesMax - len(m.records), len(m.records) == 0 || m.closed, m.room
 }
 
 // append adds a complete record without waiting. A closed box ignores it, because its loop has

@@ -12,7 +12,7 @@ type places struct {
 	connections atomic.Int64 // connections of clients, subscribed or pending
 	subscribers atomic.Int64
 	authorizing atomic.Int64 // calls of Authorize whose results are not handled yet
-	handed      atomic.Int32 // connections that were handed over and are open
+	handed      atomic.Int64 // connections that were handed over and are open
 	perAddress  perAddress
 }
 
