@@ -9,7 +9,7 @@ type figures struct {
 	Subscribers        int `json:"subscribers" gauge:"subscribers" help:"Connections that receive an event stream."`
 	PendingConnections int `json:"pending_connections" gauge:"pending_connections" help:"Connections that have not subscribed yet, or were refused and are closing."`
 	Publishers         int `json:"publishers" gauge:"publishers" help:"Connections of publishers."`
-	Streams            int `json:"streams" gauge:"streams" help:"Different subscription sets. All subscribers with the same set share one stream."`
+	Streams            int `json:"streams" gauge:"streams" help:"Different subscription sets, counted by each event loop. All subscribers of a loop with the same set share one stream."`
 	Blocked            int `json:"blocked" gauge:"blocked_connections" help:"Connections whose socket is full, because the client or the network is slow."`
 	Backlog            int `json:"backlog_bytes" gauge:"backlog_bytes" help:"Bytes held in memory for subscribers that lag."`
 

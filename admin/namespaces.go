@@ -20,8 +20,8 @@ type namespacesJSON struct {
 type setJSON struct {
 	Namespaces  []string `json:"namespaces"`
 	Subscribers int      `json:"subscribers"`
-	Messages    uint64   `json:"messages"` // published since the oldest current subscriber connected
-	Stream      uint64   `json:"stream"`   // identifies the stream: if it changes, messages restarted from 0
+	Messages    uint64   `json:"messages"` // published to the stream so far
+	Stream      uint64   `json:"stream"`   // identifies the stream: if it changes, messages is another count
 }
 
 // namespaces returns namespaces.json: the subscription sets with their subscribers and messages.
@@ -32,27 +32,43 @@ func (s *Server) namespaces(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return all.page(sets{}, func() any { return setsOf(all.conns) }), nil
+	return all.page(sets{}, func() any { return setsOf(all.conns, len(all.loops)) }), nil
 }
 
-// setsOf groups subscribers by their subscription sets.
-func setsOf(conns []loop.SubscriberInfo) namespacesJSON {
-	at := map[uint64]int{}
+// setsOf groups subscribers by their subscription sets. conns must be sorted by age, the oldest
+// first.
+//
+// Each loop has its own stream for a set, and counts the messages since that stream began. The set
+// has the count of one of them: the stream of its oldest subscriber. The largest count could belong
+// to another stream at each request, because the loops are not read at the same moment. Then the
+// difference of two requests would not be a rate.
+func setsOf(conns []loop.SubscriberInfo, loops int) namespacesJSON {
+	at := map[string]int{} // by the set, whose namespaces contain no spaces
 	answer := namespacesJSON{Namespaces: []setJSON{}}
 	for i := range conns {
 		c := &conns[i]
-		place, ok := at[c.Stream]
+		stream := streamID(c, loops)
+		name := strings.Join(c.Namespaces, " ")
+		place, ok := at[name]
 		if !ok {
 			place = len(answer.Namespaces)
-			at[c.Stream] = place
-			answer.Namespaces = append(answer.Namespaces, setJSON{Namespaces: c.Namespaces, Stream: c.Stream})
+			at[name] = place
+			answer.Namespaces = append(answer.Namespaces, setJSON{Namespaces: c.Namespaces, Stream: stream})
 		}
 		set := &answer.Namespaces[place]
 		set.Subscribers++
-		set.Messages = max(set.Messages, c.Published)
+		if stream == set.Stream {
+			set.Messages = max(set.Messages, c.Published)
+		}
 	}
 	slices.SortFunc(answer.Namespaces, func(a, b setJSON) int {
 		return strings.Compare(strings.Join(a.Namespaces, " "), strings.Join(b.Namespaces, " "))
 	})
 	return answer
+}
+
+// streamID returns a number that identifies a subscriber's stream among those of all loops. Each
+// loop numbers its own streams. With one loop, it is the stream's number.
+func streamID(c *loop.SubscriberInfo, loops int) uint64 {
+	return c.Stream*uint64(max(1, loops)) + uint64(c.Loop)
 }

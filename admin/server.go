@@ -38,6 +38,7 @@ const (
 type Daemon interface {
 	Publish(ctx context.Context, m sse.Message) error
 	Stats(ctx context.Context) (loop.Stats, error)
+	LoopStats(ctx context.Context) ([]loop.Stats, error)
 	Subscribers(ctx context.Context) ([]loop.SubscriberInfo, error)
 	Disconnect(ctx context.Context, id loop.ConnID) (found bool, err error)
 	Tokens() *auth.Table
@@ -83,12 +84,29 @@ type Server struct {
 	started  time.Time
 }
 
-// stats returns the figures of the loop, with those of the publishers outside the loop added.
+// stats returns the figures of the daemon, with those of the publishers outside the loops added.
 func (s *Server) stats(ctx context.Context) (stats loop.Stats, err error) {
 	if stats, err = s.opts.Daemon.Stats(ctx); err == nil {
 		s.opts.Publishers(&stats)
 	}
 	return stats, err
+}
+
+// allStats returns the figures of the daemon, as stats does, and those of each loop. With one loop
+// they are the same figures, so it asks once. With several loops only the daemon can add up their
+// figures: each loop counts each message, for example. So it asks twice, and the sums may differ by
+// the events in between.
+func (s *Server) allStats(ctx context.Context) (stats loop.Stats, loops []loop.Stats, err error) {
+	if loops, err = s.opts.Daemon.LoopStats(ctx); err != nil {
+		return stats, nil, err
+	}
+	if len(loops) != 1 {
+		stats, err = s.stats(ctx)
+		return stats, loops, err
+	}
+	stats = loops[0]
+	s.opts.Publishers(&stats)
+	return stats, loops, nil
 }
 
 // New returns a Server. It starts to take samples for the charts. Call Shutdown to stop this.

@@ -31,6 +31,7 @@ type statusJSON struct {
 	Version       string      `json:"version"`
 	UptimeSeconds int64       `json:"uptime_seconds"`
 	figures
+	Loops               []loopFigures     `json:"loops"` // the event loops, in the order of their numbers
 	LogLinesLost        uint64            `json:"log_lines_lost"`
 	Disconnects         map[string]uint64 `json:"disconnects"`
 	Stopping            bool              `json:"stopping"`
@@ -49,6 +50,7 @@ type connectionJSON struct {
 	MsgsSent    uint64 `json:"msgs_sent"`
 
 	ID         loop.ConnID `json:"id"`
+	Loop       int         `json:"loop"` // the number of its event loop
 	Namespaces []string    `json:"namespaces"`
 	AgeSeconds int64       `json:"age_seconds"`
 	LagBytes   uint64      `json:"lag_bytes"`
@@ -65,17 +67,17 @@ func (s *Server) status(r *http.Request) (any, error) {
 	defer cancel()
 	of := view{choice, s.subscribeURL(r), s.sessions.tokenOf(r) != ""}
 	if choice.limit == 0 { // the figures alone do not need a survey
-		stats, err := s.stats(ctx)
+		stats, loops, err := s.allStats(ctx)
 		if err != nil {
 			return nil, err
 		}
-		return s.show(of, stats, nil, time.Now()), nil
+		return s.show(of, &survey{began: time.Now(), stats: stats, loops: loops}), nil
 	}
 	all, err := s.surveys.get(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return all.page(of, func() any { return s.show(of, all.stats, all.conns, all.began) }), nil
+	return all.page(of, func() any { return s.show(of, all) }), nil
 }
 
 // A view contains everything in which one status.json may differ from another one of the same
@@ -86,9 +88,10 @@ type view struct {
 	signedIn     bool
 }
 
-// show returns the status.json of a view. conns are all connections, as they were at the time at.
-func (s *Server) show(of view, stats loop.Stats, conns []loop.SubscriberInfo, at time.Time) *statusJSON {
-	shown, next := of.of(conns)
+// show returns the status.json of a view of a survey.
+func (s *Server) show(of view, all *survey) *statusJSON {
+	stats, at := &all.stats, all.began
+	shown, next := of.of(all.conns)
 	connections := make([]connectionJSON, len(shown))
 	for i, c := range shown {
 		connections[i] = connection(c, at)
@@ -103,7 +106,8 @@ func (s *Server) show(of view, stats loop.Stats, conns []loop.SubscriberInfo, at
 		NextAfter:           next,
 		Version:             s.opts.Version,
 		UptimeSeconds:       int64(at.Sub(s.started).Seconds()),
-		figures:             figures(stats),
+		figures:             figures(*stats),
+		Loops:               loopsOf(all.loops),
 		LogLinesLost:        s.opts.LogLinesLost(),
 		Disconnects:         stats.Ended,
 		Stopping:            stats.Stopping,
@@ -123,6 +127,7 @@ func connection(c *loop.SubscriberInfo, now time.Time) connectionJSON {
 		UserAgent:   c.Agent,
 		MsgsSent:    c.Messages,
 		ID:          c.ID,
+		Loop:        c.Loop,
 		Namespaces:  c.Namespaces,
 		AgeSeconds:  int64(c.Age.Seconds()),
 		LagBytes:    c.LagBytes,

@@ -17,6 +17,7 @@ import (
 type survey struct {
 	began time.Time
 	stats loop.Stats
+	loops []loop.Stats
 	conns []loop.SubscriberInfo // the oldest first; must not be changed
 
 	mu    sync.Mutex
@@ -67,11 +68,11 @@ func (s *surveys) walk() (any, error) {
 	return s.take(ctx)
 }
 
-// survey takes a survey of the loop.
+// survey takes a survey of the daemon.
 func (s *Server) survey(ctx context.Context) (*survey, error) {
 	v := &survey{began: time.Now(), pages: map[any]func() rendered{}}
 	var err error
-	if v.stats, err = s.stats(ctx); err != nil {
+	if v.stats, v.loops, err = s.allStats(ctx); err != nil {
 		return nil, err
 	}
 	if v.conns, err = s.opts.Daemon.Subscribers(ctx); err != nil {

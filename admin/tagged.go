@@ -16,9 +16,9 @@ type taggedMetric struct {
 // taggedMetrics are the metrics that the tags of a struct declare.
 type taggedMetrics []taggedMetric
 
-// metricsOf returns the metrics that the tags of T's fields declare. The tag gauge or counter is
-// the name, without the prefix, and the tag help is the help text.
-func metricsOf[T any](prefix string) (metrics taggedMetrics) {
+// metricsOf returns the metrics that the tags of T's fields declare, each with the given labels.
+// The tag gauge or counter is the name, without the prefix, and the tag help is the help text.
+func metricsOf[T any](prefix string, labels ...string) (metrics taggedMetrics) {
 	fields := reflect.TypeFor[T]()
 	for i := range fields.NumField() {
 		tags := fields.Field(i).Tag
@@ -27,7 +27,7 @@ func metricsOf[T any](prefix string) (metrics taggedMetrics) {
 			name, kind = tags.Get("counter"), prometheus.CounterValue
 		}
 		if name != "" {
-			metrics = append(metrics, taggedMetric{prometheus.NewDesc(prefix+name, tags.Get("help"), nil, nil), kind, i})
+			metrics = append(metrics, taggedMetric{prometheus.NewDesc(prefix+name, tags.Get("help"), labels, nil), kind, i})
 		}
 	}
 	return metrics
@@ -39,11 +39,11 @@ func (metrics taggedMetrics) describe(descs chan<- *prometheus.Desc) {
 	}
 }
 
-// collect sends the values of the metrics in a struct.
-func (metrics taggedMetrics) collect(of any, values chan<- prometheus.Metric) {
+// collect sends the values of the metrics in a struct, with the values of their labels.
+func (metrics taggedMetrics) collect(of any, values chan<- prometheus.Metric, labels ...string) {
 	fields := reflect.ValueOf(of)
 	for _, m := range metrics {
-		values <- prometheus.MustNewConstMetric(m.desc, m.kind, number(fields.Field(m.field)))
+		values <- prometheus.MustNewConstMetric(m.desc, m.kind, number(fields.Field(m.field)), labels...)
 	}
 }
 
