@@ -7,6 +7,7 @@ import { byID, setText } from "./dom.js";
 import { makeEndings, showEndings } from "./endings.js";
 import { makeFigures, showSample, showStatus } from "./figures.js";
 import { watchLive } from "./live.js";
+import { showLoops } from "./loops.js";
 import { setSubscribe, startPane } from "./pane.js";
 import { repeat } from "./poll.js";
 import { startPublish } from "./publish.js";
@@ -32,6 +33,7 @@ async function poll() {
     const status = await getJSON("status.json", connectionsQuery());
     showStatus(status);
     showStore(status.store);
+    showLoops(status);
     showConnections(status);
     setSubscribe(status.subscribe_url, status.subscribe_needs_token);
     trouble("status", null);

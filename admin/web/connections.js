@@ -52,12 +52,13 @@ function turn(change) {
 const fromTheFirst = () => turn(() => pages.splice(1));
 
 // showConnections fills the table with a page of status.json.
-export function showConnections({ connections, next_after: next, subscribers }) {
+export function showConnections({ connections, next_after: next, subscribers, loops }) {
   if (connections.length === 0 && pages.length > 1) return fromTheFirst(); // all connections of this page have closed
   following = next;
   byID("next").disabled = !next;
   byID("previous").disabled = pages.length === 1;
   reconcile(byID("rows"), connections, connection => connection.id, createRow, updateRow);
+  for (const cell of document.querySelectorAll(".connections .loop")) cell.hidden = loops.length < 2;
   setText(byID("connections-note"), summary(connections.length, subscribers));
 }
 
@@ -75,8 +76,8 @@ function summary(shown, subscribers) {
 
 // The names of the cells. On narrow screens, numbers are shown with these labels instead of column
 // headings.
-const cells = ["address", "namespaces", "agent", "age", "messages", "behind"];
-const numbers = ["age", "messages", "behind"];
+const cells = ["address", "namespaces", "agent", "age", "messages", "behind", "loop"];
+const numbers = ["age", "messages", "behind", "loop"];
 
 function createRow({ id }) {
   const button = element("button", { type: "button", className: "danger", title: "close this connection" }, "disconnect");
@@ -92,13 +93,14 @@ function makeCell(label) {
 }
 
 function updateRow(row, connection) {
-  const [address, namespaces, agent, age, messages, behind] = row.cells;
+  const [address, namespaces, agent, age, messages, behind, loop] = row.cells;
   setTitled(address, connection.client_ip);
   setTitled(namespaces, connection.namespaces.join("  "));
   setTitled(agent, connection.user_agent || "–");
   setText(age, duration(connection.age_seconds));
   setText(messages, count(connection.msgs_sent));
   setText(behind, connection.lag_bytes ? bytes(connection.lag_bytes) : "–");
+  setText(loop, String(connection.loop));
   behind.classList.toggle("lagging", connection.lag_bytes > 0);
   behind.classList.toggle("blocked", connection.blocked);
   behind.title = connection.blocked ? "the socket is full, because the client or the network is slow" : "";

@@ -9,7 +9,7 @@ const figures = [
   { title: "uptime", status: "uptime_seconds", show: duration, about: "time since the daemon started" },
   { title: "messages published", status: "msgs_broadcast", sample: "published", about: "messages accepted from publishers since the daemon started" },
   { title: "subscribers", status: "subscribers", sample: "subscribers", about: "connections that receive an event stream" },
-  { title: "subscription sets", status: "streams", sample: "streams", about: "different sets of namespaces; all subscribers with the same set share one stream" },
+  { title: "subscription sets", status: "streams", sample: "streams", about: "different sets of namespaces, counted by each event loop; all subscribers of a loop with the same set share one stream" },
   { title: "publishers", status: "publishers", sample: "publishers", about: "connections of publishers" },
   { title: "pending connections", status: "pending_connections", about: "connections that have not subscribed yet, or were refused and are closing" },
   { title: "full sockets", status: "blocked", sample: "blocked", about: "connections whose socket is full, because the client or the network is slow" },
