@@ -247,7 +247,7 @@ func TestEveryViewFitsTheScreen(t *testing.T) {
 		},
 	}
 	for name, state := range states {
-		for _, size := range [][2]int{{80, 24}, {120, 40}, {110, 16}, {109, 15}, {40, 10}, {20, 4}, {5, 2}, {1, 1}, {400, 100}, {0, 0}} {
+		for _, size := range [][2]int{{80, 24}, {120, 40}, {110, 16}, {109, 15}, {40, 10}, {40, 24}, {20, 16}, {20, 4}, {5, 2}, {1, 1}, {400, 100}, {0, 0}} {
 			m, _ := start()
 			m.style.color = true
 			state(m)

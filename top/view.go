@@ -46,7 +46,7 @@ func (m *model) above() []string {
 	}
 	for i := 0; i < len(figures); i += 2 {
 		width := (m.width - len(gap)) / 2
-		lines = append(lines, m.chart(&figures[i], width)+gap+m.chart(&figures[i+1], width))
+		lines = append(lines, cut(m.chart(&figures[i], width)+gap+m.chart(&figures[i+1], width), m.width))
 	}
 	if m.status.Store != nil {
 		lines = append(lines, cut("store: "+m.status.Store.line(), m.width))
