@@ -40,6 +40,7 @@ type status struct {
 	Disconnects   map[text]uint64 `json:"disconnects"`
 	Stopping      bool            `json:"stopping"`
 	Connections   []connection    `json:"connections"`
+	Loops         []loop          `json:"loops"` // in the order of their numbers
 	Store         *store          `json:"store"` // nil: the daemon has no store
 }
 

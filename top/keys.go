@@ -21,7 +21,7 @@ behind      bytes not yet sent to a subscriber; with !, it is blocked (socket fu
 messages    messages delivered to a connection
 bars        the last minutes; each bar is the maximum of its time
 latency     how long the event loop took to answer a request
-streams     different subscription sets; subscribers of a set share a stream
+streams     different subscription sets; each event loop counts its own
 refused     requests answered with an error; turned away: clients retry later
 skips       how often a slow subscriber skipped to the newest message
 Press any key to return.`

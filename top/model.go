@@ -78,8 +78,9 @@ type model struct {
 
 	samples []sample
 	status  *status
+	loops   []loopRow
 	sets    []row
-	counted time.Time // when the messages of sets were counted
+	counted time.Time // when the last poll was answered, which has the counts of loops and sets
 	lost    string    // why there is no stream of samples; "" while there is one
 	trouble string    // the error of the last poll; "" if it succeeded
 
@@ -105,6 +106,7 @@ type row struct {
 
 func newModel(d daemon, where string, first *status, color bool) *model {
 	m := &model{daemon: d, where: where, style: style{color}, query: query{limit: connectionsShown}, width: 80, height: 24}
+	m.takeLoops(first, time.Time{})
 	m.take(first)
 	return m
 }
@@ -202,6 +204,7 @@ func (m *model) polled(msg pollMsg) tea.Cmd {
 		m.trouble = string(clean(msg.err.Error()))
 	} else {
 		m.trouble = ""
+		m.takeLoops(msg.status, msg.at)
 		m.take(msg.status)
 		m.takeSets(msg.sets, msg.at)
 		wait = max(wait, (pollShare-1)*msg.took)

@@ -109,14 +109,14 @@ func TestStoreStringsAreCleaned(t *testing.T) {
 // TestStoreIsShown verifies that the store is shown if and only if the daemon has one.
 func TestStoreIsShown(t *testing.T) {
 	m, _ := start()
-	if before := seen(m); strings.Contains(before, "store") || strings.Contains(snapshot("x", m.status, nil, nil), "store") {
+	if before := seen(m); strings.Contains(before, "store") || strings.Contains(snapshot("x", m.status, nil, nil, nil), "store") {
 		t.Errorf("a store is shown without a store:\n%s", before)
 	}
 	m.status.Store = &store{Status: storestatus.Status{Reached: true, Connected: true, Live: true, Last: 7, Lag: 2}, Stream: "ssed"}
 	if view := seen(m); !strings.Contains(view, "\nstore: ssed live · last 7 · lag 2 · ") {
 		t.Errorf("the store is not shown:\n%s", view)
 	}
-	if once := snapshot("x", m.status, nil, nil); !strings.Contains(once, "\nstore         ssed live · last 7 · lag 2 · ") {
+	if once := snapshot("x", m.status, nil, nil, nil); !strings.Contains(once, "\nstore         ssed live · last 7 · lag 2 · ") {
 		t.Errorf("the store is not shown:\n%s", once)
 	}
 }

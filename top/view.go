@@ -12,6 +12,11 @@ const (
 	wideEnough = 110 // minimum width, in cells, to show both tables side by side
 	highEnough = 16  // minimum height, in lines, to show the charts
 	gap        = "  "
+
+	// tablesHeight is how many lines the table of loops leaves to the other tables. It has at least
+	// loopsHeight lines: the titles, a loop, and the number of the other loops.
+	tablesHeight = 6
+	loopsHeight  = 3
 )
 
 // View implements tea.Model. It uses the alternate screen, so the shell's screen is restored at the
@@ -38,7 +43,8 @@ func (m *model) content() string {
 	return strings.Join(append(lines[:m.height-1], m.footer()), "\n")
 }
 
-// above returns the lines above the tables: the header, the charts and the other figures.
+// above returns the lines above the tables: the header, the charts, the other figures and the event
+// loops. The help needs the lines of the loops.
 func (m *model) above() []string {
 	lines := []string{m.header()}
 	if m.height < highEnough {
@@ -51,9 +57,14 @@ func (m *model) above() []string {
 	if m.status.Store != nil {
 		lines = append(lines, cut("store: "+m.status.Store.line(), m.width))
 	}
-	return append(lines,
+	lines = append(lines,
 		cut(m.status.others(), m.width),
 		cut("disconnects: "+m.status.endings(), m.width))
+	if m.helping {
+		return lines
+	}
+	footer := 1
+	return append(lines, m.loopLines(max(loopsHeight, m.height-len(lines)-footer-tablesHeight))...)
 }
 
 // header returns the first line: the daemon's name, version, uptime and address, and its state.
