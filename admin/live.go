@@ -73,7 +73,7 @@ func (p *sampler) sample() (sampleJSON, bool) {
 	ctx, cancel := context.WithTimeout(p.ctx, answerTimeout)
 	defer cancel()
 	asked := time.Now()
-	stats, err := p.server.stats(ctx)
+	stats, _, err := p.server.stats(ctx)
 	if err != nil {
 		return sampleJSON{}, false
 	}

@@ -45,7 +45,7 @@ func (c collector) Describe(descs chan<- *prometheus.Desc) {
 func (c collector) Collect(values chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
 	defer cancel()
-	stats, loops, err := c.server.allStats(ctx)
+	stats, loops, err := c.server.stats(ctx)
 	if err != nil {
 		values <- prometheus.NewInvalidMetric(disconnects, err)
 		return

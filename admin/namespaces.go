@@ -32,7 +32,7 @@ func (s *Server) namespaces(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return all.page(sets{}, func() any { return setsOf(all.conns, len(all.loops)) }), nil
+	return all.page(sets{}, func() any { return setsOf(all.conns) }), nil
 }
 
 // setsOf groups subscribers by their subscription sets. conns must be sorted by age, the oldest
@@ -42,22 +42,21 @@ func (s *Server) namespaces(r *http.Request) (any, error) {
 // has the count of one of them: the stream of its oldest subscriber. The largest count could belong
 // to another stream at each request, because the loops are not read at the same moment. Then the
 // difference of two requests would not be a rate.
-func setsOf(conns []loop.SubscriberInfo, loops int) namespacesJSON {
+func setsOf(conns []loop.SubscriberInfo) namespacesJSON {
 	at := map[string]int{} // by the set, whose namespaces contain no spaces
 	answer := namespacesJSON{Namespaces: []setJSON{}}
 	for i := range conns {
 		c := &conns[i]
-		stream := streamID(c, loops)
 		name := strings.Join(c.Namespaces, " ")
 		place, ok := at[name]
 		if !ok {
 			place = len(answer.Namespaces)
 			at[name] = place
-			answer.Namespaces = append(answer.Namespaces, setJSON{Namespaces: c.Namespaces, Stream: stream})
+			answer.Namespaces = append(answer.Namespaces, setJSON{Namespaces: c.Namespaces, Stream: c.Stream})
 		}
 		set := &answer.Namespaces[place]
 		set.Subscribers++
-		if stream == set.Stream {
+		if c.Stream == set.Stream {
 			set.Messages = max(set.Messages, c.Published)
 		}
 	}
@@ -65,10 +64,4 @@ func setsOf(conns []loop.SubscriberInfo, loops int) namespacesJSON {
 		return strings.Compare(strings.Join(a.Namespaces, " "), strings.Join(b.Namespaces, " "))
 	})
 	return answer
-}
-
-// streamID returns a number that identifies a subscriber's stream among those of all loops. Each
-// loop numbers its own streams. With one loop, it is the stream's number.
-func streamID(c *loop.SubscriberInfo, loops int) uint64 {
-	return c.Stream*uint64(max(1, loops)) + uint64(c.Loop)
 }

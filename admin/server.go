@@ -84,27 +84,13 @@ type Server struct {
 	started  time.Time
 }
 
-// stats returns the figures of the daemon, with those of the publishers outside the loops added.
-func (s *Server) stats(ctx context.Context) (stats loop.Stats, err error) {
-	if stats, err = s.opts.Daemon.Stats(ctx); err == nil {
-		s.opts.Publishers(&stats)
-	}
-	return stats, err
-}
-
-// allStats returns the figures of the daemon, as stats does, and those of each loop. With one loop
-// they are the same figures, so it asks once. With several loops only the daemon can add up their
-// figures: each loop counts each message, for example. So it asks twice, and the sums may differ by
-// the events in between.
-func (s *Server) allStats(ctx context.Context) (stats loop.Stats, loops []loop.Stats, err error) {
+// stats returns the figures of the daemon, with those of the publishers outside the loops added,
+// and the figures of each loop.
+func (s *Server) stats(ctx context.Context) (stats loop.Stats, loops []loop.Stats, err error) {
 	if loops, err = s.opts.Daemon.LoopStats(ctx); err != nil {
 		return stats, nil, err
 	}
-	if len(loops) != 1 {
-		stats, err = s.stats(ctx)
-		return stats, loops, err
-	}
-	stats = loops[0]
+	stats = loop.SumStats(loops)
 	s.opts.Publishers(&stats)
 	return stats, loops, nil
 }

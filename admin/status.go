@@ -67,7 +67,7 @@ func (s *Server) status(r *http.Request) (any, error) {
 	defer cancel()
 	of := view{choice, s.subscribeURL(r), s.sessions.tokenOf(r) != ""}
 	if choice.limit == 0 { // the figures alone do not need a survey
-		stats, loops, err := s.allStats(ctx)
+		stats, loops, err := s.stats(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -72,7 +72,7 @@ func (s *surveys) walk() (any, error) {
 func (s *Server) survey(ctx context.Context) (*survey, error) {
 	v := &survey{began: time.Now(), pages: map[any]func() rendered{}}
 	var err error
-	if v.stats, v.loops, err = s.allStats(ctx); err != nil {
+	if v.stats, v.loops, err = s.stats(ctx); err != nil {
 		return nil, err
 	}
 	if v.conns, err = s.opts.Daemon.Subscribers(ctx); err != nil {

@@ -67,8 +67,8 @@ func (m *mailbox) putNumbered(ctx context.Context, seq uint64, namespace, event,
 	return m.count, nil
 }
 
-// free returns how many bytes are free. A message of any size may be added to an empty or closed box.
-// Otherwise, emptied is closed when the loop empties the box.
+// free returns how many bytes are free. A message of any size may be added to an empty or closed
+// box. Otherwise, emptied is closed when the loop empties the box.
 func (m *mailbox) free() (bytes int, any bool, emptied <-chan struct{}) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
