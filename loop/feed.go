@@ -21,6 +21,13 @@ type inlet interface {
 	close()
 }
 
+// closeMailbox closes the mailbox of l, which takes no more messages.
+func (l *Loop) closeMailbox() {
+	if l.mailbox.closeOnce() && l.shared.feed != nil {
+		l.shared.feed.boxClosed()
+	}
+}
+
 // inlet returns the way into the daemon of l.
 func (l *Loop) inlet() inlet {
 	if l.shared.feed != nil {
@@ -50,6 +57,7 @@ type feed struct {
 	boxes  []*mailbox
 	room   []int  // by mailbox: at least this many bytes are free
 	newest uint64 // number of the newest message
+	open   int    // how many mailboxes are not closed
 	closed bool
 	record []byte // scratch
 	idLine []byte // scratch
@@ -59,6 +67,16 @@ type feed struct {
 func (f *feed) add(box *mailbox) {
 	f.boxes = append(f.boxes, box)
 	f.room = append(f.room, 0)
+	f.open++
+}
+
+// boxClosed notes that one more mailbox is closed. The feed is closed with the last one.
+func (f *feed) boxClosed() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.open--; f.open == 0 {
+		f.closed = true
+	}
 }
 
 // Publish implements publish.Sink for the publishers' own event loop.

@@ -121,14 +121,19 @@ func (m *mailbox) swap(spare []byte) (records []byte) {
 }
 
 // close makes put fail from now on. Records that are already in the box stay there.
-func (m *mailbox) close() {
+func (m *mailbox) close() { m.closeOnce() }
+
+// closeOnce closes the box, and reports whether it was open before.
+func (m *mailbox) closeOnce() (wasOpen bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.closed {
-		m.closed = true
-		close(m.room)
-		m.room = make(chan struct{})
+	if m.closed {
+		return false
 	}
+	m.closed = true
+	close(m.room)
+	m.room = make(chan struct{})
+	return true
 }
 
 // A record is one message of the box, or one control record of a Store: see controlSkip.

@@ -140,7 +140,7 @@ func (l *Loop) StopNow() {
 func (l *Loop) Close() {
 	l.sequencer.stopAccepting(l)
 	l.stop.Store(stopNow)
-	l.mailbox.close()
+	l.closeMailbox()
 	l.sequencer.close()
 	l.last = l.snapshot()
 	l.eventLog.flushSuppressed(l) // of the last second, for which turnWheel did not run

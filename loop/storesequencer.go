@@ -177,7 +177,7 @@ func (st *storeSequencer) settled(l *Loop) bool {
 	case l.wheel.now-st.allAckedAt < ticks(settleTime):
 		return false
 	}
-	l.mailbox.close()
+	l.closeMailbox()
 	return true
 }
 
