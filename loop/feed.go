@@ -171,7 +171,7 @@ func (f *feed) makeRecord(seq uint64, namespace, event, data []byte) {
 	f.record = appendRecord(f.record[:0], seq, namespace, f.idLine, event, data)
 	if len(f.idLine) > 0 {
 		r, _ := nextRecord(f.record)
-		f.history.kept.Settle(f.history.applied())
+		f.history.kept.Settle(f.history.deliveredByAll())
 		f.history.kept.Add(namespace, r.frame, seq, f.history.now())
 	}
 }

@@ -50,8 +50,8 @@ func newSharedHistory(w window, bytesMax, loops int) *sharedHistory {
 // now returns the time for messages, in ticks. It does not depend on any loop's clock.
 func (h *sharedHistory) now() uint32 { return uint32(time.Since(h.began) / tick) }
 
-// applied returns the number of the newest message that all loops have delivered.
-func (h *sharedHistory) applied() uint64 {
+// deliveredByAll returns the number of the newest message that all loops have delivered.
+func (h *sharedHistory) deliveredByAll() uint64 {
 	seq := uint64(math.MaxUint64)
 	for i := range h.delivered {
 		seq = min(seq, h.delivered[i].seq.Load())

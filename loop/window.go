@@ -32,7 +32,7 @@ func (w *window) acquire() (ok bool) {
 	if w.kept == nil || w.shared.epoch != w.epoch {
 		return false
 	}
-	w.kept.Settle(w.shared.applied())
+	w.kept.Settle(w.shared.deliveredByAll())
 	return true
 }
 
