@@ -173,6 +173,7 @@ func (f *feed) makeRecord(seq uint64, namespace, event, data []byte) {
 		r, _ := nextRecord(f.record)
 		f.history.kept.Settle(f.history.deliveredByAll())
 		f.history.kept.Add(namespace, r.frame, seq, f.history.now())
+		f.history.newest = seq
 	}
 }
 

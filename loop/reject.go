@@ -8,7 +8,7 @@ const (
 	rejectAddress                       // ConnsPerAddressMax
 	rejectDraining                      // the server is shutting down
 	rejectNotLive                       // the Store is not replayed yet
-	rejectAhead                         // the client has newer messages of the Store than this server
+	rejectAhead                         // the client has newer messages of the Store, or of another loop, than this loop
 	rejectClosed                        // no place is left even for a response that asks to retry
 	rejectPublisher                     // PublishersMax
 	rejectUndecided                     // Authorize took too long, or AuthorizeMax calls are running

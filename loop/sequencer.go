@@ -142,8 +142,9 @@ func (memorySequencer) close()                                   {}
 func (memorySequencer) stopAccepting(l *Loop) { l.inlet().close() }
 func (memorySequencer) settled(*Loop) bool    { return true }
 
-// resume starts in the window. This process has never assigned an id that is ahead of its newest
-// message, so such an id is treated like a malformed one.
+// resume starts in the window. A client may have got its newest message from a loop that is ahead
+// of this one. It must retry soon, when this loop has delivered that message too. This process has
+// never assigned any other id that is ahead, so such an id is treated like a malformed one.
 func (memorySequencer) resume(l *Loop, ask subreq.Resume, set nsindex.Set) resumePoint {
 	w, members, now := &l.window, set.Members(), l.window.now(l.wheel.now)
 	if w.kept == nil {
@@ -152,6 +153,9 @@ func (memorySequencer) resume(l *Loop, ask subreq.Resume, set nsindex.Set) resum
 	w.acquire() // the epoch never changes
 	defer w.release()
 	status, seq := w.classify(ask.ID)
+	if status == idAhead && w.hasElsewhere(seq) {
+		return resumePoint{tooEarly: true}
+	}
 	b := w.findStart(status, seq, &ask, members, now)
 	return w.fromMemory(b, &ask, members, w.lostAfter(members, b.after, now))
 }

@@ -24,9 +24,10 @@ type sharedHistory struct {
 	began     time.Time
 	delivered []deliveredNumber // by the number of the loop
 
-	mu    sync.Mutex
-	kept  *history.History
-	epoch string // the epoch of all ids in kept
+	mu     sync.Mutex
+	kept   *history.History
+	epoch  string // the epoch of all ids in kept
+	newest uint64 // number of the newest message that was added to kept
 }
 
 // A deliveredNumber is the number of the newest message that a loop has appended to its streams. It
@@ -74,7 +75,7 @@ func (h *sharedHistory) begin(epoch string, newest, present uint64) bool {
 	if epoch == h.epoch && newest >= present {
 		return false
 	}
-	h.kept, h.epoch = keepAll(h.bytesMax), epoch
+	h.kept, h.epoch, h.newest = keepAll(h.bytesMax), epoch, newest
 	h.kept.HoldAll()
 	h.kept.Raise(newest)
 	return true

@@ -50,6 +50,10 @@ func (w *window) noteDelivered(loop int) {
 	}
 }
 
+// hasElsewhere reports whether another loop may already have delivered a message after newest. It
+// must be called between acquire and release.
+func (w *window) hasElsewhere(seq uint64) bool { return w.shared != nil && seq <= w.shared.newest }
+
 // now returns the time for kept, in ticks. tick is the time of the loop's wheel.
 func (w *window) now(tick uint32) uint32 {
 	if w.shared != nil {

@@ -1,0 +1,91 @@
+package loop
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+
+	"github.com/ssed/ssed/internal/subreq"
+	"github.com/ssed/ssed/nsindex"
+	"github.com/ssed/ssed/sse"
+)
+
+// twoLoops returns two loops of one daemon that keep messages, and that do not run.
+func twoLoops(t *testing.T) (loops [2]*Loop) {
+	t.Helper()
+	opts := Config{
+		History: []HistoryRule{{Prefix: "/", Messages: 100}}, HistoryBytesMax: 1 << 20, MailboxBytesMax: 1 << 20,
+		BacklogBytesMax: 1 << 20, BacklogTotalBytesMax: 1 << 20, Logger: slog.New(slog.DiscardHandler),
+	}
+	shared := NewShared(&opts, len(loops))
+	for i := range loops {
+		l, err := New(opts, shared)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(l.Close)
+		loops[i] = l
+	}
+	return loops
+}
+
+// TestResumeOnALoopThatIsBehind verifies that a client does not get a gap or a message twice if it
+// reconnects to a loop that has yet to deliver the newest message that the client has.
+func TestResumeOnALoopThatIsBehind(t *testing.T) {
+	loops := twoLoops(t)
+	publish := func(data string) {
+		if err := loops[0].PublishMessage(context.Background(), "/pets", sse.Message{Namespace: "/pets", Data: []byte(data)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	publish("one")
+	for _, l := range loops {
+		l.emptyMailbox()
+	}
+	publish("two")
+	publish("three")
+	loops[0].emptyMailbox() // loop 1 is two messages behind
+
+	pets, err := nsindex.NewSet("/pets")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resume := func(l *Loop, seq uint64) resumePoint {
+		id := sse.ID{Epoch: loops[0].window.epoch, Seq: seq}.String()
+		return l.sequencer.resume(l, subreq.Resume{ID: []byte(id), Last: -1, Since: -1}, pets)
+	}
+	for _, tt := range []struct {
+		name         string
+		loop         int
+		seq          uint64
+		tooEarly     bool
+		phase        phase
+		after, until uint64
+		gap          string
+	}{
+		{"on the same loop", 0, 3, false, phaseLive, 3, 3, ""},
+		{"missed some, on the same loop", 0, 1, false, phaseKept, 1, 3, ""},
+		{"a message that the loop has delivered", 1, 1, false, phaseLive, 1, 1, ""},
+		{"a message that the loop has yet to deliver", 1, 2, true, phaseLive, 0, 0, ""},
+		{"the newest message of all", 1, 3, true, phaseLive, 0, 0, ""},
+		{"a message that does not exist", 1, 4, false, phaseLive, 1, 1, sse.GapMalformed},
+		{"the same, on the first loop", 0, 4, false, phaseLive, 3, 3, sse.GapMalformed},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := resume(loops[tt.loop], tt.seq)
+			gap := ""
+			if p.gap != nil {
+				gap = p.gap.Reason
+			}
+			if p.tooEarly != tt.tooEarly || p.phase != tt.phase || p.after != tt.after || p.until != tt.until || gap != tt.gap {
+				t.Errorf("early=%v phase=%v after=%v until=%v gap=%q; want %v %v %v %v %q",
+					p.tooEarly, p.phase, p.after, p.until, gap, tt.tooEarly, tt.phase, tt.after, tt.until, tt.gap)
+			}
+		})
+	}
+
+	loops[1].emptyMailbox()
+	if p := resume(loops[1], 3); p.tooEarly || p.gap != nil || p.after != 3 {
+		t.Errorf("when the loop has delivered the message, the client gets %+v", p)
+	}
+}
