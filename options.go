@@ -68,9 +68,10 @@ type Options struct {
 	// "tcp://127.0.0.1:8002" or "unix:///path". Default: none; messages then come only from
 	// Server.Publish and Server.Publishers.
 	Publish []string
-	// Loops is the number of event loops. Each one serves a part of the subscribers on a core of
-	// its own. With more than one, Publish must be empty: publishers then need an event loop of
-	// their own, such as publish/evioserver with Server.Publishers. Default: 1.
+	// Loops is the number of event loops. Each one serves a part of the subscribers, and uses a
+	// core when it is busy. All limits hold for all loops together, except for MailboxBytesMax.
+	// With more than one, Publish must be empty: publishers then need an event loop of their own,
+	// such as publish/evioserver with Server.Publishers. Default: 1.
 	Loops int
 	// Tokens lists the tokens that allow clients to subscribe and publish. Server.SetTokens
 	// replaces it later. Default: every client may do both.
@@ -109,25 +110,27 @@ type Options struct {
 	Handover *Handover
 
 	// Unfit returns a one-line reason why a load balancer should not send clients to this server,
-	// or "" if it may. The server calls it for each request for /healthz, on the loop's goroutine,
-	// so it must return immediately: read a value that another goroutine updates. /healthz answers
-	// 503 with the reason, or 200. During shutdown it always answers 503. If Handover.Paths
-	// contains "/healthz", the Handover answers instead. Default: the server's own state, which is
-	// 503 until the Store is live.
+	// or "" if it may. The server calls it for each request for /healthz, on the goroutine of an
+	// event loop, so it must return immediately: read a value that another goroutine updates.
+	// Several loops may call it at the same time. /healthz answers 503 with the reason, or 200.
+	// During shutdown it always answers 503. If Handover.Paths contains "/healthz", the Handover
+	// answers instead. Default: the server's own state, which is 503 until the Store is live.
 	Unfit func() string
 
 	// BacklogBytesMax is how many bytes a subscriber may lag behind before Slow applies to it.
 	// Default: DefaultBacklogBytes.
 	BacklogBytesMax int
 	// BacklogTotalBytesMax is how many bytes all streams together may hold for subscribers that lag
-	// behind. Above it, the slowest subscribers are disconnected first. Default:
+	// behind. Above it, the slowest subscribers are disconnected first. With several loops, only
+	// subscribers of loops that hold more than an equal share are. Default:
 	// DefaultBacklogTotalBytes.
 	BacklogTotalBytesMax int
 	// Slow selects what happens to a subscriber that lags more than BacklogBytesMax behind.
 	// Default: SlowDisconnect.
 	Slow Slow
-	// MailboxBytesMax limits the messages that wait between Publish and the loop, in bytes. Publish
-	// blocks while the mailbox is full. Default: DefaultMailboxBytes.
+	// MailboxBytesMax limits the messages that wait between Publish and an event loop, in bytes.
+	// Each loop has a mailbox. Publish blocks while one of them is full. Default:
+	// DefaultMailboxBytes.
 	MailboxBytesMax int
 	// DataBytesMax limits the data of one message. Default: sse.DataBytesMax.
 	DataBytesMax int

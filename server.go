@@ -30,7 +30,7 @@ func New(opts Options) (*Server, error) {
 
 // Serve listens and serves until Shutdown is called. It returns nil after the hooks, such as
 // OnUnsubscribe, have returned or the context of Shutdown has ended. It returns an error if an
-// address cannot be used or the event loop fails; after such a failure, it waits up to 5 s for the
+// address cannot be used or an event loop fails; after such a failure, it waits up to 5 s for the
 // hooks. Serve may be called once.
 func (s *Server) Serve() error { return s.hub.Serve() }
 
@@ -41,13 +41,13 @@ func (s *Server) Ready() <-chan struct{} { return s.hub.Ready() }
 // chosen. Call it after the server is ready.
 func (s *Server) ListenAddrs() []net.Addr { return s.hub.ListenAddrs() }
 
-// PublishAddrs returns the addresses for publishers of this server's loop. Port 0 is replaced by
+// PublishAddrs returns the addresses of Options.Publish, for publishers. Port 0 is replaced by
 // the port that was chosen. Call it after the server is ready.
 func (s *Server) PublishAddrs() []net.Addr { return s.hub.PublishAddrs() }
 
 // Publish sends a message to every subscriber of its namespace. It returns once the message is
 // accepted. An accepted message is delivered after all messages that the caller published before.
-// Publish blocks while the mailbox is full.
+// Publish blocks while the mailbox of an event loop is full.
 //
 // The error for an invalid message wraps nsindex.ErrNamespace, sse.ErrEvent, sse.ErrUTF8 or
 // sse.ErrTooLong. It wraps sse.ErrReserved if the event name is reserved for the server's own
@@ -56,16 +56,17 @@ func (s *Server) PublishAddrs() []net.Addr { return s.hub.PublishAddrs() }
 func (s *Server) Publish(ctx context.Context, m Message) error { return s.hub.Publish(ctx, m) }
 
 // Publishers returns a sink and a session configuration for publishers on a separate loop, such as
-// a publish/evioserver.Server. The configuration has the server's tokens and limits. The sequence
-// numbers in replies count the messages of the sink. They match the order of publishing as long as
-// all publishers use the sink. With a Store, the sink also implements publish.Settler.
+// a publish/evioserver.Server. The configuration has the server's tokens and limits. With a Store
+// or several loops, replies have the sequence numbers of the messages. Otherwise the numbers count
+// the messages of the sink and of Publish. They match the order of publishing as long as no
+// publisher uses Options.Publish. With a Store, the sink also implements publish.Settler.
 func (s *Server) Publishers() (sink publish.Sink, session publish.Config) { return s.hub.Publishers() }
 
 // StoreSink returns the sink that a Store delivers its messages to.
 func (s *Server) StoreSink() StoreSink { return s.hub.StoreSink() }
 
-// Stats returns a consistent snapshot of the server's counters. The error is the context's,
-// ErrStopped or ErrBusy.
+// Stats returns the server's figures, summed over its event loops. With one loop they are a
+// consistent snapshot. The error is the context's, ErrStopped or ErrBusy.
 func (s *Server) Stats(ctx context.Context) (Stats, error) { return s.hub.Stats(ctx) }
 
 // LoopStats returns the figures of each event loop, in the order of their numbers. The error is the

@@ -21,8 +21,8 @@ type Handover struct {
 	// Paths are whole segments at the start of a request's path: "/admin" matches /admin and
 	// everything below it. "/" matches only "/".
 	Paths []string
-	// ConnsMax limits how many connections may be open with Take. Further requests are answered
-	// with 503. Default: ssed.DefaultHandoverConnsMax.
+	// ConnsMax limits how many connections may be open with Take, for all event loops together.
+	// Further requests are answered with 503. Default: ssed.DefaultHandoverConnsMax.
 	ConnsMax int
 	// Take receives each connection on a new goroutine, and must close it. If Take is nil, requests
 	// are answered with 403.

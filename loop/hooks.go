@@ -6,8 +6,9 @@ import (
 	"github.com/ssed/ssed/internal/callbacks"
 )
 
-// hooks reports subscribers that connect and disconnect to a queue. The queue calls the embedding
-// program's functions on another goroutine, and the loop does not wait for them. If OnSubscribe was
+// hooks reports subscribers that connect and disconnect to a queue, which all loops share. The
+// queue calls the embedding program's functions on another goroutine, and no loop waits for them.
+// The calls for one subscriber are in order, because one loop makes them. If OnSubscribe was
 // dropped for a subscriber because too many calls were pending, OnUnsubscribe is dropped too. A nil
 // *hooks reports nothing.
 type hooks struct {
@@ -56,7 +57,7 @@ func (h *hooks) flushSuppressed(log *slog.Logger) {
 	}
 }
 
-// pending returns how many calls are queued or in progress.
+// pending returns how many calls are queued or in progress, for all loops.
 func (h *hooks) pending() int {
 	if h == nil {
 		return 0

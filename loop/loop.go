@@ -13,7 +13,7 @@ import (
 	"github.com/ssed/ssed/internal/openfiles"
 )
 
-// A Loop is one event loop with all of its subscribers, publishers and streams. Make it with New,
+// A Loop is one event loop with its subscribers, publishers and streams. Make it with New,
 // call Run once, and call Close even if Run was not called. Exported methods may be called from any
 // goroutine unless their comments restrict that.
 //
@@ -30,7 +30,7 @@ import (
 //	variables wakeup, calls, mailbox,
 //	watch and sequencer                    set by New and never changed; their contents: see below
 //	the fields of *shared                  each is atomic, or has a lock, or is set before the first
-//	                                       loop runs
+//	                                       loop runs; window.shared is one of them
 //	wakeup                                 any goroutine may call notify
 //	mailbox                                has a lock, held while one message is copied or the
 //	                                       buffers are swapped
@@ -50,7 +50,8 @@ import (
 //	                                       reads enrollTo after that
 //
 // A message from a publisher on the loop takes no lock and waits for no other goroutine on its way
-// to the sockets of its subscribers, unless a Store has to number it.
+// to the sockets of its subscribers, unless a Store has to number it. With several loops, messages
+// come from the feed. A loop then takes a lock only to empty its mailbox.
 //
 // # One turn
 //
@@ -93,8 +94,9 @@ type Loop struct {
 }
 
 // New makes a Loop, as the next loop of a daemon. The loop does not run yet, but PublishMessage may
-// be called. Without a Store, messages wait in the mailbox until Run, and a call waits if the
-// mailbox is full. With a Store, the message goes to the Store, and the call waits for its ack.
+// be called once all loops of the daemon are made. Without a Store, messages wait in the mailbox
+// until Run, and a call waits if the mailbox is full. With a Store, the message goes to the Store,
+// and the call waits for its ack.
 func New(opts Config, shared *Shared) (*Loop, error) {
 	wakeup, err := newWakeup()
 	if err != nil {

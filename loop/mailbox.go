@@ -15,9 +15,12 @@ import (
 // empty one accepts a message of any size. A goroutine that finds it full waits until the loop has
 // emptied it.
 //
-// Records are in the order of put, and the loop publishes them in this order. Only the loop calls
-// swap. Any goroutine may call the other methods. The lock is held for as long as it takes to copy
-// one message, and guards the fields below mu.
+// With several loops, only the feed adds to the mailboxes, and it waits until all of them have
+// room. So it uses free and append, and not put.
+//
+// Records are in the order of put or append, and the loop publishes them in this order. Only the
+// loop calls swap. Any goroutine may call the other methods. The lock is held for as long as it
+// takes to copy one message, and guards the fields below mu.
 type mailbox struct {
 	bytesMax int
 	wakeup   *wakeup
@@ -138,7 +141,7 @@ func (m *mailbox) closeOnce() (wasOpen bool) {
 
 // A record is one message of the box, or one control record of a Store: see controlSkip.
 type record struct {
-	seq       uint64 // the message's number; 0: the loop assigns it
+	seq       uint64 // the message's number; 0: the loop assigns it, which must be the only one
 	namespace []byte // empty: a control record, whose content is in frame
 	frame     []byte
 }
@@ -174,8 +177,8 @@ func nextRecord(records []byte) (r record, rest []byte) {
 	return r, records[recordHead+n+f:]
 }
 
-// Publish implements publish.Sink for the publishers' own event loop. It waits while the box is
-// full, which blocks only that event loop.
+// Publish implements publish.Sink for the publishers' own event loop, if there is one loop for
+// subscribers. It waits while the box is full, which blocks only the publishers' loop.
 func (m *mailbox) Publish(namespace, event, data []byte) (uint64, error) {
 	return m.put(context.Background(), namespace, event, data)
 }

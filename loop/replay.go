@@ -41,7 +41,7 @@ type replay struct {
 //	           │                              │ all sent
 //	           ├─ nothing missed ─────────────┴───────────────────────────────► live
 //	           │
-//	           └─ id ahead of this daemon, but not of the store ──────────────► retry
+//	           └─ id ahead of this loop, but not of another one or the store ─► retry
 //
 //	asking, stored ── a read fails, the store starts a new epoch, or the server stops ─► retry
 //	kept           ── the store starts a new epoch ────────────────────────────────────► retry

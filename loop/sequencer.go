@@ -26,7 +26,7 @@ type past struct {
 // reconnecting subscriber gets. It has two implementations:
 //
 //	memorySequencer  numbers messages in the order in which the loop publishes them, and keeps
-//	                 the newest of them in the window
+//	                 the newest of them in the window; with several loops, the feed does both
 //	storeSequencer   submits messages to a Store, publishes them when they return with their
 //	                 numbers, and reads from the Store the messages that the window has dropped
 //
@@ -138,7 +138,7 @@ func (memorySequencer) everySecond(*Loop)                        {}
 func (memorySequencer) close()                                   {}
 
 // stopAccepting closes the mailbox or the feed before the loop is asked to stop. So when the loop
-// finds the mailbox empty after that, no more messages can arrive.
+// finds its mailbox empty after that, no more messages can arrive.
 func (memorySequencer) stopAccepting(l *Loop) { l.inlet().close() }
 func (memorySequencer) settled(*Loop) bool    { return true }
 

@@ -5,17 +5,18 @@ import "sync/atomic"
 // Shared is the state that all event loops of one daemon have in common. A daemon has one Shared,
 // and New adds each loop to it.
 //
-// Loops use it when a connection opens, subscribes or closes, when a stream needs memory, and for
-// replays. A message on its way from the mailbox to the sockets does not touch it.
+// Loops use it when a connection opens, subscribes or closes, when a stream needs memory, for
+// replays, and after each buffer of the mailbox. Otherwise, a message on its way from the mailbox
+// to the sockets does not touch it.
 type Shared struct {
 	loops []*Loop // by number; complete before the first one runs
 	places
 	numbers  numbers
 	backlogs []backlogBytes // by the number of the loop
-	flow     storeFlow
-	size     int    // how many loops there are
-	feed     *feed  // nil with one loop
-	window   window // the window of each loop, if there are several, before its first message
+	flow     storeFlow      // for all messages to a Store
+	size     int            // how many loops there are
+	feed     *feed          // nil with one loop
+	window   window         // the window of each loop, if there are several, before its first message
 }
 
 // NewShared returns the Shared for a daemon with the given number of loops. All of them must get

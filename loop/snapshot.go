@@ -27,8 +27,9 @@ func (r *subscribersByFD) add(fd int, s *subscriber) {
 
 func (r subscribersByFD) remove(fd int) { r[fd] = nil }
 
-// A ConnID identifies a connection and is never used again for another one. It fits into a JSON
-// number. Newer connections have larger ones.
+// A ConnID identifies a connection of a daemon and is never used again for another one. It fits
+// into a JSON number. Connections that were accepted later have larger ones, whichever loop has
+// them.
 type ConnID uint64
 
 // connIDBits is the number of bits for the descriptor in a ConnID. openfiles.LimitMax fits into
@@ -61,10 +62,10 @@ const (
 	pageStep  = 16 // descriptors between two checks of the clock
 )
 
-// Subscribers returns all subscribers. It reads them in pages, each of which occupies the loop for
-// less than a millisecond. So the list does not show a single moment: a subscriber that connects or
-// disconnects during the call may or may not be in it. The error is the context's, ErrStopped or
-// ErrBusy.
+// Subscribers returns the subscribers of the loop. It reads them in pages, each of which occupies
+// the loop for less than a millisecond. So the list does not show a single moment: a subscriber
+// that connects or disconnects during the call may or may not be in it. The error is the context's,
+// ErrStopped or ErrBusy.
 func (l *Loop) Subscribers(ctx context.Context) (conns []SubscriberInfo, err error) {
 	for next := 0; next >= 0; {
 		part, err := call(ctx, l, snapshotPage(next))
@@ -126,8 +127,8 @@ func (s *subscriber) describe(l *Loop) SubscriberInfo {
 	return c
 }
 
-// Disconnect closes a subscriber's connection, and reports whether it found the subscriber. The
-// client may reconnect.
+// Disconnect closes a subscriber's connection, and reports whether this loop has the subscriber.
+// The client may reconnect.
 func (l *Loop) Disconnect(ctx context.Context, id ConnID) (found bool, err error) {
 	return call(ctx, l, func(l *Loop) bool {
 		fd := int(id & (1<<connIDBits - 1))

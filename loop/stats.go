@@ -28,17 +28,18 @@ func (r reason) ours() bool {
 	return r != reasonLeft && r != reasonReset && r != reasonShutdown
 }
 
-// Stats are the server's counters since its start, and its current state.
+// Stats are counters since the start, and the current state, of a server or of one of its event
+// loops. Figures without a remark are sums over the loops.
 type Stats struct {
 	Subscribers        int // connections that receive a stream
 	PendingConnections int // connections that have not subscribed
 	Publishers         int // publishers' connections on the loop
-	Streams            int // different subscription sets
+	Streams            int // different subscription sets; a set counts for each loop with such subscribers
 	Blocked            int // connections whose socket is full
 	Backlog            int // bytes that are held for subscribers that lag
 
-	Published        uint64 // messages accepted
-	Newest           uint64 // number of the newest message
+	Published        uint64 // messages accepted; of one loop: messages that it has delivered
+	Newest           uint64 // number of the newest message; of one loop: of these
 	Deliveries       uint64 // matching subscribers, summed over all messages
 	BytesOut         uint64 // bytes of frames and heartbeats that sockets accepted
 	Refused          uint64 // requests answered with a final status
@@ -48,7 +49,7 @@ type Stats struct {
 	Skips   uint64 // how often a slow subscriber was skipped to the newest message
 	Skipped uint64 // messages that they missed; a gap event reports their number
 
-	Kept      int    // messages in the history
+	Kept      int    // messages in the history, which all loops share
 	KeptBytes int    // memory for them, in bytes, as HistoryBytesMax counts it
 	Replays   uint64 // subscribers that got a replay
 	Replayed  uint64 // messages sent in replays
@@ -58,7 +59,7 @@ type Stats struct {
 
 	Authorizing int // calls of Authorize that have not returned
 
-	Reports    int    // calls of OnSubscribe and OnUnsubscribe that are queued or in progress
+	Reports    int    // calls of OnSubscribe and OnUnsubscribe, from all loops, that are queued or in progress
 	Unreported uint64 // subscribers that were not reported, because too many calls were pending
 
 	Stopping bool      // Shutdown was called
@@ -140,7 +141,7 @@ func (s *Stats) add(x *Stats) {
 // LastStats returns the figures of a loop that has stopped: its other methods return ErrStopped.
 func (l *Loop) LastStats() Stats { return l.last }
 
-// Stats returns the server's figures at one moment. The error is the context's, ErrStopped or
+// Stats returns the loop's figures at one moment. The error is the context's, ErrStopped or
 // ErrBusy.
 func (l *Loop) Stats(ctx context.Context) (Stats, error) {
 	return call(ctx, l, (*Loop).snapshot)

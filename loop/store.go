@@ -68,8 +68,9 @@ type Part struct {
 	Newest uint64 // number of the newest message in the Store when it was read
 }
 
-// A StoreSink carries a Store's messages into the loop. Its methods wait while the mailbox is full.
-// Their errors are the context's, or wrap publish.ErrBusy when the server has stopped.
+// A StoreSink carries a Store's messages into the event loops. Its methods wait while the mailbox
+// of a loop is full. Their errors are the context's, or wrap publish.ErrBusy when the server has
+// stopped.
 //
 //	Begin ─► Deliver, Skip ... ─► Live ─► Deliver, Skip ...
 //

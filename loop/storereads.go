@@ -19,7 +19,7 @@ const (
 	// is asked to retry, and may reach a daemon that has the message.
 	askTime = time.Second
 	// Parts are kept for clients that arrive a little later and missed the same messages: up to
-	// partsKept parts with partsKeptBytes bytes together.
+	// partsKept parts with partsKeptBytes bytes together, in each loop.
 	partsKept      = 64
 	partsKeptBytes = 16 << 20
 )

@@ -20,6 +20,9 @@ import (
 //	    ▲                      │
 //	    └── reply ◄── onWake ◄─┘ Ack
 //
+// With several loops, the StoreSink is the feed, so each loop receives all messages and control
+// records. The publishers' loop waits for the acks: see batch.
+//
 // Acks and messages arrive separately, so a publisher may get its OK before or after the
 // subscribers get the message. Messages of other daemons at the same Store arrive through the
 // StoreSink, too.

@@ -13,10 +13,13 @@ import (
 //
 //	published:  1 ········ 40 │ 41 ······ 97 │ 98 ──►
 //	            only in Store  │ kept         │ newest+1
+//
+// With several loops, all windows have the same messages, and newest differs: see sharedHistory.
+// kept may then be used only between acquire and release.
 type window struct {
 	kept   *history.History // nil: nothing is kept, and messages have no ids
 	epoch  string           // the epoch in all ids
-	newest uint64           // number of the newest message
+	newest uint64           // number of the newest message that this loop has delivered
 	shared *sharedHistory   // the history of several loops; nil: only this loop uses kept
 }
 
