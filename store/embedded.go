@@ -114,7 +114,7 @@ func openGeneration(dir string, opts embeddedOptions) (generation, error) {
 		return generation{}, fmt.Errorf("store %s: %w", dir, err)
 	}
 	if isNew {
-		opts.Log.Warn("machine stopped while the store was open; newest messages may be lost", "store", dir)
+		opts.Log.Warn("machine stopped while the store was open; newest messages may be lost", "folder", dir)
 	}
 	return present, nil
 }
@@ -154,7 +154,7 @@ func (e *embeddedServer) shutdown() {
 		err = e.generation.end(e.dir)
 	}
 	if err != nil {
-		e.log.Error("store may not be synced to disk", "store", e.dir, "err", err)
+		e.log.Error("store may not be synced to disk", "folder", e.dir, "err", err)
 	}
 	e.lock.Close()
 }
@@ -209,7 +209,7 @@ func storeBytesMax(dir string, opts embeddedOptions) (int64, error) {
 	room := max(stored+max(free-reserve, 0), 1) // 0 would select the library's default
 	if opts.StoreBytesMax > room {
 		opts.Log.Warn("stream limit exceeds the free disk space",
-			"store", dir, "limit_bytes", opts.StoreBytesMax, "room_bytes", room)
+			"folder", dir, "limit_bytes", opts.StoreBytesMax, "room_bytes", room)
 		return opts.StoreBytesMax, nil
 	}
 	return room, nil

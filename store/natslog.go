@@ -41,7 +41,7 @@ func (n *natsLog) Errorf(format string, args ...any) {
 	n.write(slog.LevelError, format, args)
 	if strings.Contains(format, writeFailed) {
 		n.once.Do(func() {
-			n.log.Error("store write failed; free or repair its disk", "store", n.dir)
+			n.log.Error("store write failed; free or repair its disk", "folder", n.dir)
 			close(n.failed)
 		})
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -83,13 +84,22 @@ func (s *Store) reached(stream jetstream.Stream, info *jetstream.StreamInfo, epo
 	s.stream = stream
 	s.status.Reached, s.status.Epoch = true, epoch
 	setInfo(&s.status, info)
-	words := []any{"server", s.status.Server, "stream", s.status.Stream, "epoch", epoch,
+	words := []any{s.place(), "stream", s.status.Stream, "epoch", epoch,
 		"first", info.State.FirstSeq, "last", info.State.LastSeq, "messages", info.State.Msgs, "bytes", info.State.Bytes, "replicas", info.Config.Replicas}
 	if s.status.Trouble != "" {
 		words = append(words, "waited", lasted(&s.status))
 	}
 	s.log.Info("store available", words...)
 	s.status.Trouble, s.status.Since = "", time.Time{}
+}
+
+// place returns the log attribute that names the store: the server, or the folder of an embedded
+// server. The caller holds mu.
+func (s *Store) place() slog.Attr {
+	if s.opts.Embedded != nil {
+		return slog.String("folder", s.status.Server)
+	}
+	return slog.String("server", s.status.Server)
 }
 
 // lasted returns for how long there has been trouble.
@@ -111,7 +121,7 @@ func (s *Store) onInfo(info *jetstream.StreamInfo) {
 // clearTrouble logs that the store answers again, if there was trouble. The caller holds mu.
 func (s *Store) clearTrouble() {
 	if s.status.Trouble != "" {
-		s.log.Info("store answering again", "server", s.status.Server, "stream", s.status.Stream,
+		s.log.Info("store answering again", s.place(), "stream", s.status.Stream,
 			"waited", lasted(&s.status))
 	}
 	s.status.Trouble, s.status.Since = "", time.Time{}
@@ -180,9 +190,9 @@ func (s *Store) reconnected(conn *nats.Conn) {
 		s.interrupt(errReconnected)
 	}
 	s.status.Server = s.server(conn)
-	server := s.status.Server
+	place := s.place()
 	s.mu.Unlock()
-	s.log.Info("reconnected to the store", "server", server)
+	s.log.Info("reconnected to the store", place)
 	s.trouble(unproven, "")
 	select {
 	case s.again <- struct{}{}:

@@ -40,6 +40,27 @@ func serveStore(t *testing.T, opts Options) *Store {
 	return r
 }
 
+// TestPlaceInTheLog verifies that log lines name the folder of an embedded store, and the server of
+// another one.
+func TestPlaceInTheLog(t *testing.T) {
+	for want, opts := range map[string]Options{
+		`msg="store answering again" folder=/var/lib/ssed stream=ssed`: {Embedded: &Embedded{Dir: "/var/lib/ssed"}},
+		`msg="store answering again" server=/var/lib/ssed stream=ssed`: {Servers: Servers{URLs: []string{"nats://localhost:4222"}}},
+	} {
+		log := &logBuffer{}
+		opts.Logger = log.logger()
+		s, err := New(opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.status.Server, s.status.Stream, s.status.Trouble = "/var/lib/ssed", "ssed", "unavailable"
+		s.clearTrouble()
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log has %q, want %q", log, want)
+		}
+	}
+}
+
 // TestFailedWriteIsReportedAsTrouble verifies that a failed write is reported as trouble until the
 // store was restarted.
 func TestFailedWriteIsReportedAsTrouble(t *testing.T) {

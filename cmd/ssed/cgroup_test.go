@@ -155,7 +155,7 @@ func TestUnreadableMemoryLimit(t *testing.T) {
 func TestMemoryLimitIsSet(t *testing.T) {
 	needTrees(t)
 	small := tree{mountinfo: mountV2, cgroup: "0::/\n", files: map[string]string{"memory.max": "134217728\n"}}
-	const byHand = `level=WARN msg="flags allow more memory than the memory limit" flags="--backlog-total --history-bytes" limit=128MiB allowed_mib=553 over_mib=441`
+	const byHand = `level=WARN msg="flags allow more memory than the memory limit" flags="--backlog-total --history-bytes" limit_mib=128 allowed_mib=553 over_mib=441`
 	for _, tt := range []struct {
 		name    string
 		env     []string
@@ -169,7 +169,7 @@ func TestMemoryLimitIsSet(t *testing.T) {
 		{"the environment's", []string{"GOMEMLIMIT=77MiB"}, nil, "8.0740352e+07", []string{`limit=128MiB gomemlimit=77MiB`}, "level=WARN"},
 		{"flags that exceed it", nil, []string{"--history=1", "--backlog-total=200MiB", "--history-bytes=200MiB"}, "1.00663296e+08", []string{byHand}, "backlog_total=47MiB"},
 		{"a store that it has no room for", nil, []string{"--store=" + t.TempDir()}, "1.00663296e+08",
-			[]string{`level=WARN msg="memory limit is too small for the defaults" limit=128MiB`, " history_bytes=7MiB mailbox=2MiB"}, "flags="},
+			[]string{`level=WARN msg="memory limit is too small for the defaults" limit_mib=128`, " history_bytes=7MiB mailbox=2MiB"}, "flags="},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			line := append(append(small.within(t), "env"), tt.env...)

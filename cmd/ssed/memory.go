@@ -23,9 +23,10 @@ const (
 	memoryPerConn = 2 << 10
 	// segmentPoolBytes is the size of a loop's pool of segments for streams.
 	segmentPoolBytes = 4 << 20
-	// storeBufferBytes is for the messages on their way to the store (one half) and for messages
-	// that were read back from it (the other half).
-	storeBufferBytes = 32 << 20
+	// storeSendBytes is for the messages on their way to the store.
+	storeSendBytes = 16 << 20
+	// storePartsBytes is for the messages that a loop has read back from the store.
+	storePartsBytes = 16 << 20
 )
 
 // A memoryLimit is the memory limit of the process's control group, in bytes.
@@ -72,13 +73,19 @@ func (m memoryLimit) storeCacheBytes() int {
 }
 
 // otherMemory returns the bytes in use that the flags allow in addition to backlog and history.
+// With several loops, the history also keeps the messages that the slowest loop has yet to deliver,
+// which are in its mailbox.
 func (f *daemonFlags) otherMemory(m memoryLimit) int {
-	bytes := segmentPoolBytes * f.loops()
+	loops := f.loops()
+	bytes := segmentPoolBytes * loops
 	if f.usesMailbox() {
-		bytes += 2 * int(f.Mailbox) * f.loops()
+		bytes += 2 * int(f.Mailbox) * loops
 	}
 	if f.hasStore() {
-		bytes += storeBufferBytes
+		bytes += storeSendBytes + storePartsBytes*loops
+	}
+	if loops > 1 && f.keepsHistory() {
+		bytes += 2 * int(f.Mailbox)
 	}
 	if f.Store != "" {
 		bytes += m.storeCacheBytes()
@@ -202,5 +209,5 @@ func (s *settings) warnMemory(f *daemonFlags, log *slog.Logger) {
 		message = "flags allow more memory than the memory limit"
 		named = []any{"flags", strings.Join(flags, " ")}
 	}
-	log.Warn(message, append(named, "limit", byteSize(s.memory.bytes).String(), "allowed_mib", f.memoryMax(s.memory)>>20, "over_mib", wholeMiB(over)>>20)...)
+	log.Warn(message, append(named, "limit_mib", s.memory.bytes>>20, "allowed_mib", f.memoryMax(s.memory)>>20, "over_mib", wholeMiB(over)>>20)...)
 }

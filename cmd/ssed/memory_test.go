@@ -48,6 +48,9 @@ func TestFitMemory(t *testing.T) {
 		{"256, store", 256, []string{"--store=/x"}, []string{"mailbox", "backlog-total", "history-bytes"}, 16, 43, 21, 4},
 		{"128, own loop", 128, []string{"--publish-loop=own"}, []string{"mailbox", "backlog-total"}, 16, 43, 256, 2},
 		{"256, three loops", 256, []string{"--loops=3"}, []string{"mailbox", "backlog-total"}, 16, 122, 256, 1},
+		{"512, two loops", 512, []string{"--loops=2"}, []string{"mailbox", "backlog-total"}, 16, 296, 256, 4},
+		{"256, two loops, history", 256, []string{"--loops=2", "--history=9"}, []string{"mailbox", "backlog-total", "history-bytes"}, 16, 80, 40, 2},
+		{"512, two loops, NATS", 512, []string{"--loops=2", "--nats=nats://x"}, []string{"mailbox", "backlog-total", "history-bytes"}, 16, 160, 80, 4},
 		{"32", 32, nil, []string{"backlog-total", "backlog"}, 7, 7, 256, 8},
 		{"32, short messages", 32, []string{"--data-max=1KiB"}, []string{"backlog-total", "backlog"}, 1, 1, 256, 8},
 		{"set as it would be", 512, []string{"--backlog-total=512MiB"}, nil, 16, 512, 256, 8},
@@ -77,7 +80,7 @@ func TestFitMemory(t *testing.T) {
 // TestFitMemoryForEveryLimit tries every limit. The daemon must fit it, or its flags must have
 // their lowest values, and the flags must be valid.
 func TestFitMemoryForEveryLimit(t *testing.T) {
-	for _, args := range [][]string{nil, {"--history=1"}, {"--store=/x"}, {"--nats=nats://x", "--max-conns=1000"}, {"--publish-loop=own", "--data-max=100KiB"}} {
+	for _, args := range [][]string{nil, {"--history=1"}, {"--store=/x"}, {"--nats=nats://x", "--max-conns=1000"}, {"--publish-loop=own", "--data-max=100KiB"}, {"--loops=3", "--store=/x"}} {
 		fits := 0
 		asRead, isDefault := flagsOf(t, args...)
 		for mib := 1; mib < 2048; mib++ {

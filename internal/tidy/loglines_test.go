@@ -69,6 +69,67 @@ func TestLogAttributesAreExplained(t *testing.T) {
 	}
 }
 
+// TestLogAttributesInTheSourceAreExplained verifies that docs/log.md explains each attribute that a
+// log line in the source has.
+func TestLogAttributesInTheSourceAreExplained(t *testing.T) {
+	page, found := rooted(t, "docs/log.md"), map[string]bool{}
+	for _, s := range sources(t) {
+		if s.isTest || !slices.Contains(logging, s.room()) {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			for _, key := range attributeKeys(n) {
+				if found[key] {
+					continue
+				}
+				found[key] = true
+				if !strings.Contains(page, "`"+key+"`") {
+					t.Errorf("%s logs the attribute %s, which is not in docs/log.md", s.path, key)
+				}
+			}
+			return true
+		})
+	}
+	if len(found) < 40 {
+		t.Errorf("found only %d attributes: this test looks in the wrong place", len(found))
+	}
+}
+
+// attributeKeys returns the keys of a call such as log.Warn("...", "err", err), of a slice such as
+// []any{"err", err}, and of a call such as slog.String("err", "...").
+func attributeKeys(n ast.Node) (keys []string) {
+	var args []ast.Expr
+	switch n := n.(type) {
+	case *ast.CompositeLit:
+		if slice, ok := n.Type.(*ast.ArrayType); ok && isName(slice.Elt, "any") {
+			args = n.Elts
+		}
+	case *ast.CallExpr:
+		method, ok := n.Fun.(*ast.SelectorExpr)
+		if !ok || isName(method.X, "http") {
+			return nil
+		}
+		before, logs := map[string]int{"Debug": 1, "Info": 1, "Warn": 1, "Error": 1, "Log": 3, "With": 0, "String": 0}[method.Sel.Name]
+		if logs && len(n.Args) > before {
+			args = n.Args[before:]
+		}
+	}
+	for i := 0; i+1 < len(args); i++ { // an argument that is not a literal may be a slog.Attr
+		if literal, ok := args[i].(*ast.BasicLit); ok {
+			if key, err := strconv.Unquote(literal.Value); err == nil {
+				keys = append(keys, key)
+			}
+			i++ // skip the value
+		}
+	}
+	return keys
+}
+
+func isName(e ast.Expr, name string) bool {
+	id, ok := e.(*ast.Ident)
+	return ok && id.Name == name
+}
+
 // logWords returns the message of a call such as log.Warn("...", ...). ok is false for other nodes.
 func logWords(n ast.Node) (words string, ok bool) {
 	call, ok := n.(*ast.CallExpr)

@@ -67,7 +67,7 @@ func TestFlagsBeyondAMemoryLimit(t *testing.T) {
 	group := testtool.NewMemoryGroup(t, 128<<20)
 	d := testtool.StartBy(t, group.Line(testtool.Build(t), "--history=1", "--history-bytes=512MiB")...)
 	testtool.WaitFor(t, "the warning", func() bool {
-		return strings.Contains(d.Log(), "flags allow more memory than the memory limit\" flags=--history-bytes limit=128MiB")
+		return strings.Contains(d.Log(), "flags allow more memory than the memory limit\" flags=--history-bytes limit_mib=128")
 	})
 	flood(t, d, 1, 100, func(published int) bool { return published > 0 })
 }
