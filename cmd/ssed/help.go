@@ -49,8 +49,9 @@ var daemonHelp = map[string]string{
 		on a separate host:port. Only this machine has access unless a token has the admin right,
 		or for /metrics the metrics right. Default ${default}.`,
 
-	"loops": `Number of event loops. Each one serves a part of the subscribers on one CPU, so several
-		deliver more messages. auto: one for each CPU, except for one CPU. Default ${default}.`,
+	"loops": `Number of event loops, 1 to 256. Each one serves a part of the subscribers on one CPU, so
+		several deliver more messages. auto: the number of CPUs minus one, at least 1.
+		Default ${default}.`,
 	"publish-loop": `Event loop that reads from publishers: the loop of the subscribers (shared; best
 		on few CPUs; only with one loop) or a separate one (own), so that heavy publishing does
 		not slow down delivery. auto: shared with one loop, own with several. Default ${default}.`,
@@ -77,11 +78,11 @@ var daemonHelp = map[string]string{
 	"slow": `What to do with a subscriber that exceeds --backlog: disconnect it (clients reconnect
 		automatically), or skip to the newest message and send a gap event with the number of
 		missed messages. Default ${default}.`,
-	"backlog-total": `Maximum memory for the backlogs of all streams together. Above it, the slowest
-		subscribers are disconnected first. Default ${default}, or less to fit a memory limit
+	"backlog-total": `Maximum memory for the backlogs of all streams of all event loops together.
+		Above it, the slowest subscribers are disconnected first. Default ${default}, or less to fit a memory limit
 		(cgroup).`,
-	"mailbox": `Size of the queue between publishers and delivery, used with --publish-loop=own or a
-		store. When it is full, publishers wait; nothing is dropped. Default ${default}, or less to
+	"mailbox": `Size of the queue between publishers and each event loop, used with --publish-loop=own,
+		several loops or a store. When it is full, publishers wait; nothing is dropped. Default ${default}, or less to
 		fit a memory limit (cgroup).`,
 	"data-max": `Maximum size of the data of one message; a longer message is refused, so that it
 		cannot fill the backlog. Default ${default}.`,
