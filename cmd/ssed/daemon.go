@@ -17,7 +17,7 @@ import (
 // in this order and stop in the reverse order, so that the next engine is running when an engine
 // passes a message on:
 //
-//	store  <->  server (the event loop)  <-  publishers' own loop
+//	store  <->  server (the event loops)  <-  publishers' own loop
 //
 // The first and the last are optional. The admin pages open last and close last.
 type daemon struct {

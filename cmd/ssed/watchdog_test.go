@@ -99,7 +99,7 @@ func TestWatchdog(t *testing.T) {
 					case <-time.After(time.Until(asleep)):
 						return nil
 					case <-ctx.Done():
-						return ctx.Err()
+						return fmt.Errorf("event loop 1: %w", ctx.Err())
 					}
 				}
 				watchdog(patience, alive, func() { beats = append(beats, time.Since(begin)) }, slog.New(slog.NewTextHandler(&log, nil)))
@@ -108,6 +108,9 @@ func TestWatchdog(t *testing.T) {
 				}
 				if n := strings.Count(log.String(), "\n"); n != tt.logged {
 					t.Errorf("%d lines in the log, want %d:\n%s", n, tt.logged, log.String())
+				}
+				if tt.logged > 0 && !strings.Contains(log.String(), `err="event loop 1: context deadline exceeded"`) {
+					t.Errorf("the log does not name the loop:\n%s", log.String())
 				}
 			})
 		})
