@@ -22,7 +22,7 @@ func (t rejectReason) String() string {
 		"subscriber limit of one address reached (--max-conns-per-ip); clients asked to retry",
 		"shutting down; clients asked to retry",
 		"store not replayed yet; clients asked to retry",
-		"clients have newer messages than this daemon; asked to retry soon",
+		"clients have newer messages than this daemon or event loop; asked to retry soon",
 		"no connection left for a response; closed without one",
 		"publisher limit reached (--max-publishers); answered ERR busy",
 		"authorization not decided (Options.Authorize); clients asked to retry",

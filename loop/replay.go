@@ -13,7 +13,7 @@ import (
 type resumePoint struct {
 	replay
 	gap      *sse.Gap // the messages that it cannot get; nil: no gap
-	tooEarly bool     // the client has newer messages than this daemon, and must retry soon
+	tooEarly bool     // the client has newer messages than this daemon or loop, and must retry soon
 }
 
 // A replay is the progress of a subscriber through the messages that it missed. During the replay,
