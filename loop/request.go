@@ -56,7 +56,7 @@ func (c *pendingConn) enter(l *Loop, ask *subreq.Request, userAgent []byte) {
 		c.refuse(l, ask.Answer, ask.BadResume.Status, ask.BadResume.Reason)
 		return
 	}
-	from := l.sequencer.resume(l, ask.Resume, ask.Set)
+	from := l.findResumePoint(ask)
 	if !ask.Body {
 		c.closeAfterReply(l, l.heads.stream(ask.Answer)) // HEAD takes no place, so there is always one
 		return
@@ -76,6 +76,18 @@ func (c *pendingConn) enter(l *Loop, ask *subreq.Request, userAgent []byte) {
 		}
 		c.subscribe(l, ask, l.audienceOf(ask.Set), l.clientInfos.intern(userAgent, c.forwardedAddr), from)
 	}
+}
+
+// findResumePoint finds the place where a new subscriber starts. With several loops, another one may
+// have sent the client messages that still wait in this loop's mailbox. They are delivered first.
+func (l *Loop) findResumePoint(ask *subreq.Request) resumePoint {
+	from := l.sequencer.resume(l, ask.Resume, ask.Set)
+	if from.tooEarly && l.shared.feed != nil {
+		l.emptyMailbox()
+		l.schedulePass()
+		from = l.sequencer.resume(l, ask.Resume, ask.Set)
+	}
+	return from
 }
 
 // clientAddr returns the client's address according to trusted proxies. It is not valid if that is

@@ -84,8 +84,9 @@ func TestResumeOnALoopThatIsBehind(t *testing.T) {
 		})
 	}
 
-	loops[1].emptyMailbox()
-	if p := resume(loops[1], 3); p.tooEarly || p.gap != nil || p.after != 3 {
-		t.Errorf("when the loop has delivered the message, the client gets %+v", p)
+	newest := sse.ID{Epoch: loops[0].window.epoch, Seq: 3}.String()
+	ask := &subreq.Request{Resume: subreq.Resume{ID: []byte(newest), Last: -1, Since: -1}, Set: pets}
+	if p := loops[1].findResumePoint(ask); p.tooEarly || p.gap != nil || p.after != 3 {
+		t.Errorf("although the message was in the mailbox of the loop, the client gets %+v", p)
 	}
 }
