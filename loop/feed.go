@@ -12,7 +12,8 @@ import (
 // Server.Publish, of publishers on another event loop, and of a Store. With one loop it is the
 // loop's mailbox, and with several loops the feed. Any goroutine may call its methods.
 type inlet interface {
-	publish.Sink
+	// sink returns the sink for publishers on another event loop.
+	sink() publish.Sink
 	// put adds a message that has no number yet, and returns its number.
 	put(ctx context.Context, namespace, event, data []byte) (uint64, error)
 	// putNumbered is like put, for a message that already has a number. 0 means that it has none.
@@ -59,8 +60,30 @@ type feed struct {
 	newest uint64 // number of the newest message
 	open   int    // how many mailboxes are not closed
 	closed bool
-	record []byte // scratch
+	batch  []byte // records that are numbered and kept, but not copied yet: see feedSink
 	idLine []byte // scratch
+}
+
+// batchBytesMax limits how many bytes of records wait in a batch. It is about as much as a
+// publisher sends in one read.
+const batchBytesMax = 64 << 10
+
+// A feedSink is the sink for publishers on another event loop. It collects the messages of one read
+// of a publisher, and copies them into each mailbox together. So a loop is woken once per read.
+type feedSink struct{ *feed }
+
+func (f *feed) sink() publish.Sink { return feedSink{f} }
+
+// Publish implements publish.Sink.
+func (f feedSink) Publish(namespace, event, data []byte) (uint64, error) {
+	return f.collect(context.Background(), 0, namespace, event, data)
+}
+
+// Flush implements publish.Flusher.
+func (f feedSink) Flush() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.flush()
 }
 
 // add adds the mailbox of one more loop. It must be called before the first message.
@@ -79,26 +102,31 @@ func (f *feed) boxClosed() {
 	}
 }
 
-// Publish implements publish.Sink for the publishers' own event loop.
-func (f *feed) Publish(namespace, event, data []byte) (uint64, error) {
-	return f.put(context.Background(), namespace, event, data)
-}
-
 func (f *feed) put(ctx context.Context, namespace, event, data []byte) (uint64, error) {
 	return f.putNumbered(ctx, 0, namespace, event, data)
 }
 
 // putNumbered implements inlet. Without a namespace, data is a control record of a Store.
 func (f *feed) putNumbered(ctx context.Context, seq uint64, namespace, event, data []byte) (uint64, error) {
+	seq, err := f.collect(ctx, seq, namespace, event, data)
+	if err == nil {
+		feedSink{f}.Flush()
+	}
+	return seq, err
+}
+
+// collect is putNumbered, except that the record may stay in the batch until the next flush.
+func (f *feed) collect(ctx context.Context, seq uint64, namespace, event, data []byte) (uint64, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.waitRoom(ctx, len(namespace)+len(data)); err != nil {
 		return 0, err
 	}
+	before := len(f.batch)
 	switch {
 	case len(namespace) == 0:
 		f.control(seq, data)
-		f.record = appendRecord(f.record[:0], seq, nil, nil, nil, data)
+		f.batch = appendRecord(f.batch, seq, nil, nil, nil, data)
 	case seq != 0 && seq <= f.newest:
 		return seq, nil // all loops have it
 	default:
@@ -108,18 +136,30 @@ func (f *feed) putNumbered(ctx context.Context, seq uint64, namespace, event, da
 		f.advance(seq)
 		f.makeRecord(seq, namespace, event, data)
 	}
-	for i, box := range f.boxes {
-		box.append(f.record)
-		f.room[i] -= len(f.record)
+	for i := range f.room {
+		f.room[i] -= len(f.batch) - before
 	}
-	if cap(f.record) > spareBytesMax {
-		f.record = nil
+	if len(f.batch) >= batchBytesMax {
+		f.flush()
 	}
 	return seq, nil
 }
 
-// waitRoom waits until every mailbox has room for a message of this size. It releases mu while it
-// waits, so other messages may be added first.
+// flush copies the batch into each mailbox.
+func (f *feed) flush() {
+	if len(f.batch) == 0 {
+		return
+	}
+	for _, box := range f.boxes {
+		box.append(f.batch)
+	}
+	if f.batch = f.batch[:0]; cap(f.batch) > spareBytesMax {
+		f.batch = nil
+	}
+}
+
+// waitRoom waits until every mailbox has room for a message of this size after the batch. It
+// releases mu while it waits, so other messages may be added first.
 func (f *feed) waitRoom(ctx context.Context, size int) error {
 	for i := 0; i < len(f.boxes); {
 		if f.closed {
@@ -129,6 +169,7 @@ func (f *feed) waitRoom(ctx context.Context, size int) error {
 			i++
 			continue
 		}
+		f.flush() // so that the loops can empty all of it
 		free, any, emptied := f.boxes[i].free()
 		if f.room[i] = free; any || free >= size {
 			i++
@@ -156,10 +197,10 @@ func (f *feed) advance(seq uint64) {
 	f.newest = seq
 }
 
-// makeRecord frames a message, with its id if it is kept, and keeps it.
+// makeRecord appends the record of a message to the batch, with its id if it is kept, and keeps it.
 func (f *feed) makeRecord(seq uint64, namespace, event, data []byte) {
 	if f.history == nil {
-		f.record = appendRecord(f.record[:0], seq, namespace, nil, event, data)
+		f.batch = appendRecord(f.batch, seq, namespace, nil, event, data)
 		return
 	}
 	f.history.mu.Lock()
@@ -168,9 +209,10 @@ func (f *feed) makeRecord(seq uint64, namespace, event, data []byte) {
 	if f.history.kept.Keeps(namespace) {
 		f.idLine = sse.AppendIDLine(f.idLine, sse.ID{Epoch: f.history.epoch, Seq: seq})
 	}
-	f.record = appendRecord(f.record[:0], seq, namespace, f.idLine, event, data)
+	begin := len(f.batch)
+	f.batch = appendRecord(f.batch, seq, namespace, f.idLine, event, data)
 	if len(f.idLine) > 0 {
-		r, _ := nextRecord(f.record)
+		r, _ := nextRecord(f.batch[begin:])
 		f.history.kept.Settle(f.history.deliveredByAll())
 		f.history.kept.Add(namespace, r.frame, seq, f.history.now())
 		f.history.newest = seq
@@ -193,9 +235,10 @@ func (f *feed) control(seq uint64, control []byte) {
 	}
 }
 
-// close implements inlet.
+// close implements inlet. The batch is flushed first, because its messages are accepted.
 func (f *feed) close() {
 	f.mu.Lock()
+	f.flush()
 	f.closed = true
 	f.mu.Unlock()
 	for _, box := range f.boxes {

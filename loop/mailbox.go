@@ -30,6 +30,7 @@ type mailbox struct {
 	count   uint64        // how many records were ever put in
 	room    chan struct{} // closed, and replaced, when the loop empties the box
 	closed  bool
+	small   int // how often in a row swap has found few records for a large buffer
 }
 
 func newMailbox(bytesMax int, wakeup *wakeup) *mailbox {
@@ -78,14 +79,13 @@ func (m *mailbox) free() (bytes int, any bool, emptied <-chan struct{}) {
 	return m.bytesMax - len(m.records), len(m.records) == 0 || m.closed, m.room
 }
 
-// append adds a complete record without waiting. A closed box ignores it, because its loop has
+// append adds complete records without waiting. A closed box ignores them, because its loop has
 // ended.
-func (m *mailbox) append(record []byte) {
+func (m *mailbox) append(records []byte) {
 	m.mu.Lock()
 	wasEmpty := len(m.records) == 0
 	if !m.closed {
-		m.records = append(m.records, record...)
-		m.count++
+		m.records = append(m.records, records...)
 	}
 	m.mu.Unlock()
 	if wasEmpty {
@@ -101,9 +101,12 @@ func (m *mailbox) wakeWaiting() {
 	m.room = make(chan struct{})
 }
 
-// spareBytesMax is the largest buffer that is always kept for reuse. A larger one is kept only
-// while it is used to at least an eighth.
-const spareBytesMax = 256 << 10
+// spareBytesMax is the largest buffer that is always kept for reuse. A larger one is dropped when
+// smallMax times in a row it would have been used to less than an eighth.
+const (
+	spareBytesMax = 256 << 10
+	smallMax      = 64
+)
 
 // swap empties the box and returns its records. The loop passes the buffer that it got last time
 // and no longer needs, which becomes the buffer for the next records. Goroutines that wait for room
@@ -114,8 +117,10 @@ func (m *mailbox) swap(spare []byte) (records []byte) {
 	if len(m.records) == 0 {
 		return spare[:0]
 	}
-	if cap(spare) > spareBytesMax && len(m.records) < cap(spare)/8 {
-		spare = nil // a flood has passed
+	if cap(spare) <= spareBytesMax || len(m.records) >= cap(spare)/8 {
+		m.small = 0
+	} else if m.small++; m.small == smallMax {
+		spare, m.small = nil, 0 // a flood has passed
 	}
 	records, m.records = m.records, spare[:0]
 	close(m.room)
@@ -176,6 +181,9 @@ func nextRecord(records []byte) (r record, rest []byte) {
 	r.frame = records[recordHead+n : recordHead+n+f]
 	return r, records[recordHead+n+f:]
 }
+
+// sink implements inlet.
+func (m *mailbox) sink() publish.Sink { return m }
 
 // Publish implements publish.Sink for the publishers' own event loop, if there is one loop for
 // subscribers. It waits while the box is full, which blocks only the publishers' loop.

@@ -78,8 +78,9 @@ func (c *pendingConn) enter(l *Loop, ask *subreq.Request, userAgent []byte) {
 	}
 }
 
-// findResumePoint finds the place where a new subscriber starts. With several loops, another one may
-// have sent the client messages that still wait in this loop's mailbox. They are delivered first.
+// findResumePoint finds the place where a new subscriber starts. With several loops, another one
+// may have sent the client messages that still wait in this loop's mailbox. They are delivered
+// first.
 func (l *Loop) findResumePoint(ask *subreq.Request) resumePoint {
 	from := l.sequencer.resume(l, ask.Resume, ask.Set)
 	if from.tooEarly && l.shared.feed != nil {

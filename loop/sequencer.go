@@ -128,7 +128,7 @@ func (memorySequencer) publish(ctx context.Context, l *Loop, namespace string, m
 	return err
 }
 
-func (memorySequencer) sink(l *Loop) publish.Sink                { return l.inlet() }
+func (memorySequencer) sink(l *Loop) publish.Sink                { return l.inlet().sink() }
 func (memorySequencer) replierFor(l *Loop, _ *publisher) replier { return directReplier{l} }
 func (memorySequencer) full() bool                               { return false }
 func (memorySequencer) receive(l *Loop, r record)                { l.publishRecord(r) }

@@ -1,5 +1,12 @@
 package publish
 
+// A Flusher is a Sink that may collect messages. Session.Feed calls Flush at its end, which must
+// pass on all messages that Publish has accepted.
+type Flusher interface {
+	Sink
+	Flush()
+}
+
 // A Settler is a Sink that returns ErrPending, and that can wait for the results.
 type Settler interface {
 	Sink

@@ -3,6 +3,7 @@ package publish
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -300,5 +301,27 @@ func BenchmarkReplies(b *testing.B) {
 			sent = r.Take(sent[:0])
 		}
 		r.Settle(n, nil)
+	}
+}
+
+// A collector is a Flusher. It notes in order what the session calls.
+type collector struct{ calls []string }
+
+func (c *collector) Publish(_, _, data []byte) (uint64, error) {
+	c.calls = append(c.calls, string(data))
+	return 1, nil
+}
+
+func (c *collector) Flush() { c.calls = append(c.calls, "flush") }
+
+// TestFeedFlushes verifies that Feed flushes its Sink once, after all of its messages.
+func TestFeedFlushes(t *testing.T) {
+	var sink collector
+	session := NewSession(&Config{DataBytesMax: 100})
+	for _, in := range []string{"PUB /a - one\nPUB /a - two\nPU", "B /a - three\n", "PING\n"} {
+		session.Feed([]byte(in), &sink, nil)
+	}
+	if want := []string{"one", "two", "flush", "three", "flush", "flush"}; !slices.Equal(sink.calls, want) {
+		t.Errorf("the sink got %q, want %q", sink.calls, want)
 	}
 }

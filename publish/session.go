@@ -129,6 +129,9 @@ func (s *Session) Feed(in []byte, sink Sink, out []byte) (replies []byte, done b
 			in = s.skipLine(in)
 		}
 	}
+	if f, ok := sink.(Flusher); ok {
+		f.Flush()
+	}
 	return out, s.state == finished
 }
 
