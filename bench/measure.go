@@ -157,7 +157,8 @@ type snapshot struct {
 }
 
 // labor is the CPU time of a process, and the busy time of the processor that it is bound to. The
-// latter includes the work of all processes. It is 0 if the process is not bound to a processor.
+// latter includes the work of all processes. It is 0 if the process is not bound to a processor,
+// unless shareProcessors sets it.
 type labor struct {
 	own, processor time.Duration
 }
@@ -197,6 +198,21 @@ func (s *snapshot) measureWork(p *server.Process) (err error) {
 	if s.load, err = laborOf(os.Getpid()); err != nil {
 		return ownError{err}
 	}
+	if _, bound := server.BoundTo(p.PID); !bound {
+		return s.shareProcessors()
+	}
+	return nil
+}
+
+// shareProcessors is for a server that may run on all processors, including the load's. Its
+// processors are then all of them, without the work of the load. The load has no processor of its
+// own, so the work of the server does not count as a disturbance of the load.
+func (s *snapshot) shareProcessors() error {
+	busy, err := server.Busy(-1)
+	if err != nil {
+		return ownError{err}
+	}
+	s.server.processor, s.load.processor = busy-s.load.own, 0
 	return nil
 }
 

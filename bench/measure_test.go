@@ -103,3 +103,16 @@ func TestPlausible(t *testing.T) {
 		}
 	}
 }
+
+// TestServerOnAllProcessors verifies that work of the load does not count as a disturbance of a
+// server that may use the load's processor, nor the other way round.
+func TestServerOnAllProcessors(t *testing.T) {
+	s := snapshot{load: labor{own: 1 << 62, processor: 1}}
+	if err := s.shareProcessors(); err != nil {
+		t.Fatal(err)
+	}
+	// The load has worked longer than the processors of this machine, so the rest is below 0.
+	if s.server.processor > 0 || s.load.processor != 0 {
+		t.Errorf("%+v", s)
+	}
+}

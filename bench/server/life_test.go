@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -101,6 +102,32 @@ func TestServersStayOnTheirProcessor(t *testing.T) {
 			}
 		}
 		p.Stop()
+	}
+}
+
+// TestAnyProcessor verifies that a server may use all processors although the thread that starts it
+// is bound to one, as the threads of the load are.
+func TestAnyProcessor(t *testing.T) {
+	want := allowed(t, "/proc/self/status")
+	cmd := exec.Command(testtool.Need(t, "sleep"), "60")
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked, so the thread exits
+		var one unix.CPUSet
+		one.Set(processors(t)[0])
+		err := unix.SchedSetaffinity(0, &one)
+		if err == nil {
+			err = startOn(cmd, -1)
+		}
+		started <- err
+	}()
+	if err := <-started; err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	if got := allowed(t, fmt.Sprintf("/proc/%d/status", cmd.Process.Pid)); got != want {
+		t.Errorf("the server may use processors %s, want %s", got, want)
 	}
 }
 

@@ -146,20 +146,28 @@ func bindAnywhere(fd int) (address string, err error) {
 	return fmt.Sprintf("127.0.0.1:%d", bound.(*unix.SockaddrInet4).Port), nil
 }
 
-// startOn starts cmd with its affinity already set, because a child inherits the affinity of the
-// thread that forks it. If it was set later, it would miss the threads that the child's runtime
-// creates immediately, and the child would see the wrong number of processors.
+// atStart are the processors that this process could use at its start, before PinSelf.
+var atStart = func() (set unix.CPUSet) {
+	_ = unix.SchedGetaffinity(0, &set) // if it fails, set is empty, and startOn fails
+	return set
+}()
+
+// startOn starts cmd on one processor, or on all processors of atStart if cpu is negative. It sets
+// the affinity before the start, because a child inherits the affinity of the thread that forks it.
+// If it was set later, it would miss the threads that the child's runtime creates immediately, and
+// the child would see the wrong number of processors.
 func startOn(cmd *exec.Cmd, cpu int) error {
-	if cpu < 0 {
-		return cmd.Start()
-	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	var own, child unix.CPUSet
+	var own unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &own); err != nil {
 		return err
 	}
-	child.Set(cpu)
+	child := atStart
+	if cpu >= 0 {
+		child = unix.CPUSet{}
+		child.Set(cpu)
+	}
 	if err := unix.SchedSetaffinity(0, &child); err != nil {
 		return fmt.Errorf("processor %d: %w", cpu, err)
 	}
