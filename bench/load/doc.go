@@ -21,6 +21,9 @@
 // several publishers publish to several namespaces. The bytes of a subscriber's stream are not
 // known in advance, so the scanner finds every payload, and a route determines which number is due.
 //
-// Invariant: between the first and the last message, the loop allocates nothing and waits only in
-// epoll.
+// Bursts are single messages. The generator sleeps while the server delivers them, and reads them
+// afterwards, with the kernel's times of arrival.
+//
+// Invariant: between the first and the last message of a run, the loop allocates nothing and waits
+// only in epoll.
 package load
