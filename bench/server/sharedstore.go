@@ -6,19 +6,20 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
-// SharedStore is a cluster of NATS servers that daemons share as their store. Each server is a
-// separate process.
+// SharedStore is a NATS server, or a cluster of them, that daemons share as their store. Each
+// server is a separate process.
 type SharedStore struct {
 	servers []*Process
 	folder  string
 }
 
-// StartSharedStore builds the NATS server into dir and starts a cluster of n servers on the given
-// processor, or on any processor if cpu is negative. They keep messages in a new folder in parent
-// until Stop. They may not have elected a leader when it returns. Starting an ssed with
-// [Spec.WithSharedStore] waits for the leader.
+// StartSharedStore builds the NATS server into dir and starts n servers on the given processor, or
+// on any processor if cpu is negative. Several servers form a cluster. They keep messages in a new
+// folder in parent until Stop. They may not have elected a leader when it returns. Starting an ssed
+// with [Spec.WithSharedStore] waits for the leader.
 func StartSharedStore(dir, parent string, n, cpu int) (*SharedStore, error) {
 	path, err := compile(dir, "bench", "./nats")
 	if err != nil {
@@ -49,8 +50,12 @@ func (s *SharedStore) start(path string, n, cpu int) error {
 		all = append(all, d)
 	}
 	var routes []string
-	for _, d := range all {
-		routes = append(routes, d.publish)
+	if n > 1 {
+		for _, d := range all {
+			routes = append(routes, d.publish)
+		}
+	} else {
+		all[0].publish = all[0].subscribe // a single server does not listen for others
 	}
 	for i, d := range all {
 		name := "nats-" + strconv.Itoa(i)
@@ -63,6 +68,18 @@ func (s *SharedStore) start(path string, n, cpu int) error {
 		s.servers = append(s.servers, p)
 	}
 	return nil
+}
+
+// Work returns the time that all servers have spent on processors since their start.
+func (s *SharedStore) Work() (total time.Duration, err error) {
+	for _, p := range s.servers {
+		work, err := WorkOf(p.PID)
+		if err != nil {
+			return 0, err
+		}
+		total += work
+	}
+	return total, nil
 }
 
 // Stop stops all servers and deletes their messages.

@@ -15,8 +15,14 @@ import (
 // the other, and that both are measured as one.
 func TestDaemonsShareAStore(t *testing.T) {
 	testtool.Long(t, "it builds a NATS server and waits until three of them have elected a leader")
+	for _, servers := range []int{1, 3} {
+		t.Run(fmt.Sprintf("%d NATS servers", servers), func(t *testing.T) { shareAStore(t, servers) })
+	}
+}
+
+func shareAStore(t *testing.T, servers int) {
 	dir, parent := t.TempDir(), t.TempDir()
-	store, err := StartSharedStore(dir, parent, 3, -1)
+	store, err := StartSharedStore(dir, parent, servers, -1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,6 +58,9 @@ func TestDaemonsShareAStore(t *testing.T) {
 			return false
 		}
 	})
+	if work, err := store.Work(); err != nil || work <= 0 {
+		t.Errorf("the NATS servers have worked for %v, %v", work, err)
+	}
 	second.Stop()
 	first.Stop()
 	store.Stop()
