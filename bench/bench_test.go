@@ -59,7 +59,7 @@ func TestOptionsAreBounded(t *testing.T) {
 
 // TestChoose checks the selection of scenarios by name.
 func TestChoose(t *testing.T) {
-	if all, err := choose([]string{"all"}); err != nil || len(all) != len(scenarios)-5 {
+	if all, err := choose([]string{"all"}); err != nil || len(all) != len(scenarios)-6 {
 		t.Errorf("all: %d of %d, %v", len(all), len(scenarios), err)
 	}
 	if two, err := choose([]string{"drain", "idle"}); err != nil || two[0].name != "drain" || two[1].name != "idle" {

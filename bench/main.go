@@ -24,7 +24,7 @@ import (
 // options are the command-line flags. In the second and third groups, zero means the scenario's own
 // default.
 type options struct {
-	Scenario []string `arg:"" help:"${scenarios}, or all, which excludes responsive, resume, store, cluster and soak."`
+	Scenario []string `arg:"" help:"${scenarios}, or all, which excludes responsive, resume, store, cluster, loops and soak."`
 
 	Case      string   `placeholder:"TEXT" help:"Run only the cases with this text in their names."`
 	Server    []string `default:"ssed,floor" help:"Servers to measure alternately: ${servers}. Ratios are to the floor if it is listed, else to the last server. Default ${default}."`
@@ -38,10 +38,10 @@ type options struct {
 	Subscribers  int     `help:"Number of subscribers. Default: the scenario's own number."`
 	PayloadBytes int     `name:"payload" default:"64" placeholder:"BYTES" help:"Size of each message's data. Default ${default}."`
 	InFlight     int     `help:"Messages in flight in closed-loop scenarios. Default: the scenario's own number."`
-	Rate         float64 `default:"100" help:"Messages per second in the open loops of steady, resume, store and cluster. Default ${default}."`
+	Rate         float64 `default:"100" help:"Messages per second in the open loops of steady, resume, store, cluster and loops. Default ${default}."`
 	WindowBytes  int     `name:"window" default:"4194304" help:"Bytes of frames in flight in drain. Default ${default}."`
 	ProbeRate    float64 `name:"probe-rate" default:"50" help:"Probes of each kind per second in responsive. Default ${default}."`
-	StoreDir     string  `name:"store-dir" placeholder:"DIR" help:"Parent directory for the stores of store and cluster. It must be on a disk, because in memory a store costs less. Default: the directory for temporary files."`
+	StoreDir     string  `name:"store-dir" placeholder:"DIR" help:"Parent directory for the stores of store, cluster and loops. It must be on a disk, because in memory a store costs less. Default: the directory for temporary files."`
 	Admin        string  `placeholder:"URL" help:"Admin snapshot to request in responsive. Default: /admin/status.json on the subscribers' port, if the server has it."`
 }
 
@@ -96,6 +96,9 @@ func (o options) in(s scenario) (options, error) {
 }
 
 func (o *options) measure() time.Duration { return time.Duration(o.Seconds * float64(time.Second)) }
+
+// warm returns how long messages flow before they are measured.
+func (o *options) warm() time.Duration { return min(o.measure()/4, warmMax) }
 
 func main() {
 	var o options

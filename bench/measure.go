@@ -273,7 +273,7 @@ func (b *bench) messagesOf(p *server.Process, spec server.Spec, config load.Conf
 	config.Subscribe, config.Publish, config.PostTo = p.Subscribe, p.Publish, spec.PublishPath
 	config.PayloadBytes = b.options.PayloadBytes
 	config.Measure, config.Drain = b.options.measure(), drainTimeout
-	config.Warm = min(config.Measure/4, warmMax)
+	config.Warm = b.options.warm()
 	g, err := load.New(config)
 	if err != nil {
 		return nil, err

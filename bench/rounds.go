@@ -22,10 +22,15 @@ func (b *bench) publishFrom(spec server.Spec, publishers int, replies bool) (val
 		return nil, err
 	}
 	defer p.Stop()
+	return b.flood(p, spec, publishers, replies)
+}
+
+// flood does the same as publishFrom, on a server that is already running.
+func (b *bench) flood(p *server.Process, spec server.Spec, publishers int, replies bool) (values, error) {
 	config := load.FloodConfig{Publish: p.Publish, PostTo: spec.PublishPath, PayloadBytes: b.options.PayloadBytes, Publishers: publishers,
 		Replies: replies, Measure: b.options.measure(), Drain: drainTimeout}
 	warm := config
-	warm.Measure = min(config.Measure/4, warmMax)
+	warm.Measure = b.options.warm()
 	if _, err := load.Flood(warm); err != nil {
 		return nil, explain(err, p)
 	}

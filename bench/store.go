@@ -71,12 +71,18 @@ const (
 	clusterEach = 300
 )
 
-// cluster runs daemons that share a store. The messages are published to the first daemon at a rate
-// that does not depend on the number of daemons. All daemons share the server's processor, and the
-// store shares the load's processor.
+// cluster runs daemons that share a store. All daemons share the server's processor, and the store
+// shares the load's processor.
 func (b *bench) cluster(spec server.Spec, daemons int) (values, error) {
+	return b.daemonsOf(spec, daemons, storeServers, b.options.LoadCPU, cmp.Or(b.options.Subscribers, clusterEach))
+}
+
+// daemonsOf runs daemons that share a store of some NATS servers, each with some subscribers. The
+// NATS servers are on the given processor. The messages are published to the first daemon at a rate
+// that does not depend on the number of daemons.
+func (b *bench) daemonsOf(spec server.Spec, daemons, servers, storeCPU, each int) (values, error) {
 	parent := cmp.Or(b.options.StoreDir, b.dir)
-	store, err := server.StartSharedStore(b.dir, parent, storeServers, b.options.LoadCPU)
+	store, err := server.StartSharedStore(b.dir, parent, servers, storeCPU)
 	if err != nil {
 		return nil, ownError{err}
 	}
@@ -87,7 +93,6 @@ func (b *bench) cluster(spec server.Spec, daemons int) (values, error) {
 		return nil, err
 	}
 	defer first.Stop()
-	each := cmp.Or(b.options.Subscribers, clusterEach)
 	config := load.Config{Topics: load.Split(each*daemons, 1), RatePerSec: b.options.Rate, Scan: true}
 	for range daemons - 1 {
 		p, err := server.StartBeside(first, spec, b.options.ServerCPU)
@@ -97,9 +102,19 @@ func (b *bench) cluster(spec server.Spec, daemons int) (values, error) {
 		defer p.Stop()
 		config.Also = append(config.Also, p.Subscribe)
 	}
+	before, err := store.Work()
+	if err != nil {
+		return nil, ownError{err}
+	}
 	got, err := b.messagesOf(first, spec, config)
 	if err != nil {
 		return nil, err
 	}
+	work, err := store.Work()
+	if err != nil {
+		return nil, ownError{err}
+	}
+	messages := b.options.Rate * (b.options.warm() + b.options.measure()).Seconds()
+	got = append(got, value{storePerMessage, (work - before).Seconds() * 1e6 / messages})
 	return b.onDisk(got, parent)
 }
