@@ -141,6 +141,9 @@ func (l *Loop) Close() {
 	l.sequencer.stopAccepting(l)
 	l.stop.Store(stopNow)
 	l.closeMailbox()
+	if h := l.window.shared; h != nil {
+		h.delivered[l.number].end()
+	}
 	l.sequencer.close()
 	l.last = l.snapshot()
 	l.eventLog.flushSuppressed(l) // of the last second, for which turnWheel did not run

@@ -37,6 +37,9 @@ type deliveredNumber struct {
 	_   [56]byte
 }
 
+// end records that the loop has ended, so that the history does not keep messages for it.
+func (d *deliveredNumber) end() { d.seq.Store(math.MaxUint64) }
+
 // newSharedHistory returns the shared form of a window for several loops, or nil if the window
 // keeps nothing.
 func newSharedHistory(w window, bytesMax, loops int) *sharedHistory {
