@@ -31,7 +31,7 @@ func serve(t testing.TB, opts ssed.Options) *ssed.Server {
 	if opts.Listen == nil {
 		opts.Listen = []string{"127.0.0.1:0"}
 	}
-	if opts.Publish == nil {
+	if opts.Publish == nil && opts.Loops <= 1 {
 		opts.Publish = []string{anyPort}
 	}
 	if opts.Drain == 0 {

@@ -99,10 +99,6 @@ func (s *subscriber) startReplay(l *Loop, from resumePoint) {
 		s.queueGap(l, *from.gap)
 	}
 	if from.phase != phaseLive {
-		if l.window.acquire() {
-			l.window.kept.Mark(from.until)
-		}
-		l.window.release()
 		r := from.replay // a copy, so that only subscribers with a replay use this memory
 		l.replays.of[s] = &r
 		l.stats.Replays++

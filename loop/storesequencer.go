@@ -226,6 +226,7 @@ func (st *storeSequencer) find(l *Loop, ask *subreq.Resume, set []string) resume
 		}
 		// Another daemon may have newer messages than this one if this one is cut off from the
 		// Store.
+		w.kept.Mark(w.newest)
 		e := &storeReplay{until: seq, clientID: bytes.Clone(ask.ID)}
 		return resumePoint{replay: replay{phase: phaseAsking, after: seq, until: w.newest, inStore: e}}
 	}
@@ -239,6 +240,7 @@ func (st *storeSequencer) find(l *Loop, ask *subreq.Resume, set []string) resume
 	if lost == 0 || b.after >= w.newest {
 		return w.fromMemory(b, ask, set, lost)
 	}
+	w.kept.Mark(w.newest)
 	e := &storeReplay{until: lost, reason: b.reason, alwaysGap: b.alwaysGap, clientID: bytes.Clone(ask.ID)}
 	if status == idNone || status == idMalformed {
 		e.copyStart(ask)

@@ -196,6 +196,7 @@ func (w *window) fromMemory(b startPoint, ask *subreq.Resume, set []string, lost
 	p := resumePoint{replay: replay{after: b.after, until: w.newest, reported: lost}}
 	if p.after < p.until {
 		p.phase = phaseKept
+		w.kept.Mark(p.until)
 	}
 	if b.alwaysGap || b.reason == sse.GapExpired && lost > 0 {
 		p.gap = w.gap(b.reason, ask.ID, set, p.after, p.until, lost)
