@@ -181,8 +181,14 @@ func pairUp(t *testing.T, entries []entry) {
 // TestHooksInAStorm verifies that while many clients connect and disconnect, each is either
 // reported with both calls or counted as dropped.
 func TestHooksInAStorm(t *testing.T) {
+	for loops := 1; loops <= 2; loops++ {
+		t.Run(fmt.Sprint("loops: ", loops), func(t *testing.T) { hooksInAStorm(t, loops) })
+	}
+}
+
+func hooksInAStorm(t *testing.T, loops int) {
 	var b book
-	opts := b.keep(ssed.Options{ReportsMax: 20})
+	opts := b.keep(ssed.Options{Loops: loops, ReportsMax: 20})
 	tell := opts.OnSubscribe
 	opts.OnSubscribe = func(c ssed.SubscriberInfo) {
 		time.Sleep(100 * time.Microsecond)
