@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -136,6 +137,22 @@ func until(t testing.TB, s *ssed.Server, what string, ok func(ssed.Stats) bool) 
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
+}
+
+// eachLoops runs a test with servers of one loop, of two loops and so on.
+func eachLoops(t *testing.T, most int, test func(t *testing.T, loops int)) {
+	for loops := 1; loops <= most; loops++ {
+		t.Run(fmt.Sprint("loops: ", loops), func(t *testing.T) { test(t, loops) })
+	}
+}
+
+// untilNewest waits until all loops of the server have delivered the message with a number.
+func untilNewest(t testing.TB, s *ssed.Server, newest uint64) {
+	t.Helper()
+	until(t, s, fmt.Sprint("all loops have message ", newest), func(ssed.Stats) bool {
+		each, err := s.LoopStats(context.Background())
+		return err == nil && !slices.ContainsFunc(each, func(of ssed.Stats) bool { return of.Newest != newest })
+	})
 }
 
 // publishAll publishes messages with Server.Publish.

@@ -168,7 +168,7 @@ func (s *subscriber) sendStep(l *Loop, r *replay, step step) bool {
 	}
 	s.replayed(l, r, step, n)
 	switch {
-	case l.overMemory(0): // the rest of a cut frame counts
+	case l.mustEvict(0): // the rest of a cut frame counts
 		s.end(reasonEvicted)
 	case n < len(step.frames):
 		s.block(l)
