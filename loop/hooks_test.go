@@ -180,11 +180,7 @@ func pairUp(t *testing.T, entries []entry) {
 
 // TestHooksInAStorm verifies that while many clients connect and disconnect, each is either
 // reported with both calls or counted as dropped.
-func TestHooksInAStorm(t *testing.T) {
-	for loops := 1; loops <= 2; loops++ {
-		t.Run(fmt.Sprint("loops: ", loops), func(t *testing.T) { hooksInAStorm(t, loops) })
-	}
-}
+func TestHooksInAStorm(t *testing.T) { eachLoops(t, 2, hooksInAStorm) }
 
 func hooksInAStorm(t *testing.T, loops int) {
 	var b book

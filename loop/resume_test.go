@@ -293,13 +293,14 @@ func TestHistoryDropsMessagesDuringReplay(t *testing.T) {
 // order, or a gap event that covers all missing messages and no others.
 func TestResumeAgainstModel(t *testing.T) {
 	for seed := range uint64(6) {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { resumeAtRandom(t, rand.New(rand.NewPCG(seed, 9))) })
+		loops := 1 + int(seed%3)
+		t.Run(fmt.Sprintf("seed %d, loops: %d", seed, loops), func(t *testing.T) { resumeAtRandom(t, loops, rand.New(rand.NewPCG(seed, 9))) })
 	}
 }
 
-func resumeAtRandom(t *testing.T, random *rand.Rand) {
+func resumeAtRandom(t *testing.T, loops int, random *rand.Rand) {
 	const kept = 12
-	s := serve(t, ssed.Options{SendBufferBytes: 4 << 10, History: []ssed.HistoryRule{{Prefix: "/", Messages: kept}}})
+	s := serve(t, ssed.Options{Loops: loops, SendBufferBytes: 4 << 10, History: []ssed.HistoryRule{{Prefix: "/", Messages: kept}}})
 	namespaces := []string{"/a", "/a/b", "/a/b/c", "/ab", "/d", "/d/e"}
 	sets := [][]string{{"/"}, {"/a"}, {"/a/b", "/d"}, {"/ab"}, {"/d/e", "/a/b/c"}}
 	var all []string // namespaces, by sequence number
@@ -320,6 +321,7 @@ func resumeAtRandom(t *testing.T, random *rand.Rand) {
 	last, id := 0, ""
 	for range 40 {
 		if id == "" {
+			untilNewest(t, s, uint64(len(all)))
 			last = len(all) // it joins here
 		}
 		c, r := resumeFrom(t, s, "/subscribe?ns="+strings.Join(set, "&ns="), id)

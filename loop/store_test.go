@@ -161,10 +161,12 @@ func TestStorePublish(t *testing.T) {
 // TestStoreReplay lets clients connect and disconnect at several servers of one store. Some servers
 // began late and keep few messages. A client that reconnects to any server must get the messages
 // that it missed, once and in order.
-func TestStoreReplay(t *testing.T) {
+func TestStoreReplay(t *testing.T) { eachLoops(t, 3, storeReplay) }
+
+func storeReplay(t *testing.T, loops int) {
 	random := rand.New(rand.NewPCG(9, 9))
 	h := newMemStore()
-	servers := []*ssed.Server{serveStore(t, h, ssed.Options{HistoryBytesMax: 20_000})}
+	servers := []*ssed.Server{serveStore(t, h, ssed.Options{Loops: loops, HistoryBytesMax: 20_000})}
 	namespaces := []string{"/a", "/a/b", "/c", "/c/d/e", "/f"}
 	publishSome := func(n int) {
 		for range n {
@@ -176,10 +178,10 @@ func TestStoreReplay(t *testing.T) {
 	for round := range 40 {
 		publishSome(50)
 		if round%10 == 5 {
-			servers = append(servers, serveStore(t, h, ssed.Options{HistoryBytesMax: 5000 * (1 + random.IntN(20))}))
+			servers = append(servers, serveStore(t, h, ssed.Options{Loops: loops, HistoryBytesMax: 5000 * (1 + random.IntN(20))}))
 		}
 		s := servers[random.IntN(len(servers))]
-		until(t, s, "the server has every message", func(st ssed.Stats) bool { return st.Newest == h.Newest() })
+		untilNewest(t, s, h.Newest())
 		set := []string{"/a", "/c", "/", "/c/d", "/none"}[random.IntN(5)]
 		target, after := "/subscribe"+set, h.Newest()
 		switch random.IntN(3) {

@@ -53,9 +53,13 @@ func dataOf(what string, from, to int) (data []string) {
 // begins a new epoch during its replay, and that no other subscriber gets messages that were read
 // before.
 func TestStoreStartsNewEpochDuringReplay(t *testing.T) {
+	eachLoops(t, 2, storeStartsNewEpochDuringReplay)
+}
+
+func storeStartsNewEpochDuringReplay(t *testing.T, loops int) {
 	h := newMemStore()
 	fill(h, "/x", "old ", 20)
-	s, in := began(t, h, ssed.Options{}, 20)
+	s, in := began(t, h, ssed.Options{Loops: loops}, 20)
 	_, r := resumeFrom(t, s, "/subscribe/x", "store-12")
 	expectData(t, r, dataOf("old ", 13, 20)...) // kept for the next subscriber
 	slow := make(chan struct{})
@@ -83,17 +87,19 @@ func TestStoreStartsNewEpochDuringReplay(t *testing.T) {
 
 // TestStoreTrim verifies that no subscriber gets messages that the store has deleted, even if the
 // server has read them before.
-func TestStoreTrim(t *testing.T) {
+func TestStoreTrim(t *testing.T) { eachLoops(t, 2, storeTrim) }
+
+func storeTrim(t *testing.T, loops int) {
 	h := newMemStore()
 	fill(h, "/x", "", 9)
-	s, in := began(t, h, ssed.Options{}, 9)
+	s, in := began(t, h, ssed.Options{Loops: loops}, 9)
 	_, r := resumeFrom(t, s, "/subscribe/x", "store-2")
 	expectData(t, r, dataOf("", 3, 9)...)
 	h.set(func() { h.gone[3], h.gone[4] = true, true })
 	if err := in.Trim(t.Context(), 4); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Stats(t.Context()); err != nil {
+	if _, err := s.Stats(t.Context()); err != nil { // all loops have processed their mailboxes
 		t.Fatal(err)
 	}
 	_, r = resumeFrom(t, s, "/subscribe/x", "store-2")
@@ -226,11 +232,15 @@ func TestStoreTrimsDuringAReplay(t *testing.T) {
 // a slow reader, and more, up to the end of the replay of a later subscriber. The slow reader must
 // get each message once, because the Store is read only up to the beginning of its stream.
 func TestStoreReplayEndsWhereItsStreamBegins(t *testing.T) {
+	eachLoops(t, 2, storeReplayEndsWhereItsStreamBegins)
+}
+
+func storeReplayEndsWhereItsStreamBegins(t *testing.T, loops int) {
 	testtool.Long(t, "7 MB go through a slow reader")
 	t.Parallel()
 	const missed, live, later = 300, 50, 400
 	h := newMemStore()
-	s, in := began(t, h, ssed.Options{SendBufferBytes: 8 << 10, HistoryBytesMax: 3_200_000}, 0)
+	s, in := began(t, h, ssed.Options{Loops: loops, SendBufferBytes: 8 << 10, HistoryBytesMax: 3_200_000}, 0)
 	what := strings.Repeat("x", 10_000)
 	deliver := func(n int) {
 		t.Helper()
@@ -241,7 +251,7 @@ func TestStoreReplayEndsWhereItsStreamBegins(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		until(t, s, "all is delivered", func(st ssed.Stats) bool { return st.Newest == newest })
+		untilNewest(t, s, newest)
 	}
 	deliver(missed)
 	_, slow := resumeFrom(t, s, "/subscribe/x", "store-1")
