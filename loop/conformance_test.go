@@ -29,10 +29,12 @@ func TestLineProtocol(t *testing.T) {
 			})
 		})
 		t.Run("own loop, "+network, func(t *testing.T) {
-			conformance.Run(t, func(t *testing.T, cfg publish.Config) conformance.Server {
-				s := serve(t, ssed.Options{DataBytesMax: cfg.DataBytesMax, Tokens: tokensOf(t, cfg)})
-				own := serveOwn(t, s)
-				return conformance.Server{Dial: func(t testing.TB) net.Conn { return dial(t, own.Addrs()[i]) }}
+			eachLoops(t, 2, func(t *testing.T, loops int) {
+				conformance.Run(t, func(t *testing.T, cfg publish.Config) conformance.Server {
+					s := serve(t, ssed.Options{Loops: loops, DataBytesMax: cfg.DataBytesMax, Tokens: tokensOf(t, cfg)})
+					own := serveOwn(t, s)
+					return conformance.Server{Dial: func(t testing.TB) net.Conn { return dial(t, own.Addrs()[i]) }}
+				})
 			})
 		})
 	}
