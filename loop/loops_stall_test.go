@@ -241,6 +241,38 @@ func TestShutdownTimeoutWithBlockedLoop(t *testing.T) {
 	}
 }
 
+// TestShutdownAnswersWhileAnyLoopDrains verifies that clients of all loops and of unix sockets get
+// a reconnection time for as long as one loop has subscribers that do not read.
+func TestShutdownAnswersWhileAnyLoopDrains(t *testing.T) {
+	path := t.TempDir() + "/s"
+	s := serve(t, ssed.Options{Loops: 2, SendBufferBytes: 8 << 10, Listen: []string{"127.0.0.1:0", "unix://" + path}})
+	slow, _ := thinOn(t, s, 0, "/subscribe/n")
+	until(t, s, "only this subscriber is left", func(st ssed.Stats) bool { return st.Subscribers == 1 })
+	for range 3 {
+		publishTo(t, s, "/n", strings.Repeat("x", 1<<20))
+	}
+	until(t, s, "the subscriber is blocked", func(st ssed.Stats) bool { return st.Blocked == 1 })
+	ended := make(chan error, 1)
+	go func() { ended <- s.Shutdown(context.Background()) }()
+	until(t, s, "both loops are stopping", func(ssed.Stats) bool {
+		each, err := s.LoopStats(t.Context())
+		return err == nil && each[0].Stopping && each[1].Stopping
+	})
+	for range 20 {
+		for _, addr := range s.ListenAddrs() {
+			c := dial(t, addr)
+			io.WriteString(c, plainGet)
+			if answer, err := io.ReadAll(c); !strings.Contains(string(answer), "\r\n\r\nretry:") {
+				t.Fatalf("a client of %v gets %q, %v", addr, answer, err)
+			}
+		}
+	}
+	slow.Close()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestStoreSinkAfterShutdown verifies that a Store cannot deliver to a server that has stopped.
 func TestStoreSinkAfterShutdown(t *testing.T) {
 	for loops := 1; loops <= 2; loops++ {
