@@ -77,7 +77,7 @@ func (m *loopsModel) checkLast(v *session, received []uint64) error {
 		if seq >= uint64(len(m.truth)) {
 			return nil // it has begun after the end
 		}
-		if x := m.truth[seq]; x.namespace != "/end" && int64(x.index) < v.begun[x.publisher] {
+		if x := m.truth[seq]; x.namespace == "/end" || int64(x.index) < v.begun[x.publisher] {
 			before++
 		}
 	}

@@ -244,7 +244,9 @@ func runLoopsModel(t *testing.T, loops, messages int) {
 		return ""
 	}
 	m := &loopsModel{began: time.Now(), truth: make([]truth, 1), s: serve(t, ssed.Options{
-		Loops: loops, MailboxBytesMax: 8 << 10, Unfit: stall, History: []ssed.HistoryRule{
+		Loops: loops, MailboxBytesMax: 8 << 10, Unfit: stall,
+		BacklogBytesMax: 1 << 30, BacklogTotalBytesMax: 1 << 30, // the witness may lag
+		History: []ssed.HistoryRule{
 			{Prefix: "/", Messages: keptOfModel}, {Prefix: "/all", Messages: 1 << 20},
 			{Prefix: "/aged", Messages: 1 << 20, Age: ageOfModel},
 		}})}
@@ -282,14 +284,16 @@ func runLoopsModel(t *testing.T, loops, messages int) {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
+	if t.Failed() {
+		return // the truth may be incomplete
+	}
 	visits, gaps := 0, 0
 	for i, of := range sessions {
 		for _, v := range of {
 			visits++
-			gaps += len(v.events)
 			for _, e := range v.events {
-				if e.seq > 0 {
-					gaps--
+				if e.covers > 0 {
+					gaps++
 				}
 			}
 			if err := m.check(v); err != nil {
@@ -297,5 +301,7 @@ func runLoopsModel(t *testing.T, loops, messages int) {
 			}
 		}
 	}
-	t.Logf("%d sessions, %d gap events", visits, gaps)
+	if t.Logf("%d sessions, %d gap events", visits, gaps); gaps == 0 {
+		t.Error("no client has missed messages, so the test checks too little")
+	}
 }
