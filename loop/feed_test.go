@@ -168,6 +168,27 @@ type accepted struct {
 	refused int // puts that their contexts have canceled
 }
 
+// publishAll publishes the messages of one publisher through the sink for another event loop, which
+// collects them until it is flushed.
+func (a *accepted) publishAll(t *testing.T, f *feed, publisher, messages int) {
+	random := rand.New(rand.NewPCG(uint64(publisher), 21))
+	sink := feedSink{f}
+	defer sink.Flush()
+	for i := range messages {
+		data := fmt.Sprintf("%d %d %s", publisher, i, strings.Repeat("x", random.IntN(400)))
+		seq, err := sink.Publish(fmt.Appendf(nil, "/%d", publisher), nil, []byte(data))
+		if err != nil {
+			t.Error(err)
+		}
+		a.mu.Lock()
+		a.data[seq] = data
+		a.mu.Unlock()
+		if random.IntN(10) == 0 {
+			sink.Flush()
+		}
+	}
+}
+
 // putAll puts the messages of one publisher in. Its contexts sometimes end before there is room; it
 // then tries again with other data.
 func (a *accepted) putAll(t *testing.T, f *feed, publisher, messages int) {
@@ -215,7 +236,13 @@ func TestFeedAgainstModel(t *testing.T) {
 				put := accepted{data: map[uint64]string{}}
 				var all sync.WaitGroup
 				for publisher := range publishers {
-					all.Go(func() { put.putAll(t, m.feed, publisher, messages) })
+					all.Go(func() {
+						if publisher == 0 {
+							put.publishAll(t, m.feed, publisher, messages)
+						} else {
+							put.putAll(t, m.feed, publisher, messages)
+						}
+					})
 				}
 				all.Wait()
 				got := m.finish(t)
