@@ -44,6 +44,13 @@ func installedService(t *testing.T) (folder string, line []string) {
 // setting comes from that file.
 func TestServiceStarts(t *testing.T) {
 	folder, line := installedService(t)
+	testtool.BothLoops(t, func(t *testing.T, flag string) { wantStart(t, folder, append(line, flag)) })
+}
+
+// wantStart starts a command line in a folder, and checks that the daemon serves and has read the
+// installed ssed.toml.
+func wantStart(t *testing.T, folder string, line []string) {
+	t.Helper()
 	d := testtool.StartBy(t, append([]string{testtool.Need(t, "chroot"), asNobody, folder}, line...)...)
 	wantService(t, d)
 	// The file sets /logs=0, and a history for other namespaces.
