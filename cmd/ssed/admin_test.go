@@ -56,7 +56,7 @@ func get(t *testing.T, url string) (status int, answer string) {
 
 // TestPublishersAreCounted checks that the statistics count publishers on either loop.
 func TestPublishersAreCounted(t *testing.T) {
-	for _, kind := range []string{sharedLoop, ownLoop} {
+	for _, kind := range testtool.PublishLoops() {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			d := testtool.Start(t, "--publish-loop="+kind, "--max-publishers=1")

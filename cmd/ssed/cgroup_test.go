@@ -151,7 +151,8 @@ func TestUnreadableMemoryLimit(t *testing.T) {
 	}
 }
 
-// TestMemoryLimitIsSet runs the daemon in a small tree and checks the effective limits.
+// TestMemoryLimitIsSet runs the daemon in a small tree and checks the effective limits. They depend
+// on the number of event loops: see TestFitMemory.
 func TestMemoryLimitIsSet(t *testing.T) {
 	needTrees(t)
 	small := tree{mountinfo: mountV2, cgroup: "0::/\n", files: map[string]string{"memory.max": "134217728\n"}}
@@ -173,7 +174,7 @@ func TestMemoryLimitIsSet(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			line := append(append(small.within(t), "env"), tt.env...)
-			line = append(append(line, testtool.Build(t)), tt.args...)
+			line = append(append(line, testtool.Build(t), "--loops=1"), tt.args...)
 			d := testtool.StartBy(t, line...)
 			for _, words := range tt.says {
 				if !strings.Contains(d.Log(), words) {

@@ -91,7 +91,7 @@ data:LOLcat
 func TestFirstSteps(t *testing.T) {
 	t.Parallel()
 	nc := testtool.Need(t, "nc", "curl")
-	bothLoops(t, func(t *testing.T, flag string) {
+	testtool.BothLoops(t, func(t *testing.T, flag string) {
 		d := testtool.Start(t, flag)
 		pets := startCurl(t, d.Subscribe[0]+"/subscribe/pets")
 		host, port, _ := strings.Cut(strings.TrimPrefix(d.Publish[0], "tcp://"), ":")

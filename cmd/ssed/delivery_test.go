@@ -34,7 +34,7 @@ var namespaces = []string{"/", "/a", "/a/b", "/a/b/c", "/ab", "/ab/c", "/d", "/d
 // namespaces, without duplicates, and those of each publisher in the order in which they were
 // published.
 func TestEachSubscriberGetsExactlyItsMessages(t *testing.T) {
-	for _, where := range []string{sharedLoop, ownLoop} {
+	for _, where := range testtool.PublishLoops() {
 		t.Run(where, func(t *testing.T) {
 			subscribers, publishers, each := testtool.Fewer(1000), 8, 30
 			socket := "unix://" + t.TempDir() + "/publish"

@@ -13,7 +13,7 @@ import (
 func TestDemoPublishesToAllNamespaces(t *testing.T) {
 	testtool.Long(t, "the demo publishes once a second")
 	t.Parallel()
-	bothLoops(t, func(t *testing.T, flag string) {
+	testtool.BothLoops(t, func(t *testing.T, flag string) {
 		d := testtool.Start(t, "demo", flag)
 		subscribe := func(namespace string) *testtool.Subscriber {
 			return testtool.Subscribe(t, d.Subscribe[0]+"/subscribe"+namespace)

@@ -49,7 +49,8 @@ func TestLogInJSON(t *testing.T) {
 	for _, format := range []string{autoLog, jsonLog} {
 		t.Run(format, func(t *testing.T) {
 			cmd := exec.Command(testtool.Build(t))
-			cmd.Env = append(testtool.Environ(), "SSED_LISTEN=127.0.0.1:0", "SSED_PUBLISH=tcp://127.0.0.1:0", "SSED_DRAIN=0s", "SSED_LOG_FORMAT="+format)
+			cmd.Env = slices.Concat(testtool.Environ(), testtool.LoopsEnviron(),
+				[]string{"SSED_LISTEN=127.0.0.1:0", "SSED_PUBLISH=tcp://127.0.0.1:0", "SSED_DRAIN=0s", "SSED_LOG_FORMAT=" + format})
 			stderr, err := cmd.StderrPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -178,7 +179,7 @@ func TestTokensAreNeverShown(t *testing.T) {
 			}
 			defer stderr.Close()
 			cmd := exec.Command(testtool.Build(t), "--config", file, "--token="+mark+"-of-the-flag;"+mark+"-reader subscribe", "--listen=unix://"+socket, "--listen=127.0.0.1:0", "--publish=unix://"+socket+".pub", "--drain=0s", "--log-level=debug", "--log-format="+format)
-			cmd.Env, cmd.Stderr = testtool.Environ(), stderr
+			cmd.Env, cmd.Stderr = append(testtool.Environ(), testtool.LoopsEnviron()...), stderr
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}

@@ -68,7 +68,7 @@ func TestLogTargets(t *testing.T) {
 	testtool.Long(t, "1,500 clients come and go for each kind of standard error")
 	for _, target := range logTargets {
 		t.Run(target.name, func(t *testing.T) {
-			bothLoops(t, func(t *testing.T, flag string) { target.try(t, flag) })
+			testtool.BothLoops(t, func(t *testing.T, flag string) { target.try(t, flag) })
 		})
 	}
 }

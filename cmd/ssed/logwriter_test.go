@@ -246,7 +246,7 @@ func newLogPipe(t *testing.T) *logPipe {
 func (p *logPipe) start(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(testtool.Build(t), args...)
-	cmd.Env, cmd.Stderr = testtool.Environ(), p.in
+	cmd.Env, cmd.Stderr = append(testtool.Environ(), testtool.LoopsEnviron()...), p.in
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -263,6 +263,9 @@ func TestPubStrictWhenTheDaemonExits(t *testing.T) {
 	if got := subscriber.Frame(t); got != "data:first\n\n" {
 		t.Fatalf("got %q", got)
 	}
+	// A separate loop for publishers may send the OK after the message has arrived. It sends the
+	// replies in the order of the requests.
+	testtool.DialPublisher(t, d.Publish[0]).Ask(t, "PING")
 	d.Process.Kill()
 	d.Wait(t)
 	go func() {

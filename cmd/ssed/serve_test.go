@@ -15,15 +15,8 @@ import (
 	"github.com/ssed/ssed/internal/testtool"
 )
 
-// bothLoops runs a test with publishers on the subscribers' loop, and on their own.
-func bothLoops(t *testing.T, test func(t *testing.T, flag string)) {
-	for _, where := range []string{sharedLoop, ownLoop} {
-		t.Run(where, func(t *testing.T) { test(t, "--publish-loop="+where) })
-	}
-}
-
 func TestServeOnEveryKindOfAddress(t *testing.T) {
-	bothLoops(t, func(t *testing.T, flag string) {
+	testtool.BothLoops(t, func(t *testing.T, flag string) {
 		socket := "unix://" + filepath.Join(shortTempDir(t), "publish.sock")
 		d := testtool.Start(t, flag, "--listen=127.0.0.1:0", "--listen=127.0.0.1:0", "--publish=tcp://127.0.0.1:0", "--publish="+socket)
 		if len(d.Subscribe) != 2 || len(d.Publish) != 2 || d.Publish[1] != socket {
@@ -56,7 +49,7 @@ func shortTempDir(t *testing.T) string {
 func TestServeExitsCleanly(t *testing.T) {
 	t.Parallel()
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
-		bothLoops(t, func(t *testing.T, flag string) {
+		testtool.BothLoops(t, func(t *testing.T, flag string) {
 			socket := filepath.Join(shortTempDir(t), "publish.sock")
 			d := testtool.Start(t, flag, "--publish=tcp://127.0.0.1:0", "--publish=unix://"+socket)
 			subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/x")
@@ -126,7 +119,7 @@ func TestSecondSignalExitsImmediately(t *testing.T) {
 // TestFailedEngineExitsTheProcess sets the daemon's limit on open files to 0, so that it cannot
 // accept connections and its event loop stops.
 func TestFailedEngineExitsTheProcess(t *testing.T) {
-	bothLoops(t, func(t *testing.T, flag string) {
+	testtool.BothLoops(t, func(t *testing.T, flag string) {
 		d := testtool.Start(t, flag)
 		none := unix.Rlimit{}
 		if err := unix.Prlimit(d.Process.Pid, unix.RLIMIT_NOFILE, &none, nil); err != nil {
@@ -209,7 +202,7 @@ func TestServeRefusesBadAddresses(t *testing.T) {
 }
 
 func TestServeReplacesStaleSocket(t *testing.T) {
-	bothLoops(t, func(t *testing.T, flag string) {
+	testtool.BothLoops(t, func(t *testing.T, flag string) {
 		socket := "unix://" + filepath.Join(shortTempDir(t), "publish.sock")
 		first := testtool.Start(t, flag, "--publish", socket)
 		first.Process.Kill() // a killed process does not remove its socket
@@ -221,7 +214,7 @@ func TestServeReplacesStaleSocket(t *testing.T) {
 
 func TestTokens(t *testing.T) {
 	t.Parallel()
-	bothLoops(t, func(t *testing.T, flag string) {
+	testtool.BothLoops(t, func(t *testing.T, flag string) {
 		env := []string{"SSED_TOKEN=pets-token publish /pets;reader-token subscribe"}
 		d := testtool.StartEnv(t, env, flag, "--publish=tcp://0.0.0.0:0")
 		subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/pets", "X-Authorization: reader-token")

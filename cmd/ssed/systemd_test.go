@@ -148,7 +148,7 @@ func (s *fakeSystemd) silence() time.Duration {
 }
 
 func TestNotifySystemdOfStartAndStop(t *testing.T) {
-	bothLoops(t, func(t *testing.T, flag string) {
+	testtool.BothLoops(t, func(t *testing.T, flag string) {
 		path := filepath.Join(shortTempDir(t), "notify")
 		for kind, socket := range map[string]string{"path": path, "abstract": "@" + path} {
 			t.Run(kind, func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 // TestTokenFile changes the token file of a running daemon. A valid file applies after SIGHUP; an
 // invalid one changes nothing and is reported.
 func TestTokenFile(t *testing.T) {
-	for _, where := range []string{sharedLoop, ownLoop} {
+	for _, where := range testtool.PublishLoops() {
 		t.Run(where, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "tokens")
 			write := func(text string) {

@@ -22,7 +22,7 @@ const watchdogTime = 400 * time.Millisecond
 func watchdogEnv() string { return fmt.Sprintf("WATCHDOG_USEC=%d", watchdogTime.Microseconds()) }
 
 func TestWatchdogDuringDrain(t *testing.T) {
-	bothLoops(t, func(t *testing.T, flag string) {
+	testtool.BothLoops(t, func(t *testing.T, flag string) {
 		t.Parallel()
 		s := playSystemd(t, filepath.Join(shortTempDir(t), "notify"), watchdogEnv())
 		d := testtool.StartEnv(t, s.env, flag)
@@ -41,7 +41,7 @@ func TestWatchdogDuringDrain(t *testing.T) {
 // When the loop continues, so does the watchdog.
 func TestWatchdogStopsWhenTheLoopHangs(t *testing.T) {
 	testtool.Long(t, "it waits for several periods of the watchdog")
-	bothLoops(t, func(t *testing.T, flag string) {
+	testtool.BothLoops(t, func(t *testing.T, flag string) {
 		t.Parallel()
 		s := playSystemd(t, filepath.Join(shortTempDir(t), "notify"), watchdogEnv())
 		d := testtool.StartEnv(t, s.env, flag)

@@ -31,10 +31,6 @@ type Daemon struct {
 	ended  chan struct{} // closed once the process has ended
 }
 
-// loopsVariable is an environment variable of the tests: the number of event loops of each daemon
-// that Start starts, unless the test sets --loops. Without it, daemons have their default.
-const loopsVariable = "TEST_LOOPS"
-
 // Start starts "ssed args..." and returns once it serves. Unless args override that, it listens on
 // free ports of 127.0.0.1 and disconnects all clients immediately when it stops. It does not get
 // the SSED_ variables of the environment. If it still runs when the test ends, it is killed. If the
@@ -70,10 +66,7 @@ func start(t testing.TB, cmd *exec.Cmd, env []string) *Daemon {
 	d := &Daemon{cmd: cmd, ended: make(chan struct{})}
 	// A test may start another daemon on these addresses later, so they are reserved.
 	defaults := []string{"SSED_LISTEN=" + FreePort(t), "SSED_PUBLISH=tcp://" + FreePort(t), "SSED_DRAIN=0s"}
-	if loops := os.Getenv(loopsVariable); loops != "" {
-		defaults = append(defaults, "SSED_LOOPS="+loops)
-	}
-	d.cmd.Env = append(append(Environ(), defaults...), env...)
+	d.cmd.Env = slices.Concat(Environ(), LoopsEnviron(), defaults, env)
 	d.cmd.Stdout = &d.stdout
 	stderr, err := d.cmd.StderrPipe()
 	if err != nil {

@@ -27,7 +27,7 @@ func frame(m Message) string {
 func TestCurl(t *testing.T) {
 	t.Parallel()
 	curl := testtool.Need(t, "curl")
-	for _, where := range []string{"shared", "own"} {
+	for _, where := range testtool.PublishLoops() {
 		t.Run("publish loop "+where, func(t *testing.T) {
 			t.Parallel()
 			d := startQuiet(t, "--publish-loop="+where)

@@ -87,7 +87,8 @@ type script struct {
 func startScript(t *testing.T, bash, net, folder string) *script {
 	t.Helper()
 	s := &script{cmd: exec.Command(bash, filepath.Join(root, "deploy", "three-nodes.sh")), ended: make(chan struct{})}
-	s.cmd.Env = append(testtool.Environ(), "THREE_NODES_NET="+net, "TMPDIR="+folder, "SSED_BINARY="+testtool.Build(t), "SSED_RETRY="+retryTime.String())
+	s.cmd.Env = append(append(testtool.Environ(), testtool.LoopsEnviron()...),
+		"THREE_NODES_NET="+net, "TMPDIR="+folder, "SSED_BINARY="+testtool.Build(t), "SSED_RETRY="+retryTime.String())
 	s.cmd.Stdout, s.cmd.Stderr = &s.output, &s.output
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -143,7 +143,8 @@ func TestUnitRestartsAfterFailures(t *testing.T) {
 func startAsService(t *testing.T, cmd *exec.Cmd) *testtool.LockedBuffer {
 	t.Helper()
 	log := &testtool.LockedBuffer{}
-	cmd.Env, cmd.Stderr = append(testtool.Environ(), setting(t, "Service", "Environment")), log
+	cmd.Env = append(append(testtool.Environ(), testtool.LoopsEnviron()...), setting(t, "Service", "Environment"))
+	cmd.Stderr = log
 	// Without LimitCORE=, a core file would stay on the test machine.
 	core := fmt.Sprintf("--core=%s", setting(t, "Service", "LimitCORE"))
 	cmd.Args = append([]string{"prlimit", core, cmd.Path}, cmd.Args[1:]...)

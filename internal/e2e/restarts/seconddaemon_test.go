@@ -27,8 +27,8 @@ func TestSecondDaemon(t *testing.T) {
 		}
 		for _, url := range slices.Concat(d.Subscribe, d.Publish) {
 			refuses(t, address(url), asListed(url), flag, "--listen="+asListed(url), "--publish=tcp://127.0.0.1:0")
-			for _, where := range []string{"--publish-loop=shared", "--publish-loop=own"} {
-				refuses(t, address(url), asListed(url), where, "--listen=127.0.0.1:0", "--publish="+network(url)+"://"+address(url))
+			for _, where := range testtool.PublishLoops() {
+				refuses(t, address(url), asListed(url), "--publish-loop="+where, "--listen=127.0.0.1:0", "--publish="+network(url)+"://"+address(url))
 			}
 		}
 		_, port, _ := strings.Cut(address(d.Subscribe[0]), ":")
@@ -79,7 +79,7 @@ func asListed(url string) string {
 func refuses(t *testing.T, names, what string, args ...string) {
 	t.Helper()
 	second := exec.Command(testtool.Build(t), args...)
-	second.Env = testtool.Environ()
+	second.Env = append(testtool.Environ(), testtool.LoopsEnviron()...)
 	lines := &strings.Builder{}
 	second.Stderr = lines
 	if err := second.Start(); err != nil {

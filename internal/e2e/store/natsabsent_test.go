@@ -16,7 +16,7 @@ import (
 // runs.
 func TestNATSAbsentAtStart(t *testing.T) {
 	testtool.Long(t, "a NATS server is unavailable for seconds")
-	for _, where := range []string{"shared", "own"} {
+	for _, where := range testtool.PublishLoops() {
 		t.Run(where, func(t *testing.T) {
 			natsServer := natstest.Start(t)
 			natsServer.Kill()

@@ -92,7 +92,7 @@ func (e *env) descriptors(t *testing.T) int {
 	return len(names)
 }
 
-var disconnectLine = regexp.MustCompile(`(?m)^time=(\S+) .*msg="subscriber disconnected" reason=(\w+) client=(\S+) `)
+var disconnectLine = regexp.MustCompile(`(?m)^time=(\S+) .*msg="subscriber disconnected"(?: loop=\d+)? reason=(\w+) client=(\S+) `)
 
 // An end is a log entry about the end of a stream.
 type end struct {
