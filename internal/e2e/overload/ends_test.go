@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,8 +21,8 @@ type end struct {
 }
 
 var (
-	endLine  = regexp.MustCompile(`(?m)^time=\S+ level=(?:INFO|WARN) msg="subscriber disconnected" reason=(\w+) client=(\S+) namespaces=(\S+) age=(\S+) messages=(\d+) behind_bytes=(\d+)$`)
-	heldLine = regexp.MustCompile(`(?m)msg="more subscribers disconnected" subscribers=\d+ (.*)$`)
+	endLine  = regexp.MustCompile(`(?m)^time=\S+ level=(?:INFO|WARN) msg="subscriber disconnected"(?: loop=\d+)? reason=(\w+) client=(\S+) namespaces=(\S+) age=(\S+) messages=(\d+) behind_bytes=(\d+)$`)
+	heldLine = regexp.MustCompile(`(?m)msg="more subscribers disconnected"(?: loop=\d+)? subscribers=\d+ (.*)$`)
 )
 
 // endsOf returns the ends in a log, in the order of the lines.
@@ -73,13 +74,14 @@ func (s *scenario) wantEnds(t *testing.T, want map[string]int) {
 
 func TestCountDisconnections(t *testing.T) {
 	log := `time=2026-01-01T00:00:00Z level=WARN msg="subscriber disconnected" reason=slow client=127.0.0.1:1 namespaces=/a age=3s messages=4 behind_bytes=5
-time=2026-01-01T00:00:00Z level=INFO msg="subscriber disconnected" reason=left client=unix namespaces=/a age=1m0s messages=0 behind_bytes=0
-time=2026-01-01T00:00:00Z level=INFO msg="more subscribers disconnected" subscribers=12 left=2 slow=10
+time=2026-01-01T00:00:00Z level=INFO msg="subscriber disconnected" loop=1 reason=left client=unix namespaces=/a age=1m0s messages=0 behind_bytes=0
+time=2026-01-01T00:00:00Z level=INFO msg="more subscribers disconnected" loop=0 subscribers=12 left=2 slow=10
 `
 	if got, want := countEnds(log), map[string]int{"slow": 11, "left": 3}; !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if got, want := endsOf(log)[0], (end{"slow", "127.0.0.1:1", "/a", 3 * time.Second, 4, 5}); got != want {
+	want := []end{{"slow", "127.0.0.1:1", "/a", 3 * time.Second, 4, 5}, {"left", "unix", "/a", time.Minute, 0, 0}}
+	if got := endsOf(log); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -44,7 +44,7 @@ const (
 	baseBytes  = 48 << 20 // an idle daemon, and the garbage of a small heap
 	emptyBytes = 25 << 20 // an idle daemon uses 24 MiB, 17 of them pages of its program
 	connBytes  = 2 << 10  // 560 to 1,900 bytes were measured, depending on a connection's age and traffic
-	poolBytes  = 4 << 20  // free segments that are kept for reuse
+	poolBytes  = 4 << 20  // free segments that each event loop keeps for reuse
 	// halfEmpty: two consecutive segments hold more bytes than one segment has room for, or the
 	// second would not have been started. So the segments of a stream are at least half full,
 	// except for the last one.
@@ -70,8 +70,12 @@ func (l limits) rssMax() int64 {
 	if total == 0 {
 		total = ssed.DefaultBacklogTotalBytes
 	}
-	segments := min(total, (halfEmpty*backlog+stream.SegmentBytesMax)*streams)
-	inUse := segments + poolBytes + l.historyBytes + l.storeBytes
+	loops := testtool.Loops() // each one has its own streams and its own mailbox
+	segments := min(total, (halfEmpty*backlog+stream.SegmentBytesMax)*streams*loops)
+	inUse := segments + poolBytes*loops + l.historyBytes + l.storeBytes
+	if testtool.SeveralLoops() {
+		inUse += 2 * ssed.DefaultMailboxBytes * loops
+	}
 	return int64(connBytes*l.conns + min(baseBytes+inUse+inUse/4, emptyBytes+2*inUse))
 }
 
