@@ -49,6 +49,9 @@ func (s *Server) serving(endpoints []listen.Endpoint, addrs []net.Addr) evio.Act
 			}
 		}
 	}
+	for _, addr := range sendAtOnce(addrs) {
+		s.opts.Logger.Warn("cannot set TCP_NODELAY; some replies are late", "address", addr.String())
+	}
 	s.listening = time.Now()
 	s.mu.Lock()
 	s.addrs = addrs
