@@ -56,6 +56,7 @@ var rooms = map[string]struct {
 	"internal/e2e/clients":    {imports: []string{"internal/testtool", "publish", "sse"}},
 	"internal/e2e/cluster":    {},
 	"internal/e2e/deploy":     {},
+	"internal/e2e/loops":      {},
 	"internal/e2e/overload":   {},
 	"internal/e2e/proxies":    {},
 	"internal/e2e/publishers": {},
