@@ -73,7 +73,7 @@ func (s *Server) opened(c evio.Conn) (out []byte, opts evio.Options, action evio
 	if len(s.publishers) >= s.opts.PublishersMax {
 		s.unlogged.turnedAway++
 		s.turnedAway++
-		err := fmt.Errorf("%w: %d publishers are connected already, try again later", publish.ErrBusy, len(s.publishers))
+		err := fmt.Errorf("%w: too many publishers are connected, try again later", publish.ErrBusy)
 		return publish.AppendError(nil, err), opts, evio.Close
 	}
 	p := &publisher{session: publish.NewSession(&s.opts.Session)}

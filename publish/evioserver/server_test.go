@@ -173,7 +173,7 @@ func TestPublishersMax(t *testing.T) {
 	ask(t, first, "PING")
 	for range 3 {
 		said, err := io.ReadAll(dial(t, s.Addrs()[0]))
-		if want := "ERR busy 1 publishers are connected already, try again later\n"; err != nil || string(said) != want {
+		if want := "ERR busy too many publishers are connected, try again later\n"; err != nil || string(said) != want {
 			t.Errorf("the second publisher got %q, %v, want %q", said, err, want)
 		}
 	}
