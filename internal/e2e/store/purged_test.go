@@ -183,7 +183,8 @@ func TestTrimmedPerNamespace(t *testing.T) {
 			t.Error("there is no gap event, though the stream has dropped messages")
 		}
 	}
-	if lines := b.Logged("level=WARN"); lines > 0 {
+	// The tests may run with more event loops than CPUs.
+	if lines := b.Logged("level=WARN") - b.Logged("more event loops than CPUs"); lines > 0 {
 		t.Errorf("the log of the restarted daemon has %d warnings", lines)
 	}
 }
