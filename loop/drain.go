@@ -24,7 +24,6 @@ type lifecycle struct {
 	stop             atomic.Int32  // stopNone, stopDrain or stopNow; any goroutine may set it
 	disconnecting    bool          // all messages are delivered, and subscribers are being disconnected
 	lastSubscriberAt uint32        // the last tick at which there were subscribers
-	drained          bool          // it has no more work, and waits for the other loops
 	unixClosing      unixClosing
 	last             Stats // the figures when Close was called; read after done is closed
 }
@@ -42,9 +41,9 @@ const unreadRepliesTime = time.Second
 
 // drain advances the shutdown and reports whether the loop may stop now. onWake calls it every time
 // once the loop is stopping. When every accepted message is in the streams, it starts to disconnect
-// subscribers. When they have left, it waits up to unreadRepliesTime for publishers that have yet
-// to read replies. Then it waits for the other loops, so that clients that connect meanwhile are
-// answered, and for the unix listeners to close.
+// subscribers. When those of all loops have left, it waits up to unreadRepliesTime for publishers
+// that have yet to read replies, and for the unix listeners to close. Until then, each loop asks
+// new clients to retry later.
 func (l *Loop) drain() (done bool) {
 	select {
 	case <-l.ready:
@@ -57,25 +56,12 @@ func (l *Loop) drain() (done bool) {
 	if !l.disconnecting && l.sequencer.settled(l) && l.round.empty() && len(l.unread) == 0 && l.mailbox.empty() {
 		l.beginDrain()
 	}
-	if !l.disconnecting || l.stats.Subscribers > 0 {
+	if !l.disconnecting || l.shared.subscribers.Load() > 0 {
 		l.lastSubscriberAt = l.wheel.now
 		return false
 	}
 	// Without subscribers, the blocked connections are publishers that have yet to read replies.
-	if len(l.blocked) == 0 || l.wheel.now-l.lastSubscriberAt >= ticks(unreadRepliesTime) {
-		l.noteDrained()
-	}
-	return l.shared.allDrained() && l.unixClosing.finished(l.wakeup)
-}
-
-// noteDrained counts this loop as drained. The last loop wakes the others.
-func (l *Loop) noteDrained() {
-	if !l.drained {
-		l.drained = true
-		if l.shared.drained.Add(1); l.shared.allDrained() {
-			l.shared.wakeAll()
-		}
-	}
+	return (len(l.blocked) == 0 || l.wheel.now-l.lastSubscriberAt >= ticks(unreadRepliesTime)) && l.unixClosing.finished(l.wakeup)
 }
 
 // unixClosing closes the unix listeners before the loop ends. The loop must keep running until they

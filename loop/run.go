@@ -144,7 +144,6 @@ func (l *Loop) Close() {
 	if h := l.window.shared; h != nil {
 		h.delivered[l.number].end()
 	}
-	l.noteDrained()
 	l.sequencer.close()
 	l.last = l.snapshot()
 	l.eventLog.flushSuppressed(l) // of the last second, for which turnWheel did not run

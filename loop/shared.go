@@ -13,7 +13,6 @@ type Shared struct {
 	places
 	numbers  numbers
 	backlogs []backlogBytes // by the number of the loop
-	drained  atomic.Int32   // how many loops have drained, or are closed
 	flow     storeFlow      // for all messages to a Store
 	size     int            // how many loops there are
 	feed     *feed          // nil with one loop
@@ -45,9 +44,6 @@ func (s *Shared) add(l *Loop) (number int) {
 	}
 	return len(s.loops) - 1
 }
-
-// allDrained reports whether no loop has work left during a shutdown.
-func (s *Shared) allDrained() bool { return int(s.drained.Load()) == s.size }
 
 // wakeAll makes all loops call onWake soon.
 func (s *Shared) wakeAll() {
