@@ -263,9 +263,7 @@ func TestPubStrictWhenTheDaemonExits(t *testing.T) {
 	if got := subscriber.Frame(t); got != "data:first\n\n" {
 		t.Fatalf("got %q", got)
 	}
-	// A separate loop for publishers may send the OK after the message has arrived. It sends the
-	// replies in the order of the requests.
-	testtool.DialPublisher(t, d.Publish[0]).Ask(t, "PING")
+	waitReplies(t, d)
 	d.Process.Kill()
 	d.Wait(t)
 	go func() {
@@ -274,4 +272,12 @@ func TestPubStrictWhenTheDaemonExits(t *testing.T) {
 	}()
 	r := <-ended
 	r.wantFailure(t, exitFailure, "line 2: ", "lines published: 1")
+}
+
+// waitReplies waits until the daemon has answered all messages that have arrived at a subscriber. A
+// separate loop for publishers may send the OK later than the message arrives, but it answers all
+// publishers in the order of their requests.
+func waitReplies(t *testing.T, d *testtool.Daemon) {
+	t.Helper()
+	testtool.DialPublisher(t, d.Publish[0]).Ask(t, "PING")
 }

@@ -158,6 +158,7 @@ func TestPubAndSubReportTheSame(t *testing.T) {
 	pub := startPub(t, d.Publish[0], "-v", "/x")
 	io.WriteString(pub.stdin, "line\n")
 	sub.line(t)
+	waitReplies(t, d)
 	d.Process.Kill()
 	d.Wait(t)
 	for _, pattern := range []string{

@@ -118,6 +118,7 @@ func TestPubWaitsWhileTheDaemonIsDown(t *testing.T) {
 	for range 5 {
 		subscriber.Frame(t)
 	}
+	waitReplies(t, d)
 	d.Process.Kill()
 	d.Wait(t)
 	pub.says(t, "connection lost") // so it does not send the next lines to the stopped daemon
@@ -210,6 +211,7 @@ func TestPubWithRevokedToken(t *testing.T) {
 		subscriber := testtool.Subscribe(t, d.Subscribe[0]+"/subscribe/x")
 		io.WriteString(pub.stdin, "1\n")
 		subscriber.Frame(t)
+		waitReplies(t, d)
 		d.Process.Kill()
 		d.Wait(t)
 		pub.says(t, "connection lost")
