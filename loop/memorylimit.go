@@ -3,8 +3,8 @@ package loop
 import "sync/atomic"
 
 // This file applies BacklogTotalBytesMax to all loops together. Each loop has an equal share of it.
-// When the sum exceeds the limit, only loops above their share disconnect or skip subscribers. So
-// the slowest subscribers go first, whichever loop needs memory:
+// When the sum exceeds the limit, only loops above their share disconnect or skip subscribers, each
+// one its slowest first. So a loop with a small backlog loses none because of another loop:
 //
 //	loop needs memory, and the sum is too large ─┬─ it is above its share ─► evict
 //	                                             └─ it is not ─► continue; the loops above
