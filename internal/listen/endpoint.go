@@ -14,7 +14,7 @@ const unixPathBytesMax = 107
 
 // An Endpoint is an address to listen on or to connect to.
 type Endpoint struct {
-	Network string // "tcp" or "unix"
+	Network string // "tcp", "unix", or "tls" (only from ParseTarget)
 	Address string // "host:port", or the absolute path of a socket
 }
 
@@ -37,7 +37,7 @@ func parse(url string) (Endpoint, error) {
 	e := Endpoint{Network: network, Address: address}
 	switch {
 	case ok && network == "tcp":
-		return e, checkHostPort(address)
+		return e, checkHostPort(address, "tcp://host:port, such as tcp://127.0.0.1:8002")
 	case ok && network == "unix":
 		return e, checkPath(address)
 	}
@@ -75,20 +75,20 @@ func ParseListen(address string) (Endpoint, error) {
 	return Endpoint{}, fmt.Errorf("invalid address %q: %w", address, err)
 }
 
-func checkHostPort(address string) error {
-	const form = "expected tcp://host:port, such as tcp://127.0.0.1:8002"
+// checkHostPort refuses an address that is not a host and a port. form is the expected URL.
+func checkHostPort(address, form string) error {
 	host, port, err := net.SplitHostPort(address)
 	if at, ok := errors.AsType[*net.AddrError](err); ok && at.Err == "missing port in address" {
-		return fmt.Errorf("the port is missing: %s", form)
+		return fmt.Errorf("the port is missing: expected %s", form)
 	}
 	if err != nil {
-		return fmt.Errorf("%s; an IPv6 address must be in [brackets]", form)
+		return fmt.Errorf("expected %s; an IPv6 address must be in [brackets]", form)
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return fmt.Errorf("invalid port %q: expected a number from 0 to 65535", port)
 	}
 	if strings.ContainsAny(host, "/?#%@ ") {
-		return fmt.Errorf("invalid character in host %q: %s", host, form)
+		return fmt.Errorf("invalid character in host %q: expected %s", host, form)
 	}
 	return nil
 }
