@@ -7,11 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/ssed/ssed/internal/listen"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -55,67 +53,6 @@ type Client struct {
 
 // A replyFunc is called with the reply to a command.
 type replyFunc func(sequence uint64, err error)
-
-// An Option changes how Dial connects.
-type Option func(*options)
-
-type options struct{ token string }
-
-// WithToken sends AUTH with this token before any other command. Without this option, or with an
-// empty token, the client sends no AUTH.
-func WithToken(token string) Option { return func(o *options) { o.token = token } }
-
-// Dial connects to a publish URL ("tcp://host:port" or "unix:///path"), sends the token if there is
-// one, and waits for the first reply. It returns an error if the server is full, does not accept
-// the token, or is not ssed. ctx applies only to Dial, not to the returned client.
-func Dial(ctx context.Context, url string, opts ...Option) (*Client, error) {
-	var o options
-	for _, opt := range opts {
-		opt(&o)
-	}
-	endpoint, err := o.check(url)
-	if err != nil {
-		return nil, err
-	}
-	return connect(ctx, endpoint, o)
-}
-
-// check validates the arguments of Dial and returns the endpoint of the URL.
-func (o *options) check(url string) (listen.Endpoint, error) {
-	if strings.ContainsAny(o.token, "\r\n") {
-		return listen.Endpoint{}, errors.New("invalid token: it contains a line break")
-	}
-	return listen.ParseEndpoint(url)
-}
-
-// connect implements Dial for checked options.
-func connect(ctx context.Context, endpoint listen.Endpoint, o options) (*Client, error) {
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, endpoint.Network, endpoint.Address)
-	if err != nil {
-		return nil, &dialError{"connect", endpoint, listen.Reason(err)}
-	}
-	c := newClient(conn)
-	hello := "PING\n"
-	if o.token != "" {
-		hello = "AUTH " + o.token + "\n"
-	}
-	if _, err := c.do(ctx, request{text: []byte(hello)}); err != nil {
-		c.Close()
-		return nil, &dialError{"publish", endpoint, err}
-	}
-	return c, nil
-}
-
-// A dialError is an error of Dial, with the address.
-type dialError struct {
-	doing string
-	to    listen.Endpoint
-	err   error
-}
-
-func (e *dialError) Error() string { return fmt.Sprintf("cannot %s to %s: %v", e.doing, e.to, e.err) }
-func (e *dialError) Unwrap() error { return e.err }
 
 func newClient(conn net.Conn) *Client {
 	c := &Client{conn: conn, ended: make(chan struct{})}
@@ -311,7 +248,7 @@ func (e *endedError) Unwrap() error { return e.err }
 func (c *Client) readReply(reader *bufio.Reader) error {
 	line, err := reader.ReadSlice('\n')
 	if err != nil {
-		return &endedError{listen.Reason(err)}
+		return &endedError{connectionReason(err)}
 	}
 	sequence, err := parseReply(trimCR(line[:len(line)-1]))
 	if _, refused := errors.AsType[*ReplyError](err); err != nil && !refused {

@@ -14,8 +14,8 @@
 // the loop then keeps a Replies for the connection.
 //
 // The parser (parse.go), the session (session.go) and its replies do no I/O: bytes go in, messages
-// and reply bytes come out. Only client.go and retry.go use the network. The grammar of namespaces
-// is in package nsindex, not here.
+// and reply bytes come out. Only client.go, dial.go and retry.go use the network. The grammar of
+// namespaces is in package nsindex, not here.
 //
 // The one invariant: the replies and messages of a session depend only on the bytes that it was
 // fed, and never on how those bytes were split. So different event libraries produce the same

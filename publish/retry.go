@@ -3,6 +3,7 @@ package publish
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"io"
 	"slices"
@@ -11,13 +12,15 @@ import (
 	"time"
 
 	"github.com/ssed/ssed/internal/backoff"
+	"github.com/ssed/ssed/internal/certs"
 	"github.com/ssed/ssed/sse"
 )
 
 // RetryOptions configure a RetryClient. It calls the functions one after the other, and waits for
 // them to return.
 type RetryOptions struct {
-	Token string // sent with AUTH; empty for no AUTH
+	Token string      // sent with AUTH; empty for no AUTH
+	TLS   *tls.Config // for a URL that begins with "tls://", as described for WithTLS; nil for the defaults
 
 	Lost   func(Loss)   // optional; called before the client waits for its next attempt to connect
 	Resent func(Resent) // optional; called once the server accepts messages again
@@ -125,7 +128,7 @@ type letter struct {
 // server replies that it is busy does DialRetry succeed and the client retry in the background. ctx
 // applies only to DialRetry, not to the returned client.
 func DialRetry(ctx context.Context, url string, opts RetryOptions) (*RetryClient, error) {
-	o := options{opts.Token}
+	o := options{token: opts.Token, tls: opts.TLS}
 	endpoint, err := o.check(url)
 	if err != nil {
 		return nil, err
@@ -363,8 +366,11 @@ func cause(err error) error {
 	if ended, ok := errors.AsType[*endedError](err); ok {
 		err = ended.err
 	}
+	if reason, ok := certs.Reason(err); ok {
+		return reason
+	}
 	switch {
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF): // the latter from TLS
 		return errors.New("the server closed the connection")
 	case errors.Is(err, context.DeadlineExceeded):
 		return errors.New("no answer within " + attemptTimeout.String())

@@ -30,6 +30,9 @@ const (
 	noApplicationProtocol  tls.AlertError = 120
 )
 
+// Silence explains a handshake that the server does not answer.
+const Silence = "the server did not answer the TLS handshake in time; does it use TLS?"
+
 // namesShown limits how many names of a certificate an error contains.
 const namesShown = 5
 
@@ -80,9 +83,9 @@ func HandshakeReason(err error) (reason error, ok bool) {
 	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return &explained{"the server did not answer the TLS handshake in time; does it speak TLS?", err}, true
+		return &explained{Silence, err}, true
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
-		return &explained{"the server closed the connection during the TLS handshake; does it speak TLS?", err}, true
+		return &explained{"the server closed the connection during the TLS handshake; does it use TLS?", err}, true
 	}
 	return err, false
 }
@@ -102,7 +105,7 @@ func explain(err error) string {
 		return explainCertificate(unverified)
 	}
 	if record, ok := errors.AsType[tls.RecordHeaderError](err); ok && !isRecord(record.RecordHeader[0]) {
-		return "the server does not speak TLS"
+		return "the server does not use TLS: use tcp:// or http://"
 	}
 	if strings.Contains(err.Error(), "unsupported protocol version") { // crypto/tls has no type for it
 		return alerts[protocolVersion]
@@ -112,6 +115,17 @@ func explain(err error) string {
 
 // isRecord reports whether a byte is the type of a TLS record (RFC 8446, section 5.1).
 func isRecord(b byte) bool { return b >= 20 && b <= 23 }
+
+// WantsTLS reports whether the body of a response is the answer of a TLS server (of Go, nginx or
+// Apache) to a client that uses plain HTTP.
+func WantsTLS(body string) bool {
+	for _, words := range []string{"HTTP request to an HTTPS server", "HTTP request was sent to HTTPS port", "plain HTTP to an SSL-enabled server port"} {
+		if strings.Contains(body, words) {
+			return true
+		}
+	}
+	return false
+}
 
 // alertOf returns the alert that the server sent. The type of the error is not exported, but the
 // exported AlertError has the same text.
