@@ -2,6 +2,8 @@ package subscribe_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log"
@@ -70,8 +72,35 @@ func ExampleRefusal() {
 		if refusal.Location != "" {
 			fmt.Println("redirects to", refusal.Location)
 		}
+		if refusal.WantsTLS {
+			fmt.Println("the URL must begin with https://")
+		}
 	}
 	// Output: 401 a token is needed text/plain; charset=utf-8
+}
+
+// Trust the CA certificate of a private daemon instead of the system's, and authenticate with a
+// client certificate.
+func ExampleOptions_tls() {
+	daemon := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusNoContent) // the client must not reconnect
+	}))
+	defer daemon.Close()
+	ca := x509.NewCertPool()
+	ca.AddCert(daemon.Certificate())
+
+	err := subscribe.Run(context.Background(), subscribe.Options{
+		URL: daemon.URL + "/subscribe/pets",
+		TLS: &tls.Config{
+			RootCAs: ca,
+			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+				pair, err := tls.LoadX509KeyPair("/etc/ssed/client.pem", "/etc/ssed/client.key")
+				return &pair, err
+			},
+		},
+	})
+	fmt.Println(err)
+	// Output: <nil>
 }
 
 // For a terminal: write the bytes unchanged, and flush them when no more bytes are available.

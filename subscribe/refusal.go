@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/ssed/ssed/internal/certs"
 )
 
 // saidBytesMax limits the bytes that are read from the body of a refusal to find its first line.
@@ -17,6 +19,7 @@ type Refusal struct {
 	Media    string // the Content-Type
 	Location string // the target of a redirect, otherwise empty
 	Said     string // the first line of the body, unchanged
+	WantsTLS bool   // the server uses TLS, so the URL must begin with https://
 }
 
 // Error returns the refusal with the server's text. The text may contain any characters, including
@@ -24,6 +27,8 @@ type Refusal struct {
 func (r *Refusal) Error() string {
 	said := r.Said
 	switch {
+	case r.WantsTLS:
+		return fmt.Sprintf("the server uses TLS (%d): use https://", r.Status)
 	case r.Status == http.StatusOK:
 		return fmt.Sprintf("not an event stream: Content-Type is %q", r.Media)
 	case r.Location != "":
@@ -45,6 +50,7 @@ func refused(res *http.Response) *Refusal {
 	}
 	defer time.AfterFunc(headTimeout, func() { res.Body.Close() }).Stop()
 	body, _ := io.ReadAll(io.LimitReader(res.Body, saidBytesMax))
+	r.WantsTLS = res.StatusCode == http.StatusBadRequest && certs.WantsTLS(string(body))
 	line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
 	if !strings.HasPrefix(line, "<") {
 		r.Said = strings.TrimSpace(line)

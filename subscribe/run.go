@@ -2,6 +2,7 @@ package subscribe
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"math"
@@ -13,11 +14,16 @@ import (
 	"time"
 
 	"github.com/ssed/ssed/internal/backoff"
+	"github.com/ssed/ssed/internal/certs"
 	"github.com/ssed/ssed/sse"
 )
 
-// headTimeout limits the time until a response begins. ssed responds immediately.
-const headTimeout = 30 * time.Second
+const (
+	// headTimeout limits the time until a response begins. ssed responds immediately.
+	headTimeout = 30 * time.Second
+	// handshakeTimeout limits a TLS handshake.
+	handshakeTimeout = 10 * time.Second
+)
 
 // Options configure Run. All functions are optional. If Event, Raw or Pause returns an error, Run
 // returns that error.
@@ -26,6 +32,11 @@ type Options struct {
 	Token       string // sent as X-Authorization; empty for no token
 	LastEventID string // Run requests the messages after this id; empty to start with new messages
 	BytesMax    int    // the limit for one event; 0 means sse.DecoderBytesMax
+
+	// TLS is the configuration for an https URL: CA certificates, a client certificate or another
+	// name to verify. nil means that the system's CA certificates are trusted. The caller must not
+	// change it while Run runs.
+	TLS *tls.Config
 
 	Event func(sse.Event) error // called with each event
 	Raw   func([]byte) error    // called with the bytes of the body, after Event for the events in them
@@ -84,6 +95,9 @@ func Run(ctx context.Context, o Options) error {
 	c := &client{Options: o, retry: backoff.Default, id: o.LastEventID}
 	transport := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
+		TLSClientConfig:       o.TLS,
+		TLSHandshakeTimeout:   handshakeTimeout,
+		ForceAttemptHTTP2:     true, // even with a TLS configuration
 		ResponseHeaderTimeout: headTimeout,
 		DisableCompression:    true, // a compressor could delay an event until its block is full
 	}
@@ -137,6 +151,9 @@ func (c *client) connect(ctx context.Context) error {
 		}
 		if errno, ok := errors.AsType[syscall.Errno](err); ok {
 			err = errno // without the address, which the caller knows
+		}
+		if reason, ok := certs.Reason(err); ok {
+			err = reason
 		}
 		return &lostError{err}
 	}
