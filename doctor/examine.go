@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"fmt"
 	"mime"
 	"net"
@@ -32,6 +33,7 @@ type Options struct {
 	Token  string        // the token to subscribe with; empty for no token
 	Origin string        // the origin of a page that subscribes, such as https://example.org; empty to skip this check
 	Idle   time.Duration // how long a stream without events must stay open
+	TLS    *tls.Config   // for an https URL; nil to trust the system's CA certificates
 
 	// Publish publishes an event with this data to a namespace that URL subscribes to. If it is
 	// nil, Examine uses the daemon's heartbeats to check how events are delivered.
@@ -55,10 +57,12 @@ func Examine(ctx context.Context, o Options) ([]Finding, error) {
 		}
 	}
 	transport := &http.Transport{
-		Proxy:              http.ProxyFromEnvironment,
-		DialContext:        (&net.Dialer{Timeout: dialMax}).DialContext,
-		DisableCompression: true,
-		ForceAttemptHTTP2:  true,
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: dialMax}).DialContext,
+		TLSClientConfig:     o.TLS,
+		TLSHandshakeTimeout: dialMax,
+		DisableCompression:  true,
+		ForceAttemptHTTP2:   true,
 	}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

@@ -7,12 +7,15 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/ssed/ssed/internal/reach"
 )
 
 // A Finding is the result of one check.
 type Finding struct {
-	Check   string   // the name of the check: head, events, idle, compression, protocol, cors or answer
+	Check   string   // the name of the check: head, events, idle, compression, protocol, tls, cors or answer
 	Bad     bool     // the check found a problem
+	Warning bool     // the check found something that will become a problem
 	Message string   // the observation, and the problem if there is one
 	Fix     []string // lines of configuration that fix the problem, each with the name of its program
 }
@@ -59,6 +62,9 @@ func judge(o Options, plain, packed *probe, published time.Time) (all []Finding)
 			all = append(all, judgeCompression(packed, o.Idle, published))
 		}
 		all = append(all, judgeProtocol(plain))
+		if plain.res.TLS != nil {
+			all = append(all, judgeTLS(plain.res.TLS, time.Now()))
+		}
 		if o.Origin != "" {
 			all = append(all, judgeCORS(plain, o.Origin))
 		}
@@ -74,6 +80,8 @@ func judgeAnswer(p *probe) (Finding, bool) {
 		return Finding{}, true // the time was up before a head arrived: judgeHead reports it
 	case p.err != nil:
 		f.Message = "no response: " + p.err.Error()
+	case p.wantsTLS:
+		f.Message = reach.ErrWantsTLS.Error()
 	case p.res.StatusCode != http.StatusOK:
 		f.Message = fmt.Sprintf("the response is %s (%q); an EventSource does not reconnect after it", p.res.Status, p.said)
 	case !p.streams():

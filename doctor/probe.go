@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ssed/ssed/internal/certs"
 	"github.com/ssed/ssed/internal/reach"
 	"github.com/ssed/ssed/sse"
 )
@@ -25,6 +26,7 @@ type probe struct {
 	err      error // why there is no response
 	res      *http.Response
 	said     string // the first line of the body, if the response is not an event stream
+	wantsTLS bool   // the response is that a TLS server got plain HTTP
 	headTook time.Duration
 	first    time.Duration // from the head to the first byte of the body after the retry line; 0: nothing was received
 	marked   time.Time     // when the mark was received
@@ -50,6 +52,7 @@ func (p *probe) watch(ctx context.Context, client *http.Client, o Options) {
 	}
 	body := make([]byte, 512)
 	n, _ := io.ReadFull(p.res.Body, body) // until ctx ends
+	p.wantsTLS = p.res.StatusCode == http.StatusBadRequest && certs.WantsTLS(string(body[:n]))
 	line, _, _ := strings.Cut(strings.TrimSpace(string(body[:n])), "\n")
 	if !strings.HasPrefix(line, "<") { // not the first line of an HTML page
 		p.said = strings.TrimSpace(line)
@@ -74,7 +77,7 @@ func (p *probe) ask(ctx context.Context, client *http.Client, o Options) {
 	}
 	p.res, p.err = client.Do(req)
 	if p.err != nil {
-		p.err = reach.Reason(p.err)
+		p.err = reach.AdviseTLS(reach.Reason(p.err), o.URL)
 	}
 	p.headTook = time.Since(p.began)
 }
