@@ -2,6 +2,7 @@ package top
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,10 +37,17 @@ type Client struct {
 
 // NewClient returns a client for the daemon at an address: http://host:port, https://host:port,
 // host:port, or unix:///path. If the address has a path, it is the prefix under which a proxy
-// serves the daemon. The token may be empty.
-func NewClient(address, token string) (*Client, error) {
+// serves the daemon. The token may be empty. config is for https; with nil, the client trusts the
+// system's CA certificates.
+func NewClient(address, token string, config *tls.Config) (*Client, error) {
 	c := &Client{token: token, where: string(clean(address))}
-	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, ResponseHeaderTimeout: answerTimeout}
+	transport := &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		TLSClientConfig:       config,
+		TLSHandshakeTimeout:   answerTimeout,
+		ForceAttemptHTTP2:     true, // even with a TLS configuration
+		ResponseHeaderTimeout: answerTimeout,
+	}
 	// Redirects are not followed, because the token would be sent to their target.
 	c.http = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	if path, ok := strings.CutPrefix(address, "unix://"); ok {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -21,7 +23,7 @@ func TestMain(m *testing.M) { os.Exit(testtool.Main(m)) }
 
 func client(t *testing.T, address, token string) *Client {
 	t.Helper()
-	c, err := NewClient(address, token)
+	c, err := NewClient(address, token, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +41,7 @@ func TestNewClient(t *testing.T) {
 		{"unix:///run/s", "http://localhost"},
 		{"unix://run/s", ""}, {"unix://", ""}, {"", ""}, {"ftp://x", ""}, {"http://", ""}, {"http://x?y", ""}, {"http://u:p@x", ""}, {"http://x\x1b", ""},
 	} {
-		c, err := NewClient(tt.address, "")
+		c, err := NewClient(tt.address, "", nil)
 		switch {
 		case err != nil && tt.base != "":
 			t.Errorf("%q: %v", tt.address, err)
@@ -162,6 +164,10 @@ func TestRefusals(t *testing.T) {
 	}))
 	defer page.Close()
 	nobody := testtool.FreePort(t)
+	secured := httptest.NewUnstartedServer(http.NotFoundHandler())
+	secured.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secured.StartTLS()
+	defer secured.Close()
 	for _, tt := range []struct{ name, address, token, says string }{
 		{"no daemon", nobody, "", "no daemon answers at http://" + nobody + ": connection refused: is ssed running there?"},
 		{"no socket", "unix:///nonexistent/s", "", "no daemon answers at unix:///nonexistent/s: no such file or directory"},
@@ -172,6 +178,8 @@ func TestRefusals(t *testing.T) {
 		{"pages elsewhere", elsewhere, "", "refuses (403): this path is disabled on this server"},
 		{"another server", page.URL + "/missing", "", "refuses (404): no admin pages at this address; give http://host:port without a path"},
 		{"a stream", guarded + "/subscribe/x", secret, "/subscribe/x is not the address of admin pages; expected http://host:port"},
+		{"a TLS server", secured.Listener.Addr().String(), "", "no daemon answers at http://" + secured.Listener.Addr().String() + ": the server uses TLS: use https://"},
+		{"a TLS server that is not trusted", secured.URL, "", "self-signed, and this client does not trust it; to trust it, use --ca-file"},
 		{"not ours", page.URL, "", "unexpected response from"},
 		{"a redirect", page.URL + "/redirect", secret, "refuses (302): "},
 		{"an evil one", page.URL + "/evil", "", "refuses (500): evil?[31m?"},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/ssed/ssed/internal/certs"
 	"github.com/ssed/ssed/internal/reach"
 )
 
@@ -27,13 +28,16 @@ func (c *Client) unreachable(err error) error {
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return fmt.Errorf("no daemon answers at %s: %w: is ssed running there?", c.where, err)
 	}
-	return fmt.Errorf("no daemon answers at %s: %s", c.where, clean(err.Error()))
+	return fmt.Errorf("no daemon answers at %s: %s", c.where, clean(reach.AdviseTLS(err, c.where).Error()))
 }
 
 // refused returns the error for a refusal, with the daemon's message or with advice.
 func (c *Client) refused(res *http.Response) error {
-	said := messageOf(res.Body)
+	body, _ := io.ReadAll(io.LimitReader(res.Body, 4096))
+	said := messageOf(body)
 	switch {
+	case res.StatusCode == http.StatusBadRequest && certs.WantsTLS(string(body)):
+		return c.unreachable(reach.ErrWantsTLS)
 	case res.StatusCode == http.StatusUnauthorized && c.token == "":
 		said = "a token with the admin right is required: set it with --token or SSED_TOKEN"
 	case res.StatusCode == http.StatusNotFound:
@@ -49,8 +53,7 @@ func (c *Client) refused(res *http.Response) error {
 
 // messageOf returns the message in the body of a refusal: the value of {"error": "..."}, or the
 // first line of text. It returns "" for an HTML page.
-func messageOf(body io.Reader) string {
-	said, _ := io.ReadAll(io.LimitReader(body, 4096))
+func messageOf(said []byte) string {
 	var failure struct{ Error text }
 	if json.Unmarshal(said, &failure) == nil {
 		return string(failure.Error)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
+
+	"github.com/ssed/ssed/internal/certs"
 	"github.com/ssed/ssed/internal/listen"
 	"github.com/ssed/ssed/internal/reach"
 )
@@ -27,16 +31,21 @@ type healthcheckCommand struct {
 	Listen  []string      `placeholder:"ADDR" default:":8001" help:"Address of the daemon, as in ssed serve; only the first one is asked. Default ${default}, or :$$PORT if PORT is set."`
 	Timeout time.Duration `env:"SSED_HEALTHCHECK_TIMEOUT" placeholder:"DURATION" default:"3s" help:"How long to wait for the response. Default ${default}."`
 
+	tlsFlags
+
 	URL string `arg:"" optional:"" help:"URL to ask: http://host:port, https://host:port or unix:///path; without a path it is /healthz. Default: the address in --listen."`
 }
 
 // Validate refuses a timeout or a URL that cannot work.
-func (c *healthcheckCommand) Validate() error {
+func (c *healthcheckCommand) Validate(ctx *kong.Context) error {
 	if c.Timeout < time.Millisecond {
 		return fmt.Errorf("--timeout: invalid value %v: must be 1ms or more", c.Timeout)
 	}
-	_, err := c.target()
-	return err
+	target, err := c.target()
+	if err != nil {
+		return err
+	}
+	return c.load(ctx, target.String(), isHTTPS(target.url))
 }
 
 // Run sends one request and prints one line. It fails unless the status is 200.
@@ -47,14 +56,16 @@ func (c *healthcheckCommand) Run() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), c.Timeout)
 	defer cancel()
-	status, text, err := target.ask(ctx)
+	status, text, err := target.ask(ctx, c.config)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%v did not answer within %v", target, c.Timeout)
 	case errors.Is(err, errStream):
 		return fmt.Errorf("%v %w", target, err)
 	case err != nil:
-		return fmt.Errorf("cannot ask %v: %w", target, atFirst(reach.Reason(err)))
+		return fmt.Errorf("cannot ask %v: %w", target, atFirst(reach.Reason(err), target.String()))
+	case status == http.StatusBadRequest && certs.WantsTLS(text):
+		return fmt.Errorf("cannot ask %v: %w", target, reach.ErrWantsTLS)
 	case status != http.StatusOK:
 		return fmt.Errorf("%v is unhealthy: %d %s", target, status, text)
 	}
@@ -140,8 +151,8 @@ var errStream = errors.New("answered with a stream, not with a health report")
 
 // ask sends the request and returns the status and text of the response. It follows no redirect and
 // uses no proxy, because the daemon itself must answer.
-func (t healthTarget) ask(ctx context.Context) (status int, text string, err error) {
-	transport := &http.Transport{DisableKeepAlives: true}
+func (t healthTarget) ask(ctx context.Context, config *tls.Config) (status int, text string, err error) {
+	transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: config}
 	if t.socket != "" {
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", t.socket)

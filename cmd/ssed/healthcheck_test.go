@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/ssed/ssed/internal/testtool"
 )
 
@@ -50,7 +52,7 @@ func TestHealthTarget(t *testing.T) {
 		if (err == nil) != (tt.want != "") || err == nil && got.String() != tt.want {
 			t.Errorf("%q and --listen %q: %v, %v, want %q", tt.url, tt.listen, got, err, tt.want)
 		}
-		if invalid := c.Validate(); (invalid == nil) != (err == nil) {
+		if invalid := c.Validate(&kong.Context{}); (invalid == nil) != (err == nil) {
 			t.Errorf("%q and --listen %q: Validate says %v", tt.url, tt.listen, invalid)
 		}
 	}

@@ -8,7 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/ssed/ssed/internal/listen"
+	"github.com/ssed/ssed/internal/reach"
 	"github.com/ssed/ssed/nsindex"
 	"github.com/ssed/ssed/publish"
 	"github.com/ssed/ssed/sse"
@@ -18,13 +21,15 @@ import (
 const dialTimeout = 10 * time.Second
 
 type pubCommand struct {
-	To    string  `placeholder:"URL" default:"${publish_url}" help:"Publish address of the daemon: tcp://host:port or unix:///path. Default ${default}."`
+	To    string  `placeholder:"URL" default:"${publish_url}" help:"Publish address of the daemon: tcp://host:port, tls://host:port or unix:///path. Default ${default}."`
 	Token string  `placeholder:"TOKEN" help:"Token to publish with. Prefer the environment variable: other users can read command lines. Default: none."`
 	Event string  `placeholder:"NAME" help:"Name of the event. Default: none; browsers then dispatch it as \"message\"."`
 	Key   *string `env:"-" placeholder:"KEY" help:"Key of the message, at most 128 bytes without spaces. A daemon with a store (--store or --nats) ignores a message if it remembers its key, so a message with a key can be sent again safely. Default: none."`
 
 	Strict  bool `help:"Stop at the first refused line, and when the connection is lost. Default: report and skip refused lines (exit code 1 at the end), reconnect, and resend lines without an answer; only the first attempt to connect must succeed."`
 	Verbose bool `short:"v" help:"Report every failed attempt to reconnect on standard error, not only the first. Default: off."`
+
+	tlsFlags
 
 	Namespace string  `arg:"" help:"Where to publish, such as /pets/dogs. Subscribers of /pets/dogs, /pets and / receive the message."`
 	Data      *string `arg:"" optional:"" help:"The message. Without it, every line of standard input is published as soon as it is read. Put -- before data that begins with a dash."`
@@ -44,12 +49,16 @@ func publishURLError(flag, url string, err error) error {
 // without a message: with the same key on every line of standard input, the daemon would publish
 // the first line and drop the others. For the same reason --key has no environment variable: one
 // left over from another command would drop the messages of a script.
-func (c *pubCommand) Validate() error {
+func (c *pubCommand) Validate(ctx *kong.Context) error {
 	if strings.ContainsAny(c.Token, " ;") {
 		return errors.New("--token: expected one token, without rights and namespace")
 	}
-	if _, err := listen.ParseEndpoint(c.To); err != nil {
+	to, err := listen.ParseTarget(c.To)
+	if err != nil {
 		return publishURLError("to", c.To, err)
+	}
+	if err := c.load(ctx, c.To, to.Network == "tls"); err != nil {
+		return err
 	}
 	if c.Namespace == "" { // kong calls Validate before it reports a missing argument
 		return errors.New("a namespace is missing: ssed pub /pets/dogs Corgi")
@@ -93,7 +102,7 @@ func (c *pubCommand) explain(err error) error {
 	if _, signaled := errors.AsType[exitCode](err); err == nil || signaled {
 		return err
 	}
-	text := atFirst(err).Error()
+	text := reach.Advise(err).Error()
 	switch {
 	case ok && reply.Code == publish.CodeAuth:
 		prefix := "cannot publish to " + c.To + ": "
@@ -114,9 +123,9 @@ func (c *pubCommand) run(stderr *logWriter) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
 	defer cancel()
-	client, err := publish.Dial(ctx, c.To, publish.WithToken(c.Token))
+	client, err := publish.Dial(ctx, c.To, publish.WithToken(c.Token), publish.WithTLS(c.config))
 	if err != nil {
-		return err
+		return atFirst(err, c.To)
 	}
 	defer client.Close()
 

@@ -33,12 +33,12 @@ func (c *pubCommand) publishFeed(in io.Reader, stderr *logWriter) error {
 	dialing, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	var err error
-	f.client, err = publish.DialRetry(dialing, c.To, publish.RetryOptions{Token: c.Token, Lost: f.lost, Resent: f.resent})
+	f.client, err = publish.DialRetry(dialing, c.To, publish.RetryOptions{Token: c.Token, TLS: c.config, Lost: f.lost, Resent: f.resent})
 	if err != nil {
 		if code, ok := context.Cause(ctx).(exitCode); ok {
 			return code
 		}
-		return err
+		return atFirst(err, c.To)
 	}
 	return f.run(ctx, in)
 }

@@ -21,11 +21,11 @@ func describeLoss(why error, failures int, wait time.Duration) string {
 	return fmt.Sprintf("%s; reconnecting in %.1f s", said, wait.Seconds())
 }
 
-// atFirst returns err with advice for the first attempt to connect. At later attempts, the address
-// is known to be right.
-func atFirst(err error) error {
+// atFirst returns err with advice for the first attempt to connect to a URL. At later attempts, the
+// address is known to be right.
+func atFirst(err error, url string) error {
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return fmt.Errorf("%w: is ssed running there?", err)
 	}
-	return err
+	return reach.AdviseTLS(err, url)
 }

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"golang.org/x/sys/unix"
 
 	"github.com/ssed/ssed/internal/reach"
@@ -35,12 +36,14 @@ type subCommand struct {
 	EventMax byteSize `placeholder:"SIZE" default:"${event_max}" help:"Maximum size of one event; a larger event is an error, so that no server can fill the memory. Default ${default}."`
 	GapEvent string   `placeholder:"NAME" default:"${gap_event}" help:"Name of the event that reports missing messages, as set by the daemon's --gap-event. Default ${default}."`
 
-	Where []string `arg:"" name:"where" help:"One or more namespaces, such as /pets, of the daemon at ${subscribe_url}; put http://host:port before them for another daemon. Or the complete URL of any event stream."`
+	tlsFlags
+
+	Where []string `arg:"" name:"where" help:"One or more namespaces, such as /pets, of the daemon at ${subscribe_url}; put http://host:port or https://host:port before them for another daemon. Or the complete URL of any event stream."`
 }
 
 // Validate refuses arguments that cannot be a stream. It also refuses the value of the daemon's
 // --token, which includes rights, because both commands read SSED_TOKEN.
-func (c *subCommand) Validate() error {
+func (c *subCommand) Validate(ctx *kong.Context) error {
 	switch {
 	case strings.ContainsAny(c.Token, " ;"):
 		return errors.New("--token: expected one token, without rights and namespace")
@@ -53,8 +56,11 @@ func (c *subCommand) Validate() error {
 	case c.EventMax < 1:
 		return errors.New("--event-max: must be 1 byte or more")
 	}
-	_, err := newSubscription(c.Where, c.Last, c.Since)
-	return err
+	s, err := newSubscription(c.Where, c.Last, c.Since)
+	if err != nil {
+		return err
+	}
+	return c.load(ctx, s.String(), s.url.Scheme == "https")
 }
 
 // errEnough stops a subscription that has received --count events.
@@ -106,7 +112,7 @@ func (c *subCommand) verdict(s subscription, err error) error {
 	case tooLong:
 		return fmt.Errorf("%v: %w (--event-max)", s, err)
 	}
-	return fmt.Errorf("%v: %s", s, printable(atFirst(reach.Reason(err)).Error()))
+	return fmt.Errorf("%v: %s", s, printable(atFirst(reach.Reason(err), s.url.String()).Error()))
 }
 
 // options returns the options of subscribe.Run for this command. Output is collected in memory, and
@@ -121,6 +127,7 @@ func (c *subCommand) options(s subscription, stdout *output) subscribe.Options {
 	o := subscribe.Options{
 		URL:         s.url.String(),
 		Token:       c.Token,
+		TLS:         c.config,
 		LastEventID: s.lastEventID,
 		BytesMax:    int(c.EventMax),
 		Pause:       flush,

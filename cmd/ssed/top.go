@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"net/url"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"github.com/alecthomas/kong"
 
 	"github.com/ssed/ssed/top"
 )
@@ -15,22 +18,32 @@ type topCommand struct {
 	Token string `placeholder:"TOKEN" help:"Token with the admin right, if the daemon has such tokens. Prefer the environment variable: other users can read command lines. Default: none."`
 	Once  bool   `help:"Print the state once as plain text and exit, for scripts. Default: off."`
 
+	tlsFlags
+
 	URL string `arg:"" optional:"" default:"http://localhost:8001" help:"Address of the daemon's admin pages: http://host:port, https://host:port or unix:///path. Default ${default}."`
 }
 
 // Validate refuses a URL that cannot be a daemon's. It also refuses the value of the daemon's
 // --token, which includes rights, because both commands read SSED_TOKEN.
-func (c *topCommand) Validate() error {
+func (c *topCommand) Validate(ctx *kong.Context) error {
 	if strings.ContainsAny(c.Token, " ;") {
 		return errors.New("--token: expected one token, without rights and namespace")
 	}
-	_, err := top.NewClient(c.URL, c.Token)
-	return err
+	if _, err := top.NewClient(c.URL, c.Token, nil); err != nil {
+		return err
+	}
+	return c.load(ctx, c.URL, isHTTPS(c.URL))
+}
+
+// isHTTPS reports whether a valid URL begins with https://.
+func isHTTPS(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.Scheme == "https"
 }
 
 // Run shows the state of the daemon until the user quits.
 func (c *topCommand) Run(stdout *output) error {
-	client, err := top.NewClient(c.URL, c.Token)
+	client, err := top.NewClient(c.URL, c.Token, c.config)
 	if err != nil {
 		return err
 	}

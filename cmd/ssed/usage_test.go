@@ -45,7 +45,7 @@ func TestUsageTexts(t *testing.T) {
 		{nil, []string{"pub", "/pets//dogs"}, `namespace "/pets//dogs" has an empty segment ("//") (see ssed pub --help)`},
 		{nil, []string{"pub", "--event", "a b", "/pets"}, `--event: invalid name "a b": expected a name without spaces, and not a dash alone (see ssed pub --help)`},
 		{nil, []string{"pub", "--event", "a\nb", "/pets"}, "--event: bad event name: the name contains a line break or NUL at byte 1 (see ssed pub --help)"},
-		{nil, []string{"pub", "--to", "http://localhost:8001", "/x"}, `--to: invalid URL "http://localhost:8001": expected tcp://host:port or unix:///path; publishers use port 8002 by default (see ssed pub --help)`},
+		{nil, []string{"pub", "--to", "http://localhost:8001", "/x"}, `--to: invalid URL "http://localhost:8001": expected tcp://host:port, tls://host:port or unix:///path; publishers use port 8002 by default (see ssed pub --help)`},
 		{nil, []string{"pub", "--to", "tcp://127.0.0.1", "/x"}, `--to: invalid URL "tcp://127.0.0.1": the port is missing: expected tcp://host:port, such as tcp://127.0.0.1:8002 (see ssed pub --help)`},
 		{nil, []string{"sub", "pets"}, `"pets": a namespace must start with "/", and a URL with http:// or https:// (see ssed sub --help)`},
 		{nil, []string{"--retry", "6s-2s"}, `--retry: invalid range 6s-2s: the first time must not exceed the second (see ssed --help)`},
