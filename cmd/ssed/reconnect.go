@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"syscall"
 	"time"
 
@@ -24,8 +26,11 @@ func describeLoss(why error, failures int, wait time.Duration) string {
 // atFirst returns err with advice for the first attempt to connect to a URL. At later attempts, the
 // address is known to be right.
 func atFirst(err error, url string) error {
-	if errors.Is(err, syscall.ECONNREFUSED) {
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("%w: is ssed running there?", err)
+	case errors.Is(err, io.EOF) && strings.HasPrefix(url, "tls://"):
+		return fmt.Errorf("%w: is ssed running behind that proxy?", err)
 	}
 	return reach.AdviseTLS(err, url)
 }
