@@ -107,7 +107,7 @@ func (o *Origins) answer(origin []byte) Answer {
 }
 
 // originBytesMax is more than the length of the longest origin that is compared with wildcards. A
-// host name has at most 253 bytes (RFC 1035 section 2.3.4), and no scheme of pages has 200.
+// host has at most hostBytesMax, and a scheme at most schemeBytesMax.
 const originBytesMax = 512
 
 // matchesWildcard reports whether an origin is a subdomain of one of the wildcards. It makes one

@@ -20,6 +20,13 @@ type rule struct {
 	wild   bool
 }
 
+// schemeBytesMax is longer than any scheme of pages, and hostBytesMax is the longest name (RFC 1035
+// section 2.3.4). So each origin that a rule may match is shorter than originBytesMax.
+const (
+	schemeBytesMax = 200
+	hostBytesMax   = 253
+)
+
 // defaultPorts are the ports that browsers omit (URL Standard, section 4.2).
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
@@ -66,6 +73,8 @@ func parseRule(text string) (r rule, err error) {
 		return r, errors.New("a wildcard cannot replace the scheme; list each scheme")
 	case !isScheme(scheme):
 		return r, fmt.Errorf("%q is not a scheme: expected a letter, then letters, digits, +, - or . in it", scheme)
+	case len(scheme) > schemeBytesMax:
+		return r, fmt.Errorf("the scheme has %d characters, and no page's scheme has more than %d", len(scheme), schemeBytesMax)
 	case pageless[scheme] != "":
 		return r, fmt.Errorf("no page has the scheme %s: %s", scheme, pageless[scheme])
 	case strings.ContainsAny(rest, "/?#"):
@@ -131,6 +140,9 @@ func checkHost(host string) error {
 			return fmt.Errorf("browsers write this address as %s", canonical)
 		}
 		return nil
+	}
+	if len(host) > hostBytesMax {
+		return fmt.Errorf("the host has %d characters, and a name has at most %d", len(host), hostBytesMax)
 	}
 	for i := range len(host) {
 		switch c := host[i]; {
