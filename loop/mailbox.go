@@ -30,7 +30,7 @@ type mailbox struct {
 	count   uint64        // how many records were ever put in
 	room    chan struct{} // closed, and replaced, when the loop empties the box
 	closed  bool
-	small   int // how often in a row swap has found few records for a large buffer
+	small   int // how often in a row swap has found few records for the larger one of its two buffers
 }
 
 func newMailbox(bytesMax int, wakeup *wakeup) *mailbox {
@@ -102,7 +102,8 @@ func (m *mailbox) wakeWaiting() {
 }
 
 // spareBytesMax is the largest buffer that is always kept for reuse. A larger one is dropped when
-// smallMax times in a row it would have been used to less than an eighth.
+// swap has found few records smallMax times in a row: less than an eighth of the larger one of its
+// two buffers. They take turns, so they are counted together.
 const (
 	spareBytesMax = 256 << 10
 	smallMax      = 64
@@ -117,10 +118,10 @@ func (m *mailbox) swap(spare []byte) (records []byte) {
 	if len(m.records) == 0 {
 		return spare[:0]
 	}
-	if cap(spare) <= spareBytesMax || len(m.records) >= cap(spare)/8 {
+	if len(m.records) >= max(cap(spare), cap(m.records))/8 {
 		m.small = 0
-	} else if m.small++; m.small == smallMax {
-		spare, m.small = nil, 0 // a flood has passed
+	} else if m.small++; m.small >= smallMax && cap(spare) > spareBytesMax {
+		spare = nil // a flood has passed
 	}
 	records, m.records = m.records, spare[:0]
 	close(m.room)

@@ -112,3 +112,33 @@ func TestFullMailboxBlocksSenders(t *testing.T) {
 		t.Error("a message that was accepted before the end is lost")
 	}
 }
+
+// TestMailboxFreesTheBuffersOfAFlood verifies that both buffers that a flood has filled are freed
+// after it, but not by a few small messages between large ones.
+func TestMailboxFreesTheBuffersOfAFlood(t *testing.T) {
+	m := testMailbox(t, 1<<30)
+	var records []byte
+	next := func(bytes int) {
+		t.Helper()
+		if _, err := m.put(context.Background(), []byte("/"), nil, make([]byte, bytes)); err != nil {
+			t.Fatal(err)
+		}
+		records = m.swap(records)
+	}
+	const flood = 8 * spareBytesMax
+	for range 3 {
+		next(flood)
+		next(flood)
+		for range smallMax - 1 {
+			next(1)
+		}
+		if cap(m.records) < flood || cap(records) < flood {
+			t.Fatalf("buffers of %d and %d bytes are left between two parts of a flood", cap(m.records), cap(records))
+		}
+	}
+	next(1)
+	next(1)
+	if cap(m.records) > spareBytesMax || cap(records) > spareBytesMax {
+		t.Errorf("buffers of %d and %d bytes are left after a flood", cap(m.records), cap(records))
+	}
+}
