@@ -237,9 +237,13 @@ func (h *History) Sweep(now uint32, namespaces int) {
 
 // evict frees memory by one step, and reports whether it freed any. The first choice is the oldest
 // message of one of the largest namespaces, then a node without messages, and only then a
-// namespace's last message.
+// namespace's last message. If that oldest message waits for Settle, evict frees nothing. Otherwise
+// one slow reader would cost quiet namespaces their last messages.
 func (h *History) evict() bool {
-	if n := h.ranks.largest(); n != nil && h.mayDropOldest(n) {
+	if n := h.ranks.largest(); n != nil {
+		if !h.mayDropOldest(n) {
+			return false
+		}
 		h.dropOldest(n)
 		h.ranks.rotate(n)
 		return true

@@ -353,23 +353,3 @@ func BenchmarkHistoryAdd(b *testing.B) {
 		})
 	}
 }
-
-// TestSettleFreesMemory checks that a History above its bound shrinks when Settle allows it.
-func TestSettleFreesMemory(t *testing.T) {
-	const bound = 50_000
-	h := New(bound, func(string) Retention { return Retention{Messages: 1000} })
-	h.HoldAll()
-	for seq := range uint64(500) {
-		h.Add([]byte("/n"), []byte("data:"+strings.Repeat("x", 500)+"\n\n"), seq+1, 0)
-	}
-	if h.Messages() != 500 || h.Bytes() <= bound {
-		t.Fatalf("%d messages with %d bytes are kept; want all 500, above the bound", h.Messages(), h.Bytes())
-	}
-	h.Settle(500)
-	if h.Bytes() > bound {
-		t.Errorf("%d bytes are kept after Settle, more than the bound of %d", h.Bytes(), bound)
-	}
-	if lost := h.Lost([]string{"/n"}, 0, 0); lost == 0 || lost >= 500 {
-		t.Errorf("the newest lost message is %d", lost)
-	}
-}
