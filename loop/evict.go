@@ -12,8 +12,10 @@ const evictPart = 16
 // evict makes room for bytes when all streams together would exceed BacklogTotalBytesMax. First it
 // delivers everything that sockets accept. If that is not enough, it skips the slowest subscribers
 // to the newest message, if Options.Slow allows that. Then it closes subscribers, the slowest
-// first.
+// first. It shows the other loops the result, so that they do not evict because of bytes that are
+// free.
 func (l *Loop) evict(bytes int) {
+	defer l.publishBacklog()
 	// Memory is needed now, so delivery cannot wait for the next turn.
 	l.budget.lift(len(l.blocked) + l.stats.Subscribers)
 	l.pass()
