@@ -10,6 +10,11 @@
 // the loop's goroutine unless its comment names another one. In comments, "the loop" is the loop of
 // that goroutine, also in a daemon with several.
 //
+// The loop must not block, so everything that may wait runs on another goroutine:
+// Options.Authorize, reads of a Store, the program's hooks, and the admin pages. Results return
+// through inboxes. The loop itself calls the logger, Options.Unfit, and the methods of a Store
+// except Wait and Read, so these must return quickly.
+//
 // # Several loops
 //
 // Loops of one daemon do not use each other's state. They have one value of type [Shared] in
@@ -22,11 +27,6 @@
 //
 // With one loop there is no feed and no shared history: the loop numbers and keeps messages without
 // a lock.
-//
-// The loop must not block, so everything that may wait runs on another goroutine:
-// Options.Authorize, reads of a Store, the program's hooks, and the admin pages. Results return
-// through inboxes. The loop itself calls the logger, Options.Unfit, and the methods of a Store
-// except Wait and Read, so these must return quickly.
 //
 // # Terms
 //

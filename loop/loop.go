@@ -41,8 +41,9 @@ import (
 //	stopAccepting of sequencer             use only fields of this list, and the Store
 //	hooks.queue                            has its own lock: see internal/callbacks
 //	lifecycle.ready, lifecycle.done        channels that are closed once
-//	reactor.elapsed, lifecycle.stop, unixClosing.done,
-//	storeSequencer.unacked and .acked      atomic
+//	reactor.elapsed, lifecycle.stop and
+//	unixClosing.done                       atomic
+//	lifecycle.last                         set by Close before it closes done, and read after that
 //	admission.tokens                       an atomic pointer, shared with the hub, to a table
 //	                                       that is never changed
 //	wakeup.gnetEnd, watch.gnetEnd,

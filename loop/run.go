@@ -115,9 +115,6 @@ func (e *events) installWakeup(accept func()) {
 	close(l.ready)
 }
 
-// Ready returns a channel that is closed once the loop accepts connections.
-func (l *Loop) Ready() <-chan struct{} { return l.ready }
-
 // StartDrain starts a graceful shutdown and returns immediately. The loop refuses new messages,
 // delivers the messages that it has accepted, and then disconnects its subscribers. Run returns
 // when that is done.
