@@ -59,7 +59,9 @@ func (s *Server) Publish(ctx context.Context, m Message) error { return s.hub.Pu
 // a publish/evioserver.Server. The configuration has the server's tokens and limits. With a Store
 // or several loops, replies have the sequence numbers of the messages. Otherwise the numbers count
 // the messages of the sink and of Publish. They match the order of publishing as long as no
-// publisher uses Options.Publish. With a Store, the sink also implements publish.Settler.
+// publisher uses Options.Publish. With a Store, the sink also implements publish.Settler. With
+// several loops and no Store, it implements publish.Flusher: messages may wait in it until Flush,
+// which publish.Session calls. A sink that wraps it must implement the same interface.
 func (s *Server) Publishers() (sink publish.Sink, session publish.Config) { return s.hub.Publishers() }
 
 // StoreSink returns the sink that a Store delivers its messages to.
