@@ -205,6 +205,7 @@ func (f *feed) makeRecord(seq uint64, namespace, event, data []byte) {
 	}
 	f.history.mu.Lock()
 	defer f.history.mu.Unlock()
+	f.history.newest = seq
 	f.idLine = f.idLine[:0]
 	if f.history.kept.Keeps(namespace) {
 		f.idLine = sse.AppendIDLine(f.idLine, sse.ID{Epoch: f.history.epoch, Seq: seq})
@@ -215,7 +216,6 @@ func (f *feed) makeRecord(seq uint64, namespace, event, data []byte) {
 		r, _ := nextRecord(f.batch[begin:])
 		f.history.kept.Settle(f.history.deliveredByAll())
 		f.history.kept.Add(namespace, r.frame, seq, f.history.now())
-		f.history.newest = seq
 	}
 }
 

@@ -27,7 +27,7 @@ type sharedHistory struct {
 	mu     sync.Mutex
 	kept   *history.History
 	epoch  string // the epoch of all ids in kept
-	newest uint64 // number of the newest message that was added to kept
+	newest uint64 // number of the newest message, whether kept has it or not
 }
 
 // A deliveredNumber is the number of the newest message that a loop has appended to its streams. It
