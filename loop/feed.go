@@ -49,8 +49,8 @@ func (l *Loop) inlet() inlet {
 // A goroutine that finds any mailbox full waits until its loop has emptied it. So one slow loop
 // slows down publishers, but no loop misses a message.
 //
-// mu is held while one record is made and copied. Only the feed adds to the mailboxes, so the room
-// that it found in a mailbox cannot get less while it holds mu.
+// mu is held while one record is made, and while a batch is copied. Only the feed adds to the
+// mailboxes, so the room that it found in a mailbox cannot get less while it holds mu.
 type feed struct {
 	history *sharedHistory // nil: nothing is kept
 
@@ -170,8 +170,8 @@ func (f *feed) waitRoom(ctx context.Context, size int) error {
 			continue
 		}
 		f.flush() // so that the loops can empty all of it
-		free, any, emptied := f.boxes[i].free()
-		if f.room[i] = free; any || free >= size {
+		free, anySize, emptied := f.boxes[i].free()
+		if f.room[i] = free; anySize || free >= size {
 			i++
 			continue
 		}

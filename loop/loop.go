@@ -32,8 +32,8 @@ import (
 //	the fields of *shared                  each is atomic, or has a lock, or is set before the first
 //	                                       loop runs; window.shared is one of them
 //	wakeup                                 any goroutine may call notify
-//	mailbox                                has a lock, held while one message is copied or the
-//	                                       buffers are swapped
+//	mailbox                                has a lock, held while one message or one batch is
+//	                                       copied, or the buffers are swapped
 //	calls, authRequests.decided,
 //	storeSequencer.acks, storeReads.done   an inbox.Inbox: has a lock, held while one item is added,
 //	                                       all are taken, or some are put back

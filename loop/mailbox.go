@@ -20,7 +20,7 @@ import (
 //
 // Records are in the order of put or append, and the loop publishes them in this order. Only the
 // loop calls swap. Any goroutine may call the other methods. The lock is held for as long as it
-// takes to copy one message, and guards the fields below mu.
+// takes to copy one message or one batch of the feed, and guards the fields below mu.
 type mailbox struct {
 	bytesMax int
 	wakeup   *wakeup
@@ -73,7 +73,7 @@ func (m *mailbox) putNumbered(ctx context.Context, seq uint64, namespace, event,
 
 // free returns how many bytes are free. A message of any size may be added to an empty or closed
 // box. Otherwise, emptied is closed when the loop empties the box.
-func (m *mailbox) free() (bytes int, any bool, emptied <-chan struct{}) {
+func (m *mailbox) free() (bytes int, anySize bool, emptied <-chan struct{}) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.bytesMax - len(m.records), len(m.records) == 0 || m.closed, m.room

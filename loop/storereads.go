@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	// readsMax limits how many reads of the Store are in progress, for all loops together. Each one
-	// costs the Store a consumer; more reads would only wait there.
+	// readsMax limits how many reads of the Store are in progress, for all loops together. Each
+	// loop has an equal part, but at least one. A read costs the Store a consumer; more reads would
+	// only wait there.
 	readsMax = 16
 	// readTime is how long a read may take. It includes a short outage of the Store, and the wait
 	// for earlier reads.

@@ -79,11 +79,11 @@ var daemonHelp = map[string]string{
 		automatically), or skip to the newest message and send a gap event with the number of
 		missed messages. Default ${default}.`,
 	"backlog-total": `Maximum memory for the backlogs of all streams of all event loops together.
-		Above it, the slowest subscribers are disconnected first. Default ${default}, or less to fit a memory limit
-		(cgroup).`,
-	"mailbox": `Size of the queue between publishers and each event loop, used with --publish-loop=own,
-		several loops or a store. When it is full, publishers wait; nothing is dropped. Default ${default}, or less to
+		Above it, the slowest subscribers are disconnected first. Default ${default}, or less to
 		fit a memory limit (cgroup).`,
+	"mailbox": `Size of the queue between publishers and each event loop, used with
+		--publish-loop=own, several loops or a store. When it is full, publishers wait; nothing is
+		dropped. Default ${default}, or less to fit a memory limit (cgroup).`,
 	"data-max": `Maximum size of the data of one message; a longer message is refused, so that it
 		cannot fill the backlog. Default ${default}.`,
 	"head-max": `Maximum size of the head of a subscriber's request, which is held in memory until it
