@@ -225,6 +225,7 @@ func (f *feed) control(seq uint64, control []byte) {
 	case controlSkip:
 		if seq > f.newest {
 			f.advance(seq)
+			f.history.skipTo(seq)
 		}
 	case controlTrim:
 		f.history.raise(min(seq, f.newest))

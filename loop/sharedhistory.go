@@ -70,6 +70,13 @@ func (h *sharedHistory) raise(floor uint64) {
 	h.kept.Raise(floor)
 }
 
+// skipTo records the number of a message that is not kept.
+func (h *sharedHistory) skipTo(seq uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.newest = seq
+}
+
 // begin starts an epoch after the number newest, and drops all messages. It reports whether it did:
 // it does nothing in the same epoch if the number is not smaller than the present one.
 func (h *sharedHistory) begin(epoch string, newest, present uint64) bool {

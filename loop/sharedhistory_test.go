@@ -91,3 +91,30 @@ func TestResumeOnALoopThatIsBehind(t *testing.T) {
 		t.Errorf("although the message was in the mailbox of the loop, the client gets %+v", p)
 	}
 }
+
+// TestHistoryThatBeginsAgain verifies that a loop does not use the shared history between a new
+// beginning and the record that tells the loop about it.
+func TestHistoryThatBeginsAgain(t *testing.T) {
+	for _, tt := range []struct {
+		name, epoch string
+		newest      uint64
+	}{{"another epoch", "b", 9}, {"a smaller number in the same epoch", "a", 3}} {
+		h := newSharedHistory(window{kept: keepAll(1 << 20), epoch: "a"}, 1<<20, 2)
+		h.skipTo(7)
+		w := window{shared: h, epoch: "a", newest: 7}
+		check := func(when string, want bool) {
+			t.Helper()
+			if ok := w.acquire(); ok != want {
+				t.Errorf("%s, %s: acquire returns %v, want %v", tt.name, when, ok, want)
+			}
+			w.release()
+		}
+		check("before", true)
+		if !h.begin(tt.epoch, tt.newest, 7) {
+			t.Errorf("%s: the history did not begin again", tt.name)
+		}
+		check("before the record", false)
+		w.epoch, w.newest = tt.epoch, tt.newest
+		check("after the record", true)
+	}
+}

@@ -142,6 +142,9 @@ func (st *storeSequencer) beginEpoch(l *Loop, epoch string, newest uint64) {
 	again := w.epoch != ""
 	if w.shared == nil {
 		w.kept = keepAll(l.opts.HistoryBytesMax)
+	} else {
+		w.acquire() // forgets the old history
+		w.release()
 	}
 	st.reads.forgetBefore(math.MaxUint64)
 	// The messages that these subscribers miss no longer exist under their numbers.

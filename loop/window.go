@@ -24,15 +24,15 @@ type window struct {
 }
 
 // acquire makes kept usable until release, with several loops too. It reports false if the shared
-// history is already in another epoch than this loop, which has yet to get the record of its
-// beginning. kept must not be used in that case.
+// history has already begun again, in another epoch or after a smaller number, and this loop has
+// yet to get the record of that. kept must not be used in that case.
 func (w *window) acquire() (ok bool) {
 	if w.shared == nil {
 		return true
 	}
 	w.shared.mu.Lock()
 	w.kept = w.shared.kept
-	if w.kept == nil || w.shared.epoch != w.epoch {
+	if w.kept == nil || w.shared.epoch != w.epoch || w.shared.newest < w.newest {
 		return false
 	}
 	w.kept.Settle(w.shared.deliveredByAll())

@@ -19,8 +19,11 @@ const (
 	// memoryBase is the memory of an idle daemon (24 MiB, of which 17 MiB are pages of the program)
 	// and the overhead of the collector and the allocator.
 	memoryBase = 48 << 20
-	// memoryPerConn is the maximum for a subscriber, including its garbage.
+	// memoryPerConn is the maximum for a subscriber, including its garbage, with one loop.
 	memoryPerConn = 2 << 10
+	// memoryPerConnLoop is a subscriber's place in the table of one more loop, because descriptors
+	// are numbered for the whole process.
+	memoryPerConnLoop = 8
 	// segmentPoolBytes is the size of a loop's pool of segments for streams.
 	segmentPoolBytes = 4 << 20
 	// storeSendBytes is for the messages on their way to the store.
@@ -58,6 +61,9 @@ func (m memoryLimit) goLimit() int { return max(m.bytes-max(m.bytes/8, 32<<20), 
 
 // usesMailbox reports whether messages pass through the mailbox.
 func (f *daemonFlags) usesMailbox() bool { return f.publishLoop() == ownLoop || f.hasStore() }
+
+// memoryPerConn returns the maximum for a subscriber in bytes.
+func (f *daemonFlags) memoryPerConn() int { return memoryPerConn + memoryPerConnLoop*(f.loops()-1) }
 
 // keepsHistory reports whether messages are kept in memory.
 func (f *daemonFlags) keepsHistory() bool {
@@ -100,7 +106,7 @@ func (f *daemonFlags) memoryMax(m memoryLimit) int {
 	if f.keepsHistory() {
 		inUse += int(f.HistoryBytes)
 	}
-	return memoryBase + memoryPerConn*f.MaxConns + inUse + inUse/4
+	return memoryBase + f.memoryPerConn()*f.MaxConns + inUse + inUse/4
 }
 
 // fitMemory lowers --backlog-total, --history-bytes, --mailbox and --backlog so that the daemon
@@ -122,7 +128,7 @@ func (f *daemonFlags) fitMemory(m memoryLimit, isDefault func(flag string) bool)
 		lower("mailbox", &f.Mailbox, max(m.bytes/64/f.loops(), 1<<20))
 	}
 	least := wholeMiB(sse.FrameBytesMax(int(f.DataMax)))
-	room := (m.usable()-memoryBase-memoryPerConn*f.MaxConns)*4/5 - f.otherMemory(m)
+	room := (m.usable()-memoryBase-f.memoryPerConn()*f.MaxConns)*4/5 - f.otherMemory(m)
 	backlog, history := room, room
 	switch {
 	case !f.keepsHistory():
