@@ -77,7 +77,9 @@ func (o *Options) times() []bounded[time.Duration] {
 }
 
 // places returns how many file descriptors are available to subscribers and publishers together.
-func (o *Options) places() int { return openfiles.Limit() - openfiles.ReserveFor(max(1, o.Loops)) }
+func (o *Options) places() int {
+	return openfiles.Limit() - openfiles.ReserveFor(min(max(1, o.Loops), openfiles.LoopsMax))
+}
 
 // setDefault replaces a zero value with its default.
 func setDefault[T comparable](value *T, fallback T) { *value = cmp.Or(*value, fallback) }

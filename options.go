@@ -71,7 +71,7 @@ type Options struct {
 	// Loops is the number of event loops. Each one serves a part of the subscribers, and uses a
 	// core when it is busy. All limits hold for all loops together, except for MailboxBytesMax.
 	// With more than one, Publish must be empty: publishers then need an event loop of their own,
-	// such as publish/evioserver with Server.Publishers. Default: 1.
+	// such as publish/evioserver with Server.Publishers. At most 256. Default: 1.
 	Loops int
 	// Tokens lists the tokens that allow clients to subscribe and publish. Server.SetTokens
 	// replaces it later. Default: every client may do both.

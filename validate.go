@@ -10,6 +10,7 @@ import (
 
 	"github.com/ssed/ssed/internal/hub"
 	"github.com/ssed/ssed/internal/listen"
+	"github.com/ssed/ssed/internal/openfiles"
 	"github.com/ssed/ssed/internal/subreq"
 	"github.com/ssed/ssed/loop"
 	"github.com/ssed/ssed/nsindex"
@@ -127,6 +128,7 @@ func (o Options) resolve() (hub.Config, error) {
 	c.blame("GapEvent", o.GapEvent, checkGapEvent(o.GapEvent))
 	c.refuse(o.Slow > SlowSkip, "Slow", o.Slow, "must be SlowDisconnect or SlowSkip")
 	c.handover(o.Handover)
+	c.refuse(o.Loops > openfiles.LoopsMax, "Loops", o.Loops, "must be at most %d", openfiles.LoopsMax)
 	c.refuse(o.Loops > 1 && len(o.Publish) > 0, "Publish", o.Publish,
 		"must be empty with Loops=%d: publishers need an event loop of their own, such as publish/evioserver with Server.Publishers", o.Loops)
 	return config, errors.Join(c.wrong...)
@@ -187,7 +189,7 @@ func (c *checker) numbers(o *Options) {
 	for _, number := range o.numbers() {
 		reason := fmt.Sprintf("must be %d or more, or 0 for the default", number.least)
 		if *number.value == number.fallback { // only the default of ConnsMax can be too small
-			reason = "the open-file limit leaves no room for subscribers: raise RLIMIT_NOFILE or lower PublishersMax"
+			reason = "the open-file limit leaves no room for subscribers: raise RLIMIT_NOFILE, or lower PublishersMax or Loops"
 		}
 		c.refuse(*number.value < number.least, number.field, *number.value, "%s", reason)
 	}

@@ -2,11 +2,13 @@ package ssed
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/ssed/ssed/internal/openfiles"
 	"github.com/ssed/ssed/sse"
 )
 
@@ -109,6 +111,10 @@ func TestValidateReportsAll(t *testing.T) {
 			[]string{"Heartbeat", "HeaderTimeout", "StallTimeout", "ReplyTimeout", "AuthorizeTimeout"}},
 		{"negative counts", Options{ConnsMax: -1, PublishersMax: -1, ConnsPerAddressMax: -1, AuthorizeMax: -1, ReportsMax: -1},
 			[]string{"ConnsMax", "AuthorizeMax", "ReportsMax", "PublishersMax", "ConnsPerAddressMax"}},
+		{"the most loops", Options{Loops: openfiles.LoopsMax, ConnsMax: 1}, nil},
+		{"one more", Options{Loops: openfiles.LoopsMax + 1, ConnsMax: 1}, []string{"Loops"}},
+		{"the largest number of loops", Options{Loops: math.MaxInt, ConnsMax: 1}, []string{"Loops"}},
+		{"no loop", Options{Loops: -1}, []string{"Loops"}},
 		{"negative sizes", Options{HistoryBytesMax: -1, BacklogBytesMax: -1, BacklogTotalBytesMax: -1, MailboxBytesMax: -1, DataBytesMax: -1, HeadBytesMax: -1, SendBufferBytes: -1},
 			[]string{"HistoryBytesMax", "BacklogBytesMax", "BacklogTotalBytesMax", "MailboxBytesMax", "DataBytesMax", "HeadBytesMax", "SendBufferBytes"}},
 		{"room for one message", Options{DataBytesMax: 1000, BacklogBytesMax: least, BacklogTotalBytesMax: least}, nil},

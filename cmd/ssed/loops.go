@@ -5,11 +5,9 @@ import (
 	"log/slog"
 	"runtime"
 	"strconv"
-)
 
-// loopsMost is the largest number of event loops. More would not fit into the reserve of file
-// descriptors of a common limit.
-const loopsMost = 256
+	"github.com/ssed/ssed/internal/openfiles"
+)
 
 // A loopCount is the value of --loops: the number of event loops, or autoLoops.
 type loopCount int
@@ -24,8 +22,8 @@ func (c *loopCount) UnmarshalText(text []byte) error {
 		return nil
 	}
 	n, err := strconv.Atoi(string(text))
-	if err != nil || n < 1 || n > loopsMost {
-		return fmt.Errorf("invalid number %q: expected 1 to %d, or auto", text, loopsMost)
+	if err != nil || n < 1 || n > openfiles.LoopsMax {
+		return fmt.Errorf("invalid number %q: expected 1 to %d, or auto", text, openfiles.LoopsMax)
 	}
 	*c = loopCount(n)
 	return nil
@@ -44,7 +42,7 @@ func (c loopCount) String() string {
 // which the runtime derives from the CPU affinity and the control group's limit, rounded up.
 func (f *daemonFlags) loops() int {
 	if f.Loops == autoLoops {
-		return min(max(1, runtime.GOMAXPROCS(0)-1), loopsMost)
+		return min(max(1, runtime.GOMAXPROCS(0)-1), openfiles.LoopsMax)
 	}
 	return int(f.Loops)
 }

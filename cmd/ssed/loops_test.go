@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ssed/ssed/internal/openfiles"
 	"github.com/ssed/ssed/internal/testtool"
 )
 
@@ -24,7 +25,7 @@ func TestLoops(t *testing.T) {
 		{[]string{"--loops=auto"}, 1, 1, sharedLoop},
 		{[]string{"--loops=auto"}, 2, 1, sharedLoop},
 		{[]string{"--loops=auto"}, 5, 4, ownLoop},
-		{[]string{"--loops=auto"}, 1000, loopsMost, ownLoop},
+		{[]string{"--loops=auto"}, 1000, openfiles.LoopsMax, ownLoop},
 		{[]string{"--loops=auto", "--publish-loop=shared"}, 2, 1, sharedLoop},
 	} {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {

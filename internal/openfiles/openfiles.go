@@ -13,6 +13,9 @@ const (
 	// reservePerLoop is for the listeners, epoll instances and socket pairs of one more loop, and
 	// for a connection that it has accepted and not counted yet.
 	reservePerLoop = 16
+	// LoopsMax is the largest number of event loops. More would reserve too many descriptors for a
+	// common limit.
+	LoopsMax = 256
 	// LimitMax is used if the kernel's limit is higher, such as "infinity".
 	LimitMax = 1 << 20
 	// PublishersMax is plenty for the programs of one machine.
