@@ -41,7 +41,11 @@ func (f *daemonFlags) connections(openFiles int) (subscribers, publishers int, e
 	subscribers = places - publishers
 	switch {
 	case places < 2:
-		return 0, 0, fmt.Errorf("cannot serve with a limit of %d open files: raise it above %d (ulimit -Hn, or LimitNOFILE= in systemd)", openFiles, reserve+1)
+		lower := ""
+		if f.loops() > 1 {
+			lower = fmt.Sprintf(", or lower the number of event loops (--loops=%v)", f.Loops)
+		}
+		return 0, 0, fmt.Errorf("cannot serve with a limit of %d open files: raise it above %d (ulimit -Hn, or LimitNOFILE= in systemd)%s", openFiles, reserve+1, lower)
 	case subscribers < 1:
 		return 0, 0, &flagError{"max-publishers", fmt.Errorf("cannot serve %d: the limit of %d open files (ulimit -Hn) allows at most %d and one subscriber", f.MaxPublishers, openFiles, places-1)}
 	case f.MaxConns > subscribers:

@@ -42,7 +42,8 @@ func TestConnectionsStayBelowTheOpenFiles(t *testing.T) {
 		{name: "few files, both as asked", openFiles: 1024, flags: daemonFlags{MaxConns: 10, MaxPublishers: 700}, loop: 10, publishers: 700},
 		{name: "asked too much", openFiles: 1024, flags: daemonFlags{MaxConns: 577}, refuse: "allows at most 576"},
 		{name: "too many publishers", openFiles: 1024, flags: daemonFlags{MaxPublishers: 768}, refuse: "allows at most 767"},
-		{name: "too few files", openFiles: 256, refuse: "raise it"},
+		{name: "too few files", openFiles: 256, flags: daemonFlags{Loops: 1}, refuse: "raise it above 257 (ulimit -Hn, or LimitNOFILE= in systemd)"},
+		{name: "too few files for several loops", openFiles: 1024, flags: daemonFlags{Loops: 50}, refuse: "raise it above 1041 (ulimit -Hn, or LimitNOFILE= in systemd), or lower the number of event loops (--loops=50)"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
