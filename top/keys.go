@@ -17,10 +17,10 @@ d           disconnect the selected connection, after confirmation
 /           show only a namespace and those below it; empty: show all
 esc         remove the filter           q  ctrl+c   quit
 
-behind      bytes not yet sent to a subscriber; with !, it is blocked (socket full)
+behind      bytes not yet sent to a subscriber; with !, its socket is full
 messages    messages delivered to a connection
 bars        the last minutes; each bar is the maximum of its time
-latency     how long the event loop took to answer a request
+latency     how long the event loop, or the slowest of several, took to answer
 streams     different subscription sets; each event loop counts its own
 refused     requests answered with an error; turned away: clients retry later
 skips       how often a slow subscriber skipped to the newest message
