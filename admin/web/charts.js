@@ -44,7 +44,7 @@ const kinds = [
   { title: "Memory (RSS)", value: level("rss_bytes"), show: bytes, least: 16 << 20, steps: binarySteps, color: "--process",
     about: "resident memory of the daemon" },
   { title: "Loop latency", value: level("latency_ms"), show: milliseconds, least: 1, color: "--process",
-    about: "how long the event loop took to answer a request for these figures" },
+    about: "how long the event loop, or the slowest of several, took to answer a request for these figures" },
 ];
 
 // charts are the charts on the page, each with its uPlot in plot.
