@@ -1,5 +1,5 @@
 // Package ssed is a Server-Sent Events server for Go programs. It serves any number of subscribers
-// on one event loop, without a goroutine for each stream.
+// on one event loop, or on several with Options.Loops, without a goroutine for each stream.
 //
 //	server, err := ssed.New(ssed.Options{})
 //	if err != nil {
