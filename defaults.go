@@ -78,7 +78,7 @@ func (o *Options) times() []bounded[time.Duration] {
 
 // places returns how many file descriptors are available to subscribers and publishers together.
 func (o *Options) places() int {
-	return openfiles.Limit() - openfiles.ReserveFor(min(max(1, o.Loops), openfiles.LoopsMax))
+	return openfiles.Limit() - openfiles.ReserveFor(min(max(1, o.Loops), openfiles.LoopsMax), len(o.Listen))
 }
 
 // setDefault replaces a zero value with its default.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/ssed/ssed/httpparse"
 	"github.com/ssed/ssed/internal/inbox"
-	"github.com/ssed/ssed/internal/openfiles"
 )
 
 // A Loop is one event loop with its subscribers, publishers and streams. Make it with New,
@@ -116,10 +115,6 @@ func New(opts Config, shared *Shared) (*Loop, error) {
 		wakeup:    wakeup,
 		calls:     inbox.New[func(*Loop)](wakeup.notify),
 		lifecycle: lifecycle{ready: make(chan struct{}), done: make(chan struct{})},
-		reactor: reactor{
-			// Half of the reserve stays free: see hasPlace.
-			fdMax: openfiles.Limit() - min(openfiles.ReserveFor(shared.size), openfiles.Limit())/2,
-		},
 		admission: admission{
 			parser:       httpparse.Parser{HeadBytesMax: opts.HeadBytesMax},
 			origins:      opts.Origins,

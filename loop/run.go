@@ -10,6 +10,7 @@ import (
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
 
+	"github.com/ssed/ssed/internal/openfiles"
 	"github.com/ssed/ssed/publish"
 	"github.com/ssed/ssed/sse"
 )
@@ -19,6 +20,8 @@ import (
 // stopped.
 func (l *Loop) Run(on Listeners) error {
 	l.listeners = newRoles(on.TCP)
+	// Half of the reserve stays free: see hasPlace.
+	l.fdMax = openfiles.Limit() - min(openfiles.ReserveFor(l.shared.size, len(on.TCP)), openfiles.Limit())/2
 	l.unixClosing.close = on.Close
 	urls, forget, err := gnetURLs(on.TCP)
 	if err != nil {

@@ -35,7 +35,7 @@ func raiseLimits(loops int) (openFiles int, err error) {
 // connections divides the open files between subscribers and publishers. The sum stays below the
 // limit, because an event loop that cannot accept a connection for lack of descriptors stops.
 func (f *daemonFlags) connections(openFiles int) (subscribers, publishers int, err error) {
-	reserve := openfiles.ReserveFor(f.loops())
+	reserve := openfiles.ReserveFor(f.loops(), len(f.Listen))
 	places := openFiles - reserve
 	publishers = cmp.Or(f.MaxPublishers, openfiles.Publishers(places))
 	subscribers = places - publishers

@@ -10,9 +10,12 @@ const (
 	// connections that are accepted only to ask the client to retry later. The limit must never be
 	// reached, because an event loop stops when accept fails with EMFILE.
 	Reserve = 256
-	// reservePerLoop is for the listeners, epoll instances and socket pairs of one more loop, and
-	// for a connection that it has accepted and not counted yet.
-	reservePerLoop = 16
+	// reservePerLoop is twice the number of epoll instances and socket pairs of one more loop,
+	// because half of the reserve stays free. It includes a connection that the loop has accepted
+	// and not counted yet.
+	reservePerLoop = 14
+	// reservePerListener is the same for a listener of one more loop.
+	reservePerListener = 2
 	// LoopsMax is the largest number of event loops. More would reserve too many descriptors for a
 	// common limit.
 	LoopsMax = 256
@@ -24,8 +27,11 @@ const (
 	limitUnknown = 1024
 )
 
-// ReserveFor returns the reserve for a number of event loops.
-func ReserveFor(loops int) int { return Reserve + reservePerLoop*(loops-1) }
+// ReserveFor returns the reserve for a number of event loops. Each loop has a listener for each of
+// the addresses.
+func ReserveFor(loops, addresses int) int {
+	return Reserve + (reservePerLoop+reservePerListener*addresses)*(loops-1)
+}
 
 // Limit returns RLIMIT_NOFILE of this process, at most LimitMax.
 func Limit() int {
