@@ -105,7 +105,11 @@ func (e *eventLog) flushSuppressed(l *Loop) {
 	}
 	for cause, n := range e.rejected {
 		if n > 0 {
-			e.log.Warn("connections turned away", "connections", n, "reason", rejectReason(cause).String(),
+			level := slog.LevelWarn
+			if rejectReason(cause) == rejectAhead { // usual with several loops
+				level = slog.LevelInfo
+			}
+			e.log.Log(context.Background(), level, "connections turned away", "connections", n, "reason", rejectReason(cause).String(),
 				"subscribers", l.stats.Subscribers, "pending", l.stats.PendingConnections, "publishers", l.stats.Publishers)
 		}
 	}
