@@ -24,19 +24,19 @@ var headlines = []headline{
 	}},
 	{"server CPU per delivery, steady", "µs", 1, "%.1f", map[string]string{
 		"README.md":          `CPU per delivery \| ([\d.]+) µs`,
-		"docs/operations.md": `([\d.]+) µs (?:of one core|for each message|\|)`,
-		"docs/scale.md":      "(?:`send` each \\| |one pass: |subscribers × |50,000 × |0\\.5 / |[^,]50 × )([\\d.]+)",
+		"docs/operations.md": `([\d.]+) µs (?:of one core|for each message)`,
+		"docs/scale.md":      "`send` each \\| ([\\d.]+)",
 	}},
 	{"RSS per idle subscriber", "B", 1, "%.0f", map[string]string{
 		"README.md":          `an idle subscriber [^|]*\| (\d+) bytes`,
 		"docs/operations.md": `(?:idle subscriber \| |20,000 × )(\d+) bytes`,
 		"docs/overload.md":   `idle subscriber takes (\d+) bytes`,
-		"docs/scale.md":      `(?:in the daemon \| |50,000 × \()(\d+) (?:bytes|B)`,
+		"docs/scale.md":      `(?:in the daemon \| |35,000 × \()(\d+) (?:bytes|B)`,
 	}},
 	{"connections accepted/s", "k", 1000, "%.0f", map[string]string{
 		"README.md":          `one after the other \| ([\d,]+)/s`,
 		"docs/operations.md": `([\d,]+)/s one after the other`,
-		"docs/scale.md":      `(?:one after the other \| |all at once: at )([\d,]+)/s`,
+		"docs/scale.md":      `(?:one after the other \| |A loop accepts )([\d,]+)/s`,
 	}},
 }
 
