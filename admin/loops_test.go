@@ -15,8 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
-
 	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/admin"
 	"github.com/ssed/ssed/auth"
@@ -141,15 +139,7 @@ func TestMetricsOfTheLoops(t *testing.T) {
 			t.Errorf("the line %s is missing", line)
 		}
 	}
-	problems, err := promlint.New(strings.NewReader(answer)).Lint()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range problems {
-		if strings.HasPrefix(p.Metric, "ssed_") {
-			t.Errorf("%s: %s", p.Metric, p.Text)
-		}
-	}
+	lintMetrics(t, answer)
 }
 
 // TestOneLoop verifies that a server with one loop has the same figures as its loop, and the

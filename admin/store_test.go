@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
-
 	"github.com/ssed/ssed"
 	"github.com/ssed/ssed/admin"
 )
@@ -124,15 +122,7 @@ func TestStatusOfTheStore(t *testing.T) {
 			t.Errorf("ssed_store_%s is missing", line)
 		}
 	}
-	problems, err := promlint.New(strings.NewReader(answer)).Lint()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range problems {
-		if strings.HasPrefix(p.Metric, "ssed_") {
-			t.Errorf("%s: %s", p.Metric, p.Text)
-		}
-	}
+	lintMetrics(t, answer)
 }
 
 // TestNoStore verifies that without a store the word "store" appears only as a reason to

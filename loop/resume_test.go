@@ -21,22 +21,13 @@ import (
 type event struct{ id, name, data string }
 
 // nextEvent reads one event. It skips heartbeats and reconnection times.
-func nextEvent(t testing.TB, r *bufio.Reader) (e event) {
+func nextEvent(t testing.TB, r *bufio.Reader) event {
 	t.Helper()
-	for {
-		switch field, value, _ := strings.Cut(line(t, r), ":"); field {
-		case "id":
-			e.id = value
-		case "event":
-			e.name = value
-		case "data":
-			e.data += value
-		case "":
-			if e != (event{}) {
-				return e
-			}
-		}
+	e, err := readEvent(r)
+	if err != nil {
+		t.Fatalf("got %+v, %v", e, err)
 	}
+	return e
 }
 
 // expectData reads events until it has read all data of want, in order and without other events

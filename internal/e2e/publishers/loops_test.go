@@ -87,18 +87,13 @@ func publishRandomSizes(p *testtool.Publisher, from, count int) (sent map[int]st
 	if _, err := p.Conn.Write([]byte(lines.String())); err != nil {
 		return nil, err
 	}
+	sequences, err := readSequences(p, len(data))
+	if err != nil {
+		return nil, err
+	}
 	sent = map[int]string{}
-	last := 0
-	for _, of := range data {
-		reply, err := p.ReadReply()
-		if err != nil {
-			return nil, err
-		}
-		var sequence int
-		if n, err := fmt.Sscanf(reply, "OK %d", &sequence); n != 1 || sequence <= last {
-			return nil, fmt.Errorf("the reply after OK %d is %q (%v)", last, reply, err)
-		}
-		sent[sequence], last = of, sequence
+	for number, sequence := range sequences {
+		sent[sequence] = data[number]
 	}
 	return sent, nil
 }

@@ -71,6 +71,11 @@ func publishEach(p *testtool.Publisher, from, count int) (sequences []int, err e
 	if _, err := p.Conn.Write([]byte(lines.String())); err != nil {
 		return nil, err
 	}
+	return readSequences(p, count)
+}
+
+// readSequences reads the replies to a number of messages, and returns the sequences in them.
+func readSequences(p *testtool.Publisher, count int) (sequences []int, err error) {
 	last := 0
 	for range count {
 		reply, err := p.ReadReply()
