@@ -285,3 +285,36 @@ func TestStoreSinkAfterShutdown(t *testing.T) {
 		}
 	}
 }
+
+// TestDisconnectWhileALoopIsBlocked verifies that Disconnect reports a subscriber that it has
+// found, although another loop does not answer. For an unknown subscriber, the error names that
+// loop.
+func TestDisconnectWhileALoopIsBlocked(t *testing.T) {
+	b := newLoopBlocker()
+	s := serve(t, ssed.Options{Loops: 2, Unfit: b.unfit})
+	readers := onEachLoop(t, s, 2, "/subscribe/n")
+	conns, err := s.Subscribers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stuck := b.block(t, s)
+	disconnect := func(id ssed.ConnID) (bool, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		return s.Disconnect(ctx, id)
+	}
+	for _, c := range conns {
+		if c.Loop == stuck {
+			continue
+		}
+		if found, err := disconnect(c.ID); !found || err != nil {
+			t.Errorf("Disconnect on the loop that answers: %v, %v", found, err)
+		}
+		if _, err := readers[c.Loop].ReadByte(); err != io.EOF {
+			t.Errorf("the subscriber reads %v, want its end", err)
+		}
+	}
+	if found, err := disconnect(1 << 40); found || !strings.Contains(fmt.Sprint(err), fmt.Sprint("event loop ", stuck)) {
+		t.Errorf("Disconnect of an unknown subscriber: %v, %v", found, err)
+	}
+}

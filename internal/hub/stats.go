@@ -1,9 +1,11 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/ssed/ssed/loop"
@@ -28,24 +30,29 @@ func (h *Hub) LoopStats(ctx context.Context) ([]loop.Stats, error) {
 func (h *Hub) Subscribers(ctx context.Context) (conns []loop.SubscriberInfo, err error) {
 	each, err := eachLoop(h, func(l *loop.Loop) ([]loop.SubscriberInfo, error) { return l.Subscribers(ctx) },
 		func(*loop.Loop) []loop.SubscriberInfo { return nil })
+	if err != nil {
+		return nil, err
+	}
 	for _, part := range each {
 		conns = append(conns, part...)
 	}
-	return conns, err
+	return conns, nil
 }
 
-// Disconnect closes one subscriber's connection. It reports whether the connection was found.
+// Disconnect closes one subscriber's connection. It reports whether the connection was found. If
+// one loop has found it, the other loops need not answer.
 func (h *Hub) Disconnect(ctx context.Context, id loop.ConnID) (found bool, err error) {
 	each, err := eachLoop(h, func(l *loop.Loop) (bool, error) { return l.Disconnect(ctx, id) },
 		func(*loop.Loop) bool { return false })
-	for _, here := range each {
-		found = found || here
+	if slices.Contains(each, true) {
+		return true, nil
 	}
-	return found, err
+	return false, err
 }
 
-// eachLoop calls ask for every loop at the same time. If a loop does not answer, the error names
-// it. For a loop that has stopped while others run, the answer is the result of stopped.
+// eachLoop calls ask for every loop at the same time. If ask fails, the error names the loop, and
+// the answers of the other loops are valid. For a loop that has stopped while others run, the
+// answer is the result of stopped.
 func eachLoop[T any](h *Hub, ask func(*loop.Loop) (T, error), stopped func(*loop.Loop) T) ([]T, error) {
 	answers, errs := make([]T, len(h.loops)), make([]error, len(h.loops))
 	var asked sync.WaitGroup
@@ -55,6 +62,7 @@ func eachLoop[T any](h *Hub, ask func(*loop.Loop) (T, error), stopped func(*loop
 	answers[0], errs[0] = ask(h.loops[0])
 	asked.Wait()
 	running := 0
+	var failed error
 	for number, err := range errs {
 		switch {
 		case err == nil:
@@ -64,11 +72,12 @@ func eachLoop[T any](h *Hub, ask func(*loop.Loop) (T, error), stopped func(*loop
 		case len(h.loops) == 1:
 			return nil, err
 		default:
-			return nil, fmt.Errorf("event loop %d: %w", number, err)
+			running++
+			failed = cmp.Or(failed, fmt.Errorf("event loop %d: %w", number, err))
 		}
 	}
 	if running == 0 {
 		return nil, loop.ErrStopped
 	}
-	return answers, nil
+	return answers, failed
 }
