@@ -175,7 +175,7 @@ func howToRead(t *text, set *results.Set) {
 			"parser and no limits. It is a reference for measurements and not a usable server.")
 	}
 	lines = append(lines,
-		"- The server and the load have one processor each, except in loops: there the server may use all of them. "+
+		"- The server and the load have one processor each. In the scenario loops, the server may use all of them. "+
 			"CPU per delivery is user and system time of the server. Over loopback, "+
 			"the kernel charges much of the receiver's work to the sender, for every server alike.",
 		"- **bold**: the best number of a column, without the floor. In an open loop messages are due at a fixed rate. All servers deliver "+
