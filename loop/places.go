@@ -16,7 +16,7 @@ type places struct {
 	perAddress  perAddress
 }
 
-// takeSubscriber takes a place for a subscriber. If there is none, it returns the reason.
+// takeSubscriber takes a place for a subscriber. If all places are taken, it returns the reason.
 func (p *places) takeSubscriber(addr netip.Addr, most int) (cause rejectReason, ok bool) {
 	if !takeOne(&p.subscribers, most) {
 		return rejectFull, false

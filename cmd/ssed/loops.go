@@ -37,9 +37,9 @@ func (c loopCount) String() string {
 	return strconv.Itoa(int(c))
 }
 
-// loops returns the number of event loops. With auto, one CPU remains for everything else: the
-// publishers' loop, the collector, the store and the admin pages. The number of CPUs is GOMAXPROCS,
-// which the runtime derives from the CPU affinity and the control group's limit, rounded up.
+// loops returns the number of event loops. The value auto leaves one CPU to the publishers' loop,
+// the collector, the store and the admin pages. The number of CPUs is GOMAXPROCS, which the runtime
+// derives from the CPU affinity and the control group's limit, rounded up.
 func (f *daemonFlags) loops() int {
 	if f.Loops == autoLoops {
 		return min(max(1, runtime.GOMAXPROCS(0)-1), openfiles.LoopsMax)

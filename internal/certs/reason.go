@@ -61,9 +61,10 @@ type explained struct {
 func (e *explained) Error() string { return e.text }
 func (e *explained) Unwrap() error { return e.err }
 
-// Reason explains an error of a TLS connection to a server, from its handshake or later. ok is
-// false for every other error. The result wraps err, so that errors.As finds the types of crypto
-// packages. An error that Reason has explained before is returned without the errors around it.
+// Reason explains an error of a TLS connection to a server, from its handshake or later. It returns
+// ok = false if err is another error. The result wraps err, so errors.As still finds the error
+// types of the crypto packages. An error that Reason has explained before is returned without the
+// errors around it.
 func Reason(err error) (reason error, ok bool) {
 	if done, ok := errors.AsType[*explained](err); ok {
 		return done, true
